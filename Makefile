@@ -1,0 +1,39 @@
+export GEO_GRID_STATE_DIR ?= $(CURDIR)/.state
+BIN := .venv/bin
+
+.PHONY: help up down test lint types data lock clean
+
+help:            ## this list
+	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*##/\t/'
+
+up:              ## set everything up, load the demo city, serve until Ctrl-C (DETACH=1: in the background)
+	@./setup.sh run
+	@exec $(BIN)/geo-grid up $(if $(DETACH),--detach) $(ARGS)
+
+down:            ## stop what `make up DETACH=1` started
+	@$(BIN)/geo-grid down
+
+test:            ## set everything up, then lint, types, floors and tests on a real PostGIS
+	@./setup.sh test
+	@$(MAKE) --no-print-directory lint types
+	@rm -f .coverage .coverage.*
+	$(BIN)/python -m pytest --cov --cov-report=term $(ARGS)
+
+lint:
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+types:
+	$(BIN)/mypy
+
+data:            ## make data/ again from the packages it comes from
+	@./setup.sh run
+	data/make.sh
+
+lock:            ## pin the newest Python packages again, with hashes and without addresses
+	$(BIN)/uv pip compile -q --upgrade pyproject.toml --universal --python-version 3.12 --generate-hashes --no-header -o requirements.txt
+	$(BIN)/uv pip compile -q --upgrade pyproject.toml --group dev -c requirements.txt --universal --python-version 3.12 --generate-hashes --no-header -o requirements-dev.txt
+
+clean:           ## remove everything that set-up made, but not the database in .state
+	rm -rf .venv .cache node_modules static/vendor dist

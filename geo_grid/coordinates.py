@@ -1,0 +1,161 @@
+"""Datums in and out, and the lattice every stored coordinate lies on.
+
+Inside geo_grid a coordinate is lon, lat in degrees, CGCS2000 (EPSG:4490), which for our purpose is
+WGS 84, snapped to the lattice.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import geocoordinates_ffi as china_datums
+import numpy as np
+import shapely
+from numpy.typing import ArrayLike, NDArray
+from pyproj import CRS, Transformer
+from pyproj.exceptions import CRSError
+
+from geo_grid.errors import InvalidCoordinates, UnknownCrs
+
+SRID = 4490
+LATTICE_STEP = 2.0**-26
+"""Degrees; about 1.7 mm. A power of two, so that k * step is exact in a double for |k| < 2^53."""
+
+Floats = NDArray[np.float64]
+
+# Datums without a public transformation: PROJ treats Xi'an 80 -> CGCS2000 as a null shift, which
+# names the wrong cell by tens of metres. The names are those of the EPSG registry.
+_UNSAFE_DATUMS = ("xian 1980", "beijing 1954", "new beijing")
+
+
+@dataclass(frozen=True)
+class SourceCrs:
+    """A named source coordinate reference system and its way to lon, lat."""
+
+    name: str
+    is_geographic: bool
+    convert: Callable[[Floats, Floats], tuple[Floats, Floats]]
+
+
+def _by_point(transform: Callable[..., Any], make: Callable[..., Any]) -> Callable[..., tuple[Floats, Floats]]:
+    def convert(x: Floats, y: Floats) -> tuple[Floats, Floats]:
+        lon, lat = np.empty_like(x), np.empty_like(y)
+        for i, (one_lon, one_lat) in enumerate(zip(x.tolist(), y.tolist(), strict=True)):
+            point = transform(make(lon=one_lon, lat=one_lat))
+            lon[i], lat[i] = point.lon, point.lat
+        return lon, lat
+
+    return convert
+
+
+@lru_cache(maxsize=64)
+def source_crs(name: str) -> SourceCrs:
+    """Resolve the name of a source CRS.
+
+    Parameters
+    ----------
+    name
+        `GCJ-02`, `BD-09`, or anything PROJ knows (`EPSG:4326`, `EPSG:4547`, ...).
+
+    Returns
+    -------
+    The CRS with its conversion: arrays x, y in the CRS's units (x = easting or longitude, whatever
+    the axis order of the CRS) to arrays lon, lat in degrees.
+
+    Raises
+    ------
+    UnknownCrs
+        PROJ does not know it, or its datum (Xi'an 80, Beijing 54) has no public transformation.
+    """
+    plain = name.strip().upper().replace("-", "").replace("_", "").replace(":", "")
+    if plain == "GCJ02":
+        return SourceCrs("GCJ-02", True, _by_point(china_datums.gcj02_to_wgs84_refined, china_datums.Gcj02))
+    if plain == "BD09":
+        return SourceCrs("BD-09", True, _by_point(china_datums.bd09_to_wgs84_refined, china_datums.Bd09))
+    try:
+        crs = CRS.from_user_input(name)
+    except CRSError:
+        message = f"unknown source_crs {name[:80]!r}: use an EPSG code such as EPSG:4490 or EPSG:4547, GCJ-02 or BD-09"
+        raise UnknownCrs(message) from None
+    geodetic = crs.geodetic_crs
+    datum = geodetic.name.lower() if geodetic is not None else ""
+    if any(unsafe in datum for unsafe in _UNSAFE_DATUMS):
+        message = (
+            f"source_crs {name} stands on the datum {geodetic.name}, which has no public transformation to CGCS2000 "
+            "(PROJ would shift nothing and name the wrong cell): convert the data with your survey office's "
+            "local parameters first"
+        )
+        raise UnknownCrs(message)
+    if not (crs.is_geographic or crs.is_projected):
+        message = f"source_crs {name} is neither geographic nor projected"
+        raise UnknownCrs(message)
+    transformer = Transformer.from_crs(crs, SRID, always_xy=True)
+
+    def convert(x: Floats, y: Floats) -> tuple[Floats, Floats]:
+        lon, lat = transformer.transform(x, y)
+        return np.asarray(lon, dtype=np.float64), np.asarray(lat, dtype=np.float64)
+
+    return SourceCrs(crs.to_string(), crs.is_geographic, convert)
+
+
+def snap(degrees: ArrayLike) -> Floats:
+    """Round degrees to the lattice (ties to even). Any shape; exact."""
+    return np.rint(np.asarray(degrees, dtype=np.float64) / LATTICE_STEP) * LATTICE_STEP
+
+
+def snap_geometry(geometry: Any) -> Any:
+    """Snap one geometry or an array of them to the lattice and drop vertices that became equal."""
+    return shapely.remove_repeated_points(shapely.transform(shapely.force_2d(geometry), snap), 0)
+
+
+def lonlat_problem(lon: float, lat: float) -> str | None:
+    """Say what is wrong with one lon, lat in degrees, or None."""
+    if not (np.isfinite(lon) and np.isfinite(lat)):
+        return f"lon {lon} lat {lat} is not a place: both must be finite numbers"
+    if abs(lat) > 90 and abs(lat) <= 180 and abs(lon) <= 90:
+        return f"lon {lon} lat {lat}: lat is beyond 90 degrees; lon and lat look swapped"
+    if abs(lon) > 180 or abs(lat) > 90:
+        return f"lon {lon} lat {lat} is out of range: lon runs from -180 to 180, lat from -90 to 90"
+    return None
+
+
+def to_lonlat(x: float, y: float, crs: str = "EPSG:4490") -> tuple[float, float]:
+    """Convert one point to lon, lat in degrees, CGCS2000, on the lattice.
+
+    Parameters
+    ----------
+    x, y
+        Longitude and latitude, or easting and northing, in the units of `crs`.
+    crs
+        See `source_crs`.
+
+    Raises
+    ------
+    InvalidCoordinates
+        Not finite, out of range, or lon and lat swapped.
+    UnknownCrs
+        See `source_crs`.
+    """
+    source = source_crs(crs)
+    problem = lonlat_problem(x, y) if source.is_geographic or not np.isfinite(x + y) else None
+    if problem is None:
+        lon, lat = (float(v[0]) for v in source.convert(np.array([x]), np.array([y])))
+        problem = lonlat_problem(lon, lat)
+    if problem is not None:
+        raise InvalidCoordinates(problem if source.is_geographic else f"x {x} y {y} in {source.name}: {problem}")
+    snapped = snap([lon, lat])
+    return float(snapped[0]), float(snapped[1])
+
+
+def geometry_to_lonlat(geometries: Any, crs: str) -> Any:
+    """Convert an array of geometries from `crs` to lon, lat on the lattice.
+
+    Points that `crs` cannot express become infinite; the caller checks the result.
+    """
+    source = source_crs(crs)
+
+    def convert(xy: Floats) -> Floats:
+        return np.column_stack(source.convert(xy[:, 0], xy[:, 1]))
+
+    return snap_geometry(shapely.transform(shapely.force_2d(geometries), convert))

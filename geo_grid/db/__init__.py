@@ -1,0 +1,28 @@
+"""Connections, migrations, named queries and the private PostGIS cluster."""
+
+from geo_grid.db.cluster import Cluster
+from geo_grid.db.connections import (
+    AsyncConnection,
+    AsyncPool,
+    Connection,
+    connect,
+    database,
+    open_pool,
+    translated_errors,
+)
+from geo_grid.db.migrations import migrate, read_migrations
+from geo_grid.db.queries import load_queries
+
+__all__ = [
+    "AsyncConnection",
+    "AsyncPool",
+    "Cluster",
+    "Connection",
+    "connect",
+    "database",
+    "load_queries",
+    "migrate",
+    "open_pool",
+    "read_migrations",
+    "translated_errors",
+]

@@ -1,0 +1,294 @@
+"""The private PostGIS: a PostgreSQL cluster of our own in a state folder, on a Unix socket only.
+
+It runs while a program uses it. Programs share it: each holds a shared lock on `users.lock`, and the
+one that lets go last stops it. Locks vanish with their process, so `kill -9` leaves nothing behind.
+"""
+
+import contextlib
+import fcntl
+import hashlib
+import logging
+import os
+import pwd
+import shutil
+import stat
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Self
+
+from geo_grid.errors import DatabaseUnavailable, SetupError
+
+log = logging.getLogger(__name__)
+
+DATABASE = "geo_grid"
+OWNER = "geo_grid"
+_SOCKET_PATH_LIMIT = 107 - len("/.s.PGSQL.5432")  # sun_path of unix(7), less the name PostgreSQL adds
+
+_CONFIGURATION = """
+listen_addresses = ''
+unix_socket_directories = '{sockets}'
+unix_socket_permissions = 0700
+max_connections = 100
+shared_buffers = 256MB
+work_mem = 32MB
+maintenance_work_mem = 256MB
+effective_cache_size = 2GB
+max_wal_size = 4GB
+random_page_cost = 1.1
+jit = off                       # PostGIS cost figures trigger it where it only delays
+timezone = 'Asia/Shanghai'
+log_timezone = 'Asia/Shanghai'
+log_min_messages = warning
+"""
+
+
+class Cluster:
+    """A private PostGIS cluster in a folder.
+
+    Use as a context manager: entering makes it on first use, starts it if needed and joins it;
+    leaving stops it when nobody else uses it.
+
+    Parameters
+    ----------
+    state_dir
+        Folder for data, socket, log and locks. When started as root, and the unprivileged user who
+        must run PostgreSQL cannot reach the folder, `/var/lib/geo_grid/<digest>` is used instead.
+    extra
+        More lines for postgresql.conf.
+    """
+
+    def __init__(self, state_dir: Path, extra: str = "") -> None:
+        self._uid = self._gid = None
+        state_dir = state_dir.absolute()
+        if os.geteuid() == 0:
+            user = _unprivileged_user()
+            self._uid, self._gid = user.pw_uid, user.pw_gid
+            if not _reachable(state_dir, user):
+                digest = hashlib.sha256(str(state_dir).encode()).hexdigest()[:12]
+                state_dir = Path("/var/lib/geo_grid") / digest
+        self.state_dir = state_dir
+        self.data = state_dir / "postgres"
+        self.log = state_dir / "postgres.log"
+        self.sockets = state_dir / "socket"
+        if len(str(self.sockets)) > _SOCKET_PATH_LIMIT:
+            digest = hashlib.sha256(str(state_dir).encode()).hexdigest()[:12]
+            self.sockets = Path(f"/tmp/geo_grid-{digest}")  # noqa: S108 (created 0700 and checked)
+        self._extra = extra
+        self._joined: IO[bytes] | None = None
+        self._programs = _find_programs()
+
+    @property
+    def conninfo(self) -> str:
+        """libpq connection string of the geo_grid database."""
+        return self.conninfo_for(DATABASE)
+
+    def conninfo_for(self, database: str) -> str:
+        """libpq connection string of another database of this cluster."""
+        return f"host={self.sockets} port=5432 user={OWNER} dbname={database}"
+
+    def __enter__(self) -> Self:
+        self.state_dir.mkdir(parents=True, exist_ok=True)
+        joined = (self.state_dir / "users.lock").open("ab")
+        try:
+            with self._starting():
+                fcntl.flock(joined, fcntl.LOCK_SH)
+                self._initialise()
+                self._start()
+                self._make_database()
+        except BaseException:
+            joined.close()
+            raise
+        self._joined = joined
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        joined, self._joined = self._joined, None
+        if joined is None:
+            return
+        with self._starting(), joined:
+            try:
+                fcntl.flock(joined, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return  # others still use it
+            self._run("pg_ctl", "stop", "--pgdata", str(self.data), "--mode=fast", "--silent", check=False)
+
+    @property
+    def running(self) -> bool:
+        """Whether the postmaster runs."""
+        return self._run("pg_ctl", "status", "--pgdata", str(self.data), check=False).returncode == 0
+
+    def ensure_running(self) -> None:
+        """Start it again when it was killed. Recovery replays what was committed."""
+        with self._starting():
+            if not self.running:
+                log.warning("the private PostGIS is down: starting it again")
+                self._start()
+
+    @contextlib.contextmanager
+    def watched(self, every_s: float = 1.0) -> Iterator[None]:
+        """Keep it running: look every `every_s` seconds from a background thread."""
+        done = threading.Event()
+
+        def watch() -> None:
+            while not done.wait(every_s):
+                try:
+                    self.ensure_running()
+                except (SetupError, DatabaseUnavailable) as refused:
+                    log.error("%s", refused)
+
+        thread = threading.Thread(target=watch, name="watch-postgis", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            done.set()
+            thread.join()
+
+    @contextlib.contextmanager
+    def _starting(self) -> Iterator[None]:
+        with (self.state_dir / "start.lock").open("ab") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    def _run(
+        self, program: str, *arguments: str, check: bool = True
+    ) -> subprocess.CompletedProcess[str]:
+        # a file, not a pipe: the postmaster inherits it and would keep a pipe open for ever
+        with (self.state_dir / "command.log").open("w+") as output:
+            finished = subprocess.run(
+                [str(self._programs / program), *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                cwd="/",
+                env={**os.environ, "LC_ALL": "C.UTF-8"},
+                user=self._uid,
+                group=self._gid,
+                extra_groups=None if self._uid is None else [],
+                start_new_session=True,  # Ctrl-C is for us; we stop it in order
+                text=True,
+                check=False,
+            )
+            output.seek(0)
+            said = output.read().strip()
+        if check and finished.returncode != 0:
+            message = f"{program} failed: {said.splitlines()[-1] if said else 'no message'} (log: {self.log})"
+            raise SetupError(message)
+        return subprocess.CompletedProcess(finished.args, finished.returncode, said, "")
+
+    def _own(self, folder: Path) -> None:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if self._uid is not None and self._gid is not None:
+            os.chown(folder, self._uid, self._gid)
+        owner = folder.stat()
+        if owner.st_uid != (self._uid if self._uid is not None else os.geteuid()) or owner.st_mode & 0o077:
+            message = f"{folder} must belong to the user who runs PostgreSQL, with mode 0700"
+            raise SetupError(message)
+
+    def _initialise(self) -> None:
+        self._own(self.sockets)
+        if not (self.data / "PG_VERSION").exists():
+            unfinished = self.state_dir / "postgres.new"
+            shutil.rmtree(unfinished, ignore_errors=True)
+            self._own(unfinished)
+            self._run(
+                "initdb", "--pgdata", str(unfinished), "--username", OWNER, "--auth=trust",
+                "--encoding=UTF8", "--locale=C.UTF-8", "--data-checksums",
+            )  # fmt: skip
+            unfinished.rename(self.data)  # so a killed initdb is never taken for a cluster
+        made_by = (self.data / "PG_VERSION").read_text().strip()
+        ours = self._programs.parent.name
+        if made_by != ours:
+            message = (
+                f"the database in {self.data} was made by PostgreSQL {made_by} but version {ours} is installed: "
+                f"install PostgreSQL {made_by} again, or back up with it and restore into a new folder"
+            )
+            raise SetupError(message)
+        (self.data / "geo_grid.conf").write_text(_CONFIGURATION.format(sockets=self.sockets) + self._extra)
+        configuration = self.data / "postgresql.conf"
+        include = "include 'geo_grid.conf'\n"
+        if include not in configuration.read_text():
+            with configuration.open("a") as opened:
+                opened.write(include)
+
+    def _start(self) -> None:
+        if self.running:
+            return
+        deadline = time.monotonic() + 30
+        while True:
+            started = self._run(
+                "pg_ctl", "start", "--wait", "--timeout=60", "--pgdata", str(self.data),
+                "--log", str(self._log_file()), "--silent", check=False,
+            )  # fmt: skip
+            if started.returncode == 0:
+                return
+            # right after a kill -9 its children still hold the shared memory for a moment
+            if time.monotonic() > deadline:
+                last = self.log.read_text(errors="replace").strip().splitlines()[-3:]
+                message = f"the private PostGIS does not start: {' / '.join(last)} (log: {self.log})"
+                raise DatabaseUnavailable(message)
+            time.sleep(0.3)
+
+    def _log_file(self) -> Path:
+        self.log.touch(mode=0o600)
+        if self._uid is not None and self._gid is not None:
+            os.chown(self.log, self._uid, self._gid)
+        return self.log
+
+    def _make_database(self) -> None:
+        found = self._run(
+            "psql", "--no-psqlrc", "-d", self.conninfo_for("postgres"), "-qAtc",
+            f"select 1 from pg_database where datname = '{DATABASE}'",
+        )  # fmt: skip
+        if found.stdout != "1":
+            self._run("createdb", "--maintenance-db", self.conninfo_for("postgres"), DATABASE)
+
+
+def _unprivileged_user() -> pwd.struct_passwd:
+    for name in ("postgres", "nobody"):
+        with contextlib.suppress(KeyError):
+            return pwd.getpwnam(name)
+    message = "PostgreSQL refuses to run as root, and there is no user 'postgres' or 'nobody' to run it as"
+    raise SetupError(message)
+
+
+def _reachable(folder: Path, user: pwd.struct_passwd) -> bool:
+    """Whether the user may pass through every existing parent of the folder."""
+    for parent in [folder, *folder.parents]:
+        if not parent.exists():
+            continue
+        found = parent.stat()
+        bit = (
+            stat.S_IXUSR if found.st_uid == user.pw_uid
+            else stat.S_IXGRP if found.st_gid == user.pw_gid
+            else stat.S_IXOTH
+        )  # fmt: skip
+        if not found.st_mode & bit:
+            return False
+    return True
+
+
+def _find_programs() -> Path:
+    """Folder of PostgreSQL's programs: the newest that has PostGIS."""
+    installed = sorted(
+        (int(path.parent.parent.name), path.parent)
+        for path in Path("/usr/lib/postgresql").glob("*/bin/initdb")
+        if path.parent.parent.name.isdigit()
+    )
+    for version, folder in reversed(installed):
+        if Path(f"/usr/share/postgresql/{version}/extension/postgis.control").exists():
+            return folder
+    message = (
+        "PostgreSQL with PostGIS is not installed: apt-get install postgresql postgresql-15-postgis-3, "
+        "or set GEO_GRID_DATABASE_URL to a database that has PostGIS"
+    )
+    raise SetupError(message)

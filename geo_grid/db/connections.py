@@ -1,0 +1,89 @@
+"""Where the database is and how to connect: sync for the command line and bulk work, async for requests."""
+
+import contextlib
+from collections.abc import AsyncIterator, Iterator
+
+import psycopg
+from psycopg.conninfo import make_conninfo
+from psycopg.rows import DictRow, dict_row
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
+
+from geo_grid.db.cluster import Cluster
+from geo_grid.errors import DatabaseUnavailable, UserError
+from geo_grid.settings import Settings
+
+type Connection = psycopg.Connection[DictRow]
+type AsyncConnection = psycopg.AsyncConnection[DictRow]
+type AsyncPool = AsyncConnectionPool[psycopg.AsyncConnection[DictRow]]
+
+
+@contextlib.contextmanager
+def database(settings: Settings) -> Iterator[str]:
+    """Make the database available and yield its libpq connection string.
+
+    The one of GEO_GRID_DATABASE_URL, or the private PostGIS, started if needed and kept running.
+
+    Raises
+    ------
+    DatabaseUnavailable
+        It does not answer.
+    UserError
+        GEO_GRID_DATABASE_URL is no connection string.
+    """
+    if settings.database_url is None:
+        with Cluster(settings.state_dir) as cluster, cluster.watched():
+            yield cluster.conninfo
+        return
+    try:
+        conninfo = make_conninfo(settings.database_url, application_name="geo_grid", connect_timeout=10)
+    except psycopg.Error as error:
+        message = f"GEO_GRID_DATABASE_URL is not a libpq connection string: {error}".strip()
+        raise UserError(message) from None
+    with connect(conninfo):
+        pass
+    yield conninfo
+
+
+@contextlib.contextmanager
+def connect(conninfo: str) -> Iterator[Connection]:
+    """Connect, yield one transaction, and commit it; roll back on an error."""
+    with translated_errors(), psycopg.connect(conninfo, row_factory=dict_row) as connection:
+        yield connection
+
+
+@contextlib.asynccontextmanager
+async def open_pool(conninfo: str, settings: Settings) -> AsyncIterator[AsyncPool]:
+    """Open the server's pool. It opens even while the database is away, and heals by itself."""
+    timeout_ms = int(settings.statement_timeout_s * 1000)
+    pool: AsyncPool = AsyncConnectionPool(
+        conninfo,
+        kwargs={"row_factory": dict_row, "options": f"-c statement_timeout={timeout_ms}"},
+        min_size=min(2, settings.pool_size),
+        max_size=settings.pool_size,
+        timeout=5,
+        reconnect_timeout=30,
+        check=AsyncConnectionPool.check_connection,
+        open=False,
+    )
+    await pool.open(wait=False)
+    try:
+        yield pool
+    finally:
+        await pool.close()
+
+
+@contextlib.contextmanager
+def translated_errors() -> Iterator[None]:
+    """Turn the driver's errors about reach, space and time into ours; leave the rest."""
+    try:
+        yield
+    except psycopg.errors.DiskFull as error:
+        message = "the database's disk is full: nothing was changed; free some space and try again"
+        raise DatabaseUnavailable(message) from error
+    except psycopg.errors.QueryCanceled as error:
+        message = "the database took too long and was stopped; ask for less at once, or try again"
+        raise DatabaseUnavailable(message) from error
+    except (psycopg.OperationalError, PoolTimeout) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else "no answer"
+        message = f"the database cannot be reached: {reason}"
+        raise DatabaseUnavailable(message) from error

@@ -1,0 +1,53 @@
+"""The errors a user can meet. HTTP and the command line render them, each in one place."""
+
+
+class GeoGridError(Exception):
+    """Something went wrong on our side."""
+
+
+class UserError(GeoGridError):
+    """The request cannot be carried out as asked; the message names the thing and the way out."""
+
+
+class InvalidCoordinates(UserError):
+    """A coordinate is not a number, out of range, or lon and lat are swapped."""
+
+
+class UnknownCrs(UserError):
+    """A coordinate reference system is unknown, or cannot be converted safely."""
+
+
+class InvalidRows(UserError):
+    """Rows of a file cannot be taken.
+
+    Parameters
+    ----------
+    message
+        What was asked and how many rows are bad.
+    rows
+        Pairs of row number (1 = first data row) and reason.
+    """
+
+    def __init__(self, message: str, rows: list[tuple[int, str]]) -> None:
+        super().__init__(message)
+        self.rows = rows
+
+
+class UnreadableFile(UserError):
+    """A file is missing, empty, or not what it says it is."""
+
+
+class NotFound(UserError):
+    """There is no such thing."""
+
+
+class Conflict(UserError):
+    """It contradicts what is stored."""
+
+
+class SetupError(GeoGridError):
+    """This machine or configuration lacks something geo_grid needs."""
+
+
+class DatabaseUnavailable(GeoGridError):
+    """The database cannot be reached, or is too full or too old to answer."""

@@ -1,0 +1,99 @@
+#!/bin/sh
+# Installs what geo_grid needs and nothing else: Debian packages, Python packages into .venv,
+# web libraries into static/vendor. Safe to repeat: each step looks before it acts.
+#   setup.sh run    what `make up` needs
+#   setup.sh test   that, and what `make test` needs
+set -eu
+cd "$(dirname "$0")"
+wanted=${1:-run}
+
+say() { printf '%s\n' "==> $*" >&2; }
+fail() { printf '%s\n' "geo_grid cannot be set up: $*" >&2; exit 1; }
+
+# --- Debian packages -------------------------------------------------------------------------
+missing=""
+need() { missing="$missing $1"; }
+ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || need postgresql
+ls /usr/share/postgresql/*/extension/postgis.control >/dev/null 2>&1 || need postgis-extension
+command -v npm >/dev/null 2>&1 || need npm
+ls /usr/share/fonts/opentype/noto/NotoSansCJK-*.ttc >/dev/null 2>&1 || need fonts-noto-cjk
+if [ "$wanted" = test ]; then
+    command -v chromium >/dev/null 2>&1 || need chromium
+fi
+
+install_packages() {
+    if [ "$(id -u)" = 0 ]; then sudo=""
+    elif command -v sudo >/dev/null 2>&1; then sudo=sudo
+    else fail "these Debian packages are missing:$missing
+  You are not root and there is no sudo. Ask an administrator to run
+    apt-get install --no-install-recommends postgresql postgresql-15-postgis-3$(echo "$missing" | sed 's/ postgresql//; s/ postgis-extension//')
+  and start again."
+    fi
+    command -v apt-get >/dev/null 2>&1 || fail "these packages are missing:$missing, and this is not Debian: install them with your own package manager (PostgreSQL 15 or newer with PostGIS 3.3 or newer)"
+    say "installing Debian packages:$missing"
+    $sudo apt-get update -qq || fail "apt-get update failed: the network or Debian's package mirror cannot be reached"
+    case "$missing" in *postgis-extension*)
+        # the PostGIS that belongs to the newest PostgreSQL of this Debian release
+        postgis=$(apt-cache search --names-only '^postgresql-[0-9]+-postgis-3$' | cut -d' ' -f1 | sort -t- -k2 -n | tail -n 1)
+        missing=$(echo "$missing" | sed "s/postgis-extension/$postgis/") ;;
+    esac
+    # shellcheck disable=SC2086
+    DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq --no-install-recommends $missing >&2 \
+        || fail "apt-get could not install:$missing (its message is above)"
+}
+[ -z "$missing" ] || install_packages
+
+# --- Python 3.12 or newer --------------------------------------------------------------------
+recent() { "$1" -c 'import sys, ssl, venv, ensurepip; sys.exit(sys.version_info < (3, 12))' >/dev/null 2>&1; }
+find_python() {
+    for candidate in ${GEO_GRID_PYTHON:-} python3.14 python3.13 python3.12 python3 \
+        $(ls -d "${PYENV_ROOT:-$HOME/.pyenv}"/versions/3.*/bin/python3 /opt/pyenv/versions/3.*/bin/python3 2>/dev/null | sort -Vr); do
+        if recent "$candidate"; then command -v "$candidate"; return 0; fi
+    done
+    return 1
+}
+any_python_with_venv() {
+    for candidate in python3 /usr/bin/python3; do
+        if "$candidate" -c 'import ssl, venv, ensurepip' >/dev/null 2>&1; then command -v "$candidate"; return 0; fi
+    done
+    return 1
+}
+install_uv() { "$1/bin/python" -m pip install --quiet --require-hashes -r requirements-uv.txt \
+    || fail "uv could not be installed: the Python package index cannot be reached"; }
+
+if ! recent .venv/bin/python; then
+    rm -rf .venv
+    if python=$(find_python); then
+        say "making .venv with $("$python" --version)"
+        "$python" -m venv .venv
+    else
+        # an older Python can still carry uv, and uv can fetch a newer one where the network allows it
+        say "no Python 3.12 or newer found: asking uv for one"
+        if ! old=$(any_python_with_venv); then missing=" python3-venv"; install_packages; old=/usr/bin/python3; fi
+        rm -rf .cache/uv && "$old" -m venv .cache/uv && install_uv .cache/uv
+        .cache/uv/bin/uv venv --quiet --seed --python '>=3.12' .venv \
+            || fail "it needs Python 3.12 or newer, found none, and could not download one.
+  Install one (Debian 13 has it; pyenv works too) or name one: GEO_GRID_PYTHON=/path/to/python3 make up"
+    fi
+fi
+
+if [ "$wanted" = test ]; then lock=requirements-dev.txt; else lock=requirements.txt; fi
+stamp=.venv/installed-$lock
+fingerprint=$(cat "$lock" requirements-uv.txt pyproject.toml | sha256sum)
+if [ "$(cat "$stamp" 2>/dev/null)" != "$fingerprint" ]; then
+    [ -x .venv/bin/uv ] || install_uv .venv
+    say "installing Python packages ($lock)"
+    .venv/bin/uv pip install --python .venv/bin/python --require-hashes -r "$lock" \
+        || fail "the Python packages could not be installed: the Python package index cannot be reached (or, see above, refuses)"
+    .venv/bin/uv pip install --quiet --python .venv/bin/python --no-deps -e . \
+        || fail "geo_grid itself could not be installed into .venv (the message is above)"
+    printf '%s' "$fingerprint" >"$stamp"
+fi
+
+# --- web libraries ---------------------------------------------------------------------------
+web=$(cat package.json package-lock.json static/vendor.mjs | sha256sum)
+if [ ! -d static/vendor ] || [ "$(cat static/vendor/installed 2>/dev/null)" != "$web" ]; then
+    say "fetching web libraries into static/vendor"
+    npm ci --no-audit --no-fund --loglevel=error >&2 || fail "npm could not fetch the web libraries: the npm registry cannot be reached (or, see above, refuses)"
+    printf '%s' "$web" >static/vendor/installed
+fi
