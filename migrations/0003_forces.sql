@@ -13,6 +13,7 @@ create table police_posts (
     is_demo boolean not null default false
 );
 create index police_posts_geom on police_posts using gist (geom);
+create index police_posts_geog on police_posts using gist ((geom::geography));  -- nearest, in metres
 
 create table response_circles (
     response_circle_id bigint generated always as identity primary key,
@@ -71,3 +72,4 @@ create table patrol_units (
     is_demo boolean not null default false
 );
 create index patrol_units_geom on patrol_units using gist (geom);
+create index patrol_units_geog on patrol_units using gist ((geom::geography));  -- nearest, in metres

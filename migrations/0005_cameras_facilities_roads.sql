@@ -22,6 +22,7 @@ create table cameras (
     is_demo boolean not null default false
 );
 create index cameras_geom on cameras using gist (geom);
+create index cameras_geog on cameras using gist ((geom::geography));  -- nearest, in metres
 create index cameras_grid_code on cameras (grid_code);
 
 create table facilities (
@@ -40,6 +41,7 @@ create table facilities (
     is_demo boolean not null default false
 );
 create index facilities_geom on facilities using gist (geom);
+create index facilities_geog on facilities using gist ((geom::geography));  -- nearest, in metres
 
 create table roads (
     road_id bigint generated always as identity primary key,

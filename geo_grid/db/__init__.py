@@ -10,6 +10,7 @@ from geo_grid.db.connections import (
     open_pool,
     translated_errors,
 )
+from geo_grid.db.copying import copy_rows, ewkb
 from geo_grid.db.migrations import migrate, read_migrations
 from geo_grid.db.queries import load_queries
 
@@ -19,7 +20,9 @@ __all__ = [
     "Cluster",
     "Connection",
     "connect",
+    "copy_rows",
     "database",
+    "ewkb",
     "load_queries",
     "migrate",
     "open_pool",

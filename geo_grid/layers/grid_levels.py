@@ -1,6 +1,14 @@
 """The levels of the grid: how many there are, what they are called, which codes they use."""
 
-from pydantic import BaseModel, ConfigDict, Field
+import tomllib
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from geo_grid.db import Connection, load_queries
+from geo_grid.errors import Conflict, UnreadableFile
+
+QUERIES = load_queries("geo_grid.layers", "grid_levels.sql")
 
 
 class GridLevel(BaseModel):
@@ -13,3 +21,54 @@ class GridLevel(BaseModel):
     name_en: str = Field(min_length=1)
     code_scheme: str
     min_zoom: int = Field(ge=0, le=22)
+
+
+def read_levels(path: Path) -> list[GridLevel]:
+    """Read levels from a TOML file with one `[[grid_levels]]` table per level.
+
+    Raises
+    ------
+    UnreadableFile
+        No TOML, a field is wrong, or the levels are not 1, 2, 3, ...
+    """
+    try:
+        found = tomllib.loads(path.read_text(encoding="utf-8"))
+        levels = [GridLevel.model_validate(entry) for entry in found["grid_levels"]]
+    except ValidationError as error:
+        first = error.errors()[0]
+        message = f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}"
+        raise UnreadableFile(message) from None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        message = f"{path} is not a list of [[grid_levels]] in TOML: {error}"
+        raise UnreadableFile(message) from None
+    if [level.grid_level for level in levels] != list(range(1, len(levels) + 1)):
+        message = f"{path}: grid_level must count 1, 2, 3, ... in order"
+        raise UnreadableFile(message)
+    return levels
+
+
+def list_levels(connection: Connection) -> list[GridLevel]:
+    """List the levels, outermost first."""
+    return [GridLevel.model_validate(row) for row in connection.execute(QUERIES["all"]).fetchall()]
+
+
+def set_levels(connection: Connection, levels: list[GridLevel]) -> None:
+    """Replace the levels.
+
+    Raises
+    ------
+    Conflict
+        Cells exist at a level that would go, or a code scheme is unknown.
+    """
+    schemes = [str(row["code_scheme"]) for row in connection.execute(QUERIES["schemes"]).fetchall()]
+    for level in levels:
+        if level.code_scheme not in schemes:
+            message = f"level {level.grid_level}: unknown code scheme {level.code_scheme!r}; known: {', '.join(schemes)}"
+            raise Conflict(message)
+    deepest = connection.execute(QUERIES["deepest_in_use"]).fetchone()
+    if deepest is not None and deepest["grid_level"] is not None and deepest["grid_level"] > len(levels):
+        message = f"there are grid cells at level {deepest['grid_level']}: that level cannot be removed"
+        raise Conflict(message)
+    for level in levels:
+        connection.execute(QUERIES["put"], level.model_dump())
+    connection.execute(QUERIES["trim"], {"deepest": len(levels)})

@@ -1,0 +1,5 @@
+"""Boundaries in editions: checked, then published in one transaction."""
+
+from geo_grid.boundaries.publish import Published, open_edition, publish_cells, publish_zones
+
+__all__ = ["Published", "open_edition", "publish_cells", "publish_zones"]

@@ -1,0 +1,257 @@
+"""Publishing an edition: new grid cells or patrol zones come into force in one transaction."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import shapely
+from pandas import DataFrame, Series
+
+from geo_grid.boundaries.check import coverage_problems, largest_shift_m, tiling_problem
+from geo_grid.db import Connection, copy_rows, ewkb, load_queries
+from geo_grid.errors import Conflict, InvalidRows
+
+QUERIES = load_queries("geo_grid.boundaries", "publish.sql")
+
+_CELL_COLUMNS = ["grid_code", "code_scheme", "grid_level", "parent_code", "name", "cell_kind", "household_count"]
+_ZONE_COLUMNS = ["zone_code", "name", "zone_kind", "zone_type", "responsible_unit"]
+
+
+@dataclass
+class Published:
+    """What an edition brought.
+
+    Attributes
+    ----------
+    edition_id
+        Its number.
+    rows
+        How many cells or zones it opened, not counting re-cut parents.
+    recut
+        Codes of parents re-cut to the union of their children, with the largest shift in metres.
+    """
+
+    edition_id: int
+    rows: int
+    recut: list[tuple[str, float]] = field(default_factory=list)
+
+
+def _ignore(count: int) -> None:
+    pass
+
+
+def open_edition(
+    connection: Connection, note: str, valid_from: datetime | None = None, is_demo: bool = False
+) -> tuple[int, datetime]:
+    """Open an edition in the caller's transaction and return its number and the moment it begins.
+
+    Raises
+    ------
+    Conflict
+        `valid_from` is not later than the newest edition's.
+    """
+    connection.execute(QUERIES["lock"])
+    newest = connection.execute(QUERIES["newest_edition"]).fetchone()
+    begins = valid_from or datetime.now(UTC)
+    if newest is not None and begins <= newest["valid_from"]:
+        message = f"edition {newest['edition_id']} already begins at {newest['valid_from'].isoformat()}; a new one must begin later"
+        raise Conflict(message)
+    opened = connection.execute(
+        QUERIES["open_edition"], {"valid_from": begins, "note": note, "is_demo": is_demo}
+    ).fetchone()
+    if opened is None:
+        message = "insert returned no row"
+        raise AssertionError(message)
+    connection.execute(QUERIES["announce"], {"edition": opened["edition_id"]})
+    return opened["edition_id"], begins
+
+
+def publish_cells(
+    connection: Connection,
+    cells: DataFrame,
+    note: str,
+    valid_from: datetime | None = None,
+    fit_parents_m: float | None = None,
+    is_demo: bool = False,
+    progress: Callable[[int], None] = _ignore,
+) -> Published:
+    """Bring new grid cells into force.
+
+    Parameters
+    ----------
+    connection
+        The caller's transaction; nothing is in force before it commits.
+    cells
+        grid_code, grid_level, name, geometry (valid polygons on the lattice) and, where known,
+        code_scheme, parent_code, cell_kind, household_count. A missing parent is found by place.
+    fit_parents_m
+        Parents that differ from the union of their children by no more than this many metres are
+        re-cut to that union, upwards through all levels.
+
+    Raises
+    ------
+    InvalidRows
+        Cells overlap, have no parent, or do not tile it; row numbers count from 1 in `cells`.
+    """
+    edition, begins = open_edition(connection, note, valid_from, is_demo)
+    cells = cells.reset_index(drop=True)
+    for column in _CELL_COLUMNS:
+        given = cells[column] if column in cells else Series(None, cells.index)
+        cells[column] = given.astype(object).where(given.notna(), None)
+    cells["cell_kind"] = cells["cell_kind"].fillna("basic")
+    schemes = {row["grid_level"]: row["code_scheme"] for row in connection.execute(QUERIES["levels"]).fetchall()}
+    levels = sorted({int(level) for level in cells["grid_level"]})
+    _refuse(cells, {i: f"there is no grid level {level}; the levels are {sorted(schemes)}"
+                    for i, level in cells["grid_level"].items() if level not in schemes})  # fmt: skip
+    cells["code_scheme"] = cells["code_scheme"].fillna(cells["grid_level"].map(schemes))
+    published = Published(edition, len(cells))
+    for level in levels:
+        rows = cells.index[cells["grid_level"] == level]
+        _check_level(connection, cells, rows, level)
+        if level > 1:
+            above = _in_force(connection, level - 1)
+            _find_parents(cells, rows, above)
+            published.recut += _fit_parents(connection, cells.loc[rows], above, level, edition, begins, fit_parents_m)
+        part = cells.loc[rows]
+        geometry = ewkb(shapely.multipolygons([shapely.get_parts(g) for g in part["geometry"]]))
+        copy_rows(
+            connection,
+            "grid_cells",
+            [*_CELL_COLUMNS, "geom", "valid_from", "edition_id", "is_demo"],
+            (
+                (*row, geom, begins, edition, is_demo)
+                for row, geom in zip(part[_CELL_COLUMNS].itertuples(index=False, name=None), geometry, strict=True)
+            ),
+            progress,
+        )
+    connection.execute(QUERIES["analyze"])
+    return published
+
+
+def publish_zones(
+    connection: Connection,
+    zones: DataFrame,
+    note: str,
+    valid_from: datetime | None = None,
+    is_demo: bool = False,
+    edition: tuple[int, datetime] | None = None,
+) -> Published:
+    """Bring new patrol zones into force, in an edition of their own or one already open here.
+
+    Parameters
+    ----------
+    zones
+        zone_code, name, zone_kind, zone_type, responsible_unit, geometry (on the lattice). Areas
+        form a coverage; segments are free.
+
+    Raises
+    ------
+    InvalidRows
+        Areas overlap or do not match; row numbers count from 1 in `zones`.
+    """
+    number, begins = edition or open_edition(connection, note, valid_from, is_demo)
+    zones = zones.reset_index(drop=True)
+    areas = zones[zones["zone_kind"] == "area"]
+    problems = coverage_problems(areas["zone_code"].tolist(), areas["geometry"].to_numpy())
+    _refuse(zones, {i: problems[code] for i, code in areas["zone_code"].items() if code in problems})
+    make = {"area": shapely.multipolygons, "segment": shapely.multilinestrings}
+    geometry = ewkb([make[kind](list(shapely.get_parts(g)))
+                     for kind, g in zip(zones["zone_kind"], zones["geometry"], strict=True)])  # fmt: skip
+    copy_rows(
+        connection,
+        "patrol_zones",
+        [*_ZONE_COLUMNS, "geom", "valid_from", "edition_id", "is_demo"],
+        (
+            (*row, geom, begins, number, is_demo)
+            for row, geom in zip(zones[_ZONE_COLUMNS].itertuples(index=False, name=None), geometry, strict=True)
+        ),
+    )
+    connection.execute(QUERIES["analyze"])
+    return Published(number, len(zones))
+
+
+def _refuse(frame: DataFrame, problems: dict[Any, str]) -> None:
+    if problems:
+        rows = [(int(index) + 1, reason) for index, reason in sorted(problems.items())]
+        message = f"{len(rows)} of {len(frame)} boundaries cannot come into force"
+        raise InvalidRows(message, rows)
+
+
+def _in_force(connection: Connection, level: int) -> DataFrame:
+    rows = connection.execute(QUERIES["cells_in_force"], {"level": level}).fetchall()
+    frame = DataFrame(rows, columns=["grid_code", "grid_level", "parent_code", "geom"])
+    frame["geometry"] = shapely.from_wkb([bytes(wkb) for wkb in frame.pop("geom")])
+    return frame
+
+
+def _check_level(connection: Connection, cells: DataFrame, rows: Any, level: int) -> None:
+    """Check that new cells and those in force at a level form a coverage together."""
+    present = _in_force(connection, level)
+    codes = [*cells.loc[rows, "grid_code"], *present["grid_code"]]
+    polygons = np.array([*cells.loc[rows, "geometry"], *present["geometry"]], dtype=object)
+    problems = coverage_problems(codes, polygons)
+    _refuse(cells, {i: problems[code] for i, code in cells.loc[rows, "grid_code"].items() if code in problems})
+
+
+def _find_parents(cells: DataFrame, rows: Any, above: DataFrame) -> None:
+    orphans = rows[cells.loc[rows, "parent_code"].isna().to_numpy()]
+    inside = shapely.point_on_surface(cells.loc[orphans, "geometry"].to_numpy())
+    child, parent = shapely.STRtree(above["geometry"].to_numpy()).query(inside, predicate="within")
+    cells.loc[orphans[child], "parent_code"] = above["grid_code"].to_numpy()[parent]
+    still = orphans[cells.loc[orphans, "parent_code"].isna().to_numpy()]
+    _refuse(cells, dict.fromkeys(still, "no cell of the level above covers it: import that level first"))
+    known = set(above["grid_code"])
+    _refuse(cells, {i: f"its parent {code} is not in force at the level above"
+                    for i, code in cells.loc[rows, "parent_code"].items() if code not in known})  # fmt: skip
+
+
+def _fit_parents(
+    connection: Connection,
+    children: DataFrame,
+    above: DataFrame,
+    level: int,
+    edition: int,
+    begins: datetime,
+    tolerance_m: float | None,
+) -> list[tuple[str, float]]:
+    """Check that children tile their parents; re-cut parents that are near enough, level by level up."""
+    siblings = _in_force(connection, level)
+    siblings = siblings[~siblings["grid_code"].isin(children["grid_code"])]
+    outline = dict(zip(above["grid_code"], above["geometry"], strict=True))
+    recut: list[tuple[str, float]] = []
+    problems: dict[Any, str] = {}
+    for parent, group in children.groupby("parent_code"):
+        old = outline[parent]
+        family = [*group["geometry"], *siblings.loc[siblings["parent_code"] == parent, "geometry"]]
+        problem = tiling_problem(old, family)
+        if problem is None:
+            continue
+        united = shapely.coverage_union_all(family)
+        shift = largest_shift_m(old, united)
+        if tolerance_m is not None and shift <= tolerance_m:
+            recut.append((str(parent), shift))
+            outline[parent] = united
+        else:
+            problems[group.index[0]] = (
+                f"the children of {parent} do not tile it: they {problem}; the borders differ by up to {shift:.1f} m "
+                "(--fit-parents METRES re-cuts parents that are near enough)"
+            )
+    _refuse(children, problems)
+    if recut:
+        codes = [code for code, _ in recut]
+        connection.execute(QUERIES["close_cells"], {"codes": codes, "valid_from": begins, "edition": edition})
+        for code in codes:
+            geometry = ewkb(shapely.multipolygons([list(shapely.get_parts(outline[code]))]))[0]
+            connection.execute(
+                QUERIES["reopen_cell"],
+                {"code": code, "geom": geometry, "valid_from": begins, "edition": edition},
+            )
+        if level > 2:
+            changed = above[above["grid_code"].isin(codes)].assign(
+                geometry=lambda frame: [outline[code] for code in frame["grid_code"]]
+            )
+            upper = _in_force(connection, level - 2)
+            recut += _fit_parents(connection, changed, upper, level - 1, edition, begins, tolerance_m)
+    return recut

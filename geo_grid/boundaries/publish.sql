@@ -1,0 +1,34 @@
+-- name: lock
+-- two publishers one after the other; readers are not held up
+lock table editions in share row exclusive mode
+
+-- name: open_edition
+insert into editions (valid_from, note, is_demo) values (%(valid_from)s, %(note)s, %(is_demo)s) returning edition_id
+
+-- name: newest_edition
+select edition_id, valid_from from editions order by valid_from desc limit 1
+
+-- name: cells_in_force
+select grid_code, grid_level, parent_code, ST_AsBinary(geom) as geom
+from grid_cells where valid_to is null and grid_level = %(level)s order by grid_code
+
+-- name: levels
+select grid_level, code_scheme from grid_levels
+
+-- name: close_cells
+update grid_cells set valid_to = %(valid_from)s, closed_by = %(edition)s
+where valid_to is null and grid_code = any(%(codes)s)
+
+-- name: reopen_cell
+insert into grid_cells (grid_code, code_scheme, grid_level, parent_code, name, cell_kind, household_count, geom,
+                        valid_from, edition_id, is_demo)
+select grid_code, code_scheme, grid_level, parent_code, name, cell_kind, household_count,
+       ST_GeomFromEWKB(decode(%(geom)s, 'hex')), %(valid_from)s, %(edition)s, is_demo
+from grid_cells
+where grid_code = %(code)s and closed_by = %(edition)s
+
+-- name: announce
+select pg_notify('geo_grid_edition', %(edition)s::text)
+
+-- name: analyze
+analyze grid_cells, patrol_zones

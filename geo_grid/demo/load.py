@@ -1,0 +1,132 @@
+"""Loads the demo city in one transaction, by COPY, with every row marked."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+import numpy as np
+import pandas as pd
+import shapely
+from pandas import DataFrame
+
+from geo_grid.boundaries import publish_cells, publish_zones
+from geo_grid.coordinates import snap
+from geo_grid.db import Connection, copy_rows, ewkb, load_queries
+from geo_grid.demo import things
+from geo_grid.demo.city import LEVELS, draw_city
+from geo_grid.demo.gazetteer import read_gazetteer
+from geo_grid.errors import Conflict
+from geo_grid.layers import find_layer
+from geo_grid.layers.grid_levels import set_levels
+from geo_grid.locate import assign
+from geo_grid.response import build_circles
+
+QUERIES = load_queries("geo_grid.demo", "load.sql")
+
+
+class Progress(Protocol):
+    """Shows one step of long work; the returned function advances it by a number of rows."""
+
+    def __call__(self, step: str, total: int | None = None) -> AbstractContextManager[Callable[[int], None]]:
+        """Begin a step."""
+
+
+@dataclass
+class Loaded:
+    """What was loaded: rows by table, unassigned incidents, what the lists of names disagree on."""
+
+    rows: dict[str, int]
+    unassigned_incidents: int
+    disagreements: list[str]
+
+
+def is_empty(connection: Connection) -> bool:
+    """Whether nothing at all is stored yet."""
+    found = connection.execute(QUERIES["is_empty"]).fetchone()
+    return bool(found and found["empty"])
+
+
+def load_demo(
+    connection: Connection,
+    progress: Progress,
+    until: datetime,
+    incidents: int = 100_000,
+    seed: int = 130500,
+    speed_kmh: float = 30,
+    detour_factor: float = 1.3,
+) -> Loaded:
+    """Load the full-size demo city in the caller's transaction.
+
+    Parameters
+    ----------
+    until
+        Moment the twelve months of incidents end; with a zone. The same `until` and `seed` give the
+        same rows.
+
+    Raises
+    ------
+    Conflict
+        The database is not empty: demo rows are never mixed with real ones.
+    """
+    if not is_empty(connection):
+        message = "the database is not empty, and demo data is never mixed with other data: use an empty database"
+        raise Conflict(message)
+    rng = np.random.default_rng(seed)
+    begins = until - timedelta(days=366)
+    with progress("names and codes"):
+        gazetteer = read_gazetteer()
+    with progress("drawing cells and zones"):
+        city = draw_city(gazetteer, rng)
+    counts: dict[str, int] = {}
+    with progress("grid cells", len(city.cells)) as advance:
+        set_levels(connection, LEVELS)
+        cells = publish_cells(connection, city.cells, "demo city", begins, is_demo=True, progress=advance)
+        counts["grid_cells"] = cells.rows
+    with progress("patrol zones", len(city.zones)):
+        edition = (cells.edition_id, begins)
+        counts["patrol_zones"] = publish_zones(connection, city.zones, "demo city", is_demo=True, edition=edition).rows
+        counts["mandatory_stops"] = _stops(connection, city.posts)
+
+    posts = things.posts(city)
+    frames: list[tuple[str, Callable[[], DataFrame]]] = [
+        ("duties", lambda: things.duties(city, rng).assign(valid_from=begins)),
+        ("police_posts", lambda: posts.drop(columns="zone_code")),
+        ("patrol_units", lambda: things.units(posts, rng).assign(reported_at=until)),
+        ("cameras", lambda: things.cameras(city, rng)),
+        ("facilities", lambda: things.facilities(city, gazetteer, rng)),
+        ("incidents", lambda: things.incidents(city, incidents, until, rng)),
+    ]
+    for table, make in frames:
+        with progress(table.replace("_", " "), None):
+            counts[table] = _copy_frame(connection, table, make())
+    with progress("response circles"):
+        counts["response_circles"] = build_circles(connection, speed_kmh, detour_factor)
+    unassigned = 0
+    for name in ("cameras", "incidents"):
+        with progress(f"assigning {name}"):
+            connection.execute(QUERIES[f"analyze_{name}"])
+            unassigned = assign(connection, find_layer(name)).unassigned
+    connection.execute(QUERIES["analyze"])
+    return Loaded(counts, unassigned, gazetteer.disagreements)
+
+
+def _copy_frame(connection: Connection, table: str, frame: DataFrame) -> int:
+    if "is_demo" not in frame:
+        frame = frame.assign(is_demo=True)
+    if "lon" in frame:
+        frame = frame.assign(geom=ewkb(shapely.points(snap(frame[["lon", "lat"]])))).drop(columns=["lon", "lat"])
+    columns: list[list[Any]] = [frame[c].astype(object).where(pd.notna(frame[c]), None).tolist() for c in frame]
+    return copy_rows(connection, table, list(frame.columns), zip(*columns, strict=True))
+
+
+def _stops(connection: Connection, posts: DataFrame) -> int:
+    """One mandatory stop per zone: its post, morning and evening being the city's busy hours."""
+    frame = posts[["zone_code", "lon", "lat"]].assign(
+        name=posts["township"] + "必到点", window_from="07:00", window_to="21:00"
+    )
+    return _copy_frame(connection, "mandatory_stops", frame)
+
+
+

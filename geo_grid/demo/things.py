@@ -1,0 +1,220 @@
+"""What stands and happens in the demo city: duties, posts, units, cameras, facilities, incidents.
+
+Every number that is the city's own comes from DOMAIN, section 1. People are role placeholders and
+telephone numbers cannot exist (no Chinese mobile number begins with 12).
+"""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import shapely
+from numpy.typing import NDArray
+from pandas import DataFrame
+
+from geo_grid.coordinates import snap
+from geo_grid.demo.city import City
+from geo_grid.demo.gazetteer import Gazetteer
+
+ASSISTANTS = 7_563
+CAMERAS = 62_000
+VOLUNTEER_TEAMS = 2_685
+VOLUNTEERS = 32_000
+MEDIATION_ORGANISATIONS = 612
+CONFERENCE_VILLAGES, CONFERENCE_DEPARTMENTS, CONFERENCE_BRIGADES = 2_400, 40, 13
+
+# category, subtype, weight, share handled within the hour: shaped like a duty room's log, not measured
+_CATEGORIES = [
+    ("治安", "噪声扰民", 14), ("治安", "打架斗殴", 6), ("治安", "盗窃", 7), ("治安", "可疑情况", 4),
+    ("交通", "轻微事故", 20), ("交通", "违停堵塞", 12), ("交通", "受伤事故", 4), ("纠纷", "邻里纠纷", 10),
+    ("纠纷", "经济纠纷", 6), ("纠纷", "家庭纠纷", 7), ("求助", "走失求助", 3), ("求助", "群众求助", 9),
+    ("消防", "火情", 2), ("诈骗", "电信诈骗", 5), ("事件", "井盖缺失", 3), ("事件", "占道经营", 5),
+]  # fmt: skip
+
+
+def phone(number: int) -> str:
+    """Return a telephone number that cannot exist."""
+    return f"12{number:09d}"
+
+
+def places_in(city: City, count: int, rng: np.random.Generator, weight: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Draw points in finest cells, chosen by weight: between the cell's middle and its border."""
+    leaves = city.leaves
+    chosen = rng.choice(len(leaves), count, p=weight / weight.sum())
+    middle = leaves[["lon", "lat"]].to_numpy()[chosen]
+    geometry = city.cells.drop_duplicates("grid_code").set_index("grid_code")["geometry"]
+    polygons = geometry.loc[leaves["grid_code"]].to_numpy()
+    corners, owner = shapely.get_coordinates(polygons, return_index=True)
+    first = np.searchsorted(owner, np.arange(len(polygons)))
+    size = np.bincount(owner, minlength=len(polygons))
+    corner = corners[first[chosen] + (rng.random(count) * size[chosen]).astype(int)]
+    return snap(middle + np.sqrt(rng.random(count))[:, None] * 0.97 * (corner - middle))
+
+
+def duties(city: City, rng: np.random.Generator) -> DataFrame:
+    """Fill duties: a lead per village or community, a manager per basic cell, assistants where most people live."""
+    cells = city.cells
+    villages = cells.loc[cells["grid_level"] == 3, "grid_code"].to_numpy()
+    basics = cells[cells["grid_level"] == 4]
+    crowded = basics.nlargest(ASSISTANTS, "household_count")["grid_code"].to_numpy()
+    parts = []
+    number = 0
+    for role, title, codes in (
+        ("grid_lead", "网格长", villages),
+        ("grid_manager", "网格员", basics["grid_code"].to_numpy()),
+        ("grid_assistant", "协管员", crowded),
+    ):
+        numbers = range(number + 1, number + len(codes) + 1)
+        parts.append(DataFrame({
+            "grid_code": codes, "duty_role": role,
+            "person_name": [f"{title}{i - number:05d}（演示）" for i in numbers],
+            "phone": [phone(i) for i in numbers],
+        }))  # fmt: skip
+        number += len(codes)
+    return pd.concat(parts, ignore_index=True)
+
+
+def posts(city: City) -> DataFrame:
+    """One police post per area zone."""
+    frame = city.posts
+    number = frame.groupby("township").cumcount() + 1
+    return DataFrame({
+        "post_code": frame["zone_code"].str.replace("PZ", "PP"),
+        "name": frame["township"] + "警务站" + number.astype(str),
+        "post_kind": np.where(number == 1, "police_station", "police_post"),
+        "responsible_unit": city.zones.set_index("zone_code").loc[frame["zone_code"], "responsible_unit"].to_numpy(),
+        "phone": [phone(900_000_000 + i) for i in range(len(frame))],
+        "lon": frame["lon"], "lat": frame["lat"], "zone_code": frame["zone_code"],
+    })  # fmt: skip
+
+
+def units(posts_frame: DataFrame, rng: np.random.Generator) -> DataFrame:
+    """Two patrol units per post: one drives, one walks; they stand within a kilometre of it."""
+    frame = pd.concat([posts_frame.assign(unit_kind=kind, suffix=suffix) for kind, suffix in (("car", "C"), ("foot", "F"))])
+    frame = frame.reset_index(drop=True)
+    drives = (frame["unit_kind"] == "car").to_numpy()
+    frame.loc[drives & (rng.random(len(frame)) < 0.4), "unit_kind"] = "motorcycle"
+    title = frame["unit_kind"].map({"car": "巡逻车", "motorcycle": "摩托车组", "foot": "步巡组"})
+    return DataFrame({
+        "unit_code": frame["post_code"].str.replace("PP", "PU") + frame["suffix"],
+        "name": frame["name"] + title, "unit_kind": frame["unit_kind"],
+        "post_code": frame["post_code"], "zone_code": frame["zone_code"],
+        "unit_status": rng.choice(["on_patrol", "on_patrol", "on_patrol", "dispatched", "off_duty"], len(frame)),
+        "lon": snap(frame["lon"] + rng.normal(0, 0.004, len(frame))),
+        "lat": snap(frame["lat"] + rng.normal(0, 0.003, len(frame))),
+    })  # fmt: skip
+
+
+def cameras(city: City, rng: np.random.Generator) -> DataFrame:
+    """Stand cameras where people live, with well-formed GB/T 28181 IDs."""
+    households = city.leaves["households"].to_numpy(dtype=float)
+    points = places_in(city, CAMERAS, rng, households + 20)
+    county = rng.choice(sorted(set(city.posts["county_code"])), CAMERAS)
+    station = rng.integers(1, 30, CAMERAS)
+    industry = rng.choice(["00", "01", "02", "03", "04", "05"], CAMERAS, p=[0.4, 0.3, 0.05, 0.1, 0.1, 0.05])
+    kind = rng.choice(["131", "132"], CAMERAS, p=[0.15, 0.85])
+    network = rng.choice([5, 6, 7], CAMERAS, p=[0.5, 0.3, 0.2])
+    ptz = rng.choice([1, 2, 3, 4], CAMERAS, p=[0.15, 0.05, 0.6, 0.2])
+    azimuth = np.where(ptz == 1, np.nan, rng.integers(0, 360, CAMERAS).astype(float))
+    return DataFrame({
+        "gb28181_id": [f"{c}{s:02d}{i}{k}{n}{serial:06d}" for serial, (c, s, i, k, n) in
+                       enumerate(zip(county, station, industry, kind, network, strict=True), start=1)],
+        "name": [f"视频监控{serial:05d}" for serial in range(1, CAMERAS + 1)],
+        "ptz_type": ptz, "room_type": rng.choice([1, 2], CAMERAS, p=[0.95, 0.05]),
+        "azimuth_deg": azimuth, "fov_deg": np.where(ptz == 1, 360.0, 60.0),
+        "range_m": rng.choice([30.0, 50.0, 80.0, 120.0], CAMERAS),
+        "org_code": county, "is_secret": rng.random(CAMERAS) < 0.01, "is_online": rng.random(CAMERAS) < 0.97,
+        "lon": points[:, 0], "lat": points[:, 1],
+    })  # fmt: skip
+
+
+def facilities(city: City, gazetteer: Gazetteer, rng: np.random.Generator) -> DataFrame:
+    """Place governance centres at four levels, mediation, stations, teams, conference points, real places."""
+    leaves, cells = city.leaves, city.cells
+    seat = leaves.loc[leaves.groupby("township")["households"].idxmax()].set_index("township")
+    village_seat = leaves.drop_duplicates("village").set_index("village")
+    counties, townships, villages = (cells[cells["grid_level"] == n] for n in (1, 2, 3))
+    in_county = townships.drop_duplicates("parent_code").set_index("parent_code")["grid_code"]
+    rows: list[tuple[Any, ...]] = []
+
+    def add(kind: str, code: str, name: str, level: str, spot: Any, members: int | None = None, source: str = "") -> None:
+        rows.append((code, kind, name, level, members, source, spot["lon"], spot["lat"]))
+
+    city_spot = seat.loc[in_county["130502"]]
+    add("governance_centre", "GC1305", "邢台市综治中心", "city", city_spot)
+    add("video_conference_point", "VC1305", "邢台市视频会议点", "city", city_spot)
+    for row in counties.itertuples():
+        spot = seat.loc[in_county[row.grid_code]]
+        add("governance_centre", f"GC{row.grid_code}", f"{row.name}综治中心", "county", spot)
+        add("video_conference_point", f"VC{row.grid_code}", f"{row.name}视频会议点", "county", spot)
+    for row in townships.itertuples():
+        spot = seat.loc[row.grid_code]
+        add("governance_centre", f"GC{row.grid_code}", f"{row.name}综治中心", "township", spot)
+        add("mediation_room", f"MR{row.grid_code}", f"{row.name}调解室", "township", spot)
+        add("video_conference_point", f"VC{row.grid_code}", f"{row.name}视频会议点", "township", spot)
+    chosen = set(rng.choice(villages["grid_code"], CONFERENCE_VILLAGES, replace=False))
+    for row in villages.itertuples():
+        spot = village_seat.loc[row.grid_code]
+        add("governance_centre", f"GC{row.grid_code}", f"{row.name}综治中心", "village", spot)
+        add("service_station", f"SS{row.grid_code}", f"{row.name}网格服务站", "village", spot)
+        if row.grid_code in chosen:
+            add("video_conference_point", f"VC{row.grid_code}", f"{row.name}视频会议点", "village", spot)
+    for kind, prefix, title, count, level in (
+        ("video_conference_point", "VD", "市直部门视频会议点", CONFERENCE_DEPARTMENTS, "city"),
+        ("video_conference_point", "VB", "铁路护路队视频会议点", CONFERENCE_BRIGADES, "city"),
+        ("mediation_organisation", "MO", "调解组织", MEDIATION_ORGANISATIONS, "township"),
+        ("volunteer_team", "VT", "群防群治队伍", VOLUNTEER_TEAMS, "village"),
+    ):
+        members = rng.multinomial(VOLUNTEERS, np.full(count, 1 / count)) if kind == "volunteer_team" else None
+        for number, leaf in enumerate(rng.choice(len(leaves), count, p=leaves["households"] / leaves["households"].sum())):
+            count_of = None if members is None else int(members[number])
+            add(kind, f"{prefix}{number + 1:05d}", f"{title}{number + 1:04d}", level, leaves.iloc[leaf], count_of)
+    named = {"school", "hospital", "town_hall"}
+    for place in gazetteer.places.itertuples():
+        kind = place.kind if place.kind in named else "key_place"
+        add(kind, f"OSM{place.osm_id}-{place.kind}"[:32], place.name, None, {"lon": place.lon, "lat": place.lat}, None, "OpenStreetMap")  # type: ignore[arg-type]
+    frame = DataFrame(rows, columns=["facility_code", "facility_kind", "name", "division_level", "member_count", "source", "lon", "lat"])
+    frame["member_count"] = frame["member_count"].astype("Int64")
+    frame["is_demo"] = frame["source"] == ""
+    return frame.drop_duplicates("facility_code")
+
+
+def incidents(city: City, count: int, until: datetime, rng: np.random.Generator) -> DataFrame:
+    """Twelve months of incidents before `until`; the newest are still on their way through the six steps."""
+    households = city.leaves["households"].to_numpy(dtype=float)
+    points = places_in(city, count, rng, households**1.2)
+    outside = rng.random(count) < 0.0005  # a caller just across the border: stored and flagged
+    points[outside, 1] = snap(38.1)
+    day = np.sort(rng.random(count)) * 365
+    hour = rng.choice(24, count, p=_hours())
+    seconds = np.floor(day) * 86400 + hour * 3600 + rng.integers(0, 3600, count)
+    received = np.sort(seconds)
+    received = [until - timedelta(days=365) + timedelta(seconds=float(s)) for s in np.minimum(received, 365 * 86400 - 30)]
+    kind = rng.choice(len(_CATEGORIES), count, p=np.array([c[2] for c in _CATEGORIES]) / sum(c[2] for c in _CATEGORIES))
+    delays = rng.lognormal([0.6, 1.0, 1.9, 3.4, 5.5, 6.5], [0.5, 0.5, 0.5, 0.8, 0.7, 0.7], (count, 6)).cumsum(axis=1)
+    columns = ["dispatched_at", "departed_at", "arrived_at", "handled_at", "verified_at", "evaluated_at"]
+    clocks: dict[str, list[datetime | None]] = {column: [] for column in columns}
+    steps = []
+    for start, row in zip(received, delays, strict=True):
+        moments = [start + timedelta(minutes=float(minutes)) for minutes in row]
+        done = [moment <= until for moment in moments]
+        for column, moment, is_done in zip(columns, moments, done, strict=True):
+            clocks[column].append(moment if is_done else None)
+        steps.append(("evaluated" if done[5] else "verified" if done[4] else "handled" if done[3]
+                      else "assigned" if done[0] else "reported"))  # fmt: skip
+    frame = DataFrame({
+        "incident_number": [f"DEMO{moment:%Y%m%d}{i:06d}" for i, moment in enumerate(received, start=1)],
+        "category": [_CATEGORIES[k][0] for k in kind], "subtype": [_CATEGORIES[k][1] for k in kind],
+        "description": "演示数据", "step": steps, "received_at": received,
+        **{column: pd.Series(clocks[column], dtype=object) for column in columns[:5]},
+        "lon": points[:, 0], "lat": points[:, 1],
+    })  # fmt: skip
+    frame["closed_at"] = frame["verified_at"]
+    return frame
+
+
+def _hours() -> NDArray[np.float64]:
+    hours = np.arange(24)
+    weight = 0.35 + np.exp(-((hours - 10) ** 2) / 18) + 1.4 * np.exp(-((hours - 20) ** 2) / 14)
+    return weight / weight.sum()

@@ -1,0 +1,43 @@
+"""Facilities: mediation, governance centres, stations, volunteer teams, video conference, key places."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from geo_grid.layers.layer import Layer, LayerRow
+
+FacilityKind = Literal[
+    "mediation_organisation",
+    "mediation_room",
+    "governance_centre",
+    "service_station",
+    "volunteer_team",
+    "video_conference_point",
+    "school",
+    "hospital",
+    "town_hall",
+    "key_place",
+]
+
+
+class FacilityRow(LayerRow):
+    """One facility."""
+
+    facility_code: str = Field(min_length=1, max_length=32)
+    facility_kind: FacilityKind
+    name: str = Field(min_length=1, max_length=200)
+    division_level: Literal["city", "county", "township", "village"] | None = None
+    member_count: int | None = Field(None, ge=0)
+    phone: str = ""
+    source: str = ""
+
+
+LAYER = Layer(
+    name="facilities",
+    title_zh="设施",
+    title_en="Facilities",
+    row=FacilityRow,
+    key="facility_code",
+    geometry_types=("Point",),
+    stored_type="Point",
+)

@@ -1,0 +1,33 @@
+"""Grid cells: the hierarchy of polygons that people are responsible for."""
+
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from geo_grid.layers.layer import Layer, LayerRow
+
+
+class GridCellRow(LayerRow):
+    """One grid cell. The parent is found by place when it is not named."""
+
+    grid_code: str = Field(min_length=1, max_length=32)
+    grid_level: int = Field(ge=1, le=9)
+    code_scheme: str | None = None
+    parent_code: str | None = None
+    name: str = Field(min_length=1, max_length=200)
+    cell_kind: Literal["division", "basic", "dedicated"] = "basic"
+    household_count: int | None = Field(None, ge=0)
+
+    defaults: ClassVar[dict[str, str]] = {"name": "grid_code"}
+
+
+LAYER = Layer(
+    name="grid_cells",
+    title_zh="网格",
+    title_en="Grid cells",
+    row=GridCellRow,
+    key="grid_code",
+    geometry_types=("Polygon", "MultiPolygon"),
+    stored_type="MultiPolygon",
+    is_boundary=True,
+)

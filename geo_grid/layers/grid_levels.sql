@@ -1,0 +1,18 @@
+-- name: all
+select grid_level, name_zh, name_en, code_scheme, min_zoom from grid_levels order by grid_level
+
+-- name: schemes
+select code_scheme from code_schemes order by code_scheme
+
+-- name: deepest_in_use
+select max(grid_level) as grid_level from grid_cells
+
+-- name: put
+insert into grid_levels (grid_level, name_zh, name_en, code_scheme, min_zoom)
+values (%(grid_level)s, %(name_zh)s, %(name_en)s, %(code_scheme)s, %(min_zoom)s)
+on conflict (grid_level) do update
+set name_zh = excluded.name_zh, name_en = excluded.name_en,
+    code_scheme = excluded.code_scheme, min_zoom = excluded.min_zoom
+
+-- name: trim
+delete from grid_levels where grid_level > %(deepest)s

@@ -1,0 +1,36 @@
+"""Incidents 警情: what happened where, on which step of the six, and whose it is."""
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import Field
+
+from geo_grid.layers.layer import Layer, LayerRow
+
+Step = Literal["reported", "accepted", "assigned", "handled", "verified", "evaluated"]
+"""The six steps; our default, unconfirmed by the city's source."""
+
+
+class IncidentRow(LayerRow):
+    """One incident as a file or a caller gives it."""
+
+    incident_number: str | None = Field(None, max_length=64)
+    category: str = Field(min_length=1, max_length=100)
+    subtype: str = Field("", max_length=100)
+    description: str = Field("", max_length=4000)
+    address: str = Field("", max_length=400)
+    caller_number: str | None = Field(None, max_length=40)
+    received_at: datetime | None = None
+    recorded_zone: str | None = Field(None, max_length=64)
+
+
+LAYER = Layer(
+    name="incidents",
+    title_zh="警情",
+    title_en="Incidents",
+    row=IncidentRow,
+    key="incident_number",
+    geometry_types=("Point",),
+    stored_type="Point",
+    is_assigned=True,
+)

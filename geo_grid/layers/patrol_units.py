@@ -1,0 +1,31 @@
+"""Patrol units: cars, motorcycles, foot patrols and volunteers, where they last reported from."""
+
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from geo_grid.layers.layer import Layer, LayerRow
+
+
+class PatrolUnitRow(LayerRow):
+    """One patrol unit."""
+
+    unit_code: str = Field(min_length=1, max_length=32)
+    name: str = Field(min_length=1, max_length=200)
+    unit_kind: Literal["car", "motorcycle", "foot", "volunteers"]
+    post_code: str | None = None
+    zone_code: str | None = None
+    unit_status: Literal["on_patrol", "dispatched", "on_scene", "off_duty"] = "on_patrol"
+
+    defaults: ClassVar[dict[str, str]] = {"name": "unit_code"}
+
+
+LAYER = Layer(
+    name="patrol_units",
+    title_zh="巡逻力量",
+    title_en="Patrol units",
+    row=PatrolUnitRow,
+    key="unit_code",
+    geometry_types=("Point",),
+    stored_type="Point",
+)

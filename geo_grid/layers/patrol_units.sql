@@ -1,0 +1,17 @@
+-- name: items
+select unit_code as id,
+       ST_AsGeoJSON(geom, 6) as geometry,
+       jsonb_build_object(
+           'unit_code', unit_code, 'name', name, 'unit_kind', unit_kind, 'unit_status', unit_status,
+           'zone_code', zone_code, 'is_demo', is_demo) as properties
+from patrol_units
+where geom && ST_MakeEnvelope(%(west)s, %(south)s, %(east)s, %(north)s, 4490)
+order by unit_code
+limit %(limit)s
+
+-- name: rows
+select unit_code, name, unit_kind, post_code, zone_code, unit_status, is_demo, ST_AsBinary(geom) as geom
+from patrol_units order by unit_code
+
+-- name: taken
+select unit_code as key from patrol_units where unit_code = any(%(keys)s)

@@ -1,0 +1,20 @@
+-- name: items
+select zone_code as id,
+       ST_AsGeoJSON(ST_SnapToGrid(geom, %(pixel)s), 6) as geometry,
+       jsonb_build_object(
+           'zone_code', zone_code, 'name', name, 'zone_kind', zone_kind, 'zone_type', zone_type,
+           'responsible_unit', responsible_unit, 'is_demo', is_demo) as properties
+from patrol_zones
+where geom && ST_MakeEnvelope(%(west)s, %(south)s, %(east)s, %(north)s, 4490)
+  and valid_from <= now() and (valid_to is null or now() < valid_to)
+order by zone_code
+limit %(limit)s
+
+-- name: rows
+select zone_code, name, zone_kind, zone_type, responsible_unit, is_demo, ST_AsBinary(geom) as geom
+from patrol_zones
+where valid_from <= now() and (valid_to is null or now() < valid_to)
+order by zone_code
+
+-- name: taken
+select zone_code as key from patrol_zones where valid_to is null and zone_code = any(%(keys)s)

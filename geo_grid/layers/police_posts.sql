@@ -1,0 +1,17 @@
+-- name: items
+select post_code as id,
+       ST_AsGeoJSON(geom, 6) as geometry,
+       jsonb_build_object(
+           'post_code', post_code, 'name', name, 'post_kind', post_kind, 'responsible_unit', responsible_unit,
+           'is_demo', is_demo) as properties
+from police_posts
+where geom && ST_MakeEnvelope(%(west)s, %(south)s, %(east)s, %(north)s, 4490)
+order by post_code
+limit %(limit)s
+
+-- name: rows
+select post_code, name, post_kind, responsible_unit, phone, is_demo, ST_AsBinary(geom) as geom
+from police_posts order by post_code
+
+-- name: taken
+select post_code as key from police_posts where post_code = any(%(keys)s)

@@ -1,0 +1,20 @@
+-- name: items
+-- from afar only the largest tier
+select response_circle_id::text as id,
+       ST_AsGeoJSON(ST_SnapToGrid(geom, %(pixel)s), 6) as geometry,
+       jsonb_build_object(
+           'post_code', post_code, 'tier_minutes', tier_minutes, 'circle_basis', circle_basis, 'method', method,
+           'speed_kmh', speed_kmh, 'detour_factor', detour_factor, 'is_demo', is_demo) as properties
+from response_circles
+where geom && ST_MakeEnvelope(%(west)s, %(south)s, %(east)s, %(north)s, 4490)
+  and (tier_minutes = 5 or %(zoom)s >= 12)
+order by tier_minutes desc, post_code
+limit %(limit)s
+
+-- name: rows
+select post_code, tier_minutes, circle_basis, method, speed_kmh, detour_factor, responsible_unit, is_demo,
+       ST_AsBinary(geom) as geom
+from response_circles order by post_code, circle_basis, tier_minutes
+
+-- name: taken
+select post_code as key from response_circles where post_code = any(%(keys)s)

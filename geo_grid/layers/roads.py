@@ -1,0 +1,26 @@
+"""Roads: centre lines, from an OpenStreetMap extract or a file."""
+
+from pydantic import Field
+
+from geo_grid.layers.layer import Layer, LayerRow
+
+
+class RoadRow(LayerRow):
+    """One road."""
+
+    osm_id: int | None = None
+    name: str = ""
+    road_class: str = Field(min_length=1)
+    one_way: bool = False
+    speed_kmh: float | None = Field(None, gt=0)
+
+
+LAYER = Layer(
+    name="roads",
+    title_zh="道路",
+    title_en="Roads",
+    row=RoadRow,
+    key="osm_id",
+    geometry_types=("LineString",),
+    stored_type="LineString",
+)

@@ -1,0 +1,17 @@
+"""Point -> owner: who is responsible for a place, and assignment of what happens there."""
+
+from geo_grid.locate.answers import Location, OwningCell, OwningZone, Response
+from geo_grid.locate.assignment import Assigned, assign, assign_one
+from geo_grid.locate.lookup import locate, refuse_swapped
+
+__all__ = [
+    "Assigned",
+    "Location",
+    "OwningCell",
+    "OwningZone",
+    "Response",
+    "assign",
+    "assign_one",
+    "locate",
+    "refuse_swapped",
+]

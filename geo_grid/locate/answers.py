@@ -1,0 +1,69 @@
+"""The answers about a point. Field names are relied on by clients (DESIGN, section 4)."""
+
+from typing import Literal
+
+from pydantic import BaseModel, Field
+
+
+class Duty(BaseModel):
+    """A person on duty in a grid cell."""
+
+    duty_role: Literal["grid_lead", "grid_manager", "grid_assistant"]
+    person_name: str
+    phone: str
+
+
+class OwningCell(BaseModel):
+    """One grid cell of the chain that owns a point."""
+
+    grid_code: str
+    name: str
+    grid_level: int
+    level_name_zh: str
+    level_name_en: str
+    cell_kind: Literal["division", "basic", "dedicated"]
+    household_count: int | None
+    area_m2: float
+    grid_lead: str | None = Field(description="name of the grid lead, where the cell has one")
+    duties: list[Duty]
+    is_demo: bool
+
+
+class OwningZone(BaseModel):
+    """The patrol zone that owns a point."""
+
+    zone_code: str
+    name: str
+    zone_type: Literal["regular", "temporary"]
+    responsible_unit: str
+    is_demo: bool
+
+
+class Response(BaseModel):
+    """A post whose circle covers the point, with the fastest tier."""
+
+    tier_minutes: Literal[1, 3, 5]
+    post_code: str
+    circle_basis: Literal["place_tier", "force_tier", "phase"]
+    method: str
+
+
+class Alternative(BaseModel):
+    """Another leaf cell within the positional error."""
+
+    grid_code: str
+    name: str
+    distance_m: float
+
+
+class Location(BaseModel):
+    """Who is responsible for a point."""
+
+    point: tuple[float, float] = Field(description="lon, lat in degrees, CGCS2000, as used")
+    grid_cells: list[OwningCell] = Field(description="outermost to innermost")
+    patrol_zone: OwningZone | None
+    response: list[Response] = Field(description="fastest first")
+    distance_to_boundary_m: float | None = Field(description="to the nearest border of the innermost cell")
+    alternatives: list[Alternative] = Field(description="other innermost cells within the positional error")
+    edition: int | None = Field(description="edition of the boundaries that answered")
+    unassigned: bool = Field(description="no grid cell covers the point")

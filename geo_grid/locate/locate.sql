@@ -1,0 +1,114 @@
+-- name: leaf
+-- the one-owner rule: of the covering cells without children, the one with the smallest code
+select c.grid_code
+from grid_cells c
+where ST_Covers(c.geom, ST_SetSRID(ST_MakePoint(%(lon)s, %(lat)s), 4490))
+  and c.valid_from <= %(at)s and (c.valid_to is null or %(at)s < c.valid_to)
+  and not exists (
+      select from grid_cells k
+      where k.parent_code = c.grid_code and k.valid_from <= %(at)s and (k.valid_to is null or %(at)s < k.valid_to))
+order by c.grid_code
+limit 1
+
+-- name: chain
+-- the leaf and its ancestors, outermost first, with who is on duty
+with recursive chain as (
+    select c.* from grid_cells c
+    where c.grid_code = %(leaf)s
+      and c.valid_from <= %(at)s and (c.valid_to is null or %(at)s < c.valid_to)
+    union all
+    select p.* from chain c
+    join grid_cells p on p.grid_code = c.parent_code
+      and p.valid_from <= %(at)s and (p.valid_to is null or %(at)s < p.valid_to)
+)
+select c.grid_code, c.name, c.grid_level, l.name_zh as level_name_zh, l.name_en as level_name_en,
+       c.cell_kind, c.household_count, c.area_m2, c.is_demo, d.duties
+from chain c
+join grid_levels l using (grid_level)
+cross join lateral (
+    select coalesce(jsonb_agg(jsonb_build_object(
+               'duty_role', d.duty_role, 'person_name', d.person_name, 'phone', d.phone)
+               order by d.duty_role, d.duty_id), '[]') as duties
+    from duties d
+    where d.grid_code = c.grid_code
+      and d.valid_from <= %(at)s and (d.valid_to is null or %(at)s < d.valid_to)
+) d
+order by c.grid_level
+
+-- name: zone
+select zone_code, name, zone_type, responsible_unit, is_demo
+from patrol_zones
+where zone_kind = 'area'
+  and ST_Covers(geom, ST_SetSRID(ST_MakePoint(%(lon)s, %(lat)s), 4490))
+  and valid_from <= %(at)s and (valid_to is null or %(at)s < valid_to)
+order by zone_code
+limit 1
+
+-- name: response
+-- the fastest circle of each post that covers the place
+select distinct on (post_code) tier_minutes, post_code, circle_basis, method
+from response_circles
+where ST_Covers(geom, ST_SetSRID(ST_MakePoint(%(lon)s, %(lat)s), 4490))
+order by post_code, tier_minutes
+
+-- name: boundary_distance
+select ST_Distance(ST_Boundary(c.geom)::geography,
+                   ST_SetSRID(ST_MakePoint(%(lon)s, %(lat)s), 4490)::geography) as distance_m
+from grid_cells c
+where c.grid_code = %(leaf)s
+  and c.valid_from <= %(at)s and (c.valid_to is null or %(at)s < c.valid_to)
+
+-- name: alternatives
+-- other leaf cells within the positional error, nearest first
+with place as (
+    select ST_SetSRID(ST_MakePoint(%(lon)s, %(lat)s), 4490) as geom
+),
+near as (
+    select c.grid_code, c.name, ST_Distance(c.geom::geography, place.geom::geography) as distance_m
+    from grid_cells c, place
+    where c.geom && ST_Expand(place.geom,
+                              %(error_m)s / (110000 * greatest(cos(radians(%(lat)s)), 0.01)), %(error_m)s / 110000)
+      and c.valid_from <= %(at)s and (c.valid_to is null or %(at)s < c.valid_to)
+      and not exists (
+          select from grid_cells k
+          where k.parent_code = c.grid_code
+            and k.valid_from <= %(at)s and (k.valid_to is null or %(at)s < k.valid_to))
+      and c.grid_code is distinct from %(leaf)s
+)
+select grid_code, name, distance_m from near where distance_m <= %(error_m)s order by distance_m, grid_code
+
+-- name: edition
+select edition_at(%(at)s) as edition
+
+-- name: extent
+select ST_XMin(e) as west, ST_YMin(e) as south, ST_XMax(e) as east, ST_YMax(e) as north
+from (select ST_Extent(geom) as e from grid_cells where grid_level = 1 and valid_to is null) city
+
+-- name: assign
+-- owners of any number of rows in one statement; {table} and {key} name the layer
+with owner as (
+    select r.{key} as id, min(c.grid_code) as grid_code
+    from {table} r
+    join grid_cells c on ST_Covers(c.geom, r.geom)
+    where c.valid_to is null
+      and not exists (select from grid_cells k where k.parent_code = c.grid_code and k.valid_to is null)
+      and (%(ids)s::bigint[] is null or r.{key} = any(%(ids)s))
+    group by r.{key}
+),
+zone as (
+    select r.{key} as id, min(z.zone_code) as zone_code
+    from {table} r
+    join patrol_zones z on ST_Covers(z.geom, r.geom)
+    where z.valid_to is null and z.zone_kind = 'area'
+      and (%(ids)s::bigint[] is null or r.{key} = any(%(ids)s))
+    group by r.{key}
+)
+update {table} r
+set grid_code = owner.grid_code, zone_code = zone.zone_code, edition_id = edition_at(now())
+from {table} w
+left join owner on owner.id = w.{key}
+left join zone on zone.id = w.{key}
+where r.{key} = w.{key} and (%(ids)s::bigint[] is null or w.{key} = any(%(ids)s))
+
+-- name: count
+select count(*) as rows, count(*) filter (where unassigned) as unassigned from {table}

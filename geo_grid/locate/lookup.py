@@ -1,0 +1,87 @@
+"""One point in, its owners out: the question put to PostGIS."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from geo_grid.db import AsyncConnection, load_queries
+from geo_grid.errors import InvalidCoordinates
+from geo_grid.locate.answers import Location, OwningCell
+
+QUERIES = load_queries("geo_grid.locate", "locate.sql")
+
+
+async def locate(
+    connection: AsyncConnection,
+    lon: float,
+    lat: float,
+    at: datetime | None = None,
+    positional_error_m: float = 10,
+) -> Location:
+    """Say who is responsible for a point.
+
+    Parameters
+    ----------
+    connection
+        All statements run in one transaction, so that one edition answers.
+    lon, lat
+        Degrees, CGCS2000, on the lattice (see `coordinates.to_lonlat`).
+    at
+        Moment to answer as of; now when not given. Naive times are refused by the caller.
+    positional_error_m
+        Metres; leaf cells nearer than this are named as alternatives.
+    """
+    ask: dict[str, Any] = {
+        "lon": lon, "lat": lat, "at": at or datetime.now(UTC), "error_m": positional_error_m, "leaf": None,
+    }  # fmt: skip
+    async with connection.transaction():
+        await connection.execute("set transaction isolation level repeatable read, read only")
+        leaf = await _one(connection, "leaf", ask)
+        ask["leaf"] = leaf["grid_code"] if leaf else None
+        chain = await (await connection.execute(QUERIES["chain"], ask)).fetchall()
+        zone = await _one(connection, "zone", ask)
+        response = await (await connection.execute(QUERIES["response"], ask)).fetchall()
+        border = await _one(connection, "boundary_distance", ask)
+        alternatives = await (await connection.execute(QUERIES["alternatives"], ask)).fetchall()
+        edition = await _one(connection, "edition", ask)
+    return Location.model_validate(
+        {
+            "point": (lon, lat),
+            "grid_cells": [owning_cell(row) for row in chain],
+            "patrol_zone": zone,
+            "response": sorted(response, key=lambda row: (row["tier_minutes"], row["post_code"])),
+            "distance_to_boundary_m": border["distance_m"] if border else None,
+            "alternatives": alternatives,
+            "edition": edition["edition"] if edition else None,
+            "unassigned": leaf is None,
+        }
+    )
+
+
+def owning_cell(row: dict[str, Any]) -> OwningCell:
+    """Make an answer of a row of the statement `chain`."""
+    leads = [duty["person_name"] for duty in row["duties"] if duty["duty_role"] == "grid_lead"]
+    return OwningCell.model_validate({**row, "grid_lead": leads[0] if leads else None})
+
+
+async def refuse_swapped(connection: AsyncConnection, lon: float, lat: float) -> None:
+    """Refuse lon, lat outside the city when lat, lon lies inside it: nobody means that.
+
+    Raises
+    ------
+    InvalidCoordinates
+        With both readings, so that the sender can see which was meant.
+    """
+    extent = await _one(connection, "extent", {})
+    if extent is None or extent["west"] is None:
+        return
+
+    def inside(x: float, y: float) -> bool:
+        return bool(extent["west"] <= x <= extent["east"] and extent["south"] <= y <= extent["north"])
+
+    if not inside(lon, lat) and inside(lat, lon):
+        message = f"lon {lon} lat {lat} is far outside the city, but lon {lat} lat {lon} is inside: swapped"
+        raise InvalidCoordinates(message)
+
+
+async def _one(connection: AsyncConnection, name: str, ask: dict[str, Any]) -> dict[str, Any] | None:
+    return await (await connection.execute(QUERIES[name], ask)).fetchone()

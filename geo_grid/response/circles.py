@@ -1,0 +1,49 @@
+"""Response circles by the first method: straight lines, a speed and a detour factor.
+
+radius = speed * minutes / 60 / detour factor. With 30 km/h and 1.3 that is 385, 1,154 and 1,923 m
+(DOMAIN, section 2: no official speed exists, so both are settings and are stored with the circle).
+"""
+
+from typing import Any
+
+import numpy as np
+import shapely
+from numpy.typing import ArrayLike
+from pyproj import Geod
+
+from geo_grid.coordinates import snap_geometry
+
+TIERS = (1, 3, 5)
+METHOD = "geodesic_estimate"
+_VERTICES = 72
+_CGCS2000 = Geod(a=6378137.0, rf=298.257222101)  # GB/T 37987-2019; the ellipsoid of EPSG:4490
+
+
+def radius_m(tier_minutes: float, speed_kmh: float, detour_factor: float) -> float:
+    """Return how far, in metres in a straight line, a unit gets in the time."""
+    return speed_kmh * 1000 / 60 * tier_minutes / detour_factor
+
+
+def geodesic_circles(lon: ArrayLike, lat: ArrayLike, radius: float) -> Any:
+    """Draw circles on the ellipsoid.
+
+    Parameters
+    ----------
+    lon, lat
+        n degrees, CGCS2000.
+    radius
+        Metres.
+
+    Returns
+    -------
+    n valid MultiPolygons on the lattice. Around one place, a smaller radius gives a circle inside a
+    larger one's: the vertices lie on the same 72 azimuths.
+    """
+    lon, lat = np.atleast_1d(np.asarray(lon, float)), np.atleast_1d(np.asarray(lat, float))
+    azimuths = np.linspace(0, 360, _VERTICES, endpoint=False)
+    shape = (len(lon), _VERTICES)
+    around_lon, around_lat, _ = _CGCS2000.fwd(
+        np.repeat(lon, _VERTICES), np.repeat(lat, _VERTICES), np.tile(azimuths, len(lon)), np.full(shape, radius).ravel()
+    )
+    rings = np.stack([np.reshape(around_lon, shape), np.reshape(around_lat, shape)], axis=2)
+    return snap_geometry(shapely.multipolygons([[polygon] for polygon in shapely.polygons(rings)]))
