@@ -91,9 +91,7 @@ def make_places(sources: Path, city: shapely.Geometry) -> None:
     frame = frame.drop_duplicates(["osm_id", "kind"]).sort_values(["osm_id", "kind"])
     rows = [
         (osm_id, kind, name, f"{point.x:.7f}", f"{point.y:.7f}")
-        for osm_id, kind, name, point in zip(
-            frame["osm_id"], frame["kind"], frame["name"], frame.geometry, strict=True
-        )
+        for osm_id, kind, name, point in zip(frame["osm_id"], frame["kind"], frame["name"], frame.geometry, strict=True)
     ]
     write_csv("places.csv", ["osm_id", "kind", "name", "lon", "lat"], rows)
 

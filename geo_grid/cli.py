@@ -1,1 +1,462 @@
-"""placeholder"""
+"""Every `geo-grid` command. Thin: it reads arguments, calls one function, prints its answer."""
+
+import asyncio
+import contextlib
+import json
+import logging
+import sys
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import psycopg
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+from rich.logging import RichHandler
+from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bars
+from rich.table import Table
+
+from geo_grid import __version__
+from geo_grid.errors import GeoGridError, InvalidRows, UserError
+from geo_grid.settings import Settings, settings
+
+app = typer.Typer(
+    help="geo_grid: the map a city's command centre runs on.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+demo_app = typer.Typer(help="The generated full-size demo city.", no_args_is_help=True)
+circles_app = typer.Typer(help="Response circles.", no_args_is_help=True)
+app.add_typer(demo_app, name="demo")
+app.add_typer(circles_app, name="circles")
+err = Console(stderr=True, highlight=False)
+
+_BAD_ROWS_SHOWN = 100
+
+Json = Annotated[bool, typer.Option("--json", help="Machine output on stdout.")]
+SourceCrs = Annotated[str | None, typer.Option(help="EPSG code, GCJ-02 or BD-09; required unless the file is GeoJSON.")]
+
+
+@contextlib.contextmanager
+def progress(step: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
+    """Show a step on stderr: a bar on a terminal, a line elsewhere."""
+    if not err.is_terminal:
+        began = datetime.now(UTC)
+        yield lambda count: None
+        took = (datetime.now(UTC) - began).total_seconds()
+        err.print(f"{step} … {took:.1f} s")
+        return
+    columns = (
+        SpinnerColumn(finished_text="✓"),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Bars(*columns, console=err) as bars:
+        task = bars.add_task(step, total=total)
+        yield lambda count: bars.advance(task, count)
+        done = total or 1
+        bars.update(task, total=done, completed=done)
+
+
+def say(text: str) -> None:
+    """Tell a person something, on stderr; stdout is for answers."""
+    err.print(text, markup=False, soft_wrap=True)
+
+
+@contextlib.contextmanager
+def ready_database(migrated: bool = True) -> Iterator[str]:
+    """Make the database available, migrated, and yield its connection string."""
+    from geo_grid.db import database, migrate, translated_errors
+
+    with database(settings()) as conninfo:
+        if migrated:
+            with translated_errors():
+                for name in migrate(conninfo):
+                    say(f"applied migration {name}")
+        yield conninfo
+
+
+@app.command()
+def up(
+    empty: Annotated[bool, typer.Option("--empty", help="Do not load the demo city.")] = False,
+    levels: Annotated[Path | None, typer.Option(help="TOML file of grid levels for an empty city.")] = None,
+    incidents: Annotated[int, typer.Option(min=0, max=20_000_000, help="Demo incidents over 12 months.")] = 100_000,
+    detach: Annotated[
+        bool, typer.Option("--detach", help="Serve in the background; stop with `geo-grid down`.")
+    ] = False,
+) -> None:
+    """Start everything: database, migrations, the demo city unless --empty, and the server."""
+    from geo_grid.api.serving import ServerLock, address, listen, serve, start_detached, stoppable
+
+    config = settings()
+    url = address(config)
+    lock = ServerLock(config.state_dir)
+    if (holder := lock.holder()) is not None:
+        say(f"geo_grid is already running at {holder['url']}/maps/wall")
+        return
+    if detach:
+        arguments = [*(["--empty"] if empty else []), "--incidents", str(incidents)]
+        start_detached(config, arguments + (["--levels", str(levels)] if levels else []))
+        say(f"running in the background; stop it with: make down   (or geo-grid down; log: {lock.log})")
+        return
+    with stoppable(), lock.held(url) as ours:
+        if not ours:
+            say(f"geo_grid is already running at {url}/maps/wall")
+            return
+        bound = listen(config)
+        with ready_database() as conninfo:
+            if levels is not None:
+                _set_levels(conninfo, levels)
+            if not empty:
+                _load_demo_if_empty(conninfo, incidents)
+            serve(
+                config,
+                conninfo,
+                bound,
+                lambda: say(f"geo_grid is ready: {url}/maps/wall   (API: {url}/docs, stop: Ctrl-C)"),
+            )
+    say("stopped")
+
+
+@app.command()
+def down() -> None:
+    """Stop what `up --detach` started."""
+    from geo_grid.api.serving import stop_detached
+
+    url = stop_detached(settings())
+    say(f"stopped {url}" if url else "nothing is running here")
+
+
+@app.command()
+def serve() -> None:
+    """Serve an existing database; loads nothing."""
+    from geo_grid.api import serving
+
+    config = settings()
+    url = serving.address(config)
+    with serving.stoppable():
+        bound = serving.listen(config)
+        with ready_database() as conninfo:
+            serving.serve(config, conninfo, bound, lambda: say(f"serving at {url}/maps/wall"))
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database up to date."""
+    from geo_grid.db import read_migrations
+
+    with ready_database():
+        say(f"the database is at migration {read_migrations()[-1].name}")
+
+
+def _load_demo_if_empty(conninfo: str, incidents: int) -> None:
+    from geo_grid.db import connect
+    from geo_grid.demo import is_empty
+
+    with connect(conninfo) as connection:
+        empty = is_empty(connection)
+    if empty:
+        say("loading the demo city (once; about a minute)")
+        _load_demo(conninfo, incidents, None)
+
+
+def _load_demo(conninfo: str, incidents: int, seed: int | None) -> None:
+    from geo_grid.db import connect
+    from geo_grid.demo import load_demo
+
+    config = settings()
+    with connect(conninfo) as connection:
+        loaded = load_demo(
+            connection,
+            progress,
+            datetime.now(UTC).replace(microsecond=0),
+            incidents,
+            **({"seed": seed} if seed is not None else {}),
+            speed_kmh=config.response_speed_kmh,
+            detour_factor=config.response_detour_factor,
+        )
+    say(", ".join(f"{count:,} {table.replace('_', ' ')}" for table, count in loaded.rows.items()))
+    say(f"{loaded.unassigned_incidents} incidents lie outside every grid cell and are flagged")
+    say("the lists of names disagree here (drawn as said, nothing guessed in silence):")
+    for line in loaded.disagreements:
+        say(f"  - {line}")
+
+
+@demo_app.command("load")
+def demo_load(
+    incidents: Annotated[int, typer.Option(min=0, max=20_000_000, help="Incidents over 12 months.")] = 100_000,
+    seed: Annotated[int | None, typer.Option(help="Another seed draws another city.")] = None,
+) -> None:
+    """Load the demo city into an empty database."""
+    with ready_database() as conninfo:
+        _load_demo(conninfo, incidents, seed)
+
+
+def _set_levels(conninfo: str, path: Path) -> None:
+    from geo_grid.db import connect
+    from geo_grid.layers.grid_levels import read_levels, set_levels
+
+    found = read_levels(path)
+    with connect(conninfo) as connection:
+        set_levels(connection, found)
+
+
+@app.command()
+def levels(
+    file: Annotated[
+        Path | None, typer.Argument(help="TOML file with [[grid_levels]]; shows the levels if not given.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Show the levels of the grid, or set them from a file."""
+    from geo_grid.db import connect
+    from geo_grid.layers.grid_levels import list_levels
+
+    with ready_database() as conninfo:
+        if file is not None:
+            _set_levels(conninfo, file)
+        with connect(conninfo) as connection:
+            found = list_levels(connection)
+    if as_json:
+        print(json.dumps([level.model_dump() for level in found], ensure_ascii=False))
+        return
+    for level in found:
+        print(
+            f"{level.grid_level}  {level.name_zh}  {level.name_en}  ({level.code_scheme}, from zoom {level.min_zoom})"
+        )
+
+
+def _pairs(texts: list[str], flag: str) -> dict[str, str]:
+    pairs = {}
+    for text in texts:
+        name, sign, value = text.partition("=")
+        if not sign or not name or not value:
+            message = f"{flag} {text!r}: write it as FIELD=VALUE"
+            raise UserError(message)
+        pairs[name] = value
+    return pairs
+
+
+@app.command("import")
+def import_(
+    layer: Annotated[str, typer.Argument(help="Name of a layer.")],
+    file: Annotated[Path, typer.Argument(help="GeoJSON, GeoPackage, Shapefile, or CSV with lon and lat columns.")],
+    source_crs: SourceCrs = None,
+    column: Annotated[
+        list[str] | None, typer.Option(help="FIELD=COLUMN, where the file's name differs; repeatable.")
+    ] = None,
+    set_: Annotated[list[str] | None, typer.Option("--set", help="FIELD=VALUE for all rows; repeatable.")] = None,
+    lon_column: Annotated[str | None, typer.Option(help="Column of longitudes or eastings in a CSV file.")] = None,
+    lat_column: Annotated[str | None, typer.Option(help="Column of latitudes or northings in a CSV file.")] = None,
+    skip_invalid: Annotated[
+        bool, typer.Option("--skip-invalid", help="Import the good rows; name the others.")
+    ] = False,
+    fit_parents: Annotated[
+        float | None,
+        typer.Option(min=0, help="Metres: re-cut parent cells to their children when they are this near."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Import a file into a layer: all rows or none, unless --skip-invalid."""
+    from geo_grid.db import connect
+    from geo_grid.exchange import Mapping, import_file
+    from geo_grid.layers import find_layer
+
+    found = find_layer(layer)
+    mapping = Mapping(_pairs(column or [], "--column"), _pairs(set_ or [], "--set"), lon_column, lat_column)
+    with ready_database() as conninfo, connect(conninfo) as connection:
+        report = import_file(
+            connection,
+            found,
+            file,
+            progress,
+            source_crs,
+            mapping,
+            skip_invalid,
+            fit_parents,
+            settings().timezone,
+        )
+    if as_json:
+        print(
+            json.dumps(
+                {**vars(report), "skipped": [{"row": r, "reason": why} for r, why in report.skipped]},
+                ensure_ascii=False,
+            )
+        )
+        return
+    _say_rows(report.skipped)
+    for note in report.notes:
+        say(f"note: {note}")
+    outside = "" if report.unassigned is None else f", {report.unassigned} of them outside every grid cell"
+    say(f"{report.imported} of {report.rows} rows imported into {layer}{outside}")
+
+
+def _say_rows(rows: list[tuple[int, str]]) -> None:
+    for row, reason in rows[:_BAD_ROWS_SHOWN]:
+        say(f"row {row}: {reason}")
+    if len(rows) > _BAD_ROWS_SHOWN:
+        say(f"… and {len(rows) - _BAD_ROWS_SHOWN} more rows (all with --json)")
+
+
+@app.command()
+def export(
+    layer: Annotated[str, typer.Argument(help="Name of a layer.")],
+    file: Annotated[Path, typer.Argument(help="Ending .geojson, .gpkg, .shp or .csv.")],
+) -> None:
+    """Export the rows of a layer that are in force, in CGCS2000."""
+    from geo_grid.db import connect
+    from geo_grid.exchange import export_file
+    from geo_grid.layers import find_layer
+
+    found = find_layer(layer)
+    with ready_database() as conninfo, connect(conninfo) as connection, progress(f"exporting {layer}"):
+        count = export_file(connection, found, file)
+    say(f"{count} rows of {layer} written to {file}")
+
+
+@app.command(context_settings={"ignore_unknown_options": True})  # so that -87.6 is a longitude, not a flag
+def locate(
+    lon: Annotated[float, typer.Argument(help="Longitude, or easting.")],
+    lat: Annotated[float, typer.Argument(help="Latitude, or northing.")],
+    source_crs: Annotated[str, typer.Option(help="EPSG code, GCJ-02 or BD-09.")] = "EPSG:4490",
+    at: Annotated[datetime | None, typer.Option(help="Answer as of this moment.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Say who is responsible for a point."""
+    from geo_grid.coordinates import to_lonlat
+    from geo_grid.locate import Location, refuse_swapped
+    from geo_grid.locate import locate as ask
+
+    x, y = to_lonlat(lon, lat, source_crs)
+
+    async def answer(conninfo: str) -> Location:
+        from psycopg.rows import dict_row
+
+        async with await psycopg.AsyncConnection.connect(conninfo, row_factory=dict_row, autocommit=True) as connection:
+            await refuse_swapped(connection, x, y)
+            moment = at.astimezone() if at is not None else None
+            return await ask(connection, x, y, moment, settings().positional_error_m)
+
+    with ready_database() as conninfo:
+        found = asyncio.run(answer(conninfo))
+    if as_json:
+        print(found.model_dump_json())
+        return
+    if found.unassigned:
+        print("outside every grid cell")
+    for cell in found.grid_cells:
+        people = ", ".join(f"{duty.person_name} {duty.phone}" for duty in cell.duties)
+        print(f"{cell.grid_level}  {cell.grid_code}  {cell.name}{'  ' + people if people else ''}")
+    if found.patrol_zone is not None:
+        print(f"zone  {found.patrol_zone.zone_code}  {found.patrol_zone.name}  {found.patrol_zone.responsible_unit}")
+    for circle in found.response:
+        print(f"{circle.tier_minutes} min  {circle.post_code}  ({circle.method})")
+    if found.distance_to_boundary_m is not None:
+        print(f"{found.distance_to_boundary_m:.1f} m to the border of the innermost cell")
+
+
+@app.command()
+def assign(
+    everything: Annotated[bool, typer.Option("--all", help="Every row again, not only those never assigned.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Give incidents and cameras to the grid cell and patrol zone that own them."""
+    from geo_grid.db import connect
+    from geo_grid.layers import REGISTRY
+    from geo_grid.locate import assign as assign_layer
+    from geo_grid.locate import never_assigned
+
+    results: dict[str, Any] = {}
+    with ready_database() as conninfo, connect(conninfo) as connection:
+        for layer in REGISTRY.values():
+            if layer.is_assigned:
+                with progress(f"assigning {layer.title_en.lower()}"):
+                    ids = None if everything else never_assigned(connection, layer)
+                    results[layer.name] = vars(assign_layer(connection, layer, ids))
+    if as_json:
+        print(json.dumps(results))
+        return
+    for name, result in results.items():
+        say(f"{name}: {result['rows']} rows, {result['unassigned']} outside every grid cell")
+
+
+@circles_app.command("build")
+def circles_build() -> None:
+    """Build the 1-, 3- and 5-minute circles of every police post again."""
+    from geo_grid.db import connect
+    from geo_grid.response import build_circles
+
+    config = settings()
+    with ready_database() as conninfo, connect(conninfo) as connection, progress("response circles"):
+        made = build_circles(connection, config.response_speed_kmh, config.response_detour_factor)
+    say(
+        f"{made} circles built ({config.response_speed_kmh} km/h, detour factor {config.response_detour_factor}, estimate)"
+    )
+
+
+@app.command()
+def doctor(as_json: Json = False) -> None:
+    """Check this installation and its data, and say what to do about what is wrong."""
+    from geo_grid.doctor import examine
+
+    with ready_database(migrated=False) as conninfo:
+        findings = examine(conninfo)
+    if as_json:
+        print(json.dumps([vars(finding) for finding in findings], ensure_ascii=False))
+    else:
+        table = Table("", "what", "found", box=None)
+        for finding in findings:
+            table.add_row("ok" if finding.ok else "!!", finding.what, finding.found)
+        Console().print(table)
+    if not all(finding.ok for finding in findings):
+        raise typer.Exit(1)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        print(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def common(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Read nothing; options common to all commands."""
+
+
+def main() -> None:
+    """Run a command; render errors: one line and exit code 2 for the user's, 1 for ours."""
+    logging.basicConfig(
+        level=logging.WARNING, format="%(message)s", handlers=[RichHandler(console=err, show_path=False)]
+    )
+    try:
+        app()
+    except InvalidRows as error:
+        _say_rows(error.rows)
+        say(f"geo-grid: {error}")
+        sys.exit(2)
+    except UserError as error:
+        say(f"geo-grid: {error}")
+        sys.exit(2)
+    except GeoGridError as error:
+        say(f"geo-grid: {error}")
+        sys.exit(1)
+    except ValidationError as error:
+        if error.title != Settings.__name__:
+            raise
+        for fault in error.errors():
+            say(f"geo-grid: GEO_GRID_{str(fault['loc'][0]).upper()}: {fault['msg']}")
+        sys.exit(2)
+    except KeyboardInterrupt:
+        say("interrupted; nothing half-done was kept")
+        sys.exit(130)

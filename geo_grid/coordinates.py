@@ -79,10 +79,10 @@ def source_crs(name: str) -> SourceCrs:
         message = f"unknown source_crs {name[:80]!r}: use an EPSG code such as EPSG:4490 or EPSG:4547, GCJ-02 or BD-09"
         raise UnknownCrs(message) from None
     geodetic = crs.geodetic_crs
-    datum = geodetic.name.lower() if geodetic is not None else ""
-    if any(unsafe in datum for unsafe in _UNSAFE_DATUMS):
+    datum = geodetic.name if geodetic is not None else ""
+    if any(unsafe in datum.lower() for unsafe in _UNSAFE_DATUMS):
         message = (
-            f"source_crs {name} stands on the datum {geodetic.name}, which has no public transformation to CGCS2000 "
+            f"source_crs {name} stands on the datum {datum}, which has no public transformation to CGCS2000 "
             "(PROJ would shift nothing and name the wrong cell): convert the data with your survey office's "
             "local parameters first"
         )

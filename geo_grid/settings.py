@@ -28,9 +28,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="GEO_GRID_")
 
-    database_url: str | None = Field(
-        None, description="libpq connection string; replaces the private PostGIS cluster"
-    )
+    database_url: str | None = Field(None, description="libpq connection string; replaces the private PostGIS cluster")
     state_dir: Path = Field(
         default_factory=default_state_dir, description="folder of the private cluster, logs and pid files"
     )
@@ -47,6 +45,7 @@ class Settings(BaseSettings):
     response_detour_factor: float = Field(
         1.3, ge=1, le=5, description="road length over straight-line length for such circles"
     )
+    timezone: str = Field("Asia/Shanghai", description="of times in files that name none")
     city_name_zh: str = Field("邢台市", description="name shown on the pages")
     city_name_en: str = Field("Xingtai", description="name shown on the pages")
 

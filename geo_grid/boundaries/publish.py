@@ -15,7 +15,15 @@ from geo_grid.errors import Conflict, InvalidRows
 
 QUERIES = load_queries("geo_grid.boundaries", "publish.sql")
 
-_CELL_COLUMNS = ["grid_code", "code_scheme", "grid_level", "parent_code", "name", "cell_kind", "household_count"]
+_CELL_COLUMNS = [
+    "grid_code",
+    "code_scheme",
+    "grid_level",
+    "parent_code",
+    "name",
+    "cell_kind",
+    "household_count",
+]
 _ZONE_COLUMNS = ["zone_code", "name", "zone_kind", "zone_type", "responsible_unit"]
 
 

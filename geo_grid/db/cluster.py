@@ -159,9 +159,7 @@ class Cluster:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
-    def _run(
-        self, program: str, *arguments: str, check: bool = True
-    ) -> subprocess.CompletedProcess[str]:
+    def _run(self, program: str, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         # a file, not a pipe: the postmaster inherits it and would keep a pipe open for ever
         with (self.state_dir / "command.log").open("w+") as output:
             finished = subprocess.run(
@@ -247,7 +245,7 @@ class Cluster:
     def _make_database(self) -> None:
         found = self._run(
             "psql", "--no-psqlrc", "-d", self.conninfo_for("postgres"), "-qAtc",
-            f"select 1 from pg_database where datname = '{DATABASE}'",
+            f"select 1 from pg_database where datname = '{DATABASE}'",  # noqa: S608 (our own constant)
         )  # fmt: skip
         if found.stdout != "1":
             self._run("createdb", "--maintenance-db", self.conninfo_for("postgres"), DATABASE)

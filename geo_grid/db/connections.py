@@ -53,11 +53,14 @@ def connect(conninfo: str) -> Iterator[Connection]:
 
 @contextlib.asynccontextmanager
 async def open_pool(conninfo: str, settings: Settings) -> AsyncIterator[AsyncPool]:
-    """Open the server's pool. It opens even while the database is away, and heals by itself."""
+    """Open the server's pool: autocommit, so that what must be one transaction says so.
+
+    It opens even while the database is away, and heals by itself.
+    """
     timeout_ms = int(settings.statement_timeout_s * 1000)
     pool: AsyncPool = AsyncConnectionPool(
         conninfo,
-        kwargs={"row_factory": dict_row, "options": f"-c statement_timeout={timeout_ms}"},
+        kwargs={"row_factory": dict_row, "autocommit": True, "options": f"-c statement_timeout={timeout_ms}"},
         min_size=min(2, settings.pool_size),
         max_size=settings.pool_size,
         timeout=5,

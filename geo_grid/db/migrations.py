@@ -86,7 +86,6 @@ def _refuse_newer(connection: psycopg.Connection, known: int) -> None:
     newest = connection.execute("select max(number) from migrations").fetchone()
     if newest is not None and newest[0] > known:
         message = (
-            f"the database is at migration {newest[0]} but this geo_grid knows only {known}: "
-            "install the newer geo_grid"
+            f"the database is at migration {newest[0]} but this geo_grid knows only {known}: install the newer geo_grid"
         )
         raise SetupError(message)

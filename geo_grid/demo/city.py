@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -27,20 +28,38 @@ PATROL_ZONES = 465
 """One police post each; Wuhan draws 465 circles."""
 _COMPOUNDS_PER_COMMUNITY = 5
 _BLOCKS_PER_COMPOUND = 4
-_DEDICATED = {"school": "学校", "hospital": "医院", "marketplace": "市场", "mall": "商场", "bus_station": "车站"}
+_DEDICATED = {
+    "school": "学校",
+    "hospital": "医院",
+    "marketplace": "市场",
+    "mall": "商场",
+    "bus_station": "车站",
+}
 _SEGMENTS = 22
 """Key road segments kept as line zones, as in Handan."""
 
 LEVELS = [
     GridLevel(grid_level=1, name_zh="区县", name_en="district or county", code_scheme="division_code_6", min_zoom=0),
     GridLevel(
-        grid_level=2, name_zh="乡镇（街道）", name_en="township or subdistrict", code_scheme="division_code_9", min_zoom=10
+        grid_level=2,
+        name_zh="乡镇（街道）",
+        name_en="township or subdistrict",
+        code_scheme="division_code_9",
+        min_zoom=10,
     ),
     GridLevel(
-        grid_level=3, name_zh="村（社区）", name_en="village or community", code_scheme="division_code_12", min_zoom=12
+        grid_level=3,
+        name_zh="村（社区）",
+        name_en="village or community",
+        code_scheme="division_code_12",
+        min_zoom=12,
     ),
     GridLevel(
-        grid_level=4, name_zh="基础网格（小区）", name_en="basic cell or compound", code_scheme="unit_grid_15", min_zoom=14
+        grid_level=4,
+        name_zh="基础网格（小区）",
+        name_en="basic cell or compound",
+        code_scheme="unit_grid_15",
+        min_zoom=14,
     ),
     GridLevel(grid_level=5, name_zh="楼院", name_en="building block", code_scheme="local", min_zoom=16),
 ]
@@ -125,7 +144,8 @@ def _seat(county: str, polygon: Any, places: DataFrame) -> Floats:
     for hall in halls.itertuples():
         if shapely.contains_xy(polygon, hall.lon, hall.lat):
             return np.array([hall.lon, hall.lat])
-    return shapely.get_coordinates(shapely.centroid(polygon))[0]
+    middle = shapely.centroid(polygon)
+    return np.array([middle.x, middle.y])
 
 
 def _inside(polygon: Any, count: int, draw: Any) -> Floats:
@@ -177,9 +197,7 @@ def _seeds(county: Any, plan: DataFrame, rng: np.random.Generator) -> Floats:
     return relaxed(np.vstack(points), county.geometry, 2)
 
 
-def _divide(
-    tessellation: Tessellation, gazetteer: Gazetteer, plan: DataFrame, rng: np.random.Generator
-) -> DataFrame:
+def _divide(tessellation: Tessellation, gazetteer: Gazetteer, plan: DataFrame, rng: np.random.Generator) -> DataFrame:
     """Give each finest cell its township, village and basic cell, each a connected region."""
     centres = shapely.get_coordinates(shapely.point_on_surface(tessellation.polygons))
     graph = distances(tessellation.borders, centres * [np.cos(np.radians(37.2)), 1.0])
@@ -208,7 +226,13 @@ def _divide(
                 part = grow(graph[members][:, members], spread(centres[members], int(share), rng))
                 basic[members] = members[0] * 1000 + part
     return pd.DataFrame(
-        {"township": townships, "village": villages, "basic": basic, "lon": centres[:, 0], "lat": centres[:, 1]}
+        {
+            "township": townships,
+            "village": villages,
+            "basic": basic,
+            "lon": centres[:, 0],
+            "lat": centres[:, 1],
+        }
     )
 
 
@@ -318,7 +342,15 @@ def _cells(gazetteer: Gazetteer, tessellation: Tessellation, leaves: DataFrame) 
     polygons, households = polygons[blocks.to_numpy()], leaves["households"][blocks].reset_index(drop=True)
     add(5, leaves["grid_code"][blocks].reset_index(drop=True), basic[blocks].reset_index(drop=True),
         lambda code: f"{basic_name(code[:15])}{int(code[15:])}号楼院")  # fmt: skip
-    columns = ["grid_code", "code_scheme", "grid_level", "parent_code", "name", "cell_kind", "household_count"]
+    columns = [
+        "grid_code",
+        "code_scheme",
+        "grid_level",
+        "parent_code",
+        "name",
+        "cell_kind",
+        "household_count",
+    ]
     return DataFrame(rows, columns=[*columns, "geometry"])
 
 
@@ -384,7 +416,7 @@ def _segments(
     tree = cKDTree(centres)
     stops = tree.query(places[nearest])[1]
     segments = []
-    for number, (start, end) in enumerate(zip(stops[:-1], stops[1:], strict=True), start=1):
+    for number, (start, end) in enumerate(pairwise(stops), start=1):
         _, before = dijkstra(graph, indices=start, return_predecessors=True, limit=0.5)
         path = [int(end)]
         while path[-1] != start:

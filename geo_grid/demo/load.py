@@ -1,10 +1,9 @@
 """Loads the demo city in one transaction, by COPY, with every row marked."""
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,16 +20,10 @@ from geo_grid.errors import Conflict
 from geo_grid.layers import find_layer
 from geo_grid.layers.grid_levels import set_levels
 from geo_grid.locate import assign
+from geo_grid.progress import Progress
 from geo_grid.response import build_circles
 
 QUERIES = load_queries("geo_grid.demo", "load.sql")
-
-
-class Progress(Protocol):
-    """Shows one step of long work; the returned function advances it by a number of rows."""
-
-    def __call__(self, step: str, total: int | None = None) -> AbstractContextManager[Callable[[int], None]]:
-        """Begin a step."""
 
 
 @dataclass
@@ -127,6 +120,3 @@ def _stops(connection: Connection, posts: DataFrame) -> int:
         name=posts["township"] + "必到点", window_from="07:00", window_to="21:00"
     )
     return _copy_frame(connection, "mandatory_stops", frame)
-
-
-

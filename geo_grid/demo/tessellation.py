@@ -50,9 +50,7 @@ class Tessellation:
 def relaxed(seeds: Floats, polygon: Any, rounds: int = 1) -> Floats:
     """Move seeds (n x 2) to the centroids of their Voronoi cells, so that none is tiny."""
     for _ in range(rounds):
-        cells = shapely.get_parts(
-            shapely.voronoi_polygons(shapely.MultiPoint(seeds), extend_to=polygon, ordered=True)
-        )
+        cells = shapely.get_parts(shapely.voronoi_polygons(shapely.MultiPoint(seeds), extend_to=polygon, ordered=True))
         moved = shapely.get_coordinates(shapely.centroid(cells))
         inside = shapely.contains_xy(polygon, moved[:, 0], moved[:, 1])
         seeds = np.where(inside[:, None], moved, seeds)
@@ -125,7 +123,8 @@ def _jagged(start: Floats, end: Floats, left: Floats, right: Floats, rng: np.ran
     towards = np.where((wander > 0)[..., None], left[:, None], right[:, None])
     lines = snap(base + np.abs(wander)[..., None] * (towards - base))
     lines[:, 0], lines[:, -1] = start, end
-    return shapely.remove_repeated_points(shapely.linestrings(lines))
+    made: Polygons = shapely.remove_repeated_points(shapely.linestrings(lines))
+    return made
 
 
 def _label(faces: Polygons, counties: Polygons, seeds: list[Floats]) -> tuple[Ints, Ints]:

@@ -38,8 +38,10 @@ def phone(number: int) -> str:
     return f"12{number:09d}"
 
 
-def places_in(city: City, count: int, rng: np.random.Generator, weight: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Draw points in finest cells, chosen by weight: between the cell's middle and its border."""
+def places_in(
+    city: City, count: int, rng: np.random.Generator, weight: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Draw points between middle and border of finest cells chosen by weight; return them and the cells."""
     leaves = city.leaves
     chosen = rng.choice(len(leaves), count, p=weight / weight.sum())
     middle = leaves[["lon", "lat"]].to_numpy()[chosen]
@@ -49,7 +51,7 @@ def places_in(city: City, count: int, rng: np.random.Generator, weight: NDArray[
     first = np.searchsorted(owner, np.arange(len(polygons)))
     size = np.bincount(owner, minlength=len(polygons))
     corner = corners[first[chosen] + (rng.random(count) * size[chosen]).astype(int)]
-    return snap(middle + np.sqrt(rng.random(count))[:, None] * 0.97 * (corner - middle))
+    return snap(middle + np.sqrt(rng.random(count))[:, None] * 0.97 * (corner - middle)), chosen
 
 
 def duties(city: City, rng: np.random.Generator) -> DataFrame:
@@ -91,7 +93,9 @@ def posts(city: City) -> DataFrame:
 
 def units(posts_frame: DataFrame, rng: np.random.Generator) -> DataFrame:
     """Two patrol units per post: one drives, one walks; they stand within a kilometre of it."""
-    frame = pd.concat([posts_frame.assign(unit_kind=kind, suffix=suffix) for kind, suffix in (("car", "C"), ("foot", "F"))])
+    frame = pd.concat(
+        [posts_frame.assign(unit_kind=kind, suffix=suffix) for kind, suffix in (("car", "C"), ("foot", "F"))]
+    )
     frame = frame.reset_index(drop=True)
     drives = (frame["unit_kind"] == "car").to_numpy()
     frame.loc[drives & (rng.random(len(frame)) < 0.4), "unit_kind"] = "motorcycle"
@@ -109,8 +113,8 @@ def units(posts_frame: DataFrame, rng: np.random.Generator) -> DataFrame:
 def cameras(city: City, rng: np.random.Generator) -> DataFrame:
     """Stand cameras where people live, with well-formed GB/T 28181 IDs."""
     households = city.leaves["households"].to_numpy(dtype=float)
-    points = places_in(city, CAMERAS, rng, households + 20)
-    county = rng.choice(sorted(set(city.posts["county_code"])), CAMERAS)
+    points, leaf = places_in(city, CAMERAS, rng, households + 20)
+    county = city.leaves["township"].str[:6].to_numpy()[leaf]
     station = rng.integers(1, 30, CAMERAS)
     industry = rng.choice(["00", "01", "02", "03", "04", "05"], CAMERAS, p=[0.4, 0.3, 0.05, 0.1, 0.1, 0.05])
     kind = rng.choice(["131", "132"], CAMERAS, p=[0.15, 0.85])
@@ -138,7 +142,9 @@ def facilities(city: City, gazetteer: Gazetteer, rng: np.random.Generator) -> Da
     in_county = townships.drop_duplicates("parent_code").set_index("parent_code")["grid_code"]
     rows: list[tuple[Any, ...]] = []
 
-    def add(kind: str, code: str, name: str, level: str, spot: Any, members: int | None = None, source: str = "") -> None:
+    def add(
+        kind: str, code: str, name: str, level: str | None, spot: Any, members: int | None = None, source: str = ""
+    ) -> None:
         rows.append((code, kind, name, level, members, source, spot["lon"], spot["lat"]))
 
     city_spot = seat.loc[in_county["130502"]]
@@ -167,14 +173,43 @@ def facilities(city: City, gazetteer: Gazetteer, rng: np.random.Generator) -> Da
         ("volunteer_team", "VT", "群防群治队伍", VOLUNTEER_TEAMS, "village"),
     ):
         members = rng.multinomial(VOLUNTEERS, np.full(count, 1 / count)) if kind == "volunteer_team" else None
-        for number, leaf in enumerate(rng.choice(len(leaves), count, p=leaves["households"] / leaves["households"].sum())):
+        for number, leaf in enumerate(
+            rng.choice(len(leaves), count, p=leaves["households"] / leaves["households"].sum())
+        ):
             count_of = None if members is None else int(members[number])
-            add(kind, f"{prefix}{number + 1:05d}", f"{title}{number + 1:04d}", level, leaves.iloc[leaf], count_of)
+            add(
+                kind,
+                f"{prefix}{number + 1:05d}",
+                f"{title}{number + 1:04d}",
+                level,
+                leaves.iloc[leaf],
+                count_of,
+            )
     named = {"school", "hospital", "town_hall"}
     for place in gazetteer.places.itertuples():
         kind = place.kind if place.kind in named else "key_place"
-        add(kind, f"OSM{place.osm_id}-{place.kind}"[:32], place.name, None, {"lon": place.lon, "lat": place.lat}, None, "OpenStreetMap")  # type: ignore[arg-type]
-    frame = DataFrame(rows, columns=["facility_code", "facility_kind", "name", "division_level", "member_count", "source", "lon", "lat"])
+        add(
+            kind,
+            f"OSM{place.osm_id}-{place.kind}"[:32],
+            place.name,
+            None,
+            {"lon": place.lon, "lat": place.lat},
+            None,
+            "OpenStreetMap",
+        )
+    frame = DataFrame(
+        rows,
+        columns=[
+            "facility_code",
+            "facility_kind",
+            "name",
+            "division_level",
+            "member_count",
+            "source",
+            "lon",
+            "lat",
+        ],
+    )
     frame["member_count"] = frame["member_count"].astype("Int64")
     frame["is_demo"] = frame["source"] == ""
     return frame.drop_duplicates("facility_code")
@@ -183,14 +218,16 @@ def facilities(city: City, gazetteer: Gazetteer, rng: np.random.Generator) -> Da
 def incidents(city: City, count: int, until: datetime, rng: np.random.Generator) -> DataFrame:
     """Twelve months of incidents before `until`; the newest are still on their way through the six steps."""
     households = city.leaves["households"].to_numpy(dtype=float)
-    points = places_in(city, count, rng, households**1.2)
+    points, _ = places_in(city, count, rng, households**1.2)
     outside = rng.random(count) < 0.0005  # a caller just across the border: stored and flagged
     points[outside, 1] = snap(38.1)
     day = np.sort(rng.random(count)) * 365
     hour = rng.choice(24, count, p=_hours())
     seconds = np.floor(day) * 86400 + hour * 3600 + rng.integers(0, 3600, count)
-    received = np.sort(seconds)
-    received = [until - timedelta(days=365) + timedelta(seconds=float(s)) for s in np.minimum(received, 365 * 86400 - 30)]
+    seconds = np.sort(seconds)
+    received = [
+        until - timedelta(days=365) + timedelta(seconds=float(s)) for s in np.minimum(seconds, 365 * 86400 - 30)
+    ]
     kind = rng.choice(len(_CATEGORIES), count, p=np.array([c[2] for c in _CATEGORIES]) / sum(c[2] for c in _CATEGORIES))
     delays = rng.lognormal([0.6, 1.0, 1.9, 3.4, 5.5, 6.5], [0.5, 0.5, 0.5, 0.8, 0.7, 0.7], (count, 6)).cumsum(axis=1)
     columns = ["dispatched_at", "departed_at", "arrived_at", "handled_at", "verified_at", "evaluated_at"]
@@ -201,8 +238,8 @@ def incidents(city: City, count: int, until: datetime, rng: np.random.Generator)
         done = [moment <= until for moment in moments]
         for column, moment, is_done in zip(columns, moments, done, strict=True):
             clocks[column].append(moment if is_done else None)
-        steps.append(("evaluated" if done[5] else "verified" if done[4] else "handled" if done[3]
-                      else "assigned" if done[0] else "reported"))  # fmt: skip
+        steps.append("evaluated" if done[5] else "verified" if done[4] else "handled" if done[3]
+                      else "assigned" if done[0] else "reported")  # fmt: skip
     frame = DataFrame({
         "incident_number": [f"DEMO{moment:%Y%m%d}{i:06d}" for i, moment in enumerate(received, start=1)],
         "category": [_CATEGORIES[k][0] for k in kind], "subtype": [_CATEGORIES[k][1] for k in kind],

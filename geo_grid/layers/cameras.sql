@@ -9,7 +9,7 @@ squares as (
            avg(ST_X(geom)) as lon, avg(ST_Y(geom)) as lat, bool_or(is_demo) as is_demo
     from seen
     where %(zoom)s < 16
-    group by floor(ST_X(geom) / (%(pixel)s * 64)), floor(ST_Y(geom) / (%(pixel)s * 52))
+    group by floor(ST_X(geom) / (%(pixel)s * 64)), floor(ST_Y(geom) / (%(pixel)s * 51))
 )
 select null as id,
        json_build_object('type', 'Point', 'coordinates', json_build_array(round(lon::numeric, 6), round(lat::numeric, 6)))::text

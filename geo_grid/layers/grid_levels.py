@@ -63,7 +63,9 @@ def set_levels(connection: Connection, levels: list[GridLevel]) -> None:
     schemes = [str(row["code_scheme"]) for row in connection.execute(QUERIES["schemes"]).fetchall()]
     for level in levels:
         if level.code_scheme not in schemes:
-            message = f"level {level.grid_level}: unknown code scheme {level.code_scheme!r}; known: {', '.join(schemes)}"
+            message = (
+                f"level {level.grid_level}: unknown code scheme {level.code_scheme!r}; known: {', '.join(schemes)}"
+            )
             raise Conflict(message)
     deepest = connection.execute(QUERIES["deepest_in_use"]).fetchone()
     if deepest is not None and deepest["grid_level"] is not None and deepest["grid_level"] > len(levels):

@@ -30,22 +30,33 @@ returning incident_id
 select i.incident_id, i.incident_number, i.category, i.subtype, i.description, i.address,
        i.caller_number, i.step, i.received_at, i.dispatched_at, i.departed_at, i.arrived_at, i.handled_at,
        i.feedback_at, i.verified_at, i.closed_at, i.grid_code, i.zone_code, i.edition_id, i.unassigned, i.is_demo,
-       ST_X(i.geom) as lon, ST_Y(i.geom) as lat
+       ST_X(i.geom) as lon, ST_Y(i.geom) as lat, c.name as grid_name, z.name as zone_name
 from incidents i
+left join grid_cells c on c.grid_code = i.grid_code
+    and c.edition_id <= i.edition_id and (c.closed_by is null or c.closed_by > i.edition_id)
+left join patrol_zones z on z.zone_code = i.zone_code
+    and z.edition_id <= i.edition_id and (z.closed_by is null or z.closed_by > i.edition_id)
 where i.incident_id = %(incident_id)s
 
 -- name: newest
 select i.incident_id, i.incident_number, i.category, i.subtype, i.description, i.address,
        i.caller_number, i.step, i.received_at, i.dispatched_at, i.departed_at, i.arrived_at, i.handled_at,
        i.feedback_at, i.verified_at, i.closed_at, i.grid_code, i.zone_code, i.edition_id, i.unassigned, i.is_demo,
-       ST_X(i.geom) as lon, ST_Y(i.geom) as lat
+       ST_X(i.geom) as lon, ST_Y(i.geom) as lat, c.name as grid_name, z.name as zone_name
 from incidents i
+left join grid_cells c on c.grid_code = i.grid_code
+    and c.edition_id <= i.edition_id and (c.closed_by is null or c.closed_by > i.edition_id)
+left join patrol_zones z on z.zone_code = i.zone_code
+    and z.edition_id <= i.edition_id and (z.closed_by is null or z.closed_by > i.edition_id)
 where (not %(open_only)s or i.closed_at is null)
   and (i.unassigned = %(unassigned)s or %(unassigned)s::boolean is null)
   and (%(before_at)s::timestamptz is null
        or (i.received_at, i.incident_id) < (%(before_at)s, %(before_id)s))
 order by i.received_at desc, i.incident_id desc
 limit %(limit)s
+
+-- name: lock_key
+select pg_advisory_xact_lock(hashtextextended(%(key)s, 0))
 
 -- name: claim_key
 insert into idempotency_keys (idempotency_key, request_digest, incident_id)

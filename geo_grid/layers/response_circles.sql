@@ -1,7 +1,7 @@
 -- name: items
 -- from afar only the largest tier
 select response_circle_id::text as id,
-       ST_AsGeoJSON(ST_SnapToGrid(geom, %(pixel)s), 6) as geometry,
+       ST_AsGeoJSON(ST_SnapToGrid(geom, %(pixel)s / 2), 6) as geometry,
        jsonb_build_object(
            'post_code', post_code, 'tier_minutes', tier_minutes, 'circle_basis', circle_basis, 'method', method,
            'speed_kmh', speed_kmh, 'detour_factor', detour_factor, 'is_demo', is_demo) as properties

@@ -1,6 +1,6 @@
 -- name: items
 select road_id::text as id,
-       ST_AsGeoJSON(ST_SnapToGrid(geom, %(pixel)s), 6) as geometry,
+       ST_AsGeoJSON(ST_SnapToGrid(geom, %(pixel)s / 2), 6) as geometry,
        jsonb_build_object('name', name, 'road_class', road_class, 'one_way', one_way, 'is_demo', is_demo) as properties
 from roads
 where geom && ST_MakeEnvelope(%(west)s, %(south)s, %(east)s, %(north)s, 4490)

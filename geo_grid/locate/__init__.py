@@ -1,7 +1,7 @@
 """Point -> owner: who is responsible for a place, and assignment of what happens there."""
 
 from geo_grid.locate.answers import Location, OwningCell, OwningZone, Response
-from geo_grid.locate.assignment import Assigned, assign, assign_one
+from geo_grid.locate.assignment import Assigned, assign, assign_one, never_assigned
 from geo_grid.locate.lookup import locate, refuse_swapped
 
 __all__ = [
@@ -13,5 +13,6 @@ __all__ = [
     "assign",
     "assign_one",
     "locate",
+    "never_assigned",
     "refuse_swapped",
 ]

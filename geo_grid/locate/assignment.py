@@ -39,6 +39,12 @@ def assign(connection: Connection, layer: Layer, ids: list[int] | None = None) -
     return Assigned(counted["rows"], counted["unassigned"])
 
 
+def never_assigned(connection: Connection, layer: Layer) -> list[int]:
+    """Return the primary keys of rows that no edition was asked about yet."""
+    rows = connection.execute(_statement("never_assigned", layer)).fetchall()
+    return [row["id"] for row in rows]
+
+
 async def assign_one(connection: AsyncConnection, layer: Layer, row_id: int) -> None:
     """Assign one row in the caller's transaction."""
     await connection.execute(_statement("assign", layer), {"ids": [row_id]}, prepare=False)

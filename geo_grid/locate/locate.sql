@@ -112,3 +112,6 @@ where r.{key} = w.{key} and (%(ids)s::bigint[] is null or w.{key} = any(%(ids)s)
 
 -- name: count
 select count(*) as rows, count(*) filter (where unassigned) as unassigned from {table}
+
+-- name: never_assigned
+select {key} as id from {table} where edition_id is null

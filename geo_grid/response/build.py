@@ -22,9 +22,27 @@ def build_circles(connection: Connection, speed_kmh: float, detour_factor: float
         made += copy_rows(
             connection,
             "response_circles",
-            ["post_code", "tier_minutes", "method", "speed_kmh", "detour_factor", "responsible_unit", "geom", "is_demo"],
+            [
+                "post_code",
+                "tier_minutes",
+                "method",
+                "speed_kmh",
+                "detour_factor",
+                "responsible_unit",
+                "geom",
+                "is_demo",
+            ],
             (
-                (p["post_code"], tier, METHOD, speed_kmh, detour_factor, p["responsible_unit"], geom, p["is_demo"])
+                (
+                    p["post_code"],
+                    tier,
+                    METHOD,
+                    speed_kmh,
+                    detour_factor,
+                    p["responsible_unit"],
+                    geom,
+                    p["is_demo"],
+                )
                 for p, geom in zip(posts, ewkb(circles) if posts else [], strict=True)
             ),
         )

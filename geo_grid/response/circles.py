@@ -43,7 +43,10 @@ def geodesic_circles(lon: ArrayLike, lat: ArrayLike, radius: float) -> Any:
     azimuths = np.linspace(0, 360, _VERTICES, endpoint=False)
     shape = (len(lon), _VERTICES)
     around_lon, around_lat, _ = _CGCS2000.fwd(
-        np.repeat(lon, _VERTICES), np.repeat(lat, _VERTICES), np.tile(azimuths, len(lon)), np.full(shape, radius).ravel()
+        np.repeat(lon, _VERTICES),
+        np.repeat(lat, _VERTICES),
+        np.tile(azimuths, len(lon)),
+        np.full(shape, radius).ravel(),
     )
     rings = np.stack([np.reshape(around_lon, shape), np.reshape(around_lat, shape)], axis=2)
     return snap_geometry(shapely.multipolygons([[polygon] for polygon in shapely.polygons(rings)]))

@@ -1,0 +1,44 @@
+"""GET /healthz and /readyz."""
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel
+
+from geo_grid.api.parameters import Database
+from geo_grid.api.problems import PROBLEM_RESPONSES
+from geo_grid.db import load_queries, read_migrations
+from geo_grid.errors import DatabaseUnavailable
+
+router = APIRouter(tags=["health"])
+QUERIES = load_queries("geo_grid.api", "health.sql")
+
+
+class Health(BaseModel):
+    """The server runs."""
+
+    status: str = "ok"
+
+
+class Readiness(BaseModel):
+    """The server can answer."""
+
+    status: str = "ready"
+    migration: int
+    edition: int | None
+    is_demo: bool
+
+
+@router.get("/healthz")
+async def healthz() -> Health:
+    """Say that the process runs; asks nobody else."""
+    return Health()
+
+
+@router.get("/readyz", responses=PROBLEM_RESPONSES)
+async def readyz(database: Database, request: Request) -> Readiness:
+    """Say whether the database answers and is migrated to what this program needs."""
+    found = await (await database.execute(QUERIES["ready"])).fetchone()
+    needed = len(read_migrations())
+    if found is None or found["migration"] != needed:
+        message = f"the database is not at migration {needed}: run geo-grid migrate"
+        raise DatabaseUnavailable(message)
+    return Readiness.model_validate(found)

@@ -1,0 +1,4 @@
+-- name: ready
+select (select max(number) from migrations) as migration,
+       edition_at(now()) as edition,
+       coalesce((select bool_or(is_demo) from editions), false) as is_demo

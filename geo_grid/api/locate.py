@@ -1,0 +1,41 @@
+"""GET /locate and GET /desk."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from geo_grid.api.parameters import At, Configured, Database, Place, SourceCrs, point
+from geo_grid.api.problems import PROBLEM_RESPONSES
+from geo_grid.desk import DeskCard, desk_card, desk_card_of_incident
+from geo_grid.errors import UserError
+from geo_grid.locate import Location, locate, refuse_swapped
+
+router = APIRouter(tags=["locate"], responses=PROBLEM_RESPONSES)
+
+
+@router.get("/locate")
+async def get_locate(database: Database, place: Place, settings: Configured, at: At = None) -> Location:
+    """Say who is responsible for a point: the chain of grid cells with duties, zone, circles."""
+    await refuse_swapped(database, place.lon, place.lat)
+    return await locate(database, place.lon, place.lat, at, settings.positional_error_m)
+
+
+@router.get("/desk")
+async def get_desk(
+    database: Database,
+    settings: Configured,
+    lon: Annotated[float | None, Query()] = None,
+    lat: Annotated[float | None, Query()] = None,
+    source_crs: SourceCrs = "EPSG:4490",
+    incident: Annotated[int | None, Query(ge=1, description="incident_id, instead of lon and lat")] = None,
+    at: At = None,
+) -> DeskCard:
+    """Give the dispatcher everything about one point, or about the place of an incident."""
+    if incident is not None and lon is None and lat is None:
+        return await desk_card_of_incident(database, incident, settings.positional_error_m)
+    if incident is not None or lon is None or lat is None:
+        message = "ask either with lon and lat, or with incident"
+        raise UserError(message)
+    place = point(lon, lat, source_crs)
+    await refuse_swapped(database, place.lon, place.lat)
+    return await desk_card(database, place.lon, place.lat, at, settings.positional_error_m)

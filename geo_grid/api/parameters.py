@@ -1,0 +1,47 @@
+"""What routers have in common: a connection, a point, a moment."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Query, Request
+from pydantic import AwareDatetime
+
+from geo_grid.coordinates import to_lonlat
+from geo_grid.db import AsyncConnection
+from geo_grid.settings import Settings
+
+Lon = Annotated[float, Query(description="longitude in degrees, or easting in the units of source_crs")]
+Lat = Annotated[float, Query(description="latitude in degrees, or northing in the units of source_crs")]
+SourceCrs = Annotated[str, Query(max_length=200, description="EPSG code, GCJ-02 or BD-09")]
+At = Annotated[AwareDatetime | None, Query(description="answer as of this moment (RFC 3339); now if not given")]
+
+
+@dataclass(frozen=True)
+class Point:
+    """A place a client asked about: lon, lat in degrees, CGCS2000, on the lattice."""
+
+    lon: float
+    lat: float
+
+
+def point(lon: Lon, lat: Lat, source_crs: SourceCrs = "EPSG:4490") -> Point:
+    """Read a point from the query; raises InvalidCoordinates or UnknownCrs."""
+    return Point(*to_lonlat(lon, lat, source_crs))
+
+
+async def connection(request: Request) -> AsyncIterator[AsyncConnection]:
+    """Lend a connection of the pool for one request."""
+    async with request.app.state.pool.connection() as lent:
+        yield lent
+
+
+def settings(request: Request) -> Settings:
+    """Return the settings the app was made with."""
+    found: Settings = request.app.state.settings
+    return found
+
+
+Place = Annotated[Point, Depends(point)]
+Database = Annotated[AsyncConnection, Depends(connection)]
+Configured = Annotated[Settings, Depends(settings)]

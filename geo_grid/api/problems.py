@@ -1,0 +1,125 @@
+"""Errors as RFC 9457 problem+json: the one place where an error becomes a status."""
+
+import http
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+import psycopg
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from psycopg_pool import PoolTimeout
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+
+from geo_grid import errors
+from geo_grid.db import translated_errors
+
+log = logging.getLogger(__name__)
+
+STATUS: dict[type[errors.GeoGridError], int] = {
+    errors.NotFound: 404,
+    errors.Conflict: 409,
+    errors.InvalidCoordinates: 422,
+    errors.UnknownCrs: 422,
+    errors.InvalidRows: 422,
+    errors.UnreadableFile: 422,
+    errors.UserError: 422,
+    errors.DatabaseUnavailable: 503,
+    errors.SetupError: 500,
+    errors.GeoGridError: 500,
+}
+
+
+class Problem(BaseModel):
+    """RFC 9457 problem details."""
+
+    type: str = Field(description="urn:geo-grid:problem:<name of the error>, or about:blank")
+    title: str
+    status: int
+    detail: str = Field(description="what is wrong and what to do about it")
+    errors: list[dict[str, Any]] | None = Field(None, description="single faults, each with a place and a reason")
+
+
+class ProblemResponse(JSONResponse):
+    """JSON under the media type of problem details."""
+
+    media_type = "application/problem+json"
+
+
+PROBLEM_RESPONSES: dict[int | str, dict[str, Any]] = {
+    code: {"model": Problem, "description": text}
+    for code, text in (
+        (422, "The input is wrong; the detail says how"),
+        (503, "The database cannot be reached"),
+    )
+}
+
+
+def problem(
+    status: int, detail: str, name: str | None = None, faults: Sequence[dict[str, Any]] | None = None
+) -> ProblemResponse:
+    """Make a problem response."""
+    body = Problem(
+        type=f"urn:geo-grid:problem:{name}" if name else "about:blank",
+        title=http.HTTPStatus(status).phrase,
+        status=status,
+        detail=detail,
+        errors=list(faults) if faults else None,
+    )
+    return ProblemResponse(body.model_dump(exclude_none=True), status, {"Retry-After": "2"} if status == 503 else None)
+
+
+def _ours(_: Request, error: Exception) -> ProblemResponse:
+    kind = next((k for k in type(error).__mro__ if k in STATUS), errors.GeoGridError)
+    faults = (
+        [{"row": row, "detail": reason} for row, reason in error.rows]
+        if isinstance(error, errors.InvalidRows)
+        else None
+    )
+    if STATUS[kind] >= 500:
+        log.error("%s: %s", kind.__name__, error)
+    return problem(STATUS[kind], str(error), type(error).__name__, faults)
+
+
+def _invalid(_: Request, error: Exception) -> ProblemResponse:
+    if not isinstance(error, RequestValidationError):
+        raise error
+    faults = [
+        {"pointer": "/".join(str(part) for part in fault["loc"]), "detail": fault["msg"]} for fault in error.errors()
+    ]
+    return problem(422, "; ".join(f"{f['pointer']}: {f['detail']}" for f in faults)[:1000], "InvalidRequest", faults)
+
+
+def _http(_: Request, error: Exception) -> ProblemResponse:
+    if not isinstance(error, HTTPException):
+        raise error
+    answer = problem(error.status_code, str(error.detail))
+    answer.headers.update(error.headers or {})
+    return answer
+
+
+def _database(request: Request, error: Exception) -> ProblemResponse:
+    try:
+        with translated_errors():
+            raise error
+    except errors.GeoGridError as ours:
+        return _ours(request, ours)
+    except psycopg.Error:
+        return _unexpected(request, error)
+
+
+def _unexpected(request: Request, error: Exception) -> ProblemResponse:
+    log.error("unexpected error at %s", request.url.path, exc_info=error)
+    return problem(500, "an unexpected error on our side; it is in the server's log")
+
+
+def install(app: FastAPI) -> None:
+    """Answer every error of the app with a problem."""
+    app.add_exception_handler(errors.GeoGridError, _ours)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(psycopg.Error, _database)
+    app.add_exception_handler(PoolTimeout, _database)
+    app.add_exception_handler(Exception, _unexpected)

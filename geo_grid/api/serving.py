@@ -1,0 +1,168 @@
+"""Running the server in the foreground, or in the background with a lock that says so."""
+
+import contextlib
+import fcntl
+import http
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+
+from geo_grid.api.app import create_app
+from geo_grid.errors import SetupError
+from geo_grid.settings import Settings
+
+
+class _Announcing(uvicorn.Server):
+    """Tells where it can be reached once it can."""
+
+    announce: Callable[[], None]
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self.announce()
+
+
+def address(settings: Settings) -> str:
+    """Return the URL people open."""
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    return f"http://{host}:{settings.port}"
+
+
+def listen(settings: Settings) -> socket.socket:
+    """Bind the port before long work begins. Raises SetupError when it cannot be had."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        bound.bind((settings.host, settings.port))
+    except OSError as error:
+        bound.close()
+        message = (
+            f"cannot serve on {settings.host}:{settings.port}: {error.strerror}; choose another with GEO_GRID_PORT"
+        )
+        raise SetupError(message) from None
+    return bound
+
+
+def serve(settings: Settings, conninfo: str, bound: socket.socket, announce: Callable[[], None]) -> None:
+    """Serve until SIGINT or SIGTERM."""
+    config = uvicorn.Config(
+        create_app(settings, conninfo),
+        loop="uvloop",
+        http="httptools",
+        log_level="warning",
+        server_header=False,
+    )
+    server = _Announcing(config)
+    server.announce = announce
+    with contextlib.suppress(KeyboardInterrupt):
+        server.run(sockets=[bound])
+
+
+@contextlib.contextmanager
+def stoppable() -> Iterator[None]:
+    """Turn SIGTERM and SIGHUP into an orderly end, so that the database is stopped too."""
+
+    def end(number: int, _: Any) -> None:
+        sys.exit(0 if number == signal.SIGTERM else 128 + number)
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, end)
+    yield
+
+
+class ServerLock:
+    """One server per state folder; the lock dies with its process, the file says who holds it."""
+
+    def __init__(self, state_dir: Path) -> None:
+        self.path = state_dir / "server.lock"
+        self.log = state_dir / "server.log"
+
+    @contextlib.contextmanager
+    def held(self, url: str) -> Iterator[bool]:
+        """Hold the lock; yields False when another server has it."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self.path.open("a+") as opened:
+            try:
+                fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield False
+                return
+            opened.truncate(0)
+            opened.write(json.dumps({"pid": os.getpid(), "url": url}))
+            opened.flush()
+            yield True
+
+    def holder(self) -> dict[str, Any] | None:
+        """Return pid and url of the running server, or None."""
+        if not self.path.exists():
+            return None
+        with self.path.open("r+") as opened:
+            try:
+                fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                found: dict[str, Any] = json.loads(opened.read() or "{}")
+                return found or {"pid": None, "url": "?"}
+        return None
+
+
+def start_detached(settings: Settings, arguments: list[str]) -> None:
+    """Start `geo-grid up` in the background and wait until it is ready, showing its words meanwhile.
+
+    Raises
+    ------
+    SetupError
+        It ended before it was ready.
+    """
+    lock = ServerLock(settings.state_dir)
+    lock.log.parent.mkdir(parents=True, exist_ok=True)
+    with lock.log.open("wb") as log:
+        started = subprocess.Popen(
+            [sys.executable, "-m", "geo_grid", "up", *arguments],
+            stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+        )  # fmt: skip
+    with lock.log.open(encoding="utf-8", errors="replace") as said:
+        while True:
+            sys.stderr.write(said.read())
+            if started.poll() is not None:
+                message = f"the server ended with exit code {started.returncode} before it was ready (log: {lock.log})"
+                raise SetupError(message)
+            if lock.holder() is not None and _answers(f"{address(settings)}/readyz"):
+                sys.stderr.write(said.read())
+                return
+            time.sleep(0.2)
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=2) as answer:  # noqa: S310 (our own address)
+            return bool(answer.status == http.HTTPStatus.OK)
+    except OSError:
+        return False
+
+
+def stop_detached(settings: Settings, patience_s: float = 30) -> str | None:
+    """Stop the server of this state folder; return its URL, or None when none runs."""
+    lock = ServerLock(settings.state_dir)
+    holder = lock.holder()
+    if holder is None or holder["pid"] is None:
+        return None
+    os.kill(holder["pid"], signal.SIGTERM)
+    deadline = time.monotonic() + patience_s
+    while lock.holder() is not None:
+        if time.monotonic() > deadline:
+            message = f"process {holder['pid']} did not stop within {patience_s:.0f} s"
+            raise SetupError(message)
+        time.sleep(0.1)
+    return str(holder["url"])

@@ -1,0 +1,59 @@
+"""Examines an installation: programs, database, invariants of the data in force."""
+
+from dataclasses import dataclass
+
+import shapely
+
+from geo_grid.boundaries.check import coverage_problems
+from geo_grid.db import Connection, connect, load_queries, read_migrations
+from geo_grid.settings import asset_dir
+
+QUERIES = load_queries("geo_grid", "doctor.sql")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked at."""
+
+    what: str
+    ok: bool
+    found: str
+
+
+def examine(conninfo: str) -> list[Finding]:
+    """Look at everything and return what was found; changes nothing."""
+    web = asset_dir("static") / "vendor/leaflet/leaflet.js"
+    findings = [Finding("web libraries", web.is_file(), "present" if web.is_file() else "missing: run make up")]
+    with connect(conninfo) as connection:
+        versions = connection.execute(QUERIES["versions"]).fetchone() or {}
+        findings.append(Finding("PostgreSQL", versions["server"] >= 150000, str(versions["server_text"])))
+        findings.append(Finding("durable commits", versions["durable"], "on" if versions["durable"] else
+                                "fsync or synchronous_commit is off: accepted incidents can be lost"))  # fmt: skip
+        if not versions["migrated"]:
+            return [*findings, Finding("migrations", False, "none applied: run geo-grid migrate")]
+        at = connection.execute(QUERIES["migration"]).fetchone() or {}
+        needed = len(read_migrations())
+        findings.append(Finding("migrations", at["number"] == needed, f"{at['number']} of {needed}"))
+        findings += _data(connection)
+    return findings
+
+
+def _data(connection: Connection) -> list[Finding]:
+    counts = connection.execute(QUERIES["counts"]).fetchone() or {}
+    findings = [Finding("rows", True, ", ".join(f"{value:,} {name}" for name, value in counts.items()))]
+    for row in connection.execute(QUERIES["levels"]).fetchall():
+        codes = row["codes"]
+        problems = coverage_problems(codes, shapely.from_wkb([bytes(wkb) for wkb in row["geoms"]]))
+        text = (
+            f"{len(codes):,} cells, a valid coverage"
+            if not problems
+            else f"{len(problems)} cells do not fit: "
+            + "; ".join(f"{code} {why}" for code, why in list(problems.items())[:3])
+        )
+        findings.append(Finding(f"level {row['grid_level']}", not problems, text))
+    for name in ("orphans", "stale_assignments", "leaderless"):
+        row = connection.execute(QUERIES[name]).fetchone() or {}
+        findings.append(
+            Finding(row["what"], row["count"] == 0, f"{row['count']:,}{row['advice'] if row['count'] else ''}")
+        )
+    return findings

@@ -1,0 +1,284 @@
+"""A file into a layer: all rows or none, unless bad rows are to be skipped; every bad row is named."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pandas as pd
+import psycopg
+import shapely
+from pandas import DataFrame
+from psycopg import sql
+from pydantic import ValidationError
+
+from geo_grid.boundaries import publish_cells, publish_zones
+from geo_grid.db import Connection, copy_rows, ewkb
+from geo_grid.errors import Conflict, InvalidRows, UserError
+from geo_grid.exchange.geometry import Extent, read_geometry
+from geo_grid.exchange.reading import Table, read_table
+from geo_grid.layers import Layer
+from geo_grid.locate import assign
+from geo_grid.locate.lookup import QUERIES as LOCATE_QUERIES
+from geo_grid.progress import Progress
+
+
+@dataclass(frozen=True)
+class Mapping:
+    """How a file's columns become a layer's fields.
+
+    Attributes
+    ----------
+    columns
+        Column by field, where their names differ.
+    constants
+        Value by field, the same for all rows.
+    lon_column, lat_column
+        Of a CSV file.
+    """
+
+    columns: dict[str, str] = field(default_factory=dict)
+    constants: dict[str, str] = field(default_factory=dict)
+    lon_column: str | None = None
+    lat_column: str | None = None
+
+
+@dataclass
+class Report:
+    """What an import did.
+
+    Attributes
+    ----------
+    rows, imported, unassigned
+        Rows in the file, rows stored, and rows of those that no grid cell covers.
+    skipped
+        Row number (1 = first data row) and reason of every row left out.
+    notes
+        What the sender should know: parents re-cut, a reference system overruled.
+    """
+
+    layer: str
+    rows: int
+    imported: int = 0
+    unassigned: int | None = None
+    skipped: list[tuple[int, str]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def import_file(
+    connection: Connection,
+    layer: Layer,
+    path: Path,
+    progress: Progress,
+    source_crs: str | None = None,
+    mapping: Mapping | None = None,
+    skip_invalid: bool = False,
+    fit_parents_m: float | None = None,
+    timezone: str = "Asia/Shanghai",
+) -> Report:
+    """Import a file into a layer in the caller's transaction.
+
+    Parameters
+    ----------
+    source_crs
+        Required unless the file is GeoJSON; overrules what the file says of itself.
+    skip_invalid
+        Store the good rows and report the bad ones, instead of storing nothing.
+    fit_parents_m
+        See `boundaries.publish_cells`.
+    timezone
+        Of times that name none.
+
+    Raises
+    ------
+    UnreadableFile, UnknownCrs, UserError
+        The file or the question is wrong as a whole.
+    InvalidRows
+        Rows are bad, and `skip_invalid` was not asked.
+    """
+    mapping = mapping or Mapping()
+    with progress(f"reading {path.name}"):
+        table = read_table(path, mapping.lon_column, mapping.lat_column)
+    report = Report(layer.name, len(table.attributes))
+    if not report.rows:
+        message = f"{path} has no rows"
+        raise UserError(message)
+    crs = _choose_crs(path, table, source_crs, report)
+    with progress("checking rows", report.rows) as advance:
+        fields = _choose_columns(layer, path, table.attributes, mapping)
+        geometry, problems = read_geometry(table.geometry, crs, layer, _extent(connection))
+        rows = _read_rows(layer, table.attributes, fields, mapping.constants, timezone, problems, advance)
+        _check_keys(connection, layer, rows, problems)
+    report.skipped = [(index + 1, reason) for index, reason in sorted(problems.items())]
+    if report.skipped and not skip_invalid:
+        message = (
+            f"{len(report.skipped)} of {report.rows} rows of {path.name} cannot be imported; nothing was changed "
+            "(--skip-invalid imports the others)"
+        )
+        raise InvalidRows(message, report.skipped)
+    good = [index for index in range(report.rows) if index not in problems]
+    if not good:
+        message = f"none of the {report.rows} rows of {path.name} can be imported"
+        raise InvalidRows(message, report.skipped)
+    frame = DataFrame([rows[index] for index in good]).assign(geometry=geometry[good])
+    with progress(f"storing {layer.title_en.lower()}", len(good)) as advance:
+        try:
+            _store(connection, layer, frame, path, fit_parents_m, report, advance)
+        except InvalidRows as refused:  # row numbers of the frame -> of the file
+            rows_of_file = [(good[row - 1] + 1, reason) for row, reason in refused.rows]
+            raise InvalidRows(str(refused), rows_of_file) from None
+        except psycopg.errors.IntegrityError as refused:
+            message = f"{path.name} contradicts what is stored: {refused.diag.message_primary}"
+            raise Conflict(message) from refused
+    report.imported = len(good)
+    return report
+
+
+def _choose_crs(path: Path, table: Table, asked: str | None, report: Report) -> str:
+    if asked is None:
+        if table.is_geojson:
+            return table.stated_crs or "EPSG:4490"
+        says = f" (the file itself says {table.stated_crs})" if table.stated_crs else ""
+        message = f"{path.name} does not say for certain which coordinates it uses{says}: name them with --source-crs"
+        raise UserError(message)
+    if table.stated_crs is not None and table.stated_crs.upper() != asked.upper():
+        report.notes.append(f"the file says {table.stated_crs}; read as {asked}, as you asked")
+    return asked
+
+
+def _choose_columns(layer: Layer, path: Path, attributes: DataFrame, mapping: Mapping) -> dict[str, str]:
+    """Return column by field."""
+    known = {str(column).lower(): str(column) for column in attributes}
+    for name in (*mapping.columns, *mapping.constants):
+        if name not in layer.fields:
+            message = f"{layer.name} has no field {name!r}; its fields are {', '.join(layer.fields)}"
+            raise UserError(message)
+    chosen = {name: known[name] for name in layer.fields if name in known and name not in mapping.constants}
+    for name, column in mapping.columns.items():
+        if column.lower() not in known:
+            message = f"{path.name} has no column {column!r}; its columns are {', '.join(known.values())}"
+            raise UserError(message)
+        chosen[name] = known[column.lower()]
+    needed = [name for name, info in layer.row.model_fields.items() if info.is_required()]
+    given = {*chosen, *mapping.constants, *(n for n, other in layer.row.defaults.items() if other in chosen)}
+    missing = [name for name in needed if name not in given]
+    if missing:
+        message = (
+            f"{layer.name} needs {', '.join(missing)}: name the column with --column {missing[0]}=COLUMN or give one "
+            f"value with --set {missing[0]}=VALUE; the file's columns are {', '.join(known.values())}"
+        )
+        raise UserError(message)
+    return chosen
+
+
+def _read_rows(
+    layer: Layer,
+    attributes: DataFrame,
+    fields: dict[str, str],
+    constants: dict[str, str],
+    timezone: str,
+    problems: dict[int, str],
+    advance: Callable[[int], None],
+) -> list[dict[str, Any]]:
+    values = {name: attributes[column].astype(object).where(attributes[column].notna(), None).tolist()
+              for name, column in fields.items()}  # fmt: skip
+    rows: list[dict[str, Any]] = []
+    zone = ZoneInfo(timezone)
+    for index in range(len(attributes)):
+        given = {name: column[index] for name, column in values.items() if column[index] is not None} | constants
+        for name, other in layer.row.defaults.items():
+            if name not in given and other in given:
+                given[name] = given[other]
+        try:
+            row = layer.row.model_validate(given).model_dump()
+        except ValidationError as error:
+            reasons = "; ".join(f"{fault['loc'][0]}: {fault['msg']}" for fault in error.errors())
+            problems.setdefault(index, reasons)
+            row = {}
+        for name, value in row.items():
+            if isinstance(value, datetime) and value.tzinfo is None:
+                row[name] = value.replace(tzinfo=zone)
+        rows.append(row)
+        if index % 1000 == 999:
+            advance(1000)
+    return rows
+
+
+def _check_keys(connection: Connection, layer: Layer, rows: list[dict[str, Any]], problems: dict[int, str]) -> None:
+    """Refuse keys that stand twice in the file or are stored already."""
+    if layer.name == "response_circles":
+        return  # known by post and tier together; the table's unique constraint speaks
+    first: dict[str, int] = {}
+    for index, row in enumerate(rows):
+        key = row.get(layer.key)
+        if key is None or index in problems:
+            continue
+        if str(key) in first:
+            problems[index] = f"{layer.key} {key} stands in row {first[str(key)] + 1} already"
+        else:
+            first[str(key)] = index
+    for taken in connection.execute(layer.query("taken"), {"keys": list(first)}).fetchall():
+        problems.setdefault(first[str(taken["key"])], f"{layer.key} {taken['key']} is stored already")
+
+
+def _extent(connection: Connection) -> Extent | None:
+    found = connection.execute(LOCATE_QUERIES["extent"]).fetchone()
+    if found is None or found["west"] is None:
+        return None
+    return found["west"], found["south"], found["east"], found["north"]
+
+
+def _store(
+    connection: Connection,
+    layer: Layer,
+    frame: DataFrame,
+    path: Path,
+    fit_parents_m: float | None,
+    report: Report,
+    advance: Callable[[int], None],
+) -> None:
+    note = f"import of {path.name}"
+    if layer.name == "grid_cells":
+        published = publish_cells(connection, frame, note, fit_parents_m=fit_parents_m, progress=advance)
+        if published.recut:
+            most = max(shift for _, shift in published.recut)
+            report.notes.append(
+                f"{len(published.recut)} parents were re-cut to the union of their children; the borders moved by up "
+                f"to {most:.2f} m: {', '.join(code for code, _ in published.recut[:30])}"
+            )
+        return
+    if layer.name == "patrol_zones":
+        publish_zones(connection, frame, note)
+        return
+    before = connection.execute(
+        sql.SQL("select coalesce(max({key}), 0) as id from {table}").format(
+            key=sql.Identifier(layer.id_column), table=sql.Identifier(layer.name)
+        )
+    ).fetchone()
+    geometry = frame["geometry"].to_numpy()
+    if layer.stored_type.startswith("Multi"):
+        geometry = shapely.multipolygons([list(shapely.get_parts(g)) for g in geometry])
+    columns = [column for column in frame.columns if column != "geometry" and frame[column].notna().any()]
+    values = [frame[column].astype(object).where(pd.notna(frame[column]), None).tolist() for column in columns]
+    copy_rows(connection, layer.name, [*columns, "geom"], zip(*values, ewkb(geometry), strict=True), advance)
+    if layer.is_assigned and before is not None:
+        new = connection.execute(
+            sql.SQL("select {key} as id from {table} where {key} > %s").format(
+                key=sql.Identifier(layer.id_column), table=sql.Identifier(layer.name)
+            ),
+            (before["id"],),
+        ).fetchall()
+        report.unassigned = _assign_new(connection, layer, [row["id"] for row in new])
+
+
+def _assign_new(connection: Connection, layer: Layer, ids: list[int]) -> int:
+    assign(connection, layer, ids)
+    counted = connection.execute(
+        sql.SQL("select count(*) as unassigned from {table} where {key} = any(%s) and unassigned").format(
+            key=sql.Identifier(layer.id_column), table=sql.Identifier(layer.name)
+        ),
+        (ids,),
+    ).fetchone()
+    return int(counted["unassigned"]) if counted else 0

@@ -1,0 +1,158 @@
+"""Files into rows and raw geometry: GeoJSON, GeoPackage, Shapefile, CSV with coordinate columns."""
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyogrio
+import shapely
+from pandas import DataFrame
+from pyogrio.errors import DataLayerError, DataSourceError
+
+from geo_grid.errors import UnreadableFile, UserError
+
+_DRIVERS = {".geojson": "GeoJSON", ".json": "GeoJSON", ".gpkg": "GPKG", ".shp": "ESRI Shapefile"}
+FORMATS = (*_DRIVERS, ".csv")
+_LON_NAMES, _LAT_NAMES = ("lon", "longitude", "lng", "x", "经度"), ("lat", "latitude", "y", "纬度")
+_SNIFFED_BYTES = 1 << 20
+_LONGEST_LINE = 1 << 17
+
+
+@dataclass(frozen=True)
+class Table:
+    """A file as read.
+
+    Attributes
+    ----------
+    attributes
+        One row per feature; index 0 is the first.
+    geometry
+        Geometries in the file's own coordinates; None where a row has none.
+    stated_crs
+        What the file itself says its reference system is, or None.
+    is_geojson
+        GeoJSON needs no source_crs: RFC 7946 fixes it.
+    """
+
+    attributes: DataFrame
+    geometry: Any
+    stated_crs: str | None
+    is_geojson: bool
+
+
+def read_table(path: Path, lon_column: str | None = None, lat_column: str | None = None) -> Table:
+    """Read a file.
+
+    Parameters
+    ----------
+    lon_column, lat_column
+        Of a CSV file; common names are found without.
+
+    Raises
+    ------
+    UnreadableFile
+        It is missing, empty, of an unknown kind, or not what its name says.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in FORMATS:
+        message = f"{path}: unknown kind of file {suffix or '(no ending)'}; known are {', '.join(FORMATS)}"
+        raise UnreadableFile(message)
+    try:
+        if not path.is_file():
+            message = f"{path}: there is no such file"
+            raise UnreadableFile(message)
+        if path.stat().st_size == 0:
+            message = f"{path} is empty"
+            raise UnreadableFile(message)
+        with path.open("rb") as opened:
+            head = opened.read(_SNIFFED_BYTES)
+    except OSError as error:
+        message = f"{path} cannot be read: {error.strerror}"
+        raise UnreadableFile(message) from None
+    if suffix == ".csv":
+        return _read_csv(path, head, lon_column, lat_column)
+    if _DRIVERS[suffix] == "GeoJSON" and not head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
+        message = f"{path} is not GeoJSON: it does not begin with an object"
+        raise UnreadableFile(message)
+    return _read_vector(path, _DRIVERS[suffix])
+
+
+def _read_vector(path: Path, driver: str) -> Table:
+    try:
+        layers = pyogrio.list_layers(path)
+        if len(layers) > 1:
+            message = f"{path} holds {len(layers)} layers ({', '.join(layers[:, 0])}); export the one you want to a file of its own"
+            raise UserError(message)
+        found = pyogrio.read_info(path)["driver"]
+        if found != driver:
+            message = f"{path} is not what its name says: it reads as {found}, not {driver}"
+            raise UnreadableFile(message)
+        frame = pyogrio.read_dataframe(path, datetime_as_string=True)
+    except (DataSourceError, DataLayerError, ValueError, UnicodeDecodeError) as error:
+        message = f"{path} is not a readable {driver} file: {_first_line(error)}"
+        raise UnreadableFile(message) from None
+    if "geometry" not in frame:
+        message = f"{path} has no geometry"
+        raise UnreadableFile(message)
+    geometry = frame.geometry.to_numpy()
+    crs = frame.crs.to_string() if frame.crs is not None else None
+    return Table(DataFrame(frame.drop(columns="geometry")), geometry, crs, driver == "GeoJSON")
+
+
+def _read_csv(path: Path, head: bytes, lon_column: str | None, lat_column: str | None) -> Table:
+    encoding = _encoding(path, head)
+    lines = head.split(b"\n")
+    if b"\0" in head or (len(lines) > 1 and max(map(len, lines[:-1])) > _LONGEST_LINE) or (
+        len(lines) == 1 and len(head) == _SNIFFED_BYTES
+    ):  # fmt: skip
+        message = f"{path} is not a CSV file: it is not lines of text"
+        raise UnreadableFile(message)
+    header = next(csv.reader([lines[0].decode(encoding).strip("\ufeff\r\n")]), [])
+    columns = {name.strip().lower(): name for name in header}
+    lon = _coordinate_column(path, "lon", lon_column, _LON_NAMES, columns)
+    lat = _coordinate_column(path, "lat", lat_column, _LAT_NAMES, columns)
+    try:
+        frame = pd.read_csv(
+            path, dtype=str, encoding=encoding, keep_default_na=False, na_values=[""], skip_blank_lines=True
+        )
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError, ValueError) as error:
+        message = f"{path} is not a readable CSV file: {_first_line(error)}"
+        raise UnreadableFile(message) from None
+    x, y = pd.to_numeric(frame[lon], errors="coerce"), pd.to_numeric(frame[lat], errors="coerce")
+    # what is no number becomes infinite, so that the row is named and not taken for an empty one
+    points = shapely.points(x.fillna(np.inf).to_numpy(dtype=float), y.fillna(np.inf).to_numpy(dtype=float))
+    geometry = pd.Series(points, dtype=object).where(frame[lon].notna() & frame[lat].notna(), None).to_numpy()
+    return Table(frame, geometry, None, False)
+
+
+def _coordinate_column(
+    path: Path, which: str, asked: str | None, usual: tuple[str, ...], columns: dict[str, str]
+) -> str:
+    wanted = (asked.lower(),) if asked else usual
+    for name in wanted:
+        if name in columns:
+            return columns[name]
+    has = ", ".join(list(columns.values())[:20])[:300]
+    message = (
+        f"{path} has no column {' or '.join(wanted)}: name it with --{which}-column; the file's columns are: {has}"
+    )
+    raise UnreadableFile(message)
+
+
+def _encoding(path: Path, head: bytes) -> str:
+    whole = head[: head.rfind(b"\n") + 1] or head
+    for encoding in ("utf-8-sig", "gb18030"):
+        try:
+            whole.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        return encoding
+    message = f"{path} is not text in UTF-8 or GB 18030"
+    raise UnreadableFile(message)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]

@@ -1,0 +1,65 @@
+"""What our Folium pages have in common: one base, our own copies of the libraries, our own script."""
+
+import json
+from pathlib import PurePosixPath
+from typing import Any, ClassVar
+
+import folium
+from branca.element import MacroElement
+from jinja2 import Template
+
+LEAFLET_JS: list[tuple[str, str]] = [("leaflet", "/static/vendor/leaflet/leaflet.js")]
+LEAFLET_CSS: list[tuple[str, str]] = [("leaflet_css", "/static/vendor/leaflet/leaflet.css")]
+
+
+class PageScript(MacroElement):  # type: ignore[misc]  # folium is untyped
+    """Adds a stylesheet, a module script and its configuration to a Folium page.
+
+    The configuration travels as JSON in a data block, never as program text.
+    """
+
+    _template: ClassVar[Template] = Template(
+        """
+        {% macro header(this, kwargs) %}
+        <title>{{ this.title|e }}</title>
+        <link rel="icon" href="/static/icon.svg" type="image/svg+xml">
+        <link rel="stylesheet" href="{{ this.css|e }}">
+        <script type="application/json" id="geo-grid-page">{{ this.page_json }}</script>
+        <script type="module" src="{{ this.js|e }}"></script>
+        {% endmacro %}
+        """
+    )
+
+    def __init__(self, name: str, title: str, options: dict[str, Any]) -> None:
+        super().__init__()
+        self._name = "PageScript"
+        self.title = title
+        self.css = str(PurePosixPath("/static/css") / f"{name}.css")
+        self.js = str(PurePosixPath("/static/js") / f"{name}.js")
+        self._options = options
+
+    @property
+    def page_json(self) -> str:
+        """The configuration as JSON that cannot end its data block."""
+        text = json.dumps({**self._options, "map": self._parent.get_name()}, ensure_ascii=False)
+        return text.replace("<", "\\u003c")
+
+
+def base_map(bounds: tuple[float, float, float, float], lang: str) -> folium.Map:
+    """Make an empty Folium map of the city, west, south, east, north in degrees, with no outside loads."""
+    west, south, east, north = bounds
+    made = folium.Map(
+        location=[(south + north) / 2, (west + east) / 2],
+        tiles=None,
+        zoom_start=9,
+        prefer_canvas=True,
+        control_scale=True,
+        zoom_control="bottomright",
+        attributionControl=False,
+    )
+    made.default_js, made.default_css = LEAFLET_JS, LEAFLET_CSS
+    made.fit_bounds([[south, west], [north, east]])
+    made.get_root().html.add_child(
+        folium.Element(f"<script>document.documentElement.lang = {json.dumps(lang)}</script>")
+    )
+    return made

@@ -1,0 +1,52 @@
+"""The wall: what is happening, where, who is on it."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from geo_grid.db import AsyncConnection, load_queries
+from geo_grid.layers.grid_levels import QUERIES as LEVEL_QUERIES
+from geo_grid.maps.page import PageScript, base_map
+
+QUERIES = load_queries("geo_grid.maps", "maps.sql")
+
+_NOWHERE = (113.752, 36.750, 115.847, 37.812)
+"""Shown while no cell is stored: the outline of Xingtai, degrees."""
+
+
+@dataclass(frozen=True)
+class CityView:
+    """What a page needs to know about the city before it asks for layers."""
+
+    name_zh: str
+    name_en: str
+    bounds: tuple[float, float, float, float] | None
+    edition: int | None
+    is_demo: bool
+    levels: list[dict[str, Any]]
+
+
+async def city_view(connection: AsyncConnection, name_zh: str, name_en: str) -> CityView:
+    """Read what the pages show about the city as a whole."""
+    found = await (await connection.execute(QUERIES["city"])).fetchone() or {}
+    levels = await (await connection.execute(LEVEL_QUERIES["all"])).fetchall()
+    bounds = None
+    if found.get("west") is not None:
+        bounds = (found["west"], found["south"], found["east"], found["north"])
+    return CityView(name_zh, name_en, bounds, found.get("edition"), bool(found.get("is_demo")), levels)
+
+
+def wall_page(view: CityView, lang: Literal["zh", "en"]) -> str:
+    """Build the wall as HTML with Folium; the layers come by themselves as GeoJSON for the part in view."""
+    page = base_map(view.bounds or _NOWHERE, lang)
+    title = f"{view.name_zh} 网格地图" if lang == "zh" else f"{view.name_en} grid map"
+    options = {
+        "lang": lang,
+        "city": {"zh": view.name_zh, "en": view.name_en},
+        "isDemo": view.is_demo,
+        "isEmpty": view.bounds is None,
+        "edition": view.edition,
+        "levels": view.levels,
+    }
+    page.add_child(PageScript("wall", title, options))
+    html: str = page.get_root().render()
+    return html

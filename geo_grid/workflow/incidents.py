@@ -1,0 +1,159 @@
+"""Taking an incident in, once, with its owner; and reading incidents back."""
+
+import hashlib
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+
+from pydantic import AwareDatetime, BaseModel, Field, computed_field
+
+from geo_grid.coordinates import to_lonlat
+from geo_grid.db import AsyncConnection
+from geo_grid.errors import Conflict, NotFound, UserError
+from geo_grid.layers import find_layer
+from geo_grid.layers.incidents import Step
+from geo_grid.locate import assign_one, refuse_swapped
+
+_CLOCK_TOLERANCE = timedelta(minutes=5)
+LAYER = find_layer("incidents")
+
+
+class NewIncident(BaseModel):
+    """An incident as it is reported."""
+
+    lon: float = Field(description="longitude, or easting in the units of source_crs")
+    lat: float = Field(description="latitude, or northing in the units of source_crs")
+    source_crs: str = Field("EPSG:4490", max_length=200, description="EPSG code, GCJ-02 or BD-09")
+    category: str = Field(min_length=1, max_length=100)
+    subtype: str = Field("", max_length=100)
+    description: str = Field("", max_length=4000)
+    address: str = Field("", max_length=400)
+    caller_number: str | None = Field(
+        None, max_length=40, description="stored for the handling dispatcher, shown masked"
+    )
+    received_at: AwareDatetime | None = Field(None, description="when the call came; now if not given")
+
+    model_config = {"extra": "forbid", "str_strip_whitespace": True}
+
+
+class Incident(BaseModel):
+    """A stored incident and who owns it."""
+
+    incident_id: int
+    incident_number: str | None
+    category: str
+    subtype: str
+    description: str
+    address: str
+    caller_number: Annotated[str | None, Field(description="masked")]
+    step: Step
+    received_at: datetime
+    dispatched_at: datetime | None
+    departed_at: datetime | None
+    arrived_at: datetime | None
+    handled_at: datetime | None
+    feedback_at: datetime | None
+    verified_at: datetime | None
+    closed_at: datetime | None
+    lon: float
+    lat: float
+    grid_code: str | None
+    grid_name: str | None
+    zone_code: str | None
+    zone_name: str | None
+    edition_id: int | None
+    unassigned: bool
+    is_demo: bool
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def is_open(self) -> bool:
+        """Whether it is still being worked on."""
+        return self.closed_at is None
+
+
+def masked(number: str | None) -> str | None:
+    """Mask a caller's number but for its last two digits."""
+    return None if number is None else "*" * max(len(number) - 2, 0) + number[-2:]
+
+
+def _incident(row: dict[str, Any]) -> Incident:
+    return Incident.model_validate({**row, "caller_number": masked(row["caller_number"])})
+
+
+async def report(
+    connection: AsyncConnection, new: NewIncident, idempotency_key: str | None = None
+) -> tuple[Incident, bool]:
+    """Store an incident with its owner in one transaction.
+
+    Returns
+    -------
+    The incident, and whether it is new: the same key with the same content gives the first one again.
+
+    Raises
+    ------
+    InvalidCoordinates, UnknownCrs
+        The place cannot be read.
+    Conflict
+        The key was used for other content.
+    UserError
+        It was received in the future.
+    """
+    lon, lat = to_lonlat(new.lon, new.lat, new.source_crs)
+    if new.received_at is not None and new.received_at > datetime.now(UTC) + _CLOCK_TOLERANCE:
+        message = f"received_at {new.received_at.isoformat()} is in the future: check the sender's clock"
+        raise UserError(message)
+    digest = hashlib.sha256(new.model_dump_json().encode()).digest()
+    async with connection.transaction():
+        if idempotency_key is not None:
+            asked = {"key": idempotency_key, "digest": digest}
+            await connection.execute(LAYER.query("lock_key"), asked)
+            found = await (await connection.execute(LAYER.query("find_key"), asked)).fetchone()
+            if found is not None:
+                if bytes(found["request_digest"]) != digest:
+                    message = "this Idempotency-Key was already used for a different incident: use a new key"
+                    raise Conflict(message)
+                return await get(connection, found["incident_id"]), False
+        await refuse_swapped(connection, lon, lat)
+        values = {**new.model_dump(), "lon": lon, "lat": lat, "is_demo": False}
+        stored = await (await connection.execute(LAYER.query("insert"), values)).fetchone()
+        if stored is None:
+            message = "insert returned no row"
+            raise AssertionError(message)
+        await assign_one(connection, LAYER, stored["incident_id"])
+        if idempotency_key is not None:
+            await connection.execute(
+                LAYER.query("claim_key"),
+                {"key": idempotency_key, "digest": digest, "incident_id": stored["incident_id"]},
+            )
+        return await get(connection, stored["incident_id"]), True
+
+
+async def get(connection: AsyncConnection, incident_id: int) -> Incident:
+    """Read one incident. Raises NotFound."""
+    row = await (await connection.execute(LAYER.query("one"), {"incident_id": incident_id})).fetchone()
+    if row is None:
+        message = f"there is no incident {incident_id}"
+        raise NotFound(message)
+    return _incident(row)
+
+
+async def newest(
+    connection: AsyncConnection,
+    limit: int = 100,
+    open_only: bool = False,
+    unassigned: bool | None = None,
+    before: int | None = None,
+) -> list[Incident]:
+    """Read incidents, newest first; `before` is the incident_id that ended the page before."""
+    previous = await get(connection, before) if before is not None else None
+    rows = await connection.execute(
+        LAYER.query("newest"),
+        {
+            "limit": limit,
+            "open_only": open_only,
+            "unassigned": unassigned,
+            "before_at": previous.received_at if previous else None,
+            "before_id": previous.incident_id if previous else None,
+        },
+    )
+    return [_incident(row) for row in await rows.fetchall()]

@@ -1,0 +1,160 @@
+// Layers that load themselves for the part of the map in view.
+import { ask } from "./server.js";
+import { element, text } from "./text.js";
+
+const L = window.L;
+const SIGNS = {
+  police_posts: '<svg viewBox="0 0 24 24"><path d="M12 2 20 5v6c0 5.5-3.4 9.4-8 11-4.600-1.600-8-5.500-8-11V5z"/><path class="mark" d="m12 7 1.500 3 3.300.500-2.400 2.300.600 3.300-3-1.600-3 1.600.600-3.300-2.400-2.300 3.300-.500z"/></svg>',
+  patrol_units: '<svg viewBox="0 0 24 24"><path d="M12 3 21 20 12 16 3 20z"/></svg>',
+  incidents: '<svg viewBox="0 0 24 24"><path d="M12 2 23 21H1z"/><path class="mark" d="M11 8h2v7h-2zm0 8.500h2v2h-2z"/></svg>',
+  cameras: '<svg viewBox="0 0 24 24"><path d="M3 7h12v10H3zm13 3 5-3v10l-5-3z"/></svg>',
+  facilities: '<svg viewBox="0 0 24 24"><path d="M4 11 12 4l8 7v9H4z"/></svg>',
+};
+
+export function sign(layer, extra = "") {
+  const made = element("span", { className: `sign ${layer} ${extra}` });
+  made.innerHTML = SIGNS[layer]; // our own drawing, no data in it
+  return made;
+}
+
+function marker(layer, place, extra, size, tip) {
+  const icon = L.divIcon({ className: "holder", html: sign(layer, extra), iconSize: [size, size] });
+  const made = L.marker(place, { icon, keyboard: false });
+  return made.bindTooltip(tip, { direction: "top", offset: [0, -size / 2] });
+}
+
+function tip(...lines) {
+  return element("div", {}, ...lines.filter(Boolean).map(line => element("div", { textContent: line })));
+}
+
+const CELL = ["#5fb4ff", "#4aa3f0", "#3f8fd6", "#3a7fbf", "#346fa8"];
+const TIER = { 1: "#ff5d5d", 3: "#ffb347", 5: "#3fd0c9" };
+
+// How each layer looks. `from` is the first zoom at which it is drawn.
+export const LOOKS = [
+  {
+    name: "grid_cells", from: 0, swatch: "cells",
+    style: f => ({
+      color: CELL[f.properties.grid_level - 1] ?? CELL[4], weight: f.properties.grid_level === 1 ? 1.6 : 1,
+      opacity: 0.75, fillColor: f.properties.cell_kind === "dedicated" ? "#e8c14a" : "#2b6cb0",
+      fillOpacity: f.properties.cell_kind === "dedicated" ? 0.28 : 0.10,
+    }),
+    label: f => f.properties.name,
+  },
+  {
+    name: "patrol_zones", from: 11, swatch: "zones",
+    style: f => f.properties.zone_kind === "segment"
+      ? { color: "#e58cff", weight: 4, opacity: 0.8 }
+      : { color: "#b78cff", weight: 2, opacity: 0.85, dashArray: "7 5", fill: false },
+  },
+  {
+    name: "response_circles", from: 11, swatch: "circles",
+    style: f => ({ color: TIER[f.properties.tier_minutes], weight: 1.2, opacity: 0.7, fillOpacity: 0.05 }),
+  },
+  {
+    name: "police_posts", from: 10, swatch: "police_posts",
+    marker: (f, at, zoom) => marker("police_posts", at, zoom < 12 ? "far" : "", zoom < 12 ? 14 : 24, tip(f.properties.name, f.properties.responsible_unit)),
+  },
+  {
+    name: "patrol_units", from: 12, swatch: "patrol_units",
+    marker: (f, at) => marker("patrol_units", at, f.properties.unit_status, 16, tip(f.properties.name, f.properties.unit_status)),
+  },
+  {
+    name: "incidents", title: "open_incidents", from: 0, swatch: "incidents",
+    marker: (f, at) => marker("incidents", at, f.properties.unassigned ? "unassigned" : f.properties.step, 22,
+      tip(`${f.properties.category} ${f.properties.subtype}`, text.steps[f.properties.step], f.properties.unassigned ? text.unassigned : null)),
+  },
+  {
+    name: "cameras", from: 11, swatch: "cameras",
+    marker: (f, at) => {
+      const { point_count: count, name, is_online: online } = f.properties;
+      if (count === undefined) return marker("cameras", at, online ? "" : "offline", 18, tip(name, online ? text.online : text.offline));
+      const size = Math.round(16 + 5 * Math.log10(count) * 2);
+      const html = element("span", { className: "cluster", textContent: count });
+      return L.marker(at, { icon: L.divIcon({ className: "holder", html, iconSize: [size, size] }), interactive: false, keyboard: false });
+    },
+  },
+  {
+    name: "facilities", from: 14, swatch: "facilities", off: true,
+    marker: (f, at) => marker("facilities", at, f.properties.facility_kind, 16, tip(f.properties.name)),
+  },
+];
+
+const LABELS_AT_MOST = 90;
+
+export class LiveLayer {
+  constructor(map, look, number) {
+    Object.assign(this, { map, look, visible: !look.off, listeners: [], state: {} });
+    const pane = map.createPane(look.name);
+    pane.style.zIndex = (look.marker ? 600 : 400) + number;
+    this.group = L.layerGroup([], { pane: look.name });
+    this.renderer = look.marker ? undefined : L.canvas({ pane: look.name, padding: 0.2 });
+    map.on("moveend", () => this.load());
+    if (this.visible) this.group.addTo(map);
+  }
+
+  onState(listener) { this.listeners.push(listener); }
+
+  tell(state) {
+    this.state = state;
+    this.listeners.forEach(listener => listener(state));
+  }
+
+  toggle() {
+    this.visible = !this.visible;
+    if (this.visible) this.group.addTo(this.map); else this.group.remove();
+    return this.load();
+  }
+
+  async load() {
+    this.asked?.abort();
+    const zoom = Math.round(this.map.getZoom());
+    if (!this.visible) return this.tell({ off: true });
+    if (zoom < this.look.from) {
+      this.group.clearLayers();
+      return this.tell({ far: true });
+    }
+    this.asked = new AbortController();
+    this.tell({ loading: true });
+    const bounds = this.map.getBounds().pad(0.05);
+    const wrap = degrees => Math.max(-180, Math.min(180, degrees));
+    const bbox = [wrap(bounds.getWest()), Math.max(-90, bounds.getSouth()), wrap(bounds.getEast()), Math.min(90, bounds.getNorth())];
+    try {
+      const found = await ask(`/collections/${this.look.name}/items?bbox=${bbox}&zoom=${zoom}`, { signal: this.asked.signal });
+      this.draw(found, zoom);
+    } catch (error) {
+      if (error.name !== "AbortError") this.tell({ failed: error.message });
+    }
+  }
+
+  draw(found, zoom) {
+    const { look } = this;
+    const drawn = L.geoJSON(found, {
+      pane: look.name, renderer: this.renderer, interactive: Boolean(look.marker), style: look.style,
+      pointToLayer: (feature, at) => {
+        const made = look.marker(feature, at, zoom);
+        made.options.pane = look.name;
+        if (made.options.interactive !== false) made.on("click", () => this.map.fire("click", { latlng: at, feature, layer: look.name }));
+        return made;
+      },
+    });
+    this.group.clearLayers();
+    this.group.addLayer(drawn);
+    if (look.label && found.features.length <= LABELS_AT_MOST) this.write(drawn);
+    const count = found.features.reduce((sum, f) => sum + (f.properties.point_count ?? 1), 0);
+    this.tell({ count, truncated: found.truncated });
+  }
+
+  write(drawn) {
+    drawn.eachLayer(shape => {
+      const bounds = shape.getBounds();
+      const size = this.map.latLngToLayerPoint(bounds.getSouthEast()).subtract(this.map.latLngToLayerPoint(bounds.getNorthWest()));
+      const name = this.look.label(shape.feature).replace(/居民委员会$|村民委员会$|居委会$|村委会$/, "");
+      if (size.x < name.length * 13 || size.y < 26) return;
+      const html = element("span", { className: "label", textContent: name });
+      this.group.addLayer(L.marker(shape.getCenter?.() ?? bounds.getCenter(), {
+        pane: "labels", interactive: false, keyboard: false, icon: L.divIcon({ className: "holder", html, iconSize: [0, 0] }),
+      }));
+    });
+  }
+}

@@ -1,0 +1,136 @@
+// The wall page: title bar, legend, list of open incidents, card.
+import { Card } from "./card.js";
+import { LiveLayer, LOOKS, sign } from "./layers.js";
+import { ask } from "./server.js";
+import { ago, element as e, locale, page, text } from "./text.js";
+
+const REFRESH_MS = 15000; // 10-30 s is what walls are seen to use; no authority for it
+const L = window.L;
+const map = window[page.map];
+
+map.createPane("labels").style.zIndex = 650;
+map.getPane("labels").style.pointerEvents = "none";
+map.options.zoomSnap = 0.5;
+map.setMaxZoom(19);
+const whole = map.getBounds();
+
+// --- title bar -----------------------------------------------------------------------------
+const clock = e("time", { className: "clock" });
+const fresh = e("span", { className: "quiet" });
+const other = page.lang === "zh" ? "en" : "zh";
+const switchLanguage = () => {
+  const address = new URL(location.href);
+  address.searchParams.set("lang", other);
+  location.href = address;
+};
+const counts = e("div", { className: "counts" });
+document.body.append(e("header", { className: "bar" },
+  e("img", { src: "/static/icon.svg", alt: "" }),
+  e("h1", { textContent: page.city[page.lang] }), e("span", { className: "subtitle", textContent: text.subtitle }),
+  page.isDemo ? e("span", { className: "demo", textContent: text.demo }) : null,
+  counts, fresh, clock,
+  e("button", { className: "plain", textContent: page.lang === "zh" ? "English" : "中文", onclick: switchLanguage })));
+const tick = () => { clock.textContent = new Date().toLocaleString(locale, { hour12: false, timeZone: "Asia/Shanghai" }); };
+setInterval(tick, 1000);
+tick();
+
+const stale = e("p", { className: "stale", hidden: true, textContent: text.stale });
+stale.setAttribute("role", "alert");
+document.body.append(stale);
+
+// --- legend and layer switch ----------------------------------------------------------------
+const layers = LOOKS.map((look, number) => new LiveLayer(map, look, number));
+
+function swatch(look) {
+  if (look.swatch === "circles") {
+    return e("span", { className: "swatch three" }, ...[1, 3, 5].map(n => e("i", { className: `tier${n}`, title: text.tier(n) })));
+  }
+  return look.marker ? sign(look.swatch) : e("span", { className: `swatch ${look.swatch}` });
+}
+
+function row(layer, number) {
+  const { look } = layer;
+  const box = e("input", { type: "checkbox", checked: layer.visible, onchange: () => layer.toggle() });
+  const state = e("span", { className: "state quiet" });
+  layer.onState(({ off, far, loading, failed, count, truncated }) => {
+    box.checked = !off;
+    state.classList.toggle("bad", Boolean(failed));
+    state.textContent = off ? "" : far ? text.zoomIn : loading ? "…" : failed ? text.failed
+      : truncated ? text.more : count ? text.shown(count.toLocaleString(locale)) : text.none;
+    if (failed) state.title = failed;
+  });
+  return e("label", { data: { layer: look.name } }, box, swatch(look),
+    e("span", { className: "name", textContent: text[look.title ?? look.name] }), state, e("kbd", { textContent: number + 1 }));
+}
+
+const place = e("input", { type: "search", className: "place", placeholder: text.search, ariaLabel: text.search });
+const wrong = e("p", { className: "bad", hidden: true });
+const legend = e("nav", { className: "legend panel" },
+  e("form", { onsubmit: find }, place, wrong), e("h2", { textContent: text.layers }), ...layers.map(row),
+  e("div", { className: "key" }, e("span", { className: "swatch dedicated" }), e("span", { textContent: text.dedicated }),
+    e("span", { className: "swatch segment" }), e("span", { textContent: text.segment })),
+  e("div", { className: "key" }, ...[1, 3, 5].map(n => e("span", { className: `tier tier${n}`, textContent: text.tier(n) }))),
+  e("p", { className: "quiet", textContent: text.help }),
+  e("button", { className: "plain", textContent: `⌂ ${text.home}`, onclick: () => map.fitBounds(whole) }),
+  e("p", { className: "quiet keys", textContent: text.keys }));
+document.body.append(legend);
+
+function find(event) {
+  event.preventDefault();
+  const [lon, lat, ...rest] = place.value.split(/[\s,，]+/).filter(Boolean).map(Number);
+  const good = Number.isFinite(lon) && Number.isFinite(lat) && Math.abs(lat) <= 90 && Math.abs(lon) <= 180 && !rest.length;
+  wrong.hidden = good;
+  wrong.textContent = text.searchBad;
+  if (!good) return;
+  map.setView([lat, lon], Math.max(map.getZoom(), 15));
+  card.show(lat, lon);
+}
+
+// --- open incidents ---------------------------------------------------------------------------
+const list = e("ol");
+const board = e("aside", { className: "board panel" }, e("h2", { textContent: text.incidents }), list);
+document.body.append(board);
+
+function entry(incident) {
+  const select = () => {
+    map.setView([incident.lat, incident.lon], Math.max(map.getZoom(), 15));
+    card.show(incident.lat, incident.lon, incident.incident_id);
+  };
+  const made = e("li", { tabIndex: 0, onclick: select, onkeydown: event => { if (event.key === "Enter") select(); } },
+    sign("incidents", incident.unassigned ? "unassigned" : incident.step),
+    e("div", {}, e("b", { textContent: `${incident.category} ${incident.subtype}` }), e("span", { className: `step ${incident.step}`, textContent: text.steps[incident.step] }),
+      e("div", { className: incident.unassigned ? "bad" : "quiet", textContent: incident.unassigned ? text.unassigned : `${incident.grid_name ?? ""} · ${incident.zone_name ?? ""}` })),
+    e("time", { textContent: ago(incident.received_at), dateTime: incident.received_at }));
+  return made;
+}
+
+async function refresh() {
+  try {
+    const { incidents, next } = await ask("/incidents?open=true&limit=200");
+    list.replaceChildren(...(incidents.length ? incidents.slice(0, 60).map(entry) : [e("li", { className: "quiet", textContent: text.noIncidents })]));
+    const lost = incidents.filter(i => i.unassigned).length;
+    counts.replaceChildren(...[[incidents.length + (next ? "+" : ""), text.incidents, ""], [lost, text.unassigned.split(/[：:]/)[0], lost ? "bad" : ""]]
+      .map(([value, name, look]) => e("span", { className: look }, e("b", { textContent: value }), ` ${name}`)));
+    fresh.textContent = `${text.updated} ${new Date().toLocaleTimeString(locale, { hour12: false })}`;
+    stale.hidden = true;
+  } catch {
+    stale.hidden = false;
+  }
+}
+
+const incidents = layers.find(layer => layer.look.name === "incidents");
+const card = new Card(map, () => { refresh(); incidents.load(); });
+map.on("click", ({ latlng, feature, layer }) =>
+  card.show(latlng.lat, latlng.lng, layer === "incidents" ? feature.properties.incident_id : undefined));
+setInterval(() => { refresh(); incidents.load(); }, REFRESH_MS);
+
+document.addEventListener("keydown", event => {
+  if (event.key === "Escape") { card.close(); document.activeElement.blur(); return; }
+  if (/^(INPUT|TEXTAREA|SELECT)$/.test(event.target.tagName) || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.key >= "1" && event.key <= String(layers.length)) layers[event.key - 1].toggle();
+  else if (event.key.toLowerCase() === "l") switchLanguage();
+  else if (event.key === "/") { event.preventDefault(); place.focus(); }
+});
+
+if (page.isEmpty) document.body.append(e("p", { className: "empty panel", textContent: text.empty }));
+Promise.all([refresh(), ...layers.map(layer => layer.load())]).then(() => { document.body.dataset.ready = "yes"; });
