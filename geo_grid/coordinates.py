@@ -14,6 +14,7 @@ import numpy as np
 import shapely
 from numpy.typing import ArrayLike, NDArray
 from pyproj import CRS, Transformer
+from pyproj.enums import TransformDirection
 from pyproj.exceptions import CRSError
 
 from geo_grid.errors import InvalidCoordinates, UnknownCrs
@@ -93,8 +94,12 @@ def source_crs(name: str) -> SourceCrs:
     transformer = Transformer.from_crs(crs, SRID, always_xy=True)
 
     def convert(x: Floats, y: Floats) -> tuple[Floats, Floats]:
-        lon, lat = transformer.transform(x, y)
-        return np.asarray(lon, dtype=np.float64), np.asarray(lat, dtype=np.float64)
+        lon, lat = (np.asarray(v, dtype=np.float64) for v in transformer.transform(x, y))
+        if crs.is_projected:  # far outside its area a projection wraps: what does not come back is no place
+            back = transformer.transform(lon, lat, direction=TransformDirection.INVERSE)
+            lost = ~(np.hypot(back[0] - x, back[1] - y) <= 1.0)
+            lon, lat = np.where(lost, np.inf, lon), np.where(lost, np.inf, lat)
+        return lon, lat
 
     return SourceCrs(crs.to_string(), crs.is_geographic, convert)
 

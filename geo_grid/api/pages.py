@@ -24,7 +24,7 @@ async def wall(
     database: Database, settings: Configured, lang: Annotated[Literal["zh", "en"], Query()] = "zh"
 ) -> HTMLResponse:
     """Show the wall."""
-    view: CityView = await city_view(database, settings.city_name_zh, settings.city_name_en)
+    view: CityView = await city_view(database, settings.city_name_zh, settings.city_name_en, settings.timezone)
     return HTMLResponse(wall_page(view, lang), headers={"Cache-Control": "no-cache"})
 
 

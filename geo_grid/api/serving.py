@@ -17,7 +17,6 @@ from typing import Any
 
 import uvicorn
 
-from geo_grid.api.app import create_app
 from geo_grid.errors import SetupError
 from geo_grid.settings import Settings
 
@@ -57,6 +56,8 @@ def listen(settings: Settings) -> socket.socket:
 
 def serve(settings: Settings, conninfo: str, bound: socket.socket, announce: Callable[[], None]) -> None:
     """Serve until SIGINT or SIGTERM."""
+    from geo_grid.api.app import create_app  # not at the top: whoever only waits for a server needs no app
+
     config = uvicorn.Config(
         create_app(settings, conninfo),
         loop="uvloop",

@@ -54,11 +54,16 @@ def tiling_problem(parent: Any, children: Any) -> str | None:
     return None
 
 
+def metres(length: float) -> str:
+    """Write a length in metres for people: millimetres when it is small."""
+    return f"{length:.1f} m" if length >= 0.1 else f"{length * 1000:.1f} mm"
+
+
 def largest_shift_m(one: Any, other: Any) -> float:
     """Measure how far the border of one polygon strays from the other's, in metres (Hausdorff distance)."""
     scale = np.array([np.cos(np.radians(shapely.get_y(shapely.centroid(one)))), 1.0]) * _METRES_PER_DEGREE
 
-    def metres(polygon: Any) -> Any:
+    def scaled(polygon: Any) -> Any:
         return shapely.transform(shapely.boundary(polygon), lambda degrees: degrees * scale)
 
-    return float(shapely.hausdorff_distance(metres(one), metres(other)))
+    return float(shapely.hausdorff_distance(scaled(one), scaled(other)))

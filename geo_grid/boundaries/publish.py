@@ -9,7 +9,7 @@ import numpy as np
 import shapely
 from pandas import DataFrame, Series
 
-from geo_grid.boundaries.check import coverage_problems, largest_shift_m, tiling_problem
+from geo_grid.boundaries.check import coverage_problems, largest_shift_m, metres, tiling_problem
 from geo_grid.db import Connection, copy_rows, ewkb, load_queries
 from geo_grid.errors import Conflict, InvalidRows
 
@@ -243,11 +243,23 @@ def _fit_parents(
             outline[parent] = united
         else:
             problems[group.index[0]] = (
-                f"the children of {parent} do not tile it: they {problem}; the borders differ by up to {shift:.1f} m "
+                f"the children of {parent} do not tile it: they {problem}; the borders differ by up to {metres(shift)} "
                 "(--fit-parents METRES re-cuts parents that are near enough)"
             )
     _refuse(children, problems)
     if recut:
+        misfits = coverage_problems(list(outline), np.array(list(outline.values()), dtype=object))
+        groups = children.groupby("parent_code").indices
+        _refuse(
+            children,
+            {
+                children.index[
+                    groups[code][0]
+                ]: f"re-cut to its children, {code} {why}: import the neighbours' children too"
+                for code, why in misfits.items()
+                if code in groups
+            },
+        )
         codes = [code for code, _ in recut]
         connection.execute(QUERIES["close_cells"], {"codes": codes, "valid_from": begins, "edition": edition})
         for code in codes:

@@ -404,6 +404,15 @@ def _zones(
     )
 
 
+def _walk(points: Floats, chosen: Ints) -> Ints:
+    """Order points so that each is followed by the nearest not yet visited."""
+    left, path = list(chosen[1:]), [chosen[0]]
+    while left:
+        gaps = np.hypot(*(points[left] - points[path[-1]]).T)
+        path.append(left.pop(int(np.argmin(gaps))))
+    return np.array(path)
+
+
 def _segments(
     gazetteer: Gazetteer, tessellation: Tessellation, leaves: DataFrame, posts: list[Any], graph: Any
 ) -> list[Any]:
@@ -412,9 +421,8 @@ def _segments(
     centre = gazetteer.counties.set_index("name").loc[ZONE_COUNTY, "geometry"]
     seat = _seat(ZONE_COUNTY, centre, gazetteer.places)
     places = np.array([[post[3], post[4]] for post in posts])
-    nearest = np.argsort(np.hypot(*(places - seat).T))[: _SEGMENTS + 1]
-    tree = cKDTree(centres)
-    stops = tree.query(places[nearest])[1]
+    nearest = _walk(places, np.argsort(np.hypot(*(places - seat).T))[: _SEGMENTS + 1])
+    stops = cKDTree(centres).query(places[nearest])[1]
     segments = []
     for number, (start, end) in enumerate(pairwise(stops), start=1):
         _, before = dijkstra(graph, indices=start, return_predecessors=True, limit=0.5)

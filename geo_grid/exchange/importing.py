@@ -14,7 +14,7 @@ from pandas import DataFrame
 from psycopg import sql
 from pydantic import ValidationError
 
-from geo_grid.boundaries import publish_cells, publish_zones
+from geo_grid.boundaries import metres, publish_cells, publish_zones
 from geo_grid.db import Connection, copy_rows, ewkb
 from geo_grid.errors import Conflict, InvalidRows, UserError
 from geo_grid.exchange.geometry import Extent, read_geometry
@@ -246,7 +246,7 @@ def _store(
             most = max(shift for _, shift in published.recut)
             report.notes.append(
                 f"{len(published.recut)} parents were re-cut to the union of their children; the borders moved by up "
-                f"to {most:.2f} m: {', '.join(code for code, _ in published.recut[:30])}"
+                f"to {metres(most)}: {', '.join(code for code, _ in published.recut[:30])}"
             )
         return
     if layer.name == "patrol_zones":

@@ -1,5 +1,5 @@
 -- name: items
--- from afar a count per 64-pixel square, near by each camera
+-- from afar a count per 112-pixel square, near by each camera
 with seen as (
     select * from cameras
     where geom && ST_MakeEnvelope(%(west)s, %(south)s, %(east)s, %(north)s, 4490) and not is_secret
@@ -9,7 +9,7 @@ squares as (
            avg(ST_X(geom)) as lon, avg(ST_Y(geom)) as lat, bool_or(is_demo) as is_demo
     from seen
     where %(zoom)s < 16
-    group by floor(ST_X(geom) / (%(pixel)s * 64)), floor(ST_Y(geom) / (%(pixel)s * 51))
+    group by floor(ST_X(geom) / (%(pixel)s * 112)), floor(ST_Y(geom) / (%(pixel)s * 89))
 )
 select null as id,
        json_build_object('type', 'Point', 'coordinates', json_build_array(round(lon::numeric, 6), round(lat::numeric, 6)))::text

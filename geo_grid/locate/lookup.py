@@ -45,7 +45,7 @@ async def locate(
         edition = await _one(connection, "edition", ask)
     return Location.model_validate(
         {
-            "point": (lon, lat),
+            "point": (round(lon, 8), round(lat, 8)),  # eight decimals give the lattice point back
             "grid_cells": [owning_cell(row) for row in chain],
             "patrol_zone": zone,
             "response": sorted(response, key=lambda row: (row["tier_minutes"], row["post_code"])),

@@ -53,12 +53,12 @@ def base_map(bounds: tuple[float, float, float, float], lang: str) -> folium.Map
         tiles=None,
         zoom_start=9,
         prefer_canvas=True,
-        control_scale=True,
+        zoom_snap=0.5,
         zoom_control="bottomright",
         attributionControl=False,
     )
     made.default_js, made.default_css = LEAFLET_JS, LEAFLET_CSS
-    made.fit_bounds([[south, west], [north, east]])
+    made.fit_bounds([[south, west], [north, east]], padding_top_left=[320, 24], padding_bottom_right=[400, 24])
     made.get_root().html.add_child(
         folium.Element(f"<script>document.documentElement.lang = {json.dumps(lang)}</script>")
     )

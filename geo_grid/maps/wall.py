@@ -19,20 +19,21 @@ class CityView:
 
     name_zh: str
     name_en: str
+    timezone: str
     bounds: tuple[float, float, float, float] | None
     edition: int | None
     is_demo: bool
     levels: list[dict[str, Any]]
 
 
-async def city_view(connection: AsyncConnection, name_zh: str, name_en: str) -> CityView:
+async def city_view(connection: AsyncConnection, name_zh: str, name_en: str, timezone: str) -> CityView:
     """Read what the pages show about the city as a whole."""
     found = await (await connection.execute(QUERIES["city"])).fetchone() or {}
     levels = await (await connection.execute(LEVEL_QUERIES["all"])).fetchall()
     bounds = None
     if found.get("west") is not None:
         bounds = (found["west"], found["south"], found["east"], found["north"])
-    return CityView(name_zh, name_en, bounds, found.get("edition"), bool(found.get("is_demo")), levels)
+    return CityView(name_zh, name_en, timezone, bounds, found.get("edition"), bool(found.get("is_demo")), levels)
 
 
 def wall_page(view: CityView, lang: Literal["zh", "en"]) -> str:
@@ -45,6 +46,7 @@ def wall_page(view: CityView, lang: Literal["zh", "en"]) -> str:
         "isDemo": view.is_demo,
         "isEmpty": view.bounds is None,
         "edition": view.edition,
+        "timezone": view.timezone,
         "levels": view.levels,
     }
     page.add_child(PageScript("wall", title, options))

@@ -77,7 +77,8 @@ def masked(number: str | None) -> str | None:
 
 
 def _incident(row: dict[str, Any]) -> Incident:
-    return Incident.model_validate({**row, "caller_number": masked(row["caller_number"])})
+    place = {"lon": round(row["lon"], 8), "lat": round(row["lat"], 8)}  # eight decimals give the lattice point back
+    return Incident.model_validate({**row, **place, "caller_number": masked(row["caller_number"])})
 
 
 async def report(

@@ -39,20 +39,20 @@ export const LOOKS = [
       opacity: 0.75, fillColor: f.properties.cell_kind === "dedicated" ? "#e8c14a" : "#2b6cb0",
       fillOpacity: f.properties.cell_kind === "dedicated" ? 0.28 : 0.10,
     }),
-    label: f => f.properties.name,
+    label: f => f.properties.grid_level === 1 ? "" : f.properties.name,
   },
   {
     name: "patrol_zones", from: 11, swatch: "zones",
     style: f => f.properties.zone_kind === "segment"
-      ? { color: "#e58cff", weight: 4, opacity: 0.8 }
+      ? { color: "#e58cff", weight: 3, opacity: 0.65 }
       : { color: "#b78cff", weight: 2, opacity: 0.85, dashArray: "7 5", fill: false },
   },
   {
     name: "response_circles", from: 11, swatch: "circles",
-    style: f => ({ color: TIER[f.properties.tier_minutes], weight: 1.2, opacity: 0.7, fillOpacity: 0.05 }),
+    style: f => ({ color: TIER[f.properties.tier_minutes], weight: 1.4, opacity: 0.75, fillOpacity: 0.03 }),
   },
   {
-    name: "police_posts", from: 10, swatch: "police_posts",
+    name: "police_posts", from: 9, swatch: "police_posts",
     marker: (f, at, zoom) => marker("police_posts", at, zoom < 12 ? "far" : "", zoom < 12 ? 14 : 24, tip(f.properties.name, f.properties.responsible_unit)),
   },
   {
@@ -80,7 +80,14 @@ export const LOOKS = [
   },
 ];
 
-const LABELS_AT_MOST = 90;
+// The outermost cells lie under everything, so that a person always knows which county this is.
+export const OUTLINES = {
+  name: "outlines", collection: "grid_cells", from: 0, zoom: 0, labelsBelow: 11,
+  style: () => ({ color: "#9ad1ff", weight: 2.6, opacity: 0.9, fillColor: "#14304d", fillOpacity: 0.35 }),
+  label: f => f.properties.name, labelClass: "outermost",
+};
+
+const LABELS_AT_MOST = 160;
 
 export class LiveLayer {
   constructor(map, look, number) {
@@ -108,7 +115,7 @@ export class LiveLayer {
 
   async load() {
     this.asked?.abort();
-    const zoom = Math.round(this.map.getZoom());
+    const zoom = Math.floor(this.map.getZoom());
     if (!this.visible) return this.tell({ off: true });
     if (zoom < this.look.from) {
       this.group.clearLayers();
@@ -120,7 +127,7 @@ export class LiveLayer {
     const wrap = degrees => Math.max(-180, Math.min(180, degrees));
     const bbox = [wrap(bounds.getWest()), Math.max(-90, bounds.getSouth()), wrap(bounds.getEast()), Math.min(90, bounds.getNorth())];
     try {
-      const found = await ask(`/collections/${this.look.name}/items?bbox=${bbox}&zoom=${zoom}`, { signal: this.asked.signal });
+      const found = await ask(`/collections/${this.look.collection ?? this.look.name}/items?bbox=${bbox}&zoom=${this.look.zoom === undefined ? zoom : Math.min(zoom, 9)}`, { signal: this.asked.signal });
       this.draw(found, zoom);
     } catch (error) {
       if (error.name !== "AbortError") this.tell({ failed: error.message });
@@ -140,18 +147,23 @@ export class LiveLayer {
     });
     this.group.clearLayers();
     this.group.addLayer(drawn);
-    if (look.label && found.features.length <= LABELS_AT_MOST) this.write(drawn);
+    if (look.label && zoom < (look.labelsBelow ?? 99)) this.write(drawn);
     const count = found.features.reduce((sum, f) => sum + (f.properties.point_count ?? 1), 0);
     this.tell({ count, truncated: found.truncated });
   }
 
+  // Names go where they fit: the largest shapes first.
   write(drawn) {
-    drawn.eachLayer(shape => {
+    let written = 0;
+    const extent = shape => this.map.distance(shape.getBounds().getSouthWest(), shape.getBounds().getNorthEast());
+    drawn.getLayers().sort((a, b) => extent(b) - extent(a)).forEach(shape => {
       const bounds = shape.getBounds();
       const size = this.map.latLngToLayerPoint(bounds.getSouthEast()).subtract(this.map.latLngToLayerPoint(bounds.getNorthWest()));
-      const name = this.look.label(shape.feature).replace(/居民委员会$|村民委员会$|居委会$|村委会$/, "");
-      if (size.x < name.length * 13 || size.y < 26) return;
-      const html = element("span", { className: "label", textContent: name });
+      const name = this.look.label(shape.feature) // the official suffix is left off for room
+        .replace(/居民委员会$|村民委员会$|居委会$|村委会$/, "");
+      if (size.x < name.length * 15 || size.y < 26 || written >= LABELS_AT_MOST) return;
+      written += 1;
+      const html = element("span", { className: `label ${this.look.labelClass ?? ""}`, textContent: name });
       this.group.addLayer(L.marker(shape.getCenter?.() ?? bounds.getCenter(), {
         pane: "labels", interactive: false, keyboard: false, icon: L.divIcon({ className: "holder", html, iconSize: [0, 0] }),
       }));

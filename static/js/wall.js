@@ -1,18 +1,18 @@
 // The wall page: title bar, legend, list of open incidents, card.
 import { Card } from "./card.js";
-import { LiveLayer, LOOKS, sign } from "./layers.js";
+import { LiveLayer, LOOKS, OUTLINES, sign } from "./layers.js";
 import { ask } from "./server.js";
 import { ago, element as e, locale, page, text } from "./text.js";
 
 const REFRESH_MS = 15000; // 10-30 s is what walls are seen to use; no authority for it
-const L = window.L;
+const ZONE = page.timezone;
 const map = window[page.map];
 
 map.createPane("labels").style.zIndex = 650;
 map.getPane("labels").style.pointerEvents = "none";
-map.options.zoomSnap = 0.5;
 map.setMaxZoom(19);
-const whole = map.getBounds();
+L.control.scale({ imperial: false, maxWidth: 160 }).addTo(map);
+const home = { centre: map.getCenter(), zoom: map.getZoom() };
 
 // --- title bar -----------------------------------------------------------------------------
 const clock = e("time", { className: "clock" });
@@ -30,7 +30,7 @@ document.body.append(e("header", { className: "bar" },
   page.isDemo ? e("span", { className: "demo", textContent: text.demo }) : null,
   counts, fresh, clock,
   e("button", { className: "plain", textContent: page.lang === "zh" ? "English" : "中文", onclick: switchLanguage })));
-const tick = () => { clock.textContent = new Date().toLocaleString(locale, { hour12: false, timeZone: "Asia/Shanghai" }); };
+const tick = () => { clock.textContent = new Date().toLocaleString(locale, { hour12: false, timeZone: ZONE }); };
 setInterval(tick, 1000);
 tick();
 
@@ -39,7 +39,8 @@ stale.setAttribute("role", "alert");
 document.body.append(stale);
 
 // --- legend and layer switch ----------------------------------------------------------------
-const layers = LOOKS.map((look, number) => new LiveLayer(map, look, number));
+const outlines = new LiveLayer(map, OUTLINES, 0);
+const layers = LOOKS.map((look, number) => new LiveLayer(map, look, number + 1));
 
 function swatch(look) {
   if (look.swatch === "circles") {
@@ -71,7 +72,7 @@ const legend = e("nav", { className: "legend panel" },
     e("span", { className: "swatch segment" }), e("span", { textContent: text.segment })),
   e("div", { className: "key" }, ...[1, 3, 5].map(n => e("span", { className: `tier tier${n}`, textContent: text.tier(n) }))),
   e("p", { className: "quiet", textContent: text.help }),
-  e("button", { className: "plain", textContent: `⌂ ${text.home}`, onclick: () => map.fitBounds(whole) }),
+  e("button", { className: "plain", textContent: `⌂ ${text.home}`, onclick: () => map.setView(home.centre, home.zoom) }),
   e("p", { className: "quiet keys", textContent: text.keys }));
 document.body.append(legend);
 
@@ -111,7 +112,7 @@ async function refresh() {
     const lost = incidents.filter(i => i.unassigned).length;
     counts.replaceChildren(...[[incidents.length + (next ? "+" : ""), text.incidents, ""], [lost, text.unassigned.split(/[：:]/)[0], lost ? "bad" : ""]]
       .map(([value, name, look]) => e("span", { className: look }, e("b", { textContent: value }), ` ${name}`)));
-    fresh.textContent = `${text.updated} ${new Date().toLocaleTimeString(locale, { hour12: false })}`;
+    fresh.textContent = `${text.updated} ${new Date().toLocaleTimeString(locale, { hour12: false, timeZone: ZONE })}`;
     stale.hidden = true;
   } catch {
     stale.hidden = false;
@@ -133,4 +134,4 @@ document.addEventListener("keydown", event => {
 });
 
 if (page.isEmpty) document.body.append(e("p", { className: "empty panel", textContent: text.empty }));
-Promise.all([refresh(), ...layers.map(layer => layer.load())]).then(() => { document.body.dataset.ready = "yes"; });
+Promise.all([refresh(), outlines.load(), ...layers.map(layer => layer.load())]).then(() => { document.body.dataset.ready = "yes"; });

@@ -1,0 +1,124 @@
+"""Real things for tests: a private PostGIS per run, a database per test, the demo city once, a live server."""
+
+import contextlib
+import shutil
+import socket
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+import psycopg
+import pytest
+import uvicorn
+
+from geo_grid.api import create_app
+from geo_grid.db import Cluster, connect, migrate
+from geo_grid.demo import load_demo
+from geo_grid.progress import silent
+from geo_grid.settings import Settings
+
+SHARED = Path(__file__).parents[2] / "shared/data"
+TEMPLATE = "template_geo_grid"
+FAST = "fsync = off\nsynchronous_commit = off\nfull_page_writes = off\n"  # tests of durability run their own cluster
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    if not SHARED.is_dir():
+        pytest.fail(f"the real data is missing: {SHARED}")
+    return SHARED
+
+
+@contextlib.contextmanager
+def state_folder() -> Iterator[Path]:
+    """A folder that the unprivileged user of PostgreSQL can reach; pytest's own is closed to others."""
+    folder = Path(tempfile.mkdtemp(prefix="geo_grid_test_", dir="/tmp"))
+    folder.chmod(0o755)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def state_dir() -> Iterator[Path]:
+    with state_folder() as folder:
+        yield folder
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    with state_folder() as folder, Cluster(folder, FAST) as running:
+        with psycopg.connect(running.conninfo_for("postgres"), autocommit=True) as connection:
+            connection.execute(f"create database {TEMPLATE}")
+        migrate(running.conninfo_for(TEMPLATE))
+        yield running
+
+
+@contextlib.contextmanager
+def new_database(cluster: Cluster, name: str) -> Iterator[str]:
+    with psycopg.connect(cluster.conninfo_for("postgres"), autocommit=True) as connection:
+        connection.execute(f"create database {name} template {TEMPLATE}")
+        try:
+            yield cluster.conninfo_for(name)
+        finally:
+            connection.execute(f"drop database {name} with (force)")
+
+
+@pytest.fixture
+def database(cluster: Cluster) -> Iterator[str]:
+    """libpq connection string of an empty, migrated database."""
+    with new_database(cluster, f"test_{time.monotonic_ns()}") as conninfo:
+        yield conninfo
+
+
+@pytest.fixture(scope="session")
+def demo(cluster: Cluster) -> Iterator[str]:
+    """libpq connection string of the full-size demo city, with 20,000 incidents; tests do not change it."""
+    with new_database(cluster, "demo") as conninfo:
+        with connect(conninfo) as connection:
+            load_demo(connection, silent, datetime.now(UTC), incidents=20_000)
+        yield conninfo
+
+
+@contextlib.contextmanager
+def live_server(conninfo: str, **options: object) -> Iterator[str]:
+    """Serve on a free port of the loopback, as in production but in a thread; yields the address."""
+    bound = socket.socket()
+    bound.bind(("127.0.0.1", 0))
+    app = create_app(Settings(database_url=conninfo, **options), conninfo)
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", loop="asyncio"))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]}, daemon=True)
+    thread.start()
+    deadline = time.monotonic() + 20
+    while not server.started:
+        assert time.monotonic() < deadline, "the server did not start"
+        time.sleep(0.01)
+    try:
+        yield f"http://127.0.0.1:{bound.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join(20)
+
+
+@pytest.fixture(scope="session")
+def demo_server(demo: str) -> Iterator[str]:
+    with live_server(demo) as url:
+        yield url
+
+
+@pytest.fixture
+def demo_client(demo_server: str) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=demo_server, timeout=30) as client:
+        yield client
+
+
+@pytest.fixture
+def client(database: str) -> Iterator[httpx.Client]:
+    """A client of a server over an empty database."""
+    with live_server(database) as url, httpx.Client(base_url=url, timeout=30) as client:
+        yield client

@@ -1,0 +1,138 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from geo_grid.db import Cluster, connect, database, migrate
+from geo_grid.errors import DatabaseUnavailable, SetupError, UserError
+from geo_grid.settings import Settings
+
+
+def postmaster(cluster: Cluster) -> int:
+    return int((cluster.data / "postmaster.pid").read_text().splitlines()[0])
+
+
+def test_it_is_made_on_first_use_listens_on_no_port_and_stops_with_its_last_user(state_dir: Path) -> None:
+    with Cluster(state_dir) as first:
+        with psycopg.connect(first.conninfo) as connection:
+            assert connection.execute("show listen_addresses").fetchone() == ("",)
+            assert connection.execute("show fsync").fetchone() == ("on",)
+        pid = postmaster(first)
+        with Cluster(state_dir) as second:
+            assert postmaster(second) == pid
+        assert first.running
+    assert not first.running
+
+
+def test_postgres_does_not_run_as_root(state_dir: Path) -> None:
+    with Cluster(state_dir) as cluster:
+        owner = Path(f"/proc/{postmaster(cluster)}").stat().st_uid
+    assert owner != 0
+    assert owner == os.geteuid() or os.geteuid() == 0
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_an_ordinary_user_can_run_it(state_dir: Path) -> None:
+    state_dir.chmod(0o777)
+    script = (
+        "import os, sys; from pathlib import Path; os.setgid(65534); os.setuid(65534)\n"
+        "from geo_grid.db import Cluster\n"
+        "import psycopg\n"
+        f"with Cluster(Path({str(state_dir / 'mine')!r})) as cluster:\n"
+        "    with psycopg.connect(cluster.conninfo) as c: print(c.execute('select 41 + 1').fetchone()[0])\n"
+        "    print(Path(f'/proc/{(cluster.data / \"postmaster.pid\").read_text().split()[0]}').stat().st_uid)\n"
+    )
+    # modules are imported before the change of user: the interpreter may lie where nobody may read
+    script = "import geo_grid.db, psycopg, encodings.idna\n" + script
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120, check=False)
+    assert done.stdout.split() == ["42", "65534"], done.stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root hides a folder from the user who runs PostgreSQL")
+def test_a_folder_hidden_from_the_database_user_is_replaced(state_dir: Path) -> None:
+    state_dir.chmod(0o700)
+    assert str(Cluster(state_dir / "hidden").state_dir).startswith("/var/lib/geo_grid/")
+
+
+def test_committed_rows_survive_kill_9_of_postgres_and_it_comes_back_by_itself(state_dir: Path) -> None:
+    with Cluster(state_dir) as cluster, cluster.watched(0.2):
+        with psycopg.connect(cluster.conninfo) as connection:
+            connection.execute("create table kept as select 7 as n")
+        os.kill(postmaster(cluster), signal.SIGKILL)
+        deadline = time.monotonic() + 30
+        while True:
+            try:
+                with psycopg.connect(cluster.conninfo) as connection:
+                    assert connection.execute("select n from kept").fetchone() == (7,)
+                break
+            except psycopg.OperationalError:
+                assert time.monotonic() < deadline, "PostgreSQL did not come back"
+                time.sleep(0.2)
+
+
+def test_kill_9_of_the_program_leaves_nothing_that_hinders_the_next(state_dir: Path) -> None:
+    script = (
+        "import sys, time, psycopg; from pathlib import Path; from geo_grid.db import Cluster\n"
+        f"with Cluster(Path({str(state_dir)!r})) as cluster:\n"
+        "    with psycopg.connect(cluster.conninfo) as c: c.execute('create table kept as select 7 as n')\n"
+        "    print('ready', flush=True); time.sleep(60)\n"
+    )
+    program = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    assert program.stdout is not None
+    assert program.stdout.readline() == "ready\n"
+    program.kill()
+    program.wait()
+    with Cluster(state_dir) as cluster, psycopg.connect(cluster.conninfo) as connection:
+        assert connection.execute("select n from kept").fetchone() == (7,)
+    assert not cluster.running
+
+
+def test_a_long_path_gets_a_short_socket(state_dir: Path) -> None:
+    cluster = Cluster(state_dir / ("x" * 120))
+    assert len(str(cluster.sockets)) < 60
+
+
+def test_an_interrupted_first_start_is_begun_again(state_dir: Path) -> None:
+    unfinished = state_dir / "postgres.new"
+    unfinished.mkdir()
+    (unfinished / "PG_VERSION").write_text("15\n")
+    with Cluster(state_dir) as cluster:
+        assert cluster.running
+
+
+def test_a_cluster_of_another_postgres_version_is_refused_with_the_way_out(state_dir: Path) -> None:
+    (state_dir / "postgres").mkdir()
+    (state_dir / "postgres/PG_VERSION").write_text("9.6\n")
+    with pytest.raises(SetupError, match=r"made by PostgreSQL 9\.6"), Cluster(state_dir):
+        pass
+
+
+def test_a_database_url_replaces_the_private_cluster(database: str, state_dir: Path) -> None:
+    from geo_grid.db import database as open_database
+
+    with open_database(Settings(database_url=database, state_dir=state_dir)) as conninfo, connect(conninfo) as found:
+        assert found.execute("select count(*) as n from migrations").fetchone() == {"n": 5}
+    assert list(state_dir.iterdir()) == []
+
+
+def test_an_unreachable_database_is_said_plainly() -> None:
+    settings = Settings(database_url="host=/nowhere dbname=x")
+    with pytest.raises(DatabaseUnavailable, match="cannot be reached"), database(settings):
+        pass
+
+
+def test_a_database_url_that_is_none_is_the_users_error() -> None:
+    with pytest.raises(UserError, match="GEO_GRID_DATABASE_URL"), database(Settings(database_url="nonsense nonsense")):
+        pass
+
+
+def test_migrating_needs_the_newest_program(database: str) -> None:
+    with connect(database) as connection:
+        connection.execute("insert into migrations values (999, '0999_future.sql', 'x')")
+    with pytest.raises(SetupError, match="install the newer geo_grid"):
+        migrate(database)

@@ -1,0 +1,71 @@
+import numpy as np
+import pytest
+import shapely
+from hypothesis import given
+from hypothesis import strategies as st
+from pyproj import Geod
+
+from geo_grid.coordinates import LATTICE_STEP
+from geo_grid.db import connect
+from geo_grid.response import build_circles
+from geo_grid.response.circles import geodesic_circles, radius_m
+
+speeds = st.floats(1, 150)
+
+
+@pytest.mark.parametrize(("tier", "metres"), [(1, 385), (3, 1154), (5, 1923)])
+def test_thirty_kilometres_an_hour_and_a_detour_of_1_3_give_the_documented_radii(tier: int, metres: int) -> None:
+    assert round(radius_m(tier, 30, 1.3)) == metres
+
+
+@given(st.floats(-179, 179), st.floats(-80, 80), speeds, st.floats(1, 5))
+def test_circles_are_valid_on_the_lattice_and_nest(lon: float, lat: float, speed: float, detour: float) -> None:
+    one, three, five = (geodesic_circles(lon, lat, radius_m(tier, speed, detour))[0] for tier in (1, 3, 5))
+    for circle in (one, three, five):
+        assert shapely.is_valid(circle)
+        assert ((shapely.get_coordinates(circle) / LATTICE_STEP) % 1 == 0).all()
+    assert shapely.covers(three, one)
+    assert shapely.covers(five, three)
+
+
+def test_a_circle_is_round_on_the_ground() -> None:
+    circle = geodesic_circles(114.5, 37.07, 1923.0)[0]
+    lon, lat = shapely.get_coordinates(circle).T
+    _, _, metres = Geod(ellps="GRS80").inv(np.full_like(lon, 114.5), np.full_like(lat, 37.07), lon, lat)
+    assert metres == pytest.approx(1923.0, abs=0.01)
+
+
+def test_every_post_gets_three_circles_labelled_with_their_method(database: str) -> None:
+    with connect(database) as connection:
+        connection.execute(
+            "insert into police_posts (post_code, name, geom) values"
+            " ('P1', 'one', ST_SetSRID(ST_MakePoint(114.5, 37), 4490)),"
+            " ('P2', 'two', ST_SetSRID(ST_MakePoint(114.75, 37.25), 4490))"
+        )
+        assert build_circles(connection, 30, 1.3) == 6
+        assert build_circles(connection, 60, 1.0) == 6  # replaced, not doubled
+    with connect(database) as connection:
+        rows = connection.execute("select * from response_circles order by post_code, tier_minutes").fetchall()
+    assert [(r["post_code"], r["tier_minutes"]) for r in rows] == [(p, t) for p in ("P1", "P2") for t in (1, 3, 5)]
+    assert {(r["method"], r["speed_kmh"], r["detour_factor"]) for r in rows} == {("geodesic_estimate", 60.0, 1.0)}
+
+
+def test_no_posts_no_circles(database: str) -> None:
+    with connect(database) as connection:
+        assert build_circles(connection, 30, 1.3) == 0
+
+
+def test_the_database_refuses_circles_that_do_not_nest(database: str) -> None:
+    import psycopg
+
+    with pytest.raises(psycopg.errors.CheckViolation, match="reaches outside"), connect(database) as connection:
+        connection.execute(
+            "insert into police_posts (post_code, name, geom)"
+            " values ('P1', 'one', ST_SetSRID(ST_MakePoint(114.5, 37), 4490))"
+        )
+        for tier, size in ((1, 0.5), (3, 0.25)):
+            connection.execute(
+                "insert into response_circles (post_code, tier_minutes, method, speed_kmh, detour_factor, geom)"
+                " values ('P1', %s, 'drawn', 30, 1, ST_Multi(ST_MakeEnvelope(114, 37, 114 + %s, 37 + %s, 4490)))",
+                (tier, size, size),
+            )
