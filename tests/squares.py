@@ -24,6 +24,14 @@ def whole(width: int, height: int) -> shapely.Polygon:
     return shapely.coverage_union_all([square(x, y) for x in range(width) for y in range(height)])
 
 
+def bulging(column: int, row: int) -> shapely.Polygon:
+    """A square whose eastern border bulges by four lattice steps (7 mm)."""
+    west, south, east, north = shapely.bounds(square(column, row))
+    return shapely.Polygon(
+        [(east, south), (east + 4 * STEP, (south + north) / 2), (east, north), (west, north), (west, south)]
+    )
+
+
 def local_levels(connection: Connection, count: int = 2) -> None:
     """Levels with free codes."""
     set_levels(

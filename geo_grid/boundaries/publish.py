@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -62,7 +62,8 @@ def open_edition(
     """
     connection.execute(QUERIES["lock"])
     newest = connection.execute(QUERIES["newest_edition"]).fetchone()
-    begins = valid_from or datetime.now(UTC)
+    clock = connection.execute(QUERIES["clock"]).fetchone() or {}
+    begins = valid_from or clock["now"]
     if newest is not None and begins <= newest["valid_from"]:
         message = f"edition {newest['edition_id']} already begins at {newest['valid_from'].isoformat()}; a new one must begin later"
         raise Conflict(message)

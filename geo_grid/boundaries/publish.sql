@@ -8,6 +8,9 @@ insert into editions (valid_from, note, is_demo) values (%(valid_from)s, %(note)
 -- name: newest_edition
 select edition_id, valid_from from editions order by valid_from desc limit 1
 
+-- name: clock
+select clock_timestamp() as now
+
 -- name: cells_in_force
 select grid_code, grid_level, parent_code, ST_AsBinary(geom) as geom
 from grid_cells where valid_to is null and grid_level = %(level)s order by grid_code

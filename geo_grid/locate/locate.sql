@@ -77,8 +77,9 @@ near as (
 )
 select grid_code, name, distance_m from near where distance_m <= %(error_m)s order by distance_m, grid_code
 
--- name: edition
-select edition_at(%(at)s) as edition
+-- name: moment
+-- the database's clock, so that programs with wrong clocks ask about the same moment
+select coalesce(%(at)s::timestamptz, now()) as at, edition_at(coalesce(%(at)s::timestamptz, now())) as edition
 
 -- name: extent
 select ST_XMin(e) as west, ST_YMin(e) as south, ST_XMax(e) as east, ST_YMax(e) as north
@@ -86,12 +87,16 @@ from (select ST_Extent(geom) as e from grid_cells where grid_level = 1 and valid
 
 -- name: assign
 -- owners of any number of rows in one statement; {table} and {key} name the layer
+-- statement_timestamp(), not now(): an edition published earlier in the same transaction counts
 with owner as (
     select r.{key} as id, min(c.grid_code) as grid_code
     from {table} r
     join grid_cells c on ST_Covers(c.geom, r.geom)
-    where c.valid_to is null
-      and not exists (select from grid_cells k where k.parent_code = c.grid_code and k.valid_to is null)
+    where c.valid_from <= statement_timestamp() and (c.valid_to is null or statement_timestamp() < c.valid_to)
+      and not exists (
+          select from grid_cells k
+          where k.parent_code = c.grid_code
+            and k.valid_from <= statement_timestamp() and (k.valid_to is null or statement_timestamp() < k.valid_to))
       and (%(ids)s::bigint[] is null or r.{key} = any(%(ids)s))
     group by r.{key}
 ),
@@ -99,12 +104,13 @@ zone as (
     select r.{key} as id, min(z.zone_code) as zone_code
     from {table} r
     join patrol_zones z on ST_Covers(z.geom, r.geom)
-    where z.valid_to is null and z.zone_kind = 'area'
+    where z.valid_from <= statement_timestamp() and (z.valid_to is null or statement_timestamp() < z.valid_to)
+      and z.zone_kind = 'area'
       and (%(ids)s::bigint[] is null or r.{key} = any(%(ids)s))
     group by r.{key}
 )
 update {table} r
-set grid_code = owner.grid_code, zone_code = zone.zone_code, edition_id = edition_at(now())
+set grid_code = owner.grid_code, zone_code = zone.zone_code, edition_id = edition_at(statement_timestamp())
 from {table} w
 left join owner on owner.id = w.{key}
 left join zone on zone.id = w.{key}

@@ -1,6 +1,6 @@
 """One point in, its owners out: the question put to PostGIS."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from geo_grid.db import AsyncConnection, load_queries
@@ -30,11 +30,10 @@ async def locate(
     positional_error_m
         Metres; leaf cells nearer than this are named as alternatives.
     """
-    ask: dict[str, Any] = {
-        "lon": lon, "lat": lat, "at": at or datetime.now(UTC), "error_m": positional_error_m, "leaf": None,
-    }  # fmt: skip
+    ask: dict[str, Any] = {"lon": lon, "lat": lat, "at": at, "error_m": positional_error_m}
     async with connection.transaction():
         await connection.execute("set transaction isolation level repeatable read, read only")
+        ask |= await _one(connection, "moment", ask) or {}
         leaf = await _one(connection, "leaf", ask)
         ask["leaf"] = leaf["grid_code"] if leaf else None
         chain = await (await connection.execute(QUERIES["chain"], ask)).fetchall()
@@ -42,7 +41,6 @@ async def locate(
         response = await (await connection.execute(QUERIES["response"], ask)).fetchall()
         border = await _one(connection, "boundary_distance", ask)
         alternatives = await (await connection.execute(QUERIES["alternatives"], ask)).fetchall()
-        edition = await _one(connection, "edition", ask)
     return Location.model_validate(
         {
             "point": (round(lon, 8), round(lat, 8)),  # eight decimals give the lattice point back
@@ -51,7 +49,7 @@ async def locate(
             "response": sorted(response, key=lambda row: (row["tier_minutes"], row["post_code"])),
             "distance_to_boundary_m": border["distance_m"] if border else None,
             "alternatives": alternatives,
-            "edition": edition["edition"] if edition else None,
+            "edition": ask["edition"],
             "unassigned": leaf is None,
         }
     )

@@ -1,0 +1,174 @@
+"""The full-size demo city as it is stored."""
+
+import numpy as np
+import pytest
+import shapely
+
+from geo_grid.db import connect
+from geo_grid.demo import load_demo
+from geo_grid.demo.city import draw_city
+from geo_grid.demo.gazetteer import read_gazetteer
+from geo_grid.demo.regions import grow
+from geo_grid.doctor import examine
+from geo_grid.errors import Conflict
+from geo_grid.progress import silent
+
+
+def rows(conninfo: str, statement: str) -> list[dict]:
+    with connect(conninfo) as connection:
+        return connection.execute(statement).fetchall()
+
+
+def one(conninfo: str, statement: str) -> object:
+    return next(iter(rows(conninfo, statement)[0].values()))
+
+
+def test_it_has_the_citys_own_numbers(demo: str) -> None:
+    levels = rows(demo, "select grid_level, count(*) as n from grid_cells group by 1 order by 1")
+    assert [row["n"] for row in levels[:4]] == [18, 198, 5396, 18_546]
+    assert levels[4]["n"] > 3_000
+    duties = {r["duty_role"]: r["n"] for r in rows(demo, "select duty_role, count(*) as n from duties group by 1")}
+    assert duties == {"grid_lead": 5396, "grid_manager": 18_546, "grid_assistant": 7_563}
+    assert one(demo, "select count(*) from patrol_zones where zone_kind = 'area'") == 465
+    assert one(demo, "select count(*) from patrol_zones where zone_kind = 'segment'") == 22
+    assert one(demo, "select count(*) from police_posts") == 465
+    assert one(demo, "select count(*) from response_circles") == 3 * 465
+    assert one(demo, "select count(*) from cameras") == 62_000
+    assert one(demo, "select count(*) from incidents") == 20_000
+    kinds = {
+        r["facility_kind"]: r["n"] for r in rows(demo, "select facility_kind, count(*) as n from facilities group by 1")
+    }
+    assert kinds["mediation_organisation"] == 612
+    assert kinds["mediation_room"] == 198
+    assert kinds["volunteer_team"] == 2_685
+    assert kinds["governance_centre"] == 1 + 18 + 198 + 5396
+    assert kinds["video_conference_point"] == 1 + 18 + 198 + 2_400 + 40 + 13
+    assert kinds["school"] > 100
+    assert kinds["town_hall"] == 22
+
+
+def test_every_level_is_a_valid_coverage_and_children_tile_their_parents(demo: str) -> None:
+    found = rows(demo, "select grid_code, parent_code, grid_level, ST_AsBinary(geom) as g from grid_cells")
+    shape = {r["grid_code"]: shapely.from_wkb(bytes(r["g"])) for r in found}
+    for level in range(1, 6):
+        assert shapely.coverage_is_valid([shape[r["grid_code"]] for r in found if r["grid_level"] == level])
+    children: dict[str, list] = {}
+    for row in found:
+        children.setdefault(row["parent_code"], []).append(shape[row["grid_code"]])
+    for parent, family in children.items():
+        if parent is not None:
+            united = shapely.normalize(shapely.multipolygons(shapely.get_parts(shapely.coverage_union_all(family))))
+            assert shapely.equals_identical(united, shapely.normalize(shape[parent])), parent
+    zones = rows(demo, "select ST_AsBinary(geom) as g from patrol_zones where zone_kind = 'area'")
+    assert shapely.coverage_is_valid([shapely.from_wkb(bytes(z["g"])) for z in zones])
+
+
+def test_counties_keep_their_real_borders(demo: str) -> None:
+    real = read_gazetteer().counties.set_index("division_code")["geometry"]
+    for row in rows(demo, "select grid_code, ST_AsBinary(geom) as g from grid_cells where grid_level = 1"):
+        assert shapely.hausdorff_distance(shapely.from_wkb(bytes(row["g"])), real[row["grid_code"]]) <= 2.0**-26
+
+
+def test_names_and_codes_are_the_real_ones(demo: str) -> None:
+    gazetteer = read_gazetteer()
+    stored = {
+        r["grid_code"]: r["name"]
+        for r in rows(demo, "select grid_code, name from grid_cells where grid_level in (2, 3)")
+    }
+    assert stored == dict(zip(gazetteer.townships["division_code"], gazetteer.townships["name"], strict=True)) | dict(
+        zip(gazetteer.villages["division_code"], gazetteer.villages["name"], strict=True)
+    )
+
+
+def test_only_xiangdu_has_building_blocks(demo: str) -> None:
+    prefixes = rows(demo, "select distinct left(parent_code, 6) as p from grid_cells where grid_level = 5")
+    assert {r["p"] for r in prefixes} == {"130502", "130571"}
+
+
+def test_everything_generated_is_marked(demo: str) -> None:
+    for table in ("grid_cells", "patrol_zones", "mandatory_stops", "duties", "police_posts", "patrol_units",
+                  "response_circles", "cameras", "incidents", "editions"):  # fmt: skip
+        assert one(demo, f"select count(*) from {table} where not is_demo") == 0, table
+    assert one(demo, "select count(*) from facilities where not is_demo and source <> 'OpenStreetMap'") == 0
+    assert one(demo, "select count(*) from duties where phone !~ '^12[0-9]{9}$' or person_name !~ '演示'") == 0
+
+
+def test_towns_are_denser_and_a_few_cells_fall_outside_the_norm(demo: str) -> None:
+    basic = rows(demo, "select substr(parent_code, 7, 1) = '0' as town, household_count as n, area_m2 as a"
+                       " from grid_cells where grid_level = 4")  # fmt: skip
+    town = np.array([r["n"] for r in basic if r["town"]])
+    norm = ((town >= 300) & (town <= 500)).mean()
+    assert 0.95 < norm < 1
+    areas = {side: np.median([r["a"] for r in basic if r["town"] == side]) for side in (True, False)}
+    assert areas[False] > 3 * areas[True]
+
+
+def test_cells_do_not_look_like_a_chessboard(demo: str) -> None:
+    found = one(demo, "select avg(ST_NPoints(geom)) from grid_cells where grid_level >= 4")
+    assert 40 < float(found) < 65
+
+
+def test_cameras_have_well_formed_ids_of_their_county(demo: str) -> None:
+    assert one(demo, "select count(*) from cameras where gb28181_id !~ '^1305[0-9]{6}(131|132)[5-7][0-9]{6}$'") == 0
+    assert one(demo, "select count(*) from cameras where left(gb28181_id, 6) <> left(grid_code, 6)"
+                     " and left(grid_code, 6) <> '130571' and left(gb28181_id, 6) <> '130502'") < 100  # fmt: skip
+
+
+def test_cameras_and_incidents_are_assigned_and_strangers_flagged(demo: str) -> None:
+    assert one(demo, "select count(*) from cameras where edition_id is null") == 0
+    # a few stand just across the city's border, where its cells wind
+    assert one(demo, "select count(*) from cameras where unassigned or zone_code is null") < 60
+    assert 1 <= one(demo, "select count(*) from incidents where unassigned") <= 60
+    covered = "select from grid_cells c where c.grid_level = 1 and ST_Covers(c.geom, i.geom)"
+    assert one(demo, f"select count(*) from incidents i where unassigned = exists ({covered})") == 0
+
+
+def test_incidents_run_over_twelve_months_and_the_newest_are_open(demo: str) -> None:
+    span = rows(demo, "select max(received_at) - min(received_at) as span, max(received_at) as last,"
+                      " count(*) filter (where closed_at is null) as open from incidents")[0]  # fmt: skip
+    assert 360 <= span["span"].days <= 365
+    assert 0 < span["open"] < 500
+    assert (
+        one(demo, "select count(*) from incidents where arrived_at < departed_at or departed_at < dispatched_at") == 0
+    )
+
+
+def test_the_doctor_finds_nothing_wrong_but_the_tests_fast_settings(demo: str) -> None:
+    bad = [finding for finding in examine(demo) if not finding.ok]
+    assert [finding.what for finding in bad] == ["durable commits"]
+
+
+def test_the_same_seed_draws_the_same_city() -> None:
+    gazetteer = read_gazetteer()
+    first, second = (draw_city(gazetteer, np.random.default_rng(1)).cells for _ in range(2))
+    assert first.drop(columns="geometry").equals(second.drop(columns="geometry"))
+    assert shapely.equals_identical(first["geometry"].to_numpy(), second["geometry"].to_numpy()).all()
+
+
+def test_demo_data_is_never_mixed_with_other_data(database: str) -> None:
+    from datetime import UTC, datetime
+
+    with connect(database) as connection:
+        connection.execute(
+            "insert into incidents (category, geom) values ('real', ST_SetSRID(ST_MakePoint(114.5, 37), 4490))"
+        )
+    with pytest.raises(Conflict, match="not empty"), connect(database) as connection:
+        load_demo(connection, silent, datetime.now(UTC))
+
+
+def test_regions_grow_connected_and_near_their_quotas() -> None:
+    from scipy.sparse import csr_matrix
+    from scipy.sparse.csgraph import connected_components
+
+    side = 30
+    cell = np.arange(side * side).reshape(side, side)
+    pairs = np.vstack([np.column_stack([cell[:, :-1].ravel(), cell[:, 1:].ravel()]),
+                       np.column_stack([cell[:-1].ravel(), cell[1:].ravel()])])  # fmt: skip
+    graph = csr_matrix((np.ones(len(pairs)), pairs.T), shape=(side * side,) * 2)
+    graph = graph + graph.T
+    labels = grow(graph, np.array([0, 465, 899]), np.array([100.0, 500.0, 300.0]))
+    sizes = np.bincount(labels)
+    assert np.abs(sizes - [100, 500, 300]).max() < 80
+    for label in range(3):
+        members = np.flatnonzero(labels == label)
+        assert connected_components(graph[members][:, members])[0] == 1
