@@ -1,6 +1,7 @@
 """Files into rows and raw geometry: GeoJSON, GeoPackage, Shapefile, CSV with coordinate columns."""
 
 import csv
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -82,11 +83,13 @@ def read_table(path: Path, lon_column: str | None = None, lat_column: str | None
 
 def _read_vector(path: Path, driver: str) -> Table:
     try:
-        layers = pyogrio.list_layers(path)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # GDAL's remark on a wrong ending; we refuse it below
+            layers = pyogrio.list_layers(path)
+            found = pyogrio.read_info(path)["driver"] if len(layers) else driver
         if len(layers) > 1:
             message = f"{path} holds {len(layers)} layers ({', '.join(layers[:, 0])}); export the one you want to a file of its own"
             raise UserError(message)
-        found = pyogrio.read_info(path)["driver"]
         if found != driver:
             message = f"{path} is not what its name says: it reads as {found}, not {driver}"
             raise UnreadableFile(message)
@@ -115,10 +118,19 @@ def _read_csv(path: Path, head: bytes, lon_column: str | None, lat_column: str |
     lon = _coordinate_column(path, "lon", lon_column, _LON_NAMES, columns)
     lat = _coordinate_column(path, "lat", lat_column, _LAT_NAMES, columns)
     try:
-        frame = pd.read_csv(
-            path, dtype=str, encoding=encoding, keep_default_na=False, na_values=[""], skip_blank_lines=True
-        )
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError, ValueError) as error:
+        with warnings.catch_warnings():
+            # pandas only warns when a row is longer than the header, and then shifts or cuts it
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            frame = pd.read_csv(
+                path, dtype=str, encoding=encoding, keep_default_na=False, na_values=[""], index_col=False
+            )
+    except (
+        pd.errors.ParserError,
+        pd.errors.ParserWarning,
+        pd.errors.EmptyDataError,
+        UnicodeDecodeError,
+        ValueError,
+    ) as error:
         message = f"{path} is not a readable CSV file: {_first_line(error)}"
         raise UnreadableFile(message) from None
     x, y = pd.to_numeric(frame[lon], errors="coerce"), pd.to_numeric(frame[lat], errors="coerce")

@@ -10,12 +10,12 @@ select c.grid_code as id,
            'cell_kind', c.cell_kind, 'household_count', c.household_count, 'is_demo', c.is_demo) as properties
 from grid_cells c, level
 where c.geom && ST_MakeEnvelope(%(west)s, %(south)s, %(east)s, %(north)s, 4490)
-  and c.valid_from <= now() and (c.valid_to is null or now() < c.valid_to)
+  and c.valid_from <= statement_timestamp() and (c.valid_to is null or statement_timestamp() < c.valid_to)
   and (c.grid_level = level.fits
        or (c.grid_level < level.fits and not exists (
                select from grid_cells k
                where k.parent_code = c.grid_code
-                 and k.valid_from <= now() and (k.valid_to is null or now() < k.valid_to))))
+                 and k.valid_from <= statement_timestamp() and (k.valid_to is null or statement_timestamp() < k.valid_to))))
 order by c.grid_code
 limit %(limit)s
 
@@ -23,7 +23,7 @@ limit %(limit)s
 select grid_code, grid_level, code_scheme, parent_code, name, cell_kind, household_count, is_demo,
        ST_AsBinary(geom) as geom
 from grid_cells
-where valid_from <= now() and (valid_to is null or now() < valid_to)
+where valid_from <= statement_timestamp() and (valid_to is null or statement_timestamp() < valid_to)
 order by grid_level, grid_code
 
 -- name: taken

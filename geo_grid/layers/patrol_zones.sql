@@ -6,14 +6,14 @@ select zone_code as id,
            'responsible_unit', responsible_unit, 'is_demo', is_demo) as properties
 from patrol_zones
 where geom && ST_MakeEnvelope(%(west)s, %(south)s, %(east)s, %(north)s, 4490)
-  and valid_from <= now() and (valid_to is null or now() < valid_to)
+  and valid_from <= statement_timestamp() and (valid_to is null or statement_timestamp() < valid_to)
 order by zone_code
 limit %(limit)s
 
 -- name: rows
 select zone_code, name, zone_kind, zone_type, responsible_unit, is_demo, ST_AsBinary(geom) as geom
 from patrol_zones
-where valid_from <= now() and (valid_to is null or now() < valid_to)
+where valid_from <= statement_timestamp() and (valid_to is null or statement_timestamp() < valid_to)
 order by zone_code
 
 -- name: taken
