@@ -106,6 +106,8 @@ def _database(request: Request, error: Exception) -> ProblemResponse:
             raise error
     except errors.GeoGridError as ours:
         return _ours(request, ours)
+    except psycopg.DataError as refused:  # a value PostgreSQL cannot hold, such as a zero byte in a text
+        return problem(422, f"the database cannot hold this: {str(refused).splitlines()[0]}", "InvalidRequest")
     except psycopg.Error:
         return _unexpected(request, error)
 

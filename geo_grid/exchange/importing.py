@@ -132,6 +132,9 @@ def import_file(
         except psycopg.errors.IntegrityError as refused:
             message = f"{path.name} contradicts what is stored: {refused.diag.message_primary}"
             raise Conflict(message) from refused
+        except psycopg.DataError as refused:
+            message = f"{path.name} holds what the database cannot: {str(refused).splitlines()[0]}"
+            raise UserError(message) from refused
     report.imported = len(good)
     return report
 

@@ -1,0 +1,184 @@
+"""The wall in a real browser, with every other host blocked."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from geo_grid.db import Cluster, connect
+from tests.conftest import live_server, new_database
+from tests.squares import SIDE, SOUTH, WEST, two_by_two
+
+pytestmark = pytest.mark.browser
+
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+         "--disable-component-update", "--disable-sync"]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
+        yield launched
+        launched.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A page that fails the test on any request that leaves the machine, any error, any missing file."""
+    opened = browser.new_page(viewport={"width": 1920, "height": 1080})
+    faults: list[str] = []
+
+    def gate(route) -> None:
+        if re.match(r"(http://127\.0\.0\.1:\d+/|data:|blob:)", route.request.url):
+            route.continue_()
+        else:
+            faults.append(f"asked for {route.request.url}")
+            route.abort()
+
+    opened.route("**/*", gate)
+    opened.on("pageerror", lambda error: faults.append(f"script error: {error}"))
+    opened.on("response", lambda answer: answer.status >= 400 and faults.append(f"{answer.status} {answer.url}"))
+    yield opened
+    opened.close()
+    assert faults == []
+
+
+def open_wall(page: Page, url: str) -> None:
+    page.goto(url)
+    page.wait_for_selector("body[data-ready]", timeout=30_000)
+
+
+def move(page: Page, lon: float, lat: float, zoom: int) -> None:
+    page.evaluate(
+        "([lat, lon, zoom]) => window[JSON.parse(document.getElementById('geo-grid-page').textContent).map].setView([lat, lon], zoom)",
+        [lat, lon, zoom],
+    )
+
+
+def state(page: Page, layer: str):
+    return page.locator(f"label[data-layer={layer}] .state")
+
+
+def test_the_whole_city_opens_with_counties_and_open_incidents(page: Page, demo_server: str) -> None:
+    open_wall(page, f"{demo_server}/maps/wall")
+    expect(page).to_have_title("邢台市 网格地图")
+    expect(page.locator(".demo")).to_have_text("演示数据")
+    assert {"宁晋县", "信都区", "威县"} <= set(page.locator(".label.outermost").all_text_contents())
+    expect(state(page, "grid_cells")).to_have_text("18")
+    expect(state(page, "patrol_zones")).to_have_text("放大后显示")
+    assert page.locator(".board li").count() > 0
+    assert page.locator(".leaflet-incidents-pane .sign").count() > 0
+    assert page.evaluate("document.fonts.check('16px \"Noto Sans SC\"', '网格')")
+
+
+def test_layers_follow_the_zoom_and_the_switches(page: Page, demo_server: str) -> None:
+    open_wall(page, f"{demo_server}/maps/wall")
+    move(page, 114.5043, 37.0682, 14)
+    for layer in ("grid_cells", "patrol_zones", "response_circles", "police_posts", "cameras"):
+        expect(state(page, layer)).to_have_text(re.compile(r"^[\d,]+$"))
+    expect(page.locator(".cluster").first).to_be_visible()
+    page.keyboard.press("4")
+    expect(page.locator(".leaflet-police_posts-pane .sign")).to_have_count(0)
+    page.keyboard.press("4")
+    expect(page.locator(".leaflet-police_posts-pane .sign").first).to_be_visible()
+
+
+def test_a_click_tells_who_is_responsible(page: Page, demo_server: str) -> None:
+    open_wall(page, f"{demo_server}/maps/wall")
+    page.keyboard.press("/")
+    page.keyboard.type("114.5043, 37.0682")
+    page.keyboard.press("Enter")
+    card = page.locator(".card")
+    expect(card.locator(".chain li")).to_have_count(5)
+    expect(card).to_contain_text("襄都区")
+    expect(card).to_contain_text("网格管理员")
+    expect(card).to_contain_text("派出所")
+    expect(card.locator(".tier").first).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(card).to_be_hidden()
+    page.mouse.click(700, 640)
+    expect(card.locator(".chain li").first).to_be_visible()
+
+
+def test_nonsense_in_the_search_box_is_answered(page: Page, demo_server: str) -> None:
+    open_wall(page, f"{demo_server}/maps/wall?lang=en")
+    page.locator(".place").fill("somewhere")
+    page.keyboard.press("Enter")
+    expect(page.locator(".legend .bad").first).to_have_text("Enter two numbers: lon, lat")
+
+
+def test_english_and_chinese(page: Page, demo_server: str) -> None:
+    open_wall(page, f"{demo_server}/maps/wall?lang=en")
+    expect(page.locator(".legend h2")).to_have_text("Legend and layers")
+    assert page.evaluate("document.documentElement.lang") == "en"
+    page.locator(".bar button").click()
+    page.wait_for_selector("body[data-ready]")
+    expect(page.locator(".legend h2")).to_have_text("图例与图层")
+
+
+def test_an_incident_is_filed_and_seen_assigned_and_its_text_stays_text(cluster: Cluster, page: Page) -> None:
+    hostile = "<img src=x onerror=alert(1)>`${alert(2)}`"
+    with new_database(cluster, "browser_filing") as conninfo:
+        with connect(conninfo) as connection:
+            two_by_two(connection)
+        page.on("dialog", lambda dialog: pytest.fail(f"a script ran: {dialog.message}"))
+        with live_server(conninfo) as url:
+            open_wall(page, f"{url}/maps/wall")
+            page.locator(".place").fill(f"{WEST + SIDE / 2}, {SOUTH + SIDE / 2}")
+            page.keyboard.press("Enter")
+            page.get_by_role("button", name="在此上报警情").click()
+            page.locator("textarea").fill(hostile)
+            page.locator("input[name=address]").fill(hostile)
+            page.get_by_role("button", name="上报", exact=True).click()
+            expect(page.locator(".card .good")).to_contain_text("已上报并分派")
+            expect(page.locator(".card .chain")).to_contain_text("A")
+            expect(page.locator(".board li")).to_have_count(1)
+            with connect(conninfo) as connection:
+                row = connection.execute("select grid_code, description from incidents").fetchone()
+        assert row == {"grid_code": "A", "description": hostile}
+
+
+def test_an_empty_city_says_what_to_do(cluster: Cluster, page: Page) -> None:
+    with new_database(cluster, "browser_empty") as conninfo, live_server(conninfo) as url:
+        open_wall(page, f"{url}/maps/wall?lang=en")
+        expect(page.locator(".empty")).to_contain_text("geo-grid import")
+        expect(page.locator(".board")).to_contain_text("No open incidents")
+
+
+def test_names_from_files_never_become_programs(cluster: Cluster, page: Page) -> None:
+    """A county, a post and a city with hostile names, through every place a name is shown."""
+    hostile = "</script><svg onload=alert(1)>`${alert(2)}`\u202e"
+    with new_database(cluster, "browser_names") as conninfo:
+        with connect(conninfo) as connection:
+            from geo_grid.boundaries import publish_cells
+            from tests.squares import cells, local_levels, square
+
+            local_levels(connection, 1)
+            publish_cells(connection, cells(("A", 1, None, square(0, 0))).assign(name=hostile), "hostile")
+            connection.execute(
+                "insert into police_posts (post_code, name, responsible_unit, geom)"
+                " values ('P', %s, %s, ST_SetSRID(ST_MakePoint(%s, %s), 4490))",
+                (hostile, hostile, WEST + SIDE / 2, SOUTH + SIDE / 2),
+            )
+        page.on("dialog", lambda dialog: pytest.fail(f"a script ran: {dialog.message}"))
+        with live_server(conninfo, city_name_zh=hostile, city_name_en=hostile) as url:
+            open_wall(page, f"{url}/maps/wall")
+            page.locator(".leaflet-police_posts-pane .sign").first.hover()
+            expect(page.locator(".leaflet-tooltip")).to_contain_text("onload")
+            page.locator(".leaflet-police_posts-pane .sign").first.click()
+            expect(page.locator(".card .chain")).to_contain_text("onload")
+            assert page.locator("svg[onload]").count() == 0
+
+
+def test_a_lost_server_is_announced(page: Page, demo: str) -> None:
+    with live_server(demo) as url:
+        open_wall(page, f"{url}/maps/wall?lang=en")
+    page.evaluate("document.querySelector('.stale').hidden")
+    expect(page.locator(".stale")).to_be_visible(timeout=20_000)
+
+
+def test_the_api_page_opens(page: Page, demo_server: str) -> None:
+    page.goto(f"{demo_server}/docs")
+    expect(page.locator("#operations-locate-get_locate_locate_get")).to_be_visible(timeout=20_000)

@@ -1,0 +1,199 @@
+"""The command line: one line and exit code 2 for the user's errors, answers on stdout, words on stderr."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+import psycopg
+import pytest
+
+from geo_grid.db import connect
+from tests.squares import two_by_two
+from tests.test_chicago import geo_grid
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def test_locate_tells_who_is_responsible(demo: str) -> None:
+    done = geo_grid(demo, "locate", 114.5043, 37.0682)
+    assert "襄都区" in done.stdout
+    assert "派出所" in done.stdout
+    assert "min" in done.stdout
+    found = json.loads(geo_grid(demo, "locate", 114.5043, 37.0682, "--json").stdout)
+    assert len(found["grid_cells"]) == 5
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["locate", "37.07", "114.5"], "swapped"),
+        (["locate", "nan", "37"], "finite"),
+        (["locate", "114.5", "37", "--source-crs", "EPSG:4610"], "no public transformation"),
+        (["locate", "east", "37"], "valid number"),
+        (["import", "persons", "x.csv"], "there is no layer 'persons'"),
+        (["import", "cameras", "nothing.csv", "--source-crs", "EPSG:4490"], "no such file"),
+        (["import", "cameras", "nothing.csv", "--column", "nonsense"], "FIELD=VALUE"),
+        (["export", "cameras", "x.docx"], "unknown kind of file"),
+        (["levels", "nothing.toml"], "not a list of [[grid_levels]]"),
+        (["nonsense"], "No such command"),
+        (["demo", "load", "--incidents", "-1"], "greater than or equal to 0"),
+    ],
+)
+def test_the_users_errors_are_short_and_exit_with_2(database: str, arguments: list[str], says: str) -> None:
+    done = geo_grid(database, *arguments, expect=2)
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+def test_every_bad_row_of_an_import_is_printed(database: str, tmp_path: Path) -> None:
+    path = tmp_path / "cameras.csv"
+    path.write_text("gb28181_id,lon,lat\n123,114,37\n456,114,37\n")
+    done = geo_grid(database, "import", "cameras", path, "--source-crs", "EPSG:4490", expect=2)
+    assert "row 1: gb28181_id" in done.stderr
+    assert "row 2: gb28181_id" in done.stderr
+    assert "nothing was changed" in done.stderr.splitlines()[-1]
+
+
+def test_an_unreachable_database_is_our_error_with_its_reason() -> None:
+    done = geo_grid("host=/nowhere dbname=x", "doctor", expect=1)
+    assert "cannot be reached" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_settings_that_cannot_be_are_named(database: str) -> None:
+    environment = {**os.environ, "GEO_GRID_PORT": "http", "GEO_GRID_DATABASE_URL": database}
+    done = subprocess.run(
+        [sys.executable, "-m", "geo_grid", "doctor"], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert "GEO_GRID_PORT" in done.stderr
+
+
+def test_levels_are_shown_set_and_refused(database: str, tmp_path: Path) -> None:
+    with connect(database) as connection:
+        two_by_two(connection)
+    assert [level["grid_level"] for level in json.loads(geo_grid(database, "levels", "--json").stdout)] == [1, 2]
+    path = tmp_path / "levels.toml"
+    one = '[[grid_levels]]\ngrid_level = {}\nname_zh = "区"\nname_en = "district"\ncode_scheme = "{}"\nmin_zoom = 0\n'
+    path.write_text(one.format(1, "local"))
+    assert "grid cells at level 2" in geo_grid(database, "levels", path, expect=2).stderr
+    path.write_text(one.format(1, "invented"))
+    assert "unknown code scheme" in geo_grid(database, "levels", path, expect=2).stderr
+    path.write_text(one.format(3, "local"))
+    assert "must count 1, 2, 3" in geo_grid(database, "levels", path, expect=2).stderr
+    path.write_text(one.format(1, "local") + one.format(2, "local") + one.format(3, "local"))
+    assert geo_grid(database, "levels", path).stdout.count("\n") == 3
+
+
+def test_doctor_reports_and_fails_when_something_is_wrong(demo: str) -> None:
+    done = geo_grid(demo, "doctor", "--json", expect=1)  # the tests' cluster trades durability for speed
+    findings = json.loads(done.stdout)
+    assert [f["what"] for f in findings if not f["ok"]] == ["durable commits"]
+
+
+def test_circles_and_exports(demo: str, tmp_path: Path) -> None:
+    assert "465 rows" in geo_grid(demo, "export", "police_posts", tmp_path / "posts.geojson").stderr
+    assert len(json.loads((tmp_path / "posts.geojson").read_text())["features"]) == 465
+
+
+class TestUp:
+    """The program as people run it: its own durable database, its own port."""
+
+    @pytest.fixture
+    def environment(self, state_dir: Path) -> dict[str, str]:
+        return {**os.environ, "GEO_GRID_STATE_DIR": str(state_dir), "GEO_GRID_PORT": str(free_port())}
+
+    def run(self, environment: dict[str, str], *arguments: str, expect: int = 0) -> str:
+        done = subprocess.run(
+            [sys.executable, "-m", "geo_grid", *arguments],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert done.returncode == expect, done.stderr
+        return done.stderr
+
+    def start(self, environment: dict[str, str]) -> tuple[subprocess.Popen[str], httpx.Client]:
+        program = subprocess.Popen(
+            [sys.executable, "-m", "geo_grid", "up", "--empty"], env=environment, stderr=subprocess.PIPE, text=True
+        )
+        assert program.stderr is not None
+        for line in program.stderr:
+            if "geo_grid is ready" in line:
+                break
+        else:
+            pytest.fail("it did not become ready")
+        return program, httpx.Client(base_url=f"http://127.0.0.1:{environment['GEO_GRID_PORT']}", timeout=30)
+
+    def test_nothing_accepted_is_lost_to_kill_9_of_server_and_database(
+        self, environment: dict[str, str], state_dir: Path
+    ) -> None:
+        program, client = self.start(environment)
+        call = {"lon": 114.5, "lat": 37.0, "category": "治安"}
+        accepted = [client.post("/incidents", json=call).json()["incident_id"] for _ in range(20)]
+        postmaster = int((state_dir / "postgres/postmaster.pid").read_text().split()[0])
+        os.kill(postmaster, signal.SIGKILL)
+        program.kill()
+        program.wait()
+        program, client = self.start(environment)
+        try:
+            stored = {i["incident_id"] for i in client.get("/incidents").json()["incidents"]}
+            assert stored == set(accepted)
+        finally:
+            program.send_signal(signal.SIGINT)
+            assert program.wait(30) == 0
+        assert not (state_dir / "postgres/postmaster.pid").exists()
+
+    def test_the_database_is_restarted_under_a_running_server(
+        self, environment: dict[str, str], state_dir: Path
+    ) -> None:
+        program, client = self.start(environment)
+        try:
+            os.kill(int((state_dir / "postgres/postmaster.pid").read_text().split()[0]), signal.SIGKILL)
+            deadline = time.monotonic() + 40
+            while client.get("/readyz").status_code != 200 or client.get("/incidents").status_code != 200:
+                assert time.monotonic() < deadline
+                time.sleep(0.3)
+        finally:
+            program.terminate()
+            assert program.wait(30) == 0
+
+    def test_in_the_background_and_down_again(self, environment: dict[str, str]) -> None:
+        assert "ready" in self.run(environment, "up", "--empty", "--detach")
+        url = f"http://127.0.0.1:{environment['GEO_GRID_PORT']}"
+        assert httpx.get(f"{url}/readyz").json()["edition"] is None
+        assert "已" not in self.run(environment, "levels")  # other commands share the running database
+        assert "already running" in self.run(environment, "up", "--empty")
+        assert "stopped" in self.run(environment, "down")
+        with pytest.raises(httpx.ConnectError):
+            httpx.get(f"{url}/readyz")
+        assert "nothing is running" in self.run(environment, "down")
+
+    def test_a_port_in_use_is_said_before_anything_is_done(self, environment: dict[str, str], state_dir: Path) -> None:
+        with socket.socket() as other:
+            other.bind(("127.0.0.1", int(environment["GEO_GRID_PORT"])))
+            other.listen()
+            said = self.run(environment, "up", "--empty", expect=1)
+        assert "GEO_GRID_PORT" in said
+        assert not (state_dir / "postgres").exists()
+
+    def test_a_second_database_url_needs_no_cluster(
+        self, database: str, environment: dict[str, str], state_dir: Path
+    ) -> None:
+        self.run({**environment, "GEO_GRID_DATABASE_URL": database}, "migrate")
+        assert not (state_dir / "postgres").exists()
+        with psycopg.connect(database) as connection:
+            assert connection.execute("select count(*) from migrations").fetchone() == (5,)
