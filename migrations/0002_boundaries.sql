@@ -29,6 +29,7 @@ create index grid_cells_geom on grid_cells using gist (geom);
 create index grid_cells_parent on grid_cells (parent_code, valid_from);
 create index grid_cells_code on grid_cells (grid_code, valid_from);
 create index grid_cells_edition on grid_cells (edition_id);
+create index grid_cells_level on grid_cells (grid_level, grid_code);
 
 create table patrol_zones (
     patrol_zone_id bigint generated always as identity primary key,

@@ -41,3 +41,15 @@ create table idempotency_keys (
     incident_id bigint not null references incidents,
     created_at timestamptz not null default now()
 );
+
+-- an incident as people read it, with the names its owners had in the edition used
+create view incident_cards as
+select i.incident_id, i.incident_number, i.category, i.subtype, i.description, i.address, i.caller_number, i.step,
+       i.received_at, i.dispatched_at, i.departed_at, i.arrived_at, i.handled_at, i.feedback_at, i.verified_at,
+       i.closed_at, ST_X(i.geom) as lon, ST_Y(i.geom) as lat, i.grid_code, c.name as grid_name,
+       i.zone_code, z.name as zone_name, i.edition_id, i.unassigned, i.is_demo
+from incidents i
+left join grid_cells c on c.grid_code = i.grid_code
+    and c.edition_id <= i.edition_id and (c.closed_by is null or c.closed_by > i.edition_id)
+left join patrol_zones z on z.zone_code = i.zone_code
+    and z.edition_id <= i.edition_id and (z.closed_by is null or z.closed_by > i.edition_id);

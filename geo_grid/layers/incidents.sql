@@ -27,32 +27,15 @@ values (%(category)s, %(subtype)s, %(description)s, %(address)s, %(caller_number
 returning incident_id
 
 -- name: one
-select i.incident_id, i.incident_number, i.category, i.subtype, i.description, i.address,
-       i.caller_number, i.step, i.received_at, i.dispatched_at, i.departed_at, i.arrived_at, i.handled_at,
-       i.feedback_at, i.verified_at, i.closed_at, i.grid_code, i.zone_code, i.edition_id, i.unassigned, i.is_demo,
-       ST_X(i.geom) as lon, ST_Y(i.geom) as lat, c.name as grid_name, z.name as zone_name
-from incidents i
-left join grid_cells c on c.grid_code = i.grid_code
-    and c.edition_id <= i.edition_id and (c.closed_by is null or c.closed_by > i.edition_id)
-left join patrol_zones z on z.zone_code = i.zone_code
-    and z.edition_id <= i.edition_id and (z.closed_by is null or z.closed_by > i.edition_id)
-where i.incident_id = %(incident_id)s
+select * from incident_cards where incident_id = %(incident_id)s
 
 -- name: newest
-select i.incident_id, i.incident_number, i.category, i.subtype, i.description, i.address,
-       i.caller_number, i.step, i.received_at, i.dispatched_at, i.departed_at, i.arrived_at, i.handled_at,
-       i.feedback_at, i.verified_at, i.closed_at, i.grid_code, i.zone_code, i.edition_id, i.unassigned, i.is_demo,
-       ST_X(i.geom) as lon, ST_Y(i.geom) as lat, c.name as grid_name, z.name as zone_name
-from incidents i
-left join grid_cells c on c.grid_code = i.grid_code
-    and c.edition_id <= i.edition_id and (c.closed_by is null or c.closed_by > i.edition_id)
-left join patrol_zones z on z.zone_code = i.zone_code
-    and z.edition_id <= i.edition_id and (z.closed_by is null or z.closed_by > i.edition_id)
-where (not %(open_only)s or i.closed_at is null)
-  and (i.unassigned = %(unassigned)s or %(unassigned)s::boolean is null)
+select * from incident_cards
+where (not %(open_only)s or closed_at is null)
+  and (unassigned = %(unassigned)s or %(unassigned)s::boolean is null)
   and (%(before_at)s::timestamptz is null
-       or (i.received_at, i.incident_id) < (%(before_at)s, %(before_id)s))
-order by i.received_at desc, i.incident_id desc
+       or (received_at, incident_id) < (%(before_at)s, %(before_id)s))
+order by received_at desc, incident_id desc
 limit %(limit)s
 
 -- name: lock_key

@@ -1,0 +1,97 @@
+"""The wheel and the set-up script, as a person meets them."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """geo_grid installed from its wheel into a folder of its own, away from the checkout."""
+    folder = tmp_path_factory.mktemp("wheel")
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+    )
+    wheel = next(folder.glob("*.whl"))
+    uv = Path(sys.executable).parent / "uv"
+    target = folder / "site"
+    subprocess.run([uv, "pip", "install", "--quiet", "--no-deps", "--target", target, wheel], check=True)
+    return target
+
+
+def test_a_wheel_carries_static_files_migrations_and_boundaries(installed: Path) -> None:
+    assets = installed / "geo_grid/_assets"
+    for name in ("static/js/wall.js", "static/vendor/leaflet/leaflet.js", "static/vendor/noto-sans-sc/noto-sans-sc.woff2",
+                 "migrations/0001_foundation.sql", "data/boundaries/counties.geojson", "data/gazetteer/villages.csv"):  # fmt: skip
+        assert (assets / name).is_file(), name
+
+
+def test_an_installed_geo_grid_works_from_anywhere(installed: Path, database: str, tmp_path: Path) -> None:
+    script = (
+        "import geo_grid, geo_grid.settings as s\n"
+        f"assert geo_grid.__file__.startswith({str(installed)!r}), geo_grid.__file__\n"
+        "from geo_grid.api import create_app\n"
+        f"create_app(s.Settings(), {database!r})\n"
+        "from geo_grid.demo.gazetteer import read_gazetteer\n"
+        "assert len(read_gazetteer().counties) == 18\n"
+        "from geo_grid.cli import main\nimport sys\n"
+        "sys.argv = ['geo-grid', 'locate', '114.5', '37']; main()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False,
+        env={**os.environ, "PYTHONPATH": str(installed), "GEO_GRID_DATABASE_URL": database},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "outside every grid cell" in done.stdout
+
+
+def test_lock_files_pin_by_hash_and_record_no_addresses() -> None:
+    for name in ("requirements.txt", "requirements-dev.txt", "requirements-uv.txt", "requirements-data.txt"):
+        text = (ROOT / name).read_text()
+        assert "://" not in text
+        pins = re.findall(r"^[a-z0-9][^\n]*==", text, re.MULTILINE)
+        assert pins
+        assert len(re.findall(r"--hash=sha256:", text)) >= len(pins)
+    lock = (ROOT / "package-lock.json").read_text()
+    assert '"resolved"' not in lock
+    assert lock.count('"integrity"') == 4
+
+
+def test_set_up_is_valid_shell_and_says_what_it_needs() -> None:
+    for script in ("setup.sh", "data/make.sh"):
+        subprocess.run(["sh", "-n", ROOT / script], check=True)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_without_root_and_sudo_missing_packages_are_named(tmp_path: Path) -> None:
+    """A machine without npm, for a user without rights: the words, and nothing installed."""
+    (tmp_path / "bin").mkdir()
+    for tool in ("sh", "ls", "cat", "id", "dirname", "sed", "printf", "sort", "sha256sum"):
+        found = subprocess.run(
+            ["sh", "-c", f"command -v {tool}"], capture_output=True, text=True, check=False
+        ).stdout.strip()
+        if found.startswith("/"):
+            (tmp_path / "bin" / tool).symlink_to(found)
+    place = tmp_path / "checkout"
+    place.mkdir()
+    (place / "setup.sh").write_text((ROOT / "setup.sh").read_text())
+    for folder in [tmp_path, *tmp_path.parents]:
+        if folder != Path("/") and folder != Path("/tmp"):
+            folder.chmod(0o755)
+    done = subprocess.run(
+        ["/bin/sh", place / "setup.sh", "test"], env={"PATH": str(tmp_path / "bin"), "HOME": "/nonexistent"},
+        user=65534, group=65534, extra_groups=[], capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "not root and there is no sudo" in done.stderr
+    assert "apt-get install" in done.stderr
+    assert "npm" in done.stderr
