@@ -56,4 +56,6 @@ def _data(connection: Connection) -> list[Finding]:
         findings.append(
             Finding(row["what"], row["count"] == 0, f"{row['count']:,}{row['advice'] if row['count'] else ''}")
         )
-    return findings
+    norm = connection.execute(QUERIES["households"]).fetchone() or {}
+    found = f"{norm['above']:,} above 500, {norm['below']:,} below 300 in subdistricts: worth a look, not an error"
+    return [*findings, Finding("households of basic cells", True, found)]

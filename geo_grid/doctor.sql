@@ -38,3 +38,9 @@ from grid_cells c
 where c.valid_to is null and c.code_scheme = 'division_code_12'
   and not exists (select from duties d where d.grid_code = c.grid_code and d.duty_role = 'grid_lead'
                   and d.valid_from <= now() and (d.valid_to is null or now() < d.valid_to))
+
+-- name: households
+-- 300-500 households to a worker is the norm in towns (DOMAIN, section 3): worth a look, never an error
+select count(*) filter (where household_count > 500) as above,
+       count(*) filter (where household_count < 300 and substr(grid_code, 7, 1) = '0') as below
+from grid_cells where valid_to is null and code_scheme = 'unit_grid_15'
