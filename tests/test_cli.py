@@ -131,11 +131,13 @@ class TestUp:
             [sys.executable, "-m", "geo_grid", "up", "--empty"], env=environment, stderr=subprocess.PIPE, text=True
         )
         assert program.stderr is not None
+        said = []
         for line in program.stderr:
+            said.append(line)
             if "geo_grid is ready" in line:
                 break
         else:
-            pytest.fail("it did not become ready")
+            pytest.fail(f"it did not become ready: {''.join(said)}")
         return program, httpx.Client(base_url=f"http://127.0.0.1:{environment['GEO_GRID_PORT']}", timeout=30)
 
     def test_nothing_accepted_is_lost_to_kill_9_of_server_and_database(

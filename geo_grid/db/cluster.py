@@ -124,7 +124,25 @@ class Cluster:
     @property
     def running(self) -> bool:
         """Whether the postmaster runs."""
+        if self._bury_zombie():
+            return False
         return self._run("pg_ctl", "status", "--pgdata", str(self.data), check=False).returncode == 0
+
+    def _bury_zombie(self) -> bool:
+        """Whether the postmaster was killed and nobody reaps its process, as in a container without an init.
+
+        PostgreSQL would take it for a running one. Its lock file goes only when none of its children is
+        left, since the file is what keeps a second postmaster from joining them.
+        """
+        lock = self.data / "postmaster.pid"
+        try:
+            pid = int(lock.read_text().split()[0])
+            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        except (OSError, ValueError, IndexError):
+            return False
+        if state == "Z" and not any(_works_in(process, self.data) for process in Path("/proc").glob("[0-9]*")):
+            lock.unlink(missing_ok=True)
+        return state == "Z"
 
     def ensure_running(self) -> None:
         """Start it again when it was killed. Recovery replays what was committed."""
@@ -223,6 +241,7 @@ class Cluster:
             return
         deadline = time.monotonic() + 30
         while True:
+            self._bury_zombie()
             started = self._run(
                 "pg_ctl", "start", "--wait", "--timeout=60", "--pgdata", str(self.data),
                 "--log", str(self._log_file()), "--silent", check=False,
@@ -249,6 +268,14 @@ class Cluster:
         )  # fmt: skip
         if found.stdout != "1":
             self._run("createdb", "--maintenance-db", self.conninfo_for("postgres"), DATABASE)
+
+
+def _works_in(process: Path, folder: Path) -> bool:
+    """Whether a process's working directory is the folder; PostgreSQL's are in the data folder."""
+    try:
+        return (process / "cwd").readlink() == folder
+    except OSError:
+        return False
 
 
 def _unprivileged_user() -> pwd.struct_passwd:
