@@ -2,11 +2,13 @@
 
 from geo_grid.locate.answers import Location, OwningCell, OwningZone, Response
 from geo_grid.locate.assignment import Assigned, assign, assign_one, never_assigned
+from geo_grid.locate.locator import Locator
 from geo_grid.locate.lookup import locate, refuse_swapped
 
 __all__ = [
     "Assigned",
     "Location",
+    "Locator",
     "OwningCell",
     "OwningZone",
     "Response",

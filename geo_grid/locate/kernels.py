@@ -1,0 +1,373 @@
+"""The loops of the point index, compiled by numba. Exact: coordinates are integers on the lattice.
+
+Coordinates count lattice steps: |x| <= 180 * 2^26 < 2^34, so differences stay below 2^35.
+
+The index is a uniform grid of square buckets. A bucket without edges knows its owner. A bucket with
+edges knows the owner of its lower-left corner and its edges; a point's owner follows from the corner's
+by walking from the corner along the bucket's bottom and then up to the point, and changing sides at
+every edge crossed. Each edge carries `change`, the exclusive or of the cells on its two sides, so the
+order of crossings does not matter. Points are thought of as shifted by (e, e^2) for an infinitely
+small e > 0, so that no walk ever runs through a vertex (simulation of simplicity: Edelsbrunner and
+Muecke 1990); a point that lies exactly on an edge belongs to the smallest cell on any of its edges.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, cast
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+OUTSIDE = -1
+INVALID = -2
+_STEPS_PER_DEGREE = float(2**26)
+_SEMI_MAJOR_M, _ECCENTRICITY2 = 6378137.0, 0.006694380022903416  # CGCS2000 (GB/T 37987-2019)
+
+
+class Index(NamedTuple):
+    """Flat arrays of an index over n cells.
+
+    Attributes
+    ----------
+    origin
+        x, y of the lower-left bucket's corner; columns, rows; log2 of a bucket's side; n.
+    x1, y1, x2, y2
+        Ends of each edge, lattice steps.
+    one, other
+        Cells on the two sides of each edge; n means outside.
+    bucket
+        Per bucket the owner when no edge touches it, else -1 - slot.
+    first, member
+        Per slot the range of its edges in `member`.
+    corner
+        Per slot the owner of the bucket's lower-left corner.
+    cell_first, cell_edge
+        Per cell the range of its edges in `cell_edge`.
+    """
+
+    origin: Ints
+    x1: Ints
+    y1: Ints
+    x2: Ints
+    y2: Ints
+    one: NDArray[np.int32]
+    other: NDArray[np.int32]
+    bucket: NDArray[np.int32]
+    first: Ints
+    member: NDArray[np.int32]
+    corner: NDArray[np.int32]
+    cell_first: Ints
+    cell_edge: NDArray[np.int32]
+
+
+def compiled[Function: Callable[..., Any]](**options: Any) -> Callable[[Function], Function]:
+    """Compile with numba, keeping the result on disk: the first start pays, the others do not."""
+    return cast("Callable[[Function], Function]", njit(cache=True, nogil=True, **options))
+
+
+@compiled(inline="always")
+def cross_sign(ux: int, uy: int, vx: int, vy: int) -> int:
+    """Return the sign of ux * vy - uy * vx, exactly."""
+    # |u|, |v| < 2^35: with the low 18 bits apart every product is below 2^53 and no sum passes 2^55
+    high = (ux >> 18) * vy - (uy >> 18) * vx
+    low = (ux & 262143) * vy - (uy & 262143) * vx
+    high += low >> 18
+    low &= 262143
+    if high > 0 or (high == 0 and low > 0):
+        return 1
+    return -1 if high < 0 else 0
+
+
+@compiled(inline="always")
+def _crosses_bottom(x1: int, y1: int, x2: int, y2: int, y: int, start: int, end: int) -> bool:
+    """Whether the edge crosses the way from (start, y) to (end, y), all shifted by (e, e^2)."""
+    if (y1 <= y) == (y2 <= y):
+        return False
+    if y1 > y2:
+        x1, y1, x2, y2 = x2, y2, x1, y1
+    ux, uy = x2 - x1, y2 - y1
+    before = cross_sign(ux, uy, start - x1, y - y1) > 0  # on the edge itself: the shift is to its right
+    after = cross_sign(ux, uy, end - x1, y - y1) > 0
+    return bool(before != after)
+
+
+@compiled(inline="always")
+def _crosses_rise(x1: int, y1: int, x2: int, y2: int, x: int, start: int, end: int) -> bool:
+    """Whether the edge crosses the way from (x, start) to (x, end), all shifted by (e, e^2)."""
+    if (x1 <= x) == (x2 <= x):
+        return False
+    if x1 > x2:
+        x1, y1, x2, y2 = x2, y2, x1, y1
+    ux, uy = x2 - x1, y2 - y1
+    one = cross_sign(ux, uy, x - x1, start - y1)
+    two = cross_sign(ux, uy, x - x1, end - y1)
+    # on the edge itself: the shift by e lies above a falling edge, the shift by e^2 above a level one
+    before = one > 0 or (one == 0 and uy <= 0)
+    after = two > 0 or (two == 0 and uy <= 0)
+    return before != after
+
+
+@compiled()
+def unique_edges(
+    ax: Ints, ay: Ints, bx: Ints, by: Ints, cell: Ints, cells: int
+) -> tuple[Ints, Ints, Ints, Ints, NDArray[np.int32], NDArray[np.int32], int]:
+    """Match each segment with its twin in the neighbour.
+
+    Returns
+    -------
+    x1, y1, x2, y2, one, other of each edge, and how many segments three or more cells share (0 in a
+    valid coverage).
+    """
+    count = len(ax)
+    size = 1
+    while size < 2 * count + 2:
+        size *= 2
+    table = np.full(size, -1, np.int32)
+    x1, y1 = np.empty(count, np.int64), np.empty(count, np.int64)
+    x2, y2 = np.empty(count, np.int64), np.empty(count, np.int64)
+    one, other = np.empty(count, np.int32), np.empty(count, np.int32)
+    edges, wrong = 0, 0
+    for i in range(count):
+        px, py, qx, qy = ax[i], ay[i], bx[i], by[i]
+        if px > qx or (px == qx and py > qy):
+            px, py, qx, qy = qx, qy, px, py
+        key = px * 0x9E3779B1 + py * 0x85EBCA77 + qx * 0xC2B2AE3D + qy * 0x27D4EB2F
+        key ^= key >> 29
+        slot = (key * 0x165667B1) & (size - 1)
+        while True:
+            edge = table[slot]
+            if edge < 0:
+                table[slot] = edges
+                x1[edges], y1[edges], x2[edges], y2[edges] = px, py, qx, qy
+                one[edges], other[edges] = cell[i], cells
+                edges += 1
+                break
+            if x1[edge] == px and y1[edge] == py and x2[edge] == qx and y2[edge] == qy:
+                if other[edge] == cells:
+                    other[edge] = cell[i]
+                else:
+                    wrong += 1
+                break
+            slot = (slot + 1) & (size - 1)
+    return x1[:edges], y1[:edges], x2[:edges], y2[:edges], one[:edges], other[:edges], wrong
+
+
+@compiled()
+def _touched(x1: int, y1: int, x2: int, y2: int, row: int, west: int, south: int, shift: int) -> tuple[int, int]:
+    """Return the first and last column that an edge may touch in a row; never too few."""
+    low = south + (row << shift) - 1
+    high = south + ((row + 1) << shift) + 1
+    if y1 > y2:
+        x1, y1, x2, y2 = x2, y2, x1, y1
+    start, end = x1, x2
+    if y2 != y1:
+        slope = (x2 - x1) / (y2 - y1)
+        if y1 < low:
+            start = x1 + int(np.floor((low - y1) * slope))
+        if y2 > high:
+            end = x1 + int(np.floor((high - y1) * slope))
+    # two steps for the rounding of the slope, one for the closed side of the bucket
+    return (min(start, end) - 3 - west) >> shift, (max(start, end) + 3 - west) >> shift
+
+
+@compiled()
+def fill_buckets(
+    x1: Ints, y1: Ints, x2: Ints, y2: Ints, one: NDArray[np.int32], other: NDArray[np.int32], origin: Ints
+) -> tuple[NDArray[np.int32], Ints, NDArray[np.int32], NDArray[np.int32]]:
+    """Put edges into buckets and find the owner of every bucket or of its corner."""
+    west, south, columns, rows, shift, cells = origin
+    count = np.zeros(columns * rows, np.int32)
+    for edge in range(len(x1)):
+        last_row = (max(y1[edge], y2[edge]) + 1 - south) >> shift
+        for row in range((min(y1[edge], y2[edge]) - 1 - south) >> shift, last_row + 1):
+            start, end = _touched(x1[edge], y1[edge], x2[edge], y2[edge], row, west, south, shift)
+            for column in range(start, end + 1):
+                count[row * columns + column] += 1
+    slots, members = 0, 0
+    for bucket in range(columns * rows):
+        if count[bucket]:
+            slots += 1
+            members += count[bucket]
+    first = np.zeros(slots + 1, np.int64)
+    slot = 0
+    for bucket in range(columns * rows):
+        if count[bucket]:
+            first[slot + 1] = first[slot] + count[bucket]
+            count[bucket] = -1 - slot
+            slot += 1
+    bucket_owner = count
+    cursor = first[:-1].copy()
+    member = np.empty(members, np.int32)
+    for edge in range(len(x1)):
+        last_row = (max(y1[edge], y2[edge]) + 1 - south) >> shift
+        for row in range((min(y1[edge], y2[edge]) - 1 - south) >> shift, last_row + 1):
+            start, end = _touched(x1[edge], y1[edge], x2[edge], y2[edge], row, west, south, shift)
+            for column in range(start, end + 1):
+                slot = -1 - bucket_owner[row * columns + column]
+                member[cursor[slot]] = edge
+                cursor[slot] += 1
+    corner = np.empty(slots, np.int32)
+    for row in range(rows):
+        owner = cells
+        y = south + (row << shift)
+        for column in range(columns):
+            bucket = row * columns + column
+            if bucket_owner[bucket] >= 0:
+                bucket_owner[bucket] = owner
+                continue
+            slot = -1 - bucket_owner[bucket]
+            corner[slot] = owner
+            x = west + (column << shift)
+            for k in range(first[slot], first[slot + 1]):
+                edge = member[k]
+                if _crosses_bottom(x1[edge], y1[edge], x2[edge], y2[edge], y, x, x + (1 << shift)):
+                    owner ^= one[edge] ^ other[edge]
+    return bucket_owner, first, member, corner
+
+
+@compiled()
+def edges_of_cells(one: NDArray[np.int32], other: NDArray[np.int32], cells: int) -> tuple[Ints, NDArray[np.int32]]:
+    """List the edges of each cell."""
+    first = np.zeros(cells + 2, np.int64)
+    for edge in range(len(one)):
+        first[one[edge] + 1] += 1
+        first[other[edge] + 1] += 1
+    first = np.cumsum(first)
+    cursor = first.copy()
+    listed = np.empty(2 * len(one), np.int32)
+    for edge in range(len(one)):
+        for cell in (one[edge], other[edge]):
+            listed[cursor[cell]] = edge
+            cursor[cell] += 1
+    return first[: cells + 1], listed[: first[cells]]
+
+
+@compiled(inline="always")
+def owner_of(index: Index, x: int, y: int) -> int:
+    """Return the cell that owns a lattice point; n outside."""
+    west, south, columns, rows = index.origin[0], index.origin[1], index.origin[2], index.origin[3]
+    shift, cells = index.origin[4], index.origin[5]
+    column, row = (x - west) >> shift, (y - south) >> shift
+    if column < 0 or row < 0 or column >= columns or row >= rows:
+        return int(cells)
+    found = int(index.bucket[row * columns + column])
+    if found >= 0:
+        return found
+    slot = -1 - found
+    left, bottom = west + (column << shift), south + (row << shift)
+    owner, smallest, on_edge = int(index.corner[slot]), int(cells), False
+    for k in range(index.first[slot], index.first[slot + 1]):
+        edge = index.member[k]
+        x1, y1, x2, y2 = index.x1[edge], index.y1[edge], index.x2[edge], index.y2[edge]
+        # edges run from west to east (unique_edges), so the box test is cheap
+        if x1 <= x <= x2 and min(y1, y2) <= y <= max(y1, y2) and cross_sign(x2 - x1, y2 - y1, x - x1, y - y1) == 0:
+            on_edge = True
+            smallest = min(smallest, index.one[edge], index.other[edge])
+        if not on_edge and (
+            _crosses_bottom(x1, y1, x2, y2, bottom, left, x) != _crosses_rise(x1, y1, x2, y2, x, bottom, y)
+        ):
+            owner ^= index.one[edge] ^ index.other[edge]
+    return smallest if on_edge else owner
+
+
+@compiled()
+def one_owner(index: Index, x: int, y: int) -> int:
+    """Return the cell that owns one lattice point; n outside."""
+    return owner_of(index, x, y)
+
+
+@compiled()
+def owners(index: Index, lon: Floats, lat: Floats) -> NDArray[np.int32]:
+    """Find the owner of each point; OUTSIDE where there is none, INVALID where it is no place."""
+    found = np.empty(len(lon), np.int32)
+    cells = index.origin[5]
+    for i in range(len(lon)):
+        if not (abs(lon[i]) <= 180.0 and abs(lat[i]) <= 90.0):
+            found[i] = INVALID
+            continue
+        owner = owner_of(index, int(np.rint(lon[i] * _STEPS_PER_DEGREE)), int(np.rint(lat[i] * _STEPS_PER_DEGREE)))
+        found[i] = OUTSIDE if owner == cells else owner
+    return found
+
+
+@compiled(inline="always")
+def _metres_per_degree(lat: float) -> tuple[float, float]:
+    """Return metres per degree of longitude and latitude on the ellipsoid (radii N cos(lat) and M)."""
+    sine = np.sin(np.radians(lat))
+    w = 1.0 - _ECCENTRICITY2 * sine * sine
+    n = _SEMI_MAJOR_M / np.sqrt(w)
+    m = n * (1.0 - _ECCENTRICITY2) / w
+    return np.radians(n * np.cos(np.radians(lat))), np.radians(m)
+
+
+@compiled(inline="always")
+def _edge_distance(index: Index, edge: int, lon: float, lat: float, kx: float, ky: float) -> tuple[float, float, float]:
+    """Return squared distance in metres, and the offset in degrees, to the nearest point of an edge."""
+    ax, ay = index.x1[edge] / _STEPS_PER_DEGREE - lon, index.y1[edge] / _STEPS_PER_DEGREE - lat
+    dx, dy = index.x2[edge] / _STEPS_PER_DEGREE - lon - ax, index.y2[edge] / _STEPS_PER_DEGREE - lat - ay
+    along = -(ax * dx * kx * kx + ay * dy * ky * ky) / (dx * dx * kx * kx + dy * dy * ky * ky)
+    along = min(1.0, max(0.0, along))
+    ox, oy = ax + along * dx, ay + along * dy
+    return ox * ox * kx * kx + oy * oy * ky * ky, ox, oy
+
+
+@compiled()
+def boundary_distances(index: Index, lon: Floats, lat: Floats, owner: NDArray[np.int32]) -> Floats:
+    """Measure metres to the nearest border of each point's owner; NaN where it has none."""
+    found = np.empty(len(lon), np.float64)
+    for i in range(len(lon)):
+        if owner[i] < 0:
+            found[i] = np.nan
+            continue
+        kx, ky = _metres_per_degree(lat[i])
+        best, best_x, best_y = np.inf, 0.0, 0.0
+        for k in range(index.cell_first[owner[i]], index.cell_first[owner[i] + 1]):
+            square, ox, oy = _edge_distance(index, index.cell_edge[k], lon[i], lat[i], kx, ky)
+            if square < best:
+                best, best_x, best_y = square, ox, oy
+        kx, ky = _metres_per_degree(lat[i] + best_y / 2)  # the scale half-way is right to the third order
+        found[i] = np.sqrt((best_x * kx) ** 2 + (best_y * ky) ** 2)
+    return found
+
+
+@compiled()
+def neighbours_within(
+    index: Index, lon: float, lat: float, owner: int, error_m: float
+) -> tuple[NDArray[np.int32], Floats]:
+    """List the other cells within `error_m` metres of one point, nearest first, with their distances."""
+    west, south, columns, rows, shift, cells = index.origin
+    kx, ky = _metres_per_degree(lat)
+    reach_x, reach_y = error_m / kx * _STEPS_PER_DEGREE + 2, error_m / ky * _STEPS_PER_DEGREE + 2
+    x, y = lon * _STEPS_PER_DEGREE, lat * _STEPS_PER_DEGREE
+    found = np.empty(64, np.int32)
+    metres = np.empty(64, np.float64)
+    count = 0
+    for row in range(
+        max(0, (int(y - reach_y) - south) >> shift), min(rows - 1, (int(y + reach_y) - south) >> shift) + 1
+    ):
+        start = max(0, (int(x - reach_x) - west) >> shift)
+        for column in range(start, min(columns - 1, (int(x + reach_x) - west) >> shift) + 1):
+            slot = -1 - index.bucket[row * columns + column]
+            if slot < 0:
+                continue
+            for k in range(index.first[slot], index.first[slot + 1]):
+                edge = index.member[k]
+                square, _, _ = _edge_distance(index, edge, lon, lat, kx, ky)
+                if square > error_m * error_m:
+                    continue
+                for cell in (index.one[edge], index.other[edge]):
+                    if cell in (owner, cells):
+                        continue
+                    known = 0
+                    while known < count and found[known] != cell:
+                        known += 1
+                    if known < count:
+                        metres[known] = min(metres[known], np.sqrt(square))
+                    elif count < 64:
+                        found[count], metres[count] = cell, np.sqrt(square)
+                        count += 1
+    order = np.argsort(metres[:count], kind="mergesort")
+    return found[:count][order], metres[:count][order]

@@ -1,0 +1,307 @@
+"""Point location in process: exact, thousands of times faster than asking a database point by point.
+
+    from geo_grid.locate import Locator
+    locator = Locator.from_geodataframe(beats, code="beat")
+    owner = locator.owners(lon, lat)              # one int per point
+    locator.codes[owner[owner >= 0]]              # their codes
+
+It needs no database: any coverage (polygons that do not overlap) in a GeoDataFrame will do.
+"""
+
+import json
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any, Self
+
+import geopandas as gpd
+import numpy as np
+import shapely
+from numpy.typing import ArrayLike, NDArray
+
+from geo_grid.coordinates import LATTICE_STEP, geometry_to_lonlat, lonlat_problem, snap_geometry
+from geo_grid.errors import InvalidCoordinates, InvalidRows, UnreadableFile
+from geo_grid.locate import kernels
+from geo_grid.locate.kernels import Index
+
+_BUCKETS_PER_EDGE = 20
+"""More buckets: more points find a bucket without edges, and more memory. 20 fits 20,000 cells in 100 MB."""
+_FORMAT = 1
+_STEPS_PER_DEGREE = 1 / LATTICE_STEP
+
+
+class Locator:
+    """Finds the polygon that owns a point.
+
+    Every point has at most one owner: the polygon that covers it; on a shared edge or corner, of the
+    polygons there the one with the smallest code. Coordinates are degrees, CGCS2000 or WGS 84, and are
+    snapped to the lattice of 2^-26 degree (1.7 mm); on the lattice all answers are exact and equal to
+    PostGIS `ST_Covers` with the smallest code.
+
+    A Locator does not change after it is made and may be shared by threads. It pickles as the path of
+    its file once saved.
+
+    Attributes
+    ----------
+    codes
+        n codes, ascending; owners are indices into them.
+    """
+
+    def __init__(self, codes: NDArray[Any], index: Index, path: Path | None = None) -> None:
+        self.codes = codes
+        self.index = index
+        self.path = path
+        # for single points, where calling compiled code costs more than a look at one bucket
+        self._names: list[str] = codes.tolist()
+        self._buckets = memoryview(index.bucket)
+        self._grid: list[int] = index.origin.tolist()
+
+    @classmethod
+    def from_geodataframe(cls, frame: gpd.GeoDataFrame, code: str, on_overlap: str = "refuse") -> Self:
+        """Build a Locator from polygons.
+
+        Parameters
+        ----------
+        frame
+            n polygons or multipolygons in any CRS that `coordinates.source_crs` accepts; no CRS means
+            degrees.
+        code
+            Column of codes: unique, compared as text by code point.
+        on_overlap
+            `refuse`, or `smallest_code`: where polygons overlap, the smallest code keeps the ground.
+
+        Raises
+        ------
+        InvalidRows
+            Polygons are missing, not valid, or overlap; codes repeat. Rows count from 1.
+        """
+        geometry = frame.geometry.to_numpy()
+        crs = frame.crs.to_string() if frame.crs is not None else "EPSG:4490"
+        polygons = snap_geometry(geometry) if crs in ("EPSG:4490", "EPSG:4326") else geometry_to_lonlat(geometry, crs)
+        return cls.from_polygons(frame[code].astype(str).to_numpy(), polygons, on_overlap)
+
+    @classmethod
+    def from_polygons(cls, codes: ArrayLike, polygons: Any, on_overlap: str = "refuse") -> Self:
+        """Build a Locator from n codes and n polygons on the lattice; see `from_geodataframe`."""
+        if on_overlap not in ("refuse", "smallest_code"):
+            message = f"on_overlap is {on_overlap!r}; it may be 'refuse' or 'smallest_code'"
+            raise ValueError(message)
+        names, shapes = np.asarray(codes).astype(str), np.asarray(polygons, dtype=object)
+        if names.shape != shapes.shape or names.ndim != 1:
+            message = f"there are {names.shape} codes for {shapes.shape} polygons"
+            raise ValueError(message)
+        _refuse_bad_polygons(names, shapes)
+        order = np.argsort(names, kind="stable")
+        names, shapes = names[order], shapes[order]
+        if len(shapes) and not shapely.coverage_is_valid(shapes):
+            if on_overlap == "refuse":
+                _refuse_overlaps(names, shapes, order)
+            shapes = _give_to_smallest(shapes)
+        return cls(names, _build(shapes))
+
+    def owners(self, lon: ArrayLike, lat: ArrayLike) -> NDArray[np.int32]:
+        """Find the owner of each point.
+
+        Parameters
+        ----------
+        lon, lat
+            m degrees each, one dimension.
+
+        Returns
+        -------
+        m indices into `codes`; -1 where no polygon covers the point.
+
+        Raises
+        ------
+        InvalidCoordinates
+            A coordinate is not finite or out of range; names the first such point.
+        ValueError
+            The shapes differ, or are not one-dimensional.
+        """
+        x, y = _points(lon, lat)
+        found: NDArray[np.int32] = kernels.owners(self.index, x, y)
+        bad = np.flatnonzero(found == kernels.INVALID)
+        if len(bad):
+            message = f"point {bad[0]}: {lonlat_problem(float(x[bad[0]]), float(y[bad[0]]))}"
+            raise InvalidCoordinates(message)
+        return found
+
+    def owner(self, lon: float, lat: float) -> str | None:
+        """Return the code of the owner of one point, or None; see `owners`."""
+        if not (-180 <= lon <= 180 and -90 <= lat <= 90):
+            raise InvalidCoordinates(str(lonlat_problem(lon, lat)))
+        west, south, columns, rows, shift, cells = self._grid
+        x, y = round(lon * _STEPS_PER_DEGREE), round(lat * _STEPS_PER_DEGREE)  # ties to even, as everywhere
+        column, row = (x - west) >> shift, (y - south) >> shift
+        if not (0 <= column < columns and 0 <= row < rows):
+            return None
+        found = self._buckets[row * columns + column]
+        if found < 0:
+            found = kernels.one_owner(self.index, x, y)
+        return None if found == cells else self._names[found]
+
+    def distance_to_boundary(
+        self, lon: ArrayLike, lat: ArrayLike, owner: NDArray[np.int32] | None = None
+    ) -> NDArray[np.float64]:
+        """Measure how far each point is from the nearest border of its owner.
+
+        Returns
+        -------
+        m metres on the ellipsoid; NaN outside. Borders are straight in longitude and latitude, as they
+        are stored. Within 20 km the figure is right to 1 part in 10,000 and a millimetre.
+        """
+        x, y = _points(lon, lat)
+        owner = self.owners(x, y) if owner is None else owner
+        found: NDArray[np.float64] = kernels.boundary_distances(self.index, x, y, owner)
+        return found
+
+    def alternatives(self, lon: float, lat: float, error_m: float) -> list[tuple[str, float]]:
+        """Name the other polygons within a positional error of one point.
+
+        Parameters
+        ----------
+        error_m
+            Metres.
+
+        Returns
+        -------
+        Code and distance in metres of each, nearest first; at most 64.
+        """
+        owner = int(self.owners([lon], [lat])[0])
+        cells, metres = kernels.neighbours_within(
+            self.index, float(lon), float(lat), owner if owner >= 0 else len(self.codes), float(error_m)
+        )
+        return [(str(self.codes[cell]), float(m)) for cell, m in zip(cells, metres, strict=True)]
+
+    @property
+    def nbytes(self) -> int:
+        """Size of the index in bytes, without the codes."""
+        return sum(array.nbytes for array in self.index)
+
+    def save(self, path: Path) -> None:
+        """Save to a folder, whole or not at all."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fresh = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}-"))
+        for name, array in self.index._asdict().items():
+            np.save(fresh / f"{name}.npy", array)
+        (fresh / "locator.json").write_text(json.dumps({"format": _FORMAT, "codes": self.codes.tolist()}))
+        if path.exists():
+            shutil.rmtree(path)
+        fresh.rename(path)
+        self.path = path
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Load what `save` wrote, memory-mapped, so that several processes share it.
+
+        Raises
+        ------
+        UnreadableFile
+            It is missing, incomplete, or of another format.
+        """
+        try:
+            about = json.loads((path / "locator.json").read_text())
+            if about["format"] != _FORMAT:
+                message = f"{path} has format {about['format']}, this program reads {_FORMAT}: build it again"
+                raise UnreadableFile(message)
+            arrays = [np.load(path / f"{name}.npy", mmap_mode="r") for name in Index._fields]
+        except (OSError, ValueError, KeyError) as error:
+            message = f"{path} is not a saved Locator: {error}"
+            raise UnreadableFile(message) from None
+        # plain views: numba compiles for arrays, not for numpy's memory-map class
+        return cls(np.asarray(about["codes"], dtype=str), Index(*(np.asarray(array) for array in arrays)), path)
+
+    def __reduce__(self) -> Any:
+        if self.path is not None:
+            return type(self).load, (self.path,)
+        return type(self), (self.codes, self.index)
+
+
+def _points(lon: ArrayLike, lat: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    x = np.asarray(lon, dtype=np.float64, order="C")
+    y = np.asarray(lat, dtype=np.float64, order="C")
+    if x.ndim != 1 or x.shape != y.shape:
+        message = f"lon has shape {x.shape} and lat {y.shape}: both must be one-dimensional and equally long"
+        raise ValueError(message)
+    return x, y
+
+
+def _refuse_bad_polygons(codes: NDArray[Any], polygons: NDArray[Any]) -> None:
+    problems: dict[int, str] = {}
+    for row in np.flatnonzero(shapely.is_missing(polygons) | shapely.is_empty(polygons)).tolist():
+        problems[row] = "has no polygon"
+    for row in np.flatnonzero(~np.isin(shapely.get_type_id(polygons), (3, 6))).tolist():
+        problems.setdefault(row, "is neither a polygon nor a multipolygon")
+    for row in np.flatnonzero(~shapely.is_valid(polygons)).tolist():
+        problems.setdefault(row, f"is not valid: {shapely.is_valid_reason(polygons[row])}")
+    west, south, east, north = shapely.total_bounds(polygons) if len(polygons) else (0, 0, 0, 0)
+    if not problems and not (west >= -180 and south >= -90 and east <= 180 and north <= 90):
+        message = "the polygons reach beyond 180 degrees east or west or 90 north or south: are they in degrees?"
+        raise InvalidCoordinates(message)
+    _, first = np.unique(codes, return_index=True)
+    for row in np.setdiff1d(np.arange(len(codes)), first).tolist():
+        problems.setdefault(row, "repeats a code")
+    if problems:
+        rows = [(row + 1, f"{codes[row]} {why}") for row, why in sorted(problems.items())]
+        message = f"{len(rows)} of {len(codes)} polygons cannot be used"
+        raise InvalidRows(message, rows)
+
+
+def _refuse_overlaps(codes: NDArray[Any], polygons: NDArray[Any], order: NDArray[np.int64]) -> None:
+    bad = shapely.coverage_invalid_edges(polygons)
+    rows = []
+    for index in np.flatnonzero(~shapely.is_empty(bad)).tolist():
+        lon, lat = shapely.get_coordinates(bad[index])[0]
+        rows.append(
+            (int(order[index]) + 1, f"{codes[index]} does not fit its neighbours near lon {lon:.6f} lat {lat:.6f}")
+        )
+    message = (
+        f"{len(rows)} of {len(codes)} polygons overlap or do not share their borders exactly: correct them, or use "
+        "on_overlap='smallest_code'"
+    )
+    raise InvalidRows(message, sorted(rows))
+
+
+def _give_to_smallest(polygons: NDArray[Any]) -> NDArray[Any]:
+    """Cut polygons (ascending by code) so that the smallest keeps shared ground, noded on the lattice."""
+    lines = shapely.union_all(shapely.boundary(polygons), grid_size=LATTICE_STEP)
+    faces = shapely.get_parts(shapely.polygonize(shapely.get_parts(lines)))
+    face, polygon = shapely.STRtree(polygons).query(shapely.point_on_surface(faces), predicate="intersects")
+    owner = np.full(len(faces), len(polygons), dtype=np.int64)
+    np.minimum.at(owner, face, polygon)
+    return np.array(
+        [shapely.coverage_union_all(faces[owner == number]) for number in range(len(polygons))], dtype=object
+    )
+
+
+def _build(polygons: NDArray[Any]) -> Index:
+    parts, polygon_of_part = shapely.get_parts(polygons, return_index=True)
+    rings, part_of_ring = shapely.get_rings(parts, return_index=True)
+    coordinates, ring = shapely.get_coordinates(rings, return_index=True)
+    steps = np.rint(coordinates / LATTICE_STEP).astype(np.int64)
+    joined = np.flatnonzero(ring[1:] == ring[:-1])
+    start, end = steps[joined], steps[joined + 1]
+    cells = len(polygons)
+    x1, y1, x2, y2, one, other, _ = kernels.unique_edges(
+        np.ascontiguousarray(start[:, 0]), np.ascontiguousarray(start[:, 1]),
+        np.ascontiguousarray(end[:, 0]), np.ascontiguousarray(end[:, 1]),
+        polygon_of_part[part_of_ring[ring[joined]]].astype(np.int64), cells,
+    )  # fmt: skip
+    origin = _grid(x1, y1, x2, y2, cells)
+    bucket, first, member, corner = kernels.fill_buckets(x1, y1, x2, y2, one, other, origin)
+    cell_first, cell_edge = kernels.edges_of_cells(one, other, cells)
+    return Index(origin, x1, y1, x2, y2, one, other, bucket, first, member, corner, cell_first, cell_edge)
+
+
+def _grid(x1: Any, y1: Any, x2: Any, y2: Any, cells: int) -> NDArray[np.int64]:
+    """Choose the smallest power of two as side of a bucket that keeps their number in bounds."""
+    if not len(x1):
+        return np.array([0, 0, 0, 0, 0, cells], dtype=np.int64)
+    west, east = int(x1.min()), int(x2.max())
+    south, north = int(min(y1.min(), y2.min())), int(max(y1.max(), y2.max()))
+    for shift in range(4, 40):
+        columns, rows = ((east - west) >> shift) + 3, ((north - south) >> shift) + 3
+        if columns * rows <= _BUCKETS_PER_EDGE * len(x1) + 64:
+            break
+    # one bucket of margin on every side, so that no edge touches the outermost
+    return np.array([west - (1 << shift), south - (1 << shift), columns, rows, shift, cells], dtype=np.int64)
