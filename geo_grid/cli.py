@@ -323,13 +323,70 @@ def export(
 
 @app.command(context_settings={"ignore_unknown_options": True})  # so that -87.6 is a longitude, not a flag
 def locate(
-    lon: Annotated[float, typer.Argument(help="Longitude, or easting.")],
-    lat: Annotated[float, typer.Argument(help="Latitude, or northing.")],
+    lon: Annotated[float | None, typer.Argument(help="Longitude, or easting.")] = None,
+    lat: Annotated[float | None, typer.Argument(help="Latitude, or northing.")] = None,
+    file: Annotated[
+        Path | None, typer.Option(help="Points instead of one: .csv, .json or .arrow; see docs/locate.md.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Where the points go with their owners, in the same form.")] = None,
+    levels: Annotated[
+        list[int] | None, typer.Option("--level", help="Also the code at this level; repeatable.")
+    ] = None,
+    skip_invalid: Annotated[
+        bool, typer.Option("--skip-invalid", help="Answer the good points; name the problem of the others.")
+    ] = False,
     source_crs: Annotated[str, typer.Option(help="EPSG code, GCJ-02 or BD-09.")] = "EPSG:4490",
     at: Annotated[datetime | None, typer.Option(help="Answer as of this moment.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Say who is responsible for a point."""
+    """Say who is responsible for a point, or for every point of a file."""
+    if file is not None and out is not None and lon is None:
+        _locate_file(file, out, source_crs, tuple(levels or ()), skip_invalid, at, as_json)
+    elif lon is not None and lat is not None and file is None and out is None:
+        _locate_point(lon, lat, source_crs, at, as_json)
+    else:
+        message = "give either LON LAT, or --file POINTS --out OWNERS"
+        raise UserError(message)
+
+
+def _locate_file(
+    file: Path, out: Path, crs: str, levels: tuple[int, ...], skip_invalid: bool, at: datetime | None, as_json: bool
+) -> None:
+    from geo_grid.db import connect
+    from geo_grid.exchange import FORMS, Asked, locate_points
+    from geo_grid.locate import CityIndex, edition_in_force, open_city
+
+    form = file.suffix.lower().lstrip(".")
+    if form not in FORMS or out.suffix.lower() != file.suffix.lower():
+        message = f"{file} and {out} must have the same ending, one of .{', .'.join(FORMS)}"
+        raise UserError(message)
+    if not file.is_file():
+        message = f"{file}: there is no such file"
+        raise UserError(message)
+    with ready_database() as conninfo:
+        with connect(conninfo) as connection:
+            edition = edition_in_force(connection, at.astimezone() if at is not None else None)
+        with progress("point index"):
+            city = CityIndex.load(open_city(conninfo, settings().state_dir / "editions", edition))
+    fresh = out.with_name(f".{out.name}.new")
+    try:
+        with progress(f"locating {file.name}") as advance:
+            done = locate_points(city, file, fresh, form, Asked(crs, levels, skip_invalid), advance)
+        fresh.replace(out)
+    except OSError as error:
+        message = f"{out} cannot be written: {error.strerror}"
+        raise UserError(message) from None
+    finally:
+        fresh.unlink(missing_ok=True)
+    if as_json:
+        print(json.dumps({**vars(done), "edition": edition}, ensure_ascii=False))
+        return
+    _say_rows(done.invalid)
+    skipped = f", {done.invalid_count} are no places" if done.invalid_count else ""
+    say(f"{done.points} points, {done.unassigned} of them outside every grid cell{skipped}; edition {edition}")
+
+
+def _locate_point(lon: float, lat: float, source_crs: str, at: datetime | None, as_json: bool) -> None:
     from geo_grid.coordinates import to_lonlat
     from geo_grid.locate import Location, refuse_swapped
     from geo_grid.locate import locate as ask

@@ -5,7 +5,7 @@ from datetime import datetime
 from pydantic import BaseModel, Field
 
 from geo_grid.db import AsyncConnection, load_queries
-from geo_grid.locate import Location, locate
+from geo_grid.locate import Location, Locations
 from geo_grid.workflow import Incident, get
 
 QUERIES = load_queries("geo_grid", "desk.sql")
@@ -42,6 +42,7 @@ class DeskCard(BaseModel):
 
 async def desk_card(
     connection: AsyncConnection,
+    locations: Locations,
     lon: float,
     lat: float,
     at: datetime | None = None,
@@ -54,13 +55,13 @@ async def desk_card(
         f"nearest_{name}": await (await connection.execute(QUERIES[name], here)).fetchall()
         for name in ("posts", "units", "cameras", "facilities")
     }
-    location = await locate(connection, lon, lat, at, positional_error_m)
+    location = await locations.locate(lon, lat, at, positional_error_m)
     return DeskCard.model_validate({"location": location, "incident": incident, **near})
 
 
 async def desk_card_of_incident(
-    connection: AsyncConnection, incident_id: int, positional_error_m: float = 10
+    connection: AsyncConnection, locations: Locations, incident_id: int, positional_error_m: float = 10
 ) -> DeskCard:
     """Answer for the place of an incident. Raises NotFound."""
     incident = await get(connection, incident_id)
-    return await desk_card(connection, incident.lon, incident.lat, None, positional_error_m, incident)
+    return await desk_card(connection, locations, incident.lon, incident.lat, None, positional_error_m, incident)

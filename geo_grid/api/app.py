@@ -1,18 +1,25 @@
 """The app: routers, errors, static files."""
 
-import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
+import asyncio
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from fastapi import FastAPI, Request, Response
-from fastapi.middleware.gzip import GZipMiddleware
+from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
+from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
 
 from geo_grid import __version__
-from geo_grid.api import collections, health, incidents, locate, pages, problems
+from geo_grid.api import bulk, collections, health, incidents, locate, pages, problems
+from geo_grid.api.middleware import BodyLimit, NamedRequests
 from geo_grid.db import open_pool
 from geo_grid.errors import SetupError
+from geo_grid.locate import Locations
 from geo_grid.settings import Settings, asset_dir
+
+_NOT_COMPRESSED = (*DEFAULT_EXCLUDED_CONTENT_TYPES, "application/vnd.apache.arrow.stream")
+_BULK_AT_ONCE = 2
+_LARGEST_BODY = 1 << 20
+"""Bytes; where a route says nothing else."""
 
 
 def create_app(settings: Settings, conninfo: str) -> FastAPI:
@@ -37,7 +44,10 @@ def create_app(settings: Settings, conninfo: str) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with open_pool(conninfo, settings) as pool:
             app.state.pool = pool
-            yield
+            app.state.bulk_work = asyncio.Semaphore(_BULK_AT_ONCE)
+            async with Locations.kept(conninfo, pool, settings.state_dir / "editions") as locations:
+                app.state.locations = locations
+                yield
 
     app = FastAPI(
         title="geo_grid",
@@ -50,16 +60,12 @@ def create_app(settings: Settings, conninfo: str) -> FastAPI:
     )
     app.state.settings = settings
     problems.install(app)
-    app.add_middleware(GZipMiddleware, minimum_size=1024, compresslevel=5)
+    app.add_middleware(GZipMiddleware, minimum_size=1024, compresslevel=5, exclude_content_types=_NOT_COMPRESSED)
 
-    @app.middleware("http")
-    async def name_request(request: Request, call: Callable[[Request], Awaitable[Response]]) -> Response:
-        response = await call(request)
-        response.headers["X-Request-ID"] = uuid.uuid4().hex
-        response.headers["X-Content-Type-Options"] = "nosniff"
-        return response
+    app.add_middleware(BodyLimit, largest=_LARGEST_BODY, exceptions={("POST", "/locate"): bulk.LARGEST_BODY})
+    app.add_middleware(NamedRequests)
 
-    for module in (locate, incidents, collections, health, pages):
+    for module in (locate, bulk, incidents, collections, health, pages):
         app.include_router(module.router)
     app.mount("/static", StaticFiles(directory=static), name="static")
     return app

@@ -4,25 +4,26 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from geo_grid.api.parameters import At, Configured, Database, Place, SourceCrs, point
+from geo_grid.api.parameters import At, Configured, Database, Located, Place, SourceCrs, place
 from geo_grid.api.problems import PROBLEM_RESPONSES
 from geo_grid.desk import DeskCard, desk_card, desk_card_of_incident
 from geo_grid.errors import UserError
-from geo_grid.locate import Location, locate, refuse_swapped
+from geo_grid.locate import Location
 
 router = APIRouter(tags=["locate"], responses=PROBLEM_RESPONSES)
 
 
 @router.get("/locate")
-async def get_locate(database: Database, place: Place, settings: Configured, at: At = None) -> Location:
+async def get_locate(locations: Located, place: Place, settings: Configured, at: At = None) -> Location:
     """Say who is responsible for a point: the chain of grid cells with duties, zone, circles."""
-    await refuse_swapped(database, place.lon, place.lat)
-    return await locate(database, place.lon, place.lat, at, settings.positional_error_m)
+    await locations.refuse_swapped(place.lon, place.lat)
+    return await locations.locate(place.lon, place.lat, at, settings.positional_error_m)
 
 
 @router.get("/desk")
 async def get_desk(
     database: Database,
+    locations: Located,
     settings: Configured,
     lon: Annotated[float | None, Query()] = None,
     lat: Annotated[float | None, Query()] = None,
@@ -32,10 +33,10 @@ async def get_desk(
 ) -> DeskCard:
     """Give the dispatcher everything about one point, or about the place of an incident."""
     if incident is not None and lon is None and lat is None:
-        return await desk_card_of_incident(database, incident, settings.positional_error_m)
+        return await desk_card_of_incident(database, locations, incident, settings.positional_error_m)
     if incident is not None or lon is None or lat is None:
         message = "ask either with lon and lat, or with incident"
         raise UserError(message)
-    place = point(lon, lat, source_crs)
-    await refuse_swapped(database, place.lon, place.lat)
-    return await desk_card(database, place.lon, place.lat, at, settings.positional_error_m)
+    here = await place(lon, lat, source_crs)
+    await locations.refuse_swapped(here.lon, here.lat)
+    return await desk_card(database, locations, here.lon, here.lat, at, settings.positional_error_m)

@@ -9,6 +9,7 @@ from pydantic import AwareDatetime
 
 from geo_grid.coordinates import to_lonlat
 from geo_grid.db import AsyncConnection
+from geo_grid.locate import Locations
 from geo_grid.settings import Settings
 
 Lon = Annotated[float, Query(description="longitude in degrees, or easting in the units of source_crs")]
@@ -25,9 +26,9 @@ class Point:
     lat: float
 
 
-def point(lon: Lon, lat: Lat, source_crs: SourceCrs = "EPSG:4490") -> Point:
+async def place(lon: Lon, lat: Lat, source_crs: SourceCrs = "EPSG:4490") -> Point:
     """Read a point from the query; raises InvalidCoordinates or UnknownCrs."""
-    return Point(*to_lonlat(lon, lat, source_crs))
+    return Point(*to_lonlat(lon, lat, source_crs))  # async, as all here: FastAPI gives others a thread each
 
 
 async def connection(request: Request) -> AsyncIterator[AsyncConnection]:
@@ -36,12 +37,19 @@ async def connection(request: Request) -> AsyncIterator[AsyncConnection]:
         yield lent
 
 
-def settings(request: Request) -> Settings:
+async def settings(request: Request) -> Settings:
     """Return the settings the app was made with."""
     found: Settings = request.app.state.settings
     return found
 
 
-Place = Annotated[Point, Depends(point)]
+async def locations(request: Request) -> Locations:
+    """Return what answers who is responsible for a point."""
+    found: Locations = request.app.state.locations
+    return found
+
+
+Place = Annotated[Point, Depends(place)]
 Database = Annotated[AsyncConnection, Depends(connection)]
 Configured = Annotated[Settings, Depends(settings)]
+Located = Annotated[Locations, Depends(locations)]

@@ -73,7 +73,6 @@ def open_edition(
     if opened is None:
         message = "insert returned no row"
         raise AssertionError(message)
-    connection.execute(QUERIES["announce"], {"edition": opened["edition_id"]})
     return opened["edition_id"], begins
 
 

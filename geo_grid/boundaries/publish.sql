@@ -30,8 +30,5 @@ select grid_code, code_scheme, grid_level, parent_code, name, cell_kind, househo
 from grid_cells
 where grid_code = %(code)s and closed_by = %(edition)s
 
--- name: announce
-select pg_notify('geo_grid_edition', %(edition)s::text)
-
 -- name: analyze
 analyze grid_cells, patrol_zones

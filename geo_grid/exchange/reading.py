@@ -17,7 +17,7 @@ from geo_grid.errors import UnreadableFile, UserError
 
 _DRIVERS = {".geojson": "GeoJSON", ".json": "GeoJSON", ".gpkg": "GPKG", ".shp": "ESRI Shapefile"}
 FORMATS = (*_DRIVERS, ".csv")
-_LON_NAMES, _LAT_NAMES = ("lon", "longitude", "lng", "x", "经度"), ("lat", "latitude", "y", "纬度")
+LON_NAMES, LAT_NAMES = ("lon", "longitude", "lng", "x", "经度"), ("lat", "latitude", "y", "纬度")
 _SNIFFED_BYTES = 1 << 20
 _LONGEST_LINE = 1 << 17
 
@@ -106,7 +106,7 @@ def _read_vector(path: Path, driver: str) -> Table:
 
 
 def _read_csv(path: Path, head: bytes, lon_column: str | None, lat_column: str | None) -> Table:
-    encoding = _encoding(path, head)
+    encoding = text_encoding(str(path), head)
     lines = head.split(b"\n")
     if b"\0" in head or (len(lines) > 1 and max(map(len, lines[:-1])) > _LONGEST_LINE) or (
         len(lines) == 1 and len(head) == _SNIFFED_BYTES
@@ -115,8 +115,8 @@ def _read_csv(path: Path, head: bytes, lon_column: str | None, lat_column: str |
         raise UnreadableFile(message)
     header = next(csv.reader([lines[0].decode(encoding).strip("\ufeff\r\n")]), [])
     columns = {name.strip().lower(): name for name in header}
-    lon = _coordinate_column(path, "lon", lon_column, _LON_NAMES, columns)
-    lat = _coordinate_column(path, "lat", lat_column, _LAT_NAMES, columns)
+    lon = coordinate_column(str(path), "lon", lon_column, LON_NAMES, columns)
+    lat = coordinate_column(str(path), "lat", lat_column, LAT_NAMES, columns)
     try:
         with warnings.catch_warnings():
             # pandas only warns when a row is longer than the header, and then shifts or cuts it
@@ -140,21 +140,38 @@ def _read_csv(path: Path, head: bytes, lon_column: str | None, lat_column: str |
     return Table(frame, geometry, None, False)
 
 
-def _coordinate_column(
-    path: Path, which: str, asked: str | None, usual: tuple[str, ...], columns: dict[str, str]
+def coordinate_column(
+    source: str, which: str, asked: str | None, usual: tuple[str, ...], columns: dict[str, str]
 ) -> str:
+    """Find the column of longitudes or latitudes.
+
+    Parameters
+    ----------
+    source
+        What is read, for the message.
+    which
+        `lon` or `lat`.
+    columns
+        Names as they stand, by name in small letters.
+
+    Raises
+    ------
+    UnreadableFile
+        There is none.
+    """
     wanted = (asked.lower(),) if asked else usual
     for name in wanted:
         if name in columns:
             return columns[name]
     has = ", ".join(list(columns.values())[:20])[:300]
     message = (
-        f"{path} has no column {' or '.join(wanted)}: name it with --{which}-column; the file's columns are: {has}"
+        f"{source} has no column {' or '.join(wanted)}: name it with --{which}-column; the file's columns are: {has}"
     )
     raise UnreadableFile(message)
 
 
-def _encoding(path: Path, head: bytes) -> str:
+def text_encoding(source: str, head: bytes) -> str:
+    """Tell UTF-8 from GB 18030 by the first lines. Raises UnreadableFile when it is neither."""
     whole = head[: head.rfind(b"\n") + 1] or head
     for encoding in ("utf-8-sig", "gb18030"):
         try:
@@ -162,7 +179,7 @@ def _encoding(path: Path, head: bytes) -> str:
         except UnicodeDecodeError:
             continue
         return encoding
-    message = f"{path} is not text in UTF-8 or GB 18030"
+    message = f"{source} is not text in UTF-8 or GB 18030"
     raise UnreadableFile(message)
 
 

@@ -2,19 +2,25 @@
 
 from geo_grid.locate.answers import Location, OwningCell, OwningZone, Response
 from geo_grid.locate.assignment import Assigned, assign, assign_one, never_assigned
+from geo_grid.locate.city import CityIndex, edition_in_force, open_city
+from geo_grid.locate.current import Locations
 from geo_grid.locate.locator import Locator
 from geo_grid.locate.lookup import locate, refuse_swapped
 
 __all__ = [
     "Assigned",
+    "CityIndex",
     "Location",
+    "Locations",
     "Locator",
     "OwningCell",
     "OwningZone",
     "Response",
     "assign",
     "assign_one",
+    "edition_in_force",
     "locate",
     "never_assigned",
+    "open_city",
     "refuse_swapped",
 ]

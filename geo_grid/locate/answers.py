@@ -4,6 +4,9 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
+type ZoneType = Literal["regular", "temporary"]
+type CellKind = Literal["division", "basic", "dedicated"]
+
 
 class Duty(BaseModel):
     """A person on duty in a grid cell."""
@@ -21,7 +24,7 @@ class OwningCell(BaseModel):
     grid_level: int
     level_name_zh: str
     level_name_en: str
-    cell_kind: Literal["division", "basic", "dedicated"]
+    cell_kind: CellKind
     household_count: int | None
     area_m2: float
     grid_lead: str | None = Field(description="name of the grid lead, where the cell has one")
@@ -34,7 +37,7 @@ class OwningZone(BaseModel):
 
     zone_code: str
     name: str
-    zone_type: Literal["regular", "temporary"]
+    zone_type: ZoneType
     responsible_unit: str
     is_demo: bool
 

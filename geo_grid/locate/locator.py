@@ -11,6 +11,7 @@ It needs no database: any coverage (polygons that do not overlap) in a GeoDataFr
 import json
 import shutil
 import tempfile
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
@@ -167,11 +168,42 @@ class Locator:
         -------
         Code and distance in metres of each, nearest first; at most 64.
         """
-        owner = int(self.owners([lon], [lat])[0])
+        return self._neighbours(lon, lat, int(self.owners([lon], [lat])[0]), error_m)
+
+    def _neighbours(self, lon: float, lat: float, owner: int, error_m: float) -> list[tuple[str, float]]:
         cells, metres = kernels.neighbours_within(
             self.index, float(lon), float(lat), owner if owner >= 0 else len(self.codes), float(error_m)
         )
-        return [(str(self.codes[cell]), float(m)) for cell, m in zip(cells, metres, strict=True)]
+        return [(self._names[cell], m) for cell, m in zip(cells.tolist(), metres.tolist(), strict=True)]
+
+    def look(self, lon: float, lat: float, error_m: float) -> tuple[str | None, float, list[tuple[str, float]]]:
+        """Answer all three questions about one point.
+
+        Returns
+        -------
+        Code of the owner, or None; metres to its nearest border, NaN outside; the alternatives.
+        """
+        x, y = np.array([lon], dtype=np.float64), np.array([lat], dtype=np.float64)
+        owner = self.owners(x, y)
+        metres: float = self.distance_to_boundary(x, y, owner)[0]
+        code = self._names[owner[0]] if owner[0] >= 0 else None
+        return code, float(metres), self._neighbours(lon, lat, int(owner[0]), error_m)
+
+    @property
+    def vertex(self) -> tuple[float, float]:
+        """Longitude and latitude of one vertex, where the quick look at a bucket does not do; 0, 0 without polygons."""
+        index = self.index
+        return (index.x1[0] * LATTICE_STEP, index.y1[0] * LATTICE_STEP) if len(index.x1) else (0.0, 0.0)
+
+    @cached_property
+    def bounds(self) -> tuple[float, float, float, float] | None:
+        """West, south, east, north in degrees; None without polygons."""
+        index = self.index
+        if not len(index.x1):
+            return None
+        south, north = min(index.y1.min(), index.y2.min()), max(index.y1.max(), index.y2.max())
+        west, south, east, north = np.array([index.x1.min(), south, index.x2.max(), north]) * LATTICE_STEP
+        return float(west), float(south), float(east), float(north)
 
     @property
     def nbytes(self) -> int:

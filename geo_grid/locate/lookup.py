@@ -70,11 +70,18 @@ async def refuse_swapped(connection: AsyncConnection, lon: float, lat: float) ->
         With both readings, so that the sender can see which was meant.
     """
     extent = await _one(connection, "extent", {})
-    if extent is None or extent["west"] is None:
+    if extent is not None and extent["west"] is not None:
+        refuse_swapped_in((extent["west"], extent["south"], extent["east"], extent["north"]), lon, lat)
+
+
+def refuse_swapped_in(bounds: tuple[float, float, float, float] | None, lon: float, lat: float) -> None:
+    """Refuse a swapped point, given west, south, east, north of the city in degrees; see `refuse_swapped`."""
+    if bounds is None:
         return
+    west, south, east, north = bounds
 
     def inside(x: float, y: float) -> bool:
-        return bool(extent["west"] <= x <= extent["east"] and extent["south"] <= y <= extent["north"])
+        return west <= x <= east and south <= y <= north
 
     if not inside(lon, lat) and inside(lat, lon):
         message = f"lon {lon} lat {lat} is far outside the city, but lon {lat} lat {lon} is inside: swapped"

@@ -1,0 +1,126 @@
+"""POST /locate: owners of any number of points, in the form they came in."""
+
+import asyncio
+import contextlib
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, BinaryIO
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import StreamingResponse
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+
+from geo_grid.api.parameters import At, Configured, Located, SourceCrs
+from geo_grid.api.problems import PROBLEM_RESPONSES, Problem
+from geo_grid.errors import UserError
+from geo_grid.exchange import Asked, locate_points
+
+FORMS = {"application/json": "json", "text/csv": "csv", "application/vnd.apache.arrow.stream": "arrow"}
+LARGEST_BODY = 1 << 30
+_SILENCE_S = 30
+"""A client that sends nothing for this long is given up."""
+_CHUNK = 256 << 10
+
+router = APIRouter(tags=["locate"], responses=PROBLEM_RESPONSES)
+
+_POINTS = {"type": "array", "items": {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2}}
+_JSON_BODY = {"type": "object", "required": ["points"], "properties": {"points": _POINTS}}
+_OWNER = {
+    "type": "object",
+    "properties": {
+        "grid_code": {"type": ["string", "null"], "description": "innermost cell"},
+        "zone_code": {"type": ["string", "null"]},
+        "distance_to_boundary_m": {"type": ["number", "null"]},
+        "unassigned": {"type": "boolean"},
+    },
+}
+_JSON_ANSWER = {
+    "type": "object",
+    "properties": {"edition": {"type": ["integer", "null"]}, "points": {"type": "array", "items": _OWNER}},
+}
+
+
+def _content(json_schema: dict[str, Any]) -> dict[str, Any]:
+    text = {"schema": {"type": "string", "format": "binary"}}
+    return {media: {"schema": json_schema} if form == "json" else text for media, form in FORMS.items()}
+
+
+@router.post(
+    "/locate",
+    response_class=StreamingResponse,
+    responses={
+        200: {"description": "The points with their owners, in the form and order they came in",
+              "content": _content(_JSON_ANSWER)},
+        408: {"model": Problem, "description": "The body stopped coming"},
+        413: {"model": Problem, "description": "The body is larger than 1 GiB"},
+        415: {"model": Problem, "description": "The Content-Type is none of those"},
+    },
+    openapi_extra={"requestBody": {"required": True, "content": _content(_JSON_BODY)}},
+)  # fmt: skip
+async def post_locate(
+    request: Request,
+    locations: Located,
+    settings: Configured,
+    source_crs: SourceCrs = "EPSG:4490",
+    at: At = None,
+    levels: Annotated[
+        str, Query(description="grid levels whose codes are wanted too: 1,2", pattern=r"^(\d(,\d)*)?$")
+    ] = "",
+    skip_invalid: Annotated[bool, Query(description="answer the other points and name the problem of these")] = False,
+) -> StreamingResponse:
+    """Find the owners of many points: JSON `{"points": [[lon, lat], ...]}`, CSV or an Arrow stream with lon and lat.
+
+    All points or none, unless `skip_invalid`. CSV and Arrow keep their other columns.
+    """
+    media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media not in FORMS:
+        raise HTTPException(415, f"Content-Type is {media or 'missing'}; send {', '.join(FORMS)}")
+    asked = Asked(source_crs, tuple(int(level) for level in levels.split(",") if level), skip_invalid)
+    spool = settings.state_dir / "spool"
+    spool.mkdir(parents=True, exist_ok=True)
+    with contextlib.ExitStack() as unless_answered, tempfile.TemporaryFile(dir=spool) as body:
+        answer = unless_answered.enter_context(tempfile.TemporaryFile(dir=spool))
+        await _receive(request, body)
+        async with request.app.state.bulk_work:
+            city = await locations.city(at)
+            done = await asyncio.to_thread(locate_points, city, _path(body), _path(answer), FORMS[media], asked)
+        unless_answered.pop_all()
+    headers = {
+        "Content-Length": str(answer.seek(0, 2)),
+        "Geo-Grid-Edition": str(city.edition),
+        "Geo-Grid-Points": str(done.points),
+        "Geo-Grid-Unassigned": str(done.unassigned),
+    }
+    return StreamingResponse(_chunks(answer), media_type=media, headers=headers)
+
+
+async def _receive(request: Request, body: BinaryIO) -> None:
+    """Write the body to disk, so that memory stays small and an error can still be told."""
+    stream = request.stream()
+    while True:
+        try:
+            async with asyncio.timeout(_SILENCE_S):
+                chunk = await anext(stream, None)
+        except TimeoutError:
+            raise HTTPException(408, f"nothing came for {_SILENCE_S} s; send the body again") from None
+        except ClientDisconnect:
+            message = "the client went away before the body was complete"
+            raise UserError(message) from None
+        if chunk is None:
+            body.flush()
+            return
+        body.write(chunk)
+
+
+def _path(opened: BinaryIO) -> Path:
+    """Name an open file that has no name: whatever happens to this process, it leaves nothing behind."""
+    return Path(f"/proc/self/fd/{opened.fileno()}")
+
+
+def _chunks(answer: BinaryIO) -> Iterator[bytes]:
+    with contextlib.closing(answer):
+        answer.seek(0)
+        while chunk := answer.read(_CHUNK):
+            yield chunk

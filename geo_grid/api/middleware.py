@@ -1,0 +1,60 @@
+"""What happens to every request: it gets a name, and a body has an end."""
+
+import uuid
+
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+
+class NamedRequests:
+    """Gives every answer a request id, and forbids browsers to guess its type."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        async def named(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [
+                    *message["headers"],
+                    (b"x-request-id", uuid.uuid4().hex.encode()),
+                    (b"x-content-type-options", b"nosniff"),
+                ]
+            await send(message)
+
+        await self.app(scope, receive, named)
+
+
+class BodyLimit:
+    """Refuses bodies that are too large, told by their header or counted as they come.
+
+    Starlette has such a limit, but answers it in plain text, not as a problem.
+    """
+
+    def __init__(self, app: ASGIApp, largest: int, exceptions: dict[tuple[str, str], int]) -> None:
+        """Limit bodies to `largest` bytes; `exceptions` by method and path."""
+        self.app = app
+        self.largest = largest
+        self.exceptions = exceptions
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, or refuse its body."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        limit = self.exceptions.get((scope["method"], scope["path"]), self.largest)
+        announced = Headers(scope=scope).get("content-length", "0")
+        received = int(announced) if announced.isdigit() and int(announced) > limit else 0
+
+        async def limited() -> Message:
+            nonlocal received
+            if received <= limit:
+                message = await receive()
+                received += len(message.get("body", b""))
+            if received > limit:
+                raise HTTPException(413, f"the body is larger than {limit:,} bytes; send it in parts")
+            return message
+
+        await self.app(scope, limited, send)

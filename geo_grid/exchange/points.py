@@ -1,0 +1,246 @@
+"""Points in and out in bulk, batch by batch: CSV, JSON and Arrow streams."""
+
+import csv
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import ijson
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute
+import pyarrow.csv
+
+from geo_grid.errors import InvalidRows, UnreadableFile
+from geo_grid.exchange.reading import LAT_NAMES, LON_NAMES, coordinate_column, text_encoding
+
+BATCH = 65_536
+"""Points looked up at a time: keeps memory small and the loop in cache."""
+_END_OF_STREAM = b"\xff\xff\xff\xff\x00\x00\x00\x00"  # Arrow IPC streaming format
+_BLOCK_BYTES = 4 << 20
+_ONE_LINE = 1 << 20
+
+
+@dataclass(frozen=True)
+class Points:
+    """A batch of points.
+
+    Attributes
+    ----------
+    table
+        All columns as read.
+    x, y
+        Names of the columns of longitudes or eastings and of latitudes or northings.
+    """
+
+    table: pa.RecordBatch
+    x: str
+    y: str
+
+
+def read_arrow(path: Path) -> Iterator[Points]:
+    """Read an Arrow IPC stream with columns of longitudes and latitudes, without copying it.
+
+    Raises
+    ------
+    UnreadableFile
+        It is no such stream, is cut off, or lacks the columns.
+    """
+    try:
+        with pa.memory_map(str(path)) as mapped:
+            if mapped.size() < len(_END_OF_STREAM) or _end(path) != _END_OF_STREAM:
+                message = "the Arrow stream has no end mark: it is no Arrow stream, or was cut off"
+                raise UnreadableFile(message)
+            with pa.ipc.open_stream(mapped) as reader:
+                columns = {name.strip().lower(): name for name in reader.schema.names}
+                x = coordinate_column("the Arrow stream", "lon", None, LON_NAMES, columns)
+                y = coordinate_column("the Arrow stream", "lat", None, LAT_NAMES, columns)
+                for name in (x, y):
+                    kind = reader.schema.field(name).type
+                    if not (pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_decimal(kind)):
+                        message = f"column {name} of the Arrow stream holds {kind}, not numbers"
+                        raise UnreadableFile(message)
+                yield _no_points(reader.schema, x, y)
+                for batch in reader:
+                    batch.validate(full=True)
+                    for start in range(0, batch.num_rows, BATCH):
+                        yield Points(batch.slice(start, BATCH), x, y)
+    except (pa.ArrowException, OSError) as error:
+        message = f"this is not a readable Arrow stream: {_first_line(error)}"
+        raise UnreadableFile(message) from None
+
+
+def _no_points(schema: pa.Schema, x: str, y: str) -> Points:
+    """Give the columns even when no rows follow."""
+    return Points(pa.RecordBatch.from_arrays([pa.array([], field.type) for field in schema], schema=schema), x, y)
+
+
+def _end(path: Path) -> bytes:
+    with path.open("rb") as opened:
+        opened.seek(-len(_END_OF_STREAM), 2)
+        return opened.read()
+
+
+def read_csv(path: Path, lon_column: str | None = None, lat_column: str | None = None) -> Iterator[Points]:
+    """Read CSV text, UTF-8 or GB 18030, with a header. Every column but the coordinates stays text as it is.
+
+    Raises
+    ------
+    UnreadableFile
+        It is not CSV, rows differ in length, or columns are missing.
+    """
+    with path.open("rb") as opened:
+        head = opened.read(_ONE_LINE)
+    if not head.strip():
+        message = "there are no points: the CSV text is empty"
+        raise UnreadableFile(message)
+    encoding = text_encoding("the CSV text", head)
+    header = next(csv.reader([head.split(b"\n")[0].decode(encoding, "replace").strip("\ufeff\r\n")]), [])
+    columns = {name.strip().lower(): name for name in header}
+    x = coordinate_column("the CSV text", "lon", lon_column, LON_NAMES, columns)
+    y = coordinate_column("the CSV text", "lat", lat_column, LAT_NAMES, columns)
+    if len(set(header)) < len(header):
+        message = "two columns of the CSV text have the same name"
+        raise UnreadableFile(message)
+    schema = pa.schema([(name, pa.string()) for name in header])
+    yield _no_points(schema, x, y)
+    if not head.partition(b"\n")[2].strip() and len(head) < _ONE_LINE:
+        return  # a header alone
+    try:
+        with pa.csv.open_csv(
+            path,
+            pa.csv.ReadOptions(block_size=_BLOCK_BYTES, encoding="utf8" if encoding == "utf-8-sig" else encoding),
+            pa.csv.ParseOptions(newlines_in_values=True),
+            pa.csv.ConvertOptions(column_types=schema, strings_can_be_null=False),
+        ) as reader:
+            for batch in reader:
+                for start in range(0, batch.num_rows, BATCH):
+                    yield Points(batch.slice(start, BATCH), x, y)
+    except (pa.ArrowException, UnicodeDecodeError) as error:
+        message = f"this is not readable CSV text: {_first_line(error)}"
+        raise UnreadableFile(message) from None
+
+
+def read_json(path: Path) -> Iterator[Points]:
+    """Read `{"points": [[lon, lat], ...]}`.
+
+    Raises
+    ------
+    UnreadableFile
+        It is not such JSON.
+    InvalidRows
+        Points are not pairs of numbers.
+    """
+    done = 0
+    yield _batch_of_pairs([], 0)
+    try:
+        with path.open("rb") as opened:
+            for chunk in _chunks(ijson.items(opened, "points.item", use_float=True)):
+                yield _batch_of_pairs(chunk, done)
+                done += len(chunk)
+            if done == 0:
+                opened.seek(0)
+                if not any(isinstance(value, list) for value in ijson.items(opened, "points")):
+                    message = 'the JSON body has no "points": send {"points": [[lon, lat], ...]}'
+                    raise UnreadableFile(message)
+    except (ijson.JSONError, UnicodeDecodeError) as error:
+        message = f"this is not readable JSON: {_first_line(error)}"
+        raise UnreadableFile(message) from None
+
+
+def _chunks(items: Iterable[Any]) -> Iterator[list[Any]]:
+    chunk = []
+    for item in items:
+        chunk.append(item)
+        if len(chunk) == BATCH:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk
+
+
+def _batch_of_pairs(chunk: list[Any], done: int) -> Points:
+    def is_pair(item: Any) -> bool:
+        return isinstance(item, list) and len(item) == 2 and all(type(v) in (int, float) for v in item)
+
+    bad = [(done + row + 1, f"{json.dumps(item, default=str)[:60]} is no pair of numbers [lon, lat]")
+           for row, item in enumerate(chunk) if not is_pair(item)]  # fmt: skip
+    if bad:
+        message = f"{len(bad)} of the first {done + len(chunk)} points cannot be read"
+        raise InvalidRows(message, bad)
+    pairs = np.array(chunk, dtype=np.float64).reshape(-1, 2)
+    return Points(pa.record_batch({"lon": pairs[:, 0], "lat": pairs[:, 1]}), "lon", "lat")
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
+
+
+READERS = {"csv": read_csv, "json": read_json, "arrow": read_arrow}
+
+
+def write_points(
+    path: Path, form: str, batches: Iterable[pa.RecordBatch], answered: list[str], edition: int | None
+) -> None:
+    """Write batches in the form they came in.
+
+    Parameters
+    ----------
+    answered
+        Columns we added: JSON answers hold these alone, one object per point.
+    edition
+        Named once: in a JSON answer, and in the metadata of an Arrow stream.
+    """
+    with path.open("wb") as sink:
+        if form == "json":
+            _write_json(sink, batches, answered, edition)
+            return
+        writer: Any = None
+        for batch in batches:
+            if form == "csv":
+                batch = _plain(batch)  # noqa: PLW2901 (the writer knows no dictionaries)
+            if form == "arrow":
+                batch = batch.replace_schema_metadata({"edition": json.dumps(edition)})  # noqa: PLW2901
+            if writer is None:
+                writer = (pa.ipc.new_stream if form == "arrow" else pa.csv.CSVWriter)(sink, batch.schema)
+            writer.write_batch(batch)
+        if writer is not None:
+            writer.close()
+
+
+def _plain(batch: pa.RecordBatch) -> pa.RecordBatch:
+    columns = [c.dictionary_decode() if pa.types.is_dictionary(c.type) else c for c in batch.columns]
+    return pa.RecordBatch.from_arrays(columns, batch.schema.names)
+
+
+def _write_json(sink: Any, batches: Iterable[pa.RecordBatch], answered: list[str], edition: int | None) -> None:
+    sink.write(f'{{"edition":{json.dumps(edition)},"points":['.encode())
+    first = True
+    for batch in batches:
+        if batch.num_rows:
+            sink.write(b"" if first else b",")
+            sink.write(_json_objects(batch.select(answered)))
+            first = False
+    sink.write(b"]}")
+
+
+def _json_objects(batch: pa.RecordBatch) -> bytes:
+    """Write rows as JSON objects, column by column: six times faster than row by row."""
+    parts: list[Any] = []
+    for name, column in zip(batch.schema.names, batch.columns, strict=True):
+        parts += [f"{',' if parts else '{'}{json.dumps(name)}:", _json_values(column)]
+    rows = pa.compute.binary_join_element_wise(*parts, "}", "")
+    whole = pa.ListArray.from_arrays([0, len(rows)], rows)
+    text: bytes = pa.compute.binary_join(whole, ",")[0].as_py().encode()
+    return text
+
+
+def _json_values(column: pa.Array) -> pa.Array:
+    if pa.types.is_dictionary(column.type):
+        written = pa.array([json.dumps(value) for value in column.dictionary.to_pylist()], pa.string())
+        column = pa.DictionaryArray.from_arrays(column.indices, written).dictionary_decode()
+    elif pa.types.is_string(column.type):
+        column = pa.array([None if value is None else json.dumps(value) for value in column.to_pylist()], pa.string())
+    return column.cast(pa.string()).fill_null("null")

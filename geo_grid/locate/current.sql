@@ -1,0 +1,20 @@
+-- name: state
+-- what a snapshot stands on; a snapshot of another state is out of date
+select now() as now, edition_at(now()) as edition,
+       (select coalesce(jsonb_object_agg(table_name, version), '{}') from table_versions) as versions,
+       (select min(moment) from (
+           select valid_from as moment from editions where valid_from > now()
+           union all select valid_from from duties where valid_from > now()
+           union all select valid_to from duties where valid_to > now()) later) as until
+
+-- name: duties
+select grid_code, duty_role, person_name, phone from duties
+where valid_from <= now() and (valid_to is null or now() < valid_to)
+order by grid_code, duty_role, duty_id
+
+-- name: levels
+select grid_level, name_zh, name_en from grid_levels
+
+-- name: circles
+select tier_minutes, post_code, circle_basis, method, ST_AsBinary(geom) as geom
+from response_circles order by post_code, tier_minutes

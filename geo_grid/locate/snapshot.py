@@ -1,0 +1,150 @@
+"""Everything an answer about a point needs, in memory, as of one state of the database."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import shapely
+
+from geo_grid.db import Connection, connect, load_queries
+from geo_grid.locate.answers import Alternative, Duty, Location, OwningCell, OwningZone, Response
+from geo_grid.locate.city import CityIndex
+
+QUERIES = load_queries("geo_grid.locate", "current.sql")
+
+
+@dataclass(frozen=True)
+class State:
+    """What a snapshot stands on.
+
+    Attributes
+    ----------
+    edition
+        The one in force; None before the first.
+    versions
+        How often each announced table was changed.
+    until
+        When it ends by itself: the next edition or duty begins, or a duty ends. None: never.
+    """
+
+    edition: int | None
+    versions: dict[str, int]
+    until: datetime | None
+
+
+def read_state(row: dict[str, Any]) -> State:
+    """Make a State of a row of the statement `state`."""
+    return State(row["edition"], row["versions"], row["until"])
+
+
+class Snapshot:
+    """Answers about points as of one state of the database. Immutable; may be shared by threads."""
+
+    def __init__(
+        self,
+        state: State,
+        city: CityIndex,
+        duties: dict[str, list[Duty]],
+        levels: dict[int, tuple[str, str]],
+        circles: list[tuple[Response, shapely.Geometry]],
+    ) -> None:
+        self.state = state
+        self.city = city
+        self._duties = duties
+        self._levels = levels
+        self._responses = [response for response, _ in circles]
+        self._circles = np.array([geometry for _, geometry in circles], dtype=object)
+        shapely.prepare(self._circles)
+        self._circle_tree = shapely.STRtree(self._circles)
+        self._chain = lru_cache(maxsize=4096)(self._make_chain)
+
+    @classmethod
+    def read(cls, conninfo: str, saved: Path) -> Self:
+        """Read one state whole, in one transaction; `saved` is a folder of `city.open_city`.
+
+        The caller checks that the state's edition is the saved one's: another may have come into force.
+        """
+        city = CityIndex.load(saved)
+        with connect(conninfo) as connection:
+            connection.execute("set transaction isolation level repeatable read, read only")
+            state = connection.execute(QUERIES["state"]).fetchone()
+            if state is None:
+                message = "the statement state returned no row"
+                raise AssertionError(message)
+            levels = connection.execute(QUERIES["levels"]).fetchall()
+            return cls(
+                read_state(state),
+                city,
+                _read_duties(connection),
+                {row["grid_level"]: (row["name_zh"], row["name_en"]) for row in levels},
+                _read_circles(connection),
+            )
+
+    def locate(self, lon: float, lat: float, positional_error_m: float) -> Location:
+        """Say who is responsible for a point; lon, lat in degrees, CGCS2000, on the lattice."""
+        leaf, metres, near = self.city.cells.look(lon, lat, positional_error_m)
+        zone = self.city.zones.owner(lon, lat)
+        return Location.model_construct(
+            point=(round(lon, 8), round(lat, 8)),  # eight decimals give the lattice point back
+            grid_cells=list(self._chain(leaf)) if leaf is not None else [],
+            patrol_zone=OwningZone.model_construct(**self.city.zone_facts[zone]._asdict()) if zone else None,
+            response=self._response(lon, lat),
+            distance_to_boundary_m=metres if leaf is not None else None,
+            alternatives=[
+                Alternative.model_construct(grid_code=code, name=self.city.facts[code].name, distance_m=distance)
+                for code, distance in near
+            ],
+            edition=self.state.edition,
+            unassigned=leaf is None,
+        )
+
+    def _response(self, lon: float, lat: float) -> list[Response]:
+        point = shapely.Point(lon, lat)
+        candidates = self._circle_tree.query(point)
+        covering = candidates[shapely.covers(self._circles[candidates], point)]
+        fastest: dict[str, Response] = {}
+        for response in (self._responses[index] for index in sorted(covering.tolist())):
+            fastest.setdefault(response.post_code, response)
+        return sorted(fastest.values(), key=lambda response: (response.tier_minutes, response.post_code))
+
+    def _make_chain(self, leaf: str) -> tuple[OwningCell, ...]:
+        return tuple(
+            OwningCell.model_construct(
+                grid_code=fact.grid_code,
+                name=fact.name,
+                grid_level=fact.grid_level,
+                level_name_zh=self._levels[fact.grid_level][0],
+                level_name_en=self._levels[fact.grid_level][1],
+                cell_kind=fact.cell_kind,
+                household_count=fact.household_count,
+                area_m2=fact.area_m2,
+                grid_lead=next(
+                    (d.person_name for d in self._duties_of(fact.grid_code) if d.duty_role == "grid_lead"), None
+                ),
+                duties=self._duties_of(fact.grid_code),
+                is_demo=fact.is_demo,
+            )
+            for fact in self.city.chain(leaf)
+        )
+
+    def _duties_of(self, code: str) -> list[Duty]:
+        return self._duties.get(code, [])
+
+
+def _read_duties(connection: Connection) -> dict[str, list[Duty]]:
+    duties: dict[str, list[Duty]] = {}
+    # row by row, so that a server's other threads get their turn
+    for row in connection.execute(QUERIES["duties"]):
+        duty = Duty.model_construct(duty_role=row["duty_role"], person_name=row["person_name"], phone=row["phone"])
+        duties.setdefault(row["grid_code"], []).append(duty)
+    return duties
+
+
+def _read_circles(connection: Connection) -> list[tuple[Response, shapely.Geometry]]:
+    with connection.cursor(binary=True) as cursor:
+        rows = cursor.execute(QUERIES["circles"]).fetchall()
+    shapes = shapely.from_wkb([row.pop("geom") for row in rows])
+    return [(Response.model_construct(**row), shape) for row, shape in zip(rows, shapes, strict=True)]
