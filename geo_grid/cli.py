@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import psycopg
 import typer
@@ -22,6 +22,9 @@ from rich.table import Table
 from geo_grid import __version__
 from geo_grid.errors import GeoGridError, InvalidRows, UserError
 from geo_grid.settings import Settings, settings
+
+if TYPE_CHECKING:
+    from geo_grid.locate import CityIndex
 
 app = typer.Typer(
     help="geo_grid: the map a city's command centre runs on.",
@@ -354,7 +357,7 @@ def _locate_file(
 ) -> None:
     from geo_grid.db import connect
     from geo_grid.exchange import FORMS, Asked, locate_points
-    from geo_grid.locate import CityIndex, edition_in_force, open_city
+    from geo_grid.locate import edition_in_force
 
     form = file.suffix.lower().lstrip(".")
     if form not in FORMS or out.suffix.lower() != file.suffix.lower():
@@ -366,8 +369,7 @@ def _locate_file(
     with ready_database() as conninfo:
         with connect(conninfo) as connection:
             edition = edition_in_force(connection, at.astimezone() if at is not None else None)
-        with progress("point index"):
-            city = CityIndex.load(open_city(conninfo, settings().state_dir / "editions", edition))
+        city = _open_city(conninfo, edition)
     fresh = out.with_name(f".{out.name}.new")
     try:
         with progress(f"locating {file.name}") as advance:
@@ -384,6 +386,13 @@ def _locate_file(
     _say_rows(done.invalid)
     skipped = f", {done.invalid_count} are no places" if done.invalid_count else ""
     say(f"{done.points} points, {done.unassigned} of them outside every grid cell{skipped}; edition {edition}")
+
+
+def _open_city(conninfo: str, edition: int | None) -> "CityIndex":
+    from geo_grid.locate import CityIndex, open_city
+
+    with progress("point index"):
+        return CityIndex.load(open_city(conninfo, settings().state_dir / "editions", edition))
 
 
 def _locate_point(lon: float, lat: float, source_crs: str, at: datetime | None, as_json: bool) -> None:
@@ -428,15 +437,20 @@ def assign(
     from geo_grid.db import connect
     from geo_grid.layers import REGISTRY
     from geo_grid.locate import assign as assign_layer
-    from geo_grid.locate import never_assigned
+    from geo_grid.locate import assign_all, edition_in_force, hold_edition, never_assigned
 
     results: dict[str, Any] = {}
+    assigned = [layer for layer in REGISTRY.values() if layer.is_assigned]
     with ready_database() as conninfo, connect(conninfo) as connection:
-        for layer in REGISTRY.values():
-            if layer.is_assigned:
+        if everything:
+            hold_edition(connection)
+            city = _open_city(conninfo, edition_in_force(connection))
+            for layer in assigned:
+                results[layer.name] = vars(assign_all(connection, layer, city, progress))
+        else:
+            for layer in assigned:
                 with progress(f"assigning {layer.title_en.lower()}"):
-                    ids = None if everything else never_assigned(connection, layer)
-                    results[layer.name] = vars(assign_layer(connection, layer, ids))
+                    results[layer.name] = vars(assign_layer(connection, layer, never_assigned(connection, layer)))
     if as_json:
         print(json.dumps(results))
         return

@@ -88,6 +88,10 @@ def demo(cluster: Cluster) -> Iterator[str]:
 @contextlib.contextmanager
 def live_server(conninfo: str, **options: object) -> Iterator[str]:
     """Serve on a free port of the loopback, as in production but in a thread; yields the address."""
+    if "state_dir" not in options:
+        with state_folder() as folder, live_server(conninfo, state_dir=folder, **options) as url:
+            yield url
+        return
     bound = socket.socket()
     bound.bind(("127.0.0.1", 0))
     app = create_app(Settings(database_url=conninfo, **options), conninfo)

@@ -199,3 +199,58 @@ class TestUp:
         assert not (state_dir / "postgres").exists()
         with psycopg.connect(database) as connection:
             assert connection.execute("select count(*) from migrations").fetchone() == (5,)
+
+
+class TestLocatingFiles:
+    def test_points_come_back_with_their_owners(self, demo: str, tmp_path: Path) -> None:
+        points, owners = tmp_path / "points.csv", tmp_path / "owners.csv"
+        points.write_text("id,lon,lat\na,114.5043,37.0682\nb,0,0\n")
+        said = geo_grid(demo, "locate", "--file", points, "--out", owners, "--level", 1).stderr
+        assert "2 points, 1 of them outside every grid cell; edition 1" in said
+        lines = owners.read_text().splitlines()
+        assert (
+            lines[0] == '"id","lon","lat","grid_code","grid_code_1","zone_code","distance_to_boundary_m","unassigned"'
+        )
+        assert lines[1].startswith('"a","114.5043","37.0682","130502')
+        assert lines[2] == '"b","0","0",,,,,true'
+        as_json = json.loads(geo_grid(demo, "locate", "--file", points, "--out", owners, "--json").stdout)
+        assert (as_json["points"], as_json["unassigned"], as_json["edition"]) == (2, 1, 1)
+
+    def test_a_bad_file_leaves_no_answer_behind(self, demo: str, tmp_path: Path) -> None:
+        points, owners = tmp_path / "points.csv", tmp_path / "owners.csv"
+        points.write_text("lon,lat\n114.5043,37.0682\n37.0682,114.5043\n")
+        said = geo_grid(demo, "locate", "--file", points, "--out", owners, expect=2).stderr
+        assert "row 2" in said
+        assert "swapped" in said
+        assert list(tmp_path.iterdir()) == [points]
+        geo_grid(demo, "locate", "--file", points, "--out", owners, "--skip-invalid")
+        assert "swapped" in owners.read_text()
+
+    @pytest.mark.parametrize(
+        ("arguments", "says"),
+        [
+            (["--file", "a.csv"], "give either"),
+            (["114.5", "37", "--file", "a.csv", "--out", "b.csv"], "give either"),
+            ([], "give either"),
+            (["--file", "a.csv", "--out", "b.json"], "same ending"),
+            (["--file", "a.xlsx", "--out", "b.xlsx"], "one of .csv"),
+            (["--file", "nothing.csv", "--out", "b.csv"], "no such file"),
+        ],
+    )
+    def test_bad_questions(self, demo: str, arguments: list[str], says: str) -> None:
+        assert says in geo_grid(demo, "locate", *arguments, expect=2).stderr
+
+
+def test_assign_all_goes_through_the_index(database: str) -> None:
+    with connect(database) as connection:
+        two_by_two(connection)
+        connection.execute(
+            "insert into incidents (category, geom) values ('x', ST_SetSRID(ST_MakePoint(114.501, 37.001), 4490)),"
+            " ('x', ST_SetSRID(ST_MakePoint(0, 0), 4490))"
+        )
+    done = geo_grid(database, "assign", "--all", "--json")
+    assert json.loads(done.stdout)["incidents"] == {"rows": 2, "unassigned": 1}
+    assert "locating incidents" in done.stderr
+    with connect(database) as connection:
+        rows = connection.execute("select grid_code, edition_id from incidents order by incident_id").fetchall()
+    assert [(row["grid_code"], row["edition_id"]) for row in rows] == [("A", 1), (None, 1)]

@@ -15,6 +15,7 @@ class NamedRequests:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
+
         async def named(message: Message) -> None:
             if message["type"] == "http.response.start":
                 message["headers"] = [

@@ -1,7 +1,7 @@
 """Point -> owner: who is responsible for a place, and assignment of what happens there."""
 
 from geo_grid.locate.answers import Location, OwningCell, OwningZone, Response
-from geo_grid.locate.assignment import Assigned, assign, assign_one, never_assigned
+from geo_grid.locate.assignment import Assigned, assign, assign_all, assign_one, hold_edition, never_assigned
 from geo_grid.locate.city import CityIndex, edition_in_force, open_city
 from geo_grid.locate.current import Locations
 from geo_grid.locate.locator import Locator
@@ -17,8 +17,10 @@ __all__ = [
     "OwningZone",
     "Response",
     "assign",
+    "assign_all",
     "assign_one",
     "edition_in_force",
+    "hold_edition",
     "locate",
     "never_assigned",
     "open_city",

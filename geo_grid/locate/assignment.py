@@ -1,12 +1,28 @@
-"""Gives incidents and cameras to the leaf cell and patrol zone that own them, in one statement."""
+"""Gives incidents and cameras to the leaf cell and patrol zone that own them."""
 
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
 from psycopg import sql
 
-from geo_grid.db import AsyncConnection, Connection
+from geo_grid.db import AsyncConnection, Connection, copy_rows, load_queries
 from geo_grid.layers import Layer
-from geo_grid.locate.lookup import QUERIES
+from geo_grid.locate.city import CityIndex
+from geo_grid.progress import Progress
+
+QUERIES = load_queries("geo_grid.locate", "assignment.sql")
+
+# COPY in binary, whose rows are of one length here: a field count, then a length before each value
+_POINT = np.dtype(
+    [("fields", ">i2"), ("l1", ">i4"), ("id", ">i8"), ("l2", ">i4"), ("x", ">f8"), ("l3", ">i4"), ("y", ">f8")]
+)
+_OWNER = np.dtype(
+    [("fields", ">i2"), ("l1", ">i4"), ("id", ">i8"), ("l2", ">i4"), ("cell", ">i4"), ("l3", ">i4"), ("zone", ">i4")]
+)
+_HEAD = b"PGCOPY\n\xff\r\n\0" + bytes(8)
+_TAIL = b"\xff\xff"
+_BATCH = 65_536
 
 
 @dataclass(frozen=True)
@@ -22,7 +38,7 @@ def _statement(name: str, layer: Layer) -> sql.Composed:
 
 
 def assign(connection: Connection, layer: Layer, ids: list[int] | None = None) -> Assigned:
-    """Assign rows of a layer by the one-owner rule, with the edition now in force.
+    """Assign rows of a layer by the one-owner rule, with the edition now in force, in one statement.
 
     Parameters
     ----------
@@ -32,6 +48,58 @@ def assign(connection: Connection, layer: Layer, ids: list[int] | None = None) -
         Primary keys; all rows when not given.
     """
     connection.execute(_statement("assign", layer), {"ids": ids}, prepare=False)
+    return _count(connection, layer)
+
+
+def hold_edition(connection: Connection) -> None:
+    """Keep the edition in force until the caller's transaction ends: publishers wait, readers do not."""
+    connection.execute(QUERIES["hold_edition"])
+
+
+def assign_all(connection: Connection, layer: Layer, city: CityIndex, progress: Progress) -> Assigned:
+    """Assign every row of a layer through the index: the same answer as `assign`, sooner.
+
+    Parameters
+    ----------
+    connection
+        The caller's transaction, in which `hold_edition` was called before `city` was chosen.
+    """
+    with progress(f"reading {layer.name}"):
+        points = _read_points(connection, layer)
+    owners = np.zeros(len(points), _OWNER)
+    owners["fields"], owners["l1"], owners["l2"], owners["l3"], owners["id"] = 3, 8, 4, 4, points["id"]
+    with progress(f"locating {layer.name}", len(points)) as advance:
+        for start in range(0, len(points), _BATCH):
+            part = slice(start, start + _BATCH)
+            lon, lat = points["x"][part].astype(np.float64), points["y"][part].astype(np.float64)
+            owners["cell"][part] = city.cells.owners(lon, lat)
+            owners["zone"][part] = city.zones.owners(lon, lat)
+            advance(len(lon))
+    with progress(f"writing {layer.name}"):
+        connection.execute(QUERIES["begin_assigning"])
+        for thing, codes in (("cell", city.cells.codes), ("zone", city.zones.codes)):
+            rows = ((thing, number, code) for number, code in enumerate(codes.tolist()))
+            copy_rows(connection, "codes", ["thing", "number", "code"], rows)
+        with connection.cursor() as cursor, cursor.copy(QUERIES["owners"]) as copy:
+            copy.write(_HEAD)
+            for start in range(0, len(owners), _BATCH):
+                copy.write(owners[start : start + _BATCH].tobytes())
+            copy.write(_TAIL)
+        connection.execute(QUERIES["analyze_assigned"])
+        connection.execute(_statement("assign_all", layer), {"edition": city.edition}, prepare=False)
+        connection.execute(QUERIES["end_assigning"])
+    return _count(connection, layer)
+
+
+def _read_points(connection: Connection, layer: Layer) -> NDArray[np.void]:
+    with connection.cursor() as cursor, cursor.copy(_statement("points", layer)) as copy:
+        whole = b"".join(copy)
+    return np.frombuffer(
+        whole, _POINT, offset=len(_HEAD), count=(len(whole) - len(_HEAD) - len(_TAIL)) // _POINT.itemsize
+    )
+
+
+def _count(connection: Connection, layer: Layer) -> Assigned:
     counted = connection.execute(_statement("count", layer)).fetchone()
     if counted is None:
         message = "count returned no row"

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
+_BLOCK = 512
 OUTSIDE = -1
 INVALID = -2
 _STEPS_PER_DEGREE = float(2**26)
@@ -34,10 +35,10 @@ class Index(NamedTuple):
     ----------
     origin
         x, y of the lower-left bucket's corner; columns, rows; log2 of a bucket's side; n.
-    x1, y1, x2, y2
-        Ends of each edge, lattice steps.
-    one, other
-        Cells on the two sides of each edge; n means outside.
+    edge
+        x1, y1, x2, y2 of each edge in lattice steps, x1 <= x2; side by side, to come in one cache line.
+    side
+        The two cells on the sides of each edge; n means outside.
     bucket
         Per bucket the owner when no edge touches it, else -1 - slot.
     first, member
@@ -49,12 +50,8 @@ class Index(NamedTuple):
     """
 
     origin: Ints
-    x1: Ints
-    y1: Ints
-    x2: Ints
-    y2: Ints
-    one: NDArray[np.int32]
-    other: NDArray[np.int32]
+    edge: Ints
+    side: NDArray[np.int32]
     bucket: NDArray[np.int32]
     first: Ints
     member: NDArray[np.int32]
@@ -111,24 +108,20 @@ def _crosses_rise(x1: int, y1: int, x2: int, y2: int, x: int, start: int, end: i
 
 
 @compiled()
-def unique_edges(
-    ax: Ints, ay: Ints, bx: Ints, by: Ints, cell: Ints, cells: int
-) -> tuple[Ints, Ints, Ints, Ints, NDArray[np.int32], NDArray[np.int32], int]:
+def unique_edges(ax: Ints, ay: Ints, bx: Ints, by: Ints, cell: Ints, cells: int) -> tuple[Ints, NDArray[np.int32], int]:
     """Match each segment with its twin in the neighbour.
 
     Returns
     -------
-    x1, y1, x2, y2, one, other of each edge, and how many segments three or more cells share (0 in a
-    valid coverage).
+    `edge` and `side` of an Index, and how many segments three or more cells share (0 in a valid coverage).
     """
     count = len(ax)
     size = 1
     while size < 2 * count + 2:
         size *= 2
     table = np.full(size, -1, np.int32)
-    x1, y1 = np.empty(count, np.int64), np.empty(count, np.int64)
-    x2, y2 = np.empty(count, np.int64), np.empty(count, np.int64)
-    one, other = np.empty(count, np.int32), np.empty(count, np.int32)
+    edge = np.empty((count, 4), np.int64)
+    side = np.empty((count, 2), np.int32)
     edges, wrong = 0, 0
     for i in range(count):
         px, py, qx, qy = ax[i], ay[i], bx[i], by[i]
@@ -138,21 +131,21 @@ def unique_edges(
         key ^= key >> 29
         slot = (key * 0x165667B1) & (size - 1)
         while True:
-            edge = table[slot]
-            if edge < 0:
+            e = table[slot]
+            if e < 0:
                 table[slot] = edges
-                x1[edges], y1[edges], x2[edges], y2[edges] = px, py, qx, qy
-                one[edges], other[edges] = cell[i], cells
+                edge[edges, 0], edge[edges, 1], edge[edges, 2], edge[edges, 3] = px, py, qx, qy
+                side[edges, 0], side[edges, 1] = cell[i], cells
                 edges += 1
                 break
-            if x1[edge] == px and y1[edge] == py and x2[edge] == qx and y2[edge] == qy:
-                if other[edge] == cells:
-                    other[edge] = cell[i]
+            if edge[e, 0] == px and edge[e, 1] == py and edge[e, 2] == qx and edge[e, 3] == qy:
+                if side[e, 1] == cells:
+                    side[e, 1] = cell[i]
                 else:
                     wrong += 1
                 break
             slot = (slot + 1) & (size - 1)
-    return x1[:edges], y1[:edges], x2[:edges], y2[:edges], one[:edges], other[:edges], wrong
+    return edge[:edges].copy(), side[:edges].copy(), wrong
 
 
 @compiled()
@@ -175,15 +168,16 @@ def _touched(x1: int, y1: int, x2: int, y2: int, row: int, west: int, south: int
 
 @compiled()
 def fill_buckets(
-    x1: Ints, y1: Ints, x2: Ints, y2: Ints, one: NDArray[np.int32], other: NDArray[np.int32], origin: Ints
+    edge: Ints, side: NDArray[np.int32], origin: Ints
 ) -> tuple[NDArray[np.int32], Ints, NDArray[np.int32], NDArray[np.int32]]:
     """Put edges into buckets and find the owner of every bucket or of its corner."""
     west, south, columns, rows, shift, cells = origin
     count = np.zeros(columns * rows, np.int32)
-    for edge in range(len(x1)):
-        last_row = (max(y1[edge], y2[edge]) + 1 - south) >> shift
-        for row in range((min(y1[edge], y2[edge]) - 1 - south) >> shift, last_row + 1):
-            start, end = _touched(x1[edge], y1[edge], x2[edge], y2[edge], row, west, south, shift)
+    for e in range(len(edge)):
+        x1, y1, x2, y2 = edge[e]
+        last_row = (max(y1, y2) + 1 - south) >> shift
+        for row in range((min(y1, y2) - 1 - south) >> shift, last_row + 1):
+            start, end = _touched(x1, y1, x2, y2, row, west, south, shift)
             for column in range(start, end + 1):
                 count[row * columns + column] += 1
     slots, members = 0, 0
@@ -201,13 +195,14 @@ def fill_buckets(
     bucket_owner = count
     cursor = first[:-1].copy()
     member = np.empty(members, np.int32)
-    for edge in range(len(x1)):
-        last_row = (max(y1[edge], y2[edge]) + 1 - south) >> shift
-        for row in range((min(y1[edge], y2[edge]) - 1 - south) >> shift, last_row + 1):
-            start, end = _touched(x1[edge], y1[edge], x2[edge], y2[edge], row, west, south, shift)
+    for e in range(len(edge)):
+        x1, y1, x2, y2 = edge[e]
+        last_row = (max(y1, y2) + 1 - south) >> shift
+        for row in range((min(y1, y2) - 1 - south) >> shift, last_row + 1):
+            start, end = _touched(x1, y1, x2, y2, row, west, south, shift)
             for column in range(start, end + 1):
                 slot = -1 - bucket_owner[row * columns + column]
-                member[cursor[slot]] = edge
+                member[cursor[slot]] = e
                 cursor[slot] += 1
     corner = np.empty(slots, np.int32)
     for row in range(rows):
@@ -222,74 +217,141 @@ def fill_buckets(
             corner[slot] = owner
             x = west + (column << shift)
             for k in range(first[slot], first[slot + 1]):
-                edge = member[k]
-                if _crosses_bottom(x1[edge], y1[edge], x2[edge], y2[edge], y, x, x + (1 << shift)):
-                    owner ^= one[edge] ^ other[edge]
+                e = member[k]
+                if _crosses_bottom(edge[e, 0], edge[e, 1], edge[e, 2], edge[e, 3], y, x, x + (1 << shift)):
+                    owner ^= side[e, 0] ^ side[e, 1]
     return bucket_owner, first, member, corner
 
 
 @compiled()
-def edges_of_cells(one: NDArray[np.int32], other: NDArray[np.int32], cells: int) -> tuple[Ints, NDArray[np.int32]]:
+def edges_of_cells(side: NDArray[np.int32], cells: int) -> tuple[Ints, NDArray[np.int32]]:
     """List the edges of each cell."""
     first = np.zeros(cells + 2, np.int64)
-    for edge in range(len(one)):
-        first[one[edge] + 1] += 1
-        first[other[edge] + 1] += 1
+    for e in range(len(side)):
+        first[side[e, 0] + 1] += 1
+        first[side[e, 1] + 1] += 1
     first = np.cumsum(first)
     cursor = first.copy()
-    listed = np.empty(2 * len(one), np.int32)
-    for edge in range(len(one)):
-        for cell in (one[edge], other[edge]):
-            listed[cursor[cell]] = edge
+    listed = np.empty(2 * len(side), np.int32)
+    for e in range(len(side)):
+        for cell in (side[e, 0], side[e, 1]):
+            listed[cursor[cell]] = e
             cursor[cell] += 1
     return first[: cells + 1], listed[: first[cells]]
 
 
 @compiled(inline="always")
-def owner_of(index: Index, x: int, y: int) -> int:
-    """Return the cell that owns a lattice point; n outside."""
-    west, south, columns, rows = index.origin[0], index.origin[1], index.origin[2], index.origin[3]
-    shift, cells = index.origin[4], index.origin[5]
-    column, row = (x - west) >> shift, (y - south) >> shift
-    if column < 0 or row < 0 or column >= columns or row >= rows:
-        return int(cells)
-    found = int(index.bucket[row * columns + column])
-    if found >= 0:
-        return found
-    slot = -1 - found
+def _conflict(a: Ints, b: Ints) -> bool:
+    """Whether two different edges meet anywhere but in an end of both."""
+    ux, uy, vx, vy = a[2] - a[0], a[3] - a[1], b[2] - b[0], b[3] - b[1]
+    a1 = cross_sign(vx, vy, a[0] - b[0], a[1] - b[1])
+    a2 = cross_sign(vx, vy, a[2] - b[0], a[3] - b[1])
+    b1 = cross_sign(ux, uy, b[0] - a[0], b[1] - a[1])
+    b2 = cross_sign(ux, uy, b[2] - a[0], b[3] - a[1])
+    if a1 * a2 > 0 or b1 * b2 > 0:
+        return False
+    if a1 == 0 and a2 == 0:  # on one line: compare along it; edges run from west to east, level ones too
+        start_x, start_y = (a[0], a[1]) if (a[0], a[1]) > (b[0], b[1]) else (b[0], b[1])
+        end_x, end_y = (a[2], a[3]) if (a[2], a[3]) < (b[2], b[3]) else (b[2], b[3])
+        return bool((start_x, start_y) < (end_x, end_y))
+    same_start, same_end = a[0] == b[0] and a[1] == b[1], a[2] == b[2] and a[3] == b[3]
+    crossed = (a[0] == b[2] and a[1] == b[3]) or (a[2] == b[0] and a[3] == b[1])
+    return not (same_start or same_end or crossed)
+
+
+@compiled()
+def is_coverage(index: Index) -> bool:
+    """Whether the edges surely belong to a coverage: neighbours share them whole and nothing overlaps.
+
+    True is a proof: no two edges meet but in common ends, and beside the middle of every edge the walk
+    from outside finds one of its two cells, so along every edge, and so everywhere. False may also
+    come of a corner that touches the middle of an edge, which a coverage may have.
+    """
+    west, south, columns, shift = index.origin[0], index.origin[1], index.origin[2], index.origin[4]
+    for slot in range(len(index.corner)):
+        for i in range(index.first[slot], index.first[slot + 1]):
+            for j in range(index.first[slot], i):
+                if _conflict(index.edge[index.member[i]], index.edge[index.member[j]]):
+                    return False
+    for e in range(len(index.edge)):
+        # all doubled, so that the middle is a whole number; differences stay below 2^36 and cross_sign exact
+        x, y = index.edge[e, 0] + index.edge[e, 2], index.edge[e, 1] + index.edge[e, 3]
+        column, row = (x - 2 * west) >> (shift + 1), (y - 2 * south) >> (shift + 1)
+        left, bottom = 2 * (west + (column << shift)), 2 * (south + (row << shift))
+        slot = -1 - index.bucket[row * columns + column]
+        owner = int(index.corner[slot])
+        for k in range(index.first[slot], index.first[slot + 1]):
+            m = index.member[k]
+            x1, y1, x2, y2 = 2 * index.edge[m, 0], 2 * index.edge[m, 1], 2 * index.edge[m, 2], 2 * index.edge[m, 3]
+            if _crosses_bottom(x1, y1, x2, y2, bottom, left, x) != _crosses_rise(x1, y1, x2, y2, x, bottom, y):
+                owner ^= index.side[m, 0] ^ index.side[m, 1]
+        if owner not in (index.side[e, 0], index.side[e, 1]):
+            return False
+    return True
+
+
+@compiled(inline="always")
+def _walk(index: Index, column: int, row: int, slot: int, x: int, y: int) -> int:
+    """Return the cell that owns a lattice point in a bucket with edges; n outside."""
+    west, south, shift, cells = index.origin[0], index.origin[1], index.origin[4], index.origin[5]
     left, bottom = west + (column << shift), south + (row << shift)
     owner, smallest, on_edge = int(index.corner[slot]), int(cells), False
     for k in range(index.first[slot], index.first[slot + 1]):
-        edge = index.member[k]
-        x1, y1, x2, y2 = index.x1[edge], index.y1[edge], index.x2[edge], index.y2[edge]
+        e = index.member[k]
+        x1, y1, x2, y2 = index.edge[e, 0], index.edge[e, 1], index.edge[e, 2], index.edge[e, 3]
         # edges run from west to east (unique_edges), so the box test is cheap
         if x1 <= x <= x2 and min(y1, y2) <= y <= max(y1, y2) and cross_sign(x2 - x1, y2 - y1, x - x1, y - y1) == 0:
             on_edge = True
-            smallest = min(smallest, index.one[edge], index.other[edge])
+            smallest = min(smallest, index.side[e, 0], index.side[e, 1])
         if not on_edge and (
             _crosses_bottom(x1, y1, x2, y2, bottom, left, x) != _crosses_rise(x1, y1, x2, y2, x, bottom, y)
         ):
-            owner ^= index.one[edge] ^ index.other[edge]
+            owner ^= index.side[e, 0] ^ index.side[e, 1]
     return smallest if on_edge else owner
 
 
 @compiled()
 def one_owner(index: Index, x: int, y: int) -> int:
-    """Return the cell that owns one lattice point; n outside."""
-    return owner_of(index, x, y)
+    """Return the cell that owns one lattice point in a bucket with edges; n outside."""
+    column, row = (x - index.origin[0]) >> index.origin[4], (y - index.origin[1]) >> index.origin[4]
+    return _walk(index, column, row, -1 - index.bucket[row * index.origin[2] + column], x, y)
 
 
 @compiled()
 def owners(index: Index, lon: Floats, lat: Floats) -> NDArray[np.int32]:
     """Find the owner of each point; OUTSIDE where there is none, INVALID where it is no place."""
     found = np.empty(len(lon), np.int32)
-    cells = index.origin[5]
-    for i in range(len(lon)):
-        if not (abs(lon[i]) <= 180.0 and abs(lat[i]) <= 90.0):
-            found[i] = INVALID
-            continue
-        owner = owner_of(index, int(np.rint(lon[i] * _STEPS_PER_DEGREE)), int(np.rint(lat[i] * _STEPS_PER_DEGREE)))
-        found[i] = OUTSIDE if owner == cells else owner
+    west, south, columns, rows, shift, cells = index.origin
+    point, slot = np.empty(_BLOCK, np.int64), np.empty(_BLOCK, np.int64)
+    first, touched = np.empty(_BLOCK, np.int64), np.empty(_BLOCK, np.int64)
+    for start in range(0, len(lon), _BLOCK):
+        # Each short loop asks memory for many things at once, which the next finds in the cache: looked up
+        # point by point, the processor would wait five times for each.
+        waiting = 0
+        for i in range(start, min(start + _BLOCK, len(lon))):
+            if not (abs(lon[i]) <= 180.0 and abs(lat[i]) <= 90.0):
+                found[i] = INVALID
+                continue
+            x, y = int(np.rint(lon[i] * _STEPS_PER_DEGREE)), int(np.rint(lat[i] * _STEPS_PER_DEGREE))
+            column, row = (x - west) >> shift, (y - south) >> shift
+            inside = 0 <= column < columns and 0 <= row < rows
+            owner = index.bucket[row * columns + column] if inside else cells
+            found[i] = OUTSIDE if owner == cells else owner
+            point[waiting], slot[waiting] = i, -1 - owner
+            waiting += owner < 0
+        for k in range(waiting):
+            first[k] = index.first[slot[k]]
+            touched[k] = index.corner[slot[k]]
+        for k in range(waiting):
+            touched[k] = index.member[first[k]]
+        for k in range(waiting):
+            e = touched[k]
+            touched[k] = index.edge[e, 0] + index.side[e, 0]
+        for k in range(waiting):
+            i = point[k]
+            x, y = int(np.rint(lon[i] * _STEPS_PER_DEGREE)), int(np.rint(lat[i] * _STEPS_PER_DEGREE))
+            owner = _walk(index, (x - west) >> shift, (y - south) >> shift, slot[k], x, y)
+            found[i] = OUTSIDE if owner == cells else owner
     return found
 
 
@@ -306,8 +368,8 @@ def _metres_per_degree(lat: float) -> tuple[float, float]:
 @compiled(inline="always")
 def _edge_distance(index: Index, edge: int, lon: float, lat: float, kx: float, ky: float) -> tuple[float, float, float]:
     """Return squared distance in metres, and the offset in degrees, to the nearest point of an edge."""
-    ax, ay = index.x1[edge] / _STEPS_PER_DEGREE - lon, index.y1[edge] / _STEPS_PER_DEGREE - lat
-    dx, dy = index.x2[edge] / _STEPS_PER_DEGREE - lon - ax, index.y2[edge] / _STEPS_PER_DEGREE - lat - ay
+    ax, ay = index.edge[edge, 0] / _STEPS_PER_DEGREE - lon, index.edge[edge, 1] / _STEPS_PER_DEGREE - lat
+    dx, dy = index.edge[edge, 2] / _STEPS_PER_DEGREE - lon - ax, index.edge[edge, 3] / _STEPS_PER_DEGREE - lat - ay
     along = -(ax * dx * kx * kx + ay * dy * ky * ky) / (dx * dx * kx * kx + dy * dy * ky * ky)
     along = min(1.0, max(0.0, along))
     ox, oy = ax + along * dx, ay + along * dy
@@ -358,7 +420,7 @@ def neighbours_within(
                 square, _, _ = _edge_distance(index, edge, lon, lat, kx, ky)
                 if square > error_m * error_m:
                     continue
-                for cell in (index.one[edge], index.other[edge]):
+                for cell in (index.side[edge, 0], index.side[edge, 1]):
                     if cell in (owner, cells):
                         continue
                     known = 0

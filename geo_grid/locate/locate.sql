@@ -67,7 +67,8 @@ near as (
     select c.grid_code, c.name, ST_Distance(c.geom::geography, place.geom::geography) as distance_m
     from grid_cells c, place
     where c.geom && ST_Expand(place.geom,
-                              %(error_m)s / (110000 * greatest(cos(radians(%(lat)s)), 0.01)), %(error_m)s / 110000)
+                              %(error_m)s::float8 / (110000 * greatest(cos(radians(%(lat)s)), 0.01)),
+                              %(error_m)s::float8 / 110000)
       and c.valid_from <= %(at)s and (c.valid_to is null or %(at)s < c.valid_to)
       and not exists (
           select from grid_cells k
@@ -84,40 +85,3 @@ select coalesce(%(at)s::timestamptz, now()) as at, edition_at(coalesce(%(at)s::t
 -- name: extent
 select ST_XMin(e) as west, ST_YMin(e) as south, ST_XMax(e) as east, ST_YMax(e) as north
 from (select ST_Extent(geom) as e from grid_cells where grid_level = 1 and valid_to is null) city
-
--- name: assign
--- owners of any number of rows in one statement; {table} and {key} name the layer
--- statement_timestamp(), not now(): an edition published earlier in the same transaction counts
-with owner as (
-    select r.{key} as id, min(c.grid_code) as grid_code
-    from {table} r
-    join grid_cells c on ST_Covers(c.geom, r.geom)
-    where c.valid_from <= statement_timestamp() and (c.valid_to is null or statement_timestamp() < c.valid_to)
-      and not exists (
-          select from grid_cells k
-          where k.parent_code = c.grid_code
-            and k.valid_from <= statement_timestamp() and (k.valid_to is null or statement_timestamp() < k.valid_to))
-      and (%(ids)s::bigint[] is null or r.{key} = any(%(ids)s))
-    group by r.{key}
-),
-zone as (
-    select r.{key} as id, min(z.zone_code) as zone_code
-    from {table} r
-    join patrol_zones z on ST_Covers(z.geom, r.geom)
-    where z.valid_from <= statement_timestamp() and (z.valid_to is null or statement_timestamp() < z.valid_to)
-      and z.zone_kind = 'area'
-      and (%(ids)s::bigint[] is null or r.{key} = any(%(ids)s))
-    group by r.{key}
-)
-update {table} r
-set grid_code = owner.grid_code, zone_code = zone.zone_code, edition_id = edition_at(statement_timestamp())
-from {table} w
-left join owner on owner.id = w.{key}
-left join zone on zone.id = w.{key}
-where r.{key} = w.{key} and (%(ids)s::bigint[] is null or w.{key} = any(%(ids)s))
-
--- name: count
-select count(*) as rows, count(*) filter (where unassigned) as unassigned from {table}
-
--- name: never_assigned
-select {key} as id from {table} where edition_id is null

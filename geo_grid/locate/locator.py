@@ -13,9 +13,8 @@ import shutil
 import tempfile
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
-import geopandas as gpd
 import numpy as np
 import shapely
 from numpy.typing import ArrayLike, NDArray
@@ -25,9 +24,15 @@ from geo_grid.errors import InvalidCoordinates, InvalidRows, UnreadableFile
 from geo_grid.locate import kernels
 from geo_grid.locate.kernels import Index
 
+if TYPE_CHECKING:
+    import geopandas as gpd
+
 _BUCKETS_PER_EDGE = 20
 """More buckets: more points find a bucket without edges, and more memory. 20 fits 20,000 cells in 100 MB."""
-_FORMAT = 1
+_FORMAT = 2
+NARROW_GAP_M = 1.0
+"""An enclosed gap narrower than this is taken for a fault; a wider one is a place that is not the city's."""
+_METRES_PER_DEGREE = 111_000.0
 _STEPS_PER_DEGREE = 1 / LATTICE_STEP
 
 
@@ -58,7 +63,7 @@ class Locator:
         self._grid: list[int] = index.origin.tolist()
 
     @classmethod
-    def from_geodataframe(cls, frame: gpd.GeoDataFrame, code: str, on_overlap: str = "refuse") -> Self:
+    def from_geodataframe(cls, frame: "gpd.GeoDataFrame", code: str, on_overlap: str = "refuse") -> Self:
         """Build a Locator from polygons.
 
         Parameters
@@ -69,12 +74,14 @@ class Locator:
         code
             Column of codes: unique, compared as text by code point.
         on_overlap
-            `refuse`, or `smallest_code`: where polygons overlap, the smallest code keeps the ground.
+            `refuse`, or `smallest_code`: where polygons overlap, the smallest code keeps the ground;
+            gaps belong to nobody.
 
         Raises
         ------
         InvalidRows
-            Polygons are missing, not valid, or overlap; codes repeat. Rows count from 1.
+            Polygons are missing, not valid, overlap, do not share their borders exactly, or leave gaps
+            narrower than `NARROW_GAP_M` between them; codes repeat. Rows count from 1.
         """
         geometry = frame.geometry.to_numpy()
         crs = frame.crs.to_string() if frame.crs is not None else "EPSG:4490"
@@ -94,11 +101,14 @@ class Locator:
         _refuse_bad_polygons(names, shapes)
         order = np.argsort(names, kind="stable")
         names, shapes = names[order], shapes[order]
-        if len(shapes) and not shapely.coverage_is_valid(shapes):
+        made, shared_by_two = _build(shapes)
+        if not (shared_by_two and kernels.is_coverage(made)) and not shapely.coverage_is_valid(shapes):
             if on_overlap == "refuse":
                 _refuse_overlaps(names, shapes, order)
-            shapes = _give_to_smallest(shapes)
-        return cls(names, _build(shapes))
+            made, _ = _build(_give_to_smallest(shapes))
+        if on_overlap == "refuse":
+            _refuse_gaps(made)
+        return cls(names, made)
 
     def owners(self, lon: ArrayLike, lat: ArrayLike) -> NDArray[np.int32]:
         """Find the owner of each point.
@@ -193,16 +203,16 @@ class Locator:
     def vertex(self) -> tuple[float, float]:
         """Longitude and latitude of one vertex, where the quick look at a bucket does not do; 0, 0 without polygons."""
         index = self.index
-        return (index.x1[0] * LATTICE_STEP, index.y1[0] * LATTICE_STEP) if len(index.x1) else (0.0, 0.0)
+        return (index.edge[0, 0] * LATTICE_STEP, index.edge[0, 1] * LATTICE_STEP) if len(index.edge) else (0.0, 0.0)
 
     @cached_property
     def bounds(self) -> tuple[float, float, float, float] | None:
         """West, south, east, north in degrees; None without polygons."""
-        index = self.index
-        if not len(index.x1):
+        edge = self.index.edge
+        if not len(edge):
             return None
-        south, north = min(index.y1.min(), index.y2.min()), max(index.y1.max(), index.y2.max())
-        west, south, east, north = np.array([index.x1.min(), south, index.x2.max(), north]) * LATTICE_STEP
+        south, north = edge[:, 1::2].min(), edge[:, 1::2].max()
+        west, south, east, north = np.array([edge[:, 0].min(), south, edge[:, 2].max(), north]) * LATTICE_STEP
         return float(west), float(south), float(east), float(north)
 
     @property
@@ -294,6 +304,24 @@ def _refuse_overlaps(codes: NDArray[Any], polygons: NDArray[Any], order: NDArray
     raise InvalidRows(message, sorted(rows))
 
 
+def _refuse_gaps(index: Index) -> None:
+    """Refuse places that nobody owns and that are as narrow as a slip of the pen."""
+    cells = int(index.origin[5])
+    border = index.edge[(index.side == cells).any(axis=1)] * LATTICE_STEP
+    owned = shapely.build_area(shapely.multilinestrings(shapely.linestrings(border.reshape(-1, 2, 2))))
+    rings = [ring for part in shapely.get_parts(owned) for ring in part.interiors]
+    holes = shapely.polygons(np.array(rings, dtype=object))
+    degrees = 2 * shapely.area(holes) / shapely.length(holes)  # the width of a long thin shape
+    narrow = holes[degrees * _METRES_PER_DEGREE < NARROW_GAP_M]
+    places = [f"near lon {lon:.6f} lat {lat:.6f}" for lon, lat in shapely.get_coordinates(shapely.centroid(narrow))]
+    if places:
+        message = (
+            f"there are {len(places)} gaps narrower than {NARROW_GAP_M} m between the polygons, {', '.join(places[:5])}"
+            ": close them, or use on_overlap='smallest_code' to leave them to nobody"
+        )
+        raise InvalidRows(message, [])
+
+
 def _give_to_smallest(polygons: NDArray[Any]) -> NDArray[Any]:
     """Cut polygons (ascending by code) so that the smallest keeps shared ground, noded on the lattice."""
     lines = shapely.union_all(shapely.boundary(polygons), grid_size=LATTICE_STEP)
@@ -306,7 +334,8 @@ def _give_to_smallest(polygons: NDArray[Any]) -> NDArray[Any]:
     )
 
 
-def _build(polygons: NDArray[Any]) -> Index:
+def _build(polygons: NDArray[Any]) -> tuple[Index, bool]:
+    """Build the index, and say whether no edge is shared by more than two polygons."""
     parts, polygon_of_part = shapely.get_parts(polygons, return_index=True)
     rings, part_of_ring = shapely.get_rings(parts, return_index=True)
     coordinates, ring = shapely.get_coordinates(rings, return_index=True)
@@ -314,26 +343,26 @@ def _build(polygons: NDArray[Any]) -> Index:
     joined = np.flatnonzero(ring[1:] == ring[:-1])
     start, end = steps[joined], steps[joined + 1]
     cells = len(polygons)
-    x1, y1, x2, y2, one, other, _ = kernels.unique_edges(
+    edge, side, too_many = kernels.unique_edges(
         np.ascontiguousarray(start[:, 0]), np.ascontiguousarray(start[:, 1]),
         np.ascontiguousarray(end[:, 0]), np.ascontiguousarray(end[:, 1]),
         polygon_of_part[part_of_ring[ring[joined]]].astype(np.int64), cells,
     )  # fmt: skip
-    origin = _grid(x1, y1, x2, y2, cells)
-    bucket, first, member, corner = kernels.fill_buckets(x1, y1, x2, y2, one, other, origin)
-    cell_first, cell_edge = kernels.edges_of_cells(one, other, cells)
-    return Index(origin, x1, y1, x2, y2, one, other, bucket, first, member, corner, cell_first, cell_edge)
+    origin = _grid(edge, cells)
+    bucket, first, member, corner = kernels.fill_buckets(edge, side, origin)
+    cell_first, cell_edge = kernels.edges_of_cells(side, cells)
+    return Index(origin, edge, side, bucket, first, member, corner, cell_first, cell_edge), too_many == 0
 
 
-def _grid(x1: Any, y1: Any, x2: Any, y2: Any, cells: int) -> NDArray[np.int64]:
+def _grid(edge: NDArray[np.int64], cells: int) -> NDArray[np.int64]:
     """Choose the smallest power of two as side of a bucket that keeps their number in bounds."""
-    if not len(x1):
+    if not len(edge):
         return np.array([0, 0, 0, 0, 0, cells], dtype=np.int64)
-    west, east = int(x1.min()), int(x2.max())
-    south, north = int(min(y1.min(), y2.min())), int(max(y1.max(), y2.max()))
+    west, east = int(edge[:, 0].min()), int(edge[:, 2].max())
+    south, north = int(edge[:, 1::2].min()), int(edge[:, 1::2].max())
     for shift in range(4, 40):
         columns, rows = ((east - west) >> shift) + 3, ((north - south) >> shift) + 3
-        if columns * rows <= _BUCKETS_PER_EDGE * len(x1) + 64:
+        if columns * rows <= _BUCKETS_PER_EDGE * len(edge) + 64:
             break
     # one bucket of margin on every side, so that no edge touches the outermost
     return np.array([west - (1 << shift), south - (1 << shift), columns, rows, shift, cells], dtype=np.int64)

@@ -15,7 +15,8 @@ from pyproj import Geod
 from geo_grid.coordinates import LATTICE_STEP, snap, snap_geometry
 from geo_grid.db import connect, copy_rows, ewkb
 from geo_grid.errors import InvalidCoordinates, InvalidRows, UnreadableFile
-from geo_grid.locate import Locator
+from geo_grid.locate import Locator, kernels
+from geo_grid.locate import locator as locator_module
 from tests.squares import SIDE, SOUTH, STEP, WEST, square
 
 
@@ -136,12 +137,48 @@ def coverages(draw: st.DrawFn) -> np.ndarray:
     return polygons if len(polygons) and shapely.coverage_is_valid(polygons) else np.array([], dtype=object)
 
 
+@st.composite
+def anything(draw: st.DrawFn) -> np.ndarray:
+    """Triangles and boxes that may touch, overlap, lie in each other, or form a coverage."""
+    side = draw(st.sampled_from([3, 6, 2**20]))
+    shapes = []
+    for _ in range(draw(st.integers(1, 5))):
+        corners = draw(
+            st.lists(st.tuples(st.integers(0, side), st.integers(0, side)), min_size=3, max_size=3, unique=True)
+        )
+        points = [(114.5 + x * LATTICE_STEP, 37 + y * LATTICE_STEP) for x, y in corners]
+        shape = draw(st.sampled_from([shapely.Polygon(points), shapely.box(*shapely.Polygon(points).bounds)]))
+        if shape.area > 0:
+            shapes.append(shape)
+    return np.array(shapes, dtype=object)
+
+
+@settings(max_examples=1000, deadline=None)
+@given(anything())
+def test_what_the_quick_proof_accepts_is_a_coverage(polygons: np.ndarray) -> None:
+    """The proof may say no to a coverage (shapely is asked then), but never yes to anything else."""
+    if not len(polygons):
+        return
+    index, shared_by_two = locator_module._build(polygons)
+    if shared_by_two and kernels.is_coverage(index):
+        assert shapely.coverage_is_valid(polygons)
+        assert shapely.unary_union(polygons).area == pytest.approx(sum(p.area for p in polygons), rel=1e-9)
+
+
+def test_the_quick_proof_knows_real_coverages(beats: gpd.GeoDataFrame, demo: str) -> None:
+    for polygons in (beats.geometry.to_numpy(), leaves(demo)[1]):
+        index, shared_by_two = locator_module._build(polygons)
+        assert shared_by_two
+        assert kernels.is_coverage(index)
+
+
 @settings(max_examples=200, deadline=None)
 @given(coverages(), st.integers(0, 2**32))
 def test_any_coverage_gives_the_same_owner_as_geos(polygons: np.ndarray, seed: int) -> None:
     if not len(polygons):
         return
-    locator = Locator.from_polygons([f"{n}" for n in range(len(polygons))], polygons)
+    # its holes may be as narrow as a gap that would be refused
+    locator = Locator.from_polygons([f"{n}" for n in range(len(polygons))], polygons, on_overlap="smallest_code")
     west, south, east, north = shapely.total_bounds(polygons)
     random = snap(np.random.default_rng(seed).uniform((west, south), (east, north), (300, 2)))
     points = np.vstack([random, adversarial(polygons, 20_000)])
@@ -251,6 +288,22 @@ class TestBadInput:
         with pytest.raises(InvalidRows) as refused:
             Locator.from_polygons(codes, polygons)
         assert any(says in reason for _, reason in refused.value.rows)
+
+    def test_narrow_gaps_are_named_and_wide_ones_are_places_of_others(self) -> None:
+        def ring(width: float) -> list[shapely.Polygon]:
+            inner = shapely.box(WEST + SIDE, SOUTH + SIDE, WEST + SIDE + width, SOUTH + 2 * SIDE)
+            outside = shapely.Polygon(
+                shapely.box(WEST, SOUTH, WEST + 3 * SIDE, SOUTH + 3 * SIDE).exterior, [inner.exterior]
+            )
+            return [outside]
+
+        with pytest.raises(InvalidRows, match=r"1 gaps narrower than 1.0 m .* near lon 114.507"):
+            Locator.from_polygons(["A"], ring(30 * STEP))
+        for locator in (
+            Locator.from_polygons(["A"], ring(30 * STEP), on_overlap="smallest_code"),
+            Locator.from_polygons(["A"], ring(SIDE)),
+        ):
+            assert locator.owner(WEST + SIDE + 10 * STEP, SOUTH + 1.5 * SIDE) is None
 
     def test_metres_taken_for_degrees(self) -> None:
         with pytest.raises(InvalidCoordinates, match="in degrees"):

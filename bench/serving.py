@@ -1,0 +1,135 @@
+"""GET /locate of one worker beside the same question to tipg's items, one worker, the same database."""
+
+import contextlib
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from psycopg.conninfo import conninfo_to_dict
+
+from bench.city import CACHE, Points, say
+from geo_grid.db import connect
+
+_WARM_UP, _SECONDS = 3, 10
+_CONNECTIONS = 16
+_RATE = 1_000
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextlib.contextmanager
+def served(command: Sequence[str | Path], environment: dict[str, str], port: int, path: str) -> Iterator[str]:
+    """Run a server and yield its address once it answers `path`."""
+    url = f"http://127.0.0.1:{port}"
+    process = subprocess.Popen(
+        [str(part) for part in command], env={**os.environ, **environment}, stdout=subprocess.DEVNULL
+    )
+    try:
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                with urllib.request.urlopen(url + path, timeout=5):
+                    break
+            except OSError:
+                if process.poll() is not None or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.2)
+        yield url
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def load(url: str, paths: list[str], seconds: int, rate: int = 0, connections: int = _CONNECTIONS) -> dict[str, Any]:
+    asked = {"url": url, "paths": paths, "connections": connections, "seconds": seconds, "rate": rate}
+    run = subprocess.run(
+        ["node", Path(__file__).with_name("load.mjs"), CACHE / "npm/node_modules"],
+        input=json.dumps(asked), stdout=subprocess.PIPE, check=True, text=True,
+    )  # fmt: skip
+    result: dict[str, Any] = json.loads(run.stdout)
+    if result["failed"] or not result["answered"]:
+        message = f"{url} failed {result['failed']} of {result['answered'] + result['failed']} requests"
+        raise AssertionError(message)
+    return result
+
+
+def _table_for_tipg(conninfo: str) -> None:
+    """The same leaf cells, valid ones alone, in the CRS tipg filters in, with the index it wants."""
+    with connect(conninfo) as connection:
+        connection.execute("drop schema if exists bench cascade")
+        connection.execute("create schema bench")
+        connection.execute(
+            "create table bench.leaf_cells as select grid_code, name, ST_SetSRID(geom, 4326) as geom from grid_cells c"
+            " where valid_to is null and not exists"
+            " (select from grid_cells k where k.parent_code = c.grid_code and k.valid_to is null)"
+        )
+        connection.execute("alter table bench.leaf_cells add primary key (grid_code)")
+        connection.execute("create index on bench.leaf_cells using gist (geom)")
+        connection.execute("analyze bench.leaf_cells")
+
+
+def _tipg(conninfo: str, port: int) -> tuple[list[str | Path], dict[str, str]]:
+    parts = conninfo_to_dict(conninfo)
+    query = urllib.parse.urlencode({"host": parts["host"], "port": parts["port"]})
+    environment = {
+        "DATABASE_URL": f"postgresql://{parts['user']}@localhost/{parts['dbname']}?{query}",
+        "TIPG_DB_SCHEMAS": '["bench"]',
+        "TIPG_DB_MAX_CONN_SIZE": "10",
+    }
+    uvicorn = CACHE / "tipg/bin/uvicorn"
+    command: list[str | Path] = [uvicorn, "tipg.main:app", "--port", str(port), "--log-level", "warning",
+                                 "--loop", "uvloop", "--http", "httptools"]  # fmt: skip
+    return command, environment
+
+
+def compare_http(conninfo: str, points: Points) -> dict[str, float]:
+    """Requests per second of both, and our latency at 1,000 requests per second."""
+    pairs = points.xy[:2_000].tolist()
+    ours = [f"/locate?lon={lon:.8f}&lat={lat:.8f}" for lon, lat in pairs]
+    question = urllib.parse.quote("S_INTERSECTS(geom, POINT({} {}))", safe="{}")
+    theirs = ["/collections/bench.leaf_cells/items?f=geojson&filter-lang=cql2-text&properties=grid_code,name&filter="
+              + question.format(f"{lon:.8f}", f"{lat:.8f}") for lon, lat in pairs]  # fmt: skip
+    _table_for_tipg(conninfo)
+    say("HTTP: tipg ...")
+    port = free_port()
+    command, environment = _tipg(conninfo, port)
+    with served(command, environment, port, "/collections/bench.leaf_cells") as url:
+        inside = [_json(url + path)["numberMatched"] for path in theirs[:50]]
+        if not 20 <= sum(inside) <= 60:
+            message = f"tipg does not answer the question: {inside}"
+            raise AssertionError(message)
+        load(url, theirs, _WARM_UP)
+        tipg = load(url, theirs, _SECONDS)
+    say("HTTP: geo_grid ...")
+    port = free_port()
+    environment = {
+        "GEO_GRID_DATABASE_URL": conninfo, "GEO_GRID_PORT": str(port), "GEO_GRID_STATE_DIR": str(CACHE / "served"),
+    }  # fmt: skip
+    with served([sys.executable, "-m", "geo_grid", "serve"], environment, port, "/readyz") as url:
+        load(url, ours, _WARM_UP + 5)  # until the index is in memory
+        full = load(url, ours, _SECONDS)
+        steady = load(url, ours, _SECONDS, _RATE)
+    ratio = full["requests_per_s"] / tipg["requests_per_s"]
+    print(f"\nHTTP, one worker, {_CONNECTIONS} connections   requests/s   p50 ms   p99 ms")
+    for title, row in (("geo_grid GET /locate", full), ("tipg items?filter=S_INTERSECTS", tipg),
+                       (f"geo_grid at {_RATE:,} requests/s", steady)):  # fmt: skip
+        print(f"{title:38}{row['requests_per_s']:>10,.0f}{row['p50_ms']:>9}{row['p99_ms']:>9}")
+    return {"http_vs_tipg": round(ratio, 1), "p50_ms": steady["p50_ms"], "p99_ms": steady["p99_ms"]}
+
+
+def _json(url: str) -> dict[str, Any]:
+    with urllib.request.urlopen(url, timeout=10) as answer:
+        found: dict[str, Any] = json.loads(answer.read())
+    return found

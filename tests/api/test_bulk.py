@@ -1,0 +1,320 @@
+"""POST /locate: many points in, their owners out in the same form and order; nothing half-done."""
+
+import io
+import json
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from geo_grid.api import bulk
+from geo_grid.db import connect
+from geo_grid.locate import open_city
+from tests.api.test_http import problem
+from tests.conftest import live_server
+from tests.squares import SIDE, SOUTH, WEST, two_by_two
+
+JSON, CSV, ARROW = "application/json", "text/csv", "application/vnd.apache.arrow.stream"
+EXTENT = ((113.5, 36.5), (116.0, 38.0))
+
+
+def post(client: httpx.Client, media: str, body: bytes | str, **params: object) -> httpx.Response:
+    return client.post("/locate", content=body, headers={"Content-Type": media}, params=params)
+
+
+def arrow(table: pa.Table, options: pa.ipc.IpcWriteOptions | None = None, batch: int | None = None) -> bytes:
+    sink = io.BytesIO()
+    with pa.ipc.new_stream(sink, table.schema, options=options) as writer:
+        writer.write_table(table, batch)
+    return sink.getvalue()
+
+
+def read_arrow(body: bytes) -> pd.DataFrame:
+    return pa.ipc.open_stream(body).read_pandas()
+
+
+@pytest.fixture(scope="module")
+def points() -> pd.DataFrame:
+    lon, lat = np.random.default_rng(8).uniform(*EXTENT, (70_000, 2)).T
+    return pd.DataFrame({"号": np.arange(len(lon)).astype(str), "lon": lon, "lat": lat})
+
+
+def test_the_three_forms_give_the_answer_of_the_single_question(
+    demo_client: httpx.Client, points: pd.DataFrame
+) -> None:
+    pairs = points[["lon", "lat"]].to_numpy().tolist()
+    by_json = post(demo_client, JSON, json.dumps({"points": pairs}), levels="1,3")
+    by_csv = post(demo_client, CSV, points.to_csv(index=False), levels="1,3")
+    by_arrow = post(demo_client, ARROW, arrow(pa.Table.from_pandas(points), batch=9_999), levels="1,3")
+    for answer in (by_json, by_csv, by_arrow):
+        assert answer.status_code == 200
+        assert answer.headers["geo-grid-edition"] == "1"
+        assert answer.headers["geo-grid-points"] == "70000"
+    frames = [
+        pd.DataFrame(by_json.json()["points"]),
+        pd.read_csv(
+            io.BytesIO(by_csv.content), dtype={"号": str, "grid_code": str, "grid_code_1": str, "grid_code_3": str}
+        ),
+        read_arrow(by_arrow.content),
+    ]
+    assert by_json.json()["edition"] == 1
+    assert pa.ipc.open_stream(by_arrow.content).schema.metadata[b"edition"] == b"1"
+    columns = ["grid_code", "grid_code_1", "grid_code_3", "zone_code", "distance_to_boundary_m", "unassigned"]
+    first = frames[0][columns].astype(object).where(frames[0][columns].notna(), None)
+    for frame in frames[1:]:
+        assert frame["号"].tolist() == points["号"].tolist()
+        assert np.array_equal(frame[["lon", "lat"]].to_numpy(dtype=float), points[["lon", "lat"]].to_numpy())
+        same = frame[columns].astype(object)
+        assert same.where(same.notna(), None).equals(first)
+    assert 20_000 < int(first["unassigned"].sum()) == int(by_json.headers["geo-grid-unassigned"]) < 50_000
+    for row in range(0, 70_000, 3_001):
+        single = demo_client.get("/locate", params={"lon": pairs[row][0], "lat": pairs[row][1]}).json()
+        chain = {cell["grid_level"]: cell["grid_code"] for cell in single["grid_cells"]}
+        got = first.iloc[row]
+        assert got["unassigned"] == single["unassigned"]
+        assert got["grid_code"] == (single["grid_cells"][-1]["grid_code"] if chain else None)
+        assert (got["grid_code_1"], got["grid_code_3"]) == (chain.get(1), chain.get(3))
+        assert got["zone_code"] == (single["patrol_zone"] or {}).get("zone_code")
+        if chain:
+            assert got["distance_to_boundary_m"] == pytest.approx(single["distance_to_boundary_m"], abs=0.002)
+
+
+def test_other_datums_and_chinese_headers_and_gbk(demo_client: httpx.Client) -> None:
+    text = '名称,经度,纬度\n"一, ""二""\n三",114.5043,37.0682\n'
+    plain = post(demo_client, CSV, text.encode("gb18030"))
+    assert plain.status_code == 200, plain.text
+    row = pd.read_csv(io.BytesIO(plain.content), dtype=str).iloc[0]
+    assert row["名称"] == '一, "二"\n三'
+    assert row["grid_code"] == demo_client.get("/locate?lon=114.5043&lat=37.0682").json()["grid_cells"][-1]["grid_code"]
+    shifted = post(demo_client, CSV, text, source_crs="GCJ-02")
+    single = demo_client.get("/locate?lon=114.5043&lat=37.0682&source_crs=GCJ-02").json()
+    assert (
+        pd.read_csv(io.BytesIO(shifted.content), dtype=str).iloc[0]["grid_code"]
+        == single["grid_cells"][-1]["grid_code"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("media", "body"), [(JSON, '{"points":[]}'), (CSV, "lon,lat\n"), (ARROW, arrow(pa.table({"lon": [], "lat": []}).cast(
+        pa.schema([("lon", pa.float64()), ("lat", pa.float64())]))))]
+)  # fmt: skip
+def test_no_points_are_no_error(demo_client: httpx.Client, media: str, body: bytes | str) -> None:
+    answer = post(demo_client, media, body)
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["geo-grid-points"] == "0"
+    if media == JSON:
+        assert answer.json() == {"edition": 1, "points": []}
+    elif media == CSV:
+        assert answer.text.startswith('"lon","lat","grid_code"')
+    else:
+        assert read_arrow(answer.content).columns[:3].tolist() == ["lon", "lat", "grid_code"]
+
+
+@pytest.mark.parametrize(
+    ("media", "body", "says"),
+    [
+        (JSON, "", "not readable JSON"),
+        (JSON, "[1, 2", "not readable JSON"),
+        (JSON, '{"points":[[114,37],', "not readable JSON"),
+        (JSON, '{"point":[[114,37]]}', 'no "points"'),
+        (JSON, '{"points":{"a":1}}', 'no "points"'),
+        (JSON, '{"points":[[114,37,1]]}', "cannot be read"),
+        (JSON, '{"points":[["114","37"]]}', "cannot be read"),
+        (JSON, '{"points":[[true,37]]}', "cannot be read"),
+        (JSON, '{"points":[[114.5,37.0],[200,37]]}', "1 of 2 points are no places"),
+        (CSV, "", "empty"),
+        (CSV, "a,b\n1,2\n", "no column lon"),
+        (CSV, "lon,lat,lat\n1,2,3\n", "same name"),
+        (CSV, "lon,lat\n114.5,37.0,5\n", "Expected 2 columns, got 3"),
+        (CSV, "lon,lat\n114.5,37.0\nx,37\n,\n", "2 of 3 points are no places"),
+        (CSV, "lon,lat\n37.0682,114.5043\n", "1 of 1 points are no places"),
+        (CSV, b"lon,lat\n\xff\xfe\xff,1\n", "not text"),
+        (ARROW, b"", "no end mark"),
+        (ARROW, b"junk" * 100, "no end mark"),
+        (ARROW, b"junk" * 100 + b"\xff\xff\xff\xff\x00\x00\x00\x00", "not a readable Arrow stream"),
+        (ARROW, arrow(pa.table({"x": ["a"], "y": ["b"]})), "not numbers"),
+        (ARROW, arrow(pa.table({"a": [1.0]})), "no column lon"),
+        (ARROW, arrow(pa.table({"lon": [114.5, None], "lat": [37.0, 37.0]})), "1 of 2 points are no places"),
+        (ARROW, arrow(pa.table({"lon": [float("inf")], "lat": [37.0]})), "1 of 1 points are no places"),
+    ],
+)
+def test_bad_bodies_are_refused_whole_with_the_reason(
+    demo_client: httpx.Client, media: str, body: bytes | str, says: str
+) -> None:
+    assert says in problem(post(demo_client, media, body), 422)["detail"]
+
+
+def test_bad_rows_are_named_or_skipped_on_request(demo_client: httpx.Client) -> None:
+    body = "lon,lat\n114.5043,37.0682\nnan,37\n37.0682,114.5043\n1e9,0\n"
+    refused = problem(post(demo_client, CSV, body), 422)
+    assert [fault["row"] for fault in refused["errors"]] == [2, 3, 4]
+    assert "swapped" in refused["errors"][1]["detail"]
+    answer = post(demo_client, CSV, body, skip_invalid=True)
+    frame = pd.read_csv(io.BytesIO(answer.content), dtype=str)
+    assert frame["grid_code"].notna().tolist() == [True, False, False, False]
+    assert frame["problem"].isna().tolist() == [True, False, False, False]
+    assert "out of range" in frame["problem"][3]
+
+
+@pytest.mark.parametrize(
+    ("params", "says"),
+    [
+        ({"levels": "1,9"}, "no grid level 9"),
+        ({"levels": "a"}, "levels"),
+        ({"source_crs": "EPSG:4610"}, "no public transformation"),
+        ({"at": "yesterday"}, "datetime"),
+    ],
+)
+def test_bad_questions(demo_client: httpx.Client, params: dict[str, str], says: str) -> None:
+    assert says in problem(post(demo_client, CSV, "lon,lat\n114.5,37\n", **params), 422)["detail"]
+
+
+def test_other_media_types_are_named(demo_client: httpx.Client) -> None:
+    assert "text/csv" in problem(post(demo_client, "application/xml", "<a/>"), 415)["detail"]
+
+
+def test_as_of_a_time(demo_client: httpx.Client) -> None:
+    before = post(demo_client, CSV, "lon,lat\n114.5043,37.0682\n", at="2001-01-01T00:00:00Z")
+    assert before.headers["geo-grid-edition"] == "None"
+    assert pd.read_csv(io.BytesIO(before.content))["unassigned"].tolist() == [True]
+    now = post(demo_client, CSV, "lon,lat\n114.5043,37.0682\n", at="2999-01-01T00:00:00Z")
+    assert now.headers["geo-grid-edition"] == "1"
+
+
+@pytest.mark.parametrize("options", [None, pa.ipc.IpcWriteOptions(compression="zstd")], ids=["plain", "zstd"])
+def test_an_arrow_stream_cut_anywhere_is_refused(
+    demo_client: httpx.Client, options: pa.ipc.IpcWriteOptions | None
+) -> None:
+    whole = arrow(pa.table({"lon": np.full(500, 114.5), "lat": np.full(500, 37.0)}), options, batch=100)
+    assert post(demo_client, ARROW, whole).status_code == 200
+    for length in range(0, len(whole), max(1, len(whole) // 60)):
+        problem(post(demo_client, ARROW, whole[:length]), 422)
+    end = whole[-8:]
+    for length in range(8, len(whole) - 8, max(1, len(whole) // 60)):  # cut, and made to look whole
+        answer = post(demo_client, ARROW, whole[:length] + end)
+        assert answer.status_code in (200, 422), answer.text
+        assert int(answer.headers.get("geo-grid-points", 0)) < 500
+
+
+def test_an_arrow_stream_with_broken_bytes_never_stops_the_server(demo_client: httpx.Client) -> None:
+    whole = bytearray(arrow(pa.table({"lon": [114.5] * 50, "lat": [37.0] * 50, "name": ["x"] * 50})))
+    rng = np.random.default_rng(3)
+    for _ in range(150):
+        broken = bytearray(whole)
+        for place in rng.integers(0, len(whole) - 8, 3):
+            broken[place] ^= int(rng.integers(1, 256))
+        assert post(demo_client, ARROW, bytes(broken)).status_code in (200, 422)
+    assert demo_client.get("/healthz").status_code == 200
+
+
+class TestBodiesThatAreTooLarge:
+    def test_told_by_the_header(self, demo_server: str) -> None:
+        with raw(demo_server, bulk.LARGEST_BODY + 1) as connection:
+            connection.settimeout(10)
+            answer = connection.recv(4096).decode()  # at once: nothing of the body was sent
+        assert " 413 " in answer
+        assert "application/problem+json" in answer
+
+    def test_counted_as_they_come(self, demo_client: httpx.Client) -> None:
+        def endless():
+            for _ in range(40):
+                yield b"x" * 65_536
+
+        answer = demo_client.post("/incidents", content=endless(), headers={"Content-Type": JSON})
+        assert "larger than 1,048,576 bytes" in problem(answer, 413)["detail"]
+
+
+def raw(url: str, length: int = 1_000_000) -> socket.socket:
+    host, port = url.removeprefix("http://").split(":")
+    connection = socket.create_connection((host, int(port)))
+    connection.sendall(
+        f"POST /locate HTTP/1.1\r\nHost: {host}\r\nContent-Type: text/csv\r\nContent-Length: {length}\r\n\r\n".encode()
+    )
+    return connection
+
+
+class TestSlowAndVanishingClients:
+    def test_a_client_that_sends_nothing_is_given_up(self, database: str, state_dir: Path, monkeypatch) -> None:
+        monkeypatch.setattr(bulk, "_SILENCE_S", 0.5)
+        with live_server(database, state_dir=state_dir) as url, raw(url) as slow:
+            slow.sendall(b"lon,lat\n")
+            slow.settimeout(10)
+            assert b"408" in slow.recv(100)
+
+    def test_twenty_slow_ones_hold_nobody_up(self, database: str, state_dir: Path) -> None:
+        with connect(database) as connection:
+            two_by_two(connection)
+        with live_server(database, state_dir=state_dir) as url, httpx.Client(base_url=url, timeout=10) as client:
+            body = f"lon,lat\n{WEST + SIDE / 2},{SOUTH + SIDE / 2}\n"
+            post(client, CSV, body)  # the first one waits for the index
+            slow = [raw(url) for _ in range(20)]
+            for connection in slow:
+                connection.sendall(b"lon,lat\n")
+            began = time.monotonic()
+            assert post(client, CSV, body).headers["geo-grid-unassigned"] == "0"
+            assert client.get("/locate", params={"lon": WEST, "lat": SOUTH}).json()["unassigned"] is False
+            assert time.monotonic() - began < 2
+            for connection in slow:
+                connection.close()  # they vanish in the middle of their bodies
+            deadline = time.monotonic() + 10
+            while list((state_dir / "spool").iterdir()):
+                assert time.monotonic() < deadline
+            assert client.get("/healthz").status_code == 200
+
+
+MEASURE = """
+import sys, threading, time
+from pathlib import Path
+from geo_grid.exchange import Asked, locate_points
+from geo_grid.locate import CityIndex
+
+def anonymous_mb():
+    for line in open("/proc/self/status"):
+        if line.startswith("RssAnon"):
+            return int(line.split()[1]) / 1024
+
+city = CityIndex.load(Path(sys.argv[1]))
+city.warm()
+before = peak = anonymous_mb()
+done = False
+
+def watch():
+    global peak
+    while not done:
+        peak = max(peak, anonymous_mb())
+        time.sleep(0.005)
+
+watcher = threading.Thread(target=watch)
+watcher.start()
+result = locate_points(city, Path(sys.argv[2]), Path(sys.argv[3]), sys.argv[4], Asked(levels=(1,)))
+done = True
+watcher.join()
+print(result.points, peak - before)
+"""
+
+
+@pytest.mark.parametrize(("form", "count"), [("arrow", 10_000_000), ("csv", 3_000_000), ("json", 1_000_000)])
+def test_memory_does_not_grow_with_the_points(demo: str, tmp_path: Path, form: str, count: int) -> None:
+    saved = open_city(demo, tmp_path / "editions", 1)
+    source, sink = tmp_path / f"in.{form}", tmp_path / f"out.{form}"
+    lon, lat = np.random.default_rng(9).uniform(*EXTENT, (count, 2)).T
+    if form == "arrow":  # one batch of ten million: the worst case
+        source.write_bytes(arrow(pa.table({"lon": lon, "lat": lat})))
+    elif form == "csv":
+        pa.csv.write_csv(pa.table({"lon": lon, "lat": lat}), source)
+    else:
+        source.write_text(json.dumps({"points": np.column_stack([lon, lat]).tolist()}))
+    run = subprocess.run(
+        [sys.executable, "-c", MEASURE, str(saved), str(source), str(sink), form],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    located, grown_mb = run.stdout.split()
+    assert int(located) == count
+    assert float(grown_mb) < 300

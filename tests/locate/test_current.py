@@ -1,0 +1,231 @@
+"""Freshness: what the server holds in memory follows the database, and never answers with a mixture."""
+
+import asyncio
+import threading
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import psycopg
+from psycopg.conninfo import make_conninfo
+
+from geo_grid.boundaries import publish_cells
+from geo_grid.db import connect, open_pool
+from geo_grid.locate import Locations
+from geo_grid.locate import current as module
+from geo_grid.settings import Settings
+from tests.squares import SIDE, SOUTH, WEST, cells, local_levels, square, two_by_two
+
+INSIDE = (WEST + SIDE / 2, SOUTH + SIDE / 2)
+
+
+@asynccontextmanager
+async def locations(conninfo: str, folder: Path) -> AsyncIterator[Locations]:
+    async with open_pool(conninfo, Settings(database_url=conninfo)) as pool:
+        async with Locations.kept(conninfo, pool, folder) as kept:
+            yield kept
+
+
+async def until(condition: Callable[[], bool | Awaitable[bool]], patience_s: float = 20) -> float:
+    """Wait for a condition and return how long it took."""
+    began = time.monotonic()
+    while True:
+        met = condition()
+        if met is True or (not isinstance(met, bool) and await met):
+            return time.monotonic() - began
+        assert time.monotonic() - began < patience_s, "it never came"
+        await asyncio.sleep(0.02)
+
+
+def edition_of(kept: Locations) -> int | None:
+    found = kept.snapshot()
+    return found.city.edition if found is not None else None
+
+
+def names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+def publish_another(conninfo: str) -> None:
+    """A second parent with one cell, east of the first."""
+    with connect(conninfo) as connection:
+        publish_cells(connection, cells(("Q", 1, None, square(2, 0)), ("E", 2, "Q", square(2, 0))), "another")
+
+
+def test_a_publish_is_announced_and_the_snapshot_is_replaced(database: str, tmp_path: Path) -> None:
+    with connect(database) as connection:
+        two_by_two(connection)
+    east = (WEST + 2.5 * SIDE, SOUTH + SIDE / 2)
+
+    async def check() -> None:
+        async with locations(database, tmp_path) as kept:
+            await until(lambda: edition_of(kept) == 1)
+            old = kept.snapshot()
+            assert (await kept.locate(*east, None, 10)).unassigned
+            await asyncio.to_thread(publish_another, database)
+            took = await until(lambda: edition_of(kept) == 2)
+            assert took < 10
+            assert (await kept.locate(*east, None, 10)).grid_cells[-1].grid_code == "E"
+            assert old.city.edition == 1  # who still holds it still gets the whole old answer
+            assert old.locate(*east, 10).unassigned
+
+    asyncio.run(check())
+
+
+def test_answers_go_on_while_an_edition_is_built_and_none_is_a_mixture(database: str, tmp_path: Path) -> None:
+    with connect(database) as connection:
+        two_by_two(connection)
+    east = (WEST + 2.5 * SIDE, SOUTH + SIDE / 2)
+    waits: list[float] = []
+
+    async def check() -> None:
+        async with locations(database, tmp_path) as kept:
+            await until(lambda: edition_of(kept) == 1)
+            publisher = threading.Thread(target=publish_another, args=(database,))
+            publisher.start()
+            seen = []
+            while not seen or seen[-1] != 2:
+                began = time.perf_counter()
+                found = await kept.locate(*east, None, 10)
+                waits.append(time.perf_counter() - began)
+                assert found.unassigned == (found.edition == 1)
+                seen.append(found.edition)
+                await asyncio.sleep(0.001)
+            publisher.join()
+            assert seen == sorted(seen)
+
+    asyncio.run(check())
+    assert len(waits) > 50
+    assert sorted(waits)[int(len(waits) * 0.99)] < 0.2
+
+
+def test_duties_and_circles_are_followed_too(database: str, tmp_path: Path) -> None:
+    with connect(database) as connection:
+        two_by_two(connection)
+
+    async def lead(kept: Locations) -> str | None:
+        found = await kept.locate(*INSIDE, None, 10)
+        return found.grid_cells[-1].grid_lead
+
+    async def check() -> None:
+        async with locations(database, tmp_path) as kept:
+            await until(lambda: kept.snapshot() is not None)
+            saved = names(tmp_path)
+            with connect(database) as connection:
+                connection.execute(
+                    "insert into duties (grid_code, duty_role, person_name, valid_to)"
+                    " values ('A', 'grid_lead', 'Zhang', now() + interval '3 seconds')"
+                )
+
+            async def is_zhang() -> bool:
+                return await lead(kept) == "Zhang"
+
+            async def is_nobody() -> bool:
+                return await lead(kept) is None
+
+            assert await until(is_zhang) < 2
+            assert names(tmp_path) == saved  # no edition was built for it
+            await until(is_nobody, 6)  # and it ends by the clock, though nothing is announced
+            await until(lambda: kept.snapshot() is not None)
+
+    asyncio.run(check())
+
+
+def test_a_missed_announcement_is_noticed_within_seconds(database: str, tmp_path: Path, monkeypatch) -> None:
+    """The channel is not listened to: only the question asked every second is left."""
+    with connect(database) as connection:
+        two_by_two(connection)
+    original = psycopg.AsyncConnection.execute
+
+    async def deaf(self, query, *arguments, **options):
+        query = "select 1" if isinstance(query, str) and query.startswith("listen") else query
+        return await original(self, query, *arguments, **options)
+
+    monkeypatch.setattr(psycopg.AsyncConnection, "execute", deaf)
+
+    async def check() -> None:
+        async with locations(database, tmp_path) as kept:
+            await until(lambda: edition_of(kept) == 1)
+            await asyncio.to_thread(publish_another, database)
+            assert await until(lambda: edition_of(kept) == 2) < 8
+
+    asyncio.run(check())
+
+
+def test_a_lost_connection_is_made_again(database: str, tmp_path: Path) -> None:
+    with connect(database) as connection:
+        two_by_two(connection)
+
+    async def check() -> None:
+        named = make_conninfo(database, application_name="keeper")
+        async with open_pool(database, Settings(database_url=database)) as pool:
+            async with Locations.kept(named, pool, tmp_path) as kept:
+                await until(lambda: edition_of(kept) == 1)
+                with psycopg.connect(database, autocommit=True) as admin:
+                    killed = admin.execute(
+                        "select pg_terminate_backend(pid) from pg_stat_activity"
+                        " where datname = current_database() and application_name = 'keeper'"
+                    ).fetchall()
+                assert killed
+                assert not (await kept.locate(*INSIDE, None, 10)).unassigned  # from memory meanwhile
+                await asyncio.to_thread(publish_another, database)
+                await until(lambda: edition_of(kept) == 2)
+
+    asyncio.run(check())
+
+
+def test_what_was_not_seen_to_be_current_for_long_is_not_answered_from(
+    database: str, tmp_path: Path, monkeypatch
+) -> None:
+    monkeypatch.setattr(module, "_TRUSTED_S", 0.0)
+    with connect(database) as connection:
+        two_by_two(connection)
+
+    async def check() -> None:
+        async with locations(database, tmp_path) as kept:
+            await until(lambda: kept._snapshot is not None)
+            assert kept.snapshot() is None
+            assert (await kept.locate(*INSIDE, None, 10)).edition == 1  # PostGIS answers
+
+    asyncio.run(check())
+
+
+def test_an_edition_of_the_future_comes_into_force_on_time(database: str, tmp_path: Path) -> None:
+    with connect(database) as connection:
+        local_levels(connection)
+        row = connection.execute("select clock_timestamp() as now").fetchone()
+    begins = row["now"] + timedelta(seconds=3)
+    with connect(database) as connection:
+        publish_cells(
+            connection, cells(("P", 1, None, square(0, 0)), ("A", 2, "P", square(0, 0))), "soon", valid_from=begins
+        )
+
+    async def check() -> None:
+        async with locations(database, tmp_path) as kept:
+            await until(lambda: kept.snapshot() is not None or datetime.now(UTC) >= begins)
+            while datetime.now(UTC) < begins - timedelta(seconds=0.2):
+                assert (await kept.locate(*INSIDE, None, 10)).edition is None
+                await asyncio.sleep(0.05)
+            await asyncio.sleep(0.4)
+            assert (await kept.locate(*INSIDE, None, 10)).edition == 1
+            await until(lambda: edition_of(kept) == 1)
+
+    asyncio.run(check())
+
+
+def test_past_editions_are_compiled_when_asked_for(database: str, tmp_path: Path) -> None:
+    with connect(database) as connection:
+        two_by_two(connection)
+    with connect(database) as connection:
+        moment = connection.execute("select clock_timestamp() as now").fetchone()["now"]
+    publish_another(database)
+
+    async def check() -> None:
+        async with locations(database, tmp_path) as kept:
+            assert (await kept.city(moment)).edition == 1
+            assert (await kept.city()).edition == 2
+            assert (await kept.locate(*INSIDE, moment, 10)).edition == 1
+
+    asyncio.run(check())
