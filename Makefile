@@ -1,7 +1,7 @@
 export GEO_GRID_STATE_DIR ?= $(CURDIR)/.state
 BIN := .venv/bin
 
-.PHONY: help up down test lint types data lock clean
+.PHONY: help up down test lint types bench-locate data lock clean
 
 help:            ## this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*##/\t/'
@@ -26,6 +26,11 @@ lint:
 
 types:
 	$(BIN)/mypy
+
+bench-locate:    ## compare point location with its peers, side by side (some minutes)
+	@./setup.sh run
+	@bench/setup.sh
+	$(BIN)/python -m bench.locate
 
 data:            ## make data/ again from the packages it comes from
 	@./setup.sh run

@@ -52,11 +52,17 @@ def served(command: Sequence[str | Path], environment: dict[str, str], port: int
         process.wait(30)
 
 
-def load(url: str, paths: list[str], seconds: int, rate: int = 0, connections: int = _CONNECTIONS) -> dict[str, Any]:
-    asked = {"url": url, "paths": paths, "connections": connections, "seconds": seconds, "rate": rate}
+def load(url: str, paths: list[str], seconds: int, rate: int | None = None) -> dict[str, Any]:
+    """As many requests as it answers, or so many a second, evenly."""
+    asked = {"url": url, "paths": paths, "connections": _CONNECTIONS, "seconds": seconds, "rate": rate}
+    here = Path(__file__).parent
+    command = (
+        ["node", here / "load.mjs", CACHE / "npm/node_modules"]
+        if rate is None
+        else [sys.executable, here / "steady.py"]
+    )
     run = subprocess.run(
-        ["node", Path(__file__).with_name("load.mjs"), CACHE / "npm/node_modules"],
-        input=json.dumps(asked), stdout=subprocess.PIPE, check=True, text=True,
+        command, input=json.dumps(asked), stdout=subprocess.PIPE, check=True, text=True,
     )  # fmt: skip
     result: dict[str, Any] = json.loads(run.stdout)
     if result["failed"] or not result["answered"]:
@@ -82,9 +88,9 @@ def _table_for_tipg(conninfo: str) -> None:
 
 def _tipg(conninfo: str, port: int) -> tuple[list[str | Path], dict[str, str]]:
     parts = conninfo_to_dict(conninfo)
-    query = urllib.parse.urlencode({"host": parts["host"], "port": parts["port"]})
+    folder = urllib.parse.quote(str(parts["host"]), safe="")
     environment = {
-        "DATABASE_URL": f"postgresql://{parts['user']}@localhost/{parts['dbname']}?{query}",
+        "DATABASE_URL": f"postgresql://{parts['user']}@{folder}:{parts['port']}/{parts['dbname']}",
         "TIPG_DB_SCHEMAS": '["bench"]',
         "TIPG_DB_MAX_CONN_SIZE": "10",
     }
@@ -118,7 +124,10 @@ def compare_http(conninfo: str, points: Points) -> dict[str, float]:
         "GEO_GRID_DATABASE_URL": conninfo, "GEO_GRID_PORT": str(port), "GEO_GRID_STATE_DIR": str(CACHE / "served"),
     }  # fmt: skip
     with served([sys.executable, "-m", "geo_grid", "serve"], environment, port, "/readyz") as url:
-        load(url, ours, _WARM_UP + 5)  # until the index is in memory
+        if _json(url + "/readyz")["index_edition"] is None:
+            message = "the server has no index in memory"
+            raise AssertionError(message)
+        load(url, ours, _WARM_UP)
         full = load(url, ours, _SECONDS)
         steady = load(url, ours, _SECONDS, _RATE)
     ratio = full["requests_per_s"] / tipg["requests_per_s"]

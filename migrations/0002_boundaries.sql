@@ -80,6 +80,8 @@ create table duties (
     is_demo boolean not null default false
 );
 create index duties_grid_code on duties (grid_code);
+create index duties_valid_from on duties (valid_from);  -- when the next change comes, asked every second
+create index duties_valid_to on duties (valid_to);
 
 create function require_open_edition() returns trigger language plpgsql as $$
 begin

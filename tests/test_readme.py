@@ -39,3 +39,15 @@ def test_its_commands_and_options_exist(command: str) -> None:
 def test_its_files_exist() -> None:
     for link in re.findall(r"\]\(([^)#:]+)\)", README):
         assert (ROOT / link).exists(), link
+
+
+def test_the_python_of_the_guide_runs(shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """docs/locate.md, word for word, on the real beats of Chicago."""
+    guide = (ROOT / "docs/locate.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", guide, re.DOTALL)
+    (tmp_path / "beats.geojson").symlink_to(shared / "chicago_police_beats.geojson")
+    monkeypatch.chdir(tmp_path)
+    names = {"lon": [-87.65, 0.0], "lat": [41.88, 0.0]}
+    exec(code, names)
+    assert names["owner"].tolist()[1] == -1
+    assert names["locator"].owner(-87.65, 41.88) == str(names["locator"].codes[names["owner"][0]])

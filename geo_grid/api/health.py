@@ -1,9 +1,9 @@
 """GET /healthz and /readyz."""
 
-from fastapi import APIRouter, Request
-from pydantic import BaseModel
+from fastapi import APIRouter
+from pydantic import BaseModel, Field
 
-from geo_grid.api.parameters import Database
+from geo_grid.api.parameters import Database, Located
 from geo_grid.api.problems import PROBLEM_RESPONSES
 from geo_grid.db import load_queries, read_migrations
 from geo_grid.errors import DatabaseUnavailable
@@ -25,6 +25,7 @@ class Readiness(BaseModel):
     migration: int
     edition: int | None
     is_demo: bool
+    index_edition: int | None = Field(description="edition that answers from memory; none: PostGIS answers")
 
 
 @router.get("/healthz")
@@ -34,11 +35,12 @@ async def healthz() -> Health:
 
 
 @router.get("/readyz", responses=PROBLEM_RESPONSES)
-async def readyz(database: Database, request: Request) -> Readiness:
+async def readyz(database: Database, locations: Located) -> Readiness:
     """Say whether the database answers and is migrated to what this program needs."""
     found = await (await database.execute(QUERIES["ready"])).fetchone()
     needed = len(read_migrations())
     if found is None or found["migration"] != needed:
         message = f"the database is not at migration {needed}: run geo-grid migrate"
         raise DatabaseUnavailable(message)
-    return Readiness.model_validate(found)
+    held = locations.snapshot()
+    return Readiness.model_validate({**found, "index_edition": held.city.edition if held else None})

@@ -2,22 +2,27 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 
-from geo_grid.api.parameters import At, Configured, Database, Located, Place, SourceCrs, place
+from geo_grid.api.parameters import At, Configured, Database, Lat, Located, Lon, SourceCrs, place
 from geo_grid.api.problems import PROBLEM_RESPONSES
 from geo_grid.desk import DeskCard, desk_card, desk_card_of_incident
 from geo_grid.errors import UserError
-from geo_grid.locate import Location
+from geo_grid.locate import Location, Locations
 
 router = APIRouter(tags=["locate"], responses=PROBLEM_RESPONSES)
 
 
 @router.get("/locate")
-async def get_locate(locations: Located, place: Place, settings: Configured, at: At = None) -> Location:
+async def get_locate(
+    request: Request, lon: Lon, lat: Lat, source_crs: SourceCrs = "EPSG:4490", at: At = None
+) -> Location:
     """Say who is responsible for a point: the chain of grid cells with duties, zone, circles."""
-    await locations.refuse_swapped(place.lon, place.lat)
-    return await locations.locate(place.lon, place.lat, at, settings.positional_error_m)
+    # the state is read here, not by dependencies: solving four of them takes as long as all the rest
+    locations: Locations = request.app.state.locations
+    here = await place(lon, lat, source_crs)
+    await locations.refuse_swapped(here.lon, here.lat)
+    return await locations.locate(here.lon, here.lat, at, request.app.state.settings.positional_error_m)
 
 
 @router.get("/desk")

@@ -63,6 +63,7 @@ def serve(settings: Settings, conninfo: str, bound: socket.socket, announce: Cal
         loop="uvloop",
         http="httptools",
         log_level="warning",
+        access_log=False,
         server_header=False,
     )
     server = _Announcing(config)

@@ -124,9 +124,17 @@ class Cluster:
     @property
     def running(self) -> bool:
         """Whether the postmaster runs."""
-        if self._bury_zombie():
-            return False
-        return self._run("pg_ctl", "status", "--pgdata", str(self.data), check=False).returncode == 0
+        # asked every second beside requests: pg_ctl status would fork this large process each time
+        postmaster = self._postmaster()
+        return postmaster is not None and not self._bury_zombie() and _works_in(postmaster, self.data)
+
+    def _postmaster(self) -> Path | None:
+        """Return the folder in /proc of the process that the data folder's lock file names."""
+        try:
+            process = Path("/proc") / str(int((self.data / "postmaster.pid").read_text().split()[0]))
+        except (OSError, ValueError, IndexError):
+            return None
+        return process if process.is_dir() else None
 
     def _bury_zombie(self) -> bool:
         """Whether the postmaster was killed and nobody reaps its process, as in a container without an init.
@@ -134,14 +142,13 @@ class Cluster:
         PostgreSQL would take it for a running one. Its lock file goes only when none of its children is
         left, since the file is what keeps a second postmaster from joining them.
         """
-        lock = self.data / "postmaster.pid"
+        postmaster = self._postmaster()
         try:
-            pid = int(lock.read_text().split()[0])
-            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-        except (OSError, ValueError, IndexError):
+            state = (postmaster / "stat").read_text().rpartition(")")[2].split()[0] if postmaster else ""
+        except (OSError, IndexError):
             return False
         if state == "Z" and not any(_works_in(process, self.data) for process in Path("/proc").glob("[0-9]*")):
-            lock.unlink(missing_ok=True)
+            (self.data / "postmaster.pid").unlink(missing_ok=True)
         return state == "Z"
 
     def ensure_running(self) -> None:
@@ -273,7 +280,7 @@ class Cluster:
 def _works_in(process: Path, folder: Path) -> bool:
     """Whether a process's working directory is the folder; PostgreSQL's are in the data folder."""
     try:
-        return (process / "cwd").readlink() == folder
+        return (process / "cwd").readlink() == folder.resolve()
     except OSError:
         return False
 

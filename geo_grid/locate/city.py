@@ -172,7 +172,7 @@ def open_city(conninfo: str, folder: Path, edition: int | None) -> Path:
         There is no such edition.
     """
     with connect(conninfo) as connection:
-        path = folder / _name(connection, edition)
+        path = folder / saved_name(edition, _published_at(connection, edition))
         with _one_at_a_time(folder):
             try:
                 city = CityIndex.load(path)
@@ -185,15 +185,23 @@ def open_city(conninfo: str, folder: Path, edition: int | None) -> Path:
     return path
 
 
-def _name(connection: Connection, edition: int | None) -> str:
+def saved_name(edition: int | None, published_at: datetime | None) -> str:
+    """Name the folder of a saved edition.
+
+    The moment tells apart editions of the same number in databases that share a folder.
+    """
+    return f"edition-{edition}-{published_at.timestamp():.6f}" if published_at is not None else "edition-none"
+
+
+def _published_at(connection: Connection, edition: int | None) -> datetime | None:
     if edition is None:
-        return "edition-none"
+        return None
     found = connection.execute(QUERIES["edition"], {"edition": edition}).fetchone()
     if found is None:
         message = f"there is no edition {edition}"
         raise NotFound(message)
-    # the moment tells apart editions of the same number in databases that share a folder
-    return f"edition-{edition}-{found['published_at'].timestamp():.6f}"
+    moment: datetime = found["published_at"]
+    return moment
 
 
 @contextlib.contextmanager

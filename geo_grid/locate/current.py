@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import logging
 import time
 from collections.abc import AsyncIterator
@@ -15,10 +16,10 @@ import psycopg
 from psycopg.rows import DictRow, dict_row
 
 from geo_grid.db import AsyncPool
-from geo_grid.errors import GeoGridError
+from geo_grid.errors import GeoGridError, UnreadableFile
 from geo_grid.locate.answers import Location
 from geo_grid.locate.city import QUERIES as CITY_QUERIES
-from geo_grid.locate.city import CityIndex, open_city
+from geo_grid.locate.city import CityIndex, open_city, saved_name
 from geo_grid.locate.lookup import locate, refuse_swapped, refuse_swapped_in
 from geo_grid.locate.snapshot import QUERIES, Snapshot, read_state
 
@@ -28,6 +29,8 @@ _POLL_S = 1.0
 """How often the state is asked for when nothing is announced."""
 _TRUSTED_S = 10.0
 """How long a snapshot answers after it was last seen to be current: rides over a restart of the database."""
+_FIRST_S = 15.0
+"""How long a server waits for its first snapshot before it serves without."""
 _PATIENCE_S = 5.0
 """How long the database may take to tell its state before the connection counts as lost."""
 
@@ -45,7 +48,7 @@ class Locations:
         self._pool = pool
         self._folder = folder
         self._snapshot: Snapshot | None = None
-        self._saved: Path | None = None
+        self._first = asyncio.Event()
         self._confirmed = float("-inf")  # on this process's clock
         self._confirmed_at = datetime.min.replace(tzinfo=UTC)  # on the database's clock
         self._trouble = ""
@@ -53,10 +56,13 @@ class Locations:
     @classmethod
     @contextlib.asynccontextmanager
     async def kept(cls, conninfo: str, pool: AsyncPool, folder: Path) -> AsyncIterator[Self]:
-        """Keep one fresh while the context lasts."""
+        """Keep one fresh while the context lasts; begins when the first snapshot is there, or a while later."""
         locations = cls(conninfo, pool, folder)
         task = asyncio.create_task(locations._keep())
         try:
+            # PostGIS can answer, but a busy server without its snapshot would stay busy
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(locations._first.wait(), _FIRST_S)
             yield locations
         finally:
             task.cancel()
@@ -126,12 +132,18 @@ class Locations:
             raise AssertionError(message)
         state = read_state(row)
         if self._snapshot is None or self._snapshot.state != state:
-            if self._saved is None or self._snapshot is None or self._snapshot.state.edition != state.edition:
-                self._saved = await self._in_worker(state.edition)
-            fresh = await asyncio.to_thread(Snapshot.read, self._conninfo, self._saved)
+            saved = self._folder / saved_name(state.edition, row["published_at"])
+            try:
+                fresh = await asyncio.to_thread(Snapshot.read, self._conninfo, saved)
+            except UnreadableFile:
+                saved = await self._in_worker(state.edition)
+                fresh = await asyncio.to_thread(Snapshot.read, self._conninfo, saved)
             if fresh.city.edition != fresh.state.edition:
                 return  # another edition came into force meanwhile: the next round builds it
             self._snapshot = fresh
+            # 100,000 lasting objects: walking through them again and again would hold up requests for 100 ms
+            gc.freeze()
+            self._first.set()
         self._confirmed, self._confirmed_at = asked, row["now"]
 
     async def _in_worker(self, edition: int | None) -> Path:

@@ -1,11 +1,11 @@
 -- name: state
 -- what a snapshot stands on; a snapshot of another state is out of date
 select now() as now, edition_at(now()) as edition,
+       (select published_at from editions where edition_id = edition_at(now())) as published_at,
        (select coalesce(jsonb_object_agg(table_name, version), '{}') from table_versions) as versions,
-       (select min(moment) from (
-           select valid_from as moment from editions where valid_from > now()
-           union all select valid_from from duties where valid_from > now()
-           union all select valid_to from duties where valid_to > now()) later) as until
+       least((select min(valid_from) from editions where valid_from > now()),
+             (select min(valid_from) from duties where valid_from > now()),
+             (select min(valid_to) from duties where valid_to > now())) as until
 
 -- name: duties
 select grid_code, duty_role, person_name, phone from duties

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, Self
 
@@ -59,15 +58,21 @@ class Snapshot:
         self._circles = np.array([geometry for _, geometry in circles], dtype=object)
         shapely.prepare(self._circles)
         self._circle_tree = shapely.STRtree(self._circles)
-        self._chain = lru_cache(maxsize=4096)(self._make_chain)
+        self._chains: dict[str, tuple[OwningCell, ...]] = {}
 
     @classmethod
     def read(cls, conninfo: str, saved: Path) -> Self:
         """Read one state whole, in one transaction; `saved` is a folder of `city.open_city`.
 
         The caller checks that the state's edition is the saved one's: another may have come into force.
+
+        Raises
+        ------
+        UnreadableFile
+            Nothing readable is saved there.
         """
         city = CityIndex.load(saved)
+        city.warm()
         with connect(conninfo) as connection:
             connection.execute("set transaction isolation level repeatable read, read only")
             state = connection.execute(QUERIES["state"]).fetchone()
@@ -109,6 +114,12 @@ class Snapshot:
         for response in (self._responses[index] for index in sorted(covering.tolist())):
             fastest.setdefault(response.post_code, response)
         return sorted(fastest.values(), key=lambda response: (response.tier_minutes, response.post_code))
+
+    def _chain(self, leaf: str) -> tuple[OwningCell, ...]:
+        found = self._chains.get(leaf)
+        if found is None:
+            found = self._chains[leaf] = self._make_chain(leaf)
+        return found
 
     def _make_chain(self, leaf: str) -> tuple[OwningCell, ...]:
         return tuple(

@@ -335,7 +335,13 @@ class TestThePagesAround:
 
     def test_health_and_readiness(self, demo_client: httpx.Client) -> None:
         assert demo_client.get("/healthz").json() == {"status": "ok"}
-        assert demo_client.get("/readyz").json() == {"status": "ready", "migration": 6, "edition": 1, "is_demo": True}
+        assert demo_client.get("/readyz").json() == {
+            "status": "ready",
+            "migration": 6,
+            "edition": 1,
+            "is_demo": True,
+            "index_edition": 1,
+        }
 
     def test_every_answer_has_a_request_id(self, demo_client: httpx.Client) -> None:
         ids = {demo_client.get("/healthz").headers["x-request-id"] for _ in range(3)}

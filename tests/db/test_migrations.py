@@ -30,7 +30,7 @@ def test_a_failing_migration_changes_nothing(database: str) -> None:
         migrate(database, [*read_migrations(), broken])
     with connect(database) as connection:
         assert connection.execute("select to_regclass('half') as t").fetchone() == {"t": None}
-        assert connection.execute("select max(number) as n from migrations").fetchone() == {"n": 5}
+        assert connection.execute("select max(number) as n from migrations").fetchone() == {"n": len(read_migrations())}
 
 
 def test_an_edited_migration_is_noticed(database: str) -> None:
