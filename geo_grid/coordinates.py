@@ -4,6 +4,7 @@ Inside geo_grid a coordinate is lon, lat in degrees, CGCS2000 (EPSG:4490), which
 WGS 84, snapped to the lattice.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -116,7 +117,7 @@ def snap_geometry(geometry: Any) -> Any:
 
 def lonlat_problem(lon: float, lat: float) -> str | None:
     """Say what is wrong with one lon, lat in degrees, or None."""
-    if not (np.isfinite(lon) and np.isfinite(lat)):
+    if not (math.isfinite(lon) and math.isfinite(lat)):
         return f"lon {lon} lat {lat} is not a place: both must be finite numbers"
     if abs(lat) > 90 and abs(lat) <= 180 and abs(lon) <= 90:
         return f"lon {lon} lat {lat}: lat is beyond 90 degrees; lon and lat look swapped"
@@ -143,14 +144,15 @@ def to_lonlat(x: float, y: float, crs: str = "EPSG:4490") -> tuple[float, float]
         See `source_crs`.
     """
     source = source_crs(crs)
-    problem = lonlat_problem(x, y) if source.is_geographic or not np.isfinite(x + y) else None
-    if problem is None:
+    problem = lonlat_problem(x, y) if source.is_geographic or not math.isfinite(x + y) else None
+    lon, lat = x, y
+    if problem is None and source.name != "EPSG:4490":
         lon, lat = (float(v[0]) for v in source.convert(np.array([x]), np.array([y])))
         problem = lonlat_problem(lon, lat)
     if problem is not None:
         raise InvalidCoordinates(problem if source.is_geographic else f"x {x} y {y} in {source.name}: {problem}")
-    snapped = snap([lon, lat])
-    return float(snapped[0]), float(snapped[1])
+    # as `snap` does, without its arrays: Python too rounds ties to even
+    return round(lon / LATTICE_STEP) * LATTICE_STEP, round(lat / LATTICE_STEP) * LATTICE_STEP
 
 
 def geometry_to_lonlat(geometries: Any, crs: str) -> Any:

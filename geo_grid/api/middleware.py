@@ -42,7 +42,7 @@ class BodyLimit:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or refuse its body."""
-        if scope["type"] != "http":
+        if scope["type"] != "http" or scope["method"] in ("GET", "HEAD"):  # nobody reads a body there
             await self.app(scope, receive, send)
             return
         limit = self.exceptions.get((scope["method"], scope["path"]), self.largest)

@@ -62,7 +62,14 @@ class Index(NamedTuple):
 
 def compiled[Function: Callable[..., Any]](**options: Any) -> Callable[[Function], Function]:
     """Compile with numba, keeping the result on disk: the first start pays, the others do not."""
-    return cast("Callable[[Function], Function]", njit(cache=True, nogil=True, **options))
+
+    def compile_it(function: Function) -> Function:
+        try:
+            return cast("Function", njit(cache=True, nogil=True, **options)(function))
+        except RuntimeError:  # neither this folder nor the user's cache can be written: every start pays
+            return cast("Function", njit(nogil=True, **options)(function))
+
+    return compile_it
 
 
 @compiled(inline="always")
@@ -396,7 +403,7 @@ def boundary_distances(index: Index, lon: Floats, lat: Floats, owner: NDArray[np
 
 
 @compiled()
-def neighbours_within(
+def _neighbours_within(
     index: Index, lon: float, lat: float, owner: int, error_m: float
 ) -> tuple[NDArray[np.int32], Floats]:
     """List the other cells within `error_m` metres of one point, nearest first, with their distances."""
@@ -433,3 +440,14 @@ def neighbours_within(
                         count += 1
     order = np.argsort(metres[:count], kind="mergesort")
     return found[:count][order], metres[:count][order]
+
+
+@compiled()
+def look(index: Index, lon: float, lat: float, error_m: float) -> tuple[int, float, NDArray[np.int32], Floats]:
+    """Answer for one point: owner (n outside), metres to its border, the neighbours within an error and their metres."""
+    x, y = np.array([lon]), np.array([lat])
+    owner = owners(index, x, y)
+    metres = boundary_distances(index, x, y, owner)[0]
+    number = int(owner[0]) if owner[0] >= 0 else int(index.origin[5])
+    cells, distances = _neighbours_within(index, lon, lat, number, error_m)
+    return number, metres, cells, distances

@@ -178,13 +178,7 @@ class Locator:
         -------
         Code and distance in metres of each, nearest first; at most 64.
         """
-        return self._neighbours(lon, lat, int(self.owners([lon], [lat])[0]), error_m)
-
-    def _neighbours(self, lon: float, lat: float, owner: int, error_m: float) -> list[tuple[str, float]]:
-        cells, metres = kernels.neighbours_within(
-            self.index, float(lon), float(lat), owner if owner >= 0 else len(self.codes), float(error_m)
-        )
-        return [(self._names[cell], m) for cell, m in zip(cells.tolist(), metres.tolist(), strict=True)]
+        return self.look(lon, lat, error_m)[2]
 
     def look(self, lon: float, lat: float, error_m: float) -> tuple[str | None, float, list[tuple[str, float]]]:
         """Answer all three questions about one point.
@@ -193,11 +187,11 @@ class Locator:
         -------
         Code of the owner, or None; metres to its nearest border, NaN outside; the alternatives.
         """
-        x, y = np.array([lon], dtype=np.float64), np.array([lat], dtype=np.float64)
-        owner = self.owners(x, y)
-        metres: float = self.distance_to_boundary(x, y, owner)[0]
-        code = self._names[owner[0]] if owner[0] >= 0 else None
-        return code, float(metres), self._neighbours(lon, lat, int(owner[0]), error_m)
+        if not (-180 <= lon <= 180 and -90 <= lat <= 90):
+            raise InvalidCoordinates(str(lonlat_problem(lon, lat)))
+        owner, metres, cells, distances = kernels.look(self.index, float(lon), float(lat), float(error_m))
+        near = [(self._names[cell], m) for cell, m in zip(cells.tolist(), distances.tolist(), strict=True)]
+        return (self._names[owner] if owner < len(self._names) else None), metres, near
 
     @property
     def vertex(self) -> tuple[float, float]:

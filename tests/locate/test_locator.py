@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pyproj import Geod
 
 from geo_grid.coordinates import LATTICE_STEP, snap, snap_geometry
-from geo_grid.db import connect, copy_rows, ewkb
+from geo_grid.db import Connection, connect, copy_rows, ewkb
 from geo_grid.errors import InvalidCoordinates, InvalidRows, UnreadableFile
 from geo_grid.locate import Locator, kernels
 from geo_grid.locate import locator as locator_module
@@ -75,32 +75,43 @@ def test_chicagos_million_random_points_and_all_vertices(beats: gpd.GeoDataFrame
         assert np.array_equal(locator.owners(*points.T), by_geos(polygons, *points.T))
 
 
+def by_postgis(connection: Connection, polygons: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """The twin: one set-based statement; smallest index of the polygons that cover a point, or -1."""
+    connection.execute("create temp table twin_cells (number int, geom geometry(MultiPolygon, 4490)) on commit drop")
+    connection.execute("create temp table twin_points (id int, geom geometry(Point, 4490)) on commit drop")
+    multi = ewkb(shapely.multipolygons([list(shapely.get_parts(p)) for p in polygons]))
+    copy_rows(connection, "twin_cells", ["number", "geom"], enumerate(multi.tolist()))
+    copy_rows(connection, "twin_points", ["id", "geom"], enumerate(ewkb(shapely.points(points)).tolist()))
+    connection.execute("create index on twin_points using gist (geom)")
+    connection.execute("analyze twin_points, twin_cells")
+    rows = connection.execute(
+        "select p.id, min(c.number) as number from twin_cells c join twin_points p on ST_Covers(c.geom, p.geom)"
+        " group by p.id"
+    ).fetchall()
+    connection.execute("drop table twin_cells, twin_points")
+    found = np.full(len(points), -1)
+    for row in rows:
+        found[row["id"]] = row["number"]
+    return found
+
+
 def test_postgis_says_the_same_of_chicagos_points(beats: gpd.GeoDataFrame, database: str) -> None:
-    """The twin: one set-based statement over every vertex and 50,000 random points."""
+    """A million random points, every vertex, every edge's middle and one step to each side of both."""
     polygons = beats.geometry.to_numpy()
     locator = Locator.from_geodataframe(beats, "beat")
     west, south, east, north = beats.total_bounds
-    random = snap(np.random.default_rng(3).uniform((west, south), (east, north), (50_000, 2)))
-    points = np.vstack([random, shapely.get_coordinates(polygons)])
+    random = snap(np.random.default_rng(3).uniform((west, south), (east, north), (1_000_000, 2)))
+    points = np.vstack([random, shapely.get_coordinates(polygons), adversarial(polygons, 100_000)])
     with connect(database) as connection:
-        connection.execute('create table beats (code text collate "C", geom geometry(MultiPolygon, 4490))')
-        connection.execute("create table points (id int, geom geometry(Point, 4490))")
-        multi = shapely.multipolygons([list(shapely.get_parts(p)) for p in polygons])
-        copy_rows(connection, "beats", ["code", "geom"], zip(beats["beat"], ewkb(multi), strict=True))
-        copy_rows(
-            connection, "points", ["id", "geom"], zip(range(len(points)), ewkb(shapely.points(points)), strict=True)
-        )
-        connection.execute("create index on points using gist (geom)")
-        connection.execute("analyze points")
-        rows = connection.execute(
-            "select p.id, min(b.code) as code from beats b join points p on ST_Covers(b.geom, p.geom) group by p.id"
-        ).fetchall()
-    expected = np.full(len(points), "", dtype=object)
-    for row in rows:
-        expected[row["id"]] = row["code"]
-    owner = locator.owners(*points.T)
-    ours = np.where(owner < 0, "", locator.codes[owner])
-    assert (ours == expected).all()
+        assert np.array_equal(locator.owners(*points.T), by_postgis(connection, polygons, points))
+
+
+def test_postgis_says_the_same_of_the_demo_citys_corners(demo: str) -> None:
+    codes, polygons = leaves(demo)
+    points = adversarial(polygons, 90_000)
+    with connect(demo) as connection:
+        expected = by_postgis(connection, polygons, points)
+    assert np.array_equal(Locator.from_polygons(codes, polygons).owners(*points.T), expected)
 
 
 def test_the_police_agree_with_the_owner_or_its_neighbours_across_the_street(shared: Path) -> None:
@@ -187,6 +198,23 @@ def test_any_coverage_gives_the_same_owner_as_geos(polygons: np.ndarray, seed: i
     assert np.array_equal(found, by_geos(polygons, *points.T))
     single = [locator.owner(*p) for p in points[:50].tolist()]
     assert single == [None if n < 0 else str(locator.codes[n]) for n in found[:50]]
+
+
+def test_any_coverage_gives_the_same_owner_as_postgis(database: str) -> None:
+    with connect(database) as connection:
+
+        @settings(max_examples=60, deadline=None)
+        @given(coverages())
+        def check(polygons: np.ndarray) -> None:
+            if not len(polygons):
+                return
+            names = [f"{n}" for n in range(len(polygons))]
+            points = adversarial(polygons, 9_000)
+            points = points[(np.abs(points[:, 0]) <= 180) & (np.abs(points[:, 1]) <= 90)]
+            locator = Locator.from_polygons(names, polygons, on_overlap="smallest_code")
+            assert np.array_equal(locator.owners(*points.T), by_postgis(connection, polygons, points))
+
+        check()
 
 
 def test_the_whole_earth_can_be_one_polygon() -> None:
@@ -336,3 +364,9 @@ class TestKeeping:
         (tmp_path / "locator.json").write_text('{"format": 99, "codes": []}')
         with pytest.raises(UnreadableFile, match="build it again"):
             Locator.load(tmp_path)
+
+    def test_without_a_place_for_compiled_code_it_works_all_the_same(self) -> None:
+        """Installed read-only, run by a user without a home: numba has nowhere to keep what it made."""
+        names: dict = {}
+        exec("def double(x):\n    return x + x", names)
+        assert kernels.compiled()(names["double"])(21) == 42
