@@ -13,10 +13,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from psycopg.conninfo import conninfo_to_dict
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from bench.city import CACHE, Points, say
 from geo_grid.db import connect
+from geo_grid.db.connections import APPLICATION_ROLE
 
 _WARM_UP, _SECONDS = 3, 10
 _CONNECTIONS = 16
@@ -121,7 +122,8 @@ def compare_http(conninfo: str, points: Points) -> dict[str, float]:
     say("HTTP: geo_grid ...")
     port = free_port()
     environment = {
-        "GEO_GRID_DATABASE_URL": conninfo, "GEO_GRID_PORT": str(port), "GEO_GRID_STATE_DIR": str(CACHE / "served"),
+        "GEO_GRID_DATABASE_URL": conninfo, "GEO_GRID_APP_DATABASE_URL": make_conninfo(conninfo, user=APPLICATION_ROLE),
+        "GEO_GRID_PORT": str(port), "GEO_GRID_STATE_DIR": str(CACHE / "served"),
     }  # fmt: skip
     with served([sys.executable, "-m", "geo_grid", "serve"], environment, port, "/readyz") as url:
         if _json(url + "/readyz")["index_edition"] is None:

@@ -29,6 +29,9 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="GEO_GRID_")
 
     database_url: str | None = Field(None, description="libpq connection string; replaces the private PostGIS cluster")
+    app_database_url: str | None = Field(
+        None, description="the same database as the user geo_grid_app, for the server; needed with database_url"
+    )
     state_dir: Path = Field(
         default_factory=default_state_dir, description="folder of the private cluster, logs and pid files"
     )

@@ -14,9 +14,11 @@ import httpx
 import psycopg
 import pytest
 import uvicorn
+from psycopg.conninfo import make_conninfo
 
 from geo_grid.api import create_app
 from geo_grid.db import Cluster, connect, migrate
+from geo_grid.db.connections import APPLICATION_ROLE
 from geo_grid.demo import load_demo
 from geo_grid.progress import silent
 from geo_grid.settings import Settings
@@ -94,7 +96,8 @@ def live_server(conninfo: str, **options: object) -> Iterator[str]:
         return
     bound = socket.socket()
     bound.bind(("127.0.0.1", 0))
-    app = create_app(Settings(database_url=conninfo, **options), conninfo)
+    as_application = make_conninfo(conninfo, user=APPLICATION_ROLE)
+    app = create_app(Settings(database_url=conninfo, app_database_url=as_application, **options), conninfo)
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", loop="asyncio"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]}, daemon=True)
     thread.start()

@@ -7,6 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from psycopg.conninfo import make_conninfo
+
+from geo_grid.db.connections import APPLICATION_ROLE
 
 ROOT = Path(__file__).parents[1]
 
@@ -48,7 +51,8 @@ def test_an_installed_geo_grid_works_from_anywhere(installed: Path, database: st
     )
     done = subprocess.run(
         [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False,
-        env={**os.environ, "PYTHONPATH": str(installed), "GEO_GRID_DATABASE_URL": database},
+        env={**os.environ, "PYTHONPATH": str(installed), "GEO_GRID_DATABASE_URL": database,
+             "GEO_GRID_APP_DATABASE_URL": make_conninfo(database, user=APPLICATION_ROLE)},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "outside every grid cell" in done.stdout

@@ -11,7 +11,7 @@ from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddle
 from geo_grid import __version__
 from geo_grid.api import bulk, collections, health, incidents, locate, pages, problems
 from geo_grid.api.middleware import BodyLimit, NamedRequests
-from geo_grid.db import open_pool
+from geo_grid.db import application_conninfo, open_pool
 from geo_grid.errors import SetupError
 from geo_grid.locate import Locations
 from geo_grid.settings import Settings, asset_dir
@@ -28,13 +28,17 @@ def create_app(settings: Settings, conninfo: str) -> FastAPI:
     Parameters
     ----------
     conninfo
-        libpq connection string of a migrated database.
+        libpq connection string of a migrated database, as its owner; the server itself works as the
+        role that owns nothing.
 
     Raises
     ------
     SetupError
         The web libraries are missing.
+    UserError
+        It is not said how to connect as that role.
     """
+    conninfo = application_conninfo(settings, conninfo)
     static = asset_dir("static")
     if not (static / "vendor/leaflet/leaflet.js").is_file():
         message = f"the web libraries are missing from {static / 'vendor'}: run make up, which fetches them with npm"

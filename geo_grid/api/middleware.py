@@ -6,9 +6,20 @@ from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+_HEADERS = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"same-origin"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+]
+_NO_PAGE = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
+
 
 class NamedRequests:
-    """Gives every answer a request id, and forbids browsers to guess its type."""
+    """Gives every answer a request id, and tells browsers what they may not do with it.
+
+    A page brings its own Content-Security-Policy; what is no page may load and run nothing at all.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -18,11 +29,10 @@ class NamedRequests:
 
         async def named(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [
-                    *message["headers"],
-                    (b"x-request-id", uuid.uuid4().hex.encode()),
-                    (b"x-content-type-options", b"nosniff"),
-                ]
+                headers = [*message["headers"], (b"x-request-id", uuid.uuid4().hex.encode()), *_HEADERS]
+                if not any(name == b"content-security-policy" for name, _ in headers):
+                    headers.append(_NO_PAGE)
+                message["headers"] = headers
             await send(message)
 
         await self.app(scope, receive, named)

@@ -123,7 +123,7 @@ def publish_cells(
             _find_parents(cells, rows, above)
             published.recut += _fit_parents(connection, cells.loc[rows], above, level, edition, begins, fit_parents_m)
         part = cells.loc[rows]
-        geometry = ewkb(shapely.multipolygons([shapely.get_parts(g) for g in part["geometry"]]))
+        geometry = ewkb([shapely.multipolygons(shapely.get_parts(g)) for g in part["geometry"]])
         copy_rows(
             connection,
             "grid_cells",

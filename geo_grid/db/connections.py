@@ -12,6 +12,9 @@ from geo_grid.db.cluster import Cluster
 from geo_grid.errors import DatabaseUnavailable, UserError
 from geo_grid.settings import Settings
 
+APPLICATION_ROLE = "geo_grid_app"
+"""Owns nothing (migration 0007)."""
+
 type Connection = psycopg.Connection[DictRow]
 type AsyncConnection = psycopg.AsyncConnection[DictRow]
 type AsyncPool = AsyncConnectionPool[psycopg.AsyncConnection[DictRow]]
@@ -34,14 +37,37 @@ def database(settings: Settings) -> Iterator[str]:
         with Cluster(settings.state_dir) as cluster, cluster.watched():
             yield cluster.conninfo
         return
-    try:
-        conninfo = make_conninfo(settings.database_url, application_name="geo_grid", connect_timeout=10)
-    except psycopg.Error as error:
-        message = f"GEO_GRID_DATABASE_URL is not a libpq connection string: {error}".strip()
-        raise UserError(message) from None
+    conninfo = _read_url("GEO_GRID_DATABASE_URL", settings.database_url)
     with connect(conninfo):
         pass
     yield conninfo
+
+
+def application_conninfo(settings: Settings, conninfo: str) -> str:
+    """Return how the server connects to the database of `conninfo`: as the role that owns nothing.
+
+    Raises
+    ------
+    UserError
+        A database of your own is used, and GEO_GRID_APP_DATABASE_URL does not say how to reach it so.
+    """
+    if settings.app_database_url is not None:
+        return _read_url("GEO_GRID_APP_DATABASE_URL", settings.app_database_url)
+    if settings.database_url is None:
+        return make_conninfo(conninfo, user=APPLICATION_ROLE)
+    message = (
+        f"the server must not work as the owner of the database: give the role {APPLICATION_ROLE} a password and set "
+        "GEO_GRID_APP_DATABASE_URL to the same database with that user"
+    )
+    raise UserError(message)
+
+
+def _read_url(name: str, url: str) -> str:
+    try:
+        return make_conninfo(url, application_name="geo_grid", connect_timeout=10)
+    except psycopg.Error as error:
+        message = f"{name} is not a libpq connection string: {error}".strip()
+        raise UserError(message) from None
 
 
 @contextlib.contextmanager

@@ -29,8 +29,8 @@ _POLL_S = 1.0
 """How often the state is asked for when nothing is announced."""
 _TRUSTED_S = 10.0
 """How long a snapshot answers after it was last seen to be current: rides over a restart of the database."""
-_FIRST_S = 15.0
-"""How long a server waits for its first snapshot before it serves without."""
+_FIRST_S = 60.0
+"""How long a server waits for its first snapshot before it serves without; compiled once, it takes a second."""
 _PATIENCE_S = 5.0
 """How long the database may take to tell its state before the connection counts as lost."""
 
@@ -48,7 +48,7 @@ class Locations:
         self._pool = pool
         self._folder = folder
         self._snapshot: Snapshot | None = None
-        self._first = asyncio.Event()
+        self._tried = asyncio.Event()
         self._confirmed = float("-inf")  # on this process's clock
         self._confirmed_at = datetime.min.replace(tzinfo=UTC)  # on the database's clock
         self._trouble = ""
@@ -56,13 +56,13 @@ class Locations:
     @classmethod
     @contextlib.asynccontextmanager
     async def kept(cls, conninfo: str, pool: AsyncPool, folder: Path) -> AsyncIterator[Self]:
-        """Keep one fresh while the context lasts; begins when the first snapshot is there, or a while later."""
+        """Keep one fresh while the context lasts; begins once the first snapshot was tried for."""
         locations = cls(conninfo, pool, folder)
         task = asyncio.create_task(locations._keep())
         try:
             # PostGIS can answer, but a busy server without its snapshot would stay busy
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(locations._first.wait(), _FIRST_S)
+                await asyncio.wait_for(locations._tried.wait(), _FIRST_S)
             yield locations
         finally:
             task.cancel()
@@ -115,11 +115,13 @@ class Locations:
                     await connection.execute("listen geo_grid_changes")
                     while True:
                         await self._refresh(connection)
+                        self._tried.set()
                         self._say("")
                         async for _ in connection.notifies(timeout=_POLL_S, stop_after=1):
                             pass
             except (psycopg.Error, GeoGridError, OSError, BrokenExecutor, TimeoutError) as error:
                 self._say(f"{type(error).__name__}: {error}".strip())
+            self._tried.set()
             await asyncio.sleep(_POLL_S)
 
     async def _refresh(self, connection: psycopg.AsyncConnection[DictRow]) -> None:
@@ -136,15 +138,19 @@ class Locations:
             try:
                 fresh = await asyncio.to_thread(Snapshot.read, self._conninfo, saved)
             except UnreadableFile:
-                saved = await self._in_worker(state.edition)
+                # before the first snapshot nobody is served yet, so a thread will do, and starts sooner
+                build = self._in_worker if self._snapshot is not None else self._in_thread
+                saved = await build(state.edition)
                 fresh = await asyncio.to_thread(Snapshot.read, self._conninfo, saved)
             if fresh.city.edition != fresh.state.edition:
                 return  # another edition came into force meanwhile: the next round builds it
             self._snapshot = fresh
             # 100,000 lasting objects: walking through them again and again would hold up requests for 100 ms
             gc.freeze()
-            self._first.set()
         self._confirmed, self._confirmed_at = asked, row["now"]
+
+    async def _in_thread(self, edition: int | None) -> Path:
+        return await asyncio.to_thread(open_city, self._conninfo, self._folder, edition)
 
     async def _in_worker(self, edition: int | None) -> Path:
         # a process of its own: compiling takes a second in which this one goes on answering

@@ -343,6 +343,18 @@ class TestThePagesAround:
             "index_edition": 1,
         }
 
+    def test_pages_run_their_own_scripts_only_and_other_answers_none(self, demo_client: httpx.Client) -> None:
+        policies = [demo_client.get("/maps/wall").headers["content-security-policy"] for _ in range(2)]
+        assert policies[0] != policies[1]  # a nonce is used once
+        for policy in policies:
+            scripts = next(part for part in policy.split(";") if part.strip().startswith("script-src"))
+            assert "unsafe" not in scripts
+            assert "http" not in policy
+        for path in ("/locate?lon=0&lat=0", "/nothing", "/static/icon.svg", "/openapi.json"):
+            answer = demo_client.get(path)
+            assert answer.headers["content-security-policy"] == "default-src 'none'; frame-ancestors 'none'"
+            assert answer.headers["x-content-type-options"] == "nosniff"
+
     def test_every_answer_has_a_request_id(self, demo_client: httpx.Client) -> None:
         ids = {demo_client.get("/healthz").headers["x-request-id"] for _ in range(3)}
         assert len(ids) == 3

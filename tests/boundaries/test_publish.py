@@ -35,6 +35,17 @@ def test_parents_are_found_by_place_when_not_named(database: str) -> None:
         assert {r["grid_code"]: r["parent_code"] for r in found} == {"A": "P", "B": "P", "C": "Q"}
 
 
+def test_cells_in_several_parts_come_into_force_beside_whole_ones(database: str) -> None:
+    exclave = shapely.MultiPolygon([square(0, 0), square(2, 0), square(4, 0)])
+    with connect(database) as connection:
+        local_levels(connection)
+        publish_cells(connection, cells(("A", 1, None, exclave), ("B", 1, None, square(1, 0))), "in parts")
+        parts = connection.execute(
+            "select grid_code, ST_NumGeometries(geom) as n from grid_cells order by 1"
+        ).fetchall()
+    assert [(row["grid_code"], row["n"]) for row in parts] == [("A", 3), ("B", 1)]
+
+
 @pytest.mark.parametrize(
     ("rows", "says"),
     [

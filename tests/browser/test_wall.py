@@ -38,8 +38,10 @@ def page(browser: Browser) -> Iterator[Page]:
             route.abort()
 
     opened.route("**/*", gate)
+    opened.on("console", lambda said: "Content Security Policy" in said.text and faults.append(said.text))
     opened.on("pageerror", lambda error: faults.append(f"script error: {error}"))
     opened.on("response", lambda answer: answer.status >= 400 and faults.append(f"{answer.status} {answer.url}"))
+    opened.faults = faults
     yield opened
     opened.close()
     assert faults == []
@@ -182,3 +184,26 @@ def test_a_lost_server_is_announced(page: Page, demo: str) -> None:
 def test_the_api_page_opens(page: Page, demo_server: str) -> None:
     page.goto(f"{demo_server}/docs")
     expect(page.locator("#operations-locate-get_locate_locate_get")).to_be_visible(timeout=20_000)
+
+
+def test_the_page_of_the_api_opens(page: Page, demo_server: str) -> None:
+    page.goto(f"{demo_server}/docs")
+    expect(page.locator("#operations-locate-get_locate_locate_get")).to_be_visible(timeout=15_000)
+
+
+def test_a_script_smuggled_into_a_page_does_not_run(page: Page, demo_server: str) -> None:
+    """Whatever a name may become in some page: the browser runs only our files and this answer's own scripts."""
+    open_wall(page, f"{demo_server}/maps/wall")
+    ran = page.evaluate(
+        """() => {
+            window.ran = [];
+            const script = document.createElement("script");
+            script.textContent = "window.ran.push('script')";
+            document.body.append(script);
+            document.body.insertAdjacentHTML("beforeend", "<img src='data:,' onerror='window.ran.push(1)'>");
+            return new Promise(done => setTimeout(() => done(window.ran), 500));
+        }"""
+    )
+    assert ran == []
+    assert page.faults  # the browser told of what it refused
+    page.faults.clear()

@@ -1,0 +1,94 @@
+"""What the server's own database role cannot do, whatever a request smuggles into a statement."""
+
+import psycopg
+import pytest
+from psycopg.conninfo import make_conninfo
+
+from geo_grid.db import application_conninfo, connect
+from geo_grid.db.connections import APPLICATION_ROLE
+from geo_grid.errors import UserError
+from geo_grid.settings import Settings
+from tests.squares import two_by_two
+
+
+@pytest.fixture
+def city(database: str) -> str:
+    """The role's way into a small city."""
+    with connect(database) as connection:
+        two_by_two(connection)
+        connection.execute("insert into duties (grid_code, duty_role, person_name) values ('A', 'grid_lead', 'x')")
+        connection.execute(
+            "insert into incidents (category, geom) values ('x', ST_SetSRID(ST_MakePoint(114.5, 37), 4490))"
+        )
+    return make_conninfo(database, user=APPLICATION_ROLE)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "update grid_cells set name = 'mine'",
+        "insert into editions (valid_from, note) values (now(), 'mine')",
+        "delete from grid_cells",
+        "truncate incidents",
+        "delete from incidents",
+        "update incidents set caller_number = '1'",
+        "update incidents set step = 'evaluated'",
+        "update duties set person_name = 'me'",
+        "update table_versions set version = 0",
+        "delete from migrations",
+        "delete from idempotency_keys",
+        "drop table incidents",
+        "alter table incidents disable trigger all",
+        "alter table grid_cells owner to geo_grid_app",
+        "drop trigger grid_cells_no_delete on grid_cells",
+        "create table mine (n int)",
+        "create function mine() returns int language sql return 1",
+        "create extension dblink",
+        "create role mine",
+        "alter role geo_grid_app superuser",
+        "alter role geo_grid_app bypassrls",
+        "set session_replication_role = replica",
+        "set role geo_grid",
+        "set session authorization geo_grid",
+        "copy incidents to program 'cat'",
+        "copy (select 1) to '/tmp/mine'",
+        "copy idempotency_keys from '/etc/passwd'",
+        "select pg_read_file('/etc/passwd')",
+        "select lo_import('/etc/passwd')",
+        "select pg_terminate_backend(pid) from pg_stat_activity where usename = 'geo_grid'",
+        "select rolpassword from pg_authid",
+        "alter system set log_connections = on",
+    ],
+)
+def test_postgresql_refuses(city: str, statement: str) -> None:
+    with psycopg.connect(city, autocommit=True) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
+        connection.execute(statement)
+
+
+def test_it_owns_nothing_and_belongs_to_nobody(database: str) -> None:
+    with connect(database) as connection:
+        role = connection.execute(
+            "select rolsuper or rolcreaterole or rolcreatedb or rolbypassrls or rolreplication as mighty,"
+            " (select count(*) from pg_auth_members where member = r.oid) as memberships,"
+            " (select count(*) from pg_class where relowner = r.oid) as tables,"
+            " (select count(*) from pg_proc where proowner = r.oid) as functions"
+            " from pg_roles r where rolname = %s",
+            (APPLICATION_ROLE,),
+        ).fetchone()
+    assert role == {"mighty": False, "memberships": 0, "tables": 0, "functions": 0}
+
+
+def test_it_can_do_its_work(city: str) -> None:
+    with psycopg.connect(city) as connection:
+        connection.execute(
+            "insert into incidents (category, geom) values ('y', ST_SetSRID(ST_MakePoint(114.5, 37), 4490))"
+        )
+        assert connection.execute("select count(*) from incident_cards").fetchone() == (2,)
+        assert connection.execute("select count(*) from grid_cells").fetchone() == (5,)
+
+
+def test_with_a_database_of_ones_own_the_way_must_be_said(database: str) -> None:
+    with pytest.raises(UserError, match="GEO_GRID_APP_DATABASE_URL"):
+        application_conninfo(Settings(database_url=database), database)
+    with pytest.raises(UserError, match="GEO_GRID_APP_DATABASE_URL is not a libpq"):
+        application_conninfo(Settings(database_url=database, app_database_url="nonsense://"), database)
