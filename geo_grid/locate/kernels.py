@@ -5,8 +5,8 @@ Coordinates count lattice steps: |x| <= 180 * 2^26 < 2^34, so differences stay b
 The index is a uniform grid of square buckets. A bucket without edges knows its owner. A bucket with
 edges knows the owner of its lower-left corner and its edges; a point's owner follows from the corner's
 by walking from the corner along the bucket's bottom and then up to the point, and changing sides at
-every edge crossed. Each edge carries `change`, the exclusive or of the cells on its two sides, so the
-order of crossings does not matter. Points are thought of as shifted by (e, e^2) for an infinitely
+every edge crossed: by the exclusive or of the cells on the edge's two sides, so that the order of
+crossings does not matter. Points are thought of as shifted by (e, e^2) for an infinitely
 small e > 0, so that no walk ever runs through a vertex (simulation of simplicity: Edelsbrunner and
 Muecke 1990); a point that lies exactly on an edge belongs to the smallest cell on any of its edges.
 """
