@@ -42,7 +42,7 @@ def test_an_installed_geo_grid_works_from_anywhere(installed: Path, database: st
     script = (
         "import geo_grid, geo_grid.settings as s\n"
         f"assert geo_grid.__file__.startswith({str(installed)!r}), geo_grid.__file__\n"
-        "from geo_grid.api import create_app\n"
+        "from geo_grid.api.app import create_app\n"
         f"create_app(s.Settings(), {database!r})\n"
         "from geo_grid.demo.gazetteer import read_gazetteer\n"
         "assert len(read_gazetteer().counties) == 18\n"

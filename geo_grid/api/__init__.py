@@ -1,5 +1,1 @@
-"""HTTP: thin routers over the middle."""
-
-from geo_grid.api.app import create_app
-
-__all__ = ["create_app"]
+"""HTTP: thin routers over the middle. The app is `geo_grid.api.app`: who only starts or stops a server needs none."""

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
-import geopandas as gpd
 import pandas as pd
 import shapely
 
@@ -11,6 +11,9 @@ from geo_grid.coordinates import SRID
 from geo_grid.db import Connection
 from geo_grid.errors import UserError
 from geo_grid.layers import Layer
+
+if TYPE_CHECKING:
+    import geopandas as gpd
 
 _DRIVERS = {".geojson": "GeoJSON", ".gpkg": "GPKG", ".shp": "ESRI Shapefile", ".csv": "CSV"}
 _PRIVATE = ("caller_number",)
@@ -30,6 +33,8 @@ def export_file(connection: Connection, layer: Layer, path: Path) -> int:
     if suffix not in _DRIVERS:
         message = f"{path}: unknown kind of file {suffix or '(no ending)'}; known are {', '.join(_DRIVERS)}"
         raise UserError(message)
+    import geopandas as gpd  # not at the top: a server imports this package, and starts a second sooner without
+
     rows = connection.execute(layer.query("rows")).fetchall()
     geometry = shapely.from_wkb([bytes(row.pop("geom")) for row in rows])
     frame = gpd.GeoDataFrame(rows, geometry=geometry, crs=SRID)
@@ -53,7 +58,7 @@ def export_file(connection: Connection, layer: Layer, path: Path) -> int:
     return len(frame)
 
 
-def _write_csv(frame: gpd.GeoDataFrame, layer: Layer, path: Path) -> None:
+def _write_csv(frame: "gpd.GeoDataFrame", layer: Layer, path: Path) -> None:
     plain = pd.DataFrame(frame.drop(columns="geometry"))
     if layer.stored_type == "Point":
         plain = plain.assign(lon=frame.geometry.x.map("{:.8f}".format), lat=frame.geometry.y.map("{:.8f}".format))
