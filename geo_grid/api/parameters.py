@@ -49,7 +49,6 @@ async def locations(request: Request) -> Locations:
     return found
 
 
-Place = Annotated[Point, Depends(place)]
 Database = Annotated[AsyncConnection, Depends(connection)]
 Configured = Annotated[Settings, Depends(settings)]
 Located = Annotated[Locations, Depends(locations)]

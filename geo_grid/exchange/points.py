@@ -14,7 +14,7 @@ import pyarrow.compute
 import pyarrow.csv
 
 from geo_grid.errors import InvalidRows, UnreadableFile
-from geo_grid.exchange.reading import LAT_NAMES, LON_NAMES, coordinate_column, text_encoding
+from geo_grid.exchange.reading import LAT_NAMES, LON_NAMES, coordinate_column, first_line, text_encoding
 
 BATCH = 65_536
 """Points looked up at a time: keeps memory small and the loop in cache."""
@@ -68,7 +68,7 @@ def read_arrow(path: Path) -> Iterator[Points]:
                     for start in range(0, batch.num_rows, BATCH):
                         yield Points(batch.slice(start, BATCH), x, y)
     except (pa.ArrowException, OSError) as error:
-        message = f"this is not a readable Arrow stream: {_first_line(error)}"
+        message = f"this is not a readable Arrow stream: {first_line(error)}"
         raise UnreadableFile(message) from None
 
 
@@ -83,7 +83,7 @@ def _end(path: Path) -> bytes:
         return opened.read()
 
 
-def read_csv(path: Path, lon_column: str | None = None, lat_column: str | None = None) -> Iterator[Points]:
+def read_csv(path: Path) -> Iterator[Points]:
     """Read CSV text, UTF-8 or GB 18030, with a header. Every column but the coordinates stays text as it is.
 
     Raises
@@ -99,8 +99,8 @@ def read_csv(path: Path, lon_column: str | None = None, lat_column: str | None =
     encoding = text_encoding("the CSV text", head)
     header = next(csv.reader([head.split(b"\n")[0].decode(encoding, "replace").strip("\ufeff\r\n")]), [])
     columns = {name.strip().lower(): name for name in header}
-    x = coordinate_column("the CSV text", "lon", lon_column, LON_NAMES, columns)
-    y = coordinate_column("the CSV text", "lat", lat_column, LAT_NAMES, columns)
+    x = coordinate_column("the CSV text", "lon", None, LON_NAMES, columns)
+    y = coordinate_column("the CSV text", "lat", None, LAT_NAMES, columns)
     if len(set(header)) < len(header):
         message = "two columns of the CSV text have the same name"
         raise UnreadableFile(message)
@@ -119,7 +119,7 @@ def read_csv(path: Path, lon_column: str | None = None, lat_column: str | None =
                 for start in range(0, batch.num_rows, BATCH):
                     yield Points(batch.slice(start, BATCH), x, y)
     except (pa.ArrowException, UnicodeDecodeError) as error:
-        message = f"this is not readable CSV text: {_first_line(error)}"
+        message = f"this is not readable CSV text: {first_line(error)}"
         raise UnreadableFile(message) from None
 
 
@@ -146,7 +146,7 @@ def read_json(path: Path) -> Iterator[Points]:
                     message = 'the JSON body has no "points": send {"points": [[lon, lat], ...]}'
                     raise UnreadableFile(message)
     except (ijson.JSONError, UnicodeDecodeError) as error:
-        message = f"this is not readable JSON: {_first_line(error)}"
+        message = f"this is not readable JSON: {first_line(error)}"
         raise UnreadableFile(message) from None
 
 
@@ -172,10 +172,6 @@ def _batch_of_pairs(chunk: list[Any], done: int) -> Points:
         raise InvalidRows(message, bad)
     pairs = np.array(chunk, dtype=np.float64).reshape(-1, 2)
     return Points(pa.record_batch({"lon": pairs[:, 0], "lat": pairs[:, 1]}), "lon", "lat")
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
 
 
 READERS = {"csv": read_csv, "json": read_json, "arrow": read_arrow}

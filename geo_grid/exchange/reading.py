@@ -95,7 +95,7 @@ def _read_vector(path: Path, driver: str) -> Table:
             raise UnreadableFile(message)
         frame = pyogrio.read_dataframe(path, datetime_as_string=True)
     except (DataSourceError, DataLayerError, ValueError, UnicodeDecodeError) as error:
-        message = f"{path} is not a readable {driver} file: {_first_line(error)}"
+        message = f"{path} is not a readable {driver} file: {first_line(error)}"
         raise UnreadableFile(message) from None
     if "geometry" not in frame:
         message = f"{path} has no geometry"
@@ -131,7 +131,7 @@ def _read_csv(path: Path, head: bytes, lon_column: str | None, lat_column: str |
         UnicodeDecodeError,
         ValueError,
     ) as error:
-        message = f"{path} is not a readable CSV file: {_first_line(error)}"
+        message = f"{path} is not a readable CSV file: {first_line(error)}"
         raise UnreadableFile(message) from None
     x, y = pd.to_numeric(frame[lon], errors="coerce"), pd.to_numeric(frame[lat], errors="coerce")
     # what is no number becomes infinite, so that the row is named and not taken for an empty one
@@ -165,7 +165,8 @@ def coordinate_column(
             return columns[name]
     has = ", ".join(list(columns.values())[:20])[:300]
     message = (
-        f"{source} has no column {' or '.join(wanted)}: name it with --{which}-column; the file's columns are: {has}"
+        f"{source} has no column {' or '.join(wanted)}: rename it, or when importing name it with "
+        f"--{which}-column; the columns are: {has}"
     )
     raise UnreadableFile(message)
 
@@ -183,5 +184,6 @@ def text_encoding(source: str, head: bytes) -> str:
     raise UnreadableFile(message)
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """Return what a library's error says, without the rest of it."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
