@@ -186,11 +186,6 @@ def test_the_api_page_opens(page: Page, demo_server: str) -> None:
     expect(page.locator("#operations-locate-get_locate_locate_get")).to_be_visible(timeout=20_000)
 
 
-def test_the_page_of_the_api_opens(page: Page, demo_server: str) -> None:
-    page.goto(f"{demo_server}/docs")
-    expect(page.locator("#operations-locate-get_locate_locate_get")).to_be_visible(timeout=15_000)
-
-
 def test_a_script_smuggled_into_a_page_does_not_run(page: Page, demo_server: str) -> None:
     """Whatever a name may become in some page: the browser runs only our files and this answer's own scripts."""
     open_wall(page, f"{demo_server}/maps/wall")
