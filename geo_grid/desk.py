@@ -1,12 +1,10 @@
 """The dispatcher's one answer: everything about one point."""
 
-from datetime import datetime
-
 from pydantic import BaseModel, Field
 
 from geo_grid.db import AsyncConnection, load_queries
-from geo_grid.locate import Location, Locations
-from geo_grid.workflow import Incident, get
+from geo_grid.locate import Location
+from geo_grid.workflow import Incident
 
 QUERIES = load_queries("geo_grid", "desk.sql")
 
@@ -41,27 +39,20 @@ class DeskCard(BaseModel):
 
 
 async def desk_card(
-    connection: AsyncConnection,
-    locations: Locations,
-    lon: float,
-    lat: float,
-    at: datetime | None = None,
-    positional_error_m: float = 10,
-    incident: Incident | None = None,
+    connection: AsyncConnection, location: Location, everywhere: bool, incident: Incident | None = None
 ) -> DeskCard:
-    """Answer for a point: lon, lat in degrees, CGCS2000, on the lattice."""
-    here = {"lon": lon, "lat": lat}
-    near = {
-        f"nearest_{name}": await (await connection.execute(QUERIES[name], here)).fetchall()
-        for name in ("posts", "units", "cameras", "facilities")
-    }
-    location = await locations.locate(lon, lat, at, positional_error_m)
+    """Answer for a place whose owners are known, in a transaction on behalf of whoever asks.
+
+    Parameters
+    ----------
+    everywhere
+        Whether they see the whole city; else a place that is not theirs has nothing near it, like one that
+        does not exist.
+    """
+    lon, lat = location.point
+    near = {}
+    for name in ("posts", "units", "cameras", "facilities"):
+        asked = everywhere or not location.unassigned
+        rows = await connection.execute(QUERIES[name], {"lon": lon, "lat": lat}) if asked else None
+        near[f"nearest_{name}"] = await rows.fetchall() if rows else []
     return DeskCard.model_validate({"location": location, "incident": incident, **near})
-
-
-async def desk_card_of_incident(
-    connection: AsyncConnection, locations: Locations, incident_id: int, positional_error_m: float = 10
-) -> DeskCard:
-    """Answer for the place of an incident. Raises NotFound."""
-    incident = await get(connection, incident_id)
-    return await desk_card(connection, locations, incident.lon, incident.lat, None, positional_error_m, incident)

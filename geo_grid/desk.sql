@@ -32,7 +32,6 @@ select * from (
            ST_X(c.geom) as lon, ST_Y(c.geom) as lat,
            ST_Distance(c.geom::geography, here.geog) as distance_m
     from cameras c, (select ST_SetSRID(ST_MakePoint(%(lon)s, %(lat)s), 4490)::geography as geog) here
-    where not c.is_secret
     order by c.geom::geography <-> here.geog
     limit 24
 ) near

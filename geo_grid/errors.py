@@ -37,6 +37,28 @@ class UnreadableFile(UserError):
     """A file is missing, empty, or not what it says it is."""
 
 
+class Forbidden(UserError):
+    """Whoever asks has no right to it."""
+
+
+class NotLoggedIn(UserError):
+    """Nobody is asking, or their credential is worth nothing any more."""
+
+
+class TooMany(UserError):
+    """Asked too often, or locked out.
+
+    Parameters
+    ----------
+    retry_after_s
+        Seconds until it is worth trying again.
+    """
+
+    def __init__(self, message: str, retry_after_s: float) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
 class NotFound(UserError):
     """There is no such thing."""
 
@@ -51,3 +73,7 @@ class SetupError(GeoGridError):
 
 class DatabaseUnavailable(GeoGridError):
     """The database cannot be reached, or is too full or too old to answer."""
+
+
+class ProviderUnavailable(GeoGridError):
+    """The log-in provider cannot be reached, or answers what it should not."""

@@ -4,7 +4,7 @@ import os
 from functools import cache
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PACKAGE = Path(__file__).parent
@@ -47,6 +47,29 @@ class Settings(BaseSettings):
     )
     response_detour_factor: float = Field(
         1.3, ge=1, le=5, description="road length over straight-line length for such circles"
+    )
+    tls_certificate: Path | None = Field(None, description="PEM file with the certificate chain; serves HTTPS")
+    tls_key: Path | None = Field(None, description="PEM file with its private key")
+    trusted_proxies: str = Field(
+        "", description="addresses or networks of the proxies whose X-Forwarded-For and -Proto count, with commas"
+    )
+    session_idle_min: float = Field(30, gt=0, le=24 * 60, description="minutes without a person's act that end a session")
+    session_longest_h: float = Field(12, gt=0, le=24 * 7, description="hours after which a session ends in any case")
+    password_min_length: int = Field(12, ge=8, le=128, description="characters a password has at least")
+    password_history: int = Field(5, ge=1, le=24, description="so many last passwords cannot be chosen again")
+    password_max_age_days: int = Field(90, ge=1, description="days after which a password must be changed")
+    rate_limit: str = Field("100/second", description="requests of one account; the form of the package limits")
+    anonymous_rate_limit: str = Field("20/second", description="requests of one address that nobody logged in from")
+    login_rate_limit: str = Field("10/minute", description="log-ins tried from one address")
+    oidc_issuer: str | None = Field(None, description="URL of the OpenID Connect provider; offers log-in through it")
+    oidc_client_id: str = Field("geo_grid", description="our name at the provider")
+    oidc_client_secret: SecretStr | None = Field(None, description="our secret at the provider")
+    oidc_name: str = Field("单点登录 SSO", description="what the log-in page calls the provider")
+    public_url: str | None = Field(None, description="address people open, where a proxy stands before it")
+    security_contact: str = Field("mailto:security@localhost", description="whom security.txt names (RFC 9116)")
+    audit_retention_months: int = Field(12, ge=6, le=240, description="calendar months of audit that are kept")
+    caller_retention_days: int = Field(
+        30, ge=1, le=3650, description="days after closing an incident until its caller's number is purged"
     )
     timezone: str = Field("Asia/Shanghai", description="of times in files that name none")
     city_name_zh: str = Field("邢台市", description="name shown on the pages")

@@ -1,25 +1,53 @@
-"""The app: routers, errors, static files."""
+"""The app: routers, errors, static files, and what lives as long as the server."""
 
 import asyncio
+import contextlib
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import psycopg
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
 
 from geo_grid import __version__
-from geo_grid.api import bulk, collections, health, incidents, locate, pages, problems
+from geo_grid.access import Identities, digest_of, new_secret
+from geo_grid.access.accounts import QUERIES as ACCOUNTS
+from geo_grid.access.login import Logins
+from geo_grid.access.oidc import Provider
+from geo_grid.api import (
+    accounts,
+    audit,
+    bulk,
+    cameras,
+    collections,
+    events,
+    exports,
+    health,
+    incidents,
+    locate,
+    pages,
+    problems,
+    session,
+)
+from geo_grid.api.identified import Identified
 from geo_grid.api.middleware import BodyLimit, NamedRequests
-from geo_grid.db import application_conninfo, open_pool
-from geo_grid.errors import SetupError
+from geo_grid.api.rights import check_complete
+from geo_grid.db import Asker, AsyncPool, Changes, acting, acting_conninfo, application_conninfo, open_pool
+from geo_grid.errors import GeoGridError, SetupError
 from geo_grid.locate import Locations
 from geo_grid.settings import Settings, asset_dir
+
+log = logging.getLogger(__name__)
 
 _NOT_COMPRESSED = (*DEFAULT_EXCLUDED_CONTENT_TYPES, "application/vnd.apache.arrow.stream")
 _BULK_AT_ONCE = 2
 _LARGEST_BODY = 1 << 20
 """Bytes; where a route says nothing else."""
+_LARGEST_LOGIN = 16 << 10
+_TIDY_S = 3600.0
+_ROUTERS = (locate, bulk, incidents, cameras, collections, exports, events, session, accounts, audit, health, pages)
 
 
 def create_app(settings: Settings, conninfo: str) -> FastAPI:
@@ -28,8 +56,8 @@ def create_app(settings: Settings, conninfo: str) -> FastAPI:
     Parameters
     ----------
     conninfo
-        libpq connection string of a migrated database, as its owner; the server itself works as the
-        role that owns nothing.
+        libpq connection string of a migrated database, as its owner, who admits the server to it; the server
+        itself works as the role that owns nothing.
 
     Raises
     ------
@@ -37,21 +65,37 @@ def create_app(settings: Settings, conninfo: str) -> FastAPI:
         The web libraries are missing.
     UserError
         It is not said how to connect as that role.
+    LookupError
+        A route was not decided about.
     """
-    conninfo = application_conninfo(settings, conninfo)
+    owner, conninfo = conninfo, application_conninfo(settings, conninfo)
     static = asset_dir("static")
     if not (static / "vendor/leaflet/leaflet.js").is_file():
         message = f"the web libraries are missing from {static / 'vendor'}: run make up, which fetches them with npm"
         raise SetupError(message)
+    service = Asker(digest_of(new_secret("service")))
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with open_pool(conninfo, settings) as pool:
-            app.state.pool = pool
-            app.state.bulk_work = asyncio.Semaphore(_BULK_AT_ONCE)
-            async with Locations.kept(conninfo, pool, settings.state_dir / "editions") as locations:
-                app.state.locations = locations
-                yield
+        state = app.state
+        state.conninfo = conninfo
+        state.bulk_work = asyncio.Semaphore(_BULK_AT_ONCE)
+        await _admit(owner, service)
+        async with contextlib.AsyncExitStack() as stack:
+            state.pool = pool = await stack.enter_async_context(open_pool(conninfo, settings))
+            state.changes = await stack.enter_async_context(Changes.watched(conninfo))
+            state.identities = Identities(pool, state.changes)
+            state.logins = Logins(pool, service.credential, settings)
+            state.provider = (
+                Provider(pool, service.credential, state.logins, settings) if settings.oidc_issuer else None
+            )
+            seeing_all = acting_conninfo(conninfo, service)
+            state.locations = await stack.enter_async_context(
+                Locations.kept(seeing_all, settings.state_dir / "editions")
+            )
+            task = asyncio.create_task(_tidy(pool, service, settings))
+            stack.callback(task.cancel)
+            yield
 
     app = FastAPI(
         title="geo_grid",
@@ -59,17 +103,44 @@ def create_app(settings: Settings, conninfo: str) -> FastAPI:
         summary="The map a city's command centre runs on",
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
         lifespan=lifespan,
+        openapi_url=None,  # pages.openapi gives it out, to whom it is for
         docs_url=None,
         redoc_url=None,
     )
     app.state.settings = settings
     problems.install(app)
     app.add_middleware(GZipMiddleware, minimum_size=1024, compresslevel=5, exclude_content_types=_NOT_COMPRESSED)
-
-    app.add_middleware(BodyLimit, largest=_LARGEST_BODY, exceptions={("POST", "/locate"): bulk.LARGEST_BODY})
+    app.add_middleware(
+        BodyLimit,
+        largest=_LARGEST_BODY,
+        exceptions={("POST", "/locate"): bulk.LARGEST_BODY, ("POST", "/session"): _LARGEST_LOGIN},
+        unknown=_LARGEST_LOGIN,
+    )
+    app.add_middleware(Identified, settings=settings)
     app.add_middleware(NamedRequests)
-
-    for module in (locate, bulk, incidents, collections, health, pages):
+    for module in _ROUTERS:
         app.include_router(module.router)
     app.mount("/static", StaticFiles(directory=static), name="static")
+    check_complete(app)
     return app
+
+
+async def _admit(owner: str, service: Asker) -> None:
+    """Have the database's owner admit this server, under a secret that dies with it."""
+    try:
+        async with await psycopg.AsyncConnection.connect(owner, connect_timeout=5) as connection:
+            await connection.execute(ACCOUNTS["admit_server"], {"digest": service.credential})
+    except psycopg.Error as error:
+        message = f"the database does not admit the server: {str(error).strip()}"
+        raise SetupError(message) from None
+
+
+async def _tidy(pool: AsyncPool, service: Asker, settings: Settings) -> None:
+    """Purge what is past its time, every hour."""
+    while True:
+        try:
+            async with acting(pool, service, read_only=False) as connection:
+                await connection.execute(ACCOUNTS["tidy"], {"callers_days": settings.caller_retention_days})
+        except (psycopg.Error, GeoGridError) as error:
+            log.warning("what is past its time was not purged: %s", error)
+        await asyncio.sleep(_TIDY_S)

@@ -12,8 +12,10 @@ from fastapi.responses import StreamingResponse
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
+from geo_grid.api.asking import identity_of, reading
 from geo_grid.api.parameters import At, Configured, Located, SourceCrs
 from geo_grid.api.problems import PROBLEM_RESPONSES, Problem
+from geo_grid.api.rights import GuardedRoute
 from geo_grid.errors import UserError
 from geo_grid.exchange import Asked, locate_points
 
@@ -23,7 +25,7 @@ _SILENCE_S = 30
 """A client that sends nothing for this long is given up."""
 _CHUNK = 256 << 10
 
-router = APIRouter(tags=["locate"], responses=PROBLEM_RESPONSES)
+router = APIRouter(tags=["locate"], responses=PROBLEM_RESPONSES, route_class=GuardedRoute)
 
 _POINTS = {"type": "array", "items": {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2}}
 _JSON_BODY = {"type": "object", "required": ["points"], "properties": {"points": _POINTS}}
@@ -54,7 +56,6 @@ def _content(json_schema: dict[str, Any]) -> dict[str, Any]:
         200: {"description": "The points with their owners, in the form and order they came in",
               "content": _content(_JSON_ANSWER)},
         408: {"model": Problem, "description": "The body stopped coming"},
-        413: {"model": Problem, "description": "The body is larger than 1 GiB"},
         415: {"model": Problem, "description": "The Content-Type is none of those"},
     },
     openapi_extra={"requestBody": {"required": True, "content": _content(_JSON_BODY)}},
@@ -77,14 +78,15 @@ async def post_locate(
     media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media not in FORMS:
         raise HTTPException(415, f"Content-Type is {media or 'missing'}; send {', '.join(FORMS)}")
-    asked = Asked(source_crs, tuple(int(level) for level in levels.split(",") if level), skip_invalid)
+    wanted = tuple(int(level) for level in levels.split(",") if level)
+    asked = Asked(source_crs, wanted, skip_invalid, identity_of(request).seen)
     spool = settings.state_dir / "spool"
     spool.mkdir(parents=True, exist_ok=True)
     with contextlib.ExitStack() as unless_answered, tempfile.TemporaryFile(dir=spool) as body:
         answer = unless_answered.enter_context(tempfile.TemporaryFile(dir=spool))
         await _receive(request, body)
         async with request.app.state.bulk_work:
-            city = await locations.city(at)
+            city = await locations.city(lambda: reading(request), at)
             done = await asyncio.to_thread(locate_points, city, _path(body), _path(answer), FORMS[media], asked)
         unless_answered.pop_all()
     headers = {

@@ -3,16 +3,17 @@
 import math
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict
 
-from geo_grid.api.parameters import Database
+from geo_grid.api.asking import reading
 from geo_grid.api.problems import PROBLEM_RESPONSES, Problem
-from geo_grid.errors import InvalidCoordinates
+from geo_grid.api.rights import GuardedRoute
+from geo_grid.errors import InvalidCoordinates, NotFound
 from geo_grid.layers import REGISTRY, find_layer
-from geo_grid.layers.items import items
+from geo_grid.layers.items import feature, items, tile
 
-router = APIRouter(tags=["collections"], responses=PROBLEM_RESPONSES)
+router = APIRouter(tags=["collections"], responses=PROBLEM_RESPONSES, route_class=GuardedRoute)
 
 LayerName = Annotated[str, Path(description="name of a layer", max_length=64)]
 
@@ -89,12 +90,57 @@ async def get_collection(layer: LayerName) -> Collection:
     responses={200: {"content": {"application/geo+json": {}}}, 404: {"model": Problem}},
 )
 async def get_items(
-    database: Database,
+    request: Request,
     layer: LayerName,
     bbox: Annotated[str, Query(max_length=200, description="west,south,east,north in degrees")],
     zoom: Annotated[int, Query(ge=0, le=22, description="decides level, clusters and generalisation")] = 22,
     limit: Annotated[int, Query(ge=1, le=10_000)] = 5_000,
 ) -> Response:
     """Read the features of a layer that a map of this part at this zoom shows."""
+    found, box = find_layer(layer), read_bbox(bbox)
+    async with reading(request) as database:
+        return Response(await items(database, found, box, zoom, limit), media_type="application/geo+json")
+
+
+@router.get(
+    "/collections/{layer}/items/{item}",
+    response_model=Feature,
+    responses={200: {"content": {"application/geo+json": {}}}, 404: {"model": Problem}},
+)
+async def get_item(
+    request: Request, layer: LayerName, item: Annotated[str, Path(max_length=100, description="id of the feature")]
+) -> Response:
+    """Read one feature, with all its fields and its whole geometry."""
     found = find_layer(layer)
-    return Response(await items(database, found, read_bbox(bbox), zoom, limit), media_type="application/geo+json")
+    async with reading(request) as database:
+        return Response(await feature(database, found, item), media_type="application/geo+json")
+
+
+@router.get(
+    "/collections/{layer}/tiles/WebMercatorQuad/{z}/{y}/{x}",
+    response_class=Response,
+    responses={
+        200: {"description": "A Mapbox vector tile with one layer of the collection's name",
+              "content": {"application/vnd.mapbox-vector-tile": {"schema": {"type": "string", "format": "binary"}}}},
+        204: {"description": "There is nothing in this tile"},
+        404: {"model": Problem, "description": "No such layer, or no such tile"},
+    },
+)  # fmt: skip
+async def get_tile(
+    request: Request,
+    layer: LayerName,
+    z: Annotated[int, Path(ge=0, le=22, description="tile matrix: zoom")],
+    y: Annotated[int, Path(ge=0, lt=2**22, description="row from the north")],
+    x: Annotated[int, Path(ge=0, lt=2**22, description="column from the west")],
+) -> Response:
+    """Draw a layer as a vector tile of what whoever asks may see."""
+    found = find_layer(layer)
+    if max(x, y) >= 2**z:
+        message = f"zoom {z} has columns and rows 0 to {2**z - 1}"
+        raise NotFound(message)
+    async with reading(request) as database:
+        drawn = await tile(database, found, z, x, y)
+    headers = {"Cache-Control": "private, no-cache", "Vary": "Cookie, Authorization"}
+    if not drawn:
+        return Response(status_code=204, headers=headers)
+    return Response(drawn, media_type="application/vnd.mapbox-vector-tile", headers=headers)

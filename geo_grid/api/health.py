@@ -1,14 +1,16 @@
 """GET /healthz and /readyz."""
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
-from geo_grid.api.parameters import Database, Located
+from geo_grid.api.asking import reading
+from geo_grid.api.parameters import Located
 from geo_grid.api.problems import PROBLEM_RESPONSES
+from geo_grid.api.rights import GuardedRoute
 from geo_grid.db import load_queries, read_migrations
 from geo_grid.errors import DatabaseUnavailable
 
-router = APIRouter(tags=["health"])
+router = APIRouter(tags=["health"], route_class=GuardedRoute)
 QUERIES = load_queries("geo_grid.api", "health.sql")
 
 
@@ -35,9 +37,10 @@ async def healthz() -> Health:
 
 
 @router.get("/readyz", responses=PROBLEM_RESPONSES)
-async def readyz(database: Database, locations: Located) -> Readiness:
+async def readyz(request: Request, locations: Located) -> Readiness:
     """Say whether the database answers and is migrated to what this program needs."""
-    found = await (await database.execute(QUERIES["ready"])).fetchone()
+    async with reading(request) as database:
+        found = await (await database.execute(QUERIES["ready"])).fetchone()
     needed = len(read_migrations())
     if found is None or found["migration"] != needed:
         message = f"the database is not at migration {needed}: run geo-grid migrate"

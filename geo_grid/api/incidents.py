@@ -5,11 +5,12 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Path, Query, Request, Response
 from pydantic import BaseModel
 
-from geo_grid.api.parameters import Database
+from geo_grid.api.asking import reading, writing
 from geo_grid.api.problems import PROBLEM_RESPONSES, Problem
+from geo_grid.api.rights import GuardedRoute
 from geo_grid.workflow import Incident, NewIncident, get, newest, report
 
-router = APIRouter(tags=["incidents"], responses=PROBLEM_RESPONSES)
+router = APIRouter(tags=["incidents"], responses=PROBLEM_RESPONSES, route_class=GuardedRoute)
 
 
 class Incidents(BaseModel):
@@ -31,13 +32,14 @@ class Incidents(BaseModel):
     },
 )
 async def post_incident(
-    database: Database,
+    request: Request,
     new: NewIncident,
     response: Response,
     idempotency_key: Annotated[str | None, Header(min_length=1, max_length=200)] = None,
 ) -> Incident:
     """Take an incident in. 201 means that it is committed, with its owner; safe to repeat with the same key."""
-    incident, created = await report(database, new, idempotency_key)
+    async with writing(request) as database:
+        incident, created = await report(database, new, idempotency_key)
     response.status_code = 201 if created else 200
     response.headers["Location"] = f"/incidents/{incident.incident_id}"
     return incident
@@ -45,20 +47,21 @@ async def post_incident(
 
 @router.get("/incidents")
 async def list_incidents(
-    database: Database,
     request: Request,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     open: Annotated[bool, Query(description="only incidents that are not closed")] = False,
     unassigned: Annotated[bool | None, Query(description="only those no grid cell covers, or only the others")] = None,
-    before: Annotated[int | None, Query(ge=1, description="continue after this incident_id")] = None,
+    before: Annotated[int | None, Query(ge=1, le=2**63 - 1, description="continue after this incident_id")] = None,
 ) -> Incidents:
     """List incidents, newest first; `next` leads to older ones."""
-    page = await newest(database, limit, open, unassigned, before)
+    async with reading(request) as database:
+        page = await newest(database, limit, open, unassigned, before)
     following = request.url.include_query_params(before=page[-1].incident_id) if len(page) == limit else None
     return Incidents(incidents=page, next=f"{following.path}?{following.query}" if following else None)
 
 
 @router.get("/incidents/{incident_id}", responses={404: {"model": Problem}})
-async def get_incident(database: Database, incident_id: Annotated[int, Path(ge=1, le=2**63 - 1)]) -> Incident:
+async def get_incident(request: Request, incident_id: Annotated[int, Path(ge=1, le=2**63 - 1)]) -> Incident:
     """Read one incident."""
-    return await get(database, incident_id)
+    async with reading(request) as database:
+        return await get(database, incident_id)

@@ -1,16 +1,22 @@
 """GET /locate and GET /desk."""
 
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 
-from geo_grid.api.parameters import At, Configured, Database, Lat, Located, Lon, SourceCrs, place
+from geo_grid.api.asking import identity_of, reading
+from geo_grid.api.parameters import At, Lat, Lon, Point, SourceCrs, place
 from geo_grid.api.problems import PROBLEM_RESPONSES
-from geo_grid.desk import DeskCard, desk_card, desk_card_of_incident
+from geo_grid.api.rights import GuardedRoute
+from geo_grid.db import AsyncConnection
+from geo_grid.desk import DeskCard, desk_card
 from geo_grid.errors import UserError
 from geo_grid.locate import Location, Locations
+from geo_grid.workflow import get
 
-router = APIRouter(tags=["locate"], responses=PROBLEM_RESPONSES)
+router = APIRouter(tags=["locate"], responses=PROBLEM_RESPONSES, route_class=GuardedRoute)
 
 
 @router.get("/locate")
@@ -19,29 +25,42 @@ async def get_locate(
 ) -> Location:
     """Say who is responsible for a point: the chain of grid cells with duties, zone, circles."""
     # the state is read here, not by dependencies: solving four of them takes as long as all the rest
-    locations: Locations = request.app.state.locations
     here = await place(lon, lat, source_crs)
-    await locations.refuse_swapped(here.lon, here.lat)
-    return await locations.locate(here.lon, here.lat, at, request.app.state.settings.positional_error_m)
+    return await _locate(request, here, at)
 
 
 @router.get("/desk")
 async def get_desk(
-    database: Database,
-    locations: Located,
-    settings: Configured,
+    request: Request,
     lon: Annotated[float | None, Query()] = None,
     lat: Annotated[float | None, Query()] = None,
     source_crs: SourceCrs = "EPSG:4490",
-    incident: Annotated[int | None, Query(ge=1, description="incident_id, instead of lon and lat")] = None,
+    incident: Annotated[int | None, Query(ge=1, le=2**63 - 1, description="incident_id, instead of lon and lat")] = None,
     at: At = None,
 ) -> DeskCard:
     """Give the dispatcher everything about one point, or about the place of an incident."""
+    found = None
     if incident is not None and lon is None and lat is None:
-        return await desk_card_of_incident(database, locations, incident, settings.positional_error_m)
-    if incident is not None or lon is None or lat is None:
+        async with reading(request) as database:
+            found = await get(database, incident)
+        here = Point(found.lon, found.lat)
+    elif incident is not None or lon is None or lat is None:
         message = "ask either with lon and lat, or with incident"
         raise UserError(message)
-    here = await place(lon, lat, source_crs)
-    await locations.refuse_swapped(here.lon, here.lat)
-    return await desk_card(database, locations, here.lon, here.lat, at, settings.positional_error_m)
+    else:
+        here = await place(lon, lat, source_crs)
+    location = await _locate(request, here, at)
+    async with reading(request) as database:
+        return await desk_card(database, location, identity_of(request).seen.everywhere, found)
+
+
+async def _locate(request: Request, here: Point, at: datetime | None) -> Location:
+    locations: Locations = request.app.state.locations
+    seen = identity_of(request).seen
+
+    def database() -> AbstractAsyncContextManager[AsyncConnection]:
+        return reading(request)
+
+    await locations.refuse_swapped(database, seen, here.lon, here.lat)
+    error_m = request.app.state.settings.positional_error_m
+    return await locations.locate(database, seen, here.lon, here.lat, at, error_m)

@@ -12,6 +12,7 @@ _HEADERS = [
     (b"cross-origin-opener-policy", b"same-origin"),
     (b"cross-origin-resource-policy", b"same-origin"),
 ]
+_SECURE = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
 _NO_PAGE = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
 
 
@@ -26,10 +27,16 @@ class NamedRequests:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        name = scope["geo_grid.request_id"] = uuid.uuid4().hex
 
         async def named(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = [*message["headers"], (b"x-request-id", uuid.uuid4().hex.encode()), *_HEADERS]
+                headers = [*message["headers"], (b"x-request-id", name.encode()), *_HEADERS]
+                if scope["scheme"] == "https":
+                    headers.append(_SECURE)
                 if not any(name == b"content-security-policy" for name, _ in headers):
                     headers.append(_NO_PAGE)
                 message["headers"] = headers
@@ -44,10 +51,11 @@ class BodyLimit:
     Starlette has such a limit, but answers it in plain text, not as a problem.
     """
 
-    def __init__(self, app: ASGIApp, largest: int, exceptions: dict[tuple[str, str], int]) -> None:
-        """Limit bodies to `largest` bytes; `exceptions` by method and path."""
+    def __init__(self, app: ASGIApp, largest: int, exceptions: dict[tuple[str, str], int], unknown: int) -> None:
+        """Limit bodies to `largest` bytes; `exceptions` by method and path; `unknown` for who is not logged in."""
         self.app = app
         self.largest = largest
+        self.unknown = unknown
         self.exceptions = exceptions
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -56,6 +64,8 @@ class BodyLimit:
             await self.app(scope, receive, send)
             return
         limit = self.exceptions.get((scope["method"], scope["path"]), self.largest)
+        if scope["geo_grid.identity"] is None:
+            limit = min(limit, self.unknown)
         announced = Headers(scope=scope).get("content-length", "0")
         received = int(announced) if announced.isdigit() and int(announced) > limit else 0
 

@@ -1,23 +1,37 @@
-"""The map pages and the API's own page. Nothing is loaded from another host."""
+"""The pages. Nothing is loaded from another host."""
 
 import secrets
-from typing import Annotated, Literal
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.openapi.docs import get_swagger_ui_html
-from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse
 
-from geo_grid.api.parameters import Configured, Database
+from geo_grid.access import csrf_token
+from geo_grid.access.accounts import KIOSK_PAGES
+from geo_grid.api.asking import identity_of, reading
+from geo_grid.api.parameters import Configured
 from geo_grid.api.problems import PROBLEM_RESPONSES
-from geo_grid.maps import CityView, city_view, wall_page
+from geo_grid.api.rights import GuardedRoute
+from geo_grid.api.session import safe_page
+from geo_grid.maps import CityView, city_view, plain_page, wall_page
 
-router = APIRouter(include_in_schema=False, responses=PROBLEM_RESPONSES)
+router = APIRouter(include_in_schema=False, responses=PROBLEM_RESPONSES, route_class=GuardedRoute)
+
+Lang = Annotated[Literal["zh", "en"], Query()]
 
 _MAY = (
     "default-src 'none'; script-src 'self' 'nonce-{nonce}'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
     "font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 """Scripts run only from our own files or with this answer's nonce; nothing is loaded from another host."""
+
+_HOME = {"administrator": "/admin", "auditor": "/auditor"}
+_TITLES = {
+    "login": ("登录", "Log in"), "account": ("我的账户", "My account"),
+    "admin": ("账户管理", "Accounts"), "auditor": ("审计", "Audit"),
+}  # fmt: skip
 
 
 def _page(html: str) -> HTMLResponse:
@@ -26,33 +40,95 @@ def _page(html: str) -> HTMLResponse:
     Data travels in JSON blocks with every `<` escaped, so each `<script` is the page's own.
     """
     nonce = secrets.token_urlsafe(16)
-    headers = {"Cache-Control": "no-cache", "Content-Security-Policy": _MAY.format(nonce=nonce)}
+    headers = {"Cache-Control": "no-store", "Content-Security-Policy": _MAY.format(nonce=nonce)}
     return HTMLResponse(html.replace("<script", f'<script nonce="{nonce}"'), headers=headers)
 
 
+def _person(request: Request) -> dict[str, Any]:
+    """Return who looks, for the page's script; the token is what another site's page does not know."""
+    identity, secret = identity_of(request), request.scope["geo_grid.secret"]
+    return {
+        "name": identity.display_name, "role": identity.role, "rights": sorted(identity.rights),
+        "must": identity.must, "isKiosk": identity.page is not None, "csrf": csrf_token(secret) if secret else None,
+    }  # fmt: skip
+
+
+def _plain(request: Request, name: str, lang: str, **options: Any) -> HTMLResponse:
+    title = _TITLES[name][lang == "en"]
+    person = _person(request) if name != "login" else None
+    return _page(plain_page(name, f"{title} · geo_grid", lang, {"person": person, "title": title, **options}))
+
+
 @router.get("/")
-async def home() -> Response:
-    """Lead to the wall."""
-    return RedirectResponse("/maps/wall")
+async def home(request: Request) -> Response:
+    """Lead to where one's work is."""
+    identity = identity_of(request)
+    if identity.must:
+        return RedirectResponse("/account", 303)
+    return RedirectResponse(_HOME.get(identity.role, "/maps/wall"), 303)
+
+
+@router.get("/login", name="login_page")
+async def login_page(
+    request: Request, settings: Configured, lang: Lang = "zh", next: Annotated[str, Query(max_length=2000)] = "/"
+) -> HTMLResponse:
+    """Show the log-in."""
+    city = {"zh": settings.city_name_zh, "en": settings.city_name_en}
+    provider = settings.oidc_name if settings.oidc_issuer else None
+    return _plain(request, "login", lang, next=safe_page(next), city=city, provider=provider)
+
+
+@router.get("/account")
+async def account_page(request: Request, settings: Configured, lang: Lang = "zh") -> HTMLResponse:
+    """Show one's own account: password, second factor."""
+    return _plain(request, "account", lang, shortest=settings.password_min_length)
+
+
+@router.get("/admin")
+async def admin_page(request: Request, lang: Lang = "zh") -> HTMLResponse:
+    """Show accounts, roles, keys and kiosks."""
+    return _plain(request, "admin", lang, kioskPages=KIOSK_PAGES)
+
+
+@router.get("/auditor")
+async def auditor_page(request: Request, settings: Configured, lang: Lang = "zh") -> HTMLResponse:
+    """Show the audit."""
+    return _plain(request, "auditor", lang, timezone=settings.timezone)
 
 
 @router.get("/maps/wall")
-async def wall(
-    database: Database, settings: Configured, lang: Annotated[Literal["zh", "en"], Query()] = "zh"
-) -> HTMLResponse:
+async def wall(request: Request, settings: Configured, lang: Lang = "zh") -> HTMLResponse:
     """Show the wall."""
-    view: CityView = await city_view(database, settings.city_name_zh, settings.city_name_en, settings.timezone)
-    return _page(wall_page(view, lang))
+    async with reading(request) as database:
+        view: CityView = await city_view(
+            database, settings.city_name_zh, settings.city_name_en, settings.timezone
+        )
+    return _page(wall_page(view, lang, _person(request)))
 
 
 @router.get("/docs")
-async def docs(request: Request) -> HTMLResponse:
+async def docs() -> HTMLResponse:
     """Show the API, from our own copy of Swagger UI."""
     made = get_swagger_ui_html(
-        openapi_url=request.app.openapi_url,
+        openapi_url="/openapi.json",
         title="geo_grid API",
         swagger_js_url="/static/vendor/swagger-ui/swagger-ui-bundle.js",
         swagger_css_url="/static/vendor/swagger-ui/swagger-ui.css",
         swagger_favicon_url="/static/icon.svg",
     )
     return _page(bytes(made.body).decode())
+
+
+@router.get("/openapi.json")
+async def openapi(request: Request) -> JSONResponse:
+    """Give out the OpenAPI document."""
+    return JSONResponse(request.app.openapi())
+
+
+@router.get("/.well-known/security.txt")
+async def security_txt(settings: Configured) -> PlainTextResponse:
+    """Say whom to tell of a weakness (RFC 9116)."""
+    expires = (datetime.now(UTC) + timedelta(days=180)).replace(microsecond=0).isoformat().replace("+00:00", "Z")
+    return PlainTextResponse(
+        f"Contact: {settings.security_contact}\nExpires: {expires}\nPreferred-Languages: zh, en\n"
+    )

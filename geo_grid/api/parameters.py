@@ -1,6 +1,5 @@
-"""What routers have in common: a connection, a point, a moment."""
+"""What routers have in common: a point, a moment, the settings."""
 
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -8,7 +7,6 @@ from fastapi import Depends, Query, Request
 from pydantic import AwareDatetime
 
 from geo_grid.coordinates import to_lonlat
-from geo_grid.db import AsyncConnection
 from geo_grid.locate import Locations
 from geo_grid.settings import Settings
 
@@ -31,12 +29,6 @@ async def place(lon: Lon, lat: Lat, source_crs: SourceCrs = "EPSG:4490") -> Poin
     return Point(*to_lonlat(lon, lat, source_crs))  # async, as all here: FastAPI gives others a thread each
 
 
-async def connection(request: Request) -> AsyncIterator[AsyncConnection]:
-    """Lend a connection of the pool for one request."""
-    async with request.app.state.pool.connection() as lent:
-        yield lent
-
-
 async def settings(request: Request) -> Settings:
     """Return the settings the app was made with."""
     found: Settings = request.app.state.settings
@@ -49,6 +41,5 @@ async def locations(request: Request) -> Locations:
     return found
 
 
-Database = Annotated[AsyncConnection, Depends(connection)]
 Configured = Annotated[Settings, Depends(settings)]
 Located = Annotated[Locations, Depends(locations)]

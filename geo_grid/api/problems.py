@@ -2,6 +2,7 @@
 
 import http
 import logging
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,14 +20,18 @@ from geo_grid.db import translated_errors
 log = logging.getLogger(__name__)
 
 STATUS: dict[type[errors.GeoGridError], int] = {
+    errors.NotLoggedIn: 401,
+    errors.Forbidden: 403,
     errors.NotFound: 404,
     errors.Conflict: 409,
     errors.InvalidCoordinates: 422,
     errors.UnknownCrs: 422,
     errors.InvalidRows: 422,
     errors.UnreadableFile: 422,
+    errors.TooMany: 429,
     errors.UserError: 422,
     errors.DatabaseUnavailable: 503,
+    errors.ProviderUnavailable: 503,
     errors.SetupError: 500,
     errors.GeoGridError: 500,
 }
@@ -51,10 +56,18 @@ class ProblemResponse(JSONResponse):
 PROBLEM_RESPONSES: dict[int | str, dict[str, Any]] = {
     code: {"model": Problem, "description": text}
     for code, text in (
+        (400, "The request is no request: its body, or what it is sent with"),
+        (401, "Nobody is logged in, or the credential is worth nothing any more"),
+        (403, "No right to this"),
+        (413, "The body is too large"),
         (422, "The input is wrong; the detail says how"),
+        (429, "Asked too often; Retry-After says when to ask again"),
         (503, "The database cannot be reached"),
     )
 }
+
+
+_HEADERS = {503: {"Retry-After": "2"}, 401: {"WWW-Authenticate": 'Bearer realm="geo_grid"'}}
 
 
 def problem(
@@ -68,10 +81,11 @@ def problem(
         detail=detail,
         errors=list(faults) if faults else None,
     )
-    return ProblemResponse(body.model_dump(exclude_none=True), status, {"Retry-After": "2"} if status == 503 else None)
+    return ProblemResponse(body.model_dump(exclude_none=True), status, _HEADERS.get(status))
 
 
-def _ours(_: Request, error: Exception) -> ProblemResponse:
+def problem_of(error: Exception) -> ProblemResponse:
+    """Make the problem response of an error of ours."""
     kind = next((k for k in type(error).__mro__ if k in STATUS), errors.GeoGridError)
     faults = (
         [{"row": row, "detail": reason} for row, reason in error.rows]
@@ -80,7 +94,14 @@ def _ours(_: Request, error: Exception) -> ProblemResponse:
     )
     if STATUS[kind] >= 500:
         log.error("%s: %s", kind.__name__, error)
-    return problem(STATUS[kind], str(error), type(error).__name__, faults)
+    answer = problem(STATUS[kind], str(error), type(error).__name__, faults)
+    if isinstance(error, errors.TooMany):
+        answer.headers["Retry-After"] = str(math.ceil(error.retry_after_s))
+    return answer
+
+
+def _ours(_: Request, error: Exception) -> ProblemResponse:
+    return problem_of(error)
 
 
 def _invalid(_: Request, error: Exception) -> ProblemResponse:
@@ -105,7 +126,9 @@ def _database(request: Request, error: Exception) -> ProblemResponse:
         with translated_errors():
             raise error
     except errors.GeoGridError as ours:
-        return _ours(request, ours)
+        return problem_of(ours)
+    except psycopg.errors.InsufficientPrivilege:
+        return problem(403, "you have no right to this", "Forbidden")
     except psycopg.DataError as refused:  # a value PostgreSQL cannot hold, such as a zero byte in a text
         return problem(422, f"the database cannot hold this: {str(refused).splitlines()[0]}", "InvalidRequest")
     except psycopg.Error:

@@ -1,5 +1,7 @@
 """Connections, migrations, named queries and the private PostGIS cluster."""
 
+from geo_grid.db.acting import Asker, Reading, acting, acting_conninfo
+from geo_grid.db.changes import Changes
 from geo_grid.db.cluster import Cluster
 from geo_grid.db.connections import (
     AsyncConnection,
@@ -16,10 +18,15 @@ from geo_grid.db.migrations import migrate, read_migrations
 from geo_grid.db.queries import load_queries
 
 __all__ = [
+    "Asker",
     "AsyncConnection",
     "AsyncPool",
+    "Changes",
     "Cluster",
     "Connection",
+    "Reading",
+    "acting",
+    "acting_conninfo",
     "application_conninfo",
     "connect",
     "copy_rows",

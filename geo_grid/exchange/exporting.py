@@ -16,13 +16,12 @@ if TYPE_CHECKING:
     import geopandas as gpd
 
 _DRIVERS = {".geojson": "GeoJSON", ".gpkg": "GPKG", ".shp": "ESRI Shapefile", ".csv": "CSV"}
-_PRIVATE = ("caller_number",)
 
 
 def export_file(connection: Connection, layer: Layer, path: Path) -> int:
     """Write the rows of a layer now in force, lon, lat in CGCS2000, and return how many.
 
-    Callers' numbers are left out. CSV gets lon and lat columns for points, WKT for the rest.
+    Only what whoever the transaction is for may see. CSV gets lon and lat columns for points, WKT for the rest.
 
     Raises
     ------
@@ -38,7 +37,6 @@ def export_file(connection: Connection, layer: Layer, path: Path) -> int:
     rows = connection.execute(layer.query("rows")).fetchall()
     geometry = shapely.from_wkb([bytes(row.pop("geom")) for row in rows])
     frame = gpd.GeoDataFrame(rows, geometry=geometry, crs=SRID)
-    frame = frame.drop(columns=[name for name in _PRIVATE if name in frame])
     try:
         # written beside its place and moved there, so that a full disk leaves no half file
         with TemporaryDirectory(dir=path.parent, prefix=".geo-grid-") as folder:

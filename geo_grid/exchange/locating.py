@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from geo_grid.coordinates import lonlat_problem, source_crs
 from geo_grid.errors import InvalidRows, UserError
 from geo_grid.exchange.points import READERS, Points, write_points
-from geo_grid.locate import CityIndex
+from geo_grid.locate import CityIndex, Seen
 
 FORMS = tuple(READERS)
 _REASONS_KEPT = 100
@@ -31,11 +31,14 @@ class Asked:
         Grid levels whose codes are wanted besides the innermost cell's.
     skip_invalid
         Answer the other points, and name the problem of those that are no places.
+    seen
+        What whoever asks may see; a point elsewhere is answered as one outside the city.
     """
 
     crs: str = "EPSG:4490"
     levels: tuple[int, ...] = ()
     skip_invalid: bool = False
+    seen: Seen = Seen()
 
 
 @dataclass
@@ -106,6 +109,9 @@ class _Work:
         self._cells = pa.array(city.cells.codes.tolist(), pa.string())
         self._zones = pa.array(city.zones.codes.tolist(), pa.string())
         self._levels = [_ancestors(city, level) for level in asked.levels]
+        self._bounds = city.cells.bounds if asked.seen.everywhere else asked.seen.bounds
+        self._cells_hidden = _hidden(city.cells.codes.tolist(), asked.seen.cells)
+        self._zones_hidden = _hidden(city.zones.codes.tolist(), asked.seen.zones)
         self.columns = [
             "grid_code",
             *(f"grid_code_{level}" for level in asked.levels),
@@ -123,6 +129,9 @@ class _Work:
         lon[bad], lat[bad] = 0, 0  # placeholders; the answers are blanked below
         cell, zone = self.city.cells.owners(lon, lat), self.city.zones.owners(lon, lat)
         cell[bad], zone[bad] = -1, -1
+        if not self.asked.seen.everywhere:
+            cell[self._cells_hidden[cell]] = -1
+            zone[self._zones_hidden[zone] | (cell < 0)] = -1
         metres = self.city.cells.distance_to_boundary(lon, lat, cell)
         count = points.table.num_rows
         answers: list[pa.Array] = [
@@ -151,8 +160,8 @@ class _Work:
                 problems[row] = "a coordinate is missing or is no number"
             else:
                 problems[row] = lonlat_problem(lon[row], lat[row]) or "is no place"
-        if self.city.cells.bounds is not None:
-            west, south, east, north = self.city.cells.bounds
+        if self._bounds is not None:
+            west, south, east, north = self._bounds
             outside = ~((west <= lon) & (lon <= east) & (south <= lat) & (lat <= north))
             swapped = outside & (west <= lat) & (lat <= east) & (south <= lon) & (lon <= north)
             for row in np.flatnonzero(swapped).tolist():
@@ -176,6 +185,11 @@ def _ancestors(city: CityIndex, level: int) -> tuple[NDArray[np.int32], pa.Array
     codes = sorted({code for code in above if code is not None})
     number = {code: index for index, code in enumerate(codes)}
     return np.array([*(number.get(code or "", -1) for code in above), -1], dtype=np.int32), pa.array(codes, pa.string())
+
+
+def _hidden(codes: list[str], seen: frozenset[str]) -> NDArray[np.bool_]:
+    """Say of each code whether it is not seen; one place more, for -1, which hides nothing."""
+    return np.array([*(code not in seen for code in codes), False])
 
 
 def _codes(owner: NDArray[np.int32], codes: pa.Array) -> pa.Array:

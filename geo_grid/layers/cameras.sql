@@ -2,7 +2,7 @@
 -- from afar a count per 112-pixel square, near by each camera
 with seen as (
     select * from cameras
-    where geom && ST_MakeEnvelope(%(west)s, %(south)s, %(east)s, %(north)s, 4490) and not is_secret
+    where geom && ST_MakeEnvelope(%(west)s, %(south)s, %(east)s, %(north)s, 4490)
 ),
 squares as (
     select count(*) as point_count, count(*) filter (where not is_online) as offline_count,
@@ -12,12 +12,11 @@ squares as (
     group by floor(ST_X(geom) / (%(pixel)s * 112)), floor(ST_Y(geom) / (%(pixel)s * 89))
 )
 select null as id,
-       json_build_object('type', 'Point', 'coordinates', json_build_array(round(lon::numeric, 6), round(lat::numeric, 6)))::text
-           as geometry,
+       ST_SetSRID(ST_MakePoint(lon, lat), 4490) as geom,
        jsonb_build_object('point_count', point_count, 'offline_count', offline_count, 'is_demo', is_demo) as properties
 from squares
 union all
-(select gb28181_id, ST_AsGeoJSON(geom, 6),
+(select gb28181_id, geom,
         jsonb_build_object(
             'gb28181_id', gb28181_id, 'name', name, 'is_online', is_online, 'azimuth_deg', azimuth_deg,
             'fov_deg', fov_deg, 'range_m', range_m, 'grid_code', grid_code, 'is_demo', is_demo)

@@ -1,6 +1,6 @@
 -- name: items
 select facility_code as id,
-       ST_AsGeoJSON(geom, 6) as geometry,
+       geom,
        jsonb_build_object(
            'facility_code', facility_code, 'facility_kind', facility_kind, 'name', name,
            'division_level', division_level, 'is_demo', is_demo) as properties

@@ -4,7 +4,7 @@ with level as (
     select max(grid_level) as fits from grid_levels where min_zoom <= %(zoom)s
 )
 select c.grid_code as id,
-       ST_AsGeoJSON(ST_SnapToGrid(c.geom, %(pixel)s / 2), 6) as geometry,
+       ST_SnapToGrid(c.geom, %(pixel)s / 2) as geom,
        jsonb_build_object(
            'grid_code', c.grid_code, 'name', c.name, 'grid_level', c.grid_level, 'parent_code', c.parent_code,
            'cell_kind', c.cell_kind, 'household_count', c.household_count, 'is_demo', c.is_demo) as properties

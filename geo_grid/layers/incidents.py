@@ -33,4 +33,5 @@ LAYER = Layer(
     geometry_types=("Point",),
     stored_type="Point",
     is_assigned=True,
+    item_key="incident_id",
 )

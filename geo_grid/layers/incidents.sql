@@ -1,6 +1,6 @@
 -- name: items
 select incident_id::text as id,
-       ST_AsGeoJSON(geom, 6) as geometry,
+       geom,
        jsonb_build_object(
            'incident_id', incident_id, 'category', category, 'subtype', subtype, 'step', step,
            'received_at', received_at, 'grid_code', grid_code, 'zone_code', zone_code,
@@ -12,17 +12,19 @@ order by received_at desc, incident_id desc
 limit %(limit)s
 
 -- name: rows
-select incident_number, category, subtype, description, address, caller_number, received_at, recorded_zone,
-       is_demo, step, grid_code, zone_code, edition_id, unassigned, ST_AsBinary(geom) as geom
-from incidents order by incident_id
+select incident_id, incident_number, category, subtype, coalesce(p.description, '') as description, coalesce(p.address, '') as address,
+       received_at, recorded_zone, is_demo, step, grid_code, zone_code, edition_id, unassigned, ST_AsBinary(geom) as geom
+from incidents i
+left join lateral access.incident_private(i.incident_id) p on true
+order by incident_id
 
 -- name: taken
 select incident_number as key from incidents where incident_number = any(%(keys)s)
 
 -- name: insert
-insert into incidents (category, subtype, description, address, caller_number, received_at, is_demo, geom)
+insert into incidents (category, subtype, description, address, caller_number, received_at, geom)
 values (%(category)s, %(subtype)s, %(description)s, %(address)s, %(caller_number)s,
-        coalesce(%(received_at)s, now()), %(is_demo)s,
+        coalesce(%(received_at)s, now()),
         ST_SetSRID(ST_MakePoint(%(lon)s, %(lat)s), 4490))
 returning incident_id
 
@@ -42,8 +44,8 @@ limit %(limit)s
 select pg_advisory_xact_lock(hashtextextended(%(key)s, 0))
 
 -- name: claim_key
-insert into idempotency_keys (idempotency_key, request_digest, incident_id)
-values (%(key)s, %(digest)s, %(incident_id)s)
+insert into idempotency_keys (idempotency_key, request_digest, incident_id, principal_id)
+values (%(key)s, %(digest)s, %(incident_id)s, access.me())
 
 -- name: find_key
 select request_digest, incident_id from idempotency_keys where idempotency_key = %(key)s

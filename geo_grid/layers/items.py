@@ -1,11 +1,19 @@
-"""The rows of a layer for a part of the map, as GeoJSON made by the database."""
+"""The rows of a layer in the forms it is given out: GeoJSON and vector tiles, made by the database."""
 
 import json
+import math
+from typing import Any
 
-from geo_grid.db import AsyncConnection
+from psycopg import sql
+
+from geo_grid.db import AsyncConnection, load_queries
+from geo_grid.errors import NotFound
 from geo_grid.layers.layer import Layer
 
+QUERIES = load_queries("geo_grid.layers", "forms.sql")
 _TILE_PIXELS = 256
+_TILE_FEATURES = 20_000
+_BUFFER = 64 / 4096
 
 
 async def items(
@@ -31,17 +39,62 @@ async def items(
     -------
     A GeoJSON FeatureCollection as text, with the foreign member `truncated`.
     """
-    west, south, east, north = bbox
-    values = {"west": west, "south": south, "east": east, "north": north, "zoom": zoom, "limit": limit + 1}
-    rows = await (
-        await connection.execute(layer.query("items"), {**values, "pixel": 360 / _TILE_PIXELS / 2**zoom})
-    ).fetchall()
-    features = ",".join(
-        # the geometry is already JSON: it is put in as it is
-        f'{{"type":"Feature","id":{json.dumps(row["id"])},"geometry":{row["geometry"]},'
-        f'"properties":{json.dumps(row["properties"], ensure_ascii=False)}}}'
-        for row in rows[:limit]
-        if row["geometry"] is not None
-    )
+    statement = sql.SQL(QUERIES["geojson"]).format(items=sql.SQL(layer.query("items")))
+    rows = await (await connection.execute(statement, _values(bbox, zoom, limit + 1))).fetchall()
+    features = ",".join(_feature(row) for row in rows[:limit] if row["geometry"] is not None)
     truncated = "true" if len(rows) > limit else "false"
     return f'{{"type":"FeatureCollection","truncated":{truncated},"features":[{features}]}}'
+
+
+async def tile(connection: AsyncConnection, layer: Layer, zoom: int, x: int, y: int) -> bytes:
+    """Draw a layer as a Mapbox vector tile of WebMercatorQuad; empty where there is nothing.
+
+    Parameters
+    ----------
+    zoom, x, y
+        Tile matrix, column and row (OGC 17-083r4); the caller has checked that there is such a tile.
+    """
+    statement = sql.SQL(QUERIES["tile"]).format(
+        items=sql.SQL(layer.query("items")), name=sql.Literal(layer.name)
+    )
+    values = {**_values(tile_bbox(zoom, x, y), zoom, _TILE_FEATURES), "x": x, "y": y}
+    row = await (await connection.execute(statement, values, binary=True)).fetchone() or {}
+    return bytes(row["tile"])
+
+
+async def feature(connection: AsyncConnection, layer: Layer, key: str) -> str:
+    """Read one item of a layer as a GeoJSON Feature. Raises NotFound."""
+    statement = sql.SQL(QUERIES["feature"]).format(
+        rows=sql.SQL(layer.query("rows")), key=sql.Identifier(layer.item_key or layer.key)
+    )
+    row = await (await connection.execute(statement, {"id": key})).fetchone()
+    if row is None:
+        message = f"there is no {key!r} in {layer.name}"
+        raise NotFound(message)
+    return _feature(row)
+
+
+def tile_bbox(zoom: int, x: int, y: int) -> tuple[float, float, float, float]:
+    """Return west, south, east, north of a tile and its buffer, in degrees (spherical Mercator, EPSG:3857)."""
+
+    def lat(row: float) -> float:
+        return math.degrees(math.atan(math.sinh(math.pi * (1 - 2 * row / 2**zoom))))
+
+    west, east = ((x + part) / 2**zoom * 360 - 180 for part in (-_BUFFER, 1 + _BUFFER))
+    return max(west, -180), lat(y + 1 + _BUFFER), min(east, 180), lat(y - _BUFFER)
+
+
+def _values(bbox: tuple[float, float, float, float], zoom: int, limit: int) -> dict[str, Any]:
+    west, south, east, north = bbox
+    return {
+        "west": west, "south": south, "east": east, "north": north,
+        "zoom": zoom, "limit": limit, "pixel": 360 / _TILE_PIXELS / 2**zoom,
+    }  # fmt: skip
+
+
+def _feature(row: dict[str, Any]) -> str:
+    # the geometry is already JSON: it is put in as it is
+    return (
+        f'{{"type":"Feature","id":{json.dumps(row["id"])},"geometry":{row["geometry"]},'
+        f'"properties":{json.dumps(row["properties"], ensure_ascii=False)}}}'
+    )

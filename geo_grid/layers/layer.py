@@ -41,6 +41,8 @@ class Layer:
         Rows live in editions and change only by publishing one.
     is_assigned
         Rows carry the grid cell and patrol zone that own them.
+    item_key
+        The column that names an item over HTTP, where it is not `key`.
     """
 
     name: str
@@ -52,6 +54,7 @@ class Layer:
     stored_type: str
     is_boundary: bool = False
     is_assigned: bool = False
+    item_key: str = ""
 
     @property
     def fields(self) -> list[str]:

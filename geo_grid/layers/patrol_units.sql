@@ -1,6 +1,6 @@
 -- name: items
 select unit_code as id,
-       ST_AsGeoJSON(geom, 6) as geometry,
+       geom,
        jsonb_build_object(
            'unit_code', unit_code, 'name', name, 'unit_kind', unit_kind, 'unit_status', unit_status,
            'zone_code', zone_code, 'is_demo', is_demo) as properties

@@ -1,6 +1,6 @@
 -- name: items
 select zone_code as id,
-       ST_AsGeoJSON(ST_SnapToGrid(geom, %(pixel)s / 2), 6) as geometry,
+       ST_SnapToGrid(geom, %(pixel)s / 2) as geom,
        jsonb_build_object(
            'zone_code', zone_code, 'name', name, 'zone_kind', zone_kind, 'zone_type', zone_type,
            'responsible_unit', responsible_unit, 'is_demo', is_demo) as properties

@@ -1,6 +1,6 @@
 -- name: items
 select post_code as id,
-       ST_AsGeoJSON(geom, 6) as geometry,
+       geom,
        jsonb_build_object(
            'post_code', post_code, 'name', name, 'post_kind', post_kind, 'responsible_unit', responsible_unit,
            'is_demo', is_demo) as properties

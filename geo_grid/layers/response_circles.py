@@ -27,4 +27,5 @@ LAYER = Layer(
     key="post_code",
     geometry_types=("Polygon", "MultiPolygon"),
     stored_type="MultiPolygon",
+    item_key="response_circle_id",
 )

@@ -1,7 +1,7 @@
 -- name: items
 -- from afar only the largest tier
 select response_circle_id::text as id,
-       ST_AsGeoJSON(ST_SnapToGrid(geom, %(pixel)s / 2), 6) as geometry,
+       ST_SnapToGrid(geom, %(pixel)s / 2) as geom,
        jsonb_build_object(
            'post_code', post_code, 'tier_minutes', tier_minutes, 'circle_basis', circle_basis, 'method', method,
            'speed_kmh', speed_kmh, 'detour_factor', detour_factor, 'is_demo', is_demo) as properties
@@ -12,7 +12,7 @@ order by tier_minutes desc, post_code
 limit %(limit)s
 
 -- name: rows
-select post_code, tier_minutes, circle_basis, method, speed_kmh, detour_factor, responsible_unit, is_demo,
+select response_circle_id, post_code, tier_minutes, circle_basis, method, speed_kmh, detour_factor, responsible_unit, is_demo,
        ST_AsBinary(geom) as geom
 from response_circles order by post_code, circle_basis, tier_minutes
 

@@ -23,4 +23,5 @@ LAYER = Layer(
     key="osm_id",
     geometry_types=("LineString",),
     stored_type="LineString",
+    item_key="road_id",
 )

@@ -1,11 +1,12 @@
 """Point -> owner: who is responsible for a place, and assignment of what happens there."""
 
 from geo_grid.locate.answers import Location, OwningCell, OwningZone, Response
-from geo_grid.locate.assignment import Assigned, assign, assign_all, assign_one, hold_edition, never_assigned
+from geo_grid.locate.assignment import Assigned, assign, assign_all, hold_edition, never_assigned
 from geo_grid.locate.city import CityIndex, edition_in_force, open_city
 from geo_grid.locate.current import Locations
 from geo_grid.locate.locator import Locator
 from geo_grid.locate.lookup import locate, refuse_swapped
+from geo_grid.locate.seen import Seen
 
 __all__ = [
     "Assigned",
@@ -16,9 +17,9 @@ __all__ = [
     "OwningCell",
     "OwningZone",
     "Response",
+    "Seen",
     "assign",
     "assign_all",
-    "assign_one",
     "edition_in_force",
     "hold_edition",
     "locate",

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from psycopg import sql
 
-from geo_grid.db import AsyncConnection, Connection, copy_rows, load_queries
+from geo_grid.db import Connection, copy_rows, load_queries
 from geo_grid.layers import Layer
 from geo_grid.locate.city import CityIndex
 from geo_grid.progress import Progress
@@ -112,7 +112,3 @@ def never_assigned(connection: Connection, layer: Layer) -> list[int]:
     rows = connection.execute(_statement("never_assigned", layer)).fetchall()
     return [row["id"] for row in rows]
 
-
-async def assign_one(connection: AsyncConnection, layer: Layer, row_id: int) -> None:
-    """Assign one row in the caller's transaction."""
-    await connection.execute(_statement("assign", layer), {"ids": [row_id]}, prepare=False)

@@ -15,12 +15,13 @@ from typing import Self
 import psycopg
 from psycopg.rows import DictRow, dict_row
 
-from geo_grid.db import AsyncPool
-from geo_grid.errors import GeoGridError, UnreadableFile
+from geo_grid.db import Reading
+from geo_grid.errors import DatabaseUnavailable, GeoGridError, UnreadableFile
 from geo_grid.locate.answers import Location
 from geo_grid.locate.city import QUERIES as CITY_QUERIES
 from geo_grid.locate.city import CityIndex, open_city, saved_name
 from geo_grid.locate.lookup import locate, refuse_swapped, refuse_swapped_in
+from geo_grid.locate.seen import Seen
 from geo_grid.locate.snapshot import QUERIES, Snapshot, read_state
 
 log = logging.getLogger(__name__)
@@ -42,10 +43,9 @@ class Locations:
     snapshot is replaced whole, so no answer mixes two editions.
     """
 
-    def __init__(self, conninfo: str, pool: AsyncPool, folder: Path) -> None:
-        """Make one that saves compiled editions in `folder`."""
+    def __init__(self, conninfo: str, folder: Path) -> None:
+        """Make one that saves compiled editions in `folder`; `conninfo` is of somebody who sees the whole city."""
         self._conninfo = conninfo
-        self._pool = pool
         self._folder = folder
         self._snapshot: Snapshot | None = None
         self._tried = asyncio.Event()
@@ -55,9 +55,9 @@ class Locations:
 
     @classmethod
     @contextlib.asynccontextmanager
-    async def kept(cls, conninfo: str, pool: AsyncPool, folder: Path) -> AsyncIterator[Self]:
+    async def kept(cls, conninfo: str, folder: Path) -> AsyncIterator[Self]:
         """Keep one fresh while the context lasts; begins once the first snapshot was tried for."""
-        locations = cls(conninfo, pool, folder)
+        locations = cls(conninfo, folder)
         task = asyncio.create_task(locations._keep())
         try:
             # PostGIS can answer, but a busy server without its snapshot would stay busy
@@ -79,29 +79,39 @@ class Locations:
             return None
         return found
 
-    async def locate(self, lon: float, lat: float, at: datetime | None, positional_error_m: float) -> Location:
-        """Say who is responsible for a point; see `lookup.locate`."""
+    async def locate(
+        self, reading: Reading, seen: Seen, lon: float, lat: float, at: datetime | None, positional_error_m: float
+    ) -> Location:
+        """Say who is responsible for a point; see `lookup.locate`.
+
+        Parameters
+        ----------
+        reading
+            Opens a transaction on behalf of whoever asks, where PostGIS must answer.
+        seen
+            What they may see, where memory answers.
+        """
         found = self.snapshot() if at is None else None
         if found is not None:
-            return found.locate(lon, lat, positional_error_m)
-        async with self._pool.connection() as connection:
+            return found.locate(lon, lat, positional_error_m, seen)
+        async with reading() as connection:
             return await locate(connection, lon, lat, at, positional_error_m)
 
-    async def refuse_swapped(self, lon: float, lat: float) -> None:
+    async def refuse_swapped(self, reading: Reading, seen: Seen, lon: float, lat: float) -> None:
         """Refuse lon, lat outside the city when lat, lon lies inside it; see `lookup.refuse_swapped`."""
         found = self.snapshot()
         if found is not None:
-            refuse_swapped_in(found.city.cells.bounds, lon, lat)
+            refuse_swapped_in(found.city.cells.bounds if seen.everywhere else seen.bounds, lon, lat)
             return
-        async with self._pool.connection() as connection:
+        async with reading() as connection:
             await refuse_swapped(connection, lon, lat)
 
-    async def city(self, at: datetime | None = None) -> CityIndex:
+    async def city(self, reading: Reading, at: datetime | None = None) -> CityIndex:
         """Return the compiled edition in force at a moment; a past one is compiled when first asked for."""
         found = self.snapshot() if at is None else None
         if found is not None:
             return found.city
-        async with self._pool.connection() as connection:
+        async with reading() as connection:
             row = await (await connection.execute(CITY_QUERIES["edition_in_force"], {"at": at})).fetchone()
         saved = await self._in_worker(row["edition"] if row else None)
         return await asyncio.to_thread(CityIndex.load, saved)
@@ -132,6 +142,9 @@ class Locations:
         if row is None:
             message = "the statement state returned no row"
             raise AssertionError(message)
+        if not row["sees_all"]:
+            message = "the server was not admitted to the whole city yet"
+            raise DatabaseUnavailable(message)
         state = read_state(row)
         if self._snapshot is None or self._snapshot.state != state:
             saved = self._folder / saved_name(state.edition, row["published_at"])

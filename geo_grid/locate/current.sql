@@ -1,6 +1,6 @@
 -- name: state
 -- what a snapshot stands on; a snapshot of another state is out of date
-select now() as now, edition_at(now()) as edition,
+select now() as now, edition_at(now()) as edition, access.city_wide('map') as sees_all,
        (select published_at from editions where edition_id = edition_at(now())) as published_at,
        (select coalesce(jsonb_object_agg(table_name, version), '{}') from table_versions) as versions,
        least((select min(valid_from) from editions where valid_from > now()),

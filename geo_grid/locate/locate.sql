@@ -1,14 +1,6 @@
 -- name: leaf
--- the one-owner rule: of the covering cells without children, the one with the smallest code
-select c.grid_code
-from grid_cells c
-where ST_Covers(c.geom, ST_SetSRID(ST_MakePoint(%(lon)s, %(lat)s), 4490))
-  and c.valid_from <= %(at)s and (c.valid_to is null or %(at)s < c.valid_to)
-  and not exists (
-      select from grid_cells k
-      where k.parent_code = c.grid_code and k.valid_from <= %(at)s and (k.valid_to is null or %(at)s < k.valid_to))
-order by c.grid_code
-limit 1
+-- the one-owner rule, judged among all cells; told only to whom the cell belongs
+select access.owning_cell(ST_SetSRID(ST_MakePoint(%(lon)s, %(lat)s), 4490), %(at)s) as grid_code
 
 -- name: chain
 -- the leaf and its ancestors, outermost first, with who is on duty
@@ -38,17 +30,15 @@ order by c.grid_level
 -- name: zone
 select zone_code, name, zone_type, responsible_unit, is_demo
 from patrol_zones
-where zone_kind = 'area'
-  and ST_Covers(geom, ST_SetSRID(ST_MakePoint(%(lon)s, %(lat)s), 4490))
+where zone_code = access.owning_zone(ST_SetSRID(ST_MakePoint(%(lon)s, %(lat)s), 4490), %(at)s)
   and valid_from <= %(at)s and (valid_to is null or %(at)s < valid_to)
-order by zone_code
-limit 1
 
 -- name: response
 -- the fastest circle of each post that covers the place
 select distinct on (post_code) tier_minutes, post_code, circle_basis, method
 from response_circles
-where ST_Covers(geom, ST_SetSRID(ST_MakePoint(%(lon)s, %(lat)s), 4490))
+where geom && ST_SetSRID(ST_MakePoint(%(lon)s, %(lat)s), 4490)  -- may use the index in spite of the policies
+  and ST_Covers(geom, ST_SetSRID(ST_MakePoint(%(lon)s, %(lat)s), 4490))
 order by post_code, tier_minutes
 
 -- name: boundary_distance
@@ -85,3 +75,6 @@ select coalesce(%(at)s::timestamptz, now()) as at, edition_at(coalesce(%(at)s::t
 -- name: extent
 select ST_XMin(e) as west, ST_YMin(e) as south, ST_XMax(e) as east, ST_YMax(e) as north
 from (select ST_Extent(geom) as e from grid_cells where grid_level = 1 and valid_to is null) city
+
+-- name: sees_all
+select access.city_wide('map') as sees_all

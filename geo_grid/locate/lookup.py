@@ -22,7 +22,7 @@ async def locate(
     Parameters
     ----------
     connection
-        All statements run in one transaction, so that one edition answers.
+        The caller's transaction, repeatable read, so that one edition answers; on behalf of whoever asks.
     lon, lat
         Degrees, CGCS2000, on the lattice (see `coordinates.to_lonlat`).
     at
@@ -31,16 +31,16 @@ async def locate(
         Metres; leaf cells nearer than this are named as alternatives.
     """
     ask: dict[str, Any] = {"lon": lon, "lat": lat, "at": at, "error_m": positional_error_m}
-    async with connection.transaction():
-        await connection.execute("set transaction isolation level repeatable read, read only")
-        ask |= await _one(connection, "moment", ask) or {}
-        leaf = await _one(connection, "leaf", ask)
-        ask["leaf"] = leaf["grid_code"] if leaf else None
-        chain = await (await connection.execute(QUERIES["chain"], ask)).fetchall()
-        zone = await _one(connection, "zone", ask)
-        response = await (await connection.execute(QUERIES["response"], ask)).fetchall()
-        border = await _one(connection, "boundary_distance", ask)
-        alternatives = await (await connection.execute(QUERIES["alternatives"], ask)).fetchall()
+    ask |= await _one(connection, "moment", ask) or {}
+    leaf = await _one(connection, "leaf", ask) or {}
+    ask["leaf"] = leaf["grid_code"]
+    if ask["leaf"] is None and not await _sees_all(connection):
+        return nowhere(lon, lat, ask["edition"])
+    chain = await (await connection.execute(QUERIES["chain"], ask)).fetchall()
+    zone = await _one(connection, "zone", ask)
+    response = await (await connection.execute(QUERIES["response"], ask)).fetchall()
+    border = await _one(connection, "boundary_distance", ask)
+    alternatives = await (await connection.execute(QUERIES["alternatives"], ask)).fetchall()
     return Location.model_validate(
         {
             "point": (round(lon, 8), round(lat, 8)),  # eight decimals give the lattice point back
@@ -50,9 +50,28 @@ async def locate(
             "distance_to_boundary_m": border["distance_m"] if border else None,
             "alternatives": alternatives,
             "edition": ask["edition"],
-            "unassigned": leaf is None,
+            "unassigned": ask["leaf"] is None,
         }
     )
+
+
+def nowhere(lon: float, lat: float, edition: int | None) -> Location:
+    """Answer about a place that is not the asker's: the same as about one outside the city."""
+    return Location.model_construct(
+        point=(round(lon, 8), round(lat, 8)),  # eight decimals give the lattice point back
+        grid_cells=[],
+        patrol_zone=None,
+        response=[],
+        distance_to_boundary_m=None,
+        alternatives=[],
+        edition=edition,
+        unassigned=True,
+    )
+
+
+async def _sees_all(connection: AsyncConnection) -> bool:
+    row = await _one(connection, "sees_all", {}) or {}
+    return bool(row["sees_all"])
 
 
 def owning_cell(row: dict[str, Any]) -> OwningCell:

@@ -10,7 +10,9 @@ import shapely
 
 from geo_grid.db import Connection, connect, load_queries
 from geo_grid.locate.answers import Alternative, Duty, Location, OwningCell, OwningZone, Response
-from geo_grid.locate.city import CityIndex
+from geo_grid.locate.city import CellFacts, CityIndex
+from geo_grid.locate.lookup import nowhere
+from geo_grid.locate.seen import Seen
 
 QUERIES = load_queries("geo_grid.locate", "current.sql")
 
@@ -58,7 +60,7 @@ class Snapshot:
         self._circles = np.array([geometry for _, geometry in circles], dtype=object)
         shapely.prepare(self._circles)
         self._circle_tree = shapely.STRtree(self._circles)
-        self._chains: dict[str, tuple[OwningCell, ...]] = {}
+        self._chains: dict[str, tuple[tuple[OwningCell, OwningCell], ...]] = {}
 
     @classmethod
     def read(cls, conninfo: str, saved: Path) -> Self:
@@ -88,15 +90,23 @@ class Snapshot:
                 _read_circles(connection),
             )
 
-    def locate(self, lon: float, lat: float, positional_error_m: float) -> Location:
+    def locate(self, lon: float, lat: float, positional_error_m: float, seen: Seen) -> Location:
         """Say who is responsible for a point; lon, lat in degrees, CGCS2000, on the lattice."""
         leaf, metres, near = self.city.cells.look(lon, lat, positional_error_m)
         zone = self.city.zones.owner(lon, lat)
+        response = self._response(lon, lat)
+        if not seen.everywhere:
+            if leaf not in seen.cells:
+                return nowhere(lon, lat, self.state.edition)
+            zone = zone if zone in seen.zones else None
+            response = [one for one in response if one.post_code in seen.posts]
+            near = [(code, distance) for code, distance in near if code in seen.cells]
+        chain = self._chain(leaf) if leaf is not None else ()
         return Location.model_construct(
             point=(round(lon, 8), round(lat, 8)),  # eight decimals give the lattice point back
-            grid_cells=list(self._chain(leaf)) if leaf is not None else [],
+            grid_cells=[cell for cell, bare in chain] if seen.roster else [bare for cell, bare in chain],
             patrol_zone=OwningZone.model_construct(**self.city.zone_facts[zone]._asdict()) if zone else None,
-            response=self._response(lon, lat),
+            response=response,
             distance_to_boundary_m=metres if leaf is not None else None,
             alternatives=[
                 Alternative.model_construct(grid_code=code, name=self.city.facts[code].name, distance_m=distance)
@@ -115,30 +125,29 @@ class Snapshot:
             fastest.setdefault(response.post_code, response)
         return sorted(fastest.values(), key=lambda response: (response.tier_minutes, response.post_code))
 
-    def _chain(self, leaf: str) -> tuple[OwningCell, ...]:
+    def _chain(self, leaf: str) -> tuple[tuple[OwningCell, OwningCell], ...]:
+        """Return the cells that own what lies in a leaf: each with who is on duty, and without."""
         found = self._chains.get(leaf)
         if found is None:
-            found = self._chains[leaf] = self._make_chain(leaf)
+            found = self._chains[leaf] = tuple(
+                (self._cell(fact, self._duties_of(fact.grid_code)), self._cell(fact, []))
+                for fact in self.city.chain(leaf)
+            )
         return found
 
-    def _make_chain(self, leaf: str) -> tuple[OwningCell, ...]:
-        return tuple(
-            OwningCell.model_construct(
-                grid_code=fact.grid_code,
-                name=fact.name,
-                grid_level=fact.grid_level,
-                level_name_zh=self._levels[fact.grid_level][0],
-                level_name_en=self._levels[fact.grid_level][1],
-                cell_kind=fact.cell_kind,
-                household_count=fact.household_count,
-                area_m2=fact.area_m2,
-                grid_lead=next(
-                    (d.person_name for d in self._duties_of(fact.grid_code) if d.duty_role == "grid_lead"), None
-                ),
-                duties=self._duties_of(fact.grid_code),
-                is_demo=fact.is_demo,
-            )
-            for fact in self.city.chain(leaf)
+    def _cell(self, fact: CellFacts, duties: list[Duty]) -> OwningCell:
+        return OwningCell.model_construct(
+            grid_code=fact.grid_code,
+            name=fact.name,
+            grid_level=fact.grid_level,
+            level_name_zh=self._levels[fact.grid_level][0],
+            level_name_en=self._levels[fact.grid_level][1],
+            cell_kind=fact.cell_kind,
+            household_count=fact.household_count,
+            area_m2=fact.area_m2,
+            grid_lead=next((duty.person_name for duty in duties if duty.duty_role == "grid_lead"), None),
+            duties=duties,
+            is_demo=fact.is_demo,
         )
 
     def _duties_of(self, code: str) -> list[Duty]:

@@ -41,8 +41,40 @@ class PageScript(MacroElement):  # type: ignore[misc]  # folium is untyped
     @property
     def page_json(self) -> str:
         """The configuration as JSON that cannot end its data block."""
-        text = json.dumps({**self._options, "map": self._parent.get_name()}, ensure_ascii=False)
-        return text.replace("<", "\\u003c")
+        return _data_block({**self._options, "map": self._parent.get_name()})
+
+
+def _data_block(options: dict[str, Any]) -> str:
+    return json.dumps(options, ensure_ascii=False).replace("<", "\\u003c")
+
+
+def plain_page(name: str, title: str, lang: str, options: dict[str, Any]) -> str:
+    """Make a page without a map: its script builds everything on it.
+
+    Parameters
+    ----------
+    name
+        Of the script in static/js.
+    options
+        What the script reads; travels as JSON in a data block, as on the maps.
+    """
+    return _PLAIN.render(name=name, title=title, lang=lang, page_json=_data_block({**options, "lang": lang}))
+
+
+_PLAIN = Template(
+    """<!doctype html>
+<html lang="{{ lang|e }}">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{{ title|e }}</title>
+<link rel="icon" href="/static/icon.svg" type="image/svg+xml">
+<link rel="stylesheet" href="/static/css/office.css">
+<script type="application/json" id="geo-grid-page">{{ page_json }}</script>
+<script type="module" src="/static/js/{{ name|e }}.js"></script>
+<body></body>
+</html>
+"""
+)
 
 
 def base_map(bounds: tuple[float, float, float, float], lang: str) -> folium.Map:

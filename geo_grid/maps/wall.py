@@ -36,8 +36,14 @@ async def city_view(connection: AsyncConnection, name_zh: str, name_en: str, tim
     return CityView(name_zh, name_en, timezone, bounds, found.get("edition"), bool(found.get("is_demo")), levels)
 
 
-def wall_page(view: CityView, lang: Literal["zh", "en"]) -> str:
-    """Build the wall as HTML with Folium; the layers come by themselves as GeoJSON for the part in view."""
+def wall_page(view: CityView, lang: Literal["zh", "en"], person: dict[str, Any]) -> str:
+    """Build the wall as HTML with Folium; the layers come by themselves as GeoJSON for the part in view.
+
+    Parameters
+    ----------
+    person
+        Who looks, as the page's head shows it, and their rights, by which it leaves out what it would be refused.
+    """
     page = base_map(view.bounds or _NOWHERE, lang)
     title = f"{view.name_zh} 网格地图" if lang == "zh" else f"{view.name_en} grid map"
     options = {
@@ -48,6 +54,7 @@ def wall_page(view: CityView, lang: Literal["zh", "en"]) -> str:
         "edition": view.edition,
         "timezone": view.timezone,
         "levels": view.levels,
+        "person": person,
     }
     page.add_child(PageScript("wall", title, options))
     html: str = page.get_root().render()

@@ -4,14 +4,15 @@ import hashlib
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
+import psycopg
 from pydantic import AwareDatetime, BaseModel, Field, computed_field
 
 from geo_grid.coordinates import to_lonlat
 from geo_grid.db import AsyncConnection
-from geo_grid.errors import Conflict, NotFound, UserError
+from geo_grid.errors import Conflict, Forbidden, NotFound, UserError
 from geo_grid.layers import find_layer
 from geo_grid.layers.incidents import Step
-from geo_grid.locate import assign_one, refuse_swapped
+from geo_grid.locate import refuse_swapped
 
 _CLOCK_TOLERANCE = timedelta(minutes=5)
 LAYER = find_layer("incidents")
@@ -28,7 +29,7 @@ class NewIncident(BaseModel):
     description: str = Field("", max_length=4000)
     address: str = Field("", max_length=400)
     caller_number: str | None = Field(
-        None, max_length=40, description="stored for the handling dispatcher, shown masked"
+        None, max_length=40, description="shown in full to the handling dispatcher alone"
     )
     received_at: AwareDatetime | None = Field(None, description="when the call came; now if not given")
 
@@ -44,7 +45,7 @@ class Incident(BaseModel):
     subtype: str
     description: str
     address: str
-    caller_number: Annotated[str | None, Field(description="masked")]
+    caller_number: Annotated[str | None, Field(description="masked, but for the dispatcher who handles it")]
     step: Step
     received_at: datetime
     dispatched_at: datetime | None
@@ -62,6 +63,7 @@ class Incident(BaseModel):
     zone_name: str | None
     edition_id: int | None
     unassigned: bool
+    handler_id: int | None = Field(description="account of the dispatcher who handles it")
     is_demo: bool
 
     @computed_field  # type: ignore[prop-decorator]
@@ -71,20 +73,20 @@ class Incident(BaseModel):
         return self.closed_at is None
 
 
-def masked(number: str | None) -> str | None:
-    """Mask a caller's number but for its last two digits."""
-    return None if number is None else "*" * max(len(number) - 2, 0) + number[-2:]
-
-
 def _incident(row: dict[str, Any]) -> Incident:
     place = {"lon": round(row["lon"], 8), "lat": round(row["lat"], 8)}  # eight decimals give the lattice point back
-    return Incident.model_validate({**row, **place, "caller_number": masked(row["caller_number"])})
+    return Incident.model_validate({**row, **place})
 
 
 async def report(
     connection: AsyncConnection, new: NewIncident, idempotency_key: str | None = None
 ) -> tuple[Incident, bool]:
-    """Store an incident with its owner in one transaction.
+    """Store an incident; the database gives it its owner, and makes the user who asks its handling dispatcher.
+
+    Parameters
+    ----------
+    connection
+        The caller's transaction, on behalf of whoever reports: stored is what they commit.
 
     Returns
     -------
@@ -96,6 +98,8 @@ async def report(
         The place cannot be read.
     Conflict
         The key was used for other content.
+    Forbidden
+        The place is not in their grid cells.
     UserError
         It was received in the future.
     """
@@ -104,29 +108,29 @@ async def report(
         message = f"received_at {new.received_at.isoformat()} is in the future: check the sender's clock"
         raise UserError(message)
     digest = hashlib.sha256(new.model_dump_json().encode()).digest()
-    async with connection.transaction():
-        if idempotency_key is not None:
-            asked = {"key": idempotency_key, "digest": digest}
-            await connection.execute(LAYER.query("lock_key"), asked)
-            found = await (await connection.execute(LAYER.query("find_key"), asked)).fetchone()
-            if found is not None:
-                if bytes(found["request_digest"]) != digest:
-                    message = "this Idempotency-Key was already used for a different incident: use a new key"
-                    raise Conflict(message)
-                return await get(connection, found["incident_id"]), False
-        await refuse_swapped(connection, lon, lat)
-        values = {**new.model_dump(), "lon": lon, "lat": lat, "is_demo": False}
-        stored = await (await connection.execute(LAYER.query("insert"), values)).fetchone()
-        if stored is None:
-            message = "insert returned no row"
-            raise AssertionError(message)
-        await assign_one(connection, LAYER, stored["incident_id"])
-        if idempotency_key is not None:
-            await connection.execute(
-                LAYER.query("claim_key"),
-                {"key": idempotency_key, "digest": digest, "incident_id": stored["incident_id"]},
-            )
-        return await get(connection, stored["incident_id"]), True
+    asked = {"key": idempotency_key, "digest": digest}
+    if idempotency_key is not None:
+        await connection.execute(LAYER.query("lock_key"), asked)
+        found = await (await connection.execute(LAYER.query("find_key"), asked)).fetchone()
+        if found is not None:
+            if bytes(found["request_digest"]) != digest:
+                message = "this Idempotency-Key was already used for a different incident: use a new key"
+                raise Conflict(message)
+            return await get(connection, found["incident_id"]), False
+    await refuse_swapped(connection, lon, lat)
+    try:
+        stored = await (
+            await connection.execute(LAYER.query("insert"), {**new.model_dump(), "lon": lon, "lat": lat})
+        ).fetchone()
+    except psycopg.errors.InsufficientPrivilege:
+        message = "this place is in none of your grid cells: give the call to the command centre of the city"
+        raise Forbidden(message) from None
+    if stored is None:
+        message = "insert returned no row"
+        raise AssertionError(message)
+    if idempotency_key is not None:
+        await connection.execute(LAYER.query("claim_key"), {**asked, "incident_id": stored["incident_id"]})
+    return await get(connection, stored["incident_id"]), True
 
 
 async def get(connection: AsyncConnection, incident_id: int) -> Incident:

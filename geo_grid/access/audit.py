@@ -1,0 +1,200 @@
+"""The audit: read, check its chain, export, drop whole months. Writing is the database's own (migration 0010)."""
+
+import hashlib
+import json
+from collections.abc import AsyncIterator, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any, NamedTuple
+
+import psycopg
+from pydantic import AwareDatetime, BaseModel
+
+from geo_grid.db import AsyncConnection, load_queries
+from geo_grid.errors import Forbidden, UserError
+
+QUERIES = load_queries("geo_grid.access", "audit.sql")
+_BATCH = 5_000
+ZERO = "0" * 64
+
+
+class Entry(BaseModel):
+    """One row of the audit."""
+
+    audit_id: int
+    occurred_at: datetime
+    actor_id: int | None
+    actor_name: str
+    actor_role: str
+    address: str | None
+    request_id: str | None
+    action: str
+    object_type: str
+    object_id: str
+    result: str
+    detail: dict[str, Any]
+
+
+class Wanted(BaseModel):
+    """Which rows of the audit; those that fit all that is given."""
+
+    since: AwareDatetime | None = None
+    until: AwareDatetime | None = None
+    actor: str | None = None
+    action: str | None = None
+    object_id: str | None = None
+    result: str | None = None
+
+
+class Link(NamedTuple):
+    """A row as the chain sees it: what was hashed, letter for letter, with both hashes."""
+
+    audit_id: int
+    body: str
+    previous_hash: str
+    hash: str
+
+
+@dataclass
+class Verdict:
+    """What a check of the chain found.
+
+    Attributes
+    ----------
+    rows
+        How many rows were checked.
+    last_hash
+        Hash of the last one; written down elsewhere, it shows later that nothing before it was changed.
+    faults
+        Rows that are not what they were, or are missing.
+    """
+
+    rows: int = 0
+    last_hash: str = ZERO
+    faults: list[str] = field(default_factory=list)
+
+
+def check_chain(links: Iterable[Link], first_id: int | None, first_hash: str | None) -> Verdict:
+    """Check rows in their order, each against its own hash and the one before.
+
+    Parameters
+    ----------
+    first_id, first_hash
+        Of the row before the first; None where it is not known, as for the export of one month.
+    """
+    verdict = Verdict()
+    before_id, before_hash = first_id, first_hash
+    for link in links:
+        if before_id is not None and link.audit_id != before_id + 1:
+            verdict.faults.append(f"rows {before_id + 1} to {link.audit_id - 1} are missing")
+        elif before_hash is not None and link.previous_hash != before_hash:
+            verdict.faults.append(f"row {link.audit_id} does not follow the row before it")
+        digest = hashlib.sha256(f"{link.previous_hash}|{link.body}".encode()).hexdigest()
+        if digest != link.hash or json.loads(link.body)["audit_id"] != link.audit_id:
+            verdict.faults.append(f"row {link.audit_id} was changed")
+        before_id, before_hash = link.audit_id, link.hash
+        verdict.rows += 1
+        verdict.last_hash = link.hash
+    return verdict
+
+
+async def verify(connection: AsyncConnection) -> Verdict:
+    """Check the whole chain, in a transaction with the right to read the audit. Raises Forbidden."""
+    ends = await _one(connection, "ends", {})
+    links = [link async for link in read_links(connection)]
+    verdict = check_chain(links, ends["first_id"], ends["first_hash"])
+    last = links[-1].audit_id if links else ends["first_id"]
+    if last != ends["last_id"]:
+        verdict.faults.append(f"rows {last + 1} to {ends['last_id']} are missing at the end")
+    elif links and verdict.last_hash != ends["last_hash"]:
+        verdict.faults.append(f"the last row {last} is not the one that was written last")
+    return verdict
+
+
+async def read_links(connection: AsyncConnection, month: date | None = None) -> AsyncIterator[Link]:
+    """Read rows in their order, of one month (UTC) or all. Raises Forbidden."""
+    following = None if month is None else date(month.year + month.month // 12, month.month % 12 + 1, 1)
+    since, until = (None if day is None else f"{day} 00:00+00" for day in (month, following))
+    after = 0
+    while True:
+        values = {**Wanted().model_dump(), "after": after, "before": None, "limit": _BATCH, "since": since, "until": until}
+        rows = await _all(connection, values)
+        for row in rows:
+            yield Link(row["audit_id"], row["body"], row["previous_hash"], row["hash"])
+        if len(rows) < _BATCH:
+            return
+        after = rows[-1]["audit_id"]
+
+
+async def search(connection: AsyncConnection, wanted: Wanted, limit: int, before: int | None) -> list[Entry]:
+    """Find rows, newest first; `before` is the audit_id that ended the page before. Raises Forbidden."""
+    newest = before if before is not None else 2**62
+    rows = await _all(connection, {**wanted.model_dump(), "after": 0, "before": newest, "limit": limit})
+    return [Entry.model_validate_json(row["body"]) for row in rows]
+
+
+def as_line(link: Link) -> str:
+    """Write a row as one line of an export."""
+    return json.dumps(link._asdict(), ensure_ascii=False) + "\n"
+
+
+def read_lines(lines: Iterable[str]) -> Iterator[Link]:
+    """Read the lines of an export. Raises UserError."""
+    for number, line in enumerate(lines, start=1):
+        try:
+            yield Link(**json.loads(line))
+        except (ValueError, TypeError):
+            message = f"line {number} is not a row of an audit export"
+            raise UserError(message) from None
+
+
+async def note_export(connection: AsyncConnection, month: date | None, rows: int) -> None:
+    """Record that rows were exported; a whole month that ended may be dropped after it. Raises Forbidden."""
+    await _one(connection, "note_export", {"month": month, "rows": rows})
+
+
+async def drop_month(connection: AsyncConnection, month: date, months_kept: int) -> int:
+    """Drop a month of the audit, as the database's owner, and return how many rows it had.
+
+    Raises
+    ------
+    UserError
+        It is too young, or was not exported since it ended.
+    """
+    try:
+        return int((await _one(connection, "drop", {"month": month, "months": months_kept}))["rows"])
+    except (psycopg.errors.ObjectNotInPrerequisiteState, psycopg.errors.NoDataFound) as error:
+        raise UserError(error.diag.message_primary or "refused") from None
+
+
+async def record_export(connection: AsyncConnection, layer: str, form: str, rows: int, bbox: str | None) -> None:
+    """Record that a layer was exported. Raises Forbidden."""
+    await _one(connection, "record_export", {"layer": layer, "form": form, "rows": rows, "bbox": bbox})
+
+
+async def record_refusal(connection: AsyncConnection, route: str, right: str) -> None:
+    """Record that somebody asked for what they have no right to."""
+    await _one(connection, "record_refusal", {"route": route, "right": right})
+
+
+async def open_camera(
+    connection: AsyncConnection, gb28181_id: str, reason: str, incident_id: int | None
+) -> int | None:
+    """Record who opens a camera, and why; None where they see no such camera. Raises Forbidden."""
+    values = {"gb28181_id": gb28181_id, "reason": reason, "incident_id": incident_id}
+    found = (await _one(connection, "open_camera", values))["audit_id"]
+    return None if found is None else int(found)
+
+
+async def _one(connection: AsyncConnection, name: str, values: dict[str, Any]) -> dict[str, Any]:
+    try:
+        return await (await connection.execute(QUERIES[name], values)).fetchone() or {}
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise Forbidden(error.diag.message_primary or "you have no right to this") from None
+
+
+async def _all(connection: AsyncConnection, values: dict[str, Any]) -> list[dict[str, Any]]:
+    try:
+        return await (await connection.execute(QUERIES["read"], values)).fetchall()
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise Forbidden(error.diag.message_primary or "you have no right to this") from None

@@ -1,0 +1,53 @@
+"""The first start: an administrator with a random password, and for a demo one user of each role."""
+
+from dataclasses import dataclass
+
+from geo_grid.access.accounts import QUERIES, NewAccount, Role, add_account
+from geo_grid.db import AsyncConnection
+
+
+@dataclass(frozen=True)
+class Made:
+    """An account that was made, and its one-time password, which is shown once."""
+
+    login_name: str
+    role: str
+    password: str
+
+
+async def first_administrator(connection: AsyncConnection, history: int) -> Made | None:
+    """Make the administrator when there is no user yet, in a transaction of the database's owner."""
+    row = await (await connection.execute(QUERIES["no_accounts"])).fetchone()
+    if row is None or not row["none"]:
+        return None
+    new = NewAccount(name="admin", display_name="系统管理员", role="administrator", city_wide=True, staff_number="ADMIN-1")
+    return await _made(connection, new, history, is_demo=False)
+
+
+async def demo_users(connection: AsyncConnection, history: int, township: str) -> list[Made]:
+    """Make a user of each role, plainly marked; the dispatcher answers for one township, the others for the city."""
+    present = {row["login_name"] for row in await (await connection.execute(QUERIES["list"])).fetchall()}
+    roles: dict[Role, str] = {
+        "wall": "大屏", "dispatcher": "接警员", "planner": "规划员", "supervisor": "督导员",
+        "administrator": "管理员", "auditor": "审计员",
+    }  # fmt: skip
+    made = []
+    for role, title in roles.items():
+        if f"demo-{role}" in present:
+            continue
+        local = role == "dispatcher"
+        new = NewAccount(
+            name=f"demo-{role}",
+            display_name=f"{title}（演示）",
+            role=role,
+            city_wide=not local,
+            grid_codes=[township] if local else [],
+            staff_number=f"DEMO-{role}" if role in ("administrator", "auditor") else None,
+        )
+        made.append(await _made(connection, new, history, is_demo=True))
+    return made
+
+
+async def _made(connection: AsyncConnection, new: NewAccount, history: int, is_demo: bool) -> Made:
+    password = await add_account(connection, new, history, is_demo)
+    return Made(new.name, new.role, password or "")

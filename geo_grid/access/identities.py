@@ -1,0 +1,132 @@
+"""Who asks: looked up in the database, kept in memory for seconds, forgotten when anything changes."""
+
+import time
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import Any
+
+from geo_grid.db import Asker, AsyncPool, Changes, acting, load_queries, translated_errors
+from geo_grid.errors import DatabaseUnavailable
+from geo_grid.locate import Seen
+
+QUERIES = load_queries("geo_grid.access", "login.sql")
+
+_KEPT_S = 30.0
+"""How long an identity is kept before the database is asked again, and told that the session lives."""
+_TRUSTED_S = 10.0
+"""How long identities are trusted while the database is away; then nobody is anybody."""
+_MOST = 10_000
+_MATTER = {"principals", "principal_cells", "credentials", "roles", "role_rights", "editions", "police_posts"}
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Somebody who asks, and what they may.
+
+    Attributes
+    ----------
+    credential
+        Digest of what they showed.
+    credential_kind
+        session, key, kiosk or service.
+    rights
+        See migration 0008.
+    page
+        The one page a kiosk may show.
+    must
+        What a session must do before it may do anything else: change_password or enrol_factor.
+    seen
+        What of the answers about points they may see.
+    """
+
+    credential: str
+    principal_id: int
+    login_name: str
+    display_name: str
+    role: str
+    credential_kind: str
+    rights: frozenset[str]
+    city_wide: bool
+    page: str | None
+    must: str
+    seen: Seen
+    fetched: float = field(default_factory=time.monotonic, compare=False)
+    ends: float = 0.0
+
+
+class Identities:
+    """Finds who shows a credential.
+
+    Fails closed: when the database was not heard of for 10 s, or the credential cannot be looked up, nobody
+    is anybody.
+    """
+
+    def __init__(self, pool: AsyncPool, changes: Changes) -> None:
+        self._pool = pool
+        self._changes = changes
+        self._known: OrderedDict[tuple[str, str], Identity] = OrderedDict()
+        self._generation = 0
+        changes.on_change(self._forget)
+
+    def held(self, asker: Asker) -> Identity | None:
+        """Return whom memory knows for certain."""
+        found = self._known.get((asker.credential, asker.address))
+        now = time.monotonic()
+        if found is None or now - found.fetched > _KEPT_S or now >= found.ends or self._changes.age_s() > _TRUSTED_S:
+            return None
+        return found
+
+    async def find(self, asker: Asker, is_act: bool) -> Identity | None:
+        """Find who shows a credential; None: it is worth nothing.
+
+        Parameters
+        ----------
+        is_act
+            Whether a person does something: that keeps a session alive, a page's own polling does not.
+
+        Raises
+        ------
+        DatabaseUnavailable
+            It cannot be looked up.
+        """
+        generation = self._generation
+        with translated_errors():
+            async with acting(self._pool, asker, read_only=not is_act) as connection:
+                if is_act:
+                    await connection.execute(QUERIES["touch"])
+                row = await (await connection.execute(QUERIES["identify"])).fetchone()
+                if row is None or row["principal_id"] is None:
+                    return None
+                rights = frozenset(row["rights"])
+                seen = await Seen.read(connection, row["city_wide"], "roster" in rights)
+        if self._changes.age_s() > _TRUSTED_S:
+            message = "who you are cannot be checked now: the database is away; try again"
+            raise DatabaseUnavailable(message)
+        found = _identity(row, asker, rights, seen)
+        if generation == self._generation:  # else it may be out of date already
+            self._known[asker.credential, asker.address] = found
+            while len(self._known) > _MOST:
+                self._known.popitem(last=False)
+        return found
+
+    def _forget(self, changed: set[str]) -> None:
+        if changed & _MATTER:
+            self._generation += 1
+            self._known.clear()
+
+
+def _identity(row: dict[str, Any], asker: Asker, rights: frozenset[str], seen: Seen) -> Identity:
+    return Identity(
+        credential=asker.credential,
+        principal_id=row["principal_id"],
+        login_name=row["login_name"],
+        display_name=row["display_name"],
+        role=row["role"],
+        credential_kind=row["credential_kind"],
+        rights=rights,
+        city_wide=row["city_wide"],
+        page=row["page"],
+        must=row["label"] if row["credential_kind"] == "session" else "",
+        seen=seen,
+        ends=time.monotonic() + row["good_for_s"],
+    )

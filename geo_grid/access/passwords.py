@@ -1,0 +1,85 @@
+"""Passwords: Argon2id as RFC 9106 recommends, and what makes one good enough."""
+
+import asyncio
+import secrets
+import string
+from collections.abc import Sequence
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+
+from geo_grid.errors import UserError
+
+_HASHER = PasswordHasher()
+_AT_ONCE = asyncio.Semaphore(2)
+"""64 MiB and some 50 ms each: guesses must not take the machine."""
+_NOBODY = _HASHER.hash(secrets.token_urlsafe(32))
+"""Verified for names that are nobody's, so that they take as long as the others."""
+_LONGEST = 256
+_KINDS_NEEDED = 3
+
+
+async def matches(password: str, stored: str | None) -> bool:
+    """Say whether a password has this hash; takes as long when there is none."""
+    async with _AT_ONCE:
+        fits = await asyncio.to_thread(_verify, stored or _NOBODY, password[:_LONGEST])
+    return fits and stored is not None
+
+
+async def hashed(password: str) -> str:
+    """Hash a password, with a salt of its own."""
+    async with _AT_ONCE:
+        return await asyncio.to_thread(_HASHER.hash, password)
+
+
+def one_time_password() -> str:
+    """Make a random password that `refuse_weak` takes; 119 bits."""
+    letters = string.ascii_letters + string.digits
+    return "-".join("".join(secrets.choice(letters) for _ in range(5)) for _ in range(4)) + "-" + secrets.choice(
+        string.digits
+    )
+
+
+def refuse_weak(password: str, login_name: str, shortest: int) -> None:
+    """Refuse a password that is short, simple or contains the name.
+
+    Three of the four kinds of characters, as the city's level of protection asks (DOMAIN, section 7).
+
+    Raises
+    ------
+    UserError
+        What is missing.
+    """
+    kinds = sum(
+        any(map(test, password))
+        for test in (str.islower, str.isupper, str.isdigit, lambda character: not character.isalnum())
+    )
+    if len(password) < shortest:
+        problem = f"has at least {shortest} characters"
+    elif len(password) > _LONGEST:
+        problem = f"has at most {_LONGEST} characters"
+    elif kinds < _KINDS_NEEDED:
+        problem = "mixes three of: small letters, capitals, digits, other signs"
+    elif login_name.lower() in password.lower():
+        problem = "does not contain your name"
+    elif len(set(password)) < _KINDS_NEEDED * 2:
+        problem = "has at least six different characters"
+    else:
+        return
+    message = f"a password {problem}"
+    raise UserError(message)
+
+
+async def refuse_former(password: str, hashes: Sequence[str], kept: int) -> None:
+    """Refuse a password that was one of the last `kept`. Raises UserError."""
+    for stored in hashes[:kept]:
+        if await matches(password, stored):
+            message = f"this was one of your last {kept} passwords: choose another"
+            raise UserError(message)
+
+
+def _verify(stored: str, password: str) -> bool:
+    try:
+        return _HASHER.verify(stored, password)
+    except (VerificationError, InvalidHashError):
+        return False

@@ -1,0 +1,76 @@
+"""GET /collections/{layer}/export: a whole layer as a file, written down in the audit."""
+
+import asyncio
+import tempfile
+from enum import StrEnum
+from pathlib import Path as FilePath
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query, Request
+from fastapi.responses import FileResponse
+from starlette.background import BackgroundTask
+
+from geo_grid.access.audit import record_export
+from geo_grid.api.asking import asker_of, writing
+from geo_grid.api.parameters import Configured
+from geo_grid.api.problems import PROBLEM_RESPONSES, Problem
+from geo_grid.api.rights import GuardedRoute
+from geo_grid.db import acting_conninfo, connect
+from geo_grid.exchange import export_file
+from geo_grid.layers import Layer, find_layer
+
+router = APIRouter(tags=["collections"], responses=PROBLEM_RESPONSES, route_class=GuardedRoute)
+
+
+class Form(StrEnum):
+    """Kinds of files."""
+
+    GEOJSON = "geojson"
+    GPKG = "gpkg"
+    CSV = "csv"
+
+
+_MEDIA = {
+    Form.GEOJSON: "application/geo+json",
+    Form.GPKG: "application/geopackage+sqlite3",
+    Form.CSV: "text/csv; charset=utf-8",
+}
+_FILE = {"schema": {"type": "string", "format": "binary"}}
+
+
+@router.get(
+    "/collections/{layer}/export",
+    response_class=FileResponse,
+    responses={
+        200: {"description": "The file", "content": {media.partition(";")[0]: _FILE for media in _MEDIA.values()}},
+        404: {"model": Problem},
+    },
+)
+async def get_export(
+    request: Request,
+    settings: Configured,
+    layer: Annotated[str, Path(max_length=64)],
+    f: Annotated[Form, Query(description="kind of file")] = Form.GEOJSON,
+) -> FileResponse:
+    """Export what whoever asks may see of a layer, in CGCS2000; who exported what is recorded first."""
+    found = find_layer(layer)
+    spool = settings.state_dir / "spool"
+    spool.mkdir(parents=True, exist_ok=True)
+    folder = tempfile.TemporaryDirectory(dir=spool)
+    try:
+        path = FilePath(folder.name) / f"{layer}.{f}"
+        conninfo = acting_conninfo(request.app.state.conninfo, asker_of(request))
+        async with request.app.state.bulk_work:
+            rows = await asyncio.to_thread(_export, conninfo, found, path)
+        async with writing(request) as database:  # no file leaves that is not written down
+            await record_export(database, layer, f.value, rows, None)
+    except BaseException:
+        folder.cleanup()
+        raise
+    return FileResponse(path, media_type=_MEDIA[f], filename=path.name, background=BackgroundTask(folder.cleanup))
+
+
+def _export(conninfo: str, layer: Layer, path: FilePath) -> int:
+    with connect(conninfo) as connection:
+        connection.execute("set transaction isolation level repeatable read, read only")
+        return export_file(connection, layer, path)

@@ -1,0 +1,143 @@
+"""Finds out who sends a request, before anything else looks at it; keeps rates and other sites' forms away."""
+
+import ipaddress
+import logging
+import re
+from collections.abc import Sequence
+from urllib.parse import urlsplit
+
+from limits import RateLimitItem, parse
+from limits.storage import MemoryStorage
+from limits.strategies import SlidingWindowCounterRateLimiter
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from geo_grid import errors
+from geo_grid.access import Identities, Identity, csrf_token, digest_of
+from geo_grid.api.problems import problem_of
+from geo_grid.db import Asker
+from geo_grid.settings import Settings
+
+log = logging.getLogger(__name__)
+
+COOKIE = "geo_grid_session"
+BACKGROUND = "geo-grid-background"
+"""Header of a page's own polling, which does not keep a session alive."""
+_COOKIE = re.compile(rb"(?:^|;\s*)(?:__Host-)?" + COOKIE.encode() + rb"=([A-Za-z0-9_-]{20,100})(?:;|$)")
+_BEARER = re.compile(r"^Bearer ([A-Za-z0-9_-]{20,100})$", re.IGNORECASE)
+_READS = {"GET", "HEAD", "OPTIONS"}
+_OPEN = ("/static/", "/healthz", "/readyz")
+
+type Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+class Identified:
+    """Puts `geo_grid.asker`, `geo_grid.secret` and `geo_grid.identity` (None: nobody) into the scope of a request."""
+
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+        self.app = app
+        self._proxies = read_networks(settings.trusted_proxies)
+        self._only_by_proxy = bool(self._proxies) and settings.tls_certificate is None and not is_loopback(settings.host)
+        self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
+        self._rate = parse(settings.rate_limit)
+        self._anonymous_rate = parse(settings.anonymous_rate_limit)
+        self._login_rate = parse(settings.login_rate_limit)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, or refuse it with a problem."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        try:
+            address = self._through_proxy(scope, headers)
+            secret, by_cookie = _secret(headers)
+            asker = Asker(digest_of(secret) if secret else "", address, scope["geo_grid.request_id"])
+            scope["geo_grid.asker"], scope["geo_grid.secret"] = asker, secret if by_cookie else None
+            scope["geo_grid.identity"] = None
+            if not scope["path"].startswith(_OPEN):
+                scope["geo_grid.identity"] = await self._identify(scope, headers, asker, secret)
+                self._refuse_forged(scope, headers, secret if by_cookie else None)
+        except errors.GeoGridError as refused:
+            await problem_of(refused)(scope, receive, send)
+            return
+        await self.app(scope, receive, send)
+
+    def _through_proxy(self, scope: Scope, headers: Headers) -> str:
+        """Return the sender's address; what a trusted proxy says of it counts, what others say does not."""
+        address = scope["client"][0] if scope["client"] else ""
+        if any(ipaddress.ip_address(address) in network for network in self._proxies):
+            told = [part.strip() for part in headers.get("x-forwarded-for", "").split(",") if part.strip()]
+            for hop in reversed(told):  # the nearest hop that is not one of our proxies
+                try:
+                    here = ipaddress.ip_address(hop)
+                except ValueError:
+                    break
+                address = hop
+                if not any(here in network for network in self._proxies):
+                    break
+            if headers.get("x-forwarded-proto") == "https":
+                scope["scheme"] = "https"
+        if self._only_by_proxy and scope["scheme"] != "https":
+            message = "this server speaks through its proxy only, and over TLS: open the address of the proxy"
+            raise errors.Forbidden(message)
+        return address
+
+    async def _identify(self, scope: Scope, headers: Headers, asker: Asker, secret: str | None) -> Identity | None:
+        identities: Identities = scope["app"].state.identities
+        known = identities.held(asker) if secret else None
+        if known is not None:
+            self._limit(self._rate, f"account {known.principal_id}")
+            return known
+        self._limit(self._anonymous_rate, f"address {asker.address}")
+        if scope["method"] == "POST" and scope["path"].startswith("/session"):
+            self._limit(self._login_rate, f"log-in {asker.address}")
+        if secret is None:
+            return None
+        is_act = BACKGROUND not in headers and scope["path"] != "/events"
+        return await identities.find(asker, is_act)
+
+    def _limit(self, rate: RateLimitItem, who: str) -> None:
+        if not self._limiter.hit(rate, who):
+            message = f"more than {rate}: wait a moment and ask less often"
+            raise errors.TooMany(message, 1 + rate.get_expiry() / 2)
+
+    @staticmethod
+    def _refuse_forged(scope: Scope, headers: Headers, cookie: str | None) -> None:
+        """Refuse a write that another site's page may have sent with our cookie, or to log somebody in."""
+        if scope["method"] in _READS or "authorization" in headers:
+            return
+        origin = headers.get("origin")
+        if origin is not None and urlsplit(origin).netloc != headers.get("host"):
+            message = f"a page of {origin[:100]} may not write here"
+            raise errors.Forbidden(message)
+        if cookie is not None and headers.get("x-csrf-token") != csrf_token(cookie):
+            message = "a write with the session's cookie needs the header X-CSRF-Token: GET /session tells it"
+            raise errors.Forbidden(message)
+
+
+def _secret(headers: Headers) -> tuple[str | None, bool]:
+    """Return the secret that a request shows, and whether a cookie brought it."""
+    authorization = headers.get("authorization")
+    if authorization is not None:
+        bearer = _BEARER.match(authorization)
+        return (bearer[1] if bearer else None), False
+    cookie = _COOKIE.search(headers.get("cookie", "").encode("latin-1"))
+    return (cookie[1].decode() if cookie else None), True
+
+
+def is_loopback(host: str) -> bool:
+    """Say whether a host to serve on is this machine alone."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def read_networks(text: str) -> Sequence[Network]:
+    """Read addresses and networks, separated by commas. Raises UserError."""
+    try:
+        return [ipaddress.ip_network(part.strip(), strict=False) for part in text.split(",") if part.strip()]
+    except ValueError as error:
+        message = f"GEO_GRID_TRUSTED_PROXIES: {error}"
+        raise errors.UserError(message) from None

@@ -1,0 +1,139 @@
+"""Which right each route needs: the whole list, checked at start; and the route that asks for it."""
+
+from fastapi import FastAPI
+from fastapi.responses import RedirectResponse
+from fastapi.routing import APIRoute
+from starlette.requests import Request
+from starlette.types import Receive, Scope, Send
+
+from geo_grid.access.audit import record_refusal
+from geo_grid.api.asking import asker_of, identity_of
+from geo_grid.db import acting
+from geo_grid.errors import Forbidden, NotLoggedIn
+
+PUBLIC = "public"
+"""Nobody need log in."""
+ANYBODY = "anybody"
+"""Whoever is logged in, whatever they may, even if they must change their password first."""
+
+RIGHTS: dict[tuple[str, str], str] = {
+    ("GET", "/healthz"): PUBLIC,
+    ("GET", "/readyz"): PUBLIC,
+    ("GET", "/.well-known/security.txt"): PUBLIC,
+    ("GET", "/"): ANYBODY,
+    ("GET", "/login"): PUBLIC,
+    ("GET", "/account"): ANYBODY,
+    ("GET", "/docs"): "account",
+    ("GET", "/openapi.json"): "map",
+    ("GET", "/maps/wall"): "map",
+    ("GET", "/admin"): "accounts",
+    ("GET", "/auditor"): "audit",
+    ("POST", "/session"): PUBLIC,
+    ("POST", "/session/kiosk"): PUBLIC,
+    ("GET", "/session/oidc"): PUBLIC,
+    ("GET", "/session/oidc/callback"): PUBLIC,
+    ("GET", "/session"): ANYBODY,
+    ("DELETE", "/session"): ANYBODY,
+    ("PUT", "/session/password"): "account",
+    ("POST", "/session/factor"): "account",
+    ("PUT", "/session/factor"): "account",
+    ("GET", "/locate"): "map",
+    ("POST", "/locate"): "bulk",
+    ("GET", "/desk"): "map",
+    ("GET", "/collections"): "map",
+    ("GET", "/collections/{layer}"): "map",
+    ("GET", "/collections/{layer}/items"): "map",
+    ("GET", "/collections/{layer}/items/{item}"): "map",
+    ("GET", "/collections/{layer}/tiles/WebMercatorQuad/{z}/{y}/{x}"): "map",
+    ("GET", "/collections/{layer}/export"): "export",
+    ("GET", "/events"): "map",
+    ("GET", "/incidents"): "incidents.read",
+    ("POST", "/incidents"): "incidents.write",
+    ("GET", "/incidents/{incident_id}"): "incidents.read",
+    ("POST", "/cameras/{gb28181_id}/openings"): "cameras.open",
+    ("GET", "/accounts"): "accounts",
+    ("POST", "/accounts"): "accounts",
+    ("PATCH", "/accounts/{name}"): "accounts",
+    ("POST", "/accounts/{name}/password"): "accounts",
+    ("DELETE", "/accounts/{name}/factor"): "accounts",
+    ("GET", "/roles"): "accounts",
+    ("PATCH", "/roles/{role}"): "accounts",
+    ("GET", "/credentials"): "accounts",
+    ("POST", "/credentials"): "accounts",
+    ("DELETE", "/credentials/{credential_id}"): "accounts",
+    ("GET", "/audit"): "audit",
+    ("GET", "/audit/export"): "audit",
+    ("GET", "/audit/verification"): "audit",
+}
+
+PAGES = frozenset({"/", "/account", "/docs", "/maps/wall", "/admin", "/auditor"})
+"""Opened by a person: who is not logged in is led to the log-in."""
+
+_OF_THE_WALL = frozenset({
+    "/locate", "/desk", "/collections", "/collections/{layer}", "/collections/{layer}/items",
+    "/collections/{layer}/tiles/WebMercatorQuad/{z}/{y}/{x}", "/events", "/incidents", "/incidents/{incident_id}",
+    "/session", "/",
+})  # fmt: skip
+KIOSK_ROUTES = {"/maps/wall": _OF_THE_WALL}
+"""What the one page of a kiosk reads besides itself."""
+
+
+class GuardedRoute(APIRoute):
+    """A route that answers only whoever has its right; no dependency, so that nothing can be left out."""
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer, lead to the log-in, or refuse."""
+        right = RIGHTS[scope["method"], self.path]
+        if right != PUBLIC:
+            request = Request(scope)
+            try:
+                await self._refuse(request, right)
+            except NotLoggedIn:
+                if self.path not in PAGES:
+                    raise
+                await RedirectResponse(_login_address(request), 303)(scope, receive, send)
+                return
+        await super().handle(scope, receive, send)
+
+    async def _refuse(self, request: Request, right: str) -> None:
+        identity = identity_of(request)
+        if identity.page is not None and not self._is_of(identity.page, request.method):
+            message = "this screen shows one page and reads what that page needs, nothing else"
+            raise Forbidden(message)
+        if right == ANYBODY or right in identity.rights:
+            return
+        if identity.must and self.path in PAGES:
+            message = "change your password or enrol your second factor first"
+            raise NotLoggedIn(message)
+        # asked for on somebody's behalf: they are told, and it is written down
+        async with acting(request.app.state.pool, asker_of(request), read_only=False) as connection:
+            await record_refusal(connection, f"{request.method} {self.path}", right)
+        message = f"the role {identity.role} has no right to this ({right})"
+        raise Forbidden(message)
+
+    def _is_of(self, page: str, method: str) -> bool:
+        return method == "GET" and (self.path == page or self.path in KIOSK_ROUTES[page])
+
+
+def _login_address(request: Request) -> str:
+    target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    return str(request.url_for("login_page").include_query_params(next=target).replace(scheme="", netloc=""))
+
+
+def check_complete(app: FastAPI) -> None:
+    """Refuse to serve a route that nobody decided about.
+
+    Raises
+    ------
+    LookupError
+        A route without a right, or one that would not ask for it.
+    """
+    for route in app.routes:
+        if isinstance(route, APIRoute):
+            if not isinstance(route, GuardedRoute):
+                message = f"{route.path} does not ask for rights: make it with GuardedRoute"
+                raise LookupError(message)
+            for method in route.methods:
+                if (method, route.path) not in RIGHTS:
+                    message = f"say in geo_grid/api/rights.py which right {method} {route.path} needs"
+                    raise LookupError(message)

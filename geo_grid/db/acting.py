@@ -1,0 +1,60 @@
+"""Transactions on behalf of somebody: the database itself looks up what their credential is worth."""
+
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
+from typing import NamedTuple
+
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from geo_grid.db.connections import AsyncConnection, AsyncPool
+
+_BEGIN = "set local geo_grid.credential = {}; set local geo_grid.address = {}; set local geo_grid.request_id = {}"
+_READ = sql.SQL("begin isolation level repeatable read read only; " + _BEGIN)
+_WRITE = sql.SQL("begin; " + _BEGIN)
+
+
+class Asker(NamedTuple):
+    """On whose behalf a transaction runs.
+
+    Attributes
+    ----------
+    credential
+        SHA-256 of a secret that only its bearer has, in hexadecimal; empty: nobody.
+    address
+        IP address they come from; empty when unknown.
+    request_id
+        Name of the request, for the audit.
+    """
+
+    credential: str
+    address: str = ""
+    request_id: str = ""
+
+
+type Reading = Callable[[], AbstractAsyncContextManager[AsyncConnection]]
+"""Opens a transaction that reads one state of the database, on somebody's behalf."""
+
+
+@contextlib.asynccontextmanager
+async def acting(pool: AsyncPool, asker: Asker, read_only: bool = True) -> AsyncIterator[AsyncConnection]:
+    """Lend a connection with a transaction on somebody's behalf; commits at the end, rolls back on an error.
+
+    A read-only one sees one state of the database throughout. Begin and settings travel in one round trip.
+    """
+    async with pool.connection() as connection:
+        begin = (_READ if read_only else _WRITE).format(*map(sql.Literal, asker))
+        await connection.execute(begin, prepare=False)
+        try:
+            yield connection
+        except BaseException:
+            await connection.rollback()
+            raise
+        await connection.commit()
+
+
+def acting_conninfo(conninfo: str, asker: Asker) -> str:
+    """Return a libpq connection string whose every transaction is on somebody's behalf."""
+    options = str(conninfo_to_dict(conninfo).get("options") or "")
+    return make_conninfo(conninfo, options=f"{options} -c geo_grid.credential={asker.credential}".strip())

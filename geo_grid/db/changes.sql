@@ -1,0 +1,2 @@
+-- name: versions
+select table_name, version from table_versions

@@ -1,0 +1,20 @@
+-- The forms a layer is given out in; {items} and {rows} are the layer's own statements.
+
+-- name: geojson
+select id, ST_AsGeoJSON(geom, 6) as geometry, properties from ({items}) shown
+
+-- name: tile
+-- 64 of 4,096 units around the tile, so that lines and signs on its edge are whole
+select coalesce(ST_AsMVT(drawn, {name}, 4096, 'geom'), '') as tile
+from (
+    select ST_AsMVTGeom(ST_Transform(geom, 3857), ST_TileEnvelope(%(zoom)s, %(x)s, %(y)s), 4096, 64) as geom,
+           properties || jsonb_strip_nulls(jsonb_build_object('id', id)) as properties
+    from ({items}) shown
+) drawn
+where geom is not null
+
+-- name: feature
+select {key}::text as id, ST_AsGeoJSON(ST_GeomFromWKB(geom, 4490), 8) as geometry, to_jsonb(stored) - 'geom' as properties
+from ({rows}) stored
+where {key}::text = %(id)s
+limit 1
