@@ -1,11 +1,8 @@
 """Every `geo-grid` command. Thin: it reads arguments, calls one function, prints its answer."""
 
-import asyncio
-import contextlib
 import json
 import logging
 import sys
-from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,15 +12,16 @@ import typer
 from pydantic import ValidationError
 from rich.console import Console
 from rich.logging import RichHandler
-from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.progress import Progress as Bars
 from rich.table import Table
 
 from geo_grid import __version__
+from geo_grid.cli_access import audit_app, key_app, kiosk_app, user_app
 from geo_grid.errors import GeoGridError, InvalidRows, UserError
 from geo_grid.settings import Settings, settings
+from geo_grid.terminal import err, progress, ready_database, say
 
 if TYPE_CHECKING:
+    from geo_grid.db import AsyncConnection
     from geo_grid.locate import CityIndex
 
 app = typer.Typer(
@@ -37,7 +35,10 @@ demo_app = typer.Typer(help="The generated full-size demo city.", no_args_is_hel
 circles_app = typer.Typer(help="Response circles.", no_args_is_help=True)
 app.add_typer(demo_app, name="demo")
 app.add_typer(circles_app, name="circles")
-err = Console(stderr=True, highlight=False)
+app.add_typer(user_app, name="user")
+app.add_typer(key_app, name="key")
+app.add_typer(kiosk_app, name="kiosk")
+app.add_typer(audit_app, name="audit")
 
 _BAD_ROWS_SHOWN = 100
 
@@ -45,67 +46,29 @@ Json = Annotated[bool, typer.Option("--json", help="Machine output on stdout.")]
 SourceCrs = Annotated[str | None, typer.Option(help="EPSG code, GCJ-02 or BD-09; required unless the file is GeoJSON.")]
 
 
-@contextlib.contextmanager
-def progress(step: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
-    """Show a step on stderr: a bar on a terminal, a line elsewhere."""
-    if not err.is_terminal:
-        began = datetime.now(UTC)
-        yield lambda count: None
-        took = (datetime.now(UTC) - began).total_seconds()
-        err.print(f"{step} … {took:.1f} s")
-        return
-    columns = (
-        SpinnerColumn(finished_text="✓"),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-    )
-    with Bars(*columns, console=err) as bars:
-        task = bars.add_task(step, total=total)
-        yield lambda count: bars.advance(task, count)
-        done = total or 1
-        bars.update(task, total=done, completed=done)
-
-
-def say(text: str) -> None:
-    """Tell a person something, on stderr; stdout is for answers."""
-    err.print(text, markup=False, soft_wrap=True)
-
-
-@contextlib.contextmanager
-def ready_database(migrated: bool = True) -> Iterator[str]:
-    """Make the database available, migrated, and yield its connection string."""
-    from geo_grid.db import database, migrate, translated_errors
-
-    with database(settings()) as conninfo:
-        if migrated:
-            with translated_errors():
-                for name in migrate(conninfo):
-                    say(f"applied migration {name}")
-        yield conninfo
-
-
 @app.command()
 def up(
     empty: Annotated[bool, typer.Option("--empty", help="Do not load the demo city.")] = False,
     levels: Annotated[Path | None, typer.Option(help="TOML file of grid levels for an empty city.")] = None,
     incidents: Annotated[int, typer.Option(min=0, max=20_000_000, help="Demo incidents over 12 months.")] = 100_000,
+    demo: Annotated[bool, typer.Option("--demo", help="Also make a demo user of each role.")] = False,
+    tell: Annotated[int | None, typer.Option(hidden=True, help="File descriptor for what is shown once.")] = None,
     detach: Annotated[
         bool, typer.Option("--detach", help="Serve in the background; stop with `geo-grid down`.")
     ] = False,
 ) -> None:
     """Start everything: database, migrations, the demo city unless --empty, and the server."""
-    from geo_grid.api.serving import ServerLock, address, listen, serve, start_detached, stoppable
+    from geo_grid.api.serving import ServerLock, address, listen, refuse_open_door, serve, start_detached, stoppable
 
     config = settings()
+    refuse_open_door(config)
     url = address(config)
     lock = ServerLock(config.state_dir)
     if (holder := lock.holder()) is not None:
         say(f"geo_grid is already running at {holder['url']}/maps/wall")
         return
     if detach:
-        arguments = [*(["--empty"] if empty else []), "--incidents", str(incidents)]
+        arguments = [*(["--empty"] if empty else []), *(["--demo"] if demo else []), "--incidents", str(incidents)]
         start_detached(config, arguments + (["--levels", str(levels)] if levels else []))
         say(f"running in the background; stop it with: make down   (or geo-grid down; log: {lock.log})")
         return
@@ -119,6 +82,7 @@ def up(
                 _set_levels(conninfo, levels)
             if not empty:
                 _load_demo_if_empty(conninfo, incidents)
+            _make_first_users(conninfo, demo, tell)
             serve(
                 config,
                 conninfo,
@@ -126,6 +90,33 @@ def up(
                 lambda: say(f"geo_grid is ready: {url}/maps/wall   (API: {url}/docs, stop: Ctrl-C)"),
             )
     say("stopped")
+
+
+def _make_first_users(conninfo: str, demo: bool, tell: int | None) -> None:
+    """Make the first administrator, and demo users on request; show their passwords once, and never in a log."""
+    from geo_grid.access.first import Made, demo_users, first_administrator
+    from geo_grid.cli_access import as_owner
+
+    history = settings().password_history
+
+    async def make(connection: "AsyncConnection") -> list[Made]:
+        first = await first_administrator(connection, history)
+        users = await demo_users(connection, history) if demo else []
+        return [*([first] if first else []), *users]
+
+    made = as_owner(conninfo, make)
+    if not made:
+        return
+    lines = [
+        "these accounts were made; each password is shown once, here, and must be changed at the first log-in:",
+        *(f"  {one.login_name:20} {one.password}   ({one.role})" for one in made),
+    ]
+    if tell is None:
+        for line in lines:
+            say(line)
+    else:
+        with open(tell, "w", encoding="utf-8") as pipe:
+            pipe.write("\n".join(lines) + "\n")
 
 
 @app.command()
@@ -143,6 +134,7 @@ def serve() -> None:
     from geo_grid.api import serving
 
     config = settings()
+    serving.refuse_open_door(config)
     url = serving.address(config)
     with serving.stoppable():
         bound = serving.listen(config)
@@ -396,22 +388,21 @@ def _open_city(conninfo: str, edition: int | None) -> "CityIndex":
 
 
 def _locate_point(lon: float, lat: float, source_crs: str, at: datetime | None, as_json: bool) -> None:
+    from geo_grid.cli_access import as_owner
     from geo_grid.coordinates import to_lonlat
     from geo_grid.locate import Location, refuse_swapped
     from geo_grid.locate import locate as ask
 
     x, y = to_lonlat(lon, lat, source_crs)
 
-    async def answer(conninfo: str) -> Location:
-        from psycopg.rows import dict_row
-
-        async with await psycopg.AsyncConnection.connect(conninfo, row_factory=dict_row, autocommit=True) as connection:
-            await refuse_swapped(connection, x, y)
-            moment = at.astimezone() if at is not None else None
-            return await ask(connection, x, y, moment, settings().positional_error_m)
+    async def answer(connection: "AsyncConnection") -> Location:
+        await connection.set_isolation_level(psycopg.IsolationLevel.REPEATABLE_READ)
+        await refuse_swapped(connection, x, y)
+        moment = at.astimezone() if at is not None else None
+        return await ask(connection, x, y, moment, settings().positional_error_m)
 
     with ready_database() as conninfo:
-        found = asyncio.run(answer(conninfo))
+        found = as_owner(conninfo, answer)
     if as_json:
         print(found.model_dump_json())
         return

@@ -53,7 +53,9 @@ class Settings(BaseSettings):
     trusted_proxies: str = Field(
         "", description="addresses or networks of the proxies whose X-Forwarded-For and -Proto count, with commas"
     )
-    session_idle_min: float = Field(30, gt=0, le=24 * 60, description="minutes without a person's act that end a session")
+    session_idle_min: float = Field(
+        30, gt=0, le=24 * 60, description="minutes without a person's act that end a session"
+    )
     session_longest_h: float = Field(12, gt=0, le=24 * 7, description="hours after which a session ends in any case")
     password_min_length: int = Field(12, ge=8, le=128, description="characters a password has at least")
     password_history: int = Field(5, ge=1, le=24, description="so many last passwords cannot be chosen again")

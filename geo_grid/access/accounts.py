@@ -31,7 +31,9 @@ class NewAccount(BaseModel):
     kind: Literal["user", "machine", "kiosk"] = "user"
     name: LoginName
     display_name: str = Field("", max_length=200, description="the name again if not given")
-    staff_number: str | None = Field(None, min_length=1, max_length=64, description="administrators and auditors need one")
+    staff_number: str | None = Field(
+        None, min_length=1, max_length=64, description="administrators and auditors need one"
+    )
     role: Role
     city_wide: bool = Field(False, description="the whole city, instead of grid cells")
     sees_secret: bool = Field(False, description="also cameras that are secret")
@@ -141,7 +143,9 @@ def _told() -> Iterator[None]:
         raise Forbidden(error.diag.message_primary or "you have no right to this") from None
     except (psycopg.errors.CheckViolation, psycopg.errors.ForeignKeyViolation) as error:
         if error.diag.constraint_name:
-            message = f"these do not go together: {error.diag.constraint_name} ({_WHY.get(error.diag.constraint_name, '')})"
+            message = (
+                f"these do not go together: {error.diag.constraint_name} ({_WHY.get(error.diag.constraint_name, '')})"
+            )
             raise UserError(message) from None
         raise UserError(error.diag.message_primary or "refused") from None
 

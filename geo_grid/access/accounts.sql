@@ -45,3 +45,14 @@ select access.admit_server(%(digest)s, interval '7 days')
 
 -- name: tidy
 select access.tidy(make_interval(days => %(callers_days)s))
+
+-- name: first_township
+-- the second level's largest cell by households below it: the demo dispatcher's
+select t.grid_code
+from grid_cells t
+join access.cell_scope s on s.ancestor_code = t.grid_code
+join grid_cells c on c.grid_code = s.grid_code and c.valid_to is null
+where t.grid_level = 2 and t.valid_to is null
+group by t.grid_code
+order by sum(c.household_count) desc nulls last, t.grid_code
+limit 1

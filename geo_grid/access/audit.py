@@ -117,7 +117,14 @@ async def read_links(connection: AsyncConnection, month: date | None = None) -> 
     since, until = (None if day is None else f"{day} 00:00+00" for day in (month, following))
     after = 0
     while True:
-        values = {**Wanted().model_dump(), "after": after, "before": None, "limit": _BATCH, "since": since, "until": until}
+        values = {
+            **Wanted().model_dump(),
+            "after": after,
+            "before": None,
+            "limit": _BATCH,
+            "since": since,
+            "until": until,
+        }
         rows = await _all(connection, values)
         for row in rows:
             yield Link(row["audit_id"], row["body"], row["previous_hash"], row["hash"])
@@ -177,9 +184,7 @@ async def record_refusal(connection: AsyncConnection, route: str, right: str) ->
     await _one(connection, "record_refusal", {"route": route, "right": right})
 
 
-async def open_camera(
-    connection: AsyncConnection, gb28181_id: str, reason: str, incident_id: int | None
-) -> int | None:
+async def open_camera(connection: AsyncConnection, gb28181_id: str, reason: str, incident_id: int | None) -> int | None:
     """Record who opens a camera, and why; None where they see no such camera. Raises Forbidden."""
     values = {"gb28181_id": gb28181_id, "reason": reason, "incident_id": incident_id}
     found = (await _one(connection, "open_camera", values))["audit_id"]

@@ -23,7 +23,7 @@ class Offer:
 def new_offer(login_name: str, issuer: str) -> Offer:
     """Make a new secret for an account; the picture is a QR code as SVG."""
     secret = pyotp.random_base32()
-    address = pyotp.TOTP(secret).provisioning_uri(login_name, issuer_name=issuer)
+    address = pyotp.TOTP(secret).provisioning_uri(name=login_name, issuer_name=issuer)
     return Offer(secret, address, segno.make(address, error="m").svg_inline(scale=5, border=2))
 
 

@@ -20,12 +20,15 @@ async def first_administrator(connection: AsyncConnection, history: int) -> Made
     row = await (await connection.execute(QUERIES["no_accounts"])).fetchone()
     if row is None or not row["none"]:
         return None
-    new = NewAccount(name="admin", display_name="系统管理员", role="administrator", city_wide=True, staff_number="ADMIN-1")
+    new = NewAccount(
+        name="admin", display_name="系统管理员", role="administrator", city_wide=True, staff_number="ADMIN-1"
+    )
     return await _made(connection, new, history, is_demo=False)
 
 
-async def demo_users(connection: AsyncConnection, history: int, township: str) -> list[Made]:
+async def demo_users(connection: AsyncConnection, history: int) -> list[Made]:
     """Make a user of each role, plainly marked; the dispatcher answers for one township, the others for the city."""
+    township = (await (await connection.execute(QUERIES["first_township"])).fetchone() or {}).get("grid_code")
     present = {row["login_name"] for row in await (await connection.execute(QUERIES["list"])).fetchall()}
     roles: dict[Role, str] = {
         "wall": "大屏", "dispatcher": "接警员", "planner": "规划员", "supervisor": "督导员",
@@ -35,7 +38,7 @@ async def demo_users(connection: AsyncConnection, history: int, township: str) -
     for role, title in roles.items():
         if f"demo-{role}" in present:
             continue
-        local = role == "dispatcher"
+        local = role == "dispatcher" and township is not None
         new = NewAccount(
             name=f"demo-{role}",
             display_name=f"{title}（演示）",

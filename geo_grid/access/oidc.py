@@ -131,10 +131,14 @@ class Provider:
         if self._about is None or time.monotonic() - self._about[0] > _KEPT_S:
             try:
                 async with httpx2.AsyncClient(timeout=_TIMEOUT_S) as client:
-                    about = (await client.get(f"{self._issuer}/.well-known/openid-configuration")).raise_for_status().json()
+                    about = (
+                        (await client.get(f"{self._issuer}/.well-known/openid-configuration")).raise_for_status().json()
+                    )
                     keys = KeySet.import_key_set((await client.get(about["jwks_uri"])).raise_for_status().json())
             except (httpx2.HTTPError, JoseError, KeyError, ValueError) as error:
-                message = f"the log-in provider cannot be reached: {error or type(error).__name__}; log in with a password"
+                message = (
+                    f"the log-in provider cannot be reached: {error or type(error).__name__}; log in with a password"
+                )
                 raise ProviderUnavailable(message) from None
             if about.get("issuer", "").rstrip("/") != self._issuer:
                 message = f"the provider calls itself {about.get('issuer')!r}, not GEO_GRID_OIDC_ISSUER"

@@ -35,8 +35,10 @@ async def hashed(password: str) -> str:
 def one_time_password() -> str:
     """Make a random password that `refuse_weak` takes; 119 bits."""
     letters = string.ascii_letters + string.digits
-    return "-".join("".join(secrets.choice(letters) for _ in range(5)) for _ in range(4)) + "-" + secrets.choice(
-        string.digits
+    return (
+        "-".join("".join(secrets.choice(letters) for _ in range(5)) for _ in range(4))
+        + "-"
+        + secrets.choice(string.digits)
     )
 
 

@@ -1,6 +1,6 @@
 """Accounts, roles, keys and kiosk tokens: the administrator's."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
@@ -14,8 +14,8 @@ from geo_grid.api.rights import GuardedRoute
 router = APIRouter(tags=["accounts"], responses=PROBLEM_RESPONSES, route_class=GuardedRoute)
 
 Name = Annotated[str, Path(max_length=64)]
-_MISSING = {404: {"model": Problem}}
-_TAKEN = {409: {"model": Problem}}
+_MISSING: dict[int | str, dict[str, Any]] = {404: {"model": Problem}}
+_TAKEN: dict[int | str, dict[str, Any]] = {409: {"model": Problem}}
 
 
 class Accounts(BaseModel):

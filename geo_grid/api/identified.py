@@ -3,7 +3,6 @@
 import ipaddress
 import logging
 import re
-from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 from limits import RateLimitItem, parse
@@ -14,6 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from geo_grid import errors
 from geo_grid.access import Identities, Identity, csrf_token, digest_of
+from geo_grid.api.networks import is_loopback, read_networks
 from geo_grid.api.problems import problem_of
 from geo_grid.db import Asker
 from geo_grid.settings import Settings
@@ -28,8 +28,6 @@ _BEARER = re.compile(r"^Bearer ([A-Za-z0-9_-]{20,100})$", re.IGNORECASE)
 _READS = {"GET", "HEAD", "OPTIONS"}
 _OPEN = ("/static/", "/healthz", "/readyz")
 
-type Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-
 
 class Identified:
     """Puts `geo_grid.asker`, `geo_grid.secret` and `geo_grid.identity` (None: nobody) into the scope of a request."""
@@ -37,7 +35,9 @@ class Identified:
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self.app = app
         self._proxies = read_networks(settings.trusted_proxies)
-        self._only_by_proxy = bool(self._proxies) and settings.tls_certificate is None and not is_loopback(settings.host)
+        self._only_by_proxy = (
+            bool(self._proxies) and settings.tls_certificate is None and not is_loopback(settings.host)
+        )
         self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
         self._rate = parse(settings.rate_limit)
         self._anonymous_rate = parse(settings.anonymous_rate_limit)
@@ -124,20 +124,3 @@ def _secret(headers: Headers) -> tuple[str | None, bool]:
         return (bearer[1] if bearer else None), False
     cookie = _COOKIE.search(headers.get("cookie", "").encode("latin-1"))
     return (cookie[1].decode() if cookie else None), True
-
-
-def is_loopback(host: str) -> bool:
-    """Say whether a host to serve on is this machine alone."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def read_networks(text: str) -> Sequence[Network]:
-    """Read addresses and networks, separated by commas. Raises UserError."""
-    try:
-        return [ipaddress.ip_network(part.strip(), strict=False) for part in text.split(",") if part.strip()]
-    except ValueError as error:
-        message = f"GEO_GRID_TRUSTED_PROXIES: {error}"
-        raise errors.UserError(message) from None

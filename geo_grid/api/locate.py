@@ -35,7 +35,9 @@ async def get_desk(
     lon: Annotated[float | None, Query()] = None,
     lat: Annotated[float | None, Query()] = None,
     source_crs: SourceCrs = "EPSG:4490",
-    incident: Annotated[int | None, Query(ge=1, le=2**63 - 1, description="incident_id, instead of lon and lat")] = None,
+    incident: Annotated[
+        int | None, Query(ge=1, le=2**63 - 1, description="incident_id, instead of lon and lat")
+    ] = None,
     at: At = None,
 ) -> DeskCard:
     """Give the dispatcher everything about one point, or about the place of an incident."""

@@ -100,9 +100,7 @@ async def auditor_page(request: Request, settings: Configured, lang: Lang = "zh"
 async def wall(request: Request, settings: Configured, lang: Lang = "zh") -> HTMLResponse:
     """Show the wall."""
     async with reading(request) as database:
-        view: CityView = await city_view(
-            database, settings.city_name_zh, settings.city_name_en, settings.timezone
-        )
+        view: CityView = await city_view(database, settings.city_name_zh, settings.city_name_en, settings.timezone)
     return _page(wall_page(view, lang, _person(request)))
 
 
@@ -129,6 +127,4 @@ async def openapi(request: Request) -> JSONResponse:
 async def security_txt(settings: Configured) -> PlainTextResponse:
     """Say whom to tell of a weakness (RFC 9116)."""
     expires = (datetime.now(UTC) + timedelta(days=180)).replace(microsecond=0).isoformat().replace("+00:00", "Z")
-    return PlainTextResponse(
-        f"Contact: {settings.security_contact}\nExpires: {expires}\nPreferred-Languages: zh, en\n"
-    )
+    return PlainTextResponse(f"Contact: {settings.security_contact}\nExpires: {expires}\nPreferred-Languages: zh, en\n")

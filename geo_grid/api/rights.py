@@ -2,8 +2,9 @@
 
 from fastapi import FastAPI
 from fastapi.responses import RedirectResponse
-from fastapi.routing import APIRoute
+from fastapi.routing import APIRoute, iter_route_contexts
 from starlette.requests import Request
+from starlette.routing import Mount
 from starlette.types import Receive, Scope, Send
 
 from geo_grid.access.audit import record_refusal
@@ -83,7 +84,7 @@ class GuardedRoute(APIRoute):
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, lead to the log-in, or refuse."""
-        right = RIGHTS[scope["method"], self.path]
+        right = RIGHTS.get((scope["method"], self.path), PUBLIC)  # another method: the route itself refuses it
         if right != PUBLIC:
             request = Request(scope)
             try:
@@ -128,12 +129,14 @@ def check_complete(app: FastAPI) -> None:
     LookupError
         A route without a right, or one that would not ask for it.
     """
-    for route in app.routes:
-        if isinstance(route, APIRoute):
-            if not isinstance(route, GuardedRoute):
-                message = f"{route.path} does not ask for rights: make it with GuardedRoute"
+    for context in iter_route_contexts(app.routes):
+        route = context.original_route
+        if isinstance(route, Mount) and route.path == "/static":
+            continue
+        if not isinstance(route, GuardedRoute):
+            message = f"{context.path} does not ask for rights: make it with GuardedRoute"
+            raise LookupError(message)
+        for method in route.methods or ():
+            if (method, route.path) not in RIGHTS:
+                message = f"say in geo_grid/api/rights.py which right {method} {route.path} needs"
                 raise LookupError(message)
-            for method in route.methods:
-                if (method, route.path) not in RIGHTS:
-                    message = f"say in geo_grid/api/rights.py which right {method} {route.path} needs"
-                    raise LookupError(message)

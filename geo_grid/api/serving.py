@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -17,7 +18,8 @@ from typing import Any
 
 import uvicorn
 
-from geo_grid.errors import SetupError
+from geo_grid.api.networks import is_loopback, read_networks
+from geo_grid.errors import SetupError, UserError
 from geo_grid.settings import Settings
 
 
@@ -35,7 +37,25 @@ class _Announcing(uvicorn.Server):
 def address(settings: Settings) -> str:
     """Return the URL people open."""
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    return f"http://{host}:{settings.port}"
+    return f"{'https' if settings.tls_certificate else 'http'}://{host}:{settings.port}"
+
+
+def refuse_open_door(settings: Settings) -> None:
+    """Refuse to listen beyond this machine in plain text: passwords and keys would pass for all to read.
+
+    Raises
+    ------
+    UserError
+        Neither TLS nor a trusted proxy is configured.
+    """
+    proxies = read_networks(settings.trusted_proxies)
+    if is_loopback(settings.host) or settings.tls_certificate is not None or proxies:
+        return
+    message = (
+        f"GEO_GRID_HOST={settings.host} would let others read passwords on the way: set GEO_GRID_TLS_CERTIFICATE and "
+        "GEO_GRID_TLS_KEY, or GEO_GRID_TRUSTED_PROXIES to the proxy that speaks TLS for this server"
+    )
+    raise UserError(message)
 
 
 def listen(settings: Settings) -> socket.socket:
@@ -65,6 +85,9 @@ def serve(settings: Settings, conninfo: str, bound: socket.socket, announce: Cal
         log_level="warning",
         access_log=False,
         server_header=False,
+        proxy_headers=False,  # Identified reads them, and only from proxies that are trusted
+        ssl_certfile=settings.tls_certificate,
+        ssl_keyfile=settings.tls_key,
     )
     server = _Announcing(config)
     server.announce = announce
@@ -129,11 +152,13 @@ def start_detached(settings: Settings, arguments: list[str]) -> None:
     """
     lock = ServerLock(settings.state_dir)
     lock.log.parent.mkdir(parents=True, exist_ok=True)
+    told, tell = os.pipe()  # for passwords that are shown once: they must not stand in the log
     with lock.log.open("wb") as log:
         started = subprocess.Popen(
-            [sys.executable, "-m", "geo_grid", "up", *arguments],
-            stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+            [sys.executable, "-m", "geo_grid", "up", *arguments, "--tell", str(tell)],
+            stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, pass_fds=[tell],
         )  # fmt: skip
+    os.close(tell)
     with lock.log.open(encoding="utf-8", errors="replace") as said:
         while True:
             sys.stderr.write(said.read())
@@ -142,13 +167,18 @@ def start_detached(settings: Settings, arguments: list[str]) -> None:
                 raise SetupError(message)
             if lock.holder() is not None and _answers(f"{address(settings)}/readyz"):
                 sys.stderr.write(said.read())
+                os.set_blocking(told, False)
+                with open(told, encoding="utf-8") as shown_once:
+                    sys.stderr.write(shown_once.read() or "")
                 return
             time.sleep(0.2)
 
 
 def _answers(url: str) -> bool:
+    itself = ssl.create_default_context()  # our own certificate may bear another name than this address
+    itself.check_hostname, itself.verify_mode = False, ssl.CERT_NONE
     try:
-        with urllib.request.urlopen(url, timeout=2) as answer:  # noqa: S310 (our own address)
+        with urllib.request.urlopen(url, timeout=2, context=itself) as answer:  # noqa: S310 (our own address)
             return bool(answer.status == http.HTTPStatus.OK)
     except OSError:
         return False

@@ -155,7 +155,9 @@ async def begin_oidc(
     provider, back = _provider(request), _callback(request, settings)
     target, state = await provider.begin(back, safe_page(next), asker_of(request))
     answer = RedirectResponse(target, 303)
-    answer.set_cookie(_STATE, state, max_age=600, httponly=True, samesite="lax", secure=_secure(request), path="/session")
+    answer.set_cookie(
+        _STATE, state, max_age=600, httponly=True, samesite="lax", secure=_secure(request), path="/session"
+    )
     return answer
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from geo_grid.coordinates import lonlat_problem, source_crs
 from geo_grid.errors import InvalidRows, UserError
 from geo_grid.exchange.points import READERS, Points, write_points
-from geo_grid.locate import CityIndex, Seen
+from geo_grid.locate import EVERYTHING, CityIndex, Seen
 
 FORMS = tuple(READERS)
 _REASONS_KEPT = 100
@@ -38,7 +38,7 @@ class Asked:
     crs: str = "EPSG:4490"
     levels: tuple[int, ...] = ()
     skip_invalid: bool = False
-    seen: Seen = Seen()
+    seen: Seen = EVERYTHING
 
 
 @dataclass

@@ -54,9 +54,7 @@ async def tile(connection: AsyncConnection, layer: Layer, zoom: int, x: int, y: 
     zoom, x, y
         Tile matrix, column and row (OGC 17-083r4); the caller has checked that there is such a tile.
     """
-    statement = sql.SQL(QUERIES["tile"]).format(
-        items=sql.SQL(layer.query("items")), name=sql.Literal(layer.name)
-    )
+    statement = sql.SQL(QUERIES["tile"]).format(items=sql.SQL(layer.query("items")), name=sql.Literal(layer.name))
     values = {**_values(tile_bbox(zoom, x, y), zoom, _TILE_FEATURES), "x": x, "y": y}
     row = await (await connection.execute(statement, values, binary=True)).fetchone() or {}
     return bytes(row["tile"])

@@ -6,9 +6,10 @@ from geo_grid.locate.city import CityIndex, edition_in_force, open_city
 from geo_grid.locate.current import Locations
 from geo_grid.locate.locator import Locator
 from geo_grid.locate.lookup import locate, refuse_swapped
-from geo_grid.locate.seen import Seen
+from geo_grid.locate.seen import EVERYTHING, Seen
 
 __all__ = [
+    "EVERYTHING",
     "Assigned",
     "CityIndex",
     "Location",

@@ -111,4 +111,3 @@ def never_assigned(connection: Connection, layer: Layer) -> list[int]:
     """Return the primary keys of rows that no edition was asked about yet."""
     rows = connection.execute(_statement("never_assigned", layer)).fetchall()
     return [row["id"] for row in rows]
-

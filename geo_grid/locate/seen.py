@@ -38,6 +38,8 @@ class Seen:
             return cls(everywhere, roster)
         row = await (await connection.execute(QUERIES["seen"])).fetchone() or {}
         bounds = (row["west"], row["south"], row["east"], row["north"]) if row["west"] is not None else None
-        return cls(
-            False, roster, frozenset(row["cells"]), frozenset(row["zones"]), frozenset(row["posts"]), bounds
-        )
+        return cls(False, roster, frozenset(row["cells"]), frozenset(row["zones"]), frozenset(row["posts"]), bounds)
+
+
+EVERYTHING = Seen()
+"""What the owner of the database sees."""

@@ -58,7 +58,8 @@ def plain_page(name: str, title: str, lang: str, options: dict[str, Any]) -> str
     options
         What the script reads; travels as JSON in a data block, as on the maps.
     """
-    return _PLAIN.render(name=name, title=title, lang=lang, page_json=_data_block({**options, "lang": lang}))
+    html: str = _PLAIN.render(name=name, title=title, lang=lang, page_json=_data_block({**options, "lang": lang}))
+    return html
 
 
 _PLAIN = Template(

@@ -24,7 +24,12 @@ class Place(NamedTuple):
     def read(cls, text: str) -> "Place":
         """Read an event's id. Raises UserError."""
         written_in, _, event_id = text.partition("-")
-        if not (written_in + event_id).isascii() or not written_in.isdigit() or not event_id.isdigit() or len(text) > 40:
+        if (
+            not (written_in + event_id).isascii()
+            or not written_in.isdigit()
+            or not event_id.isdigit()
+            or len(text) > 40
+        ):
             message = f"{text[:60]!r} is not the id of an event"
             raise UserError(message)
         return cls(str(int(written_in) % 2**64), int(event_id) % 2**63)

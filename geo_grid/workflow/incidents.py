@@ -28,9 +28,7 @@ class NewIncident(BaseModel):
     subtype: str = Field("", max_length=100)
     description: str = Field("", max_length=4000)
     address: str = Field("", max_length=400)
-    caller_number: str | None = Field(
-        None, max_length=40, description="shown in full to the handling dispatcher alone"
-    )
+    caller_number: str | None = Field(None, max_length=40, description="shown in full to the handling dispatcher alone")
     received_at: AwareDatetime | None = Field(None, description="when the call came; now if not given")
 
     model_config = {"extra": "forbid", "str_strip_whitespace": True}

@@ -1,0 +1,54 @@
+"""What all commands have in common: progress and words on stderr, and a database that is ready."""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bars
+
+from geo_grid.settings import settings
+
+err = Console(stderr=True, highlight=False)
+
+
+@contextlib.contextmanager
+def progress(step: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
+    """Show a step on stderr: a bar on a terminal, a line elsewhere."""
+    if not err.is_terminal:
+        began = datetime.now(UTC)
+        yield lambda count: None
+        took = (datetime.now(UTC) - began).total_seconds()
+        err.print(f"{step} … {took:.1f} s")
+        return
+    columns = (
+        SpinnerColumn(finished_text="✓"),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Bars(*columns, console=err) as bars:
+        task = bars.add_task(step, total=total)
+        yield lambda count: bars.advance(task, count)
+        done = total or 1
+        bars.update(task, total=done, completed=done)
+
+
+def say(text: str) -> None:
+    """Tell a person something, on stderr; stdout is for answers."""
+    err.print(text, markup=False, soft_wrap=True)
+
+
+@contextlib.contextmanager
+def ready_database(migrated: bool = True) -> Iterator[str]:
+    """Make the database available, migrated, and yield its connection string."""
+    from geo_grid.db import database, migrate, translated_errors
+
+    with database(settings()) as conninfo:
+        if migrated:
+            with translated_errors():
+                for name in migrate(conninfo):
+                    say(f"applied migration {name}")
+        yield conninfo
