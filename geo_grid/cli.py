@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -115,7 +116,7 @@ def _make_first_users(conninfo: str, demo: bool, tell: int | None) -> None:
         for line in lines:
             say(line)
     else:
-        with open(tell, "w", encoding="utf-8") as pipe:
+        with os.fdopen(tell, "w", encoding="utf-8") as pipe:
             pipe.write("\n".join(lines) + "\n")
 
 

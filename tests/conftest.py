@@ -22,6 +22,7 @@ from geo_grid.db.connections import APPLICATION_ROLE
 from geo_grid.demo import load_demo
 from geo_grid.progress import silent
 from geo_grid.settings import Settings
+from tests.identities import api_key, bearing
 
 SHARED = Path(__file__).parents[2] / "shared/data"
 TEMPLATE = "template_geo_grid"
@@ -97,7 +98,9 @@ def live_server(conninfo: str, **options: object) -> Iterator[str]:
     bound = socket.socket()
     bound.bind(("127.0.0.1", 0))
     as_application = make_conninfo(conninfo, user=APPLICATION_ROLE)
-    app = create_app(Settings(database_url=conninfo, app_database_url=as_application, **options), conninfo)
+    unlimited = dict.fromkeys(("rate_limit", "anonymous_rate_limit", "login_rate_limit"), "1000000/second")
+    settings = Settings(database_url=conninfo, app_database_url=as_application, **{**unlimited, **options})
+    app = create_app(settings, conninfo)
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", loop="asyncio"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]}, daemon=True)
     thread.start()
@@ -118,14 +121,20 @@ def demo_server(demo: str) -> Iterator[str]:
         yield url
 
 
+@pytest.fixture(scope="session")
+def demo_key(demo: str) -> str:
+    return api_key(demo, "supervisor")
+
+
 @pytest.fixture
-def demo_client(demo_server: str) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=demo_server, timeout=30) as client:
+def demo_client(demo_server: str, demo_key: str) -> Iterator[httpx.Client]:
+    """A client who sees the whole demo city."""
+    with bearing(demo_server, demo_key) as client:
         yield client
 
 
 @pytest.fixture
 def client(database: str) -> Iterator[httpx.Client]:
-    """A client of a server over an empty database."""
-    with live_server(database) as url, httpx.Client(base_url=url, timeout=30) as client:
+    """A client, who sees everything, of a server over an empty database."""
+    with live_server(database) as url, bearing(url, api_key(database, "supervisor")) as client:
         yield client

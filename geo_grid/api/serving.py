@@ -168,8 +168,9 @@ def start_detached(settings: Settings, arguments: list[str]) -> None:
             if lock.holder() is not None and _answers(f"{address(settings)}/readyz"):
                 sys.stderr.write(said.read())
                 os.set_blocking(told, False)
-                with open(told, encoding="utf-8") as shown_once:
-                    sys.stderr.write(shown_once.read() or "")
+                with contextlib.suppress(BlockingIOError):  # nothing was told
+                    sys.stderr.write(os.read(told, 1 << 16).decode())
+                os.close(told)
                 return
             time.sleep(0.2)
 
