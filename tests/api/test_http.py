@@ -324,7 +324,10 @@ class TestThePagesAround:
         } <= document["paths"].keys()
         for path, operations in document["paths"].items():
             for operation in operations.values():
-                success = next(r for code, r in operation["responses"].items() if code.startswith("2"))
+                success = next((r for code, r in operation["responses"].items() if code in ("200", "201")), None)
+                if success is None:
+                    assert operation["responses"].keys() & {"204", "303"}, path
+                    continue
                 assert any("schema" in c and c["schema"] for c in success["content"].values()), path
 
     def test_unknown_addresses_and_methods(self, demo_client: httpx.Client) -> None:

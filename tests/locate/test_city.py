@@ -15,7 +15,7 @@ from geo_grid.coordinates import snap
 from geo_grid.db import connect
 from geo_grid.errors import NotFound, UnreadableFile
 from geo_grid.layers import find_layer
-from geo_grid.locate import CityIndex, Location, assign, assign_all, hold_edition, locate, open_city
+from geo_grid.locate import EVERYTHING, CityIndex, Location, assign, assign_all, hold_edition, locate, open_city
 from geo_grid.locate.city import _KEPT
 from geo_grid.locate.snapshot import Snapshot
 from geo_grid.progress import silent
@@ -55,7 +55,7 @@ def test_an_answer_from_memory_is_the_answer_of_postgis(demo: str, snapshot: Sna
     points = np.vstack([chosen, off, random, [[0.0, 0.0], [114.5043, 37.0682]]])
     points = snap(points)
     for point, expected in zip(points.tolist(), by_postgis(demo, points, 10), strict=True):
-        found = snapshot.locate(*point, 10)
+        found = snapshot.locate(*point, 10, EVERYTHING)
         ours, theirs = found.model_dump(), expected.model_dump()
         near = [{(a["grid_code"], a["name"]) for a in answer.pop("alternatives")} for answer in (ours, theirs)]
         metres = [answer.pop("distance_to_boundary_m") for answer in (ours, theirs)]
@@ -67,7 +67,7 @@ def test_an_answer_from_memory_is_the_answer_of_postgis(demo: str, snapshot: Sna
 
 
 def test_alternatives_come_nearest_first(snapshot: Snapshot) -> None:
-    metres = [a.distance_m for a in snapshot.locate(114.5043, 37.0682, 200).alternatives]
+    metres = [a.distance_m for a in snapshot.locate(114.5043, 37.0682, 200, EVERYTHING).alternatives]
     assert len(metres) >= 2
     assert metres == sorted(metres)
 

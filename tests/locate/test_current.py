@@ -10,22 +10,41 @@ from pathlib import Path
 
 import psycopg
 from psycopg.conninfo import make_conninfo
+from psycopg.rows import dict_row
 
 from geo_grid.boundaries import publish_cells
-from geo_grid.db import connect, open_pool
-from geo_grid.locate import Locations
+from geo_grid.db import connect
+from geo_grid.locate import EVERYTHING, CityIndex, Location, Locations
 from geo_grid.locate import current as module
-from geo_grid.settings import Settings
 from tests.squares import SIDE, SOUTH, WEST, cells, local_levels, square, two_by_two
 
 INSIDE = (WEST + SIDE / 2, SOUTH + SIDE / 2)
 
 
+class Asked:
+    """Locations, asked by the owner of the database."""
+
+    def __init__(self, kept: Locations, conninfo: str) -> None:
+        self.kept = kept
+        self.conninfo = conninfo
+        self.snapshot = kept.snapshot
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[psycopg.AsyncConnection]:
+        async with await psycopg.AsyncConnection.connect(self.conninfo, row_factory=dict_row) as connection:
+            yield connection
+
+    async def locate(self, lon: float, lat: float, at: datetime | None, error_m: float) -> Location:
+        return await self.kept.locate(self.reading, EVERYTHING, lon, lat, at, error_m)
+
+    async def city(self, at: datetime | None = None) -> CityIndex:
+        return await self.kept.city(self.reading, at)
+
+
 @asynccontextmanager
-async def locations(conninfo: str, folder: Path) -> AsyncIterator[Locations]:
-    async with open_pool(conninfo, Settings(database_url=conninfo)) as pool:
-        async with Locations.kept(conninfo, pool, folder) as kept:
-            yield kept
+async def locations(conninfo: str, folder: Path) -> AsyncIterator[Asked]:
+    async with Locations.kept(conninfo, folder) as kept:
+        yield Asked(kept, conninfo)
 
 
 async def until(condition: Callable[[], bool | Awaitable[bool]], patience_s: float = 20) -> float:
@@ -39,7 +58,7 @@ async def until(condition: Callable[[], bool | Awaitable[bool]], patience_s: flo
         await asyncio.sleep(0.02)
 
 
-def edition_of(kept: Locations) -> int | None:
+def edition_of(kept: Asked) -> int | None:
     found = kept.snapshot()
     return found.city.edition if found is not None else None
 
@@ -69,7 +88,7 @@ def test_a_publish_is_announced_and_the_snapshot_is_replaced(database: str, tmp_
             assert took < 10
             assert (await kept.locate(*east, None, 10)).grid_cells[-1].grid_code == "E"
             assert old.city.edition == 1  # who still holds it still gets the whole old answer
-            assert old.locate(*east, 10).unassigned
+            assert old.locate(*east, 10, EVERYTHING).unassigned
 
     asyncio.run(check())
 
@@ -105,7 +124,7 @@ def test_duties_and_circles_are_followed_too(database: str, tmp_path: Path) -> N
     with connect(database) as connection:
         two_by_two(connection)
 
-    async def lead(kept: Locations) -> str | None:
+    async def lead(kept: Asked) -> str | None:
         found = await kept.locate(*INSIDE, None, 10)
         return found.grid_cells[-1].grid_lead
 
@@ -160,18 +179,17 @@ def test_a_lost_connection_is_made_again(database: str, tmp_path: Path) -> None:
 
     async def check() -> None:
         named = make_conninfo(database, application_name="keeper")
-        async with open_pool(database, Settings(database_url=database)) as pool:
-            async with Locations.kept(named, pool, tmp_path) as kept:
-                await until(lambda: edition_of(kept) == 1)
-                with psycopg.connect(database, autocommit=True) as admin:
-                    killed = admin.execute(
-                        "select pg_terminate_backend(pid) from pg_stat_activity"
-                        " where datname = current_database() and application_name = 'keeper'"
-                    ).fetchall()
-                assert killed
-                assert not (await kept.locate(*INSIDE, None, 10)).unassigned  # from memory meanwhile
-                await asyncio.to_thread(publish_another, database)
-                await until(lambda: edition_of(kept) == 2)
+        async with locations(named, tmp_path) as kept:
+            await until(lambda: edition_of(kept) == 1)
+            with psycopg.connect(database, autocommit=True) as admin:
+                killed = admin.execute(
+                    "select pg_terminate_backend(pid) from pg_stat_activity"
+                    " where datname = current_database() and application_name = 'keeper'"
+                ).fetchall()
+            assert killed
+            assert not (await kept.locate(*INSIDE, None, 10)).unassigned  # from memory meanwhile
+            await asyncio.to_thread(publish_another, database)
+            await until(lambda: edition_of(kept) == 2)
 
     asyncio.run(check())
 
@@ -185,7 +203,7 @@ def test_what_was_not_seen_to_be_current_for_long_is_not_answered_from(
 
     async def check() -> None:
         async with locations(database, tmp_path) as kept:
-            await until(lambda: kept._snapshot is not None)
+            await until(lambda: kept.kept._snapshot is not None)
             assert kept.snapshot() is None
             assert (await kept.locate(*INSIDE, None, 10)).edition == 1  # PostGIS answers
 
