@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -138,7 +139,13 @@ class TestUp:
                 break
         else:
             pytest.fail(f"it did not become ready: {''.join(said)}")
-        return program, httpx.Client(base_url=f"http://127.0.0.1:{environment['GEO_GRID_PORT']}", timeout=30)
+        made = subprocess.run(
+            [sys.executable, "-m", "geo_grid", "key", "add", "tester", "--role", "supervisor", "--city"],
+            env=environment, capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        headers = {"Authorization": f"Bearer {made.stdout.strip()}"}
+        url = f"http://127.0.0.1:{environment['GEO_GRID_PORT']}"
+        return program, httpx.Client(base_url=url, timeout=30, headers=headers)
 
     def test_nothing_accepted_is_lost_to_kill_9_of_server_and_database(
         self, environment: dict[str, str], state_dir: Path
@@ -174,7 +181,10 @@ class TestUp:
             assert program.wait(30) == 0
 
     def test_in_the_background_and_down_again(self, environment: dict[str, str]) -> None:
-        assert "ready" in self.run(environment, "up", "--empty", "--detach")
+        said = self.run(environment, "up", "--empty", "--detach")
+        assert "ready" in said
+        password = re.search(r"admin +(\S+) ", said)[1]  # shown once, and not in the log
+        assert password not in (Path(environment["GEO_GRID_STATE_DIR"]) / "server.log").read_text()
         url = f"http://127.0.0.1:{environment['GEO_GRID_PORT']}"
         assert httpx.get(f"{url}/readyz").json()["edition"] is None
         assert "已" not in self.run(environment, "levels")  # other commands share the running database

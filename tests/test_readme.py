@@ -20,7 +20,7 @@ def test_its_make_targets_exist() -> None:
     assert named <= targets
 
 
-@pytest.mark.parametrize("path", re.findall(r"curl 'http://127\.0\.0\.1:8000([^']+)'", BLOCKS))
+@pytest.mark.parametrize("path", re.findall(r"curl .*'http://127\.0\.0\.1:8000([^']+)'", BLOCKS))
 def test_its_questions_are_answered(path: str, demo_client: httpx.Client) -> None:
     assert demo_client.get(path).status_code == 200
 

@@ -1,6 +1,7 @@
 // The card: who is responsible for a point, what is near, and filing an incident there.
 import { ask, report } from "./server.js";
-import { element, metres, page, text } from "./text.js";
+import { element } from "./element.js";
+import { metres, page, text } from "./text.js";
 
 const L = window.L;
 const e = element;
@@ -69,7 +70,7 @@ export class Card {
     ]) {
       if (items.length) parts.push(this.list(title, items.map(i => [i.name, metres(i.distance_m)])));
     }
-    if (!incident) parts.push(e("button", { className: "action", textContent: text.file, onclick: () => this.form(lon, lat) }));
+    if (!incident && page.person.rights.includes("incidents.write")) parts.push(e("button", { className: "action", textContent: text.file, onclick: () => this.form(lon, lat) }));
     this.box.replaceChildren(...parts);
     this.box.scrollTop = 0;
   }

@@ -1,6 +1,7 @@
 // Layers that load themselves for the part of the map in view.
-import { ask } from "./server.js";
-import { element, text } from "./text.js";
+import { ask, poll } from "./server.js";
+import { element } from "./element.js";
+import { text } from "./text.js";
 
 const L = window.L;
 const SIGNS = {
@@ -113,7 +114,7 @@ export class LiveLayer {
     return this.load();
   }
 
-  async load() {
+  async load(background = false) {
     this.asked?.abort();
     const zoom = Math.floor(this.map.getZoom());
     if (!this.visible) return this.tell({ off: true });
@@ -127,7 +128,7 @@ export class LiveLayer {
     const wrap = degrees => Math.max(-180, Math.min(180, degrees));
     const bbox = [wrap(bounds.getWest()), Math.max(-90, bounds.getSouth()), wrap(bounds.getEast()), Math.min(90, bounds.getNorth())];
     try {
-      const found = await ask(`/collections/${this.look.collection ?? this.look.name}/items?bbox=${bbox}&zoom=${this.look.zoom === undefined ? zoom : Math.min(zoom, 9)}`, { signal: this.asked.signal });
+      const found = await (background ? poll : ask)(`/collections/${this.look.collection ?? this.look.name}/items?bbox=${bbox}&zoom=${this.look.zoom === undefined ? zoom : Math.min(zoom, 9)}`, { signal: this.asked.signal });
       this.draw(found, zoom);
     } catch (error) {
       if (error.name !== "AbortError") this.tell({ failed: error.message });

@@ -1,4 +1,4 @@
-// Every word a person reads, in Chinese and English.
+// Every word a person reads on the maps, in Chinese and English.
 const TEXT = {
   zh: {
     subtitle: "网格地图 · 指挥中心", demo: "演示数据", layers: "图例与图层", incidents: "未结警情", who: "谁负责这里",
@@ -14,7 +14,7 @@ const TEXT = {
     outside: "不在任何网格内", border: m => `距网格边界 ${m}`, alternatives: "定位误差内的相邻网格", circles: "覆盖此处的响应圈", noCircles: "没有响应圈覆盖此处",
     nearPosts: "最近警务站", nearUnits: "最近巡逻力量", nearCameras: "最近摄像机", nearFacilities: "最近设施", edition: "边界版本",
     keys: "按键：1–8 开关图层 · L 语言 · / 定位 · Esc 关闭", failed: "出错了", hour: "小时前", minute: "分钟前", now: "刚刚", day: "天前",
-    help: "点击地图任一点，查看谁负责", total: "共", home: "全市",
+    help: "点击地图任一点，查看谁负责", total: "共", home: "全市", account: "我的账户", logOut: "退出",
     steps: { reported: "发现", accepted: "受理", assigned: "分派", handled: "处置", verified: "核查", evaluated: "评价" },
     categories: ["治安", "交通", "纠纷", "求助", "消防", "诈骗", "事件"],
   },
@@ -32,7 +32,7 @@ const TEXT = {
     outside: "Outside every grid cell", border: m => `${m} to the cell's border`, alternatives: "Neighbours within the positional error", circles: "Circles that cover this place", noCircles: "No response circle covers this place",
     nearPosts: "Nearest posts", nearUnits: "Nearest units", nearCameras: "Nearest cameras", nearFacilities: "Nearest facilities", edition: "Boundary edition",
     keys: "Keys: 1–8 layers · L language · / place · Esc close", failed: "Something went wrong", hour: "h ago", minute: "min ago", now: "just now", day: "d ago",
-    help: "Click anywhere to see who is responsible", total: "total", home: "Whole city",
+    help: "Click anywhere to see who is responsible", total: "total", home: "Whole city", account: "My account", logOut: "Log out",
     steps: { reported: "reported", accepted: "accepted", assigned: "assigned", handled: "handled", verified: "verified", evaluated: "evaluated" },
     categories: ["Public order", "Traffic", "Dispute", "Help", "Fire", "Fraud", "City matter"],
   },
@@ -54,13 +54,4 @@ export function ago(moment) {
   if (minutes < 60) return `${minutes}${join}${text.minute}`;
   if (minutes < 2880) return `${Math.round(minutes / 60)}${join}${text.hour}`;
   return `${Math.round(minutes / 1440)}${join}${text.day}`;
-}
-
-// Makes an element. Text goes in as text, never as HTML: names come from files and callers.
-export function element(tag, properties = {}, ...children) {
-  const { data, ...rest } = properties;
-  const made = Object.assign(document.createElement(tag), rest);
-  Object.assign(made.dataset, data);
-  made.append(...children.filter(child => child !== null && child !== undefined));
-  return made;
 }

@@ -1,8 +1,9 @@
 // The wall page: title bar, legend, list of open incidents, card.
 import { Card } from "./card.js";
 import { LiveLayer, LOOKS, OUTLINES, sign } from "./layers.js";
-import { ask } from "./server.js";
-import { ago, element as e, locale, page, text } from "./text.js";
+import { poll, write } from "./server.js";
+import { element as e } from "./element.js";
+import { ago, locale, page, text } from "./text.js";
 
 const REFRESH_MS = 15000; // 10-30 s is what walls are seen to use; no authority for it
 const ZONE = page.timezone;
@@ -12,6 +13,7 @@ map.createPane("labels").style.zIndex = 650;
 map.getPane("labels").style.pointerEvents = "none";
 map.setMaxZoom(19);
 L.control.scale({ imperial: false, maxWidth: 160 }).addTo(map);
+const sees = right => page.person.rights.includes(right);
 const home = { centre: map.getCenter(), zoom: map.getZoom() };
 
 // --- title bar -----------------------------------------------------------------------------
@@ -29,7 +31,14 @@ document.body.append(e("header", { className: "bar" },
   e("h1", { textContent: page.city[page.lang] }), e("span", { className: "subtitle", textContent: text.subtitle }),
   page.isDemo ? e("span", { className: "demo", textContent: text.demo }) : null,
   counts, fresh, clock,
-  e("button", { className: "plain", textContent: page.lang === "zh" ? "English" : "中文", onclick: switchLanguage })));
+  e("button", { className: "plain", textContent: page.lang === "zh" ? "English" : "中文", onclick: switchLanguage }),
+  e("span", { className: "quiet", textContent: page.person.name }),
+  page.person.isKiosk ? null : e("a", { className: "plain", href: `/account?lang=${page.lang}`, textContent: text.account }),
+  page.person.isKiosk ? null : e("button", { className: "plain", textContent: text.logOut, onclick: logOut })));
+async function logOut() {
+  await write("DELETE", "/session");
+  location.href = `/login?lang=${page.lang}`;
+}
 const tick = () => { clock.textContent = new Date().toLocaleString(locale, { hour12: false, timeZone: ZONE }); };
 setInterval(tick, 1000);
 tick();
@@ -40,7 +49,7 @@ document.body.append(stale);
 
 // --- legend and layer switch ----------------------------------------------------------------
 const outlines = new LiveLayer(map, OUTLINES, 0);
-const layers = LOOKS.map((look, number) => new LiveLayer(map, look, number + 1));
+const layers = LOOKS.filter(look => look.name !== "incidents" || sees("incidents.read")).map((look, number) => new LiveLayer(map, look, number + 1));
 
 function swatch(look) {
   if (look.swatch === "circles") {
@@ -90,7 +99,7 @@ function find(event) {
 // --- open incidents ---------------------------------------------------------------------------
 const list = e("ol");
 const board = e("aside", { className: "board panel" }, e("h2", { textContent: text.incidents }), list);
-document.body.append(board);
+if (sees("incidents.read")) document.body.append(board);
 
 function entry(incident) {
   const select = () => {
@@ -106,8 +115,9 @@ function entry(incident) {
 }
 
 async function refresh() {
+  if (!sees("incidents.read")) return;
   try {
-    const { incidents, next } = await ask("/incidents?open=true&limit=200");
+    const { incidents, next } = await poll("/incidents?open=true&limit=200");
     list.replaceChildren(...(incidents.length ? incidents.slice(0, 60).map(entry) : [e("li", { className: "quiet", textContent: text.noIncidents })]));
     const lost = incidents.filter(i => i.unassigned).length;
     counts.replaceChildren(...[[incidents.length + (next ? "+" : ""), text.incidents, ""], [lost, text.unassigned.split(/[：:]/)[0], lost ? "bad" : ""]]
@@ -120,10 +130,23 @@ async function refresh() {
 }
 
 const incidents = layers.find(layer => layer.look.name === "incidents");
-const card = new Card(map, () => { refresh(); incidents.load(); });
+const card = new Card(map, () => { refresh(); incidents?.load(); });
 map.on("click", ({ latlng, feature, layer }) =>
   card.show(latlng.lat, latlng.lng, layer === "incidents" ? feature.properties.incident_id : undefined));
-setInterval(() => { refresh(); incidents.load(); }, REFRESH_MS);
+setInterval(() => { refresh(); incidents?.load(true); }, REFRESH_MS);
+
+// What happens is told at once; the interval is for what was missed.
+const happens = new EventSource("/events");
+let due = 0;
+for (const kind of ["incident", "incidents", "edition"]) {
+  happens.addEventListener(kind, () => {
+    clearTimeout(due);
+    due = setTimeout(() => {
+      refresh();
+      (kind === "edition" ? [outlines, ...layers] : [incidents]).forEach(layer => layer?.load(true));
+    }, 300);
+  });
+}
 
 document.addEventListener("keydown", event => {
   if (event.key === "Escape") { card.close(); document.activeElement.blur(); return; }

@@ -19,6 +19,7 @@ from geo_grid.db import connect
 from geo_grid.locate import open_city
 from tests.api.test_http import problem
 from tests.conftest import live_server
+from tests.identities import api_key, bearing
 from tests.squares import SIDE, SOUTH, WEST, two_by_two
 
 JSON, CSV, ARROW = "application/json", "text/csv", "application/vnd.apache.arrow.stream"
@@ -231,11 +232,11 @@ class TestBodiesThatAreTooLarge:
         assert "larger than 1,048,576 bytes" in problem(answer, 413)["detail"]
 
 
-def raw(url: str, length: int = 1_000_000) -> socket.socket:
+def raw(url: str, key: str, length: int = 1_000_000) -> socket.socket:
     host, port = url.removeprefix("http://").split(":")
     connection = socket.create_connection((host, int(port)))
     connection.sendall(
-        f"POST /locate HTTP/1.1\r\nHost: {host}\r\nContent-Type: text/csv\r\nContent-Length: {length}\r\n\r\n".encode()
+        f"POST /locate HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {key}\r\nContent-Type: text/csv\r\nContent-Length: {length}\r\n\r\n".encode()
     )
     return connection
 
@@ -243,7 +244,7 @@ def raw(url: str, length: int = 1_000_000) -> socket.socket:
 class TestSlowAndVanishingClients:
     def test_a_client_that_sends_nothing_is_given_up(self, database: str, state_dir: Path, monkeypatch) -> None:
         monkeypatch.setattr(bulk, "_SILENCE_S", 0.5)
-        with live_server(database, state_dir=state_dir) as url, raw(url) as slow:
+        with live_server(database, state_dir=state_dir) as url, raw(url, api_key(database, "planner")) as slow:
             slow.sendall(b"lon,lat\n")
             slow.settimeout(10)
             assert b"408" in slow.recv(100)
@@ -251,10 +252,11 @@ class TestSlowAndVanishingClients:
     def test_twenty_slow_ones_hold_nobody_up(self, database: str, state_dir: Path) -> None:
         with connect(database) as connection:
             two_by_two(connection)
-        with live_server(database, state_dir=state_dir) as url, httpx.Client(base_url=url, timeout=10) as client:
+        key = api_key(database, "planner")
+        with live_server(database, state_dir=state_dir) as url, bearing(url, key) as client:
             body = f"lon,lat\n{WEST + SIDE / 2},{SOUTH + SIDE / 2}\n"
             post(client, CSV, body)  # the first one waits for the index
-            slow = [raw(url) for _ in range(20)]
+            slow = [raw(url, key) for _ in range(20)]
             for connection in slow:
                 connection.sendall(b"lon,lat\n")
             began = time.monotonic()

@@ -10,6 +10,7 @@ import pytest
 
 from geo_grid.db import Cluster, connect, read_migrations
 from tests.conftest import live_server, new_database
+from tests.identities import api_key, bearing
 from tests.squares import SIDE, SOUTH, STEP, WEST, two_by_two
 
 HERE = {"lon": 114.5043, "lat": 37.0682}
@@ -367,8 +368,8 @@ def test_without_a_database_the_server_stays_up_says_so_and_heals(cluster: Clust
     import psycopg
 
     with new_database(cluster, "coming_and_going") as conninfo, live_server(conninfo) as url:
-        with httpx.Client(base_url=url, timeout=30) as client:
-            assert client.get("/readyz").status_code == 200
+        with bearing(url, api_key(conninfo, "supervisor")) as client:
+            assert client.get("/incidents").status_code == 200
             with psycopg.connect(cluster.conninfo_for("postgres"), autocommit=True) as admin:
                 admin.execute("alter database coming_and_going with allow_connections false")
                 admin.execute(

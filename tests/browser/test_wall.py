@@ -8,6 +8,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from geo_grid.db import Cluster, connect
 from tests.conftest import live_server, new_database
+from tests.identities import api_key
 from tests.squares import SIDE, SOUTH, WEST, two_by_two
 
 pytestmark = pytest.mark.browser
@@ -47,6 +48,17 @@ def page(browser: Browser) -> Iterator[Page]:
     assert faults == []
 
 
+@pytest.fixture
+def demo_page(page: Page, demo_server: str, demo_key: str) -> str:
+    """The address of the demo city, for a page that sees all of it."""
+    show(page, demo_key)
+    return demo_server
+
+
+def show(page: Page, key: str) -> None:
+    page.set_extra_http_headers({"Authorization": f"Bearer {key}"})
+
+
 def open_wall(page: Page, url: str) -> None:
     page.goto(url)
     page.wait_for_selector("body[data-ready]", timeout=30_000)
@@ -63,8 +75,8 @@ def state(page: Page, layer: str):
     return page.locator(f"label[data-layer={layer}] .state")
 
 
-def test_the_whole_city_opens_with_counties_and_open_incidents(page: Page, demo_server: str) -> None:
-    open_wall(page, f"{demo_server}/maps/wall")
+def test_the_whole_city_opens_with_counties_and_open_incidents(page: Page, demo_page: str) -> None:
+    open_wall(page, f"{demo_page}/maps/wall")
     expect(page).to_have_title("邢台市 网格地图")
     expect(page.locator(".demo")).to_have_text("演示数据")
     assert {"宁晋县", "信都区", "威县"} <= set(page.locator(".label.outermost").all_text_contents())
@@ -75,8 +87,8 @@ def test_the_whole_city_opens_with_counties_and_open_incidents(page: Page, demo_
     assert page.evaluate("document.fonts.check('16px \"Noto Sans SC\"', '网格')")
 
 
-def test_layers_follow_the_zoom_and_the_switches(page: Page, demo_server: str) -> None:
-    open_wall(page, f"{demo_server}/maps/wall")
+def test_layers_follow_the_zoom_and_the_switches(page: Page, demo_page: str) -> None:
+    open_wall(page, f"{demo_page}/maps/wall")
     move(page, 114.5043, 37.0682, 14)
     for layer in ("grid_cells", "patrol_zones", "response_circles", "police_posts", "cameras"):
         expect(state(page, layer)).to_have_text(re.compile(r"^[\d,]+$"))
@@ -87,8 +99,8 @@ def test_layers_follow_the_zoom_and_the_switches(page: Page, demo_server: str) -
     expect(page.locator(".leaflet-police_posts-pane .sign").first).to_be_visible()
 
 
-def test_a_click_tells_who_is_responsible(page: Page, demo_server: str) -> None:
-    open_wall(page, f"{demo_server}/maps/wall")
+def test_a_click_tells_who_is_responsible(page: Page, demo_page: str) -> None:
+    open_wall(page, f"{demo_page}/maps/wall")
     page.keyboard.press("/")
     page.keyboard.type("114.5043, 37.0682")
     page.keyboard.press("Enter")
@@ -104,15 +116,15 @@ def test_a_click_tells_who_is_responsible(page: Page, demo_server: str) -> None:
     expect(card.locator(".chain li").first).to_be_visible()
 
 
-def test_nonsense_in_the_search_box_is_answered(page: Page, demo_server: str) -> None:
-    open_wall(page, f"{demo_server}/maps/wall?lang=en")
+def test_nonsense_in_the_search_box_is_answered(page: Page, demo_page: str) -> None:
+    open_wall(page, f"{demo_page}/maps/wall?lang=en")
     page.locator(".place").fill("somewhere")
     page.keyboard.press("Enter")
     expect(page.locator(".legend .bad").first).to_have_text("Enter two numbers: lon, lat")
 
 
-def test_english_and_chinese(page: Page, demo_server: str) -> None:
-    open_wall(page, f"{demo_server}/maps/wall?lang=en")
+def test_english_and_chinese(page: Page, demo_page: str) -> None:
+    open_wall(page, f"{demo_page}/maps/wall?lang=en")
     expect(page.locator(".legend h2")).to_have_text("Legend and layers")
     assert page.evaluate("document.documentElement.lang") == "en"
     page.locator(".bar button").click()
@@ -126,6 +138,7 @@ def test_an_incident_is_filed_and_seen_assigned_and_its_text_stays_text(cluster:
         with connect(conninfo) as connection:
             two_by_two(connection)
         page.on("dialog", lambda dialog: pytest.fail(f"a script ran: {dialog.message}"))
+        show(page, api_key(conninfo, "supervisor"))
         with live_server(conninfo) as url:
             open_wall(page, f"{url}/maps/wall")
             page.locator(".place").fill(f"{WEST + SIDE / 2}, {SOUTH + SIDE / 2}")
@@ -144,6 +157,7 @@ def test_an_incident_is_filed_and_seen_assigned_and_its_text_stays_text(cluster:
 
 def test_an_empty_city_says_what_to_do(cluster: Cluster, page: Page) -> None:
     with new_database(cluster, "browser_empty") as conninfo, live_server(conninfo) as url:
+        show(page, api_key(conninfo, "supervisor"))
         open_wall(page, f"{url}/maps/wall?lang=en")
         expect(page.locator(".empty")).to_contain_text("geo-grid import")
         expect(page.locator(".board")).to_contain_text("No open incidents")
@@ -165,6 +179,7 @@ def test_names_from_files_never_become_programs(cluster: Cluster, page: Page) ->
                 (hostile, hostile, WEST + SIDE / 2, SOUTH + SIDE / 2),
             )
         page.on("dialog", lambda dialog: pytest.fail(f"a script ran: {dialog.message}"))
+        show(page, api_key(conninfo, "supervisor"))
         with live_server(conninfo, city_name_zh=hostile, city_name_en=hostile) as url:
             open_wall(page, f"{url}/maps/wall")
             page.locator(".leaflet-police_posts-pane .sign").first.hover()
@@ -175,20 +190,21 @@ def test_names_from_files_never_become_programs(cluster: Cluster, page: Page) ->
 
 
 def test_a_lost_server_is_announced(page: Page, demo: str) -> None:
+    show(page, api_key(demo, "supervisor"))
     with live_server(demo) as url:
         open_wall(page, f"{url}/maps/wall?lang=en")
     page.evaluate("document.querySelector('.stale').hidden")
     expect(page.locator(".stale")).to_be_visible(timeout=20_000)
 
 
-def test_the_api_page_opens(page: Page, demo_server: str) -> None:
-    page.goto(f"{demo_server}/docs")
+def test_the_api_page_opens(page: Page, demo_page: str) -> None:
+    page.goto(f"{demo_page}/docs")
     expect(page.locator("#operations-locate-get_locate_locate_get")).to_be_visible(timeout=20_000)
 
 
-def test_a_script_smuggled_into_a_page_does_not_run(page: Page, demo_server: str) -> None:
+def test_a_script_smuggled_into_a_page_does_not_run(page: Page, demo_page: str) -> None:
     """Whatever a name may become in some page: the browser runs only our files and this answer's own scripts."""
-    open_wall(page, f"{demo_server}/maps/wall")
+    open_wall(page, f"{demo_page}/maps/wall")
     ran = page.evaluate(
         """() => {
             window.ran = [];
