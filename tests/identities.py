@@ -2,7 +2,8 @@
 
 import contextlib
 import itertools
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -16,10 +17,16 @@ from geo_grid.access.accounts import (
     issue_credential,
 )
 from geo_grid.cli_access import as_owner
-from geo_grid.db import connect
+from geo_grid.db import AsyncConnection, connect
 
 _NUMBER = itertools.count(1)
 PASSWORD = "Correct-Horse-7-Battery"
+
+
+def owner[T](conninfo: str, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+    """As the owner of the database; in a thread, because Playwright has a loop running in this one."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(as_owner, conninfo, work).result()
 
 
 def _account(conninfo: str, kind: str, role: str, cells: list[str] | None, **more: Any) -> tuple[str, str | None]:
@@ -28,7 +35,7 @@ def _account(conninfo: str, kind: str, role: str, cells: list[str] | None, **mor
     new = NewAccount(
         kind=kind, name=name, role=role, city_wide=not cells, grid_codes=cells or [], staff_number=staff, **more
     )
-    return name, as_owner(conninfo, lambda connection: add_account(connection, new, 5))
+    return name, owner(conninfo, lambda connection: add_account(connection, new, 5))
 
 
 def api_key(
@@ -37,13 +44,13 @@ def api_key(
     """A key of a new machine: for these cells, or the whole city."""
     name, _ = _account(conninfo, "machine", role, cells, **more)
     new = NewCredential(name=name, rights=rights)
-    return as_owner(conninfo, lambda connection: issue_credential(connection, new))[1]
+    return owner(conninfo, lambda connection: issue_credential(connection, new))[1]
 
 
 def kiosk_token(conninfo: str, network: str = "127.0.0.0/8", cells: list[str] | None = None) -> str:
     name, _ = _account(conninfo, "kiosk", "wall", cells)
     new = NewCredential(name=name, kind="kiosk", page="/maps/wall", network=network)
-    return as_owner(conninfo, lambda connection: issue_credential(connection, new))[1]
+    return owner(conninfo, lambda connection: issue_credential(connection, new))[1]
 
 
 def user(conninfo: str, role: str, cells: list[str] | None = None, **more: Any) -> str:
@@ -66,7 +73,7 @@ def settle_password(conninfo: str, name: str, password: str = PASSWORD) -> None:
 
 
 def disable(conninfo: str, name: str) -> None:
-    as_owner(conninfo, lambda connection: change_account(connection, name, AccountChange(disabled=True)))
+    owner(conninfo, lambda connection: change_account(connection, name, AccountChange(disabled=True)))
 
 
 @contextlib.contextmanager

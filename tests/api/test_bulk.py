@@ -216,8 +216,8 @@ def test_an_arrow_stream_with_broken_bytes_never_stops_the_server(demo_client: h
 
 
 class TestBodiesThatAreTooLarge:
-    def test_told_by_the_header(self, demo_server: str) -> None:
-        with raw(demo_server, bulk.LARGEST_BODY + 1) as connection:
+    def test_told_by_the_header(self, demo_server: str, demo_key: str) -> None:
+        with raw(demo_server, demo_key, bulk.LARGEST_BODY + 1) as connection:
             connection.settimeout(10)
             answer = connection.recv(4096).decode()  # at once: nothing of the body was sent
         assert " 413 " in answer
