@@ -109,10 +109,14 @@ class Identities:
                 self._known.popitem(last=False)
         return found
 
+    def forget(self) -> None:
+        """Ask the database about everybody again: something was just changed here, and is not announced yet."""
+        self._generation += 1
+        self._known.clear()
+
     def _forget(self, changed: set[str]) -> None:
         if changed & _MATTER:
-            self._generation += 1
-            self._known.clear()
+            self.forget()
 
 
 def _identity(row: dict[str, Any], asker: Asker, rights: frozenset[str], seen: Seen) -> Identity:

@@ -67,6 +67,9 @@ RIGHTS: dict[tuple[str, str], str] = {
     ("GET", "/audit/verification"): "audit",
 }
 
+_CHANGING = {ANYBODY, "account", "accounts"}
+"""What is written under these changes who may do what: from the next request on, not from its announcement."""
+
 PAGES = frozenset({"/", "/account", "/docs", "/maps/wall", "/admin", "/auditor"})
 """Opened by a person: who is not logged in is led to the log-in."""
 
@@ -94,7 +97,11 @@ class GuardedRoute(APIRoute):
                     raise
                 await RedirectResponse(_login_address(request), 303)(scope, receive, send)
                 return
-        await super().handle(scope, receive, send)
+        try:
+            await super().handle(scope, receive, send)
+        finally:
+            if scope["method"] != "GET" and right in _CHANGING:
+                scope["app"].state.identities.forget()
 
     async def _refuse(self, request: Request, right: str) -> None:
         identity = identity_of(request)

@@ -44,10 +44,10 @@ EXPECTED: dict[str, set[str] | None] = {
     "GET /incidents/{incident_id}": {"wall", "dispatcher", "planner", "supervisor"},
     "POST /incidents": {"dispatcher", "supervisor"},
     "POST /cameras/{gb28181_id}/openings": {"dispatcher", "supervisor"},
-    **dict.fromkeys((
+    **{route: {"administrator"} for route in (
         "GET /accounts", "POST /accounts", "PATCH /accounts/{name}", "POST /accounts/{name}/password",
         "DELETE /accounts/{name}/factor", "GET /roles", "PATCH /roles/{role}", "GET /credentials",
-        "POST /credentials", "DELETE /credentials/{credential_id}"), {"administrator"}),
+        "POST /credentials", "DELETE /credentials/{credential_id}")},
     "GET /audit": {"auditor"}, "GET /audit/export": {"auditor"}, "GET /audit/verification": {"auditor"},
 }  # fmt: skip
 PAGES = {"/", "/account", "/docs", "/maps/wall", "/admin", "/auditor"}
@@ -136,6 +136,9 @@ def test_no_way_in_tells_of_another_cell(city: tuple[str, str], role: str) -> No
         for way, path in WAYS.items():
             for cell, (lon, lat) in (("A", IN_A), ("D", IN_D)):
                 answer = client.get(path.format(lon=lon, lat=lat, cell=cell))
+                assert answer.status_code in (200, 404), way
+                if answer.status_code == 404 and cell == "D":
+                    continue  # it names what was asked for
                 assert not any(mark in answer.text.replace(": ", ":") for mark in marks), (way, answer.text)
         there, nowhere = (client.get("/locate", params={"lon": lon, "lat": lat}).json() for lon, lat in (IN_D, (0, 0)))
         assert {**there, "point": 0} == {**nowhere, "point": 0}
