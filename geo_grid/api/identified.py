@@ -25,6 +25,7 @@ BACKGROUND = "geo-grid-background"
 """Header of a page's own polling, which does not keep a session alive."""
 _COOKIE = re.compile(rb"(?:^|;\s*)(?:__Host-)?" + COOKIE.encode() + rb"=([A-Za-z0-9_-]{20,100})(?:;|$)")
 _BEARER = re.compile(r"^Bearer ([A-Za-z0-9_-]{20,100})$", re.IGNORECASE)
+_BEGINNINGS = {"/session", "/session/kiosk"}
 _READS = {"GET", "HEAD", "OPTIONS"}
 _OPEN = ("/static/", "/healthz", "/readyz")
 
@@ -111,7 +112,9 @@ class Identified:
         if origin is not None and urlsplit(origin).netloc != headers.get("host"):
             message = f"a page of {origin[:100]} may not write here"
             raise errors.Forbidden(message)
-        if cookie is not None and headers.get("x-csrf-token") != csrf_token(cookie):
+        begins = scope["method"] == "POST" and scope["path"] in _BEGINNINGS  # makes a new session, uses none
+        is_used = cookie is not None and scope["geo_grid.identity"] is not None and not begins
+        if cookie is not None and is_used and headers.get("x-csrf-token") != csrf_token(cookie):
             message = "a write with the session's cookie needs the header X-CSRF-Token: GET /session tells it"
             raise errors.Forbidden(message)
 
