@@ -8,6 +8,7 @@ const keys = panel(say("密钥与大屏令牌", "Keys and screens"));
 const roles = panel(say("角色", "Roles"));
 people.classList.add("wide");
 keys.classList.add("wide");
+roles.classList.add("wide");
 main.append(news, people, keys, roles);
 
 const words = text => text.split(/[\s,，]+/).filter(Boolean);

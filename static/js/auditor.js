@@ -29,7 +29,7 @@ async function load(given, before) {
     ["#", say("时间", "When"), say("谁", "Who"), say("来自", "From"), say("动作", "What"), say("对象", "Object"), say("结果", "Result"), say("详情", "Detail")],
     rows.map(one => [one.audit_id, moment(one.occurred_at), `${one.actor_name} ${one.actor_role}`, one.address, one.action,
       `${one.object_type} ${one.object_id}`, one.result, JSON.stringify(one.detail)])),
-    next ? e("button", { className: "plain", textContent: say("更早", "Older"), onclick: () => load(given, next) }) : null);
+    ...(next ? [e("button", { className: "plain", textContent: say("更早", "Older"), onclick: () => load(given, next) })] : []));
 }
 
 check.append(form([], say("校验整条链", "Check the whole chain"), async () => {
