@@ -1,7 +1,7 @@
 export GEO_GRID_STATE_DIR ?= $(CURDIR)/.state
 BIN := .venv/bin
 
-.PHONY: help up down test lint types bench-locate data lock clean
+.PHONY: help up down test lint types bench-locate bench-access data lock clean
 
 help:            ## this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*##/\t/'
@@ -31,6 +31,11 @@ bench-locate:    ## compare point location with its peers, side by side (some mi
 	@./setup.sh run
 	@bench/setup.sh
 	$(BIN)/python -m bench.locate
+
+bench-access:    ## what log-in and rights by row cost (some minutes)
+	@./setup.sh run
+	@bench/setup.sh
+	$(BIN)/python -m bench.access
 
 data:            ## make data/ again from the packages it comes from
 	@./setup.sh run

@@ -1,5 +1,5 @@
 // Asks a server for many paths with autocannon and prints what it measured as one JSON object.
-// node load.mjs NODE_MODULES < {"url": ..., "paths": [...], "connections": n, "seconds": n}
+// node load.mjs NODE_MODULES < {"url": ..., "paths": [...], "connections": n, "seconds": n, "key": ...}
 import { createRequire } from "node:module";
 import { readFileSync } from "node:fs";
 
@@ -9,6 +9,7 @@ const result = await autocannon({
   url: asked.url,
   connections: asked.connections,
   duration: asked.seconds,
+  headers: asked.key ? { authorization: `Bearer ${asked.key}` } : {},
   requests: asked.paths.map((path) => ({ method: "GET", path })),
 });
 console.log(JSON.stringify({

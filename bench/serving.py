@@ -16,6 +16,8 @@ from typing import Any
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from bench.city import CACHE, Points, say
+from geo_grid.access.accounts import NewAccount, NewCredential, add_account, issue_credential
+from geo_grid.cli_access import as_owner
 from geo_grid.db import connect
 from geo_grid.db.connections import APPLICATION_ROLE
 
@@ -53,9 +55,9 @@ def served(command: Sequence[str | Path], environment: dict[str, str], port: int
         process.wait(30)
 
 
-def load(url: str, paths: list[str], seconds: int, rate: int | None = None) -> dict[str, Any]:
+def load(url: str, paths: list[str], seconds: int, rate: int | None = None, key: str = "") -> dict[str, Any]:
     """As many requests as it answers, or so many a second, evenly."""
-    asked = {"url": url, "paths": paths, "connections": _CONNECTIONS, "seconds": seconds, "rate": rate}
+    asked = {"url": url, "paths": paths, "connections": _CONNECTIONS, "seconds": seconds, "rate": rate, "key": key}
     here = Path(__file__).parent
     command = (
         ["node", here / "load.mjs", CACHE / "npm/node_modules"]
@@ -123,21 +125,30 @@ def compare_http(conninfo: str, points: Points) -> dict[str, float]:
     port = free_port()
     environment = {
         "GEO_GRID_DATABASE_URL": conninfo, "GEO_GRID_APP_DATABASE_URL": make_conninfo(conninfo, user=APPLICATION_ROLE),
-        "GEO_GRID_PORT": str(port), "GEO_GRID_STATE_DIR": str(CACHE / "served"),
+        "GEO_GRID_PORT": str(port), "GEO_GRID_STATE_DIR": str(CACHE / "served"), "GEO_GRID_RATE_LIMIT": "1000000/second",
     }  # fmt: skip
+    key = new_key(conninfo)
     with served([sys.executable, "-m", "geo_grid", "serve"], environment, port, "/readyz") as url:
         if _json(url + "/readyz")["index_edition"] is None:
             message = "the server has no index in memory"
             raise AssertionError(message)
-        load(url, ours, _WARM_UP)
-        full = load(url, ours, _SECONDS)
-        steady = load(url, ours, _SECONDS, _RATE)
+        load(url, ours, _WARM_UP, key=key)
+        full = load(url, ours, _SECONDS, key=key)
+        steady = load(url, ours, _SECONDS, _RATE, key)
     ratio = full["requests_per_s"] / tipg["requests_per_s"]
     print(f"\nHTTP, one worker, {_CONNECTIONS} connections   requests/s   p50 ms   p99 ms")
     for title, row in (("geo_grid GET /locate", full), ("tipg items?filter=S_INTERSECTS", tipg),
                        (f"geo_grid at {_RATE:,} requests/s", steady)):  # fmt: skip
         print(f"{title:38}{row['requests_per_s']:>10,.0f}{row['p50_ms']:>9}{row['p99_ms']:>9}")
     return {"http_vs_tipg": round(ratio, 1), "p50_ms": steady["p50_ms"], "p99_ms": steady["p99_ms"]}
+
+
+def new_key(conninfo: str, cells: list[str] | None = None) -> str:
+    """A key of a new machine that asks as a dispatcher, for these cells or the whole city."""
+    name = f"bench-{time.time_ns()}"
+    account = NewAccount(kind="machine", name=name, role="dispatcher", city_wide=not cells, grid_codes=cells or [])
+    as_owner(conninfo, lambda connection: add_account(connection, account, 5))
+    return as_owner(conninfo, lambda connection: issue_credential(connection, NewCredential(name=name)))[1]
 
 
 def _json(url: str) -> dict[str, Any]:

@@ -16,7 +16,7 @@ import uvloop
 _CONNECTIONS = 32
 
 
-async def ask(url: str, paths: list[str], rate: int, seconds: int) -> dict[str, float]:
+async def ask(url: str, paths: list[str], rate: int, seconds: int, key: str) -> dict[str, float]:
     """Return the median and 99th percentile in milliseconds, and how many answers were not 200."""
     address = urlsplit(url)
     due: asyncio.Queue[tuple[float, str]] = asyncio.Queue()
@@ -28,7 +28,9 @@ async def ask(url: str, paths: list[str], rate: int, seconds: int) -> dict[str, 
         reader, writer = await asyncio.open_connection(address.hostname, address.port)
         while True:
             moment, path = await due.get()
-            writer.write(f"GET {path} HTTP/1.1\r\nHost: {address.netloc}\r\n\r\n".encode())
+            writer.write(
+                f"GET {path} HTTP/1.1\r\nHost: {address.netloc}\r\nAuthorization: Bearer {key}\r\n\r\n".encode()
+            )
             head = (await reader.readuntil(b"\r\n\r\n")).lower()
             length = head.partition(b"content-length:")[2].partition(b"\r")[0]
             await reader.readexactly(int(length))
@@ -59,4 +61,4 @@ async def ask(url: str, paths: list[str], rate: int, seconds: int) -> dict[str, 
 
 if __name__ == "__main__":
     asked = json.load(sys.stdin)
-    print(json.dumps(uvloop.run(ask(asked["url"], asked["paths"], asked["rate"], asked["seconds"]))))
+    print(json.dumps(uvloop.run(ask(asked["url"], asked["paths"], asked["rate"], asked["seconds"], asked["key"]))))
