@@ -3,12 +3,14 @@
 import contextlib
 import os
 import sys
+from collections.abc import AsyncIterator
 
 import uvicorn
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from geo_grid.access import Identity
 from geo_grid.api import app, asking
-from geo_grid.db import Asker
+from geo_grid.db import Asker, AsyncConnection, AsyncPool
 from geo_grid.locate import EVERYTHING
 from geo_grid.settings import Settings
 
@@ -18,16 +20,16 @@ ANYBODY = Identity("", 0, "", "", "", "key", frozenset({"map", "incidents.read"}
 class Unidentified:
     """Lets everybody in."""
 
-    def __init__(self, inner, settings) -> None:
+    def __init__(self, inner: ASGIApp, settings: Settings) -> None:
         self.app = inner
 
-    async def __call__(self, scope, receive, send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope["geo_grid.asker"], scope["geo_grid.secret"], scope["geo_grid.identity"] = Asker(""), None, ANYBODY
         await self.app(scope, receive, send)
 
 
 @contextlib.asynccontextmanager
-async def plain(pool, asker, read_only=True):
+async def plain(pool: AsyncPool, asker: Asker, read_only: bool = True) -> AsyncIterator[AsyncConnection]:
     """A connection of the owner, whom no policy binds, in a transaction of the usual kind."""
     async with pool.connection() as connection:
         await connection.execute("begin isolation level repeatable read read only")
