@@ -25,7 +25,7 @@ def test_its_questions_are_answered(path: str, demo_client: httpx.Client) -> Non
     assert demo_client.get(path).status_code == 200
 
 
-@pytest.mark.parametrize("command", sorted(set(re.findall(r"geo-grid ([a-z]+(?: build)?)", BLOCKS))))
+@pytest.mark.parametrize("command", sorted(set(re.findall(r"geo-grid ([a-z]+(?: (?:build|add))?)", BLOCKS))))
 def test_its_commands_and_options_exist(command: str) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "geo_grid", *command.split(), "--help"], capture_output=True, text=True, check=True

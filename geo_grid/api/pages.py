@@ -11,6 +11,7 @@ from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, Red
 from geo_grid.access import csrf_token
 from geo_grid.access.accounts import KIOSK_PAGES
 from geo_grid.api.asking import identity_of, reading
+from geo_grid.api.document import describe
 from geo_grid.api.parameters import Configured
 from geo_grid.api.problems import PROBLEM_RESPONSES
 from geo_grid.api.rights import GuardedRoute
@@ -120,7 +121,7 @@ async def docs() -> HTMLResponse:
 @router.get("/openapi.json")
 async def openapi(request: Request) -> JSONResponse:
     """Give out the OpenAPI document."""
-    return JSONResponse(request.app.openapi())
+    return JSONResponse(describe(request.app))
 
 
 @router.get("/.well-known/security.txt")

@@ -1,0 +1,80 @@
+"""Everything the OpenAPI document allows, and much that it does not, asked by schemathesis; and SQL smuggled in."""
+
+import subprocess
+from pathlib import Path
+
+import httpx
+import pytest
+
+from geo_grid.db import connect
+from tests.conftest import live_server
+from tests.identities import logged_in, user
+from tests.squares import two_by_two
+
+SCHEMATHESIS = Path(__file__).parents[2] / ".venv/bin/schemathesis"
+CHECKS = "not_a_server_error,content_type_conformance,response_schema_conformance,status_code_conformance"
+ENDLESS = ["/events", "/session", "/session/kiosk", "/session/password", "/session/factor"]  # end the session, or never
+
+
+@pytest.mark.parametrize("role", ["supervisor", "administrator", "auditor"])
+def test_no_question_makes_the_server_fail(database: str, role: str, tmp_path: Path) -> None:
+    with connect(database) as connection:
+        two_by_two(connection)
+    with live_server(database) as url, logged_in(url, user(database, role)) as client:
+        admin = user(database, "administrator")
+        with logged_in(url, admin) as reader:
+            document = tmp_path / "openapi.json"
+            document.write_text(reader.get("/openapi.json").text, encoding="utf-8")
+        cookie = "; ".join(f"{c.name}={c.value}" for c in client.cookies.jar)
+        command = [
+            SCHEMATHESIS, "run", document, "--url", url, "--checks", CHECKS, "--max-examples", "3", "--seed", "4",
+            "--phases", "fuzzing", "--header", f"Cookie: {cookie}",
+            "--header", f"X-CSRF-Token: {client.headers['X-CSRF-Token']}", "--no-color",
+        ]  # fmt: skip
+        for path in ENDLESS:
+            command += ["--exclude-path", path]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=250, check=False, cwd=tmp_path)
+        assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
+        assert client.get("/session").status_code == 200
+
+
+SMUGGLED = [
+    "'", '"', "';select pg_sleep(9)--", "' or '1'='1", "1 union select hash from access.passwords", "\\'; drop table incidents; --",
+    "%", "%' and 1=1--", "$$;select 1;$$", "{0}", "%(id)s", "%s", "A'||(select login_name from access.principals limit 1)||'",
+    "\u2019 or 1=1", "1;set role geo_grid", "geo_grid.credential", "a" * 100,
+]  # fmt: skip
+
+
+def test_sql_smuggled_into_any_place_is_only_text(database: str) -> None:
+    with connect(database) as connection:
+        two_by_two(connection)
+    with live_server(database) as url, logged_in(url, user(database, "dispatcher", ["A"])) as client:
+        for text in SMUGGLED:
+            quoted = httpx.QueryParams({"x": text})["x"]
+            asked = [
+                client.get("/collections/grid_cells/items/" + httpx.URL(path="/" + quoted).raw_path.decode()[1:]),
+                client.get("/locate", params={"lon": text, "lat": 1}),
+                client.get("/locate", params={"lon": 1, "lat": 1, "source_crs": text}),
+                client.get("/locate", params={"lon": 1, "lat": 1, "at": text}),
+                client.get("/collections/cameras/items", params={"bbox": text}),
+                client.get("/incidents", params={"before": text}),
+                client.get("/events", headers={"Last-Event-ID": text.encode("ascii", "replace").decode()}),
+                client.post("/session", json={"name": text[:64], "password": text}),
+                client.get("/session", headers={"Authorization": f"Bearer {text}".encode("ascii", "replace").decode()}),
+            ]
+            assert all(answer.status_code in (401, 403, 404, 422, 429) for answer in asked), [
+                (text, str(a.request.url), a.status_code) for a in asked
+            ]
+            call = {"lon": 114.503, "lat": 37.003, "category": text, "description": text, "address": text}
+            made = client.post(
+                "/incidents", json=call, headers={"Idempotency-Key": text.encode("ascii", "replace").decode()}
+            )
+            assert made.status_code == 201
+            assert made.json()["description"] == text.strip()
+        assert {cell["grid_code"] for cell in _codes(client)} == {"A", "P"}
+
+
+def _codes(client: httpx.Client) -> list[dict]:
+    found = client.get("/collections/grid_cells/items", params={"bbox": "114,36,116,38"}).json()["features"]
+    above = client.get("/collections/grid_cells/items/P").json()
+    return [feature["properties"] for feature in [*found, above]]
