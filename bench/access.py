@@ -14,7 +14,7 @@ from bench.serving import free_port, load, new_key, served
 from geo_grid.db import connect
 from geo_grid.db.connections import APPLICATION_ROLE
 
-_WARM_UP, _SECONDS, _ROUNDS = 2, 6, 3
+_WARM_UP, _SECONDS, _ROUNDS = 1, 5, 2
 _ZOOM = 14
 
 
