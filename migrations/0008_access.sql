@@ -162,39 +162,45 @@ create function access.is_owner() returns boolean
 language sql stable set search_path = pg_catalog, pg_temp
 return session_user <> 'geo_grid_app';
 
--- The functions that policies ask. As the owner's, so that the role who asks need not read these tables.
+-- The functions that policies ask, in PL/pgSQL where every statement asks: it keeps their plans. As the owner's, so that the role who asks need not read these tables.
 
 create function access.may(wanted text) returns boolean
-language sql stable security definer set search_path = pg_catalog, public, pg_temp
-return access.is_owner() or exists (select from access.asking_rights where "right" = wanted);
+language plpgsql stable security definer set search_path = pg_catalog, public, pg_temp as $$
+begin
+    return access.is_owner() or exists (select from access.asking_rights a where a."right" = wanted);
+end $$;
 
 create function access.city_wide(wanted text) returns boolean
-language sql stable security definer set search_path = pg_catalog, public, pg_temp
-return access.is_owner() or exists (select from access.asking_rights where "right" = wanted and city_wide);
+language plpgsql stable security definer set search_path = pg_catalog, public, pg_temp as $$
+begin
+    return access.is_owner() or exists (select from access.asking_rights a where a."right" = wanted and a.city_wide);
+end $$;
 
 create function access.my_cells(wanted text) returns setof text
-language sql stable security definer set search_path = pg_catalog, public, pg_temp
-begin atomic
+language plpgsql stable security definer set search_path = pg_catalog, public, pg_temp as $$
+begin
+    return query
     select s.grid_code
     from access.asking_rights a
     join access.principal_cells b using (principal_id)
     join access.cell_scope s on s.ancestor_code = b.grid_code
     where a."right" = wanted;
-end;
+end $$;
 alter function access.my_cells(text) rows 200;
 
 -- with the cells above: whoever answers for a township may know its county, and who leads there
 create function access.my_chain(wanted text) returns setof text
-language sql stable security definer set search_path = pg_catalog, public, pg_temp
-begin atomic
-    select access.my_cells(wanted)
+language plpgsql stable security definer set search_path = pg_catalog, public, pg_temp as $$
+begin
+    return query
+    select m.grid_code from access.my_cells(wanted) m (grid_code)
     union
     select s.ancestor_code
     from access.asking_rights a
     join access.principal_cells b using (principal_id)
     join access.cell_scope s on s.grid_code = b.grid_code
     where a."right" = wanted;
-end;
+end $$;
 alter function access.my_chain(text) rows 200;
 
 create function access.my_zones(wanted text) returns setof text
