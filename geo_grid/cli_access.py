@@ -304,7 +304,7 @@ def audit_verify(
         return
     try:
         with file.open(encoding="utf-8") as lines:
-            _tell(check_chain(read_lines(lines), None, None), as_json)
+            _tell(check_chain(read_lines(lines)), as_json)
     except OSError as error:
         message = f"{file}: {error.strerror}"
         raise UserError(message) from None

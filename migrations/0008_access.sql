@@ -45,11 +45,14 @@ create table access.principals (
     disabled_at timestamptz,
     created_at timestamptz not null default now(),
     is_demo boolean not null default false,
-    check ((principal_kind = 'service') = (role = 'service')),
-    check (principal_kind <> 'kiosk' or role = 'wall'),
-    check (principal_kind <> 'machine' or role not in ('administrator', 'auditor')),
-    check (role not in ('administrator', 'auditor') or staff_number is not null),
-    check (not sees_secret or role in ('dispatcher', 'planner', 'supervisor', 'service'))
+    constraint the_server_alone_is_a_service check ((principal_kind = 'service') = (role = 'service')),
+    constraint a_kiosk_has_the_role_wall check (principal_kind <> 'kiosk' or role = 'wall'),
+    constraint a_machine_is_neither_administrator_nor_auditor check (
+        principal_kind <> 'machine' or role not in ('administrator', 'auditor')),
+    constraint administrators_and_auditors_need_a_staff_number check (
+        role not in ('administrator', 'auditor') or staff_number is not null),
+    constraint secret_cameras_are_for_dispatchers_planners_and_supervisors check (
+        not sees_secret or role in ('dispatcher', 'planner', 'supervisor', 'service'))
 );
 comment on column access.principals.staff_number is 'the person behind the account: administrator and auditor are never the same';
 create index principals_staff_number on access.principals (staff_number);
@@ -193,8 +196,12 @@ create function access.my_chain(wanted text) returns setof text
 language plpgsql stable security definer set search_path = pg_catalog, public, pg_temp as $$
 begin
     return query
-    select m.grid_code from access.my_cells(wanted) m (grid_code)
-    union
+    select s.grid_code
+    from access.asking_rights a
+    join access.principal_cells b using (principal_id)
+    join access.cell_scope s on s.ancestor_code = b.grid_code
+    where a."right" = wanted
+    union all
     select s.ancestor_code
     from access.asking_rights a
     join access.principal_cells b using (principal_id)

@@ -85,11 +85,10 @@ declare
     entry access.audit_log;
 begin
     select a.principal_id, a.login_name, a.role, a.credential_kind into who from access.asking a;
-    if who.credential_kind = 'service' then
-        select p.principal_id, p.login_name, p.role into who.principal_id, who.login_name, who.role
-        from (select null::bigint as principal_id, coalesce(named, 'the server') as login_name, '' as role) p;
+    if who.credential_kind = 'service' then  -- the server acts for somebody, whom only it can know yet
+        who.login_name := coalesce(named, nullif(current_setting('geo_grid.acts_for', true), ''), 'the server');
         select p.principal_id, p.role into who.principal_id, who.role
-        from access.principals p where p.login_name = named;
+        from access.principals p where p.login_name = who.login_name;
     elsif who.principal_id is null and access.is_owner() then
         who.login_name := coalesce(nullif(current_setting('geo_grid.actor', true), ''), session_user);
         who.role := 'owner';
@@ -120,6 +119,10 @@ end $$;
 
 -- Changes of accounts are recorded by the tables themselves, so no way in can leave them out.
 
+create function access.name_of(who bigint) returns text
+language sql stable security definer set search_path = pg_catalog, public, pg_temp
+return (select p.login_name from access.principals p where p.principal_id = who);
+
 create function access.audit_principal() returns trigger
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 declare
@@ -147,7 +150,7 @@ declare
     bound access.principal_cells := coalesce(new, old);
 begin
     perform access.record(case tg_op when 'INSERT' then 'account.bind' else 'account.unbind' end, 'user',
-                          (select login_name from access.principals p where p.principal_id = bound.principal_id),
+                          access.name_of(bound.principal_id),
                           'done', jsonb_build_object('grid_code', bound.grid_code));
     return null;
 end $$;
@@ -158,7 +161,7 @@ create function access.audit_password() returns trigger
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 begin
     perform access.record('account.password', 'user',
-                          (select login_name from access.principals p where p.principal_id = new.principal_id),
+                          access.name_of(new.principal_id),
                           'done', jsonb_build_object('must_change', new.must_change));
     return null;
 end $$;
@@ -171,7 +174,7 @@ declare
     factor access.second_factors := coalesce(new, old);
 begin
     perform access.record(case when tg_op = 'DELETE' then 'account.factor_removed' else 'account.factor_confirmed' end, 'user',
-                          (select login_name from access.principals p where p.principal_id = factor.principal_id), 'done');
+                          access.name_of(factor.principal_id), 'done');
     return null;
 end $$;
 create trigger second_factors_confirmed after update of confirmed_at on access.second_factors
@@ -184,7 +187,7 @@ language plpgsql security definer set search_path = pg_catalog, public, pg_temp 
 begin
     perform access.record(new.credential_kind || case tg_op when 'INSERT' then '.issue' else '.revoke' end,
                           new.credential_kind, new.credential_id::text, 'done', jsonb_build_object(
-        'account', (select login_name from access.principals p where p.principal_id = new.principal_id),
+        'account', access.name_of(new.principal_id),
         'label', new.label, 'rights', new.only_rights, 'page', new.page, 'network', new.network,
         'expires_at', new.expires_at));
     return null;

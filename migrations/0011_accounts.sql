@@ -139,6 +139,7 @@ create function access.set_password(who bigint, new_hash text, kept integer) ret
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 begin
     perform access.require_service();
+    perform set_config('geo_grid.acts_for', access.name_of(who), true);
     perform access.put_password(who, new_hash, kept, false);
 end $$;
 
@@ -161,6 +162,7 @@ create function access.confirm_factor(who bigint) returns void
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 begin
     perform access.require_service();
+    perform set_config('geo_grid.acts_for', access.name_of(who), true);
     update access.second_factors f set confirmed_at = now() where f.principal_id = who and f.confirmed_at is null;
     update access.credentials c set revoked_at = now()
     where c.principal_id = who and c.credential_kind = 'session' and c.revoked_at is null;
@@ -177,23 +179,30 @@ begin
     end if;
 end $$;
 
+create function access.refuse_unknown_cells(cells text[]) returns void
+language plpgsql stable security definer set search_path = pg_catalog, public, pg_temp as $$
+declare
+    unknown text;
+begin
+    select cell into unknown from unnest(cells) cell
+    where not exists (select from grid_cells c where c.grid_code = cell and c.valid_to is null) limit 1;
+    if unknown is not null then
+        raise exception 'there is no grid cell % in force', unknown using errcode = 'foreign_key_violation';
+    end if;
+end $$;
+
 create function access.add_principal(
     kind text, named text, displayed text, staff text, given_role text, whole_city boolean, secret boolean,
     cells text[], subject text, demo boolean default false) returns bigint
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 declare
     made bigint;
-    unknown text;
 begin
     perform access.require('accounts');
     if given_role = 'auditor' and not access.is_owner() then
         raise exception 'accounts of auditors are made on the command line only' using errcode = 'insufficient_privilege';
     end if;
-    select cell into unknown from unnest(cells) cell
-    where not exists (select from grid_cells c where c.grid_code = cell and c.valid_to is null) limit 1;
-    if unknown is not null then
-        raise exception 'there is no grid cell % in force', unknown using errcode = 'foreign_key_violation';
-    end if;
+    perform access.refuse_unknown_cells(cells);
     insert into access.principals (principal_kind, login_name, display_name, staff_number, role, city_wide, sees_secret, oidc_subject, is_demo)
     values (kind, named, displayed, staff, given_role, whole_city, secret, subject, demo)
     returning principal_id into made;
@@ -207,7 +216,6 @@ create function access.change_principal(
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 declare
     who bigint;
-    unknown text;
 begin
     perform access.require('accounts');
     perform access.refuse_auditors(named);
@@ -218,11 +226,7 @@ begin
     if disabled and who = access.me() then
         raise exception 'you cannot disable your own account' using errcode = 'check_violation';
     end if;
-    select cell into unknown from unnest(cells) cell
-    where not exists (select from grid_cells c where c.grid_code = cell and c.valid_to is null) limit 1;
-    if unknown is not null then
-        raise exception 'there is no grid cell % in force', unknown using errcode = 'foreign_key_violation';
-    end if;
+    perform access.refuse_unknown_cells(cells);
     update access.principals p set
         display_name = coalesce(displayed, p.display_name), role = coalesce(given_role, p.role),
         city_wide = coalesce(whole_city, p.city_wide), sees_secret = coalesce(secret, p.sees_secret),

@@ -11,8 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from geo_grid.access.credentials import digest_of, new_secret
 from geo_grid.access.passwords import hashed, one_time_password, refuse_former
-from geo_grid.db import AsyncConnection, load_queries
-from geo_grid.errors import Conflict, Forbidden, NotFound, UserError
+from geo_grid.db import AsyncConnection, fetch_one, load_queries, translated_errors
+from geo_grid.errors import Conflict, NotFound, UserError
 
 QUERIES = load_queries("geo_grid.access", "accounts.sql")
 
@@ -134,29 +134,16 @@ class Credential(BaseModel):
 def _told() -> Iterator[None]:
     """Turn what the database refuses into our errors, in its words."""
     try:
-        yield
+        with translated_errors():
+            yield
     except psycopg.errors.UniqueViolation as error:
         what = "oidc_subject" if "oidc" in str(error.diag.constraint_name) else "name"
         message = f"there is an account with this {what} already"
         raise Conflict(message) from None
-    except psycopg.errors.InsufficientPrivilege as error:
-        raise Forbidden(error.diag.message_primary or "you have no right to this") from None
     except (psycopg.errors.CheckViolation, psycopg.errors.ForeignKeyViolation) as error:
-        if error.diag.constraint_name:
-            message = (
-                f"these do not go together: {error.diag.constraint_name} ({_WHY.get(error.diag.constraint_name, '')})"
-            )
-            raise UserError(message) from None
-        raise UserError(error.diag.message_primary or "refused") from None
-
-
-_WHY = {
-    "principals_check": "service",
-    "principals_check1": "a kiosk has the role wall",
-    "principals_check2": "a machine is neither administrator nor auditor",
-    "principals_check3": "administrators and auditors need a staff number",
-    "principals_check4": "secret cameras are for dispatchers, planners and supervisors",
-}
+        # a constraint's name says what it asks; our functions say it in a message
+        reason = error.diag.constraint_name or error.diag.message_primary or "refused"
+        raise UserError(reason.replace("_", " ") if error.diag.constraint_name else reason) from None
 
 
 async def add_account(connection: AsyncConnection, new: NewAccount, history: int, is_demo: bool = False) -> str | None:
@@ -169,7 +156,7 @@ async def add_account(connection: AsyncConnection, new: NewAccount, history: int
     """
     values = {**new.model_dump(), "display_name": new.display_name or new.name, "is_demo": is_demo}
     with _told():
-        await _one(connection, "add", values)
+        await fetch_one(connection, QUERIES["add"], values)
     if new.kind != "user" or new.oidc_subject is not None:
         return None
     return await reset_password(connection, new.name, history)
@@ -178,7 +165,7 @@ async def add_account(connection: AsyncConnection, new: NewAccount, history: int
 async def change_account(connection: AsyncConnection, name: str, change: AccountChange) -> None:
     """Change an account; disabling it ends its sessions and keys. Raises NotFound, Conflict, Forbidden, UserError."""
     with _told():
-        found = await _one(connection, "change", {"name": name, **change.model_dump()})
+        found = await fetch_one(connection, QUERIES["change"], {"name": name, **change.model_dump()})
     if found["principal_id"] is None:
         message = f"there is no account {name!r}"
         raise NotFound(message)
@@ -197,7 +184,7 @@ async def list_roles(connection: AsyncConnection) -> list[RoleAbout]:
 async def require_factor(connection: AsyncConnection, role: str, required: bool) -> None:
     """Ask a second factor of everybody with a role, or no more. Raises NotFound, Forbidden."""
     with _told():
-        found = await _one(connection, "require_factor", {"role": role, "required": required})
+        found = await fetch_one(connection, QUERIES["require_factor"], {"role": role, "required": required})
     if not found["found"]:
         message = f"there is no role {role!r} whose users log in with a password"
         raise NotFound(message)
@@ -206,7 +193,7 @@ async def require_factor(connection: AsyncConnection, role: str, required: bool)
 async def remove_factor(connection: AsyncConnection, name: str) -> None:
     """Remove the second factor of an account, whose telephone is lost. Raises NotFound, Forbidden."""
     with _told():
-        found = await _one(connection, "remove_factor", {"name": name})
+        found = await fetch_one(connection, QUERIES["remove_factor"], {"name": name})
     if not found["found"]:
         message = f"the account {name!r} has no second factor, or there is no such account"
         raise NotFound(message)
@@ -222,7 +209,7 @@ async def issue_credential(connection: AsyncConnection, new: NewCredential) -> t
     """
     secret = new_secret(new.kind)
     with _told():
-        made = await _one(connection, "issue", {**new.model_dump(), "digest": digest_of(secret)})
+        made = await fetch_one(connection, QUERIES["issue"], {**new.model_dump(), "digest": digest_of(secret)})
     if made["credential_id"] is None:
         kind = "machine" if new.kind == "key" else "kiosk"
         message = f"there is no {kind} account {new.name!r} in use: make one first"
@@ -238,7 +225,7 @@ async def list_credentials(connection: AsyncConnection) -> list[Credential]:
 async def revoke_credential(connection: AsyncConnection, credential_id: int) -> None:
     """Revoke a key or kiosk token, at once. Raises NotFound, Forbidden."""
     with _told():
-        found = await _one(connection, "revoke", {"credential_id": credential_id})
+        found = await fetch_one(connection, QUERIES["revoke"], {"credential_id": credential_id})
     if not found["found"]:
         message = f"there is no key or kiosk token {credential_id}"
         raise NotFound(message)
@@ -249,7 +236,7 @@ async def reset_password(connection: AsyncConnection, name: str, history: int) -
     password = one_time_password()
     with _told():
         values = {"name": name, "hash": await hashed(password), "kept": history}
-        found = await _one(connection, "reset_password", values)
+        found = await fetch_one(connection, QUERIES["reset_password"], values)
     if not found["found"]:
         message = f"there is no user {name!r}"
         raise NotFound(message)
@@ -265,15 +252,11 @@ async def set_password(connection: AsyncConnection, principal_id: int, password:
         It was one of the last `history`.
     """
     who = {"principal_id": principal_id}
-    former = await _one(connection, "former_passwords", who)
+    former = await fetch_one(connection, QUERIES["former_passwords"], who)
     await refuse_former(password, former.get("hashes") or [], history)
-    await _one(connection, "set_password", {**who, "hash": await hashed(password), "kept": history})
-
-
-async def _one(connection: AsyncConnection, name: str, values: dict[str, Any]) -> dict[str, Any]:
-    return await (await connection.execute(QUERIES[name], values)).fetchone() or {}
+    await fetch_one(connection, QUERIES["set_password"], {**who, "hash": await hashed(password), "kept": history})
 
 
 async def _all(connection: AsyncConnection, name: str) -> list[dict[str, Any]]:
-    with _told():
+    with translated_errors():
         return await (await connection.execute(QUERIES[name])).fetchall()

@@ -10,12 +10,11 @@ from typing import Any, NamedTuple
 import psycopg
 from pydantic import AwareDatetime, BaseModel
 
-from geo_grid.db import AsyncConnection, load_queries
-from geo_grid.errors import Forbidden, UserError
+from geo_grid.db import AsyncConnection, fetch_one, load_queries, translated_errors
+from geo_grid.errors import UserError
 
 QUERIES = load_queries("geo_grid.access", "audit.sql")
 _BATCH = 5_000
-ZERO = "0" * 64
 
 
 class Entry(BaseModel):
@@ -63,51 +62,48 @@ class Verdict:
     ----------
     rows
         How many rows were checked.
-    last_hash
-        Hash of the last one; written down elsewhere, it shows later that nothing before it was changed.
+    last_id, last_hash
+        Of the last one; written down elsewhere, the hash shows later that nothing before it was changed.
     faults
         Rows that are not what they were, or are missing.
     """
 
     rows: int = 0
-    last_hash: str = ZERO
+    last_id: int | None = None
+    last_hash: str | None = None
     faults: list[str] = field(default_factory=list)
 
-
-def check_chain(links: Iterable[Link], first_id: int | None, first_hash: str | None) -> Verdict:
-    """Check rows in their order, each against its own hash and the one before.
-
-    Parameters
-    ----------
-    first_id, first_hash
-        Of the row before the first; None where it is not known, as for the export of one month.
-    """
-    verdict = Verdict()
-    before_id, before_hash = first_id, first_hash
-    for link in links:
-        if before_id is not None and link.audit_id != before_id + 1:
-            verdict.faults.append(f"rows {before_id + 1} to {link.audit_id - 1} are missing")
-        elif before_hash is not None and link.previous_hash != before_hash:
-            verdict.faults.append(f"row {link.audit_id} does not follow the row before it")
+    def add(self, link: Link) -> None:
+        """Check the next row, against its own hash and the row before, where that is known."""
+        if self.last_id is not None and link.audit_id != self.last_id + 1:
+            self.faults.append(f"rows {self.last_id + 1} to {link.audit_id - 1} are missing")
+        elif self.last_hash is not None and link.previous_hash != self.last_hash:
+            self.faults.append(f"row {link.audit_id} does not follow the row before it")
         digest = hashlib.sha256(f"{link.previous_hash}|{link.body}".encode()).hexdigest()
         if digest != link.hash or json.loads(link.body)["audit_id"] != link.audit_id:
-            verdict.faults.append(f"row {link.audit_id} was changed")
-        before_id, before_hash = link.audit_id, link.hash
-        verdict.rows += 1
-        verdict.last_hash = link.hash
+            self.faults.append(f"row {link.audit_id} was changed")
+        self.rows += 1
+        self.last_id, self.last_hash = link.audit_id, link.hash
+
+
+def check_chain(links: Iterable[Link]) -> Verdict:
+    """Check rows in their order; what came before the first is not known, as for the export of one month."""
+    verdict = Verdict()
+    for link in links:
+        verdict.add(link)
     return verdict
 
 
 async def verify(connection: AsyncConnection) -> Verdict:
     """Check the whole chain, in a transaction with the right to read the audit. Raises Forbidden."""
     ends = await _one(connection, "ends", {})
-    links = [link async for link in read_links(connection)]
-    verdict = check_chain(links, ends["first_id"], ends["first_hash"])
-    last = links[-1].audit_id if links else ends["first_id"]
-    if last != ends["last_id"]:
-        verdict.faults.append(f"rows {last + 1} to {ends['last_id']} are missing at the end")
-    elif links and verdict.last_hash != ends["last_hash"]:
-        verdict.faults.append(f"the last row {last} is not the one that was written last")
+    verdict = Verdict(last_id=ends["first_id"], last_hash=ends["first_hash"])
+    async for link in read_links(connection):
+        verdict.add(link)
+    if verdict.last_id != ends["last_id"]:
+        verdict.faults.append(f"rows {(verdict.last_id or 0) + 1} to {ends['last_id']} are missing at the end")
+    elif verdict.last_hash != ends["last_hash"]:
+        verdict.faults.append(f"the last row {verdict.last_id} is not the one that was written last")
     return verdict
 
 
@@ -169,7 +165,7 @@ async def drop_month(connection: AsyncConnection, month: date, months_kept: int)
         It is too young, or was not exported since it ended.
     """
     try:
-        return int((await _one(connection, "drop", {"month": month, "months": months_kept}))["rows"])
+        return int((await fetch_one(connection, QUERIES["drop"], {"month": month, "months": months_kept}))["rows"])
     except (psycopg.errors.ObjectNotInPrerequisiteState, psycopg.errors.NoDataFound) as error:
         raise UserError(error.diag.message_primary or "refused") from None
 
@@ -192,14 +188,10 @@ async def open_camera(connection: AsyncConnection, gb28181_id: str, reason: str,
 
 
 async def _one(connection: AsyncConnection, name: str, values: dict[str, Any]) -> dict[str, Any]:
-    try:
-        return await (await connection.execute(QUERIES[name], values)).fetchone() or {}
-    except psycopg.errors.InsufficientPrivilege as error:
-        raise Forbidden(error.diag.message_primary or "you have no right to this") from None
+    with translated_errors():
+        return await fetch_one(connection, QUERIES[name], values)
 
 
 async def _all(connection: AsyncConnection, values: dict[str, Any]) -> list[dict[str, Any]]:
-    try:
+    with translated_errors():
         return await (await connection.execute(QUERIES["read"], values)).fetchall()
-    except psycopg.errors.InsufficientPrivilege as error:
-        raise Forbidden(error.diag.message_primary or "you have no right to this") from None

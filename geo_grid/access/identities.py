@@ -37,6 +37,9 @@ class Identity:
         What a session must do before it may do anything else: change_password or enrol_factor.
     seen
         What of the answers about points they may see.
+    fetched, ends, touched
+        When it was looked up, when it ends by itself, when the database was last told that the session lives;
+        on this process's clock.
     """
 
     credential: str
@@ -52,6 +55,7 @@ class Identity:
     seen: Seen
     fetched: float = field(default_factory=time.monotonic, compare=False)
     ends: float = 0.0
+    touched: float = float("-inf")
 
 
 class Identities:
@@ -68,11 +72,13 @@ class Identities:
         self._generation = 0
         changes.on_change(self._forget)
 
-    def held(self, asker: Asker) -> Identity | None:
-        """Return whom memory knows for certain."""
+    def held(self, asker: Asker, is_act: bool) -> Identity | None:
+        """Return whom memory knows for certain; not for an act that the database must be told of (see `find`)."""
         found = self._known.get((asker.credential, asker.address))
         now = time.monotonic()
         if found is None or now - found.fetched > _KEPT_S or now >= found.ends or self._changes.age_s() > _TRUSTED_S:
+            return None
+        if is_act and now - found.touched > _KEPT_S:
             return None
         return found
 
@@ -102,7 +108,9 @@ class Identities:
         if self._changes.age_s() > _TRUSTED_S:
             message = "who you are cannot be checked now: the database is away; try again"
             raise DatabaseUnavailable(message)
-        found = _identity(row, asker, rights, seen)
+        before = self._known.get((asker.credential, asker.address))
+        touched = time.monotonic() if is_act else before.touched if before else float("-inf")
+        found = _identity(row, asker, rights, seen, touched)
         if generation == self._generation:  # else it may be out of date already
             self._known[asker.credential, asker.address] = found
             while len(self._known) > _MOST:
@@ -119,7 +127,7 @@ class Identities:
             self.forget()
 
 
-def _identity(row: dict[str, Any], asker: Asker, rights: frozenset[str], seen: Seen) -> Identity:
+def _identity(row: dict[str, Any], asker: Asker, rights: frozenset[str], seen: Seen, touched: float) -> Identity:
     return Identity(
         credential=asker.credential,
         principal_id=row["principal_id"],
@@ -133,4 +141,5 @@ def _identity(row: dict[str, Any], asker: Asker, rights: frozenset[str], seen: S
         must=row["label"] if row["credential_kind"] == "session" else "",
         seen=seen,
         ends=time.monotonic() + row["good_for_s"],
+        touched=touched,
     )

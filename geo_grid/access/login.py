@@ -9,7 +9,7 @@ from geo_grid.access.credentials import digest_of, new_secret
 from geo_grid.access.factor import Offer, matching_step, new_offer
 from geo_grid.access.identities import QUERIES, Identity
 from geo_grid.access.passwords import matches, refuse_weak
-from geo_grid.db import Asker, AsyncConnection, AsyncPool, acting
+from geo_grid.db import Asker, AsyncConnection, AsyncPool, acting, fetch_one
 from geo_grid.errors import NotLoggedIn, TooMany, UserError
 from geo_grid.settings import Settings
 
@@ -59,7 +59,7 @@ class Logins:
         """
         name = name.strip().lower()
         async with self._one_at_a_time, acting(self._pool, self._as_service(asker), read_only=False) as connection:
-            facts = await _one(connection, "facts", {"name": name})
+            facts = await fetch_one(connection, QUERIES["facts"], {"name": name})
             if facts["blocked_s"] > 0:
                 await connection.execute(QUERIES["note"], {"name": name, "outcome": "refused", "why": "locked"})
                 outcome: Opened | Exception = TooMany(
@@ -86,7 +86,7 @@ class Logins:
                 return SecondFactorNeeded("enter the code of your authenticator app too")
             step = matching_step(facts["factor_secret"], code, facts["clock"])
             who = {"principal_id": facts["principal_id"], "step": step}
-            if step is None or not (await _one(connection, "use_step", who))["taken"]:
+            if step is None or not (await fetch_one(connection, QUERIES["use_step"], who))["taken"]:
                 return await failed("code")
         must = ""
         if facts["must_change"] or facts["password_age"].days >= self._settings.password_max_age_days:
@@ -131,7 +131,7 @@ class Logins:
         refuse_weak(new, identity.login_name, self._settings.password_min_length)
         name = {"name": identity.login_name}
         async with self._one_at_a_time, acting(self._pool, self._as_service(asker), read_only=False) as connection:
-            facts = await _one(connection, "facts", name)
+            facts = await fetch_one(connection, QUERIES["facts"], name)
             wrong: Exception | None = None
             if facts["blocked_s"] > 0:
                 wrong = TooMany("too many failures: try again later", facts["blocked_s"])
@@ -149,7 +149,7 @@ class Logins:
         who = {"principal_id": identity.principal_id, "secret": offer.secret}
         async with acting(self._pool, self._as_service(asker), read_only=False) as connection:
             await connection.execute(QUERIES["offer_factor"], who)
-            if (await _one(connection, "offered_factor", who))["secret"] is None:
+            if (await fetch_one(connection, QUERIES["offered_factor"], who))["secret"] is None:
                 message = "your account has a second factor: an administrator can remove it"
                 raise UserError(message)
         return offer
@@ -158,16 +158,12 @@ class Logins:
         """Confirm the offered second factor with a code; ends all sessions of the account. Raises UserError."""
         who: dict[str, Any] = {"principal_id": identity.principal_id}
         async with acting(self._pool, self._as_service(asker), read_only=False) as connection:
-            offered = await _one(connection, "offered_factor", who)
+            offered = await fetch_one(connection, QUERIES["offered_factor"], who)
             step = matching_step(offered["secret"], code, offered["clock"]) if offered["secret"] else None
-            if step is None or not (await _one(connection, "use_step", {**who, "step": step}))["taken"]:
+            if step is None or not (await fetch_one(connection, QUERIES["use_step"], {**who, "step": step}))["taken"]:
                 message = "this is not the code that the app shows now: look again"
                 raise UserError(message)
             await connection.execute(QUERIES["confirm_factor"], who)
 
     def _as_service(self, asker: Asker) -> Asker:
         return asker._replace(credential=self._service)
-
-
-async def _one(connection: AsyncConnection, name: str, values: dict[str, Any]) -> dict[str, Any]:
-    return await (await connection.execute(QUERIES[name], values)).fetchone() or {}

@@ -27,7 +27,7 @@ class AuditVerdict(BaseModel):
     """What a check of the chain found; `faults` is empty when every row is what it was."""
 
     rows: int
-    last_hash: str
+    last_hash: str | None
     faults: list[str]
 
 

@@ -42,8 +42,9 @@ async def _events(request: Request, place: Place) -> AsyncIterator[ServerSentEve
     yield ServerSentEvent(comment="listening", id=str(place))
     while True:
         try:
-            # asked anew each time: whoever is logged out, disabled or revoked hears no more
-            if await state.identities.find(asker_of(request), is_act=False) is None:
+            # looked at each time: whoever is logged out, disabled or revoked hears no more
+            asker, known = asker_of(request), state.identities
+            if (known.held(asker, is_act=False) or await known.find(asker, is_act=False)) is None:
                 return
             with translated_errors():
                 async with reading(request) as database:

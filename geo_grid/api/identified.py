@@ -86,7 +86,8 @@ class Identified:
 
     async def _identify(self, scope: Scope, headers: Headers, asker: Asker, secret: str | None) -> Identity | None:
         identities: Identities = scope["app"].state.identities
-        known = identities.held(asker) if secret else None
+        is_act = BACKGROUND not in headers and scope["path"] != "/events"
+        known = identities.held(asker, is_act) if secret else None
         if known is not None:
             self._limit(self._rate, f"account {known.principal_id}")
             return known
@@ -95,7 +96,6 @@ class Identified:
             self._limit(self._login_rate, f"log-in {asker.address}")
         if secret is None:
             return None
-        is_act = BACKGROUND not in headers and scope["path"] != "/events"
         return await identities.find(asker, is_act)
 
     def _limit(self, rate: RateLimitItem, who: str) -> None:

@@ -127,8 +127,6 @@ def _database(request: Request, error: Exception) -> ProblemResponse:
             raise error
     except errors.GeoGridError as ours:
         return problem_of(ours)
-    except psycopg.errors.InsufficientPrivilege:
-        return problem(403, "you have no right to this", "Forbidden")
     except psycopg.DataError as refused:  # a value PostgreSQL cannot hold, such as a zero byte in a text
         return problem(422, f"the database cannot hold this: {str(refused).splitlines()[0]}", "InvalidRequest")
     except psycopg.Error:

@@ -10,6 +10,7 @@ from geo_grid.db.connections import (
     application_conninfo,
     connect,
     database,
+    fetch_one,
     open_pool,
     translated_errors,
 )
@@ -32,6 +33,7 @@ __all__ = [
     "copy_rows",
     "database",
     "ewkb",
+    "fetch_one",
     "load_queries",
     "migrate",
     "open_pool",

@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
 import psycopg
 from psycopg.conninfo import make_conninfo
@@ -9,7 +10,7 @@ from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from geo_grid.db.cluster import Cluster
-from geo_grid.errors import DatabaseUnavailable, UserError
+from geo_grid.errors import DatabaseUnavailable, Forbidden, UserError
 from geo_grid.settings import Settings
 
 APPLICATION_ROLE = "geo_grid_app"
@@ -101,11 +102,22 @@ async def open_pool(conninfo: str, settings: Settings) -> AsyncIterator[AsyncPoo
         await pool.close()
 
 
+async def fetch_one(
+    connection: AsyncConnection, statement: str, values: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """Ask for one row; empty when there is none."""
+    return await (await connection.execute(statement, values)).fetchone() or {}
+
+
 @contextlib.contextmanager
 def translated_errors() -> Iterator[None]:
-    """Turn the driver's errors about reach, space and time into ours; leave the rest."""
+    """Turn the driver's errors about rights, reach, space and time into ours; leave the rest."""
     try:
         yield
+    except psycopg.errors.InsufficientPrivilege as error:
+        # our own functions say why in words for people; PostgreSQL's name tables and policies
+        ours = error.diag.source_function == "exec_stmt_raise"
+        raise Forbidden(str(error.diag.message_primary) if ours else "you have no right to this") from error
     except psycopg.errors.DiskFull as error:
         message = "the database's disk is full: nothing was changed; free some space and try again"
         raise DatabaseUnavailable(message) from error

@@ -110,8 +110,9 @@ class _Work:
         self._zones = pa.array(city.zones.codes.tolist(), pa.string())
         self._levels = [_ancestors(city, level) for level in asked.levels]
         self._bounds = city.cells.bounds if asked.seen.everywhere else asked.seen.bounds
-        self._cells_hidden = _hidden(city.cells.codes.tolist(), asked.seen.cells)
-        self._zones_hidden = _hidden(city.zones.codes.tolist(), asked.seen.zones)
+        if not asked.seen.everywhere:
+            self._cells_hidden = _hidden(city.cells.codes.tolist(), asked.seen.cells)
+            self._zones_hidden = _hidden(city.zones.codes.tolist(), asked.seen.zones)
         self.columns = [
             "grid_code",
             *(f"grid_code_{level}" for level in asked.levels),

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from geo_grid.db import AsyncConnection, load_queries
+from geo_grid.db import AsyncConnection, fetch_one, load_queries
 from geo_grid.errors import InvalidCoordinates
 from geo_grid.locate.answers import Location, OwningCell
 
@@ -31,15 +31,15 @@ async def locate(
         Metres; leaf cells nearer than this are named as alternatives.
     """
     ask: dict[str, Any] = {"lon": lon, "lat": lat, "at": at, "error_m": positional_error_m}
-    ask |= await _one(connection, "moment", ask) or {}
-    leaf = await _one(connection, "leaf", ask) or {}
+    ask |= await fetch_one(connection, QUERIES["moment"], ask)
+    leaf = await fetch_one(connection, QUERIES["leaf"], ask)
     ask["leaf"] = leaf["grid_code"]
     if ask["leaf"] is None and not await _sees_all(connection):
         return nowhere(lon, lat, ask["edition"])
     chain = await (await connection.execute(QUERIES["chain"], ask)).fetchall()
-    zone = await _one(connection, "zone", ask)
+    zone = await fetch_one(connection, QUERIES["zone"], ask) or None
     response = await (await connection.execute(QUERIES["response"], ask)).fetchall()
-    border = await _one(connection, "boundary_distance", ask)
+    border = await fetch_one(connection, QUERIES["boundary_distance"], ask)
     alternatives = await (await connection.execute(QUERIES["alternatives"], ask)).fetchall()
     return Location.model_validate(
         {
@@ -70,8 +70,7 @@ def nowhere(lon: float, lat: float, edition: int | None) -> Location:
 
 
 async def _sees_all(connection: AsyncConnection) -> bool:
-    row = await _one(connection, "sees_all", {}) or {}
-    return bool(row["sees_all"])
+    return bool((await fetch_one(connection, QUERIES["sees_all"]))["sees_all"])
 
 
 def owning_cell(row: dict[str, Any]) -> OwningCell:
@@ -88,8 +87,8 @@ async def refuse_swapped(connection: AsyncConnection, lon: float, lat: float) ->
     InvalidCoordinates
         With both readings, so that the sender can see which was meant.
     """
-    extent = await _one(connection, "extent", {})
-    if extent is not None and extent["west"] is not None:
+    extent = await fetch_one(connection, QUERIES["extent"])
+    if extent["west"] is not None:
         refuse_swapped_in((extent["west"], extent["south"], extent["east"], extent["north"]), lon, lat)
 
 
@@ -105,7 +104,3 @@ def refuse_swapped_in(bounds: tuple[float, float, float, float] | None, lon: flo
     if not inside(lon, lat) and inside(lat, lon):
         message = f"lon {lon} lat {lat} is far outside the city, but lon {lat} lat {lon} is inside: swapped"
         raise InvalidCoordinates(message)
-
-
-async def _one(connection: AsyncConnection, name: str, ask: dict[str, Any]) -> dict[str, Any] | None:
-    return await (await connection.execute(QUERIES[name], ask)).fetchone()

@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import psycopg
 import pyotp
 import pytest
 
+from geo_grid.access import identities
 from geo_grid.access.accounts import NewAccount, add_account, require_factor
 from geo_grid.access.audit import check_chain, read_lines, verify
 from geo_grid.api.serving import refuse_open_door
@@ -72,6 +74,32 @@ def test_a_session_is_new_at_every_log_in_and_ends_with_the_log_out(url: str, da
         assert client.delete("/session", headers={"Origin": "https://evil.example"}).status_code == 403
         assert client.delete("/session").status_code == 204
         assert client.get("/session").status_code == 401
+
+
+def test_acts_keep_a_session_alive_and_a_pages_own_polling_does_not(database: str, monkeypatch) -> None:
+    monkeypatch.setattr(identities, "_KEPT_S", 0.3)
+    with live_server(database, session_idle_min=0.05) as url, logged_in(url, user(database, "planner")) as client:
+        polling = {"Geo-Grid-Background": "1"}
+        until = time.monotonic() + 6  # twice as long as the session may idle
+        while time.monotonic() < until:
+            assert client.get("/collections", headers=polling).status_code == 200
+            assert client.get("/collections").status_code == 200
+            time.sleep(0.2)
+        until = time.monotonic() + 10
+        while client.get("/collections", headers=polling).status_code == 200:
+            assert time.monotonic() < until, "polling kept it alive"
+            time.sleep(0.2)
+
+
+def test_the_audit_names_who_changed_their_own_password(url: str, database: str) -> None:
+    name = user(database, "planner")
+    with logged_in(url, name) as client:
+        assert client.put("/session/password", json={"old": PASSWORD, "new": f"{PASSWORD}-2"}).status_code == 204
+    with connect(database) as connection:
+        row = connection.execute(
+            "select actor_name from access.audit_log where action = 'account.password' order by audit_id desc limit 1"
+        ).fetchone()
+    assert row == {"actor_name": name}
 
 
 def test_the_cookie_is_out_of_scripts_reach(url: str, database: str) -> None:
@@ -153,12 +181,12 @@ def test_the_audit_tells_who_and_notices_every_change(url: str, database: str) -
         assert all(re.fullmatch(r"[0-9a-f]{32}", e["request_id"]) and e["address"] == "127.0.0.1" for e in told)
         lines = auditor.get("/audit/export").text
         assert auditor.get("/audit/verification").json()["faults"] == []
-    assert check_chain(read_lines(lines.splitlines()), None, None).faults == []
+    assert check_chain(read_lines(lines.splitlines())).faults == []
     for edited in (
         lines.replace('\\"failed\\"', '\\"done\\"', 1),
         "\n".join(lines.splitlines()[:2] + lines.splitlines()[3:]),
     ):
-        assert check_chain(read_lines(edited.splitlines()), None, None).faults
+        assert check_chain(read_lines(edited.splitlines())).faults
     with psycopg.connect(database) as owner, pytest.raises(psycopg.errors.InsufficientPrivilege):
         owner.execute("delete from access.audit_log")
     with connect(database) as owner:  # whoever switches the triggers off is still found out
