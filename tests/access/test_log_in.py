@@ -1,26 +1,17 @@
-"""Logging in, being locked out, the second factor, sessions, and what the audit keeps of it."""
+"""Logging in, being locked out, the second factor, sessions and keys."""
 
-import json
-import re
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import httpx
-import psycopg
 import pyotp
 import pytest
 
 from geo_grid.access import identities
 from geo_grid.access.accounts import NewAccount, add_account, require_factor
-from geo_grid.access.audit import check_chain, read_lines, verify
-from geo_grid.api.serving import refuse_open_door
 from geo_grid.cli_access import as_owner
 from geo_grid.db import connect
 from geo_grid.errors import UserError
-from geo_grid.settings import Settings
 from tests.conftest import live_server
 from tests.identities import PASSWORD, api_key, bearing, disable, logged_in, user
 
@@ -91,17 +82,6 @@ def test_acts_keep_a_session_alive_and_a_pages_own_polling_does_not(database: st
             time.sleep(0.2)
 
 
-def test_the_audit_names_who_changed_their_own_password(url: str, database: str) -> None:
-    name = user(database, "planner")
-    with logged_in(url, name) as client:
-        assert client.put("/session/password", json={"old": PASSWORD, "new": f"{PASSWORD}-2"}).status_code == 204
-    with connect(database) as connection:
-        row = connection.execute(
-            "select actor_name from access.audit_log where action = 'account.password' order by audit_id desc limit 1"
-        ).fetchone()
-    assert row == {"actor_name": name}
-
-
 def test_the_cookie_is_out_of_scripts_reach(url: str, database: str) -> None:
     cookie = log_in(url, user(database, "planner")).headers["set-cookie"].lower()
     assert "httponly" in cookie
@@ -165,71 +145,3 @@ def test_administrator_and_auditor_are_never_the_same_person(database: str) -> N
     as_owner(database, account("one", "administrator"))
     with pytest.raises(UserError, match="never the same person"):
         as_owner(database, account("two", "auditor"))
-
-
-def test_the_audit_tells_who_and_notices_every_change(url: str, database: str) -> None:
-    name = user(database, "planner")
-    log_in(url, name, "wrong")
-    with logged_in(url, name) as client:
-        client.get("/audit")  # refused
-        client.get("/collections/grid_cells/export")
-    with logged_in(url, user(database, "auditor")) as auditor:
-        told = auditor.get("/audit", params={"actor": name}).json()["entries"]
-        assert [(e["action"], e["result"]) for e in told] == [
-            ("layer.export", "done"), ("request.refused", "refused"), ("session.login", "done"), ("session.login", "failed"),
-        ]  # fmt: skip
-        assert all(re.fullmatch(r"[0-9a-f]{32}", e["request_id"]) and e["address"] == "127.0.0.1" for e in told)
-        lines = auditor.get("/audit/export").text
-        assert auditor.get("/audit/verification").json()["faults"] == []
-    assert check_chain(read_lines(lines.splitlines())).faults == []
-    for edited in (
-        lines.replace('\\"failed\\"', '\\"done\\"', 1),
-        "\n".join(lines.splitlines()[:2] + lines.splitlines()[3:]),
-    ):
-        assert check_chain(read_lines(edited.splitlines())).faults
-    with psycopg.connect(database) as owner, pytest.raises(psycopg.errors.InsufficientPrivilege):
-        owner.execute("delete from access.audit_log")
-    with connect(database) as owner:  # whoever switches the triggers off is still found out
-        owner.execute("alter table access.audit_log disable trigger all")
-        partition = owner.execute("select min(tableoid::regclass::text) as name from access.audit_log").fetchone()[
-            "name"
-        ]
-        owner.execute(f"alter table {partition} disable trigger all")
-        owner.execute("update access.audit_log set actor_name = 'somebody else' where audit_id = 3")
-        owner.execute("delete from access.audit_log where audit_id = (select max(audit_id) from access.audit_log)")
-    faults = as_owner(database, verify).faults
-    assert "row 3 was changed" in faults
-    assert "missing at the end" in faults[-1]
-
-
-def test_months_of_the_audit_are_dropped_whole_after_export_and_half_a_year(database: str, tmp_path: Path) -> None:
-    import os
-
-    environment = {**os.environ, "GEO_GRID_DATABASE_URL": database}
-
-    def run(*arguments: str) -> tuple[int, str]:
-        done = subprocess.run(
-            [sys.executable, "-m", "geo_grid", "audit", *arguments],
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        return done.returncode, done.stdout + done.stderr
-
-    user(database, "planner")
-    with connect(database) as owner:
-        month = owner.execute("select to_char(now() at time zone 'UTC', 'YYYY-MM') as month").fetchone()["month"]
-    code, said = run("drop", month)
-    assert (code, "is kept until" in said) == (2, True)
-    assert run("export", str(tmp_path / "month.jsonl"), "--month", month)[0] == 0
-    assert run("verify", "--file", str(tmp_path / "month.jsonl"))[0] == 0
-    code, said = run("verify", "--json")
-    assert (code, json.loads(said.splitlines()[0])["faults"]) == (0, [])
-
-
-def test_an_open_door_is_refused() -> None:
-    with pytest.raises(UserError, match="TLS"):
-        refuse_open_door(Settings(host="0.0.0.0"))
-    refuse_open_door(Settings(host="127.0.0.1"))
-    refuse_open_door(Settings(host="0.0.0.0", trusted_proxies="10.0.0.1"))
