@@ -54,7 +54,7 @@ def _person(request: Request) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _plain(request: Request, name: str, lang: str, **options: Any) -> HTMLResponse:
+def _plain(request: Request, name: str, lang: Literal["zh", "en"], **options: Any) -> HTMLResponse:
     title = _TITLES[name][lang == "en"]
     person = _person(request) if name != "login" else None
     return _page(plain_page(name, f"{title} · geo_grid", lang, {"person": person, "title": title, **options}))

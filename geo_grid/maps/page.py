@@ -1,54 +1,42 @@
 """What our Folium pages have in common: one base, our own copies of the libraries, our own script."""
 
 import json
-from pathlib import PurePosixPath
-from typing import Any, ClassVar
+from typing import Any, Literal
 
 import folium
-from branca.element import MacroElement
 from jinja2 import Template
 
 LEAFLET_JS: list[tuple[str, str]] = [("leaflet", "/static/vendor/leaflet/leaflet.js")]
 LEAFLET_CSS: list[tuple[str, str]] = [("leaflet_css", "/static/vendor/leaflet/leaflet.css")]
 
 
-class PageScript(MacroElement):  # type: ignore[misc]  # folium is untyped
-    """Adds a stylesheet, a module script and its configuration to a Folium page.
-
-    The configuration travels as JSON in a data block, never as program text.
-    """
-
-    _template: ClassVar[Template] = Template(
-        """
-        {% macro header(this, kwargs) %}
-        <title>{{ this.title|e }}</title>
-        <link rel="icon" href="/static/icon.svg" type="image/svg+xml">
-        <link rel="stylesheet" href="{{ this.css|e }}">
-        <script type="application/json" id="geo-grid-page">{{ this.page_json }}</script>
-        <script type="module" src="{{ this.js|e }}"></script>
-        {% endmacro %}
-        """
-    )
-
-    def __init__(self, name: str, title: str, options: dict[str, Any]) -> None:
-        super().__init__()
-        self._name = "PageScript"
-        self.title = title
-        self.css = str(PurePosixPath("/static/css") / f"{name}.css")
-        self.js = str(PurePosixPath("/static/js") / f"{name}.js")
-        self._options = options
-
-    @property
-    def page_json(self) -> str:
-        """The configuration as JSON that cannot end its data block."""
-        return _data_block({**self._options, "map": self._parent.get_name()})
+_HEAD = Template(
+    """<title>{{ title|e }}</title>
+<link rel="icon" href="/static/icon.svg" type="image/svg+xml">
+<link rel="stylesheet" href="/static/css/{{ style|e }}.css">
+<script type="application/json" id="geo-grid-page">{{ page_json }}</script>
+<script type="module" src="/static/js/{{ name|e }}.js"></script>
+"""
+)
+_PLAIN = """<!doctype html>
+<html lang="{lang}">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+{head}</head>
+<body></body>
+</html>
+"""
 
 
-def _data_block(options: dict[str, Any]) -> str:
-    return json.dumps(options, ensure_ascii=False).replace("<", "\\u003c")
+def _head(name: str, style: str, title: str, options: dict[str, Any]) -> str:
+    # as JSON that cannot end its data block: never as program text
+    page_json = json.dumps(options, ensure_ascii=False).replace("<", "\\u003c")
+    head: str = _HEAD.render(name=name, style=style, title=title, page_json=page_json)
+    return head
 
 
-def plain_page(name: str, title: str, lang: str, options: dict[str, Any]) -> str:
+def plain_page(name: str, title: str, lang: Literal["zh", "en"], options: dict[str, Any]) -> str:
     """Make a page without a map: its script builds everything on it.
 
     Parameters
@@ -56,29 +44,22 @@ def plain_page(name: str, title: str, lang: str, options: dict[str, Any]) -> str
     name
         Of the script in static/js.
     options
-        What the script reads; travels as JSON in a data block, as on the maps.
+        What the script reads, as JSON in a data block.
     """
-    html: str = _PLAIN.render(name=name, title=title, lang=lang, page_json=_data_block({**options, "lang": lang}))
-    return html
+    return _PLAIN.format(lang=lang, head=_head(name, "office", title, {**options, "lang": lang}))
 
 
-_PLAIN = Template(
-    """<!doctype html>
-<html lang="{{ lang|e }}">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{{ title|e }}</title>
-<link rel="icon" href="/static/icon.svg" type="image/svg+xml">
-<link rel="stylesheet" href="/static/css/office.css">
-<script type="application/json" id="geo-grid-page">{{ page_json }}</script>
-<script type="module" src="/static/js/{{ name|e }}.js"></script>
-<body></body>
-</html>
-"""
-)
+def map_page(page: folium.Map, name: str, title: str, options: dict[str, Any]) -> str:
+    """Render a Folium map with a script and a stylesheet of ours; `options` as in `plain_page`.
+
+    They are put in after Folium: it reads what its elements say a second time, as a program (a Jinja template).
+    """
+    rendered: str = page.get_root().render()
+    head = _head(name, name, title, {**options, "map": page.get_name()})
+    return rendered.replace("</head>", f"{head}</head>", 1)
 
 
-def base_map(bounds: tuple[float, float, float, float], lang: str) -> folium.Map:
+def base_map(bounds: tuple[float, float, float, float], lang: Literal["zh", "en"]) -> folium.Map:
     """Make an empty Folium map of the city, west, south, east, north in degrees, with no outside loads."""
     west, south, east, north = bounds
     made = folium.Map(

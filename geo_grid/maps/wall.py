@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from geo_grid.db import AsyncConnection, load_queries
 from geo_grid.layers.grid_levels import QUERIES as LEVEL_QUERIES
-from geo_grid.maps.page import PageScript, base_map
+from geo_grid.maps.page import base_map, map_page
 
 QUERIES = load_queries("geo_grid.maps", "maps.sql")
 
@@ -56,6 +56,4 @@ def wall_page(view: CityView, lang: Literal["zh", "en"], person: dict[str, Any])
         "levels": view.levels,
         "person": person,
     }
-    page.add_child(PageScript("wall", title, options))
-    html: str = page.get_root().render()
-    return html
+    return map_page(page, "wall", title, options)

@@ -18,7 +18,7 @@ from geo_grid.access import digest_of
 from geo_grid.api.app import create_app
 from geo_grid.api.rights import RIGHTS
 from geo_grid.boundaries import publish_zones
-from geo_grid.db import connect
+from geo_grid.db import Connection, connect
 from geo_grid.db.connections import APPLICATION_ROLE
 from geo_grid.layers import REGISTRY
 from geo_grid.settings import Settings
@@ -93,19 +93,24 @@ ZOOM = 17
 INSIDE, OUTSIDE, NOWHERE = the_place("A", IN_A), the_place("D", IN_D), the_place("Z", IN_NONE)
 
 
+def fill(connection: Connection) -> None:
+    """Four cells A to D, with something of every kind in A and in D."""
+    two_by_two(connection)
+    zones = DataFrame({
+        "zone_code": ["zone-A", "zone-D"], "name": "x", "zone_kind": "area", "zone_type": "regular",
+        "responsible_unit": "x", "geometry": [square(0, 0), square(1, 1)],
+    })  # fmt: skip
+    publish_zones(connection, zones, "zones")
+    for place in (INSIDE, OUTSIDE):
+        for statement in THINGS:
+            connection.execute(statement.format(spot=SPOT, around=AROUND), place, prepare=False)
+
+
 @pytest.fixture
 def city(database: str) -> Iterator[tuple[str, str]]:
-    """A served city of four cells A to D, with something of every kind in A and in D; (address, owner's way in)."""
+    """(address of a served city, its owner's way in)."""
     with connect(database) as connection:
-        two_by_two(connection)
-        zones = DataFrame({
-            "zone_code": ["zone-A", "zone-D"], "name": "x", "zone_kind": "area", "zone_type": "regular",
-            "responsible_unit": "x", "geometry": [square(0, 0), square(1, 1)],
-        })  # fmt: skip
-        publish_zones(connection, zones, "zones")
-        for place in (INSIDE, OUTSIDE):
-            for statement in THINGS:
-                connection.execute(statement.format(spot=SPOT, around=AROUND), place, prepare=False)
+        fill(connection)
     with live_server(database) as url:
         yield url, database
 

@@ -1,0 +1,117 @@
+"""Whatever stands in a name, a number or a note: on every page it stays text, and no script of it runs."""
+
+import re
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+from playwright.sync_api import Page, expect
+
+from geo_grid.db import Cluster, connect
+from tests.access.test_rights import fill
+from tests.browser.test_office import log_in
+from tests.browser.test_wall import move
+from tests.conftest import live_server, new_database
+from tests.identities import user
+from tests.squares import SIDE, SOUTH, WEST
+
+pytestmark = pytest.mark.browser
+CORPUS = {
+    "markup": "</script><img src=x onerror=hacked=1><svg onload=hacked=1>\u202e<b",
+    "templates": "`${hacked=1}`{{hacked=1}}\"'onfocus='hacked=1' autofocus\u2066<script>hacked=1</script>",
+    "addresses": "javascript:hacked=1//<a href='javascript:hacked=1'>\\u003cscript>&lt;svg onload=hacked=1&gt;",
+}
+SHOWN = {
+    "grid_cells.name", "grid_levels.name_zh", "grid_levels.name_en", "patrol_zones.name", "patrol_zones.responsible_unit",
+    "duties.person_name", "duties.phone", "police_posts.name", "police_posts.responsible_unit", "patrol_units.name",
+    "facilities.name", "cameras.name", "incidents.category", "incidents.subtype", "incidents.description",
+    "incidents.address", "incidents.caller_number", "response_circles.method", "principals.display_name",
+    "credentials.label", "audit_log.actor_name", "audit_log.object_id",
+}  # fmt: skip
+
+
+def fill_with(conninfo: str, hostile: str) -> set[str]:
+    """Put a text wherever a column takes it; return the columns that did. Codes have forms, and are refused."""
+    taken = set()
+    with psycopg.connect(conninfo, autocommit=True) as connection:
+        connection.execute("set session_replication_role = replica")  # the audit too, which no program can write so
+        columns = connection.execute(
+            "select table_schema, table_name, column_name from information_schema.columns"
+            " join information_schema.tables using (table_schema, table_name)"
+            " where table_schema in ('public', 'access') and data_type = 'text' and table_type = 'BASE TABLE'"
+            " and table_name !~ 'role|migration|version|code_scheme' and column_name !~ '_code$|^code_scheme$|digest|hash|secret|former|login_name$|^role$'"
+        ).fetchall()
+        for schema, table, column in columns:
+            for length in (400, 100, 40):
+                try:
+                    connection.execute(f'update {schema}.{table} set "{column}" = %s', (hostile[:length],))
+                    taken.add(f"{table}.{column}")
+                    break
+                except (psycopg.errors.CheckViolation, psycopg.errors.UniqueViolation):
+                    continue  # too long, or has a form
+    return taken
+
+
+@pytest.fixture(params=CORPUS)
+def city(cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[tuple[str, str, dict[str, str]]]:
+    """A city where everything bears a hostile name; (address, the text, names of the accounts)."""
+    hostile = CORPUS[request.param]
+    with new_database(cluster, f"browser_{request.param}") as conninfo:
+        with connect(conninfo) as connection:
+            fill(connection)
+        names = {role: user(conninfo, role) for role in ("administrator", "auditor", "supervisor")}
+        taken = fill_with(conninfo, hostile)
+        assert taken >= SHOWN, SHOWN - taken
+        settings = {
+            "city_name_zh": hostile,
+            "city_name_en": hostile,
+            "oidc_name": hostile,
+            "oidc_issuer": "http://127.0.0.1:9",
+        }
+        with live_server(conninfo, **settings) as url:
+            yield url, hostile, names
+
+
+def opened(page: Page, address: str) -> Page:
+    page.goto(address)
+    page.wait_for_selector("body[data-ready]", timeout=30_000)
+    return page
+
+
+def test_names_stay_text_on_every_page(city: tuple[str, str, dict[str, str]], page: Page) -> None:
+    url, hostile, names = city
+    start = re.compile(re.escape(hostile[:20]))
+    page.on("dialog", lambda dialog: pytest.fail(f"a script ran: {dialog.message}"))
+    for lang in ("zh", "en"):
+        opened(page, f"{url}/login?lang={lang}&next=/{hostile}")
+        expect(page.get_by_text(start).first).to_be_visible()
+    for role, pages in {"administrator": ["/account", "/admin"], "auditor": ["/account", "/auditor"]}.items():
+        log_in(page, url, names[role])
+        expect(page).not_to_have_url(re.compile("/login"))
+        for path in pages:
+            opened(page, f"{url}{path}?lang=en")
+            expect(page.get_by_text(start).first).to_be_visible()
+        page.get_by_role("button", name="Log out").click()
+        expect(page).to_have_url(re.compile("/login"))
+    log_in(page, url, names["supervisor"])
+    expect(page).not_to_have_url(re.compile("/login"))
+    for lang in ("zh", "en"):
+        opened(page, f"{url}/maps/wall?lang={lang}")
+        for layer in page.locator(".legend input[type=checkbox]").all():
+            layer.check()
+        page.locator(".place").fill(f"{WEST + SIDE / 2}, {SOUTH + SIDE / 2}")
+        page.keyboard.press("Enter")
+        card = page.locator(".card")
+        expect(card.locator(".duty")).to_contain_text(hostile[:20])
+        for kind in ("police_posts", "patrol_units", "cameras", "facilities"):
+            expect(page.locator(f".leaflet-{kind}-pane .sign").first).to_be_attached()
+        for kind in ("police_posts", "patrol_units", "cameras", "facilities", "incidents"):
+            page.locator(f".leaflet-{kind}-pane .sign").first.dispatch_event("mouseover")
+            expect(page.locator(".leaflet-tooltip").last).to_contain_text(hostile[:20])
+            page.locator(f".leaflet-{kind}-pane .sign").first.dispatch_event("mouseout")
+        page.locator(".board li").first.click()
+        expect(card.locator(".incident")).to_contain_text(hostile[:20])
+        move(page, WEST + SIDE / 2, SOUTH + SIDE / 2, 18)  # near enough for so long a name to fit
+        expect(page.locator(".label").first).to_contain_text(hostile[:10])
+    assert page.evaluate("window.hacked") is None
+    assert page.locator("svg[onload], img[onerror], [onfocus], a[href^='javascript']").count() == 0
