@@ -17,6 +17,8 @@ _NOBODY = _HASHER.hash(secrets.token_urlsafe(32))
 """Verified for names that are nobody's, so that they take as long as the others."""
 _LONGEST = 256
 _KINDS_NEEDED = 3
+_NAME_TELLS = 4
+"""Letters; a shorter name is in many a random password."""
 
 
 async def matches(password: str, stored: str | None) -> bool:
@@ -62,7 +64,7 @@ def refuse_weak(password: str, login_name: str, shortest: int) -> None:
         problem = f"has at most {_LONGEST} characters"
     elif kinds < _KINDS_NEEDED:
         problem = "mixes three of: small letters, capitals, digits, other signs"
-    elif login_name.lower() in password.lower():
+    elif len(login_name) >= _NAME_TELLS and login_name.lower() in password.lower():
         problem = "does not contain your name"
     elif len(set(password)) < _KINDS_NEEDED * 2:
         problem = "has at least six different characters"

@@ -1,5 +1,5 @@
 // Accounts, roles, keys and screens.
-import { ask, choice, e, field, form, head, page, panel, ready, say, shownOnce, table, write } from "./office.js";
+import { ask, choice, e, field, form, head, named, page, panel, ready, say, shownOnce, table, write } from "./office.js";
 
 const main = head();
 const news = e("div", { className: "wide" });
@@ -45,7 +45,7 @@ async function load() {
     [say("登录名", "Name"), say("姓名", "Display name"), say("种类", "Kind"), say("角色", "Role"), say("负责", "Answers for"), say("状态", "State"), ""],
     accounts.map(one => {
       const path = `/accounts/${encodeURIComponent(one.login_name)}`;
-      return [one.login_name, one.display_name, one.principal_kind, one.role, one.city_wide ? say("全市", "the whole city") : one.grid_codes.join(", "),
+      return [one.login_name, one.display_name, named(one.principal_kind), named(one.role), one.city_wide ? say("全市", "the whole city") : one.grid_codes.join(", "),
         [one.disabled_at && say("停用", "disabled"), one.has_second_factor && "2FA", one.is_demo && say("演示", "demo")].filter(Boolean).join(" · "),
         e("span", {}, act(one.disabled_at ? say("启用", "Enable") : say("停用", "Disable"), () => write("PATCH", path, { disabled: !one.disabled_at })),
           one.principal_kind === "user" ? act(say("重置密码", "Reset password"), async () => tell(one.login_name, (await write("POST", `${path}/password`)).password)) : null,
@@ -53,12 +53,12 @@ async function load() {
     })));
   keys.replaceChildren(e("h2", { textContent: say("密钥与大屏令牌", "Keys and screens") }), issue, table(
     ["#", say("种类", "Kind"), say("账户", "Account"), say("用途", "Label"), say("限制", "Limits"), say("到期", "Ends"), ""],
-    credentials.map(one => [one.credential_id, one.credential_kind, one.login_name, one.label,
+    credentials.map(one => [one.credential_id, named(one.credential_kind), one.login_name, one.label,
       [one.page, one.network, ...(one.only_rights ?? [])].filter(Boolean).join(", "), one.expires_at.slice(0, 10),
       one.revoked_at ? say("已吊销", "revoked") : act(say("吊销", "Revoke"), () => write("DELETE", `/credentials/${one.credential_id}`))])));
   roles.replaceChildren(e("h2", { textContent: say("角色", "Roles") }), table(
     [say("角色", "Role"), say("权限", "Rights"), say("双因素", "Second factor")],
-    known.map(one => [one.role, one.rights.join(", "), one.role === "wall" ? "" : act(one.second_factor_required ? say("必须", "required") : say("不要求", "not required"),
+    known.map(one => [named(one.role), one.rights.join(", "), one.role === "wall" ? "" : act(one.second_factor_required ? say("必须", "required") : say("不要求", "not required"),
       () => write("PATCH", `/roles/${one.role}`, { second_factor_required: !one.second_factor_required }))])));
 }
 load().then(ready);

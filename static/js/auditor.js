@@ -1,5 +1,5 @@
 // The audit: search, check, export.
-import { ask, e, field, form, head, page, panel, ready, say, table, zh } from "./office.js";
+import { ask, choice, e, field, form, head, named, page, panel, ready, say, table, zh } from "./office.js";
 
 const main = head();
 const found = panel(say("记录", "Records"));
@@ -7,7 +7,7 @@ const check = panel(say("链校验", "Check of the chain"));
 const search = form([
   field(say("从", "Since"), "since", { type: "datetime-local" }), field(say("到", "Until"), "until", { type: "datetime-local" }),
   field(say("谁", "Who"), "actor"), field(say("动作", "What"), "action", { placeholder: "session. / layer.export" }),
-  field(say("对象", "Object"), "object_id"), field(say("结果", "Result"), "result", { placeholder: "done / failed / refused" }),
+  field(say("对象", "Object"), "object_id"), choice(say("结果", "Result"), "result", ["", "done", "failed", "refused"]),
 ], say("查找", "Search"), async given => load(given));
 search.className = "row";
 const wanted = panel(say("查找", "Search"), search, e("p", {}, e("a", { href: "/audit/export", textContent: say("导出全部（JSON 行）", "Export everything (JSON lines)") })));
@@ -27,8 +27,8 @@ async function load(given, before) {
   rows = before ? [...rows, ...entries] : entries;
   found.replaceChildren(e("h2", { textContent: say("记录", "Records") }), table(
     ["#", say("时间", "When"), say("谁", "Who"), say("来自", "From"), say("动作", "What"), say("对象", "Object"), say("结果", "Result"), say("详情", "Detail")],
-    rows.map(one => [one.audit_id, moment(one.occurred_at), `${one.actor_name} ${one.actor_role}`, one.address, one.action,
-      `${one.object_type} ${one.object_id}`, one.result, JSON.stringify(one.detail)])),
+    rows.map(one => [one.audit_id, moment(one.occurred_at), `${one.actor_name} ${named(one.actor_role)}`, one.address, one.action,
+      `${one.object_type} ${one.object_id}`, named(one.result), JSON.stringify(one.detail)])),
     ...(next ? [e("button", { className: "plain", textContent: say("更早", "Older"), onclick: () => load(given, next) })] : []));
 }
 

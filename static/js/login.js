@@ -2,6 +2,7 @@
 import { e, field, form, head, page, panel, ready, say, write } from "./office.js";
 
 const main = head();
+main.className = "narrow";
 const code = field(say("验证码", "Code of the authenticator app"), "code", { inputMode: "numeric", autocomplete: "one-time-code", maxLength: 8 });
 code.hidden = true;
 

@@ -5,6 +5,11 @@ import { ask, write } from "./server.js";
 export { ask, e, write };
 export const page = JSON.parse(document.getElementById("geo-grid-page").textContent);
 export const zh = page.lang === "zh";
+const ZH = {
+  wall: "大屏", dispatcher: "接警员", planner: "规划员", supervisor: "督导员", administrator: "管理员", auditor: "审计员", service: "服务", owner: "数据库所有者",
+  user: "人员", machine: "机器", kiosk: "大屏", key: "密钥", done: "成功", refused: "拒绝", failed: "失败",
+};
+export const named = code => (zh && ZH[code]) || code; // codes of roles, kinds and results, as people read them
 export const say = (chinese, english) => (zh ? chinese : english);
 
 const HOME = [["map", "/maps/wall", say("大屏", "Wall")], ["accounts", "/admin", say("账户管理", "Accounts")],
@@ -53,7 +58,7 @@ export function form(fields, button, send) {
 
 export const field = (label, name, properties = {}) => e("label", {}, label, e("input", { name, ...properties }));
 export const choice = (label, name, options) =>
-  e("label", {}, label, e("select", { name }, ...options.map(value => e("option", { value, textContent: value }))));
+  e("label", {}, label, e("select", { name }, ...options.map(value => e("option", { value, textContent: named(value) }))));
 export const panel = (title, ...parts) => e("section", { className: "panel" }, e("h2", { textContent: title }), ...parts);
 
 export function table(columns, rows) {
