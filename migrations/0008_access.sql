@@ -24,9 +24,9 @@ create table access.role_rights (
 insert into access.role_rights
 select role, unnest(string_to_array(rights, ' ')) from (values
     ('wall', 'map incidents.read'),
-    ('dispatcher', 'map bulk roster incidents.read incidents.text incidents.write cameras.open account'),
-    ('planner', 'map bulk roster incidents.read export account'),
-    ('supervisor', 'map bulk roster incidents.read incidents.text incidents.write cameras.open export account'),
+    ('dispatcher', 'map bulk roster incidents.read incidents.text incidents.write cameras.open cameras.secret account'),
+    ('planner', 'map bulk roster incidents.read cameras.secret export account'),
+    ('supervisor', 'map bulk roster incidents.read incidents.text incidents.write cameras.open cameras.secret export account'),
     ('administrator', 'map accounts account'),
     ('auditor', 'audit account'),
     ('service', 'map roster')
@@ -136,6 +136,9 @@ create table access.zone_scope (
     primary key (grid_code, zone_code)
 );
 
+-- a role's right to secret cameras is that of those of its people who were given it
+comment on column access.principals.sees_secret is 'without it the right cameras.secret of the role does not count';
+
 -- who asks in this transaction; no row: nobody
 create view access.asking as
 select p.principal_id, p.principal_kind, p.login_name, p.display_name, p.role, p.city_wide, p.sees_secret,
@@ -154,11 +157,8 @@ create view access.asking_rights as
 select a.principal_id, a.city_wide, r."right"
 from access.asking a
 join access.role_rights r on r.role = a.role
-where a.only_rights is null or r."right" = any(a.only_rights)
-union all
-select a.principal_id, a.city_wide, 'cameras.secret'
-from access.asking a
-where a.sees_secret and (a.only_rights is null or 'cameras.secret' = any(a.only_rights));
+where (a.only_rights is null or r."right" = any(a.only_rights))
+  and (r."right" <> 'cameras.secret' or a.sees_secret);
 
 -- whoever may call these functions and is not the server's role is the owner of the database
 create function access.is_owner() returns boolean

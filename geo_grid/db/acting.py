@@ -10,9 +10,9 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from geo_grid.db.connections import AsyncConnection, AsyncPool
 
-_BEGIN = "set local geo_grid.credential = {}; set local geo_grid.address = {}; set local geo_grid.request_id = {}"
-_READ = sql.SQL("begin isolation level repeatable read read only; " + _BEGIN)
-_WRITE = sql.SQL("begin; " + _BEGIN)
+_WHO = "set local geo_grid.credential = {}; set local geo_grid.address = {}"
+_READ = sql.SQL(f"begin isolation level repeatable read read only; {_WHO}")
+_WRITE = sql.SQL(f"begin; {_WHO}; set local geo_grid.request_id = {{}}")  # the audit is written only here
 
 
 class Asker(NamedTuple):
@@ -44,7 +44,7 @@ async def acting(pool: AsyncPool, asker: Asker, read_only: bool = True) -> Async
     A read-only one sees one state of the database throughout. Begin and settings travel in one round trip.
     """
     async with pool.connection() as connection:
-        begin = (_READ if read_only else _WRITE).format(*map(sql.Literal, asker))
+        begin = _READ.format(*asker[:2]) if read_only else _WRITE.format(*asker)
         await connection.execute(begin, prepare=False)
         try:
             yield connection
