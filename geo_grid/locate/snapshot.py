@@ -93,11 +93,11 @@ class Snapshot:
     def locate(self, lon: float, lat: float, positional_error_m: float, seen: Seen) -> Location:
         """Say who is responsible for a point; lon, lat in degrees, CGCS2000, on the lattice."""
         leaf, metres, near = self.city.cells.look(lon, lat, positional_error_m)
+        if not seen.everywhere and leaf not in seen.cells:
+            return nowhere(lon, lat, self.state.edition)
         zone = self.city.zones.owner(lon, lat)
         response = self._response(lon, lat)
         if not seen.everywhere:
-            if leaf not in seen.cells:
-                return nowhere(lon, lat, self.state.edition)
             zone = zone if zone in seen.zones else None
             response = [one for one in response if one.post_code in seen.posts]
             near = [(code, distance) for code, distance in near if code in seen.cells]
