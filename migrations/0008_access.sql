@@ -162,51 +162,74 @@ where (a.only_rights is null or r."right" = any(a.only_rights))
 
 -- whoever may call these functions and is not the server's role is the owner of the database
 create function access.is_owner() returns boolean
-language sql stable set search_path = pg_catalog, pg_temp
+language sql stable  -- without a search path of its own, so that it is inlined; its names are bound here
 return session_user <> 'geo_grid_app';
 
 -- The functions that policies ask, in PL/pgSQL where every statement asks: it keeps their plans. As the owner's, so that the role who asks need not read these tables.
 
+-- who asks, if they have this right; one row after the other by its key, however the tables grow
+create function access.with_right(wanted text, out principal_id bigint, out city_wide boolean)
+language plpgsql stable security definer set search_path = pg_catalog, public, pg_temp as $$
+declare
+    bearer bigint;
+begin
+    select c.principal_id into bearer
+    from access.credentials c
+    where c.digest = nullif(current_setting('geo_grid.credential', true), '')
+      and c.revoked_at is null
+      and c.expires_at > now()
+      and (c.idle is null or c.last_seen_at + c.idle > now())
+      and (c.network is null or c.network >>= nullif(current_setting('geo_grid.address', true), '')::inet)
+      and (c.only_rights is null or wanted = any(c.only_rights));
+    select p.principal_id, p.city_wide into principal_id, city_wide
+    from access.principals p
+    where p.principal_id = bearer
+      and p.disabled_at is null
+      and exists (select from access.role_rights r where r.role = p.role and r."right" = wanted)
+      and (wanted <> 'cameras.secret' or p.sees_secret);
+end $$;
+
 create function access.may(wanted text) returns boolean
 language plpgsql stable security definer set search_path = pg_catalog, public, pg_temp as $$
 begin
-    return access.is_owner() or exists (select from access.asking_rights a where a."right" = wanted);
+    return access.is_owner() or (access.with_right(wanted)).principal_id is not null;
 end $$;
 
 create function access.city_wide(wanted text) returns boolean
 language plpgsql stable security definer set search_path = pg_catalog, public, pg_temp as $$
 begin
-    return access.is_owner() or exists (select from access.asking_rights a where a."right" = wanted and a.city_wide);
+    return access.is_owner() or coalesce((access.with_right(wanted)).city_wide, false);
 end $$;
 
 create function access.my_cells(wanted text) returns setof text
 language plpgsql stable security definer set search_path = pg_catalog, public, pg_temp as $$
+declare
+    me bigint := (access.with_right(wanted)).principal_id;
 begin
     return query
     select s.grid_code
-    from access.asking_rights a
-    join access.principal_cells b using (principal_id)
+    from access.principal_cells b
     join access.cell_scope s on s.ancestor_code = b.grid_code
-    where a."right" = wanted;
+    where b.principal_id = me;
 end $$;
 alter function access.my_cells(text) rows 200;
 
 -- with the cells above: whoever answers for a township may know its county, and who leads there
 create function access.my_chain(wanted text) returns setof text
 language plpgsql stable security definer set search_path = pg_catalog, public, pg_temp as $$
+declare
+    me bigint := (access.with_right(wanted)).principal_id;
 begin
     return query
     select s.grid_code
-    from access.asking_rights a
-    join access.principal_cells b using (principal_id)
+    from access.principal_cells b
     join access.cell_scope s on s.ancestor_code = b.grid_code
-    where a."right" = wanted
+    where b.principal_id = me
     union all
     select s.ancestor_code
-    from access.asking_rights a
-    join access.principal_cells b using (principal_id)
+    from access.principal_cells b
     join access.cell_scope s on s.grid_code = b.grid_code
-    where a."right" = wanted;
+    where b.principal_id = me;
 end $$;
 alter function access.my_chain(text) rows 200;
 
@@ -224,10 +247,9 @@ create function access.my_area(wanted text) returns geometry
 language sql stable security definer set search_path = pg_catalog, public, pg_temp
 begin atomic
     select case when count(*) = 1 then (array_agg(c.geom))[1] else ST_Union(c.geom) end
-    from access.asking_rights a
-    join access.principal_cells b using (principal_id)
+    from access.principal_cells b
     join grid_cells c using (grid_code)
-    where a."right" = wanted
+    where b.principal_id = (select w.principal_id from access.with_right(wanted) w)
       and c.valid_from <= statement_timestamp() and (c.valid_to is null or statement_timestamp() < c.valid_to);
 end;
 
