@@ -155,6 +155,21 @@ def to_lonlat(x: float, y: float, crs: str = "EPSG:4490") -> tuple[float, float]
     return round(lon / LATTICE_STEP) * LATTICE_STEP, round(lat / LATTICE_STEP) * LATTICE_STEP
 
 
+def box_to_lonlat(box: tuple[float, float, float, float], crs: str) -> tuple[float, float, float, float]:
+    """Return the box, west, south, east, north in degrees, around a box (x and y, least and most) in `crs`.
+
+    Raises
+    ------
+    InvalidCoordinates
+        It lies outside what `crs` can express.
+    """
+    bounds = Transformer.from_crs(CRS.from_user_input(crs), SRID, always_xy=True).transform_bounds(*box)
+    if not all(map(math.isfinite, bounds)):
+        message = f"the box {box} lies outside {crs}"
+        raise InvalidCoordinates(message)
+    return bounds
+
+
 def geometry_to_lonlat(geometries: Any, crs: str) -> Any:
     """Convert an array of geometries from `crs` to lon, lat on the lattice.
 

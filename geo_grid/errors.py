@@ -13,6 +13,10 @@ class InvalidCoordinates(UserError):
     """A coordinate is not a number, out of range, or lon and lat are swapped."""
 
 
+class InvalidQuery(UserError):
+    """A question to a collection cannot be answered as it is put."""
+
+
 class UnknownCrs(UserError):
     """A coordinate reference system is unknown, or cannot be converted safely."""
 

@@ -21,15 +21,16 @@ from geo_grid.api import (
     audit,
     bulk,
     cameras,
-    collections,
     events,
     exports,
+    features,
     health,
     incidents,
     locate,
     pages,
     problems,
     session,
+    tiles,
 )
 from geo_grid.api.identified import Identified
 from geo_grid.api.middleware import BodyLimit, NamedRequests
@@ -47,7 +48,7 @@ _LARGEST_BODY = 1 << 20
 """Bytes; where a route says nothing else."""
 _LARGEST_LOGIN = 16 << 10
 _TIDY_S = 3600.0
-_ROUTERS = (locate, bulk, incidents, cameras, collections, exports, events, session, accounts, audit, health, pages)
+_ROUTERS = (locate, bulk, incidents, cameras, features, tiles, exports, events, session, accounts, audit, health, pages)
 
 
 def create_app(settings: Settings, conninfo: str) -> FastAPI:

@@ -7,16 +7,19 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse
+from pydantic import BaseModel
 
 from geo_grid.access import csrf_token
 from geo_grid.access.accounts import KIOSK_PAGES
 from geo_grid.api.asking import identity_of, reading
 from geo_grid.api.document import describe
+from geo_grid.api.links import Link, base_url, wants_html
 from geo_grid.api.parameters import Configured
 from geo_grid.api.problems import PROBLEM_RESPONSES
 from geo_grid.api.rights import GuardedRoute
 from geo_grid.api.session import safe_page
-from geo_grid.maps import CityView, city_view, plain_page, wall_page
+from geo_grid.layers import Layer
+from geo_grid.maps import CityView, city_view, features_map, plain_page, wall_page
 
 router = APIRouter(include_in_schema=False, responses=PROBLEM_RESPONSES, route_class=GuardedRoute)
 
@@ -61,12 +64,60 @@ def _plain(request: Request, name: str, lang: Literal["zh", "en"], **options: An
 
 
 @router.get("/")
-async def home(request: Request) -> Response:
-    """Lead to where one's work is."""
+async def home(request: Request, f: Annotated[Literal["json", "html"] | None, Query()] = None) -> Response:
+    """Lead a person to where their work is, and tell a program what there is (OGC API landing page)."""
     identity = identity_of(request)
+    if not wants_html(request, f):
+        return JSONResponse(_landing(request))
     if identity.must:
         return RedirectResponse("/account", 303)
     return RedirectResponse(_HOME.get(identity.role, "/maps/wall"), 303)
+
+
+def _landing(request: Request) -> dict[str, Any]:
+    base = base_url(request)
+    links = [
+        Link(href=f"{base}/?f=json", rel="self", type="application/json"),
+        Link(href=f"{base}/?f=html", rel="alternate", type="text/html"),
+        Link(href=f"{base}/openapi.json", rel="service-desc", type="application/vnd.oai.openapi+json;version=3.0"),
+        Link(href=f"{base}/docs", rel="service-doc", type="text/html"),
+        Link(href=f"{base}/conformance", rel="conformance", type="application/json"),
+        Link(href=f"{base}/collections", rel="data", type="application/json"),
+    ]
+    settings = request.app.state.settings
+    return {
+        "title": f"geo_grid {settings.city_name_en}",
+        "description": "Grid cells, patrol zones, response circles and who is responsible for a point",
+        "links": [link.model_dump(exclude_none=True) for link in links],
+    }
+
+
+def catalogue_page(request: Request, title: str, answer: BaseModel) -> HTMLResponse:
+    """Show an answer of OGC API as a page: its texts and its links."""
+    told = answer.model_dump(mode="json", by_alias=True, exclude_none=True)
+    options = {"person": _person(request), "title": title, "answer": told, "isFixed": True}
+    return _of_several(_page(plain_page("catalogue", f"{title} · geo_grid", _language(request), options)))
+
+
+async def features_page(request: Request, layer: Layer, address: str) -> HTMLResponse:
+    """Show features on a small map, with a table; the page asks for them at `address`."""
+    settings = request.app.state.settings
+    async with reading(request) as database:
+        view = await city_view(database, settings.city_name_zh, settings.city_name_en, settings.timezone)
+    lang = _language(request)
+    title = layer.title_zh if lang == "zh" else layer.title_en
+    options = {"person": _person(request), "title": title, "layer": layer.name, "address": address, "isFixed": True}
+    return _of_several(_page(features_map(view, title, lang, options)))
+
+
+def _language(request: Request) -> Literal["zh", "en"]:
+    """Read the language of a page whose address is not ours to add a parameter to."""
+    return "zh" if request.headers.get("accept-language", "zh").lower().startswith("zh") else "en"
+
+
+def _of_several(page: HTMLResponse) -> HTMLResponse:
+    page.headers["Vary"] = "Accept, Accept-Language, Cookie, Authorization"
+    return page
 
 
 @router.get("/login", name="login_page")

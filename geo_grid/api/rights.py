@@ -43,9 +43,14 @@ RIGHTS: dict[tuple[str, str], str] = {
     ("GET", "/desk"): "map",
     ("GET", "/collections"): "map",
     ("GET", "/collections/{layer}"): "map",
+    ("GET", "/conformance"): "map",
+    ("GET", "/collections/{layer}/queryables"): "map",
     ("GET", "/collections/{layer}/items"): "map",
     ("GET", "/collections/{layer}/items/{item}"): "map",
     ("GET", "/collections/{layer}/tiles/WebMercatorQuad/{z}/{y}/{x}"): "map",
+    ("GET", "/collections/{layer}/tiles"): "map",
+    ("GET", "/collections/{layer}/tiles/WebMercatorQuad"): "map",
+    ("GET", "/collections/{layer}/tiles/WebMercatorQuad/tilejson.json"): "map",
     ("GET", "/collections/{layer}/export"): "export",
     ("GET", "/events"): "map",
     ("GET", "/incidents"): "incidents.read",
@@ -93,7 +98,7 @@ class GuardedRoute(APIRoute):
             try:
                 await self._refuse(request, right)
             except NotLoggedIn:
-                if self.path not in PAGES:
+                if self.path not in PAGES or "text/html" not in request.headers.get("accept", ""):
                     raise
                 await RedirectResponse(_login_address(request), 303)(scope, receive, send)
                 return

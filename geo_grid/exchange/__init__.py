@@ -3,5 +3,18 @@
 from geo_grid.exchange.exporting import export_file
 from geo_grid.exchange.importing import Mapping, Report, import_file
 from geo_grid.exchange.locating import FORMS, Asked, Located, locate_points
+from geo_grid.exchange.tables import TableForm, as_frame, encode
 
-__all__ = ["FORMS", "Asked", "Located", "Mapping", "Report", "export_file", "import_file", "locate_points"]
+__all__ = [
+    "FORMS",
+    "Asked",
+    "Located",
+    "Mapping",
+    "Report",
+    "TableForm",
+    "as_frame",
+    "encode",
+    "export_file",
+    "import_file",
+    "locate_points",
+]

@@ -24,10 +24,10 @@ union all
  order by gb28181_id
  limit %(limit)s)
 
--- name: rows
-select gb28181_id, name, ptz_type, room_type, azimuth_deg, fov_deg, range_m, org_code, is_secret, is_online,
-       is_demo, grid_code, zone_code, edition_id, unassigned, ST_AsBinary(geom) as geom
-from cameras order by gb28181_id
+-- name: stored
+select camera_id, gb28181_id, name, ptz_type, room_type, azimuth_deg, fov_deg, range_m, org_code, is_secret, is_online, is_demo,
+       grid_code, zone_code, edition_id, unassigned, geom
+from cameras
 
 -- name: taken
 select gb28181_id as key from cameras where gb28181_id = any(%(keys)s)

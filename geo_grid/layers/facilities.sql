@@ -9,10 +9,8 @@ where geom && ST_MakeEnvelope(%(west)s, %(south)s, %(east)s, %(north)s, 4490)
 order by array_position(array['city', 'county', 'township', 'village'], division_level), facility_code
 limit %(limit)s
 
--- name: rows
-select facility_code, facility_kind, name, division_level, member_count, phone, source, is_demo,
-       ST_AsBinary(geom) as geom
-from facilities order by facility_code
+-- name: stored
+select facility_id, facility_code, facility_kind, name, division_level, member_count, phone, source, is_demo, geom from facilities
 
 -- name: taken
 select facility_code as key from facilities where facility_code = any(%(keys)s)

@@ -1,7 +1,7 @@
--- The forms a layer is given out in; {items} and {rows} are the layer's own statements.
+-- The forms a layer is given out in; {items} is the layer's own statement.
 
 -- name: geojson
-select id, ST_AsGeoJSON(geom, 6) as geometry, properties from ({items}) shown
+select id, ST_AsGeoJSON(geom, 6) as geometry, properties::text as properties from ({items}) shown
 
 -- name: tile
 -- 64 of 4,096 units around the tile, so that lines and signs on its edge are whole
@@ -12,9 +12,3 @@ from (
     from ({items}) shown
 ) drawn
 where geom is not null
-
--- name: feature
-select {key}::text as id, ST_AsGeoJSON(ST_GeomFromWKB(geom, 4490), 8) as geometry, to_jsonb(stored) - 'geom' as properties
-from ({rows}) stored
-where {key}::text = %(id)s
-limit 1

@@ -30,4 +30,6 @@ LAYER = Layer(
     geometry_types=("Polygon", "MultiPolygon"),
     stored_type="MultiPolygon",
     is_boundary=True,
+    more={"valid_from": "timestamptz", "valid_to": "timestamptz"},
+    moments=("valid_from", "valid_to"),
 )

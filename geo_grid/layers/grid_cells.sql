@@ -19,12 +19,10 @@ where c.geom && ST_MakeEnvelope(%(west)s, %(south)s, %(east)s, %(north)s, 4490)
 order by c.grid_code
 limit %(limit)s
 
--- name: rows
-select grid_code, grid_level, code_scheme, parent_code, name, cell_kind, household_count, is_demo,
-       ST_AsBinary(geom) as geom
+-- name: stored
+select grid_cell_id, grid_code, grid_level, code_scheme, parent_code, name, cell_kind, household_count, is_demo,
+       valid_from, valid_to, geom
 from grid_cells
-where valid_from <= statement_timestamp() and (valid_to is null or statement_timestamp() < valid_to)
-order by grid_level, grid_code
 
 -- name: taken
 select grid_code as key from grid_cells where valid_to is null and grid_code = any(%(keys)s)

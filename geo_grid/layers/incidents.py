@@ -34,4 +34,8 @@ LAYER = Layer(
     stored_type="Point",
     is_assigned=True,
     item_key="incident_id",
+    more={"incident_id": "bigint", "step": "text"},
+    hidden=frozenset({"caller_number"}),
+    private=frozenset({"description", "address"}),
+    moments=("received_at",),
 )

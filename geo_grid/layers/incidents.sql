@@ -11,12 +11,13 @@ where geom && ST_MakeEnvelope(%(west)s, %(south)s, %(east)s, %(north)s, 4490)
 order by received_at desc, incident_id desc
 limit %(limit)s
 
--- name: rows
-select incident_id, incident_number, category, subtype, coalesce(p.description, '') as description, coalesce(p.address, '') as address,
-       received_at, recorded_zone, is_demo, step, grid_code, zone_code, edition_id, unassigned, ST_AsBinary(geom) as geom
-from incidents i
-left join lateral access.incident_private(i.incident_id) p on true
-order by incident_id
+-- name: stored
+-- texts are asked for row by row, and only where they are given out
+select incident_id, incident_number, category, subtype,
+       coalesce((access.incident_private(incident_id)).description, '') as description,
+       coalesce((access.incident_private(incident_id)).address, '') as address,
+       received_at, recorded_zone, is_demo, step, grid_code, zone_code, edition_id, unassigned, geom
+from incidents
 
 -- name: taken
 select incident_number as key from incidents where incident_number = any(%(keys)s)

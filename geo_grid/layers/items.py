@@ -1,13 +1,12 @@
-"""The rows of a layer in the forms it is given out: GeoJSON and vector tiles, made by the database."""
+"""What maps show of a layer, as GeoJSON and as vector tiles, made by the database."""
 
-import json
 import math
 from typing import Any
 
 from psycopg import sql
 
 from geo_grid.db import AsyncConnection, load_queries
-from geo_grid.errors import NotFound
+from geo_grid.layers.features import as_feature
 from geo_grid.layers.layer import Layer
 
 QUERIES = load_queries("geo_grid.layers", "forms.sql")
@@ -41,7 +40,7 @@ async def items(
     """
     statement = sql.SQL(QUERIES["geojson"]).format(items=sql.SQL(layer.query("items")))
     rows = await (await connection.execute(statement, _values(bbox, zoom, limit + 1))).fetchall()
-    features = ",".join(_feature(row) for row in rows[:limit] if row["geometry"] is not None)
+    features = ",".join(as_feature(row) for row in rows[:limit] if row["geometry"] is not None)
     truncated = "true" if len(rows) > limit else "false"
     return f'{{"type":"FeatureCollection","truncated":{truncated},"features":[{features}]}}'
 
@@ -60,18 +59,6 @@ async def tile(connection: AsyncConnection, layer: Layer, zoom: int, x: int, y: 
     return bytes(row["tile"])
 
 
-async def feature(connection: AsyncConnection, layer: Layer, key: str) -> str:
-    """Read one item of a layer as a GeoJSON Feature. Raises NotFound."""
-    statement = sql.SQL(QUERIES["feature"]).format(
-        rows=sql.SQL(layer.query("rows")), key=sql.Identifier(layer.item_key or layer.key)
-    )
-    row = await (await connection.execute(statement, {"id": key})).fetchone()
-    if row is None:
-        message = f"there is no {key!r} in {layer.name}"
-        raise NotFound(message)
-    return _feature(row)
-
-
 def tile_bbox(zoom: int, x: int, y: int) -> tuple[float, float, float, float]:
     """Return west, south, east, north of a tile and its buffer, in degrees (spherical Mercator, EPSG:3857)."""
 
@@ -88,11 +75,3 @@ def _values(bbox: tuple[float, float, float, float], zoom: int, limit: int) -> d
         "west": west, "south": south, "east": east, "north": north,
         "zoom": zoom, "limit": limit, "pixel": 360 / _TILE_PIXELS / 2**zoom,
     }  # fmt: skip
-
-
-def _feature(row: dict[str, Any]) -> str:
-    # the geometry is already JSON: it is put in as it is
-    return (
-        f'{{"type":"Feature","id":{json.dumps(row["id"])},"geometry":{row["geometry"]},'
-        f'"properties":{json.dumps(row["properties"], ensure_ascii=False)}}}'
-    )

@@ -1,6 +1,8 @@
 """What a layer is: a table, the fields of a row, and how it answers for a part of the map."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
@@ -17,6 +19,11 @@ class LayerRow(BaseModel):
 
     defaults: ClassVar[dict[str, str]] = {}
     """Fields that take another field's value when a file has no column for them."""
+
+
+_TYPES = {"string": "text", "integer": "bigint", "number": "double precision", "boolean": "boolean"}
+_FORMATS = {"date-time": "timestamptz"}
+_ASSIGNED = {"grid_code": "text", "zone_code": "text", "edition_id": "bigint", "unassigned": "boolean"}
 
 
 @dataclass(frozen=True)
@@ -43,6 +50,14 @@ class Layer:
         Rows carry the grid cell and patrol zone that own them.
     item_key
         The column that names an item over HTTP, where it is not `key`.
+    more
+        Columns that a row has besides its fields, with their type in PostgreSQL: what the system knows of it.
+    hidden
+        Fields that are never given out.
+    private
+        Fields that are given out row by row to whom they are for: nobody can filter or sort by them.
+    moments
+        Columns that say when: one for an instant, two for a range whose end is open while null.
     """
 
     name: str
@@ -55,6 +70,22 @@ class Layer:
     is_boundary: bool = False
     is_assigned: bool = False
     item_key: str = ""
+    more: Mapping[str, str] = field(default_factory=dict)
+    hidden: frozenset[str] = frozenset()
+    private: frozenset[str] = frozenset()
+    moments: tuple[str, ...] = ()
+
+    @cached_property
+    def columns(self) -> dict[str, str]:
+        """What is given out of a row, by name, with the type in PostgreSQL."""
+        schemas = self.row.model_json_schema()["properties"]
+        fields = {name: _type_of(schema) for name, schema in schemas.items() if name not in self.hidden}
+        return fields | (_ASSIGNED if self.is_assigned else {}) | dict(self.more)
+
+    @cached_property
+    def queryables(self) -> dict[str, str]:
+        """Columns to filter and sort by, with the type in PostgreSQL."""
+        return {name: kind for name, kind in self.columns.items() if name not in self.private}
 
     @property
     def fields(self) -> list[str]:
@@ -70,13 +101,8 @@ class Layer:
         """Return a named statement of the layer's .sql file."""
         return load_queries("geo_grid.layers", f"{self.name}.sql")[name]
 
-    def describe(self) -> dict[str, Any]:
-        """Describe the layer for people and programs: fields with types, as JSON Schema."""
-        return {
-            "id": self.name,
-            "title": self.title_en,
-            "title_zh": self.title_zh,
-            "key": self.key,
-            "geometry_types": list(self.geometry_types),
-            "schema": self.row.model_json_schema(),
-        }
+
+def _type_of(schema: dict[str, Any]) -> str:
+    """Return the type in PostgreSQL for a JSON Schema of a field."""
+    given = next((part for part in schema.get("anyOf", ()) if part.get("type") != "null"), schema)
+    return _FORMATS.get(given.get("format", "")) or _TYPES[given["type"]]

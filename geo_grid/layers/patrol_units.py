@@ -28,4 +28,6 @@ LAYER = Layer(
     key="unit_code",
     geometry_types=("Point",),
     stored_type="Point",
+    more={"reported_at": "timestamptz"},
+    moments=("reported_at",),
 )

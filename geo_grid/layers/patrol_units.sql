@@ -9,9 +9,9 @@ where geom && ST_MakeEnvelope(%(west)s, %(south)s, %(east)s, %(north)s, 4490)
 order by unit_code
 limit %(limit)s
 
--- name: rows
-select unit_code, name, unit_kind, post_code, zone_code, unit_status, is_demo, ST_AsBinary(geom) as geom
-from patrol_units order by unit_code
+-- name: stored
+select patrol_unit_id, unit_code, name, unit_kind, post_code, zone_code, unit_status, reported_at, is_demo, geom
+from patrol_units
 
 -- name: taken
 select unit_code as key from patrol_units where unit_code = any(%(keys)s)

@@ -28,4 +28,6 @@ LAYER = Layer(
     geometry_types=("Polygon", "MultiPolygon", "LineString", "MultiLineString"),
     stored_type="Multi",
     is_boundary=True,
+    more={"valid_from": "timestamptz", "valid_to": "timestamptz"},
+    moments=("valid_from", "valid_to"),
 )

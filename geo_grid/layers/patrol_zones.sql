@@ -10,11 +10,9 @@ where geom && ST_MakeEnvelope(%(west)s, %(south)s, %(east)s, %(north)s, 4490)
 order by zone_code
 limit %(limit)s
 
--- name: rows
-select zone_code, name, zone_kind, zone_type, responsible_unit, is_demo, ST_AsBinary(geom) as geom
+-- name: stored
+select patrol_zone_id, zone_code, name, zone_kind, zone_type, responsible_unit, is_demo, valid_from, valid_to, geom
 from patrol_zones
-where valid_from <= statement_timestamp() and (valid_to is null or statement_timestamp() < valid_to)
-order by zone_code
 
 -- name: taken
 select zone_code as key from patrol_zones where valid_to is null and zone_code = any(%(keys)s)

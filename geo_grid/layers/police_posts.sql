@@ -9,9 +9,8 @@ where geom && ST_MakeEnvelope(%(west)s, %(south)s, %(east)s, %(north)s, 4490)
 order by post_code
 limit %(limit)s
 
--- name: rows
-select post_code, name, post_kind, responsible_unit, phone, is_demo, ST_AsBinary(geom) as geom
-from police_posts order by post_code
+-- name: stored
+select police_post_id, post_code, name, post_kind, responsible_unit, phone, is_demo, geom from police_posts
 
 -- name: taken
 select post_code as key from police_posts where post_code = any(%(keys)s)

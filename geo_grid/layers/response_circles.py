@@ -28,4 +28,5 @@ LAYER = Layer(
     geometry_types=("Polygon", "MultiPolygon"),
     stored_type="MultiPolygon",
     item_key="response_circle_id",
+    more={"response_circle_id": "bigint"},
 )

@@ -11,10 +11,10 @@ where geom && ST_MakeEnvelope(%(west)s, %(south)s, %(east)s, %(north)s, 4490)
 order by tier_minutes desc, post_code
 limit %(limit)s
 
--- name: rows
+-- name: stored
 select response_circle_id, post_code, tier_minutes, circle_basis, method, speed_kmh, detour_factor, responsible_unit, is_demo,
-       ST_AsBinary(geom) as geom
-from response_circles order by post_code, circle_basis, tier_minutes
+       geom
+from response_circles
 
 -- name: taken
 select post_code as key from response_circles where post_code = any(%(keys)s)

@@ -24,4 +24,5 @@ LAYER = Layer(
     geometry_types=("LineString",),
     stored_type="LineString",
     item_key="road_id",
+    more={"road_id": "bigint"},
 )

@@ -7,8 +7,8 @@ where geom && ST_MakeEnvelope(%(west)s, %(south)s, %(east)s, %(north)s, 4490)
 order by road_id
 limit %(limit)s
 
--- name: rows
-select road_id, osm_id, name, road_class, one_way, speed_kmh, is_demo, ST_AsBinary(geom) as geom from roads order by road_id
+-- name: stored
+select road_id, osm_id, name, road_class, one_way, speed_kmh, is_demo, geom from roads
 
 -- name: taken
 select osm_id::text as key from roads where osm_id::text = any(%(keys)s)

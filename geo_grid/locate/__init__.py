@@ -5,7 +5,7 @@ from geo_grid.locate.assignment import Assigned, assign, assign_all, hold_editio
 from geo_grid.locate.city import CityIndex, edition_in_force, open_city
 from geo_grid.locate.current import Locations
 from geo_grid.locate.locator import Locator
-from geo_grid.locate.lookup import locate, refuse_swapped
+from geo_grid.locate.lookup import city_extent, locate, refuse_swapped
 from geo_grid.locate.seen import EVERYTHING, Seen
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "Seen",
     "assign",
     "assign_all",
+    "city_extent",
     "edition_in_force",
     "hold_edition",
     "locate",

@@ -87,9 +87,15 @@ async def refuse_swapped(connection: AsyncConnection, lon: float, lat: float) ->
     InvalidCoordinates
         With both readings, so that the sender can see which was meant.
     """
+    refuse_swapped_in(await city_extent(connection), lon, lat)
+
+
+async def city_extent(connection: AsyncConnection) -> tuple[float, float, float, float] | None:
+    """Return west, south, east, north, in degrees, of the outermost cells that whoever asks may see."""
     extent = await fetch_one(connection, QUERIES["extent"])
-    if extent["west"] is not None:
-        refuse_swapped_in((extent["west"], extent["south"], extent["east"], extent["north"]), lon, lat)
+    if extent["west"] is None:
+        return None
+    return extent["west"], extent["south"], extent["east"], extent["north"]
 
 
 def refuse_swapped_in(bounds: tuple[float, float, float, float] | None, lon: float, lat: float) -> None:

@@ -36,6 +36,12 @@ async def city_view(connection: AsyncConnection, name_zh: str, name_en: str, tim
     return CityView(name_zh, name_en, timezone, bounds, found.get("edition"), bool(found.get("is_demo")), levels)
 
 
+def features_map(view: CityView, title: str, lang: Literal["zh", "en"], options: dict[str, Any]) -> str:
+    """Build a small map for the features of one layer; its script asks for them."""
+    page = base_map(view.bounds or _NOWHERE, lang)
+    return map_page(page, "features", f"{title} · geo_grid", {**options, "lang": lang})
+
+
 def wall_page(view: CityView, lang: Literal["zh", "en"], person: dict[str, Any]) -> str:
     """Build the wall as HTML with Folium; the layers come by themselves as GeoJSON for the part in view.
 

@@ -114,7 +114,12 @@ export class LiveLayer {
     return this.load();
   }
 
-  async load(background = false) {
+  load(background = false) {
+    this.current = this.loadNow(background);
+    return this.current;
+  }
+
+  async loadNow(background) {
     this.asked?.abort();
     const zoom = Math.floor(this.map.getZoom());
     if (!this.visible) return this.tell({ off: true });
@@ -131,7 +136,8 @@ export class LiveLayer {
       const found = await (background ? poll : ask)(`/collections/${this.look.collection ?? this.look.name}/items?bbox=${bbox}&zoom=${this.look.zoom === undefined ? zoom : Math.min(zoom, 9)}`, { signal: this.asked.signal });
       this.draw(found, zoom);
     } catch (error) {
-      if (error.name !== "AbortError") this.tell({ failed: error.message });
+      if (error.name === "AbortError") return this.current; // a later one took its place: done when that is
+      this.tell({ failed: error.message });
     }
   }
 

@@ -12,7 +12,7 @@ const ZH = {
 export const named = code => (zh && ZH[code]) || code; // codes of roles, kinds and results, as people read them
 export const say = (chinese, english) => (zh ? chinese : english);
 
-const HOME = [["map", "/maps/wall", say("大屏", "Wall")], ["accounts", "/admin", say("账户管理", "Accounts")],
+const HOME = [["map", "/maps/wall", say("大屏", "Wall")], ["map", "/collections", say("数据", "Data")], ["accounts", "/admin", say("账户管理", "Accounts")],
   ["audit", "/auditor", say("审计", "Audit")], ["account", "/account", say("我的账户", "My account")], ["account", "/docs", "API"]];
 
 export function head() {
@@ -24,7 +24,7 @@ export function head() {
   const out = person ? e("button", { className: "plain", textContent: say("退出", "Log out"), onclick: logOut }) : null;
   document.body.append(e("header", { className: "bar" }, e("img", { src: "/static/icon.svg", alt: "" }),
     e("h1", { textContent: page.title }), e("nav", {}, ...links), person ? e("span", { className: "quiet", textContent: person.name }) : null,
-    e("a", { href: other.href, textContent: zh ? "English" : "中文" }), out));
+    page.isFixed ? null : e("a", { href: other.href, textContent: zh ? "English" : "中文" }), out));
   const main = e("main");
   document.body.append(main);
   return main;

@@ -44,7 +44,10 @@ EXPECTED: dict[str, set[str] | None] = {
     "PUT /session/factor": EVERYBODY - {"wall"},
     "GET /locate": MAP, "GET /desk": MAP, "POST /locate": {"dispatcher", "planner", "supervisor"},
     "GET /collections": MAP, "GET /collections/{layer}": MAP, "GET /collections/{layer}/items": MAP,
-    "GET /collections/{layer}/items/{item}": MAP, "GET /events": MAP,
+    "GET /collections/{layer}/items/{item}": MAP, "GET /events": MAP, "GET /conformance": MAP,
+    "GET /collections/{layer}/queryables": MAP, "GET /collections/{layer}/tiles": MAP,
+    "GET /collections/{layer}/tiles/WebMercatorQuad": MAP,
+    "GET /collections/{layer}/tiles/WebMercatorQuad/tilejson.json": MAP,
     "GET /collections/{layer}/tiles/WebMercatorQuad/{z}/{y}/{x}": MAP,
     "GET /collections/{layer}/export": {"planner", "supervisor"},
     "GET /incidents": {"wall", "dispatcher", "planner", "supervisor"},
@@ -140,7 +143,8 @@ def test_every_route_answers_whom_it_should(city: tuple[str, str], role: str) ->
             method, _, path = route.partition(" ")
             if route == "DELETE /session" or (path == "/events" and role in MAP):
                 continue  # ends the session; never ends
-            answer = client.request(method, path.format(**FILLED))
+            accept = {"Accept": "text/html"} if path in PAGES else {}
+            answer = client.request(method, path.format(**FILLED), headers=accept)
             if allowed is None:
                 assert answer.status_code not in (403, 500), route
             elif role == "nobody":
@@ -159,7 +163,11 @@ QUESTIONS: dict[str, list[str]] = {
     "GET /incidents/{incident_id}": ["/incidents/{number}"],
     "POST /incidents": ['/incidents {{"lon": {lon}, "lat": {lat}, "category": "x"}}'],
     "POST /cameras/{gb28181_id}/openings": ['/cameras/{camera}/openings {{"reason": "a look"}}'],
-    "GET /collections/{layer}/items": ["/collections/{layer}/items?bbox={box}&zoom=18"],
+    "GET /collections/{layer}/items": [
+        "/collections/{layer}/items?bbox={box}&zoom=18",
+        "/collections/{layer}/items?bbox={box}&limit=100",
+        "/collections/{layer}/items?filter=S_INTERSECTS(geometry,POINT({lon} {lat}))&f=csv",
+    ],
     "GET /collections/{layer}/items/{item}": ["/collections/{layer}/items/{item}"],
     "GET /collections/{layer}/tiles/WebMercatorQuad/{z}/{y}/{x}": [
         f"/collections/{{layer}}/tiles/WebMercatorQuad/{ZOOM}/{{y}}/{{x}}"
@@ -191,6 +199,9 @@ def told(client: httpx.Client, method: str, path: str, body: str, place: dict[st
     text = answer.text
     if answer.headers.get("content-type") == "application/vnd.mapbox-vector-tile":
         text = json.dumps(mapbox_vector_tile.decode(answer.content), ensure_ascii=False)
+    if answer.headers.get("content-type") == "application/geo+json":
+        told = {name: value for name, value in answer.json().items() if name not in ("links", "timeStamp")}
+        text = json.dumps(told, ensure_ascii=False)
     for word in ("lon", "lat", "number", "camera", "cell"):
         text = re.sub(rf"\b{re.escape(str(place[word]))}\b", f"<{word}>", text)
     return answer.status_code, text

@@ -1,0 +1,437 @@
+"""OGC API Features: the layers as collections, their features found, sorted, turned over, in many forms."""
+
+import asyncio
+import json
+import math
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Path, Query, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from geo_grid.api.asking import reading
+from geo_grid.api.links import Link, StrictRoute, base_url, here, self_links, wants_html
+from geo_grid.api.pages import catalogue_page, features_page
+from geo_grid.api.problems import PROBLEM_RESPONSES, Problem
+from geo_grid.coordinates import box_to_lonlat
+from geo_grid.errors import InvalidCoordinates, InvalidQuery
+from geo_grid.exchange import TableForm, as_frame, encode
+from geo_grid.layers import REGISTRY, Layer, find_layer
+from geo_grid.layers.features import FeatureQuery, as_feature, read_feature, read_page
+from geo_grid.layers.filters import GEOMETRY, read_equal, read_filter, read_interval
+from geo_grid.layers.items import items
+from geo_grid.layers.published import CGCS2000, CRS84, PUBLISHED, published_crs
+from geo_grid.locate import city_extent
+
+router = APIRouter(tags=["collections"], responses=PROBLEM_RESPONSES, route_class=StrictRoute)
+
+LayerName = Annotated[str, Path(description="name of a layer", max_length=64)]
+Format = Annotated[Literal["json", "html"] | None, Query(description="form of the answer; else the header Accept says")]
+Crs = Annotated[str, Query(max_length=200, description="URI of the reference system of the answer")]
+
+_GEOJSON, _SCHEMA = "application/geo+json", "application/schema+json"
+CONFORMANCE = [
+    "http://www.opengis.net/spec/ogcapi-common-1/1.0/conf/core",
+    "http://www.opengis.net/spec/ogcapi-common-1/1.0/conf/json",
+    "http://www.opengis.net/spec/ogcapi-common-2/1.0/conf/collections",
+    "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/core",
+    "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/oas30",
+    "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/html",
+    "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/geojson",
+    "http://www.opengis.net/spec/ogcapi-features-2/1.0/conf/crs",
+    "http://www.opengis.net/spec/ogcapi-features-3/1.0/conf/queryables",
+    "http://www.opengis.net/spec/ogcapi-features-3/1.0/conf/queryables-query-parameters",
+    "http://www.opengis.net/spec/ogcapi-features-3/1.0/conf/filter",
+    "http://www.opengis.net/spec/ogcapi-features-3/1.0/conf/features-filter",
+    "http://www.opengis.net/spec/cql2/1.0/conf/cql2-text",
+    "http://www.opengis.net/spec/cql2/1.0/conf/cql2-json",
+    "http://www.opengis.net/spec/cql2/1.0/conf/basic-cql2",
+    "http://www.opengis.net/spec/cql2/1.0/conf/advanced-comparison-operators",
+    "http://www.opengis.net/spec/cql2/1.0/conf/case-insensitive-comparison",
+    "http://www.opengis.net/spec/cql2/1.0/conf/basic-spatial-functions",
+    "http://www.opengis.net/spec/cql2/1.0/conf/basic-spatial-functions-plus",
+    "http://www.opengis.net/spec/cql2/1.0/conf/spatial-functions",
+    "http://www.opengis.net/spec/cql2/1.0/conf/property-property",
+]
+
+
+class Form(StrEnum):
+    """Forms of features."""
+
+    JSON = "json"
+    HTML = "html"
+    SEQUENCE = "geojsonseq"
+    CSV = "csv"
+    FLATGEOBUF = "fgb"
+    GEOPARQUET = "parquet"
+
+
+MEDIA = {
+    Form.JSON: _GEOJSON,
+    Form.HTML: "text/html",
+    Form.SEQUENCE: "application/geo+json-seq",
+    Form.CSV: "text/csv",
+    Form.FLATGEOBUF: "application/flatgeobuf",
+    Form.GEOPARQUET: "application/vnd.apache.parquet",
+}
+
+
+class Answer(BaseModel):
+    """Something with links."""
+
+    links: list[Link]
+
+
+class LandingPage(Answer):
+    """What there is."""
+
+    title: str
+    description: str
+
+
+class Conformance(BaseModel):
+    """Which requirements classes hold."""
+
+    conformsTo: list[str]
+
+
+class Extent(BaseModel):
+    """Where and when the features of a collection are."""
+
+    spatial: dict[str, Any]
+    temporal: dict[str, Any]
+
+
+class Collection(Answer):
+    """A layer."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    id: str
+    title: str
+    title_zh: str
+    item_type: Literal["feature"] = Field("feature", alias="itemType")
+    key: str = Field(description="the property people know a feature by")
+    geometry_types: list[str] = Field(description="GeoJSON geometry types that are taken")
+    extent: Extent
+    crs: list[str]
+    storage_crs: str = Field(CGCS2000.uri, alias="storageCrs")
+
+
+class Collections(Answer):
+    """All layers."""
+
+    collections: list[Collection]
+    crs: list[str] = list(PUBLISHED)
+
+
+class Feature(BaseModel):
+    """A GeoJSON feature (RFC 7946)."""
+
+    type: Literal["Feature"]
+    id: str | None
+    geometry: dict[str, Any] | None
+    properties: dict[str, Any]
+    links: list[Link] | None = None
+
+
+class FeatureCollection(BaseModel):
+    """GeoJSON features: a page of them, or with `zoom` what a map shows, `truncated` when there were more."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    type: Literal["FeatureCollection"]
+    features: list[Feature]
+    links: list[Link] | None = None
+    time_stamp: datetime | None = Field(None, alias="timeStamp")
+    number_returned: int | None = Field(None, alias="numberReturned")
+    truncated: bool | None = None
+
+
+def read_boxes(text: str, crs_uri: str) -> tuple[tuple[float, float, float, float], ...]:
+    """Read `bbox`: four numbers, or six with heights, which are not looked at; west > east crosses 180 degrees.
+
+    Raises
+    ------
+    InvalidCoordinates
+        It is no box.
+    """
+    try:
+        numbers = [float(part) for part in text.split(",")]
+    except ValueError:
+        numbers = []
+    if len(numbers) not in (4, 6) or not all(map(math.isfinite, numbers)):
+        message = f"bbox {text[:80]!r} is not four or six numbers: west,south,east,north"
+        raise InvalidCoordinates(message)
+    crs = published_crs(crs_uri)
+    first, last = numbers[:2], numbers[len(numbers) // 2 :][:2]
+    if crs.is_flipped:
+        first, last = first[::-1], last[::-1]
+    west, south, east, north = *first, *last
+    if south > north:
+        message = f"bbox {text[:80]!r} has its south north of its north"
+        raise InvalidCoordinates(message)
+    if crs.digits < CRS84.digits:  # in metres
+        if west > east:
+            message = f"bbox {text[:80]!r} has its west east of its east"
+            raise InvalidCoordinates(message)
+        return (box_to_lonlat((west, south, east, north), f"EPSG:{crs.srid}"),)
+    if not (-180 <= west <= 180 and -180 <= east <= 180 and south >= -90 and north <= 90):
+        message = f"bbox {text[:80]!r} is out of range: longitudes -180 to 180, latitudes -90 to 90, in degrees"
+        raise InvalidCoordinates(message)
+    if west > east:
+        return (west, south, 180, north), (-180, south, east, north)
+    return ((west, south, east, north),)
+
+
+@router.get("/conformance", response_model=Conformance, responses={200: {"content": {"text/html": {}}}})
+async def get_conformance(request: Request, f: Format = None) -> Any:
+    """List the requirements classes that hold."""
+    answer = Conformance(conformsTo=CONFORMANCE)
+    return catalogue_page(request, "conformance", answer) if wants_html(request, f) else answer
+
+
+@router.get(
+    "/collections",
+    response_model=Collections,
+    response_model_exclude_none=True,
+    responses={200: {"content": {"text/html": {}}}},
+)
+async def list_collections(request: Request, f: Format = None) -> Any:
+    """List the layers."""
+    extent = await _extent(request)
+    found = [_collection(request, layer, extent) for layer in REGISTRY.values()]
+    answer = Collections(links=self_links(request), collections=found)
+    return catalogue_page(request, "collections", answer) if wants_html(request, f) else answer
+
+
+@router.get(
+    "/collections/{layer}",
+    response_model=Collection,
+    response_model_exclude_none=True,
+    responses={200: {"content": {"text/html": {}}}, 404: {"model": Problem}},
+)
+async def get_collection(request: Request, layer: LayerName, f: Format = None) -> Any:
+    """Describe one layer."""
+    answer = _collection(request, find_layer(layer), await _extent(request))
+    return catalogue_page(request, answer.title, answer) if wants_html(request, f) else answer
+
+
+@router.get(
+    "/collections/{layer}/queryables",
+    response_class=Response,
+    responses={
+        200: {"content": {_SCHEMA: {"schema": {"type": "object"}}}},
+        404: {"model": Problem},
+    },
+)
+async def get_queryables(request: Request, layer: LayerName) -> Response:
+    """Describe what of a layer can be asked about, as JSON Schema."""
+    found = find_layer(layer)
+    known = found.row.model_json_schema()["properties"]
+    properties = {
+        name: {"title": name, **_schema(kind, known.get(name, {}))} for name, kind in found.queryables.items()
+    }
+    kind = "any" if found.stored_type == "Multi" else found.stored_type.lower()
+    properties[GEOMETRY] = {"title": GEOMETRY, "x-ogc-role": "primary-geometry", "format": f"geometry-{kind}"}
+    document = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": here(request),
+        "type": "object",
+        "title": found.title_en,
+        "properties": properties,
+        "additionalProperties": False,
+    }
+    return Response(json.dumps(document, ensure_ascii=False), media_type=_SCHEMA)
+
+
+@router.get(
+    "/collections/{layer}/items",
+    response_model=FeatureCollection,
+    responses={
+        200: {"content": {_GEOJSON: {}, **{media: {} for form, media in MEDIA.items() if form != Form.JSON}}},
+        404: {"model": Problem},
+    },
+)
+async def get_items(
+    request: Request,
+    layer: LayerName,
+    bbox: Annotated[
+        str | None, Query(max_length=300, description="west,south,east,north, in the order of bbox-crs")
+    ] = None,
+    bbox_crs: Annotated[str, Query(alias="bbox-crs", max_length=200)] = CRS84.uri,
+    crs: Crs = CRS84.uri,
+    datetime: Annotated[
+        str | None, Query(max_length=100, description="RFC 3339 moment or interval; .. is open")
+    ] = None,
+    filter: Annotated[str | None, Query(max_length=2000, description="CQL2")] = None,
+    filter_lang: Annotated[Literal["cql2-text", "cql2-json"], Query(alias="filter-lang")] = "cql2-text",
+    filter_crs: Annotated[str, Query(alias="filter-crs", max_length=200)] = CRS84.uri,
+    sortby: Annotated[str | None, Query(max_length=300, description="properties with commas; -name descends")] = None,
+    properties: Annotated[str | None, Query(max_length=1000, description="only these, with commas")] = None,
+    limit: Annotated[int | None, Query(ge=1, le=10_000, description="10 if not given")] = None,
+    after: Annotated[str | None, Query(max_length=2000, description="given by the link next")] = None,
+    f: Annotated[Form | None, Query(description="form of the answer; else the header Accept says")] = None,
+    zoom: Annotated[
+        int | None,
+        Query(ge=0, le=22, description="what a map shows at this zoom: level, clusters, generalised; needs bbox"),
+    ] = None,
+) -> Response:
+    """Read features: a page of those that match, or with `zoom` what a map of this part shows."""
+    found = find_layer(layer)
+    boxes = read_boxes(bbox, bbox_crs) if bbox is not None else ()
+    if zoom is not None:
+        return await _map_view(request, found, boxes, zoom, limit or 5_000)
+    form = f or (Form.HTML if wants_html(request, None) else Form.JSON)
+    conditions = [
+        read_equal(name, value, found.queryables)
+        for name, value in request.query_params.items()
+        if name in found.queryables
+    ]
+    if filter is not None:
+        conditions.append(read_filter(filter, filter_lang, found.queryables, published_crs(filter_crs)))
+    query = FeatureQuery(
+        limit=limit or 10,
+        boxes=boxes,
+        span=read_interval(datetime) if datetime is not None else None,
+        conditions=tuple(conditions),
+        sort=_sort(found, sortby),
+        properties=tuple(properties.split(",")) if properties is not None else None,
+        after=after,
+        crs=published_crs(crs),
+    )
+    if form == Form.HTML:
+        return await features_page(request, found, here(request, f="json"))
+    as_table = form.value in set(TableForm)
+    async with reading(request) as database:
+        page = await read_page(database, found, query, as_table)
+    headers = {
+        "Content-Crs": f"<{query.crs.uri}>",
+        "Vary": "Accept, Cookie, Authorization",
+        "Cache-Control": "private, no-cache",
+    }
+    links = self_links(request, MEDIA[form], {form.value: media for form, media in MEDIA.items()})
+    links.append(Link(href=f"{base_url(request)}/collections/{layer}", rel="collection", type="application/json"))
+    if page.next:
+        links.append(Link(href=here(request, after=page.next), rel="next", type=MEDIA[form]))
+        headers["Link"] = f'<{links[-1].href}>; rel="next"'  # forms without links of their own
+    if as_table:
+        columns = [name for name in found.columns if query.properties is None or name in query.properties]
+        frame = as_frame(page.rows, columns, query.crs.srid)
+        body = await asyncio.to_thread(
+            encode, frame, TableForm(form.value), found.stored_type == "Point", query.crs.digits
+        )
+        return Response(body, media_type=MEDIA[form], headers=headers)
+    if form == Form.SEQUENCE:
+        text = "".join(f"\x1e{as_feature(row)}\n" for row in page.rows)
+        return Response(text, media_type=MEDIA[form], headers=headers)
+    told = ",".join(link.model_dump_json(exclude_none=True) for link in links)
+    text = (
+        f'{{"type":"FeatureCollection","links":[{told}],"timeStamp":"{_now()}","numberReturned":{len(page.rows)},'
+        f'"features":[{",".join(map(as_feature, page.rows))}]}}'
+    )
+    return Response(text, media_type=_GEOJSON, headers=headers)
+
+
+@router.get(
+    "/collections/{layer}/items/{item}",
+    response_model=Feature,
+    responses={200: {"content": {_GEOJSON: {}, "text/html": {}}}, 404: {"model": Problem}},
+)
+async def get_item(
+    request: Request,
+    layer: LayerName,
+    item: Annotated[str, Path(max_length=100, description="id of the feature")],
+    crs: Crs = CRS84.uri,
+    f: Format = None,
+) -> Response:
+    """Read one feature, with all its fields and its whole geometry."""
+    found, wanted = find_layer(layer), published_crs(crs)
+    async with reading(request) as database:
+        row = await read_feature(database, found, item, wanted)
+    if wants_html(request, f):
+        return await features_page(request, found, here(request, f="json"))
+    links = self_links(request, _GEOJSON, {"json": _GEOJSON, "html": "text/html"})
+    links.append(Link(href=f"{base_url(request)}/collections/{layer}", rel="collection", type="application/json"))
+    told = ",".join(link.model_dump_json(exclude_none=True) for link in links)
+    text = f'{as_feature(row)[:-1]},"links":[{told}]}}'
+    headers = {
+        "Content-Crs": f"<{wanted.uri}>",
+        "Vary": "Accept, Cookie, Authorization",
+        "Cache-Control": "private, no-cache",
+    }
+    return Response(text, media_type=_GEOJSON, headers=headers)
+
+
+async def _map_view(
+    request: Request, layer: Layer, boxes: tuple[tuple[float, float, float, float], ...], zoom: int, limit: int
+) -> Response:
+    others = request.query_params.keys() - {"bbox", "zoom", "limit"}
+    if others or len(boxes) != 1:
+        message = f"with zoom there are only bbox and limit, and bbox does not cross 180 degrees{': not ' + ', '.join(sorted(others)) if others else ''}"
+        raise InvalidQuery(message)
+    async with reading(request) as database:
+        return Response(await items(database, layer, boxes[0], zoom, limit), media_type=_GEOJSON)
+
+
+def _sort(layer: Layer, text: str | None) -> tuple[tuple[str, bool], ...]:
+    if text is None:
+        return ()
+    keys = [(part.lstrip("+-").strip(), part.startswith("-")) for part in map(str.strip, text.split(","))]
+    for name, _ in keys:
+        if name not in layer.queryables:
+            message = f"{layer.name} cannot be sorted by {name[:80]!r}, but by {', '.join(layer.queryables)}"
+            raise InvalidQuery(message)
+    if len({name for name, _ in keys}) < len(keys) or len(keys) > 4:
+        message = "sortby names up to four properties, each once"
+        raise InvalidQuery(message)
+    return tuple(keys)
+
+
+async def _extent(request: Request) -> list[float]:
+    async with reading(request) as database:
+        return list(await city_extent(database) or (-180, -90, 180, 90))
+
+
+def _collection(request: Request, layer: Layer, extent: list[float]) -> Collection:
+    address = f"{base_url(request)}/collections/{layer.name}"
+    links = [
+        Link(href=address, rel="self", type="application/json", title=layer.title_en),
+        Link(href=f"{address}?f=html", rel="alternate", type="text/html", title=layer.title_en),
+        *(
+            Link(href=f"{address}/items?f={form}", rel="items", type=media, title=f"{layer.title_en} ({form})")
+            for form, media in MEDIA.items()
+        ),
+        Link(href=f"{address}/queryables", rel="http://www.opengis.net/def/rel/ogc/1.0/queryables", type=_SCHEMA),
+        Link(
+            href=f"{address}/tiles",
+            rel="http://www.opengis.net/def/rel/ogc/1.0/tilesets-vector",
+            type="application/json",
+        ),
+    ]
+    return Collection(
+        id=layer.name,
+        title=layer.title_en,
+        title_zh=layer.title_zh,
+        key=layer.key,
+        geometry_types=list(layer.geometry_types),
+        extent=Extent(
+            spatial={"bbox": [extent], "crs": CRS84.uri},
+            temporal={"interval": [[None, None]], "trs": "http://www.opengis.net/def/uom/ISO-8601/0/Gregorian"},
+        ),
+        crs=["#/crs", *PUBLISHED],
+        links=links,
+    )
+
+
+def _schema(kind: str, known: dict[str, Any]) -> dict[str, Any]:
+    types = {
+        "text": {"type": "string"}, "bigint": {"type": "integer"}, "double precision": {"type": "number"},
+        "boolean": {"type": "boolean"}, "timestamptz": {"type": "string", "format": "date-time"},
+    }  # fmt: skip
+    return {**types[kind], **({"enum": known["enum"]} if "enum" in known else {})}
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

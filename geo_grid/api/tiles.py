@@ -1,0 +1,119 @@
+"""OGC API Tiles: the layers as Mapbox vector tiles of WebMercatorQuad."""
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Path, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from geo_grid.api.asking import reading
+from geo_grid.api.features import Answer, LayerName
+from geo_grid.api.links import Link, StrictRoute, base_url
+from geo_grid.api.problems import PROBLEM_RESPONSES, Problem
+from geo_grid.errors import NotFound
+from geo_grid.layers import find_layer
+from geo_grid.layers.items import tile
+
+router = APIRouter(tags=["tiles"], responses=PROBLEM_RESPONSES, route_class=StrictRoute)
+
+_MVT = "application/vnd.mapbox-vector-tile"
+_SCHEME = "http://www.opengis.net/def/tilematrixset/OGC/1.0/WebMercatorQuad"
+_TILE_RESPONSES: dict[int | str, dict[str, Any]] = {
+    200: {"description": "A Mapbox vector tile with one layer of the collection's name",
+          "content": {_MVT: {"schema": {"type": "string", "format": "binary"}}}},
+    204: {"description": "There is nothing in this tile"},
+    404: {"model": Problem, "description": "No such layer, or no such tile"},
+}  # fmt: skip
+
+
+class TileSet(Answer):
+    """Tiles of a layer (OGC 17-083r4)."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    title: str
+    data_type: Literal["vector"] = Field("vector", alias="dataType")
+    crs: str = "http://www.opengis.net/def/crs/EPSG/0/3857"
+    scheme: str = Field(_SCHEME, alias="tileMatrixSetURI")
+
+
+class TileSets(Answer):
+    """The tile sets of a layer."""
+
+    tilesets: list[TileSet]
+
+
+class TileJson(BaseModel):
+    """TileJSON 3.0."""
+
+    tilejson: Literal["3.0.0"] = "3.0.0"
+    name: str
+    tiles: list[str]
+    minzoom: int = 0
+    maxzoom: int = 22
+    vector_layers: list[dict[str, Any]]
+
+
+@router.get("/collections/{layer}/tiles", response_model_exclude_none=True, responses={404: {"model": Problem}})
+async def list_tilesets(request: Request, layer: LayerName) -> TileSets:
+    """List the tile sets of a layer: there is one."""
+    find_layer(layer)
+    address = f"{base_url(request)}/collections/{layer}/tiles"
+    return TileSets(
+        links=[Link(href=address, rel="self", type="application/json")], tilesets=[_tileset(request, layer)]
+    )
+
+
+@router.get(
+    "/collections/{layer}/tiles/WebMercatorQuad", response_model_exclude_none=True, responses={404: {"model": Problem}}
+)
+async def get_tileset(request: Request, layer: LayerName) -> TileSet:
+    """Describe the tiles of a layer."""
+    find_layer(layer)
+    return _tileset(request, layer)
+
+
+@router.get("/collections/{layer}/tiles/WebMercatorQuad/tilejson.json", responses={404: {"model": Problem}})
+async def get_tilejson(request: Request, layer: LayerName) -> TileJson:
+    """Describe the tiles of a layer for map programs."""
+    found = find_layer(layer)
+    kinds = {"bigint": "Number", "double precision": "Number", "boolean": "Boolean"}
+    fields = {name: kinds.get(kind, "String") for name, kind in found.queryables.items()}
+    return TileJson(
+        name=found.title_en,
+        tiles=[f"{base_url(request)}/collections/{layer}/tiles/WebMercatorQuad/{{z}}/{{y}}/{{x}}"],
+        vector_layers=[{"id": layer, "fields": fields}],
+    )
+
+
+@router.get(
+    "/collections/{layer}/tiles/WebMercatorQuad/{z}/{y}/{x}", response_class=Response, responses=_TILE_RESPONSES
+)
+async def get_tile(
+    request: Request,
+    layer: LayerName,
+    z: Annotated[int, Path(ge=0, le=22, description="tile matrix: zoom")],
+    y: Annotated[int, Path(ge=0, lt=2**22, description="row from the north")],
+    x: Annotated[int, Path(ge=0, lt=2**22, description="column from the west")],
+) -> Response:
+    """Draw a layer as a vector tile of what whoever asks may see."""
+    found = find_layer(layer)
+    if max(x, y) >= 2**z:
+        message = f"zoom {z} has columns and rows 0 to {2**z - 1}"
+        raise NotFound(message)
+    async with reading(request) as database:
+        drawn = await tile(database, found, z, x, y)
+    headers = {"Cache-Control": "private, no-cache", "Vary": "Cookie, Authorization"}
+    if not drawn:
+        return Response(status_code=204, headers=headers)
+    return Response(drawn, media_type=_MVT, headers=headers)
+
+
+def _tileset(request: Request, layer: str) -> TileSet:
+    address = f"{base_url(request)}/collections/{layer}/tiles/WebMercatorQuad"
+    links = [
+        Link(href=address, rel="self", type="application/json"),
+        Link(href=f"{address}/{{tileMatrix}}/{{tileRow}}/{{tileCol}}", rel="item", type=_MVT, templated=True),
+        Link(href=f"{address}/tilejson.json", rel="describedby", type="application/json", title="TileJSON"),
+        Link(href=_SCHEME, rel="http://www.opengis.net/def/rel/ogc/1.0/tiling-scheme", type="application/json"),
+    ]
+    return TileSet(title=find_layer(layer).title_en, links=links)

@@ -1,0 +1,53 @@
+"""Rows as a table with geometry, and that table as the bytes of a file."""
+
+import io
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import shapely
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+
+
+class TableForm(StrEnum):
+    """Kinds of files that hold a table in one piece."""
+
+    CSV = "csv"
+    FLATGEOBUF = "fgb"
+    GEOPARQUET = "parquet"
+
+
+def as_frame(rows: Sequence[dict[str, Any]], columns: Sequence[str], srid: int) -> "gpd.GeoDataFrame":
+    """Make a table of rows that have `columns` and, as WKB, `geom`."""
+    import geopandas as gpd  # not at the top: a server imports this package, and starts a second sooner without
+
+    geometry = shapely.from_wkb([None if row["geom"] is None else bytes(row["geom"]) for row in rows])
+    plain = pd.DataFrame([{name: row[name] for name in columns} for row in rows], columns=list(columns))
+    return gpd.GeoDataFrame(plain, geometry=gpd.GeoSeries(geometry, index=plain.index, crs=srid))
+
+
+def as_csv(frame: "gpd.GeoDataFrame", are_points: bool, digits: int = 8) -> bytes:
+    """Write a table as CSV in UTF-8: points as lon and lat, or x and y in metres; the rest as WKT."""
+    plain = pd.DataFrame(frame.drop(columns="geometry"))
+    if are_points:
+        x, y = ("x", "y") if frame.crs is not None and frame.crs.is_projected else ("lon", "lat")
+        write = f"{{:.{digits}f}}".format
+        plain = plain.assign(**{x: frame.geometry.x.map(write), y: frame.geometry.y.map(write)})
+    else:
+        plain = plain.assign(wkt=shapely.to_wkt(frame.geometry.to_numpy(), rounding_precision=digits))
+    return str(plain.to_csv(index=False)).encode()
+
+
+def encode(frame: "gpd.GeoDataFrame", form: TableForm, are_points: bool, digits: int = 8) -> bytes:
+    """Write a table in a form; `are_points` and `digits` matter to CSV."""
+    if form == TableForm.CSV:
+        return as_csv(frame, are_points, digits)
+    made = io.BytesIO()
+    if form == TableForm.FLATGEOBUF:
+        frame.to_file(made, driver="FlatGeobuf", geometry_type=None if len(frame) else "Unknown")
+    else:
+        frame.to_parquet(made, index=False)
+    return made.getvalue()

@@ -1,0 +1,260 @@
+"""The rows of a layer as features: found, sorted and turned over page by page."""
+
+import base64
+import binascii
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from psycopg import sql
+
+from geo_grid.db import AsyncConnection
+from geo_grid.errors import InvalidQuery, NotFound
+from geo_grid.layers.filters import Condition
+from geo_grid.layers.layer import Layer
+from geo_grid.layers.published import CRS84, PublishedCrs
+
+type Box = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True)
+class FeatureQuery:
+    """Which features of a layer, and how.
+
+    Attributes
+    ----------
+    limit
+        Most features on one page.
+    boxes
+        Any of them intersects a feature: west, south, east, north in degrees. Two for a box across 180 degrees.
+    span
+        First and last moment, None where open: features in force or happening in it. None: those in force now.
+    conditions
+        All of them hold; see `filters`.
+    sort
+        Columns, each with whether it descends; ties go by the primary key.
+    properties
+        Columns given out; all when None.
+    after
+        Where the page before ended: `Page.next`.
+    crs
+        Of the geometry given out.
+    """
+
+    limit: int = 10
+    boxes: tuple[Box, ...] = ()
+    span: tuple[datetime | None, datetime | None] | None = None
+    conditions: tuple[Condition, ...] = ()
+    sort: tuple[tuple[str, bool], ...] = ()
+    properties: tuple[str, ...] | None = None
+    after: str | None = None
+    crs: PublishedCrs = CRS84
+
+
+@dataclass(frozen=True)
+class Page:
+    """Some features and the way to the rest.
+
+    Attributes
+    ----------
+    rows
+        With id, geometry (GeoJSON text, or WKB) and properties (JSON text), or the columns themselves.
+    next
+        Give it as `after` for the next page; None when this is the last.
+    """
+
+    rows: list[dict[str, Any]]
+    next: str | None
+
+
+async def read_page(connection: AsyncConnection, layer: Layer, query: FeatureQuery, as_table: bool = False) -> Page:
+    """Read a page of features.
+
+    Parameters
+    ----------
+    as_table
+        Give the columns by name and the geometry as WKB, for file formats, instead of JSON text.
+
+    Raises
+    ------
+    InvalidQuery
+        A column, a box or `after` is not what it should be.
+    """
+    values: dict[str, Any] = {"limit": query.limit + 1}
+    keys = [*query.sort, (layer.id_column, False)]
+    kinds = {**layer.queryables, layer.id_column: "bigint"}
+    conditions = [*_where(layer, query, values)]
+    if query.after is not None:
+        conditions.append(_beyond(keys, kinds, query.after, values))
+    statement = sql.SQL(
+        "select {what}, jsonb_build_array({place})::text as place from ({stored}) s where {where} order by {order} limit %(limit)s"
+    ).format(
+        what=_table(layer, query) if as_table else _json(layer, query),
+        place=sql.SQL(", ").join(sql.SQL("{}::text").format(sql.Identifier("s", name)) for name, _ in keys),
+        stored=sql.SQL(layer.query("stored")),
+        where=sql.SQL(" and ").join(conditions or [sql.SQL("true")]),
+        order=sql.SQL(", ").join(
+            sql.SQL("{} {} nulls last").format(sql.Identifier("s", name), sql.SQL("desc" if falls else "asc"))
+            if name != layer.id_column
+            else sql.Identifier("s", name)
+            for name, falls in keys
+        ),
+    )
+    rows = await (await connection.execute(statement, values)).fetchall()
+    more = len(rows) > query.limit
+    places = [row.pop("place") for row in rows[: query.limit]]
+    following = base64.urlsafe_b64encode(json.dumps(places[-1]).encode()).decode().rstrip("=") if more else None
+    return Page(rows[: query.limit], following)
+
+
+async def read_feature(
+    connection: AsyncConnection, layer: Layer, key: str, crs: PublishedCrs = CRS84
+) -> dict[str, Any]:
+    """Read one feature in force, as a row of a `Page`. Raises NotFound."""
+    name = layer.item_key or layer.key
+    kind = layer.columns[name]
+    message = f"there is no {key!r} in {layer.name}"
+    if kind == "bigint" and not (key.isascii() and key.isdigit() and len(key) < 19):
+        raise NotFound(message)
+    query = FeatureQuery(crs=crs)
+    values: dict[str, Any] = {"key": key}
+    statement = sql.SQL(
+        "select {what} from ({stored}) s where {where} and {key} = %(key)s::text::{kind} limit 1"
+    ).format(
+        what=_json(layer, query),
+        stored=sql.SQL(layer.query("stored")),
+        where=sql.SQL(" and ").join([*_where(layer, query, values), sql.SQL("true")]),
+        key=sql.Identifier("s", name),
+        kind=sql.SQL(kind),
+    )
+    row = await (await connection.execute(statement, values)).fetchone()
+    if row is None:
+        raise NotFound(message)
+    return row
+
+
+def as_feature(row: dict[str, Any]) -> str:
+    """Write a row as a GeoJSON feature: geometry and properties are JSON already, and are put in as they are."""
+    return (
+        f'{{"type":"Feature","id":{json.dumps(row["id"])},"geometry":{row["geometry"] or "null"},'
+        f'"properties":{row["properties"]}}}'
+    )
+
+
+def exported_columns(layer: Layer) -> list[str]:
+    """Return the columns an export writes: without the times of an edition, which is in force."""
+    return [name for name in layer.columns if not (layer.is_boundary and name in layer.moments)]
+
+
+def all_rows(layer: Layer) -> sql.Composed:
+    """Return the statement for every row in force, column by column, with WKB: what an export writes."""
+    return sql.SQL(
+        "select {columns}, ST_AsBinary(s.geom) as geom from ({stored}) s where {where} order by {key}"
+    ).format(
+        columns=sql.SQL(", ").join(sql.Identifier("s", name) for name in exported_columns(layer)),
+        stored=sql.SQL(layer.query("stored")),
+        where=sql.SQL(" and ").join([*_where(layer, FeatureQuery(), {}), sql.SQL("true")]),
+        key=sql.Identifier("s", layer.id_column),
+    )
+
+
+def _given_out(layer: Layer, query: FeatureQuery) -> list[str]:
+    for name in query.properties or ():
+        if name not in layer.columns:
+            message = f"{layer.name} has no property {name[:80]!r}; it has {', '.join(layer.columns)}"
+            raise InvalidQuery(message)
+    return [name for name in layer.columns if query.properties is None or name in query.properties]
+
+
+def _json(layer: Layer, query: FeatureQuery) -> sql.Composed:
+    pairs = [
+        sql.SQL("{}, {}").format(sql.Literal(name), sql.Identifier("s", name)) for name in _given_out(layer, query)
+    ]
+    return sql.SQL(
+        "{key}::text as id, ST_AsGeoJSON({geom}, {digits}, 0) as geometry, json_build_object({pairs})::text as properties"
+    ).format(
+        key=sql.Identifier("s", layer.item_key or layer.key),
+        geom=_geometry(query.crs),
+        digits=sql.Literal(query.crs.digits),
+        pairs=sql.SQL(", ").join(pairs),
+    )
+
+
+def _table(layer: Layer, query: FeatureQuery) -> sql.Composed:
+    columns = [sql.Identifier("s", name) for name in _given_out(layer, query)]
+    # file formats hold x before y, whatever the register says
+    return (
+        sql.SQL("{}, ST_AsBinary({}) as geom").format(sql.SQL(", ").join(columns), _transformed(query.crs))
+        if columns
+        else sql.SQL("ST_AsBinary({}) as geom").format(_transformed(query.crs))
+    )
+
+
+def _transformed(crs: PublishedCrs) -> sql.Composable:
+    if crs.srid == 4490:
+        return sql.SQL("s.geom")
+    return sql.SQL("ST_Transform(s.geom, {})").format(sql.Literal(crs.srid))
+
+
+def _geometry(crs: PublishedCrs) -> sql.Composable:
+    return sql.SQL("ST_FlipCoordinates({})").format(_transformed(crs)) if crs.is_flipped else _transformed(crs)
+
+
+def _where(layer: Layer, query: FeatureQuery, values: dict[str, Any]) -> Iterator[sql.Composable]:
+    boxes = []
+    for number, box in enumerate(query.boxes):
+        names = [f"{side}_{number}" for side in ("west", "south", "east", "north")]
+        values.update(zip(names, box, strict=True))
+        envelope = sql.SQL("ST_MakeEnvelope({}, 4490)").format(sql.SQL(", ").join(map(sql.Placeholder, names)))
+        boxes.append(sql.SQL("(s.geom && {0} and ST_Intersects(s.geom, {0}))").format(envelope))
+    if boxes:
+        yield sql.SQL("({})").format(sql.SQL(" or ").join(boxes))
+    yield from _in_span(layer, query, values)
+    for condition, bound in query.conditions:
+        values |= bound
+        yield condition
+
+
+def _in_span(layer: Layer, query: FeatureQuery, values: dict[str, Any]) -> Iterator[sql.Composable]:
+    """Ask for those that happened, or were in force, in the span; for boundaries without one, those in force now."""
+    if not layer.moments or (query.span is None and len(layer.moments) == 1):
+        return
+    first, last = sql.Identifier("s", layer.moments[0]), sql.Identifier("s", layer.moments[-1])
+    if query.span is None:
+        now = sql.SQL("statement_timestamp()")
+        yield sql.SQL("{0} <= {2} and ({1} is null or {2} < {1})").format(first, last, now)
+        return
+    begin, end = query.span
+    values |= {"begin": begin, "end": end}
+    if end is not None:
+        yield sql.SQL("{} <= %(end)s::timestamptz").format(first)
+    if begin is not None and len(layer.moments) == 2:
+        yield sql.SQL("({0} is null or {0} > %(begin)s::timestamptz)").format(last)
+    elif begin is not None:
+        yield sql.SQL("{} >= %(begin)s::timestamptz").format(last)
+
+
+def _beyond(keys: list[tuple[str, bool]], kinds: dict[str, str], after: str, values: dict[str, Any]) -> sql.Composable:
+    """Ask for what comes after a place in the order; nulls come last."""
+    try:
+        place = json.loads(json.loads(base64.urlsafe_b64decode(after + "=" * (-len(after) % 4))))
+        if [isinstance(part, str | None) for part in place] != [True] * len(keys) or place[-1] is None:
+            raise ValueError
+    except (binascii.Error, ValueError, TypeError, UnicodeDecodeError, RecursionError):
+        message = "after is not where a page of this question ended: follow the link next"
+        raise InvalidQuery(message) from None
+    ways: list[sql.Composable] = []
+    same: list[sql.Composable] = []
+    for number, ((name, falls), value) in enumerate(zip(keys, place, strict=True)):
+        values[f"place_{number}"] = value
+        column = sql.Identifier("s", name)
+        bound = sql.SQL("{}::text::{}").format(sql.Placeholder(f"place_{number}"), sql.SQL(kinds[name]))
+        if value is not None:
+            beyond = sql.SQL("{} {} {}").format(column, sql.SQL("<" if falls else ">"), bound)
+            if number < len(keys) - 1:
+                beyond = sql.SQL("({} or {} is null)").format(beyond, column)
+            ways.append(sql.SQL("({})").format(sql.SQL(" and ").join([*same, beyond])))
+        same.append(sql.SQL("{} is null").format(column) if value is None else sql.SQL("{} = {}").format(column, bound))
+    return sql.SQL("({})").format(sql.SQL(" or ").join(ways))

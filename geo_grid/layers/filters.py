@@ -1,0 +1,341 @@
+"""CQL2 (OGC 21-065r2) into a condition of SQL: names become identifiers of known columns, values are bound."""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any, Literal
+
+import cql2
+import shapely
+from psycopg import sql
+
+from geo_grid.coordinates import geometry_to_lonlat, lonlat_problem
+from geo_grid.errors import InvalidQuery
+from geo_grid.layers.published import CRS84, PublishedCrs
+
+GEOMETRY = "geometry"
+"""The queryable that is the geometry."""
+
+_LONGEST = 2_000
+"""Characters; a thousand nested conditions fit, which the parser still carries."""
+_DEEPEST_TEXT = 10
+"""Parentheses within each other: the parser of the text form takes twice as long for each that does not fit."""
+_QUOTED = re.compile(r"'(?:[^']|'')*'|\"[^\"]*\"")
+_DEEPEST = 40
+_MOST_VERTICES = 10_000
+
+_COMPARISONS = {"=": "=", "<>": "<>", "<": "<", ">": ">", "<=": "<=", ">=": ">="}
+_SPATIAL = {
+    "s_intersects": "ST_Intersects", "s_within": "ST_Within", "s_contains": "ST_Contains", "s_equals": "ST_Equals",
+    "s_disjoint": "ST_Disjoint", "s_touches": "ST_Touches", "s_crosses": "ST_Crosses", "s_overlaps": "ST_Overlaps",
+}  # fmt: skip
+_INVERSE = {"s_within": "s_contains", "s_contains": "s_within"}
+_TEMPORAL = ("t_after", "t_before", "t_during", "t_intersects", "t_disjoint", "t_equals")
+_NUMBERS = {"bigint", "double precision"}
+
+
+type Condition = tuple[sql.Composable, dict[str, Any]]
+"""A condition of SQL over a table named `s`, and the values it binds."""
+
+
+def read_filter(
+    text: str,
+    lang: Literal["cql2-text", "cql2-json"],
+    queryables: Mapping[str, str],
+    crs: PublishedCrs,
+) -> Condition:
+    """Read a filter and make a condition of it.
+
+    Parameters
+    ----------
+    queryables
+        Columns that may be asked about, with their type in PostgreSQL; besides them there is `geometry`.
+    crs
+        Of the coordinates in the filter.
+
+    Raises
+    ------
+    InvalidQuery
+        It is no CQL2, names what is not there, or compares what cannot be compared.
+    """
+    if len(text) > _LONGEST:
+        message = f"the filter is longer than {_LONGEST:,} characters"
+        raise InvalidQuery(message)
+    if lang == "cql2-text":
+        _refuse_deep(text)
+    try:
+        tree = (cql2.parse_text if lang == "cql2-text" else cql2.parse_json)(text).to_json()
+    except (cql2.ParseError, cql2.ValidationError, ValueError, TypeError) as error:
+        message = f"the filter is no {lang}: {' '.join(str(error).split())[:300]}"
+        raise InvalidQuery(message) from None
+    reader = _Reader(queryables, crs, "filter")
+    return reader.condition(tree, 0), reader.values
+
+
+def _refuse_deep(text: str) -> None:
+    if "\\'" in text:  # so that it is certain where a text ends
+        message = "write a quote within a text as two quotes: ''"
+        raise InvalidQuery(message)
+    depth = deepest = 0
+    for sign in _QUOTED.sub("", text):
+        depth += (sign == "(") - (sign == ")")
+        deepest = max(deepest, depth)
+    if deepest > _DEEPEST_TEXT:
+        message = f"the filter has more than {_DEEPEST_TEXT} parentheses within each other"
+        raise InvalidQuery(message)
+
+
+def read_equal(name: str, text: str, queryables: Mapping[str, str]) -> Condition:
+    """Make a condition of a parameter that is a queryable and its value as text. Raises InvalidQuery."""
+    kind = queryables[name]
+    value: Any = {"timestamp": text} if kind == "timestamptz" else text
+    try:
+        if kind == "boolean":
+            value = {"true": True, "false": False}[text.lower()]
+        elif kind in _NUMBERS:
+            value = float(text)
+    except (KeyError, ValueError):
+        message = f"{name}={text[:80]!r} is not a {kind}"
+        raise InvalidQuery(message) from None
+    reader = _Reader(queryables, CRS84, f"equal_{name}")
+    return reader.condition({"op": "=", "args": [{"property": name}, value]}, 0), reader.values
+
+
+class _Reader:
+    """Reads one filter; `values` are what it binds, under names that begin with `prefix`."""
+
+    def __init__(self, queryables: Mapping[str, str], crs: PublishedCrs, prefix: str) -> None:
+        self.queryables, self.crs, self.prefix = queryables, crs, prefix
+        self.values: dict[str, Any] = {}
+
+    def bind(self, value: Any, kind: str) -> sql.Composable:
+        """Bind a value and return its place, with the type in PostgreSQL."""
+        name = f"{self.prefix}_{len(self.values)}"
+        self.values[name] = value
+        return sql.SQL("{}::{}").format(sql.Placeholder(name), sql.SQL(kind))
+
+    def condition(self, node: Any, depth: int) -> sql.Composable:
+        """Turn a Boolean expression into a condition."""
+        if depth > _DEEPEST:
+            message = f"the filter is nested deeper than {_DEEPEST}"
+            raise InvalidQuery(message)
+        if isinstance(node, bool):
+            return sql.SQL("true" if node else "false")
+        if isinstance(node, dict) and "property" in node:
+            if self.kind(node["property"]) != "boolean":
+                message = f"{node['property']} is not true or false by itself: compare it with something"
+                raise InvalidQuery(message)
+            return self.column(node["property"])
+        if not isinstance(node, dict) or "op" not in node:
+            message = f"{json.dumps(node, ensure_ascii=False)[:80]} is not a condition"
+            raise InvalidQuery(message)
+        op, args = node["op"].lower(), node["args"]
+        if op in ("and", "or"):
+            parts = [self.condition(part, depth + 1) for part in args]
+            return sql.SQL("({})").format(sql.SQL(f" {op} ").join(parts))
+        if op == "not":
+            return sql.SQL("(not {})").format(self.condition(args[0], depth + 1))
+        for known, make in _KINDS.items():
+            if op in known:
+                return make(self, op, args)
+        message = f"the operator {node['op']} is not offered"
+        raise InvalidQuery(message)
+
+    def kind(self, name: str) -> str:
+        if name not in self.queryables:
+            message = (
+                f"there is nothing to ask about named {name[:80]!r}; there is {GEOMETRY}, {', '.join(self.queryables)}"
+            )
+            raise InvalidQuery(message)
+        return self.queryables[name]
+
+    def column(self, name: str) -> sql.Composable:
+        self.kind(name)
+        return sql.Identifier("s", name)
+
+    def operand(self, node: Any, kind: str) -> sql.Composable:
+        """Turn one side of a comparison into SQL of a kind."""
+        if isinstance(node, dict) and "property" in node:
+            if (other := self.kind(node["property"])) != kind and not {other, kind} <= _NUMBERS:
+                message = f"{node['property']} is a {other} and cannot be compared with a {kind}"
+                raise InvalidQuery(message)
+            return self.column(node["property"])
+        if isinstance(node, dict) and node.get("op", "").lower() == "casei" and kind == "text":
+            return sql.SQL("lower({})").format(self.operand(node["args"][0], kind))
+        return self.literal(node, kind)
+
+    def literal(self, node: Any, kind: str) -> sql.Composable:
+        if kind == "timestamptz" and (
+            isinstance(node, str) or (isinstance(node, dict) and {"timestamp", "date"} & node.keys())
+        ):
+            return self.bind(read_instant(node if isinstance(node, str) else next(iter(node.values())))[0], kind)
+        fits = {
+            "text": isinstance(node, str),
+            "boolean": isinstance(node, bool),
+        }.get(kind, isinstance(node, int | float) and not isinstance(node, bool))
+        if not fits or kind == "timestamptz":
+            message = f"{json.dumps(node, ensure_ascii=False)[:80]} is not a {kind}"
+            raise InvalidQuery(message)
+        # a whole number may be compared with a fraction, or with one too large for the column
+        return self.bind(node, "double precision" if kind == "bigint" else kind)
+
+    def kind_of(self, *nodes: Any) -> str:
+        """Return the kind that a comparison is about: that of the first property in it."""
+        for node in nodes:
+            inner = node
+            while isinstance(inner, dict) and inner.get("op", "").lower() == "casei":
+                inner = inner["args"][0]
+            if isinstance(inner, dict) and "property" in inner:
+                return self.kind(inner["property"])
+        message = "a comparison needs a property on one of its sides"
+        raise InvalidQuery(message)
+
+    def comparison(self, op: str, args: list[Any]) -> sql.Composable:
+        kind = self.kind_of(*args)
+        left, right = (self.operand(arg, kind) for arg in args)
+        return sql.SQL("({} {} {})").format(left, sql.SQL(_COMPARISONS[op]), right)
+
+    def between(self, _: str, args: list[Any]) -> sql.Composable:
+        kind = self.kind_of(args[0])
+        return sql.SQL("({} between {} and {})").format(*(self.operand(arg, kind) for arg in args))
+
+    def is_in(self, _: str, args: list[Any]) -> sql.Composable:
+        kind = self.kind_of(args[0])
+        members = [self.operand(member, kind) for member in args[1]]
+        return sql.SQL("({} in ({}))").format(self.operand(args[0], kind), sql.SQL(", ").join(members))
+
+    def is_null(self, _: str, args: list[Any]) -> sql.Composable:
+        if isinstance(args[0], dict) and args[0].get("property") == GEOMETRY:
+            return sql.SQL("(s.geom is null)")
+        return sql.SQL("({} is null)").format(self.operand(args[0], self.kind_of(args[0])))
+
+    def like(self, _: str, args: list[Any]) -> sql.Composable:
+        if self.kind_of(args[0]) != "text":
+            message = "LIKE compares text"
+            raise InvalidQuery(message)
+        pattern = (
+            args[1]["args"][0] if isinstance(args[1], dict) and args[1].get("op", "").lower() == "casei" else args[1]
+        )
+        if isinstance(pattern, str) and len(pattern) - len(pattern.rstrip("\\")) & 1:
+            message = "a pattern does not end in the sign that takes the next one literally"
+            raise InvalidQuery(message)
+        return sql.SQL("({} like {})").format(*(self.operand(arg, "text") for arg in args))
+
+    def spatial(self, op: str, args: list[Any]) -> sql.Composable:
+        first, second = args
+        if not (isinstance(first, dict) and "property" in first):  # the geometry stands second
+            first, second, op = second, first, _INVERSE.get(op, op)
+        if not isinstance(first, dict) or first.get("property") not in (GEOMETRY, "geom"):
+            message = f"{op} compares {GEOMETRY} with a geometry written in the filter"
+            raise InvalidQuery(message)
+        shape = sql.SQL("ST_GeomFromWKB({}, 4490)").format(self.bind(self.shape(second).wkb, "bytea"))
+        exact = sql.SQL("{}(s.geom, {})").format(sql.SQL(_SPATIAL[op]), shape)
+        if op == "s_disjoint":
+            return exact
+        return sql.SQL("(s.geom && {} and {})").format(shape, exact)  # the box is what the index knows
+
+    def shape(self, node: Any) -> Any:
+        """Read a geometry, in lon, lat on the lattice."""
+        try:
+            if isinstance(node, dict) and "bbox" in node:
+                box = [float(part) for part in node["bbox"]]
+                shape = shapely.box(*(box[:2] + box[len(box) // 2 :][:2]))
+            else:
+                shape = shapely.from_geojson(json.dumps(node))
+        except (shapely.errors.ShapelyError, TypeError, ValueError) as error:
+            message = f"the filter has a geometry that cannot be read: {str(error)[:200]}"
+            raise InvalidQuery(message) from None
+        if shapely.is_empty(shape) or shapely.get_num_coordinates(shape) > _MOST_VERTICES:
+            message = f"a geometry in a filter has 1 to {_MOST_VERTICES:,} vertices"
+            raise InvalidQuery(message)
+        if self.crs.is_flipped:
+            shape = shapely.transform(shape, lambda xy: xy[:, ::-1])
+        if self.crs.srid != 4490:
+            shape = geometry_to_lonlat([shape], f"EPSG:{self.crs.srid}")[0]
+        problem = next((p for xy in shapely.get_coordinates(shape).tolist() if (p := lonlat_problem(*xy))), None)
+        if problem or not shapely.is_valid(shape):
+            message = f"a geometry in the filter is not valid: {problem or shapely.is_valid_reason(shape)}"
+            raise InvalidQuery(message)
+        return shape
+
+    def temporal(self, op: str, args: list[Any]) -> sql.Composable:
+        first, second = args
+        turned = {"t_after": "t_before", "t_before": "t_after"}
+        if not (isinstance(first, dict) and "property" in first):
+            if op == "t_during":
+                message = "T_DURING asks whether a property lies in an interval, not the other way round"
+                raise InvalidQuery(message)
+            first, second, op = second, first, turned.get(op, op)
+        if self.kind_of(first) != "timestamptz":
+            message = f"{first['property']} is not a time"
+            raise InvalidQuery(message)
+        begin, end = read_span(second)
+        column = self.column(first["property"])
+        within = self._since(column, ">=", begin), self._since(column, "<=", end)
+        ways: dict[str, list[sql.Composable]] = {
+            "t_after": [self._since(column, ">", end, never=True)],
+            "t_before": [self._since(column, "<", begin, never=True)],
+            "t_during": [self._since(column, ">", begin), self._since(column, "<", end)],
+            "t_intersects": list(within),
+            "t_disjoint": [sql.SQL("not ({} and {})").format(*within)],
+            "t_equals": list(within) if begin == end else [sql.SQL("false")],
+        }
+        return sql.SQL("({})").format(sql.SQL(" and ").join(ways[op]))
+
+    def _since(self, column: sql.Composable, sign: str, moment: datetime | None, never: bool = False) -> sql.Composable:
+        if moment is None:  # an open end: nothing lies beyond it
+            return sql.SQL("false" if never else "true")
+        return sql.SQL("{} {} {}").format(column, sql.SQL(sign), self.bind(moment, "timestamptz"))
+
+
+_KINDS: Mapping[tuple[str, ...], Callable[[_Reader, str, list[Any]], sql.Composable]] = {
+    tuple(_COMPARISONS): _Reader.comparison,
+    ("between",): _Reader.between,
+    ("in",): _Reader.is_in,
+    ("isnull",): _Reader.is_null,
+    ("like",): _Reader.like,
+    tuple(_SPATIAL): _Reader.spatial,
+    _TEMPORAL: _Reader.temporal,
+}
+
+
+def read_span(node: Any) -> tuple[datetime | None, datetime | None]:
+    """Read an instant or interval of CQL2: first and last moment, None where it is open. Raises InvalidQuery."""
+    if isinstance(node, dict) and "interval" in node:
+        ends = [part if isinstance(part, str) else next(iter(part.values()), "") for part in node["interval"]]
+        begin, end = (None if part == ".." else read_instant(part) for part in ends)
+        return begin and begin[0], end and end[1]
+    text = node if isinstance(node, str) else next(iter(node.values()), "") if isinstance(node, dict) else ""
+    return read_instant(text)
+
+
+def read_instant(text: Any) -> tuple[datetime, datetime]:
+    """Read an RFC 3339 moment, or a date for its whole day in UTC: first and last moment. Raises InvalidQuery."""
+    try:
+        if len(text) == len("2026-11-25"):
+            day = datetime.combine(date.fromisoformat(text), time(), UTC)
+            return day, day + timedelta(days=1, microseconds=-1)
+        moment = datetime.fromisoformat(text)
+        if moment.tzinfo is None:
+            raise ValueError
+        moment.astimezone(UTC)  # the first and last day of the calendar have no other time zone
+    except (ValueError, TypeError, OverflowError):
+        message = f"{str(text)[:80]!r} is not a moment: write 2026-11-25T08:00:00Z, with a time zone, or 2026-11-25"
+        raise InvalidQuery(message) from None
+    return moment, moment
+
+
+def read_interval(text: str) -> tuple[datetime | None, datetime | None]:
+    """Read the parameter `datetime` of OGC API Features: an instant or an interval. Raises InvalidQuery."""
+    begin, slash, end = text.partition("/")
+    if not slash:
+        return read_instant(begin)
+    first = None if begin in ("", "..") else read_instant(begin)[0]
+    last = None if end in ("", "..") else read_instant(end)[1]
+    if first is None and last is None:
+        return None, None
+    if first is not None and last is not None and first > last:
+        message = f"datetime {text[:80]!r} ends before it begins"
+        raise InvalidQuery(message)
+    return first, last

@@ -1,0 +1,57 @@
+// Features of one layer: a table beside a small map.
+import { ask, e, head, page, ready, say, table } from "./office.js";
+
+const L = window.L;
+const map = window[page.map];
+const main = head();
+document.body.append(document.querySelector(".folium-map"));
+map.invalidateSize();
+const drawn = L.geoJSON(null, {
+  style: { color: "#38b6ff", weight: 2, fillOpacity: 0.15 },
+  pointToLayer: (_, at) => L.circleMarker(at, { radius: 7, color: "#ffd84d", fillOpacity: 0.6 }),
+  onEachFeature: (feature, layer) => layer.on("click", () => select(feature.id)),
+}).addTo(map);
+
+function select(id) {
+  main.querySelectorAll("tbody tr").forEach((row, number) => {
+    const mine = features[number].id === id;
+    row.setAttribute("aria-selected", mine);
+    if (mine) row.scrollIntoView({ block: "nearest" });
+  });
+}
+
+// Links bear the public address; this page may ask its own server only.
+const local = address => {
+  const { pathname, search } = new URL(address, location.href);
+  return pathname + search;
+};
+
+let features = [];
+async function load(address) {
+  main.replaceChildren(e("p", { className: "quiet", textContent: say("载入中…", "Loading…") }));
+  let answer;
+  try {
+    answer = await ask(address);
+  } catch (error) {
+    main.replaceChildren(e("p", { className: "bad", textContent: error.message }));
+    return;
+  }
+  features = answer.features ?? [answer];
+  drawn.clearLayers();
+  features.filter(feature => feature.geometry).forEach(feature => drawn.addData(feature));
+  if (drawn.getBounds().isValid()) map.fitBounds(drawn.getBounds(), { padding: [40, 40], maxZoom: 16 });
+  const names = [...new Set(features.flatMap(feature => Object.keys(feature.properties)))];
+  const next = answer.links?.find(link => link.rel === "next");
+  main.replaceChildren(
+    e("div", { className: "pages" }, e("h2", { textContent: page.title }), e("span", { className: "quiet", textContent: features.length }),
+      next ? e("button", { className: "plain", textContent: say("下一页", "Next page"), onclick: () => load(local(next.href)) }) : null,
+      ...["json", "csv", "fgb", "parquet"].map(form => e("a", { href: address.replace(/f=json/, `f=${form}`), textContent: form }))),
+    features.length === 1 && !answer.features
+      ? table([say("字段", "Property"), say("值", "Value")], names.map(name => [name, features[0].properties[name]]))
+      : table(["id", ...names], features.map(feature => [e("a", { href: `/collections/${page.layer}/items/${encodeURIComponent(feature.id)}`, textContent: feature.id }),
+        ...names.map(name => feature.properties[name])])));
+  main.querySelectorAll("tbody tr").forEach((row, number) => row.addEventListener("click", () => {
+    if (features[number]) select(features[number].id);
+  }));
+}
+load(local(page.address)).then(ready);
