@@ -19,6 +19,7 @@ command -v npm >/dev/null 2>&1 || need npm
 ls /usr/share/fonts/opentype/noto/NotoSansCJK-*.ttc >/dev/null 2>&1 || need fonts-noto-cjk
 if [ "$wanted" = test ]; then
     command -v chromium >/dev/null 2>&1 || need chromium
+    command -v ogr2ogr >/dev/null 2>&1 || need gdal-bin # reads our collections with somebody else's eyes
     ls /usr/lib/*/libatomic.so.1 >/dev/null 2>&1 || need libatomic1 # Playwright's driver is linked with it
 fi
 

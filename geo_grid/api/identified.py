@@ -1,5 +1,7 @@
 """Finds out who sends a request, before anything else looks at it; keeps rates and other sites' forms away."""
 
+import base64
+import binascii
 import ipaddress
 import logging
 import re
@@ -119,11 +121,22 @@ class Identified:
             raise errors.Forbidden(message)
 
 
+def _of_basic(authorization: str) -> str:
+    """Return as Bearer the key that a map program can only send as a password (RFC 7617), whatever the name."""
+    kind, _, encoded = authorization.partition(" ")
+    if kind.lower() != "basic" or len(encoded) > 400:
+        return ""
+    try:
+        return f"Bearer {base64.b64decode(encoded, validate=True).decode().partition(':')[2]}"
+    except (binascii.Error, UnicodeDecodeError):
+        return ""
+
+
 def _secret(headers: Headers) -> tuple[str | None, bool]:
     """Return the secret that a request shows, and whether a cookie brought it."""
     authorization = headers.get("authorization")
     if authorization is not None:
-        bearer = _BEARER.match(authorization)
+        bearer = _BEARER.match(authorization) or _BEARER.match(_of_basic(authorization))
         return (bearer[1] if bearer else None), False
     cookie = _COOKIE.search(headers.get("cookie", "").encode("latin-1"))
     return (cookie[1].decode() if cookie else None), True

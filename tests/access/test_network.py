@@ -123,3 +123,13 @@ def test_while_the_database_is_away_nobody_gets_in(cluster: Cluster) -> None:
             while known.get("/collections", timeout=30).status_code != 200:
                 assert time.monotonic() < deadline
                 time.sleep(0.5)
+
+
+def test_a_key_may_come_as_a_password(database: str) -> None:
+    """Map programs know names and passwords, not all know Bearer."""
+    key = api_key(database, "planner")
+    with live_server(database) as url:
+        assert httpx.get(f"{url}/collections", auth=("anything", key)).status_code == 200
+        assert httpx.get(f"{url}/collections", auth=("anything", key[:-1])).status_code == 401
+        for nonsense in ("Basic", "Basic ====", "Basic " + "QQ" * 300, "Basic /w=="):
+            assert httpx.get(f"{url}/collections", headers={"Authorization": nonsense}).status_code == 401
