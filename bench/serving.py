@@ -55,9 +55,11 @@ def served(command: Sequence[str | Path], environment: dict[str, str], port: int
         process.wait(30)
 
 
-def load(url: str, paths: list[str], seconds: int, rate: int | None = None, key: str = "") -> dict[str, Any]:
+def load(
+    url: str, paths: list[str], seconds: int, rate: int | None = None, key: str = "", connections: int = _CONNECTIONS
+) -> dict[str, Any]:
     """As many requests as it answers, or so many a second, evenly."""
-    asked = {"url": url, "paths": paths, "connections": _CONNECTIONS, "seconds": seconds, "rate": rate, "key": key}
+    asked = {"url": url, "paths": paths, "connections": connections, "seconds": seconds, "rate": rate, "key": key}
     here = Path(__file__).parent
     command = (
         ["node", here / "load.mjs", CACHE / "npm/node_modules"]
@@ -89,7 +91,7 @@ def _table_for_tipg(conninfo: str) -> None:
         connection.execute("analyze bench.leaf_cells")
 
 
-def _tipg(conninfo: str, port: int) -> tuple[list[str | Path], dict[str, str]]:
+def tipg(conninfo: str, port: int) -> tuple[list[str | Path], dict[str, str]]:
     parts = conninfo_to_dict(conninfo)
     folder = urllib.parse.quote(str(parts["host"]), safe="")
     environment = {
@@ -113,14 +115,14 @@ def compare_http(conninfo: str, points: Points) -> dict[str, float]:
     _table_for_tipg(conninfo)
     say("HTTP: tipg ...")
     port = free_port()
-    command, environment = _tipg(conninfo, port)
+    command, environment = tipg(conninfo, port)
     with served(command, environment, port, "/collections/bench.leaf_cells") as url:
         inside = [_json(url + path)["numberMatched"] for path in theirs[:50]]
         if not 20 <= sum(inside) <= 60:
             message = f"tipg does not answer the question: {inside}"
             raise AssertionError(message)
         load(url, theirs, _WARM_UP)
-        tipg = load(url, theirs, _SECONDS)
+        other = load(url, theirs, _SECONDS)
     say("HTTP: geo_grid ...")
     port = free_port()
     environment = {
@@ -135,9 +137,9 @@ def compare_http(conninfo: str, points: Points) -> dict[str, float]:
         load(url, ours, _WARM_UP, key=key)
         full = load(url, ours, _SECONDS, key=key)
         steady = load(url, ours, _SECONDS, _RATE, key)
-    ratio = full["requests_per_s"] / tipg["requests_per_s"]
+    ratio = full["requests_per_s"] / other["requests_per_s"]
     print(f"\nHTTP, one worker, {_CONNECTIONS} connections   requests/s   p50 ms   p99 ms")
-    for title, row in (("geo_grid GET /locate", full), ("tipg items?filter=S_INTERSECTS", tipg),
+    for title, row in (("geo_grid GET /locate", full), ("tipg items?filter=S_INTERSECTS", other),
                        (f"geo_grid at {_RATE:,} requests/s", steady)):  # fmt: skip
         print(f"{title:38}{row['requests_per_s']:>10,.0f}{row['p50_ms']:>9}{row['p99_ms']:>9}")
     return {"http_vs_tipg": round(ratio, 1), "p50_ms": steady["p50_ms"], "p99_ms": steady["p99_ms"]}

@@ -1,5 +1,6 @@
 """Who asks: looked up in the database, kept in memory for seconds, forgotten when anything changes."""
 
+import hashlib
 import time
 from collections import OrderedDict
 from dataclasses import dataclass, field
@@ -37,6 +38,8 @@ class Identity:
         What a session must do before it may do anything else: change_password or enrol_factor.
     seen
         What of the answers about points they may see.
+    sight
+        The same for whoever may see the same.
     fetched, ends, touched
         When it was looked up, when it ends by itself, when the database was last told that the session lives;
         on this process's clock.
@@ -53,6 +56,7 @@ class Identity:
     page: str | None
     must: str
     seen: Seen
+    sight: str = ""
     fetched: float = field(default_factory=time.monotonic, compare=False)
     ends: float = 0.0
     touched: float = float("-inf")
@@ -140,6 +144,13 @@ def _identity(row: dict[str, Any], asker: Asker, rights: frozenset[str], seen: S
         page=row["page"],
         must=row["label"] if row["credential_kind"] == "session" else "",
         seen=seen,
+        sight=_sight(rights, seen),
         ends=time.monotonic() + row["good_for_s"],
         touched=touched,
     )
+
+
+def _sight(rights: frozenset[str], seen: Seen) -> str:
+    parts = ["all"] if seen.everywhere else [*sorted(seen.cells), "/", *sorted(seen.zones), "/", *sorted(seen.posts)]
+    told = "\n".join([*sorted(rights), "/", *parts])
+    return hashlib.blake2b(told.encode(), digest_size=12).hexdigest()

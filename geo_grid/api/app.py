@@ -35,6 +35,7 @@ from geo_grid.api import (
 from geo_grid.api.identified import Identified
 from geo_grid.api.middleware import BodyLimit, NamedRequests
 from geo_grid.api.rights import check_complete
+from geo_grid.api.tile_cache import TileCache
 from geo_grid.db import Asker, AsyncPool, Changes, acting, acting_conninfo, application_conninfo, open_pool
 from geo_grid.errors import GeoGridError, SetupError
 from geo_grid.locate import Locations
@@ -42,7 +43,12 @@ from geo_grid.settings import Settings, asset_dir
 
 log = logging.getLogger(__name__)
 
-_NOT_COMPRESSED = (*DEFAULT_EXCLUDED_CONTENT_TYPES, "application/vnd.apache.arrow.stream")
+_NOT_COMPRESSED = (
+    *DEFAULT_EXCLUDED_CONTENT_TYPES,
+    "application/vnd.apache.arrow.stream",
+    "application/vnd.mapbox-vector-tile",  # kept packed
+    "application/vnd.apache.parquet",
+)
 _BULK_AT_ONCE = 2
 _LARGEST_BODY = 1 << 20
 """Bytes; where a route says nothing else."""
@@ -86,6 +92,7 @@ def create_app(settings: Settings, conninfo: str) -> FastAPI:
             state.pool = pool = await stack.enter_async_context(open_pool(conninfo, settings))
             state.changes = await stack.enter_async_context(Changes.watched(conninfo))
             state.identities = Identities(pool, state.changes)
+            state.tiles = TileCache(state.changes, settings.tile_cache_mb << 20)
             state.logins = Logins(pool, service.credential, settings)
             state.provider = (
                 Provider(pool, service.credential, state.logins, settings) if settings.oidc_issuer else None

@@ -27,13 +27,21 @@ class Form(StrEnum):
 
     GEOJSON = "geojson"
     GPKG = "gpkg"
+    FLATGEOBUF = "fgb"
+    GEOPARQUET = "parquet"
+    KML = "kml"
     CSV = "csv"
+    EXCEL = "xlsx"
 
 
 _MEDIA = {
     Form.GEOJSON: "application/geo+json",
     Form.GPKG: "application/geopackage+sqlite3",
+    Form.FLATGEOBUF: "application/flatgeobuf",
+    Form.GEOPARQUET: "application/vnd.apache.parquet",
+    Form.KML: "application/vnd.google-earth.kml+xml",
     Form.CSV: "text/csv; charset=utf-8",
+    Form.EXCEL: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
 _FILE = {"schema": {"type": "string", "format": "binary"}}
 

@@ -5,10 +5,11 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Path, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from geo_grid.api.asking import reading
+from geo_grid.api.asking import identity_of, reading
 from geo_grid.api.features import Answer, LayerName
 from geo_grid.api.links import Link, StrictRoute, base_url
 from geo_grid.api.problems import PROBLEM_RESPONSES, Problem
+from geo_grid.api.tile_cache import Tile, TileCache
 from geo_grid.errors import NotFound
 from geo_grid.layers import find_layer
 from geo_grid.layers.items import tile
@@ -100,12 +101,33 @@ async def get_tile(
     if max(x, y) >= 2**z:
         message = f"zoom {z} has columns and rows 0 to {2**z - 1}"
         raise NotFound(message)
-    async with reading(request) as database:
-        drawn = await tile(database, found, z, x, y)
-    headers = {"Cache-Control": "private, no-cache", "Vary": "Cookie, Authorization"}
-    if not drawn:
+    state = request.app.state
+    cache: TileCache = state.tiles
+    current = state.locations.snapshot()
+    key = cache.key(identity_of(request), current.state.edition if current else None, layer, (z, y, x))
+    made = cache.find(key) if current else None
+    if made is None:
+        async with reading(request) as database:
+            made = Tile(await tile(database, found, z, x, y))
+        if current:
+            cache.keep(key, made)
+    return _send(request, made)
+
+
+def _send(request: Request, made: Tile) -> Response:
+    # asked for again each time: a right may be gone, an edition be new; the answer is 304 then
+    headers = {
+        "Cache-Control": "private, no-cache",
+        "Vary": "Cookie, Authorization, Accept-Encoding",
+        "ETag": made.etag,
+    }
+    if made.etag in request.headers.get("if-none-match", ""):
+        return Response(status_code=304, headers=headers)
+    if not made.plain:
         return Response(status_code=204, headers=headers)
-    return Response(drawn, media_type=_MVT, headers=headers)
+    if "gzip" in request.headers.get("accept-encoding", "") and made.packed:
+        return Response(made.packed, media_type=_MVT, headers={**headers, "Content-Encoding": "gzip"})
+    return Response(made.plain, media_type=_MVT, headers=headers)
 
 
 def _tileset(request: Request, layer: str) -> TileSet:

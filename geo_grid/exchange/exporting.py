@@ -1,16 +1,28 @@
 """A layer into a file, whole or not at all."""
 
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 from geo_grid.coordinates import SRID
 from geo_grid.db import Connection
 from geo_grid.errors import UserError
-from geo_grid.exchange.tables import as_csv, as_frame
+from geo_grid.exchange.tables import TableForm, as_csv, as_excel, as_frame, encode
 from geo_grid.layers import Layer
 from geo_grid.layers.features import all_rows, exported_columns
 
-_DRIVERS = {".geojson": "GeoJSON", ".gpkg": "GPKG", ".shp": "ESRI Shapefile", ".csv": "CSV"}
+if TYPE_CHECKING:
+    import geopandas as gpd
+
+_DRIVERS = {
+    ".geojson": "GeoJSON", ".gpkg": "GPKG", ".shp": "ESRI Shapefile", ".fgb": "FlatGeobuf", ".kml": "LIBKML",
+}  # fmt: skip
+_TABLES: dict[str, Callable[["gpd.GeoDataFrame", bool], bytes]] = {
+    ".csv": as_csv,
+    ".xlsx": as_excel,
+    ".parquet": lambda frame, are_points: encode(frame, TableForm.GEOPARQUET, are_points),
+}
 
 
 def export_file(connection: Connection, layer: Layer, path: Path) -> int:
@@ -24,8 +36,9 @@ def export_file(connection: Connection, layer: Layer, path: Path) -> int:
         The kind of file is unknown, or the place cannot be written.
     """
     suffix = path.suffix.lower()
-    if suffix not in _DRIVERS:
-        message = f"{path}: unknown kind of file {suffix or '(no ending)'}; known are {', '.join(_DRIVERS)}"
+    if suffix not in {*_DRIVERS, *_TABLES}:
+        known = ", ".join([*_DRIVERS, *_TABLES])
+        message = f"{path}: unknown kind of file {suffix or '(no ending)'}; known are {known}"
         raise UserError(message)
     rows = connection.execute(all_rows(layer)).fetchall()
     frame = as_frame(rows, exported_columns(layer), SRID)
@@ -33,12 +46,12 @@ def export_file(connection: Connection, layer: Layer, path: Path) -> int:
         # written beside its place and moved there, so that a full disk leaves no half file
         with TemporaryDirectory(dir=path.parent, prefix=".geo-grid-") as folder:
             made = Path(folder) / path.name
-            if suffix == ".csv":
-                made.write_bytes(as_csv(frame, layer.stored_type == "Point"))
+            if suffix in _TABLES:
+                made.write_bytes(_TABLES[suffix](frame, layer.stored_type == "Point"))
             else:
                 options = {"RFC7946": "YES", "COORDINATE_PRECISION": "8"} if suffix == ".geojson" else {}
-                if suffix == ".geojson":
-                    frame = frame.set_crs(4326, allow_override=True)  # RFC 7946 names WGS 84; the same for us
+                if suffix in (".geojson", ".kml"):
+                    frame = frame.set_crs(4326, allow_override=True)  # their standards name WGS 84; the same for us
                 frame.to_file(made, driver=_DRIVERS[suffix], encoding="UTF-8", **options)
             for part in Path(folder).iterdir():
                 part.replace(path.parent / part.name)

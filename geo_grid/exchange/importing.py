@@ -122,7 +122,7 @@ def import_file(
     if not good:
         message = f"none of the {report.rows} rows of {path.name} can be imported"
         raise InvalidRows(message, report.skipped)
-    frame = DataFrame([rows[index] for index in good]).assign(geometry=geometry[good])
+    frame = DataFrame([rows[index] for index in good], dtype=object).assign(geometry=geometry[good])
     with progress(f"storing {layer.title_en.lower()}", len(good)) as advance:
         try:
             _store(connection, layer, frame, path, fit_parents_m, report, advance)

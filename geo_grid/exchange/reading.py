@@ -1,7 +1,9 @@
-"""Files into rows and raw geometry: GeoJSON, GeoPackage, Shapefile, CSV with coordinate columns."""
+"""Files into rows and raw geometry: those GDAL reads, GeoParquet, and tables with coordinate columns."""
 
 import csv
 import warnings
+import zipfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,11 +14,17 @@ import pyogrio
 import shapely
 from pandas import DataFrame
 from pyogrio.errors import DataLayerError, DataSourceError
+from python_calamine import CalamineError
 
 from geo_grid.errors import UnreadableFile, UserError
 
-_DRIVERS = {".geojson": "GeoJSON", ".json": "GeoJSON", ".gpkg": "GPKG", ".shp": "ESRI Shapefile"}
-FORMATS = (*_DRIVERS, ".csv")
+_DRIVERS = {
+    ".geojson": "GeoJSON", ".json": "GeoJSON", ".gpkg": "GPKG", ".shp": "ESRI Shapefile", ".fgb": "FlatGeobuf",
+    ".kml": "LIBKML",
+}  # fmt: skip
+FORMATS = (*_DRIVERS, ".parquet", ".csv", ".xlsx")
+_LARGEST_SHEET = 1 << 30
+"""Bytes an Excel file may unpack to: a small archive can hold a very large one."""
 LON_NAMES, LAT_NAMES = ("lon", "longitude", "lng", "x", "经度"), ("lat", "latitude", "y", "纬度")
 _SNIFFED_BYTES = 1 << 20
 _LONGEST_LINE = 1 << 17
@@ -75,6 +83,10 @@ def read_table(path: Path, lon_column: str | None = None, lat_column: str | None
         raise UnreadableFile(message) from None
     if suffix == ".csv":
         return _read_csv(path, head, lon_column, lat_column)
+    if suffix == ".xlsx":
+        return _read_excel(path, lon_column, lat_column)
+    if suffix == ".parquet":
+        return _read_parquet(path)
     if _DRIVERS[suffix] == "GeoJSON" and not head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
         message = f"{path} is not GeoJSON: it does not begin with an object"
         raise UnreadableFile(message)
@@ -90,7 +102,7 @@ def _read_vector(path: Path, driver: str) -> Table:
         if len(layers) > 1:
             message = f"{path} holds {len(layers)} layers ({', '.join(layers[:, 0])}); export the one you want to a file of its own"
             raise UserError(message)
-        if found != driver:
+        if found not in (driver, driver.removeprefix("LIB")):  # two drivers know KML
             message = f"{path} is not what its name says: it reads as {found}, not {driver}"
             raise UnreadableFile(message)
         frame = pyogrio.read_dataframe(path, datetime_as_string=True)
@@ -114,9 +126,7 @@ def _read_csv(path: Path, head: bytes, lon_column: str | None, lat_column: str |
         message = f"{path} is not a CSV file: it is not lines of text"
         raise UnreadableFile(message)
     header = next(csv.reader([lines[0].decode(encoding).strip("\ufeff\r\n")]), [])
-    columns = {name.strip().lower(): name for name in header}
-    lon = coordinate_column(str(path), "lon", lon_column, LON_NAMES, columns)
-    lat = coordinate_column(str(path), "lat", lat_column, LAT_NAMES, columns)
+    _coordinate_columns(path, header, lon_column, lat_column)  # before a large file is read
     try:
         with warnings.catch_warnings():
             # pandas only warns when a row is longer than the header, and then shifts or cuts it
@@ -133,6 +143,57 @@ def _read_csv(path: Path, head: bytes, lon_column: str | None, lat_column: str |
     ) as error:
         message = f"{path} is not a readable CSV file: {first_line(error)}"
         raise UnreadableFile(message) from None
+    return _table_of_points(path, frame, lon_column, lat_column)
+
+
+def _read_excel(path: Path, lon_column: str | None, lat_column: str | None) -> Table:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            unpacked = sum(part.file_size for part in archive.infolist())
+        if unpacked > _LARGEST_SHEET:
+            message = f"{path} unpacks to {unpacked / 1e9:.1f} GB: send it as CSV or GeoPackage"
+            raise UnreadableFile(message)
+        sheets = pd.read_excel(
+            path, sheet_name=None, dtype=str, engine="calamine", keep_default_na=False, na_values=[""]
+        )
+    except (zipfile.BadZipFile, CalamineError, ValueError, KeyError, OSError) as error:
+        message = f"{path} is not a readable Excel file: {first_line(error)}"
+        raise UnreadableFile(message) from None
+    filled = {name: sheet for name, sheet in sheets.items() if len(sheet)}
+    if len(filled) != 1:
+        message = f"{path} has {len(filled)} sheets with rows ({', '.join(filled)}); keep the one you want in a file of its own"
+        raise UnreadableFile(message)
+    frame = next(iter(filled.values()))
+    return _table_of_points(path, frame.rename(columns=str), lon_column, lat_column)
+
+
+def _read_parquet(path: Path) -> Table:
+    import geopandas as gpd
+    import pyarrow as pa
+
+    try:
+        frame = gpd.read_parquet(path)
+    except (ValueError, KeyError, OSError, pa.ArrowException, shapely.errors.ShapelyError) as error:
+        message = f"{path} is not a readable GeoParquet file: {first_line(error)}"
+        raise UnreadableFile(message) from None
+    # as the other forms give it: whole numbers with gaps, and times as text
+    plain = DataFrame(frame.drop(columns=frame.geometry.name)).convert_dtypes()
+    for name in plain.select_dtypes(["datetime", "datetimetz"]):
+        plain[name] = plain[name].map(lambda moment: None if pd.isna(moment) else moment.isoformat())
+    return Table(plain, frame.geometry.to_numpy(), frame.crs.to_string() if frame.crs is not None else None, False)
+
+
+def _coordinate_columns(path: Path, header: Sequence[str], lon: str | None, lat: str | None) -> tuple[str, str]:
+    columns = {name.strip().lower(): name for name in header}
+    return (
+        coordinate_column(str(path), "lon", lon, LON_NAMES, columns),
+        coordinate_column(str(path), "lat", lat, LAT_NAMES, columns),
+    )
+
+
+def _table_of_points(path: Path, frame: DataFrame, lon_column: str | None, lat_column: str | None) -> Table:
+    """Make points of two columns of text."""
+    lon, lat = _coordinate_columns(path, list(frame.columns), lon_column, lat_column)
     x, y = pd.to_numeric(frame[lon], errors="coerce"), pd.to_numeric(frame[lat], errors="coerce")
     # what is no number becomes infinite, so that the row is named and not taken for an empty one
     points = shapely.points(x.fillna(np.inf).to_numpy(dtype=float), y.fillna(np.inf).to_numpy(dtype=float))

@@ -3,13 +3,19 @@
 import io
 from collections.abc import Sequence
 from enum import StrEnum
+from types import NoneType
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import shapely
 
+from geo_grid.errors import UserError
+
 if TYPE_CHECKING:
     import geopandas as gpd
+
+
+_SHEET_ROWS = 1_048_576
 
 
 class TableForm(StrEnum):
@@ -25,12 +31,41 @@ def as_frame(rows: Sequence[dict[str, Any]], columns: Sequence[str], srid: int) 
     import geopandas as gpd  # not at the top: a server imports this package, and starts a second sooner without
 
     geometry = shapely.from_wkb([None if row["geom"] is None else bytes(row["geom"]) for row in rows])
-    plain = pd.DataFrame([{name: row[name] for name in columns} for row in rows], columns=list(columns))
+    plain = pd.DataFrame([{name: row[name] for name in columns} for row in rows], columns=list(columns), dtype=object)
+    plain = plain.infer_objects()
+    for name in plain.select_dtypes(["object"]):  # whole numbers with gaps stay whole
+        if (kinds := {type(value) for value in plain[name]}) <= {int, NoneType} and int in kinds:
+            plain[name] = plain[name].astype("Int64")
     return gpd.GeoDataFrame(plain, geometry=gpd.GeoSeries(geometry, index=plain.index, crs=srid))
 
 
 def as_csv(frame: "gpd.GeoDataFrame", are_points: bool, digits: int = 8) -> bytes:
     """Write a table as CSV in UTF-8: points as lon and lat, or x and y in metres; the rest as WKT."""
+    return str(_flat(frame, are_points, digits).to_csv(index=False)).encode()
+
+
+def as_excel(frame: "gpd.GeoDataFrame", are_points: bool, digits: int = 8) -> bytes:
+    """Write a table as an Excel workbook, geometry as in CSV; text stays text, whatever it begins with.
+
+    Raises
+    ------
+    UserError
+        It has more rows than a sheet holds.
+    """
+    if len(frame) >= _SHEET_ROWS:
+        message = f"an Excel sheet holds {_SHEET_ROWS:,} rows: export to CSV or GeoPackage"
+        raise UserError(message)
+    flat = _flat(frame, are_points, digits)
+    for name in flat.select_dtypes("datetimetz"):  # Excel knows no time zones
+        flat[name] = flat[name].map(lambda moment: None if pd.isna(moment) else moment.isoformat())
+    made = io.BytesIO()
+    options = {"strings_to_formulas": False, "strings_to_urls": False}
+    with pd.ExcelWriter(made, engine="xlsxwriter", engine_kwargs={"options": options}) as writer:
+        flat.to_excel(writer, index=False)
+    return made.getvalue()
+
+
+def _flat(frame: "gpd.GeoDataFrame", are_points: bool, digits: int) -> pd.DataFrame:
     plain = pd.DataFrame(frame.drop(columns="geometry"))
     if are_points:
         x, y = ("x", "y") if frame.crs is not None and frame.crs.is_projected else ("lon", "lat")
@@ -38,7 +73,7 @@ def as_csv(frame: "gpd.GeoDataFrame", are_points: bool, digits: int = 8) -> byte
         plain = plain.assign(**{x: frame.geometry.x.map(write), y: frame.geometry.y.map(write)})
     else:
         plain = plain.assign(wkt=shapely.to_wkt(frame.geometry.to_numpy(), rounding_precision=digits))
-    return str(plain.to_csv(index=False)).encode()
+    return plain
 
 
 def encode(frame: "gpd.GeoDataFrame", form: TableForm, are_points: bool, digits: int = 8) -> bytes:

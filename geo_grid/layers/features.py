@@ -88,9 +88,12 @@ async def read_page(connection: AsyncConnection, layer: Layer, query: FeatureQue
     conditions = [*_where(layer, query, values)]
     if query.after is not None:
         conditions.append(_beyond(keys, kinds, query.after, values))
+    # first which, then what: shapes and texts are written for one page only, not for all that match
     statement = sql.SQL(
-        "select {what}, jsonb_build_array({place})::text as place from ({stored}) s where {where} order by {order} limit %(limit)s"
+        "with page as materialized (select s.{key} from ({stored}) s where {where} order by {order} limit %(limit)s)"
+        " select {what}, jsonb_build_array({place})::text as place from page join ({stored}) s using ({key}) order by {order}"
     ).format(
+        key=sql.Identifier(layer.id_column),
         what=_table(layer, query) if as_table else _json(layer, query),
         place=sql.SQL(", ").join(sql.SQL("{}::text").format(sql.Identifier("s", name)) for name, _ in keys),
         stored=sql.SQL(layer.query("stored")),

@@ -54,9 +54,13 @@ async def tile(connection: AsyncConnection, layer: Layer, zoom: int, x: int, y: 
         Tile matrix, column and row (OGC 17-083r4); the caller has checked that there is such a tile.
     """
     statement = sql.SQL(QUERIES["tile"]).format(items=sql.SQL(layer.query("items")), name=sql.Literal(layer.name))
-    values = {**_values(tile_bbox(zoom, x, y), zoom, _TILE_FEATURES), "x": x, "y": y}
-    row = await (await connection.execute(statement, values, binary=True)).fetchone() or {}
+    row = await (await connection.execute(statement, tile_values(zoom, x, y), binary=True)).fetchone() or {}
     return bytes(row["tile"])
+
+
+def tile_values(zoom: int, x: int, y: int) -> dict[str, Any]:
+    """Return what the statement of a tile is asked with."""
+    return {**_values(tile_bbox(zoom, x, y), zoom, _TILE_FEATURES), "x": x, "y": y}
 
 
 def tile_bbox(zoom: int, x: int, y: int) -> tuple[float, float, float, float]:

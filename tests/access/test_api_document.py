@@ -57,14 +57,36 @@ def test_sql_smuggled_into_any_place_is_only_text(database: str) -> None:
                 client.get("/locate", params={"lon": 1, "lat": 1, "source_crs": text}),
                 client.get("/locate", params={"lon": 1, "lat": 1, "at": text}),
                 client.get("/collections/cameras/items", params={"bbox": text}),
+                *(
+                    client.get("/collections/incidents/items", params={name: text})
+                    for name in (
+                        "filter",
+                        "sortby",
+                        "properties",
+                        "datetime",
+                        "after",
+                        "crs",
+                        "bbox-crs",
+                        "f",
+                        "grid_code;x",
+                    )
+                ),
+                client.get("/collections/incidents/items", params={text[:50] or "x": "1"}),
                 client.get("/incidents", params={"before": text}),
                 client.get("/events", headers={"Last-Event-ID": text.encode("ascii", "replace").decode()}),
                 client.post("/session", json={"name": text[:64], "password": text}),
                 client.get("/session", headers={"Authorization": f"Bearer {text}".encode("ascii", "replace").decode()}),
             ]
-            assert all(answer.status_code in (401, 403, 404, 422, 429) for answer in asked), [
+            assert all(answer.status_code in (400, 401, 403, 404, 422, 429) for answer in asked), [
                 (text, str(a.request.url), a.status_code) for a in asked
             ]
+            for filtered in (
+                {"filter": "category = '" + text.replace("'", "''") + "'"},
+                {"category": text},
+                {"grid_code": text},
+            ):
+                found = client.get("/collections/incidents/items", params=filtered)
+                assert found.status_code == 400 or found.json()["features"] == [], (filtered, found.text)
             call = {"lon": 114.503, "lat": 37.003, "category": text, "description": text, "address": text}
             made = client.post(
                 "/incidents", json=call, headers={"Idempotency-Key": text.encode("ascii", "replace").decode()}

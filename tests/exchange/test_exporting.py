@@ -20,13 +20,13 @@ def shapes(conninfo: str) -> dict[str, shapely.Geometry]:
         return {r["grid_code"]: shapely.normalize(shapely.from_wkb(bytes(r["g"]))) for r in rows.fetchall()}
 
 
-@pytest.mark.parametrize("kind", ["geojson", "gpkg", "shp"])
+@pytest.mark.parametrize("kind", ["geojson", "gpkg", "shp", "fgb", "parquet", "kml"])
 def test_cells_come_back_as_they_went(database: str, tmp_path: Path, kind: str) -> None:
     with connect(database) as connection:
         two_by_two(connection)
         before = shapes(database)
         assert export_file(connection, find_layer("grid_cells"), tmp_path / f"cells.{kind}") == 5
-    frame = gpd.read_file(tmp_path / f"cells.{kind}")
+    frame = (gpd.read_parquet if kind == "parquet" else gpd.read_file)(tmp_path / f"cells.{kind}")
     code = "grid_code"
     again = {
         r[code]: shapely.normalize(shapely.multipolygons(shapely.get_parts(snap_geometry(r.geometry))))
@@ -68,3 +68,79 @@ def test_unknown_kinds_and_places_are_refused_and_leave_nothing(demo: str, tmp_p
         with pytest.raises(UserError, match="cannot be written"):
             export_file(connection, find_layer("police_posts"), tmp_path / "no/such/folder/a.csv")
     assert list(tmp_path.iterdir()) == []
+
+
+CELLS = ["geojson", "gpkg", "shp", "fgb", "parquet", "kml"]
+TABLES = ["csv", "xlsx"]
+NAME = "=1+1 邢台市第一小学 \"学校\", 'x'"
+
+
+@pytest.mark.parametrize("kind", [*CELLS, *TABLES])
+def test_every_form_comes_back_with_its_chinese_and_its_place(
+    cluster, database: str, tmp_path: Path, kind: str
+) -> None:
+    """A layer of points out, and into an empty database: the same rows, on the same lattice points."""
+    from tests.conftest import new_database
+
+    what = "select facility_code, facility_kind, name, member_count, phone, geom::text from facilities order by 1"
+    with connect(database) as connection:
+        for number, lon in enumerate((114.5, 114.50000001490116, -179.99999998509884)):
+            connection.execute(
+                "insert into facilities (facility_code, facility_kind, name, member_count, phone, geom)"
+                " values (%s, 'school', %s, %s, '0319-0012345', ST_SetSRID(ST_MakePoint(%s, 37.0), 4490))",
+                (f"0{number}", NAME, None if number else 7, lon),
+            )
+    with connect(database) as connection:
+        before = connection.execute(what).fetchall()
+        path = tmp_path / f"facilities.{kind}"
+        assert export_file(connection, find_layer("facilities"), path) == 3
+    with new_database(cluster, f"again_{kind}") as other:
+        # a shapefile cuts names of fields to ten letters
+        cut = {"facility_code": "facility_c", "facility_kind": "facility_k", "member_count": "member_cou"}
+        mapping = Mapping(columns=cut if kind == "shp" else {})
+        with connect(other) as connection:
+            source = None if kind == "geojson" else "EPSG:4490"
+            import_file(connection, find_layer("facilities"), path, silent, source, mapping)
+        with connect(other) as connection:
+            after = connection.execute(what).fetchall()
+    assert after == before
+
+
+def test_a_spreadsheet_runs_nothing(database: str, tmp_path: Path) -> None:
+    import zipfile
+
+    with connect(database) as connection:
+        connection.execute(
+            "insert into facilities (facility_code, facility_kind, name, phone, geom)"
+            " values ('F', 'school', '=HYPERLINK(\"http://evil.example\")', '@SUM(1)', 'SRID=4490;POINT(114.5 37)')"
+        )
+        export_file(connection, find_layer("facilities"), tmp_path / "f.xlsx")
+    with zipfile.ZipFile(tmp_path / "f.xlsx") as archive:
+        sheet = archive.read("xl/worksheets/sheet1.xml").decode()
+        assert "xl/worksheets/_rels/sheet1.xml.rels" not in archive.namelist()
+    assert "<f>" not in sheet
+
+
+def test_files_that_are_bombs_are_refused(database: str, tmp_path: Path) -> None:
+    import zipfile
+
+    from geo_grid.errors import UnreadableFile
+    from geo_grid.exchange.reading import read_table
+
+    with zipfile.ZipFile(tmp_path / "bomb.xlsx", "w", zipfile.ZIP_DEFLATED) as archive:
+        with archive.open("xl/worksheets/sheet1.xml", "w", force_zip64=True) as part:
+            for _ in range(1_100):
+                part.write(b" " * (1 << 20))
+    with pytest.raises(UnreadableFile, match="unpacks to"):
+        read_table(tmp_path / "bomb.xlsx")
+    laughs = "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10}">' for n in range(1, 12))
+    (tmp_path / "laughs.kml").write_text(
+        f'<?xml version="1.0"?><!DOCTYPE kml [<!ENTITY l0 "ha">{laughs}]><kml xmlns="http://www.opengis.net/kml/2.2">'
+        "<Document><Placemark><name>&l11;</name><Point><coordinates>1,2</coordinates></Point></Placemark></Document></kml>"
+    )
+    with pytest.raises(UnreadableFile):
+        read_table(tmp_path / "laughs.kml")
+    for kind in ("fgb", "parquet", "xlsx", "kml"):
+        (tmp_path / f"noise.{kind}").write_bytes(b"\x00\x01noise" * 50)
+        with pytest.raises(UnreadableFile):
+            read_table(tmp_path / f"noise.{kind}")
