@@ -21,7 +21,7 @@ from geo_grid.layers import REGISTRY, Layer, find_layer
 from geo_grid.layers.features import FeatureQuery, as_feature, read_feature, read_page
 from geo_grid.layers.filters import GEOMETRY, read_equal, read_filter, read_interval
 from geo_grid.layers.items import items
-from geo_grid.layers.published import CGCS2000, CRS84, PUBLISHED, published_crs
+from geo_grid.layers.published import CGCS2000, CRS84, PUBLISHED, PublishedCrs, published_crs
 from geo_grid.locate import city_extent
 
 router = APIRouter(tags=["collections"], responses=PROBLEM_RESPONSES, route_class=StrictRoute)
@@ -149,7 +149,7 @@ class FeatureCollection(BaseModel):
     truncated: bool | None = None
 
 
-def read_boxes(text: str, crs_uri: str) -> tuple[tuple[float, float, float, float], ...]:
+def read_boxes(text: str, crs: PublishedCrs) -> tuple[tuple[float, float, float, float], ...]:
     """Read `bbox`: four numbers, or six with heights, which are not looked at; west > east crosses 180 degrees.
 
     Raises
@@ -164,7 +164,6 @@ def read_boxes(text: str, crs_uri: str) -> tuple[tuple[float, float, float, floa
     if len(numbers) not in (4, 6) or not all(map(math.isfinite, numbers)):
         message = f"bbox {text[:80]!r} is not four or six numbers: west,south,east,north"
         raise InvalidCoordinates(message)
-    crs = published_crs(crs_uri)
     first, last = numbers[:2], numbers[len(numbers) // 2 :][:2]
     if crs.is_flipped:
         first, last = first[::-1], last[::-1]
@@ -280,7 +279,8 @@ async def get_items(
 ) -> Response:
     """Read features: a page of those that match, or with `zoom` what a map of this part shows."""
     found = find_layer(layer)
-    boxes = read_boxes(bbox, bbox_crs) if bbox is not None else ()
+    wanted, of_box, of_filter = published_crs(crs), published_crs(bbox_crs), published_crs(filter_crs)
+    boxes = read_boxes(bbox, of_box) if bbox is not None else ()
     if zoom is not None:
         return await _map_view(request, found, boxes, zoom, limit or 5_000)
     form = f or (Form.HTML if wants_html(request, None) else Form.JSON)
@@ -290,7 +290,7 @@ async def get_items(
         if name in found.queryables
     ]
     if filter is not None:
-        conditions.append(read_filter(filter, filter_lang, found.queryables, published_crs(filter_crs)))
+        conditions.append(read_filter(filter, filter_lang, found.queryables, of_filter))
     query = FeatureQuery(
         limit=limit or 10,
         boxes=boxes,
@@ -299,7 +299,7 @@ async def get_items(
         sort=_sort(found, sortby),
         properties=tuple(properties.split(",")) if properties is not None else None,
         after=after,
-        crs=published_crs(crs),
+        crs=wanted,
     )
     if form == Form.HTML:
         return await features_page(request, found, here(request, f="json"))

@@ -49,7 +49,8 @@ def export_file(connection: Connection, layer: Layer, path: Path) -> int:
             if suffix in _TABLES:
                 made.write_bytes(_TABLES[suffix](frame, layer.stored_type == "Point"))
             else:
-                options = {"RFC7946": "YES", "COORDINATE_PRECISION": "8"} if suffix == ".geojson" else {}
+                # ten decimals: of eight or nine GDAL takes some steps of the lattice for noise, and drops them
+                options = {"RFC7946": "YES", "COORDINATE_PRECISION": "10"} if suffix == ".geojson" else {}
                 if suffix in (".geojson", ".kml"):
                     frame = frame.set_crs(4326, allow_override=True)  # their standards name WGS 84; the same for us
                 frame.to_file(made, driver=_DRIVERS[suffix], encoding="UTF-8", **options)

@@ -78,7 +78,7 @@ def test_sql_smuggled_into_any_place_is_only_text(database: str) -> None:
                 client.get("/session", headers={"Authorization": f"Bearer {text}".encode("ascii", "replace").decode()}),
             ]
             assert all(answer.status_code in (400, 401, 403, 404, 422, 429) for answer in asked), [
-                (text, str(a.request.url), a.status_code) for a in asked
+                (text, str(a.request.url), a.status_code) for a in asked if a.status_code == 200 or a.status_code > 429
             ]
             for filtered in (
                 {"filter": "category = '" + text.replace("'", "''") + "'"},

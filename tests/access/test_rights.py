@@ -166,7 +166,7 @@ QUESTIONS: dict[str, list[str]] = {
     "GET /collections/{layer}/items": [
         "/collections/{layer}/items?bbox={box}&zoom=18",
         "/collections/{layer}/items?bbox={box}&limit=100",
-        "/collections/{layer}/items?filter=S_INTERSECTS(geometry,POINT({lon} {lat}))&f=geojsonseq",
+        "/collections/{layer}/items?filter=S_INTERSECTS(geometry,POINT({lon}%20{lat}))&f=geojsonseq",
     ],
     "GET /collections/{layer}/items/{item}": ["/collections/{layer}/items/{item}"],
     "GET /collections/{layer}/tiles/WebMercatorQuad/{z}/{y}/{x}": [
@@ -204,7 +204,9 @@ def told(client: httpx.Client, method: str, path: str, body: str, place: dict[st
             name: value for name, value in answer.json().items() if name not in ("links", "timeStamp", "numberReturned")
         }
         if "features" in told:
-            told["features"] = [feature for feature in told["features"] if feature["id"] != "P"]  # everybody's county
+            told["features"] = [
+                feature for feature in told["features"] if feature.get("id") != "P"
+            ]  # everybody's county
         text = json.dumps(told, ensure_ascii=False)
     elif answer.headers.get("content-type") == "application/geo+json-seq":
         text = "".join(line for line in text.splitlines() if '"id":"P"' not in line)

@@ -11,7 +11,7 @@ from geo_grid.errors import UserError
 from geo_grid.exchange import Mapping, export_file, import_file
 from geo_grid.layers import REGISTRY, find_layer
 from geo_grid.progress import silent
-from tests.squares import local_levels, two_by_two
+from tests.squares import STEP, local_levels, two_by_two
 
 
 def shapes(conninfo: str) -> dict[str, shapely.Geometry]:
@@ -84,7 +84,7 @@ def test_every_form_comes_back_with_its_chinese_and_its_place(
 
     what = "select facility_code, facility_kind, name, member_count, phone, geom::text from facilities order by 1"
     with connect(database) as connection:
-        for number, lon in enumerate((114.5, 114.50000001490116, -179.99999998509884)):
+        for number, lon in enumerate((*(114.5 + step * STEP for step in range(40)), -179.99999998509884)):
             connection.execute(
                 "insert into facilities (facility_code, facility_kind, name, member_count, phone, geom)"
                 " values (%s, 'school', %s, %s, '0319-0012345', ST_SetSRID(ST_MakePoint(%s, 37.0), 4490))",
@@ -93,7 +93,7 @@ def test_every_form_comes_back_with_its_chinese_and_its_place(
     with connect(database) as connection:
         before = connection.execute(what).fetchall()
         path = tmp_path / f"facilities.{kind}"
-        assert export_file(connection, find_layer("facilities"), path) == 3
+        assert export_file(connection, find_layer("facilities"), path) == 41
     with new_database(cluster, f"again_{kind}") as other:
         # a shapefile cuts names of fields to ten letters
         cut = {"facility_code": "facility_c", "facility_kind": "facility_k", "member_count": "member_cou"}
