@@ -243,7 +243,12 @@ def _pairs(texts: list[str], flag: str) -> dict[str, str]:
 @app.command("import")
 def import_(
     layer: Annotated[str, typer.Argument(help="Name of a layer.")],
-    file: Annotated[Path, typer.Argument(help="GeoJSON, GeoPackage, Shapefile, or CSV with lon and lat columns.")],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help="GeoJSON, GeoPackage, Shapefile, FlatGeobuf, GeoParquet, KML; CSV or Excel with lon and lat columns."
+        ),
+    ],
     source_crs: SourceCrs = None,
     column: Annotated[
         list[str] | None, typer.Option(help="FIELD=COLUMN, where the file's name differs; repeatable.")
@@ -258,6 +263,7 @@ def import_(
         float | None,
         typer.Option(min=0, help="Metres: re-cut parent cells to their children when they are this near."),
     ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Tell what would happen, and change nothing.")] = False,
     as_json: Json = False,
 ) -> None:
     """Import a file into a layer: all rows or none, unless --skip-invalid."""
@@ -278,6 +284,7 @@ def import_(
             skip_invalid,
             fit_parents,
             settings().timezone,
+            dry_run,
         )
     if as_json:
         print(
@@ -291,6 +298,13 @@ def import_(
     for note in report.notes:
         say(f"note: {note}")
     outside = "" if report.unassigned is None else f", {report.unassigned} of them outside every grid cell"
+    if dry_run:
+        refused = report.skipped and not skip_invalid
+        ending = "; as it is, the import would be refused (--skip-invalid imports the others)" if refused else ""
+        say(
+            f"{report.imported} of {report.rows} rows could be imported into {layer}{outside}{ending}; nothing was changed"
+        )
+        return
     say(f"{report.imported} of {report.rows} rows imported into {layer}{outside}")
 
 
@@ -304,7 +318,7 @@ def _say_rows(rows: list[tuple[int, str]]) -> None:
 @app.command()
 def export(
     layer: Annotated[str, typer.Argument(help="Name of a layer.")],
-    file: Annotated[Path, typer.Argument(help="Ending .geojson, .gpkg, .shp or .csv.")],
+    file: Annotated[Path, typer.Argument(help="Ending .geojson, .gpkg, .shp, .fgb, .parquet, .kml, .csv or .xlsx.")],
 ) -> None:
     """Export the rows of a layer that are in force, in CGCS2000."""
     from geo_grid.db import connect

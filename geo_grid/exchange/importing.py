@@ -77,6 +77,7 @@ def import_file(
     skip_invalid: bool = False,
     fit_parents_m: float | None = None,
     timezone: str = "Asia/Shanghai",
+    dry_run: bool = False,
 ) -> Report:
     """Import a file into a layer in the caller's transaction.
 
@@ -90,6 +91,8 @@ def import_file(
         See `boundaries.publish_cells`.
     timezone
         Of times that name none.
+    dry_run
+        Do everything, tell of it, and take it back; bad rows are reported as with `skip_invalid`.
 
     Raises
     ------
@@ -112,7 +115,7 @@ def import_file(
         rows = _read_rows(layer, table.attributes, fields, mapping.constants, timezone, problems, advance)
         _check_keys(connection, layer, rows, problems)
     report.skipped = [(index + 1, reason) for index, reason in sorted(problems.items())]
-    if report.skipped and not skip_invalid:
+    if report.skipped and not (skip_invalid or dry_run):
         message = (
             f"{len(report.skipped)} of {report.rows} rows of {path.name} cannot be imported; nothing was changed "
             "(--skip-invalid imports the others)"
@@ -125,7 +128,10 @@ def import_file(
     frame = DataFrame([rows[index] for index in good], dtype=object).assign(geometry=geometry[good])
     with progress(f"storing {layer.title_en.lower()}", len(good)) as advance:
         try:
-            _store(connection, layer, frame, path, fit_parents_m, report, advance)
+            with connection.transaction(force_rollback=dry_run):
+                _store(connection, layer, frame, path, fit_parents_m, report, advance)
+                if dry_run:  # also what is checked at the commit, which will not come
+                    connection.execute("set constraints all immediate")
         except InvalidRows as refused:  # row numbers of the frame -> of the file
             rows_of_file = [(good[row - 1] + 1, reason) for row, reason in refused.rows]
             raise InvalidRows(str(refused), rows_of_file) from None

@@ -105,7 +105,8 @@ def _read_vector(path: Path, driver: str) -> Table:
         if found not in (driver, driver.removeprefix("LIB")):  # two drivers know KML
             message = f"{path} is not what its name says: it reads as {found}, not {driver}"
             raise UnreadableFile(message)
-        frame = pyogrio.read_dataframe(path, datetime_as_string=True)
+        encoding = _dbf_encoding(path) if driver == "ESRI Shapefile" else None
+        frame = pyogrio.read_dataframe(path, datetime_as_string=True, encoding=encoding)
     except (DataSourceError, DataLayerError, ValueError, UnicodeDecodeError) as error:
         message = f"{path} is not a readable {driver} file: {first_line(error)}"
         raise UnreadableFile(message) from None
@@ -115,6 +116,17 @@ def _read_vector(path: Path, driver: str) -> Table:
     geometry = frame.geometry.to_numpy()
     crs = frame.crs.to_string() if frame.crs is not None else None
     return Table(DataFrame(frame.drop(columns="geometry")), geometry, crs, driver == "GeoJSON")
+
+
+def _dbf_encoding(path: Path) -> str | None:
+    """Tell UTF-8 from GB 18030 in the table of a Shapefile that does not say itself (in a .cpg file)."""
+    table = path.with_suffix(".dbf")
+    if path.with_suffix(".cpg").is_file() or not table.is_file():
+        return None
+    with table.open("rb") as opened:
+        head = opened.read(_SNIFFED_BYTES)
+    records = head[int.from_bytes(head[8:10], "little") :]  # after the binary description of the fields
+    return text_encoding(str(table), records + b"\n").removesuffix("-sig")
 
 
 def _read_csv(path: Path, head: bytes, lon_column: str | None, lat_column: str | None) -> Table:

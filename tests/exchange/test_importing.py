@@ -124,6 +124,31 @@ def test_bad_rows_are_skipped_when_asked_and_reported(city: str, tmp_path: Path)
     assert (report.imported, [row for row, _ in report.skipped]) == (2, [2])
 
 
+def test_a_dry_run_tells_what_would_happen_and_changes_nothing(city: str, tmp_path: Path) -> None:
+    path = tmp_path / "cameras.csv"
+    path.write_text(HEADER + camera(1) + camera(1) + camera(2, 120, 30) + "nonsense,x,114.5,37\n")
+    report = load(city, "cameras", path, dry_run=True)
+    assert (report.rows, report.imported, report.unassigned) == (4, 2, 1)
+    assert [row for row, _ in report.skipped] == [2, 4]
+    assert count(city, "cameras") == 0
+    write_geojson(str(tmp_path / "cells.geojson"), [({"grid_code": "Q", "grid_level": 1, "name": "x"}, square(0, 0))])
+    with pytest.raises(InvalidRows, match="cannot come into force"):
+        load(city, "grid_cells", tmp_path / "cells.geojson", dry_run=True)
+
+
+@pytest.mark.parametrize("encoding", ["GB18030", "UTF-8"])
+def test_a_shapefile_that_does_not_say_its_encoding(city: str, tmp_path: Path, encoding: str) -> None:
+    frame = gpd.GeoDataFrame(
+        {"post_code": ["P"], "name": ["邢台市公安局 一号警务站"]}, geometry=[shapely.Point(114.505, 37.005)], crs=4490
+    )
+    frame.to_file(tmp_path / "posts.shp", encoding=encoding)
+    (tmp_path / "posts.cpg").unlink()
+    assert load(city, "police_posts", tmp_path / "posts.shp").imported == 1
+    with connect(city) as connection:
+        row = connection.execute("select name from police_posts").fetchone()
+    assert row == {"name": "邢台市公安局 一号警务站"}
+
+
 def test_keys_that_are_stored_are_refused(city: str, tmp_path: Path) -> None:
     path = tmp_path / "cameras.csv"
     path.write_text(HEADER + camera(1))
