@@ -3,6 +3,7 @@
 import threading
 import time
 import uuid
+from collections import Counter
 from typing import ClassVar
 
 import httpx
@@ -284,6 +285,20 @@ class TestCollections:
         near = demo_client.get("/collections/cameras/items?bbox=114.50,37.06,114.51,37.07&zoom=17").json()["features"]
         assert near
         assert all("gb28181_id" in f["properties"] for f in near)
+
+    def test_facilities_are_counted_by_kind_from_afar(self, demo: str, demo_client: httpx.Client) -> None:
+        far = demo_client.get("/collections/facilities/items?bbox=113,36,117,39&zoom=9").json()["features"]
+        counts = Counter[str]()
+        for feature in far:
+            counts[feature["properties"]["facility_kind"]] += feature["properties"]["point_count"]
+        with connect(demo) as connection:
+            rows = connection.execute("select facility_kind, count(*) as n from facilities group by 1").fetchall()
+        assert dict(counts) == {row["facility_kind"]: row["n"] for row in rows}
+        near = demo_client.get("/collections/facilities/items?bbox=114.50,37.06,114.52,37.08&zoom=12").json()[
+            "features"
+        ]
+        assert near
+        assert all("facility_code" in feature["properties"] for feature in near)
 
     def test_more_than_the_limit_is_said(self, demo_client: httpx.Client) -> None:
         found = demo_client.get("/collections/facilities/items?bbox=113,36,117,39&zoom=22&limit=10").json()
