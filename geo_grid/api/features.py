@@ -188,7 +188,7 @@ def read_boxes(text: str, crs: PublishedCrs) -> tuple[tuple[float, float, float,
 async def get_conformance(request: Request, f: Format = None) -> Any:
     """List the requirements classes that hold."""
     answer = Conformance(conformsTo=CONFORMANCE)
-    return catalogue_page(request, "conformance", answer) if wants_html(request, f) else answer
+    return catalogue_page(request, ("符合的规范", "Conformance"), answer) if wants_html(request, f) else answer
 
 
 @router.get(
@@ -202,7 +202,7 @@ async def list_collections(request: Request, f: Format = None) -> Any:
     extent = await _extent(request)
     found = [_collection(request, layer, extent) for layer in REGISTRY.values()]
     answer = Collections(links=self_links(request), collections=found)
-    return catalogue_page(request, "collections", answer) if wants_html(request, f) else answer
+    return catalogue_page(request, ("数据", "Data"), answer) if wants_html(request, f) else answer
 
 
 @router.get(
@@ -214,7 +214,7 @@ async def list_collections(request: Request, f: Format = None) -> Any:
 async def get_collection(request: Request, layer: LayerName, f: Format = None) -> Any:
     """Describe one layer."""
     answer = _collection(request, find_layer(layer), await _extent(request))
-    return catalogue_page(request, answer.title, answer) if wants_html(request, f) else answer
+    return catalogue_page(request, (answer.title_zh, answer.title), answer) if wants_html(request, f) else answer
 
 
 @router.get(

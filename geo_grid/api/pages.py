@@ -92,11 +92,13 @@ def _landing(request: Request) -> dict[str, Any]:
     }
 
 
-def catalogue_page(request: Request, title: str, answer: BaseModel) -> HTMLResponse:
-    """Show an answer of OGC API as a page: its texts and its links."""
+def catalogue_page(request: Request, titles: tuple[str, str], answer: BaseModel) -> HTMLResponse:
+    """Show an answer of OGC API as a page: its texts and its links; titles in Chinese and English."""
+    lang = _language(request)
+    title = titles[lang == "en"]
     told = answer.model_dump(mode="json", by_alias=True, exclude_none=True)
     options = {"person": _person(request), "title": title, "answer": told, "isFixed": True}
-    return _of_several(_page(plain_page("catalogue", f"{title} · geo_grid", _language(request), options)))
+    return _of_several(_page(plain_page("catalogue", f"{title} · geo_grid", lang, options)))
 
 
 async def features_page(request: Request, layer: Layer, address: str) -> HTMLResponse:

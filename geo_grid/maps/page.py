@@ -59,8 +59,15 @@ def map_page(page: folium.Map, name: str, title: str, options: dict[str, Any]) -
     return rendered.replace("</head>", f"{head}</head>", 1)
 
 
-def base_map(bounds: tuple[float, float, float, float], lang: Literal["zh", "en"]) -> folium.Map:
-    """Make an empty Folium map of the city, west, south, east, north in degrees, with no outside loads."""
+def base_map(bounds: tuple[float, float, float, float], lang: Literal["zh", "en"], animated: bool = True) -> folium.Map:
+    """Make an empty Folium map of the city, west, south, east, north in degrees, with no outside loads.
+
+    Parameters
+    ----------
+    animated
+        Whether it glides when it zooms; a script that moves it at once must not find it gliding: Leaflet
+        drops what it is told meanwhile.
+    """
     west, south, east, north = bounds
     made = folium.Map(
         location=[(south + north) / 2, (west + east) / 2],
@@ -69,6 +76,7 @@ def base_map(bounds: tuple[float, float, float, float], lang: Literal["zh", "en"
         prefer_canvas=True,
         zoom_snap=0.5,
         zoom_control="bottomright",
+        zoom_animation=animated,
         attributionControl=False,
     )
     made.default_js, made.default_css = LEAFLET_JS, LEAFLET_CSS

@@ -38,7 +38,7 @@ async def city_view(connection: AsyncConnection, name_zh: str, name_en: str, tim
 
 def features_map(view: CityView, title: str, lang: Literal["zh", "en"], options: dict[str, Any]) -> str:
     """Build a small map for the features of one layer; its script asks for them."""
-    page = base_map(view.bounds or _NOWHERE, lang)
+    page = base_map(view.bounds or _NOWHERE, lang, animated=False)
     return map_page(page, "features", f"{title} · geo_grid", {**options, "lang": lang})
 
 

@@ -5,7 +5,7 @@ const L = window.L;
 const map = window[page.map];
 const main = head();
 document.body.append(document.querySelector(".folium-map"));
-map.invalidateSize();
+const outlines = L.geoJSON(null, { interactive: false, style: { color: "#2b5379", weight: 1, fill: false } }).addTo(map);
 const drawn = L.geoJSON(null, {
   style: { color: "#38b6ff", weight: 2, fillOpacity: 0.15 },
   pointToLayer: (_, at) => L.circleMarker(at, { radius: 7, color: "#ffd84d", fillOpacity: 0.6 }),
@@ -39,7 +39,8 @@ async function load(address) {
   features = answer.features ?? [answer];
   drawn.clearLayers();
   features.filter(feature => feature.geometry).forEach(feature => drawn.addData(feature));
-  if (drawn.getBounds().isValid()) map.fitBounds(drawn.getBounds(), { padding: [40, 40], maxZoom: 16 });
+  map.invalidateSize({ animate: false }); // the table took its part of the page
+  if (drawn.getBounds().isValid()) map.fitBounds(drawn.getBounds(), { padding: [40, 40], maxZoom: 16, animate: false });
   const names = [...new Set(features.flatMap(feature => Object.keys(feature.properties)))];
   const next = answer.links?.find(link => link.rel === "next");
   main.replaceChildren(
@@ -54,4 +55,7 @@ async function load(address) {
     if (features[number]) select(features[number].id);
   }));
 }
+ask("/collections/grid_cells/items?bbox=-180,-90,180,90&zoom=8").then(counties => outlines.addData(counties)).catch(() => {});
+// not before the stylesheets are there: the map must know its size
+if (document.readyState !== "complete") await new Promise(done => { addEventListener("load", done); });
 load(local(page.address)).then(ready);

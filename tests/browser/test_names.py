@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from geo_grid.db import Cluster, connect
+from geo_grid.layers import REGISTRY
 from tests.access.test_rights import fill
 from tests.browser.test_office import log_in
 from tests.browser.test_wall import move
@@ -113,5 +114,13 @@ def test_names_stay_text_on_every_page(city: tuple[str, str, dict[str, str]], pa
         expect(card.locator(".incident")).to_contain_text(hostile[:20])
         move(page, WEST + SIDE / 2, SOUTH + SIDE / 2, 18)  # near enough for so long a name to fit
         expect(page.locator(".label").first).to_contain_text(hostile[:10])
+    for layer in REGISTRY:
+        opened(page, f"{url}/collections/{layer}/items?limit=100")
+        if layer not in ("roads", "response_circles"):  # there are none; they have no names
+            expect(page.locator("td").get_by_text(start).first).to_be_visible()
+    opened(page, f"{url}/collections/police_posts/items/post-A")
+    expect(page.locator("td").get_by_text(start).first).to_be_visible()
+    for path in ("/collections", "/collections/cameras", "/conformance"):
+        opened(page, f"{url}{path}")
     assert page.evaluate("window.hacked") is None
     assert page.locator("svg[onload], img[onerror], [onfocus], a[href^='javascript']").count() == 0
