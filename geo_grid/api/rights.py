@@ -51,6 +51,7 @@ RIGHTS: dict[tuple[str, str], str] = {
     ("GET", "/collections/{layer}/tiles"): "map",
     ("GET", "/collections/{layer}/tiles/WebMercatorQuad"): "map",
     ("GET", "/collections/{layer}/tiles/WebMercatorQuad/tilejson.json"): "map",
+    ("GET", "/tiles/WebMercatorQuad/{z}/{y}/{x}"): "map",
     ("GET", "/collections/{layer}/export"): "export",
     ("GET", "/events"): "map",
     ("GET", "/incidents"): "incidents.read",

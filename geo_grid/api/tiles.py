@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from geo_grid.api.asking import identity_of, reading
@@ -11,15 +11,19 @@ from geo_grid.api.links import Link, StrictRoute, base_url
 from geo_grid.api.problems import PROBLEM_RESPONSES, Problem
 from geo_grid.api.tile_cache import Tile, TileCache
 from geo_grid.errors import NotFound
-from geo_grid.layers import find_layer
+from geo_grid.layers import Layer, find_layer
 from geo_grid.layers.items import tile
 
 router = APIRouter(tags=["tiles"], responses=PROBLEM_RESPONSES, route_class=StrictRoute)
 
 _MVT = "application/vnd.mapbox-vector-tile"
 _SCHEME = "http://www.opengis.net/def/tilematrixset/OGC/1.0/WebMercatorQuad"
+Zoom = Annotated[int, Path(ge=0, le=22, description="tile matrix: zoom")]
+Row = Annotated[int, Path(ge=0, lt=2**22, description="row from the north")]
+Column = Annotated[int, Path(ge=0, lt=2**22, description="column from the west")]
+
 _TILE_RESPONSES: dict[int | str, dict[str, Any]] = {
-    200: {"description": "A Mapbox vector tile with one layer of the collection's name",
+    200: {"description": "A Mapbox vector tile with a layer of each collection's name",
           "content": {_MVT: {"schema": {"type": "string", "format": "binary"}}}},
     204: {"description": "There is nothing in this tile"},
     404: {"model": Problem, "description": "No such layer, or no such tile"},
@@ -89,29 +93,45 @@ async def get_tilejson(request: Request, layer: LayerName) -> TileJson:
 @router.get(
     "/collections/{layer}/tiles/WebMercatorQuad/{z}/{y}/{x}", response_class=Response, responses=_TILE_RESPONSES
 )
-async def get_tile(
-    request: Request,
-    layer: LayerName,
-    z: Annotated[int, Path(ge=0, le=22, description="tile matrix: zoom")],
-    y: Annotated[int, Path(ge=0, lt=2**22, description="row from the north")],
-    x: Annotated[int, Path(ge=0, lt=2**22, description="column from the west")],
-) -> Response:
+async def get_tile(request: Request, layer: LayerName, z: Zoom, y: Row, x: Column) -> Response:
     """Draw a layer as a vector tile of what whoever asks may see."""
-    found = find_layer(layer)
+    return _send(request, await _draw(request, [find_layer(layer)], z, y, x))
+
+
+@router.get("/tiles/WebMercatorQuad/{z}/{y}/{x}", response_class=Response, responses=_TILE_RESPONSES)
+async def get_combined_tile(
+    request: Request,
+    z: Zoom,
+    y: Row,
+    x: Column,
+    collections: Annotated[str, Query(min_length=1, max_length=500, description="names of layers, with commas")],
+) -> Response:
+    """Draw several layers as one vector tile, of one state of the database."""
+    names = list(dict.fromkeys(collections.split(",")))
+    return _send(request, await _draw(request, [find_layer(name) for name in names], z, y, x))
+
+
+async def _draw(request: Request, layers: list[Layer], z: int, y: int, x: int) -> Tile:
+    """Draw what is not kept, in one transaction. Layers of a vector tile stand one after the other (MVT 2.1)."""
     if max(x, y) >= 2**z:
         message = f"zoom {z} has columns and rows 0 to {2**z - 1}"
         raise NotFound(message)
-    state = request.app.state
+    state, identity = request.app.state, identity_of(request)
     cache: TileCache = state.tiles
     current = state.locations.snapshot()
-    key = cache.key(identity_of(request), current.state.edition if current else None, layer, (z, y, x))
-    made = cache.find(key) if current else None
-    if made is None:
+    edition = current.state.edition if current else None
+    keys = {layer.name: cache.key(identity, edition, layer.name, (z, y, x)) for layer in layers}
+    made = {name: found for name, key in keys.items() if current and (found := cache.find(key))}
+    if len(made) < len(layers):
         async with reading(request) as database:
-            made = Tile(await tile(database, found, z, x, y))
-        if current:
-            cache.keep(key, made)
-    return _send(request, made)
+            for layer in layers:
+                if layer.name not in made:
+                    made[layer.name] = Tile(await tile(database, layer, z, x, y))
+                    if current:
+                        cache.keep(keys[layer.name], made[layer.name])
+    if len(layers) == 1:
+        return made[layers[0].name]
+    return Tile(b"".join(made[layer.name].plain for layer in layers))
 
 
 def _send(request: Request, made: Tile) -> Response:

@@ -61,3 +61,21 @@ def test_what_was_drawn_for_one_is_not_shown_to_another(database: str) -> None:
                     assert codes(scoped.get(TILE)) == {cell}
             with bearing(url, api_key(database, "planner")) as planner:
                 assert codes(planner.get(TILE)) == set("ABCD")
+
+
+def test_several_layers_are_one_tile(client: httpx.Client, database: str) -> None:
+    with connect(database) as connection:
+        two_by_two(connection)
+        connection.execute(
+            "insert into police_posts (post_code, name, geom) values ('P', 'x', ST_SetSRID(ST_MakePoint(%s, %s), 4490))",
+            (WEST + SIDE / 2, SOUTH + SIDE / 2),
+        )
+    path = f"/tiles/WebMercatorQuad/{ZOOM}/{Y}/{X}"
+    answer = client.get(path, params={"collections": "police_posts,grid_cells,cameras"})
+    drawn = mapbox_vector_tile.decode(answer.content)
+    assert set(drawn) == {"police_posts", "grid_cells"}  # there are no cameras
+    assert codes(answer) == set("ABCD")
+    again = client.get(path, params={"collections": "police_posts,grid_cells,cameras"})
+    assert again.headers["etag"] == answer.headers["etag"]
+    assert client.get(path, params={"collections": "grid_cells,persons"}).status_code == 404
+    assert client.get(path).status_code == 400
