@@ -55,7 +55,12 @@ class TileCache:
         self._tiles: LRUCache[Key, Tile] = LRUCache(
             max(most_bytes, 1), getsizeof=lambda tile: 2 * len(tile.plain) + 300
         )
-        changes.on_change(lambda _: self._tiles.clear())
+        self.generation = 0
+        changes.on_change(self._forget)
+
+    def _forget(self, _: set[str]) -> None:
+        self.generation += 1
+        self._tiles.clear()
 
     @staticmethod
     def key(identity: Identity, edition: int | None, layer: str, place: tuple[int, int, int]) -> Key:
@@ -71,7 +76,7 @@ class TileCache:
             return None
         return found
 
-    def keep(self, key: Key, tile: Tile) -> None:
-        """Keep a tile, unless it is larger than all there is room for."""
-        if self._tiles.getsizeof(tile) <= self._tiles.maxsize:
+    def keep(self, key: Key, tile: Tile, generation: int) -> None:
+        """Keep a tile, unless something changed since `generation`, when drawing began, or it is too large."""
+        if generation == self.generation and self._tiles.getsizeof(tile) <= self._tiles.maxsize:
             self._tiles[key] = tile

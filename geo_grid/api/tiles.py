@@ -122,13 +122,14 @@ async def _draw(request: Request, layers: list[Layer], z: int, y: int, x: int) -
     edition = current.state.edition if current else None
     keys = {layer.name: cache.key(identity, edition, layer.name, (z, y, x)) for layer in layers}
     made = {name: found for name, key in keys.items() if current and (found := cache.find(key))}
+    generation = cache.generation
     if len(made) < len(layers):
         async with reading(request) as database:
             for layer in layers:
                 if layer.name not in made:
                     made[layer.name] = Tile(await tile(database, layer, z, x, y))
                     if current:
-                        cache.keep(keys[layer.name], made[layer.name])
+                        cache.keep(keys[layer.name], made[layer.name], generation)
     if len(layers) == 1:
         return made[layers[0].name]
     return Tile(b"".join(made[layer.name].plain for layer in layers))
