@@ -1,7 +1,6 @@
 """Errors as RFC 9457 problem+json: the one place where an error becomes a status."""
 
 import http
-import json
 import logging
 import math
 from collections.abc import Sequence
@@ -86,8 +85,8 @@ def problem(
     return ProblemResponse(body.model_dump(exclude_none=True), status, _HEADERS.get(status))
 
 
-def problem_of(error: Exception) -> ProblemResponse:
-    """Make the problem response of an error of ours."""
+def problem_of(error: Exception, unprocessable: int = 422) -> ProblemResponse:
+    """Make the problem response of an error of ours; `unprocessable` is the status of input that is wrong."""
     kind = next((k for k in type(error).__mro__ if k in STATUS), errors.GeoGridError)
     faults = (
         [{"row": row, "detail": reason} for row, reason in error.rows]
@@ -96,30 +95,21 @@ def problem_of(error: Exception) -> ProblemResponse:
     )
     if STATUS[kind] >= 500:
         log.error("%s: %s", kind.__name__, error)
-    answer = problem(STATUS[kind], str(error), type(error).__name__, faults)
+    status = unprocessable if STATUS[kind] == 422 else STATUS[kind]
+    answer = problem(status, str(error), type(error).__name__, faults)
     if isinstance(error, errors.TooMany):
         answer.headers["Retry-After"] = str(math.ceil(error.retry_after_s))
     return answer
 
 
-def _as_ogc(request: Request, answer: ProblemResponse) -> ProblemResponse:
-    """Turn 422 into the 400 that OGC API asks of its own routes (OGC 17-069r4, requirement 8)."""
-    if (
-        answer.status_code == 422
-        and request.method == "GET"
-        and request.url.path.startswith(("/collections", "/tiles"))
-    ):
-        return problem(400, **_told(answer))
-    return answer
-
-
-def _told(answer: ProblemResponse) -> dict[str, Any]:
-    body = json.loads(bytes(answer.body))
-    return {"detail": body["detail"], "name": body["type"].rpartition(":")[2], "faults": body.get("errors")}
+def _unprocessable(request: Request) -> int:
+    """Return the status of input that is wrong: 400 where OGC API asks it (OGC 17-069r4, requirement 8), else 422."""
+    is_ogc = request.method == "GET" and request.url.path.startswith(("/collections", "/tiles"))
+    return 400 if is_ogc else 422
 
 
 def _ours(request: Request, error: Exception) -> ProblemResponse:
-    return _as_ogc(request, problem_of(error))
+    return problem_of(error, _unprocessable(request))
 
 
 def _invalid(request: Request, error: Exception) -> ProblemResponse:
@@ -129,7 +119,7 @@ def _invalid(request: Request, error: Exception) -> ProblemResponse:
         {"pointer": "/".join(str(part) for part in fault["loc"]), "detail": fault["msg"]} for fault in error.errors()
     ]
     said = "; ".join(f"{f['pointer']}: {f['detail']}" for f in faults)[:1000]
-    return _as_ogc(request, problem(422, said, "InvalidRequest", faults))
+    return problem(_unprocessable(request), said, "InvalidRequest", faults)
 
 
 def _http(_: Request, error: Exception) -> ProblemResponse:
@@ -148,7 +138,7 @@ def _database(request: Request, error: Exception) -> ProblemResponse:
         return problem_of(ours)
     except psycopg.DataError as refused:  # a value PostgreSQL cannot hold, such as a zero byte in a text
         said = f"the database cannot hold this: {str(refused).splitlines()[0]}"
-        return _as_ogc(request, problem(422, said, "InvalidRequest"))
+        return problem(_unprocessable(request), said, "InvalidRequest")
     except psycopg.Error:
         return _unexpected(request, error)
 
