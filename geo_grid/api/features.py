@@ -18,7 +18,7 @@ from geo_grid.coordinates import box_to_lonlat
 from geo_grid.errors import InvalidCoordinates, InvalidQuery
 from geo_grid.exchange import TableForm, as_frame, encode
 from geo_grid.layers import REGISTRY, Layer, find_layer
-from geo_grid.layers.features import FeatureQuery, as_feature, read_feature, read_page
+from geo_grid.layers.features import FeatureQuery, as_feature, given_out, read_feature, read_page
 from geo_grid.layers.filters import GEOMETRY, read_equal, read_filter, read_interval
 from geo_grid.layers.items import items
 from geo_grid.layers.published import CGCS2000, CRS84, PUBLISHED, PublishedCrs, published_crs
@@ -317,8 +317,7 @@ async def get_items(
         links.append(Link(href=here(request, after=page.next), rel="next", type=MEDIA[form]))
         headers["Link"] = f'<{links[-1].href}>; rel="next"'  # forms without links of their own
     if as_table:
-        columns = [name for name in found.columns if query.properties is None or name in query.properties]
-        frame = as_frame(page.rows, columns, query.crs.srid)
+        frame = as_frame(page.rows, given_out(found, query), query.crs.srid)
         body = await asyncio.to_thread(
             encode, frame, TableForm(form.value), found.stored_type == "Point", query.crs.digits
         )

@@ -85,9 +85,7 @@ async def read_page(connection: AsyncConnection, layer: Layer, query: FeatureQue
     values: dict[str, Any] = {"limit": query.limit + 1}
     keys = [*query.sort, (layer.id_column, False)]
     kinds = {**layer.queryables, layer.id_column: "bigint"}
-    conditions = [*_where(layer, query, values)]
-    if query.after is not None:
-        conditions.append(_beyond(keys, kinds, query.after, values))
+    beyond = [] if query.after is None else [_beyond(keys, kinds, query.after, values)]
     # first which, then what: shapes and texts are written for one page only, not for all that match
     statement = sql.SQL(
         "with page as materialized (select s.{key} from ({stored}) s where {where} order by {order} limit %(limit)s)"
@@ -97,7 +95,7 @@ async def read_page(connection: AsyncConnection, layer: Layer, query: FeatureQue
         what=_table(layer, query) if as_table else _json(layer, query),
         place=sql.SQL(", ").join(sql.SQL("{}::text").format(sql.Identifier("s", name)) for name, _ in keys),
         stored=sql.SQL(layer.query("stored")),
-        where=sql.SQL(" and ").join(conditions or [sql.SQL("true")]),
+        where=_where(layer, query, values, *beyond),
         order=sql.SQL(", ").join(
             sql.SQL("{} {} nulls last").format(sql.Identifier("s", name), sql.SQL("desc" if falls else "asc"))
             if name != layer.id_column
@@ -128,7 +126,7 @@ async def read_feature(
     ).format(
         what=_json(layer, query),
         stored=sql.SQL(layer.query("stored")),
-        where=sql.SQL(" and ").join([*_where(layer, query, values), sql.SQL("true")]),
+        where=_where(layer, query, values),
         key=sql.Identifier("s", name),
         kind=sql.SQL(kind),
     )
@@ -158,12 +156,13 @@ def all_rows(layer: Layer) -> sql.Composed:
     ).format(
         columns=sql.SQL(", ").join(sql.Identifier("s", name) for name in exported_columns(layer)),
         stored=sql.SQL(layer.query("stored")),
-        where=sql.SQL(" and ").join([*_where(layer, FeatureQuery(), {}), sql.SQL("true")]),
+        where=_where(layer, FeatureQuery(), {}),
         key=sql.Identifier("s", layer.id_column),
     )
 
 
-def _given_out(layer: Layer, query: FeatureQuery) -> list[str]:
+def given_out(layer: Layer, query: FeatureQuery) -> list[str]:
+    """Return the columns a query gives out, in the layer's order. Raises InvalidQuery."""
     for name in query.properties or ():
         if name not in layer.columns:
             message = f"{layer.name} has no property {name[:80]!r}; it has {', '.join(layer.columns)}"
@@ -172,9 +171,7 @@ def _given_out(layer: Layer, query: FeatureQuery) -> list[str]:
 
 
 def _json(layer: Layer, query: FeatureQuery) -> sql.Composed:
-    pairs = [
-        sql.SQL("{}, {}").format(sql.Literal(name), sql.Identifier("s", name)) for name in _given_out(layer, query)
-    ]
+    pairs = [sql.SQL("{}, {}").format(sql.Literal(name), sql.Identifier("s", name)) for name in given_out(layer, query)]
     return sql.SQL(
         "{key}::text as id, ST_AsGeoJSON({geom}, {digits}, 0) as geometry, json_build_object({pairs})::text as properties"
     ).format(
@@ -186,13 +183,9 @@ def _json(layer: Layer, query: FeatureQuery) -> sql.Composed:
 
 
 def _table(layer: Layer, query: FeatureQuery) -> sql.Composed:
-    columns = [sql.Identifier("s", name) for name in _given_out(layer, query)]
     # file formats hold x before y, whatever the register says
-    return (
-        sql.SQL("{}, ST_AsBinary({}) as geom").format(sql.SQL(", ").join(columns), _transformed(query.crs))
-        if columns
-        else sql.SQL("ST_AsBinary({}) as geom").format(_transformed(query.crs))
-    )
+    geom = sql.SQL("ST_AsBinary({}) as geom").format(_transformed(query.crs))
+    return sql.SQL(", ").join([*(sql.Identifier("s", name) for name in given_out(layer, query)), geom])
 
 
 def _transformed(crs: PublishedCrs) -> sql.Composable:
@@ -205,7 +198,12 @@ def _geometry(crs: PublishedCrs) -> sql.Composable:
     return sql.SQL("ST_FlipCoordinates({})").format(_transformed(crs)) if crs.is_flipped else _transformed(crs)
 
 
-def _where(layer: Layer, query: FeatureQuery, values: dict[str, Any]) -> Iterator[sql.Composable]:
+def _where(layer: Layer, query: FeatureQuery, values: dict[str, Any], *more: sql.Composable) -> sql.Composed:
+    """Return what a row must meet, and put what it binds into `values`."""
+    return sql.SQL(" and ").join([*_conditions(layer, query, values), *more] or [sql.SQL("true")])
+
+
+def _conditions(layer: Layer, query: FeatureQuery, values: dict[str, Any]) -> Iterator[sql.Composable]:
     boxes = []
     for number, box in enumerate(query.boxes):
         names = [f"{side}_{number}" for side in ("west", "south", "east", "north")]
