@@ -71,6 +71,18 @@ class Conflict(UserError):
     """It contradicts what is stored."""
 
 
+class Outdated(UserError):
+    """It was changed since whoever asks read it."""
+
+
+class NotOffered(UserError):
+    """This cannot be done to it by this way; the message names the way."""
+
+
+class UnsupportedMedia(UserError):
+    """The body is in a form that is not taken here."""
+
+
 class SetupError(GeoGridError):
     """This machine or configuration lacks something geo_grid needs."""
 

@@ -21,6 +21,7 @@ from geo_grid.api import (
     audit,
     bulk,
     cameras,
+    editing,
     events,
     exports,
     features,
@@ -54,7 +55,22 @@ _LARGEST_BODY = 1 << 20
 """Bytes; where a route says nothing else."""
 _LARGEST_LOGIN = 16 << 10
 _TIDY_S = 3600.0
-_ROUTERS = (locate, bulk, incidents, cameras, features, tiles, exports, events, session, accounts, audit, health, pages)
+_ROUTERS = (
+    locate,
+    bulk,
+    incidents,
+    cameras,
+    features,
+    editing,
+    tiles,
+    exports,
+    events,
+    session,
+    accounts,
+    audit,
+    health,
+    pages,
+)
 
 
 def create_app(settings: Settings, conninfo: str) -> FastAPI:

@@ -44,6 +44,10 @@ CONFORMANCE = [
     "http://www.opengis.net/spec/ogcapi-features-3/1.0/conf/queryables-query-parameters",
     "http://www.opengis.net/spec/ogcapi-features-3/1.0/conf/filter",
     "http://www.opengis.net/spec/ogcapi-features-3/1.0/conf/features-filter",
+    "http://www.opengis.net/spec/ogcapi-features-4/1.0/conf/create-replace-delete",
+    "http://www.opengis.net/spec/ogcapi-features-4/1.0/conf/update",
+    "http://www.opengis.net/spec/ogcapi-features-4/1.0/conf/optimistic-locking-etags",
+    "http://www.opengis.net/spec/ogcapi-features-4/1.0/conf/features",
     "http://www.opengis.net/spec/cql2/1.0/conf/cql2-text",
     "http://www.opengis.net/spec/cql2/1.0/conf/cql2-json",
     "http://www.opengis.net/spec/cql2/1.0/conf/basic-cql2",
@@ -351,16 +355,27 @@ async def get_item(
         row = await read_feature(database, found, item, wanted)
     if wants_html(request, f):
         return await features_page(request, found, here(request, f="json"))
-    links = self_links(request, _GEOJSON, {"json": _GEOJSON, "html": "text/html"})
-    links.append(Link(href=f"{base_url(request)}/collections/{layer}", rel="collection", type="application/json"))
-    told = ",".join(link.model_dump_json(exclude_none=True) for link in links)
-    text = f'{as_feature(row)[:-1]},"links":[{told}]}}'
     headers = {
         "Content-Crs": f"<{wanted.uri}>",
         "Vary": "Accept, Cookie, Authorization",
         "Cache-Control": "private, no-cache",
+        "ETag": f'"{row["state"]}"',
     }
-    return Response(text, media_type=_GEOJSON, headers=headers)
+    if row["state"] in request.headers.get("if-none-match", ""):
+        return Response(status_code=304, headers=headers)
+    return Response(feature_text(request, row, found, here(request, f=None)), media_type=_GEOJSON, headers=headers)
+
+
+def feature_text(request: Request, row: dict[str, Any], layer: Layer, address: str) -> str:
+    """Write a row as a GeoJSON feature with links; `address` is the feature's own."""
+    mark = "&" if "?" in address else "?"
+    links = [
+        Link(href=address, rel="self", type=_GEOJSON),
+        Link(href=f"{address}{mark}f=html", rel="alternate", type="text/html"),
+        Link(href=f"{base_url(request)}/collections/{layer.name}", rel="collection", type="application/json"),
+    ]
+    told = ",".join(link.model_dump_json(exclude_none=True) for link in links)
+    return f'{as_feature(row)[:-1]},"links":[{told}]}}'
 
 
 async def _map_view(

@@ -13,7 +13,7 @@ from geo_grid.db import Changes
 
 _LIVE_S = 5.0
 """How long a tile is given out again of a layer whose changes are not announced."""
-_ANNOUNCED = {"grid_cells", "patrol_zones", "police_posts", "response_circles"}
+_ANNOUNCED = {"grid_cells", "patrol_zones", "police_posts", "response_circles", "cameras", "facilities"}
 _TRUSTED_S = 10.0
 """How long silence of the database is taken for no change."""
 _WORTH_PACKING = 1024

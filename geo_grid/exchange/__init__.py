@@ -1,5 +1,6 @@
 """Files in and out."""
 
+from geo_grid.exchange.editing import Editor, FeatureChange, GivenFeature
 from geo_grid.exchange.exporting import export_file
 from geo_grid.exchange.importing import Mapping, Report, import_file
 from geo_grid.exchange.locating import FORMS, Asked, Located, locate_points
@@ -8,6 +9,9 @@ from geo_grid.exchange.tables import TableForm, as_frame, encode
 __all__ = [
     "FORMS",
     "Asked",
+    "Editor",
+    "FeatureChange",
+    "GivenFeature",
     "Located",
     "Mapping",
     "Report",

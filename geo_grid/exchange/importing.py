@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -12,13 +11,13 @@ import psycopg
 import shapely
 from pandas import DataFrame
 from psycopg import sql
-from pydantic import ValidationError
 
 from geo_grid.boundaries import metres, publish_cells, publish_zones
 from geo_grid.db import Connection, copy_rows, ewkb
 from geo_grid.errors import Conflict, InvalidRows, UserError
 from geo_grid.exchange.geometry import Extent, read_geometry
 from geo_grid.exchange.reading import Table, read_table
+from geo_grid.exchange.rows import read_row
 from geo_grid.layers import Layer
 from geo_grid.locate import assign
 from geo_grid.locate.lookup import QUERIES as LOCATE_QUERIES
@@ -197,19 +196,11 @@ def _read_rows(
     zone = ZoneInfo(timezone)
     for index in range(len(attributes)):
         given = {name: column[index] for name, column in values.items() if column[index] is not None} | constants
-        for name, other in layer.row.defaults.items():
-            if name not in given and other in given:
-                given[name] = given[other]
         try:
-            row = layer.row.model_validate(given).model_dump()
-        except ValidationError as error:
-            reasons = "; ".join(f"{fault['loc'][0]}: {fault['msg']}" for fault in error.errors())
-            problems.setdefault(index, reasons)
-            row = {}
-        for name, value in row.items():
-            if isinstance(value, datetime) and value.tzinfo is None:
-                row[name] = value.replace(tzinfo=zone)
-        rows.append(row)
+            rows.append(read_row(layer, given, zone))
+        except UserError as error:
+            problems.setdefault(index, str(error))
+            rows.append({})
         if index % 1000 == 999:
             advance(1000)
     return rows

@@ -45,4 +45,5 @@ LAYER = Layer(
     geometry_types=("Point",),
     stored_type="Point",
     is_assigned=True,
+    is_editable=True,
 )

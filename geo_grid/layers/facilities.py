@@ -40,4 +40,5 @@ LAYER = Layer(
     key="facility_code",
     geometry_types=("Point",),
     stored_type="Point",
+    is_editable=True,
 )

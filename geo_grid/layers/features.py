@@ -60,7 +60,7 @@ class Page:
     Attributes
     ----------
     rows
-        With id, geometry (GeoJSON text, or WKB) and properties (JSON text), or the columns themselves.
+        With id, geometry (GeoJSON text) and properties (JSON text), or the columns themselves with WKB.
     next
         Give it as `after` for the next page; None when this is the last.
     """
@@ -113,7 +113,13 @@ async def read_page(connection: AsyncConnection, layer: Layer, query: FeatureQue
 async def read_feature(
     connection: AsyncConnection, layer: Layer, key: str, crs: PublishedCrs = CRS84
 ) -> dict[str, Any]:
-    """Read one feature in force, as a row of a `Page`. Raises NotFound."""
+    """Read one feature in force, as a row of a `Page`, with its `state`: a digest that tells any change of it.
+
+    Raises
+    ------
+    NotFound
+        There is none, or whoever asks may not see it.
+    """
     name = layer.item_key or layer.key
     kind = layer.columns[name]
     message = f"there is no {key!r} in {layer.name}"
@@ -122,7 +128,7 @@ async def read_feature(
     query = FeatureQuery(crs=crs)
     values: dict[str, Any] = {"key": key}
     statement = sql.SQL(
-        "select {what} from ({stored}) s where {where} and {key} = %(key)s::text::{kind} limit 1"
+        "select {what}, md5(s::text) as state from ({stored}) s where {where} and {key} = %(key)s::text::{kind} limit 1"
     ).format(
         what=_json(layer, query),
         stored=sql.SQL(layer.query("stored")),

@@ -58,6 +58,8 @@ class Layer:
         Fields that are given out row by row to whom they are for: nobody can filter or sort by them.
     moments
         Columns that say when: one for an instant, two for a range whose end is open while null.
+    is_editable
+        Rows are made, changed and removed one by one, by whoever has the right.
     """
 
     name: str
@@ -74,6 +76,7 @@ class Layer:
     hidden: frozenset[str] = frozenset()
     private: frozenset[str] = frozenset()
     moments: tuple[str, ...] = ()
+    is_editable: bool = False
 
     @cached_property
     def columns(self) -> dict[str, str]:

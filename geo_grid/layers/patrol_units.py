@@ -30,4 +30,5 @@ LAYER = Layer(
     stored_type="Point",
     more={"reported_at": "timestamptz"},
     moments=("reported_at",),
+    is_editable=True,
 )

@@ -27,4 +27,5 @@ LAYER = Layer(
     key="post_code",
     geometry_types=("Point",),
     stored_type="Point",
+    is_editable=True,
 )

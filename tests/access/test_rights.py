@@ -54,6 +54,11 @@ EXPECTED: dict[str, set[str] | None] = {
     "GET /incidents/{incident_id}": {"wall", "dispatcher", "planner", "supervisor"},
     "POST /incidents": {"dispatcher", "supervisor"},
     "POST /cameras/{gb28181_id}/openings": {"dispatcher", "supervisor"},
+    "OPTIONS /collections/{layer}/items": MAP, "OPTIONS /collections/{layer}/items/{item}": MAP,
+    "POST /collections/{layer}/items": {"planner", "supervisor"},
+    "PUT /collections/{layer}/items/{item}": {"planner", "supervisor"},
+    "PATCH /collections/{layer}/items/{item}": {"planner", "supervisor"},
+    "DELETE /collections/{layer}/items/{item}": {"planner", "supervisor"},
     **{route: {"administrator"} for route in (
         "GET /accounts", "POST /accounts", "PATCH /accounts/{name}", "POST /accounts/{name}/password",
         "DELETE /accounts/{name}/factor", "GET /roles", "PATCH /roles/{role}", "GET /credentials",
@@ -87,6 +92,7 @@ def the_place(cell: str, at: tuple[float, float]) -> dict[str, Any]:
     row = (1 - math.asinh(math.tan(math.radians(lat))) / math.pi) / 2
     return {
         "cell": cell, "lon": lon, "lat": lat, "number": 900_000 + ord(cell), "camera": f"130502000013100000{ord(cell)}",
+        "new_camera": f"130502000013200000{ord(cell)}",
         "box": f"{lon - 2**-10},{lat - 2**-10},{lon + 2**-10},{lat + 2**-10}",
         "y": int(row * 2**ZOOM), "x": int((lon + 180) / 360 * 2**ZOOM),
     }  # fmt: skip
@@ -181,6 +187,28 @@ QUESTIONS: dict[str, list[str]] = {
     ],
     "GET /collections/{layer}/export": ["/collections/{layer}/export?f=csv", "/collections/{layer}/export"],
 }
+FEATURE = '{{"type": "Feature", "geometry": {{"type": "Point", "coordinates": [{lon}, {lat}]}}, "properties": '
+MADE = {
+    "facilities": '{{"facility_code": "new-{cell}", "facility_kind": "school", "name": "x"}}}}',
+    "police_posts": '{{"post_code": "new-{cell}", "name": "x"}}}}',
+    "patrol_units": '{{"unit_code": "new-{cell}", "name": "x", "unit_kind": "car"}}}}',
+    "cameras": '{{"gb28181_id": "{new_camera}", "name": "x"}}}}',
+}
+OF_CELL = {layer: ITEMS[layer] for layer in ("facilities", "patrol_units", "police_posts", "cameras")}
+QUESTIONS |= {
+    "POST /collections/{layer}/items": [f"/collections/{layer}/items {FEATURE}{rest}" for layer, rest in MADE.items()],
+    "PATCH /collections/{layer}/items/{item}": [
+        f'/collections/{layer}/items/{item} {{{{"properties": {{{{"name": "y"}}}}}}}}'
+        for layer, item in OF_CELL.items()
+    ],
+    "PUT /collections/{layer}/items/{item}": [
+        f'/collections/{layer}/items/{item} {FEATURE}{{{{"name": "y", "facility_kind": "school"}}}}}}}}'
+        for layer, item in {"facilities": "facility-{cell}"}.items()
+    ],
+    "DELETE /collections/{layer}/items/{item}": [
+        f"/collections/{layer}/items/{item}" for layer, item in OF_CELL.items()
+    ],
+}
 MARKS = [f"{kind}-D" for kind in ("lead", "zone", "post", "unit", "facility", "camera", "incident", "text")] + [
     '"grid_code":"D"',
     ",D,",
@@ -213,7 +241,7 @@ def told(client: httpx.Client, method: str, path: str, body: str, place: dict[st
         text = json.dumps(told, ensure_ascii=False)
     elif answer.headers.get("content-type") == "application/geo+json-seq":
         text = "".join(line for line in text.splitlines() if '"id":"P"' not in line)
-    for word in ("lon", "lat", "number", "camera", "cell"):
+    for word in ("lon", "lat", "number", "camera", "new_camera", "cell"):
         text = re.sub(rf"\b{re.escape(str(place[word]))}\b", f"<{word}>", text)
     return answer.status_code, text
 
