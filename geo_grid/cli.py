@@ -196,12 +196,14 @@ def demo_load(
 
 
 def _set_levels(conninfo: str, path: Path) -> None:
+    from geo_grid.boundaries import redraw_cells
     from geo_grid.db import connect
     from geo_grid.layers.grid_levels import read_levels, set_levels
 
     found = read_levels(path)
     with connect(conninfo) as connection:
         set_levels(connection, found)
+        redraw_cells(connection)
 
 
 @app.command()

@@ -74,6 +74,7 @@ class Settings(BaseSettings):
         30, ge=1, le=3650, description="days after closing an incident until its caller's number is purged"
     )
     tile_cache_mb: int = Field(64, ge=0, le=4096, description="memory for vector tiles drawn before")
+    tile_disk_mb: int = Field(256, ge=0, le=1 << 20, description="disk for tiles of boundaries drawn before")
     timezone: str = Field("Asia/Shanghai", description="of times in files that name none")
     city_name_zh: str = Field("邢台市", description="name shown on the pages")
     city_name_en: str = Field("Xingtai", description="name shown on the pages")

@@ -44,11 +44,14 @@ def say(text: str) -> None:
 @contextlib.contextmanager
 def ready_database(migrated: bool = True) -> Iterator[str]:
     """Make the database available, migrated, and yield its connection string."""
-    from geo_grid.db import database, migrate, translated_errors
+    from geo_grid.boundaries import draw_missing
+    from geo_grid.db import connect, database, migrate, translated_errors
 
     with database(settings()) as conninfo:
         if migrated:
             with translated_errors():
                 for name in migrate(conninfo):
                     say(f"applied migration {name}")
+            with connect(conninfo) as connection:
+                draw_missing(connection)
         yield conninfo

@@ -108,7 +108,10 @@ def create_app(settings: Settings, conninfo: str) -> FastAPI:
             state.pool = pool = await stack.enter_async_context(open_pool(conninfo, settings))
             state.changes = await stack.enter_async_context(Changes.watched(conninfo))
             state.identities = Identities(pool, state.changes)
-            state.tiles = TileCache(state.changes, settings.tile_cache_mb << 20)
+            state.tiles = TileCache(
+                state.changes, settings.tile_cache_mb << 20, settings.state_dir / "tiles", settings.tile_disk_mb << 20
+            )
+            stack.callback(state.tiles.close)
             state.logins = Logins(pool, service.credential, settings)
             state.provider = (
                 Provider(pool, service.credential, state.logins, settings) if settings.oidc_issuer else None

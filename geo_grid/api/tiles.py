@@ -5,14 +5,15 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from geo_grid.api.asking import identity_of, reading
+from geo_grid.api.asking import asker_of, identity_of
 from geo_grid.api.features import Answer, LayerName
 from geo_grid.api.links import Link, StrictRoute, base_url
 from geo_grid.api.problems import PROBLEM_RESPONSES, Problem
 from geo_grid.api.tile_cache import Tile, TileCache
-from geo_grid.errors import NotFound
+from geo_grid.db import ask_once
+from geo_grid.errors import InvalidQuery, NotFound
 from geo_grid.layers import Layer, find_layer
-from geo_grid.layers.items import tile
+from geo_grid.layers.items import tile_statement, tile_values
 
 router = APIRouter(tags=["tiles"], responses=PROBLEM_RESPONSES, route_class=StrictRoute)
 
@@ -21,6 +22,12 @@ _SCHEME = "http://www.opengis.net/def/tilematrixset/OGC/1.0/WebMercatorQuad"
 Zoom = Annotated[int, Path(ge=0, le=22, description="tile matrix: zoom")]
 Row = Annotated[int, Path(ge=0, lt=2**22, description="row from the north")]
 Column = Annotated[int, Path(ge=0, lt=2**22, description="column from the west")]
+
+Edition = Annotated[
+    int | None, Query(ge=1, description="of boundaries: the tile may be kept for ever, and is refused later")
+]
+_LIVE_S = 2
+"""How long whoever asked may keep a tile of what moves."""
 
 _TILE_RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {"description": "A Mapbox vector tile with a layer of each collection's name",
@@ -83,9 +90,11 @@ async def get_tilejson(request: Request, layer: LayerName) -> TileJson:
     found = find_layer(layer)
     kinds = {"bigint": "Number", "double precision": "Number", "boolean": "Boolean"}
     fields = {name: kinds.get(kind, "String") for name, kind in found.queryables.items()}
+    edition = _edition(request) if found.is_boundary else None
+    kept = f"?edition={edition}" if edition else ""
     return TileJson(
         name=found.title_en,
-        tiles=[f"{base_url(request)}/collections/{layer}/tiles/WebMercatorQuad/{{z}}/{{y}}/{{x}}"],
+        tiles=[f"{base_url(request)}/collections/{layer}/tiles/WebMercatorQuad/{{z}}/{{y}}/{{x}}{kept}"],
         vector_layers=[{"id": layer, "fields": fields}],
     )
 
@@ -93,9 +102,10 @@ async def get_tilejson(request: Request, layer: LayerName) -> TileJson:
 @router.get(
     "/collections/{layer}/tiles/WebMercatorQuad/{z}/{y}/{x}", response_class=Response, responses=_TILE_RESPONSES
 )
-async def get_tile(request: Request, layer: LayerName, z: Zoom, y: Row, x: Column) -> Response:
+async def get_tile(request: Request, layer: LayerName, z: Zoom, y: Row, x: Column, edition: Edition = None) -> Response:
     """Draw a layer as a vector tile of what whoever asks may see."""
-    return _send(request, await _draw(request, [find_layer(layer)], z, y, x))
+    layers = [find_layer(layer)]
+    return _send(request, await _draw(request, layers, z, y, x), _keeping(request, layers, edition))
 
 
 @router.get("/tiles/WebMercatorQuad/{z}/{y}/{x}", response_class=Response, responses=_TILE_RESPONSES)
@@ -105,10 +115,30 @@ async def get_combined_tile(
     y: Row,
     x: Column,
     collections: Annotated[str, Query(min_length=1, max_length=500, description="names of layers, with commas")],
+    edition: Edition = None,
 ) -> Response:
     """Draw several layers as one vector tile, of one state of the database."""
-    names = list(dict.fromkeys(collections.split(",")))
-    return _send(request, await _draw(request, [find_layer(name) for name in names], z, y, x))
+    layers = [find_layer(name) for name in dict.fromkeys(collections.split(","))]
+    return _send(request, await _draw(request, layers, z, y, x), _keeping(request, layers, edition))
+
+
+def _keeping(request: Request, layers: list[Layer], edition: int | None) -> str:
+    """Say how long a tile may be kept by whoever asked; refuses an edition that is not in force."""
+    if edition is None:
+        # asked for again each time: a right may be gone, an edition be new; the answer is 304 then
+        return "private, no-cache" if all(layer.drawn_from for layer in layers) else f"private, max-age={_LIVE_S}"
+    if edition != _edition(request):
+        message = f"edition {edition} is not in force now: read the TileJSON again, which names the one that is"
+        raise NotFound(message)
+    if not all(layer.is_boundary for layer in layers):
+        message = "edition is for boundaries only: grid_cells and patrol_zones"
+        raise InvalidQuery(message)
+    return "private, max-age=31536000, immutable"
+
+
+def _edition(request: Request) -> int | None:
+    current = request.app.state.locations.snapshot()
+    return current.state.edition if current else None
 
 
 async def _draw(request: Request, layers: list[Layer], z: int, y: int, x: int) -> Tile:
@@ -118,27 +148,23 @@ async def _draw(request: Request, layers: list[Layer], z: int, y: int, x: int) -
         raise NotFound(message)
     state, identity = request.app.state, identity_of(request)
     cache: TileCache = state.tiles
-    current = state.locations.snapshot()
-    edition = current.state.edition if current else None
-    keys = {layer.name: cache.key(identity, edition, layer.name, (z, y, x)) for layer in layers}
-    made = {name: found for name, key in keys.items() if current and (found := cache.find(key))}
-    generation = cache.generation
-    if len(made) < len(layers):
-        async with reading(request) as database:
-            for layer in layers:
-                if layer.name not in made:
-                    made[layer.name] = Tile(await tile(database, layer, z, x, y))
-                    if current:
-                        cache.keep(keys[layer.name], made[layer.name], generation)
+    edition = _edition(request)
+    keys = {layer: cache.key(identity, edition, layer, (z, y, x)) if edition else None for layer in layers}
+    made = {layer.name: found for layer, key in keys.items() if (found := cache.find(key, layer))}
+    missing = [layer for layer in layers if layer.name not in made]
+    if missing:
+        drawn = await ask_once(state.pool, asker_of(request), tile_statement(*missing), tile_values(z, x, y))
+        for layer in missing:
+            made[layer.name] = Tile(bytes(drawn[layer.name]))
+            cache.keep(keys[layer], layer, made[layer.name])
     if len(layers) == 1:
         return made[layers[0].name]
     return Tile(b"".join(made[layer.name].plain for layer in layers))
 
 
-def _send(request: Request, made: Tile) -> Response:
-    # asked for again each time: a right may be gone, an edition be new; the answer is 304 then
+def _send(request: Request, made: Tile, keeping: str) -> Response:
     headers = {
-        "Cache-Control": "private, no-cache",
+        "Cache-Control": keeping,
         "Vary": "Cookie, Authorization, Accept-Encoding",
         "ETag": made.etag,
     }

@@ -10,6 +10,7 @@ import shapely
 from pandas import DataFrame, Series
 
 from geo_grid.boundaries.check import coverage_problems, largest_shift_m, metres, tiling_problem
+from geo_grid.boundaries.drawn import draw_cells
 from geo_grid.db import Connection, copy_rows, ewkb, load_queries
 from geo_grid.errors import Conflict, InvalidRows
 
@@ -135,6 +136,7 @@ def publish_cells(
             progress,
         )
     connection.execute(QUERIES["analyze"])
+    draw_cells(connection, edition, begins)
     return published
 
 

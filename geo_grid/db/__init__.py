@@ -1,6 +1,6 @@
 """Connections, migrations, named queries and the private PostGIS cluster."""
 
-from geo_grid.db.acting import Asker, Reading, acting, acting_conninfo
+from geo_grid.db.acting import Asker, Reading, acting, acting_conninfo, ask_once
 from geo_grid.db.changes import Changes
 from geo_grid.db.cluster import Cluster
 from geo_grid.db.connections import (
@@ -29,6 +29,7 @@ __all__ = [
     "acting",
     "acting_conninfo",
     "application_conninfo",
+    "ask_once",
     "connect",
     "copy_rows",
     "database",

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Self
 
 import psycopg
@@ -49,6 +49,10 @@ class Changes:
     def age_s(self) -> float:
         """Seconds since nothing was known to have changed unnoticed."""
         return time.monotonic() - self._confirmed
+
+    def versions(self, tables: Iterable[str]) -> tuple[int, ...]:
+        """Return how often each table is known to have changed; the counts are the database's, and outlive a restart."""
+        return tuple(self._versions.get(table, 0) for table in tables)
 
     async def event(self, patience_s: float) -> None:
         """Wait until something is said to have happened, or `patience_s` have passed."""

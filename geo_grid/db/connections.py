@@ -1,6 +1,7 @@
 """Where the database is and how to connect: sync for the command line and bulk work, async for requests."""
 
 import contextlib
+import select
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -92,7 +93,7 @@ async def open_pool(conninfo: str, settings: Settings) -> AsyncIterator[AsyncPoo
         max_size=settings.pool_size,
         timeout=5,
         reconnect_timeout=30,
-        check=AsyncConnectionPool.check_connection,
+        check=_check,
         open=False,
     )
     await pool.open(wait=False)
@@ -100,6 +101,14 @@ async def open_pool(conninfo: str, settings: Settings) -> AsyncIterator[AsyncPoo
         yield pool
     finally:
         await pool.close()
+
+
+async def _check(connection: AsyncConnection) -> None:
+    """Ask a connection whether it still lives, if it has something to say while nobody asked: mostly that it ends."""
+    idle = select.poll()
+    idle.register(connection.fileno(), select.POLLIN)
+    if idle.poll(0):
+        await AsyncConnectionPool.check_connection(connection)
 
 
 async def fetch_one(

@@ -45,5 +45,6 @@ LAYER = Layer(
     geometry_types=("Point",),
     stored_type="Point",
     is_assigned=True,
+    drawn_from=("cameras",),
     is_editable=True,
 )

@@ -40,5 +40,6 @@ LAYER = Layer(
     key="facility_code",
     geometry_types=("Point",),
     stored_type="Point",
+    drawn_from=("facilities",),
     is_editable=True,
 )

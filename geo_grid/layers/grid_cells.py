@@ -32,4 +32,5 @@ LAYER = Layer(
     is_boundary=True,
     more={"valid_from": "timestamptz", "valid_to": "timestamptz"},
     moments=("valid_from", "valid_to"),
+    drawn_from=("editions", "grid_levels"),
 )

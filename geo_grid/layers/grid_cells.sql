@@ -19,6 +19,27 @@ where c.geom && ST_MakeEnvelope(%(west)s, %(south)s, %(east)s, %(north)s, 4490)
 order by c.grid_code
 limit %(limit)s
 
+-- name: drawn
+-- as prepared for the zoom (migration 0014); near by, as they are
+select ST_AsMVTGeom(geom, ST_TileEnvelope(%(zoom)s, %(x)s, %(y)s), 4096, 64) as geom,
+       grid_code as id, grid_code, name, grid_level, parent_code, cell_kind, household_count, is_demo
+from drawn_cells
+where to_zoom = (select d.to_zoom from draw_steps d where %(zoom)s between d.from_zoom and d.to_zoom)
+  and geom && ST_TileEnvelope(%(zoom)s, %(x)s, %(y)s, margin => 64.0 / 4096)
+  and valid_from <= statement_timestamp() and (valid_to is null or statement_timestamp() < valid_to)
+union all
+select ST_AsMVTGeom(ST_Transform(c.geom, 3857), ST_TileEnvelope(%(zoom)s, %(x)s, %(y)s), 4096, 64),
+       c.grid_code, c.grid_code, c.name, c.grid_level, c.parent_code, c.cell_kind, c.household_count, c.is_demo
+from grid_cells c
+where %(zoom)s > (select max(d.to_zoom) from draw_steps d)
+  and c.geom && ST_MakeEnvelope(%(west)s, %(south)s, %(east)s, %(north)s, 4490)
+  and c.valid_from <= statement_timestamp() and (c.valid_to is null or statement_timestamp() < c.valid_to)
+  and (c.grid_level = (select max(grid_level) from grid_levels where min_zoom <= %(zoom)s)
+       or not exists (
+           select from grid_cells k
+           where k.parent_code = c.grid_code
+             and k.valid_from <= statement_timestamp() and (k.valid_to is null or statement_timestamp() < k.valid_to)))
+
 -- name: stored
 select grid_cell_id, grid_code, grid_level, code_scheme, parent_code, name, cell_kind, household_count, is_demo,
        valid_from, valid_to, geom

@@ -1,6 +1,7 @@
 """What maps show of a layer, as GeoJSON and as vector tiles, made by the database."""
 
 import math
+from functools import lru_cache
 from typing import Any
 
 from psycopg import sql
@@ -45,21 +46,29 @@ async def items(
     return f'{{"type":"FeatureCollection","truncated":{truncated},"features":[{features}]}}'
 
 
-async def tile(connection: AsyncConnection, layer: Layer, zoom: int, x: int, y: int) -> bytes:
-    """Draw a layer as a Mapbox vector tile of WebMercatorQuad; empty where there is nothing.
+@lru_cache(maxsize=64)
+def tile_statement(*layers: Layer) -> str:
+    """Return the statement that draws layers as Mapbox vector tiles of WebMercatorQuad, of one state of the database.
+
+    It is asked with `tile_values`, and answers with one row: a tile by name of layer, empty where there is nothing.
+    """
+    columns = []
+    for layer in layers:
+        own = sql.SQL(layer.query("drawn" if layer.draws_itself else "items"))
+        tile = sql.SQL(QUERIES["drawn_tile" if layer.draws_itself else "tile"])
+        made = tile.format(drawn=own, items=own, name=sql.Literal(layer.name))
+        columns.append(sql.SQL("({}) as {}").format(made, sql.Identifier(layer.name)))
+    return sql.SQL("select {}").format(sql.SQL(", ").join(columns)).as_string()
+
+
+def tile_values(zoom: int, x: int, y: int) -> dict[str, Any]:
+    """Return what the statement of a tile is asked with.
 
     Parameters
     ----------
     zoom, x, y
         Tile matrix, column and row (OGC 17-083r4); the caller has checked that there is such a tile.
     """
-    statement = sql.SQL(QUERIES["tile"]).format(items=sql.SQL(layer.query("items")), name=sql.Literal(layer.name))
-    row = await (await connection.execute(statement, tile_values(zoom, x, y), binary=True)).fetchone() or {}
-    return bytes(row["tile"])
-
-
-def tile_values(zoom: int, x: int, y: int) -> dict[str, Any]:
-    """Return what the statement of a tile is asked with."""
     return {**_values(tile_bbox(zoom, x, y), zoom, _TILE_FEATURES), "x": x, "y": y}
 
 

@@ -58,6 +58,8 @@ class Layer:
         Fields that are given out row by row to whom they are for: nobody can filter or sort by them.
     moments
         Columns that say when: one for an instant, two for a range whose end is open while null.
+    drawn_from
+        Tables whose changes are announced and that its tiles depend on; none: it changes unannounced.
     is_editable
         Rows are made, changed and removed one by one, by whoever has the right.
     """
@@ -72,10 +74,11 @@ class Layer:
     is_boundary: bool = False
     is_assigned: bool = False
     item_key: str = ""
-    more: Mapping[str, str] = field(default_factory=dict)
+    more: Mapping[str, str] = field(default_factory=dict, hash=False)
     hidden: frozenset[str] = frozenset()
     private: frozenset[str] = frozenset()
     moments: tuple[str, ...] = ()
+    drawn_from: tuple[str, ...] = ()
     is_editable: bool = False
 
     @cached_property
@@ -99,6 +102,11 @@ class Layer:
     def id_column(self) -> str:
         """Name of the primary key."""
         return "facility_id" if self.name == "facilities" else f"{self.name.removesuffix('s')}_id"
+
+    @property
+    def draws_itself(self) -> bool:
+        """Whether its .sql file says how it is drawn in tiles; else it is drawn from its items."""
+        return "drawn" in load_queries("geo_grid.layers", f"{self.name}.sql")
 
     def query(self, name: str) -> str:
         """Return a named statement of the layer's .sql file."""

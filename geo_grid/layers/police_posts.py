@@ -27,5 +27,6 @@ LAYER = Layer(
     key="post_code",
     geometry_types=("Point",),
     stored_type="Point",
+    drawn_from=("police_posts",),
     is_editable=True,
 )

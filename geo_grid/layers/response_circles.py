@@ -29,4 +29,5 @@ LAYER = Layer(
     stored_type="MultiPolygon",
     item_key="response_circle_id",
     more={"response_circle_id": "bigint"},
+    drawn_from=("response_circles", "police_posts"),
 )

@@ -1,13 +1,16 @@
 """Tiles hold what PostGIS holds, are kept while they hold, and never for eyes they are not for."""
 
 import time
+from pathlib import Path
 
 import httpx
 import mapbox_vector_tile
 
 from bench.access import tile_of
+from geo_grid.api.tile_cache import Tile, TileCache
 from geo_grid.boundaries import publish_cells
 from geo_grid.db import connect
+from geo_grid.layers import find_layer
 from tests.conftest import live_server
 from tests.identities import api_key, bearing
 from tests.squares import SIDE, SOUTH, WEST, cells, square, two_by_two
@@ -79,3 +82,77 @@ def test_several_layers_are_one_tile(client: httpx.Client, database: str) -> Non
     assert again.headers["etag"] == answer.headers["etag"]
     assert client.get(path, params={"collections": "grid_cells,persons"}).status_code == 404
     assert client.get(path).status_code == 400
+
+
+def test_a_tile_of_an_edition_may_be_kept_for_ever(client: httpx.Client, database: str) -> None:
+    with connect(database) as connection:
+        two_by_two(connection)
+    deadline = time.monotonic() + 10
+    while "edition=" not in (
+        address := client.get("/collections/grid_cells/tiles/WebMercatorQuad/tilejson.json").json()["tiles"][0]
+    ):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    address = address.format(z=ZOOM, y=Y, x=X)
+    assert client.get(address).headers["cache-control"] == "private, max-age=31536000, immutable"
+    with connect(database) as connection:
+        publish_cells(connection, cells(("Q", 1, None, square(2, 0)), ("E", 2, "Q", square(2, 0))), "another")
+    while client.get(address).status_code == 200:
+        assert time.monotonic() < deadline + 10
+        time.sleep(0.1)
+    gone = client.get(address)
+    assert (gone.status_code, "not in force" in gone.json()["detail"]) == (404, True)
+    live = client.get(TILE.replace("grid_cells", "patrol_units"))
+    assert live.headers["cache-control"] == "private, max-age=2"
+    assert client.get(TILE.replace("grid_cells", "cameras") + "?edition=2").status_code == 400
+
+
+def test_tiles_on_disk_outlive_a_server_and_no_change(database: str, tmp_path: Path) -> None:
+    with connect(database) as connection:
+        two_by_two(connection)
+    key = api_key(database, "planner")
+
+    def drawn(change: str = "") -> tuple[set[str], int]:
+        """What a new server shows, and how often it asked the database for it."""
+        with connect(database) as connection:
+            connection.execute("select pg_stat_reset()")
+            if change:
+                publish_cells(connection, cells(("Q", 1, None, square(2, 0)), ("E", 2, "Q", square(2, 0))), change)
+        with live_server(database, state_dir=tmp_path) as url, bearing(url, key) as client:
+            shown = codes(client.get(TILE))
+        time.sleep(0.5)
+        with connect(database) as connection:
+            connection.execute("select pg_stat_clear_snapshot()")
+            row = connection.execute(
+                "select idx_scan from pg_stat_user_tables where relname = 'drawn_cells'"
+            ).fetchone()
+        return shown, row["idx_scan"] if row else -1
+
+    assert drawn() == (set("ABCD"), 1)
+    assert drawn() == (set("ABCD"), 0)  # from the disk
+    assert drawn("another") == (set("ABCDE"), 1)
+    for file in (tmp_path / "tiles").glob("*.mdb"):
+        file.write_bytes(b"damaged" * 1000)
+    assert drawn() == (set("ABCDE"), 1)
+
+
+def test_a_full_disk_cache_begins_anew(tmp_path: Path) -> None:
+    class Still:
+        def age_s(self) -> float:
+            return 0.0
+
+        def versions(self, tables: tuple[str, ...]) -> tuple[int, ...]:
+            return (1,)
+
+    layer = find_layer("grid_cells")
+    cache = TileCache(Still(), 1, tmp_path / "tiles", 2 << 20)  # type: ignore[arg-type]
+    missed = 0
+    for number in range(400):
+        cache.keep(("tile", number), layer, Tile(bytes([number % 256]) * 10_000))
+        found = cache.find(("tile", number), layer)
+        assert found is None or found.plain == bytes([number % 256]) * 10_000
+        missed += found is None
+    assert missed < 10  # those it had no room for when it began anew
+    assert cache.find(("tile", 1), layer) is None
+    assert sum(file.stat().st_size for file in (tmp_path / "tiles").iterdir()) <= 3 << 20
+    cache.close()

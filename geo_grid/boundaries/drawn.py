@@ -1,0 +1,120 @@
+"""Grid cells as maps draw them: simplified for each zoom with their shared borders kept, ready in the tiles' own coordinates."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+from geo_grid.db import Connection, copy_rows, load_queries
+from geo_grid.layers.grid_levels import GridLevel, list_levels
+
+QUERIES = load_queries("geo_grid.boundaries", "drawn.sql")
+LAST_ZOOM = 15
+"""From the next zoom on cells are drawn as they are: half a pixel is about a metre there."""
+_ZOOMS_ALIKE = 3
+_MERCATOR_M = 2 * np.pi * 6378137.0
+"""Width of the world in EPSG:3857."""
+_TILE_PIXELS = 256
+_COLUMNS = ("grid_code", "grid_level", "name", "parent_code", "cell_kind", "household_count", "is_demo")
+
+
+@dataclass(frozen=True)
+class Step:
+    """Zooms at which the same shapes are drawn.
+
+    Attributes
+    ----------
+    level
+        Cells of this level are drawn, and of those above it where an area is not divided so far.
+    """
+
+    from_zoom: int
+    to_zoom: int
+    level: int
+
+
+def draw_steps(levels: list[GridLevel]) -> list[Step]:
+    """Divide the zooms: where the level changes, and at least every three."""
+    steps = []
+    shown = [
+        max(k.grid_level for k in levels if k.min_zoom <= zoom or k.grid_level == 1) for zoom in range(LAST_ZOOM + 1)
+    ]
+    for level in sorted(set(shown)):
+        zooms = [zoom for zoom, fits in enumerate(shown) if fits == level]
+        for last in range(zooms[-1], zooms[0] - 1, -_ZOOMS_ALIKE):
+            steps.append(Step(max(last - _ZOOMS_ALIKE + 1, zooms[0]), last, level))
+    return sorted(steps, key=lambda step: step.to_zoom)
+
+
+def draw_cells(connection: Connection, edition: int | None, moment: datetime) -> None:
+    """Draw the cells that are in force at a moment, in the caller's transaction.
+
+    Parameters
+    ----------
+    edition
+        Only what this edition opened or closed, and the neighbours, whose shared borders moved; all when None.
+    """
+    steps = draw_steps(list_levels(connection))
+    stored = {(s["from_zoom"], s["to_zoom"], s["grid_level"]) for s in connection.execute(QUERIES["steps"]).fetchall()}
+    if edition is None or stored != {(s.from_zoom, s.to_zoom, s.level) for s in steps}:
+        connection.execute(QUERIES["clear"])
+        for step in steps:
+            connection.execute(QUERIES["put_step"], vars(step))
+        edition = None
+    rows = connection.execute(QUERIES["cells"], {"moment": moment, "edition": edition}).fetchall()
+    shapes = shapely.from_wkb([bytes(row["geom"]) for row in rows])
+    level = np.array([row["grid_level"] for row in rows], dtype=int)
+    is_open, changed = (np.array([row[name] for row in rows], dtype=bool) for name in ("is_open", "changed"))
+    divided = {row["parent_code"] for row in rows if row["is_open"]}
+    is_leaf = np.array([row["grid_code"] not in divided for row in rows], dtype=bool)
+    codes = np.array([row["grid_code"] for row in rows], dtype=object)
+    connection.execute(QUERIES["forget"])
+    for step in steps:
+        shown = is_open & ((level == step.level) | ((level < step.level) & is_leaf))
+        redrawn = shown & _touching(shapes, changed)
+        # with their own neighbours, so that every border of theirs is one between two cells
+        together = np.flatnonzero(shown & _touching(shapes, redrawn))
+        if edition is not None:
+            gone = [str(code) for code in codes[redrawn | changed]]
+            connection.execute(QUERIES["close"], {"codes": gone, "to_zoom": step.to_zoom, "moment": moment})
+        # the root of the area below which a corner is cut (Visvalingam-Whyatt): half a pixel
+        tolerance = _MERCATOR_M / _TILE_PIXELS / 2**step.to_zoom / 2
+        simple = shapely.coverage_simplify(shapes[together], tolerance)
+        kept = [(index, shape) for index, shape in zip(together.tolist(), simple, strict=True) if redrawn[index]]
+        geometry = shapely.to_wkb(shapely.set_srid([shape for _, shape in kept], 3857), hex=True, include_srid=True)
+        copy_rows(
+            connection,
+            "drawn_cells",
+            ["to_zoom", *_COLUMNS, "valid_from", "geom"],
+            (
+                (step.to_zoom, *(rows[index][name] for name in _COLUMNS), moment, geom)
+                for (index, _), geom in zip(kept, geometry, strict=True)
+            ),
+        )
+    connection.execute(QUERIES["analyze"])
+
+
+def redraw_cells(connection: Connection) -> None:
+    """Draw all cells in force again: the levels, or what zooms they are shown at, changed."""
+    clock = connection.execute(QUERIES["missing"]).fetchone() or {}
+    draw_cells(connection, None, clock["now"])
+
+
+def draw_missing(connection: Connection) -> None:
+    """Draw the cells in force if that was never done: boundaries published by an older geo_grid."""
+    found = connection.execute(QUERIES["missing"]).fetchone() or {}
+    if found["is_missing"]:
+        redraw_cells(connection)
+
+
+def _touching(shapes: Any, marked: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Mark the shapes whose boxes touch a marked one's, and these themselves."""
+    if marked.all() or not marked.any():
+        return marked
+    tree = shapely.STRtree(shapes)
+    near = np.zeros(len(shapes), dtype=bool)
+    near[tree.query(shapes[marked])[1]] = True
+    return near
