@@ -248,7 +248,8 @@ def import_(
     file: Annotated[
         Path,
         typer.Argument(
-            help="GeoJSON, GeoPackage, Shapefile, FlatGeobuf, GeoParquet, KML; CSV or Excel with lon and lat columns."
+            help="GeoJSON, GeoPackage, Shapefile, FlatGeobuf, GeoParquet, KML; CSV or Excel with lon and lat columns;"
+            " for roads also an OpenStreetMap extract (.osm.pbf, .osm), which brings the base map along."
         ),
     ],
     source_crs: SourceCrs = None,
@@ -270,10 +271,13 @@ def import_(
 ) -> None:
     """Import a file into a layer: all rows or none, unless --skip-invalid."""
     from geo_grid.db import connect
-    from geo_grid.exchange import Mapping, import_file
+    from geo_grid.exchange import Mapping, import_file, is_osm
     from geo_grid.layers import find_layer
 
     found = find_layer(layer)
+    if is_osm(file):
+        _import_osm(layer, file, dry_run, as_json)
+        return
     mapping = Mapping(_pairs(column or [], "--column"), _pairs(set_ or [], "--set"), lon_column, lat_column)
     with ready_database() as conninfo, connect(conninfo) as connection:
         report = import_file(
@@ -308,6 +312,24 @@ def import_(
         )
         return
     say(f"{report.imported} of {report.rows} rows imported into {layer}{outside}")
+
+
+def _import_osm(layer: str, file: Path, dry_run: bool, as_json: bool) -> None:
+    from geo_grid.db import connect
+    from geo_grid.exchange import import_osm, stored_extent
+
+    if layer != "roads":
+        message = f"an OpenStreetMap extract is imported with: geo-grid import roads {file.name}"
+        raise UserError(message)
+    with ready_database() as conninfo, connect(conninfo) as connection:
+        report = import_osm(connection, file, progress, stored_extent(connection), dry_run)
+    if as_json:
+        print(json.dumps(vars(report), default=str))
+        return
+    for why, count in report.left_out.items():
+        say(f"{count} objects left out: {why}")
+    ending = "could be imported; nothing was changed" if dry_run else "imported, in place of those before"
+    say(f"{report.roads} roads and {report.base_features} base map features {ending}")
 
 
 def _say_rows(rows: list[tuple[int, str]]) -> None:

@@ -4,7 +4,7 @@ import os
 from functools import cache
 from pathlib import Path
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PACKAGE = Path(__file__).parent
@@ -73,11 +73,27 @@ class Settings(BaseSettings):
     caller_retention_days: int = Field(
         30, ge=1, le=3650, description="days after closing an incident until its caller's number is purged"
     )
+    base_map_url: str | None = Field(
+        None,
+        pattern=r"^https?://[^\s;,'\"<>]+$",
+        description="tiles of a base map from elsewhere: XYZ or WMTS with {z}, {x}, {y} and maybe {s}; not in GCJ-02",
+    )
+    base_map_subdomains: str = Field("abc", pattern="^[a-z0-9]+$", description="letters that {s} stands for")
+    base_map_attribution: str = Field("", description="whom the base map from elsewhere is owed to")
+    tianditu_key: SecretStr | None = Field(None, description="key of TianDiTu, whose maps are offered then")
     tile_cache_mb: int = Field(64, ge=0, le=4096, description="memory for vector tiles drawn before")
     tile_disk_mb: int = Field(256, ge=0, le=1 << 20, description="disk for tiles of boundaries drawn before")
     timezone: str = Field("Asia/Shanghai", description="of times in files that name none")
     city_name_zh: str = Field("邢台市", description="name shown on the pages")
     city_name_en: str = Field("Xingtai", description="name shown on the pages")
+
+    @field_validator("base_map_url")
+    @classmethod
+    def _has_places(cls, url: str | None) -> str | None:
+        if url is not None and not all(part in url for part in ("{z}", "{x}", "{y}")):
+            message = "the address needs {z}, {x} and {y} where zoom, column and row of a tile go"
+            raise ValueError(message)
+        return url
 
 
 @cache

@@ -31,6 +31,7 @@ from geo_grid.api import (
     pages,
     problems,
     session,
+    styles,
     tiles,
 )
 from geo_grid.api.identified import Identified
@@ -63,6 +64,7 @@ _ROUTERS = (
     features,
     editing,
     tiles,
+    styles,
     exports,
     events,
     session,

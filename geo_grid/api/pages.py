@@ -3,6 +3,7 @@
 import secrets
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
+from urllib.parse import quote, urlsplit
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.openapi.docs import get_swagger_ui_html
@@ -19,17 +20,18 @@ from geo_grid.api.problems import PROBLEM_RESPONSES
 from geo_grid.api.rights import GuardedRoute
 from geo_grid.api.session import safe_page
 from geo_grid.layers import Layer
-from geo_grid.maps import CityView, city_view, features_map, plain_page, wall_page
+from geo_grid.maps import CityView, ExternalBase, city_view, features_map, plain_page, wall_page
+from geo_grid.settings import Settings
 
 router = APIRouter(include_in_schema=False, responses=PROBLEM_RESPONSES, route_class=GuardedRoute)
 
 Lang = Annotated[Literal["zh", "en"], Query()]
 
 _MAY = (
-    "default-src 'none'; script-src 'self' 'nonce-{nonce}'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+    "default-src 'none'; script-src 'self' 'nonce-{nonce}'; style-src 'self' 'unsafe-inline'; img-src 'self' data: {hosts}; "
     "font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
-"""Scripts run only from our own files or with this answer's nonce; nothing is loaded from another host."""
+"""Scripts run only from our own files or with this answer's nonce; nothing is loaded from another host but the base map that is configured."""
 
 _HOME = {"administrator": "/admin", "auditor": "/auditor"}
 _TITLES = {
@@ -38,13 +40,13 @@ _TITLES = {
 }  # fmt: skip
 
 
-def _page(html: str) -> HTMLResponse:
+def _page(html: str, hosts: str = "") -> HTMLResponse:
     """Answer with a page whose own scripts run, and no other: not one that a name may smuggle in.
 
     Data travels in JSON blocks with every `<` escaped, so each `<script` is the page's own.
     """
     nonce = secrets.token_urlsafe(16)
-    headers = {"Cache-Control": "no-store", "Content-Security-Policy": _MAY.format(nonce=nonce)}
+    headers = {"Cache-Control": "no-store", "Content-Security-Policy": _MAY.format(nonce=nonce, hosts=hosts)}
     return HTMLResponse(html.replace("<script", f'<script nonce="{nonce}"'), headers=headers)
 
 
@@ -83,6 +85,7 @@ def _landing(request: Request) -> dict[str, Any]:
         Link(href=f"{base}/docs", rel="service-doc", type="text/html"),
         Link(href=f"{base}/conformance", rel="conformance", type="application/json"),
         Link(href=f"{base}/collections", rel="data", type="application/json"),
+        Link(href=f"{base}/styles", rel="http://www.opengis.net/def/rel/ogc/1.0/styles", type="application/json"),
     ]
     settings = request.app.state.settings
     return {
@@ -155,7 +158,36 @@ async def wall(request: Request, settings: Configured, lang: Lang = "zh") -> HTM
     """Show the wall."""
     async with reading(request) as database:
         view: CityView = await city_view(database, settings.city_name_zh, settings.city_name_en, settings.timezone)
-    return _page(wall_page(view, lang, _person(request)))
+    external = _external_base(settings)
+    return _page(wall_page(view, lang, _person(request), external), _hosts(external))
+
+
+_TIANDITU = (
+    "https://t{{s}}.tianditu.gov.cn/{layer}_w/wmts?SERVICE=WMTS&REQUEST=GetTile&VERSION=1.0.0&LAYER={layer}&STYLE=default"
+    "&TILEMATRIXSET=w&FORMAT=tiles&TILEMATRIX={{z}}&TILEROW={{y}}&TILECOL={{x}}&tk={key}"
+)
+"""WMTS of the National Platform for Common Geospatial Information Services: vector map and its names, CGCS2000."""
+
+
+def _external_base(settings: Settings) -> ExternalBase | None:
+    """Read the base map from elsewhere that is configured: the only thing a page loads from another host."""
+    if settings.base_map_url is not None:
+        return ExternalBase(
+            (settings.base_map_url,), tuple(settings.base_map_subdomains), settings.base_map_attribution
+        )
+    if settings.tianditu_key is not None:
+        key = settings.tianditu_key.get_secret_value()
+        urls = tuple(_TIANDITU.format(layer=layer, key=quote(key)) for layer in ("vec", "cva"))
+        return ExternalBase(urls, tuple("01234567"), "天地图 TianDiTu")
+    return None
+
+
+def _hosts(external: ExternalBase | None) -> str:
+    """Return the hosts that images may come from, for the Content-Security-Policy."""
+    if external is None:
+        return ""
+    parts = (urlsplit(url.replace("{s}", sub)) for url in external.urls for sub in external.subdomains)
+    return " ".join(sorted({f"{part.scheme}://{part.netloc}" for part in parts}))
 
 
 @router.get("/docs")

@@ -58,6 +58,9 @@ RIGHTS: dict[tuple[str, str], str] = {
     ("GET", "/collections/{layer}/tiles/WebMercatorQuad"): "map",
     ("GET", "/collections/{layer}/tiles/WebMercatorQuad/tilejson.json"): "map",
     ("GET", "/tiles/WebMercatorQuad/{z}/{y}/{x}"): "map",
+    ("GET", "/styles"): "map",
+    ("GET", "/styles/{style}"): "map",
+    ("GET", "/collections/{layer}/styles/{style}"): "map",
     ("GET", "/collections/{layer}/export"): "export",
     ("GET", "/events"): "map",
     ("GET", "/incidents"): "incidents.read",
@@ -88,7 +91,7 @@ PAGES = frozenset({"/", "/account", "/docs", "/maps/wall", "/admin", "/auditor"}
 _OF_THE_WALL = frozenset({
     "/locate", "/desk", "/collections", "/collections/{layer}", "/collections/{layer}/items",
     "/collections/{layer}/tiles/WebMercatorQuad/{z}/{y}/{x}", "/events", "/incidents", "/incidents/{incident_id}",
-    "/session", "/",
+    "/session", "/", "/styles/{style}", "/tiles/WebMercatorQuad/{z}/{y}/{x}",
 })  # fmt: skip
 KIOSK_ROUTES = {"/maps/wall": _OF_THE_WALL}
 """What the one page of a kiosk reads besides itself."""

@@ -2,8 +2,9 @@
 
 from geo_grid.exchange.editing import Editor, FeatureChange, GivenFeature
 from geo_grid.exchange.exporting import export_file
-from geo_grid.exchange.importing import Mapping, Report, import_file
+from geo_grid.exchange.importing import Mapping, Report, import_file, stored_extent
 from geo_grid.exchange.locating import FORMS, Asked, Located, locate_points
+from geo_grid.exchange.osm import OsmReport, import_osm, is_osm
 from geo_grid.exchange.tables import TableForm, as_frame, encode
 
 __all__ = [
@@ -14,11 +15,15 @@ __all__ = [
     "GivenFeature",
     "Located",
     "Mapping",
+    "OsmReport",
     "Report",
     "TableForm",
     "as_frame",
     "encode",
     "export_file",
     "import_file",
+    "import_osm",
+    "is_osm",
     "locate_points",
+    "stored_extent",
 ]

@@ -110,7 +110,7 @@ def import_file(
     crs = _choose_crs(path, table, source_crs, report)
     with progress("checking rows", report.rows) as advance:
         fields = _choose_columns(layer, path, table.attributes, mapping)
-        geometry, problems = read_geometry(table.geometry, crs, layer, _extent(connection))
+        geometry, problems = read_geometry(table.geometry, crs, layer, stored_extent(connection))
         rows = _read_rows(layer, table.attributes, fields, mapping.constants, timezone, problems, advance)
         _check_keys(connection, layer, rows, problems)
     report.skipped = [(index + 1, reason) for index, reason in sorted(problems.items())]
@@ -223,7 +223,8 @@ def _check_keys(connection: Connection, layer: Layer, rows: list[dict[str, Any]]
         problems.setdefault(first[str(taken["key"])], f"{layer.key} {taken['key']} is stored already")
 
 
-def _extent(connection: Connection) -> Extent | None:
+def stored_extent(connection: Connection) -> Extent | None:
+    """Return west, south, east, north of the cells in force, degrees; None when there are none."""
     found = connection.execute(LOCATE_QUERIES["extent"]).fetchone()
     if found is None or found["west"] is None:
         return None

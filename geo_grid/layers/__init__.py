@@ -2,6 +2,7 @@
 
 from geo_grid.errors import NotFound
 from geo_grid.layers import (
+    base_features,
     cameras,
     facilities,
     grid_cells,
@@ -26,6 +27,7 @@ REGISTRY: dict[str, Layer] = {
         cameras.LAYER,
         facilities.LAYER,
         roads.LAYER,
+        base_features.LAYER,
     )
 }
 

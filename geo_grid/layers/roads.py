@@ -25,4 +25,5 @@ LAYER = Layer(
     stored_type="LineString",
     item_key="road_id",
     more={"road_id": "bigint"},
+    drawn_from=("roads",),
 )

@@ -7,6 +7,7 @@ import folium
 from jinja2 import Template
 
 LEAFLET_JS: list[tuple[str, str]] = [("leaflet", "/static/vendor/leaflet/leaflet.js")]
+PROTOMAPS_JS = [("protomaps_leaflet", "/static/vendor/protomaps-leaflet/protomaps-leaflet.js")]
 LEAFLET_CSS: list[tuple[str, str]] = [("leaflet_css", "/static/vendor/leaflet/leaflet.css")]
 
 
@@ -59,7 +60,12 @@ def map_page(page: folium.Map, name: str, title: str, options: dict[str, Any]) -
     return rendered.replace("</head>", f"{head}</head>", 1)
 
 
-def base_map(bounds: tuple[float, float, float, float], lang: Literal["zh", "en"], animated: bool = True) -> folium.Map:
+def base_map(
+    bounds: tuple[float, float, float, float],
+    lang: Literal["zh", "en"],
+    animated: bool = True,
+    has_ground: bool = False,
+) -> folium.Map:
     """Make an empty Folium map of the city, west, south, east, north in degrees, with no outside loads.
 
     Parameters
@@ -67,6 +73,8 @@ def base_map(bounds: tuple[float, float, float, float], lang: Literal["zh", "en"
     animated
         Whether it glides when it zooms; a script that moves it at once must not find it gliding: Leaflet
         drops what it is told meanwhile.
+    has_ground
+        Whether its script draws roads, water and names under everything.
     """
     west, south, east, north = bounds
     made = folium.Map(
@@ -79,7 +87,7 @@ def base_map(bounds: tuple[float, float, float, float], lang: Literal["zh", "en"
         zoom_animation=animated,
         attributionControl=False,
     )
-    made.default_js, made.default_css = LEAFLET_JS, LEAFLET_CSS
+    made.default_js, made.default_css = LEAFLET_JS + (PROTOMAPS_JS if has_ground else []), LEAFLET_CSS
     made.fit_bounds([[south, west], [north, east]], padding_top_left=[320, 24], padding_bottom_right=[400, 24])
     made.get_root().html.add_child(
         folium.Element(f"<script>document.documentElement.lang = {json.dumps(lang)}</script>")

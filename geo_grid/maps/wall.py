@@ -5,12 +5,30 @@ from typing import Any, Literal
 
 from geo_grid.db import AsyncConnection, load_queries
 from geo_grid.layers.grid_levels import QUERIES as LEVEL_QUERIES
+from geo_grid.maps.looks import LOOKS
 from geo_grid.maps.page import base_map, map_page
 
 QUERIES = load_queries("geo_grid.maps", "maps.sql")
 
 _NOWHERE = (113.752, 36.750, 115.847, 37.812)
 """Shown while no cell is stored: the outline of Xingtai, degrees."""
+
+
+@dataclass(frozen=True)
+class ExternalBase:
+    """A base map from elsewhere, for a city that has one.
+
+    Attributes
+    ----------
+    urls
+        Templates of tiles in WebMercatorQuad with {z}, {x}, {y} and maybe {s}, drawn one over the other.
+    subdomains
+        What {s} stands for.
+    """
+
+    urls: tuple[str, ...]
+    subdomains: tuple[str, ...]
+    attribution: str
 
 
 @dataclass(frozen=True)
@@ -24,6 +42,7 @@ class CityView:
     edition: int | None
     is_demo: bool
     levels: list[dict[str, Any]]
+    has_base_map: bool
 
 
 async def city_view(connection: AsyncConnection, name_zh: str, name_en: str, timezone: str) -> CityView:
@@ -33,7 +52,16 @@ async def city_view(connection: AsyncConnection, name_zh: str, name_en: str, tim
     bounds = None
     if found.get("west") is not None:
         bounds = (found["west"], found["south"], found["east"], found["north"])
-    return CityView(name_zh, name_en, timezone, bounds, found.get("edition"), bool(found.get("is_demo")), levels)
+    return CityView(
+        name_zh,
+        name_en,
+        timezone,
+        bounds,
+        found.get("edition"),
+        bool(found.get("is_demo")),
+        levels,
+        bool(found.get("has_base_map")),
+    )
 
 
 def features_map(view: CityView, title: str, lang: Literal["zh", "en"], options: dict[str, Any]) -> str:
@@ -42,15 +70,19 @@ def features_map(view: CityView, title: str, lang: Literal["zh", "en"], options:
     return map_page(page, "features", f"{title} · geo_grid", {**options, "lang": lang})
 
 
-def wall_page(view: CityView, lang: Literal["zh", "en"], person: dict[str, Any]) -> str:
+def wall_page(
+    view: CityView, lang: Literal["zh", "en"], person: dict[str, Any], external: ExternalBase | None = None
+) -> str:
     """Build the wall as HTML with Folium; the layers come by themselves as GeoJSON for the part in view.
 
     Parameters
     ----------
     person
         Who looks, as the page's head shows it, and their rights, by which it leaves out what it would be refused.
+    external
+        Offered beside our own base map.
     """
-    page = base_map(view.bounds or _NOWHERE, lang)
+    page = base_map(view.bounds or _NOWHERE, lang, has_ground=True)
     title = f"{view.name_zh} 网格地图" if lang == "zh" else f"{view.name_en} grid map"
     options = {
         "lang": lang,
@@ -61,5 +93,8 @@ def wall_page(view: CityView, lang: Literal["zh", "en"], person: dict[str, Any])
         "timezone": view.timezone,
         "levels": view.levels,
         "person": person,
+        "looks": LOOKS,
+        "hasBaseMap": view.has_base_map,
+        "externalBase": vars(external) if external else None,
     }
     return map_page(page, "wall", title, options)

@@ -1,6 +1,7 @@
 // Layers that load themselves for the part of the map in view.
 import { ask, poll } from "./server.js";
 import { element } from "./element.js";
+import { look } from "./look.js";
 import { text } from "./text.js";
 
 const L = window.L;
@@ -28,16 +29,13 @@ function tip(...lines) {
   return element("div", {}, ...lines.filter(Boolean).map(line => element("div", { textContent: line })));
 }
 
-const CELL = ["#5fb4ff", "#4aa3f0", "#3f8fd6", "#3a7fbf", "#346fa8"];
-const TIER = { 1: "#ff5d5d", 3: "#ffb347", 5: "#3fd0c9" };
-
 // How each layer looks. `from` is the first zoom at which it is drawn.
 export const LOOKS = [
   {
     name: "grid_cells", from: 0, swatch: "cells",
     style: f => ({
-      color: CELL[f.properties.grid_level - 1] ?? CELL[4], weight: f.properties.grid_level === 1 ? 1.6 : 1,
-      opacity: 0.75, fillColor: f.properties.cell_kind === "dedicated" ? "#e8c14a" : "#2b6cb0",
+      color: look().grid_cells[f.properties.grid_level - 1] ?? look().grid_cells[4], weight: f.properties.grid_level === 1 ? 1.6 : 1,
+      opacity: 0.75, fillColor: f.properties.cell_kind === "dedicated" ? look().dedicated : look().grid_cell_fill,
       fillOpacity: f.properties.cell_kind === "dedicated" ? 0.28 : 0.10,
     }),
     label: f => f.properties.grid_level === 1 ? "" : f.properties.name,
@@ -45,12 +43,12 @@ export const LOOKS = [
   {
     name: "patrol_zones", from: 11, swatch: "zones",
     style: f => f.properties.zone_kind === "segment"
-      ? { color: "#e58cff", weight: 3, opacity: 0.65 }
-      : { color: "#b78cff", weight: 2, opacity: 0.85, dashArray: "7 5", fill: false },
+      ? { color: look().segment, weight: 3, opacity: 0.65 }
+      : { color: look().patrol_zones, weight: 2, opacity: 0.85, dashArray: "7 5", fill: false },
   },
   {
     name: "response_circles", from: 11, swatch: "circles",
-    style: f => ({ color: TIER[f.properties.tier_minutes], weight: 1.4, opacity: 0.75, fillOpacity: 0.03 }),
+    style: f => ({ color: look().response_circles[f.properties.tier_minutes], weight: 1.4, opacity: 0.75, fillOpacity: 0.03 }),
   },
   {
     name: "police_posts", from: 9, swatch: "police_posts",
@@ -81,10 +79,13 @@ export const LOOKS = [
   },
 ];
 
+// Whether a base map lies under everything; without one the outermost cells are filled.
+export const base = { isShown: false };
+
 // The outermost cells lie under everything, so that a person always knows which county this is.
 export const OUTLINES = {
   name: "outlines", collection: "grid_cells", from: 0, zoom: 0, labelsBelow: 11,
-  style: () => ({ color: "#9ad1ff", weight: 2.6, opacity: 0.9, fillColor: "#14304d", fillOpacity: 0.35 }),
+  style: () => ({ color: look().outline, weight: 2.6, opacity: 0.9, fillColor: "#14304d", fillOpacity: base.isShown ? 0 : 0.35 }),
   label: f => f.properties.name, labelClass: "outermost",
 };
 

@@ -1,6 +1,7 @@
 // The wall page: title bar, legend, list of open incidents, card.
 import { Card } from "./card.js";
-import { LiveLayer, LOOKS, OUTLINES, sign } from "./layers.js";
+import { BaseMap, CHOICES } from "./basemap.js";
+import { base, LiveLayer, LOOKS, OUTLINES, sign } from "./layers.js";
 import { poll, write } from "./server.js";
 import { element as e } from "./element.js";
 import { ago, locale, page, text } from "./text.js";
@@ -13,6 +14,7 @@ map.createPane("labels").style.zIndex = 650;
 map.getPane("labels").style.pointerEvents = "none";
 map.setMaxZoom(19);
 L.control.scale({ imperial: false, maxWidth: 160 }).addTo(map);
+const ground = new BaseMap(map);
 const sees = right => page.person.rights.includes(right);
 const home = { centre: map.getCenter(), zoom: map.getZoom() };
 
@@ -73,10 +75,19 @@ function row(layer, number) {
     e("span", { className: "name", textContent: text[look.title ?? look.name] }), state, e("kbd", { textContent: number + 1 }));
 }
 
+function grounds() {
+  if (CHOICES.length < 2) return null;
+  const choose = e("select", { ariaLabel: text.base, onchange: () => ground.show(choose.value) },
+    ...CHOICES.map(choice => e("option", { value: choice, textContent: text.bases[choice] })));
+  choose.value = ground.choice;
+  ground.onChange(choice => { choose.value = choice; });
+  return e("label", { className: "ground" }, e("span", { className: "name", textContent: text.base }), choose, e("kbd", { textContent: "B" }));
+}
+
 const place = e("input", { type: "search", className: "place", placeholder: text.search, ariaLabel: text.search });
 const wrong = e("p", { className: "bad", hidden: true });
 const legend = e("nav", { className: "legend panel" },
-  e("form", { onsubmit: find }, place, wrong), e("h2", { textContent: text.layers }), ...layers.map(row),
+  e("form", { onsubmit: find }, place, wrong), e("h2", { textContent: text.layers }), grounds(), ...layers.map(row),
   e("div", { className: "key" }, e("span", { className: "swatch dedicated" }), e("span", { textContent: text.dedicated }),
     e("span", { className: "swatch segment" }), e("span", { textContent: text.segment })),
   e("div", { className: "key" }, ...[1, 3, 5].map(n => e("span", { className: `tier tier${n}`, textContent: text.tier(n) }))),
@@ -138,21 +149,35 @@ setInterval(() => { refresh(); incidents?.load(true); }, REFRESH_MS);
 // What happens is told at once; the interval is for what was missed.
 const happens = new EventSource("/events");
 let due = 0;
-for (const kind of ["incident", "incidents", "edition"]) {
-  happens.addEventListener(kind, () => {
+const changed = new Set();
+for (const kind of ["incident", "incidents", "edition", "layer"]) {
+  happens.addEventListener(kind, ({ data }) => {
+    const told = kind === "edition" ? [outlines, ...layers] : kind === "layer" ? layers.filter(layer => isDrawnFrom(layer, data)) : [incidents];
+    told.filter(Boolean).forEach(layer => changed.add(layer));
     clearTimeout(due);
     due = setTimeout(() => {
       refresh();
-      (kind === "edition" ? [outlines, ...layers] : [incidents]).forEach(layer => layer?.load(true));
+      changed.forEach(layer => layer.load(true));
+      changed.clear();
     }, 300);
   });
 }
+function isDrawnFrom(layer, name) {
+  return layer.look.name === name || (name === "police_posts" && layer.look.name === "response_circles");
+}
+
+ground.onChange(choice => {
+  base.isShown = choice !== "none";
+  [outlines, ...layers].forEach(layer => layer.load(true)); // in the colours of the theme
+});
+if (ground.choice !== "none") ground.show(ground.choice).catch(error => { stale.title = error.message; });
 
 document.addEventListener("keydown", event => {
   if (event.key === "Escape") { card.close(); document.activeElement.blur(); return; }
   if (/^(INPUT|TEXTAREA|SELECT)$/.test(event.target.tagName) || event.ctrlKey || event.metaKey || event.altKey) return;
   if (event.key >= "1" && event.key <= String(layers.length)) layers[event.key - 1].toggle();
   else if (event.key.toLowerCase() === "l") switchLanguage();
+  else if (event.key.toLowerCase() === "b") ground.next();
   else if (event.key === "/") { event.preventDefault(); place.focus(); }
 });
 

@@ -50,6 +50,7 @@ EXPECTED: dict[str, set[str] | None] = {
     "GET /collections/{layer}/tiles/WebMercatorQuad/tilejson.json": MAP, "GET /tiles/WebMercatorQuad/{z}/{y}/{x}": MAP,
     "GET /collections/{layer}/tiles/WebMercatorQuad/{z}/{y}/{x}": MAP,
     "GET /collections/{layer}/export": {"planner", "supervisor"},
+    "GET /styles": MAP, "GET /styles/{style}": MAP, "GET /collections/{layer}/styles/{style}": MAP,
     "GET /incidents": {"wall", "dispatcher", "planner", "supervisor"},
     "GET /incidents/{incident_id}": {"wall", "dispatcher", "planner", "supervisor"},
     "POST /incidents": {"dispatcher", "supervisor"},
@@ -67,7 +68,7 @@ EXPECTED: dict[str, set[str] | None] = {
 }  # fmt: skip
 PAGES = {"/", "/account", "/docs", "/maps/wall", "/admin", "/auditor"}
 FILLED = {"layer": "grid_cells", "item": "A", "z": "14", "y": "6350", "x": "13400", "incident_id": "900065", "name": "nobody",
-          "role": "nobody", "credential_id": "999999", "gb28181_id": "13050200001310000001"}  # fmt: skip
+          "role": "nobody", "credential_id": "999999", "style": "dark", "gb28181_id": "13050200001310000001"}  # fmt: skip
 
 
 THINGS = (
@@ -247,7 +248,7 @@ def told(client: httpx.Client, method: str, path: str, body: str, place: dict[st
 
 
 def test_everything_has_a_layer_that_is_asked_about_it() -> None:
-    assert ITEMS.keys() == REGISTRY.keys() - {"roads"}  # roads are everybody's
+    assert ITEMS.keys() == REGISTRY.keys() - {"roads", "base_features"}  # the base map is everybody's
 
 
 @pytest.mark.parametrize("role", ROLES)

@@ -1,0 +1,19 @@
+// Colours of the map, from the server, in the theme that the base map asks for.
+import { page } from "./text.js";
+
+let theme = "dark";
+export const look = () => page.looks[theme];
+
+// On the map in its theme; panels stay dark.
+export function useTheme(chosen, ground) {
+  theme = chosen;
+  document.documentElement.dataset.theme = theme;
+  paint(document.documentElement, page.looks.dark);
+  paint(ground, look());
+}
+
+function paint(part, colours) {
+  for (const [name, colour] of Object.entries(colours)) {
+    if (typeof colour === "string") part.style.setProperty(`--map-${name}`, colour);
+  }
+}
