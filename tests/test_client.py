@@ -1,11 +1,17 @@
 """A notebook's way in: layers as GeoDataFrames, equal to what PostGIS holds."""
 
+from pathlib import Path
+
+import nbformat
 import pytest
 import shapely
+from nbclient import NotebookClient
 
 from geo_grid.client import Client
 from geo_grid.db import connect
 from geo_grid.errors import GeoGridError, UserError
+
+NOTEBOOK = Path(__file__).parents[1] / "docs/notebook.ipynb"
 
 
 def test_a_layer_comes_whole_over_several_pages(demo: str, demo_server: str, demo_key: str) -> None:
@@ -47,3 +53,15 @@ def test_what_is_wrong_is_said(demo_server: str, demo_key: str) -> None:
         Client("http://127.0.0.1:9", demo_key).read("cameras")
     with pytest.raises(UserError, match="begins with http"):
         Client("file:///etc/passwd", demo_key).read("cameras")
+
+
+def test_the_example_notebook_runs(demo_server: str, demo_key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GEO_GRID_URL", demo_server)
+    monkeypatch.setenv("GEO_GRID_KEY", demo_key)
+    notebook = nbformat.read(NOTEBOOK, as_version=4)
+    assert not any(cell.get("outputs") for cell in notebook.cells)  # as it is kept: without anybody's data
+    NotebookClient(notebook, timeout=120, kernel_name="python3").execute()
+    told = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    shares = next(output for output in told if "share" in output.get("data", {}).get("text/plain", ""))
+    assert "mediation_organisation" in shares["data"]["text/plain"]
+    assert sum("folium-map" in output.get("data", {}).get("text/html", "") for output in told) == 1
