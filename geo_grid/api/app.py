@@ -26,6 +26,7 @@ from geo_grid.api import (
     exports,
     features,
     health,
+    imports,
     incidents,
     locate,
     pages,
@@ -66,6 +67,7 @@ _ROUTERS = (
     tiles,
     styles,
     exports,
+    imports,
     events,
     session,
     accounts,
@@ -142,7 +144,11 @@ def create_app(settings: Settings, conninfo: str) -> FastAPI:
     app.add_middleware(
         BodyLimit,
         largest=_LARGEST_BODY,
-        exceptions={("POST", "/locate"): bulk.LARGEST_BODY, ("POST", "/session"): _LARGEST_LOGIN},
+        exceptions={
+            ("POST", "/locate"): bulk.LARGEST_BODY,
+            ("POST", "/imports"): imports.LARGEST_BODY,
+            ("POST", "/session"): _LARGEST_LOGIN,
+        },
         unknown=_LARGEST_LOGIN,
     )
     app.add_middleware(Identified, settings=settings)

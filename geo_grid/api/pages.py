@@ -19,7 +19,8 @@ from geo_grid.api.parameters import Configured
 from geo_grid.api.problems import PROBLEM_RESPONSES
 from geo_grid.api.rights import GuardedRoute
 from geo_grid.api.session import safe_page
-from geo_grid.layers import Layer
+from geo_grid.exchange import FILE_FORMATS
+from geo_grid.layers import REGISTRY, Layer
 from geo_grid.maps import CityView, ExternalBase, city_view, features_map, plain_page, wall_page
 from geo_grid.settings import Settings
 
@@ -37,6 +38,7 @@ _HOME = {"administrator": "/admin", "auditor": "/auditor"}
 _TITLES = {
     "login": ("登录", "Log in"), "account": ("我的账户", "My account"),
     "admin": ("账户管理", "Accounts"), "auditor": ("审计", "Audit"),
+    "imports": ("导入", "Import"),
 }  # fmt: skip
 
 
@@ -151,6 +153,17 @@ async def admin_page(request: Request, lang: Lang = "zh") -> HTMLResponse:
 async def auditor_page(request: Request, settings: Configured, lang: Lang = "zh") -> HTMLResponse:
     """Show the audit."""
     return _plain(request, "auditor", lang, timezone=settings.timezone)
+
+
+@router.get("/imports")
+async def imports_page(request: Request, lang: Lang = "zh") -> HTMLResponse:
+    """Show the import of files."""
+    layers = [
+        {"name": layer.name, "title_zh": layer.title_zh, "title_en": layer.title_en, "fields": layer.fields}
+        for layer in REGISTRY.values()
+        if layer.is_editable
+    ]
+    return _plain(request, "imports", lang, layers=layers, formats=FILE_FORMATS)
 
 
 @router.get("/maps/wall")

@@ -62,6 +62,10 @@ RIGHTS: dict[tuple[str, str], str] = {
     ("GET", "/styles/{style}"): "map",
     ("GET", "/collections/{layer}/styles/{style}"): "map",
     ("GET", "/collections/{layer}/export"): "export",
+    ("GET", "/imports"): "layers.write",
+    ("POST", "/imports"): "layers.write",
+    ("POST", "/imports/{import_id}/confirmation"): "layers.write",
+    ("DELETE", "/imports/{import_id}"): "layers.write",
     ("GET", "/events"): "map",
     ("GET", "/incidents"): "incidents.read",
     ("POST", "/incidents"): "incidents.write",
@@ -85,7 +89,7 @@ RIGHTS: dict[tuple[str, str], str] = {
 _CHANGING = {ANYBODY, "account", "accounts"}
 """What is written under these changes who may do what: from the next request on, not from its announcement."""
 
-PAGES = frozenset({"/", "/account", "/docs", "/maps/wall", "/admin", "/auditor"})
+PAGES = frozenset({"/", "/account", "/docs", "/maps/wall", "/admin", "/auditor", "/imports"})
 """Opened by a person: who is not logged in is led to the log-in."""
 
 _OF_THE_WALL = frozenset({
@@ -108,7 +112,8 @@ class GuardedRoute(APIRoute):
             try:
                 await self._refuse(request, right)
             except NotLoggedIn:
-                if self.path not in PAGES or "text/html" not in request.headers.get("accept", ""):
+                is_page = scope["method"] == "GET" and self.path in PAGES
+                if not is_page or "text/html" not in request.headers.get("accept", ""):
                     raise
                 await RedirectResponse(_login_address(request), 303)(scope, receive, send)
                 return

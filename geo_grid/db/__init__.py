@@ -4,6 +4,7 @@ from geo_grid.db.acting import Asker, Reading, acting, acting_conninfo, ask_once
 from geo_grid.db.changes import Changes
 from geo_grid.db.cluster import Cluster
 from geo_grid.db.connections import (
+    APPLICATION_ROLE,
     AsyncConnection,
     AsyncPool,
     Connection,
@@ -19,6 +20,7 @@ from geo_grid.db.migrations import migrate, read_migrations
 from geo_grid.db.queries import load_queries
 
 __all__ = [
+    "APPLICATION_ROLE",
     "Asker",
     "AsyncConnection",
     "AsyncPool",

@@ -71,5 +71,7 @@ async def ask_once(pool: AsyncPool, asker: Asker, statement: str, values: dict[s
 
 def acting_conninfo(conninfo: str, asker: Asker) -> str:
     """Return a libpq connection string whose every transaction is on somebody's behalf."""
-    options = str(conninfo_to_dict(conninfo).get("options") or "")
-    return make_conninfo(conninfo, options=f"{options} -c geo_grid.credential={asker.credential}".strip())
+    told = (f"-c geo_grid.{name}={value}" for name, value in asker._asdict().items() if value)
+    return make_conninfo(
+        conninfo, options=" ".join([str(conninfo_to_dict(conninfo).get("options") or ""), *told]).strip()
+    )

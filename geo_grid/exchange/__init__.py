@@ -1,13 +1,16 @@
 """Files in and out."""
 
+from geo_grid.exchange import uploads
 from geo_grid.exchange.editing import Editor, FeatureChange, GivenFeature
 from geo_grid.exchange.exporting import export_file
 from geo_grid.exchange.importing import Mapping, Report, import_file, stored_extent
 from geo_grid.exchange.locating import FORMS, Asked, Located, locate_points
 from geo_grid.exchange.osm import OsmReport, import_osm, is_osm
+from geo_grid.exchange.reading import FORMATS as FILE_FORMATS
 from geo_grid.exchange.tables import TableForm, as_frame, encode
 
 __all__ = [
+    "FILE_FORMATS",
     "FORMS",
     "Asked",
     "Editor",
@@ -26,4 +29,5 @@ __all__ = [
     "is_osm",
     "locate_points",
     "stored_extent",
+    "uploads",
 ]

@@ -8,6 +8,9 @@ import shapely
 from geo_grid.coordinates import geometry_to_lonlat, lonlat_problem, snap_geometry, source_crs
 from geo_grid.layers import Layer
 
+MOST_VERTICES = 500_000
+"""Of one geometry: a province's coast has fewer, and checking grows faster than they do."""
+
 type Extent = tuple[float, float, float, float]
 
 
@@ -38,6 +41,10 @@ def read_geometry(raw: Any, crs: str, layer: Layer, extent: Extent | None) -> tu
     types = np.array(["" if g is None else g.geom_type for g in raw])
     for index in np.flatnonzero(~np.isin(types, layer.geometry_types)).tolist():
         problems.setdefault(index, f"it is a {types[index]}; {layer.name} takes {' or '.join(layer.geometry_types)}")
+    for index in np.flatnonzero(shapely.get_num_coordinates(raw) > MOST_VERTICES).tolist():
+        problems.setdefault(
+            index, f"it has {shapely.get_num_coordinates(raw[index]):,} vertices; simplify it to {MOST_VERTICES:,}"
+        )
     if source.is_geographic:
         _check_range(raw, problems)
     good = np.array([i for i in range(len(raw)) if i not in problems], dtype=np.int64)

@@ -13,8 +13,9 @@ from pandas import DataFrame
 from psycopg import sql
 
 from geo_grid.boundaries import metres, publish_cells, publish_zones
-from geo_grid.db import Connection, copy_rows, ewkb
+from geo_grid.db import APPLICATION_ROLE, Connection, copy_rows, ewkb, load_queries
 from geo_grid.errors import Conflict, InvalidRows, UserError
+from geo_grid.exchange.datum import guess_datum
 from geo_grid.exchange.geometry import Extent, read_geometry
 from geo_grid.exchange.reading import Table, read_table
 from geo_grid.exchange.rows import read_row
@@ -22,6 +23,9 @@ from geo_grid.layers import Layer
 from geo_grid.locate import assign
 from geo_grid.locate.lookup import QUERIES as LOCATE_QUERIES
 from geo_grid.progress import Progress
+
+QUERIES = load_queries("geo_grid.exchange", "importing.sql")
+_TWICE, _STORED = "stands in row", "is stored already"
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,10 @@ class Report:
     ----------
     rows, imported, unassigned
         Rows in the file, rows stored, and rows of those that no grid cell covers.
+    duplicates
+        Rows of those left out whose key stands in the file twice, or is stored already.
+    columns, fields
+        Columns of the file, and the one each field was read from.
     skipped
         Row number (1 = first data row) and reason of every row left out.
     notes
@@ -62,6 +70,9 @@ class Report:
     rows: int
     imported: int = 0
     unassigned: int | None = None
+    duplicates: int = 0
+    columns: list[str] = field(default_factory=list)
+    fields: dict[str, str] = field(default_factory=dict)
     skipped: list[tuple[int, str]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -113,6 +124,12 @@ def import_file(
         geometry, problems = read_geometry(table.geometry, crs, layer, stored_extent(connection))
         rows = _read_rows(layer, table.attributes, fields, mapping.constants, timezone, problems, advance)
         _check_keys(connection, layer, rows, problems)
+        _check_scope(connection, layer, geometry, problems)
+    guess = guess_datum(connection, layer, table, crs)
+    if guess is not None:
+        report.notes.append(guess)
+    report.columns, report.fields = [str(column) for column in table.attributes], fields
+    report.duplicates = sum(_TWICE in reason or _STORED in reason for reason in problems.values())
     report.skipped = [(index + 1, reason) for index, reason in sorted(problems.items())]
     if report.skipped and not (skip_invalid or dry_run):
         message = (
@@ -216,11 +233,20 @@ def _check_keys(connection: Connection, layer: Layer, rows: list[dict[str, Any]]
         if key is None or index in problems:
             continue
         if str(key) in first:
-            problems[index] = f"{layer.key} {key} stands in row {first[str(key)] + 1} already"
+            problems[index] = f"{layer.key} {key} {_TWICE} {first[str(key)] + 1} already"
         else:
             first[str(key)] = index
     for taken in connection.execute(layer.query("taken"), {"keys": list(first)}).fetchall():
-        problems.setdefault(first[str(taken["key"])], f"{layer.key} {taken['key']} is stored already")
+        problems.setdefault(first[str(taken["key"])], f"{layer.key} {taken['key']} {_STORED}")
+
+
+def _check_scope(connection: Connection, layer: Layer, geometry: Any, problems: dict[int, str]) -> None:
+    """Refuse what lies outside the cells of whoever imports; the owner of the database may import anywhere."""
+    if not layer.is_editable:
+        return
+    good = [index for index in range(len(geometry)) if index not in problems]
+    outside = connection.execute(QUERIES["outside"], {"wkb": list(shapely.to_wkb(geometry[good]))}).fetchall()
+    problems |= {good[row["number"] - 1]: "it lies in none of your grid cells" for row in outside}
 
 
 def stored_extent(connection: Connection) -> Extent | None:
@@ -253,29 +279,29 @@ def _store(
     if layer.name == "patrol_zones":
         publish_zones(connection, frame, note)
         return
-    before = connection.execute(
-        sql.SQL("select coalesce(max({key}), 0) as id from {table}").format(
-            key=sql.Identifier(layer.id_column), table=sql.Identifier(layer.name)
-        )
-    ).fetchone()
     geometry = frame["geometry"].to_numpy()
     if layer.stored_type.startswith("Multi"):
         geometry = shapely.multipolygons([list(shapely.get_parts(g)) for g in geometry])
     columns = [column for column in frame.columns if column != "geometry" and frame[column].notna().any()]
     values = [frame[column].astype(object).where(pd.notna(frame[column]), None).tolist() for column in columns]
-    copy_rows(connection, layer.name, [*columns, "geom"], zip(*values, ewkb(geometry), strict=True), advance)
-    if layer.is_assigned and before is not None:
-        new = connection.execute(
-            sql.SQL("select {key} as id from {table} where {key} > %s").format(
-                key=sql.Identifier(layer.id_column), table=sql.Identifier(layer.name)
-            ),
-            (before["id"],),
-        ).fetchall()
-        report.unassigned = _assign_new(connection, layer, [row["id"] for row in new])
+    names = {
+        "table": sql.Identifier(layer.name),
+        "columns": sql.SQL(", ").join(map(sql.Identifier, [*columns, "geom"])),
+        "key": sql.Identifier(layer.id_column),
+    }
+    # by way of a table of its own: rows that a policy guards cannot be copied in
+    connection.execute(sql.SQL(QUERIES["stage"]).format(**names))
+    rows = zip(range(len(frame)), *values, ewkb(geometry), strict=True)
+    copy_rows(connection, "staged", ["row_number", *columns, "geom"], rows, advance)
+    stored = connection.execute(sql.SQL(QUERIES["store_staged"]).format(**names)).fetchall()
+    connection.execute(QUERIES["drop_staged"])
+    if layer.is_assigned:
+        report.unassigned = _assign_new(connection, layer, [row["id"] for row in stored])
 
 
 def _assign_new(connection: Connection, layer: Layer, ids: list[int]) -> int:
-    assign(connection, layer, ids)
+    if connection.info.user != APPLICATION_ROLE:  # for it the database itself does, row by row
+        assign(connection, layer, ids)
     counted = connection.execute(
         sql.SQL("select count(*) as unassigned from {table} where {key} = any(%s) and unassigned").format(
             key=sql.Identifier(layer.id_column), table=sql.Identifier(layer.name)

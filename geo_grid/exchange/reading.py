@@ -1,8 +1,10 @@
 """Files into rows and raw geometry: those GDAL reads, GeoParquet, and tables with coordinate columns."""
 
 import csv
+import tempfile
 import warnings
 import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,9 +24,10 @@ _DRIVERS = {
     ".geojson": "GeoJSON", ".json": "GeoJSON", ".gpkg": "GPKG", ".shp": "ESRI Shapefile", ".fgb": "FlatGeobuf",
     ".kml": "LIBKML",
 }  # fmt: skip
-FORMATS = (*_DRIVERS, ".parquet", ".csv", ".xlsx")
-_LARGEST_SHEET = 1 << 30
-"""Bytes an Excel file may unpack to: a small archive can hold a very large one."""
+FORMATS = (*_DRIVERS, ".parquet", ".csv", ".xlsx", ".zip")
+_LARGEST_UNPACKED = 1 << 30
+"""Bytes an archive may unpack to: a small one can hold very large files."""
+_SHAPEFILE_PARTS = (".shp", ".shx", ".dbf", ".prj", ".cpg")
 LON_NAMES, LAT_NAMES = ("lon", "longitude", "lng", "x", "经度"), ("lat", "latitude", "y", "纬度")
 _SNIFFED_BYTES = 1 << 20
 _LONGEST_LINE = 1 << 17
@@ -87,35 +90,63 @@ def read_table(path: Path, lon_column: str | None = None, lat_column: str | None
         return _read_excel(path, lon_column, lat_column)
     if suffix == ".parquet":
         return _read_parquet(path)
+    if suffix == ".zip":
+        return _read_zipped(path)
     if _DRIVERS[suffix] == "GeoJSON" and not head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
         message = f"{path} is not GeoJSON: it does not begin with an object"
         raise UnreadableFile(message)
     return _read_vector(path, _DRIVERS[suffix])
 
 
-def _read_vector(path: Path, driver: str) -> Table:
+def _read_vector(path: Path, driver: str, named: Path | None = None) -> Table:
+    """Read a file by GDAL; `named` is what the sender calls it."""
+    said = named or path
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)  # GDAL's remark on a wrong ending; we refuse it below
             layers = pyogrio.list_layers(path)
             found = pyogrio.read_info(path)["driver"] if len(layers) else driver
         if len(layers) > 1:
-            message = f"{path} holds {len(layers)} layers ({', '.join(layers[:, 0])}); export the one you want to a file of its own"
+            message = f"{said} holds {len(layers)} layers ({', '.join(layers[:, 0])}); export the one you want to a file of its own"
             raise UserError(message)
         if found not in (driver, driver.removeprefix("LIB")):  # two drivers know KML
-            message = f"{path} is not what its name says: it reads as {found}, not {driver}"
+            message = f"{said} is not what its name says: it reads as {found}, not {driver}"
             raise UnreadableFile(message)
         encoding = _dbf_encoding(path) if driver == "ESRI Shapefile" else None
         frame = pyogrio.read_dataframe(path, datetime_as_string=True, encoding=encoding)
     except (DataSourceError, DataLayerError, ValueError, UnicodeDecodeError) as error:
-        message = f"{path} is not a readable {driver} file: {first_line(error)}"
+        message = f"{said} is not a readable {driver} file: {first_line(error)}"
         raise UnreadableFile(message) from None
     if "geometry" not in frame:
-        message = f"{path} has no geometry"
+        message = f"{said} has no geometry"
         raise UnreadableFile(message)
     geometry = frame.geometry.to_numpy()
     crs = frame.crs.to_string() if frame.crs is not None else None
     return Table(DataFrame(frame.drop(columns="geometry")), geometry, crs, driver == "GeoJSON")
+
+
+def _read_zipped(path: Path) -> Table:
+    """Read the one Shapefile of an archive; its parts get names of ours, whatever the archive calls them."""
+    try:
+        with zipfile.ZipFile(path) as archive, tempfile.TemporaryDirectory() as folder:
+            parts = [part for part in archive.infolist() if Path(part.filename).suffix.lower() in _SHAPEFILE_PARTS]
+            suffixes = [Path(part.filename).suffix.lower() for part in parts]
+            if suffixes.count(".shp") != 1 or len(set(suffixes)) != len(suffixes):
+                message = f"{path} holds {suffixes.count('.shp')} Shapefiles; send an archive with the files of one"
+                raise UnreadableFile(message)
+            left = _LARGEST_UNPACKED
+            for part, suffix in zip(parts, suffixes, strict=True):
+                with archive.open(part) as packed, (Path(folder) / f"layer{suffix}").open("wb") as unpacked:
+                    while block := packed.read(1 << 20):
+                        left -= len(block)
+                        if left < 0:  # whatever the archive says of itself
+                            message = f"{path} unpacks to more than {_LARGEST_UNPACKED / 1e9:.1f} GB"
+                            raise UnreadableFile(message)
+                        unpacked.write(block)
+            return _read_vector(Path(folder) / "layer.shp", "ESRI Shapefile", path)
+    except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError, EOFError, zlib.error) as error:
+        message = f"{path} is not a readable archive: {first_line(error)}"
+        raise UnreadableFile(message) from None
 
 
 def _dbf_encoding(path: Path) -> str | None:
@@ -162,7 +193,7 @@ def _read_excel(path: Path, lon_column: str | None, lat_column: str | None) -> T
     try:
         with zipfile.ZipFile(path) as archive:
             unpacked = sum(part.file_size for part in archive.infolist())
-        if unpacked > _LARGEST_SHEET:
+        if unpacked > _LARGEST_UNPACKED:
             message = f"{path} unpacks to {unpacked / 1e9:.1f} GB: send it as CSV or GeoPackage"
             raise UnreadableFile(message)
         sheets = pd.read_excel(

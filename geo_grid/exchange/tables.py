@@ -33,7 +33,10 @@ def as_frame(rows: Sequence[dict[str, Any]], columns: Sequence[str], srid: int) 
     geometry = shapely.from_wkb([None if row["geom"] is None else bytes(row["geom"]) for row in rows])
     plain = pd.DataFrame([{name: row[name] for name in columns} for row in rows], columns=list(columns), dtype=object)
     plain = plain.infer_objects()
-    for name in plain.select_dtypes(["object"]):  # whole numbers with gaps stay whole
+    for name, held in plain.dtypes.items():
+        if held.kind != "O":
+            continue
+        # whole numbers with gaps stay whole
         if (kinds := {type(value) for value in plain[name]}) <= {int, NoneType} and int in kinds:
             plain[name] = plain[name].astype("Int64")
     return gpd.GeoDataFrame(plain, geometry=gpd.GeoSeries(geometry, index=plain.index, crs=srid))

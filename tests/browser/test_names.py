@@ -27,8 +27,17 @@ SHOWN = {
     "duties.person_name", "duties.phone", "police_posts.name", "police_posts.responsible_unit", "patrol_units.name",
     "facilities.name", "cameras.name", "incidents.category", "incidents.subtype", "incidents.description",
     "incidents.address", "incidents.caller_number", "response_circles.method", "principals.display_name",
-    "credentials.label", "audit_log.actor_name", "audit_log.object_id",
+    "credentials.label", "roads.name", "base_features.name", "audit_log.actor_name", "audit_log.object_id",
 }  # fmt: skip
+
+
+GROUND = f"""
+insert into roads (road_class, geom) select 'primary', ST_MakeLine(p, ST_Translate(p, {SIDE}, 0))
+from (select ST_SetSRID(ST_MakePoint({WEST}, {SOUTH}), 4490) as p) x;
+insert into base_features (feature_kind, feature_class, min_zoom, geom)
+values ('place', 'city', 0, ST_SetSRID(ST_MakePoint({WEST}, {SOUTH}), 4490));
+insert into osm_extract (file_name, sha256, road_count, base_feature_count) values ('x', repeat('0', 64), 1, 1);
+"""
 
 
 def fill_with(conninfo: str, hostile: str) -> set[str]:
@@ -60,6 +69,7 @@ def city(cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[tuple[str
     with new_database(cluster, f"browser_{request.param}") as conninfo:
         with connect(conninfo) as connection:
             fill(connection)
+            connection.execute(GROUND, prepare=False)
         names = {role: user(conninfo, role) for role in ("administrator", "auditor", "supervisor")}
         taken = fill_with(conninfo, hostile)
         assert taken >= SHOWN, SHOWN - taken
@@ -116,10 +126,22 @@ def test_names_stay_text_on_every_page(city: tuple[str, str, dict[str, str]], pa
         expect(page.locator(".label").first).to_contain_text(hostile[:10])
     for layer in REGISTRY:
         opened(page, f"{url}/collections/{layer}/items?limit=100")
-        if layer not in ("roads", "response_circles"):  # there are none; they have no names
+        if layer != "response_circles":  # they have no names
             expect(page.locator("td").get_by_text(start).first).to_be_visible()
     opened(page, f"{url}/collections/police_posts/items/post-A")
     expect(page.locator("td").get_by_text(start).first).to_be_visible()
+    opened(page, f"{url}/imports?lang=en")
+    quoted = f'"{hostile.replace(chr(34), "")}"'
+    rows = (
+        f"facility_code,name,lon,lat,facility_kind\nx,{quoted},114.5,37,school\n{quoted},{quoted},114.5,37,{quoted}\n"
+    )
+    sent = {"name": f"{re.sub(r'[/\\]', '', hostile)[:60]}.csv", "mimeType": "text/csv", "buffer": rows.encode()}
+    page.locator("select[name=layer]").select_option("facilities")
+    page.locator("select[name=source_crs]").select_option("EPSG:4490")
+    page.locator("input[type=file]").set_input_files(sent)
+    page.get_by_role("button", name="Check").click()
+    expect(page.locator("td").filter(has_text="facility_kind")).to_be_visible()
+    expect(page.locator("h2").get_by_text(re.compile(re.escape(sent["name"][:20])))).to_be_visible()
     for path in ("/collections", "/collections/cameras", "/conformance"):
         opened(page, f"{url}{path}")
     assert page.evaluate("window.hacked") is None

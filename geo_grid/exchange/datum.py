@@ -1,0 +1,74 @@
+"""Guesses when a file's coordinates are in another Chinese datum than it is said: they lie hundreds of metres off."""
+
+from typing import Any
+
+import numpy as np
+import shapely
+from psycopg import sql
+
+from geo_grid.coordinates import geometry_to_lonlat
+from geo_grid.db import Connection, load_queries
+from geo_grid.exchange.reading import Table
+from geo_grid.layers import Layer
+
+QUERIES = load_queries("geo_grid.exchange", "importing.sql")
+_DATUMS = {"EPSG:4490": "WGS 84 or CGCS2000", "GCJ-02": "GCJ-02", "BD-09": "BD-09"}
+_SAME = {"EPSG:4326": "EPSG:4490", "GCJ02": "GCJ-02", "BD09": "BD-09"}
+_SAMPLE = 300
+_ENOUGH = 10
+"""Points with something to compare with, at least."""
+_FARTHER, _LEAST_M = 2.0, 40.0
+"""As asked, the points must lie so many times, and so many metres, farther off; the datums differ by 100 to 1,000 m."""
+
+
+def guess_datum(connection: Connection, layer: Layer, table: Table, crs: str) -> str | None:
+    """Say when points would lie much nearer to what they belong to if they were read in another datum.
+
+    Points are compared with stored things of the same name, and with the nearest road. A guess only: it is told
+    to whoever imports, and nothing is changed by it.
+
+    Parameters
+    ----------
+    crs
+        What the coordinates are said to be in; only longitudes and latitudes are judged.
+    """
+    asked = _SAME.get(crs.upper(), crs.upper())
+    if asked not in _DATUMS or "Point" not in layer.geometry_types:
+        return None
+    points = np.asarray(table.geometry, dtype=object)
+    good = np.array([g is not None and g.geom_type == "Point" and not g.is_empty and _is_near_china(g) for g in points])
+    chosen = np.flatnonzero(good)
+    chosen = chosen[:: max(len(chosen) // _SAMPLE, 1)]
+    if len(chosen) < _ENOUGH:
+        return None
+    names = None
+    if "name" in layer.fields and "name" in table.attributes:
+        names = table.attributes["name"].iloc[chosen].astype(str).tolist()
+    for what, measure in (("things of the same name", "datum_by_name"), ("roads", "datum_by_road")):
+        if measure == "datum_by_name" and names is None:
+            continue
+        off = {datum: _median(connection, layer, measure, points[chosen], datum, names) for datum in _DATUMS}
+        known = {datum: metres for datum, metres in off.items() if metres is not None}
+        if asked not in known:
+            continue
+        best = min(known, key=lambda datum: known[datum])
+        if best != asked and known[asked] > _FARTHER * known[best] and known[asked] - known[best] > _LEAST_M:
+            return (
+                f"the coordinates look like {_DATUMS[best]}, not {_DATUMS[asked]}: read so, half of them lie within "
+                f"{known[best]:.0f} m of {what}, as asked {known[asked]:.0f} m"
+            )
+    return None
+
+
+def _median(
+    connection: Connection, layer: Layer, measure: str, points: Any, datum: str, names: list[str] | None
+) -> float | None:
+    """Return the median distance in metres; None where there is too little to compare with."""
+    wkb = list(shapely.to_wkb(geometry_to_lonlat(points, datum)))
+    statement = sql.SQL(QUERIES[measure]).format(table=sql.Identifier(layer.name))
+    metres = [row["metres"] for row in connection.execute(statement, {"wkb": wkb, "names": names}).fetchall()]
+    return float(np.median(metres)) if len(metres) >= _ENOUGH else None
+
+
+def _is_near_china(point: Any) -> bool:
+    return bool(70 <= point.x <= 140 and 0 <= point.y <= 60)

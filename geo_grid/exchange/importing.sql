@@ -1,0 +1,28 @@
+-- name: outside
+select u.number
+from unnest(%(wkb)s::bytea[]) with ordinality u (wkb, number)
+where not (select access.city_wide('layers.write'))
+  and not coalesce(ST_Covers((select access.my_area('layers.write')), ST_SetSRID(ST_GeomFromWKB(u.wkb), 4490)), false)
+
+-- name: stage
+create temp table staged as select 0 as row_number, {columns} from {table} with no data
+
+-- name: store_staged
+insert into {table} ({columns}) select {columns} from staged order by row_number returning {key} as id
+
+-- name: drop_staged
+drop table staged
+
+-- name: datum_by_road
+-- how far each point is from the nearest road
+select ST_Distance(u.point::geography, nearest.geom::geography) as metres
+from (select ST_SetSRID(ST_GeomFromWKB(w), 4490) as point from unnest(%(wkb)s::bytea[]) w) u
+cross join lateral (select geom from roads order by roads.geom <-> u.point limit 1) nearest
+
+-- name: datum_by_name
+-- how far each point is from the stored thing of its name
+select min(ST_Distance(u.point::geography, t.geom::geography)) as metres
+from (select n.number, n.name, ST_SetSRID(ST_GeomFromWKB(n.wkb), 4490) as point
+      from unnest(%(wkb)s::bytea[], %(names)s::text[]) with ordinality n (wkb, name, number)) u
+join {table} t on t.name = u.name and ST_DWithin(t.geom::geography, u.point::geography, 3000)
+group by u.number

@@ -1,0 +1,137 @@
+"""Files sent by a page: tried, kept with their report until they are confirmed or forgotten."""
+
+import json
+import secrets
+import shutil
+import time
+from collections.abc import Mapping as Named
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from geo_grid.db import Connection
+from geo_grid.errors import NotFound, NotOffered, UnreadableFile
+from geo_grid.exchange.importing import Mapping, Report, import_file
+from geo_grid.exchange.reading import FORMATS
+from geo_grid.layers import Layer, find_layer
+from geo_grid.progress import silent
+
+_KEPT_S = 3600.0
+"""A file that nobody confirms is forgotten after so long."""
+_BLOCK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Asked:
+    """How a file is to be read; see `import_file`."""
+
+    layer: str
+    source_crs: str | None
+    columns: Named[str, str]
+    constants: Named[str, str]
+    lon_column: str | None
+    lat_column: str | None
+    timezone: str
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A file that waits for its confirmation.
+
+    Attributes
+    ----------
+    principal_id
+        Who sent it, and alone may confirm it.
+    """
+
+    upload_id: str
+    principal_id: int
+    file_name: str
+    asked: Asked
+
+    def path(self, folder: Path) -> Path:
+        """Return where the file is: under a name of ours with the ending of theirs."""
+        return folder / self.upload_id / f"upload{Path(self.file_name).suffix.lower()}"
+
+
+def keep(folder: Path, file: BinaryIO, file_name: str, principal_id: int, asked: Asked) -> Upload:
+    """Keep a file that was sent.
+
+    Raises
+    ------
+    NotFound, NotOffered
+        There is no such layer, or it does not take files this way.
+    UnreadableFile
+        Its ending says that it is of no known kind.
+    """
+    layer = find_layer(asked.layer)
+    if not layer.is_editable:
+        message = f"{layer.name} takes no files here: use geo-grid import {layer.name} FILE on the server"
+        raise NotOffered(message)
+    plain = Path(file_name.replace("\\", "/")).name[:200]
+    if Path(plain).suffix.lower() not in FORMATS:
+        message = f"{plain[:80]!r}: unknown kind of file; known are {', '.join(FORMATS)} (a Shapefile goes into a .zip)"
+        raise UnreadableFile(message)
+    forget_old(folder)
+    upload = Upload(secrets.token_urlsafe(16), principal_id, plain, asked)
+    path = upload.path(folder)
+    path.parent.mkdir(parents=True, mode=0o700)
+    with path.open("wb") as kept:
+        shutil.copyfileobj(file, kept, _BLOCK)
+    told = {"principal_id": principal_id, "file_name": plain, "asked": vars(asked)}
+    (path.parent / "upload.told").write_text(json.dumps(told), encoding="utf-8")
+    return upload
+
+
+def find(folder: Path, upload_id: str, principal_id: int) -> Upload:
+    """Find a file that waits. Raises NotFound: it is somebody else's, was confirmed, or is forgotten."""
+    message = "this import waits no longer: it was confirmed, or forgotten after an hour; send the file again"
+    try:
+        told = json.loads((folder / upload_id / "upload.told").read_text(encoding="utf-8"))
+    except OSError:
+        raise NotFound(message) from None
+    if told["principal_id"] != principal_id:
+        raise NotFound(message)
+    return Upload(upload_id, principal_id, told["file_name"], Asked(**told["asked"]))
+
+
+def run(connection: Connection, folder: Path, upload: Upload, skip_invalid: bool, dry_run: bool) -> Report:
+    """Try the import of a file, or do it, in the caller's transaction; raises as `import_file` does."""
+    asked = upload.asked
+    layer: Layer = find_layer(asked.layer)
+    mapping = Mapping(dict(asked.columns), dict(asked.constants), asked.lon_column, asked.lat_column)
+    path = upload.path(folder)
+    return import_file(
+        connection, layer, path, silent, asked.source_crs, mapping, skip_invalid,
+        timezone=asked.timezone, dry_run=dry_run,
+    )  # fmt: skip
+
+
+def forget(folder: Path, upload: Upload) -> None:
+    """Forget a file."""
+    shutil.rmtree(folder / upload.upload_id, ignore_errors=True)
+
+
+def forget_old(folder: Path) -> None:
+    """Forget the files that nobody confirmed in time."""
+    for kept in folder.iterdir() if folder.is_dir() else ():
+        if time.time() - kept.stat().st_mtime > _KEPT_S:
+            shutil.rmtree(kept, ignore_errors=True)
+
+
+def as_told(upload: Upload, report: Report, most: int = 200) -> dict[str, Any]:
+    """Return what a page shows of a report: at most so many bad rows."""
+    return {
+        "import_id": upload.upload_id,
+        "file_name": upload.file_name,
+        "layer": report.layer,
+        "rows": report.rows,
+        "importable": report.imported,
+        "bad_row_count": len(report.skipped),
+        "duplicates": report.duplicates,
+        "unassigned": report.unassigned,
+        "bad_rows": [{"row": row, "reason": reason} for row, reason in report.skipped[:most]],
+        "columns": report.columns,
+        "fields": report.fields,
+        "notes": report.notes,
+    }
