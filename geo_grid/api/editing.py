@@ -26,7 +26,8 @@ _OTHER_WAYS = {
     "patrol_zones": "boundaries change by publishing an edition",
     "incidents": "incidents are taken in with POST /incidents",
     "response_circles": "circles follow their posts",
-    "roads": "roads are imported",
+    "roads": "roads come from an OpenStreetMap extract or a file: geo-grid import roads",
+    "base_features": "the base map comes with the roads of an OpenStreetMap extract: geo-grid import roads",
 }
 ItemKey = Annotated[str, Path(max_length=100, description="id of the feature")]
 ContentCrs = Annotated[str, Header(max_length=200, description="URI of the body's reference system in <>")]

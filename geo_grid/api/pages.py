@@ -87,6 +87,11 @@ def _landing(request: Request) -> dict[str, Any]:
         Link(href=f"{base}/docs", rel="service-doc", type="text/html"),
         Link(href=f"{base}/conformance", rel="conformance", type="application/json"),
         Link(href=f"{base}/collections", rel="data", type="application/json"),
+        Link(
+            href=f"{base}/tileMatrixSets",
+            rel="http://www.opengis.net/def/rel/ogc/1.0/tiling-schemes",
+            type="application/json",
+        ),
         Link(href=f"{base}/styles", rel="http://www.opengis.net/def/rel/ogc/1.0/styles", type="application/json"),
     ]
     settings = request.app.state.settings

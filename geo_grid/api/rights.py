@@ -58,6 +58,8 @@ RIGHTS: dict[tuple[str, str], str] = {
     ("GET", "/collections/{layer}/tiles/WebMercatorQuad"): "map",
     ("GET", "/collections/{layer}/tiles/WebMercatorQuad/tilejson.json"): "map",
     ("GET", "/tiles/WebMercatorQuad/{z}/{y}/{x}"): "map",
+    ("GET", "/tileMatrixSets"): "map",
+    ("GET", "/tileMatrixSets/WebMercatorQuad"): "map",
     ("GET", "/styles"): "map",
     ("GET", "/styles/{style}"): "map",
     ("GET", "/collections/{layer}/styles/{style}"): "map",

@@ -1,5 +1,6 @@
 """OGC API Tiles: the layers as Mapbox vector tiles of WebMercatorQuad."""
 
+import math
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query, Request, Response
@@ -19,6 +20,9 @@ router = APIRouter(tags=["tiles"], responses=PROBLEM_RESPONSES, route_class=Stri
 
 _MVT = "application/vnd.mapbox-vector-tile"
 _SCHEME = "http://www.opengis.net/def/tilematrixset/OGC/1.0/WebMercatorQuad"
+_ZOOMS = 23
+_WORLD_M, _TILE_PIXELS, _PIXEL_M = 2 * math.pi * 6378137.0, 256, 0.00028
+"""Width of the world in EPSG:3857, and the pixel that scales are told of (OGC 17-083r4, 6.1)."""
 Zoom = Annotated[int, Path(ge=0, le=22, description="tile matrix: zoom")]
 Row = Annotated[int, Path(ge=0, lt=2**22, description="row from the north")]
 Column = Annotated[int, Path(ge=0, lt=2**22, description="column from the west")]
@@ -63,6 +67,70 @@ class TileJson(BaseModel):
     minzoom: int = 0
     maxzoom: int = 22
     vector_layers: list[dict[str, Any]]
+
+
+class TileMatrix(BaseModel):
+    """One zoom of a tile matrix set."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    id: str
+    scale_denominator: float = Field(alias="scaleDenominator")
+    cell_size: float = Field(alias="cellSize")
+    point_of_origin: list[float] = Field(alias="pointOfOrigin")
+    tile_width: int = Field(256, alias="tileWidth")
+    tile_height: int = Field(256, alias="tileHeight")
+    matrix_width: int = Field(alias="matrixWidth")
+    matrix_height: int = Field(alias="matrixHeight")
+
+
+class TileMatrixSet(BaseModel):
+    """How the plane is divided into tiles (OGC 17-083r4)."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    id: Literal["WebMercatorQuad"] = "WebMercatorQuad"
+    title: str = "Google Maps compatible, EPSG:3857"
+    uri: str = _SCHEME
+    crs: str = "http://www.opengis.net/def/crs/EPSG/0/3857"
+    ordered_axes: list[str] = Field(["E", "N"], alias="orderedAxes")
+    well_known_scale_set: str = Field(
+        "http://www.opengis.net/def/wkss/OGC/1.0/GoogleMapsCompatible", alias="wellKnownScaleSet"
+    )
+    tile_matrices: list[TileMatrix] = Field(alias="tileMatrices")
+
+
+class TileMatrixSets(BaseModel):
+    """The tile matrix sets there are."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    tile_matrix_sets: list[dict[str, Any]] = Field(alias="tileMatrixSets")
+
+
+@router.get("/tileMatrixSets")
+async def list_tile_matrix_sets(request: Request) -> TileMatrixSets:
+    """List the ways the plane is divided into tiles: there is one."""
+    link = Link(href=f"{base_url(request)}/tileMatrixSets/WebMercatorQuad", rel="self", type="application/json")
+    known = {"id": "WebMercatorQuad", "uri": _SCHEME, "links": [link.model_dump(exclude_none=True)]}
+    return TileMatrixSets(tile_matrix_sets=[known])
+
+
+@router.get("/tileMatrixSets/WebMercatorQuad")
+async def get_tile_matrix_set() -> TileMatrixSet:
+    """Describe how the plane is divided into tiles."""
+    matrices = [
+        TileMatrix(
+            id=str(zoom),
+            cell_size=(cell := _WORLD_M / _TILE_PIXELS / 2**zoom),
+            scale_denominator=cell / _PIXEL_M,
+            point_of_origin=[-_WORLD_M / 2, _WORLD_M / 2],
+            matrix_width=2**zoom,
+            matrix_height=2**zoom,
+        )
+        for zoom in range(_ZOOMS)
+    ]
+    return TileMatrixSet(tile_matrices=matrices)
 
 
 @router.get("/collections/{layer}/tiles", response_model_exclude_none=True, responses={404: {"model": Problem}})
@@ -183,6 +251,10 @@ def _tileset(request: Request, layer: str) -> TileSet:
         Link(href=address, rel="self", type="application/json"),
         Link(href=f"{address}/{{tileMatrix}}/{{tileRow}}/{{tileCol}}", rel="item", type=_MVT, templated=True),
         Link(href=f"{address}/tilejson.json", rel="describedby", type="application/json", title="TileJSON"),
-        Link(href=_SCHEME, rel="http://www.opengis.net/def/rel/ogc/1.0/tiling-scheme", type="application/json"),
+        Link(
+            href=f"{base_url(request)}/tileMatrixSets/WebMercatorQuad",
+            rel="http://www.opengis.net/def/rel/ogc/1.0/tiling-scheme",
+            type="application/json",
+        ),
     ]
     return TileSet(title=find_layer(layer).title_en, links=links)

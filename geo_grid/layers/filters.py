@@ -31,7 +31,16 @@ _SPATIAL = {
     "s_disjoint": "ST_Disjoint", "s_touches": "ST_Touches", "s_crosses": "ST_Crosses", "s_overlaps": "ST_Overlaps",
 }  # fmt: skip
 _INVERSE = {"s_within": "s_contains", "s_contains": "s_within"}
-_TEMPORAL = ("t_after", "t_before", "t_during", "t_intersects", "t_disjoint", "t_equals")
+# between first and last moment of two spans (OGC 21-065r2, table 10: the relations of Allen, 1983)
+_TEMPORAL = {
+    "t_after": "{a0} > {b1}", "t_before": "{a1} < {b0}", "t_meets": "{a1} = {b0}", "t_metby": "{a0} = {b1}",
+    "t_contains": "{a0} < {b0} and {a1} > {b1}", "t_during": "{a0} > {b0} and {a1} < {b1}",
+    "t_equals": "{a0} = {b0} and {a1} = {b1}", "t_intersects": "{a0} <= {b1} and {a1} >= {b0}",
+    "t_disjoint": "{a1} < {b0} or {a0} > {b1}", "t_starts": "{a0} = {b0} and {a1} < {b1}",
+    "t_startedby": "{a0} = {b0} and {a1} > {b1}", "t_finishes": "{a0} > {b0} and {a1} = {b1}",
+    "t_finishedby": "{a0} < {b0} and {a1} = {b1}", "t_overlaps": "{a0} < {b0} and {a1} > {b0} and {a1} < {b1}",
+    "t_overlappedby": "{a0} > {b0} and {a0} < {b1} and {a1} > {b1}",
+}  # fmt: skip
 _NUMBERS = {"bigint", "double precision"}
 
 
@@ -260,33 +269,29 @@ class _Reader:
         return shape
 
     def temporal(self, op: str, args: list[Any]) -> sql.Composable:
-        first, second = args
-        turned = {"t_after": "t_before", "t_before": "t_after"}
-        if not (isinstance(first, dict) and "property" in first):
-            if op == "t_during":
-                message = "T_DURING asks whether a property lies in an interval, not the other way round"
-                raise InvalidQuery(message)
-            first, second, op = second, first, turned.get(op, op)
-        if self.kind_of(first) != "timestamptz":
-            message = f"{first['property']} is not a time"
-            raise InvalidQuery(message)
-        begin, end = read_span(second)
-        column = self.column(first["property"])
-        within = self._since(column, ">=", begin), self._since(column, "<=", end)
-        ways: dict[str, list[sql.Composable]] = {
-            "t_after": [self._since(column, ">", end, never=True)],
-            "t_before": [self._since(column, "<", begin, never=True)],
-            "t_during": [self._since(column, ">", begin), self._since(column, "<", end)],
-            "t_intersects": list(within),
-            "t_disjoint": [sql.SQL("not ({} and {})").format(*within)],
-            "t_equals": list(within) if begin == end else [sql.SQL("false")],
-        }
-        return sql.SQL("({})").format(sql.SQL(" and ").join(ways[op]))
+        (first, last), (begin, end) = (self.span(arg) for arg in args)
+        ends = {"a0": first, "a1": last, "b0": begin, "b1": end}
+        return sql.SQL("({})").format(sql.SQL(_TEMPORAL[op]).format(**ends))
 
-    def _since(self, column: sql.Composable, sign: str, moment: datetime | None, never: bool = False) -> sql.Composable:
-        if moment is None:  # an open end: nothing lies beyond it
-            return sql.SQL("false" if never else "true")
-        return sql.SQL("{} {} {}").format(column, sql.SQL(sign), self.bind(moment, "timestamptz"))
+    def span(self, node: Any) -> tuple[sql.Composable, sql.Composable]:
+        """Read a property, an instant or an interval of either: its first and last moment."""
+        if isinstance(node, dict) and "interval" in node:
+            parts = node["interval"]
+            return self.end(parts[0], 0), self.end(parts[1], 1)
+        return self.end(node, 0), self.end(node, 1)
+
+    def end(self, node: Any, which: int) -> sql.Composable:
+        if isinstance(node, dict) and "property" in node:
+            if self.kind_of(node) != "timestamptz":
+                message = f"{node['property']} is not a time"
+                raise InvalidQuery(message)
+            column = self.column(node["property"])
+            is_open = which == 1 and node["property"] == "valid_to"  # in force until something takes its place
+            return sql.SQL("coalesce({}, 'infinity')").format(column) if is_open else column
+        text = node if isinstance(node, str) else next(iter(node.values()), "") if isinstance(node, dict) else ""
+        if text == "..":
+            return sql.SQL("{}::timestamptz").format(sql.Literal(("-infinity", "infinity")[which]))
+        return self.bind(read_instant(text)[which], "timestamptz")
 
 
 _KINDS: Mapping[tuple[str, ...], Callable[[_Reader, str, list[Any]], sql.Composable]] = {
@@ -296,18 +301,8 @@ _KINDS: Mapping[tuple[str, ...], Callable[[_Reader, str, list[Any]], sql.Composa
     ("isnull",): _Reader.is_null,
     ("like",): _Reader.like,
     tuple(_SPATIAL): _Reader.spatial,
-    _TEMPORAL: _Reader.temporal,
+    tuple(_TEMPORAL): _Reader.temporal,
 }
-
-
-def read_span(node: Any) -> tuple[datetime | None, datetime | None]:
-    """Read an instant or interval of CQL2: first and last moment, None where it is open. Raises InvalidQuery."""
-    if isinstance(node, dict) and "interval" in node:
-        ends = [part if isinstance(part, str) else next(iter(part.values()), "") for part in node["interval"]]
-        begin, end = (None if part == ".." else read_instant(part) for part in ends)
-        return begin and begin[0], end and end[1]
-    text = node if isinstance(node, str) else next(iter(node.values()), "") if isinstance(node, dict) else ""
-    return read_instant(text)
 
 
 def read_instant(text: Any) -> tuple[datetime, datetime]:

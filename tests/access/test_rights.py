@@ -53,7 +53,7 @@ EXPECTED: dict[str, set[str] | None] = {
     "GET /imports": {"planner", "supervisor"}, "POST /imports": {"planner", "supervisor"},
     "POST /imports/{import_id}/confirmation": {"planner", "supervisor"},
     "DELETE /imports/{import_id}": {"planner", "supervisor"},
-    "GET /styles": MAP, "GET /styles/{style}": MAP, "GET /collections/{layer}/styles/{style}": MAP,
+    "GET /tileMatrixSets": MAP, "GET /tileMatrixSets/WebMercatorQuad": MAP, "GET /styles": MAP, "GET /styles/{style}": MAP, "GET /collections/{layer}/styles/{style}": MAP,
     "GET /incidents": {"wall", "dispatcher", "planner", "supervisor"},
     "GET /incidents/{incident_id}": {"wall", "dispatcher", "planner", "supervisor"},
     "POST /incidents": {"dispatcher", "supervisor"},

@@ -1,10 +1,12 @@
 """Features made, replaced, changed and removed over HTTP: once, whole, by whom it is for, and written down."""
 
+import json
 import threading
 from collections.abc import Iterator
 
 import httpx
 import pytest
+from owslib.ogcapi.features import Features
 from pyproj import Transformer
 
 from geo_grid.db import connect
@@ -243,3 +245,14 @@ def test_of_two_who_change_the_same_state_one_is_told(planner: httpx.Client, cit
     for thread in threads:
         thread.join()
     assert sorted(statuses) == [200, *[412] * 7]
+
+
+def test_owslib_edits(city: tuple[str, str]) -> None:
+    headers = {"Authorization": f"Bearer {api_key(city[1], 'planner')}", "Content-Type": "application/geo+json"}
+    client = Features(city[0], headers=headers)
+    assert client.collection_item_create("facilities", json.dumps(school()))
+    assert client.collection_item_update("facilities", "school-1", json.dumps(school(member_count=7)))
+    assert client.collection_item("facilities", "school-1")["properties"]["member_count"] == 7
+    assert client.collection_item_delete("facilities", "school-1")
+    with pytest.raises(RuntimeError, match="404"):
+        client.collection_item("facilities", "school-1")

@@ -205,6 +205,13 @@ FILTERS = [
     ("incidents", "T_AFTER(received_at, TIMESTAMP('2026-06-01T00:00:00+08:00'))", "received_at > '2026-06-01T00:00:00+08:00'"),
     ("incidents", "T_DURING(received_at, INTERVAL('2026-06-01T00:00:00Z','2026-06-08T00:00:00Z'))",
      "received_at > '2026-06-01T00:00:00Z' and received_at < '2026-06-08T00:00:00Z'"),
+    ("incidents", "T_DISJOINT(received_at, INTERVAL('2026-06-01T00:00:00Z','..'))", "received_at < '2026-06-01T00:00:00Z'"),
+    ("incidents", "T_INTERSECTS(DATE('2026-06-03'), received_at)",
+     "received_at >= '2026-06-03T00:00:00Z' and received_at < '2026-06-04T00:00:00Z'"),
+    ("grid_cells", "T_CONTAINS(INTERVAL(valid_from, valid_to), INTERVAL('2150-01-01T00:00:00Z','2160-01-01T00:00:00Z'))",
+     "valid_from < '2150-01-01T00:00:00Z'"),
+    ("grid_cells", "T_OVERLAPPEDBY(INTERVAL(valid_from, valid_to), INTERVAL('2000-01-01T00:00:00Z','2150-01-01T00:00:00Z'))",
+     "valid_from < '2150-01-01T00:00:00Z'"),
     ("police_posts", "S_INTERSECTS(geometry, POLYGON((114.4 37.0,114.6 37.0,114.6 37.1,114.4 37.1,114.4 37.0)))",
      "ST_Intersects(geom, ST_GeomFromText('POLYGON((114.4 37.0,114.6 37.0,114.6 37.1,114.4 37.1,114.4 37.0))', 4490))"),
     ("grid_cells", "S_CONTAINS(geometry, POINT(114.5043 37.0682))",
@@ -212,6 +219,29 @@ FILTERS = [
     ("grid_cells", "S_WITHIN(POINT(114.5043 37.0682), geometry) AND grid_level > 2",
      "ST_Contains(geom, ST_GeomFromText('POINT(114.5043 37.0682)', 4490)) and grid_level > 2"),
 ]  # fmt: skip
+
+
+ALLEN = {
+    "T_AFTER": [], "T_BEFORE": [], "T_DISJOINT": [], "T_EQUALS": [], "T_MEETS": ["first"], "T_METBY": ["last"],
+    "T_CONTAINS": [], "T_DURING": ["middle"], "T_STARTS": ["first"], "T_STARTEDBY": [], "T_FINISHES": ["last"],
+    "T_FINISHEDBY": [], "T_OVERLAPS": [], "T_OVERLAPPEDBY": [], "T_INTERSECTS": ["first", "last", "middle"],
+}  # fmt: skip
+"""Which of three moments stand in the relation to the interval from the first to the last."""
+
+
+def test_every_temporal_relation(client: httpx.Client, database: str) -> None:
+    with connect(database) as connection:
+        two_by_two(connection)
+        for code, day in (("first", 1), ("middle", 2), ("last", 3)):
+            connection.execute(
+                "insert into patrol_units (unit_code, name, unit_kind, reported_at, geom) values"
+                " (%s, 'x', 'car', make_timestamptz(2026, 11, %s, 8, 0, 0, 'UTC'), ST_SetSRID(ST_MakePoint(114.5, 37), 4490))",
+                (code, day),
+            )
+    for relation, expected in ALLEN.items():
+        cql2 = f"{relation}(reported_at, INTERVAL('2026-11-01T08:00:00Z', '2026-11-03T08:00:00Z'))"
+        answer = client.get("/collections/patrol_units/items", params={"filter": cql2})
+        assert sorted(feature["id"] for feature in answer.json()["features"]) == sorted(expected), relation
 
 
 class TestFilters:

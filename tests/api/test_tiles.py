@@ -5,6 +5,7 @@ from pathlib import Path
 
 import httpx
 import mapbox_vector_tile
+import pytest
 
 from bench.access import tile_of
 from geo_grid.api.tile_cache import Tile, TileCache
@@ -156,3 +157,13 @@ def test_a_full_disk_cache_begins_anew(tmp_path: Path) -> None:
     assert cache.find(("tile", 1), layer) is None
     assert sum(file.stat().st_size for file in (tmp_path / "tiles").iterdir()) <= 3 << 20
     cache.close()
+
+
+def test_the_tile_matrix_set_is_the_registers(client: httpx.Client) -> None:
+    found = client.get("/tileMatrixSets/WebMercatorQuad").json()
+    first, last = found["tileMatrices"][0], found["tileMatrices"][18]
+    assert first["scaleDenominator"] == pytest.approx(559082264.028717, rel=1e-9)  # OGC 17-083r4, annex D.1
+    assert first["pointOfOrigin"] == pytest.approx([-20037508.3427892, 20037508.3427892])
+    assert last["cellSize"] == pytest.approx(0.597164283559817, rel=1e-9)
+    assert (last["id"], last["matrixWidth"]) == ("18", 262144)
+    assert client.get("/tileMatrixSets").json()["tileMatrixSets"][0]["uri"] == found["uri"]

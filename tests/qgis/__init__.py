@@ -1,0 +1,1 @@
+"""QGIS, as Debian packages it, reads what we give out."""
