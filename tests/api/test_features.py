@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import subprocess
 import time
 from pathlib import Path
@@ -23,7 +24,7 @@ from geo_grid.db import connect
 from geo_grid.layers import REGISTRY
 from geo_grid.layers.published import PUBLISHED
 from tests.api.test_http import problem
-from tests.squares import cells, square, two_by_two
+from tests.squares import SIDE, SOUTH, WEST, cells, square, two_by_two
 
 EPSG = "http://www.opengis.net/def/crs/EPSG/0/"
 
@@ -242,6 +243,40 @@ def test_every_temporal_relation(client: httpx.Client, database: str) -> None:
         cql2 = f"{relation}(reported_at, INTERVAL('2026-11-01T08:00:00Z', '2026-11-03T08:00:00Z'))"
         answer = client.get("/collections/patrol_units/items", params={"filter": cql2})
         assert sorted(feature["id"] for feature in answer.json()["features"]) == sorted(expected), relation
+
+
+SHAPES = {
+    "S_INTERSECTS": "LINESTRING({e} {s},{e} {n})", "S_CONTAINS": "POINT({x} {y})", "S_EQUALS": "POLYGON(({w} {s},{w} {n},{e} {n},{e} {s},{w} {s}))",
+    "S_WITHIN": "POLYGON(({w} {s},{w} {n2},{e2} {n2},{e2} {s},{w} {s}))", "S_DISJOINT": "BBOX({w},{s},{x},{y})",
+    "S_TOUCHES": "MULTIPOINT(({e} {s}))", "S_CROSSES": "LINESTRING({x} {y},{e2} {y})",
+    "S_OVERLAPS": "MULTIPOLYGON((({x} {y},{x} {n2},{e2} {n2},{e2} {y},{x} {y})))",
+}  # fmt: skip
+
+
+def test_every_spatial_relation(client: httpx.Client, database: str) -> None:
+    with connect(database) as connection:
+        two_by_two(connection)
+    at = {
+        "w": WEST, "x": WEST + SIDE / 2, "e": WEST + SIDE, "e2": WEST + 2 * SIDE,
+        "s": SOUTH, "y": SOUTH + SIDE / 2, "n": SOUTH + SIDE, "n2": SOUTH + 2 * SIDE,
+    }  # fmt: skip
+    told = {}
+    for relation, shape in SHAPES.items():
+        written = shape.format(**at)
+        answer = client.get("/collections/grid_cells/items", params={"filter": f"{relation}(geometry, {written})"})
+        told[relation] = {feature["id"] for feature in answer.json()["features"]}
+        box = [float(part) for part in re.findall(r"[0-9.]+", written)] if written.startswith("BBOX") else []
+        plain = shapely.box(*box).wkt if box else written
+        with connect(database) as connection:
+            rows = connection.execute(
+                f"select grid_code from grid_cells where ST_{relation[2:]}(geom, ST_GeomFromText(%s, 4490))", (plain,)
+            ).fetchall()
+        assert told[relation] == {row["grid_code"] for row in rows}, relation
+    assert told == {
+        "S_INTERSECTS": {"P", "A", "B", "C", "D"}, "S_CONTAINS": {"P", "A"}, "S_EQUALS": {"A"},
+        "S_WITHIN": {"P", "A", "B", "C", "D"}, "S_DISJOINT": {"B", "C", "D"}, "S_TOUCHES": {"P", "A", "B"},
+        "S_CROSSES": {"A", "B"}, "S_OVERLAPS": {"A", "B", "C"},
+    }  # fmt: skip
 
 
 class TestFilters:
