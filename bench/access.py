@@ -113,7 +113,7 @@ def main() -> None:
             "GEO_GRID_DATABASE_URL": conninfo,
             "GEO_GRID_APP_DATABASE_URL": make_conninfo(conninfo, user=APPLICATION_ROLE),
             "GEO_GRID_PORT": str(ports[0]), "GEO_GRID_STATE_DIR": str(CACHE / "served"),
-            "GEO_GRID_RATE_LIMIT": "1000000/second", "GEO_GRID_TILE_CACHE_MB": "0",
+            "GEO_GRID_RATE_LIMIT": "1000000/second", "GEO_GRID_TILE_CACHE_MB": "0", "GEO_GRID_TILE_DISK_MB": "0",
         }  # fmt: skip
         result = {}
         with (

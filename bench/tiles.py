@@ -20,7 +20,6 @@ from geo_grid.layers.items import tile_statement, tile_values
 
 _CLIENTS = (1, 10, 100)
 _SECONDS = 4
-_TURNS = 20
 _ZOOM = 14
 _BARE = """
 select ST_AsMVT(drawn, 'grid_cells', 4096, 'geom')
@@ -87,7 +86,17 @@ def main() -> None:
         port, cached, theirs = free_port(), free_port(), free_port()
         command, tipg_environment = tipg(conninfo, theirs)
         with (
-            served(serve, {**environment, "GEO_GRID_PORT": str(port), "GEO_GRID_TILE_CACHE_MB": "0"}, port, "/readyz"),
+            served(
+                serve,
+                {
+                    **environment,
+                    "GEO_GRID_PORT": str(port),
+                    "GEO_GRID_TILE_CACHE_MB": "0",
+                    "GEO_GRID_TILE_DISK_MB": "0",
+                },
+                port,
+                "/readyz",
+            ),
             served(serve, {**environment, "GEO_GRID_PORT": str(cached)}, cached, "/readyz") as kept,
             served(command, tipg_environment, theirs, "/collections"),
         ):
@@ -121,17 +130,16 @@ def _for_tipg(path: str) -> str:
 
 
 def _ratio(what: str, ours: Asking, theirs: Asking, paths: Sequence[tuple[str, str]]) -> float:
-    """Ask both the same, turn about; how many times as long theirs takes."""
-    taken: tuple[list[float], list[float]] = ([], [])
-    for turn in range(_TURNS):
-        for mine, other in paths:
-            pair = ours.ask(mine), theirs.ask(other)
-            if turn:  # the first warms up
-                taken[0].append(pair[0])
-                taken[1].append(pair[1])
-    mine, other = (statistics.median(times) for times in taken)
-    say(f"{what}: {mine * 1e3:.2f} ms ours, {other * 1e3:.2f} tipg")
-    return round(other / mine, 1)
+    """Ask both the same, turn about in short blocks; how many times as long theirs takes."""
+    other = dict(paths)
+
+    class Theirs:
+        def ask(self, path: str) -> float:
+            return theirs.ask(other[path])
+
+    mine, yours = compare(ours, Theirs(), list(other))
+    say(f"{what}: {mine * 1e3:.2f} ms ours, {yours * 1e3:.2f} tipg")
+    return round(yours / mine, 1)
 
 
 def _largest(conninfo: str) -> dict[str, float]:

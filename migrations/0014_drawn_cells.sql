@@ -20,8 +20,10 @@ create table drawn_cells (
     is_demo boolean not null,
     valid_from timestamptz not null,
     valid_to timestamptz,
+    is_plain boolean not null,
     geom geometry(Geometry, 3857) not null
 );
+comment on column drawn_cells.is_plain is 'stays valid on the grid of tiles at all its zooms: it need not be mended there';
 create index drawn_cells_geom on drawn_cells using gist (to_zoom, geom);
 create index drawn_cells_code on drawn_cells (grid_code, to_zoom) where valid_to is null;
 

@@ -108,6 +108,16 @@ def test_circles_and_exports(demo: str, tmp_path: Path) -> None:
     assert len(json.loads((tmp_path / "posts.geojson").read_text())["features"]) == 465
 
 
+def test_an_extract_brings_roads_and_base_map(database: str) -> None:
+    extract = Path(__file__).parents[1] / "../shared/data/shanghai_centre.osm"
+    assert "nothing was changed" in geo_grid(database, "import", "roads", extract, "--dry-run").stderr
+    assert "roads and 0 base map features imported" in geo_grid(database, "import", "roads", extract).stderr
+    report = json.loads(geo_grid(database, "import", "roads", extract, "--json").stdout)
+    assert report["roads"] > 700
+    assert "import roads" in geo_grid(database, "import", "facilities", extract, expect=2).stderr
+    assert "there is no such file" in geo_grid(database, "import", "roads", "none.osm.pbf", expect=2).stderr
+
+
 class TestUp:
     """The program as people run it: its own durable database, its own port."""
 

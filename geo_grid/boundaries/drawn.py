@@ -17,7 +17,7 @@ LAST_ZOOM = 15
 _ZOOMS_ALIKE = 3
 _MERCATOR_M = 2 * np.pi * 6378137.0
 """Width of the world in EPSG:3857."""
-_TILE_PIXELS = 256
+_TILE_PIXELS, _TILE_UNITS = 256, 4096
 _COLUMNS = ("grid_code", "grid_level", "name", "parent_code", "cell_kind", "household_count", "is_demo")
 
 
@@ -82,16 +82,17 @@ def draw_cells(connection: Connection, edition: int | None, moment: datetime) ->
             connection.execute(QUERIES["close"], {"codes": gone, "to_zoom": step.to_zoom, "moment": moment})
         # the root of the area below which a corner is cut (Visvalingam-Whyatt): half a pixel
         tolerance = _MERCATOR_M / _TILE_PIXELS / 2**step.to_zoom / 2
-        simple = shapely.coverage_simplify(shapes[together], tolerance)
+        simple = shapely.orient_polygons(shapely.coverage_simplify(shapes[together], tolerance), exterior_cw=True)
         kept = [(index, shape) for index, shape in zip(together.tolist(), simple, strict=True) if redrawn[index]]
+        plain = _are_plain(np.array([shape for _, shape in kept], dtype=object), step)
         geometry = shapely.to_wkb(shapely.set_srid([shape for _, shape in kept], 3857), hex=True, include_srid=True)
         copy_rows(
             connection,
             "drawn_cells",
-            ["to_zoom", *_COLUMNS, "valid_from", "geom"],
+            ["to_zoom", *_COLUMNS, "valid_from", "is_plain", "geom"],
             (
-                (step.to_zoom, *(rows[index][name] for name in _COLUMNS), moment, geom)
-                for (index, _), geom in zip(kept, geometry, strict=True)
+                (step.to_zoom, *(rows[index][name] for name in _COLUMNS), moment, is_plain, geom)
+                for (index, _), is_plain, geom in zip(kept, plain.tolist(), geometry, strict=True)
             ),
         )
     connection.execute(QUERIES["analyze"])
@@ -108,6 +109,15 @@ def draw_missing(connection: Connection) -> None:
     found = connection.execute(QUERIES["missing"]).fetchone() or {}
     if found["is_missing"]:
         redraw_cells(connection)
+
+
+def _are_plain(shapes: Any, step: Step) -> NDArray[np.bool_]:
+    """Say which shapes stay valid polygons when a tile rounds their corners, at every zoom of a step."""
+    good = np.ones(len(shapes), dtype=bool)
+    for zoom in range(step.from_zoom, step.to_zoom + 1):
+        units = 2**zoom * _TILE_UNITS / _MERCATOR_M
+        good &= shapely.is_valid(shapely.transform(shapes, lambda xy, units=units: np.rint(xy * units)))
+    return good
 
 
 def _touching(shapes: Any, marked: NDArray[np.bool_]) -> NDArray[np.bool_]:

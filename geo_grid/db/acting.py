@@ -13,7 +13,7 @@ from geo_grid.db.connections import AsyncConnection, AsyncPool
 _WHO = "set local geo_grid.credential = {}; set local geo_grid.address = {}"
 _READ = sql.SQL(f"begin isolation level repeatable read read only; {_WHO}")
 _ONCE = (
-    "select set_config('transaction_read_only', 'on', true), set_config('plan_cache_mode', 'force_generic_plan', true),"
+    "select set_config('transaction_read_only', 'on', true),"
     " set_config('geo_grid.credential', %s, true), set_config('geo_grid.address', %s, true)"
 )
 _WRITE = sql.SQL(f"begin; {_WHO}; set local geo_grid.request_id = {{}}")  # the audit is written only here
@@ -61,8 +61,7 @@ async def acting(pool: AsyncPool, asker: Asker, read_only: bool = True) -> Async
 async def ask_once(pool: AsyncPool, asker: Asker, statement: str, values: dict[str, Any]) -> dict[str, Any]:
     """Ask one question that reads, on somebody's behalf, in one round trip; its one row in binary form, or nothing.
 
-    What is sent between two synchronisations of the protocol is one transaction (PostgreSQL, 55.2.4). The plan is
-    kept: such questions are asked often, and planning takes as long as answering.
+    What is sent between two synchronisations of the protocol is one transaction (PostgreSQL 15, 55.2.4).
     """
     async with pool.connection() as connection, connection.pipeline():
         await connection.execute(_ONCE, asker[:2])

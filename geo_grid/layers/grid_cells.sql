@@ -20,8 +20,10 @@ order by c.grid_code
 limit %(limit)s
 
 -- name: drawn
--- as prepared for the zoom (migration 0014); near by, as they are
-select ST_AsMVTGeom(geom, ST_TileEnvelope(%(zoom)s, %(x)s, %(y)s), 4096, 64) as geom,
+-- as prepared for the zoom (migration 0014), whole, so that nothing need be cut and mended; near by, as they are
+select case when is_plain
+            then ST_SnapToGrid(ST_TransScale(geom, -%(tile_west)s, -%(tile_north)s, %(units)s, -%(units)s), 1)
+            else ST_AsMVTGeom(geom, ST_TileEnvelope(%(zoom)s, %(x)s, %(y)s), 4096, 64) end as geom,
        grid_code as id, grid_code, name, grid_level, parent_code, cell_kind, household_count, is_demo
 from drawn_cells
 where to_zoom = (select d.to_zoom from draw_steps d where %(zoom)s between d.from_zoom and d.to_zoom)

@@ -13,7 +13,10 @@ from geo_grid.layers.layer import Layer
 QUERIES = load_queries("geo_grid.layers", "forms.sql")
 _TILE_PIXELS = 256
 _TILE_FEATURES = 20_000
-_BUFFER = 64 / 4096
+_TILE_UNITS = 4096
+_BUFFER = 64 / _TILE_UNITS
+_MERCATOR_M = 2 * math.pi * 6378137.0
+"""Width of the world in EPSG:3857."""
 
 
 async def items(
@@ -69,7 +72,11 @@ def tile_values(zoom: int, x: int, y: int) -> dict[str, Any]:
     zoom, x, y
         Tile matrix, column and row (OGC 17-083r4); the caller has checked that there is such a tile.
     """
-    return {**_values(tile_bbox(zoom, x, y), zoom, _TILE_FEATURES), "x": x, "y": y}
+    width = _MERCATOR_M / 2**zoom
+    return {
+        **_values(tile_bbox(zoom, x, y), zoom, _TILE_FEATURES), "x": x, "y": y,
+        "tile_west": x * width - _MERCATOR_M / 2, "tile_north": _MERCATOR_M / 2 - y * width, "units": _TILE_UNITS / width,
+    }  # fmt: skip
 
 
 def tile_bbox(zoom: int, x: int, y: int) -> tuple[float, float, float, float]:

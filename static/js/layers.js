@@ -84,7 +84,7 @@ export const base = { isShown: false };
 
 // The outermost cells lie under everything, so that a person always knows which county this is.
 export const OUTLINES = {
-  name: "outlines", collection: "grid_cells", from: 0, zoom: 0, labelsBelow: 11,
+  name: "outlines", collection: "grid_cells", from: 0, outermost: true, labelsBelow: 11,
   style: () => ({ color: look().outline, weight: 2.6, opacity: 0.9, fillColor: "#14304d", fillOpacity: base.isShown ? 0 : 0.35 }),
   label: f => f.properties.name, labelClass: "outermost",
 };
@@ -134,12 +134,19 @@ export class LiveLayer {
     const wrap = degrees => Math.max(-180, Math.min(180, degrees));
     const bbox = [wrap(bounds.getWest()), Math.max(-90, bounds.getSouth()), wrap(bounds.getEast()), Math.min(90, bounds.getNorth())];
     try {
-      const found = await (background ? poll : ask)(`/collections/${this.look.collection ?? this.look.name}/items?bbox=${bbox}&zoom=${this.look.zoom === undefined ? zoom : Math.min(zoom, 9)}`, { signal: this.asked.signal });
+      const found = await (background ? poll : ask)(this.address(bbox, zoom), { signal: this.asked.signal });
       this.draw(found, zoom);
     } catch (error) {
       if (error.name === "AbortError") return this.current; // a later one took its place: done when that is
       this.tell({ failed: error.message });
     }
+  }
+
+  address(bbox, zoom) {
+    const { name, collection = name, outermost } = this.look;
+    // near by the outermost cells are not what the zoom shows, and are few: as they are
+    const how = outermost && zoom > 9 ? "grid_level=1&limit=100" : `zoom=${zoom}`;
+    return `/collections/${collection}/items?bbox=${bbox}&${how}`;
   }
 
   draw(found, zoom) {

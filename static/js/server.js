@@ -25,7 +25,7 @@ export async function ask(path, options = {}) {
 }
 
 // A page's own polling: it does not keep a session alive.
-export const poll = path => ask(path, { headers: { "Geo-Grid-Background": "1" } });
+export const poll = (path, options = {}) => ask(path, { ...options, headers: { "Geo-Grid-Background": "1" } });
 
 export const write = (method, path, content, headers = {}) => ask(path, {
   method,

@@ -82,6 +82,31 @@ def test_neighbours_meet_at_every_zoom(city: str) -> None:
     assert corners[9] < WIDTH**2 * 128 / 4  # 128 corners a cell, as they are
 
 
+def test_a_tile_holds_what_postgis_holds(city: str) -> None:
+    zoom = 14
+    column, row = tile_of(WEST + 2 * SIDE, SOUTH + 2 * SIDE, zoom)
+    statement = tile_statement(find_layer("grid_cells"))
+    with connect(city) as connection:
+        drawn = connection.execute(statement, tile_values(zoom, column, row), binary=True).fetchone() or {}
+        held = connection.execute(
+            "select grid_code, name, ST_Area(ST_Transform(geom, 3857)) as area, ST_Transform(geom, 3857) && ST_TileEnvelope(%s, %s, %s)"
+            " as is_here from grid_cells where grid_level = 2",
+            (zoom, column, row),
+        ).fetchall()
+    features = mapbox_vector_tile.decode(bytes(drawn["grid_cells"]), default_options={"y_coord_down": True})
+    found = {f["properties"]["grid_code"]: f for f in features["grid_cells"]["features"]}
+    assert {row["grid_code"] for row in held if row["is_here"]} <= found.keys()
+    metres = 2 * np.pi * 6378137.0 / 2**zoom / 4096
+    for row in held:
+        if row["grid_code"] in found:
+            feature = found[row["grid_code"]]
+            assert feature["properties"]["name"] == row["name"]
+            ring = np.array(feature["geometry"]["coordinates"][0])
+            area = np.sum(ring[:-1, 0] * ring[1:, 1] - ring[1:, 0] * ring[:-1, 1]) / 2
+            assert area > 0  # an outer ring, as Mapbox vector tiles turn them (2.1, 4.3.4.4), rows counting downward
+            assert area * metres**2 == pytest.approx(row["area"], rel=0.01)
+
+
 def drawn_rows(connection: Connection) -> set[tuple[int, str, str]]:
     rows = connection.execute(
         "select to_zoom, grid_code, md5(ST_AsBinary(ST_Normalize(geom))) as shape from drawn_cells where valid_to is null"
