@@ -41,6 +41,9 @@ _TILE_RESPONSES: dict[int | str, dict[str, Any]] = {
 }  # fmt: skip
 
 
+_NOTHING = Tile(b"")
+
+
 class TileSet(Answer):
     """Tiles of a layer (OGC 17-083r4)."""
 
@@ -64,8 +67,8 @@ class TileJson(BaseModel):
     tilejson: Literal["3.0.0"] = "3.0.0"
     name: str
     tiles: list[str]
-    minzoom: int = 0
-    maxzoom: int = 22
+    minzoom: int
+    maxzoom: int = _ZOOMS - 1
     vector_layers: list[dict[str, Any]]
 
 
@@ -163,6 +166,7 @@ async def get_tilejson(request: Request, layer: LayerName) -> TileJson:
     return TileJson(
         name=found.title_en,
         tiles=[f"{base_url(request)}/collections/{layer}/tiles/WebMercatorQuad/{{z}}/{{y}}/{{x}}{kept}"],
+        minzoom=found.min_zoom,
         vector_layers=[{"id": layer, "fields": fields}],
     )
 
@@ -219,6 +223,7 @@ async def _draw(request: Request, layers: list[Layer], z: int, y: int, x: int) -
     edition = _edition(request)
     keys = {layer: cache.key(identity, edition, layer, (z, y, x)) if edition else None for layer in layers}
     made = {layer.name: found for layer, key in keys.items() if (found := cache.find(key, layer))}
+    made |= {layer.name: _NOTHING for layer in layers if z < layer.min_zoom}
     missing = [layer for layer in layers if layer.name not in made]
     if missing:
         drawn = await ask_once(state.pool, asker_of(request), tile_statement(*missing), tile_values(z, x, y))

@@ -28,5 +28,6 @@ LAYER = Layer(
     geometry_types=("Point", "LineString", "Polygon", "MultiPolygon"),
     stored_type="Geometry",
     more={"base_feature_id": "bigint"},
+    min_zoom=4,
     drawn_from=("base_features",),
 )

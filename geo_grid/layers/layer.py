@@ -58,6 +58,8 @@ class Layer:
         Fields that are given out row by row to whom they are for: nobody can filter or sort by them.
     moments
         Columns that say when: one for an instant, two for a range whose end is open while null.
+    min_zoom
+        First web map zoom at which it is drawn in tiles; before, its things would lie on each other.
     drawn_from
         Tables whose changes are announced and that its tiles depend on; none: it changes unannounced.
     is_editable
@@ -78,6 +80,7 @@ class Layer:
     hidden: frozenset[str] = frozenset()
     private: frozenset[str] = frozenset()
     moments: tuple[str, ...] = ()
+    min_zoom: int = 0
     drawn_from: tuple[str, ...] = ()
     is_editable: bool = False
 

@@ -30,5 +30,6 @@ LAYER = Layer(
     stored_type="Point",
     more={"reported_at": "timestamptz"},
     moments=("reported_at",),
+    min_zoom=9,
     is_editable=True,
 )

@@ -30,5 +30,6 @@ LAYER = Layer(
     is_boundary=True,
     more={"valid_from": "timestamptz", "valid_to": "timestamptz"},
     moments=("valid_from", "valid_to"),
+    min_zoom=9,
     drawn_from=("editions",),
 )

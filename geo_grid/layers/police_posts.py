@@ -27,6 +27,7 @@ LAYER = Layer(
     key="post_code",
     geometry_types=("Point",),
     stored_type="Point",
+    min_zoom=8,
     drawn_from=("police_posts",),
     is_editable=True,
 )

@@ -29,5 +29,6 @@ LAYER = Layer(
     stored_type="MultiPolygon",
     item_key="response_circle_id",
     more={"response_circle_id": "bigint"},
+    min_zoom=10,
     drawn_from=("response_circles", "police_posts"),
 )

@@ -25,5 +25,6 @@ LAYER = Layer(
     stored_type="LineString",
     item_key="road_id",
     more={"road_id": "bigint"},
+    min_zoom=5,
     drawn_from=("roads",),
 )

@@ -67,7 +67,7 @@ def _by_zoom(stops: list[float]) -> list[Any]:
 
 def _city_layers(theme: Theme, name: str) -> Iterator[dict[str, Any]]:
     look = LOOKS[theme]
-    source = {"source": "city", "source-layer": name}
+    source = {"source": "city", "source-layer": name, "minzoom": REGISTRY[name].min_zoom}
     if name == "grid_cells":
         colour = ["match", ["get", "cell_kind"], "dedicated", look["dedicated"], look["grid_cell_fill"]]
         yield {"id": "grid_cells-fill", "type": "fill", **source, "paint": {"fill-color": colour, "fill-opacity": 0.12}}
@@ -97,14 +97,14 @@ def _city_layers(theme: Theme, name: str) -> Iterator[dict[str, Any]]:
     elif name == "response_circles":
         lines = [part for tier, colour in look[name].items() for part in (int(tier), colour)]
         paint = {"line-color": ["match", ["get", "tier_minutes"], *lines, look[name]["5"]], "line-width": 1.4}
-        yield {"id": name, "type": "line", **source, "minzoom": 11, "paint": paint}
+        yield {"id": name, "type": "line", **source, "paint": paint}
     else:
         paint = {
             "circle-color": look[name], "circle-stroke-color": look["halo"], "circle-stroke-width": 1,
             # a cluster stands for many, and is as large as a tenfold is wide
             "circle-radius": ["+", 4, ["*", 3, ["log10", ["coalesce", ["get", "point_count"], 1]]]],
         }  # fmt: skip
-        yield {"id": name, "type": "circle", **source, "minzoom": 9, "paint": paint}
+        yield {"id": name, "type": "circle", **source, "paint": paint}
 
 
 def sld(layer: Layer, theme: Theme) -> str:

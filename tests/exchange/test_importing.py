@@ -6,10 +6,13 @@ import subprocess
 from pathlib import Path
 
 import geopandas as gpd
+import numpy as np
 import psycopg
 import pytest
 import shapely
+from pyproj import Transformer
 
+from geo_grid.coordinates import snap, source_crs
 from geo_grid.db import connect
 from geo_grid.errors import Conflict, DatabaseUnavailable, InvalidRows, UnknownCrs, UnreadableFile, UserError
 from geo_grid.exchange import Mapping, Report, import_file
@@ -369,3 +372,36 @@ def test_reports_can_be_read_by_programs(city: str, tmp_path: Path) -> None:
     path = tmp_path / "cameras.csv"
     path.write_text(HEADER + camera(1))
     assert json.loads(json.dumps(vars(load(city, "cameras", path))))["imported"] == 1
+
+
+SYSTEMS = ["EPSG:4490", "EPSG:4326", "EPSG:3857", "EPSG:4547", "GCJ-02", "BD-09"]
+
+
+@pytest.mark.parametrize("crs", SYSTEMS)
+def test_a_point_comes_back_to_its_place_on_the_lattice_from_every_reference_system(
+    database: str, tmp_path: Path, crs: str
+) -> None:
+    chance = np.random.default_rng(11)
+    lon, lat = snap(114.5 + chance.random(40) * 0.01), snap(37 + chance.random(40) * 0.01)
+    x, y = _expressed(lon, lat, crs)
+    rows = [f"P{n},x,{a!r},{b!r}" for n, (a, b) in enumerate(zip(x.tolist(), y.tolist(), strict=True))]
+    path = tmp_path / "posts.csv"
+    path.write_text("\n".join(["post_code,name,x,y", *rows]))
+    with connect(database) as connection:
+        import_file(connection, find_layer("police_posts"), path, silent, crs, Mapping(lon_column="x", lat_column="y"))
+        stored = connection.execute(
+            "select ST_X(geom) as lon, ST_Y(geom) as lat from police_posts order by police_post_id"
+        ).fetchall()
+    assert [row["lon"] for row in stored] == lon.tolist()
+    assert [row["lat"] for row in stored] == lat.tolist()
+
+
+def _expressed(lon: np.ndarray, lat: np.ndarray, crs: str) -> tuple[np.ndarray, np.ndarray]:
+    """The coordinates of points in another system: by PROJ, or for the Chinese offsets by going back from where they lead."""
+    if crs.startswith("EPSG"):
+        return Transformer.from_crs("EPSG:4490", crs, always_xy=True).transform(lon, lat)
+    x, y = lon.copy(), lat.copy()
+    for _ in range(30):
+        back = source_crs(crs).convert(x, y)
+        x, y = x + lon - back[0], y + lat - back[1]
+    return x, y
