@@ -303,6 +303,8 @@ def import_(
     _say_rows(report.skipped)
     for note in report.notes:
         say(f"note: {note}")
+    if report.duplicates:
+        say(f"{report.duplicates} of the rows left out are duplicates: in the file twice, or stored already")
     outside = "" if report.unassigned is None else f", {report.unassigned} of them outside every grid cell"
     if dry_run:
         refused = report.skipped and not skip_invalid

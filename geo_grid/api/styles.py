@@ -2,13 +2,13 @@
 
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
 
 from geo_grid.api.features import Answer, LayerName
 from geo_grid.api.links import Link, StrictRoute, base_url, self_links
 from geo_grid.api.problems import PROBLEM_RESPONSES, Problem
-from geo_grid.layers import find_layer
+from geo_grid.layers import REGISTRY, find_layer
 from geo_grid.maps import LOOKS, maplibre_style, sld
 
 router = APIRouter(tags=["styles"], responses=PROBLEM_RESPONSES, route_class=StrictRoute)
@@ -37,7 +37,10 @@ async def list_styles(request: Request) -> Styles:
         Style(
             id=theme,
             title=f"geo_grid {theme}",
-            links=[Link(href=f"{base_url(request)}/styles/{theme}", rel="stylesheet", type=_MAPLIBRE)],
+            links=[
+                Link(href=f"{base_url(request)}/styles/{theme}?f={form}", rel="stylesheet", type=media)
+                for form, media in (("mapbox", _MAPLIBRE), ("sld", _SLD))
+            ],
         )
         for theme in LOOKS
     ]
@@ -47,10 +50,24 @@ async def list_styles(request: Request) -> Styles:
 @router.get(
     "/styles/{style}",
     response_class=Response,
-    responses={200: {"content": {_MAPLIBRE: {"schema": {"type": "object"}}}}, 404: {"model": Problem}},
+    responses={
+        200: {
+            "content": {
+                _MAPLIBRE: {"schema": {"type": "object"}},
+                _SLD.partition(";")[0]: {"schema": {"type": "string"}},
+            }
+        },
+        404: {"model": Problem},
+    },
 )
-async def get_style(request: Request, style: Theme) -> Response:
-    """Give out the whole map as a MapLibre style, whose tiles are asked for here."""
+async def get_style(
+    request: Request,
+    style: Theme,
+    f: Annotated[Literal["mapbox", "sld"], Query(description="form of the style")] = "mapbox",
+) -> Response:
+    """Give out the look of the whole map: a MapLibre style, whose tiles are asked for here, or one descriptor of all layers."""
+    if f == "sld":
+        return Response(sld(REGISTRY.values(), style), media_type=_SLD)
     return JSONResponse(maplibre_style(style, base_url(request)), media_type=_MAPLIBRE)
 
 
@@ -65,4 +82,4 @@ async def get_style(request: Request, style: Theme) -> Response:
 async def get_layer_style(layer: LayerName, style: Theme) -> Response:
     """Give out the look of one layer as a Styled Layer Descriptor: QGIS, layer properties, load style."""
     headers: dict[str, Any] = {"Content-Disposition": f'attachment; filename="{layer}-{style}.sld"'}
-    return Response(sld(find_layer(layer), style), media_type=_SLD, headers=headers)
+    return Response(sld([find_layer(layer)], style), media_type=_SLD, headers=headers)

@@ -1,6 +1,6 @@
 """Our look for other programs: MapLibre styles for the whole map, and Styled Layer Descriptors for single layers."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 from xml.etree import ElementTree as ET
 
@@ -107,24 +107,25 @@ def _city_layers(theme: Theme, name: str) -> Iterator[dict[str, Any]]:
         yield {"id": name, "type": "circle", **source, "paint": paint}
 
 
-def sld(layer: Layer, theme: Theme) -> str:
-    """Return the look of a layer as a Styled Layer Descriptor (OGC 02-070, version 1.0.0), which QGIS and GeoServer read."""
+def sld(layers: Iterable[Layer], theme: Theme) -> str:
+    """Return the look of layers as a Styled Layer Descriptor (OGC 02-070, version 1.0.0), which QGIS and GeoServer read."""
     for prefix, uri in (("sld", _SLD), ("ogc", _OGC), ("xlink", _XLINK)):
         ET.register_namespace(prefix, uri)
     root = ET.Element(f"{{{_SLD}}}StyledLayerDescriptor", {"version": "1.0.0"})
-    named = _put(root, "NamedLayer")
-    _put(named, "Name", layer.name)
-    style = _put(named, "UserStyle")
-    _put(style, "Title", f"{layer.title_zh} {layer.title_en} ({theme})")
-    kind = _put(style, "FeatureTypeStyle")
-    for column, value, draw in _rules(layer.name, LOOKS[theme]):
-        rule = _put(kind, "Rule")
-        _put(rule, "Name", layer.title_en if value is None else f"{column} {value}")
-        if value is not None:
-            equal = ET.SubElement(ET.SubElement(rule, f"{{{_OGC}}}Filter"), f"{{{_OGC}}}PropertyIsEqualTo")
-            ET.SubElement(equal, f"{{{_OGC}}}PropertyName").text = column
-            ET.SubElement(equal, f"{{{_OGC}}}Literal").text = str(value)
-        draw(rule)
+    for layer in layers:
+        named = _put(root, "NamedLayer")
+        _put(named, "Name", layer.name)
+        style = _put(named, "UserStyle")
+        _put(style, "Title", f"{layer.title_zh} {layer.title_en} ({theme})")
+        kind = _put(style, "FeatureTypeStyle")
+        for column, value, draw in _rules(layer.name, LOOKS[theme]):
+            rule = _put(kind, "Rule")
+            _put(rule, "Name", layer.title_en if value is None else f"{column} {value}")
+            if value is not None:
+                equal = ET.SubElement(ET.SubElement(rule, f"{{{_OGC}}}Filter"), f"{{{_OGC}}}PropertyIsEqualTo")
+                ET.SubElement(equal, f"{{{_OGC}}}PropertyName").text = column
+                ET.SubElement(equal, f"{{{_OGC}}}Literal").text = str(value)
+            draw(rule)
     return ET.tostring(root, encoding="unicode", xml_declaration=True)
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from geo_grid.layers import REGISTRY
 
+SLD = "{http://www.opengis.net/sld}"
 VALIDATOR = Path(__file__).parent / "validator"
 JUDGE = """
 import { validateStyleMin } from "./node_modules/@maplibre/maplibre-gl-style-spec/dist/validate_style.min.mjs";
@@ -41,7 +42,9 @@ def test_every_layer_has_a_descriptor(client: httpx.Client) -> None:
     for layer in REGISTRY:
         answer = client.get(f"/collections/{layer}/styles/light")
         assert answer.headers["content-type"].startswith("application/vnd.ogc.sld+xml")
-        names = [element.text for element in ET.fromstring(answer.text).iter("{http://www.opengis.net/sld}Name")]
+        names = [element.text for element in ET.fromstring(answer.text).iter(f"{SLD}Name")]
         assert names[0] == layer
+    whole = ET.fromstring(client.get("/styles/dark?f=sld").text)
+    assert [e.findtext(f"{SLD}Name") for e in whole.iter(f"{SLD}NamedLayer")] == list(REGISTRY)
     assert client.get("/collections/roads/styles/pink").status_code == 400
     assert client.get("/styles/pink").status_code == 422
