@@ -1,0 +1,212 @@
+"""A city's grid cells in memory, as a draft has them, and the proof that they still divide it."""
+
+import itertools
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import shapely
+
+from geo_grid.boundaries.check import coverage_problems, tiling_problem
+from geo_grid.coordinates import LATTICE_STEP
+from geo_grid.errors import UserError
+
+
+class Refused(UserError):
+    """An operation would break the division of the city; the message says where and why."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A grid cell of a draft.
+
+    Attributes
+    ----------
+    shape
+        Polygon or MultiPolygon on the lattice, lon, lat.
+    """
+
+    grid_code: str
+    grid_level: int
+    parent_code: str | None
+    name: str
+    code_scheme: str
+    cell_kind: str
+    household_count: int | None
+    shape: Any
+
+
+type Edits = dict[str, Cell | None]
+"""Cells as they become, by code; None: retired."""
+
+
+class Division:
+    """Cells of all levels, each level a coverage, children tiling their parents. Never changed: an edit makes another.
+
+    Parameters
+    ----------
+    cells
+        Those in force.
+    used_codes
+        Every code that was ever given: none is given again.
+    """
+
+    def __init__(self, cells: Iterable[Cell], used_codes: Iterable[str] = ()) -> None:
+        self.cells = {cell.grid_code: cell for cell in cells}
+        self.used_codes = frozenset(used_codes) | self.cells.keys()
+
+    @cached_property
+    def _families(self) -> dict[str | None, list[str]]:
+        found: dict[str | None, list[str]] = {}
+        for cell in self.cells.values():
+            found.setdefault(cell.parent_code, []).append(cell.grid_code)
+        return found
+
+    @cached_property
+    def _tree(self) -> tuple[list[str], shapely.STRtree]:
+        codes = list(self.cells)
+        return codes, shapely.STRtree([self.cells[code].shape for code in codes])
+
+    def cell(self, code: str) -> Cell:
+        """Return a cell. Raises Refused."""
+        if code not in self.cells:
+            message = f"there is no grid cell {code} in this draft"
+            raise Refused(message)
+        return self.cells[code]
+
+    def leaf(self, code: str) -> Cell:
+        """Return a cell that is not divided further. Raises Refused."""
+        found = self.cell(code)
+        if self.children(code):
+            message = f"{code} {found.name} is divided further: change its cells, and its border follows them"
+            raise Refused(message)
+        return found
+
+    def children(self, code: str | None) -> list[str]:
+        """Return the codes of the cells just below one; of the outermost for None."""
+        return sorted(self._families.get(code, []))
+
+    def ancestors(self, code: str) -> Iterator[str]:
+        """Yield the cells above one, the nearest first."""
+        parent = self.cell(code).parent_code
+        while parent is not None:
+            yield parent
+            parent = self.cell(parent).parent_code
+
+    def near(self, shape: Any) -> list[Cell]:
+        """Return the cells of every level whose box touches a shape's."""
+        codes, tree = self._tree
+        return [self.cells[codes[index]] for index in tree.query(shape).tolist()]
+
+    def edited(self, edits: Edits) -> "Division":
+        """Return the division with cells as they become."""
+        cells = {**self.cells, **{code: cell for code, cell in edits.items() if cell is not None}}
+        for code, cell in edits.items():
+            if cell is None:
+                del cells[code]
+        return Division(cells.values(), self.used_codes | edits.keys())
+
+    def refit(self, edits: Edits) -> Edits:
+        """Complete edits: every cell above a changed one gets the union of its children.
+
+        Raises
+        ------
+        Refused
+            A cell above would be left without children.
+        """
+        complete = dict(edits)
+        after = self.edited(complete)
+        parents = {self.cells[code].parent_code for code in edits if code in self.cells}
+        parents |= {cell.parent_code for cell in edits.values() if cell is not None}
+        touched = sorted(
+            (p for p in parents if p is not None and p in after.cells), key=lambda code: -after.cell(code).grid_level
+        )
+        while touched:
+            code = touched.pop(0)
+            parent, children = after.cell(code), after.children(code)
+            if not children:
+                message = f"{code} {parent.name} would be left without any cell: merge or retire it first"
+                raise Refused(message)
+            united = shapely.coverage_union_all([after.cells[child].shape for child in children])
+            if shapely.equals(united, parent.shape) and same_corners(united, parent.shape):
+                continue
+            complete[code] = replace(parent, shape=united)
+            after = self.edited(complete)
+            if parent.parent_code is not None and parent.parent_code not in touched:
+                touched.append(parent.parent_code)
+        return complete
+
+    def proved(self, edits: Edits) -> "Division":
+        """Return the division with edits, if it still is one.
+
+        Raises
+        ------
+        Refused
+            A shape is invalid or in pieces, cells overlap or leave a gap, or children do not tile their parent.
+        """
+        after = self.edited(edits)
+        changed = [cell for cell in edits.values() if cell is not None]
+        for cell in changed:
+            if not shapely.is_valid(cell.shape) or shapely.is_empty(cell.shape):
+                message = (
+                    f"{cell.grid_code} {cell.name} would not be a valid shape: {shapely.is_valid_reason(cell.shape)}"
+                )
+                raise Refused(message)
+        for level in {cell.grid_level for cell in changed}:
+            near = {
+                other.grid_code: other
+                for cell in changed
+                if cell.grid_level == level
+                for other in after.near(cell.shape)
+                if other.grid_level == level
+            }
+            problems = coverage_problems(list(near), np.array([cell.shape for cell in near.values()], dtype=object))
+            for code, why in problems.items():
+                message = f"{code} {near[code].name} {why}"
+                raise Refused(message)
+        parents = {cell.parent_code for cell in changed} | {cell.grid_code for cell in changed}
+        parents |= {self.cells[code].parent_code for code, cell in edits.items() if cell is None and code in self.cells}
+        for code in sorted(p for p in parents if p is not None and p in after.cells):
+            children = after.children(code)
+            if children and (
+                problem := tiling_problem(after.cells[code].shape, [after.cells[c].shape for c in children])
+            ):
+                message = f"the cells of {code} {after.cells[code].name} would not tile it: they {problem}"
+                raise Refused(message)
+        return after
+
+    def next_codes(self, like: Cell, count: int) -> list[str]:
+        """Number new cells beside one: by its code scheme, after the highest number ever given there."""
+        width = _SEQUENCE.get(like.code_scheme)
+        if width is None:
+            head, _, tail = like.grid_code.rpartition(".")
+            base = head if head and tail.isdigit() else like.grid_code
+            fresh = (code for number in itertools.count(2) if (code := f"{base[:26]}.{number}") not in self.used_codes)
+            return list(itertools.islice(fresh, count))
+        stem = like.grid_code[:-width]
+        given = [
+            int(code[-width:]) for code in self.used_codes if len(code) == len(like.grid_code) and code.startswith(stem)
+        ]
+        first = max(given, default=0) + 1
+        if first + count > 10**width:
+            message = f"{stem} has no numbers left for {count} more cells"
+            raise Refused(message)
+        return [f"{stem}{first + number:0{width}}" for number in range(count)]
+
+
+_SEQUENCE = {"division_code_6": 2, "division_code_9": 3, "division_code_12": 3, "unit_grid_15": 3, "unit_grid_20": 3}
+"""Digits of the running number at the end of a code (migration 0001); codes that are local have none."""
+
+
+def same_corners(one: Any, other: Any) -> bool:
+    """Say whether two shapes have the same vertices, wherever their rings begin."""
+    return bool(shapely.equals_identical(shapely.normalize(one), shapely.normalize(other)))
+
+
+def faces(boundaries: Mapping[str, Any] | Iterable[Any], line: Any) -> list[Any]:
+    """Divide the plane by the borders of shapes and a line, on the lattice: the polygons between them."""
+    shapes = list(boundaries.values()) if isinstance(boundaries, Mapping) else list(boundaries)
+    work = shapely.union_all([*(shapely.boundary(shape) for shape in shapes), line], grid_size=LATTICE_STEP)
+    return list(shapely.get_parts(shapely.polygonize(shapely.get_parts(work))))

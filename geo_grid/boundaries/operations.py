@@ -1,0 +1,278 @@
+"""Operations on a division that cannot break it: each gives the cells as they become, or refuses with the reason."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import shapely
+
+from geo_grid.boundaries.division import Cell, Division, Edits, Refused, faces
+from geo_grid.coordinates import LATTICE_STEP, snap_geometry
+
+MOST_CORNERS = 20_000
+"""Of a drawn line: a county's whole border has fewer."""
+_NEAR = 2 * LATTICE_STEP
+"""A corner that a drawn line leaves on a border lies within about 3.5 mm of it; the border bends by that much."""
+
+
+def split(division: Division, code: str, line: Any) -> Edits:
+    """Split a cell by a line. The largest part keeps the code; the others are numbered anew, from the north-west.
+
+    Parameters
+    ----------
+    line
+        LineString, lon, lat, that crosses the cell from border to border; what reaches outside does not count.
+
+    Raises
+    ------
+    Refused
+        The line crosses itself, or does not divide the cell.
+    """
+    cell, line = division.leaf(code), _drawn(line)
+    parts = [face for face in faces([cell.shape], line) if _inside(face, cell.shape)]
+    if len(parts) < 2:
+        message = (
+            f"the line does not divide {code} {cell.name}: draw it from border to border, beginning and ending outside"
+        )
+        raise Refused(message)
+    parts.sort(key=lambda part: (-shapely.centroid(part).y, shapely.centroid(part).x))
+    largest = max(range(len(parts)), key=lambda index: shapely.area(parts[index]))
+    codes = iter(division.next_codes(cell, len(parts) - 1))
+    edits: Edits = {}
+    for index, part in enumerate(parts):
+        if index == largest:
+            edits[code] = replace(cell, shape=part, household_count=None)
+        else:
+            fresh = next(codes)
+            edits[fresh] = replace(
+                cell, grid_code=fresh, name=f"{cell.name} {fresh[-3:]}", shape=part, household_count=None
+            )
+    return _completed(division, edits)
+
+
+def merge(division: Division, codes: Sequence[str], keep: str | None = None) -> Edits:
+    """Merge neighbours of one parent; the one to keep, or else the largest, keeps its code, and takes all their cells.
+
+    Raises
+    ------
+    Refused
+        They are not neighbours, not of one level, or have different parents.
+    """
+    cells = [division.cell(code) for code in dict.fromkeys(codes)]
+    if len(cells) < 2:
+        message = "name at least two cells to merge"
+        raise Refused(message)
+    if len({cell.parent_code for cell in cells}) > 1 or len({cell.grid_level for cell in cells}) > 1:
+        message = "cells of different parents are not merged: transfer one of them first"
+        raise Refused(message)
+    united = shapely.coverage_union_all([cell.shape for cell in cells])
+    if shapely.get_num_geometries(united) > max(shapely.get_num_geometries(cell.shape) for cell in cells):
+        message = f"{', '.join(cell.grid_code for cell in cells)} are not neighbours: they share no border"
+        raise Refused(message)
+    survivor = division.cell(keep) if keep else max(cells, key=lambda cell: (shapely.area(cell.shape), cell.grid_code))
+    if survivor not in cells:
+        message = f"{keep} is not among the cells to merge"
+        raise Refused(message)
+    counts = [cell.household_count for cell in cells]
+    households = sum(c for c in counts if c is not None) if None not in counts else None
+    edits: Edits = {cell.grid_code: None for cell in cells if cell is not survivor}
+    edits[survivor.grid_code] = replace(survivor, shape=united, household_count=households)
+    for cell in cells:
+        for child in division.children(cell.grid_code) if cell is not survivor else ():
+            edits[child] = replace(division.cells[child], parent_code=survivor.grid_code)
+    return _completed(division, edits)
+
+
+def move_border(division: Division, one: str, other: str, line: Any) -> Edits:
+    """Draw the border between two neighbours anew; it moves in both, and in every level above.
+
+    Parameters
+    ----------
+    line
+        LineString from the far border of the two to the far border, through both or either.
+
+    Raises
+    ------
+    Refused
+        They are no neighbours, or the line does not divide what they cover into two.
+    """
+    cells = [division.leaf(one), division.leaf(other)]
+    line = _drawn(line)
+    united = shapely.coverage_union_all([cell.shape for cell in cells])
+    if cells[0].grid_level != cells[1].grid_level or shapely.get_num_geometries(united) > 1:
+        message = f"{one} and {other} are not neighbours of one level: they share no border"
+        raise Refused(message)
+    parts = [face for face in faces([united], line) if _inside(face, united)]
+    if len(parts) != 2:
+        message = (
+            f"the line divides {one} and {other} into {len(parts)} parts: draw the new border once across both, "
+            "beginning and ending outside of them"
+        )
+        raise Refused(message)
+    shares = [[shapely.area(shapely.intersection(part, cell.shape)) for part in parts] for cell in cells]
+    mine = 0 if shares[0][0] + shares[1][1] >= shares[0][1] + shares[1][0] else 1
+    edits: Edits = {
+        one: replace(cells[0], shape=parts[mine], household_count=None),
+        other: replace(cells[1], shape=parts[1 - mine], household_count=None),
+    }
+    return _completed(division, edits)
+
+
+def carve(division: Division, codes: Sequence[str], area: Any, name: str, cell_kind: str = "dedicated") -> Edits:
+    """Carve a cell out of one or several neighbours of one parent, such as a station or a campus.
+
+    Parameters
+    ----------
+    area
+        Polygon, lon, lat; only what of it lies in the cells counts.
+
+    Raises
+    ------
+    Refused
+        The area misses the cells, covers one of them whole, or would leave one in pieces.
+    """
+    cells = [division.leaf(code) for code in dict.fromkeys(codes)]
+    if not cells or len({cell.parent_code for cell in cells}) > 1:
+        message = "a cell is carved out of cells of one parent"
+        raise Refused(message)
+    if not shapely.is_valid(area) or shapely.get_num_coordinates(area) > MOST_CORNERS:
+        message = f"the drawn area crosses itself, or has more than {MOST_CORNERS:,} corners"
+        raise Refused(message)
+    drawn = snap_geometry(area)
+    pieces = faces([cell.shape for cell in cells], shapely.boundary(drawn))
+    taken: list[Any] = []
+    edits: Edits = {}
+    for cell in cells:
+        own = [face for face in pieces if _inside(face, cell.shape)]
+        inside = [face for face in own if _inside(face, drawn)]
+        rest = [face for face in own if not _inside(face, drawn)]
+        if not inside:
+            message = f"the area does not reach {cell.grid_code} {cell.name}"
+            raise Refused(message)
+        left = shapely.coverage_union_all(rest) if rest else None
+        if left is None or shapely.get_num_geometries(left) != 1:
+            message = f"the area would leave {cell.grid_code} {cell.name} " + (
+                "in pieces" if rest else "without any land"
+            )
+            raise Refused(message)
+        taken += inside
+        edits[cell.grid_code] = replace(cell, shape=left, household_count=None)
+    united = shapely.coverage_union_all(taken)
+    if shapely.get_num_geometries(united) != 1:
+        message = "the new cell would be in pieces: draw it in one"
+        raise Refused(message)
+    code = division.next_codes(cells[0], 1)[0]
+    edits[code] = replace(cells[0], grid_code=code, name=name, cell_kind=cell_kind, shape=united, household_count=None)
+    return _completed(division, edits)
+
+
+def transfer(division: Division, code: str, parent_code: str) -> Edits:
+    """Give a cell, with all below it, to another parent; the borders of both follow, at every level above.
+
+    Raises
+    ------
+    Refused
+        The parent is of another level, does not border on the cell, or is its own already.
+    """
+    cell, parent = division.cell(code), division.cell(parent_code)
+    if cell.parent_code == parent_code or parent.grid_level != cell.grid_level - 1:
+        message = f"{parent_code} is not another parent of the level above {code}"
+        raise Refused(message)
+    if division.children(cell.parent_code) == [code]:
+        message = f"{code} is the only cell of {cell.parent_code}: merge {cell.parent_code} instead"
+        raise Refused(message)
+    if shapely.length(shapely.intersection(cell.shape, parent.shape)) == 0:
+        message = f"{code} does not border on {parent_code}: it would be in pieces"
+        raise Refused(message)
+    return _completed(division, {code: replace(cell, parent_code=parent_code)})
+
+
+def describe(
+    division: Division,
+    code: str,
+    name: str | None = None,
+    household_count: int | None = None,
+    cell_kind: str | None = None,
+) -> Edits:
+    """Change what is said of a cell; what is None stays."""
+    cell = division.cell(code)
+    return {
+        code: replace(
+            cell,
+            name=cell.name if name is None else name,
+            household_count=cell.household_count if household_count is None else household_count,
+            cell_kind=cell.cell_kind if cell_kind is None else cell_kind,
+        )
+    }
+
+
+def _drawn(line: Any) -> Any:
+    """Check a drawn line and bring it to the lattice."""
+    if shapely.get_num_coordinates(line) > MOST_CORNERS:
+        message = f"the line has {shapely.get_num_coordinates(line):,} corners; draw it with at most {MOST_CORNERS:,}"
+        raise Refused(message)
+    if line.geom_type != "LineString" or shapely.get_num_coordinates(line) < 2 or not shapely.is_simple(line):
+        message = "the line crosses itself: draw one that does not"
+        raise Refused(message)
+    return snap_geometry(line)
+
+
+def _inside(face: Any, shape: Any) -> bool:
+    return bool(shapely.covers(shape, shapely.point_on_surface(face)))
+
+
+def _completed(division: Division, edits: Edits) -> Edits:
+    """Put the corners that a line left on borders into all who share them, and let the cells above follow."""
+    edits = dict(edits)
+    for cell in [cell for cell in edits.values() if cell is not None]:
+        for corner in _new_corners(division, edits, cell):
+            for other in division.near(shapely.Point(corner).buffer(_NEAR)):
+                now = edits.get(other.grid_code, other)
+                bent = None if now is None else _bent(now.shape, corner)
+                if now is not None and bent is not None:
+                    edits[other.grid_code] = replace(now, shape=bent)
+    return division.refit(edits)
+
+
+def _new_corners(division: Division, edits: Edits, cell: Cell) -> list[tuple[float, float]]:
+    """Return corners of a new shape that none of the old shapes it comes from has."""
+    old = {
+        corner
+        for code, before in division.cells.items()
+        if code in edits
+        for corner in map(tuple, shapely.get_coordinates(before.shape).tolist())
+    }
+    return [corner for corner in map(tuple, shapely.get_coordinates(cell.shape).tolist()) if corner not in old]
+
+
+def _bent(shape: Any, corner: tuple[float, float]) -> Any:
+    """Put a corner into the edge that it lies on, within the tolerance; None when there is none, or it is there."""
+
+    def ring(line: Any) -> Any:
+        xy = shapely.get_coordinates(line)
+        if (xy == corner).all(axis=1).any():
+            return None
+        start, end = xy[:-1], xy[1:]
+        along = end - start
+        length = np.maximum((along**2).sum(axis=1), 1e-300)
+        share = ((np.asarray(corner) - start) * along).sum(axis=1) / length
+        foot = start + np.clip(share, 0, 1)[:, None] * along
+        off = np.hypot(*(foot - corner).T)
+        edge = int(np.argmin(off))
+        if off[edge] > _NEAR or not 0 < share[edge] < 1:
+            return None
+        return np.insert(xy, edge + 1, corner, axis=0)
+
+    parts, has_changed = [], False
+    for polygon in shapely.get_parts(shape):
+        rings = [shapely.get_exterior_ring(polygon), *shapely.get_rings(polygon)[1:]]
+        new = [ring(line) for line in rings]
+        has_changed |= any(part is not None for part in new)
+        shell, *holes = (
+            shapely.get_coordinates(line) if part is None else part for line, part in zip(rings, new, strict=True)
+        )
+        parts.append(shapely.Polygon(shell, holes))
+    if not has_changed:
+        return None
+    return parts[0] if len(parts) == 1 else shapely.MultiPolygon(parts)
