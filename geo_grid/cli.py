@@ -17,6 +17,7 @@ from rich.table import Table
 
 from geo_grid import __version__
 from geo_grid.cli_access import audit_app, key_app, kiosk_app, user_app
+from geo_grid.cli_boundaries import boundaries_app
 from geo_grid.errors import GeoGridError, InvalidRows, UserError
 from geo_grid.settings import Settings, settings
 from geo_grid.terminal import err, progress, ready_database, say
@@ -36,6 +37,7 @@ demo_app = typer.Typer(help="The generated full-size demo city.", no_args_is_hel
 circles_app = typer.Typer(help="Response circles.", no_args_is_help=True)
 app.add_typer(demo_app, name="demo")
 app.add_typer(circles_app, name="circles")
+app.add_typer(boundaries_app, name="boundaries")
 app.add_typer(user_app, name="user")
 app.add_typer(key_app, name="key")
 app.add_typer(kiosk_app, name="kiosk")

@@ -129,7 +129,11 @@ class Division:
             if not children:
                 message = f"{code} {parent.name} would be left without any cell: merge or retire it first"
                 raise Refused(message)
-            united = shapely.coverage_union_all([after.cells[child].shape for child in children])
+            try:
+                united = shapely.coverage_union_all([after.cells[child].shape for child in children])
+            except shapely.errors.GEOSException:
+                message = f"the cells of {code} {parent.name} would overlap each other"
+                raise Refused(message) from None
             if shapely.equals(united, parent.shape) and same_corners(united, parent.shape):
                 continue
             complete[code] = replace(parent, shape=united)

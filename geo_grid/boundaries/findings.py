@@ -1,0 +1,110 @@
+"""What is wrong, or looks wrong, with a division: each finding has a place, and says what to do."""
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import shapely
+from pyproj import Geod
+
+from geo_grid.boundaries.check import coverage_problems, tiling_problem
+from geo_grid.boundaries.division import Cell, Division
+
+HOUSEHOLDS = (300, 500)
+"""Of a basic cell (DOMAIN, section 3); a finding, not a refusal."""
+_SLIVER = 0.03
+"""4 pi area / perimeter^2 (Polsby and Popper, 1991): 1 for a circle, 0.03 for a strip 40 times as long as wide."""
+_SMALLEST_M2 = 400.0
+_ELLIPSOID = Geod(ellps="GRS80")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something to look at.
+
+    Attributes
+    ----------
+    lon, lat
+        Where to look, degrees.
+    """
+
+    kind: str
+    severity: Literal["error", "warning"]
+    grid_code: str
+    lon: float
+    lat: float
+    text: str
+
+
+def examine(division: Division, led: Collection[str] = (), households: tuple[int, int] = HOUSEHOLDS) -> list[Finding]:
+    """Examine a division, all of it.
+
+    Parameters
+    ----------
+    led
+        Codes that have a grid lead; nobody is missed when it is empty.
+    households
+        The least and the most a cell that is not divided further should have.
+    """
+    return sorted(
+        [*_topology(division), *_shapes(division), *_facts(division, frozenset(led), households)],
+        key=lambda finding: (finding.severity, finding.kind, finding.grid_code),
+    )
+
+
+def _topology(division: Division) -> Iterator[Finding]:
+    wrong: set[str] = set()
+    for level in sorted({cell.grid_level for cell in division.cells.values()}):
+        cells = [cell for cell in division.cells.values() if cell.grid_level == level]
+        shapes = np.array([cell.shape for cell in cells], dtype=object)
+        for code, why in coverage_problems([cell.grid_code for cell in cells], shapes).items():
+            wrong.add(code)
+            yield _finding("overlap or mismatch", "error", division.cells[code], why)
+    for cell in division.cells.values():
+        if cell.parent_code is not None and cell.parent_code not in division.cells:
+            yield _finding("no parent", "error", cell, f"its parent {cell.parent_code} is not in force")
+        codes = division.children(cell.grid_code)
+        if not codes or wrong.intersection(codes):  # said already
+            continue
+        problem = tiling_problem(cell.shape, [division.cells[code].shape for code in codes])
+        if problem is not None:
+            yield _finding("not tiled", "error", cell, f"its cells do not tile it: they {problem}")
+
+
+def _shapes(division: Division) -> Iterator[Finding]:
+    cells = list(division.cells.values())
+    shapes = np.array([cell.shape for cell in cells], dtype=object)
+    parts = shapely.get_num_geometries(shapes)
+    for cell, count, shape in zip(cells, parts.tolist(), shapes, strict=True):
+        if count > 1:
+            yield _finding("in pieces", "warning", cell, f"it lies in {count} pieces")
+        lat = np.radians(shapely.get_y(shapely.centroid(shape)))
+        flat = shapely.transform(shape, lambda xy, lat=lat: xy * [np.cos(lat), 1.0])
+        roundness = 4 * np.pi * shapely.area(flat) / max(shapely.length(flat) ** 2, 1e-300)
+        if count == 1 and roundness < _SLIVER:
+            yield _finding(
+                "sliver", "warning", cell, f"it is a strip (roundness {roundness:.3f}): merge it with a neighbour"
+            )
+        if shapely.area(flat) * 111_320.0**2 < _SMALLEST_M2:
+            area = abs(_ELLIPSOID.geometry_area_perimeter(shape)[0])
+            yield _finding("too small", "warning", cell, f"it has {area:.0f} m2: merge it with a neighbour")
+
+
+def _facts(division: Division, led: frozenset[str], households: tuple[int, int]) -> Iterator[Finding]:
+    least, most = households
+    for cell in division.cells.values():
+        if cell.parent_code and cell.code_scheme != "local" and not cell.grid_code.startswith(cell.parent_code):
+            yield _finding("code", "warning", cell, f"its code does not begin with its parent's, {cell.parent_code}")
+        if division.children(cell.grid_code):
+            continue
+        if cell.household_count is not None and cell.cell_kind == "basic" and not least <= cell.household_count <= most:
+            text = f"it has {cell.household_count} households; {least} to {most} are usual"
+            yield _finding("households", "warning", cell, text)
+        if led and cell.grid_code not in led:
+            yield _finding("no lead", "warning", cell, "nobody leads it")
+
+
+def _finding(kind: str, severity: Literal["error", "warning"], cell: Cell, text: str) -> Finding:
+    place: Any = shapely.point_on_surface(cell.shape)
+    return Finding(kind, severity, cell.grid_code, round(place.x, 6), round(place.y, 6), f"{cell.name}: {text}")

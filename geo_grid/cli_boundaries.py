@@ -1,0 +1,259 @@
+"""`geo-grid boundaries`: drafts of grid cells, their check and impact, publishing and rolling back."""
+
+import getpass
+import json
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from geo_grid.errors import UserError
+from geo_grid.terminal import progress, ready_database, say
+
+if TYPE_CHECKING:
+    from geo_grid.boundaries.division import Edits
+
+boundaries_app = typer.Typer(help="Redraw grid cells: drafts, check, impact, publish, roll back.", no_args_is_help=True)
+
+Json = Annotated[bool, typer.Option("--json", help="Machine output on stdout.")]
+Draft = Annotated[int, typer.Argument(help="Number of a draft; boundaries list shows them.")]
+Note = Annotated[str, typer.Option(help="Why, for the history.")]
+
+
+class Operation(StrEnum):
+    """What can be done to cells."""
+
+    SPLIT = "split"
+    MERGE = "merge"
+    MOVE_BORDER = "move-border"
+    CARVE = "carve"
+    TRANSFER = "transfer"
+    DESCRIBE = "describe"
+
+
+def _author() -> str:
+    return f"{getpass.getuser()}@command-line"
+
+
+def _geometry(text: str | None) -> dict[str, Any] | None:
+    """Read a geometry: WKT, GeoJSON, or a file of either."""
+    import shapely
+
+    if text is None:
+        return None
+    said = Path(text).read_text(encoding="utf-8") if Path(text[:200]).is_file() else text
+    try:
+        if said.lstrip().startswith("{"):
+            found = json.loads(said)
+            found = found["features"][0] if found.get("type") == "FeatureCollection" else found
+            said = json.dumps(found.get("geometry", found))
+            shape = shapely.from_geojson(said)
+        else:
+            shape = shapely.from_wkt(said)
+    except (shapely.errors.ShapelyError, ValueError, LookupError, AttributeError):
+        message = f"{text[:80]!r} is neither WKT nor GeoJSON, nor a file of one"
+        raise UserError(message) from None
+    geometry: dict[str, Any] = json.loads(shapely.to_geojson(shape))
+    return geometry
+
+
+@boundaries_app.command("draft")
+def draft(title: Annotated[str, typer.Argument(help="What it is for.")]) -> None:
+    """Begin a draft on the boundaries in force; prints its number."""
+    from geo_grid.boundaries import make_draft
+    from geo_grid.db import connect
+
+    with ready_database() as conninfo, connect(conninfo) as connection:
+        print(make_draft(connection, title, _author()))
+
+
+@boundaries_app.command("list")
+def list_(as_json: Json = False) -> None:
+    """List drafts."""
+    from geo_grid.boundaries import list_drafts
+    from geo_grid.db import connect
+
+    with ready_database() as conninfo, connect(conninfo) as connection:
+        found = list_drafts(connection)
+    if as_json:
+        print(json.dumps(found, default=str, ensure_ascii=False))
+        return
+    table = Table("draft", "title", "base", "steps", "by", "state", box=None)
+    for row in found:
+        table.add_row(
+            str(row["draft_id"]),
+            row["title"],
+            str(row["base_edition_id"]),
+            str(row["steps"]),
+            row["made_by"],
+            _state(row),
+        )
+    Console().print(table)
+
+
+def _state(row: dict[str, Any]) -> str:
+    if row["published_edition_id"] is not None:
+        return f"published as edition {row['published_edition_id']}"
+    if row["discarded_at"] is not None:
+        return "discarded"
+    return "behind the boundaries in force: rebase it" if row["is_stale"] else "open"
+
+
+@boundaries_app.command("edit")
+def edit(
+    draft_id: Draft,
+    operation: Annotated[Operation, typer.Argument(help="What is done.")],
+    codes: Annotated[list[str], typer.Argument(help="Codes of the cells it is done to.")],
+    line: Annotated[
+        str | None, typer.Option(help="WKT, GeoJSON, or a file: where to split, or the new border.")
+    ] = None,
+    area: Annotated[str | None, typer.Option(help="WKT, GeoJSON, or a file: what is carved out.")] = None,
+    parent: Annotated[str | None, typer.Option(help="Code of the cell to transfer it to.")] = None,
+    keep: Annotated[str | None, typer.Option(help="Code that a merger keeps; the largest if not given.")] = None,
+    name: Annotated[str | None, typer.Option(help="Name of what is carved out, or the new name.")] = None,
+    households: Annotated[int | None, typer.Option(min=0, help="Number of households.")] = None,
+    kind: Annotated[str | None, typer.Option(help="basic or dedicated.")] = None,
+    reason: Annotated[str, typer.Option(help="Why, for the history.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Do one step in a draft: it leaves the city divided at every level, or is refused and changes nothing."""
+    from geo_grid.boundaries import edit_draft
+    from geo_grid.db import connect
+
+    given = {
+        "codes": codes, "line": _geometry(line), "area": _geometry(area), "parent_code": parent, "keep": keep,
+        "name": name, "household_count": households, "cell_kind": kind,
+    }  # fmt: skip
+    arguments = {key: value for key, value in given.items() if value is not None}
+    if operation == Operation.CARVE and name is None:
+        message = "name what is carved out: --name"
+        raise UserError(message)
+    with ready_database() as conninfo, connect(conninfo) as connection, progress(f"{operation.value}"):
+        edits = edit_draft(connection, draft_id, operation.value.replace("-", "_"), arguments, _author(), reason)
+    _say_edits(edits, as_json)
+
+
+def _say_edits(edits: "Edits", as_json: bool) -> None:
+    if as_json:
+        print(
+            json.dumps({code: None if cell is None else cell.name for code, cell in edits.items()}, ensure_ascii=False)
+        )
+        return
+    for code, cell in sorted(edits.items()):
+        say(f"{code}  {'is retired' if cell is None else cell.name}")
+
+
+@boundaries_app.command("undo")
+def undo_(draft_id: Draft) -> None:
+    """Undo the last step of a draft."""
+    from geo_grid.boundaries import undo
+    from geo_grid.db import connect
+
+    with ready_database() as conninfo, connect(conninfo) as connection:
+        done = undo(connection, draft_id)
+    say(f"{done} undone" if done else "there is nothing to undo")
+
+
+@boundaries_app.command("redo")
+def redo_(draft_id: Draft) -> None:
+    """Do again the step that was undone last."""
+    from geo_grid.boundaries import redo
+    from geo_grid.db import connect
+
+    with ready_database() as conninfo, connect(conninfo) as connection:
+        done = redo(connection, draft_id)
+    say(f"{done} done again" if done else "there is nothing to do again")
+
+
+@boundaries_app.command("rebase")
+def rebase_(draft_id: Draft) -> None:
+    """Do a draft's steps again on the boundaries now in force."""
+    from geo_grid.boundaries import rebase
+    from geo_grid.db import connect
+
+    with ready_database() as conninfo, connect(conninfo) as connection, progress("doing the steps again"):
+        steps = rebase(connection, draft_id)
+    say(f"{steps} steps stand on the boundaries in force")
+
+
+@boundaries_app.command("discard")
+def discard_(draft_id: Draft) -> None:
+    """Give a draft up."""
+    from geo_grid.boundaries import discard
+    from geo_grid.db import connect
+
+    with ready_database() as conninfo, connect(conninfo) as connection:
+        discard(connection, draft_id)
+    say(f"draft {draft_id} is discarded")
+
+
+@boundaries_app.command("check")
+def check(
+    draft_id: Annotated[
+        int | None, typer.Argument(help="Number of a draft; the boundaries in force if not given.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Look for what is wrong, or looks wrong, with every cell; exit code 1 when something is wrong."""
+    from geo_grid.boundaries import examine, led_codes, read_division
+    from geo_grid.db import connect
+
+    with ready_database() as conninfo, connect(conninfo) as connection, progress("checking"):
+        findings = examine(read_division(connection, draft_id), led_codes(connection))
+    if as_json:
+        print(json.dumps([vars(finding) for finding in findings], ensure_ascii=False))
+    else:
+        for finding in findings[:200]:
+            say(
+                f"{finding.severity}  {finding.kind}  {finding.grid_code}  {finding.text}  ({finding.lon}, {finding.lat})"
+            )
+        if len(findings) > 200:
+            say(f"… and {len(findings) - 200} more (all with --json)")
+        say(f"{len(findings)} findings")
+    if any(finding.severity == "error" for finding in findings):
+        raise typer.Exit(1)
+
+
+@boundaries_app.command("impact")
+def impact(draft_id: Draft, as_json: Json = False) -> None:
+    """Tell what a draft would change: cells, and the owners of incidents and cameras."""
+    from geo_grid.boundaries import draft_changes, impact_of
+    from geo_grid.db import connect
+
+    with ready_database() as conninfo, connect(conninfo) as connection, progress("looking"):
+        found = impact_of(connection, *draft_changes(connection, draft_id))
+    if as_json:
+        print(json.dumps({**vars(found), "flows": [vars(flow) for flow in found.flows]}, ensure_ascii=False))
+        return
+    say(f"{len(found.opened)} cells new, {len(found.changed)} changed, {len(found.retired)} retired")
+    for flow in found.flows:
+        say(f"{flow.count} {flow.kind}: {flow.from_code} -> {flow.to_code or 'nobody'}")
+    for kind, count in found.stay.items():
+        say(f"{count} {kind} in changed cells keep their owner")
+    for code, duty, person in found.left_duties:
+        say(f"{person} ({duty}) answers for {code}, which is retired: give them another cell")
+
+
+@boundaries_app.command("publish")
+def publish(draft_id: Draft, note: Note) -> None:
+    """Bring a draft into force, at once and whole; roll-back brings the former boundaries back."""
+    from geo_grid.boundaries import publish_draft
+    from geo_grid.db import connect
+
+    with ready_database() as conninfo, connect(conninfo) as connection, progress("publishing"):
+        edition = publish_draft(connection, draft_id, note)
+    say(f"edition {edition} is in force")
+
+
+@boundaries_app.command("rollback")
+def rollback(edition: Annotated[int, typer.Argument(help="Number of a former edition.")], note: Note) -> None:
+    """Bring the cells of a former edition into force again, as a new edition."""
+    from geo_grid.boundaries import roll_back
+    from geo_grid.db import connect
+
+    with ready_database() as conninfo, connect(conninfo) as connection, progress("rolling back"):
+        made = roll_back(connection, edition, note)
+    say(f"edition {made} is in force, with the cells of edition {edition}")

@@ -1,0 +1,300 @@
+"""Drafts of a real database: steps stored, undone, moved to a newer edition, brought into force, taken back."""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import shapely
+
+from geo_grid.boundaries import (
+    discard,
+    draft_changes,
+    draft_steps,
+    edit_draft,
+    examine,
+    impact_of,
+    list_drafts,
+    make_draft,
+    publish_cells,
+    publish_draft,
+    read_division,
+    rebase,
+    redo,
+    roll_back,
+    undo,
+)
+from geo_grid.boundaries.division import Cell, Division, Refused
+from geo_grid.db import Connection, connect
+from geo_grid.errors import Conflict, NotFound
+from geo_grid.layers import find_layer
+from geo_grid.layers.grid_levels import set_levels
+from geo_grid.locate import assign
+from tests.boundaries.test_drawn import drawn_rows, level, wavy_city
+from tests.boundaries.test_operations import at, check
+from tests.conftest import live_server
+from tests.identities import api_key, bearing
+from tests.squares import square
+
+
+def line(*points: tuple[float, float]) -> dict[str, Any]:
+    return json.loads(shapely.to_geojson(shapely.LineString([at(*point) for point in points])))
+
+
+@pytest.fixture
+def city(database: str) -> str:
+    """Wavy cells c00 to c55 in P, with a camera and an incident in each, an incident closed, and people."""
+    chance = np.random.default_rng(3)
+    with connect(database) as connection:
+        set_levels(connection, [level(1, 0), level(2, 9)])
+        publish_cells(connection, wavy_city(), "wavy")
+        for number in range(200):
+            lon, lat = at(*(chance.random(2) * 6))
+            lon, lat = np.round(np.array([lon, lat]) * 2**26) / 2**26
+            spot = (float(lon), float(lat))
+            connection.execute(
+                "insert into cameras (gb28181_id, name, geom) values (%s, 'x', ST_SetSRID(ST_MakePoint(%s, %s), 4490))",
+                (f"13050200001310{number:06}", *spot),
+            )
+            connection.execute(
+                "insert into incidents (category, received_at, step, closed_at, geom) values"
+                " ('x', now() - interval '1 hour', %s, %s, ST_SetSRID(ST_MakePoint(%s, %s), 4490))",
+                (*(("evaluated", "now") if number % 4 == 0 else ("reported", None)), *spot),
+            )
+        connection.execute(
+            "insert into duties (grid_code, duty_role, person_name) values ('c00', 'grid_lead', '李网格')"
+        )
+        for name in ("cameras", "incidents"):
+            assign(connection, find_layer(name))
+    return database
+
+
+def owners_are_right(connection: Connection) -> bool:
+    """Whether every camera, and every open incident, has the owner PostGIS gives it now."""
+    wrong = connection.execute(
+        "select count(*) as n from (select geom, grid_code from cameras union all"
+        " select geom, grid_code from incidents where closed_at is null) t"
+        " where grid_code is distinct from (select min(c.grid_code) from grid_cells c"
+        "  where c.valid_to is null and c.grid_level = 2 and ST_Covers(c.geom, t.geom))"
+    ).fetchone()
+    return wrong == {"n": 0}
+
+
+def test_a_draft_is_edited_undone_published_and_taken_back(city: str) -> None:
+    with connect(city) as connection:
+        before = read_division(connection)
+        draft = make_draft(connection, "新区划", "planner")
+        edit_draft(
+            connection, draft, "split", {"codes": ["c22"], "line": line((1.7, 2.6), (3.4, 2.3))}, "planner", "too large"
+        )
+        edit_draft(connection, draft, "merge", {"codes": ["c00", "c01"], "keep": "c01"}, "planner")
+        assert undo(connection, draft) == "merge"
+        assert {step["operation"]: step["undone_at"] is None for step in draft_steps(connection, draft)} == {
+            "split": True,
+            "merge": False,
+        }
+        assert redo(connection, draft) == "merge"
+        assert redo(connection, draft) is None
+        planned = read_division(connection, draft)
+        check(planned)
+        assert read_division(connection).cells.keys() == before.cells.keys()  # nothing is in force yet
+        edition = publish_draft(connection, draft, "new cells")
+    with connect(city) as connection:
+        now = read_division(connection)
+        assert now.cells.keys() == planned.cells.keys()
+        assert all(
+            shapely.equals_identical(shapely.normalize(now.cells[c].shape), shapely.normalize(planned.cells[c].shape))
+            for c in now.cells
+        )
+        assert owners_are_right(connection)
+        kept = connection.execute(
+            "select count(*) as n from incidents where closed_at is not null and edition_id <> 1"
+        ).fetchone()
+        assert kept == {"n": 0}  # what was closed keeps the owner it had
+        drawn = drawn_rows(connection)
+        assert {code for _, code, _ in drawn} == now.cells.keys()
+        assert list_drafts(connection, draft)[0]["published_edition_id"] == edition
+        with pytest.raises(Conflict, match="was published"):
+            undo(connection, draft)
+        with pytest.raises(Conflict, match="nothing would change"):
+            roll_back(connection, edition, "no")
+        roll_back(connection, 1, "as it was")
+    with connect(city) as connection:
+        again = read_division(connection)
+        assert again.cells.keys() == before.cells.keys()
+        for code, cell in before.cells.items():
+            assert shapely.to_wkb(cell.shape) == shapely.to_wkb(again.cells[code].shape), code
+        assert again.used_codes > again.cells.keys()
+        assert owners_are_right(connection)
+        with pytest.raises(NotFound):
+            roll_back(connection, 99, "x")
+        history = connection.execute("select count(*) as n from grid_cells where grid_code = 'c22'").fetchone()
+        assert history == {"n": 3}
+
+
+def test_undoing_everything_leaves_nothing(city: str) -> None:
+    with connect(city) as connection:
+        draft = make_draft(connection, "x", "planner")
+        for operation, arguments in (
+            ("split", {"codes": ["c22"], "line": line((1.7, 2.6), (3.4, 2.3))}),
+            ("move_border", {"codes": ["c12", "c02"], "line": line((0.9, 1.5), (1.2, 2.5), (0.9, 3.5))}),
+            ("describe", {"codes": ["c33"], "name": "新名", "household_count": 400}),
+        ):
+            edit_draft(connection, draft, operation, arguments, "planner")
+        while undo(connection, draft):
+            pass
+        assert draft_changes(connection, draft)[1] == {}
+        with pytest.raises(Conflict, match="nothing would change"):
+            publish_draft(connection, draft, "x")
+        discard(connection, draft)
+        with pytest.raises(Conflict, match="discarded"):
+            edit_draft(connection, draft, "merge", {"codes": ["c00", "c01"]}, "planner")
+
+
+def test_the_impact_is_what_then_happens(city: str) -> None:
+    with connect(city) as connection:
+        draft = make_draft(connection, "x", "planner")
+        edit_draft(connection, draft, "merge", {"codes": ["c00", "c01"], "keep": "c01"}, "planner")
+        edit_draft(
+            connection, draft, "move_border", {"codes": ["c33", "c43"], "line": line((3.3, 2.5), (3.3, 4.5))}, "planner"
+        )
+        told = impact_of(connection, *draft_changes(connection, draft))
+        assert told.retired == ["c00"]
+        assert told.left_duties == [("c00", "grid_lead", "李网格")]
+        before = {
+            row["camera_id"]: row["grid_code"]
+            for row in connection.execute("select camera_id, grid_code from cameras").fetchall()
+        }
+        publish_draft(connection, draft, "x")
+        moved: dict[tuple[str, str], int] = {}
+        for row in connection.execute("select camera_id, grid_code from cameras").fetchall():
+            if row["grid_code"] != before[row["camera_id"]]:
+                pair = before[row["camera_id"]], row["grid_code"]
+                moved[pair] = moved.get(pair, 0) + 1
+    assert {(flow.from_code, flow.to_code): flow.count for flow in told.flows if flow.kind == "cameras"} == moved
+    assert {pair[0] for pair in moved} >= {"c00"}
+
+
+def test_a_draft_that_fell_behind_is_rebased_or_refused(city: str) -> None:
+    with connect(city) as connection:
+        mine, other = make_draft(connection, "mine", "a"), make_draft(connection, "other", "b")
+        clash = make_draft(connection, "clash", "c")
+        edit_draft(connection, mine, "merge", {"codes": ["c44", "c45"]}, "a")
+        edit_draft(connection, clash, "split", {"codes": ["c00"], "line": line((-0.5, 0.5), (1.5, 0.5))}, "c")
+        edit_draft(connection, other, "merge", {"codes": ["c00", "c01"], "keep": "c01"}, "b")
+        publish_draft(connection, other, "first")
+    with connect(city) as connection:
+        for call in (lambda: publish_draft(connection, mine, "x"), lambda: undo(connection, mine)):
+            with pytest.raises(Conflict, match="rebase"):
+                call()
+        assert rebase(connection, mine) == 1
+        with pytest.raises(
+            Refused, match=r"step 1 \(split\) cannot be done on the newer edition: there is no grid cell c00"
+        ):
+            rebase(connection, clash)
+        assert len(draft_steps(connection, clash)) == 1  # as it was
+        publish_draft(connection, mine, "second")
+        assert "c00" not in read_division(connection).cells
+
+
+def test_two_planners_edit_one_draft_one_after_the_other(city: str) -> None:
+    with connect(city) as connection:
+        draft = make_draft(connection, "x", "planner")
+    outcomes: list[str] = []
+
+    def merge_with(other: str) -> None:
+        try:
+            with connect(city) as connection:
+                edit_draft(connection, draft, "merge", {"codes": ["c00", other], "keep": other}, other)
+            outcomes.append("done")
+        except Refused as refused:
+            outcomes.append(str(refused))
+
+    threads = [threading.Thread(target=merge_with, args=(other,)) for other in ("c01", "c10")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(outcome == "done" for outcome in outcomes) == [False, True]
+    assert "there is no grid cell c00" in next(outcome for outcome in outcomes if outcome != "done")
+
+
+def test_a_refused_step_changes_nothing(city: str) -> None:
+    with connect(city) as connection:
+        draft = make_draft(connection, "x", "planner")
+        for operation, arguments, words in (
+            ("merge", {"codes": ["c00", "c55"]}, "not neighbours"),
+            ("split", {"codes": ["c00"]}, "needs 1 cell and line"),
+            ("merge", {"codes": ["c00"]}, "needs 2 cells"),
+        ):
+            with pytest.raises(Refused, match=words):
+                edit_draft(connection, draft, operation, arguments, "planner")
+        assert draft_steps(connection, draft) == []
+        with pytest.raises(NotFound, match="no draft 77"):
+            edit_draft(connection, 77, "merge", {"codes": ["c00", "c01"]}, "planner")
+
+
+def test_a_publish_is_seen_by_whoever_asks(city: str) -> None:
+    key = api_key(city, "supervisor")
+    with live_server(city) as url, bearing(url, key) as client:
+        lon, lat = at(0.5, 0.5)
+        assert client.get("/locate", params={"lon": lon, "lat": lat}).json()["grid_cells"][-1]["grid_code"] == "c00"
+        with connect(city) as connection:
+            draft = make_draft(connection, "x", "planner")
+            edit_draft(connection, draft, "merge", {"codes": ["c00", "c01"], "keep": "c01"}, "planner")
+            publish_draft(connection, draft, "x")
+        for _ in range(100):
+            found = client.get("/locate", params={"lon": lon, "lat": lat}).json()["grid_cells"][-1]["grid_code"]
+            if found == "c01":
+                break
+        assert found == "c01"
+        past = client.get("/locate", params={"lon": lon, "lat": lat, "at": "2100-01-01T00:00:00Z"}).json()
+        assert past["grid_cells"][-1]["grid_code"] == "c01"
+
+
+def test_findings_have_a_place_and_a_reason() -> None:
+    def cell(code: str, shape: shapely.Geometry, households: int = 400) -> Cell:
+        return Cell(code, 2, "P", code, "local", "basic", households, shape)
+
+    good, many = cell("A", square(0, 0)), cell("B", square(1, 0), 900)
+    strip = cell("C", shapely.box(*at(2, 0), *at(2.01, 1)))
+    whole = Cell(
+        "P", 1, None, "P", "local", "basic", None, shapely.coverage_union_all([c.shape for c in (good, many, strip)])
+    )
+    found = {(f.kind, f.grid_code): f for f in examine(Division([whole, good, many, strip]), {"A", "C"})}
+    assert found.keys() == {("households", "B"), ("sliver", "C"), ("no lead", "B")}
+    assert "900 households; 300 to 500 are usual" in found["households", "B"].text
+    torn = cell("C", shapely.MultiPolygon([square(2, 0), square(4, 0)]))
+    overlapping = {(f.kind, f.grid_code) for f in examine(Division([whole, good, cell("B", square(0, 0, 2, 1)), torn]))}
+    assert overlapping >= {("overlap or mismatch", "A"), ("overlap or mismatch", "B"), ("in pieces", "C")}
+    gap = {(f.kind, f.grid_code) for f in examine(Division([whole, good, strip]))}
+    assert gap == {("not tiled", "P"), ("sliver", "C")}
+
+
+def run(conninfo: str, *arguments: str, expect: int = 0) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(
+        [sys.executable, "-m", "geo_grid", "boundaries", *arguments],
+        env={**os.environ, "GEO_GRID_DATABASE_URL": conninfo}, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == expect, done.stderr
+    return done
+
+
+def test_the_whole_way_on_the_command_line(city: str, tmp_path: Path) -> None:
+    draft = run(city, "draft", "新区划").stdout.strip()
+    file = tmp_path / "line.geojson"
+    file.write_text(json.dumps({"type": "Feature", "geometry": line((1.7, 2.6), (3.4, 2.3)), "properties": {}}))
+    said = run(city, "edit", draft, "split", "c22", "--line", str(file), "--reason", "too large").stderr
+    assert "c22.2" in said
+    assert "neither WKT nor GeoJSON" in run(city, "edit", draft, "split", "c33", "--line", "nonsense", expect=2).stderr
+    assert json.loads(run(city, "impact", draft, "--json").stdout)["opened"] == ["c22.2"]
+    run(city, "check", draft)
+    assert "edition 2 is in force" in run(city, "publish", draft, "--note", "split").stderr
+    assert "with the cells of edition 1" in run(city, "rollback", "1", "--note", "back").stderr
+    with connect(city) as connection:
+        assert "c22.2" not in read_division(connection).cells
