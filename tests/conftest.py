@@ -101,7 +101,9 @@ def live_server(conninfo: str, **options: object) -> Iterator[str]:
     unlimited = dict.fromkeys(("rate_limit", "anonymous_rate_limit", "login_rate_limit"), "1000000/second")
     settings = Settings(database_url=conninfo, app_database_url=as_application, **{**unlimited, **options})
     app = create_app(settings, conninfo)
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", loop="asyncio", proxy_headers=False))
+    server = uvicorn.Server(
+        uvicorn.Config(app, log_level="warning", loop="asyncio", proxy_headers=False, timeout_graceful_shutdown=1)
+    )
     thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]}, daemon=True)
     thread.start()
     deadline = time.monotonic() + 20

@@ -78,13 +78,13 @@ async def _sent(request: Request, editor: Editor, key: str, status: int) -> Resp
     return Response(feature_text(request, row, editor.layer, address), status, headers, _GEOJSON)
 
 
-@router.options("/collections/{layer}/items", responses={404: {"model": Problem}})
+@router.options("/collections/{layer}/items", response_class=Response, responses={404: {"model": Problem}})
 async def items_options(request: Request, layer: LayerName) -> Response:
     """Tell which methods whoever asks may use on the features of a layer."""
     return _allowed(request, find_layer(layer), "POST")
 
 
-@router.options("/collections/{layer}/items/{item}", responses={404: {"model": Problem}})
+@router.options("/collections/{layer}/items/{item}", response_class=Response, responses={404: {"model": Problem}})
 async def item_options(request: Request, layer: LayerName, item: ItemKey) -> Response:
     """Tell which methods whoever asks may use on one feature."""
     return _allowed(request, find_layer(layer), "PUT", "PATCH", "DELETE")

@@ -86,6 +86,7 @@ def serve(settings: Settings, conninfo: str, bound: socket.socket, announce: Cal
         access_log=False,
         server_header=False,
         proxy_headers=False,  # Identified reads them, and only from proxies that are trusted
+        timeout_graceful_shutdown=5,  # walls listen to events for ever
         ssl_certfile=settings.tls_certificate,
         ssl_keyfile=settings.tls_key,
     )

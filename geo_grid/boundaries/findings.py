@@ -43,7 +43,7 @@ def examine(division: Division, led: Collection[str] = (), households: tuple[int
     Parameters
     ----------
     led
-        Codes that have a grid lead; nobody is missed when it is empty.
+        Codes that have a grid lead, which leads all below too; nobody is missed when it is empty.
     households
         The least and the most a cell that is not divided further should have.
     """
@@ -101,8 +101,8 @@ def _facts(division: Division, led: frozenset[str], households: tuple[int, int])
         if cell.household_count is not None and cell.cell_kind == "basic" and not least <= cell.household_count <= most:
             text = f"it has {cell.household_count} households; {least} to {most} are usual"
             yield _finding("households", "warning", cell, text)
-        if led and cell.grid_code not in led:
-            yield _finding("no lead", "warning", cell, "nobody leads it")
+        if led and led.isdisjoint([cell.grid_code, *division.ancestors(cell.grid_code)]):
+            yield _finding("no lead", "warning", cell, "nobody leads it, nor a cell above it")
 
 
 def _finding(kind: str, severity: Literal["error", "warning"], cell: Cell, text: str) -> Finding:

@@ -38,6 +38,9 @@ document.body.append(e("header", { className: "bar" },
   page.person.isKiosk ? null : e("a", { className: "plain", href: `/account?lang=${page.lang}`, textContent: text.account }),
   page.person.isKiosk ? null : e("button", { className: "plain", textContent: text.logOut, onclick: logOut })));
 async function logOut() {
+  happens.close(); // nobody asks any more
+  clearInterval(asking);
+  clearTimeout(due);
   await write("DELETE", "/session");
   location.href = `/login?lang=${page.lang}`;
 }
@@ -144,7 +147,7 @@ const incidents = layers.find(layer => layer.look.name === "incidents");
 const card = new Card(map, () => { refresh(); incidents?.load(); });
 map.on("click", ({ latlng, feature, layer }) =>
   card.show(latlng.lat, latlng.lng, layer === "incidents" ? feature.properties.incident_id : undefined));
-setInterval(() => { refresh(); incidents?.load(true); }, REFRESH_MS);
+const asking = setInterval(() => { refresh(); incidents?.load(true); }, REFRESH_MS);
 
 // What happens is told at once; the interval is for what was missed.
 const happens = new EventSource("/events");
