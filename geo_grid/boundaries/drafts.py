@@ -248,6 +248,7 @@ def _assign_again(connection: Connection, before: Division, edits: Edits) -> Non
     touched += [cell.shape for cell in edits.values() if cell is not None]
     west, south, east, north = shapely.total_bounds(touched)
     asked = {"codes": list(edits), "west": west, "south": south, "east": east, "north": north}
+    connection.execute(QUERIES["hold_points"])
     for layer in REGISTRY.values():
         if not layer.is_assigned:
             continue

@@ -79,6 +79,10 @@ update drafts set discarded_at = now() where draft_id = %(draft_id)s
 -- name: published
 update drafts set published_edition_id = %(edition)s where draft_id = %(draft_id)s
 
+-- name: hold_points
+-- what comes in meanwhile waits for the end, and then finds the new owners; what came before is seen
+lock table incidents, cameras in share row exclusive mode
+
 -- name: affected
 -- what belongs to a cell that changes, or to none near by
 select {key} as id from {table}

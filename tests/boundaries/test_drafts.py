@@ -257,6 +257,34 @@ def test_a_publish_is_seen_by_whoever_asks(city: str) -> None:
         assert past["grid_cells"][-1]["grid_code"] == "c01"
 
 
+def test_what_comes_in_during_a_publish_has_an_owner_of_one_edition(city: str) -> None:
+    chance, stop, sent = np.random.default_rng(5), threading.Event(), []
+    with live_server(city) as url, bearing(url, api_key(city, "supervisor")) as client:
+
+        def report() -> None:
+            while not stop.is_set():
+                lon, lat = at(*(chance.random(2) * 6))
+                sent.append(client.post("/incidents", json={"lon": lon, "lat": lat, "category": "x"}).status_code)
+
+        thread = threading.Thread(target=report)
+        thread.start()
+        for codes in (["c00", "c01"], ["c33", "c34"], ["c50", "c51"]):
+            with connect(city) as connection:
+                draft = make_draft(connection, "x", "planner")
+                edit_draft(connection, draft, "merge", {"codes": codes}, "planner")
+                publish_draft(connection, draft, "x")
+        stop.set()
+        thread.join()
+    assert set(sent) == {201}
+    with connect(city) as connection:
+        assert owners_are_right(connection)
+        whole = connection.execute(
+            "select count(*) as n from incidents i where not unassigned and not exists (select from grid_cells c where c.grid_code = i.grid_code"
+            " and c.edition_id <= i.edition_id and (c.closed_by is null or c.closed_by > i.edition_id))"
+        ).fetchone()
+    assert whole == {"n": 0}  # the owner is a cell of the edition it was assigned with
+
+
 def test_findings_have_a_place_and_a_reason() -> None:
     def cell(code: str, shape: shapely.Geometry, households: int = 400) -> Cell:
         return Cell(code, 2, "P", code, "local", "basic", households, shape)
