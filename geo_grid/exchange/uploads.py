@@ -1,6 +1,7 @@
 """Files sent by a page: tried, kept with their report until they are confirmed or forgotten."""
 
 import json
+import re
 import secrets
 import shutil
 import time
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from geo_grid.db import Connection
-from geo_grid.errors import NotFound, NotOffered, UnreadableFile
+from geo_grid.errors import InvalidRows, NotFound, NotOffered, UnreadableFile, UserError
 from geo_grid.exchange.importing import Mapping, Report, import_file
 from geo_grid.exchange.reading import FORMATS
 from geo_grid.layers import Layer, find_layer
@@ -19,6 +20,8 @@ from geo_grid.progress import silent
 _KEPT_S = 3600.0
 """A file that nobody confirms is forgotten after so long."""
 _BLOCK = 1 << 20
+_OPTION = re.compile(r"--([a-z-]+)")
+_PARAMETERS = {"column": "columns", "set": "constants"}
 
 
 @dataclass(frozen=True)
@@ -101,10 +104,21 @@ def run(connection: Connection, folder: Path, upload: Upload, skip_invalid: bool
     layer: Layer = find_layer(asked.layer)
     mapping = Mapping(dict(asked.columns), dict(asked.constants), asked.lon_column, asked.lat_column)
     path = upload.path(folder)
-    return import_file(
-        connection, layer, path, silent, asked.source_crs, mapping, skip_invalid,
-        timezone=asked.timezone, dry_run=dry_run,
-    )  # fmt: skip
+
+    def worded(error: UserError) -> str:
+        """Say it with their name of the file, and with parameters instead of options of the command line."""
+        said = str(error).replace(str(path), upload.file_name).replace(path.name, upload.file_name)
+        return _OPTION.sub(lambda option: _PARAMETERS.get(option[1], option[1].replace("-", "_")), said)
+
+    try:
+        return import_file(
+            connection, layer, path, silent, asked.source_crs, mapping, skip_invalid,
+            timezone=asked.timezone, dry_run=dry_run,
+        )  # fmt: skip
+    except InvalidRows as error:
+        raise InvalidRows(worded(error), error.rows) from None
+    except UserError as error:
+        raise type(error)(worded(error)) from None
 
 
 def forget(folder: Path, upload: Upload) -> None:

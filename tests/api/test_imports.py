@@ -210,6 +210,20 @@ def test_hostile_files_are_refused(planner: httpx.Client, city: tuple[str, str])
     assert stored(planner) == []
 
 
+def test_words_are_of_the_web_and_tell_no_place_on_the_server(planner: httpx.Client) -> None:
+    for name, body, fields, words in (
+        ("邢台.csv", b"", {}, "邢台.csv is empty"),
+        ("邢台.csv", (HEAD + post("P1", 0.5)).encode(), {"source_crs": ""}, "name them with source_crs"),
+        ("邢台.csv", b"a,b\n1,2\n", {}, "lon_column"),
+        ("邢台.csv", (HEAD + "P1,x,no,1\n").encode(), {}, "none of the 1 rows of 邢台.csv"),
+    ):
+        answer = send(planner, name, body, **fields)
+        assert answer.status_code == 422
+        assert words in answer.json()["detail"], answer.text
+        assert "/imports/" not in answer.text
+        assert "--" not in answer.json()["detail"]
+
+
 def test_a_shape_with_very_many_corners_is_refused(planner: httpx.Client) -> None:
     angle = np.linspace(0, 2 * np.pi, 10_000_000, endpoint=False)
     ring = shapely.Polygon(np.column_stack([114.5 + 0.01 * np.cos(angle), 37 + 0.01 * np.sin(angle)]))
