@@ -49,7 +49,7 @@ def _taking(*media: str) -> dict[str, Any]:
 
 def _check(request: Request, layer: Layer, *media: str) -> None:
     if not layer.is_editable:
-        message = f"{layer.name} cannot be edited here: {_OTHER_WAYS[layer.name]}"
+        message = f"{layer.name} cannot be edited here: {_OTHER_WAYS.get(layer.name, 'it is imported')}"
         raise NotOffered(message)
     sent = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media and sent not in media:

@@ -1,13 +1,17 @@
 """OGC API Features: the layers as collections, their features found, sorted, turned over, in many forms."""
 
 import asyncio
+import contextlib
 import json
 import math
+from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from geo_grid.api.asking import reading
@@ -30,6 +34,7 @@ LayerName = Annotated[str, Path(description="name of a layer", max_length=64)]
 Format = Annotated[Literal["json", "html"] | None, Query(description="form of the answer; else the header Accept says")]
 Crs = Annotated[str, Query(max_length=200, description="URI of the reference system of the answer")]
 
+_LARGEST_PAGE, _LONGEST, _STREAMED = 10_000, 1_000_000, 5_000
 _GEOJSON, _SCHEMA = "application/geo+json", "application/schema+json"
 CONFORMANCE = [
     "http://www.opengis.net/spec/ogcapi-common-1/1.0/conf/core",
@@ -281,7 +286,9 @@ async def get_items(
     filter_crs: Annotated[str, Query(alias="filter-crs", max_length=200)] = CRS84.uri,
     sortby: Annotated[str | None, Query(max_length=300, description="properties with commas; -name descends")] = None,
     properties: Annotated[str | None, Query(max_length=1000, description="only these, with commas")] = None,
-    limit: Annotated[int | None, Query(ge=1, le=10_000, description="10 if not given")] = None,
+    limit: Annotated[
+        int | None, Query(ge=1, le=_LONGEST, description="10 if not given; at most 10,000, as geojsonseq 1,000,000")
+    ] = None,
     after: Annotated[str | None, Query(max_length=2000, description="given by the link next")] = None,
     f: Annotated[Form | None, Query(description="form of the answer; else the header Accept says")] = None,
     zoom: Annotated[
@@ -315,14 +322,17 @@ async def get_items(
     )
     if form == Form.HTML:
         return await features_page(request, found, here(request, f="json"))
+    if form == Form.SEQUENCE:
+        return await _stream(request, found, query)
+    if query.limit > _LARGEST_PAGE:
+        message = (
+            f"limit is at most {_LARGEST_PAGE:,}: follow the link next, or ask for f=geojsonseq, which is streamed"
+        )
+        raise InvalidQuery(message)
     as_table = form.value in set(TableForm)
     async with reading(request) as database:
         page = await read_page(database, found, query, as_table)
-    headers = {
-        "Content-Crs": f"<{query.crs.uri}>",
-        "Vary": "Accept, Cookie, Authorization",
-        "Cache-Control": "private, no-cache",
-    }
+    headers = _headers(query)
     links = self_links(request, MEDIA[form], {form.value: media for form, media in MEDIA.items()})
     links.append(Link(href=f"{base_url(request)}/collections/{layer}", rel="collection", type="application/json"))
     if page.next:
@@ -334,15 +344,47 @@ async def get_items(
             encode, frame, TableForm(form.value), found.stored_type == "Point", query.crs.digits
         )
         return Response(body, media_type=MEDIA[form], headers=headers)
-    if form == Form.SEQUENCE:
-        text = "".join(f"\x1e{as_feature(row)}\n" for row in page.rows)
-        return Response(text, media_type=MEDIA[form], headers=headers)
     told = ",".join(link.model_dump_json(exclude_none=True) for link in links)
     text = (
         f'{{"type":"FeatureCollection","links":[{told}],"timeStamp":"{_now()}","numberReturned":{len(page.rows)},'
         f'"features":[{",".join(map(as_feature, page.rows))}]}}'
     )
     return Response(text, media_type=_GEOJSON, headers=headers)
+
+
+def _headers(query: FeatureQuery) -> dict[str, str]:
+    return {
+        "Content-Crs": f"<{query.crs.uri}>",
+        "Vary": "Accept, Cookie, Authorization",
+        "Cache-Control": "private, no-cache",
+    }
+
+
+async def _stream(request: Request, layer: Layer, query: FeatureQuery) -> Response:
+    """Send features as a GeoJSON text sequence (RFC 8142), page by page of one state of the database."""
+    async with contextlib.AsyncExitStack() as opening:
+        database = await opening.enter_async_context(reading(request))
+        size = min(query.limit, _STREAMED)
+        first = await read_page(database, layer, replace(query, limit=size))  # what is wrong is said before it begins
+        held = opening.pop_all()
+    headers = _headers(query)
+    if first.next and query.limit <= _STREAMED:
+        headers["Link"] = f'<{here(request, after=first.next)}>; rel="next"'
+
+    async def parts() -> AsyncIterator[str]:
+        page, left = first, query.limit - len(first.rows)
+        async with held:
+            yield _sequence(page.rows)
+            while page.next and left > 0:
+                page = await read_page(database, layer, replace(query, limit=min(left, _STREAMED), after=page.next))
+                left -= len(page.rows)
+                yield _sequence(page.rows)
+
+    return StreamingResponse(parts(), media_type=MEDIA[Form.SEQUENCE], headers=headers)
+
+
+def _sequence(rows: list[dict[str, Any]]) -> str:
+    return "".join(f"\x1e{as_feature(row)}\n" for row in rows)
 
 
 @router.get(

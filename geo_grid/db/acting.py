@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any, NamedTuple
 
+import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
@@ -53,7 +54,8 @@ async def acting(pool: AsyncPool, asker: Asker, read_only: bool = True) -> Async
         try:
             yield connection
         except BaseException:
-            await connection.rollback()
+            with contextlib.suppress(psycopg.OperationalError):  # who asked is gone, and the connection with them
+                await connection.rollback()
             raise
         await connection.commit()
 

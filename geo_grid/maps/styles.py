@@ -100,7 +100,7 @@ def _city_layers(theme: Theme, name: str) -> Iterator[dict[str, Any]]:
         yield {"id": name, "type": "line", **source, "paint": paint}
     else:
         paint = {
-            "circle-color": look[name], "circle-stroke-color": look["halo"], "circle-stroke-width": 1,
+            "circle-color": look.get(name, look["label"]), "circle-stroke-color": look["halo"], "circle-stroke-width": 1,
             # a cluster stands for many, and is as large as a tenfold is wide
             "circle-radius": ["+", 4, ["*", 3, ["log10", ["coalesce", ["get", "point_count"], 1]]]],
         }  # fmt: skip
@@ -154,7 +154,7 @@ def _rules(name: str, look: dict[str, Any]) -> Iterator[tuple[str, Any, _Draw]]:
             yield "feature_kind", kind, _line(look[kind], 1)
         yield "feature_kind", "place", _point(look["label"], 5)
     else:
-        yield "", None, _point(look[name], 8)
+        yield "", None, _point(look.get(name, look["label"]), 8)
 
 
 def _put(parent: ET.Element, tag: str, /, text: str | None = None, **attributes: str) -> ET.Element:

@@ -166,6 +166,19 @@ class TestItems:
 
 
 class TestForms:
+    def test_a_sequence_is_streamed_whole(self, demo: str, demo_client: httpx.Client) -> None:
+        answer = demo_client.get("/collections/cameras/items?f=geojsonseq&limit=1000000")
+        assert answer.headers["content-type"] == "application/geo+json-seq"
+        assert answer.headers.get("transfer-encoding") == "chunked"
+        keys = [json.loads(text)["id"] for text in answer.text.split("\x1e")[1:]]
+        assert len(keys) == len(set(keys)) == counted(demo, "cameras where not is_secret") > 50_000
+        few = demo_client.get("/collections/cameras/items?f=geojsonseq&limit=7001")
+        assert few.text.count("\x1e") == 7001
+        with demo_client.stream("GET", "/collections/cameras/items?f=geojsonseq&limit=1000000") as left:
+            next(left.iter_bytes())  # and go: the connection to the database is given back
+        assert demo_client.get("/collections/cameras/items?limit=10001").status_code == 400
+        assert demo_client.get("/collections/cameras/items?f=geojsonseq&limit=5&filter=nonsense").status_code == 400
+
     @pytest.mark.parametrize("layer", ["cameras", "grid_cells", "incidents"])
     def test_all_forms_hold_the_same(self, demo_client: httpx.Client, layer: str) -> None:
         key = REGISTRY[layer].item_key or REGISTRY[layer].key

@@ -2,13 +2,15 @@
 
 import json
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import httpx
 import pytest
 
-from geo_grid.layers import REGISTRY
+from geo_grid.layers import REGISTRY, find_layer
+from geo_grid.maps import maplibre_style, sld
 
 SLD = "{http://www.opengis.net/sld}"
 VALIDATOR = Path(__file__).parent / "validator"
@@ -48,3 +50,11 @@ def test_every_layer_has_a_descriptor(client: httpx.Client) -> None:
     assert [e.findtext(f"{SLD}Name") for e in whole.iter(f"{SLD}NamedLayer")] == list(REGISTRY)
     assert client.get("/collections/roads/styles/pink").status_code == 400
     assert client.get("/styles/pink").status_code == 422
+
+
+def test_a_layer_that_is_registered_has_a_look() -> None:
+    lamps = replace(find_layer("facilities"), name="lamps")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setitem(REGISTRY, "lamps", lamps)
+        assert any(layer.get("source-layer") == "lamps" for layer in maplibre_style("dark", "http://x")["layers"])
+        assert "<sld:Name>lamps</sld:Name>" in sld([lamps], "dark")
