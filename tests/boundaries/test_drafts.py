@@ -326,3 +326,34 @@ def test_the_whole_way_on_the_command_line(city: str, tmp_path: Path) -> None:
     assert "with the cells of edition 1" in run(city, "rollback", "1", "--note", "back").stderr
     with connect(city) as connection:
         assert "c22.2" not in read_division(connection).cells
+
+
+def test_a_publish_that_is_killed_leaves_the_old_or_the_new(city: str) -> None:
+    with connect(city) as connection:
+        old = read_division(connection).cells.keys()
+        draft = make_draft(connection, "x", "planner")
+        for codes in (["c00", "c01"], ["c33", "c34"], ["c50", "c51"]):
+            edit_draft(connection, draft, "merge", {"codes": codes}, "planner")
+        new = read_division(connection, draft).cells.keys()
+    command = [sys.executable, "-m", "geo_grid", "boundaries", "publish", str(draft), "--note", "x"]
+    found = old
+    for delay in (1.2, 1.6, 2.0, 2.4, 8.0):
+        program = subprocess.Popen(
+            command, env={**os.environ, "GEO_GRID_DATABASE_URL": city}, stderr=subprocess.DEVNULL
+        )
+        try:
+            program.wait(delay)
+        except subprocess.TimeoutExpired:
+            program.kill()
+            program.wait()
+        with connect(city) as connection:
+            division = read_division(connection)
+            found = division.cells.keys()
+            assert found in (old, new)
+            check(division)
+            assert owners_are_right(connection)
+            published = list_drafts(connection, draft)[0]["published_edition_id"] is not None
+            assert published is (found == new)
+        if published:
+            break
+    assert found == new  # the last was given the time
