@@ -69,12 +69,18 @@ class TileCache:
         if self._disk is not None:
             self._disk.close()
 
-    def key(self, identity: Identity, edition: int | None, layer: Layer, place: tuple[int, int, int]) -> Key | None:
-        """Name a tile as it is now: everybody who may see the same shares it. None: it is not known what changed."""
+    def key(self, identity: Identity, edition: str, layer: Layer, place: tuple[int, int, int]) -> Key | None:
+        """Name a tile as it is now: everybody who may see the same shares it. None: it is not known what changed.
+
+        Parameters
+        ----------
+        edition
+            Name of the boundaries in force that no other database's have: files outlive databases.
+        """
         if self._changes.age_s() > _TRUSTED_S:
             return None
         versions = self._changes.versions(layer.drawn_from)
-        return layer.name, *place, identity.sight, edition or 0, *versions
+        return layer.name, *place, identity.sight, edition, *versions
 
     def find(self, key: Key | None, layer: Layer) -> Tile | None:
         """Return a tile that still holds."""

@@ -15,6 +15,7 @@ from geo_grid.db import ask_once
 from geo_grid.errors import InvalidQuery, NotFound
 from geo_grid.layers import Layer, find_layer
 from geo_grid.layers.items import tile_statement, tile_values
+from geo_grid.locate import saved_name
 
 router = APIRouter(tags=["tiles"], responses=PROBLEM_RESPONSES, route_class=StrictRoute)
 
@@ -220,8 +221,9 @@ async def _draw(request: Request, layers: list[Layer], z: int, y: int, x: int) -
         raise NotFound(message)
     state, identity = request.app.state, identity_of(request)
     cache: TileCache = state.tiles
-    edition = _edition(request)
-    keys = {layer: cache.key(identity, edition, layer, (z, y, x)) if edition else None for layer in layers}
+    current = state.locations.snapshot()
+    edition = saved_name(current.state.edition, current.state.published_at) if current else ""
+    keys = {layer: cache.key(identity, edition, layer, (z, y, x)) if current else None for layer in layers}
     made = {layer.name: found for layer, key in keys.items() if (found := cache.find(key, layer))}
     made |= {layer.name: _NOTHING for layer in layers if z < layer.min_zoom}
     missing = [layer for layer in layers if layer.name not in made]

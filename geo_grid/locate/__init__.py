@@ -2,7 +2,7 @@
 
 from geo_grid.locate.answers import Location, OwningCell, OwningZone, Response
 from geo_grid.locate.assignment import Assigned, assign, assign_all, hold_edition, never_assigned
-from geo_grid.locate.city import CityIndex, edition_in_force, open_city
+from geo_grid.locate.city import CityIndex, edition_in_force, open_city, saved_name
 from geo_grid.locate.current import Locations
 from geo_grid.locate.locator import Locator
 from geo_grid.locate.lookup import city_extent, locate, refuse_swapped
@@ -28,4 +28,5 @@ __all__ = [
     "never_assigned",
     "open_city",
     "refuse_swapped",
+    "saved_name",
 ]

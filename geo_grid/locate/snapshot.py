@@ -29,16 +29,19 @@ class State:
         How often each announced table was changed.
     until
         When it ends by itself: the next edition or duty begins, or a duty ends. None: never.
+    published_at
+        When the edition was published: with its number the name of its boundaries, see `city.saved_name`.
     """
 
     edition: int | None
     versions: dict[str, int]
     until: datetime | None
+    published_at: datetime | None
 
 
 def read_state(row: dict[str, Any]) -> State:
     """Make a State of a row of the statement `state`."""
-    return State(row["edition"], row["versions"], row["until"])
+    return State(row["edition"], row["versions"], row["until"], row["published_at"])
 
 
 class Snapshot:
