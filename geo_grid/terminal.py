@@ -44,8 +44,8 @@ def say(text: str) -> None:
 @contextlib.contextmanager
 def ready_database(migrated: bool = True) -> Iterator[str]:
     """Make the database available, migrated, and yield its connection string."""
-    from geo_grid.boundaries import draw_missing
     from geo_grid.db import connect, database, migrate, translated_errors
+    from geo_grid.layers import find_layer
 
     with database(settings()) as conninfo:
         if migrated:
@@ -53,5 +53,9 @@ def ready_database(migrated: bool = True) -> Iterator[str]:
                 for name in migrate(conninfo):
                     say(f"applied migration {name}")
             with connect(conninfo) as connection:
-                draw_missing(connection)
+                found = connection.execute(find_layer("grid_cells").query("undrawn")).fetchone()
+                if found is not None and found["is_undrawn"]:
+                    from geo_grid.boundaries import redraw_cells  # only now: it takes longer to load than most commands
+
+                    redraw_cells(connection)
         yield conninfo

@@ -9,6 +9,7 @@ import shapely
 from numpy.typing import NDArray
 
 from geo_grid.db import Connection, copy_rows, load_queries
+from geo_grid.layers import find_layer
 from geo_grid.layers.grid_levels import GridLevel, list_levels
 
 QUERIES = load_queries("geo_grid.boundaries", "drawn.sql")
@@ -72,11 +73,13 @@ def draw_cells(connection: Connection, edition: int | None, moment: datetime) ->
     is_leaf = np.array([row["grid_code"] not in divided for row in rows], dtype=bool)
     codes = np.array([row["grid_code"] for row in rows], dtype=object)
     connection.execute(QUERIES["forget"])
+    tree = shapely.STRtree(shapes)
+    reached = _touching(tree, shapes, changed)
     for step in steps:
         shown = is_open & ((level == step.level) | ((level < step.level) & is_leaf))
-        redrawn = shown & _touching(shapes, changed)
+        redrawn = shown & reached
         # with their own neighbours, so that every border of theirs is one between two cells
-        together = np.flatnonzero(shown & _touching(shapes, redrawn))
+        together = np.flatnonzero(shown & _touching(tree, shapes, redrawn))
         if edition is not None:
             gone = [str(code) for code in codes[redrawn | changed]]
             connection.execute(QUERIES["close"], {"codes": gone, "to_zoom": step.to_zoom, "moment": moment})
@@ -100,14 +103,14 @@ def draw_cells(connection: Connection, edition: int | None, moment: datetime) ->
 
 def redraw_cells(connection: Connection) -> None:
     """Draw all cells in force again: the levels, or what zooms they are shown at, changed."""
-    clock = connection.execute(QUERIES["missing"]).fetchone() or {}
+    clock = connection.execute(QUERIES["clock"]).fetchone() or {}
     draw_cells(connection, None, clock["now"])
 
 
 def draw_missing(connection: Connection) -> None:
     """Draw the cells in force if that was never done: boundaries published by an older geo_grid."""
-    found = connection.execute(QUERIES["missing"]).fetchone() or {}
-    if found["is_missing"]:
+    found = connection.execute(find_layer("grid_cells").query("undrawn")).fetchone() or {}
+    if found["is_undrawn"]:
         redraw_cells(connection)
 
 
@@ -120,11 +123,10 @@ def _are_plain(shapes: Any, step: Step) -> NDArray[np.bool_]:
     return good
 
 
-def _touching(shapes: Any, marked: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _touching(tree: shapely.STRtree, shapes: Any, marked: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Mark the shapes whose boxes touch a marked one's, and these themselves."""
     if marked.all() or not marked.any():
         return marked
-    tree = shapely.STRtree(shapes)
     near = np.zeros(len(shapes), dtype=bool)
     near[tree.query(shapes[marked])[1]] = True
     return near

@@ -30,6 +30,5 @@ where valid_to is null and to_zoom = %(to_zoom)s and grid_code = any(%(codes)s)
 -- name: analyze
 analyze drawn_cells
 
--- name: missing
-select statement_timestamp() as now,
-       not exists (select from draw_steps) and exists (select from grid_cells where valid_to is null) as is_missing
+-- name: clock
+select statement_timestamp() as now

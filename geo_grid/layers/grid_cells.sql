@@ -42,6 +42,10 @@ where %(zoom)s > (select max(d.to_zoom) from draw_steps d)
            where k.parent_code = c.grid_code
              and k.valid_from <= statement_timestamp() and (k.valid_to is null or statement_timestamp() < k.valid_to)))
 
+-- name: undrawn
+-- boundaries published by an older geo_grid
+select not exists (select from draw_steps) and exists (select from grid_cells where valid_to is null) as is_undrawn
+
 -- name: stored
 select grid_cell_id, grid_code, grid_level, code_scheme, parent_code, name, cell_kind, household_count, is_demo,
        valid_from, valid_to, geom
