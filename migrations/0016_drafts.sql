@@ -34,6 +34,7 @@ create table draft_cells (
     code_scheme text not null references code_schemes,
     cell_kind text not null,
     household_count integer,
+    is_demo boolean not null,
     geom geometry(MultiPolygon, 4490) check (on_lattice(geom)),
     primary key (draft_id, step_number, grid_code),
     foreign key (draft_id, step_number) references draft_steps on delete cascade,

@@ -1,7 +1,7 @@
 """A city's grid cells in memory, as a draft has them, and the proof that they still divide it."""
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -36,6 +36,7 @@ class Cell:
     cell_kind: str
     household_count: int | None
     shape: Any
+    is_demo: bool = False
 
 
 type Edits = dict[str, Cell | None]
@@ -209,8 +210,7 @@ def same_corners(one: Any, other: Any) -> bool:
     return bool(shapely.equals_identical(shapely.normalize(one), shapely.normalize(other)))
 
 
-def faces(boundaries: Mapping[str, Any] | Iterable[Any], line: Any) -> list[Any]:
+def faces(shapes: Iterable[Any], line: Any) -> list[Any]:
     """Divide the plane by the borders of shapes and a line, on the lattice: the polygons between them."""
-    shapes = list(boundaries.values()) if isinstance(boundaries, Mapping) else list(boundaries)
     work = shapely.union_all([*(shapely.boundary(shape) for shape in shapes), line], grid_size=LATTICE_STEP)
     return list(shapely.get_parts(shapely.polygonize(shapely.get_parts(work))))

@@ -20,7 +20,7 @@ from geo_grid.layers import REGISTRY
 from geo_grid.locate import assign
 
 QUERIES = load_queries("geo_grid.boundaries", "drafts.sql")
-_COLUMNS = ("grid_level", "parent_code", "name", "code_scheme", "cell_kind", "household_count")
+_COLUMNS = ("grid_level", "parent_code", "name", "code_scheme", "cell_kind", "household_count", "is_demo")
 
 
 def _geometry(arguments: dict[str, Any], name: str) -> Any:
@@ -145,21 +145,24 @@ def rebase(connection: Connection, draft_id: int) -> int:
 
 def read_division(connection: Connection, draft_id: int | None = None) -> Division:
     """Read the cells in force, or as a draft has them."""
-    cells = {row["grid_code"]: row for row in connection.execute(QUERIES["cells"]).fetchall()}
-    if draft_id is not None:
-        for row in connection.execute(QUERIES["draft_cells"], {"draft_id": draft_id}).fetchall():
-            if row.pop("is_retired"):
-                cells.pop(row["grid_code"], None)
-            else:
-                cells[row["grid_code"]] = row
     used = connection.execute(QUERIES["used_codes"], {"draft_id": draft_id}).fetchall()
-    return Division(_cells(cells.values()), (row["grid_code"] for row in used))
+    cells = _cells(connection.execute(QUERIES["cells"]).fetchall())
+    in_force = Division(cells, (row["grid_code"] for row in used))
+    return in_force if draft_id is None else _as_drafted(connection, draft_id, in_force)
+
+
+def _as_drafted(connection: Connection, draft_id: int, in_force: Division) -> Division:
+    """Return a division as a draft has it; cells that it leaves alone are the same objects."""
+    rows = connection.execute(QUERIES["draft_cells"], {"draft_id": draft_id}).fetchall()
+    kept = _cells(row for row in rows if not row["is_retired"])
+    gone: Edits = {row["grid_code"]: None for row in rows if row["is_retired"] and row["grid_code"] in in_force.cells}
+    return in_force.edited(gone | {cell.grid_code: cell for cell in kept})
 
 
 def draft_changes(connection: Connection, draft_id: int) -> tuple[Division, Edits]:
     """Return the division in force, and what a draft makes of it in the end: steps that cancel out leave nothing."""
-    before, after = read_division(connection), read_division(connection, draft_id)
-    return before, difference(before, after)
+    before = read_division(connection)
+    return before, difference(before, _as_drafted(connection, draft_id, before))
 
 
 def led_codes(connection: Connection) -> set[str]:
@@ -172,6 +175,8 @@ def difference(before: Division, after: Division) -> Edits:
     edits: Edits = dict.fromkeys(before.cells.keys() - after.cells.keys())
     for code, cell in after.cells.items():
         old = before.cells.get(code)
+        if old is cell:
+            continue
         if (
             old is None
             or replace(old, shape=None) != replace(cell, shape=None)
@@ -248,10 +253,10 @@ def _assign_again(connection: Connection, before: Division, edits: Edits) -> Non
     touched += [cell.shape for cell in edits.values() if cell is not None]
     west, south, east, north = shapely.total_bounds(touched)
     asked = {"codes": list(edits), "west": west, "south": south, "east": east, "north": north}
-    connection.execute(QUERIES["hold_points"])
-    for layer in REGISTRY.values():
-        if not layer.is_assigned:
-            continue
+    assigned = [layer for layer in REGISTRY.values() if layer.is_assigned]
+    tables = sql.SQL(", ").join(sql.Identifier(layer.name) for layer in assigned)
+    connection.execute(sql.SQL(QUERIES["hold_points"]).format(tables=tables))
+    for layer in assigned:
         statement = sql.SQL(QUERIES["affected"]).format(
             key=sql.Identifier(layer.id_column),
             table=sql.Identifier(layer.name),

@@ -21,12 +21,13 @@ from draft_steps where draft_id = %(draft_id)s order by step_number
 
 -- name: cells
 -- those in force
-select grid_code, grid_level, parent_code, name, code_scheme, cell_kind, household_count, ST_AsBinary(geom) as geom
+select grid_code, grid_level, parent_code, name, code_scheme, cell_kind, household_count, is_demo,
+       ST_AsBinary(geom) as geom
 from grid_cells where valid_to is null order by grid_code
 
 -- name: cells_of_edition
 select c.grid_code, c.grid_level, c.parent_code, c.name, c.code_scheme, c.cell_kind, c.household_count,
-       ST_AsBinary(c.geom) as geom
+       c.is_demo, ST_AsBinary(c.geom) as geom
 from grid_cells c join editions e on e.edition_id = %(edition)s
 where c.valid_from <= e.valid_from and (c.valid_to is null or e.valid_from < c.valid_to)
 order by c.grid_code
@@ -37,7 +38,7 @@ select edition_id, note, valid_from from editions where edition_id = %(edition)s
 -- name: draft_cells
 -- as the last step that was not undone leaves them
 select distinct on (c.grid_code) c.grid_code, c.is_retired, c.grid_level, c.parent_code, c.name, c.code_scheme,
-       c.cell_kind, c.household_count, ST_AsBinary(c.geom) as geom
+       c.cell_kind, c.household_count, c.is_demo, ST_AsBinary(c.geom) as geom
 from draft_cells c join draft_steps s using (draft_id, step_number)
 where c.draft_id = %(draft_id)s and s.undone_at is null
 order by c.grid_code, c.step_number desc
@@ -81,7 +82,7 @@ update drafts set published_edition_id = %(edition)s where draft_id = %(draft_id
 
 -- name: hold_points
 -- what comes in meanwhile waits for the end, and then finds the new owners; what came before is seen
-lock table incidents, cameras in share row exclusive mode
+lock table {tables} in share row exclusive mode
 
 -- name: affected
 -- what belongs to a cell that changes, or to none near by
