@@ -15,6 +15,7 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from geo_grid.api.asking import reading
+from geo_grid.api.conformance import CONFORMANCE
 from geo_grid.api.links import Link, StrictRoute, base_url, here, self_links, wants_html
 from geo_grid.api.pages import catalogue_page, features_page
 from geo_grid.api.problems import PROBLEM_RESPONSES, Problem
@@ -36,41 +37,6 @@ Crs = Annotated[str, Query(max_length=200, description="URI of the reference sys
 
 _LARGEST_PAGE, _LONGEST, _STREAMED = 10_000, 1_000_000, 5_000
 _GEOJSON, _SCHEMA = "application/geo+json", "application/schema+json"
-CONFORMANCE = [
-    "http://www.opengis.net/spec/ogcapi-common-1/1.0/conf/core",
-    "http://www.opengis.net/spec/ogcapi-common-1/1.0/conf/json",
-    "http://www.opengis.net/spec/ogcapi-common-2/1.0/conf/collections",
-    "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/core",
-    "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/oas30",
-    "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/html",
-    "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/geojson",
-    "http://www.opengis.net/spec/ogcapi-features-2/1.0/conf/crs",
-    "http://www.opengis.net/spec/ogcapi-features-3/1.0/conf/queryables",
-    "http://www.opengis.net/spec/ogcapi-features-3/1.0/conf/queryables-query-parameters",
-    "http://www.opengis.net/spec/ogcapi-features-3/1.0/conf/filter",
-    "http://www.opengis.net/spec/ogcapi-features-3/1.0/conf/features-filter",
-    "http://www.opengis.net/spec/ogcapi-features-4/1.0/conf/create-replace-delete",
-    "http://www.opengis.net/spec/ogcapi-features-4/1.0/conf/update",
-    "http://www.opengis.net/spec/ogcapi-features-4/1.0/conf/optimistic-locking-etags",
-    "http://www.opengis.net/spec/ogcapi-features-4/1.0/conf/features",
-    "http://www.opengis.net/spec/cql2/1.0/conf/cql2-text",
-    "http://www.opengis.net/spec/cql2/1.0/conf/cql2-json",
-    "http://www.opengis.net/spec/cql2/1.0/conf/basic-cql2",
-    "http://www.opengis.net/spec/cql2/1.0/conf/advanced-comparison-operators",
-    "http://www.opengis.net/spec/cql2/1.0/conf/case-insensitive-comparison",
-    "http://www.opengis.net/spec/cql2/1.0/conf/basic-spatial-functions",
-    "http://www.opengis.net/spec/cql2/1.0/conf/basic-spatial-functions-plus",
-    "http://www.opengis.net/spec/cql2/1.0/conf/spatial-functions",
-    "http://www.opengis.net/spec/cql2/1.0/conf/temporal-functions",
-    "http://www.opengis.net/spec/cql2/1.0/conf/property-property",
-    "http://www.opengis.net/spec/ogcapi-tiles-1/1.0/conf/core",
-    "http://www.opengis.net/spec/ogcapi-tiles-1/1.0/conf/tileset",
-    "http://www.opengis.net/spec/ogcapi-tiles-1/1.0/conf/tilesets-list",
-    "http://www.opengis.net/spec/ogcapi-tiles-1/1.0/conf/geodata-tilesets",
-    "http://www.opengis.net/spec/ogcapi-tiles-1/1.0/conf/mvt",
-    "http://www.opengis.net/spec/tms/2.0/conf/tilematrixset",
-    "http://www.opengis.net/spec/tms/2.0/conf/json-tilematrixset",
-]
 
 
 class Form(StrEnum):
@@ -332,7 +298,7 @@ async def get_items(
     as_table = form.value in set(TableForm)
     async with reading(request) as database:
         page = await read_page(database, found, query, as_table)
-    headers = _headers(query)
+    headers = _headers(query.crs)
     links = self_links(request, MEDIA[form], {form.value: media for form, media in MEDIA.items()})
     links.append(Link(href=f"{base_url(request)}/collections/{layer}", rel="collection", type="application/json"))
     if page.next:
@@ -352,9 +318,9 @@ async def get_items(
     return Response(text, media_type=_GEOJSON, headers=headers)
 
 
-def _headers(query: FeatureQuery) -> dict[str, str]:
+def _headers(crs: PublishedCrs) -> dict[str, str]:
     return {
-        "Content-Crs": f"<{query.crs.uri}>",
+        "Content-Crs": f"<{crs.uri}>",
         "Vary": "Accept, Cookie, Authorization",
         "Cache-Control": "private, no-cache",
     }
@@ -367,7 +333,7 @@ async def _stream(request: Request, layer: Layer, query: FeatureQuery) -> Respon
         size = min(query.limit, _STREAMED)
         first = await read_page(database, layer, replace(query, limit=size))  # what is wrong is said before it begins
         held = opening.pop_all()
-    headers = _headers(query)
+    headers = _headers(query.crs)
     if first.next and query.limit <= _STREAMED:
         headers["Link"] = f'<{here(request, after=first.next)}>; rel="next"'
 
@@ -405,12 +371,7 @@ async def get_item(
         row = await read_feature(database, found, item, wanted)
     if wants_html(request, f):
         return await features_page(request, found, here(request, f="json"))
-    headers = {
-        "Content-Crs": f"<{wanted.uri}>",
-        "Vary": "Accept, Cookie, Authorization",
-        "Cache-Control": "private, no-cache",
-        "ETag": f'"{row["state"]}"',
-    }
+    headers = {**_headers(wanted), "ETag": f'"{row["state"]}"'}
     if row["state"] in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
     return Response(feature_text(request, row, found, here(request, f=None)), media_type=_GEOJSON, headers=headers)
