@@ -2,7 +2,6 @@
 
 import json
 import threading
-from collections.abc import Iterator
 
 import httpx
 import pytest
@@ -11,9 +10,8 @@ from pyproj import Transformer
 
 from geo_grid.db import connect
 from geo_grid.layers import REGISTRY
-from tests.conftest import live_server
 from tests.identities import api_key, bearing
-from tests.squares import SIDE, SOUTH, WEST, two_by_two
+from tests.squares import SIDE, SOUTH, WEST
 
 IN_A = [WEST + SIDE / 2, SOUTH + SIDE / 2]
 IN_B = [WEST + 1.5 * SIDE, SOUTH + SIDE / 2]
@@ -27,20 +25,6 @@ def feature(at: list[float], **properties: object) -> dict[str, object]:
 
 def school(at: list[float] = IN_A, code: str = "school-1", **more: object) -> dict[str, object]:
     return feature(at, **({"facility_code": code, "facility_kind": "school", "name": "第一小学"} | more))
-
-
-@pytest.fixture
-def city(database: str) -> Iterator[tuple[str, str]]:
-    with connect(database) as connection:
-        two_by_two(connection)
-    with live_server(database) as url:
-        yield url, database
-
-
-@pytest.fixture
-def planner(city: tuple[str, str]) -> Iterator[httpx.Client]:
-    with bearing(city[0], api_key(city[1], "planner")) as client:
-        yield client
 
 
 def test_a_feature_lives(planner: httpx.Client, city: tuple[str, str]) -> None:

@@ -5,7 +5,6 @@ import io
 import json
 import time
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,29 +16,14 @@ import shapely
 
 from geo_grid.coordinates import snap, source_crs
 from geo_grid.db import connect
-from tests.conftest import live_server
 from tests.identities import api_key, bearing
-from tests.squares import SIDE, SOUTH, WEST, two_by_two
+from tests.squares import SIDE, SOUTH, WEST
 
 HEAD = "post_code,name,lon,lat\n"
 
 
 def post(code: str, column: float, row: float = 0.5) -> str:
     return f"{code},警务站{code},{WEST + column * SIDE},{SOUTH + row * SIDE}\n"
-
-
-@pytest.fixture
-def city(database: str) -> Iterator[tuple[str, str]]:
-    with connect(database) as connection:
-        two_by_two(connection)
-    with live_server(database) as url:
-        yield url, database
-
-
-@pytest.fixture
-def planner(city: tuple[str, str]) -> Iterator[httpx.Client]:
-    with bearing(city[0], api_key(city[1], "planner")) as client:
-        yield client
 
 
 def send(client: httpx.Client, name: str, body: bytes | str, **fields: Any) -> httpx.Response:

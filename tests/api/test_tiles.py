@@ -12,11 +12,11 @@ from bench.access import tile_of
 from geo_grid.api import tiles
 from geo_grid.api.tile_cache import Tile, TileCache
 from geo_grid.boundaries import publish_cells
-from geo_grid.db import ask_once, connect
+from geo_grid.db import Cluster, ask_once, connect
 from geo_grid.layers import find_layer
-from tests.conftest import live_server
+from tests.conftest import live_server, new_database
 from tests.identities import api_key, bearing
-from tests.squares import SIDE, SOUTH, WEST, cells, square, two_by_two
+from tests.squares import SIDE, SOUTH, WEST, cells, local_levels, square, two_by_two
 
 ZOOM = 12
 X, Y = tile_of(WEST + SIDE, SOUTH + SIDE, ZOOM)
@@ -138,6 +138,19 @@ def test_tiles_on_disk_outlive_a_server_and_no_change(
     for file in (tmp_path / "tiles").glob("*.mdb"):
         file.write_bytes(b"damaged" * 1000)
     assert drawn() == (set("ABCDE"), 1)
+
+
+def test_databases_that_share_a_folder_do_not_share_tiles(cluster: Cluster, database: str, tmp_path: Path) -> None:
+    with connect(database) as connection:
+        two_by_two(connection)
+    with live_server(database, state_dir=tmp_path) as url, bearing(url, api_key(database, "planner")) as client:
+        assert codes(client.get(TILE)) == set("ABCD")
+    with new_database(cluster, "same_folder") as other:
+        with connect(other) as connection:
+            local_levels(connection)
+            publish_cells(connection, cells(("Q", 1, None, square(0, 0)), ("E", 2, "Q", square(0, 0))), "another city")
+        with live_server(other, state_dir=tmp_path) as url, bearing(url, api_key(other, "planner")) as client:
+            assert codes(client.get(TILE)) == {"E"}
 
 
 def test_a_full_disk_cache_begins_anew(tmp_path: Path) -> None:
