@@ -2,46 +2,56 @@
 
 from geo_grid.boundaries.check import metres
 from geo_grid.boundaries.drafts import (
+    approve,
     discard,
     draft_changes,
     draft_steps,
     edit_draft,
+    find_draft,
     led_codes,
     list_drafts,
+    list_editions,
     make_draft,
-    publish_draft,
     read_division,
     rebase,
     redo,
-    roll_back,
+    submit,
     undo,
+    withdraw,
 )
 from geo_grid.boundaries.drawn import draw_missing, redraw_cells
 from geo_grid.boundaries.findings import examine
 from geo_grid.boundaries.impact import impact_of
 from geo_grid.boundaries.publish import Published, open_edition, publish_cells, publish_zones
+from geo_grid.boundaries.release import publish_draft, publish_due, roll_back
 
 __all__ = [
     "Published",
+    "approve",
     "discard",
     "draft_changes",
     "draft_steps",
     "draw_missing",
     "edit_draft",
     "examine",
+    "find_draft",
     "impact_of",
     "led_codes",
     "list_drafts",
+    "list_editions",
     "make_draft",
     "metres",
     "open_edition",
     "publish_cells",
     "publish_draft",
+    "publish_due",
     "publish_zones",
     "read_division",
     "rebase",
     "redo",
     "redraw_cells",
     "roll_back",
+    "submit",
     "undo",
+    "withdraw",
 ]

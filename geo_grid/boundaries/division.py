@@ -101,13 +101,13 @@ class Division:
         codes, tree = self._tree
         return [self.cells[codes[index]] for index in tree.query(shape).tolist()]
 
-    def edited(self, edits: Edits) -> "Division":
-        """Return the division with cells as they become."""
+    def edited(self, edits: Edits, used_codes: Iterable[str] = ()) -> "Division":
+        """Return the division with cells as they become; more codes may have been given meanwhile."""
         cells = {**self.cells, **{code: cell for code, cell in edits.items() if cell is not None}}
         for code, cell in edits.items():
             if cell is None:
                 del cells[code]
-        return Division(cells.values(), self.used_codes | edits.keys())
+        return Division(cells.values(), self.used_codes.union(edits, used_codes))
 
     def refit(self, edits: Edits) -> Edits:
         """Complete edits: every cell above a changed one gets the union of its children.

@@ -1,30 +1,34 @@
-"""Drafts: steps on an edition that are stored, undone, done again, moved to a newer edition, and brought into force."""
+"""Drafts: steps on an edition that are stored, undone, done again, moved to a newer edition, and sent for approval."""
 
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import shapely
-from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from geo_grid.boundaries import operations
 from geo_grid.boundaries.division import Cell, Division, Edits, Refused, same_corners
-from geo_grid.boundaries.drawn import draw_cells
-from geo_grid.boundaries.publish import QUERIES as PUBLISH
-from geo_grid.boundaries.publish import open_edition
-from geo_grid.db import Connection, copy_rows, ewkb, load_queries
-from geo_grid.errors import Conflict, NotFound
-from geo_grid.layers import REGISTRY
-from geo_grid.locate import assign
+from geo_grid.db import Connection, ewkb, insert_rows, load_queries
+from geo_grid.errors import Conflict, Forbidden, NotFound, Outdated
 
 QUERIES = load_queries("geo_grid.boundaries", "drafts.sql")
-_COLUMNS = ("grid_level", "parent_code", "name", "code_scheme", "cell_kind", "household_count", "is_demo")
+CELL_COLUMNS = ("grid_level", "parent_code", "name", "code_scheme", "cell_kind", "household_count", "is_demo")
+RESTORE = "restore"
+"""The operation that sets every cell as a former edition had it."""
 
 
 def _geometry(arguments: dict[str, Any], name: str) -> Any:
-    return shapely.from_geojson(json.dumps(arguments[name]))
+    try:
+        shape = shapely.from_geojson(json.dumps(arguments[name]))
+    except (shapely.errors.ShapelyError, TypeError, ValueError):
+        shape = None
+    if shape is None or shapely.is_empty(shape):
+        message = f"the {name} is no GeoJSON geometry"
+        raise Refused(message)
+    return shape
 
 
 OPERATIONS: dict[str, Callable[[Division, dict[str, Any]], Edits]] = {
@@ -34,6 +38,7 @@ OPERATIONS: dict[str, Callable[[Division, dict[str, Any]], Edits]] = {
     "carve": lambda d, a: operations.carve(
         d, a["codes"], _geometry(a, "area"), a["name"], a.get("cell_kind", "dedicated")
     ),
+    "reshape": lambda d, a: operations.reshape(d, a["codes"][0], _geometry(a, "area")),
     "transfer": lambda d, a: operations.transfer(d, a["codes"][0], a["parent_code"]),
     "describe": lambda d, a: operations.describe(
         d, a["codes"][0], a.get("name"), a.get("household_count"), a.get("cell_kind")
@@ -41,51 +46,86 @@ OPERATIONS: dict[str, Callable[[Division, dict[str, Any]], Edits]] = {
 }
 """By name, with arguments as a step keeps them: codes, and what else it needs; geometries as GeoJSON."""
 NEEDS = {
-    "split": (1, "line"), "merge": (2, None), "move_border": (2, "line"), "carve": (1, "area"), "transfer": (1, "parent_code"),
-    "describe": (1, None),
+    "split": (1, ("line",)), "merge": (2, ()), "move_border": (2, ("line",)), "carve": (1, ("area", "name")),
+    "reshape": (1, ("area",)), "transfer": (1, ("parent_code",)), "describe": (1, ()), RESTORE: (0, ("edition",)),
 }  # fmt: skip
 """How many codes an operation takes at least, and what it cannot do without."""
 
 
 def make_draft(connection: Connection, title: str, author: str) -> int:
     """Begin a draft on the newest edition. Raises Conflict when there is none."""
-    made = connection.execute(QUERIES["make"], {"title": title, "author": author}).fetchone()
-    if made is None:
+    newest = connection.execute(QUERIES["newest"]).fetchone()
+    if newest is None:
         message = "there are no boundaries yet: import some first"
         raise Conflict(message)
-    return int(made["draft_id"])
+    made = connection.execute(
+        QUERIES["make"], {"title": title, "author": author, "base": newest["edition_id"]}
+    ).fetchone()
+    return int((made or {})["draft_id"])
 
 
-def list_drafts(connection: Connection, draft_id: int | None = None) -> list[dict[str, Any]]:
-    """List drafts with their state: steps, and whether another edition came after their base."""
-    return connection.execute(QUERIES["list"], {"draft_id": draft_id}).fetchall()
+def list_drafts(
+    connection: Connection, draft_id: int | None = None, is_open: bool | None = None
+) -> list[dict[str, Any]]:
+    """List drafts with their state: steps, who sent and approved them, and whether another edition came after their base."""
+    return connection.execute(QUERIES["list"], {"draft_id": draft_id, "is_open": is_open}).fetchall()
+
+
+def find_draft(connection: Connection, draft_id: int) -> dict[str, Any]:
+    """Return one draft, as `list_drafts` does. Raises NotFound."""
+    found = list_drafts(connection, draft_id)
+    if not found:
+        message = f"there is no draft {draft_id}"
+        raise NotFound(message)
+    return found[0]
 
 
 def draft_steps(connection: Connection, draft_id: int) -> list[dict[str, Any]]:
     """List the steps of a draft, those undone too."""
-    _find(connection, draft_id)
+    find_draft(connection, draft_id)
     return connection.execute(QUERIES["steps"], {"draft_id": draft_id}).fetchall()
 
 
 def edit_draft(
-    connection: Connection, draft_id: int, operation: str, arguments: dict[str, Any], author: str, reason: str = ""
+    connection: Connection,
+    draft_id: int,
+    operation: str,
+    arguments: dict[str, Any],
+    author: str,
+    reason: str = "",
+    *,
+    in_force: Division | None = None,
+    seen: int | None = None,
 ) -> Edits:
     """Do a step, and return the cells as they become; what was undone before is forgotten.
+
+    Parameters
+    ----------
+    in_force
+        The cells in force, if the caller has them; read when not given.
+    seen
+        How many steps the author has seen; checked when given.
 
     Raises
     ------
     Refused
         It would break the division; the draft is as it was.
+    Forbidden
+        It would change cells that whoever asks may not redraw.
+    Outdated
+        Somebody did or undid a step meanwhile.
     Conflict
-        The draft is published, discarded, or stands on an edition that is no longer in force.
+        The draft is published, discarded, submitted, or stands on an edition that is no longer in force.
     """
-    _hold(connection, draft_id)
+    hold(connection, draft_id, seen=seen)
     count, needed = NEEDS[operation]
-    if len(arguments.get("codes", ())) < count or (needed is not None and arguments.get(needed) is None):
-        message = f"{operation} needs {count} cell{'s' if count > 1 else ''}{f' and {needed}' if needed else ''}"
+    missing = [name for name in needed if arguments.get(name) in (None, "")]
+    if len(arguments.get("codes", ())) < count or missing:
+        message = f"{operation} needs {count} cell{'s' if count > 1 else ''}{''.join(f' and {n}' for n in missing)}"
         raise Refused(message)
-    division = read_division(connection, draft_id)
-    edits = OPERATIONS[operation](division, arguments)
+    division = read_division(connection, draft_id, in_force)
+    edits = _done(connection, division, operation, arguments)
+    _check_scope(connection, division, edits)
     division.proved(edits)
     connection.execute(QUERIES["forget_undone"], {"draft_id": draft_id})
     asked = {"operation": operation, "arguments": Jsonb(arguments), "author": author, "reason": reason}
@@ -94,27 +134,45 @@ def edit_draft(
     return edits
 
 
-def undo(connection: Connection, draft_id: int) -> str | None:
-    """Undo the last step and return its operation; None when there is none."""
-    _hold(connection, draft_id)
+def _done(connection: Connection, division: Division, operation: str, arguments: dict[str, Any]) -> Edits:
+    if operation == RESTORE:
+        return difference(division, cells_of_edition(connection, arguments["edition"]))
+    return OPERATIONS[operation](division, arguments)
+
+
+def _check_scope(connection: Connection, division: Division, edits: Edits) -> None:
+    """Refuse what changes cells of others; that a border of theirs gets a corner where a line ends is no change."""
+    mine = (connection.execute(QUERIES["mine"]).fetchone() or {})["codes"]
+    if mine is None:
+        return
+    for code in sorted(edits.keys() & division.cells.keys() - set(mine)):
+        old, new = division.cells[code], edits[code]
+        if new is None or replace(old, shape=None) != replace(new, shape=None) or not operations.is_only_bent(old, new):
+            message = f"{code} {old.name} is not yours to change: ask whoever answers for it, or the city"
+            raise Forbidden(message)
+
+
+def undo(connection: Connection, draft_id: int, seen: int | None = None) -> str | None:
+    """Undo the last step and return its operation; None when there is none. Raises as `edit_draft`."""
+    hold(connection, draft_id, seen=seen)
     row = connection.execute(QUERIES["undo"], {"draft_id": draft_id}).fetchone()
     return None if row is None else str(row["operation"])
 
 
-def redo(connection: Connection, draft_id: int) -> str | None:
+def redo(connection: Connection, draft_id: int, seen: int | None = None) -> str | None:
     """Do again the step that was undone last and return its operation; None when there is none."""
-    _hold(connection, draft_id)
+    hold(connection, draft_id, seen=seen)
     row = connection.execute(QUERIES["redo"], {"draft_id": draft_id}).fetchone()
     return None if row is None else str(row["operation"])
 
 
 def discard(connection: Connection, draft_id: int) -> None:
     """Give a draft up; its steps stay readable."""
-    _hold(connection, draft_id, may_be_stale=True)
+    hold(connection, draft_id, may_be_stale=True)
     connection.execute(QUERIES["discard"], {"draft_id": draft_id})
 
 
-def rebase(connection: Connection, draft_id: int) -> int:
+def rebase(connection: Connection, draft_id: int, in_force: Division | None = None) -> int:
     """Do a draft's steps again on the edition now in force, and return how many.
 
     Raises
@@ -122,47 +180,101 @@ def rebase(connection: Connection, draft_id: int) -> int:
     Refused
         A step cannot be done there; the draft is as it was.
     """
-    _hold(connection, draft_id, may_be_stale=True)
+    hold(connection, draft_id, may_be_stale=True)
     steps = [step for step in draft_steps(connection, draft_id) if step["undone_at"] is None]
     with connection.transaction():
         connection.execute(QUERIES["forget_undone"], {"draft_id": draft_id})
         connection.execute(QUERIES["forget_cells"], {"draft_id": draft_id})
         connection.execute(QUERIES["rebased"], {"draft_id": draft_id})
-        division = read_division(connection, draft_id)
+        division = read_division(connection, draft_id, in_force)
         for step in steps:
             try:
-                edits = OPERATIONS[step["operation"]](division, step["arguments"])
+                edits = _done(connection, division, step["operation"], step["arguments"])
                 after = division.proved(edits)
             except Refused as refused:
                 message = (
                     f"step {step['step_number']} ({step['operation']}) cannot be done on the newer edition: {refused}"
                 )
                 raise Refused(message) from None
+            _check_scope(connection, division, edits)
             _keep(connection, draft_id, step["step_number"], division, edits)
             division = after
     return len(steps)
 
 
-def read_division(connection: Connection, draft_id: int | None = None) -> Division:
-    """Read the cells in force, or as a draft has them."""
-    used = connection.execute(QUERIES["used_codes"], {"draft_id": draft_id}).fetchall()
-    cells = _cells(connection.execute(QUERIES["cells"]).fetchall())
-    in_force = Division(cells, (row["grid_code"] for row in used))
-    return in_force if draft_id is None else _as_drafted(connection, draft_id, in_force)
+def submit(connection: Connection, draft_id: int, by: str, seen: int | None = None) -> None:
+    """Send a draft for approval; nobody changes it until it is withdrawn or returned. Raises Conflict when it is empty."""
+    found = hold(connection, draft_id, seen=seen)
+    if not found["steps"]:
+        message = f"draft {draft_id} changes nothing yet"
+        raise Conflict(message)
+    connection.execute(QUERIES["submit"], {"draft_id": draft_id, "by": by})
 
 
-def _as_drafted(connection: Connection, draft_id: int, in_force: Division) -> Division:
-    """Return a division as a draft has it; cells that it leaves alone are the same objects."""
+def withdraw(connection: Connection, draft_id: int, reason: str | None = None) -> None:
+    """Take a draft back from approval, or return it with a reason. Raises Conflict when it is not submitted."""
+    _submitted(connection, draft_id)
+    connection.execute(QUERIES["withdraw"], {"draft_id": draft_id, "reason": reason})
+
+
+def approve(connection: Connection, draft_id: int, by: str, note: str, effective_at: datetime | None = None) -> None:
+    """Approve a submitted draft, as a second person; the server brings it into force at once, or at a time.
+
+    Raises
+    ------
+    Conflict
+        It is not submitted, or another edition came into force meanwhile.
+    Forbidden
+        Whoever asks drew or submitted it (migration 0017).
+    """
+    found = _submitted(connection, draft_id)
+    if found["is_stale"]:
+        _refuse_stale(draft_id)
+    asked = {"draft_id": draft_id, "by": by, "note": note, "effective_at": effective_at}
+    connection.execute(QUERIES["approve"], asked)
+
+
+def _submitted(connection: Connection, draft_id: int) -> dict[str, Any]:
+    found = hold(connection, draft_id, may_be_stale=True, may_be_submitted=True)
+    if found["submitted_at"] is None:
+        message = f"draft {draft_id} was not submitted"
+        raise Conflict(message)
+    return found
+
+
+def read_division(connection: Connection, draft_id: int | None = None, in_force: Division | None = None) -> Division:
+    """Read the cells in force, or as a draft has them; cells that it leaves alone are the same objects."""
+    if in_force is None:
+        used = connection.execute(QUERIES["used_codes"]).fetchall()
+        cells = _cells(connection.execute(QUERIES["cells"]).fetchall())
+        in_force = Division(cells, (row["grid_code"] for row in used))
+    if draft_id is None:
+        return in_force
     rows = connection.execute(QUERIES["draft_cells"], {"draft_id": draft_id}).fetchall()
     kept = _cells(row for row in rows if not row["is_retired"])
     gone: Edits = {row["grid_code"]: None for row in rows if row["is_retired"] and row["grid_code"] in in_force.cells}
-    return in_force.edited(gone | {cell.grid_code: cell for cell in kept})
+    used = connection.execute(QUERIES["codes_of_draft"], {"draft_id": draft_id}).fetchall()
+    edits = gone | {cell.grid_code: cell for cell in kept}
+    return in_force.edited(edits, (row["grid_code"] for row in used))
 
 
-def draft_changes(connection: Connection, draft_id: int) -> tuple[Division, Edits]:
+def draft_changes(connection: Connection, draft_id: int, in_force: Division | None = None) -> tuple[Division, Edits]:
     """Return the division in force, and what a draft makes of it in the end: steps that cancel out leave nothing."""
-    before = read_division(connection)
-    return before, difference(before, _as_drafted(connection, draft_id, before))
+    before = in_force or read_division(connection)
+    return before, difference(before, read_division(connection, draft_id, before))
+
+
+def cells_of_edition(connection: Connection, edition: int) -> Division:
+    """Read the cells as a former edition had them. Raises NotFound."""
+    if connection.execute(QUERIES["edition"], {"edition": edition}).fetchone() is None:
+        message = f"there is no edition {edition}"
+        raise NotFound(message)
+    return Division(_cells(connection.execute(QUERIES["cells_of_edition"], {"edition": edition}).fetchall()))
+
+
+def list_editions(connection: Connection, limit: int = 200) -> list[dict[str, Any]]:
+    """List editions, the newest first, with the draft they came from."""
+    return connection.execute(QUERIES["editions"], {"limit": limit}).fetchall()
 
 
 def led_codes(connection: Connection) -> set[str]:
@@ -186,92 +298,44 @@ def difference(before: Division, after: Division) -> Edits:
     return edits
 
 
-def publish_draft(connection: Connection, draft_id: int, note: str) -> int:
-    """Bring a draft into force in the caller's transaction and return the edition.
-
-    Raises
-    ------
-    Conflict
-        It changes nothing, was published before, or another edition came after its base: rebase it.
-    Refused
-        It no longer divides the city.
-    """
-    _hold(connection, draft_id)
-    before, edits = draft_changes(connection, draft_id)
-    edition = bring_into_force(connection, before, edits, note)
-    connection.execute(QUERIES["published"], {"draft_id": draft_id, "edition": edition})
-    return edition
-
-
-def roll_back(connection: Connection, edition: int, note: str) -> int:
-    """Bring the cells of a former edition into force again, as a new edition, and return it.
-
-    Raises
-    ------
-    NotFound
-        There is no such edition.
-    Conflict
-        Its cells are in force already.
-    """
-    if connection.execute(QUERIES["edition"], {"edition": edition}).fetchone() is None:
-        message = f"there is no edition {edition}"
-        raise NotFound(message)
-    rows = connection.execute(QUERIES["cells_of_edition"], {"edition": edition}).fetchall()
-    before = read_division(connection)
-    return bring_into_force(connection, before, difference(before, Division(_cells(rows))), note)
-
-
-def bring_into_force(connection: Connection, before: Division, edits: Edits, note: str) -> int:
-    """Close cells, open others, draw them, and give what is open in them to its owner; return the edition.
-
-    Raises
-    ------
-    Conflict
-        There is nothing to bring into force.
-    Refused
-        The cells would not divide the city.
-    """
-    if not edits:
-        message = "nothing would change"
-        raise Conflict(message)
-    before.proved(edits)
-    edition, begins = open_edition(connection, note)
-    connection.execute(PUBLISH["close_cells"], {"codes": list(edits), "valid_from": begins, "edition": edition})
-    opened = [cell for cell in edits.values() if cell is not None]
-    rows = (
-        (cell.grid_code, *(getattr(cell, name) for name in _COLUMNS), geom, begins, edition)
-        for cell, geom in zip(opened, _multi(opened), strict=True)
-    )
-    copy_rows(connection, "grid_cells", ["grid_code", *_COLUMNS, "geom", "valid_from", "edition_id"], rows)
-    draw_cells(connection, edition, begins)
-    _assign_again(connection, before, edits)
-    return edition
-
-
-def _assign_again(connection: Connection, before: Division, edits: Edits) -> None:
-    touched = [before.cells[code].shape for code in edits if code in before.cells]
-    touched += [cell.shape for cell in edits.values() if cell is not None]
-    west, south, east, north = shapely.total_bounds(touched)
-    asked = {"codes": list(edits), "west": west, "south": south, "east": east, "north": north}
-    assigned = [layer for layer in REGISTRY.values() if layer.is_assigned]
-    tables = sql.SQL(", ").join(sql.Identifier(layer.name) for layer in assigned)
-    connection.execute(sql.SQL(QUERIES["hold_points"]).format(tables=tables))
-    for layer in assigned:
-        statement = sql.SQL(QUERIES["affected"]).format(
-            key=sql.Identifier(layer.id_column),
-            table=sql.Identifier(layer.name),
-            # what is closed keeps the owner it had then
-            is_open=sql.SQL("closed_at is null" if layer.name == "incidents" else "true"),
+def hold(
+    connection: Connection,
+    draft_id: int,
+    *,
+    may_be_stale: bool = False,
+    may_be_submitted: bool = False,
+    seen: int | None = None,
+) -> dict[str, Any]:
+    """Hold a draft against others until the transaction ends, if it can still be changed, and return it."""
+    connection.execute(QUERIES["lock"], {"draft_id": draft_id})
+    found = find_draft(connection, draft_id)
+    if found["published_edition_id"] is not None or found["discarded_at"] is not None:
+        message = (
+            f"draft {draft_id} was {'published' if found['published_edition_id'] else 'discarded'}: make a new one"
         )
-        ids = [row["id"] for row in connection.execute(statement, asked).fetchall()]
-        if ids:
-            assign(connection, layer, ids)
+        raise Conflict(message)
+    if found["submitted_at"] is not None and not may_be_submitted:
+        message = f"draft {draft_id} is submitted: withdraw it before changing it"
+        raise Conflict(message)
+    if found["is_stale"] and not may_be_stale:
+        _refuse_stale(draft_id)
+    if seen is not None and seen != found["steps"]:
+        message = (
+            f"somebody changed draft {draft_id} meanwhile: it has {found['steps']} steps, you saw {seen}; look again"
+        )
+        raise Outdated(message)
+    return found
+
+
+def _refuse_stale(draft_id: int) -> None:
+    message = f"another edition came into force after draft {draft_id} was made: rebase it first"
+    raise Conflict(message)
 
 
 def _cells(rows: Iterable[dict[str, Any]]) -> list[Cell]:
     rows = list(rows)
     shapes = shapely.from_wkb([bytes(row["geom"]) for row in rows])
-    told = ({name: row[name] for name in ("grid_code", *_COLUMNS)} for row in rows)
+    told = ({name: row[name] for name in ("grid_code", *CELL_COLUMNS)} for row in rows)
     return [Cell(**values, shape=_single(shape)) for values, shape in zip(told, shapes, strict=True)]
 
 
@@ -279,38 +343,19 @@ def _single(shape: Any) -> Any:
     return shapely.get_geometry(shape, 0) if shapely.get_num_geometries(shape) == 1 else shape
 
 
-def _multi(cells: list[Cell]) -> Any:
+def stored_shapes(cells: list[Cell]) -> Any:
+    """Encode the shapes of cells as they are stored."""
     return ewkb([shapely.multipolygons(shapely.get_parts(cell.shape)) for cell in cells]) if cells else []
 
 
 def _keep(connection: Connection, draft_id: int, step: int, division: Division, edits: Edits) -> None:
     kept = [cell for cell in edits.values() if cell is not None]
-    shapes = dict(zip((cell.grid_code for cell in kept), _multi(kept), strict=True))
-    columns = ["draft_id", "step_number", "grid_code", "is_retired", *_COLUMNS, "geom"]
+    shapes = dict(zip((cell.grid_code for cell in kept), stored_shapes(kept), strict=True))
+    columns = ["draft_id", "step_number", "grid_code", "is_retired", *CELL_COLUMNS, "geom"]
     rows = []
     for code, cell in edits.items():
         told = cell or division.cells[code]
-        rows.append((draft_id, step, code, cell is None, *(getattr(told, name) for name in _COLUMNS), shapes.get(code)))
-    copy_rows(connection, "draft_cells", columns, rows)
-
-
-def _find(connection: Connection, draft_id: int) -> dict[str, Any]:
-    found = list_drafts(connection, draft_id)
-    if not found:
-        message = f"there is no draft {draft_id}"
-        raise NotFound(message)
-    return found[0]
-
-
-def _hold(connection: Connection, draft_id: int, may_be_stale: bool = False) -> None:
-    """Hold a draft against others until the transaction ends, if it can still be changed."""
-    connection.execute(QUERIES["lock"], {"draft_id": draft_id})
-    found = _find(connection, draft_id)
-    if found["published_edition_id"] is not None or found["discarded_at"] is not None:
-        message = (
-            f"draft {draft_id} was {'published' if found['published_edition_id'] else 'discarded'}: make a new one"
+        rows.append(
+            (draft_id, step, code, cell is None, *(getattr(told, name) for name in CELL_COLUMNS), shapes.get(code))
         )
-        raise Conflict(message)
-    if found["is_stale"] and not may_be_stale:
-        message = f"another edition came into force after draft {draft_id} was made: rebase it first (boundaries rebase {draft_id})"
-        raise Conflict(message)
+    insert_rows(connection, "draft_cells", columns, rows)

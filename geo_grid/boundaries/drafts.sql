@@ -1,15 +1,14 @@
 -- name: make
-insert into drafts (title, base_edition_id, made_by)
-select %(title)s, edition_id, %(author)s from editions order by valid_from desc limit 1
-returning draft_id
+insert into drafts (title, base_edition_id, made_by) values (%(title)s, %(base)s, %(author)s) returning draft_id
 
 -- name: list
 select d.draft_id, d.title, d.base_edition_id, d.made_by, d.made_at, d.published_edition_id, d.discarded_at,
+       d.submitted_at, d.submitted_by, d.approved_at, d.approved_by, d.note, d.effective_at, d.returned_because,
        (select count(*) from draft_steps s where s.draft_id = d.draft_id and s.undone_at is null) as steps,
-       exists (select from grid_cells c
-               where c.edition_id > d.base_edition_id or c.closed_by > d.base_edition_id) as is_stale
+       cells_changed_after(d.base_edition_id) as is_stale
 from drafts d
-where d.draft_id = %(draft_id)s or %(draft_id)s::bigint is null
+where (d.draft_id = %(draft_id)s or %(draft_id)s::bigint is null)
+  and (%(is_open)s::boolean is null or %(is_open)s = (d.published_edition_id is null and d.discarded_at is null))
 order by d.draft_id
 
 -- name: lock
@@ -44,7 +43,41 @@ where c.draft_id = %(draft_id)s and s.undone_at is null
 order by c.grid_code, c.step_number desc
 
 -- name: used_codes
-select grid_code from grid_cells union select grid_code from draft_cells where draft_id = %(draft_id)s
+select distinct grid_code from grid_cells
+
+-- name: codes_of_draft
+select distinct grid_code from draft_cells where draft_id = %(draft_id)s
+
+-- name: newest
+select edition_id from editions order by valid_from desc limit 1
+
+-- name: editions
+select e.edition_id, e.valid_from, e.published_at, e.note, e.is_demo, d.draft_id, d.title, d.submitted_by, d.approved_by
+from editions e left join drafts d on d.published_edition_id = e.edition_id
+order by e.valid_from desc limit %(limit)s
+
+-- name: mine
+-- the cells that whoever asks may redraw; null: all
+select case when access.city_wide('boundaries.draft') then null
+            else array(select access.my_cells('boundaries.draft')) end as codes
+
+-- name: submit
+update drafts set submitted_at = now(), submitted_by = %(by)s, returned_because = null where draft_id = %(draft_id)s
+
+-- name: withdraw
+update drafts set submitted_at = null, submitted_by = null, approved_at = null, approved_by = null, effective_at = null,
+    returned_because = %(reason)s
+where draft_id = %(draft_id)s
+
+-- name: approve
+update drafts set approved_at = now(), approved_by = %(by)s, note = %(note)s, effective_at = coalesce(%(effective_at)s, now())
+where draft_id = %(draft_id)s
+
+-- name: due
+select draft_id, note from drafts
+where approved_at is not null and effective_at <= now() and published_edition_id is null and discarded_at is null
+order by effective_at, draft_id
+for update skip locked
 
 -- name: forget_undone
 delete from draft_steps where draft_id = %(draft_id)s and undone_at is not null
@@ -80,16 +113,8 @@ update drafts set discarded_at = now() where draft_id = %(draft_id)s
 -- name: published
 update drafts set published_edition_id = %(edition)s where draft_id = %(draft_id)s
 
--- name: hold_points
--- what comes in meanwhile waits for the end, and then finds the new owners; what came before is seen
-lock table {tables} in share row exclusive mode
-
--- name: affected
--- what belongs to a cell that changes, or to none near by
-select {key} as id from {table}
-where (grid_code = any(%(codes)s)
-       or (unassigned and geom && ST_MakeEnvelope(%(west)s, %(south)s, %(east)s, %(north)s, 4490)))
-  and {is_open}
+-- name: assign_again
+select assign_again(%(codes)s, ST_MakeEnvelope(%(west)s, %(south)s, %(east)s, %(north)s, 4490))
 
 -- name: points_of
 select ST_X(geom) as lon, ST_Y(geom) as lat, grid_code from {table} where grid_code = any(%(codes)s) and {counts}

@@ -8,7 +8,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from geo_grid.db import Connection, copy_rows, load_queries
+from geo_grid.db import Connection, insert_rows, load_queries
 from geo_grid.layers import find_layer
 from geo_grid.layers.grid_levels import GridLevel, list_levels
 
@@ -89,7 +89,7 @@ def draw_cells(connection: Connection, edition: int | None, moment: datetime) ->
         kept = [(index, shape) for index, shape in zip(together.tolist(), simple, strict=True) if redrawn[index]]
         plain = _are_plain(np.array([shape for _, shape in kept], dtype=object), step)
         geometry = shapely.to_wkb(shapely.set_srid([shape for _, shape in kept], 3857), hex=True, include_srid=True)
-        copy_rows(
+        insert_rows(
             connection,
             "drawn_cells",
             ["to_zoom", *_COLUMNS, "valid_from", "is_plain", "geom"],

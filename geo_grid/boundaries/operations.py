@@ -136,10 +136,7 @@ def carve(division: Division, codes: Sequence[str], area: Any, name: str, cell_k
     if not cells or len({cell.parent_code for cell in cells}) > 1:
         message = "a cell is carved out of cells of one parent"
         raise Refused(message)
-    if not shapely.is_valid(area) or shapely.get_num_coordinates(area) > MOST_CORNERS:
-        message = f"the drawn area crosses itself, or has more than {MOST_CORNERS:,} corners"
-        raise Refused(message)
-    drawn = snap_geometry(area)
+    drawn = _drawn_area(area)
     pieces = faces([cell.shape for cell in cells], shapely.boundary(drawn))
     taken: list[Any] = []
     edits: Edits = {}
@@ -164,6 +161,57 @@ def carve(division: Division, codes: Sequence[str], area: Any, name: str, cell_k
         raise Refused(message)
     code = division.next_codes(cells[0], 1)[0]
     edits[code] = replace(cells[0], grid_code=code, name=name, cell_kind=cell_kind, shape=united, household_count=None)
+    return _completed(division, edits)
+
+
+def reshape(division: Division, code: str, area: Any) -> Edits:
+    """Draw a cell anew: what the area takes from neighbours of the same parent becomes the cell's; what it leaves
+    goes to the neighbours it borders on longest.
+
+    Parameters
+    ----------
+    area
+        Polygon, lon, lat. What of it lies in cells of another parent does not count.
+
+    Raises
+    ------
+    Refused
+        The area misses the cell, takes a neighbour whole, or would leave one in pieces.
+    """
+    cell = division.leaf(code)
+    drawn = _drawn_area(area)
+    siblings = [division.cells[other] for other in division.children(cell.parent_code) if other != code]
+    near = [other for other in siblings if shapely.intersects(other.shape, shapely.union(drawn, cell.shape))]
+    near = [division.leaf(other.grid_code) for other in near]
+    pieces = faces([cell.shape, *(other.shape for other in near)], shapely.boundary(drawn))
+    shares: dict[str, list[Any]] = {code: [], **{other.grid_code: [] for other in near}}
+    left = []
+    for face in pieces:
+        owner = next((one.grid_code for one in (cell, *near) if _inside(face, one.shape)), None)
+        if owner is not None and _inside(face, drawn):
+            shares[code].append(face)
+        elif owner == code:
+            left.append(face)
+        elif owner is not None:
+            shares[owner].append(face)
+    for face in left:
+        border = {
+            other.grid_code: shapely.length(shapely.intersection(shapely.boundary(face), shapely.boundary(other.shape)))
+            for other in near
+        }
+        heir = max(border, key=lambda other: border[other], default=None)
+        shares[heir if heir is not None and border[heir] > 0 else code].append(face)
+    edits: Edits = {}
+    for one in (cell, *near):
+        shape = shapely.coverage_union_all(shares[one.grid_code]) if shares[one.grid_code] else None
+        if shape is None or shapely.get_num_geometries(shape) != 1:
+            message = f"{one.grid_code} {one.name} would be " + ("without any land" if shape is None else "in pieces")
+            raise Refused(message)
+        if not shapely.equals(shape, one.shape):
+            edits[one.grid_code] = replace(one, shape=shape, household_count=None)
+    if not edits:
+        message = f"the area changes nothing of {code} {cell.name}"
+        raise Refused(message)
     return _completed(division, edits)
 
 
@@ -216,6 +264,23 @@ def _drawn(line: Any) -> Any:
         message = "the line crosses itself: draw one that does not"
         raise Refused(message)
     return snap_geometry(line)
+
+
+def _drawn_area(area: Any) -> Any:
+    """Check a drawn area and bring it to the lattice."""
+    if area.geom_type not in {"Polygon", "MultiPolygon"} or shapely.get_num_coordinates(area) > MOST_CORNERS:
+        message = f"draw one area, with at most {MOST_CORNERS:,} corners"
+        raise Refused(message)
+    if not shapely.is_valid(area):
+        message = "the drawn area crosses itself: draw one that does not"
+        raise Refused(message)
+    return snap_geometry(area)
+
+
+def is_only_bent(old: Cell, new: Cell) -> bool:
+    """Say whether a shape only got corners where a line ends on its border: it moved by less than the tolerance."""
+    moved = shapely.area(shapely.symmetric_difference(old.shape, new.shape))
+    return bool(moved <= _NEAR * shapely.length(old.shape))
 
 
 def _inside(face: Any, shape: Any) -> bool:

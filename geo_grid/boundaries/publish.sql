@@ -1,6 +1,5 @@
 -- name: lock
--- two publishers one after the other; readers are not held up
-lock table editions in share row exclusive mode
+select hold_editions()
 
 -- name: open_edition
 insert into editions (valid_from, note, is_demo) values (%(valid_from)s, %(note)s, %(is_demo)s) returning edition_id

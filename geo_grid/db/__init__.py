@@ -15,7 +15,7 @@ from geo_grid.db.connections import (
     open_pool,
     translated_errors,
 )
-from geo_grid.db.copying import copy_rows, ewkb
+from geo_grid.db.copying import copy_rows, ewkb, insert_rows
 from geo_grid.db.migrations import migrate, read_migrations
 from geo_grid.db.queries import load_queries
 
@@ -37,6 +37,7 @@ __all__ = [
     "database",
     "ewkb",
     "fetch_one",
+    "insert_rows",
     "load_queries",
     "migrate",
     "open_pool",

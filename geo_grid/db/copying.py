@@ -41,3 +41,14 @@ def copy_rows(
                 progress(1000)
     progress(count % 1000)
     return count
+
+
+def insert_rows(connection: Connection, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> int:
+    """Insert rows as `copy_rows` does, also for a role whose rights go by row: COPY is refused to it."""
+    names = {"table": sql.Identifier(table), "columns": sql.SQL(", ").join(map(sql.Identifier, columns))}
+    stage = sql.SQL("create temporary table incoming on commit drop as select {columns} from {table} with no data")
+    connection.execute(stage.format(**names))
+    count = copy_rows(connection, "incoming", columns, rows)
+    connection.execute(sql.SQL("insert into {table} ({columns}) select {columns} from incoming").format(**names))
+    connection.execute("drop table incoming")
+    return count
