@@ -17,7 +17,7 @@ test:            ## set everything up, then lint, types, floors and tests on a r
 	@./setup.sh test
 	@$(MAKE) --no-print-directory lint types
 	@rm -f .coverage .coverage.*
-	$(BIN)/python -m pytest --cov --cov-report=term $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term $(ARGS)
 
 lint:
 	$(BIN)/ruff check .

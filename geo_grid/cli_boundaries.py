@@ -2,6 +2,8 @@
 
 import getpass
 import json
+from dataclasses import asdict
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -23,6 +25,9 @@ Draft = Annotated[int, typer.Argument(help="Number of a draft; boundaries list s
 Note = Annotated[str, typer.Option(help="Why, for the history.")]
 
 
+_TIMES = ["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M%z", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M"]
+
+
 class Operation(StrEnum):
     """What can be done to cells."""
 
@@ -30,6 +35,7 @@ class Operation(StrEnum):
     MERGE = "merge"
     MOVE_BORDER = "move-border"
     CARVE = "carve"
+    RESHAPE = "reshape"
     TRANSFER = "transfer"
     DESCRIBE = "describe"
 
@@ -110,7 +116,9 @@ def edit(
     line: Annotated[
         str | None, typer.Option(help="WKT, GeoJSON, or a file: where to split, or the new border.")
     ] = None,
-    area: Annotated[str | None, typer.Option(help="WKT, GeoJSON, or a file: what is carved out.")] = None,
+    area: Annotated[
+        str | None, typer.Option(help="WKT, GeoJSON, or a file: what is carved out, or the new shape.")
+    ] = None,
     parent: Annotated[str | None, typer.Option(help="Code of the cell to transfer it to.")] = None,
     keep: Annotated[str | None, typer.Option(help="Code that a merger keeps; the largest if not given.")] = None,
     name: Annotated[str | None, typer.Option(help="Name of what is carved out, or the new name.")] = None,
@@ -128,9 +136,6 @@ def edit(
         "name": name, "household_count": households, "cell_kind": kind,
     }  # fmt: skip
     arguments = {key: value for key, value in given.items() if value is not None}
-    if operation == Operation.CARVE and name is None:
-        message = "name what is carved out: --name"
-        raise UserError(message)
     with ready_database() as conninfo, connect(conninfo) as connection, progress(f"{operation.value}"):
         edits = edit_draft(connection, draft_id, operation.value.replace("-", "_"), arguments, _author(), reason)
     _say_edits(edits, as_json)
@@ -204,7 +209,7 @@ def check(
     with ready_database() as conninfo, connect(conninfo) as connection, progress("checking"):
         findings = examine(read_division(connection, draft_id), led_codes(connection))
     if as_json:
-        print(json.dumps([vars(finding) for finding in findings], ensure_ascii=False))
+        print(json.dumps([asdict(finding) for finding in findings], ensure_ascii=False))
     else:
         for finding in findings[:200]:
             say(
@@ -226,23 +231,45 @@ def impact(draft_id: Draft, as_json: Json = False) -> None:
     with ready_database() as conninfo, connect(conninfo) as connection, progress("looking"):
         found = impact_of(connection, *draft_changes(connection, draft_id))
     if as_json:
-        print(json.dumps({**vars(found), "flows": [vars(flow) for flow in found.flows]}, ensure_ascii=False))
+        print(json.dumps(asdict(found), ensure_ascii=False))
         return
     say(f"{len(found.opened)} cells new, {len(found.changed)} changed, {len(found.retired)} retired")
     for flow in found.flows:
-        say(f"{flow.count} {flow.kind}: {flow.from_code} -> {flow.to_code or 'nobody'}")
+        say(f"{flow.count} {flow.kind}: {flow.from_code or 'nobody'} -> {flow.to_code or 'nobody'}")
     for kind, count in found.stay.items():
         say(f"{count} {kind} in changed cells keep their owner")
+    for work in found.workloads:
+        say(
+            f"{work.grid_code} {work.name} ({', '.join(work.people) or 'nobody'}): households {_change(work.households_before, work.households_after)}, "
+            f"incidents {_change(work.incidents_before, work.incidents_after)}, cameras {_change(work.cameras_before, work.cameras_after)}"
+        )
     for code, duty, person in found.left_duties:
         say(f"{person} ({duty}) answers for {code}, which is retired: give them another cell")
 
 
+def _change(before: int | None, after: int | None) -> str:
+    said = ["?" if number is None else str(number) for number in (before, after)]
+    return said[0] if said[0] == said[1] else " -> ".join(said)
+
+
 @boundaries_app.command("publish")
-def publish(draft_id: Draft, note: Note) -> None:
+def publish(
+    draft_id: Draft,
+    note: Note,
+    at: Annotated[
+        datetime | None, typer.Option(formats=_TIMES, help="When; the server does it then. Now if not given.")
+    ] = None,
+) -> None:
     """Bring a draft into force, at once and whole; roll-back brings the former boundaries back."""
-    from geo_grid.boundaries import publish_draft
+    from geo_grid.boundaries import approve, publish_draft, submit
     from geo_grid.db import connect
 
+    if at is not None:
+        with ready_database() as conninfo, connect(conninfo) as connection:
+            submit(connection, draft_id, _author())
+            approve(connection, draft_id, _author(), note, at.astimezone())
+        say(f"a server brings draft {draft_id} into force at {at.astimezone().isoformat()}, if one is running then")
+        return
     with ready_database() as conninfo, connect(conninfo) as connection, progress("publishing"):
         edition = publish_draft(connection, draft_id, note)
     say(f"edition {edition} is in force")

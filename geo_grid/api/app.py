@@ -19,6 +19,7 @@ from geo_grid.access.oidc import Provider
 from geo_grid.api import (
     accounts,
     audit,
+    boundaries,
     bulk,
     cameras,
     editing,
@@ -39,6 +40,7 @@ from geo_grid.api.identified import Identified
 from geo_grid.api.middleware import BodyLimit, NamedRequests
 from geo_grid.api.rights import check_complete
 from geo_grid.api.tile_cache import TileCache
+from geo_grid.boundaries.kept import InForce
 from geo_grid.db import Asker, AsyncPool, Changes, acting, acting_conninfo, application_conninfo, open_pool
 from geo_grid.errors import GeoGridError, SetupError
 from geo_grid.locate import Locations
@@ -57,6 +59,7 @@ _LARGEST_BODY = 1 << 20
 """Bytes; where a route says nothing else."""
 _LARGEST_LOGIN = 16 << 10
 _TIDY_S = 3600.0
+_PUBLISH_S = 5.0
 _ROUTERS = (
     locate,
     bulk,
@@ -68,6 +71,7 @@ _ROUTERS = (
     styles,
     exports,
     imports,
+    boundaries,
     events,
     session,
     accounts,
@@ -120,12 +124,13 @@ def create_app(settings: Settings, conninfo: str) -> FastAPI:
             state.provider = (
                 Provider(pool, service.credential, state.logins, settings) if settings.oidc_issuer else None
             )
-            seeing_all = acting_conninfo(conninfo, service)
+            state.seeing_all = seeing_all = acting_conninfo(conninfo, service)
+            state.in_force = InForce(seeing_all)
             state.locations = await stack.enter_async_context(
                 Locations.kept(seeing_all, settings.state_dir / "editions")
             )
-            task = asyncio.create_task(_tidy(pool, service, settings))
-            stack.callback(task.cancel)
+            for work in (_tidy(pool, service, settings), _publish(seeing_all)):
+                stack.callback(asyncio.create_task(work).cancel)
             yield
 
     app = FastAPI(
@@ -179,3 +184,14 @@ async def _tidy(pool: AsyncPool, service: Asker, settings: Settings) -> None:
         except (psycopg.Error, GeoGridError) as error:
             log.warning("what is past its time was not purged: %s", error)
         await asyncio.sleep(_TIDY_S)
+
+
+async def _publish(conninfo: str) -> None:
+    """Bring into force what was approved for a time, when it comes."""
+    while True:
+        await asyncio.sleep(_PUBLISH_S)
+        try:
+            for edition in await asyncio.to_thread(boundaries.publish_all_due, conninfo):
+                log.info("edition %d came into force", edition)
+        except (psycopg.Error, GeoGridError) as error:
+            log.warning("what is due was not published: %s", error)

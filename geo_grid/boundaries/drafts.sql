@@ -61,6 +61,10 @@ order by e.valid_from desc limit %(limit)s
 select case when access.city_wide('boundaries.draft') then null
             else array(select access.my_cells('boundaries.draft')) end as codes
 
+-- name: seen_cells
+-- null: all
+select case when access.city_wide('map') then null else array(select access.my_chain('map')) end as codes
+
 -- name: submit
 update drafts set submitted_at = now(), submitted_by = %(by)s, returned_because = null where draft_id = %(draft_id)s
 
@@ -115,13 +119,6 @@ update drafts set published_edition_id = %(edition)s where draft_id = %(draft_id
 
 -- name: assign_again
 select assign_again(%(codes)s, ST_MakeEnvelope(%(west)s, %(south)s, %(east)s, %(north)s, 4490))
-
--- name: points_of
-select ST_X(geom) as lon, ST_Y(geom) as lat, grid_code from {table} where grid_code = any(%(codes)s) and {counts}
-
--- name: duties_of
-select grid_code, duty_role, person_name from duties
-where grid_code = any(%(codes)s) and (valid_to is null or valid_to > now()) order by grid_code, duty_role, person_name
 
 -- name: led
 select distinct grid_code from duties where duty_role = 'grid_lead' and (valid_to is null or valid_to > now())

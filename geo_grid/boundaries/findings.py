@@ -1,7 +1,7 @@
 """What is wrong, or looks wrong, with a division: each finding has a place, and says what to do."""
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -16,6 +16,8 @@ HOUSEHOLDS = (300, 500)
 _SLIVER = 0.03
 """4 pi area / perimeter^2 (Polsby and Popper, 1991): 1 for a circle, 0.03 for a strip 40 times as long as wide."""
 _SMALLEST_M2 = 400.0
+_MOST_REPAIRS = 200
+"""Repairs are sought for so many findings: a person applies them one by one."""
 _ELLIPSOID = Geod(ellps="GRS80")
 
 
@@ -27,6 +29,8 @@ class Finding:
     ----------
     lon, lat
         Where to look, degrees.
+    repair
+        An operation with its arguments that would mend it, where there is a plain one; done only on request.
     """
 
     kind: str
@@ -35,10 +39,16 @@ class Finding:
     lon: float
     lat: float
     text: str
+    repair: dict[str, Any] | None = None
 
 
-def examine(division: Division, led: Collection[str] = (), households: tuple[int, int] = HOUSEHOLDS) -> list[Finding]:
-    """Examine a division, all of it.
+def examine(
+    division: Division,
+    led: Collection[str] = (),
+    households: tuple[int, int] = HOUSEHOLDS,
+    only: Collection[str] | None = None,
+) -> list[Finding]:
+    """Examine a division.
 
     Parameters
     ----------
@@ -46,22 +56,51 @@ def examine(division: Division, led: Collection[str] = (), households: tuple[int
         Codes that have a grid lead, which leads all below too; nobody is missed when it is empty.
     households
         The least and the most a cell that is not divided further should have.
+    only
+        Codes of the cells to examine, with those their borders touch; all when not given.
     """
-    return sorted(
-        [*_topology(division), *_shapes(division), *_facts(division, frozenset(led), households)],
+    cells = list(division.cells.values()) if only is None else [division.cells[c] for c in only if c in division.cells]
+    found = sorted(
+        [*_topology(division, cells), *_shapes(cells), *_facts(division, cells, frozenset(led), households)],
         key=lambda finding: (finding.severity, finding.kind, finding.grid_code),
     )
+    return [replace(one, repair=_repair(division, one)) for one in found[:_MOST_REPAIRS]] + found[_MOST_REPAIRS:]
 
 
-def _topology(division: Division) -> Iterator[Finding]:
+def _repair(division: Division, finding: Finding) -> dict[str, Any] | None:
+    """Propose to merge what is too small with the neighbour of the same parent that shares the longest border."""
+    cell = division.cells[finding.grid_code]
+    too_few = finding.kind == "households" and (cell.household_count or 0) < HOUSEHOLDS[0]
+    if division.children(cell.grid_code) or not (too_few or finding.kind in {"sliver", "too small"}):
+        return None
+    best, longest = None, 0.0
+    for other in division.near(cell.shape):
+        if other.parent_code != cell.parent_code or other is cell or division.children(other.grid_code):
+            continue
+        if too_few and (
+            other.household_count is None or other.household_count + (cell.household_count or 0) > HOUSEHOLDS[1]
+        ):
+            continue
+        shared = shapely.length(shapely.intersection(cell.shape, other.shape))
+        if shared > longest:
+            best, longest = other, shared
+    if best is None:
+        return None
+    return {"operation": "merge", "codes": [best.grid_code, cell.grid_code], "keep": best.grid_code}
+
+
+def _topology(division: Division, cells: list[Cell]) -> Iterator[Finding]:
     wrong: set[str] = set()
-    for level in sorted({cell.grid_level for cell in division.cells.values()}):
-        cells = [cell for cell in division.cells.values() if cell.grid_level == level]
-        shapes = np.array([cell.shape for cell in cells], dtype=object)
-        for code, why in coverage_problems([cell.grid_code for cell in cells], shapes).items():
+    for level in sorted({cell.grid_level for cell in cells}):
+        here = [cell for cell in cells if cell.grid_level == level]
+        if len(cells) < len(division.cells):  # their neighbours too, whose borders they share
+            near = {one.grid_code: one for cell in here for one in division.near(cell.shape) if one.grid_level == level}
+            here = list(near.values())
+        shapes = np.array([cell.shape for cell in here], dtype=object)
+        for code, why in coverage_problems([cell.grid_code for cell in here], shapes).items():
             wrong.add(code)
             yield _finding("overlap or mismatch", "error", division.cells[code], why)
-    for cell in division.cells.values():
+    for cell in cells:
         if cell.parent_code is not None and cell.parent_code not in division.cells:
             yield _finding("no parent", "error", cell, f"its parent {cell.parent_code} is not in force")
         codes = division.children(cell.grid_code)
@@ -72,8 +111,7 @@ def _topology(division: Division) -> Iterator[Finding]:
             yield _finding("not tiled", "error", cell, f"its cells do not tile it: they {problem}")
 
 
-def _shapes(division: Division) -> Iterator[Finding]:
-    cells = list(division.cells.values())
+def _shapes(cells: list[Cell]) -> Iterator[Finding]:
     shapes = np.array([cell.shape for cell in cells], dtype=object)
     parts = shapely.get_num_geometries(shapes)
     for cell, count, shape in zip(cells, parts.tolist(), shapes, strict=True):
@@ -91,9 +129,11 @@ def _shapes(division: Division) -> Iterator[Finding]:
             yield _finding("too small", "warning", cell, f"it has {area:.0f} m2: merge it with a neighbour")
 
 
-def _facts(division: Division, led: frozenset[str], households: tuple[int, int]) -> Iterator[Finding]:
+def _facts(
+    division: Division, cells: list[Cell], led: frozenset[str], households: tuple[int, int]
+) -> Iterator[Finding]:
     least, most = households
-    for cell in division.cells.values():
+    for cell in cells:
         if cell.parent_code and cell.code_scheme != "local" and not cell.grid_code.startswith(cell.parent_code):
             yield _finding("code", "warning", cell, f"its code does not begin with its parent's, {cell.parent_code}")
         if division.children(cell.grid_code):

@@ -1,31 +1,60 @@
 """What a draft would change, told before it is brought into force."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import shapely
+from numpy.typing import NDArray
 from psycopg import sql
 
 from geo_grid.boundaries.division import Cell, Division, Edits
-from geo_grid.boundaries.drafts import QUERIES
-from geo_grid.db import Connection
+from geo_grid.boundaries.operations import change_of
+from geo_grid.db import Connection, load_queries, read_fixed
 from geo_grid.locate import Locator
 
+QUERIES = load_queries("geo_grid.boundaries", "impact.sql")
+OPEN, YEAR = "open incidents", "incidents of 12 months"
 _COUNTED = {
-    "open incidents": ("incidents", "closed_at is null"),
-    "incidents of 12 months": ("incidents", "received_at > now() - interval '12 months'"),
-    "cameras": ("cameras", "true"),
-}
+    OPEN: "open_incidents", YEAR: "incidents_of_year", "cameras": "cameras", "posts": "posts", "facilities": "facilities",
+}  # fmt: skip
+_XY = np.dtype([("fields", ">i2"), ("l1", ">i4"), ("x", ">f8"), ("l2", ">i4"), ("y", ">f8")])
 
 
 @dataclass(frozen=True)
 class Flow:
-    """Things of one kind that go from a cell to another; None: to nobody."""
+    """Things of one kind that go from a cell to another; None: from or to nobody."""
 
     kind: str
-    from_code: str
+    from_code: str | None
     to_code: str | None
     count: int
+
+
+@dataclass(frozen=True)
+class Workload:
+    """What a cell that changes asks of whoever answers for it, before and after.
+
+    Attributes
+    ----------
+    people
+        Grid lead and managers of its code, by name; a new cell has none yet.
+    households_before, households_after
+        After a border moved the number is shared out by area, an estimate; None where it is not known.
+    incidents_before, incidents_after
+        Of the last twelve months, by place.
+    """
+
+    grid_code: str
+    name: str
+    people: tuple[str, ...]
+    households_before: int | None
+    households_after: int | None
+    incidents_before: int
+    incidents_after: int
+    cameras_before: int
+    cameras_after: int
 
 
 @dataclass
@@ -35,11 +64,13 @@ class Impact:
     Attributes
     ----------
     opened, changed, retired
-        Codes of cells.
+        Codes of cells; one that only got a corner where a neighbour's new border ends is not changed.
     flows
-        Who loses how many of what to whom.
+        Who loses how many of what to whom; posts and facilities belong to the cell they stand in.
     stay
         How many of each kind lie in changed cells and keep their owner.
+    workloads
+        Of every cell that is not divided further and changes.
     left_duties
         People whose duty hangs on a code that goes: code, duty and name.
     """
@@ -49,47 +80,127 @@ class Impact:
     retired: list[str] = field(default_factory=list)
     flows: list[Flow] = field(default_factory=list)
     stay: dict[str, int] = field(default_factory=dict)
+    workloads: list[Workload] = field(default_factory=list)
     left_duties: list[tuple[str, str, str]] = field(default_factory=list)
 
 
 def impact_of(connection: Connection, before: Division, edits: Edits) -> Impact:
-    """Tell what edits would change: cells, the owners of what lies in them, and duties.
+    """Tell what edits would change: cells, the owners of what lies in them, households and duties.
 
-    Only what lies in a changed cell can change its owner; those points are located again in memory.
+    Only what lies in a changed cell can change its owner; those points are located in memory, in the cells as they
+    are and as they would be. What whoever asks may not see is not counted.
     """
-    found = Impact(
-        opened=sorted(code for code in edits if code not in before.cells),
-        changed=sorted(code for code, cell in edits.items() if cell is not None and code in before.cells),
-        retired=sorted(code for code, cell in edits.items() if cell is None),
-    )
-    leaves = [code for code in (*found.changed, *found.retired) if not before.children(code)]
-    if not leaves:
+    after = before.edited(edits)
+    codes: dict[str | None, list[str]] = {}
+    for code in sorted(edits):
+        codes.setdefault(change_of(before, edits, code), []).append(code)
+    found = Impact(codes.get("new", []), codes.get("changed", []), codes.get("retired", []))
+    old = [before.cells[code] for code in sorted(edits) if code in before.cells and not before.children(code)]
+    new = [cell for code in sorted(edits) if (cell := after.cells.get(code)) and not after.children(code)]
+    if not old:
         return found
-    locator = _locator(before.edited(edits), [before.cells[code] for code in leaves])
-    for kind, (table, counts) in _COUNTED.items():
-        statement = sql.SQL(QUERIES["points_of"]).format(table=sql.Identifier(table), counts=sql.SQL(counts))
-        rows = connection.execute(statement, {"codes": leaves}).fetchall()
-        if not rows:
-            continue
-        owners = locator.owners(np.array([row["lon"] for row in rows]), np.array([row["lat"] for row in rows]))
-        moved: dict[tuple[str, str | None], int] = {}
-        for row, owner in zip(rows, owners.tolist(), strict=True):
-            code = None if owner < 0 else str(locator.codes[owner])
-            if code != row["grid_code"]:
-                moved[row["grid_code"], code] = moved.get((row["grid_code"], code), 0) + 1
-        found.stay[kind] = len(rows) - sum(moved.values())
-        found.flows += [Flow(kind, start, end, count) for (start, end), count in sorted(moved.items(), key=str)]
-    duties = connection.execute(QUERIES["duties_of"], {"codes": found.retired}).fetchall()
-    found.left_duties = [(row["grid_code"], row["duty_role"], row["person_name"]) for row in duties]
+    counts: dict[str, tuple[Counter[str], Counter[str]]] = {}
+    was, becomes = _locator(before, old), _locator(after, [*old, *new])
+    area = dict(
+        zip(("west", "south", "east", "north"), shapely.total_bounds([c.shape for c in old]).tolist(), strict=True)
+    )
+    asked = {"codes": [cell.grid_code for cell in old], **area}
+    touched = {cell.grid_code for cell in old}
+    for kind, query in _COUNTED.items():
+        points = read_fixed(connection, sql.SQL(QUERIES[query]), _XY, asked)
+        lon, lat = points["x"].astype(np.float64), points["y"].astype(np.float64)
+        start, end = _codes(was, lon, lat), _codes(becomes, lon, lat)
+        inside = np.isin(start, list(touched))
+        pairs = Counter(zip(start[inside].tolist(), end[inside].tolist(), strict=True))
+        found.stay[kind] = sum(count for (one, other), count in pairs.items() if one == other)
+        found.flows += [
+            Flow(kind, one or None, other or None, count)
+            for (one, other), count in sorted(pairs.items())
+            if one != other
+        ]
+        counts[kind] = (Counter(), Counter())
+        for (one, other), count in pairs.items():
+            counts[kind][0][one] += count
+            counts[kind][1][other] += count
+    people: dict[str, list[str]] = {}
+    retired = set(found.retired)
+    for row in connection.execute(QUERIES["duties"], {"codes": sorted(touched | edits.keys())}).fetchall():
+        people.setdefault(row["grid_code"], []).append(row["person_name"])
+        if row["grid_code"] in retired:
+            found.left_duties.append((row["grid_code"], row["duty_role"], row["person_name"]))
+    households = _households(old, new)
+    found.flows += _household_flows(old, new)
+    changes = {*found.opened, *found.changed, *found.retired}
+    for code in sorted(changes & (touched | {cell.grid_code for cell in new})):
+        had, has = before.cells.get(code), after.cells.get(code)
+        named: Any = has or had
+        year, cameras = counts[YEAR], counts["cameras"]
+        found.workloads.append(
+            Workload(
+                code,
+                named.name,
+                tuple(people.get(code, ())),
+                had.household_count if had else 0,
+                households.get(code, 0),
+                year[0][code],
+                year[1][code],
+                cameras[0][code],
+                cameras[1][code],
+            )
+        )
     return found
 
 
-def _locator(after: Division, changed: list[Cell]) -> Locator:
+def _codes(locator: Locator, lon: NDArray[np.float64], lat: NDArray[np.float64]) -> NDArray[np.object_]:
+    """Return the owner of each point, '' where there is none."""
+    names: NDArray[np.object_] = np.append(np.asarray(locator.codes, dtype=object), "")
+    return names[locator.owners(lon, lat)]
+
+
+def _locator(division: Division, changed: list[Cell]) -> Locator:
     """Build a locator of the cells that may own what lies in changed ones."""
     near = {
-        cell.grid_code: cell for one in changed for cell in after.near(one.shape) if not after.children(cell.grid_code)
+        cell.grid_code: cell
+        for one in changed
+        for cell in division.near(one.shape)
+        if not division.children(cell.grid_code)
     }
-    import geopandas as gpd  # not at the top: a server imports this package, and starts a second sooner without
+    return Locator.from_polygons(list(near), [cell.shape for cell in near.values()])
 
-    frame: Any = gpd.GeoDataFrame({"grid_code": list(near)}, geometry=[cell.shape for cell in near.values()], crs=4490)
-    return Locator.from_geodataframe(frame, "grid_code")
+
+def _shares(old: list[Cell], new: list[Cell]) -> list[tuple[Cell, Cell, float]]:
+    """Return for each new cell which share of which old one's area it takes."""
+    tree = shapely.STRtree([cell.shape for cell in old])
+    pairs = tree.query([cell.shape for cell in new]).T.tolist()
+    found = []
+    for after, before in pairs:
+        common = shapely.area(shapely.intersection(new[after].shape, old[before].shape))
+        share = common / shapely.area(old[before].shape)
+        if share > 1e-9:
+            found.append((old[before], new[after], float(share)))
+    return found
+
+
+def _households(old: list[Cell], new: list[Cell]) -> dict[str, int | None]:
+    """Return the households of new cells: as they say themselves, or shared out by area."""
+    found: dict[str, float | None] = {cell.grid_code: cell.household_count for cell in new}
+    unknown = {cell.grid_code for cell in new if cell.household_count is None}
+    for before, after, share in _shares(old, new):
+        code = after.grid_code
+        if code not in unknown:
+            continue
+        if before.household_count is None:
+            unknown.discard(code)
+            found[code] = None
+        else:
+            found[code] = (found[code] or 0) + before.household_count * share
+    return {code: None if count is None else round(count) for code, count in found.items()}
+
+
+def _household_flows(old: list[Cell], new: list[Cell]) -> list[Flow]:
+    flows = []
+    for before, after, share in _shares(old, new):
+        moved = round((before.household_count or 0) * share)
+        if before.grid_code != after.grid_code and moved:
+            flows.append(Flow("households", before.grid_code, after.grid_code, moved))
+    return sorted(flows, key=lambda flow: (flow.from_code or "", flow.to_code or ""))

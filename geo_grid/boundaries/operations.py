@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import shapely
@@ -278,9 +278,23 @@ def _drawn_area(area: Any) -> Any:
 
 
 def is_only_bent(old: Cell, new: Cell) -> bool:
-    """Say whether a shape only got corners where a line ends on its border: it moved by less than the tolerance."""
+    """Say whether a cell only got corners where a line ends on its border: it moved by less than the tolerance."""
+    if replace(old, shape=None) != replace(new, shape=None):
+        return False
     moved = shapely.area(shapely.symmetric_difference(old.shape, new.shape))
     return bool(moved <= _NEAR * shapely.length(old.shape))
+
+
+def change_of(before: Division, edits: Edits, code: str) -> Literal["new", "changed", "retired"] | None:
+    """Say what edits do to a cell; None: nothing, or only what `is_only_bent` says."""
+    if code not in edits:
+        return None
+    if code not in before.cells:
+        return "new"
+    cell = edits[code]
+    if cell is None:
+        return "retired"
+    return None if is_only_bent(before.cells[code], cell) else "changed"
 
 
 def _inside(face: Any, shape: Any) -> bool:

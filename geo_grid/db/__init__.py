@@ -15,12 +15,14 @@ from geo_grid.db.connections import (
     open_pool,
     translated_errors,
 )
-from geo_grid.db.copying import copy_rows, ewkb, insert_rows
+from geo_grid.db.copying import COPY_HEAD, COPY_TAIL, copy_rows, ewkb, insert_rows, read_fixed
 from geo_grid.db.migrations import migrate, read_migrations
 from geo_grid.db.queries import load_queries
 
 __all__ = [
     "APPLICATION_ROLE",
+    "COPY_HEAD",
+    "COPY_TAIL",
     "Asker",
     "AsyncConnection",
     "AsyncPool",
@@ -41,6 +43,7 @@ __all__ = [
     "load_queries",
     "migrate",
     "open_pool",
+    "read_fixed",
     "read_migrations",
     "translated_errors",
 ]

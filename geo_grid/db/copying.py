@@ -3,11 +3,16 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+import numpy as np
 import shapely
+from numpy.typing import NDArray
 from psycopg import sql
 
 from geo_grid.coordinates import SRID
 from geo_grid.db.connections import Connection
+
+COPY_HEAD, COPY_TAIL = b"PGCOPY\n\xff\r\n\0" + bytes(8), b"\xff\xff"
+"""Around the rows of COPY in binary (PostgreSQL 15, COPY, Binary Format)."""
 
 
 def ewkb(geometries: Any) -> Any:
@@ -52,3 +57,22 @@ def insert_rows(connection: Connection, table: str, columns: Sequence[str], rows
     connection.execute(sql.SQL("insert into {table} ({columns}) select {columns} from incoming").format(**names))
     connection.execute("drop table incoming")
     return count
+
+
+def read_fixed(
+    connection: Connection,
+    statement: sql.SQL | sql.Composed,
+    row: np.dtype[np.void],
+    values: dict[str, Any] | None = None,
+) -> NDArray[np.void]:
+    """Run a COPY ... TO STDOUT in binary whose rows are of one length, and return them.
+
+    Parameters
+    ----------
+    row
+        A count of fields as >i2, then for each field its length as >i4 and its value.
+    """
+    with connection.cursor() as cursor, cursor.copy(statement, values) as copy:
+        whole = b"".join(copy)
+    count = (len(whole) - len(COPY_HEAD) - len(COPY_TAIL)) // row.itemsize
+    return np.frombuffer(whole, row, offset=len(COPY_HEAD), count=count)

@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from psycopg import sql
 
-from geo_grid.db import Connection, copy_rows, load_queries
+from geo_grid.db import COPY_HEAD, COPY_TAIL, Connection, copy_rows, load_queries, read_fixed
 from geo_grid.layers import Layer
 from geo_grid.locate.city import CityIndex
 from geo_grid.progress import Progress
@@ -20,8 +19,6 @@ _POINT = np.dtype(
 _OWNER = np.dtype(
     [("fields", ">i2"), ("l1", ">i4"), ("id", ">i8"), ("l2", ">i4"), ("cell", ">i4"), ("l3", ">i4"), ("zone", ">i4")]
 )
-_HEAD = b"PGCOPY\n\xff\r\n\0" + bytes(8)
-_TAIL = b"\xff\xff"
 _BATCH = 65_536
 
 
@@ -65,7 +62,7 @@ def assign_all(connection: Connection, layer: Layer, city: CityIndex, progress: 
         The caller's transaction, in which `hold_edition` was called before `city` was chosen.
     """
     with progress(f"reading {layer.name}"):
-        points = _read_points(connection, layer)
+        points = read_fixed(connection, _statement("points", layer), _POINT)
     owners = np.zeros(len(points), _OWNER)
     owners["fields"], owners["l1"], owners["l2"], owners["l3"], owners["id"] = 3, 8, 4, 4, points["id"]
     with progress(f"locating {layer.name}", len(points)) as advance:
@@ -81,22 +78,14 @@ def assign_all(connection: Connection, layer: Layer, city: CityIndex, progress: 
             rows = ((thing, number, code) for number, code in enumerate(codes.tolist()))
             copy_rows(connection, "codes", ["thing", "number", "code"], rows)
         with connection.cursor() as cursor, cursor.copy(QUERIES["owners"]) as copy:
-            copy.write(_HEAD)
+            copy.write(COPY_HEAD)
             for start in range(0, len(owners), _BATCH):
                 copy.write(owners[start : start + _BATCH].tobytes())
-            copy.write(_TAIL)
+            copy.write(COPY_TAIL)
         connection.execute(QUERIES["analyze_assigned"])
         connection.execute(_statement("assign_all", layer), {"edition": city.edition}, prepare=False)
         connection.execute(QUERIES["end_assigning"])
     return _count(connection, layer)
-
-
-def _read_points(connection: Connection, layer: Layer) -> NDArray[np.void]:
-    with connection.cursor() as cursor, cursor.copy(_statement("points", layer)) as copy:
-        whole = b"".join(copy)
-    return np.frombuffer(
-        whole, _POINT, offset=len(_HEAD), count=(len(whole) - len(_HEAD) - len(_TAIL)) // _POINT.itemsize
-    )
 
 
 def _count(connection: Connection, layer: Layer) -> Assigned:

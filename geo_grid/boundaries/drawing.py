@@ -1,0 +1,94 @@
+"""Cells of drafts and of the differences between editions as GeoJSON, for maps."""
+
+import json
+from typing import Any, Literal
+
+import numpy as np
+import shapely
+from pydantic import BaseModel, Field
+
+from geo_grid.boundaries.division import Cell, Division, Edits
+from geo_grid.boundaries.drafts import QUERIES
+from geo_grid.boundaries.operations import change_of
+from geo_grid.db import Connection
+from geo_grid.errors import InvalidQuery
+
+MOST = 3000
+"""Cells in one answer: a screen shows fewer that a person can tell apart."""
+
+
+class CellFeature(BaseModel):
+    """A cell, or what it was."""
+
+    type: Literal["Feature"] = "Feature"
+    id: str
+    properties: dict[str, Any]
+    geometry: dict[str, Any]
+
+
+class CellCollection(BaseModel):
+    """Cells as GeoJSON: lon, lat, degrees."""
+
+    type: Literal["FeatureCollection"] = "FeatureCollection"
+    features: list[CellFeature]
+    truncated: bool = Field(False, description="there are more: look closer")
+
+
+def cells_in_view(connection: Connection, changes: tuple[Division, Edits], bbox: str, level: int) -> dict[str, Any]:
+    """Return the cells of a level, or above it where there is none, in a box; `change` says what the draft did to them.
+
+    Raises
+    ------
+    InvalidQuery
+        The box is no box.
+    """
+    before, edits = changes
+    after = before.edited(edits)
+    mine = (connection.execute(QUERIES["seen_cells"]).fetchone() or {})["codes"]
+    seen = None if mine is None else set(mine) | edits.keys()
+    found = [
+        cell
+        for cell in after.near(_box(bbox))
+        if (cell.grid_level == level or (cell.grid_level < level and not after.children(cell.grid_code)))
+        and (seen is None or cell.grid_code in seen)
+    ]
+    features = [_feature(cell, change_of(before, edits, cell.grid_code)) for cell in found[:MOST]]
+    return {"features": features, "truncated": len(found) > MOST}
+
+
+def changed_cells(before: Division, edits: Edits) -> dict[str, Any]:
+    """Return changed cells as they were (`state` before) and as they become (`state` after)."""
+    features = []
+    for code in sorted(edits):
+        change = change_of(before, edits, code)
+        if change is None:
+            continue
+        if code in before.cells:
+            features.append(_feature(before.cells[code], change, "before", bool(before.children(code))))
+        cell = edits[code]
+        if cell is not None:
+            features.append(_feature(cell, change, "after", bool(before.children(code))))
+    return {"features": features, "truncated": False}
+
+
+def _feature(cell: Cell, change: str | None, state: str | None = None, is_divided: bool = False) -> dict[str, Any]:
+    properties = {name: value for name, value in vars(cell).items() if name != "shape"} | {"change": change}
+    if state is not None:
+        properties |= {"state": state, "is_divided": is_divided}
+    shape = shapely.transform(cell.shape, lambda xy: np.round(xy, 8))  # enough to tell points of the lattice apart
+    return {
+        "id": f"{cell.grid_code}{'' if state is None else ':' + state}",
+        "properties": properties,
+        "geometry": json.loads(shapely.to_geojson(shape)),
+    }
+
+
+def _box(bbox: str) -> Any:
+    try:
+        west, south, east, north = (float(part) for part in bbox.split(","))
+    except ValueError:
+        west = south = east = north = float("nan")
+    if not (-180 <= west <= east <= 180 and -90 <= south <= north <= 90):
+        message = "bbox is west,south,east,north in degrees, such as 114.4,37.0,114.6,37.1"
+        raise InvalidQuery(message)
+    return shapely.box(west, south, east, north)

@@ -1,0 +1,25 @@
+-- Places of what may change its owner, as COPY, in binary rows of one length.
+
+-- name: open_incidents
+copy (select ST_X(geom), ST_Y(geom) from incidents where grid_code = any(%(codes)s) and closed_at is null)
+to stdout (format binary)
+
+-- name: incidents_of_year
+copy (select ST_X(geom), ST_Y(geom) from incidents
+      where grid_code = any(%(codes)s) and received_at > now() - interval '12 months') to stdout (format binary)
+
+-- name: cameras
+copy (select ST_X(geom), ST_Y(geom) from cameras where grid_code = any(%(codes)s)) to stdout (format binary)
+
+-- name: posts
+copy (select ST_X(geom), ST_Y(geom) from police_posts
+      where geom && ST_MakeEnvelope(%(west)s, %(south)s, %(east)s, %(north)s, 4490)) to stdout (format binary)
+
+-- name: facilities
+copy (select ST_X(geom), ST_Y(geom) from facilities
+      where geom && ST_MakeEnvelope(%(west)s, %(south)s, %(east)s, %(north)s, 4490)) to stdout (format binary)
+
+-- name: duties
+select grid_code, duty_role, person_name from duties
+where grid_code = any(%(codes)s) and duty_role <> 'grid_assistant' and (valid_to is null or valid_to > now())
+order by grid_code, duty_role, person_name

@@ -1,0 +1,250 @@
+"""Drafts over HTTP: a planner draws, a second person approves, the server brings into force; nobody beyond their cells."""
+
+import threading
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+import pytest
+import shapely
+
+from geo_grid.boundaries import read_division
+from geo_grid.db import connect
+from tests.boundaries.test_drafts import city, line, owners_are_right
+from tests.boundaries.test_operations import at
+from tests.conftest import live_server
+from tests.identities import api_key, bearing
+
+__all__ = ["city"]
+
+
+@pytest.fixture
+def server(city: str) -> Iterator[str]:
+    with live_server(city) as url:
+        yield url
+
+
+@pytest.fixture
+def planner(city: str, server: str) -> Iterator[httpx.Client]:
+    with bearing(server, api_key(city, "planner")) as client:
+        yield client
+
+
+@pytest.fixture
+def supervisor(city: str, server: str) -> Iterator[httpx.Client]:
+    with bearing(server, api_key(city, "supervisor")) as client:
+        yield client
+
+
+def begun(client: httpx.Client, title: str = "南园") -> str:
+    answer = client.post("/boundaries/drafts", json={"title": title})
+    assert answer.status_code == 201, answer.text
+    return f"/boundaries/drafts/{answer.json()['draft_id']}"
+
+
+def done(client: httpx.Client, draft: str, expect: int = 201, **step: Any) -> dict[str, Any]:
+    answer = client.post(f"{draft}/steps", json=step)
+    assert answer.status_code == expect, answer.text
+    return answer.json()
+
+
+def owner_of(client: httpx.Client, x: float, y: float) -> str:
+    lon, lat = at(x, y)
+    return client.get("/locate", params={"lon": lon, "lat": lat}).json()["grid_cells"][-1]["grid_code"]
+
+
+def becomes(client: httpx.Client, x: float, y: float, code: str) -> None:
+    deadline = time.monotonic() + 20
+    while (found := owner_of(client, x, y)) != code:
+        assert time.monotonic() < deadline, found
+        time.sleep(0.05)
+
+
+MERGE = {"operation": "merge", "codes": ["c00", "c01"], "keep": "c01"}
+
+
+def test_a_draft_is_drawn_checked_approved_by_another_and_taken_back(
+    city: str, planner: httpx.Client, supervisor: httpx.Client
+) -> None:
+    assert owner_of(planner, 0.5, 0.5) == "c00"
+    draft = begun(planner)
+    assert planner.post(f"{draft}/submit", json={}).status_code == 409  # changes nothing yet
+    done(planner, draft, operation="split", codes=["c22"], line=line((1.7, 2.6), (3.4, 2.3)), reason="too large")
+    whole = done(planner, draft, **MERGE, seen=1)
+    assert [step["operation"] for step in whole["history"]] == ["split", "merge"]
+    assert planner.post(f"{draft}/steps", json={**MERGE, "codes": ["c44", "c45"], "seen": 1}).status_code == 412
+    assert planner.post(f"{draft}/undo", json={"seen": 2}).json()["steps"] == 1
+    assert planner.post(f"{draft}/redo", json={}).json()["steps"] == 2
+
+    west, south, east, north = shapely.box(*at(-0.5, -0.5), *at(3.5, 3.5)).bounds
+    view = planner.get(f"{draft}/cells", params={"bbox": f"{west},{south},{east},{north}", "level": 2}).json()
+    shown = {f["properties"]["grid_code"]: f["properties"]["change"] for f in view["features"]}
+    assert shown["c01"] == shown["c22"] == "changed"
+    assert shown["c22.2"] == "new"
+    assert shown["c33"] is None
+    assert "c00" not in shown
+    changes = planner.get(f"{draft}/changes").json()["features"]
+    assert {f["id"] for f in changes} >= {"c00:before", "c01:before", "c01:after", "c22.2:after"}
+    assert "c00:after" not in {f["id"] for f in changes}
+
+    found = planner.get(f"{draft}/check").json()
+    assert found["count"] == len(found["findings"])
+    assert not [one for one in found["findings"] if one["severity"] == "error"]
+    assert {one["grid_code"] for one in found["findings"]} <= {"c01", "c22", "c22.2", "P"}
+    assert planner.get(f"{draft}/check", params={"all": True}).json()["count"] > found["count"]
+    impact = planner.get(f"{draft}/impact").json()
+    moved = {(f["kind"], f["from_code"], f["to_code"]): f["count"] for f in impact["flows"]}
+    assert moved["cameras", "c00", "c01"] > 0
+    work = {one["grid_code"]: one for one in impact["workloads"]}
+    assert work["c01"]["cameras_after"] == work["c00"]["cameras_before"] + work["c01"]["cameras_before"]
+    assert impact["left_duties"] == [["c00", "grid_lead", "李网格"]]
+    assert owner_of(planner, 0.5, 0.5) == "c00"  # nothing is in force yet
+
+    assert planner.post(f"{draft}/submit", json={}).status_code == 200
+    refused = planner.post(f"{draft}/steps", json={**MERGE, "codes": ["c44", "c45"]})
+    assert refused.status_code == 409
+    assert "withdraw it" in refused.json()["detail"]
+    assert planner.post(f"{draft}/publish", json={"note": "x"}).status_code == 403  # has no right to approve
+    answer = supervisor.post(f"{draft}/publish", json={"note": "spring revision"})
+    assert answer.status_code == 200, answer.text
+    edition = answer.json()["published_edition_id"]
+    becomes(planner, 0.5, 0.5, "c01")
+    with connect(city) as connection:
+        assert owners_are_right(connection)
+        audit = connection.execute(
+            "select action, actor_name from access.audit_log where action like 'boundaries.%' order by audit_id"
+        ).fetchall()
+        assert [row["action"] for row in audit][-2:] == ["boundaries.approve", "boundaries.publish"]
+        assert audit[-2]["actor_name"].startswith("machine-supervisor")
+    newest = planner.get("/boundaries/editions").json()["editions"][0]
+    assert (newest["edition_id"], newest["note"], newest["title"]) == (edition, "spring revision", "南园")
+    difference = planner.get(f"/boundaries/editions/{edition}/changes", params={"since": 1}).json()["features"]
+    assert {f["id"] for f in difference} == {f["id"] for f in changes}
+
+    assert planner.post("/boundaries/editions/1/restore", json={"note": "x"}).status_code == 403
+    back = supervisor.post("/boundaries/editions/1/restore", json={"note": "taken back"})
+    assert back.status_code == 201, back.text
+    becomes(planner, 0.5, 0.5, "c00")
+    assert supervisor.post("/boundaries/editions/1/restore", json={"note": "again"}).status_code == 409
+    with connect(city) as connection:
+        assert owners_are_right(connection)
+        assert "c22.2" not in read_division(connection).cells
+
+
+def test_nobody_approves_what_they_drew_or_submitted(
+    city: str, server: str, planner: httpx.Client, supervisor: httpx.Client
+) -> None:
+    drawn = begun(supervisor)
+    done(supervisor, drawn, **MERGE)
+    planner.post(f"{drawn}/submit", json={})
+    refused = supervisor.post(f"{drawn}/publish", json={"note": "x"})
+    assert refused.status_code == 403
+    assert "a second person approves" in refused.json()["detail"]
+    with bearing(server, api_key(city, "supervisor")) as second:
+        assert second.post(f"{drawn}/return", json={"reason": "too early"}).json()["returned_because"] == "too early"
+        assert second.post(f"{drawn}/publish", json={"note": "x"}).status_code == 409  # not submitted any more
+        second.post(f"{drawn}/submit", json={})
+        assert second.post(f"{drawn}/publish", json={"note": "x"}).status_code == 403  # sent it herself
+        planner.post(f"{drawn}/withdraw")
+        planner.post(f"{drawn}/submit", json={})
+        assert second.post(f"{drawn}/publish", json={"note": "x"}).status_code == 200
+
+
+def test_two_planners_on_one_border_one_wins_the_other_is_told_and_loses_nothing(
+    city: str, server: str, supervisor: httpx.Client
+) -> None:
+    moves = [line((0.9, -0.5), (1.15, 1.5)), line((0.8, -0.5), (0.85, 1.5))]
+    drafts = []
+    for move in moves:
+        with bearing(server, api_key(city, "planner")) as planner:
+            draft = begun(planner)
+            done(planner, draft, operation="move_border", codes=["c00", "c10"], line=move)
+            planner.post(f"{draft}/submit", json={})
+            drafts.append(draft)
+    answers: dict[str, int] = {}
+
+    def approve(draft: str) -> None:
+        with bearing(server, api_key(city, "supervisor")) as client:
+            answers[draft] = client.post(f"{draft}/publish", json={"note": "x"}).status_code
+
+    threads = [threading.Thread(target=approve, args=(draft,)) for draft in drafts]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(answers.values()) == [200, 409]
+    lost = next(draft for draft, status in answers.items() if status == 409)
+    left = supervisor.get(lost).json()
+    assert left["steps"] == 1
+    assert left["is_stale"]
+    if left["submitted_at"] is not None:  # told before it was approved: still with the supervisor
+        supervisor.post(f"{lost}/withdraw")
+    else:
+        assert "rebase it first" in left["returned_because"]
+    assert supervisor.post(f"{lost}/rebase").json()["is_stale"] is False
+    assert supervisor.post(f"{lost}/submit", json={}).status_code == 200
+
+
+def test_a_draft_comes_into_force_at_its_time(planner: httpx.Client, supervisor: httpx.Client) -> None:
+    draft = begun(planner)
+    done(planner, draft, **MERGE)
+    planner.post(f"{draft}/submit", json={})
+    when = datetime.now(UTC) + timedelta(seconds=3)
+    approved = supervisor.post(f"{draft}/publish", json={"note": "x", "effective_at": when.isoformat()}).json()
+    assert approved["published_edition_id"] is None
+    assert owner_of(planner, 0.5, 0.5) == "c00"
+    becomes(planner, 0.5, 0.5, "c01")
+    assert datetime.now(UTC) > when
+
+
+def test_a_planner_redraws_only_their_own_cells(city: str, server: str, planner: httpx.Client) -> None:
+    foreign = begun(planner)
+    with bearing(server, api_key(city, "planner", cells=["c00", "c01", "c02"])) as bound:
+        assert bound.get(foreign).status_code == 404
+        assert bound.get("/boundaries/drafts").json() == {"drafts": []}
+        draft = begun(bound)
+        for step in (
+            {"operation": "merge", "codes": ["c01", "c11"]},
+            {"operation": "move_border", "codes": ["c00", "c10"], "line": line((0.9, -0.5), (1.15, 1.5))},
+            {"operation": "describe", "codes": ["c33"], "name": "mine"},
+        ):
+            assert "not yours" in done(bound, draft, 403, **step)["detail"]
+        done(
+            bound, draft, operation="split", codes=["c01"], line=line((-0.5, 1.5), (1.5, 1.55))
+        )  # ends on c11's border
+        assert bound.post("/boundaries/editions/1/restore", json={"note": "x"}).status_code == 403
+        view = bound.get(f"{draft}/cells", params={"bbox": "113,36,116,38", "level": 2}).json()
+        seen = {f["properties"]["grid_code"] for f in view["features"]}
+        assert {"c00", "c01", "c02", "c01.2"} <= seen
+        assert "c33" not in seen
+    assert planner.get(draft).status_code == 200  # the city sees it
+
+
+def test_bad_steps_are_refused_in_words_and_change_nothing(planner: httpx.Client) -> None:
+    draft = begun(planner)
+    crossing = line((-0.5, 0.2), (1.5, 0.8), (1.5, 0.2), (-0.5, 0.8))
+    many = line(*[(-0.5 + number / 20_000, 0.5 + 0.001 * (number % 2)) for number in range(40_000)])
+    short = line((0.2, 0.2), (0.8, 0.8))
+    for step, said in (
+        ({"operation": "split", "codes": ["c00"], "line": crossing}, "crosses itself"),
+        ({"operation": "split", "codes": ["c00"], "line": short}, "does not divide"),
+        ({"operation": "split", "codes": ["c00"]}, "needs 1 cell and line"),
+        ({"operation": "split", "codes": ["nope"], "line": short}, "no grid cell nope"),
+        ({"operation": "split", "codes": ["c00"], "line": {"type": "LineString", "coordinates": [[1]]}}, "no GeoJSON"),
+        ({"operation": "merge", "codes": ["c00", "c55"]}, "not neighbours"),
+        ({"operation": "transfer", "codes": ["c00"], "parent_code": "c11"}, "not another parent"),
+        ({"operation": "restore", "edition": 99}, "no edition 99"),
+    ):
+        answer = planner.post(f"{draft}/steps", json=step)
+        assert answer.status_code in (404, 422), answer.text
+        assert said in answer.json()["detail"]
+    answer = planner.post(f"{draft}/steps", json={"operation": "split", "codes": ["c00"], "line": many})
+    assert answer.status_code in (413, 422)
+    assert planner.get(draft).json()["history"] == []
+    assert planner.get("/boundaries/drafts/999").status_code == 404
+    assert planner.get(f"{draft}/cells", params={"bbox": "1,2,3", "level": 1}).status_code == 400
+    assert planner.get("/boundaries/editions/9/changes", params={"since": 1}).status_code == 404
+    assert planner.delete(draft).status_code == 204
+    assert planner.delete(draft).status_code == 409
