@@ -1,6 +1,7 @@
 """The pages. Nothing is loaded from another host."""
 
 import secrets
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 from urllib.parse import quote, urlsplit
@@ -21,7 +22,7 @@ from geo_grid.api.rights import GuardedRoute
 from geo_grid.api.session import safe_page
 from geo_grid.exchange import FILE_FORMATS
 from geo_grid.layers import REGISTRY, Layer
-from geo_grid.maps import CityView, ExternalBase, city_view, features_map, plain_page, wall_page
+from geo_grid.maps import CityView, ExternalBase, city_view, features_map, plain_page, planner_page, wall_page
 from geo_grid.settings import Settings
 
 router = APIRouter(include_in_schema=False, responses=PROBLEM_RESPONSES, route_class=GuardedRoute)
@@ -34,7 +35,7 @@ _MAY = (
 )
 """Scripts run only from our own files or with this answer's nonce; nothing is loaded from another host but the base map that is configured."""
 
-_HOME = {"administrator": "/admin", "auditor": "/auditor"}
+_HOME = {"administrator": "/admin", "auditor": "/auditor", "planner": "/maps/planner"}
 _TITLES = {
     "login": ("登录", "Log in"), "account": ("我的账户", "My account"),
     "admin": ("账户管理", "Accounts"), "auditor": ("审计", "Audit"),
@@ -174,10 +175,22 @@ async def imports_page(request: Request, lang: Lang = "zh") -> HTMLResponse:
 @router.get("/maps/wall")
 async def wall(request: Request, settings: Configured, lang: Lang = "zh") -> HTMLResponse:
     """Show the wall."""
+    return await _city_map(request, settings, lang, wall_page)
+
+
+@router.get("/maps/planner")
+async def planner(request: Request, settings: Configured, lang: Lang = "zh") -> HTMLResponse:
+    """Show the planner's workbench."""
+    return await _city_map(request, settings, lang, planner_page)
+
+
+async def _city_map(
+    request: Request, settings: Settings, lang: Literal["zh", "en"], draw: Callable[..., str]
+) -> HTMLResponse:
     async with reading(request) as database:
         view: CityView = await city_view(database, settings.city_name_zh, settings.city_name_en, settings.timezone)
     external = _external_base(settings)
-    return _page(wall_page(view, lang, _person(request), external), _hosts(external))
+    return _page(draw(view, lang, _person(request), external), _hosts(external))
 
 
 _TIANDITU = (

@@ -27,6 +27,7 @@ RIGHTS: dict[tuple[str, str], str] = {
     ("GET", "/docs"): "account",
     ("GET", "/openapi.json"): "map",
     ("GET", "/maps/wall"): "map",
+    ("GET", "/maps/planner"): "boundaries.draft",
     ("GET", "/admin"): "accounts",
     ("GET", "/auditor"): "audit",
     ("POST", "/session"): PUBLIC,
@@ -110,7 +111,7 @@ RIGHTS: dict[tuple[str, str], str] = {
 _CHANGING = {ANYBODY, "account", "accounts"}
 """What is written under these changes who may do what: from the next request on, not from its announcement."""
 
-PAGES = frozenset({"/", "/account", "/docs", "/maps/wall", "/admin", "/auditor", "/imports"})
+PAGES = frozenset({"/", "/account", "/docs", "/maps/wall", "/maps/planner", "/admin", "/auditor", "/imports"})
 """Opened by a person: who is not logged in is led to the log-in."""
 
 _OF_THE_WALL = frozenset({

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import shapely
@@ -39,7 +38,7 @@ class Workload:
     Attributes
     ----------
     people
-        Grid lead and managers of its code, by name; a new cell has none yet.
+        Grid lead and managers of the cell, or of the nearest cell above that has any.
     households_before, households_after
         After a border moved the number is shared out by area, an estimate; None where it is not known.
     incidents_before, incidents_after
@@ -122,32 +121,34 @@ def impact_of(connection: Connection, before: Division, edits: Edits) -> Impact:
         for (one, other), count in pairs.items():
             counts[kind][0][one] += count
             counts[kind][1][other] += count
+    found.flows += _household_flows(old, new)
+    leaves = {cell.grid_code for cell in (*old, *new)}
+    lines = {
+        code: [code, *(after if code in after.cells else before).ancestors(code)]
+        for code in sorted(leaves | set(found.retired))
+    }
     people: dict[str, list[str]] = {}
-    retired = set(found.retired)
-    for row in connection.execute(QUERIES["duties"], {"codes": sorted(touched | edits.keys())}).fetchall():
+    asked = {"codes": sorted({code for line in lines.values() for code in line})}
+    for row in connection.execute(QUERIES["duties"], asked).fetchall():
         people.setdefault(row["grid_code"], []).append(row["person_name"])
-        if row["grid_code"] in retired:
+        if row["grid_code"] in found.retired:
             found.left_duties.append((row["grid_code"], row["duty_role"], row["person_name"]))
     households = _households(old, new)
-    found.flows += _household_flows(old, new)
-    changes = {*found.opened, *found.changed, *found.retired}
-    for code in sorted(changes & (touched | {cell.grid_code for cell in new})):
-        had, has = before.cells.get(code), after.cells.get(code)
-        named: Any = has or had
-        year, cameras = counts[YEAR], counts["cameras"]
-        found.workloads.append(
-            Workload(
-                code,
-                named.name,
-                tuple(people.get(code, ())),
-                had.household_count if had else 0,
-                households.get(code, 0),
-                year[0][code],
-                year[1][code],
-                cameras[0][code],
-                cameras[1][code],
-            )
+    for code in sorted(leaves & {*found.opened, *found.changed, *found.retired}):
+        had = before.cells.get(code)
+        (year_before, year_after), (cameras_before, cameras_after) = counts[YEAR], counts["cameras"]
+        work = Workload(
+            grid_code=code,
+            name=(after.cells.get(code) or before.cells[code]).name,
+            people=tuple(next((people[one] for one in lines[code] if one in people), ())),
+            households_before=had.household_count if had else 0,
+            households_after=households.get(code, 0),
+            incidents_before=year_before[code],
+            incidents_after=year_after[code],
+            cameras_before=cameras_before[code],
+            cameras_after=cameras_after[code],
         )
+        found.workloads.append(work)
     return found
 
 

@@ -2,6 +2,7 @@
 
 from geo_grid.maps.looks import LOOKS
 from geo_grid.maps.page import plain_page
+from geo_grid.maps.planner import planner_page
 from geo_grid.maps.styles import maplibre_style, sld
 from geo_grid.maps.wall import CityView, ExternalBase, city_view, features_map, wall_page
 
@@ -13,6 +14,7 @@ __all__ = [
     "features_map",
     "maplibre_style",
     "plain_page",
+    "planner_page",
     "sld",
     "wall_page",
 ]

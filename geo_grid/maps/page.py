@@ -8,6 +8,8 @@ from jinja2 import Template
 
 LEAFLET_JS: list[tuple[str, str]] = [("leaflet", "/static/vendor/leaflet/leaflet.js")]
 PROTOMAPS_JS = [("protomaps_leaflet", "/static/vendor/protomaps-leaflet/protomaps-leaflet.js")]
+DRAWING_JS = [("geoman", "/static/vendor/leaflet-geoman/leaflet-geoman.js")]
+DRAWING_CSS = [("geoman_css", "/static/vendor/leaflet-geoman/leaflet-geoman.css")]
 LEAFLET_CSS: list[tuple[str, str]] = [("leaflet_css", "/static/vendor/leaflet/leaflet.css")]
 
 
@@ -65,6 +67,7 @@ def base_map(
     lang: Literal["zh", "en"],
     animated: bool = True,
     has_ground: bool = False,
+    has_drawing: bool = False,
 ) -> folium.Map:
     """Make an empty Folium map of the city, west, south, east, north in degrees, with no outside loads.
 
@@ -75,6 +78,8 @@ def base_map(
         drops what it is told meanwhile.
     has_ground
         Whether its script draws roads, water and names under everything.
+    has_drawing
+        Whether lines and areas can be drawn on it.
     """
     west, south, east, north = bounds
     made = folium.Map(
@@ -87,7 +92,8 @@ def base_map(
         zoom_animation=animated,
         attributionControl=False,
     )
-    made.default_js, made.default_css = LEAFLET_JS + (PROTOMAPS_JS if has_ground else []), LEAFLET_CSS
+    made.default_js = LEAFLET_JS + (PROTOMAPS_JS if has_ground else []) + (DRAWING_JS if has_drawing else [])
+    made.default_css = LEAFLET_CSS + (DRAWING_CSS if has_drawing else [])
     made.fit_bounds([[south, west], [north, east]], padding_top_left=[320, 24], padding_bottom_right=[400, 24])
     made.get_root().html.add_child(
         folium.Element(f"<script>document.documentElement.lang = {json.dumps(lang)}</script>")

@@ -10,7 +10,7 @@ from geo_grid.maps.page import base_map, map_page
 
 QUERIES = load_queries("geo_grid.maps", "maps.sql")
 
-_NOWHERE = (113.752, 36.750, 115.847, 37.812)
+NOWHERE = (113.752, 36.750, 115.847, 37.812)
 """Shown while no cell is stored: the outline of Xingtai, degrees."""
 
 
@@ -66,8 +66,27 @@ async def city_view(connection: AsyncConnection, name_zh: str, name_en: str, tim
 
 def features_map(view: CityView, title: str, lang: Literal["zh", "en"], options: dict[str, Any]) -> str:
     """Build a small map for the features of one layer; its script asks for them."""
-    page = base_map(view.bounds or _NOWHERE, lang, animated=False)
+    page = base_map(view.bounds or NOWHERE, lang, animated=False)
     return map_page(page, "features", f"{title} · geo_grid", {**options, "lang": lang})
+
+
+def map_options(
+    view: CityView, lang: Literal["zh", "en"], person: dict[str, Any], external: ExternalBase | None
+) -> dict[str, Any]:
+    """Return what the script of a map of the whole city reads."""
+    return {
+        "lang": lang,
+        "city": {"zh": view.name_zh, "en": view.name_en},
+        "isDemo": view.is_demo,
+        "isEmpty": view.bounds is None,
+        "edition": view.edition,
+        "timezone": view.timezone,
+        "levels": view.levels,
+        "person": person,
+        "looks": LOOKS,
+        "hasBaseMap": view.has_base_map,
+        "externalBase": vars(external) if external else None,
+    }
 
 
 def wall_page(
@@ -82,19 +101,6 @@ def wall_page(
     external
         Offered beside our own base map.
     """
-    page = base_map(view.bounds or _NOWHERE, lang, has_ground=True)
+    page = base_map(view.bounds or NOWHERE, lang, has_ground=True)
     title = f"{view.name_zh} 网格地图" if lang == "zh" else f"{view.name_en} grid map"
-    options = {
-        "lang": lang,
-        "city": {"zh": view.name_zh, "en": view.name_en},
-        "isDemo": view.is_demo,
-        "isEmpty": view.bounds is None,
-        "edition": view.edition,
-        "timezone": view.timezone,
-        "levels": view.levels,
-        "person": person,
-        "looks": LOOKS,
-        "hasBaseMap": view.has_base_map,
-        "externalBase": vars(external) if external else None,
-    }
-    return map_page(page, "wall", title, options)
+    return map_page(page, "wall", title, map_options(view, lang, person, external))

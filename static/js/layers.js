@@ -143,7 +143,8 @@ export class LiveLayer {
   }
 
   address(bbox, zoom) {
-    const { name, collection = name, outermost } = this.look;
+    const { name, collection = name, outermost, address } = this.look;
+    if (address) return address(bbox, zoom);
     // near by the outermost cells are not what the zoom shows, and are few: as they are
     const how = outermost && zoom > 9 ? "grid_level=1&limit=100" : `zoom=${zoom}`;
     return `/collections/${collection}/items?bbox=${bbox}&${how}`;
@@ -152,7 +153,8 @@ export class LiveLayer {
   draw(found, zoom) {
     const { look } = this;
     const drawn = L.geoJSON(found, {
-      pane: look.name, renderer: this.renderer, interactive: Boolean(look.marker), style: look.style,
+      pane: look.name, renderer: this.renderer, interactive: Boolean(look.marker || look.pick), style: look.style,
+      onEachFeature: (feature, shape) => { if (look.pick) shape.on("click", event => look.pick(feature, event.originalEvent)); },
       pointToLayer: (feature, at) => {
         const made = look.marker(feature, at, zoom);
         made.options.pane = look.name;

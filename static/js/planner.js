@@ -1,0 +1,158 @@
+// The planner's workbench: drafts on the left, tools above, what is wrong and what would change on the right.
+import { BaseMap, CHOICES } from "./basemap.js";
+import { base } from "./layers.js";
+import { Bench, OPERATIONS } from "./planner/bench.js";
+import { DraftsPanel } from "./planner/drafts.js";
+import { CellMap, Swipe } from "./planner/map.js";
+import { CheckPanel, HistoryPanel, ImpactPanel } from "./planner/panels.js";
+import { e, field, form, head, page, ready, say } from "./office.js";
+
+const map = window[page.map];
+const main = head();
+const bench = new Bench();
+const ground = new BaseMap(map);
+const cells = new CellMap(map, bench);
+
+// --- tools: what they need, and what they do -------------------------------------------------
+const LEAST = { split: 1, merge: 2, move_border: 2, carve: 1, reshape: 1, transfer: 1, describe: 1 };
+const MOST = { split: 1, move_border: 2, reshape: 1, transfer: 1, describe: 1 };
+const KEYS = { s: "split", m: "merge", b: "move_border", c: "carve", r: "reshape", t: "transfer", d: "describe" };
+const HINTS = {
+  split: say("画一条线，从边界到边界；双击结束，Esc 取消", "Draw a line from border to border; double-click ends it, Esc gives up"),
+  move_border: say("画出新的边界，贯穿两个网格；双击结束", "Draw the new border across both cells; double-click ends it"),
+  carve: say("画出要划出的范围；双击结束", "Draw what is carved out; double-click ends it"),
+  reshape: say("画出网格的新形状；双击结束", "Draw the cell's new shape; double-click ends it"),
+  transfer: say("点击新上级中的一个网格", "Click a cell of the new parent"),
+};
+const hint = e("p", { className: "hint", hidden: true });
+const ask = (title, fields) => new Promise(found => { // asks for a few values; null when it was given up
+  const box = e("dialog", { className: "panel" });
+  const asked = form(fields, say("确定", "Go on"), given => { found(given); box.close(); });
+  asked.append(e("button", { className: "plain", type: "button", textContent: say("取消", "Cancel"), onclick: () => box.close() }));
+  box.append(e("h2", { textContent: title }), asked);
+  box.onclose = () => { found(null); box.remove(); };
+  document.body.append(box);
+  box.showModal();
+});
+
+const DO = {
+  split: async codes => ({ codes, line: await cells.draw("Line") }),
+  merge: async codes => ({ codes }),
+  move_border: async codes => ({ codes, line: await cells.draw("Line") }),
+  carve: async codes => {
+    const area = await cells.draw("Polygon");
+    const given = area && await ask(OPERATIONS.carve, [field(say("名称", "Name"), "name", { required: true, maxLength: 200 })]);
+    return { codes, area: given && area, name: given?.name };
+  },
+  reshape: async codes => ({ codes, area: await cells.draw("Polygon") }),
+  transfer: async codes => {
+    const target = await cells.pickTarget();
+    return { codes, parent_code: target && (target.grid_code === codes[0] ? null : target.parent_code) };
+  },
+  describe: async codes => {
+    const cell = cells.chosen.get(codes[0]);
+    const given = await ask(`${cell.name} ${codes[0]}`, [
+      field(say("名称", "Name"), "name", { value: cell.name, required: true, maxLength: 200 }),
+      field(say("户数", "Households"), "household_count", { type: "number", min: 0, value: cell.household_count ?? "" }),
+    ]);
+    return given && { codes, name: given.name, ...(given.household_count === "" ? {} : { household_count: Number(given.household_count) }) };
+  },
+};
+
+async function use(tool) {
+  cells.cancel();
+  const codes = [...cells.chosen.keys()];
+  if (!bench.canEdit || codes.length < LEAST[tool] || codes.length > (MOST[tool] ?? Infinity)) {
+    bench.tell("problem", bench.canEdit ? say(`“${OPERATIONS[tool]}”需要先选中 ${LEAST[tool]} 个网格（按住 Shift 多选）`, `Choose ${LEAST[tool]} cell${LEAST[tool] > 1 ? "s" : ""} first (Shift-click for more)`)
+      : say("先打开一个可编辑的草案", "Open a draft that can be changed first"));
+    return;
+  }
+  bench.tell("problem", null);
+  hint.textContent = HINTS[tool] ?? "";
+  hint.hidden = !HINTS[tool];
+  const given = await DO[tool](codes);
+  hint.hidden = true;
+  if (!given || Object.values(given).some(value => value === null)) return;
+  await bench.step(tool, given);
+}
+
+const tools = Object.fromEntries(Object.entries(KEYS).map(([key, tool]) => [tool, e("button", { className: "tool", data: { tool }, title: `${OPERATIONS[tool]} (${key.toUpperCase()})`, onclick: () => use(tool) },
+  OPERATIONS[tool], e("kbd", { textContent: key.toUpperCase() }))]));
+const chosen = e("p", { className: "chosen quiet" });
+const snap = e("p", { className: "quiet snap" });
+const reason = e("input", { className: "reason", maxLength: 2000, placeholder: say("下一步的原因（记入历史）", "Reason of the next step (kept)"), onchange: () => { bench.reason = reason.value; } });
+const level = e("select", { ariaLabel: say("层级", "Level"), onchange: () => { cells.level = Number(level.value) || null; cells.cells.load(); } },
+  e("option", { value: "", textContent: say("层级：随缩放", "Level: by zoom") }), ...page.levels.map(one => e("option", { value: one.grid_level, textContent: page.lang === "zh" ? one.name_zh : one.name_en })));
+const grounds = CHOICES.length > 1 ? e("select", { ariaLabel: say("底图", "Base map"), onchange: ({ target }) => ground.show(target.value) }, ...CHOICES.map(value => e("option", { value, textContent: value, selected: value === ground.choice }))) : null;
+const busy = e("progress", { className: "busy", hidden: true });
+const problem = e("p", { className: "problem", hidden: true, onclick: () => { problem.hidden = true; } });
+problem.setAttribute("role", "alert");
+
+function choosing(list) {
+  const can = bench.canEdit;
+  for (const [tool, made] of Object.entries(tools)) made.disabled = !can || list.length < LEAST[tool] || list.length > (MOST[tool] ?? Infinity);
+  chosen.textContent = list.length ? list.map(cell => `${cell.name} ${cell.grid_code}${cell.household_count ? say(` · ${cell.household_count} 户`, ` · ${cell.household_count} households`) : ""}`).join("　")
+    : bench.draft ? say("点击网格以选中；按住 Shift 多选", "Click a cell to choose it; Shift-click for more") : say("先打开或新建一个草案", "Open or begin a draft");
+}
+
+// --- panels ----------------------------------------------------------------------------------
+const bar = e("label", { className: "swipe panel", hidden: true }, e("span", { textContent: say("◀ 改前", "◀ before") }),
+  e("input", { type: "range", min: 0, max: 1000, value: 500, ariaLabel: say("改前与改后", "Before and after") }), e("span", { textContent: say("改后 ▶", "after ▶") }), e("i"));
+const swipe = new Swipe(map, bar);
+const panels = [new CheckPanel(bench, cells), new ImpactPanel(bench, swipe, map), new HistoryPanel(bench, swipe, cells)];
+let shown = panels[0];
+const tabs = e("div", { className: "tabs" }, ...panels.map(panel => e("button", { className: "tab", textContent: panel.title, onclick: () => turn(panel) })));
+tabs.setAttribute("role", "tablist");
+const desk = e("div", { className: "content" });
+
+function turn(panel) {
+  shown = panel;
+  swipe.hide();
+  if (cells.moment) { cells.moment = null; cells.cells.load(); }
+  [...tabs.children].forEach((tab, at) => tab.setAttribute("aria-selected", panels[at] === panel));
+  desk.replaceChildren(panel.box);
+  return panel.load();
+}
+
+const drafts = new DraftsPanel(bench);
+main.append(drafts.box,
+  e("div", { className: "tools panel" }, e("div", { className: "row" }, ...Object.values(tools), reason, level, grounds), chosen, snap),
+  e("aside", { className: "right panel" }, tabs, desk), bar, hint, problem, busy);
+
+// --- what happens ----------------------------------------------------------------------------
+bench.on("busy", count => { busy.hidden = !count; choosing([...cells.chosen.values()]); });
+bench.on("problem", message => { problem.hidden = !message; problem.textContent = message ?? ""; });
+bench.on("chosen", choosing);
+bench.on("stepped", () => { reason.value = bench.reason = ""; });
+let open = null;
+bench.on("draft", draft => {
+  if ((draft?.draft_id ?? null) !== open) cells.chosen.clear();
+  open = draft?.draft_id ?? null;
+  history.replaceState(null, "", `?lang=${page.lang}${open ? `&draft=${open}` : ""}`);
+  cells.choose([...cells.chosen.keys()]);
+  cells.cells.load();
+  if (!draft) swipe.hide();
+  shown.load();
+});
+map.on("zoomend moveend", () => { snap.textContent = cells.snapTolerance(); });
+ground.onChange(choice => { base.isShown = choice !== "none"; cells.load(); });
+new EventSource("/events").addEventListener("edition", () => { cells.load(); drafts.refresh(); shown.load(); });
+
+document.addEventListener("keydown", event => {
+  if (event.key === "Escape") { cells.cancel(); cells.choose([]); hint.hidden = true; return; }
+  if (/^(INPUT|TEXTAREA|SELECT)$/.test(event.target.tagName) || event.altKey || document.querySelector("dialog[open]")) return;
+  const key = event.key.toLowerCase();
+  if (event.ctrlKey || event.metaKey) {
+    if (!bench.canEdit || (key !== "z" && key !== "y")) return;
+    event.preventDefault();
+    bench.goOn(key === "y" || event.shiftKey ? "redo" : "undo");
+  } else if (KEYS[key]) use(KEYS[key]);
+});
+
+if (ground.choice !== "none") ground.show(ground.choice).catch(error => bench.tell("problem", error.message));
+snap.textContent = cells.snapTolerance();
+choosing([]);
+const wanted = Number(new URL(location.href).searchParams.get("draft"));
+await Promise.all([cells.load(), drafts.refresh(), turn(panels[0])]);
+if (wanted) await bench.open(wanted);
+ready();

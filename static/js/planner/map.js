@@ -1,0 +1,170 @@
+// The cells of a draft on the map: shown by level, chosen by a click, drawn upon with snapping.
+import { base, LiveLayer, LOOKS, OUTLINES } from "../layers.js";
+import { look } from "../look.js";
+import { page, say } from "../office.js";
+
+const L = window.L;
+const SNAP_PIXELS = 15;
+const JUST_NOW_MS = 400; // the double click that ends a drawing chooses no cell
+const COLOURS = { new: "#6fe3a1", changed: "#ffb347" };
+const CELLS = LOOKS.find(one => one.name === "grid_cells");
+
+export class CellMap {
+  constructor(map, bench) {
+    Object.assign(this, { map, bench, chosen: new Map(), level: null, moment: null, drawn: 0 });
+    map.setMaxZoom(19);
+    map.doubleClickZoom.disable();
+    map.createPane("labels").style.zIndex = 650;
+    map.getPane("labels").style.pointerEvents = "none";
+    L.control.scale({ imperial: false, maxWidth: 160 }).addTo(map);
+    this.outlines = new LiveLayer(map, OUTLINES, 0);
+    this.roads = new LiveLayer(map, { name: "roads", from: 14, style: () => ({ color: "#8fa3b8", weight: 1.2, opacity: 0.7 }) }, 1);
+    this.cells = new LiveLayer(map, {
+      name: "cells", from: 0,
+      address: (bbox, zoom) => this.address(bbox, zoom), style: feature => this.style(feature),
+      label: feature => feature.properties.name, pick: (feature, event) => this.pick(feature, event),
+    }, 2);
+    map.pm.setLang(page.lang);
+    map.pm.setGlobalOptions({
+      snappable: true, snapDistance: SNAP_PIXELS, allowSelfIntersection: false, continueDrawing: false,
+      templineStyle: { color: "#ffd84d" }, hintlineStyle: { color: "#ffd84d", dashArray: "5 5" },
+    });
+  }
+
+  load() { return Promise.all([this.outlines.load(), this.roads.load(), this.cells.load()]); }
+
+  address(bbox, zoom) {
+    if (this.bench.draft && !this.moment) return `${this.bench.address}/cells?bbox=${bbox}&level=${this.shownLevel(zoom)}`;
+    const then = this.moment ? `&datetime=${encodeURIComponent(this.moment)}` : "";
+    return `/collections/grid_cells/items?bbox=${bbox}&zoom=${zoom}${then}`;
+  }
+
+  shownLevel(zoom = Math.floor(this.map.getZoom())) {
+    if (this.level) return this.level;
+    return page.levels.filter(one => one.min_zoom <= zoom).reduce((most, one) => Math.max(most, one.grid_level), 1);
+  }
+
+  style({ properties }) {
+    const isChosen = this.chosen.has(properties.grid_code);
+    const colour = COLOURS[properties.change];
+    const plain = CELLS.style({ properties });
+    if (isChosen) return { ...plain, color: "#ffffff", weight: 3, opacity: 1, fillColor: "#38b6ff", fillOpacity: 0.4 };
+    if (colour) return { ...plain, color: colour, weight: 2.2, opacity: 1, fillColor: colour, fillOpacity: 0.28 };
+    return { ...plain, fillOpacity: base.isShown ? 0.06 : plain.fillOpacity, color: look().grid_cells[properties.grid_level - 1] ?? plain.color };
+  }
+
+  get isDrawing() { return this.map.pm.globalDrawModeEnabled(); }
+
+  pick({ properties }, event) {
+    if (this.isDrawing || this.moment || Date.now() - this.drawn < JUST_NOW_MS) return;
+    if (this.target) {
+      const found = this.target;
+      this.target = null;
+      found(properties);
+      return;
+    }
+    const code = properties.grid_code;
+    const isMore = event.shiftKey || event.ctrlKey || event.metaKey;
+    const had = this.chosen.has(code);
+    if (!isMore) this.chosen.clear();
+    if (had && isMore) this.chosen.delete(code);
+    else this.chosen.set(code, properties);
+    this.chose();
+  }
+
+  choose(codes) {
+    this.chosen = new Map(codes.map(code => [code, this.chosen.get(code) ?? { grid_code: code, name: code }]));
+    this.chose();
+  }
+
+  chose() {
+    this.cells.group.eachLayer(drawn => drawn.setStyle?.(feature => this.style(feature)));
+    this.bench.tell("chosen", [...this.chosen.values()]);
+  }
+
+  // The next cell that is clicked.
+  pickTarget() { return new Promise(found => { this.target = found; }); }
+
+  // A line or an area, as GeoJSON; null when it was given up.
+  async draw(shape) {
+    const { map } = this;
+    map.pm.enableDraw(shape, { finishOn: "dblclick" });
+    return new Promise(found => {
+      const created = ({ layer }) => {
+        layer.remove();
+        end(layer.toGeoJSON(10).geometry);
+      };
+      const ended = ({ enabled }) => { if (!enabled) setTimeout(() => end(null)); };
+      const end = geometry => {
+        this.drawn = Date.now();
+        map.off("pm:create", created);
+        map.off("pm:globaldrawmodetoggled", ended);
+        found(geometry);
+      };
+      map.on("pm:create", created);
+      map.on("pm:globaldrawmodetoggled", ended);
+    });
+  }
+
+  cancel() {
+    this.map.pm.disableDraw();
+    this.target?.(null);
+    this.target = null;
+  }
+
+  snapTolerance() {
+    const { map } = this;
+    const size = map.getSize();
+    const metres = map.distance(map.containerPointToLatLng([0, size.y / 2]), map.containerPointToLatLng([SNAP_PIXELS, size.y / 2]));
+    return say(`吸附到顶点、边界和道路：${SNAP_PIXELS} 像素（约 ${metres.toFixed(metres < 10 ? 1 : 0)} 米）；坐标取 1.7 毫米格点`,
+      `Snaps to corners, borders and roads within ${SNAP_PIXELS} px (about ${metres.toFixed(metres < 10 ? 1 : 0)} m); coordinates lie on a 1.7 mm lattice`);
+  }
+}
+
+// Two states side by side: left of the handle as it is, right of it as it becomes.
+export class Swipe {
+  constructor(map, bar) {
+    Object.assign(this, { map, bar, slider: bar.querySelector("input"), cut: bar.querySelector("i") });
+    this.sides = ["before", "after"].map((name, number) => {
+      const pane = map.createPane(name);
+      pane.style.zIndex = 430 + number;
+      pane.style.pointerEvents = "none";
+      return L.geoJSON(null, {
+        pane: name, interactive: false, renderer: L.canvas({ pane: name, padding: 0.5 }),
+        style: () => (number ? { color: "#6fe3a1", weight: 3, fillColor: "#6fe3a1", fillOpacity: 0.22 } : { color: "#ff8585", weight: 3, fillColor: "#ff8585", fillOpacity: 0.22 }),
+      });
+    });
+    this.slider.oninput = () => this.clip();
+    map.on("move zoomend resize", () => this.clip());
+  }
+
+  show(features) {
+    this.sides.forEach((side, number) => {
+      side.clearLayers();
+      const state = number ? "after" : "before";
+      side.addData({ type: "FeatureCollection", features: features.filter(({ properties }) => properties.state === state && !properties.is_divided) });
+      side.addTo(this.map);
+    });
+    this.bar.hidden = false;
+    this.clip();
+    const drawn = L.featureGroup(this.sides.filter(side => side.getLayers().length));
+    return drawn.getLayers().length ? drawn.getBounds() : null;
+  }
+
+  hide() {
+    this.sides.forEach(side => side.remove());
+    this.bar.hidden = true;
+  }
+
+  clip() {
+    const size = this.map.getSize();
+    const nw = this.map.containerPointToLayerPoint([0, 0]);
+    const se = this.map.containerPointToLayerPoint(size);
+    const { left, width } = this.slider.getBoundingClientRect();
+    const at = left + width * this.slider.value / this.slider.max;
+    const cut = nw.x + at;
+    this.cut.style.left = `${at}px`;
+    this.map.getPane("before").style.clip = `rect(${nw.y}px, ${cut}px, ${se.y}px, ${nw.x}px)`;
+    this.map.getPane("after").style.clip = `rect(${nw.y}px, ${se.x}px, ${se.y}px, ${cut}px)`;
+  }
+}
