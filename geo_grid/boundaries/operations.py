@@ -46,7 +46,11 @@ def split(division: Division, code: str, line: Any) -> Edits:
         else:
             fresh = next(codes)
             edits[fresh] = replace(
-                cell, grid_code=fresh, name=f"{cell.name} {fresh[-3:]}", shape=part, household_count=None
+                cell,
+                grid_code=fresh,
+                name=f"{cell.name} {fresh.rpartition('.')[2][-3:]}",
+                shape=part,
+                household_count=None,
             )
     return _completed(division, edits)
 

@@ -68,6 +68,7 @@ def base_map(
     animated: bool = True,
     has_ground: bool = False,
     has_drawing: bool = False,
+    margins: tuple[int, int] = (320, 400),
 ) -> folium.Map:
     """Make an empty Folium map of the city, west, south, east, north in degrees, with no outside loads.
 
@@ -80,6 +81,8 @@ def base_map(
         Whether its script draws roads, water and names under everything.
     has_drawing
         Whether lines and areas can be drawn on it.
+    margins
+        Pixels at its left and right that panels cover.
     """
     west, south, east, north = bounds
     made = folium.Map(
@@ -94,7 +97,9 @@ def base_map(
     )
     made.default_js = LEAFLET_JS + (PROTOMAPS_JS if has_ground else []) + (DRAWING_JS if has_drawing else [])
     made.default_css = LEAFLET_CSS + (DRAWING_CSS if has_drawing else [])
-    made.fit_bounds([[south, west], [north, east]], padding_top_left=[320, 24], padding_bottom_right=[400, 24])
+    made.fit_bounds(
+        [[south, west], [north, east]], padding_top_left=[margins[0], 24], padding_bottom_right=[margins[1], 24]
+    )
     made.get_root().html.add_child(
         folium.Element(f"<script>document.documentElement.lang = {json.dumps(lang)}</script>")
     )

@@ -10,7 +10,7 @@ def planner_page(
     view: CityView, lang: Literal["zh", "en"], person: dict[str, Any], external: ExternalBase | None = None
 ) -> str:
     """Build the workbench as HTML with Folium; its script asks for drafts and cells. Parameters as `wall_page`."""
-    page = base_map(view.bounds or NOWHERE, lang, animated=False, has_ground=True, has_drawing=True)
+    page = base_map(view.bounds or NOWHERE, lang, animated=False, has_ground=True, has_drawing=True, margins=(364, 504))
     title = "网格规划" if lang == "zh" else "Boundary planning"
     return map_page(
         page, "planner", f"{title} · geo_grid", {**map_options(view, lang, person, external), "title": title}

@@ -13,10 +13,9 @@ export class Bench extends EventTarget {
 
   get address() { return `/boundaries/drafts/${this.draft.draft_id}`; }
 
-  get isOpen() {
-    const { draft } = this;
-    return Boolean(draft && !draft.submitted_at && !draft.published_edition_id && !draft.discarded_at);
-  }
+  get isLive() { return Boolean(this.draft && !this.draft.published_edition_id && !this.draft.discarded_at); }
+
+  get isOpen() { return this.isLive && !this.draft.submitted_at; }
 
   get canEdit() { return this.isOpen && !this.draft.is_stale && !this.busy; }
 

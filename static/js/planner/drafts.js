@@ -37,7 +37,8 @@ export class DraftsPanel {
     if (!drafts) return;
     const current = this.bench.draft;
     const known = drafts.find(one => one.draft_id === current?.draft_id);
-    if (current && known && !this.bench.busy && ["steps", "is_stale", "submitted_at", "approved_at"].some(key => known[key] !== current[key])) this.bench.open(current.draft_id);
+    if (this.bench.isLive && !known) this.bench.open(current.draft_id); // somebody published or discarded it
+    else if (current && known && !this.bench.busy && ["steps", "is_stale", "submitted_at", "approved_at"].some(key => known[key] !== current[key])) this.bench.open(current.draft_id);
     this.list.replaceChildren(...(drafts.length ? drafts.map(draft => e("li", {}, e("button", {
       className: draft.draft_id === current?.draft_id ? "draft chosen" : "draft", onclick: () => this.bench.open(draft.draft_id),
     }, e("b", { textContent: draft.title }), e("span", { className: "quiet", textContent: `${draft.made_by} · ${say(`${draft.steps} 步`, `${draft.steps} steps`)} · ${state(draft)}` }))))

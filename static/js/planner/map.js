@@ -5,7 +5,7 @@ import { page, say } from "../office.js";
 
 const L = window.L;
 const SNAP_PIXELS = 15;
-const JUST_NOW_MS = 400; // the double click that ends a drawing chooses no cell
+const JUST_NOW_MS = 50; // the click that ends a drawing chooses no cell
 const COLOURS = { new: "#6fe3a1", changed: "#ffb347" };
 const CELLS = LOOKS.find(one => one.name === "grid_cells");
 
@@ -22,7 +22,7 @@ export class CellMap {
     this.cells = new LiveLayer(map, {
       name: "cells", from: 0,
       address: (bbox, zoom) => this.address(bbox, zoom), style: feature => this.style(feature),
-      label: feature => feature.properties.name, pick: (feature, event) => this.pick(feature, event),
+      label: CELLS.label, pick: (feature, event) => this.pick(feature, event),
     }, 2);
     map.pm.setLang(page.lang);
     map.pm.setGlobalOptions({
@@ -34,7 +34,7 @@ export class CellMap {
   load() { return Promise.all([this.outlines.load(), this.roads.load(), this.cells.load()]); }
 
   address(bbox, zoom) {
-    if (this.bench.draft && !this.moment) return `${this.bench.address}/cells?bbox=${bbox}&level=${this.shownLevel(zoom)}`;
+    if (this.bench.isLive && !this.moment) return `${this.bench.address}/cells?bbox=${bbox}&level=${this.shownLevel(zoom)}`;
     const then = this.moment ? `&datetime=${encodeURIComponent(this.moment)}` : "";
     return `/collections/grid_cells/items?bbox=${bbox}&zoom=${zoom}${then}`;
   }

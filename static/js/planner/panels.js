@@ -21,11 +21,14 @@ class Panel {
     this.box = e("div");
   }
 
+  clear() {}
+
   async load() {
     this.asked?.abort();
     this.asked = new AbortController();
-    if (!this.bench.draft) {
-      this.box.replaceChildren(e("p", { className: "quiet", textContent: say("先打开或新建一个草案", "Open or begin a draft first") }));
+    if (!this.bench.isLive) {
+      this.clear();
+      this.box.replaceChildren(e("p", { className: "quiet", textContent: this.bench.draft ? say("这个草案已结束；见“历史”", "This draft is done; see History") : say("先打开或新建一个草案", "Open or begin a draft first") }));
       return;
     }
     if (!this.box.children.length) this.box.replaceChildren(waiting());
@@ -43,6 +46,8 @@ export class CheckPanel extends Panel {
     Object.assign(this, { map, all: false });
     this.marks = L.layerGroup().addTo(map.map);
   }
+
+  clear() { this.marks.clearLayers(); }
 
   async fill(get) {
     const { findings, count } = await get(`check?all=${this.all}&limit=300`);
@@ -67,6 +72,8 @@ export class ImpactPanel extends Panel {
     super(bench, say("影响", "Impact"));
     Object.assign(this, { swipe, map });
   }
+
+  clear() { this.swipe.hide(); }
 
   async fill(get) {
     const [impact, changes] = await Promise.all([get("impact"), get("changes")]);

@@ -1,0 +1,185 @@
+"""A planner's morning in a real browser, with a mouse: from a new draft to the changed wall, and back."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.boundaries.test_drafts import city
+from tests.boundaries.test_operations import at
+from tests.conftest import live_server
+from tests.identities import PASSWORD, user
+
+__all__ = ["city"]
+pytestmark = pytest.mark.browser
+
+SPOT = """([lon, lat]) => {
+    const map = window[JSON.parse(document.getElementById('geo-grid-page').textContent).map];
+    const { x, y } = map.latLngToContainerPoint([lat, lon]);
+    const { left, top } = map.getContainer().getBoundingClientRect();
+    return [x + left, y + top];
+}"""
+VIEW = """([lon, lat, zoom]) => {
+    const map = window[JSON.parse(document.getElementById('geo-grid-page').textContent).map];
+    map.setView([lat, lon], zoom, { animate: false });
+}"""
+
+
+@contextmanager
+def person(browser: Browser, url: str, name: str, path: str) -> Iterator[Page]:
+    """A person who logs in with a browser of their own; every error of a script fails the test."""
+    context = browser.new_context(viewport={"width": 1920, "height": 1080})
+    page = context.new_page()
+    faults: list[str] = []
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.goto(f"{url}/login?lang=en&next={path}%3Flang%3Den")
+    page.fill("input[name=name]", name)
+    page.fill("input[name=password]", PASSWORD)
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**{path}*")
+    page.wait_for_selector("body[data-ready]")
+    yield page
+    context.close()
+    assert faults == []
+
+
+def click(page: Page, x: float, y: float, double: bool = False, more: bool = False) -> None:
+    spot = page.evaluate(SPOT, list(at(x, y)))
+    page.mouse.move(*spot)
+    if more:
+        page.keyboard.down("Shift")
+    (page.mouse.dblclick if double else page.mouse.click)(*spot)
+    if more:
+        page.keyboard.up("Shift")
+
+
+def draw(page: Page, *places: tuple[float, float]) -> None:
+    expect(page.locator(".hint")).to_be_visible()
+    for place in places[:-1]:
+        click(page, *place)
+        page.wait_for_timeout(120)
+    click(page, *places[-1], double=True)
+
+
+def look_at(page: Page, x: float, y: float, zoom: float) -> None:
+    """Move the map, and wait until the cells of the new view are there."""
+    with page.expect_response(lambda answer: "/cells?" in answer.url or "/items?" in answer.url):
+        page.evaluate(VIEW, [*at(x, y), zoom])
+    page.wait_for_timeout(400)
+
+
+def choose(page: Page, *cells: tuple[float, float, str]) -> None:
+    for number, (x, y, code) in enumerate(cells):
+        click(page, x, y, more=number > 0)
+        expect(page.locator("p.chosen")).to_contain_text(code)
+
+
+def steps(page: Page, count: int) -> None:
+    expect(page.locator("ol.steps li:not(.undone)")).to_have_count(count)
+    expect(page.locator("progress.busy")).to_be_hidden()
+
+
+def test_a_planners_morning(browser: Browser, city: str) -> None:
+    planner, supervisor = user(city, "planner"), user(city, "supervisor")
+    with live_server(city) as url, person(browser, url, planner, "/maps/planner") as desk:
+        desk.fill("input[name=title]", "spring revision")
+        desk.keyboard.press("Enter")
+        expect(desk.locator(".left header h2")).to_have_text("spring revision")
+        look_at(desk, 2.0, 2.0, 13)
+
+        choose(desk, (2.5, 2.5, "c22"))
+        desk.fill(".reason", "too large")
+        desk.keyboard.press("Tab")
+        desk.click("[data-tool=split]")
+        expect(desk.locator(".hint")).to_be_visible()
+        draw(desk, (1.7, 2.6), (2.5, 2.42), (3.4, 2.3))
+        steps(desk, 1)
+        expect(desk.locator("ol.steps")).to_contain_text("too large")
+
+        choose(desk, (1.5, 1.5, "c11"), (2.5, 1.5, "c21"))  # by its key
+        desk.keyboard.press("b")
+        draw(desk, (2.12, 0.6), (2.18, 1.5), (2.1, 2.4))
+        steps(desk, 2)
+
+        choose(desk, (3.5, 1.5, "c31"))
+        desk.keyboard.press("s")
+        draw(desk, (3.22, 0.7), (3.14, 1.2), (3.1, 1.6), (3.16, 2.3))
+        steps(desk, 3)
+        # what is too small is found wanting, and mended on request
+        choose(desk, (1.5, 3.5, "c13"))
+        desk.keyboard.press("d")
+        desk.fill("dialog input[name=household_count]", "120")
+        desk.click("dialog button[type=submit]")
+        steps(desk, 4)
+        choose(desk, (2.5, 3.5, "c23"))
+        desk.keyboard.press("d")
+        desk.fill("dialog input[name=household_count]", "200")
+        desk.click("dialog button[type=submit]")
+        steps(desk, 5)
+        expect(desk.locator(".findings")).to_contain_text("120 households")
+        desk.locator("li", has_text="120 households").locator(".repair").click()
+        steps(desk, 6)
+        expect(desk.locator("ol.steps li").last).to_contain_text("Merge")
+        expect(desk.locator(".findings")).not_to_contain_text("120 households")
+        desk.keyboard.press("Control+z")
+        steps(desk, 5)
+        desk.keyboard.press("Control+Shift+Z")
+        steps(desk, 6)
+
+        desk.get_by_role("button", name="Impact").click()
+        expect(desk.locator(".content")).to_contain_text("cameras")
+        expect(desk.locator(".swipe")).to_be_visible()
+        desk.locator(".swipe input").fill("300")
+        desk.click("text=Send for approval")
+        expect(desk.locator(".left")).to_contain_text("waiting for approval")
+        assert desk.locator("[data-tool=split]").is_disabled()
+
+        with person(browser, url, supervisor, "/maps/wall") as wall:
+            look_at(wall, 2.0, 2.0, 13)
+            with person(browser, url, supervisor, "/maps/planner") as office:
+                office.locator(".draft", has_text="spring revision").click()
+                office.fill(".approval input[name=note]", "approved in spring")
+                with wall.expect_response(
+                    lambda answer: "grid_cells/items" in answer.url and "&zoom=" in answer.url, timeout=60_000
+                ) as changed:
+                    office.click("text=Approve and publish")
+                    expect(office.locator(".left")).to_contain_text("published as edition 2", timeout=60_000)
+                assert "c22.2" in {f["properties"]["grid_code"] for f in changed.value.json()["features"]}
+                expect(desk.locator(".left")).not_to_contain_text("waiting for approval", timeout=30_000)
+
+                # back again
+                office.get_by_role("button", name="History").click()
+                expect(office.locator(".editions li")).to_have_count(2)
+                office.locator(".editions li").first.get_by_text("What it changed").click()
+                expect(office.locator(".swipe")).to_be_visible()
+                office.on("dialog", lambda dialog: dialog.accept("taken back"))
+                with wall.expect_response(
+                    lambda answer: "grid_cells/items" in answer.url and "&zoom=" in answer.url, timeout=60_000
+                ) as changed:
+                    office.get_by_text("Take back to this").click()
+                    expect(office.locator(".editions li")).to_have_count(3, timeout=60_000)
+                assert "c22.2" not in {f["properties"]["grid_code"] for f in changed.value.json()["features"]}
+                office.locator(".content input[type=range]").fill("1")  # as it was in between
+                expect(office.locator(".content")).to_contain_text("Edition 2, from")
+
+
+def test_what_is_refused_is_said_and_the_draft_stays(browser: Browser, city: str) -> None:
+    with live_server(city) as url, person(browser, url, user(city, "planner"), "/maps/planner") as desk:
+        desk.fill("input[name=title]", "wrong")
+        desk.keyboard.press("Enter")
+        expect(desk.locator(".left header h2")).to_have_text("wrong")
+        look_at(desk, 2.0, 2.0, 13)
+        choose(desk, (2.5, 2.5, "c22"))
+        desk.keyboard.press("m")
+        expect(desk.get_by_role("alert")).to_contain_text("Choose 2 cells first")
+        desk.keyboard.press("s")
+        draw(desk, (2.2, 2.3), (2.8, 2.6))  # from inside to inside
+        expect(desk.get_by_role("alert")).to_contain_text("does not divide")
+        expect(desk.locator("ol.steps li")).to_have_count(0)
+        desk.keyboard.press("s")
+        desk.keyboard.press("Escape")
+        expect(desk.locator(".hint")).to_be_hidden()
+        choose(desk, (2.5, 2.5, "c22"), (2.5, 3.5, "c23"))
+        desk.keyboard.press("m")
+        steps(desk, 1)
