@@ -91,12 +91,12 @@ export class CellMap {
     map.pm.enableDraw(shape, { finishOn: "dblclick" });
     return new Promise(found => {
       const created = ({ layer }) => {
+        this.drawn = Date.now();
         layer.remove();
         end(layer.toGeoJSON(10).geometry);
       };
       const ended = ({ enabled }) => { if (!enabled) setTimeout(() => end(null)); };
       const end = geometry => {
-        this.drawn = Date.now();
         map.off("pm:create", created);
         map.off("pm:globaldrawmodetoggled", ended);
         found(geometry);
