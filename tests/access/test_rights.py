@@ -67,11 +67,23 @@ EXPECTED: dict[str, set[str] | None] = {
         "GET /accounts", "POST /accounts", "PATCH /accounts/{name}", "POST /accounts/{name}/password",
         "DELETE /accounts/{name}/factor", "GET /roles", "PATCH /roles/{role}", "GET /credentials",
         "POST /credentials", "DELETE /credentials/{credential_id}")},
+    **{route: {"planner", "supervisor"} for route in (
+        "GET /maps/planner", "GET /boundaries/drafts", "POST /boundaries/drafts", "GET /boundaries/drafts/{draft_id}",
+        "DELETE /boundaries/drafts/{draft_id}", "POST /boundaries/drafts/{draft_id}/steps",
+        "POST /boundaries/drafts/{draft_id}/undo", "POST /boundaries/drafts/{draft_id}/redo",
+        "POST /boundaries/drafts/{draft_id}/rebase", "POST /boundaries/drafts/{draft_id}/submit",
+        "POST /boundaries/drafts/{draft_id}/withdraw", "GET /boundaries/drafts/{draft_id}/cells",
+        "GET /boundaries/drafts/{draft_id}/changes", "GET /boundaries/drafts/{draft_id}/check",
+        "GET /boundaries/drafts/{draft_id}/impact")},
+    **{route: {"supervisor"} for route in (
+        "POST /boundaries/drafts/{draft_id}/return", "POST /boundaries/drafts/{draft_id}/publish",
+        "POST /boundaries/editions/{edition_id}/restore")},
+    "GET /boundaries/editions": MAP, "GET /boundaries/editions/{edition_id}/changes": MAP,
     "GET /audit": {"auditor"}, "GET /audit/export": {"auditor"}, "GET /audit/verification": {"auditor"},
 }  # fmt: skip
-PAGES = {"/", "/account", "/docs", "/maps/wall", "/admin", "/auditor", "/imports"}
+PAGES = {"/", "/account", "/docs", "/maps/wall", "/admin", "/auditor", "/imports", "/maps/planner"}
 FILLED = {"layer": "grid_cells", "item": "A", "z": "14", "y": "6350", "x": "13400", "incident_id": "900065", "name": "nobody",
-          "role": "nobody", "credential_id": "999999", "style": "dark", "import_id": "x" * 22, "gb28181_id": "13050200001310000001"}  # fmt: skip
+          "role": "nobody", "credential_id": "999999", "style": "dark", "import_id": "x" * 22, "draft_id": "999999", "edition_id": "1", "gb28181_id": "13050200001310000001"}  # fmt: skip
 
 
 THINGS = (

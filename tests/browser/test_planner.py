@@ -161,6 +161,7 @@ def test_a_planners_morning(browser: Browser, city: str) -> None:
                     office.get_by_text("Take back to this").click()
                     expect(office.locator(".editions li")).to_have_count(3, timeout=60_000)
                 assert "c22.2" not in {f["properties"]["grid_code"] for f in changed.value.json()["features"]}
+                office.wait_for_timeout(1500)  # the list is read again when the edition is told of
                 office.locator(".content input[type=range]").fill("1")  # as it was in between
                 expect(office.locator(".content")).to_contain_text("Edition 2, from")
 
