@@ -3,12 +3,16 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import asdict
+from datetime import datetime
 from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from geo_grid.api.asking import asker_of, identity_of
+from geo_grid.api.pages import html_page
+from geo_grid.api.parameters import Configured
 from geo_grid.api.problems import PROBLEM_RESPONSES, Problem
 from geo_grid.api.rights import GuardedRoute
 from geo_grid.boundaries import drafts as work
@@ -18,6 +22,7 @@ from geo_grid.boundaries.drawing import CellCollection, cells_in_view, changed_c
 from geo_grid.boundaries.operations import change_of
 from geo_grid.db import Connection, acting_conninfo, connect
 from geo_grid.errors import Conflict
+from geo_grid.exchange import reports
 
 router = APIRouter(prefix="/boundaries", tags=["boundaries"], responses=PROBLEM_RESPONSES, route_class=GuardedRoute)
 
@@ -348,6 +353,39 @@ async def get_check(
 async def get_impact(request: Request, draft_id: DraftId) -> dict[str, Any]:
     """Tell what would change: cells, the owners of what lies in them, households, workloads and duties."""
     return await _with(request, lambda c: asdict(impact_of(c, *work.draft_changes(c, draft_id, _in_force(request)))))
+
+
+@router.get(
+    "/drafts/{draft_id}/report",
+    response_class=Response,
+    responses=_MISSING | {200: {"content": {"text/html": {}, "application/pdf": {}, "text/csv": {}}}},
+)
+async def get_report(
+    request: Request,
+    settings: Configured,
+    draft_id: DraftId,
+    f: Annotated[Literal["html", "pdf", "csv"], Query()] = "html",
+    lang: Annotated[Literal["zh", "en"], Query()] = "zh",
+) -> Response:
+    """Report what a draft would change, for those who must agree: a page, a PDF, or the list of what moves."""
+
+    def do(connection: Connection) -> dict[str, Any]:
+        before, edits = changes = work.draft_changes(connection, draft_id, _in_force(request))
+        only = [code for code in edits if change_of(before, edits, code)]
+        findings = examine(before.edited(edits), work.led_codes(connection), only=only)
+        made_at = datetime.now(ZoneInfo(settings.timezone)).strftime("%Y-%m-%d %H:%M")
+        impact = impact_of(connection, before, edits)
+        return reports.draft_report(_whole(connection, draft_id), impact, findings, changes, made_at, lang)
+
+    report = await _with(request, do)
+    if f == "html":
+        return html_page(reports.as_html(report))
+    if f == "csv":
+        body: bytes | str = reports.as_csv(report)
+    else:
+        body = await asyncio.to_thread(reports.as_pdf, report)
+    headers = {"Content-Disposition": f'attachment; filename="draft-{draft_id}.{f}"', "Cache-Control": "no-store"}
+    return Response(body, headers=headers, media_type="application/pdf" if f == "pdf" else "text/csv; charset=utf-8")
 
 
 @router.get("/editions", response_model=Editions)

@@ -43,7 +43,7 @@ _TITLES = {
 }  # fmt: skip
 
 
-def _page(html: str, hosts: str = "") -> HTMLResponse:
+def html_page(html: str, hosts: str = "") -> HTMLResponse:
     """Answer with a page whose own scripts run, and no other: not one that a name may smuggle in.
 
     Data travels in JSON blocks with every `<` escaped, so each `<script` is the page's own.
@@ -65,7 +65,7 @@ def _person(request: Request) -> dict[str, Any]:
 def _plain(request: Request, name: str, lang: Literal["zh", "en"], **options: Any) -> HTMLResponse:
     title = _TITLES[name][lang == "en"]
     person = _person(request) if name != "login" else None
-    return _page(plain_page(name, f"{title} · geo_grid", lang, {"person": person, "title": title, **options}))
+    return html_page(plain_page(name, f"{title} · geo_grid", lang, {"person": person, "title": title, **options}))
 
 
 @router.get("/")
@@ -109,7 +109,7 @@ def catalogue_page(request: Request, titles: tuple[str, str], answer: BaseModel)
     title = titles[lang == "en"]
     told = answer.model_dump(mode="json", by_alias=True, exclude_none=True)
     options = {"person": _person(request), "title": title, "answer": told, "isFixed": True}
-    return _of_several(_page(plain_page("catalogue", f"{title} · geo_grid", lang, options)))
+    return _of_several(html_page(plain_page("catalogue", f"{title} · geo_grid", lang, options)))
 
 
 async def features_page(request: Request, layer: Layer, address: str) -> HTMLResponse:
@@ -120,7 +120,7 @@ async def features_page(request: Request, layer: Layer, address: str) -> HTMLRes
     lang = _language(request)
     title = layer.title_zh if lang == "zh" else layer.title_en
     options = {"person": _person(request), "title": title, "layer": layer.name, "address": address, "isFixed": True}
-    return _of_several(_page(features_map(view, title, lang, options)))
+    return _of_several(html_page(features_map(view, title, lang, options)))
 
 
 def _language(request: Request) -> Literal["zh", "en"]:
@@ -190,7 +190,7 @@ async def _city_map(
     async with reading(request) as database:
         view: CityView = await city_view(database, settings.city_name_zh, settings.city_name_en, settings.timezone)
     external = _external_base(settings)
-    return _page(draw(view, lang, _person(request), external), _hosts(external))
+    return html_page(draw(view, lang, _person(request), external), _hosts(external))
 
 
 _TIANDITU = (
@@ -231,7 +231,7 @@ async def docs() -> HTMLResponse:
         swagger_css_url="/static/vendor/swagger-ui/swagger-ui.css",
         swagger_favicon_url="/static/icon.svg",
     )
-    return _page(bytes(made.body).decode())
+    return html_page(bytes(made.body).decode())
 
 
 @router.get("/openapi.json")

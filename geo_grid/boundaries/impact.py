@@ -105,13 +105,14 @@ def impact_of(connection: Connection, before: Division, edits: Edits) -> Impact:
     )
     asked = {"codes": [cell.grid_code for cell in old], **area}
     touched = {cell.grid_code for cell in old}
+    changes = {*found.opened, *found.changed, *found.retired}
     for kind, query in _COUNTED.items():
         points = read_fixed(connection, sql.SQL(QUERIES[query]), _XY, asked)
         lon, lat = points["x"].astype(np.float64), points["y"].astype(np.float64)
         start, end = _codes(was, lon, lat), _codes(becomes, lon, lat)
         inside = np.isin(start, list(touched))
         pairs = Counter(zip(start[inside].tolist(), end[inside].tolist(), strict=True))
-        found.stay[kind] = sum(count for (one, other), count in pairs.items() if one == other)
+        found.stay[kind] = sum(count for (one, other), count in pairs.items() if one == other and one in changes)
         found.flows += [
             Flow(kind, one or None, other or None, count)
             for (one, other), count in sorted(pairs.items())
@@ -134,7 +135,7 @@ def impact_of(connection: Connection, before: Division, edits: Edits) -> Impact:
         if row["grid_code"] in found.retired:
             found.left_duties.append((row["grid_code"], row["duty_role"], row["person_name"]))
     households = _households(old, new)
-    for code in sorted(leaves & {*found.opened, *found.changed, *found.retired}):
+    for code in sorted(leaves & changes):
         had = before.cells.get(code)
         (year_before, year_after), (cameras_before, cameras_after) = counts[YEAR], counts["cameras"]
         work = Workload(

@@ -133,6 +133,26 @@ def test_a_draft_is_drawn_checked_approved_by_another_and_taken_back(
         assert "c22.2" not in read_division(connection).cells
 
 
+def test_the_report_is_a_page_a_pdf_and_a_list(planner: httpx.Client) -> None:
+    draft = begun(planner, "<script>alert(1)</script> #set page(1)")
+    done(planner, draft, **MERGE, reason="too few")
+    impact = planner.get(f"{draft}/impact").json()
+    page = planner.get(f"{draft}/report", params={"lang": "en"})
+    assert page.headers["content-type"].startswith("text/html")
+    assert "&lt;script&gt;alert(1)" in page.text
+    assert "<script" not in page.text
+    for told in ("c00", "李网格", "too few", "<svg"):
+        assert told in page.text
+    pdf = planner.get(f"{draft}/report", params={"f": "pdf"})
+    assert pdf.headers["content-type"] == "application/pdf"
+    assert pdf.content.startswith(b"%PDF-")
+    assert b"NotoSansCJK" in pdf.content  # Chinese is set in a font that has it
+    rows = planner.get(f"{draft}/report", params={"f": "csv"}).text.splitlines()
+    assert rows[0] == "kind,from_code,to_code,count"
+    assert len(rows) == 1 + len(impact["flows"])
+    assert planner.get(f"{draft}/report", params={"f": "doc"}).status_code == 422
+
+
 def test_nobody_approves_what_they_drew_or_submitted(
     city: str, server: str, planner: httpx.Client, supervisor: httpx.Client
 ) -> None:
