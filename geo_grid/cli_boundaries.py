@@ -252,6 +252,81 @@ def _change(before: int | None, after: int | None) -> str:
     return said[0] if said[0] == said[1] else " -> ".join(said)
 
 
+class Measure(StrEnum):
+    """What is shared out evenly."""
+
+    HOUSEHOLDS = "households"
+    INCIDENTS = "incidents"
+    VISITING_TIME = "visiting_time"
+
+
+@boundaries_app.command("propose")
+def propose_(
+    draft_id: Draft,
+    parents: Annotated[list[str], typer.Argument(help="Codes of neighbours: what they contain is shared out evenly.")],
+    measure: Annotated[Measure, typer.Option(help="What is shared out.")] = Measure.HOUSEHOLDS,
+    count: Annotated[int | None, typer.Option(min=2, help="How many groups; as many as parents if not given.")] = None,
+    lock: Annotated[list[str] | None, typer.Option(help="A parent that keeps what it has; repeatable.")] = None,
+    roads: Annotated[bool, typer.Option("--roads", help="Borders follow main roads where possible.")] = False,
+    use: Annotated[str | None, typer.Option(help="Do one of them as a step: balanced, compact or least_moved.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Propose how to share out evenly what some neighbours contain, compared with the present."""
+    from geo_grid.boundaries import edit_draft, proposals, read_division
+    from geo_grid.db import connect
+
+    with ready_database() as conninfo, connect(conninfo) as connection:
+        with progress("looking for ways"):
+            division = read_division(connection, draft_id)
+            loads = proposals.read_loads(connection, division, parents, measure.value)
+            blocks = proposals.road_blocks(connection, division, parents) if roads else None
+            present, found = proposals.propose(division, parents, loads, count=count, locked=lock or (), blocks=blocks)
+        chosen = [one for one in found if one.aim == use]
+        if use is not None and not chosen:
+            message = f"there is no proposal {use}; there are {', '.join(one.aim for one in found)}"
+            raise UserError(message)
+        for one in chosen:
+            edit_draft(
+                connection, draft_id, "regroup", {"groups": one.groups}, _author(), f"{measure.value}: {one.aim}"
+            )
+    if as_json:
+        print(json.dumps({"present": asdict(present), "proposals": [asdict(one) for one in found]}, ensure_ascii=False))
+        return
+    table = Table("proposal", "deviation", "compactness", "cut edges", "moved", "loads", box=None)
+    for one in (present, *found):
+        told = one.measures
+        loads_told = "  ".join(f"{code} {load:g}" for code, load in told.loads.items())
+        table.add_row(
+            one.aim,
+            f"{told.deviation:.1%}",
+            f"{told.compactness:.3f}",
+            str(told.cut_edges),
+            f"{told.moved:g}",
+            loads_told,
+        )
+    Console().print(table)
+
+
+@boundaries_app.command("overloaded")
+def overloaded_(
+    level: Annotated[int, typer.Argument(help="Grid level of the cells to look at.")],
+    norm: Annotated[int, typer.Option(min=1, help="Households per worker.")] = 500,
+    as_json: Json = False,
+) -> None:
+    """List cells where households per worker exceed a norm, the worst first."""
+    from geo_grid.boundaries import proposals, read_division
+    from geo_grid.db import connect
+
+    with ready_database() as conninfo, connect(conninfo) as connection, progress("looking"):
+        found = proposals.overloaded(connection, read_division(connection), level, norm)
+    if as_json:
+        print(json.dumps(found, ensure_ascii=False))
+        return
+    for one in found[:100]:
+        say(f"{one['grid_code']}  {one['name']}  {one['households']} households, {one['workers']} workers")
+    say(f"{len(found)} cells exceed {norm} households per worker")
+
+
 @boundaries_app.command("publish")
 def publish(
     draft_id: Draft,

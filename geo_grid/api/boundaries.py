@@ -58,19 +58,32 @@ class Geometry(Given):
 Seen = Annotated[int | None, Field(ge=0, le=10**6, description="how many steps you saw: refused if others came")]
 
 
+Code = Annotated[str, Field(max_length=64)]
+
+
+class Group(Given):
+    """Cells that belong together; without a parent's code a new one is made for them."""
+
+    parent_code: Code | None = None
+    codes: Annotated[list[Code], Field(min_length=1, max_length=3000)]
+
+
 class NewStep(Given):
     """An operation on cells; which fields it needs, docs/boundaries.md says."""
 
-    operation: Literal["split", "merge", "move_border", "carve", "reshape", "transfer", "describe", "restore"]
-    codes: list[Annotated[str, Field(max_length=64)]] = Field([], max_length=500)
+    operation: Literal[
+        "split", "merge", "move_border", "carve", "reshape", "transfer", "describe", "regroup", "restore"
+    ]
+    codes: list[Code] = Field([], max_length=500)
     line: Geometry | None = None
     area: Geometry | None = None
-    parent_code: Annotated[str, Field(max_length=64)] | None = None
-    keep: Annotated[str, Field(max_length=64)] | None = None
+    parent_code: Code | None = None
+    keep: Code | None = None
     name: Text | None = None
     household_count: Annotated[int, Field(ge=0, le=10**6)] | None = None
     cell_kind: Literal["basic", "dedicated"] | None = None
     edition: Annotated[int, Field(ge=1, le=2**63 - 1)] | None = None
+    groups: Annotated[list[Group], Field(min_length=1, max_length=200)] | None = None
     reason: Annotated[str, Field(max_length=2000)] = ""
     seen: Seen = None
 
@@ -176,6 +189,61 @@ class Findings(BaseModel):
 
     findings: list[Found]
     count: int
+
+
+class Wish(Given):
+    """What is to be shared out evenly, and how."""
+
+    parents: Annotated[list[Code], Field(min_length=2, max_length=200)]
+    measure: Literal["households", "incidents", "visiting_time"] = "households"
+    count: Annotated[
+        int | None, Field(ge=2, le=200, description="how many groups; as many as parents if not given")
+    ] = None
+    locked: list[Code] = Field([], max_length=200, description="parents that keep what they have")
+    along_roads: bool = False
+    seed: Annotated[int, Field(ge=0, le=2**31)] = 1
+
+
+class Measured(BaseModel):
+    """How good a way to group cells is."""
+
+    loads: dict[str, float]
+    deviation: float
+    compactness: float
+    cut_edges: int
+    moved: float
+
+
+class Proposed(BaseModel):
+    """A way to group cells; its groups are those of the step `regroup`."""
+
+    aim: Literal["present", "balanced", "compact", "least_moved"]
+    groups: list[Group]
+    measures: Measured
+
+
+class Proposals(BaseModel):
+    """The present, and what could be instead."""
+
+    present: Proposed
+    proposals: list[Proposed]
+    along_roads: bool = Field(description="whether main roads divide these cells, and were followed")
+
+
+class OverloadedCell(BaseModel):
+    """A cell with too much to do."""
+
+    grid_code: str
+    name: str
+    households: int
+    workers: int
+    households_per_worker: int | None
+
+
+class Overloaded(BaseModel):
+    """Cells with too much to do, the worst first."""
+
+    cells: list[OverloadedCell]
 
 
 async def _with[T](request: Request, do: Callable[[Connection], T]) -> T:
@@ -386,6 +454,48 @@ async def get_report(
         body = await asyncio.to_thread(reports.as_pdf, report)
     headers = {"Content-Disposition": f'attachment; filename="draft-{draft_id}.{f}"', "Cache-Control": "no-store"}
     return Response(body, headers=headers, media_type="application/pdf" if f == "pdf" else "text/csv; charset=utf-8")
+
+
+@router.post("/drafts/{draft_id}/proposals", response_model=Proposals, responses=_MISSING)
+async def post_proposals(request: Request, draft_id: DraftId, wish: Wish) -> object:
+    """Propose how what some neighbours contain is shared among them evenly; nothing is changed by it."""
+
+    def do(connection: Connection) -> dict[str, Any]:
+        from geo_grid.boundaries import proposals  # not at the top: a server starts without what only this needs
+
+        division = work.read_division(connection, draft_id, _in_force(request))
+        loads = proposals.read_loads(connection, division, wish.parents, wish.measure)
+        blocks = proposals.road_blocks(connection, division, wish.parents) if wish.along_roads else None
+        present, found = proposals.propose(
+            division, wish.parents, loads, count=wish.count, locked=wish.locked, blocks=blocks, seed=wish.seed
+        )
+        return {
+            "present": asdict(present),
+            "proposals": [asdict(one) for one in found],
+            "along_roads": blocks is not None,
+        }
+
+    async with request.app.state.bulk_work:
+        return await _with(request, do)
+
+
+@router.get("/overloaded", response_model=Overloaded)
+async def get_overloaded(
+    request: Request,
+    level: Annotated[int, Query(ge=1, le=20)],
+    norm: Annotated[int, Query(ge=1, le=100_000, description="households per worker")] = 500,
+    limit: Annotated[int, Query(ge=1, le=10_000)] = 100,
+) -> object:
+    """List cells of a level where households per worker exceed a norm, the worst first."""
+
+    def do(connection: Connection) -> dict[str, Any]:
+        from geo_grid.boundaries import proposals
+
+        found = proposals.overloaded(connection, _in_force(request), level, norm)
+        mine = work.seen_codes(connection)
+        return {"cells": [one for one in found if mine is None or one["grid_code"] in mine][:limit]}
+
+    return await _with(request, do)
 
 
 @router.get("/editions", response_model=Editions)

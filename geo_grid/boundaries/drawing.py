@@ -8,7 +8,7 @@ import shapely
 from pydantic import BaseModel, Field
 
 from geo_grid.boundaries.division import Cell, Division, Edits
-from geo_grid.boundaries.drafts import QUERIES
+from geo_grid.boundaries.drafts import seen_codes
 from geo_grid.boundaries.operations import change_of
 from geo_grid.db import Connection
 from geo_grid.errors import InvalidQuery
@@ -44,8 +44,8 @@ def cells_in_view(connection: Connection, changes: tuple[Division, Edits], bbox:
     """
     before, edits = changes
     after = before.edited(edits)
-    mine = (connection.execute(QUERIES["seen_cells"]).fetchone() or {})["codes"]
-    seen = None if mine is None else set(mine) | edits.keys()
+    mine = seen_codes(connection)
+    seen = None if mine is None else mine | edits.keys()
     found = [
         cell
         for cell in after.near(_box(bbox))

@@ -1,6 +1,6 @@
 """Operations on a division that cannot break it: each gives the cells as they become, or refuses with the reason."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -48,7 +48,7 @@ def split(division: Division, code: str, line: Any) -> Edits:
             edits[fresh] = replace(
                 cell,
                 grid_code=fresh,
-                name=f"{cell.name} {fresh.rpartition('.')[2][-3:]}",
+                name=_named_after(cell, fresh),
                 shape=part,
                 household_count=None,
             )
@@ -238,6 +238,66 @@ def transfer(division: Division, code: str, parent_code: str) -> Edits:
         message = f"{code} does not border on {parent_code}: it would be in pieces"
         raise Refused(message)
     return _completed(division, {code: replace(cell, parent_code=parent_code)})
+
+
+def regroup(division: Division, groups: Sequence[Mapping[str, Any]]) -> Edits:
+    """Give all that some neighbours contain to one another anew: their borders follow, at every level above.
+
+    Parameters
+    ----------
+    groups
+        Each has `codes`, and the `parent_code` they belong to; without one a new parent is made. A parent that is
+        left without any is retired.
+
+    Raises
+    ------
+    Refused
+        A cell is left out or named twice, parents have different parents, or a group would be in pieces.
+    """
+    members = [(group.get("parent_code"), list(group["codes"])) for group in groups]
+    units = [division.cell(code) for _, codes in members for code in codes]
+    named = [unit.grid_code for unit in units]
+    old = sorted({unit.parent_code for unit in units if unit.parent_code is not None})
+    missing = sorted({child for parent in old for child in division.children(parent)} - set(named))
+    if not units or len(set(named)) < len(named) or missing or any(not codes for _, codes in members):
+        message = (
+            f"every cell belongs to one group: {missing[0]} is left out"
+            if missing
+            else "a cell is named twice, or a group is empty"
+        )
+        raise Refused(message)
+    strangers = [parent for parent, _ in members if parent is not None and parent not in old]
+    if strangers or len({division.cells[parent].parent_code for parent in old}) > 1:
+        message = "cells are regrouped among neighbours of one parent" + (
+            f"; {strangers[0]} is none of them" if strangers else ""
+        )
+        raise Refused(message)
+    like = division.cells[old[0]]
+    fresh = iter(division.next_codes(like, sum(parent is None for parent, _ in members)))
+    edits: Edits = {parent: None for parent in old if parent not in {given for given, _ in members}}
+    for given, codes in members:
+        shape = shapely.coverage_union_all([division.cells[code].shape for code in codes])
+        parts = shapely.get_num_geometries(shape)
+        if parts > max(shapely.get_num_geometries(division.cells[code].shape) for code in codes):
+            message = f"the group of {codes[0]} would be in {parts} pieces"
+            raise Refused(message)
+        parent = given or next(fresh)
+        counts = [division.cells[code].household_count for code in codes]
+        households = None if None in counts else sum(count for count in counts if count is not None)
+        same = division.cells[parent] if given else replace(like, grid_code=parent, name=_named_after(like, parent))
+        if given is None or {*codes} != {*division.children(parent)}:
+            edits[parent] = replace(same, shape=shape, household_count=households)
+        for code in codes:
+            if division.cells[code].parent_code != parent:
+                edits[code] = replace(division.cells[code], parent_code=parent)
+    if not edits:
+        message = "nothing would change"
+        raise Refused(message)
+    return division.refit(edits)
+
+
+def _named_after(cell: Cell, code: str) -> str:
+    return f"{cell.name} {code.rpartition('.')[2][-3:]}"
 
 
 def describe(

@@ -2,6 +2,7 @@
 import { BaseMap, CHOICES } from "./basemap.js";
 import { base } from "./layers.js";
 import { Bench, OPERATIONS } from "./planner/bench.js";
+import { ask, balance } from "./planner/dialogs.js";
 import { DraftsPanel } from "./planner/drafts.js";
 import { CellMap, Swipe } from "./planner/map.js";
 import { CheckPanel, HistoryPanel, ImpactPanel } from "./planner/panels.js";
@@ -14,9 +15,9 @@ const ground = new BaseMap(map);
 const cells = new CellMap(map, bench);
 
 // --- tools: what they need, and what they do -------------------------------------------------
-const LEAST = { split: 1, merge: 2, move_border: 2, carve: 1, reshape: 1, transfer: 1, describe: 1 };
+const LEAST = { split: 1, merge: 2, move_border: 2, carve: 1, reshape: 1, transfer: 1, regroup: 2, describe: 1 };
 const MOST = { split: 1, move_border: 2, reshape: 1, transfer: 1, describe: 1 };
-const KEYS = { s: "split", m: "merge", b: "move_border", c: "carve", r: "reshape", t: "transfer", d: "describe" };
+const KEYS = { s: "split", m: "merge", b: "move_border", c: "carve", r: "reshape", t: "transfer", e: "regroup", d: "describe" };
 const HINTS = {
   split: say("画一条线，从边界到边界；双击结束，Esc 取消", "Draw a line from border to border; double-click ends it, Esc gives up"),
   move_border: say("画出新的边界，贯穿两个网格；双击结束", "Draw the new border across both cells; double-click ends it"),
@@ -25,15 +26,6 @@ const HINTS = {
   transfer: say("点击新上级中的一个网格", "Click a cell of the new parent"),
 };
 const hint = e("p", { className: "hint", hidden: true });
-const ask = (title, fields) => new Promise(found => { // asks for a few values; null when it was given up
-  const box = e("dialog", { className: "panel" });
-  const asked = form(fields, say("确定", "Go on"), given => { found(given); box.close(); });
-  asked.append(e("button", { className: "plain", type: "button", textContent: say("取消", "Cancel"), onclick: () => box.close() }));
-  box.append(e("h2", { textContent: title }), asked);
-  box.onclose = () => { found(null); box.remove(); };
-  document.body.append(box);
-  box.showModal();
-});
 
 const DO = {
   split: async codes => ({ codes, line: await cells.draw("Line") }),
@@ -49,6 +41,7 @@ const DO = {
     const target = await cells.pickTarget();
     return { codes, parent_code: target && (target.grid_code === codes[0] ? null : target.parent_code) };
   },
+  regroup: codes => balance(bench, codes),
   describe: async codes => {
     const cell = cells.chosen.get(codes[0]);
     const given = await ask(`${cell.name} ${codes[0]}`, [

@@ -74,7 +74,8 @@ EXPECTED: dict[str, set[str] | None] = {
         "POST /boundaries/drafts/{draft_id}/rebase", "POST /boundaries/drafts/{draft_id}/submit",
         "POST /boundaries/drafts/{draft_id}/withdraw", "GET /boundaries/drafts/{draft_id}/cells",
         "GET /boundaries/drafts/{draft_id}/changes", "GET /boundaries/drafts/{draft_id}/check",
-        "GET /boundaries/drafts/{draft_id}/impact", "GET /boundaries/drafts/{draft_id}/report")},
+        "GET /boundaries/drafts/{draft_id}/impact", "GET /boundaries/drafts/{draft_id}/report",
+        "POST /boundaries/drafts/{draft_id}/proposals", "GET /boundaries/overloaded")},
     **{route: {"supervisor"} for route in (
         "POST /boundaries/drafts/{draft_id}/return", "POST /boundaries/drafts/{draft_id}/publish",
         "POST /boundaries/editions/{edition_id}/restore")},
