@@ -96,6 +96,19 @@ class Division:
             yield parent
             parent = self.cell(parent).parent_code
 
+    def leaves(self, code: str) -> list[str]:
+        """Return the codes of the cells below one that are not divided further; itself, if it is one."""
+        children = self.children(code)
+        return [leaf for child in children for leaf in self.leaves(child)] if children else [code]
+
+    def households(self, code: str) -> int | None:
+        """Return what a cell says of its households, or else what those below it say; None where one does not."""
+        cell, children = self.cell(code), self.children(code)
+        if cell.household_count is not None or not children:
+            return cell.household_count
+        counts = [self.households(child) for child in children]
+        return None if None in counts else sum(count for count in counts if count is not None)
+
     def near(self, shape: Any) -> list[Cell]:
         """Return the cells of every level whose box touches a shape's."""
         codes, tree = self._tree

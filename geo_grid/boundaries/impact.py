@@ -86,8 +86,9 @@ class Impact:
 def impact_of(connection: Connection, before: Division, edits: Edits) -> Impact:
     """Tell what edits would change: cells, the owners of what lies in them, households and duties.
 
-    Only what lies in a changed cell can change its owner; those points are located in memory, in the cells as they
-    are and as they would be. What whoever asks may not see is not counted.
+    Two things change an owner: a cell that is not divided further gets another border, or a cell goes to another
+    parent with all it contains. Only what lies in such cells is looked at: its points are located in memory, in the
+    cells as they are and as they would be. What whoever asks may not see is not counted.
     """
     after = before.edited(edits)
     codes: dict[str | None, list[str]] = {}
@@ -96,54 +97,35 @@ def impact_of(connection: Connection, before: Division, edits: Edits) -> Impact:
     found = Impact(codes.get("new", []), codes.get("changed", []), codes.get("retired", []))
     old = [before.cells[code] for code in sorted(edits) if code in before.cells and not before.children(code)]
     new = [cell for code in sorted(edits) if (cell := after.cells.get(code)) and not after.children(code)]
-    if not old:
-        return found
-    counts: dict[str, tuple[Counter[str], Counter[str]]] = {}
-    was, becomes = _locator(before, old), _locator(after, [*old, *new])
-    area = dict(
-        zip(("west", "south", "east", "north"), shapely.total_bounds([c.shape for c in old]).tolist(), strict=True)
-    )
-    asked = {"codes": [cell.grid_code for cell in old], **area}
-    touched = {cell.grid_code for cell in old}
-    changes = {*found.opened, *found.changed, *found.retired}
-    for kind, query in _COUNTED.items():
-        points = read_fixed(connection, sql.SQL(QUERIES[query]), _XY, asked)
-        lon, lat = points["x"].astype(np.float64), points["y"].astype(np.float64)
-        start, end = _codes(was, lon, lat), _codes(becomes, lon, lat)
-        inside = np.isin(start, list(touched))
-        pairs = Counter(zip(start[inside].tolist(), end[inside].tolist(), strict=True))
-        found.stay[kind] = sum(count for (one, other), count in pairs.items() if one == other and one in changes)
-        found.flows += [
-            Flow(kind, one or None, other or None, count)
-            for (one, other), count in sorted(pairs.items())
-            if one != other
-        ]
-        counts[kind] = (Counter(), Counter())
-        for (one, other), count in pairs.items():
-            counts[kind][0][one] += count
-            counts[kind][1][other] += count
+    regrouped = [
+        code
+        for code in sorted(edits)
+        if code in before.cells
+        and code in after.cells
+        and before.cells[code].parent_code != after.cells[code].parent_code
+    ]
+    groups = {str(one.cells[code].parent_code) for code in regrouped for one in (before, after)}
+    moved, counts = _located(connection, before, after, {cell.grid_code for cell in (*old, *new)}, groups, found)
+    found.flows += moved
     found.flows += _household_flows(old, new)
-    leaves = {cell.grid_code for cell in (*old, *new)}
-    lines = {
-        code: [code, *(after if code in after.cells else before).ancestors(code)]
-        for code in sorted(leaves | set(found.retired))
-    }
-    people: dict[str, list[str]] = {}
-    asked = {"codes": sorted({code for line in lines.values() for code in line})}
-    for row in connection.execute(QUERIES["duties"], asked).fetchall():
-        people.setdefault(row["grid_code"], []).append(row["person_name"])
-        if row["grid_code"] in found.retired:
-            found.left_duties.append((row["grid_code"], row["duty_role"], row["person_name"]))
-    households = _households(old, new)
-    for code in sorted(leaves & changes):
-        had = before.cells.get(code)
-        (year_before, year_after), (cameras_before, cameras_after) = counts[YEAR], counts["cameras"]
+    found.flows += [
+        Flow("households", before.cells[code].parent_code, after.cells[code].parent_code, round(count))
+        for code in regrouped
+        if (count := before.households(code))
+    ]
+    owners = groups | ({cell.grid_code for cell in (*old, *new)} & {*found.opened, *found.changed, *found.retired})
+    people = _people(connection, before, after, owners | set(found.retired), found)
+    shared_out = _households(old, new)
+    (year_before, year_after), (cameras_before, cameras_after) = (
+        counts.get(k, (Counter(), Counter())) for k in (YEAR, "cameras")
+    )
+    for code in sorted(owners):
         work = Workload(
             grid_code=code,
             name=(after.cells.get(code) or before.cells[code]).name,
-            people=tuple(next((people[one] for one in lines[code] if one in people), ())),
-            households_before=had.household_count if had else 0,
-            households_after=households.get(code, 0),
+            people=people[code],
+            households_before=_count(before, code),
+            households_after=shared_out[code] if code in shared_out else _count(after, code),
             incidents_before=year_before[code],
             incidents_after=year_after[code],
             cameras_before=cameras_before[code],
@@ -151,6 +133,70 @@ def impact_of(connection: Connection, before: Division, edits: Edits) -> Impact:
         )
         found.workloads.append(work)
     return found
+
+
+def _located(
+    connection: Connection, before: Division, after: Division, leaves: set[str], groups: set[str], found: Impact
+) -> tuple[list[Flow], dict[str, tuple[Counter[str], Counter[str]]]]:
+    """Locate what lies in changed leaves and in regrouped cells; count it by owner, before and after."""
+    sides = [
+        {leaf: group for group in groups if group in one.cells for leaf in one.leaves(group)} for one in (before, after)
+    ]
+    touched = sorted(
+        {code for code in leaves if code in before.cells} | sides[0].keys() | (sides[1].keys() & before.cells.keys())
+    )
+    if not touched:
+        return [], {}
+    shapes = [before.cells[code] for code in touched]
+    changed = [after.cells[code] for code in sorted(leaves | sides[1].keys()) if code in after.cells]
+    was, becomes = _locator(before, shapes), _locator(after, [*shapes, *changed])
+    box = shapely.total_bounds([cell.shape for cell in shapes]).tolist()
+    asked = {"codes": touched, **dict(zip(("west", "south", "east", "north"), box, strict=True))}
+    changes, inside = {*found.opened, *found.changed, *found.retired}, set(touched)
+    flows, counts = [], {}
+    for kind, query in _COUNTED.items():
+        points = read_fixed(connection, sql.SQL(QUERIES[query]), _XY, asked)
+        lon, lat = points["x"].astype(np.float64), points["y"].astype(np.float64)
+        pairs = Counter(zip(_codes(was, lon, lat).tolist(), _codes(becomes, lon, lat).tolist(), strict=True))
+        tally: tuple[Counter[str], Counter[str]] = (Counter(), Counter())
+        moved: Counter[tuple[str, str]] = Counter()
+        found.stay[kind] = 0
+        for (start, end), count in pairs.items():
+            if start not in inside:
+                continue
+            for owner, side in ((start, 0), (end, 1), (sides[0].get(start, ""), 0), (sides[1].get(end, ""), 1)):
+                tally[side][owner] += count
+            groups_moved = sides[0].get(start) != sides[1].get(end)
+            if start != end:
+                moved[start, end] += count
+            elif groups_moved:
+                moved[sides[0].get(start, ""), sides[1].get(end, "")] += count
+            elif start in changes or start in sides[0]:
+                found.stay[kind] += count
+        flows += [Flow(kind, one or None, other or None, count) for (one, other), count in sorted(moved.items())]
+        counts[kind] = tally
+    return flows, counts
+
+
+def _people(
+    connection: Connection, before: Division, after: Division, codes: set[str], found: Impact
+) -> dict[str, tuple[str, ...]]:
+    """Return who answers for cells, and note those whose cell is retired."""
+    lines = {code: [code, *(after if code in after.cells else before).ancestors(code)] for code in codes}
+    people: dict[str, list[str]] = {}
+    asked = {"codes": sorted({code for line in lines.values() for code in line})}
+    for row in connection.execute(QUERIES["duties"], asked).fetchall():
+        people.setdefault(row["grid_code"], []).append(row["person_name"])
+        if row["grid_code"] in found.retired:
+            found.left_duties.append((row["grid_code"], row["duty_role"], row["person_name"]))
+    return {code: tuple(next((people[one] for one in line if one in people), ())) for code, line in lines.items()}
+
+
+def _count(division: Division, code: str) -> int | None:
+    if code not in division.cells:
+        return 0
+    counted = division.households(code)
+    return None if counted is None else round(counted)
 
 
 def _codes(locator: Locator, lon: NDArray[np.float64], lat: NDArray[np.float64]) -> NDArray[np.object_]:

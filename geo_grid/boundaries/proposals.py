@@ -148,13 +148,13 @@ def read_loads(
     """
     below = [code for parent in parents for code in division.children(parent)]
     if measure == "incidents":
-        leaves = {leaf: code for code in below for leaf in _leaves(division, code)}
+        leaves = {leaf: code for code in below for leaf in division.leaves(code)}
         rows = connection.execute(QUERIES["incidents"], {"codes": list(leaves)}).fetchall()
         found = dict.fromkeys(below, 0.0)
         for row in rows:
             found[leaves[row["grid_code"]]] += row["count"]
         return found
-    households = {code: _households(division, code) for code in below}
+    households = {code: float(division.households(code) or 0) for code in below}
     if measure == "households":
         return households
     return {code: _visiting_minutes(households[code], division.cells[code].shape) for code in below}
@@ -189,10 +189,10 @@ def overloaded(connection: Connection, division: Division, level: int, norm: int
     for cell in division.cells.values():
         if cell.grid_level != level:
             continue
-        households, people = _households(division, cell.grid_code), len(workers.get(cell.grid_code, ()))
+        households, people = division.households(cell.grid_code) or 0, len(workers.get(cell.grid_code, ()))
         if households > norm * max(people, 1) or (households and not people):
             found.append({
-                "grid_code": cell.grid_code, "name": cell.name, "households": round(households), "workers": people,
+                "grid_code": cell.grid_code, "name": cell.name, "households": households, "workers": people,
                 "households_per_worker": round(households / people) if people else None,
             })  # fmt: skip
     return sorted(found, key=lambda one: (-(one["households"] / max(one["workers"], 0.5)), one["grid_code"]))
@@ -341,17 +341,6 @@ def _measures(division: Division, graph: nx.Graph, assignment: dict[str, str], p
         cut_edges=sum(1 for one, other in graph.edges if assignment[one] != assignment[other]),
         moved=round(sum(graph.nodes[code]["load"] for code in assignment if assignment[code] != present[code]), 1),
     )
-
-
-def _leaves(division: Division, code: str) -> list[str]:
-    children = division.children(code)
-    return [leaf for child in children for leaf in _leaves(division, child)] if children else [code]
-
-
-def _households(division: Division, code: str) -> float:
-    """Return what a cell says of itself, or else what those below it say."""
-    own = division.cells[code].household_count
-    return float(own) if own is not None else sum(_households(division, child) for child in division.children(code))
 
 
 def _visiting_minutes(households: float, shape: Any) -> float:

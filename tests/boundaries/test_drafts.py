@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import shapely
+from pandas import Series
 
 from geo_grid.boundaries import (
     discard,
@@ -31,6 +32,7 @@ from geo_grid.boundaries import (
     undo,
 )
 from geo_grid.boundaries.division import Cell, Division, Refused
+from geo_grid.coordinates import snap
 from geo_grid.db import Connection, connect
 from geo_grid.errors import Conflict, NotFound
 from geo_grid.layers import find_layer
@@ -40,7 +42,7 @@ from tests.boundaries.test_drawn import drawn_rows, level, wavy_city
 from tests.boundaries.test_operations import at, check
 from tests.conftest import live_server
 from tests.identities import api_key, bearing
-from tests.squares import square
+from tests.squares import SIDE, SOUTH, WEST, cells, square
 
 
 def line(*points: tuple[float, float]) -> dict[str, Any]:
@@ -360,3 +362,35 @@ def test_a_publish_that_is_killed_leaves_the_old_or_the_new(city: str) -> None:
         if published:
             break
     assert found == new  # the last was given the time
+
+
+def test_cells_that_go_to_another_parent_take_all_they_contain_with_them(database: str) -> None:
+    with connect(database) as connection:
+        set_levels(connection, [level(1, 0), level(2, 5), level(3, 9)])
+        units = [(f"u{x}{y}", 3, "A" if x < 2 else "B", square(x, y)) for x in range(4) for y in range(2)]
+        upper = {
+            code: shapely.coverage_union_all([square(x, y) for x in columns for y in range(2)])
+            for code, columns in (("T", range(4)), ("A", range(2)), ("B", range(2, 4)))
+        }
+        frame = cells(("T", 1, None, upper["T"]), ("A", 2, "T", upper["A"]), ("B", 2, "T", upper["B"]), *units)
+        frame["household_count"] = Series([None, None, None, *range(10, 90, 10)], dtype=object)
+        publish_cells(connection, frame, "grouped")
+        for number, (x, y) in enumerate([(1.5, 0.5), (1.2, 0.3), (0.5, 0.5), (3.5, 1.5)]):
+            connection.execute(
+                "insert into cameras (gb28181_id, name, geom) values (%s, 'x', ST_SetSRID(ST_MakePoint(%s, %s), 4490))",
+                (f"13050200001310{number:06}", *snap([WEST + x * SIDE, SOUTH + y * SIDE]).tolist()),
+            )
+        connection.execute("insert into duties (grid_code, duty_role, person_name) values ('B', 'grid_lead', '王网格')")
+        assign(connection, find_layer("cameras"))
+        draft = make_draft(connection, "x", "planner")
+        edit_draft(connection, draft, "transfer", {"codes": ["u10"], "parent_code": "B"}, "planner")
+        told = impact_of(connection, *draft_changes(connection, draft))
+    flows = {(flow.kind, flow.from_code, flow.to_code): flow.count for flow in told.flows}
+    assert flows == {("cameras", "A", "B"): 2, ("households", "A", "B"): 30}
+    assert told.stay["cameras"] == 2
+    work = {one.grid_code: one for one in told.workloads}
+    assert (work["A"].households_before, work["A"].households_after) == (100, 70)
+    assert (work["B"].households_before, work["B"].households_after) == (260, 290)
+    assert (work["A"].cameras_before, work["A"].cameras_after) == (3, 1)
+    assert (work["B"].cameras_before, work["B"].cameras_after) == (1, 3)
+    assert work["B"].people == ("王网格",)
