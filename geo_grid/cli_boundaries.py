@@ -252,6 +252,49 @@ def _change(before: int | None, after: int | None) -> str:
     return said[0] if said[0] == said[1] else " -> ".join(said)
 
 
+class Match(StrEnum):
+    """How cells of a file are known."""
+
+    CODE = "code"
+    OVERLAP = "overlap"
+
+
+@boundaries_app.command("export")
+def export_(
+    draft_id: Draft,
+    file: Annotated[Path, typer.Argument(help="A .gpkg to write, for QGIS.")],
+    within: Annotated[str | None, typer.Option(help="Only this cell and what is below it.")] = None,
+) -> None:
+    """Write a draft as a GeoPackage, to edit it in QGIS."""
+    from geo_grid.boundaries import read_division
+    from geo_grid.db import connect
+    from geo_grid.exchange.draft_files import export_draft
+
+    with ready_database() as conninfo, connect(conninfo) as connection, progress("writing"):
+        rows = export_draft(read_division(connection, draft_id), file, within)
+    say(f"{rows} cells written to {file}")
+
+
+@boundaries_app.command("import")
+def import_(
+    draft_id: Draft,
+    file: Annotated[Path, typer.Argument(help="What was edited: the GeoPackage, or any other file of cells.")],
+    source_crs: Annotated[str | None, typer.Option(help="EPSG code; as the file says if not given.")] = None,
+    match: Annotated[
+        Match, typer.Option(help="overlap: its codes are not ours, cells are known by place.")
+    ] = Match.CODE,
+) -> None:
+    """Do what was edited in a file as steps of a draft, all or none."""
+    from geo_grid.db import connect
+    from geo_grid.exchange.draft_files import import_draft
+
+    with ready_database() as conninfo, connect(conninfo) as connection, progress("recognising edits") as advance:
+        done = import_draft(connection, draft_id, file, _author(), source_crs, match.value, advance=advance)
+    for operation, codes in done:
+        say(f"{operation}  {' '.join(codes)}")
+    say(f"{len(done)} steps" if done else "the file changes nothing")
+
+
 class Measure(StrEnum):
     """What is shared out evenly."""
 

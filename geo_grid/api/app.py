@@ -22,6 +22,7 @@ from geo_grid.api import (
     boundaries,
     bulk,
     cameras,
+    draft_files,
     editing,
     events,
     exports,
@@ -72,6 +73,7 @@ _ROUTERS = (
     exports,
     imports,
     boundaries,
+    draft_files,
     events,
     session,
     accounts,
@@ -152,6 +154,7 @@ def create_app(settings: Settings, conninfo: str) -> FastAPI:
         exceptions={
             ("POST", "/locate"): bulk.LARGEST_BODY,
             ("POST", "/imports"): imports.LARGEST_BODY,
+            ("POST", "/boundaries/imports"): draft_files.LARGEST_BODY,
             ("POST", "/session"): _LARGEST_LOGIN,
         },
         unknown=_LARGEST_LOGIN,

@@ -1,283 +1,45 @@
 """/boundaries: drafts of grid cells, their check and impact, approval, and former editions."""
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Path, Query, Request, Response
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from fastapi import APIRouter, Query, Request, Response
 
-from geo_grid.api.asking import asker_of, identity_of
+from geo_grid.api.boundary_models import (
+    CHANGING,
+    MISSING,
+    Approval,
+    DraftId,
+    DraftInFull,
+    Drafts,
+    EditionId,
+    Editions,
+    Findings,
+    Going,
+    NewDraft,
+    NewStep,
+    Overloaded,
+    Proposals,
+    Reason,
+    Wish,
+)
+from geo_grid.api.drafting import changed, in_force, name_of, whole, with_rights
 from geo_grid.api.pages import html_page
 from geo_grid.api.parameters import Configured
-from geo_grid.api.problems import PROBLEM_RESPONSES, Problem
+from geo_grid.api.problems import PROBLEM_RESPONSES
 from geo_grid.api.rights import GuardedRoute
 from geo_grid.boundaries import drafts as work
 from geo_grid.boundaries import examine, impact_of, publish_due
-from geo_grid.boundaries.division import Division
 from geo_grid.boundaries.drawing import CellCollection, cells_in_view, changed_cells
 from geo_grid.boundaries.operations import change_of
-from geo_grid.db import Connection, acting_conninfo, connect
+from geo_grid.db import Connection, connect
 from geo_grid.errors import Conflict
 from geo_grid.exchange import reports
 
 router = APIRouter(prefix="/boundaries", tags=["boundaries"], responses=PROBLEM_RESPONSES, route_class=GuardedRoute)
-
-DraftId = Annotated[int, Path(ge=1, le=2**63 - 1)]
-EditionId = Annotated[int, Path(ge=1, le=2**63 - 1)]
-Text = Annotated[str, Field(min_length=1, max_length=200, pattern=r"\S")]
-_MISSING: dict[int | str, dict[str, Any]] = {404: {"model": Problem, "description": "No such draft or edition"}}
-_CHANGING = _MISSING | {
-    409: {"model": Problem, "description": "It is submitted, published, discarded, or behind the boundaries in force"},
-    412: {"model": Problem, "description": "Somebody else did or undid a step meanwhile"},
-}
-
-
-class Given(BaseModel):
-    """A body: what is not known is refused."""
-
-    model_config = ConfigDict(extra="forbid")
-
-
-class NewDraft(Given):
-    """A draft to begin."""
-
-    title: Text
-
-
-class Geometry(Given):
-    """A GeoJSON geometry: lon, lat, CGCS2000 or WGS 84, degrees."""
-
-    type: Literal["LineString", "Polygon", "MultiPolygon"]
-    coordinates: list[Any]
-
-
-Seen = Annotated[int | None, Field(ge=0, le=10**6, description="how many steps you saw: refused if others came")]
-
-
-Code = Annotated[str, Field(max_length=64)]
-
-
-class Group(Given):
-    """Cells that belong together; without a parent's code a new one is made for them."""
-
-    parent_code: Code | None = None
-    codes: Annotated[list[Code], Field(min_length=1, max_length=3000)]
-
-
-class NewStep(Given):
-    """An operation on cells; which fields it needs, docs/boundaries.md says."""
-
-    operation: Literal[
-        "split", "merge", "move_border", "carve", "reshape", "transfer", "describe", "regroup", "restore"
-    ]
-    codes: list[Code] = Field([], max_length=500)
-    line: Geometry | None = None
-    area: Geometry | None = None
-    parent_code: Code | None = None
-    keep: Code | None = None
-    name: Text | None = None
-    household_count: Annotated[int, Field(ge=0, le=10**6)] | None = None
-    cell_kind: Literal["basic", "dedicated"] | None = None
-    edition: Annotated[int, Field(ge=1, le=2**63 - 1)] | None = None
-    groups: Annotated[list[Group], Field(min_length=1, max_length=200)] | None = None
-    reason: Annotated[str, Field(max_length=2000)] = ""
-    seen: Seen = None
-
-
-class Going(Given):
-    """Going on with a draft as it was read."""
-
-    seen: Seen = None
-
-
-class Approval(Given):
-    """Why, and when it comes into force: at once if no time is given."""
-
-    note: Annotated[str, Field(min_length=1, max_length=500, pattern=r"\S")]
-    effective_at: AwareDatetime | None = None
-
-
-class Reason(Given):
-    """Why a draft is not approved."""
-
-    reason: Annotated[str, Field(max_length=2000)] = ""
-
-
-class Step(BaseModel):
-    """A step of a draft."""
-
-    step_number: int
-    operation: str
-    arguments: dict[str, Any]
-    author: str
-    reason: str
-    done_at: AwareDatetime
-    undone_at: AwareDatetime | None
-
-
-class Draft(BaseModel):
-    """A draft and its state."""
-
-    draft_id: int
-    title: str
-    base_edition_id: int
-    made_by: str
-    made_at: AwareDatetime
-    steps: int = Field(description="not counting those undone")
-    is_stale: bool = Field(description="another edition came into force after its base: rebase it")
-    submitted_at: AwareDatetime | None
-    submitted_by: str | None
-    approved_at: AwareDatetime | None
-    approved_by: str | None
-    note: str | None
-    effective_at: AwareDatetime | None
-    returned_because: str | None
-    published_edition_id: int | None
-    discarded_at: AwareDatetime | None
-
-
-class DraftInFull(Draft):
-    """A draft with its steps, those undone too."""
-
-    history: list[Step]
-
-
-class Drafts(BaseModel):
-    """Drafts that whoever asks may see, the oldest first."""
-
-    drafts: list[Draft]
-
-
-class Edition(BaseModel):
-    """An edition of the boundaries."""
-
-    edition_id: int
-    valid_from: AwareDatetime
-    published_at: AwareDatetime
-    note: str
-    is_demo: bool
-    draft_id: int | None
-    title: str | None
-    submitted_by: str | None
-    approved_by: str | None
-
-
-class Editions(BaseModel):
-    """Editions, the newest first."""
-
-    editions: list[Edition]
-
-
-class Found(BaseModel):
-    """What is wrong, or looks wrong."""
-
-    kind: str
-    severity: Literal["error", "warning"]
-    grid_code: str
-    lon: float
-    lat: float
-    text: str
-    repair: dict[str, Any] | None = Field(description="a step that would mend it, to be sent as it is")
-
-
-class Findings(BaseModel):
-    """Findings, errors first."""
-
-    findings: list[Found]
-    count: int
-
-
-class Wish(Given):
-    """What is to be shared out evenly, and how."""
-
-    parents: Annotated[list[Code], Field(min_length=2, max_length=200)]
-    measure: Literal["households", "incidents", "visiting_time"] = "households"
-    count: Annotated[
-        int | None, Field(ge=2, le=200, description="how many groups; as many as parents if not given")
-    ] = None
-    locked: list[Code] = Field([], max_length=200, description="parents that keep what they have")
-    along_roads: bool = False
-    seed: Annotated[int, Field(ge=0, le=2**31)] = 1
-
-
-class Measured(BaseModel):
-    """How good a way to group cells is."""
-
-    loads: dict[str, float]
-    deviation: float
-    compactness: float
-    cut_edges: int
-    moved: float
-
-
-class Proposed(BaseModel):
-    """A way to group cells; its groups are those of the step `regroup`."""
-
-    aim: Literal["present", "balanced", "compact", "least_moved"]
-    groups: list[Group]
-    measures: Measured
-
-
-class Proposals(BaseModel):
-    """The present, and what could be instead."""
-
-    present: Proposed
-    proposals: list[Proposed]
-    along_roads: bool = Field(description="whether main roads divide these cells, and were followed")
-
-
-class OverloadedCell(BaseModel):
-    """A cell with too much to do."""
-
-    grid_code: str
-    name: str
-    households: int
-    workers: int
-    households_per_worker: int | None
-
-
-class Overloaded(BaseModel):
-    """Cells with too much to do, the worst first."""
-
-    cells: list[OverloadedCell]
-
-
-async def _with[T](request: Request, do: Callable[[Connection], T]) -> T:
-    """Run work in one transaction with the rights of whoever asks, beside the event loop."""
-    conninfo = acting_conninfo(request.app.state.conninfo, asker_of(request))
-
-    def run() -> T:
-        with connect(conninfo) as connection:
-            return do(connection)
-
-    return await asyncio.to_thread(run)
-
-
-def _in_force(request: Request) -> Division:
-    found: Division = request.app.state.in_force.read()
-    return found
-
-
-def _name(request: Request) -> str:
-    return identity_of(request).login_name
-
-
-def _whole(connection: Connection, draft_id: int) -> dict[str, Any]:
-    return {**work.find_draft(connection, draft_id), "history": work.draft_steps(connection, draft_id)}
-
-
-async def _changed(request: Request, draft_id: int, do: Callable[[Connection], object]) -> dict[str, Any]:
-    """Do something to a draft, and answer with the draft as it is then."""
-
-    def run(connection: Connection) -> dict[str, Any]:
-        do(connection)
-        return _whole(connection, draft_id)
-
-    return await _with(request, run)
 
 
 @router.get("/drafts", response_model=Drafts)
@@ -285,88 +47,90 @@ async def list_drafts(
     request: Request, open: Annotated[bool | None, Query(description="only those at work, or only the others")] = None
 ) -> object:
     """List drafts."""
-    return {"drafts": await _with(request, lambda c: work.list_drafts(c, is_open=open))}
+    return {"drafts": await with_rights(request, lambda c: work.list_drafts(c, is_open=open))}
 
 
-@router.post("/drafts", status_code=201, response_model=DraftInFull, responses={409: _CHANGING[409]})
+@router.post("/drafts", status_code=201, response_model=DraftInFull, responses={409: CHANGING[409]})
 async def post_draft(request: Request, new: NewDraft) -> object:
     """Begin a draft on the boundaries in force."""
-    return await _with(request, lambda c: _whole(c, work.make_draft(c, new.title, _name(request))))
+    return await with_rights(request, lambda c: whole(c, work.make_draft(c, new.title, name_of(request))))
 
 
-@router.get("/drafts/{draft_id}", response_model=DraftInFull, responses=_MISSING)
+@router.get("/drafts/{draft_id}", response_model=DraftInFull, responses=MISSING)
 async def get_draft(request: Request, draft_id: DraftId) -> object:
     """Read a draft with its steps."""
-    return await _with(request, lambda c: _whole(c, draft_id))
+    return await with_rights(request, lambda c: whole(c, draft_id))
 
 
-@router.delete("/drafts/{draft_id}", status_code=204, responses=_CHANGING)
+@router.delete("/drafts/{draft_id}", status_code=204, responses=CHANGING)
 async def delete_draft(request: Request, draft_id: DraftId) -> None:
     """Give a draft up; its steps stay readable."""
-    await _with(request, lambda c: work.discard(c, draft_id))
+    await with_rights(request, lambda c: work.discard(c, draft_id))
 
 
-@router.post("/drafts/{draft_id}/steps", status_code=201, response_model=DraftInFull, responses=_CHANGING)
+@router.post("/drafts/{draft_id}/steps", status_code=201, response_model=DraftInFull, responses=CHANGING)
 async def post_step(request: Request, draft_id: DraftId, step: NewStep) -> object:
     """Do a step: it leaves the city divided at every level, or is refused and changes nothing."""
     arguments = step.model_dump(exclude={"operation", "reason", "seen"}, exclude_none=True)
 
-    return await _changed(
+    return await changed(
         request, draft_id,
         lambda c: work.edit_draft(
-            c, draft_id, step.operation, arguments, _name(request), step.reason,
-            in_force=_in_force(request), seen=step.seen,
+            c, draft_id, step.operation, arguments, name_of(request), step.reason,
+            in_force=in_force(request), seen=step.seen,
         ),
     )  # fmt: skip
 
 
-@router.post("/drafts/{draft_id}/undo", response_model=DraftInFull, responses=_CHANGING)
+@router.post("/drafts/{draft_id}/undo", response_model=DraftInFull, responses=CHANGING)
 async def post_undo(request: Request, draft_id: DraftId, going: Going) -> object:
     """Undo the last step; nothing happens when there is none."""
-    return await _changed(request, draft_id, lambda c: work.undo(c, draft_id, going.seen))
+    return await changed(request, draft_id, lambda c: work.undo(c, draft_id, going.seen))
 
 
-@router.post("/drafts/{draft_id}/redo", response_model=DraftInFull, responses=_CHANGING)
+@router.post("/drafts/{draft_id}/redo", response_model=DraftInFull, responses=CHANGING)
 async def post_redo(request: Request, draft_id: DraftId, going: Going) -> object:
     """Do again the step that was undone last; nothing happens when there is none."""
-    return await _changed(request, draft_id, lambda c: work.redo(c, draft_id, going.seen))
+    return await changed(request, draft_id, lambda c: work.redo(c, draft_id, going.seen))
 
 
-@router.post("/drafts/{draft_id}/rebase", response_model=DraftInFull, responses=_CHANGING)
+@router.post("/drafts/{draft_id}/rebase", response_model=DraftInFull, responses=CHANGING)
 async def post_rebase(request: Request, draft_id: DraftId) -> object:
     """Do the steps again on the boundaries now in force: all of them, or the draft stays as it is."""
-    return await _changed(request, draft_id, lambda c: work.rebase(c, draft_id, _in_force(request)))
+    return await changed(request, draft_id, lambda c: work.rebase(c, draft_id, in_force(request)))
 
 
-@router.post("/drafts/{draft_id}/submit", response_model=DraftInFull, responses=_CHANGING)
+@router.post("/drafts/{draft_id}/submit", response_model=DraftInFull, responses=CHANGING)
 async def post_submit(request: Request, draft_id: DraftId, going: Going) -> object:
     """Send a draft for approval; nobody changes it until it is withdrawn or returned."""
-    return await _changed(request, draft_id, lambda c: work.submit(c, draft_id, _name(request), going.seen))
+    return await changed(request, draft_id, lambda c: work.submit(c, draft_id, name_of(request), going.seen))
 
 
-@router.post("/drafts/{draft_id}/withdraw", response_model=DraftInFull, responses=_CHANGING)
+@router.post("/drafts/{draft_id}/withdraw", response_model=DraftInFull, responses=CHANGING)
 async def post_withdraw(request: Request, draft_id: DraftId) -> object:
     """Take a submitted draft back, also when it is approved but not yet in force."""
-    return await _changed(request, draft_id, lambda c: work.withdraw(c, draft_id))
+    return await changed(request, draft_id, lambda c: work.withdraw(c, draft_id))
 
 
-@router.post("/drafts/{draft_id}/return", response_model=DraftInFull, responses=_CHANGING)
+@router.post("/drafts/{draft_id}/return", response_model=DraftInFull, responses=CHANGING)
 async def post_return(request: Request, draft_id: DraftId, why: Reason) -> object:
     """Return a submitted draft to its planner, with the reason."""
-    return await _changed(request, draft_id, lambda c: work.withdraw(c, draft_id, why.reason))
+    return await changed(request, draft_id, lambda c: work.withdraw(c, draft_id, why.reason))
 
 
-@router.post("/drafts/{draft_id}/publish", response_model=DraftInFull, responses=_CHANGING)
+@router.post("/drafts/{draft_id}/publish", response_model=DraftInFull, responses=CHANGING)
 async def post_publish(request: Request, draft_id: DraftId, approval: Approval) -> object:
     """Approve a submitted draft as a second person: the server brings it into force at once, or at the time given."""
-    await _with(request, lambda c: work.approve(c, draft_id, _name(request), approval.note, approval.effective_at))
+    await with_rights(
+        request, lambda c: work.approve(c, draft_id, name_of(request), approval.note, approval.effective_at)
+    )
     return await _brought_into_force(request, draft_id)
 
 
 async def _brought_into_force(request: Request, draft_id: int) -> dict[str, Any]:
     """Have what is due come into force now, not at the server's next look. Raises Conflict when it could not."""
     await asyncio.to_thread(publish_all_due, request.app.state.seeing_all)
-    found = await _with(request, lambda c: _whole(c, draft_id))
+    found = await with_rights(request, lambda c: whole(c, draft_id))
     if found["approved_at"] is None:
         message = f"draft {draft_id} could not come into force and was returned: {found['returned_because']}"
         raise Conflict(message)
@@ -379,7 +143,7 @@ def publish_all_due(conninfo: str) -> list[int]:
         return publish_due(connection)
 
 
-@router.get("/drafts/{draft_id}/cells", response_model=CellCollection, responses=_MISSING)
+@router.get("/drafts/{draft_id}/cells", response_model=CellCollection, responses=MISSING)
 async def get_cells(
     request: Request,
     draft_id: DraftId,
@@ -387,19 +151,19 @@ async def get_cells(
     level: Annotated[int, Query(ge=1, le=20, description="grid level; areas not divided so far show what they have")],
 ) -> object:
     """Draw the cells of a level as the draft has them, for a part of the map."""
-    return await _with(
+    return await with_rights(
         request,
-        lambda c: cells_in_view(c, work.draft_changes(c, draft_id, _in_force(request)), bbox, level),
+        lambda c: cells_in_view(c, work.draft_changes(c, draft_id, in_force(request)), bbox, level),
     )
 
 
-@router.get("/drafts/{draft_id}/changes", response_model=CellCollection, responses=_MISSING)
+@router.get("/drafts/{draft_id}/changes", response_model=CellCollection, responses=MISSING)
 async def get_changes(request: Request, draft_id: DraftId) -> object:
     """Draw the cells that a draft changes, as they are and as they become."""
-    return await _with(request, lambda c: changed_cells(*work.draft_changes(c, draft_id, _in_force(request))))
+    return await with_rights(request, lambda c: changed_cells(*work.draft_changes(c, draft_id, in_force(request))))
 
 
-@router.get("/drafts/{draft_id}/check", response_model=Findings, responses=_MISSING)
+@router.get("/drafts/{draft_id}/check", response_model=Findings, responses=MISSING)
 async def get_check(
     request: Request,
     draft_id: DraftId,
@@ -409,24 +173,26 @@ async def get_check(
     """Look for what is wrong, or looks wrong."""
 
     def do(connection: Connection) -> dict[str, Any]:
-        before, edits = work.draft_changes(connection, draft_id, _in_force(request))
+        before, edits = work.draft_changes(connection, draft_id, in_force(request))
         only = None if all else [code for code in edits if change_of(before, edits, code)]
         findings = examine(before.edited(edits), work.led_codes(connection), only=only)
         return {"findings": [asdict(one) for one in findings[:limit]], "count": len(findings)}
 
-    return await _with(request, do)
+    return await with_rights(request, do)
 
 
-@router.get("/drafts/{draft_id}/impact", responses=_MISSING)
+@router.get("/drafts/{draft_id}/impact", responses=MISSING)
 async def get_impact(request: Request, draft_id: DraftId) -> dict[str, Any]:
     """Tell what would change: cells, the owners of what lies in them, households, workloads and duties."""
-    return await _with(request, lambda c: asdict(impact_of(c, *work.draft_changes(c, draft_id, _in_force(request)))))
+    return await with_rights(
+        request, lambda c: asdict(impact_of(c, *work.draft_changes(c, draft_id, in_force(request))))
+    )
 
 
 @router.get(
     "/drafts/{draft_id}/report",
     response_class=Response,
-    responses=_MISSING | {200: {"content": {"text/html": {}, "application/pdf": {}, "text/csv": {}}}},
+    responses=MISSING | {200: {"content": {"text/html": {}, "application/pdf": {}, "text/csv": {}}}},
 )
 async def get_report(
     request: Request,
@@ -438,14 +204,14 @@ async def get_report(
     """Report what a draft would change, for those who must agree: a page, a PDF, or the list of what moves."""
 
     def do(connection: Connection) -> dict[str, Any]:
-        before, edits = changes = work.draft_changes(connection, draft_id, _in_force(request))
+        before, edits = changes = work.draft_changes(connection, draft_id, in_force(request))
         only = [code for code in edits if change_of(before, edits, code)]
         findings = examine(before.edited(edits), work.led_codes(connection), only=only)
         made_at = datetime.now(ZoneInfo(settings.timezone)).strftime("%Y-%m-%d %H:%M")
         impact = impact_of(connection, before, edits)
-        return reports.draft_report(_whole(connection, draft_id), impact, findings, changes, made_at, lang)
+        return reports.draft_report(whole(connection, draft_id), impact, findings, changes, made_at, lang)
 
-    report = await _with(request, do)
+    report = await with_rights(request, do)
     if f == "html":
         return html_page(reports.as_html(report))
     if f == "csv":
@@ -456,14 +222,14 @@ async def get_report(
     return Response(body, headers=headers, media_type="application/pdf" if f == "pdf" else "text/csv; charset=utf-8")
 
 
-@router.post("/drafts/{draft_id}/proposals", response_model=Proposals, responses=_MISSING)
+@router.post("/drafts/{draft_id}/proposals", response_model=Proposals, responses=MISSING)
 async def post_proposals(request: Request, draft_id: DraftId, wish: Wish) -> object:
     """Propose how what some neighbours contain is shared among them evenly; nothing is changed by it."""
 
     def do(connection: Connection) -> dict[str, Any]:
         from geo_grid.boundaries import proposals  # not at the top: a server starts without what only this needs
 
-        division = work.read_division(connection, draft_id, _in_force(request))
+        division = work.read_division(connection, draft_id, in_force(request))
         loads = proposals.read_loads(connection, division, wish.parents, wish.measure)
         blocks = proposals.road_blocks(connection, division, wish.parents) if wish.along_roads else None
         present, found = proposals.propose(
@@ -476,7 +242,7 @@ async def post_proposals(request: Request, draft_id: DraftId, wish: Wish) -> obj
         }
 
     async with request.app.state.bulk_work:
-        return await _with(request, do)
+        return await with_rights(request, do)
 
 
 @router.get("/overloaded", response_model=Overloaded)
@@ -491,20 +257,20 @@ async def get_overloaded(
     def do(connection: Connection) -> dict[str, Any]:
         from geo_grid.boundaries import proposals
 
-        found = proposals.overloaded(connection, _in_force(request), level, norm)
+        found = proposals.overloaded(connection, in_force(request), level, norm)
         mine = work.seen_codes(connection)
         return {"cells": [one for one in found if mine is None or one["grid_code"] in mine][:limit]}
 
-    return await _with(request, do)
+    return await with_rights(request, do)
 
 
 @router.get("/editions", response_model=Editions)
 async def list_editions(request: Request) -> object:
     """List editions, the newest first."""
-    return {"editions": await _with(request, work.list_editions)}
+    return {"editions": await with_rights(request, work.list_editions)}
 
 
-@router.get("/editions/{edition_id}/changes", response_model=CellCollection, responses=_MISSING)
+@router.get("/editions/{edition_id}/changes", response_model=CellCollection, responses=MISSING)
 async def get_difference(
     request: Request,
     edition_id: EditionId,
@@ -516,20 +282,20 @@ async def get_difference(
         before = work.cells_of_edition(connection, since)
         return changed_cells(before, work.difference(before, work.cells_of_edition(connection, edition_id)))
 
-    return await _with(request, do)
+    return await with_rights(request, do)
 
 
-@router.post("/editions/{edition_id}/restore", status_code=201, response_model=DraftInFull, responses=_CHANGING)
+@router.post("/editions/{edition_id}/restore", status_code=201, response_model=DraftInFull, responses=CHANGING)
 async def post_restore(request: Request, edition_id: EditionId, approval: Approval) -> object:
     """Bring the cells of a former edition into force again, as a new edition."""
-    name = _name(request)
+    name = name_of(request)
 
     def do(connection: Connection) -> int:
         draft_id = work.make_draft(connection, approval.note[:200], name)
         arguments = {"edition": edition_id}
-        work.edit_draft(connection, draft_id, work.RESTORE, arguments, name, in_force=_in_force(request))
+        work.edit_draft(connection, draft_id, work.RESTORE, arguments, name, in_force=in_force(request))
         work.submit(connection, draft_id, name)
         work.approve(connection, draft_id, name, approval.note, approval.effective_at)
         return draft_id
 
-    return await _brought_into_force(request, await _with(request, do))
+    return await _brought_into_force(request, await with_rights(request, do))

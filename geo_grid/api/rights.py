@@ -86,6 +86,8 @@ RIGHTS: dict[tuple[str, str], str] = {
     ("GET", "/boundaries/drafts/{draft_id}/check"): "boundaries.draft",
     ("GET", "/boundaries/drafts/{draft_id}/impact"): "boundaries.draft",
     ("GET", "/boundaries/drafts/{draft_id}/report"): "boundaries.draft",
+    ("GET", "/boundaries/drafts/{draft_id}/file"): "boundaries.draft",
+    ("POST", "/boundaries/imports"): "boundaries.draft",
     ("POST", "/boundaries/drafts/{draft_id}/proposals"): "boundaries.draft",
     ("GET", "/boundaries/overloaded"): "boundaries.draft",
     ("GET", "/boundaries/editions"): "map",

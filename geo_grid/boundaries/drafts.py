@@ -40,6 +40,7 @@ OPERATIONS: dict[str, Callable[[Division, dict[str, Any]], Edits]] = {
     ),
     "reshape": lambda d, a: operations.reshape(d, a["codes"][0], _geometry(a, "area")),
     "transfer": lambda d, a: operations.transfer(d, a["codes"][0], a["parent_code"]),
+    "redraw": lambda d, a: operations.redraw(d, a["codes"], a["cells"]),
     "regroup": lambda d, a: operations.regroup(d, a["groups"]),
     "describe": lambda d, a: operations.describe(
         d, a["codes"][0], a.get("name"), a.get("household_count"), a.get("cell_kind")
@@ -48,7 +49,7 @@ OPERATIONS: dict[str, Callable[[Division, dict[str, Any]], Edits]] = {
 """By name, with arguments as a step keeps them: codes, and what else it needs; geometries as GeoJSON."""
 NEEDS = {
     "split": (1, ("line",)), "merge": (2, ()), "move_border": (2, ("line",)), "carve": (1, ("area", "name")),
-    "reshape": (1, ("area",)), "transfer": (1, ("parent_code",)), "describe": (1, ()), "regroup": (0, ("groups",)), RESTORE: (0, ("edition",)),
+    "reshape": (1, ("area",)), "transfer": (1, ("parent_code",)), "describe": (1, ()), "regroup": (0, ("groups",)), "redraw": (1, ("cells",)), RESTORE: (0, ("edition",)),
 }  # fmt: skip
 """How many codes an operation takes at least, and what it cannot do without."""
 

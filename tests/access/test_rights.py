@@ -75,6 +75,7 @@ EXPECTED: dict[str, set[str] | None] = {
         "POST /boundaries/drafts/{draft_id}/withdraw", "GET /boundaries/drafts/{draft_id}/cells",
         "GET /boundaries/drafts/{draft_id}/changes", "GET /boundaries/drafts/{draft_id}/check",
         "GET /boundaries/drafts/{draft_id}/impact", "GET /boundaries/drafts/{draft_id}/report",
+        "GET /boundaries/drafts/{draft_id}/file", "POST /boundaries/imports",
         "POST /boundaries/drafts/{draft_id}/proposals", "GET /boundaries/overloaded")},
     **{route: {"supervisor"} for route in (
         "POST /boundaries/drafts/{draft_id}/return", "POST /boundaries/drafts/{draft_id}/publish",

@@ -4,18 +4,24 @@ import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
+import geopandas
 import httpx
 import pytest
 import shapely
+from pandas import Series
 
-from geo_grid.boundaries import read_division
+from geo_grid.boundaries import publish_cells, read_division
 from geo_grid.db import connect
+from geo_grid.layers.grid_levels import set_levels
 from tests.boundaries.test_drafts import city, line, owners_are_right
+from tests.boundaries.test_drawn import level
 from tests.boundaries.test_operations import at
 from tests.conftest import live_server
 from tests.identities import api_key, bearing
+from tests.squares import cells, square
 
 __all__ = ["city"]
 
@@ -151,6 +157,72 @@ def test_the_report_is_a_page_a_pdf_and_a_list(planner: httpx.Client) -> None:
     assert rows[0] == "kind,from_code,to_code,count"
     assert len(rows) == 1 + len(impact["flows"])
     assert planner.get(f"{draft}/report", params={"f": "doc"}).status_code == 422
+
+
+def test_a_draft_goes_out_as_a_file_and_comes_back(
+    city: str, server: str, planner: httpx.Client, tmp_path: Path
+) -> None:
+    draft = begun(planner)
+    file = planner.get(f"{draft}/file")
+    assert file.headers["content-type"] == "application/geopackage+sqlite3"
+    path = tmp_path / "draft.gpkg"
+    path.write_bytes(file.content)
+    cells = geopandas.read_file(path).set_index("grid_code", drop=False).rename_axis(None)
+    assert len(cells) == 37
+    cells.loc["c55", "name"] = "新名"
+    cells.loc["c01", "geometry"] = shapely.union(cells.loc["c00", "geometry"], cells.loc["c01", "geometry"])
+    cells.drop(index="c00").to_file(path, layer="grid_cells", driver="GPKG")
+    given = {"data": {"draft_id": draft.rpartition("/")[2]}, "files": {"file": ("b.gpkg", path.read_bytes())}}
+    back = planner.post("/boundaries/imports", **given)
+    assert back.status_code == 201, back.text
+    assert [(s["operation"], s["arguments"].get("kind")) for s in back.json()["history"]] == [
+        ("redraw", "merge"), ("describe", None),
+    ]  # fmt: skip
+    with bearing(server, api_key(city, "planner", cells=["c33"])) as bound:
+        small = begun(bound)
+        path.write_bytes(bound.get(f"{small}/file").content)
+        assert set(geopandas.read_file(path)["grid_code"]) == {"c33", "P"}
+        given["data"] = {"draft_id": small.rpartition("/")[2]}
+        assert bound.post("/boundaries/imports", **given).status_code == 403
+        assert bound.get(small).json()["history"] == []
+    assert planner.post("/boundaries/imports", data=given["data"], files={"file": ("b.exe", b"x")}).status_code == 422
+
+
+def test_even_groups_are_proposed_and_done(database: str) -> None:
+    with connect(database) as connection:
+        set_levels(connection, [level(1, 0), level(2, 5), level(3, 9)])
+        at_home = {(x, y): "A" if x < 2 else "B" for x in range(6) for y in range(4)}
+        shapes = {
+            code: shapely.coverage_union_all([square(*place) for place in at_home if code in ("T", at_home[place])])
+            for code in ("T", "A", "B")
+        }
+        frame = cells(
+            ("T", 1, None, shapes["T"]), ("A", 2, "T", shapes["A"]), ("B", 2, "T", shapes["B"]),
+            *((f"u{x}{y}", 3, home, square(x, y)) for (x, y), home in at_home.items()),
+        )  # fmt: skip
+        frame["household_count"] = Series([None, None, None, *([100] * 24)], dtype=object)
+        publish_cells(connection, frame, "uneven")
+        connection.execute("insert into duties (grid_code, duty_role, person_name) values ('A', 'grid_manager', '甲')")
+    with live_server(database) as url, bearing(url, api_key(database, "planner")) as planner:
+        worst = planner.get("/boundaries/overloaded", params={"level": 2, "norm": 500}).json()["cells"]
+        assert [(one["grid_code"], one["workers"], one["households"]) for one in worst] == [
+            ("B", 0, 1600),
+            ("A", 1, 800),
+        ]
+        draft = begun(planner)
+        answer = planner.post(f"{draft}/proposals", json={"parents": ["A", "B"], "along_roads": True})
+        assert answer.status_code == 200, answer.text
+        told = answer.json()
+        assert told["along_roads"] is False  # there is none
+        assert told["present"]["measures"]["loads"] == {"A": 800, "B": 1600}
+        best = told["proposals"][0]
+        assert best["measures"]["deviation"] <= 0.05
+        done(planner, draft, operation="regroup", groups=best["groups"])
+        work = {one["grid_code"]: one for one in planner.get(f"{draft}/impact").json()["workloads"]}
+        assert work["A"]["households_after"] == best["measures"]["loads"]["A"]
+        refused = planner.post(f"{draft}/proposals", json={"parents": ["A", "u00"]})
+        assert refused.status_code == 422
+        assert "one parent" in refused.json()["detail"]
 
 
 def test_nobody_approves_what_they_drew_or_submitted(

@@ -1,6 +1,6 @@
 // The draft at work: every change goes to the server, and whoever listens hears of the draft as it is then.
 import { ask, write } from "../server.js";
-import { say } from "../office.js";
+import { page, say } from "../office.js";
 
 export class Bench extends EventTarget {
   draft = null;
@@ -55,6 +55,15 @@ export class Bench extends EventTarget {
     this.tell("stepped", null);
   }
 
+  // What was edited in a file.
+  bring(file) {
+    const given = new FormData();
+    given.append("draft_id", this.draft.draft_id);
+    given.append("file", file);
+    const headers = page.person.csrf ? { "X-CSRF-Token": page.person.csrf } : {};
+    return this.run(async () => this.take(await ask("/boundaries/imports", { method: "POST", headers, body: given })));
+  }
+
   discard() {
     return this.run(async () => {
       await write("DELETE", this.address);
@@ -65,5 +74,5 @@ export class Bench extends EventTarget {
 
 export const OPERATIONS = {
   split: say("分割", "Split"), merge: say("合并", "Merge"), move_border: say("移动边界", "Move border"), carve: say("划出专属", "Carve out"),
-  reshape: say("重画", "Reshape"), transfer: say("划转", "Transfer"), describe: say("属性", "Describe"), regroup: say("均衡", "Balance"), restore: say("恢复版本", "Restore edition"),
+  reshape: say("重画", "Reshape"), transfer: say("划转", "Transfer"), describe: say("属性", "Describe"), regroup: say("均衡", "Balance"), redraw: say("外部修改", "Redrawn elsewhere"), restore: say("恢复版本", "Restore edition"),
 };

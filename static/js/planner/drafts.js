@@ -61,6 +61,7 @@ export class DraftsPanel {
         button(say("废弃", "Discard"), () => { if (confirm(say("废弃这个草案？", "Give this draft up?"))) bench.discard(); })));
       parts[parts.length - 1].children[0].disabled = !live;
       parts[parts.length - 1].children[1].disabled = live === draft.history.length;
+      parts.push(this.files());
       if (draft.is_stale) parts.push(button(say("变基到现行边界", "Rebase on the boundaries in force"), () => bench.act("rebase"), "action"));
       else if (live) parts.push(button(say("送审", "Send for approval"), () => bench.goOn("submit"), "action"));
     } else if (draft.submitted_at && !draft.published_edition_id) {
@@ -71,6 +72,15 @@ export class DraftsPanel {
       e("b", { textContent: OPERATIONS[step.operation] }), ` ${(step.arguments.codes ?? []).join(" ")}`,
       e("div", { className: "quiet", textContent: [step.author, when(step.done_at), step.reason].filter(Boolean).join(" · ") })))));
     this.current.replaceChildren(...parts);
+  }
+
+  // To QGIS and back.
+  files() {
+    const file = e("input", { type: "file", hidden: true, accept: ".gpkg,.geojson,.json,.zip,.fgb,.parquet,.kml" });
+    file.onchange = () => this.bench.bring(file.files[0]);
+    return e("div", { className: "row" },
+      e("a", { className: "plain", href: `${this.bench.address}/file`, download: "", textContent: say("⇩ 导出 GeoPackage", "⇩ GeoPackage") }),
+      button(say("⇧ 带回修改", "⇧ Bring edits back"), () => file.click()), file);
   }
 
   approval() {

@@ -1,0 +1,227 @@
+"""What /boundaries takes and answers."""
+
+from typing import Annotated, Any, Literal
+
+from fastapi import Path
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from geo_grid.api.problems import Problem
+
+DraftId = Annotated[int, Path(ge=1, le=2**63 - 1)]
+EditionId = Annotated[int, Path(ge=1, le=2**63 - 1)]
+Text = Annotated[str, Field(min_length=1, max_length=200, pattern=r"\S")]
+MISSING: dict[int | str, dict[str, Any]] = {404: {"model": Problem, "description": "No such draft or edition"}}
+CHANGING = MISSING | {
+    409: {"model": Problem, "description": "It is submitted, published, discarded, or behind the boundaries in force"},
+    412: {"model": Problem, "description": "Somebody else did or undid a step meanwhile"},
+}
+
+
+class Given(BaseModel):
+    """A body: what is not known is refused."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class NewDraft(Given):
+    """A draft to begin."""
+
+    title: Text
+
+
+class Geometry(Given):
+    """A GeoJSON geometry: lon, lat, CGCS2000 or WGS 84, degrees."""
+
+    type: Literal["LineString", "Polygon", "MultiPolygon"]
+    coordinates: list[Any]
+
+
+Seen = Annotated[int | None, Field(ge=0, le=10**6, description="how many steps you saw: refused if others came")]
+
+
+Code = Annotated[str, Field(max_length=64)]
+
+
+class Group(Given):
+    """Cells that belong together; without a parent's code a new one is made for them."""
+
+    parent_code: Code | None = None
+    codes: Annotated[list[Code], Field(min_length=1, max_length=3000)]
+
+
+class NewStep(Given):
+    """An operation on cells; which fields it needs, docs/boundaries.md says."""
+
+    operation: Literal[
+        "split", "merge", "move_border", "carve", "reshape", "transfer", "describe", "regroup", "restore"
+    ]
+    codes: list[Code] = Field([], max_length=500)
+    line: Geometry | None = None
+    area: Geometry | None = None
+    parent_code: Code | None = None
+    keep: Code | None = None
+    name: Text | None = None
+    household_count: Annotated[int, Field(ge=0, le=10**6)] | None = None
+    cell_kind: Literal["basic", "dedicated"] | None = None
+    edition: Annotated[int, Field(ge=1, le=2**63 - 1)] | None = None
+    groups: Annotated[list[Group], Field(min_length=1, max_length=200)] | None = None
+    reason: Annotated[str, Field(max_length=2000)] = ""
+    seen: Seen = None
+
+
+class Going(Given):
+    """Going on with a draft as it was read."""
+
+    seen: Seen = None
+
+
+class Approval(Given):
+    """Why, and when it comes into force: at once if no time is given."""
+
+    note: Annotated[str, Field(min_length=1, max_length=500, pattern=r"\S")]
+    effective_at: AwareDatetime | None = None
+
+
+class Reason(Given):
+    """Why a draft is not approved."""
+
+    reason: Annotated[str, Field(max_length=2000)] = ""
+
+
+class Step(BaseModel):
+    """A step of a draft."""
+
+    step_number: int
+    operation: str
+    arguments: dict[str, Any]
+    author: str
+    reason: str
+    done_at: AwareDatetime
+    undone_at: AwareDatetime | None
+
+
+class Draft(BaseModel):
+    """A draft and its state."""
+
+    draft_id: int
+    title: str
+    base_edition_id: int
+    made_by: str
+    made_at: AwareDatetime
+    steps: int = Field(description="not counting those undone")
+    is_stale: bool = Field(description="another edition came into force after its base: rebase it")
+    submitted_at: AwareDatetime | None
+    submitted_by: str | None
+    approved_at: AwareDatetime | None
+    approved_by: str | None
+    note: str | None
+    effective_at: AwareDatetime | None
+    returned_because: str | None
+    published_edition_id: int | None
+    discarded_at: AwareDatetime | None
+
+
+class DraftInFull(Draft):
+    """A draft with its steps, those undone too."""
+
+    history: list[Step]
+
+
+class Drafts(BaseModel):
+    """Drafts that whoever asks may see, the oldest first."""
+
+    drafts: list[Draft]
+
+
+class Edition(BaseModel):
+    """An edition of the boundaries."""
+
+    edition_id: int
+    valid_from: AwareDatetime
+    published_at: AwareDatetime
+    note: str
+    is_demo: bool
+    draft_id: int | None
+    title: str | None
+    submitted_by: str | None
+    approved_by: str | None
+
+
+class Editions(BaseModel):
+    """Editions, the newest first."""
+
+    editions: list[Edition]
+
+
+class Found(BaseModel):
+    """What is wrong, or looks wrong."""
+
+    kind: str
+    severity: Literal["error", "warning"]
+    grid_code: str
+    lon: float
+    lat: float
+    text: str
+    repair: dict[str, Any] | None = Field(description="a step that would mend it, to be sent as it is")
+
+
+class Findings(BaseModel):
+    """Findings, errors first."""
+
+    findings: list[Found]
+    count: int
+
+
+class Wish(Given):
+    """What is to be shared out evenly, and how."""
+
+    parents: Annotated[list[Code], Field(min_length=2, max_length=200)]
+    measure: Literal["households", "incidents", "visiting_time"] = "households"
+    count: Annotated[
+        int | None, Field(ge=2, le=200, description="how many groups; as many as parents if not given")
+    ] = None
+    locked: list[Code] = Field([], max_length=200, description="parents that keep what they have")
+    along_roads: bool = False
+    seed: Annotated[int, Field(ge=0, le=2**31)] = 1
+
+
+class Measured(BaseModel):
+    """How good a way to group cells is."""
+
+    loads: dict[str, float]
+    deviation: float
+    compactness: float
+    cut_edges: int
+    moved: float
+
+
+class Proposed(BaseModel):
+    """A way to group cells; its groups are those of the step `regroup`."""
+
+    aim: Literal["present", "balanced", "compact", "least_moved"]
+    groups: list[Group]
+    measures: Measured
+
+
+class Proposals(BaseModel):
+    """The present, and what could be instead."""
+
+    present: Proposed
+    proposals: list[Proposed]
+    along_roads: bool = Field(description="whether main roads divide these cells, and were followed")
+
+
+class OverloadedCell(BaseModel):
+    """A cell with too much to do."""
+
+    grid_code: str
+    name: str
+    households: int
+    workers: int
+    households_per_worker: int | None
+
+
+class Overloaded(BaseModel):
+    """Cells with too much to do, the worst first."""
+
+    cells: list[OverloadedCell]

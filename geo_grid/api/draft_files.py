@@ -1,0 +1,100 @@
+"""Drafts as files: out as a GeoPackage for QGIS, and back with what was edited there."""
+
+import asyncio
+import tempfile
+from pathlib import Path as FilePath
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, File, Form, Query, Request, UploadFile
+from fastapi.responses import FileResponse
+from starlette.background import BackgroundTask
+
+from geo_grid.access.audit import record_export
+from geo_grid.api.asking import writing
+from geo_grid.api.boundary_models import CHANGING, MISSING, Code, DraftId, DraftInFull
+from geo_grid.api.drafting import in_force, name_of, whole, with_rights
+from geo_grid.api.parameters import Configured
+from geo_grid.api.problems import PROBLEM_RESPONSES
+from geo_grid.api.rights import GuardedRoute
+from geo_grid.boundaries import drafts as work
+from geo_grid.db import Connection
+from geo_grid.errors import UnreadableFile
+from geo_grid.exchange import FILE_FORMATS
+from geo_grid.exchange.draft_files import export_draft, import_draft
+
+router = APIRouter(prefix="/boundaries", tags=["boundaries"], responses=PROBLEM_RESPONSES, route_class=GuardedRoute)
+
+LARGEST_BODY = 256 << 20
+"""Bytes; a whole city with every building is a tenth of it."""
+_GPKG = "application/geopackage+sqlite3"
+
+
+@router.get(
+    "/drafts/{draft_id}/file",
+    response_class=FileResponse,
+    responses=MISSING | {200: {"content": {_GPKG: {"schema": {"type": "string", "format": "binary"}}}}},
+)
+async def get_file(
+    request: Request,
+    settings: Configured,
+    draft_id: DraftId,
+    within: Annotated[Code | None, Query(description="only this cell and what is below it")] = None,
+) -> FileResponse:
+    """Give a draft out as a GeoPackage; who took it is recorded first."""
+    spool = settings.state_dir / "spool"
+    spool.mkdir(parents=True, exist_ok=True)
+    folder = tempfile.TemporaryDirectory(dir=spool)
+    path = FilePath(folder.name) / f"draft-{draft_id}.gpkg"
+
+    def do(connection: Connection) -> int:
+        before, edits = work.draft_changes(connection, draft_id, in_force(request))
+        seen = work.seen_codes(connection)
+        return export_draft(before.edited(edits), path, within, None if seen is None else seen | edits.keys())
+
+    try:
+        async with request.app.state.bulk_work:
+            rows = await with_rights(request, do)
+        async with writing(request) as database:  # no file leaves that is not written down
+            await record_export(database, "grid_cells", "gpkg", rows, None)
+    except BaseException:
+        folder.cleanup()
+        raise
+    return FileResponse(path, media_type=_GPKG, filename=path.name, background=BackgroundTask(folder.cleanup))
+
+
+@router.post("/imports", status_code=201, response_model=DraftInFull, responses=CHANGING)
+async def post_import(
+    request: Request,
+    settings: Configured,
+    draft_id: Annotated[int, Form(ge=1, le=2**63 - 1)],
+    file: Annotated[
+        UploadFile, File(description="GeoPackage, GeoJSON, zipped Shapefile, FlatGeobuf, GeoParquet or KML")
+    ],
+    source_crs: Annotated[str | None, Form(max_length=200, description="as the file says if not given")] = None,
+    match: Annotated[
+        Literal["code", "overlap"], Form(description="how its cells are known: by grid_code, or by place alone")
+    ] = "code",
+) -> object:
+    """Do what was edited in a file as steps of a draft, all or none."""
+    suffix = FilePath(file.filename or "").suffix.lower()
+    if suffix not in FILE_FORMATS:
+        message = f"{suffix or 'a file without an ending'} is of no known kind; known are {', '.join(FILE_FORMATS)}"
+        raise UnreadableFile(message)
+    spool = settings.state_dir / "spool"
+    spool.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=spool) as folder:
+        path = FilePath(folder) / f"upload{suffix}"
+        await asyncio.to_thread(_save, file, path)
+
+        def do(connection: Connection) -> dict[str, object]:
+            import_draft(connection, draft_id, path, name_of(request), source_crs or None, match, in_force(request))
+            return whole(connection, draft_id)
+
+        async with request.app.state.bulk_work:
+            return await with_rights(request, do)
+
+
+def _save(file: UploadFile, path: FilePath) -> None:
+    with path.open("wb") as out:
+        while block := file.file.read(1 << 20):
+            out.write(block)

@@ -1,0 +1,161 @@
+"""Edits made elsewhere, told apart: which cells of a file were split, merged, moved, renamed or given to another parent."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import shapely
+
+from geo_grid.boundaries.division import Cell, Division, Refused, same_corners
+
+_SAME = 0.5
+"""Of the area that two shapes cover together: above it each is the other's only match, and it is the same cell."""
+_TOUCHES = 1e-6
+"""Of a cell's area: less is what rounding leaves along a border."""
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A cell as a file has it; None where the file says nothing.
+
+    Attributes
+    ----------
+    shape
+        Polygon or MultiPolygon on the lattice.
+    """
+
+    grid_code: str | None
+    shape: Any
+    name: str | None = None
+    parent_code: str | None = None
+    household_count: int | None = None
+    cell_kind: str | None = None
+
+
+type Step = tuple[str, dict[str, Any]]
+"""Operation and arguments, as drafts keep them."""
+
+
+def recognise(division: Division, drawn: Sequence[Drawn], match: Literal["code", "overlap"] = "code") -> list[Step]:
+    """Tell what was done to the cells of a file, as steps of a draft.
+
+    Cells that are not divided further count; those above follow them. Cells that the file does not cover stay as they
+    are. Of several shapes with one code, as they come from splitting in QGIS, the one that covers most of the old cell
+    keeps it. What has no code, or a code that is not known, is the old cell it coincides with for the most part.
+
+    Parameters
+    ----------
+    match
+        `overlap`: codes of the file are not ours; identities are found by place alone.
+
+    Raises
+    ------
+    Refused
+        The file has no cells that are not divided further.
+    """
+    leaves = {code: cell for code, cell in division.cells.items() if not division.children(code)}
+    given = [
+        one for one in drawn if one.grid_code not in division.cells or one.grid_code in leaves or match == "overlap"
+    ]
+    if not given:
+        message = "the file holds no cells that are not divided further"
+        raise Refused(message)
+    named = _identified(leaves, given, match)
+    changed = [
+        one for one in named if one.grid_code is None or not same_corners(leaves[one.grid_code].shape, one.shape)
+    ]
+    steps = [_redrawn(*part) for part in _components(division, leaves, named, changed)]
+    return steps + list(_described(leaves, named))
+
+
+def _identified(leaves: dict[str, Cell], given: list[Drawn], match: str) -> list[Drawn]:
+    """Give each shape the code of the cell it is; None: a new one."""
+    codes = list(leaves)
+    tree = shapely.STRtree([leaves[code].shape for code in codes])
+    pairs = tree.query([one.shape for one in given], predicate="intersects").T.tolist()
+    kept: dict[str, tuple[float, int]] = {}
+    found: dict[int, str] = {}
+    for at, leaf in pairs:
+        code, old = codes[leaf], leaves[codes[leaf]].shape
+        common = float(shapely.area(shapely.intersection(given[at].shape, old)))
+        says = match == "code" and given[at].grid_code in leaves
+        if says and given[at].grid_code == code and common > kept.get(code, (0.0, 0))[0]:
+            kept[code] = common, at
+        elif not says and common > _SAME * float(shapely.area(shapely.union(given[at].shape, old))):
+            found[at] = code
+    said = {at: code for code, (_, at) in kept.items()}
+    taken = set(said.values())
+    said |= {at: code for at, code in found.items() if code not in taken}
+    return [replace(one, grid_code=said.get(at)) for at, one in enumerate(given)]
+
+
+def _components(
+    division: Division, leaves: dict[str, Cell], named: list[Drawn], changed: list[Drawn]
+) -> Iterator[tuple[list[Cell], list[Drawn]]]:
+    """Yield old cells with the new ones that share their ground, each as small a set as can be."""
+    kept = {one.grid_code for one in named} - {one.grid_code for one in changed}
+    old = {one.grid_code: leaves[one.grid_code] for one in changed if one.grid_code is not None}
+    reach: list[set[str]] = []
+    for one in changed:
+        mine = {one.grid_code} if one.grid_code is not None else set[str]()
+        for other in division.near(one.shape):
+            if other.grid_code not in leaves or other.grid_code in kept:
+                continue
+            common = shapely.area(shapely.intersection(one.shape, other.shape))
+            is_named = other.grid_code in old
+            if common > (_TOUCHES if is_named else _SAME) * shapely.area(other.shape):
+                mine.add(other.grid_code)
+        reach.append(mine)
+    groups: list[tuple[set[str], list[Drawn]]] = []
+    for mine, one in zip(reach, changed, strict=True):
+        joined = [group for group in groups if group[0] & mine]
+        groups = [group for group in groups if not group[0] & mine]
+        groups.append((
+            mine.union(*(group[0] for group in joined)), [*(each for group in joined for each in group[1]), one]
+        ))  # fmt: skip
+    for mine, shapes in groups:
+        if mine:
+            yield [leaves[code] for code in sorted(mine)], shapes
+        else:
+            place = shapely.point_on_surface(shapes[0].shape)
+            message = f"a shape at {place.x:.6f}, {place.y:.6f} lies outside of every cell"
+            raise Refused(message)
+
+
+def _redrawn(old: list[Cell], new: list[Drawn]) -> Step:
+    codes = {one.grid_code for one in new if one.grid_code is not None}
+    fresh, retired = len(new) - len(codes), len(old) - len(codes)
+    if fresh and not retired:
+        kind = "carve" if any(one.cell_kind == "dedicated" for one in new if one.grid_code is None) else "split"
+    elif retired and not fresh:
+        kind = "merge"
+    elif not fresh and not retired:
+        kind = "move_border"
+    else:
+        kind = "redraw"
+    cells = [
+        {key: value for key, value in (
+            ("grid_code", one.grid_code), ("name", one.name), ("parent_code", one.parent_code),
+            ("household_count", one.household_count), ("cell_kind", one.cell_kind),
+        ) if value is not None and (one.grid_code is None or key == "grid_code")}
+        | {"geometry": json.loads(shapely.to_geojson(one.shape))}
+        for one in new
+    ]  # fmt: skip
+    return "redraw", {"codes": [cell.grid_code for cell in old], "kind": kind, "cells": cells}
+
+
+def _described(leaves: dict[str, Cell], named: list[Drawn]) -> Iterator[Step]:
+    for one in named:
+        if one.grid_code is None:
+            continue
+        cell = leaves[one.grid_code]
+        told = {
+            name: value
+            for name in ("name", "household_count", "cell_kind")
+            if (value := getattr(one, name)) is not None and value != getattr(cell, name)
+        }
+        if told:
+            yield "describe", {"codes": [one.grid_code], **told}
+        if one.parent_code is not None and one.parent_code != cell.parent_code:
+            yield "transfer", {"codes": [one.grid_code], "parent_code": one.parent_code}
