@@ -1,12 +1,16 @@
 """Redrawing boundaries in the full-size demo city; the last line is JSON. Nothing of it is kept."""
 
+import contextlib
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
+import psycopg
 import shapely
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
 
 from bench.city import demo_city, say
 from geo_grid.boundaries import draft_changes, edit_draft, examine, impact_of, make_draft, publish_draft, read_division
@@ -15,6 +19,11 @@ from geo_grid.boundaries.operations import move_border
 from geo_grid.db import connect
 
 _TOUCHED = 200
+_CROWD = """
+    insert into incidents (category, subtype, received_at, step, closed_at, geom, grid_code, zone_code, edition_id)
+    select category, subtype, now() - random() * interval '730 days', 'evaluated', now(), geom, grid_code, zone_code, edition_id
+    from incidents cross join generate_series(1, 10000000 / (select count(*) from incidents) - 1)
+"""
 
 
 def _seconds[T](work: Callable[[], T]) -> tuple[float, T]:
@@ -41,10 +50,32 @@ def _neighbours(city: Division, chance: np.random.Generator) -> tuple[str, str, 
             return one.grid_code, other.grid_code, shapely.LineString([place - across, place + across])
 
 
+@contextlib.contextmanager
+def crowded_city() -> Iterator[str]:
+    """The demo city with 10 million incidents over two years, in a database of its own; made once, then kept."""
+    with demo_city() as conninfo:
+        crowded = make_conninfo(conninfo, dbname="crowded")
+        with psycopg.connect(conninfo, autocommit=True) as owner:
+            if owner.execute("select from pg_database where datname = 'crowded'").fetchone() is None:
+                say("making 10 million incidents (some minutes) ...")
+                name = owner.info.dbname
+                owner.execute(
+                    "select pg_terminate_backend(pid) from pg_stat_activity where datname = %s and pid <> pg_backend_pid()",
+                    (name,),
+                )
+                with psycopg.connect(make_conninfo(conninfo, dbname="postgres"), autocommit=True) as other:
+                    owner.close()
+                    other.execute(sql.SQL("create database crowded template {}").format(sql.Identifier(name)))
+                with psycopg.connect(crowded, autocommit=True) as made:
+                    made.execute(_CROWD)
+                    made.execute("vacuum (analyze) incidents")
+        yield crowded
+
+
 def main() -> None:
     chance = np.random.default_rng(1)
     result: dict[str, float] = {}
-    with demo_city() as conninfo, connect(conninfo) as connection:
+    with crowded_city() as conninfo, connect(conninfo) as connection:
         result["read_s"], city = _seconds(lambda: read_division(connection))
         result["check_s"], findings = _seconds(lambda: examine(city))
         say(
@@ -70,12 +101,13 @@ def main() -> None:
             arguments = {"codes": [one, other], "line": json.loads(shapely.to_geojson(line))}
             begun = time.perf_counter()
             try:
-                edits = edit_draft(connection, draft, "move_border", arguments, "bench")
+                edits = edit_draft(connection, draft, "move_border", arguments, "bench", in_force=city)
             except Refused:
                 continue
             result["edit_s"] = time.perf_counter() - begun
             touched |= edits.keys()
-        before, edits = draft_changes(connection, draft)
+        before, edits = draft_changes(connection, draft, city)
+        impact_of(connection, before, edits)  # compiled code is compiled once
         result["impact_s"], impact = _seconds(lambda: impact_of(connection, before, edits))
         say(f"{len(edits)} cells touched, {sum(flow.count for flow in impact.flows)} points change their owner")
         result["publish_s"], _ = _seconds(lambda: publish_draft(connection, draft, "bench"))

@@ -13,6 +13,8 @@ import shapely
 
 from geo_grid.coordinates import LATTICE_STEP
 from geo_grid.db import connect
+from tests.conftest import live_server
+from tests.identities import api_key, bearing
 
 LEVELS = Path(__file__).parents[1] / "docs/chicago-levels.toml"
 
@@ -101,3 +103,25 @@ def test_a_negative_longitude_is_a_place_and_not_an_option(chicago: str) -> None
     found = json.loads(geo_grid(chicago, "locate", "-87.6243", "41.8802", "--json").stdout)
     assert [cell["grid_code"] for cell in found["grid_cells"]] == ["1", "0114"]
     assert "swapped" in geo_grid(chicago, "locate", "41.8802", "-87.6243", expect=2).stderr
+
+
+def test_the_map_shows_which_beats_moved(chicago: str, shared: Path) -> None:
+    path = shared / "chicago_incidents_2012.csv"
+    geo_grid(
+        chicago, "import", "incidents", path, "--source-crs", "EPSG:4326", "--column", "category=primary_type",
+        "--column", "received_at=date", "--column", "recorded_zone=beat",
+    )  # fmt: skip
+    with live_server(chicago) as url, bearing(url, api_key(chicago, "planner")) as planner:
+        told = planner.get("/boundaries/agreement").json()
+    given = pd.read_csv(path, dtype={"beat": str})
+    recorded = given["beat"].value_counts()
+    assert told["count"] == len(given)
+    assert told["agreed"] == pytest.approx(0.768, abs=0.0005)
+    cells = {feature["id"]: feature["properties"] for feature in told["features"]}
+    assert all(cells[code]["recorded"] == recorded[code] for code in cells)
+    assert set(told["gone"]) == set(recorded.index) - set(cells)
+    stayed = [code for code, cell in cells.items() if cell["agreed"] > 0.95 and cell["recorded"] > 20]
+    moved = [code for code, cell in cells.items() if cell["agreed"] < 0.2 and cell["recorded"] > 20]
+    assert len(stayed) > 40  # many beats stayed, some went elsewhere as a whole
+    assert len(moved) > 10
+    assert all(cells[code]["went_to"] not in (None, code) for code in moved)

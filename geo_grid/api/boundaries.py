@@ -11,6 +11,7 @@ from fastapi import APIRouter, Query, Request, Response
 from geo_grid.api.boundary_models import (
     CHANGING,
     MISSING,
+    Agreement,
     Approval,
     DraftId,
     DraftInFull,
@@ -33,6 +34,7 @@ from geo_grid.api.problems import PROBLEM_RESPONSES
 from geo_grid.api.rights import GuardedRoute
 from geo_grid.boundaries import drafts as work
 from geo_grid.boundaries import examine, impact_of, publish_due
+from geo_grid.boundaries.agreement import recorded_agreement
 from geo_grid.boundaries.drawing import CellCollection, cells_in_view, changed_cells
 from geo_grid.boundaries.operations import change_of
 from geo_grid.db import Connection, connect
@@ -262,6 +264,12 @@ async def get_overloaded(
         return {"cells": [one for one in found if mine is None or one["grid_code"] in mine][:limit]}
 
     return await with_rights(request, do)
+
+
+@router.get("/agreement", response_model=Agreement)
+async def get_agreement(request: Request) -> object:
+    """Compare whom incidents were recorded for with whom the boundaries in force give them to: which cells moved."""
+    return await with_rights(request, recorded_agreement)
 
 
 @router.get("/editions", response_model=Editions)

@@ -6,6 +6,7 @@ from fastapi import Path
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from geo_grid.api.problems import Problem
+from geo_grid.boundaries.drawing import CellCollection
 
 DraftId = Annotated[int, Path(ge=1, le=2**63 - 1)]
 EditionId = Annotated[int, Path(ge=1, le=2**63 - 1)]
@@ -225,3 +226,11 @@ class Overloaded(BaseModel):
     """Cells with too much to do, the worst first."""
 
     cells: list[OverloadedCell]
+
+
+class Agreement(CellCollection):
+    """Cells with the share of their recorded incidents that is still theirs."""
+
+    count: int = Field(description="incidents whose recorded owner is known")
+    agreed: float | None = Field(description="the share of all that the boundaries in force give to the recorded owner")
+    gone: dict[str, int] = Field(description="recorded owners that are in force no more, with how many incidents")

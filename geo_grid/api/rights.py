@@ -90,6 +90,7 @@ RIGHTS: dict[tuple[str, str], str] = {
     ("POST", "/boundaries/imports"): "boundaries.draft",
     ("POST", "/boundaries/drafts/{draft_id}/proposals"): "boundaries.draft",
     ("GET", "/boundaries/overloaded"): "boundaries.draft",
+    ("GET", "/boundaries/agreement"): "incidents.read",
     ("GET", "/boundaries/editions"): "map",
     ("GET", "/boundaries/editions/{edition_id}/changes"): "map",
     ("POST", "/boundaries/editions/{edition_id}/restore"): "boundaries.approve",

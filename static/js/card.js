@@ -50,6 +50,10 @@ export class Card {
         e("b", { textContent: `${incident.category} ${incident.subtype}` }), ` · ${text.steps[incident.step]} · #${incident.incident_id}`));
     }
     parts.push(e("p", { className: "quiet", textContent: `${lon.toFixed(6)}, ${lat.toFixed(6)} · ${text.edition} ${location.edition ?? "–"}` }));
+    const now = location.grid_cells.at(-1)?.grid_code ?? null;
+    if (incident && incident.grid_code !== now) {
+      parts.push(e("p", { className: "then", textContent: text.then(incident.grid_name ?? incident.grid_code ?? text.nobody, incident.edition_id) }));
+    }
     if (location.unassigned) parts.push(e("p", { className: "bad", textContent: text.outside }));
     parts.push(e("ol", { className: "chain" }, ...location.grid_cells.map(cell => this.cell(cell))));
     if (location.distance_to_boundary_m !== null) {

@@ -138,7 +138,16 @@ export class Swipe {
     map.on("move zoomend resize", () => this.clip());
   }
 
+  // One state, coloured by what is known of each cell.
+  shade(features, style) {
+    this.hide();
+    this.shaded = L.geoJSON({ type: "FeatureCollection", features }, { pane: "after", interactive: false, renderer: this.sides[1].options.renderer, style: ({ properties }) => style(properties) }).addTo(this.map);
+    this.map.getPane("after").style.clip = "auto";
+    return this.shaded.getBounds();
+  }
+
   show(features) {
+    this.shaded?.remove();
     this.sides.forEach((side, number) => {
       side.clearLayers();
       const state = number ? "after" : "before";
@@ -153,10 +162,13 @@ export class Swipe {
 
   hide() {
     this.sides.forEach(side => side.remove());
+    this.shaded?.remove();
+    this.shaded = null;
     this.bar.hidden = true;
   }
 
   clip() {
+    if (this.shaded) return;
     const size = this.map.getSize();
     const nw = this.map.containerPointToLayerPoint([0, 0]);
     const se = this.map.containerPointToLayerPoint(size);

@@ -99,7 +99,7 @@ export class ImpactPanel extends Panel {
 
 export class HistoryPanel {
   constructor(bench, swipe, map) {
-    Object.assign(this, { bench, swipe, map, title: say("历史", "History") });
+    Object.assign(this, { bench, swipe, map, title: say("历史", "History"), told: e("div") });
     this.box = e("div");
   }
 
@@ -120,7 +120,8 @@ export class HistoryPanel {
     slider.oninput = () => this.travel(oldest, Number(slider.value), told);
     told.textContent = say("现行边界", "The boundaries in force");
     this.box.replaceChildren(e("label", {}, say("看当时的边界", "Boundaries as they were"), slider), told,
-      e("ol", { className: "editions" }, ...editions.map((edition, at) => e("li", {},
+      may("incidents.read") ? e("button", { className: "plain", textContent: say("与警情记录的归属比较", "Compare with recorded owners"), onclick: () => this.agree() }) : "",
+      this.told, e("ol", { className: "editions" }, ...editions.map((edition, at) => e("li", {},
         e("b", { textContent: say(`第 ${edition.edition_id} 版`, `Edition ${edition.edition_id}`) }), ` ${edition.note}`,
         e("div", { className: "quiet", textContent: [when(edition.valid_from), edition.title, edition.submitted_by, edition.approved_by && say(`批准：${edition.approved_by}`, `approved by ${edition.approved_by}`)].filter(Boolean).join(" · ") }),
         e("div", { className: "row" },
@@ -142,6 +143,21 @@ export class HistoryPanel {
       const bounds = this.swipe.show(features);
       if (bounds) this.map.map.fitBounds(bounds, { padding: [60, 60] });
       else this.bench.tell("problem", say("网格没有变化", "No grid cell changed"));
+    });
+  }
+
+  // Where incidents were recorded for a cell that does not own their place now, the cell moved.
+  agree() {
+    return this.bench.run(async () => {
+      const { features, count, agreed, gone } = await ask("/boundaries/agreement");
+      if (!count) return this.bench.tell("problem", say("没有记录归属的警情", "No incident has a recorded owner"));
+      const bounds = this.swipe.shade(features, ({ agreed: share }) => ({ color: "#07111c", weight: 1, fillOpacity: 0.75, fillColor: share > 0.9 ? "#2f9e6e" : share > 0.6 ? "#ffd84d" : share > 0.3 ? "#ff9447" : "#ff5d5d" }));
+      this.map.map.fitBounds(bounds, { padding: [60, 60] });
+      const worst = [...features].sort((one, other) => one.properties.agreed - other.properties.agreed).slice(0, 60);
+      this.told.replaceChildren(
+        e("p", {}, say(`${number(count)} 起警情中 ${(agreed * 100).toFixed(2)} % 与记录一致`, `${(agreed * 100).toFixed(2)} % of ${number(count)} incidents agree with their record`)),
+        table([say("网格", "Cell"), say("记录", "Recorded"), say("一致", "Agree"), say("多归于", "Most went to")], worst.map(({ properties: cell }) => [cell.name, number(cell.recorded), `${Math.round(cell.agreed * 100)} %`, cell.went_to || ""])),
+        Object.keys(gone).length ? e("p", { className: "quiet", textContent: say("已不存在：", "In force no more: ") + Object.keys(gone).join(" ") }) : "");
     });
   }
 

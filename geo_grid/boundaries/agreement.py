@@ -1,0 +1,58 @@
+"""Whom incidents belonged to when they were recorded, against whom the boundaries in force give them to."""
+
+import json
+from collections import Counter
+from typing import Any
+
+import numpy as np
+import shapely
+
+from geo_grid.db import Connection, load_queries
+
+QUERIES = load_queries("geo_grid.boundaries", "agreement.sql")
+
+
+def recorded_agreement(connection: Connection) -> dict[str, Any]:
+    """Compare the recorded owner of incidents with the present one, by cell: where they differ, boundaries moved.
+
+    Returns
+    -------
+    `features`: the cells that incidents were recorded for, each with `recorded` (how many), `agreed` (the share that is
+    still theirs) and `went_to` (the code that got most of the rest); `agreed`: the share of all; `count`; `gone`: codes
+    that were recorded and are in force no more, with how many.
+    """
+    rows = connection.execute(QUERIES["pairs"]).fetchall()
+    recorded: Counter[str] = Counter()
+    agreed: Counter[str] = Counter()
+    elsewhere: dict[str, Counter[str]] = {}
+    for row in rows:
+        recorded[row["recorded"]] += row["count"]
+        if row["recorded"] == row["owner"]:
+            agreed[row["recorded"]] += row["count"]
+        else:
+            elsewhere.setdefault(row["recorded"], Counter())[row["owner"]] += row["count"]
+    cells = connection.execute(QUERIES["cells"], {"codes": list(recorded)}).fetchall()
+    features = [
+        {
+            "id": cell["grid_code"],
+            "properties": {
+                "grid_code": cell["grid_code"],
+                "name": cell["name"],
+                "recorded": recorded[cell["grid_code"]],
+                "agreed": round(agreed[cell["grid_code"]] / recorded[cell["grid_code"]], 4),
+                "went_to": next(iter(elsewhere.get(cell["grid_code"], Counter()).most_common(1)), (None,))[0],
+            },
+            "geometry": json.loads(
+                shapely.to_geojson(shapely.transform(shapely.from_wkb(bytes(cell["geom"])), lambda xy: np.round(xy, 8)))
+            ),
+        }
+        for cell in cells
+    ]
+    total = sum(recorded.values())
+    known = {cell["grid_code"] for cell in cells}
+    return {
+        "features": features,
+        "count": total,
+        "agreed": round(sum(agreed.values()) / total, 4) if total else None,
+        "gone": {code: count for code, count in sorted(recorded.items()) if code not in known},
+    }
