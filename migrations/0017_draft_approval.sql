@@ -20,6 +20,14 @@ alter table drafts
 comment on column drafts.note is 'for the history, given by whoever approved it';
 comment on column drafts.effective_at is 'when it is brought into force';
 comment on column drafts.returned_because is 'why it was not approved, or could not be brought into force';
+-- patrol zones are drafted beside grid cells, in the same rows: cell_kind is their zone_type there
+alter table draft_cells
+    add column layer text not null default 'grid_cells' check (layer in ('grid_cells', 'patrol_zones')),
+    add column responsible_unit text not null default '',
+    drop constraint draft_cells_pkey,
+    add primary key (draft_id, step_number, layer, grid_code),
+    alter column geom type geometry(Geometry, 4490);
+
 alter table draft_steps add column author_id bigint references access.principals;
 create index drafts_due on drafts (effective_at) where approved_at is not null and published_edition_id is null;
 
@@ -146,6 +154,16 @@ create policy grid_cells_opened on grid_cells for insert with check ((select acc
 create policy grid_cells_closed on grid_cells for update using ((select access.may('boundaries.publish')));
 grant insert (grid_code, code_scheme, grid_level, parent_code, name, cell_kind, household_count, geom, valid_from,
     edition_id, is_demo), update (valid_to, closed_by) on grid_cells to geo_grid_app;
+create policy patrol_zones_opened on patrol_zones for insert with check ((select access.may('boundaries.publish')));
+create policy patrol_zones_closed on patrol_zones for update using ((select access.may('boundaries.publish')));
+grant insert (zone_code, name, zone_kind, zone_type, responsible_unit, geom, valid_from, edition_id, is_demo),
+    update (valid_to, closed_by) on patrol_zones to geo_grid_app;
+create policy mandatory_stops_set on mandatory_stops for insert with check ((select access.may('boundaries.publish')));
+create policy mandatory_stops_cleared on mandatory_stops for delete using ((select access.may('boundaries.publish')));
+grant insert (zone_code, name, window_from, window_to, geom), delete on mandatory_stops to geo_grid_app;
+create policy duties_given on duties for insert with check ((select access.may('boundaries.publish')));
+create policy duties_ended on duties for update using ((select access.may('boundaries.publish')));
+grant insert (grid_code, duty_role, person_name, phone, valid_from), update (valid_to) on duties to geo_grid_app;
 create policy drawn_cells_written on drawn_cells for insert with check ((select access.may('boundaries.publish')));
 create policy drawn_cells_closed on drawn_cells for update using ((select access.may('boundaries.publish')));
 create policy drawn_cells_cleared on drawn_cells for delete using ((select access.may('boundaries.publish')));
@@ -156,11 +174,12 @@ create policy draw_steps_written on draw_steps for all using ((select access.may
 grant insert, delete on draw_steps to geo_grid_app;
 
 -- whether boundaries changed after an edition, also where whoever asks may not look
-create function cells_changed_after(edition bigint) returns boolean
+create function boundaries_changed_after(edition bigint) returns boolean
 language sql stable security definer set search_path = pg_catalog, public, pg_temp
 begin atomic
     select exists (select from grid_cells c where c.edition_id > edition)
-        or exists (select from grid_cells c where c.closed_by > edition);
+        or exists (select from grid_cells c where c.closed_by > edition)
+        or exists (select from patrol_zones z where z.edition_id > edition or z.closed_by > edition);
 end;
 create index grid_cells_closed_by on grid_cells (closed_by) where closed_by is not null;
 
@@ -174,7 +193,7 @@ end $$;
 
 -- Cameras, and incidents that are open, in cells that change, or in none near by, go to their owners: also those
 -- that whoever publishes may not see. What comes in meanwhile waits for the end, and then finds the new owners.
-create function assign_again(codes text[], area geometry) returns void
+create function assign_again(codes text[], zones text[], area geometry) returns void
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 declare
     moment timestamptz := clock_timestamp();
@@ -184,11 +203,12 @@ begin
     lock table incidents, cameras in share row exclusive mode;
     update incidents i
     set grid_code = access.owning_cell(i.geom, moment), zone_code = access.owning_zone(i.geom, moment), edition_id = edition
-    where (i.grid_code = any(codes) or (i.unassigned and i.geom && area)) and i.closed_at is null;
+    where (i.grid_code = any(codes) or i.zone_code = any(zones) or ((i.unassigned or i.zone_code is null) and i.geom && area))
+      and i.closed_at is null;
     update cameras c
     set grid_code = access.owning_cell(c.geom, moment), zone_code = access.owning_zone(c.geom, moment), edition_id = edition
-    where c.grid_code = any(codes) or (c.unassigned and c.geom && area);
+    where c.grid_code = any(codes) or c.zone_code = any(zones) or ((c.unassigned or c.zone_code is null) and c.geom && area);
 end $$;
 
-revoke execute on function access.my_people, access.own_draft, keep_submitted, cells_changed_after, hold_editions, assign_again from public;
-grant execute on function access.my_people, access.require, cells_changed_after, hold_editions, assign_again to geo_grid_app;
+revoke execute on function access.my_people, access.own_draft, keep_submitted, boundaries_changed_after, hold_editions, assign_again from public;
+grant execute on function access.my_people, access.require, boundaries_changed_after, hold_editions, assign_again to geo_grid_app;

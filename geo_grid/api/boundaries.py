@@ -35,7 +35,10 @@ from geo_grid.api.rights import GuardedRoute
 from geo_grid.boundaries import drafts as work
 from geo_grid.boundaries import examine, impact_of, publish_due
 from geo_grid.boundaries.agreement import recorded_agreement
-from geo_grid.boundaries.drawing import CellCollection, cells_in_view, changed_cells
+from geo_grid.boundaries.division import Division
+from geo_grid.boundaries.drawing import CellCollection, cells_in_view, changed_cells, zones_in_view
+from geo_grid.boundaries.findings import Finding
+from geo_grid.boundaries.impact import Impact
 from geo_grid.boundaries.operations import change_of
 from geo_grid.db import Connection, connect
 from geo_grid.errors import Conflict
@@ -73,7 +76,9 @@ async def delete_draft(request: Request, draft_id: DraftId) -> None:
 @router.post("/drafts/{draft_id}/steps", status_code=201, response_model=DraftInFull, responses=CHANGING)
 async def post_step(request: Request, draft_id: DraftId, step: NewStep) -> object:
     """Do a step: it leaves the city divided at every level, or is refused and changes nothing."""
-    arguments = step.model_dump(exclude={"operation", "reason", "seen"}, exclude_none=True)
+    arguments = step.model_dump(mode="json", exclude={"operation", "reason", "seen"}, exclude_none=True)
+    if step.layer == work.CELLS:
+        del arguments["layer"]  # said only where it is another
 
     return await changed(
         request, draft_id,
@@ -162,7 +167,23 @@ async def get_cells(
 @router.get("/drafts/{draft_id}/changes", response_model=CellCollection, responses=MISSING)
 async def get_changes(request: Request, draft_id: DraftId) -> object:
     """Draw the cells that a draft changes, as they are and as they become."""
-    return await with_rights(request, lambda c: changed_cells(*work.draft_changes(c, draft_id, in_force(request))))
+
+    def do(connection: Connection) -> dict[str, Any]:
+        drawn = changed_cells(*work.draft_changes(connection, draft_id, in_force(request)))
+        drawn["features"] += changed_cells(*work.zone_changes(connection, draft_id), work.ZONES)["features"]
+        return drawn
+
+    return await with_rights(request, do)
+
+
+@router.get("/drafts/{draft_id}/zones", response_model=CellCollection, responses=MISSING)
+async def get_zones(
+    request: Request,
+    draft_id: DraftId,
+    bbox: Annotated[str, Query(max_length=200, description="west,south,east,north, degrees")],
+) -> object:
+    """Draw the patrol zones as the draft has them, for a part of the map; as the cells are."""
+    return await with_rights(request, lambda c: zones_in_view(work.zone_changes(c, draft_id), bbox))
 
 
 @router.get("/drafts/{draft_id}/check", response_model=Findings, responses=MISSING)
@@ -175,9 +196,7 @@ async def get_check(
     """Look for what is wrong, or looks wrong."""
 
     def do(connection: Connection) -> dict[str, Any]:
-        before, edits = work.draft_changes(connection, draft_id, in_force(request))
-        only = None if all else [code for code in edits if change_of(before, edits, code)]
-        findings = examine(before.edited(edits), work.led_codes(connection), only=only)
+        findings = _findings(connection, draft_id, in_force(request), all)
         return {"findings": [asdict(one) for one in findings[:limit]], "count": len(findings)}
 
     return await with_rights(request, do)
@@ -186,9 +205,23 @@ async def get_check(
 @router.get("/drafts/{draft_id}/impact", responses=MISSING)
 async def get_impact(request: Request, draft_id: DraftId) -> dict[str, Any]:
     """Tell what would change: cells, the owners of what lies in them, households, workloads and duties."""
-    return await with_rights(
-        request, lambda c: asdict(impact_of(c, *work.draft_changes(c, draft_id, in_force(request))))
-    )
+    return await with_rights(request, lambda c: asdict(_impact(c, draft_id, in_force(request))))
+
+
+def _impact(connection: Connection, draft_id: int, cells: Division) -> Impact:
+    """Tell what a draft changes, of cells and of patrol zones."""
+    found = impact_of(connection, *work.draft_changes(connection, draft_id, cells))
+    zones = work.zone_changes(connection, draft_id)
+    return found.joined(impact_of(connection, *zones, "zone_code")) if zones[1] else found
+
+
+def _findings(connection: Connection, draft_id: int, cells: Division, every: bool = False) -> list[Finding]:
+    """Examine the cells that a draft changes, or every one."""
+    before, edits = work.draft_changes(connection, draft_id, cells)
+    only = None if every else [code for code in edits if change_of(before, edits, code)]
+    given = {code for step in work.draft_steps(connection, draft_id) if step["operation"] == "set_duties"
+             and step["undone_at"] is None for code in step["arguments"]["codes"]}  # fmt: skip
+    return examine(before.edited(edits), work.led_codes(connection) | given, only=only)
 
 
 @router.get(
@@ -206,11 +239,10 @@ async def get_report(
     """Report what a draft would change, for those who must agree: a page, a PDF, or the list of what moves."""
 
     def do(connection: Connection) -> dict[str, Any]:
-        before, edits = changes = work.draft_changes(connection, draft_id, in_force(request))
-        only = [code for code in edits if change_of(before, edits, code)]
-        findings = examine(before.edited(edits), work.led_codes(connection), only=only)
+        cells = in_force(request)
+        changes, findings = work.draft_changes(connection, draft_id, cells), _findings(connection, draft_id, cells)
         made_at = datetime.now(ZoneInfo(settings.timezone)).strftime("%Y-%m-%d %H:%M")
-        impact = impact_of(connection, before, edits)
+        impact = _impact(connection, draft_id, cells)
         return reports.draft_report(whole(connection, draft_id), impact, findings, changes, made_at, lang)
 
     report = await with_rights(request, do)
@@ -287,8 +319,8 @@ async def get_difference(
     """Draw the difference of two editions: cells that changed, as they were and as they became."""
 
     def do(connection: Connection) -> dict[str, Any]:
-        before = work.cells_of_edition(connection, since)
-        return changed_cells(before, work.difference(before, work.cells_of_edition(connection, edition_id)))
+        before = work.of_edition(connection, since)
+        return changed_cells(before, work.difference(before, work.of_edition(connection, edition_id)))
 
     return await with_rights(request, do)
 

@@ -1,5 +1,6 @@
 """What /boundaries takes and answers."""
 
+from datetime import time
 from typing import Annotated, Any, Literal
 
 from fastapi import Path
@@ -50,6 +51,23 @@ class Group(Given):
     codes: Annotated[list[Code], Field(min_length=1, max_length=3000)]
 
 
+class Duty(Given):
+    """Somebody who answers for a cell from then on."""
+
+    duty_role: Literal["grid_lead", "grid_manager", "grid_assistant"]
+    person_name: Text
+    phone: Annotated[str, Field(max_length=32)] = ""
+
+
+class Stop(Given):
+    """Where a patrol of a zone must stop, and between which times of day."""
+
+    name: Text
+    point: tuple[Annotated[float, Field(ge=-180, le=180)], Annotated[float, Field(ge=-90, le=90)]]
+    window_from: time | None = None
+    window_to: time | None = None
+
+
 class NewStep(Given):
     """An operation on cells; which fields it needs, docs/boundaries.md says."""
 
@@ -63,7 +81,13 @@ class NewStep(Given):
     keep: Code | None = None
     name: Text | None = None
     household_count: Annotated[int, Field(ge=0, le=10**6)] | None = None
-    cell_kind: Literal["basic", "dedicated"] | None = None
+    layer: Literal["grid_cells", "patrol_zones"] = "grid_cells"
+    cell_kind: Literal["basic", "dedicated", "regular", "temporary"] | None = Field(
+        None, description="of a grid cell, or zone_type of a patrol zone"
+    )
+    responsible_unit: Annotated[str, Field(max_length=200)] | None = None
+    duties: Annotated[list[Duty], Field(max_length=100)] | None = None
+    stops: Annotated[list[Stop], Field(max_length=200)] | None = None
     edition: Annotated[int, Field(ge=1, le=2**63 - 1)] | None = None
     groups: Annotated[list[Group], Field(min_length=1, max_length=200)] | None = None
     reason: Annotated[str, Field(max_length=2000)] = ""

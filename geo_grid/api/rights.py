@@ -82,6 +82,7 @@ RIGHTS: dict[tuple[str, str], str] = {
     ("POST", "/boundaries/drafts/{draft_id}/return"): "boundaries.approve",
     ("POST", "/boundaries/drafts/{draft_id}/publish"): "boundaries.approve",
     ("GET", "/boundaries/drafts/{draft_id}/cells"): "boundaries.draft",
+    ("GET", "/boundaries/drafts/{draft_id}/zones"): "boundaries.draft",
     ("GET", "/boundaries/drafts/{draft_id}/changes"): "boundaries.draft",
     ("GET", "/boundaries/drafts/{draft_id}/check"): "boundaries.draft",
     ("GET", "/boundaries/drafts/{draft_id}/impact"): "boundaries.draft",

@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import shapely
@@ -26,6 +26,8 @@ class Cell:
     ----------
     shape
         Polygon or MultiPolygon on the lattice, lon, lat.
+    responsible_unit
+        Of patrol zones.
     """
 
     grid_code: str
@@ -37,6 +39,7 @@ class Cell:
     household_count: int | None
     shape: Any
     is_demo: bool = False
+    responsible_unit: str = ""
 
 
 type Edits = dict[str, Cell | None]
@@ -114,13 +117,13 @@ class Division:
         codes, tree = self._tree
         return [self.cells[codes[index]] for index in tree.query(shape).tolist()]
 
-    def edited(self, edits: Edits, used_codes: Iterable[str] = ()) -> "Division":
+    def edited(self, edits: Edits, used_codes: Iterable[str] = ()) -> Self:
         """Return the division with cells as they become; more codes may have been given meanwhile."""
         cells = {**self.cells, **{code: cell for code, cell in edits.items() if cell is not None}}
         for code, cell in edits.items():
             if cell is None:
                 del cells[code]
-        return Division(cells.values(), self.used_codes.union(edits, used_codes))
+        return type(self)(cells.values(), self.used_codes.union(edits, used_codes))
 
     def refit(self, edits: Edits) -> Edits:
         """Complete edits: every cell above a changed one gets the union of its children.

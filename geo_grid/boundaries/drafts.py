@@ -10,19 +10,22 @@ import shapely
 from psycopg.types.json import Jsonb
 
 from geo_grid.boundaries import operations
+from geo_grid.boundaries import zones as zoning
 from geo_grid.boundaries.division import Cell, Division, Edits, Refused, same_corners
 from geo_grid.db import Connection, ewkb, insert_rows, load_queries
 from geo_grid.errors import Conflict, Forbidden, NotFound, Outdated
 
 QUERIES = load_queries("geo_grid.boundaries", "drafts.sql")
+CELLS, ZONES = "grid_cells", "patrol_zones"
 CELL_COLUMNS = ("grid_level", "parent_code", "name", "code_scheme", "cell_kind", "household_count", "is_demo")
+KINDS = {CELLS: ("basic", "dedicated"), ZONES: ("regular", "temporary")}
 RESTORE = "restore"
 """The operation that sets every cell as a former edition had it."""
 
 
 def _geometry(arguments: dict[str, Any], name: str) -> Any:
     try:
-        shape = shapely.from_geojson(json.dumps(arguments[name]))
+        shape = shapely.from_geojson(json.dumps(arguments.get(name)))
     except (shapely.errors.ShapelyError, TypeError, ValueError):
         shape = None
     if shape is None or shapely.is_empty(shape):
@@ -31,25 +34,49 @@ def _geometry(arguments: dict[str, Any], name: str) -> Any:
     return shape
 
 
-OPERATIONS: dict[str, Callable[[Division, dict[str, Any]], Edits]] = {
+type _Do = Callable[[Any, dict[str, Any]], Edits]
+_COMMON: dict[str, _Do] = {
     "split": lambda d, a: operations.split(d, a["codes"][0], _geometry(a, "line")),
     "merge": lambda d, a: operations.merge(d, a["codes"], a.get("keep")),
     "move_border": lambda d, a: operations.move_border(d, a["codes"][0], a["codes"][1], _geometry(a, "line")),
-    "carve": lambda d, a: operations.carve(
-        d, a["codes"], _geometry(a, "area"), a["name"], a.get("cell_kind", "dedicated")
-    ),
-    "reshape": lambda d, a: operations.reshape(d, a["codes"][0], _geometry(a, "area")),
-    "transfer": lambda d, a: operations.transfer(d, a["codes"][0], a["parent_code"]),
-    "redraw": lambda d, a: operations.redraw(d, a["codes"], a["cells"]),
-    "regroup": lambda d, a: operations.regroup(d, a["groups"]),
     "describe": lambda d, a: operations.describe(
-        d, a["codes"][0], a.get("name"), a.get("household_count"), a.get("cell_kind")
+        d, a["codes"][0], a.get("name"), a.get("household_count"), a.get("cell_kind"), a.get("responsible_unit")
     ),
 }
-"""By name, with arguments as a step keeps them: codes, and what else it needs; geometries as GeoJSON."""
+OPERATIONS: dict[str, dict[str, _Do]] = {
+    CELLS: _COMMON | {
+        "carve": lambda d, a: operations.carve(
+            d, a["codes"], _geometry(a, "area"), a["name"], a.get("cell_kind", "dedicated")
+        ),
+        "reshape": lambda d, a: operations.reshape(d, a["codes"][0], _geometry(a, "area")),
+        "transfer": lambda d, a: operations.transfer(d, a["codes"][0], a["parent_code"]),
+        "redraw": lambda d, a: operations.redraw(d, a["codes"], a["cells"]),
+        "regroup": lambda d, a: operations.regroup(d, a["groups"]),
+    },
+    ZONES: _COMMON | {
+        "carve": lambda d, a: operations.carve(
+            d, a["codes"], _geometry(a, "area"), a["name"], a.get("cell_kind", "regular")
+        ),
+        "reshape": lambda d, a: (
+            operations.reshape(d, a["codes"][0], _geometry(a, "area"))
+            if "area" in a
+            else zoning.redraw_segment(d, a["codes"][0], _geometry(a, "line"))
+        ),
+        "create": lambda d, a: zoning.create(
+            d, a["name"], _geometry(a, "area") if "area" in a else None, _geometry(a, "line") if "line" in a else None,
+            a.get("responsible_unit", ""), a.get("cell_kind", "regular"), a.get("code"),
+        ),
+        "retire": lambda d, a: zoning.retire(d, a["codes"][0]),
+    },
+}  # fmt: skip
+"""By layer and name, with arguments as a step keeps them: codes, and what else it needs; geometries as GeoJSON."""
+ATTACHED = {"set_duties": CELLS, "set_stops": ZONES}
+"""Steps that change no boundary, and come into force with them: who answers for a cell, where patrols must stop."""
 NEEDS = {
     "split": (1, ("line",)), "merge": (2, ()), "move_border": (2, ("line",)), "carve": (1, ("area", "name")),
-    "reshape": (1, ("area",)), "transfer": (1, ("parent_code",)), "describe": (1, ()), "regroup": (0, ("groups",)), "redraw": (1, ("cells",)), RESTORE: (0, ("edition",)),
+    "reshape": (1, ()), "transfer": (1, ("parent_code",)), "describe": (1, ()), "regroup": (0, ("groups",)),
+    "redraw": (1, ("cells",)), "create": (0, ("name",)), "retire": (1, ()), "set_duties": (1, ("duties",)),
+    "set_stops": (1, ("stops",)), RESTORE: (0, ("edition",)),
 }  # fmt: skip
 """How many codes an operation takes at least, and what it cannot do without."""
 
@@ -125,36 +152,71 @@ def edit_draft(
     if len(arguments.get("codes", ())) < count or missing:
         message = f"{operation} needs {count} cell{'s' if count > 1 else ''}{''.join(f' and {n}' for n in missing)}"
         raise Refused(message)
-    division = read_division(connection, draft_id, in_force)
-    edits = _done(connection, division, operation, arguments)
-    _check_scope(connection, division, edits)
-    division.proved(edits)
+    changed = _done(connection, draft_id, operation, arguments, in_force)
     connection.execute(QUERIES["forget_undone"], {"draft_id": draft_id})
     asked = {"operation": operation, "arguments": Jsonb(arguments), "author": author, "reason": reason}
     row = connection.execute(QUERIES["put_step"], {**asked, "draft_id": draft_id}).fetchone() or {}
-    _keep(connection, draft_id, row["step_number"], division, edits)
-    return edits
+    for layer, before, edits in changed:
+        _keep(connection, draft_id, row["step_number"], layer, before, edits)
+    return {code: cell for _, _, edits in changed for code, cell in edits.items()}
 
 
-def _done(connection: Connection, division: Division, operation: str, arguments: dict[str, Any]) -> Edits:
-    if operation == RESTORE:
-        if (connection.execute(QUERIES["mine"]).fetchone() or {})["codes"] is not None:
-            message = "former boundaries are brought back for the whole city: ask somebody who answers for it"
-            raise Forbidden(message)
-        return difference(division, cells_of_edition(connection, arguments["edition"]))
-    return OPERATIONS[operation](division, arguments)
-
-
-def _check_scope(connection: Connection, division: Division, edits: Edits) -> None:
-    """Refuse what changes cells of others; that a border of theirs gets a corner where a line ends is no change."""
+def _done(
+    connection: Connection, draft_id: int, operation: str, arguments: dict[str, Any], in_force: Division | None
+) -> list[tuple[str, Division, Edits]]:
+    """Return what an operation changes: layer, what there is before it, and proved edits; nothing is stored."""
+    layer = arguments.get("layer", CELLS)
     mine = (connection.execute(QUERIES["mine"]).fetchone() or {})["codes"]
-    if mine is None:
-        return
-    for code in sorted(edits.keys() & division.cells.keys() - set(mine)):
+    if mine is not None and (layer == ZONES or operation in {RESTORE, "set_stops"}):
+        message = "patrol zones and former boundaries are changed for the whole city: ask somebody who answers for it"
+        raise Forbidden(message)
+    if operation in ATTACHED:
+        known = (
+            read_zones(connection, draft_id)
+            if ATTACHED[operation] == ZONES
+            else read_division(connection, draft_id, in_force)
+        )
+        for code in arguments["codes"]:
+            known.cell(code)
+            if mine is not None and code in known.cells and code not in mine and code in (in_force or known).cells:
+                _refuse_foreign(known.cells[code])
+        return []
+    if operation == RESTORE:
+        found: list[tuple[str, Division, Edits]] = []
+        edition = arguments["edition"]
+        for name, now in (
+            (CELLS, read_division(connection, draft_id, in_force)),
+            (ZONES, read_zones(connection, draft_id)),
+        ):
+            edits = difference(now, of_edition(connection, edition, name))
+            now.proved(edits)
+            found.append((name, now, edits))
+        return found
+    if operation not in OPERATIONS[layer]:
+        message = f"{operation} is not done to {layer}; known are {', '.join(OPERATIONS[layer])}"
+        raise Refused(message)
+    if arguments.get("cell_kind") not in {None, *KINDS[layer]}:
+        message = f"{arguments['cell_kind']} is no kind of {layer}; known are {', '.join(KINDS[layer])}"
+        raise Refused(message)
+    before = read_division(connection, draft_id, in_force) if layer == CELLS else read_zones(connection, draft_id)
+    edits = OPERATIONS[layer][operation](before, arguments)
+    if mine is not None:
+        _check_scope(set(mine), before, edits)
+    before.proved(edits)
+    return [(layer, before, edits)]
+
+
+def _refuse_foreign(cell: Cell) -> None:
+    message = f"{cell.grid_code} {cell.name} is not yours to change: ask whoever answers for it, or the city"
+    raise Forbidden(message)
+
+
+def _check_scope(mine: set[str], division: Division, edits: Edits) -> None:
+    """Refuse what changes cells of others; that a border of theirs gets a corner where a line ends is no change."""
+    for code in sorted(edits.keys() & division.cells.keys() - mine):
         old, new = division.cells[code], edits[code]
         if new is None or not operations.is_only_bent(old, new):
-            message = f"{code} {old.name} is not yours to change: ask whoever answers for it, or the city"
-            raise Forbidden(message)
+            _refuse_foreign(old)
 
 
 def undo(connection: Connection, draft_id: int, seen: int | None = None) -> str | None:
@@ -191,19 +253,16 @@ def rebase(connection: Connection, draft_id: int, in_force: Division | None = No
         connection.execute(QUERIES["forget_undone"], {"draft_id": draft_id})
         connection.execute(QUERIES["forget_cells"], {"draft_id": draft_id})
         connection.execute(QUERIES["rebased"], {"draft_id": draft_id})
-        division = read_division(connection, draft_id, in_force)
         for step in steps:
             try:
-                edits = _done(connection, division, step["operation"], step["arguments"])
-                after = division.proved(edits)
+                changed = _done(connection, draft_id, step["operation"], step["arguments"], in_force)
             except Refused as refused:
                 message = (
                     f"step {step['step_number']} ({step['operation']}) cannot be done on the newer edition: {refused}"
                 )
                 raise Refused(message) from None
-            _check_scope(connection, division, edits)
-            _keep(connection, draft_id, step["step_number"], division, edits)
-            division = after
+            for layer, before, edits in changed:
+                _keep(connection, draft_id, step["step_number"], layer, before, edits)
     return len(steps)
 
 
@@ -255,26 +314,45 @@ def read_division(connection: Connection, draft_id: int | None = None, in_force:
         in_force = Division(cells, (row["grid_code"] for row in used))
     if draft_id is None:
         return in_force
-    rows = connection.execute(QUERIES["draft_cells"], {"draft_id": draft_id}).fetchall()
+    return _drafted(connection, draft_id, CELLS, in_force)
+
+
+def read_zones(connection: Connection, draft_id: int | None = None) -> zoning.Zones:
+    """Read the patrol zones in force, or as a draft has them."""
+    used = connection.execute(QUERIES["used_zone_codes"]).fetchall()
+    zones = zoning.Zones(_cells(connection.execute(QUERIES["zones"]).fetchall()), (row["grid_code"] for row in used))
+    return zones if draft_id is None else _drafted(connection, draft_id, ZONES, zones)
+
+
+def _drafted[D: Division](connection: Connection, draft_id: int, layer: str, in_force: D) -> D:
+    asked = {"draft_id": draft_id, "layer": layer}
+    rows = connection.execute(QUERIES["draft_cells"], asked).fetchall()
     kept = _cells(row for row in rows if not row["is_retired"])
     gone: Edits = {row["grid_code"]: None for row in rows if row["is_retired"] and row["grid_code"] in in_force.cells}
-    used = connection.execute(QUERIES["codes_of_draft"], {"draft_id": draft_id}).fetchall()
+    used = connection.execute(QUERIES["codes_of_draft"], asked).fetchall()
     edits = gone | {cell.grid_code: cell for cell in kept}
     return in_force.edited(edits, (row["grid_code"] for row in used))
 
 
 def draft_changes(connection: Connection, draft_id: int, in_force: Division | None = None) -> tuple[Division, Edits]:
-    """Return the division in force, and what a draft makes of it in the end: steps that cancel out leave nothing."""
+    """Return the cells in force, and what a draft makes of them in the end: steps that cancel out leave nothing."""
     before = in_force or read_division(connection)
     return before, difference(before, read_division(connection, draft_id, before))
 
 
-def cells_of_edition(connection: Connection, edition: int) -> Division:
-    """Read the cells as a former edition had them. Raises NotFound."""
+def zone_changes(connection: Connection, draft_id: int) -> tuple[zoning.Zones, Edits]:
+    """Return the patrol zones in force, and what a draft makes of them in the end."""
+    before = read_zones(connection)
+    return before, difference(before, _drafted(connection, draft_id, ZONES, before))
+
+
+def of_edition(connection: Connection, edition: int, layer: str = CELLS) -> Division:
+    """Read the cells, or the patrol zones, as a former edition had them. Raises NotFound."""
     if connection.execute(QUERIES["edition"], {"edition": edition}).fetchone() is None:
         message = f"there is no edition {edition}"
         raise NotFound(message)
-    return Division(_cells(connection.execute(QUERIES["cells_of_edition"], {"edition": edition}).fetchall()))
+    query, kind = ("cells_of_edition", Division) if layer == CELLS else ("zones_of_edition", zoning.Zones)
+    return kind(_cells(connection.execute(QUERIES[query], {"edition": edition}).fetchall()))
 
 
 def list_editions(connection: Connection, limit: int = 200) -> list[dict[str, Any]]:
@@ -346,7 +424,11 @@ def _refuse_stale(draft_id: int) -> None:
 def _cells(rows: Iterable[dict[str, Any]]) -> list[Cell]:
     rows = list(rows)
     shapes = shapely.from_wkb([bytes(row["geom"]) for row in rows])
-    told = ({name: row[name] for name in ("grid_code", *CELL_COLUMNS)} for row in rows)
+    told = (
+        {name: row[name] for name in ("grid_code", *CELL_COLUMNS)}
+        | {"responsible_unit": row.get("responsible_unit", "")}
+        for row in rows
+    )
     return [Cell(**values, shape=_single(shape)) for values, shape in zip(told, shapes, strict=True)]
 
 
@@ -355,18 +437,24 @@ def _single(shape: Any) -> Any:
 
 
 def stored_shapes(cells: list[Cell]) -> Any:
-    """Encode the shapes of cells as they are stored."""
-    return ewkb([shapely.multipolygons(shapely.get_parts(cell.shape)) for cell in cells]) if cells else []
+    """Encode the shapes of cells and zones as they are stored."""
+    return ewkb([_multi(cell.shape) for cell in cells]) if cells else []
 
 
-def _keep(connection: Connection, draft_id: int, step: int, division: Division, edits: Edits) -> None:
+def _multi(shape: Any) -> Any:
+    parts = shapely.get_parts(shape)
+    return shapely.multilinestrings(parts) if "Line" in shape.geom_type else shapely.multipolygons(parts)
+
+
+def _keep(connection: Connection, draft_id: int, step: int, layer: str, division: Division, edits: Edits) -> None:
     kept = [cell for cell in edits.values() if cell is not None]
     shapes = dict(zip((cell.grid_code for cell in kept), stored_shapes(kept), strict=True))
-    columns = ["draft_id", "step_number", "grid_code", "is_retired", *CELL_COLUMNS, "geom"]
+    told = (*CELL_COLUMNS, "responsible_unit")
+    columns = ["draft_id", "step_number", "layer", "grid_code", "is_retired", *told, "geom"]
     rows = []
     for code, cell in edits.items():
-        told = cell or division.cells[code]
+        one = cell or division.cells[code]
         rows.append(
-            (draft_id, step, code, cell is None, *(getattr(told, name) for name in CELL_COLUMNS), shapes.get(code))
+            (draft_id, step, layer, code, cell is None, *(getattr(one, name) for name in told), shapes.get(code))
         )
     insert_rows(connection, "draft_cells", columns, rows)

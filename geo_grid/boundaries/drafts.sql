@@ -5,7 +5,7 @@ insert into drafts (title, base_edition_id, made_by) values (%(title)s, %(base)s
 select d.draft_id, d.title, d.base_edition_id, d.made_by, d.made_at, d.published_edition_id, d.discarded_at,
        d.submitted_at, d.submitted_by, d.approved_at, d.approved_by, d.note, d.effective_at, d.returned_because,
        (select count(*) from draft_steps s where s.draft_id = d.draft_id and s.undone_at is null) as steps,
-       cells_changed_after(d.base_edition_id) as is_stale
+       boundaries_changed_after(d.base_edition_id) as is_stale
 from drafts d
 where (d.draft_id = %(draft_id)s or %(draft_id)s::bigint is null)
   and (%(is_open)s::boolean is null or %(is_open)s = (d.published_edition_id is null and d.discarded_at is null))
@@ -24,6 +24,24 @@ select grid_code, grid_level, parent_code, name, code_scheme, cell_kind, househo
        ST_AsBinary(geom) as geom
 from grid_cells where valid_to is null order by grid_code
 
+-- name: zones
+-- those in force, as the cells of a division of their own
+select zone_code as grid_code, case zone_kind when 'area' then 1 else 0 end as grid_level, null as parent_code, name,
+       'local' as code_scheme, zone_type as cell_kind, null::integer as household_count, is_demo, responsible_unit,
+       ST_AsBinary(geom) as geom
+from patrol_zones where valid_to is null order by zone_code
+
+-- name: used_zone_codes
+select distinct zone_code as grid_code from patrol_zones
+
+-- name: zones_of_edition
+select z.zone_code as grid_code, case z.zone_kind when 'area' then 1 else 0 end as grid_level, null as parent_code, z.name,
+       'local' as code_scheme, z.zone_type as cell_kind, null::integer as household_count, z.is_demo, z.responsible_unit,
+       ST_AsBinary(z.geom) as geom
+from patrol_zones z join editions e on e.edition_id = %(edition)s
+where z.valid_from <= e.valid_from and (z.valid_to is null or e.valid_from < z.valid_to)
+order by z.zone_code
+
 -- name: cells_of_edition
 select c.grid_code, c.grid_level, c.parent_code, c.name, c.code_scheme, c.cell_kind, c.household_count,
        c.is_demo, ST_AsBinary(c.geom) as geom
@@ -37,16 +55,16 @@ select edition_id, note, valid_from from editions where edition_id = %(edition)s
 -- name: draft_cells
 -- as the last step that was not undone leaves them
 select distinct on (c.grid_code) c.grid_code, c.is_retired, c.grid_level, c.parent_code, c.name, c.code_scheme,
-       c.cell_kind, c.household_count, c.is_demo, ST_AsBinary(c.geom) as geom
+       c.cell_kind, c.household_count, c.is_demo, c.responsible_unit, ST_AsBinary(c.geom) as geom
 from draft_cells c join draft_steps s using (draft_id, step_number)
-where c.draft_id = %(draft_id)s and s.undone_at is null
+where c.draft_id = %(draft_id)s and c.layer = %(layer)s and s.undone_at is null
 order by c.grid_code, c.step_number desc
 
 -- name: used_codes
 select distinct grid_code from grid_cells
 
 -- name: codes_of_draft
-select distinct grid_code from draft_cells where draft_id = %(draft_id)s
+select distinct grid_code from draft_cells where draft_id = %(draft_id)s and layer = %(layer)s
 
 -- name: newest
 select edition_id from editions order by valid_from desc limit 1
@@ -118,7 +136,22 @@ update drafts set discarded_at = now() where draft_id = %(draft_id)s
 update drafts set published_edition_id = %(edition)s where draft_id = %(draft_id)s
 
 -- name: assign_again
-select assign_again(%(codes)s, ST_MakeEnvelope(%(west)s, %(south)s, %(east)s, %(north)s, 4490))
+select assign_again(%(codes)s, %(zones)s, ST_MakeEnvelope(%(west)s, %(south)s, %(east)s, %(north)s, 4490))
 
 -- name: led
 select distinct grid_code from duties where duty_role = 'grid_lead' and (valid_to is null or valid_to > now())
+
+-- name: end_duties
+update duties set valid_to = %(moment)s where grid_code = %(code)s and valid_from < %(moment)s
+  and (valid_to is null or valid_to > %(moment)s)
+
+-- name: give_duty
+insert into duties (grid_code, duty_role, person_name, phone, valid_from)
+values (%(code)s, %(duty_role)s, %(person_name)s, %(phone)s, %(moment)s)
+
+-- name: clear_stops
+delete from mandatory_stops where zone_code = %(code)s
+
+-- name: put_stop
+insert into mandatory_stops (zone_code, name, window_from, window_to, geom)
+values (%(code)s, %(name)s, %(window_from)s, %(window_to)s, ST_SetSRID(ST_MakePoint(%(lon)s, %(lat)s), 4490))

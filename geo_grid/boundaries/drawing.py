@@ -8,7 +8,7 @@ import shapely
 from pydantic import BaseModel, Field
 
 from geo_grid.boundaries.division import Cell, Division, Edits
-from geo_grid.boundaries.drafts import seen_codes
+from geo_grid.boundaries.drafts import CELLS, seen_codes
 from geo_grid.boundaries.operations import change_of
 from geo_grid.db import Connection
 from geo_grid.errors import InvalidQuery
@@ -56,25 +56,36 @@ def cells_in_view(connection: Connection, changes: tuple[Division, Edits], bbox:
     return {"features": features, "truncated": len(found) > MOST}
 
 
-def changed_cells(before: Division, edits: Edits) -> dict[str, Any]:
-    """Return changed cells as they were (`state` before) and as they become (`state` after)."""
+def changed_cells(before: Division, edits: Edits, layer: str = CELLS) -> dict[str, Any]:
+    """Return changed cells, or zones, as they were (`state` before) and as they become (`state` after)."""
     features = []
     for code in sorted(edits):
         change = change_of(before, edits, code)
         if change is None:
             continue
         if code in before.cells:
-            features.append(_feature(before.cells[code], change, "before", bool(before.children(code))))
+            features.append(_feature(before.cells[code], change, "before", bool(before.children(code)), layer))
         cell = edits[code]
         if cell is not None:
-            features.append(_feature(cell, change, "after", bool(before.children(code))))
+            features.append(_feature(cell, change, "after", bool(before.children(code)), layer))
     return {"features": features, "truncated": False}
 
 
-def _feature(cell: Cell, change: str | None, state: str | None = None, is_divided: bool = False) -> dict[str, Any]:
+def zones_in_view(changes: tuple[Division, Edits], bbox: str) -> dict[str, Any]:
+    """Return the patrol zones of a draft in a box; `grid_level` 0: a road segment. Raises InvalidQuery."""
+    before, edits = changes
+    box = _box(bbox)
+    found = [zone for zone in before.edited(edits).cells.values() if shapely.intersects(zone.shape, box)]
+    features = [_feature(zone, change_of(before, edits, zone.grid_code)) for zone in found[:MOST]]
+    return {"features": features, "truncated": len(found) > MOST}
+
+
+def _feature(
+    cell: Cell, change: str | None, state: str | None = None, is_divided: bool = False, layer: str = CELLS
+) -> dict[str, Any]:
     properties = {name: value for name, value in vars(cell).items() if name != "shape"} | {"change": change}
     if state is not None:
-        properties |= {"state": state, "is_divided": is_divided}
+        properties |= {"state": state, "is_divided": is_divided, "layer": layer}
     shape = shapely.transform(cell.shape, lambda xy: np.round(xy, 8))  # enough to tell points of the lattice apart
     return {
         "id": f"{cell.grid_code}{'' if state is None else ':' + state}",

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 import shapely
@@ -82,21 +83,36 @@ class Impact:
     workloads: list[Workload] = field(default_factory=list)
     left_duties: list[tuple[str, str, str]] = field(default_factory=list)
 
+    def joined(self, other: "Impact") -> "Impact":
+        """Return both together; things that belong to a cell and to a zone are told once for each."""
+        both = {name: getattr(self, name) + getattr(other, name) for name in vars(self) if name != "stay"}
+        stay = {kind: self.stay.get(kind, 0) + other.stay.get(kind, 0) for kind in {**self.stay, **other.stay}}
+        return Impact(**both, stay=stay)
 
-def impact_of(connection: Connection, before: Division, edits: Edits) -> Impact:
+
+def impact_of(
+    connection: Connection, before: Division, edits: Edits, owned_by: Literal["grid_code", "zone_code"] = "grid_code"
+) -> Impact:
     """Tell what edits would change: cells, the owners of what lies in them, households and duties.
 
     Two things change an owner: a cell that is not divided further gets another border, or a cell goes to another
     parent with all it contains. Only what lies in such cells is looked at: its points are located in memory, in the
     cells as they are and as they would be. What whoever asks may not see is not counted.
+
+    Parameters
+    ----------
+    before, edits
+        Grid cells, or patrol zones; of these areas own things, road segments do not.
+    owned_by
+        The column that says to whom things belong: zone_code for patrol zones.
     """
     after = before.edited(edits)
     codes: dict[str | None, list[str]] = {}
     for code in sorted(edits):
         codes.setdefault(change_of(before, edits, code), []).append(code)
     found = Impact(codes.get("new", []), codes.get("changed", []), codes.get("retired", []))
-    old = [before.cells[code] for code in sorted(edits) if code in before.cells and not before.children(code)]
-    new = [cell for code in sorted(edits) if (cell := after.cells.get(code)) and not after.children(code)]
+    old = [one for code in sorted(edits) if (one := before.cells.get(code)) and _owns(before, one)]
+    new = [one for code in sorted(edits) if (one := after.cells.get(code)) and _owns(after, one)]
     regrouped = [
         code
         for code in sorted(edits)
@@ -105,7 +121,9 @@ def impact_of(connection: Connection, before: Division, edits: Edits) -> Impact:
         and before.cells[code].parent_code != after.cells[code].parent_code
     ]
     groups = {str(one.cells[code].parent_code) for code in regrouped for one in (before, after)}
-    moved, counts = _located(connection, before, after, {cell.grid_code for cell in (*old, *new)}, groups, found)
+    moved, counts = _located(
+        connection, before, after, {cell.grid_code for cell in (*old, *new)}, groups, found, owned_by
+    )
     found.flows += moved
     found.flows += _household_flows(old, new)
     found.flows += [
@@ -136,7 +154,13 @@ def impact_of(connection: Connection, before: Division, edits: Edits) -> Impact:
 
 
 def _located(
-    connection: Connection, before: Division, after: Division, leaves: set[str], groups: set[str], found: Impact
+    connection: Connection,
+    before: Division,
+    after: Division,
+    leaves: set[str],
+    groups: set[str],
+    found: Impact,
+    owned_by: str,
 ) -> tuple[list[Flow], dict[str, tuple[Counter[str], Counter[str]]]]:
     """Locate what lies in changed leaves and in regrouped cells; count it by owner, before and after."""
     sides = [
@@ -155,7 +179,8 @@ def _located(
     changes, inside = {*found.opened, *found.changed, *found.retired}, set(touched)
     flows, counts = [], {}
     for kind, query in _COUNTED.items():
-        points = read_fixed(connection, sql.SQL(QUERIES[query]), _XY, asked)
+        statement = sql.SQL(QUERIES[query]).format(owner=sql.Identifier(owned_by))
+        points = read_fixed(connection, statement, _XY, asked)
         lon, lat = points["x"].astype(np.float64), points["y"].astype(np.float64)
         pairs = Counter(zip(_codes(was, lon, lat).tolist(), _codes(becomes, lon, lat).tolist(), strict=True))
         tally: tuple[Counter[str], Counter[str]] = (Counter(), Counter())
@@ -190,6 +215,10 @@ def _people(
         if row["grid_code"] in found.retired:
             found.left_duties.append((row["grid_code"], row["duty_role"], row["person_name"]))
     return {code: tuple(next((people[one] for one in line if one in people), ())) for code, line in lines.items()}
+
+
+def _owns(division: Division, cell: Cell) -> bool:
+    return "Polygon" in cell.shape.geom_type and not division.children(cell.grid_code)
 
 
 def _count(division: Division, code: str) -> int | None:

@@ -33,8 +33,8 @@ def split(division: Division, code: str, line: Any) -> Edits:
     Refused
         The line crosses itself, or does not divide the cell.
     """
-    cell, line = division.leaf(code), _drawn(line)
-    parts = [face for face in faces([cell.shape], line) if _inside(face, cell.shape)]
+    cell, line = division.leaf(code), drawn_line(line)
+    parts = [face for face in faces([cell.shape], line) if is_inside(face, cell.shape)]
     if len(parts) < 2:
         message = (
             f"the line does not divide {code} {cell.name}: draw it from border to border, beginning and ending outside"
@@ -56,7 +56,7 @@ def split(division: Division, code: str, line: Any) -> Edits:
                 shape=part,
                 household_count=None,
             )
-    return _completed(division, edits)
+    return completed(division, edits)
 
 
 def merge(division: Division, codes: Sequence[str], keep: str | None = None) -> Edits:
@@ -89,7 +89,7 @@ def merge(division: Division, codes: Sequence[str], keep: str | None = None) -> 
     for cell in cells:
         for child in division.children(cell.grid_code) if cell is not survivor else ():
             edits[child] = replace(division.cells[child], parent_code=survivor.grid_code)
-    return _completed(division, edits)
+    return completed(division, edits)
 
 
 def move_border(division: Division, one: str, other: str, line: Any) -> Edits:
@@ -106,12 +106,12 @@ def move_border(division: Division, one: str, other: str, line: Any) -> Edits:
         They are no neighbours, or the line does not divide what they cover into two.
     """
     cells = [division.leaf(one), division.leaf(other)]
-    line = _drawn(line)
+    line = drawn_line(line)
     united = shapely.coverage_union_all([cell.shape for cell in cells])
     if cells[0].grid_level != cells[1].grid_level or shapely.get_num_geometries(united) > 1:
         message = f"{one} and {other} are not neighbours of one level: they share no border"
         raise Refused(message)
-    parts = [face for face in faces([united], line) if _inside(face, united)]
+    parts = [face for face in faces([united], line) if is_inside(face, united)]
     if len(parts) != 2:
         message = (
             f"the line divides {one} and {other} into {len(parts)} parts: draw the new border once across both, "
@@ -124,7 +124,7 @@ def move_border(division: Division, one: str, other: str, line: Any) -> Edits:
         one: replace(cells[0], shape=parts[mine], household_count=None),
         other: replace(cells[1], shape=parts[1 - mine], household_count=None),
     }
-    return _completed(division, edits)
+    return completed(division, edits)
 
 
 def carve(division: Division, codes: Sequence[str], area: Any, name: str, cell_kind: str = "dedicated") -> Edits:
@@ -144,14 +144,14 @@ def carve(division: Division, codes: Sequence[str], area: Any, name: str, cell_k
     if not cells or len({cell.parent_code for cell in cells}) > 1:
         message = "a cell is carved out of cells of one parent"
         raise Refused(message)
-    drawn = _drawn_area(area)
+    drawn = drawn_area(area)
     pieces = faces([cell.shape for cell in cells], shapely.boundary(drawn))
     taken: list[Any] = []
     edits: Edits = {}
     for cell in cells:
-        own = [face for face in pieces if _inside(face, cell.shape)]
-        inside = [face for face in own if _inside(face, drawn)]
-        rest = [face for face in own if not _inside(face, drawn)]
+        own = [face for face in pieces if is_inside(face, cell.shape)]
+        inside = [face for face in own if is_inside(face, drawn)]
+        rest = [face for face in own if not is_inside(face, drawn)]
         if not inside:
             message = f"the area does not reach {cell.grid_code} {cell.name}"
             raise Refused(message)
@@ -169,7 +169,7 @@ def carve(division: Division, codes: Sequence[str], area: Any, name: str, cell_k
         raise Refused(message)
     code = division.next_codes(cells[0], 1)[0]
     edits[code] = replace(cells[0], grid_code=code, name=name, cell_kind=cell_kind, shape=united, household_count=None)
-    return _completed(division, edits)
+    return completed(division, edits)
 
 
 def reshape(division: Division, code: str, area: Any) -> Edits:
@@ -187,16 +187,16 @@ def reshape(division: Division, code: str, area: Any) -> Edits:
         The area misses the cell, takes a neighbour whole, or would leave one in pieces.
     """
     cell = division.leaf(code)
-    drawn = _drawn_area(area)
-    siblings = [division.cells[other] for other in division.children(cell.parent_code) if other != code]
-    near = [other for other in siblings if shapely.intersects(other.shape, shapely.union(drawn, cell.shape))]
+    drawn = drawn_area(area)
+    siblings = {other for other in division.children(cell.parent_code) if other != code}
+    near = [other for other in division.near(shapely.union(drawn, cell.shape)) if other.grid_code in siblings]
     near = [division.leaf(other.grid_code) for other in near]
     pieces = faces([cell.shape, *(other.shape for other in near)], shapely.boundary(drawn))
     shares: dict[str, list[Any]] = {code: [], **{other.grid_code: [] for other in near}}
     left = []
     for face in pieces:
-        owner = next((one.grid_code for one in (cell, *near) if _inside(face, one.shape)), None)
-        if owner is not None and _inside(face, drawn):
+        owner = next((one.grid_code for one in (cell, *near) if is_inside(face, one.shape)), None)
+        if owner is not None and is_inside(face, drawn):
             shares[code].append(face)
         elif owner == code:
             left.append(face)
@@ -220,7 +220,7 @@ def reshape(division: Division, code: str, area: Any) -> Edits:
     if not edits:
         message = f"the area changes nothing of {code} {cell.name}"
         raise Refused(message)
-    return _completed(division, edits)
+    return completed(division, edits)
 
 
 def transfer(division: Division, code: str, parent_code: str) -> Edits:
@@ -241,7 +241,7 @@ def transfer(division: Division, code: str, parent_code: str) -> Edits:
     if shapely.length(shapely.intersection(cell.shape, parent.shape)) == 0:
         message = f"{code} does not border on {parent_code}: it would be in pieces"
         raise Refused(message)
-    return _completed(division, {code: replace(cell, parent_code=parent_code)})
+    return completed(division, {code: replace(cell, parent_code=parent_code)})
 
 
 def regroup(division: Division, groups: Sequence[Mapping[str, Any]]) -> Edits:
@@ -341,7 +341,7 @@ def redraw(division: Division, codes: Sequence[str], cells: Sequence[Mapping[str
             parent_code=cell.get("parent_code") or like.parent_code,
             household_count=cell.get("household_count"), cell_kind=cell.get("cell_kind") or like.cell_kind,
         )  # fmt: skip
-    return _completed(division, edits)
+    return completed(division, edits)
 
 
 def _shared_out(ground: Any, shapes: list[Any]) -> list[list[Any]]:
@@ -388,20 +388,16 @@ def describe(
     name: str | None = None,
     household_count: int | None = None,
     cell_kind: str | None = None,
+    responsible_unit: str | None = None,
 ) -> Edits:
     """Change what is said of a cell; what is None stays."""
-    cell = division.cell(code)
-    return {
-        code: replace(
-            cell,
-            name=cell.name if name is None else name,
-            household_count=cell.household_count if household_count is None else household_count,
-            cell_kind=cell.cell_kind if cell_kind is None else cell_kind,
-        )
-    }
+    said: dict[str, Any] = {
+        "name": name, "household_count": household_count, "cell_kind": cell_kind, "responsible_unit": responsible_unit,
+    }  # fmt: skip
+    return {code: replace(division.cell(code), **{key: value for key, value in said.items() if value is not None})}
 
 
-def _drawn(line: Any) -> Any:
+def drawn_line(line: Any) -> Any:
     """Check a drawn line and bring it to the lattice."""
     if shapely.get_num_coordinates(line) > MOST_CORNERS:
         message = f"the line has {shapely.get_num_coordinates(line):,} corners; draw it with at most {MOST_CORNERS:,}"
@@ -412,7 +408,7 @@ def _drawn(line: Any) -> Any:
     return snap_geometry(line)
 
 
-def _drawn_area(area: Any) -> Any:
+def drawn_area(area: Any) -> Any:
     """Check a drawn area and bring it to the lattice."""
     if area.geom_type not in {"Polygon", "MultiPolygon"} or shapely.get_num_coordinates(area) > MOST_CORNERS:
         message = f"draw one area, with at most {MOST_CORNERS:,} corners"
@@ -443,11 +439,12 @@ def change_of(before: Division, edits: Edits, code: str) -> Literal["new", "chan
     return None if is_only_bent(before.cells[code], cell) else "changed"
 
 
-def _inside(face: Any, shape: Any) -> bool:
+def is_inside(face: Any, shape: Any) -> bool:
+    """Say whether a face of a division of the plane lies in a shape whose border it keeps to."""
     return bool(shapely.covers(shape, shapely.point_on_surface(face)))
 
 
-def _completed(division: Division, edits: Edits) -> Edits:
+def completed(division: Division, edits: Edits) -> Edits:
     """Put the corners that a line left on borders into all who share them, and let the cells above follow."""
     edits = dict(edits)
     for cell in [cell for cell in edits.values() if cell is not None]:

@@ -21,6 +21,10 @@ select grid_level, code_scheme from grid_levels
 update grid_cells set valid_to = %(valid_from)s, closed_by = %(edition)s
 where valid_to is null and grid_code = any(%(codes)s)
 
+-- name: close_zones
+update patrol_zones set valid_to = %(valid_from)s, closed_by = %(edition)s
+where valid_to is null and zone_code = any(%(codes)s)
+
 -- name: reopen_cell
 insert into grid_cells (grid_code, code_scheme, grid_level, parent_code, name, cell_kind, household_count, geom,
                         valid_from, edition_id, is_demo)

@@ -1,24 +1,39 @@
 """Drafts come into force: in one transaction, taken back by publishing what was before."""
 
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
 import shapely
 
 from geo_grid.boundaries.division import Division, Edits, Refused
 from geo_grid.boundaries.drafts import (
+    ATTACHED,
     CELL_COLUMNS,
     QUERIES,
-    cells_of_edition,
+    ZONES,
     difference,
     draft_changes,
+    draft_steps,
     hold,
+    of_edition,
     read_division,
+    read_zones,
     stored_shapes,
     withdraw,
+    zone_changes,
 )
 from geo_grid.boundaries.drawn import draw_cells
 from geo_grid.boundaries.publish import QUERIES as PUBLISH
 from geo_grid.boundaries.publish import open_edition
+from geo_grid.boundaries.zones import AREA, SEGMENT
+from geo_grid.coordinates import snap
 from geo_grid.db import Connection, insert_rows
 from geo_grid.errors import Conflict
+
+_ZONE_COLUMNS = [
+    "zone_code", "name", "zone_kind", "zone_type", "responsible_unit", "geom", "valid_from", "edition_id", "is_demo",
+]  # fmt: skip
 
 
 def publish_draft(connection: Connection, draft_id: int, note: str) -> int:
@@ -33,8 +48,13 @@ def publish_draft(connection: Connection, draft_id: int, note: str) -> int:
     """
     connection.execute(PUBLISH["lock"])  # before anything is read: what another publisher did is seen
     hold(connection, draft_id, may_be_submitted=True)
-    before, edits = draft_changes(connection, draft_id)
-    edition = bring_into_force(connection, before, edits, note)
+    attached = [
+        step
+        for step in draft_steps(connection, draft_id)
+        if step["undone_at"] is None and step["operation"] in ATTACHED
+    ]
+    changes = draft_changes(connection, draft_id), zone_changes(connection, draft_id)
+    edition = bring_into_force(connection, *changes, note, attached)
     connection.execute(QUERIES["published"], {"draft_id": draft_id, "edition": edition})
     return edition
 
@@ -74,12 +94,30 @@ def roll_back(connection: Connection, edition: int, note: str) -> int:
         Its cells are in force already.
     """
     connection.execute(PUBLISH["lock"])
-    before = read_division(connection)
-    return bring_into_force(connection, before, difference(before, cells_of_edition(connection, edition)), note)
+    cells, zones = read_division(connection), read_zones(connection)
+    return bring_into_force(
+        connection,
+        (cells, difference(cells, of_edition(connection, edition))),
+        (zones, difference(zones, of_edition(connection, edition, ZONES))),
+        note,
+    )
 
 
-def bring_into_force(connection: Connection, before: Division, edits: Edits, note: str) -> int:
-    """Close cells, open others, draw them, and give what is open in them to its owner; return the edition.
+def bring_into_force(
+    connection: Connection,
+    cells: tuple[Division, Edits],
+    zones: tuple[Division, Edits],
+    note: str,
+    attached: Sequence[dict[str, Any]] = (),
+) -> int:
+    """Close cells and zones, open others, draw them, and give what is open in them to its owner; return the edition.
+
+    Parameters
+    ----------
+    cells, zones
+        What is in force, and what becomes of it.
+    attached
+        Steps that come into force with them: duties and stops.
 
     Raises
     ------
@@ -88,21 +126,61 @@ def bring_into_force(connection: Connection, before: Division, edits: Edits, not
     Refused
         The cells would not divide the city.
     """
-    if not edits:
+    if not cells[1] and not zones[1] and not attached:
         message = "nothing would change"
         raise Conflict(message)
-    before.proved(edits)
+    cells[0].proved(cells[1])
+    zones[0].proved(zones[1])
     edition, begins = open_edition(connection, note)
-    connection.execute(PUBLISH["close_cells"], {"codes": list(edits), "valid_from": begins, "edition": edition})
-    opened = [cell for cell in edits.values() if cell is not None]
-    rows = (
+    moment = {"valid_from": begins, "edition": edition}
+    connection.execute(PUBLISH["close_cells"], {"codes": list(cells[1]), **moment})
+    opened = [cell for cell in cells[1].values() if cell is not None]
+    rows: Iterable[tuple[Any, ...]] = (
         (cell.grid_code, *(getattr(cell, name) for name in CELL_COLUMNS), geom, begins, edition)
         for cell, geom in zip(opened, stored_shapes(opened), strict=True)
     )
     insert_rows(connection, "grid_cells", ["grid_code", *CELL_COLUMNS, "geom", "valid_from", "edition_id"], rows)
-    draw_cells(connection, edition, begins)
-    touched = [before.cells[code].shape for code in edits if code in before.cells] + [cell.shape for cell in opened]
-    west, south, east, north = shapely.total_bounds(touched)
-    asked = {"codes": list(edits), "west": west, "south": south, "east": east, "north": north}
-    connection.execute(QUERIES["assign_again"], asked)
+    connection.execute(PUBLISH["close_zones"], {"codes": list(zones[1]), **moment})
+    kept = [zone for zone in zones[1].values() if zone is not None]
+    kinds = {SEGMENT: "segment", AREA: "area"}
+    rows = (
+        (
+            one.grid_code,
+            one.name,
+            kinds[one.grid_level],
+            one.cell_kind,
+            one.responsible_unit,
+            geom,
+            begins,
+            edition,
+            one.is_demo,
+        )
+        for one, geom in zip(kept, stored_shapes(kept), strict=True)
+    )
+    insert_rows(connection, "patrol_zones", _ZONE_COLUMNS, rows)
+    if cells[1]:
+        draw_cells(connection, edition, begins)
+    for step in attached:
+        _attach(connection, step, begins)
+    touched = [before.cells[code].shape for before, edits in (cells, zones) for code in edits if code in before.cells]
+    touched += [cell.shape for cell in (*opened, *kept)]
+    if touched:
+        box = dict(zip(("west", "south", "east", "north"), shapely.total_bounds(touched).tolist(), strict=True))
+        connection.execute(QUERIES["assign_again"], {"codes": list(cells[1]), "zones": list(zones[1]), **box})
     return edition
+
+
+def _attach(connection: Connection, step: dict[str, Any], moment: datetime) -> None:
+    """Set who answers for cells, or where patrols of zones must stop: what was said before ends."""
+    arguments = step["arguments"]
+    for code in arguments["codes"]:
+        if step["operation"] == "set_duties":
+            connection.execute(QUERIES["end_duties"], {"code": code, "moment": moment})
+            for duty in arguments["duties"]:
+                connection.execute(QUERIES["give_duty"], {"phone": "", **duty, "code": code, "moment": moment})
+        else:
+            connection.execute(QUERIES["clear_stops"], {"code": code})
+            for stop in arguments["stops"]:
+                lon, lat = snap(stop["point"]).tolist()
+                given = {"window_from": None, "window_to": None, **stop, "code": code, "lon": lon, "lat": lat}
+                connection.execute(QUERIES["put_stop"], given)

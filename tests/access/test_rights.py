@@ -72,7 +72,7 @@ EXPECTED: dict[str, set[str] | None] = {
         "DELETE /boundaries/drafts/{draft_id}", "POST /boundaries/drafts/{draft_id}/steps",
         "POST /boundaries/drafts/{draft_id}/undo", "POST /boundaries/drafts/{draft_id}/redo",
         "POST /boundaries/drafts/{draft_id}/rebase", "POST /boundaries/drafts/{draft_id}/submit",
-        "POST /boundaries/drafts/{draft_id}/withdraw", "GET /boundaries/drafts/{draft_id}/cells",
+        "POST /boundaries/drafts/{draft_id}/withdraw", "GET /boundaries/drafts/{draft_id}/cells", "GET /boundaries/drafts/{draft_id}/zones",
         "GET /boundaries/drafts/{draft_id}/changes", "GET /boundaries/drafts/{draft_id}/check",
         "GET /boundaries/drafts/{draft_id}/impact", "GET /boundaries/drafts/{draft_id}/report",
         "GET /boundaries/drafts/{draft_id}/file", "POST /boundaries/imports",
