@@ -72,8 +72,9 @@ class NewStep(Given):
     """An operation on cells; which fields it needs, docs/boundaries.md says."""
 
     operation: Literal[
-        "split", "merge", "move_border", "carve", "reshape", "transfer", "describe", "regroup", "restore"
-    ]
+        "split", "merge", "move_border", "carve", "reshape", "transfer", "describe", "regroup", "restore", "create",
+        "retire", "set_duties", "set_stops",
+    ]  # fmt: skip
     codes: list[Code] = Field([], max_length=500)
     line: Geometry | None = None
     area: Geometry | None = None

@@ -247,6 +247,8 @@ def _locator(division: Division, changed: list[Cell]) -> Locator:
 
 def _shares(old: list[Cell], new: list[Cell]) -> list[tuple[Cell, Cell, float]]:
     """Return for each new cell which share of which old one's area it takes."""
+    if not old or not new:
+        return []
     tree = shapely.STRtree([cell.shape for cell in old])
     pairs = tree.query([cell.shape for cell in new]).T.tolist()
     found = []

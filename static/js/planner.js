@@ -2,7 +2,7 @@
 import { BaseMap, CHOICES } from "./basemap.js";
 import { base } from "./layers.js";
 import { Bench, OPERATIONS } from "./planner/bench.js";
-import { ask, balance } from "./planner/dialogs.js";
+import { ask, balance, duties } from "./planner/dialogs.js";
 import { DraftsPanel } from "./planner/drafts.js";
 import { CellMap, Swipe } from "./planner/map.js";
 import { CheckPanel, HistoryPanel, ImpactPanel } from "./planner/panels.js";
@@ -15,48 +15,73 @@ const ground = new BaseMap(map);
 const cells = new CellMap(map, bench);
 
 // --- tools: what they need, and what they do -------------------------------------------------
-const LEAST = { split: 1, merge: 2, move_border: 2, carve: 1, reshape: 1, transfer: 1, regroup: 2, describe: 1 };
-const MOST = { split: 1, move_border: 2, reshape: 1, transfer: 1, describe: 1 };
-const KEYS = { s: "split", m: "merge", b: "move_border", c: "carve", r: "reshape", t: "transfer", e: "regroup", d: "describe" };
+// By layer: the key, and how many must be chosen, at least and at most.
+const TOOLS = {
+  grid_cells: {
+    split: ["s", 1, 1], merge: ["m", 2], move_border: ["b", 2, 2], carve: ["c", 1], reshape: ["r", 1, 1], transfer: ["t", 1, 1], regroup: ["e", 2], describe: ["d", 1, 1], set_duties: ["u", 1],
+  },
+  patrol_zones: {
+    create: ["n", 0], segment: ["l", 0], split: ["s", 1, 1], merge: ["m", 2], move_border: ["b", 2, 2], carve: ["c", 1], reshape: ["r", 1, 1], describe: ["d", 1, 1], retire: ["x", 1, 1],
+  },
+};
+const NAMES = { ...OPERATIONS, create: say("新建责任区", "New zone"), segment: say("新建路段", "New segment") };
+const tools = () => TOOLS[cells.layer];
+const fits = (tool, count) => count >= tools()[tool][1] && count <= (tools()[tool][2] ?? Infinity);
+const isLine = code => cells.layer === "patrol_zones" && cells.chosen.get(code)?.grid_level === 0;
 const HINTS = {
   split: say("画一条线，从边界到边界；双击结束，Esc 取消", "Draw a line from border to border; double-click ends it, Esc gives up"),
   move_border: say("画出新的边界，贯穿两个网格；双击结束", "Draw the new border across both cells; double-click ends it"),
   carve: say("画出要划出的范围；双击结束", "Draw what is carved out; double-click ends it"),
   reshape: say("画出网格的新形状；双击结束", "Draw the cell's new shape; double-click ends it"),
+  create: say("画出责任区；已属其他责任区的部分不计；双击结束", "Draw the zone; what belongs to others does not count; double-click ends it"),
+  segment: say("沿道路画线；双击结束", "Draw along the road; double-click ends it"),
   transfer: say("点击新上级中的一个网格", "Click a cell of the new parent"),
 };
 const hint = e("p", { className: "hint", hidden: true });
 
+const LINE = "Line";
+const AREA = "Polygon";
+const unit = (value = "") => field(say("责任单位", "Responsible unit"), "responsible_unit", { maxLength: 200, value });
+const named = (value = "") => field(say("名称", "Name"), "name", { required: true, maxLength: 200, value });
+const made = async (shape, key, codes) => {
+  const drawn = await cells.draw(shape);
+  const isZone = cells.layer === "patrol_zones";
+  const given = drawn && await ask(OPERATIONS.create, isZone ? [named(), unit()] : [named()]);
+  return given && { ...(codes ? { codes } : {}), [key]: drawn, ...given };
+};
+
 const DO = {
-  split: async codes => ({ codes, line: await cells.draw("Line") }),
+  split: async codes => ({ codes, line: await cells.draw(LINE) }),
   merge: async codes => ({ codes }),
-  move_border: async codes => ({ codes, line: await cells.draw("Line") }),
-  carve: async codes => {
-    const area = await cells.draw("Polygon");
-    const given = area && await ask(OPERATIONS.carve, [field(say("名称", "Name"), "name", { required: true, maxLength: 200 })]);
-    return { codes, area: given && area, name: given?.name };
-  },
-  reshape: async codes => ({ codes, area: await cells.draw("Polygon") }),
+  move_border: async codes => ({ codes, line: await cells.draw(LINE) }),
+  carve: async codes => made(AREA, "area", codes),
+  create: () => made(AREA, "area"),
+  segment: () => made(LINE, "line"),
+  retire: async codes => ({ codes }),
+  reshape: async codes => (isLine(codes[0]) ? { codes, line: await cells.draw(LINE) } : { codes, area: await cells.draw(AREA) }),
   transfer: async codes => {
     const target = await cells.pickTarget();
     return { codes, parent_code: target && (target.grid_code === codes[0] ? null : target.parent_code) };
   },
   regroup: codes => balance(bench, codes),
+  set_duties: codes => duties(codes),
   describe: async codes => {
     const cell = cells.chosen.get(codes[0]);
-    const given = await ask(`${cell.name} ${codes[0]}`, [
-      field(say("名称", "Name"), "name", { value: cell.name, required: true, maxLength: 200 }),
-      field(say("户数", "Households"), "household_count", { type: "number", min: 0, value: cell.household_count ?? "" }),
-    ]);
-    return given && { codes, name: given.name, ...(given.household_count === "" ? {} : { household_count: Number(given.household_count) }) };
+    const isZone = cells.layer === "patrol_zones";
+    const given = await ask(`${cell.name} ${codes[0]}`, [named(cell.name), isZone ? unit(cell.responsible_unit ?? "")
+      : field(say("户数", "Households"), "household_count", { type: "number", min: 0, value: cell.household_count ?? "" })]);
+    if (!given) return null;
+    const { household_count: count, ...told } = given;
+    return { codes, ...told, ...(count ? { household_count: Number(count) } : {}) };
   },
 };
 
 async function use(tool) {
   cells.cancel();
   const codes = [...cells.chosen.keys()];
-  if (!bench.canEdit || codes.length < LEAST[tool] || codes.length > (MOST[tool] ?? Infinity)) {
-    bench.tell("problem", bench.canEdit ? say(`“${OPERATIONS[tool]}”需要先选中 ${LEAST[tool]} 个网格（按住 Shift 多选）`, `Choose ${LEAST[tool]} cell${LEAST[tool] > 1 ? "s" : ""} first (Shift-click for more)`)
+  if (!bench.canEdit || !fits(tool, codes.length)) {
+    const [, least] = tools()[tool];
+    bench.tell("problem", bench.canEdit ? say(`“${NAMES[tool]}”需要先选中 ${least} 个（按住 Shift 多选）`, `Choose ${least} cell${least > 1 ? "s" : ""} first (Shift-click for more)`)
       : say("先打开一个可编辑的草案", "Open a draft that can be changed first"));
     return;
   }
@@ -66,11 +91,18 @@ async function use(tool) {
   const given = await DO[tool](codes);
   hint.hidden = true;
   if (!given || Object.values(given).some(value => value === null)) return;
-  await bench.step(tool, given);
+  await bench.step(tool === "segment" ? "create" : tool, cells.layer === "grid_cells" ? given : { layer: cells.layer, ...given });
 }
 
-const tools = Object.fromEntries(Object.entries(KEYS).map(([key, tool]) => [tool, e("button", { className: "tool", data: { tool }, title: `${OPERATIONS[tool]} (${key.toUpperCase()})`, onclick: () => use(tool) },
-  OPERATIONS[tool], e("kbd", { textContent: key.toUpperCase() }))]));
+const bar = e("span", { className: "bar-of-tools" });
+const layer = e("select", { ariaLabel: say("图层", "Layer"), onchange: () => { cells.turn(layer.value); arm(); } },
+  e("option", { value: "grid_cells", textContent: say("网格", "Grid cells") }), e("option", { value: "patrol_zones", textContent: say("巡控责任区", "Patrol zones") }));
+function arm() {
+  bar.replaceChildren(...Object.entries(tools()).map(([tool, [key]]) => e("button", { className: "tool", data: { tool }, title: `${NAMES[tool]} (${key.toUpperCase()})`, onclick: () => use(tool) },
+    NAMES[tool], e("kbd", { textContent: key.toUpperCase() }))));
+  level.hidden = cells.layer !== "grid_cells";
+  choosing([...cells.chosen.values()]);
+}
 const chosen = e("p", { className: "chosen quiet" });
 const snap = e("p", { className: "quiet snap" });
 const reason = e("input", { className: "reason", maxLength: 2000, placeholder: say("下一步的原因（记入历史）", "Reason of the next step (kept)"), onchange: () => { bench.reason = reason.value; } });
@@ -83,15 +115,15 @@ problem.setAttribute("role", "alert");
 
 function choosing(list) {
   const can = bench.canEdit;
-  for (const [tool, made] of Object.entries(tools)) made.disabled = !can || list.length < LEAST[tool] || list.length > (MOST[tool] ?? Infinity);
+  for (const tool of bar.children) tool.disabled = !can || !fits(tool.dataset.tool, list.length);
   chosen.textContent = list.length ? list.map(cell => `${cell.name} ${cell.grid_code}${cell.household_count ? say(` · ${cell.household_count} 户`, ` · ${cell.household_count} households`) : ""}`).join("　")
     : bench.draft ? say("点击网格以选中；按住 Shift 多选", "Click a cell to choose it; Shift-click for more") : say("先打开或新建一个草案", "Open or begin a draft");
 }
 
 // --- panels ----------------------------------------------------------------------------------
-const bar = e("label", { className: "swipe panel", hidden: true }, e("span", { textContent: say("◀ 改前", "◀ before") }),
+const handle = e("label", { className: "swipe panel", hidden: true }, e("span", { textContent: say("◀ 改前", "◀ before") }),
   e("input", { type: "range", min: 0, max: 1000, value: 500, ariaLabel: say("改前与改后", "Before and after") }), e("span", { textContent: say("改后 ▶", "after ▶") }), e("i"));
-const swipe = new Swipe(map, bar);
+const swipe = new Swipe(map, handle);
 const panels = [new CheckPanel(bench, cells), new ImpactPanel(bench, swipe, map), new HistoryPanel(bench, swipe, cells)];
 let shown = panels[0];
 const tabs = e("div", { className: "tabs" }, ...panels.map(panel => e("button", { className: "tab", textContent: panel.title, onclick: () => turn(panel) })));
@@ -109,8 +141,8 @@ function turn(panel) {
 
 const drafts = new DraftsPanel(bench);
 main.append(drafts.box,
-  e("div", { className: "tools panel" }, e("div", { className: "row" }, ...Object.values(tools), reason, level, grounds), chosen, snap),
-  e("aside", { className: "right panel" }, tabs, desk), bar, hint, problem, busy);
+  e("div", { className: "tools panel" }, e("div", { className: "row" }, layer, bar, reason, level, grounds ?? ""), chosen, snap),
+  e("aside", { className: "right panel" }, tabs, desk), handle, hint, problem, busy);
 
 // --- what happens ----------------------------------------------------------------------------
 bench.on("busy", count => { busy.hidden = !count; choosing([...cells.chosen.values()]); });
@@ -139,12 +171,15 @@ document.addEventListener("keydown", event => {
     if (!bench.canEdit || (key !== "z" && key !== "y")) return;
     event.preventDefault();
     bench.goOn(key === "y" || event.shiftKey ? "redo" : "undo");
-  } else if (KEYS[key]) use(KEYS[key]);
+    return;
+  }
+  const found = Object.entries(tools()).find(([, [letter]]) => letter === key);
+  if (found) use(found[0]);
 });
 
 if (ground.choice !== "none") ground.show(ground.choice).catch(error => bench.tell("problem", error.message));
 snap.textContent = cells.snapTolerance();
-choosing([]);
+arm();
 const wanted = Number(new URL(location.href).searchParams.get("draft"));
 await Promise.all([cells.load(), drafts.refresh(), turn(panels[0])]);
 if (wanted) await bench.open(wanted);

@@ -340,3 +340,52 @@ def test_bad_steps_are_refused_in_words_and_change_nothing(planner: httpx.Client
     assert planner.get("/boundaries/editions/9/changes", params={"since": 1}).status_code == 404
     assert planner.delete(draft).status_code == 204
     assert planner.delete(draft).status_code == 409
+
+
+def test_patrol_zones_duties_and_stops_over_http(
+    city: str, server: str, planner: httpx.Client, supervisor: httpx.Client
+) -> None:
+    ring = [list(at(*point)) for point in ((0, 0), (3, 0), (3, 3), (0, 3), (0, 0))]
+    draft = begun(planner)
+    zone = {"layer": "patrol_zones", "name": "一巡区", "responsible_unit": "所一"}
+    done(planner, draft, operation="create", area={"type": "Polygon", "coordinates": [ring]}, **zone)
+    done(planner, draft, operation="create", line=line((0.5, 0.5), (2.5, 0.5)), **{**zone, "name": "主街"})
+    code = planner.get(f"{draft}/changes").json()["features"][0]["properties"]["grid_code"]
+    done(planner, draft, operation="set_stops", layer="patrol_zones", codes=[code],
+         stops=[{"name": "校门", "point": at(0.5, 0.5), "window_from": "07:00", "window_to": "08:30"}])  # fmt: skip
+    duties = [{"duty_role": "grid_lead", "person_name": "赵网格"}]
+    done(planner, draft, operation="set_duties", codes=["c11"], duties=duties)
+    view = planner.get(f"{draft}/zones", params={"bbox": "113,36,116,38"}).json()["features"]
+    assert {(f["properties"]["name"], f["properties"]["change"]) for f in view} == {("一巡区", "new"), ("主街", "new")}
+    kinds = {f["kind"] for f in planner.get(f"{draft}/impact").json()["flows"]}
+    assert kinds == set()  # nothing had a zone before
+    with bearing(server, api_key(city, "planner", cells=["c00"])) as bound:
+        own = begun(bound)
+        assert (
+            bound.post(
+                f"{own}/steps", json={"operation": "retire", "layer": "patrol_zones", "codes": [code]}
+            ).status_code
+            == 403
+        )
+        assert (
+            bound.post(f"{own}/steps", json={"operation": "set_duties", "codes": ["c11"], "duties": duties}).status_code
+            == 403
+        )
+        done(bound, own, operation="set_duties", codes=["c00"], duties=duties)
+    planner.post(f"{draft}/submit", json={})
+    answer = supervisor.post(f"{draft}/publish", json={"note": "zones"})
+    assert answer.status_code == 200, answer.text
+    lon, lat = at(1.5, 1.5)
+    deadline = time.monotonic() + 20
+    while not (found := planner.get("/locate", params={"lon": lon, "lat": lat}).json())["patrol_zone"]:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert found["patrol_zone"]["name"] == "一巡区"
+    assert [duty["person_name"] for duty in found["grid_cells"][-1]["duties"]] == ["赵网格"]
+    with connect(city) as connection:
+        lost = connection.execute(
+            "select count(*) as n from cameras c where c.zone_code is distinct from"
+            " (select min(z.zone_code) from patrol_zones z where z.zone_kind = 'area' and ST_Covers(z.geom, c.geom))"
+        ).fetchone()
+        assert lost == {"n": 0}
+        assert connection.execute("select count(*) as n from mandatory_stops").fetchone() == {"n": 1}

@@ -46,3 +46,16 @@ export async function balance(bench, codes) {
         aim === "present" ? "" : e("button", { className: "action", textContent: say("采用", "Use"), onclick: () => end({ groups }) })])),
   ]);
 }
+
+// Who answers for cells from then on; whoever did until then ends.
+export async function duties(codes) {
+  const given = await ask(say(`${codes.join("、")} 的负责人（生效后替换原有）`, `Who answers for ${codes.join(", ")} (replaces those there are)`), [
+    field(say("网格长", "Grid lead"), "lead", { maxLength: 200 }), field(say("网格长电话", "Grid lead's phone"), "phone", { maxLength: 32 }),
+    field(say("网格管理员（逗号分隔）", "Grid managers (separated by commas)"), "managers", { maxLength: 2000 }),
+    field(say("网格协管员（逗号分隔）", "Grid assistants (separated by commas)"), "assistants", { maxLength: 2000 }),
+  ]);
+  if (!given) return null;
+  const several = (text, role) => text.split(/[,，、]/).map(name => name.trim()).filter(Boolean).map(name => ({ duty_role: role, person_name: name }));
+  const lead = several(given.lead, "grid_lead").map(one => ({ ...one, phone: given.phone }));
+  return { codes, duties: [...lead, ...several(given.managers, "grid_manager"), ...several(given.assistants, "grid_assistant")] };
+}

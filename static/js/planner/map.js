@@ -11,7 +11,7 @@ const CELLS = LOOKS.find(one => one.name === "grid_cells");
 
 export class CellMap {
   constructor(map, bench) {
-    Object.assign(this, { map, bench, chosen: new Map(), level: null, moment: null, drawn: 0 });
+    Object.assign(this, { map, bench, chosen: new Map(), layer: "grid_cells", level: null, moment: null, drawn: 0 });
     map.setMaxZoom(19);
     map.doubleClickZoom.disable();
     map.createPane("labels").style.zIndex = 650;
@@ -22,7 +22,7 @@ export class CellMap {
     this.cells = new LiveLayer(map, {
       name: "cells", from: 0,
       address: (bbox, zoom) => this.address(bbox, zoom), style: feature => this.style(feature),
-      label: CELLS.label, pick: (feature, event) => this.pick(feature, event),
+      label: feature => (this.layer === "patrol_zones" ? feature.properties.name : CELLS.label(feature)), pick: (feature, event) => this.pick(feature, event),
     }, 2);
     map.pm.setLang(page.lang);
     map.pm.setGlobalOptions({
@@ -34,9 +34,11 @@ export class CellMap {
   load() { return Promise.all([this.outlines.load(), this.roads.load(), this.cells.load()]); }
 
   address(bbox, zoom) {
+    if (this.bench.isLive && !this.moment && this.layer === "patrol_zones") return `${this.bench.address}/zones?bbox=${bbox}`;
     if (this.bench.isLive && !this.moment) return `${this.bench.address}/cells?bbox=${bbox}&level=${this.shownLevel(zoom)}`;
+    const layer = this.layer;
     const then = this.moment ? `&datetime=${encodeURIComponent(this.moment)}` : "";
-    return `/collections/grid_cells/items?bbox=${bbox}&zoom=${zoom}${then}`;
+    return `/collections/${layer}/items?bbox=${bbox}&zoom=${zoom}${then}`;
   }
 
   shownLevel(zoom = Math.floor(this.map.getZoom())) {
@@ -47,9 +49,12 @@ export class CellMap {
   style({ properties }) {
     const isChosen = this.chosen.has(properties.grid_code);
     const colour = COLOURS[properties.change];
-    const plain = CELLS.style({ properties });
+    const isZone = this.layer === "patrol_zones";
+    const isLine = isZone && (properties.grid_level === 0 || properties.zone_kind === "segment");
+    const plain = isZone ? { color: isLine ? look().segment : look().patrol_zones, weight: isLine ? 4 : 2, opacity: 0.9, fillColor: look().patrol_zones, fillOpacity: 0.08 } : CELLS.style({ properties });
     if (isChosen) return { ...plain, color: "#ffffff", weight: 3, opacity: 1, fillColor: "#38b6ff", fillOpacity: 0.4 };
     if (colour) return { ...plain, color: colour, weight: 2.2, opacity: 1, fillColor: colour, fillOpacity: 0.28 };
+    if (isZone) return plain;
     return { ...plain, fillOpacity: base.isShown ? 0.06 : plain.fillOpacity, color: look().grid_cells[properties.grid_level - 1] ?? plain.color };
   }
 
@@ -80,6 +85,12 @@ export class CellMap {
   chose() {
     this.cells.group.eachLayer(drawn => drawn.setStyle?.(feature => this.style(feature)));
     this.bench.tell("chosen", [...this.chosen.values()]);
+  }
+
+  turn(layer) {
+    this.layer = layer;
+    this.choose([]);
+    return this.cells.load();
   }
 
   // The next cell that is clicked.
