@@ -39,7 +39,7 @@ class Workload:
     Attributes
     ----------
     people
-        Grid lead and managers of the cell, or of the nearest cell above that has any.
+        Grid lead and managers of the cell, or of the nearest cell above that has any; the responsible unit of a zone.
     households_before, households_after
         After a border moved the number is shared out by area, an estimate; None where it is not known.
     incidents_before, incidents_after
@@ -138,10 +138,11 @@ def impact_of(
         counts.get(k, (Counter(), Counter())) for k in (YEAR, "cameras")
     )
     for code in sorted(owners):
+        named = after.cells.get(code) or before.cells[code]
         work = Workload(
             grid_code=code,
-            name=(after.cells.get(code) or before.cells[code]).name,
-            people=people[code],
+            name=named.name,
+            people=people[code] or ((named.responsible_unit,) if named.responsible_unit else ()),
             households_before=_count(before, code),
             households_after=shared_out[code] if code in shared_out else _count(after, code),
             incidents_before=year_before[code],

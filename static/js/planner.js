@@ -95,7 +95,7 @@ async function use(tool) {
 }
 
 const bar = e("span", { className: "bar-of-tools" });
-const layer = e("select", { ariaLabel: say("图层", "Layer"), onchange: () => { cells.turn(layer.value); arm(); } },
+const layer = e("select", { ariaLabel: say("图层", "Layer"), onchange: () => { cells.turn(layer.value); } },
   e("option", { value: "grid_cells", textContent: say("网格", "Grid cells") }), e("option", { value: "patrol_zones", textContent: say("巡控责任区", "Patrol zones") }));
 function arm() {
   bar.replaceChildren(...Object.entries(tools()).map(([tool, [key]]) => e("button", { className: "tool", data: { tool }, title: `${NAMES[tool]} (${key.toUpperCase()})`, onclick: () => use(tool) },
@@ -147,6 +147,7 @@ main.append(drafts.box,
 // --- what happens ----------------------------------------------------------------------------
 bench.on("busy", count => { busy.hidden = !count; choosing([...cells.chosen.values()]); });
 bench.on("problem", message => { problem.hidden = !message; problem.textContent = message ?? ""; });
+bench.on("layer", arm);
 bench.on("chosen", choosing);
 bench.on("stepped", () => { reason.value = bench.reason = ""; });
 let open = null;

@@ -74,5 +74,5 @@ export class Bench extends EventTarget {
 
 export const OPERATIONS = {
   split: say("分割", "Split"), merge: say("合并", "Merge"), move_border: say("移动边界", "Move border"), carve: say("划出专属", "Carve out"),
-  reshape: say("重画", "Reshape"), transfer: say("划转", "Transfer"), describe: say("属性", "Describe"), regroup: say("均衡", "Balance"), redraw: say("外部修改", "Redrawn elsewhere"), create: say("新建", "Create"), retire: say("撤销", "Retire"), set_duties: say("负责人", "Duties"), set_stops: say("必巡点", "Stops"), restore: say("恢复版本", "Restore edition"),
+  reshape: say("重画", "Reshape"), transfer: say("划转", "Transfer"), describe: say("属性", "Describe"), regroup: say("均衡", "Balance"), redraw: say("外部修改", "Redrawn elsewhere"), create: say("新建", "Create"), retire: say("终止", "Retire"), set_duties: say("负责人", "Duties"), set_stops: say("必巡点", "Stops"), restore: say("恢复版本", "Restore edition"),
 };

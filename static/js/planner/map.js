@@ -89,7 +89,8 @@ export class CellMap {
 
   turn(layer) {
     this.layer = layer;
-    this.choose([]);
+    this.chosen.clear();
+    this.bench.tell("layer", layer);
     return this.cells.load();
   }
 

@@ -78,7 +78,7 @@ export class ImpactPanel extends Panel {
   async fill(get) {
     const [impact, changes] = await Promise.all([get("impact"), get("changes")]);
     const { opened, changed, retired, flows, stay, workloads, left_duties: left } = impact;
-    const shown = this.swipe.show(changes.features);
+    const shown = changes.features.length ? this.swipe.show(changes.features) : this.swipe.hide();
     const kinds = [...new Set([...Object.keys(stay), ...flows.map(flow => flow.kind)])];
     const moved = kind => flows.filter(flow => flow.kind === kind).reduce((sum, flow) => sum + flow.count, 0);
     const pair = (before, after) => (before === after ? number(after) : e("span", {}, `${number(before)} → `, e("b", { textContent: number(after) })));
