@@ -203,11 +203,12 @@ def check(
     as_json: Json = False,
 ) -> None:
     """Look for what is wrong, or looks wrong, with every cell; exit code 1 when something is wrong."""
-    from geo_grid.boundaries import examine, led_codes, read_division
+    from geo_grid.boundaries import examine, led_codes, read_division, worked_codes
     from geo_grid.db import connect
 
     with ready_database() as conninfo, connect(conninfo) as connection, progress("checking"):
-        findings = examine(read_division(connection, draft_id), led_codes(connection))
+        cells = read_division(connection, draft_id)
+        findings = examine(cells, led_codes(connection), workers=worked_codes(connection))
     if as_json:
         print(json.dumps([asdict(finding) for finding in findings], ensure_ascii=False))
     else:

@@ -221,7 +221,9 @@ def _findings(connection: Connection, draft_id: int, cells: Division, every: boo
     only = None if every else [code for code in edits if change_of(before, edits, code)]
     given = {code for step in work.draft_steps(connection, draft_id) if step["operation"] == "set_duties"
              and step["undone_at"] is None for code in step["arguments"]["codes"]}  # fmt: skip
-    return examine(before.edited(edits), work.led_codes(connection) | given, only=only)
+    return examine(
+        before.edited(edits), work.led_codes(connection) | given, only=only, workers=work.worked_codes(connection)
+    )
 
 
 @router.get(

@@ -18,6 +18,7 @@ from geo_grid.boundaries.drafts import (
     submit,
     undo,
     withdraw,
+    worked_codes,
 )
 from geo_grid.boundaries.drawn import draw_missing, redraw_cells
 from geo_grid.boundaries.findings import examine
@@ -54,4 +55,5 @@ __all__ = [
     "submit",
     "undo",
     "withdraw",
+    "worked_codes",
 ]

@@ -371,6 +371,14 @@ def led_codes(connection: Connection) -> set[str]:
     return {row["grid_code"] for row in connection.execute(QUERIES["led"]).fetchall()}
 
 
+def worked_codes(connection: Connection) -> dict[str, set[str]]:
+    """Return the codes of the cells that each grid manager and assistant answers for now, by name and phone."""
+    found: dict[str, set[str]] = {}
+    for row in connection.execute(QUERIES["workers"]).fetchall():
+        found.setdefault(f"{row['person_name']} {row['phone']}".strip(), set()).add(row["grid_code"])
+    return found
+
+
 def difference(before: Division, after: Division) -> Edits:
     """Return what turns one division into another."""
     edits: Edits = dict.fromkeys(before.cells.keys() - after.cells.keys())

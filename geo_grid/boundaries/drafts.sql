@@ -141,6 +141,10 @@ select assign_again(%(codes)s, %(zones)s, ST_MakeEnvelope(%(west)s, %(south)s, %
 -- name: led
 select distinct grid_code from duties where duty_role = 'grid_lead' and (valid_to is null or valid_to > now())
 
+-- name: workers
+select distinct grid_code, person_name, phone from duties
+where duty_role in ('grid_manager', 'grid_assistant') and (valid_to is null or valid_to > now())
+
 -- name: end_duties
 update duties set valid_to = %(moment)s where grid_code = %(code)s and valid_from < %(moment)s
   and (valid_to is null or valid_to > %(moment)s)

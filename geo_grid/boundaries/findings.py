@@ -1,6 +1,6 @@
 """What is wrong, or looks wrong, with a division: each finding has a place, and says what to do."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -13,6 +13,8 @@ from geo_grid.boundaries.division import Cell, Division
 
 HOUSEHOLDS = (300, 500)
 """Of a basic cell (DOMAIN, section 3); a finding, not a refusal."""
+COMPOUNDS = 3
+"""That one worker serves at most (DOMAIN, section 1: 300-500 households or 1-3 compounds)."""
 _SLIVER = 0.03
 """4 pi area / perimeter^2 (Polsby and Popper, 1991): 1 for a circle, 0.03 for a strip 40 times as long as wide."""
 _SMALLEST_M2 = 400.0
@@ -47,6 +49,7 @@ def examine(
     led: Collection[str] = (),
     households: tuple[int, int] = HOUSEHOLDS,
     only: Collection[str] | None = None,
+    workers: Mapping[str, Collection[str]] | None = None,
 ) -> list[Finding]:
     """Examine a division.
 
@@ -58,10 +61,17 @@ def examine(
         The least and the most a cell that is not divided further should have.
     only
         Codes of the cells to examine, with those their borders touch; all when not given.
+    workers
+        Codes of the cells that each worker answers for, by name; nobody's work is looked at when not given.
     """
     cells = list(division.cells.values()) if only is None else [division.cells[c] for c in only if c in division.cells]
     found = sorted(
-        [*_topology(division, cells), *_shapes(cells), *_facts(division, cells, frozenset(led), households)],
+        [
+            *_topology(division, cells),
+            *_shapes(cells),
+            *_facts(division, cells, frozenset(led), households),
+            *_workers(division, {cell.grid_code for cell in cells}, workers or {}),
+        ],
         key=lambda finding: (finding.severity, finding.kind, finding.grid_code),
     )
     return [replace(one, repair=_repair(division, one)) for one in found[:_MOST_REPAIRS]] + found[_MOST_REPAIRS:]
@@ -143,6 +153,14 @@ def _facts(
             yield _finding("households", "warning", cell, text)
         if led and led.isdisjoint([cell.grid_code, *division.ancestors(cell.grid_code)]):
             yield _finding("no lead", "warning", cell, "nobody leads it, nor a cell above it")
+
+
+def _workers(division: Division, examined: set[str], workers: Mapping[str, Collection[str]]) -> Iterator[Finding]:
+    for person, codes in workers.items():
+        served = sorted(code for code in codes if code in division.cells)
+        if len(served) > COMPOUNDS and examined.intersection(served):
+            text = f"{person} answers for {len(served)} cells; 1 to {COMPOUNDS} are usual: {', '.join(served[:8])}"
+            yield _finding("compounds", "warning", division.cells[min(examined.intersection(served))], text)
 
 
 def _finding(kind: str, severity: Literal["error", "warning"], cell: Cell, text: str) -> Finding:

@@ -24,6 +24,7 @@ from pyproj import Geod
 from scipy.optimize import linear_sum_assignment
 
 from geo_grid.boundaries.division import Division, Refused
+from geo_grid.boundaries.drafts import worked_codes
 from geo_grid.db import Connection, load_queries
 
 QUERIES = load_queries("geo_grid.boundaries", "proposals.sql")
@@ -178,13 +179,11 @@ def road_blocks(connection: Connection, division: Division, parents: Sequence[st
 
 def overloaded(connection: Connection, division: Division, level: int, norm: int) -> list[dict[str, Any]]:
     """List cells of a level whose households per worker exceed a norm, the worst first; cells without workers too."""
-    rows = connection.execute(QUERIES["workers"]).fetchall()
     workers: dict[str, set[str]] = {}
-    for row in rows:
-        code = row["grid_code"]
-        if code in division.cells:
+    for person, codes in worked_codes(connection).items():
+        for code in codes & division.cells.keys():
             for above in (code, *division.ancestors(code)):
-                workers.setdefault(above, set()).add(row["person"])
+                workers.setdefault(above, set()).add(person)
     found = []
     for cell in division.cells.values():
         if cell.grid_level != level:

@@ -7,7 +7,3 @@ where grid_code = any(%(codes)s) and received_at > now() - interval '12 months' 
 select ST_AsBinary(geom) as geom from roads
 where geom && ST_MakeEnvelope(%(west)s, %(south)s, %(east)s, %(north)s, 4490)
   and road_class in ('motorway', 'trunk', 'primary', 'secondary', 'tertiary')
-
--- name: workers
-select distinct grid_code, person_name || '|' || phone as person from duties
-where duty_role in ('grid_manager', 'grid_assistant') and (valid_to is null or valid_to > now())

@@ -2,7 +2,7 @@
 import { Card } from "./card.js";
 import { BaseMap, CHOICES } from "./basemap.js";
 import { base, LiveLayer, LOOKS, OUTLINES, sign } from "./layers.js";
-import { poll, write } from "./server.js";
+import { ask, poll, write } from "./server.js";
 import { element as e } from "./element.js";
 import { ago, locale, page, text } from "./text.js";
 
@@ -185,4 +185,13 @@ document.addEventListener("keydown", event => {
 });
 
 if (page.isEmpty) document.body.append(e("p", { className: "empty panel", textContent: text.empty }));
+// An incident of any time, by its address: whose it was then, and whose place it is now.
+async function openWanted() {
+  const wanted = new URL(location.href).searchParams.get("incident");
+  if (!wanted || !sees("incidents.read")) return;
+  const { lat, lon, incident_id: id } = await ask(`/incidents/${encodeURIComponent(wanted)}`);
+  map.setView([lat, lon], 15);
+  await card.show(lat, lon, id);
+}
+openWanted().catch(error => { stale.title = error.message; });
 Promise.all([refresh(), outlines.load(), ...layers.map(layer => layer.load())]).then(() => { document.body.dataset.ready = "yes"; });

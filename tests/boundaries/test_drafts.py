@@ -32,6 +32,7 @@ from geo_grid.boundaries import (
     undo,
 )
 from geo_grid.boundaries.division import Cell, Division, Refused
+from geo_grid.boundaries.drafts import CELLS, OPERATIONS
 from geo_grid.coordinates import snap
 from geo_grid.db import Connection, connect
 from geo_grid.errors import Conflict, NotFound
@@ -309,6 +310,27 @@ def test_findings_have_a_place_and_a_reason() -> None:
     assert gap == {("not tiled", "P"), ("sliver", "C")}
 
 
+def test_findings_come_with_a_repair_that_mends_them() -> None:
+    cells = {
+        code: Cell(code, 2, "P", code, "local", "basic", households, square(x, 0))
+        for x, (code, households) in enumerate({"A": 120, "B": 350, "C": 360, "D": 90, "E": 450}.items())
+    }
+    parent = Cell(
+        "P", 1, None, "P", "local", "basic", None, shapely.coverage_union_all([c.shape for c in cells.values()])
+    )
+    division = Division([parent, *cells.values()])
+    found = {f.grid_code: f for f in examine(division) if f.kind == "households"}
+    assert found["A"].repair == {"operation": "merge", "codes": ["B", "A"], "keep": "B"}
+    assert found["D"].repair == {"operation": "merge", "codes": ["C", "D"], "keep": "C"}  # E would have too many
+    repair = dict(found["A"].repair)
+    mended = division.proved(OPERATIONS[CELLS][repair.pop("operation")](division, repair))
+    assert "A" not in {f.grid_code for f in examine(mended)}
+    worked = {"甲": ["A", "B", "C", "D"], "乙": ["D", "E"], "丙": ["nowhere"] * 9}
+    over = [f for f in examine(division, workers=worked) if f.kind == "compounds"]
+    assert [(f.grid_code, "甲 answers for 4 cells" in f.text) for f in over] == [("A", True)]
+    assert not [f for f in examine(division, workers=worked, only=["E"]) if f.kind == "compounds"]
+
+
 def run(conninfo: str, *arguments: str, expect: int = 0) -> subprocess.CompletedProcess[str]:
     done = subprocess.run(
         [sys.executable, "-m", "geo_grid", "boundaries", *arguments],
@@ -327,6 +349,15 @@ def test_the_whole_way_on_the_command_line(city: str, tmp_path: Path) -> None:
     assert "neither WKT nor GeoJSON" in run(city, "edit", draft, "split", "c33", "--line", "nonsense", expect=2).stderr
     assert json.loads(run(city, "impact", draft, "--json").stdout)["opened"] == ["c22.2"]
     run(city, "check", draft)
+    package = tmp_path / "draft.gpkg"
+    assert "38 cells written" in run(city, "export", draft, str(package)).stderr
+    assert "changes nothing" in run(city, "import", draft, str(package)).stderr
+    assert "one parent" in run(city, "propose", draft, "P", "c00", expect=2).stderr
+    assert "exceed 1 households" in run(city, "overloaded", "2", "--norm", "1").stderr
+    later = run(city, "draft", "later").stdout.strip()
+    run(city, "edit", later, "merge", "c00", "c01")
+    assert "if one is running then" in run(city, "publish", later, "--note", "x", "--at", "2100-01-01T00:00").stderr
+    assert "withdraw it before" in run(city, "undo", later, expect=2).stderr
     assert "edition 2 is in force" in run(city, "publish", draft, "--note", "split").stderr
     assert "with the cells of edition 1" in run(city, "rollback", "1", "--note", "back").stderr
     with connect(city) as connection:

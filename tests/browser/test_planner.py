@@ -7,6 +7,8 @@ from contextlib import contextmanager
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from geo_grid.boundaries import edit_draft, make_draft, publish_draft
+from geo_grid.db import connect
 from tests.boundaries.test_drafts import city
 from tests.boundaries.test_operations import at
 from tests.conftest import live_server
@@ -28,13 +30,13 @@ VIEW = """([lon, lat, zoom]) => {
 
 
 @contextmanager
-def person(browser: Browser, url: str, name: str, path: str) -> Iterator[Page]:
+def person(browser: Browser, url: str, name: str, path: str, query: str = "") -> Iterator[Page]:
     """A person who logs in with a browser of their own; every error of a script fails the test."""
     context = browser.new_context(viewport={"width": 1920, "height": 1080})
     page = context.new_page()
     faults: list[str] = []
     page.on("pageerror", lambda error: faults.append(str(error)))
-    page.goto(f"{url}/login?lang=en&next={path}%3Flang%3Den")
+    page.goto(f"{url}/login?lang=en&next={path}%3Flang%3Den{query}")
     page.fill("input[name=name]", name)
     page.fill("input[name=password]", PASSWORD)
     page.keyboard.press("Enter")
@@ -185,3 +187,20 @@ def test_what_is_refused_is_said_and_the_draft_stays(browser: Browser, city: str
         choose(desk, (2.5, 2.5, "c22"), (2.5, 3.5, "c23"))
         desk.keyboard.press("m")
         steps(desk, 1)
+
+
+def test_an_incident_shows_its_owner_then_and_now(browser: Browser, city: str) -> None:
+    with connect(city) as connection:
+        closed = connection.execute(
+            "select incident_id from incidents where grid_code = 'c00' and closed_at is not null limit 1"
+        ).fetchone()
+        assert closed is not None
+        draft = make_draft(connection, "x", "planner")
+        edit_draft(connection, draft, "merge", {"codes": ["c00", "c01"], "keep": "c01"}, "planner")
+        publish_draft(connection, draft, "x")
+    with (
+        live_server(city) as url,
+        person(browser, url, user(city, "dispatcher"), "/maps/wall", f"%26incident%3D{closed['incident_id']}") as wall,
+    ):
+        expect(wall.locator(".card .then")).to_contain_text("Its owner then: c00 (edition 1)")
+        expect(wall.locator(".card .chain")).to_contain_text("c01")
