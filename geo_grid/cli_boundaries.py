@@ -18,7 +18,9 @@ from geo_grid.terminal import progress, ready_database, say
 if TYPE_CHECKING:
     from geo_grid.boundaries.division import Edits
 
-boundaries_app = typer.Typer(help="Redraw grid cells: drafts, check, impact, publish, roll back.", no_args_is_help=True)
+boundaries_app = typer.Typer(
+    help="Redraw grid cells and patrol zones: drafts, check, impact, publish, roll back.", no_args_is_help=True
+)
 
 Json = Annotated[bool, typer.Option("--json", help="Machine output on stdout.")]
 Draft = Annotated[int, typer.Argument(help="Number of a draft; boundaries list shows them.")]
@@ -38,6 +40,15 @@ class Operation(StrEnum):
     RESHAPE = "reshape"
     TRANSFER = "transfer"
     DESCRIBE = "describe"
+    CREATE = "create"
+    RETIRE = "retire"
+
+
+class Layer(StrEnum):
+    """What is redrawn."""
+
+    GRID_CELLS = "grid_cells"
+    PATROL_ZONES = "patrol_zones"
 
 
 def _author() -> str:
@@ -112,7 +123,8 @@ def _state(row: dict[str, Any]) -> str:
 def edit(
     draft_id: Draft,
     operation: Annotated[Operation, typer.Argument(help="What is done.")],
-    codes: Annotated[list[str], typer.Argument(help="Codes of the cells it is done to.")],
+    codes: Annotated[list[str] | None, typer.Argument(help="Codes of the cells or zones it is done to.")] = None,
+    layer: Annotated[Layer, typer.Option(help="What is redrawn.")] = Layer.GRID_CELLS,
     line: Annotated[
         str | None, typer.Option(help="WKT, GeoJSON, or a file: where to split, or the new border.")
     ] = None,
@@ -123,7 +135,8 @@ def edit(
     keep: Annotated[str | None, typer.Option(help="Code that a merger keeps; the largest if not given.")] = None,
     name: Annotated[str | None, typer.Option(help="Name of what is carved out, or the new name.")] = None,
     households: Annotated[int | None, typer.Option(min=0, help="Number of households.")] = None,
-    kind: Annotated[str | None, typer.Option(help="basic or dedicated.")] = None,
+    kind: Annotated[str | None, typer.Option(help="basic or dedicated; of zones regular or temporary.")] = None,
+    unit: Annotated[str | None, typer.Option(help="Unit responsible for a zone.")] = None,
     reason: Annotated[str, typer.Option(help="Why, for the history.")] = "",
     as_json: Json = False,
 ) -> None:
@@ -132,8 +145,9 @@ def edit(
     from geo_grid.db import connect
 
     given = {
-        "codes": codes, "line": _geometry(line), "area": _geometry(area), "parent_code": parent, "keep": keep,
-        "name": name, "household_count": households, "cell_kind": kind,
+        "codes": codes or [], "line": _geometry(line), "area": _geometry(area), "parent_code": parent, "keep": keep,
+        "name": name, "household_count": households, "cell_kind": kind, "responsible_unit": unit,
+        "layer": None if layer == Layer.GRID_CELLS else layer.value,
     }  # fmt: skip
     arguments = {key: value for key, value in given.items() if value is not None}
     with ready_database() as conninfo, connect(conninfo) as connection, progress(f"{operation.value}"):

@@ -35,7 +35,7 @@ from geo_grid.api.rights import GuardedRoute
 from geo_grid.boundaries import drafts as work
 from geo_grid.boundaries import examine, impact_of, publish_due
 from geo_grid.boundaries.agreement import recorded_agreement
-from geo_grid.boundaries.division import Division
+from geo_grid.boundaries.division import Division, Edits
 from geo_grid.boundaries.drawing import CellCollection, cells_in_view, changed_cells, zones_in_view
 from geo_grid.boundaries.findings import Finding
 from geo_grid.boundaries.impact import Impact
@@ -216,14 +216,25 @@ def _impact(connection: Connection, draft_id: int, cells: Division) -> Impact:
 
 
 def _findings(connection: Connection, draft_id: int, cells: Division, every: bool = False) -> list[Finding]:
-    """Examine the cells that a draft changes, or every one."""
+    """Examine the cells and zones that a draft changes, or every one."""
+
+    def examined(before: Division, edits: Edits) -> list[str] | None:
+        return None if every else [code for code in edits if change_of(before, edits, code)]
+
     before, edits = work.draft_changes(connection, draft_id, cells)
-    only = None if every else [code for code in edits if change_of(before, edits, code)]
-    given = {code for step in work.draft_steps(connection, draft_id) if step["operation"] == "set_duties"
-             and step["undone_at"] is None for code in step["arguments"]["codes"]}  # fmt: skip
-    return examine(
-        before.edited(edits), work.led_codes(connection) | given, only=only, workers=work.worked_codes(connection)
-    )
+    given = {
+        code
+        for step in work.draft_steps(connection, draft_id)
+        if step["operation"] == "set_duties" and step["undone_at"] is None
+        for code in step["arguments"]["codes"]
+    }
+    led, workers = work.led_codes(connection) | given, work.worked_codes(connection)
+    zones, zone_edits = work.zone_changes(connection, draft_id)
+    areas = zones.edited(zone_edits).areas()
+    return [
+        *examine(before.edited(edits), led, only=examined(before, edits), workers=workers),
+        *examine(areas, only=examined(zones, zone_edits)),
+    ]
 
 
 @router.get(
@@ -318,11 +329,15 @@ async def get_difference(
     edition_id: EditionId,
     since: Annotated[int, Query(ge=1, le=2**63 - 1, description="the edition it is compared with")],
 ) -> object:
-    """Draw the difference of two editions: cells that changed, as they were and as they became."""
+    """Draw the difference of two editions: cells and zones that changed, as they were and as they became."""
 
     def do(connection: Connection) -> dict[str, Any]:
-        before = work.of_edition(connection, since)
-        return changed_cells(before, work.difference(before, work.of_edition(connection, edition_id)))
+        drawn: dict[str, Any] = {"features": []}
+        for layer in (work.CELLS, work.ZONES):
+            before = work.of_edition(connection, since, layer)
+            edits = work.difference(before, work.of_edition(connection, edition_id, layer))
+            drawn["features"] += changed_cells(before, edits, layer)["features"]
+        return drawn
 
     return await with_rights(request, do)
 

@@ -29,6 +29,10 @@ class Zones(Division):
             raise Refused(message)
         return found
 
+    def areas(self) -> Division:
+        """Return the areas alone."""
+        return Division(zone for zone in self.cells.values() if zone.grid_level == AREA)
+
     def proved(self, edits: Edits) -> Division:
         """Return the zones with edits, if areas still do not overlap; see `Division.proved`."""
         areas = {code: zone for code, zone in edits.items() if (zone or self.cells[code]).grid_level == AREA}

@@ -348,6 +348,9 @@ def test_the_whole_way_on_the_command_line(city: str, tmp_path: Path) -> None:
     assert "c22.2" in said
     assert "neither WKT nor GeoJSON" in run(city, "edit", draft, "split", "c33", "--line", "nonsense", expect=2).stderr
     assert json.loads(run(city, "impact", draft, "--json").stdout)["opened"] == ["c22.2"]
+    ring = "POLYGON((114.5 37, 114.52 37, 114.52 37.02, 114.5 37))"
+    zone = ("--layer", "patrol_zones", "--name", "一巡区")
+    assert "一巡区" in run(city, "edit", draft, "create", *zone, "--area", ring, "--unit", "所一").stderr
     run(city, "check", draft)
     package = tmp_path / "draft.gpkg"
     assert "38 cells written" in run(city, "export", draft, str(package)).stderr
