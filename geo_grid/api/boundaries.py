@@ -210,6 +210,7 @@ async def get_impact(request: Request, draft_id: DraftId) -> dict[str, Any]:
 
 def _impact(connection: Connection, draft_id: int, cells: Division) -> Impact:
     """Tell what a draft changes, of cells and of patrol zones."""
+    work.require_current(connection, draft_id)
     found = impact_of(connection, *work.draft_changes(connection, draft_id, cells))
     zones = work.zone_changes(connection, draft_id)
     return found.joined(impact_of(connection, *zones, "zone_code")) if zones[1] else found

@@ -258,4 +258,6 @@ class Agreement(CellCollection):
 
     count: int = Field(description="incidents whose recorded owner is known")
     agreed: float | None = Field(description="the share of all that the boundaries in force give to the recorded owner")
-    gone: dict[str, int] = Field(description="recorded owners that are in force no more, with how many incidents")
+    gone: dict[str, int] = Field(
+        description="recorded owners that are in force no more, or not to be seen by whoever asks, with how many incidents"
+    )

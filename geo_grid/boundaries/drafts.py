@@ -291,19 +291,17 @@ def approve(connection: Connection, draft_id: int, by: str, note: str, effective
     Forbidden
         Whoever asks drew or submitted it (migration 0017).
     """
-    found = _submitted(connection, draft_id)
-    if found["is_stale"]:
-        _refuse_stale(draft_id)
+    _submitted(connection, draft_id)
+    require_current(connection, draft_id)
     asked = {"draft_id": draft_id, "by": by, "note": note, "effective_at": effective_at}
     connection.execute(QUERIES["approve"], asked)
 
 
-def _submitted(connection: Connection, draft_id: int) -> dict[str, Any]:
+def _submitted(connection: Connection, draft_id: int) -> None:
     found = hold(connection, draft_id, may_be_stale=True, may_be_submitted=True)
     if found["submitted_at"] is None:
         message = f"draft {draft_id} was not submitted"
         raise Conflict(message)
-    return found
 
 
 def read_division(connection: Connection, draft_id: int | None = None, in_force: Division | None = None) -> Division:
@@ -405,17 +403,10 @@ def hold(
 ) -> dict[str, Any]:
     """Hold a draft against others until the transaction ends, if it can still be changed, and return it."""
     connection.execute(QUERIES["lock"], {"draft_id": draft_id})
-    found = find_draft(connection, draft_id)
-    if found["published_edition_id"] is not None or found["discarded_at"] is not None:
-        message = (
-            f"draft {draft_id} was {'published' if found['published_edition_id'] else 'discarded'}: make a new one"
-        )
-        raise Conflict(message)
+    found = require_current(connection, draft_id, may_be_stale)
     if found["submitted_at"] is not None and not may_be_submitted:
         message = f"draft {draft_id} is submitted: withdraw it before changing it"
         raise Conflict(message)
-    if found["is_stale"] and not may_be_stale:
-        _refuse_stale(draft_id)
     if seen is not None and seen != found["steps"]:
         message = (
             f"somebody changed draft {draft_id} meanwhile: it has {found['steps']} steps, you saw {seen}; look again"
@@ -424,9 +415,18 @@ def hold(
     return found
 
 
-def _refuse_stale(draft_id: int) -> None:
-    message = f"another edition came into force after draft {draft_id} was made: rebase it first"
-    raise Conflict(message)
+def require_current(connection: Connection, draft_id: int, may_be_stale: bool = False) -> dict[str, Any]:
+    """Return a draft that is neither published nor discarded nor behind the boundaries in force. Raises Conflict."""
+    found = find_draft(connection, draft_id)
+    if found["published_edition_id"] is not None or found["discarded_at"] is not None:
+        message = (
+            f"draft {draft_id} was {'published' if found['published_edition_id'] else 'discarded'}: make a new one"
+        )
+        raise Conflict(message)
+    if found["is_stale"] and not may_be_stale:
+        message = f"another edition came into force after draft {draft_id} was made: rebase it first"
+        raise Conflict(message)
+    return found
 
 
 def _cells(rows: Iterable[dict[str, Any]]) -> list[Cell]:

@@ -95,9 +95,14 @@ where draft_id = %(draft_id)s
 update drafts set approved_at = now(), approved_by = %(by)s, note = %(note)s, effective_at = coalesce(%(effective_at)s, now())
 where draft_id = %(draft_id)s
 
+-- name: is_due
+select from drafts
+where approved_at is not null and effective_at <= clock_timestamp() and published_edition_id is null and discarded_at is null
+limit 1
+
 -- name: due
 select draft_id, note from drafts
-where approved_at is not null and effective_at <= now() and published_edition_id is null and discarded_at is null
+where approved_at is not null and effective_at <= clock_timestamp() and published_edition_id is null and discarded_at is null
 order by effective_at, draft_id
 for update skip locked
 
@@ -140,6 +145,9 @@ select assign_again(%(codes)s, %(zones)s, ST_MakeEnvelope(%(west)s, %(south)s, %
 
 -- name: led
 select distinct grid_code from duties where duty_role = 'grid_lead' and (valid_to is null or valid_to > now())
+
+-- name: check_now
+set constraints all immediate
 
 -- name: workers
 select distinct grid_code, person_name, phone from duties

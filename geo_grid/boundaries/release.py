@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
+import psycopg
 import shapely
 
 from geo_grid.boundaries.division import Division, Edits, Refused
@@ -70,17 +71,24 @@ def publish_due(connection: Connection) -> list[int]:
         Outside a transaction.
     """
     published: list[int] = []
-    while True:
+    while connection.execute(QUERIES["is_due"]).fetchone():
+        connection.commit()
         with connection.transaction():
             connection.execute(PUBLISH["lock"])
             due = connection.execute(QUERIES["due"]).fetchone()
-            if due is None:
-                return published
+            if due is None:  # another server did it
+                break
             try:
                 with connection.transaction():
-                    published.append(publish_draft(connection, due["draft_id"], due["note"]))
+                    edition = publish_draft(connection, due["draft_id"], due["note"])
+                    connection.execute(QUERIES["check_now"])  # not at the commit, when it is too late to say why
             except (Conflict, Refused) as refused:
                 withdraw(connection, due["draft_id"], str(refused))
+            except psycopg.errors.IntegrityError as refused:
+                withdraw(connection, due["draft_id"], refused.diag.message_primary)
+            else:
+                published.append(edition)
+    return published
 
 
 def roll_back(connection: Connection, edition: int, note: str) -> int:
