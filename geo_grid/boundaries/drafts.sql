@@ -96,7 +96,7 @@ update drafts set approved_at = now(), approved_by = %(by)s, note = %(note)s, ef
 where draft_id = %(draft_id)s
 
 -- name: is_due
-select from drafts
+select draft_id from drafts
 where approved_at is not null and effective_at <= clock_timestamp() and published_edition_id is null and discarded_at is null
 limit 1
 
