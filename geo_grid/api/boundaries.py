@@ -44,6 +44,7 @@ from geo_grid.db import Connection, connect
 from geo_grid.errors import Conflict
 from geo_grid.exchange import reports
 
+_FILE = {"schema": {"type": "string", "format": "binary"}}
 router = APIRouter(prefix="/boundaries", tags=["boundaries"], responses=PROBLEM_RESPONSES, route_class=GuardedRoute)
 
 
@@ -183,7 +184,9 @@ async def get_zones(
     bbox: Annotated[str, Query(max_length=200, description="west,south,east,north, degrees")],
 ) -> object:
     """Draw the patrol zones as the draft has them, for a part of the map; as the cells are."""
-    return await with_rights(request, lambda c: zones_in_view(work.zone_changes(c, draft_id), bbox))
+    return await with_rights(
+        request, lambda c: zones_in_view(work.zone_changes(c, draft_id), work.zone_stops(c, draft_id), bbox)
+    )
 
 
 @router.get("/drafts/{draft_id}/check", response_model=Findings, responses=MISSING)
@@ -241,7 +244,7 @@ def _findings(connection: Connection, draft_id: int, cells: Division, every: boo
 @router.get(
     "/drafts/{draft_id}/report",
     response_class=Response,
-    responses=MISSING | {200: {"content": {"text/html": {}, "application/pdf": {}, "text/csv": {}}}},
+    responses=MISSING | {200: {"content": dict.fromkeys(("text/html", "application/pdf", "text/csv"), _FILE)}},
 )
 async def get_report(
     request: Request,

@@ -344,6 +344,17 @@ def zone_changes(connection: Connection, draft_id: int) -> tuple[zoning.Zones, E
     return before, difference(before, _drafted(connection, draft_id, ZONES, before))
 
 
+def zone_stops(connection: Connection, draft_id: int) -> dict[str, list[dict[str, Any]]]:
+    """Return the mandatory stops of each patrol zone, as a draft has them; points are lon, lat."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for row in connection.execute(QUERIES["stops"]).fetchall():
+        found.setdefault(row.pop("zone_code"), []).append(row)
+    for step in draft_steps(connection, draft_id):
+        if step["operation"] == "set_stops" and step["undone_at"] is None:
+            found |= dict.fromkeys(step["arguments"]["codes"], step["arguments"]["stops"])
+    return found
+
+
 def of_edition(connection: Connection, edition: int, layer: str = CELLS) -> Division:
     """Read the cells, or the patrol zones, as a former edition had them. Raises NotFound."""
     if connection.execute(QUERIES["edition"], {"edition": edition}).fetchone() is None:

@@ -161,6 +161,11 @@ update duties set valid_to = %(moment)s where grid_code = %(code)s and valid_fro
 insert into duties (grid_code, duty_role, person_name, phone, valid_from)
 values (%(code)s, %(duty_role)s, %(person_name)s, %(phone)s, %(moment)s)
 
+-- name: stops
+select zone_code, name, to_char(window_from, 'HH24:MI') as window_from, to_char(window_to, 'HH24:MI') as window_to,
+       array[ST_X(geom), ST_Y(geom)] as point
+from mandatory_stops order by zone_code, mandatory_stop_id
+
 -- name: clear_stops
 delete from mandatory_stops where zone_code = %(code)s
 

@@ -71,12 +71,20 @@ def changed_cells(before: Division, edits: Edits, layer: str = CELLS) -> dict[st
     return {"features": features, "truncated": False}
 
 
-def zones_in_view(changes: tuple[Division, Edits], bbox: str) -> dict[str, Any]:
-    """Return the patrol zones of a draft in a box; `grid_level` 0: a road segment. Raises InvalidQuery."""
+def zones_in_view(changes: tuple[Division, Edits], stops: dict[str, list[dict[str, Any]]], bbox: str) -> dict[str, Any]:
+    """Return the patrol zones of a draft in a box, with their `stops`; `grid_level` 0: a road segment.
+
+    Raises
+    ------
+    InvalidQuery
+        The box is no box.
+    """
     before, edits = changes
     box = _box(bbox)
     found = [zone for zone in before.edited(edits).cells.values() if shapely.intersects(zone.shape, box)]
     features = [_feature(zone, change_of(before, edits, zone.grid_code)) for zone in found[:MOST]]
+    for feature in features:
+        feature["properties"]["stops"] = stops.get(feature["properties"]["grid_code"], [])
     return {"features": features, "truncated": len(found) > MOST}
 
 

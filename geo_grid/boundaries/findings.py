@@ -20,6 +20,8 @@ _SLIVER = 0.03
 _SMALLEST_M2 = 400.0
 _MOST_REPAIRS = 200
 """Repairs are sought for so many findings: a person applies them one by one."""
+_LARGE_SIBLINGS, _LARGE_TIMES = 3, 20.0
+"""A cell is too large when it has so many siblings, and more than so many times their median area; ours, no authority."""
 _ELLIPSOID = Geod(ellps="GRS80")
 
 
@@ -69,6 +71,7 @@ def examine(
         [
             *_topology(division, cells),
             *_shapes(cells),
+            *_sizes(division, cells),
             *_facts(division, cells, frozenset(led), households),
             *_workers(division, {cell.grid_code for cell in cells}, workers or {}),
         ],
@@ -137,6 +140,20 @@ def _shapes(cells: list[Cell]) -> Iterator[Finding]:
         if shapely.area(flat) * 111_320.0**2 < _SMALLEST_M2:
             area = abs(_ELLIPSOID.geometry_area_perimeter(shape)[0])
             yield _finding("too small", "warning", cell, f"it has {area:.0f} m2: merge it with a neighbour")
+
+
+def _sizes(division: Division, cells: list[Cell]) -> Iterator[Finding]:
+    for parent in {cell.parent_code for cell in cells if not division.children(cell.grid_code)}:
+        leaves = [division.cells[code] for code in division.children(parent) if not division.children(code)]
+        areas = shapely.area([cell.shape for cell in leaves])
+        if len(leaves) <= _LARGE_SIBLINGS or parent is None:
+            continue
+        times = areas / np.median(areas)
+        for cell, many in zip(leaves, times.tolist(), strict=True):
+            if many > _LARGE_TIMES:
+                yield _finding(
+                    "too large", "warning", cell, f"it has {many:.0f} times the area of its neighbours: split it"
+                )
 
 
 def _facts(

@@ -147,7 +147,7 @@ def read_loads(
     Households; incidents of the last 12 months; or minutes of visiting every household once: at each door, and
     walking between them.
     """
-    below = [code for parent in parents for code in division.children(parent)]
+    below = [code for parent in parents for code in division.children(division.cell(parent).grid_code)]
     if measure == "incidents":
         leaves = {leaf: code for code in below for leaf in division.leaves(code)}
         rows = connection.execute(QUERIES["incidents"], {"codes": list(leaves)}).fetchall()
@@ -163,7 +163,7 @@ def read_loads(
 
 def road_blocks(connection: Connection, division: Division, parents: Sequence[str]) -> dict[str, int] | None:
     """Return which block between main roads each cell below lies in; None where no main road divides them."""
-    below = [code for parent in parents for code in division.children(parent)]
+    below = [code for parent in parents for code in division.children(division.cell(parent).grid_code)]
     area = shapely.union_all([division.cells[code].shape for code in parents])
     west, south, east, north = shapely.bounds(area).tolist()
     rows = connection.execute(QUERIES["roads"], {"west": west, "south": south, "east": east, "north": north}).fetchall()

@@ -2,7 +2,7 @@
 import { BaseMap, CHOICES } from "./basemap.js";
 import { base } from "./layers.js";
 import { Bench, OPERATIONS } from "./planner/bench.js";
-import { ask, balance, duties } from "./planner/dialogs.js";
+import { ask, balance, duties, stops } from "./planner/dialogs.js";
 import { DraftsPanel } from "./planner/drafts.js";
 import { CellMap, Swipe } from "./planner/map.js";
 import { CheckPanel, HistoryPanel, ImpactPanel } from "./planner/panels.js";
@@ -21,7 +21,7 @@ const TOOLS = {
     split: ["s", 1, 1], merge: ["m", 2], move_border: ["b", 2, 2], carve: ["c", 1], reshape: ["r", 1, 1], transfer: ["t", 1, 1], regroup: ["e", 2], describe: ["d", 1, 1], set_duties: ["u", 1],
   },
   patrol_zones: {
-    create: ["n", 0], segment: ["l", 0], split: ["s", 1, 1], merge: ["m", 2], move_border: ["b", 2, 2], carve: ["c", 1], reshape: ["r", 1, 1], describe: ["d", 1, 1], retire: ["x", 1, 1],
+    create: ["n", 0], segment: ["l", 0], split: ["s", 1, 1], merge: ["m", 2], move_border: ["b", 2, 2], carve: ["c", 1], reshape: ["r", 1, 1], describe: ["d", 1, 1], set_stops: ["p", 1, 1], retire: ["x", 1, 1],
   },
 };
 const NAMES = { ...OPERATIONS, create: say("新建责任区", "New zone"), segment: say("新建路段", "New segment") };
@@ -35,6 +35,7 @@ const HINTS = {
   reshape: say("画出网格的新形状；双击结束", "Draw the cell's new shape; double-click ends it"),
   create: say("画出责任区；已属其他责任区的部分不计；双击结束", "Draw the zone; what belongs to others does not count; double-click ends it"),
   segment: say("沿道路画线；双击结束", "Draw along the road; double-click ends it"),
+  set_stops: say("点击必巡点的位置", "Click where patrols must stop"),
   transfer: say("点击新上级中的一个网格", "Click a cell of the new parent"),
 };
 const hint = e("p", { className: "hint", hidden: true });
@@ -58,6 +59,7 @@ const DO = {
   create: () => made(AREA, "area"),
   segment: () => made(LINE, "line"),
   retire: async codes => ({ codes }),
+  set_stops: async codes => stops(codes, cells.chosen.get(codes[0]), await cells.draw("Marker")),
   reshape: async codes => (isLine(codes[0]) ? { codes, line: await cells.draw(LINE) } : { codes, area: await cells.draw(AREA) }),
   transfer: async codes => {
     const target = await cells.pickTarget();

@@ -220,9 +220,10 @@ def test_even_groups_are_proposed_and_done(database: str) -> None:
         done(planner, draft, operation="regroup", groups=best["groups"])
         work = {one["grid_code"]: one for one in planner.get(f"{draft}/impact").json()["workloads"]}
         assert work["A"]["households_after"] == best["measures"]["loads"]["A"]
-        refused = planner.post(f"{draft}/proposals", json={"parents": ["A", "u00"]})
-        assert refused.status_code == 422
-        assert "one parent" in refused.json()["detail"]
+        for parents, said in ((["A", "u00"], "one parent"), (["A", "nowhere"], "no grid cell nowhere")):
+            refused = planner.post(f"{draft}/proposals", json={"parents": parents, "along_roads": True})
+            assert refused.status_code == 422
+            assert said in refused.json()["detail"]
 
 
 def test_nobody_approves_what_they_drew_or_submitted(
@@ -357,6 +358,9 @@ def test_patrol_zones_duties_and_stops_over_http(
     done(planner, draft, operation="set_duties", codes=["c11"], duties=duties)
     view = planner.get(f"{draft}/zones", params={"bbox": "113,36,116,38"}).json()["features"]
     assert {(f["properties"]["name"], f["properties"]["change"]) for f in view} == {("一巡区", "new"), ("主街", "new")}
+    stops = {f["properties"]["name"]: f["properties"]["stops"] for f in view}
+    assert [(stop["name"], stop["window_from"][:5]) for stop in stops["一巡区"]] == [("校门", "07:00")]
+    assert stops["主街"] == []
     kinds = {f["kind"] for f in planner.get(f"{draft}/impact").json()["flows"]}
     assert kinds == set()  # nothing had a zone before
     with bearing(server, api_key(city, "planner", cells=["c00"])) as bound:

@@ -310,6 +310,13 @@ def test_findings_have_a_place_and_a_reason() -> None:
     assert gap == {("not tiled", "P"), ("sliver", "C")}
 
 
+def test_a_cell_far_larger_than_its_neighbours_is_found() -> None:
+    shapes = {"A": square(0, 0, 6, 5), **{f"B{y}": square(6, y) for y in range(5)}}
+    cells = [Cell(code, 2, "P", code, "local", "basic", 400, shape) for code, shape in shapes.items()]
+    parent = Cell("P", 1, None, "P", "local", "basic", None, shapely.union_all(list(shapes.values())))
+    assert [f.grid_code for f in examine(Division([parent, *cells])) if f.kind == "too large"] == ["A"]
+
+
 def test_findings_come_with_a_repair_that_mends_them() -> None:
     cells = {
         code: Cell(code, 2, "P", code, "local", "basic", households, square(x, 0))
@@ -376,7 +383,7 @@ def test_a_publish_that_is_killed_leaves_the_old_or_the_new(city: str) -> None:
         new = read_division(connection, draft).cells.keys()
     command = [sys.executable, "-m", "geo_grid", "boundaries", "publish", str(draft), "--note", "x"]
     found = old
-    for delay in (1.2, 1.6, 2.0, 2.4, 8.0):
+    for delay in (1.2, 1.6, 2.0, 2.4, 60.0):
         program = subprocess.Popen(
             command, env={**os.environ, "GEO_GRID_DATABASE_URL": city}, stderr=subprocess.DEVNULL
         )

@@ -59,3 +59,17 @@ export async function duties(codes) {
   const lead = several(given.lead, "grid_lead").map(one => ({ ...one, phone: given.phone }));
   return { codes, duties: [...lead, ...several(given.managers, "grid_manager"), ...several(given.assistants, "grid_assistant")] };
 }
+
+// One more place where patrols of a zone must stop; or it alone.
+export async function stops(codes, zone, place) {
+  const had = zone.stops ?? [];
+  const given = place && await ask(say(`${zone.name} 的必巡点`, `A stop of ${zone.name}`), [
+    field(say("名称", "Name"), "name", { required: true, maxLength: 200 }),
+    field(say("最早", "From"), "from", { type: "time" }), field(say("最晚", "Until"), "to", { type: "time" }),
+    e("label", { className: "check", hidden: !had.length }, e("input", { type: "checkbox", name: "alone", value: "yes" }), say(`取消原有 ${had.length} 处`, `Drop the ${had.length} there are`)),
+  ]);
+  if (!given) return null;
+  const stop = { name: given.name, point: place.coordinates, ...(given.from ? { window_from: given.from } : {}), ...(given.to ? { window_to: given.to } : {}) };
+  const kept = (given.alone ? [] : had).map(one => Object.fromEntries(Object.entries(one).filter(([, value]) => value !== null)));
+  return { codes, stops: [...kept, stop] };
+}

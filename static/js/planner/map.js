@@ -24,6 +24,8 @@ export class CellMap {
       address: (bbox, zoom) => this.address(bbox, zoom), style: feature => this.style(feature),
       label: feature => (this.layer === "patrol_zones" ? feature.properties.name : CELLS.label(feature)), pick: (feature, event) => this.pick(feature, event),
     }, 2);
+    this.stops = L.layerGroup().addTo(map);
+    this.cells.onState(({ loading }) => { if (!loading) this.showStops(); });
     map.pm.setLang(page.lang);
     map.pm.setGlobalOptions({
       snappable: true, snapDistance: SNAP_PIXELS, allowSelfIntersection: false, continueDrawing: false,
@@ -85,6 +87,16 @@ export class CellMap {
   chose() {
     this.cells.group.eachLayer(drawn => drawn.setStyle?.(feature => this.style(feature)));
     this.bench.tell("chosen", [...this.chosen.values()]);
+  }
+
+  showStops() {
+    this.stops.clearLayers();
+    if (this.layer !== "patrol_zones") return;
+    this.cells.group.eachLayer(drawn => drawn.eachLayer?.(({ feature }) => (feature?.properties.stops ?? []).forEach(({ name, point, window_from: from, window_to: to }) => {
+      const [lon, lat] = point;
+      const tip = `${name} ${[from, to].filter(Boolean).map(time => time.slice(0, 5)).join("–")}`;
+      L.circleMarker([lat, lon], { radius: 6, weight: 2, color: "#07111c", fillColor: "#ffd84d", fillOpacity: 1, pane: "markerPane", renderer: L.svg({ pane: "markerPane" }), pmIgnore: true }).bindTooltip(tip).addTo(this.stops);
+    })));
   }
 
   turn(layer) {

@@ -9,7 +9,7 @@ const may = right => page.person.rights.includes(right);
 const waiting = () => e("p", { className: "quiet", textContent: say("计算中…", "Working…") });
 const failed = error => e("p", { className: "bad", textContent: error.message });
 const KINDS = {
-  "overlap or mismatch": "重叠或不重合", "no parent": "无上级", "not tiled": "未铺满", "in pieces": "不连续", sliver: "狭长", "too small": "过小", code: "编码", households: "户数", compounds: "服务小区数",
+  "overlap or mismatch": "重叠或不重合", "no parent": "无上级", "not tiled": "未铺满", "in pieces": "不连续", sliver: "狭长", "too small": "过小", "too large": "过大", code: "编码", households: "户数", compounds: "服务小区数",
   "no lead": "无网格长", "open incidents": "未结警情", "incidents of 12 months": "近 12 个月警情", cameras: "摄像机", posts: "警务站", facilities: "设施",
 };
 const named = kind => say(KINDS[kind] ?? kind, kind);
