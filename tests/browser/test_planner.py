@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from geo_grid.boundaries import edit_draft, make_draft, publish_draft
+from geo_grid.boundaries import draft_steps, edit_draft, make_draft, publish_draft
 from geo_grid.db import connect
 from tests.boundaries.test_drafts import city
 from tests.boundaries.test_operations import at
@@ -187,6 +187,46 @@ def test_what_is_refused_is_said_and_the_draft_stays(browser: Browser, city: str
         choose(desk, (2.5, 2.5, "c22"), (2.5, 3.5, "c23"))
         desk.keyboard.press("m")
         steps(desk, 1)
+
+
+def test_patrol_zones_are_drawn_with_their_stops_and_cells_get_people(browser: Browser, city: str) -> None:
+    with live_server(city) as url, person(browser, url, user(city, "planner"), "/maps/planner") as desk:
+        desk.fill("input[name=title]", "zones")
+        desk.keyboard.press("Enter")
+        expect(desk.locator(".left header h2")).to_have_text("zones")
+        look_at(desk, 2.0, 2.0, 13)
+        choose(desk, (2.5, 2.5, "c22"))
+        desk.keyboard.press("u")
+        desk.fill("dialog input[name=lead]", "赵网格")
+        desk.fill("dialog input[name=managers]", "钱一, 孙二")
+        desk.click("dialog button[type=submit]")
+        steps(desk, 1)
+
+        with desk.expect_response(lambda answer: "/zones?" in answer.url):
+            desk.select_option(".tools select >> nth=0", "patrol_zones")
+        desk.keyboard.press("n")
+        draw(desk, (0.5, 0.5), (4.5, 0.5), (4.5, 4.5), (0.5, 4.5))
+        desk.fill("dialog input[name=name]", "south")
+        desk.fill("dialog input[name=responsible_unit]", "unit one")
+        desk.click("dialog button[type=submit]")
+        steps(desk, 2)
+        desk.wait_for_timeout(500)
+        click(desk, 2.5, 2.5)
+        expect(desk.locator("p.chosen")).to_contain_text("south")
+        desk.keyboard.press("p")
+        expect(desk.locator(".hint")).to_be_visible()
+        click(desk, 1.5, 1.5)
+        desk.fill("dialog input[name=name]", "school gate")
+        desk.fill("dialog input[name=from]", "07:00")
+        desk.click("dialog button[type=submit]")
+        steps(desk, 3)
+        desk.keyboard.press("x")
+        expect(desk.get_by_role("alert")).to_contain_text("regular zone")
+    with connect(city) as connection:
+        done = {row["operation"]: row["arguments"] for row in draft_steps(connection, 1)}
+    assert [duty["person_name"] for duty in done["set_duties"]["duties"]] == ["赵网格", "钱一", "孙二"]
+    assert done["create"]["responsible_unit"] == "unit one"
+    assert [stop["name"] for stop in done["set_stops"]["stops"]] == ["school gate"]
 
 
 def test_an_incident_shows_its_owner_then_and_now(browser: Browser, city: str) -> None:
