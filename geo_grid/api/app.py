@@ -191,10 +191,14 @@ async def _tidy(pool: AsyncPool, service: Asker, settings: Settings) -> None:
 
 async def _publish(conninfo: str) -> None:
     """Bring into force what was approved for a time, when it comes."""
+    is_told = False
     while True:
         await asyncio.sleep(_PUBLISH_S)
         try:
             for edition in await asyncio.to_thread(boundaries.publish_all_due, conninfo):
                 log.info("edition %d came into force", edition)
+            is_told = False
         except (psycopg.Error, GeoGridError) as error:
-            log.warning("what is due was not published: %s", error)
+            if not is_told:  # once, not every few seconds while the database is away
+                log.warning("what is due was not published, and is tried again: %s", error)
+            is_told = True

@@ -235,10 +235,11 @@ def _findings(connection: Connection, draft_id: int, cells: Division, every: boo
     led, workers = work.led_codes(connection) | given, work.worked_codes(connection)
     zones, zone_edits = work.zone_changes(connection, draft_id)
     areas = zones.edited(zone_edits).areas()
-    return [
-        *examine(before.edited(edits), led, only=examined(before, edits), workers=workers),
-        *examine(areas, only=examined(zones, zone_edits)),
-    ]
+    found = examine(before.edited(edits), led, only=examined(before, edits), workers=workers)
+    seen = work.seen_codes(connection)
+    if seen is not None:
+        found = [one for one in found if one.grid_code in seen or one.grid_code in edits]
+    return [*found, *examine(areas, only=examined(zones, zone_edits))]
 
 
 @router.get(
@@ -281,6 +282,10 @@ async def post_proposals(request: Request, draft_id: DraftId, wish: Wish) -> obj
         from geo_grid.boundaries import proposals  # not at the top: a server starts without what only this needs
 
         division = work.read_division(connection, draft_id, in_force(request))
+        seen = work.seen_codes(connection)
+        if seen is not None:  # as if they did not exist
+            hidden = in_force(request).cells.keys() - seen
+            division = division.without(hidden)
         loads = proposals.read_loads(connection, division, wish.parents, wish.measure)
         blocks = proposals.road_blocks(connection, division, wish.parents) if wish.along_roads else None
         present, found = proposals.propose(

@@ -1,7 +1,7 @@
 """A city's grid cells in memory, as a draft has them, and the proof that they still divide it."""
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Self
@@ -124,6 +124,10 @@ class Division:
             if cell is None:
                 del cells[code]
         return type(self)(cells.values(), self.used_codes.union(edits, used_codes))
+
+    def without(self, codes: Collection[str]) -> Self:
+        """Return the division without some cells: for somebody who may not see them."""
+        return type(self)((cell for code, cell in self.cells.items() if code not in codes), self.used_codes)
 
     def refit(self, edits: Edits) -> Edits:
         """Complete edits: every cell above a changed one gets the union of its children.

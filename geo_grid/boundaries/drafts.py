@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -166,29 +166,27 @@ def _done(
 ) -> list[tuple[str, Division, Edits]]:
     """Return what an operation changes: layer, what there is before it, and proved edits; nothing is stored."""
     layer = arguments.get("layer", CELLS)
-    mine = (connection.execute(QUERIES["mine"]).fetchone() or {})["codes"]
-    if mine is not None and (layer == ZONES or operation in {RESTORE, "set_stops"}):
-        message = "patrol zones and former boundaries are changed for the whole city: ask somebody who answers for it"
-        raise Forbidden(message)
+    base = in_force or read_division(connection)
+    cells = read_division(connection, draft_id, base)
+    scope = _scope(connection, cells, base)
+    if scope is not None:
+        if layer == ZONES or operation in {RESTORE, "set_stops"}:
+            message = (
+                "patrol zones and former boundaries are changed for the whole city: ask somebody who answers for it"
+            )
+            raise Forbidden(message)
+        scope.check_named(arguments)
     if operation in ATTACHED:
-        known = (
-            read_zones(connection, draft_id)
-            if ATTACHED[operation] == ZONES
-            else read_division(connection, draft_id, in_force)
-        )
+        known = read_zones(connection, draft_id) if ATTACHED[operation] == ZONES else cells
         for code in arguments["codes"]:
             known.cell(code)
-            if mine is not None and code in known.cells and code not in mine and code in (in_force or known).cells:
-                _refuse_foreign(known.cells[code])
+            if scope is not None and code not in scope.mine:
+                scope.refuse(code)
         return []
     if operation == RESTORE:
         found: list[tuple[str, Division, Edits]] = []
-        edition = arguments["edition"]
-        for name, now in (
-            (CELLS, read_division(connection, draft_id, in_force)),
-            (ZONES, read_zones(connection, draft_id)),
-        ):
-            edits = difference(now, of_edition(connection, edition, name))
+        for name, now in ((CELLS, cells), (ZONES, read_zones(connection, draft_id))):
+            edits = difference(now, of_edition(connection, arguments["edition"], name))
             now.proved(edits)
             found.append((name, now, edits))
         return found
@@ -198,25 +196,52 @@ def _done(
     if arguments.get("cell_kind") not in {None, *KINDS[layer]}:
         message = f"{arguments['cell_kind']} is no kind of {layer}; known are {', '.join(KINDS[layer])}"
         raise Refused(message)
-    before = read_division(connection, draft_id, in_force) if layer == CELLS else read_zones(connection, draft_id)
+    before = cells if layer == CELLS else read_zones(connection, draft_id)
     edits = OPERATIONS[layer][operation](before, arguments)
-    if mine is not None:
-        _check_scope(set(mine), before, edits)
+    if scope is not None:
+        scope.check_changed(before, edits)
     before.proved(edits)
     return [(layer, before, edits)]
 
 
-def _refuse_foreign(cell: Cell) -> None:
-    message = f"{cell.grid_code} {cell.name} is not yours to change: ask whoever answers for it, or the city"
-    raise Forbidden(message)
+@dataclass(frozen=True)
+class _Scope:
+    """What somebody who does not answer for the whole city may change, and see; what their draft made is theirs."""
+
+    mine: set[str]
+    seen: set[str]
+
+    def check_named(self, arguments: dict[str, Any]) -> None:
+        """Refuse cells that whoever asks may not see, as if they did not exist."""
+        groups, cells = arguments.get("groups", ()), arguments.get("cells", ())
+        named = [*arguments.get("codes", ()), arguments.get("parent_code"), arguments.get("keep")]
+        named += [code for group in groups for code in (group.get("parent_code"), *group["codes"])]
+        named += [cell.get("grid_code") for cell in cells]
+        for code in named:
+            if code is not None and code not in self.seen:
+                message = f"there is no grid cell {code} in this draft"
+                raise Refused(message)
+
+    def check_changed(self, before: Division, edits: Edits) -> None:
+        """Refuse what changes cells of others; that their border gets a corner where a line ends is no change."""
+        for code in sorted(edits.keys() & before.cells.keys() - self.mine):
+            new = edits[code]
+            if new is None or not operations.is_only_bent(before.cells[code], new):
+                self.refuse(code)
+
+    def refuse(self, code: str) -> None:
+        """Say that a cell is not theirs, by its code if they may see it."""
+        which = code if code in self.seen else "a neighbouring cell"
+        message = f"{which} is not yours to change: ask whoever answers for it, or the city"
+        raise Forbidden(message)
 
 
-def _check_scope(mine: set[str], division: Division, edits: Edits) -> None:
-    """Refuse what changes cells of others; that a border of theirs gets a corner where a line ends is no change."""
-    for code in sorted(edits.keys() & division.cells.keys() - mine):
-        old, new = division.cells[code], edits[code]
-        if new is None or not operations.is_only_bent(old, new):
-            _refuse_foreign(old)
+def _scope(connection: Connection, drafted: Division, base: Division) -> _Scope | None:
+    mine = (connection.execute(QUERIES["mine"]).fetchone() or {})["codes"]
+    if mine is None:
+        return None
+    made = drafted.cells.keys() - base.cells.keys()
+    return _Scope({*mine, *made}, {*(seen_codes(connection) or ()), *made})
 
 
 def undo(connection: Connection, draft_id: int, seen: int | None = None) -> str | None:

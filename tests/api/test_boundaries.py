@@ -1,5 +1,6 @@
 """Drafts over HTTP: a planner draws, a second person approves, the server brings into force; nobody beyond their cells."""
 
+import json
 import threading
 import time
 from collections.abc import Iterator
@@ -183,7 +184,7 @@ def test_a_draft_goes_out_as_a_file_and_comes_back(
         path.write_bytes(bound.get(f"{small}/file").content)
         assert set(geopandas.read_file(path)["grid_code"]) == {"c33", "P"}
         given["data"] = {"draft_id": small.rpartition("/")[2]}
-        assert bound.post("/boundaries/imports", **given).status_code == 403
+        assert bound.post("/boundaries/imports", **given).status_code == 422  # c00 and c01 do not exist for them
         assert bound.get(small).json()["history"] == []
     assert planner.post("/boundaries/imports", data=given["data"], files={"file": ("b.exe", b"x")}).status_code == 422
 
@@ -298,15 +299,29 @@ def test_a_planner_redraws_only_their_own_cells(city: str, server: str, planner:
         assert bound.get(foreign).status_code == 404
         assert bound.get("/boundaries/drafts").json() == {"drafts": []}
         draft = begun(bound)
-        for step in (
-            {"operation": "merge", "codes": ["c01", "c11"]},
-            {"operation": "move_border", "codes": ["c00", "c10"], "line": line((0.9, -0.5), (1.15, 1.5))},
-            {"operation": "describe", "codes": ["c33"], "name": "mine"},
+        for foreign_code, step in (
+            ("c11", {"operation": "merge", "codes": ["c01", "c11"]}),
+            ("c10", {"operation": "move_border", "codes": ["c00", "c10"], "line": line((0.9, -0.5), (1.15, 1.5))}),
+            ("c33", {"operation": "describe", "codes": ["c33"], "name": "mine"}),
+            ("c44", {"operation": "transfer", "codes": ["c00"], "parent_code": "c44"}),
+            ("c44", {"operation": "regroup", "groups": [{"parent_code": "P", "codes": ["c00", "c44"]}]}),
         ):
-            assert "not yours" in done(bound, draft, 403, **step)["detail"]
-        done(
-            bound, draft, operation="split", codes=["c01"], line=line((-0.5, 1.5), (1.5, 1.55))
-        )  # ends on c11's border
+            refused = done(bound, draft, 422, **step)["detail"]
+            nothing = done(bound, draft, 422, **json.loads(json.dumps(step).replace(foreign_code, "nope")))["detail"]
+            assert refused == nothing.replace("nope", foreign_code)  # as if it did not exist
+        refused = done(bound, draft, 403, operation="describe", codes=["P"], name="mine")["detail"]
+        assert "P is not yours" in refused
+        ring = [list(at(*point)) for point in ((0.2, 0.2), (1.6, 0.2), (1.6, 0.8), (0.2, 0.2))]
+        over = {"type": "Polygon", "coordinates": [ring]}
+        refused = done(bound, draft, 403, operation="reshape", codes=["c00"], area=over)["detail"]
+        assert "a neighbouring cell is not yours" in refused
+        every = bound.get(f"{draft}/check", params={"all": True}).json()["findings"]
+        assert {one["grid_code"] for one in every} <= {"c00", "c01", "c02", "P"}
+        refused = bound.post(f"{draft}/proposals", json={"parents": ["c33", "c34"]}).json()["detail"]
+        assert "no grid cell c33" in refused
+        # the line ends on c11's border, which gets a corner; what the draft made is theirs
+        done(bound, draft, operation="split", codes=["c01"], line=line((-0.5, 1.5), (1.5, 1.55)))
+        done(bound, draft, operation="describe", codes=["c01.2"], name="made here")
         assert bound.post("/boundaries/editions/1/restore", json={"note": "x"}).status_code == 403
         view = bound.get(f"{draft}/cells", params={"bbox": "113,36,116,38", "level": 2}).json()
         seen = {f["properties"]["grid_code"] for f in view["features"]}
@@ -373,7 +388,7 @@ def test_patrol_zones_duties_and_stops_over_http(
         )
         assert (
             bound.post(f"{own}/steps", json={"operation": "set_duties", "codes": ["c11"], "duties": duties}).status_code
-            == 403
+            == 422
         )
         done(bound, own, operation="set_duties", codes=["c00"], duties=duties)
     planner.post(f"{draft}/submit", json={})
