@@ -183,6 +183,10 @@ begin atomic
 end;
 create index grid_cells_closed_by on grid_cells (closed_by) where closed_by is not null;
 
+-- what belongs to a zone that is redrawn
+create index incidents_zone_code on incidents (zone_code);
+create index cameras_zone_code on cameras (zone_code);
+
 -- two publishers one after the other; readers are not held up
 create function hold_editions() returns void
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$

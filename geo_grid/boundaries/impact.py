@@ -170,12 +170,12 @@ def _located(
     touched = sorted(
         {code for code in leaves if code in before.cells} | sides[0].keys() | (sides[1].keys() & before.cells.keys())
     )
-    if not touched:
+    ground = [before.cells[code] for code in touched]
+    ground += [after.cells[code] for code in sorted(leaves | sides[1].keys()) if code in after.cells]
+    if not ground:
         return [], {}
-    shapes = [before.cells[code] for code in touched]
-    changed = [after.cells[code] for code in sorted(leaves | sides[1].keys()) if code in after.cells]
-    was, becomes = _locator(before, shapes), _locator(after, [*shapes, *changed])
-    box = shapely.total_bounds([cell.shape for cell in shapes]).tolist()
+    was, becomes = _locator(before, ground), _locator(after, ground)
+    box = shapely.total_bounds([cell.shape for cell in ground]).tolist()
     asked = {"codes": touched, **dict(zip(("west", "south", "east", "north"), box, strict=True))}
     changes, inside = {*found.opened, *found.changed, *found.retired}, set(touched)
     flows, counts = [], {}
@@ -188,8 +188,8 @@ def _located(
         moved: Counter[tuple[str, str]] = Counter()
         found.stay[kind] = 0
         for (start, end), count in pairs.items():
-            if start not in inside:
-                continue
+            if start not in inside and (start or end not in changes):
+                continue  # of a neighbour, or of nobody before and after
             for owner, side in ((start, 0), (end, 1), (sides[0].get(start, ""), 0), (sides[1].get(end, ""), 1)):
                 tally[side][owner] += count
             groups_moved = sides[0].get(start) != sides[1].get(end)
@@ -229,21 +229,23 @@ def _count(division: Division, code: str) -> int | None:
     return None if counted is None else round(counted)
 
 
-def _codes(locator: Locator, lon: NDArray[np.float64], lat: NDArray[np.float64]) -> NDArray[np.object_]:
+def _codes(locator: Locator | None, lon: NDArray[np.float64], lat: NDArray[np.float64]) -> NDArray[np.object_]:
     """Return the owner of each point, '' where there is none."""
+    if locator is None:
+        return np.full(len(lon), "", dtype=object)
     names: NDArray[np.object_] = np.append(np.asarray(locator.codes, dtype=object), "")
     return names[locator.owners(lon, lat)]
 
 
-def _locator(division: Division, changed: list[Cell]) -> Locator:
-    """Build a locator of the cells that may own what lies in changed ones."""
+def _locator(division: Division, changed: list[Cell]) -> Locator | None:
+    """Build a locator of the cells that may own what lies in changed ones; None where there are none."""
     near = {
         cell.grid_code: cell
         for one in changed
         for cell in division.near(one.shape)
         if not division.children(cell.grid_code)
     }
-    return Locator.from_polygons(list(near), [cell.shape for cell in near.values()])
+    return Locator.from_polygons(list(near), [cell.shape for cell in near.values()]) if near else None
 
 
 def _shares(old: list[Cell], new: list[Cell]) -> list[tuple[Cell, Cell, float]]:

@@ -1,15 +1,23 @@
 -- Places of what may change its owner, as COPY, in binary rows of one length; {owner} is grid_code or zone_code.
+-- What has no owner yet is looked for where the cells are.
 
 -- name: open_incidents
-copy (select ST_X(geom), ST_Y(geom) from incidents where {owner} = any(%(codes)s) and closed_at is null)
-to stdout (format binary)
+copy (select ST_X(geom), ST_Y(geom) from incidents
+      where ({owner} = any(%(codes)s)
+             or ({owner} is null and geom && ST_MakeEnvelope(%(west)s, %(south)s, %(east)s, %(north)s, 4490)))
+        and closed_at is null) to stdout (format binary)
 
 -- name: incidents_of_year
 copy (select ST_X(geom), ST_Y(geom) from incidents
-      where {owner} = any(%(codes)s) and received_at > now() - interval '12 months') to stdout (format binary)
+      where ({owner} = any(%(codes)s)
+             or ({owner} is null and geom && ST_MakeEnvelope(%(west)s, %(south)s, %(east)s, %(north)s, 4490)))
+        and received_at > now() - interval '12 months') to stdout (format binary)
 
 -- name: cameras
-copy (select ST_X(geom), ST_Y(geom) from cameras where {owner} = any(%(codes)s)) to stdout (format binary)
+copy (select ST_X(geom), ST_Y(geom) from cameras
+      where {owner} = any(%(codes)s)
+         or ({owner} is null and geom && ST_MakeEnvelope(%(west)s, %(south)s, %(east)s, %(north)s, 4490)))
+to stdout (format binary)
 
 -- name: posts
 copy (select ST_X(geom), ST_Y(geom) from police_posts

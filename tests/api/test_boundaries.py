@@ -376,8 +376,14 @@ def test_patrol_zones_duties_and_stops_over_http(
     stops = {f["properties"]["name"]: f["properties"]["stops"] for f in view}
     assert [(stop["name"], stop["window_from"][:5]) for stop in stops["一巡区"]] == [("校门", "07:00")]
     assert stops["主街"] == []
-    kinds = {f["kind"] for f in planner.get(f"{draft}/impact").json()["flows"]}
-    assert kinds == set()  # nothing had a zone before
+    gained = [f for f in planner.get(f"{draft}/impact").json()["flows"] if f["kind"] == "cameras"]
+    with connect(city) as connection:
+        inside = connection.execute(
+            "select count(*) as n from cameras where ST_Covers(ST_SetSRID(%s::geometry, 4490), geom)",
+            (shapely.Polygon(ring).wkt,),
+        ).fetchone()
+    assert inside is not None
+    assert gained == [{"kind": "cameras", "from_code": None, "to_code": code, "count": inside["n"]}]  # nobody's before
     with bearing(server, api_key(city, "planner", cells=["c00"])) as bound:
         own = begun(bound)
         assert (
