@@ -151,7 +151,10 @@ bench.on("busy", count => { busy.hidden = !count; choosing([...cells.chosen.valu
 bench.on("problem", message => { problem.hidden = !message; problem.textContent = message ?? ""; });
 bench.on("layer", arm);
 bench.on("chosen", choosing);
-bench.on("stepped", () => { reason.value = bench.reason = ""; });
+bench.on("stepped", () => {
+  reason.value = bench.reason = "";
+  cells.choose([]); // what was chosen is not what it was
+});
 let open = null;
 bench.on("draft", draft => {
   if ((draft?.draft_id ?? null) !== open) cells.chosen.clear();

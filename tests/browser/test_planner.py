@@ -220,6 +220,9 @@ def test_patrol_zones_are_drawn_with_their_stops_and_cells_get_people(browser: B
         desk.fill("dialog input[name=from]", "07:00")
         desk.click("dialog button[type=submit]")
         steps(desk, 3)
+        expect(desk.locator("p.chosen")).to_contain_text("Click a cell")  # a step leaves nothing chosen
+        click(desk, 2.5, 2.5)
+        expect(desk.locator("p.chosen")).to_contain_text("south")
         desk.keyboard.press("x")
         expect(desk.get_by_role("alert")).to_contain_text("regular zone")
     with connect(city) as connection:

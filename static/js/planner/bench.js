@@ -45,14 +45,19 @@ export class Bench extends EventTarget {
 
   begin(title) { return this.run(async () => this.take(await write("POST", "/boundaries/drafts", { title }))); }
 
-  act(path, content) { return this.run(async () => this.take(await write("POST", `${this.address}/${path}`, content))); }
+  // True when it was done.
+  act(path, content) {
+    return this.run(async () => {
+      this.take(await write("POST", `${this.address}/${path}`, content));
+      return true;
+    });
+  }
 
   goOn(path) { return this.act(path, { seen: this.draft.steps }); }
 
   async step(operation, given) {
     if (!this.canEdit) return;
-    await this.act("steps", { operation, ...given, reason: this.reason, seen: this.draft.steps });
-    this.tell("stepped", null);
+    if (await this.act("steps", { operation, ...given, reason: this.reason, seen: this.draft.steps })) this.tell("stepped", null);
   }
 
   // What was edited in a file.

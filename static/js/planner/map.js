@@ -25,7 +25,7 @@ export class CellMap {
       label: feature => (this.layer === "patrol_zones" ? feature.properties.name : CELLS.label(feature)), pick: (feature, event) => this.pick(feature, event),
     }, 2);
     this.stops = L.layerGroup().addTo(map);
-    this.cells.onState(({ loading }) => { if (!loading) this.showStops(); });
+    this.cells.onState(({ loading }) => { if (!loading) this.refresh(); });
     map.pm.setLang(page.lang);
     map.pm.setGlobalOptions({
       snappable: true, snapDistance: SNAP_PIXELS, allowSelfIntersection: false, continueDrawing: false,
@@ -63,7 +63,7 @@ export class CellMap {
   get isDrawing() { return this.map.pm.globalDrawModeEnabled(); }
 
   pick({ properties }, event) {
-    if (this.isDrawing || this.moment || Date.now() - this.drawn < JUST_NOW_MS) return;
+    if (!properties.grid_code || this.isDrawing || this.moment || Date.now() - this.drawn < JUST_NOW_MS) return;
     if (this.target) {
       const found = this.target;
       this.target = null;
@@ -89,14 +89,22 @@ export class CellMap {
     this.bench.tell("chosen", [...this.chosen.values()]);
   }
 
-  showStops() {
+  // What is drawn is newer than what was chosen; zones show where patrols must stop.
+  refresh() {
     this.stops.clearLayers();
-    if (this.layer !== "patrol_zones") return;
-    this.cells.group.eachLayer(drawn => drawn.eachLayer?.(({ feature }) => (feature?.properties.stops ?? []).forEach(({ name, point, window_from: from, window_to: to }) => {
-      const [lon, lat] = point;
-      const tip = `${name} ${[from, to].filter(Boolean).map(time => time.slice(0, 5)).join("–")}`;
-      L.circleMarker([lat, lon], { radius: 6, weight: 2, color: "#07111c", fillColor: "#ffd84d", fillOpacity: 1, pane: "markerPane", renderer: L.svg({ pane: "markerPane" }), pmIgnore: true }).bindTooltip(tip).addTo(this.stops);
-    })));
+    const features = [];
+    this.cells.group.eachLayer(drawn => drawn.eachLayer?.(({ feature }) => { if (feature) features.push(feature); }));
+    for (const { properties } of features) {
+      if (this.chosen.has(properties.grid_code)) this.chosen.set(properties.grid_code, properties);
+      (properties.stops ?? []).forEach(stop => this.mark(stop));
+    }
+    this.bench.tell("chosen", [...this.chosen.values()]);
+  }
+
+  mark({ name, point: [lon, lat], window_from: from, window_to: to }) {
+    const tip = `${name} ${[from, to].filter(Boolean).map(time => time.slice(0, 5)).join("–")}`;
+    const renderer = L.svg({ pane: "markerPane" });
+    L.circleMarker([lat, lon], { radius: 6, weight: 2, color: "#07111c", fillColor: "#ffd84d", fillOpacity: 1, pane: "markerPane", renderer, pmIgnore: true }).bindTooltip(tip).addTo(this.stops);
   }
 
   turn(layer) {
