@@ -217,12 +217,14 @@ def check(
     as_json: Json = False,
 ) -> None:
     """Look for what is wrong, or looks wrong, with every cell; exit code 1 when something is wrong."""
-    from geo_grid.boundaries import examine, led_codes, read_division, worked_codes
+    from geo_grid.boundaries import draft_findings, examine, led_codes, read_division, worked_codes
     from geo_grid.db import connect
 
     with ready_database() as conninfo, connect(conninfo) as connection, progress("checking"):
-        cells = read_division(connection, draft_id)
-        findings = examine(cells, led_codes(connection), workers=worked_codes(connection))
+        if draft_id is None:
+            findings = examine(read_division(connection), led_codes(connection), workers=worked_codes(connection))
+        else:
+            findings = draft_findings(connection, draft_id, every=True)
     if as_json:
         print(json.dumps([asdict(finding) for finding in findings], ensure_ascii=False))
     else:
@@ -240,11 +242,11 @@ def check(
 @boundaries_app.command("impact")
 def impact(draft_id: Draft, as_json: Json = False) -> None:
     """Tell what a draft would change: cells, and the owners of incidents and cameras."""
-    from geo_grid.boundaries import draft_changes, impact_of
+    from geo_grid.boundaries import draft_impact
     from geo_grid.db import connect
 
     with ready_database() as conninfo, connect(conninfo) as connection, progress("looking"):
-        found = impact_of(connection, *draft_changes(connection, draft_id))
+        found = draft_impact(connection, draft_id)
     if as_json:
         print(json.dumps(asdict(found), ensure_ascii=False))
         return

@@ -32,14 +32,10 @@ from geo_grid.api.pages import html_page
 from geo_grid.api.parameters import Configured
 from geo_grid.api.problems import PROBLEM_RESPONSES
 from geo_grid.api.rights import GuardedRoute
+from geo_grid.boundaries import draft_findings, draft_impact, publish_due
 from geo_grid.boundaries import drafts as work
-from geo_grid.boundaries import examine, impact_of, publish_due
 from geo_grid.boundaries.agreement import recorded_agreement
-from geo_grid.boundaries.division import Division, Edits
 from geo_grid.boundaries.drawing import CellCollection, cells_in_view, changed_cells, zones_in_view
-from geo_grid.boundaries.findings import Finding
-from geo_grid.boundaries.impact import Impact
-from geo_grid.boundaries.operations import change_of
 from geo_grid.db import Connection, connect
 from geo_grid.errors import Conflict
 from geo_grid.exchange import reports
@@ -199,8 +195,8 @@ async def get_check(
     """Look for what is wrong, or looks wrong."""
 
     def do(connection: Connection) -> dict[str, Any]:
-        findings = _findings(connection, draft_id, in_force(request), all)
-        return {"findings": [asdict(one) for one in findings[:limit]], "count": len(findings)}
+        findings = draft_findings(connection, draft_id, in_force(request), all)
+        return {"findings": findings[:limit], "count": len(findings)}
 
     return await with_rights(request, do)
 
@@ -208,38 +204,7 @@ async def get_check(
 @router.get("/drafts/{draft_id}/impact", responses=MISSING)
 async def get_impact(request: Request, draft_id: DraftId) -> dict[str, Any]:
     """Tell what would change: cells, the owners of what lies in them, households, workloads and duties."""
-    return await with_rights(request, lambda c: asdict(_impact(c, draft_id, in_force(request))))
-
-
-def _impact(connection: Connection, draft_id: int, cells: Division) -> Impact:
-    """Tell what a draft changes, of cells and of patrol zones."""
-    work.require_current(connection, draft_id)
-    found = impact_of(connection, *work.draft_changes(connection, draft_id, cells))
-    zones = work.zone_changes(connection, draft_id)
-    return found.joined(impact_of(connection, *zones, "zone_code")) if zones[1] else found
-
-
-def _findings(connection: Connection, draft_id: int, cells: Division, every: bool = False) -> list[Finding]:
-    """Examine the cells and zones that a draft changes, or every one."""
-
-    def examined(before: Division, edits: Edits) -> list[str] | None:
-        return None if every else [code for code in edits if change_of(before, edits, code)]
-
-    before, edits = work.draft_changes(connection, draft_id, cells)
-    given = {
-        code
-        for step in work.draft_steps(connection, draft_id)
-        if step["operation"] == "set_duties" and step["undone_at"] is None
-        for code in step["arguments"]["codes"]
-    }
-    led, workers = work.led_codes(connection) | given, work.worked_codes(connection)
-    zones, zone_edits = work.zone_changes(connection, draft_id)
-    areas = zones.edited(zone_edits).areas()
-    found = examine(before.edited(edits), led, only=examined(before, edits), workers=workers)
-    seen = work.seen_codes(connection)
-    if seen is not None:
-        found = [one for one in found if one.grid_code in seen or one.grid_code in edits]
-    return [*found, *examine(areas, only=examined(zones, zone_edits))]
+    return await with_rights(request, lambda c: asdict(draft_impact(c, draft_id, in_force(request))))
 
 
 @router.get(
@@ -258,9 +223,10 @@ async def get_report(
 
     def do(connection: Connection) -> dict[str, Any]:
         cells = in_force(request)
-        changes, findings = work.draft_changes(connection, draft_id, cells), _findings(connection, draft_id, cells)
+        changes = work.draft_changes(connection, draft_id, cells)
+        findings = draft_findings(connection, draft_id, cells)
         made_at = datetime.now(ZoneInfo(settings.timezone)).strftime("%Y-%m-%d %H:%M")
-        impact = _impact(connection, draft_id, cells)
+        impact = draft_impact(connection, draft_id, cells)
         return reports.draft_report(whole(connection, draft_id), impact, findings, changes, made_at, lang)
 
     report = await with_rights(request, do)

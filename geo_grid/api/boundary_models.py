@@ -8,6 +8,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from geo_grid.api.problems import Problem
 from geo_grid.boundaries.drawing import CellCollection
+from geo_grid.boundaries.findings import Finding
 
 DraftId = Annotated[int, Path(ge=1, le=2**63 - 1)]
 EditionId = Annotated[int, Path(ge=1, le=2**63 - 1)]
@@ -179,22 +180,10 @@ class Editions(BaseModel):
     editions: list[Edition]
 
 
-class Found(BaseModel):
-    """What is wrong, or looks wrong."""
-
-    kind: str
-    severity: Literal["error", "warning"]
-    grid_code: str
-    lon: float
-    lat: float
-    text: str
-    repair: dict[str, Any] | None = Field(description="a step that would mend it, to be sent as it is")
-
-
 class Findings(BaseModel):
     """Findings, errors first."""
 
-    findings: list[Found]
+    findings: list[Finding]
     count: int
 
 

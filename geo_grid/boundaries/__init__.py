@@ -25,12 +25,15 @@ from geo_grid.boundaries.findings import examine
 from geo_grid.boundaries.impact import impact_of
 from geo_grid.boundaries.publish import Published, open_edition, publish_cells, publish_zones
 from geo_grid.boundaries.release import publish_draft, publish_due, roll_back
+from geo_grid.boundaries.review import draft_findings, draft_impact
 
 __all__ = [
     "Published",
     "approve",
     "discard",
     "draft_changes",
+    "draft_findings",
+    "draft_impact",
     "draft_steps",
     "draw_missing",
     "edit_draft",

@@ -1,12 +1,11 @@
 """Whom incidents belonged to when they were recorded, against whom the boundaries in force give them to."""
 
-import json
 from collections import Counter
 from typing import Any
 
-import numpy as np
 import shapely
 
+from geo_grid.boundaries.drawing import as_geojson
 from geo_grid.db import Connection, load_queries
 
 QUERIES = load_queries("geo_grid.boundaries", "agreement.sql")
@@ -42,9 +41,7 @@ def recorded_agreement(connection: Connection) -> dict[str, Any]:
                 "agreed": round(agreed[cell["grid_code"]] / recorded[cell["grid_code"]], 4),
                 "went_to": next(iter(elsewhere.get(cell["grid_code"], Counter()).most_common(1)), (None,))[0],
             },
-            "geometry": json.loads(
-                shapely.to_geojson(shapely.transform(shapely.from_wkb(bytes(cell["geom"])), lambda xy: np.round(xy, 8)))
-            ),
+            "geometry": as_geojson(shapely.from_wkb(bytes(cell["geom"]))),
         }
         for cell in cells
     ]

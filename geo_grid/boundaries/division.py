@@ -225,6 +225,17 @@ _SEQUENCE = {"division_code_6": 2, "division_code_9": 3, "division_code_12": 3, 
 """Digits of the running number at the end of a code (migration 0001); codes that are local have none."""
 
 
+def single(shape: Any) -> Any:
+    """Return the one part of a shape that has one; the shape itself otherwise."""
+    return shapely.get_geometry(shape, 0) if shapely.get_num_geometries(shape) == 1 else shape
+
+
+def multi(shape: Any) -> Any:
+    """Return a shape as it is stored: of several parts, be it one."""
+    parts = shapely.get_parts(shape)
+    return shapely.multilinestrings(parts) if "Line" in shape.geom_type else shapely.multipolygons(parts)
+
+
 def same_corners(one: Any, other: Any) -> bool:
     """Say whether two shapes have the same vertices, wherever their rings begin."""
     return bool(shapely.equals_identical(shapely.normalize(one), shapely.normalize(other)))

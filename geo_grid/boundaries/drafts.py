@@ -11,7 +11,7 @@ from psycopg.types.json import Jsonb
 
 from geo_grid.boundaries import operations
 from geo_grid.boundaries import zones as zoning
-from geo_grid.boundaries.division import Cell, Division, Edits, Refused, same_corners
+from geo_grid.boundaries.division import Cell, Division, Edits, Refused, multi, same_corners, single
 from geo_grid.db import Connection, ewkb, insert_rows, load_queries
 from geo_grid.errors import Conflict, Forbidden, NotFound, Outdated
 
@@ -274,6 +274,7 @@ def rebase(connection: Connection, draft_id: int, in_force: Division | None = No
     """
     hold(connection, draft_id, may_be_stale=True)
     steps = [step for step in draft_steps(connection, draft_id) if step["undone_at"] is None]
+    in_force = in_force or read_division(connection)
     with connection.transaction():
         connection.execute(QUERIES["forget_undone"], {"draft_id": draft_id})
         connection.execute(QUERIES["forget_cells"], {"draft_id": draft_id})
@@ -473,21 +474,12 @@ def _cells(rows: Iterable[dict[str, Any]]) -> list[Cell]:
         | {"responsible_unit": row.get("responsible_unit", "")}
         for row in rows
     )
-    return [Cell(**values, shape=_single(shape)) for values, shape in zip(told, shapes, strict=True)]
-
-
-def _single(shape: Any) -> Any:
-    return shapely.get_geometry(shape, 0) if shapely.get_num_geometries(shape) == 1 else shape
+    return [Cell(**values, shape=single(shape)) for values, shape in zip(told, shapes, strict=True)]
 
 
 def stored_shapes(cells: list[Cell]) -> Any:
     """Encode the shapes of cells and zones as they are stored."""
-    return ewkb([_multi(cell.shape) for cell in cells]) if cells else []
-
-
-def _multi(shape: Any) -> Any:
-    parts = shapely.get_parts(shape)
-    return shapely.multilinestrings(parts) if "Line" in shape.geom_type else shapely.multipolygons(parts)
+    return ewkb([multi(cell.shape) for cell in cells]) if cells else []
 
 
 def _keep(connection: Connection, draft_id: int, step: int, layer: str, division: Division, edits: Edits) -> None:

@@ -94,12 +94,17 @@ def _feature(
     properties = {name: value for name, value in vars(cell).items() if name != "shape"} | {"change": change}
     if state is not None:
         properties |= {"state": state, "is_divided": is_divided, "layer": layer}
-    shape = shapely.transform(cell.shape, lambda xy: np.round(xy, 8))  # enough to tell points of the lattice apart
     return {
         "id": f"{cell.grid_code}{'' if state is None else ':' + state}",
         "properties": properties,
-        "geometry": json.loads(shapely.to_geojson(shape)),
+        "geometry": as_geojson(cell.shape),
     }
+
+
+def as_geojson(shape: Any) -> dict[str, Any]:
+    """Return a shape as GeoJSON, with eight decimals: enough to tell points of the lattice apart."""
+    rounded: dict[str, Any] = json.loads(shapely.to_geojson(shapely.transform(shape, lambda xy: np.round(xy, 8))))
+    return rounded
 
 
 def _box(bbox: str) -> Any:

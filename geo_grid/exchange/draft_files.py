@@ -4,10 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
-import shapely
-
 from geo_grid.boundaries import edit_draft, read_division
-from geo_grid.boundaries.division import Division
+from geo_grid.boundaries.division import Division, multi, single
 from geo_grid.boundaries.recognition import Drawn, recognise
 from geo_grid.coordinates import SRID
 from geo_grid.db import Connection
@@ -37,7 +35,7 @@ def export_draft(division: Division, path: Path, within: str | None = None, seen
         cells = [cell for cell in cells if within in (cell.grid_code, *division.ancestors(cell.grid_code))]
     cells.sort(key=lambda cell: (cell.grid_level, cell.grid_code))
     columns: dict[str, Any] = {name: [getattr(cell, name) for cell in cells] for name in _FIELDS}
-    shapes = [shapely.multipolygons(shapely.get_parts(cell.shape)) for cell in cells]
+    shapes = [multi(cell.shape) for cell in cells]
     frame = gpd.GeoDataFrame(columns, geometry=shapes, crs=SRID)
     frame["household_count"] = frame["household_count"].astype("Int64")
     frame.to_file(path, layer="grid_cells", driver="GPKG")
@@ -81,6 +79,7 @@ def import_draft(
         raise InvalidRows(message, [(index + 1, reason) for index, reason in sorted(problems.items())])
     rows = table.attributes.astype(object).where(table.attributes.notna(), None).to_dict("records")
     drawn = [_drawn(row, shape) for row, shape in zip(rows, shapes, strict=True)]
+    in_force = in_force or read_division(connection)
     division = read_division(connection, draft_id, in_force)
     done = []
     for operation, arguments in recognise(division, drawn, match):
@@ -101,6 +100,5 @@ def _drawn(row: dict[str, Any], shape: Any) -> Drawn:
         raise UserError(message) from None
     text = {name: str(given[name]) for name in ("grid_code", "name", "parent_code") if name in given}
     return Drawn(
-        text.get("grid_code"), shapely.get_geometry(shape, 0) if shapely.get_num_geometries(shape) == 1 else shape,
-        text.get("name"), text.get("parent_code"), count, kind,
+        text.get("grid_code"), single(shape), text.get("name"), text.get("parent_code"), count, kind,
     )  # fmt: skip

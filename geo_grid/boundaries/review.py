@@ -1,0 +1,49 @@
+"""What a draft changes and what is wrong with it, of cells and patrol zones together: for every way in."""
+
+from geo_grid.boundaries.division import Division, Edits
+from geo_grid.boundaries.drafts import (
+    draft_changes,
+    draft_steps,
+    led_codes,
+    require_current,
+    seen_codes,
+    worked_codes,
+    zone_changes,
+)
+from geo_grid.boundaries.findings import Finding, examine
+from geo_grid.boundaries.impact import Impact, impact_of
+from geo_grid.boundaries.operations import change_of
+from geo_grid.db import Connection
+
+
+def draft_impact(connection: Connection, draft_id: int, in_force: Division | None = None) -> Impact:
+    """Tell what a draft changes. Raises Conflict when it stands on an edition that is no longer in force."""
+    require_current(connection, draft_id)
+    found = impact_of(connection, *draft_changes(connection, draft_id, in_force))
+    zones = zone_changes(connection, draft_id)
+    return found.joined(impact_of(connection, *zones, "zone_code")) if zones[1] else found
+
+
+def draft_findings(
+    connection: Connection, draft_id: int, in_force: Division | None = None, every: bool = False
+) -> list[Finding]:
+    """Examine the cells and zones that a draft changes, or every one; only what whoever asks may see."""
+
+    def examined(before: Division, edits: Edits) -> list[str] | None:
+        return None if every else [code for code in edits if change_of(before, edits, code)]
+
+    before, edits = draft_changes(connection, draft_id, in_force)
+    given = {
+        code
+        for step in draft_steps(connection, draft_id)
+        if step["operation"] == "set_duties" and step["undone_at"] is None
+        for code in step["arguments"]["codes"]
+    }
+    led, workers = led_codes(connection) | given, worked_codes(connection)
+    zones, zone_edits = zone_changes(connection, draft_id)
+    areas = zones.edited(zone_edits).areas()
+    found = examine(before.edited(edits), led, only=examined(before, edits), workers=workers)
+    seen = seen_codes(connection)
+    if seen is not None:
+        found = [one for one in found if one.grid_code in seen or one.grid_code in edits]
+    return [*found, *examine(areas, only=examined(zones, zone_edits))]
