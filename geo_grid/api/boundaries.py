@@ -32,7 +32,7 @@ from geo_grid.api.pages import html_page
 from geo_grid.api.parameters import Configured
 from geo_grid.api.problems import PROBLEM_RESPONSES
 from geo_grid.api.rights import GuardedRoute
-from geo_grid.boundaries import draft_findings, draft_impact, publish_due
+from geo_grid.boundaries import draft_findings, draft_impact, publish_due, reading
 from geo_grid.boundaries import drafts as work
 from geo_grid.boundaries.agreement import recorded_agreement
 from geo_grid.boundaries.drawing import CellCollection, cells_in_view, changed_cells, zones_in_view
@@ -74,7 +74,7 @@ async def delete_draft(request: Request, draft_id: DraftId) -> None:
 async def post_step(request: Request, draft_id: DraftId, step: NewStep) -> object:
     """Do a step: it leaves the city divided at every level, or is refused and changes nothing."""
     arguments = step.model_dump(mode="json", exclude={"operation", "reason", "seen"}, exclude_none=True)
-    if step.layer == work.CELLS:
+    if step.layer == reading.CELLS:
         del arguments["layer"]  # said only where it is another
 
     return await changed(
@@ -157,7 +157,7 @@ async def get_cells(
     """Draw the cells of a level as the draft has them, for a part of the map."""
     return await with_rights(
         request,
-        lambda c: cells_in_view(c, work.draft_changes(c, draft_id, in_force(request)), bbox, level),
+        lambda c: cells_in_view(c, reading.draft_changes(c, draft_id, in_force(request)), bbox, level),
     )
 
 
@@ -166,8 +166,8 @@ async def get_changes(request: Request, draft_id: DraftId) -> object:
     """Draw the cells that a draft changes, as they are and as they become."""
 
     def do(connection: Connection) -> dict[str, Any]:
-        drawn = changed_cells(*work.draft_changes(connection, draft_id, in_force(request)))
-        drawn["features"] += changed_cells(*work.zone_changes(connection, draft_id), work.ZONES)["features"]
+        drawn = changed_cells(*reading.draft_changes(connection, draft_id, in_force(request)))
+        drawn["features"] += changed_cells(*reading.zone_changes(connection, draft_id), reading.ZONES)["features"]
         return drawn
 
     return await with_rights(request, do)
@@ -181,7 +181,7 @@ async def get_zones(
 ) -> object:
     """Draw the patrol zones as the draft has them, for a part of the map; as the cells are."""
     return await with_rights(
-        request, lambda c: zones_in_view(work.zone_changes(c, draft_id), work.zone_stops(c, draft_id), bbox)
+        request, lambda c: zones_in_view(reading.zone_changes(c, draft_id), work.zone_stops(c, draft_id), bbox)
     )
 
 
@@ -223,7 +223,7 @@ async def get_report(
 
     def do(connection: Connection) -> dict[str, Any]:
         cells = in_force(request)
-        changes = work.draft_changes(connection, draft_id, cells)
+        changes = reading.draft_changes(connection, draft_id, cells)
         findings = draft_findings(connection, draft_id, cells)
         made_at = datetime.now(ZoneInfo(settings.timezone)).strftime("%Y-%m-%d %H:%M")
         impact = draft_impact(connection, draft_id, cells)
@@ -247,8 +247,8 @@ async def post_proposals(request: Request, draft_id: DraftId, wish: Wish) -> obj
     def do(connection: Connection) -> dict[str, Any]:
         from geo_grid.boundaries import proposals  # not at the top: a server starts without what only this needs
 
-        division = work.read_division(connection, draft_id, in_force(request))
-        seen = work.seen_codes(connection)
+        division = reading.read_division(connection, draft_id, in_force(request))
+        seen = reading.seen_codes(connection)
         if seen is not None:  # as if they did not exist
             hidden = in_force(request).cells.keys() - seen
             division = division.without(hidden)
@@ -280,7 +280,7 @@ async def get_overloaded(
         from geo_grid.boundaries import proposals
 
         found = proposals.overloaded(connection, in_force(request), level, norm)
-        mine = work.seen_codes(connection)
+        mine = reading.seen_codes(connection)
         return {"cells": [one for one in found if mine is None or one["grid_code"] in mine][:limit]}
 
     return await with_rights(request, do)
@@ -295,7 +295,7 @@ async def get_agreement(request: Request) -> object:
 @router.get("/editions", response_model=Editions)
 async def list_editions(request: Request) -> object:
     """List editions, the newest first."""
-    return {"editions": await with_rights(request, work.list_editions)}
+    return {"editions": await with_rights(request, reading.list_editions)}
 
 
 @router.get("/editions/{edition_id}/changes", response_model=CellCollection, responses=MISSING)
@@ -308,9 +308,9 @@ async def get_difference(
 
     def do(connection: Connection) -> dict[str, Any]:
         drawn: dict[str, Any] = {"features": []}
-        for layer in (work.CELLS, work.ZONES):
-            before = work.of_edition(connection, since, layer)
-            edits = work.difference(before, work.of_edition(connection, edition_id, layer))
+        for layer in (reading.CELLS, reading.ZONES):
+            before = reading.of_edition(connection, since, layer)
+            edits = reading.difference(before, reading.of_edition(connection, edition_id, layer))
             drawn["features"] += changed_cells(before, edits, layer)["features"]
         return drawn
 

@@ -16,7 +16,7 @@ from geo_grid.api.drafting import in_force, name_of, whole, with_rights
 from geo_grid.api.parameters import Configured
 from geo_grid.api.problems import PROBLEM_RESPONSES
 from geo_grid.api.rights import GuardedRoute
-from geo_grid.boundaries import drafts as work
+from geo_grid.boundaries import reading
 from geo_grid.db import Connection
 from geo_grid.errors import UnreadableFile
 from geo_grid.exchange import FILE_FORMATS
@@ -47,8 +47,8 @@ async def get_file(
     path = FilePath(folder.name) / f"draft-{draft_id}.gpkg"
 
     def do(connection: Connection) -> int:
-        before, edits = work.draft_changes(connection, draft_id, in_force(request))
-        seen = work.seen_codes(connection)
+        before, edits = reading.draft_changes(connection, draft_id, in_force(request))
+        seen = reading.seen_codes(connection)
         return export_draft(before.edited(edits), path, within, None if seen is None else seen | edits.keys())
 
     try:

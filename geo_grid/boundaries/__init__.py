@@ -4,26 +4,28 @@ from geo_grid.boundaries.check import metres
 from geo_grid.boundaries.drafts import (
     approve,
     discard,
-    draft_changes,
     draft_steps,
     edit_draft,
     find_draft,
-    led_codes,
     list_drafts,
-    list_editions,
     make_draft,
-    read_division,
     rebase,
     redo,
     submit,
     undo,
     withdraw,
-    worked_codes,
 )
 from geo_grid.boundaries.drawn import draw_missing, redraw_cells
 from geo_grid.boundaries.findings import examine
 from geo_grid.boundaries.impact import impact_of
 from geo_grid.boundaries.publish import Published, open_edition, publish_cells, publish_zones
+from geo_grid.boundaries.reading import (
+    draft_changes,
+    led_codes,
+    list_editions,
+    read_division,
+    worked_codes,
+)
 from geo_grid.boundaries.release import publish_draft, publish_due, roll_back
 from geo_grid.boundaries.review import draft_findings, draft_impact
 

@@ -1,8 +1,8 @@
 """Drafts: steps on an edition that are stored, undone, done again, moved to a newer edition, and sent for approval."""
 
 import json
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -11,13 +11,22 @@ from psycopg.types.json import Jsonb
 
 from geo_grid.boundaries import operations
 from geo_grid.boundaries import zones as zoning
-from geo_grid.boundaries.division import Cell, Division, Edits, Refused, multi, same_corners, single
-from geo_grid.db import Connection, ewkb, insert_rows, load_queries
+from geo_grid.boundaries.division import Division, Edits, Refused
+from geo_grid.boundaries.reading import (
+    CELL_COLUMNS,
+    CELLS,
+    QUERIES,
+    ZONES,
+    difference,
+    of_edition,
+    read_division,
+    read_zones,
+    seen_codes,
+    stored_shapes,
+)
+from geo_grid.db import Connection, insert_rows
 from geo_grid.errors import Conflict, Forbidden, NotFound, Outdated
 
-QUERIES = load_queries("geo_grid.boundaries", "drafts.sql")
-CELLS, ZONES = "grid_cells", "patrol_zones"
-CELL_COLUMNS = ("grid_level", "parent_code", "name", "code_scheme", "cell_kind", "household_count", "is_demo")
 KINDS = {CELLS: ("basic", "dedicated"), ZONES: ("regular", "temporary")}
 RESTORE = "restore"
 """The operation that sets every cell as a former edition had it."""
@@ -330,46 +339,6 @@ def _submitted(connection: Connection, draft_id: int) -> None:
         raise Conflict(message)
 
 
-def read_division(connection: Connection, draft_id: int | None = None, in_force: Division | None = None) -> Division:
-    """Read the cells in force, or as a draft has them; cells that it leaves alone are the same objects."""
-    if in_force is None:
-        used = connection.execute(QUERIES["used_codes"]).fetchall()
-        cells = _cells(connection.execute(QUERIES["cells"]).fetchall())
-        in_force = Division(cells, (row["grid_code"] for row in used))
-    if draft_id is None:
-        return in_force
-    return _drafted(connection, draft_id, CELLS, in_force)
-
-
-def read_zones(connection: Connection, draft_id: int | None = None) -> zoning.Zones:
-    """Read the patrol zones in force, or as a draft has them."""
-    used = connection.execute(QUERIES["used_zone_codes"]).fetchall()
-    zones = zoning.Zones(_cells(connection.execute(QUERIES["zones"]).fetchall()), (row["grid_code"] for row in used))
-    return zones if draft_id is None else _drafted(connection, draft_id, ZONES, zones)
-
-
-def _drafted[D: Division](connection: Connection, draft_id: int, layer: str, in_force: D) -> D:
-    asked = {"draft_id": draft_id, "layer": layer}
-    rows = connection.execute(QUERIES["draft_cells"], asked).fetchall()
-    kept = _cells(row for row in rows if not row["is_retired"])
-    gone: Edits = {row["grid_code"]: None for row in rows if row["is_retired"] and row["grid_code"] in in_force.cells}
-    used = connection.execute(QUERIES["codes_of_draft"], asked).fetchall()
-    edits = gone | {cell.grid_code: cell for cell in kept}
-    return in_force.edited(edits, (row["grid_code"] for row in used))
-
-
-def draft_changes(connection: Connection, draft_id: int, in_force: Division | None = None) -> tuple[Division, Edits]:
-    """Return the cells in force, and what a draft makes of them in the end: steps that cancel out leave nothing."""
-    before = in_force or read_division(connection)
-    return before, difference(before, read_division(connection, draft_id, before))
-
-
-def zone_changes(connection: Connection, draft_id: int) -> tuple[zoning.Zones, Edits]:
-    """Return the patrol zones in force, and what a draft makes of them in the end."""
-    before = read_zones(connection)
-    return before, difference(before, _drafted(connection, draft_id, ZONES, before))
-
-
 def zone_stops(connection: Connection, draft_id: int) -> dict[str, list[dict[str, Any]]]:
     """Return the mandatory stops of each patrol zone, as a draft has them; points are lon, lat."""
     found: dict[str, list[dict[str, Any]]] = {}
@@ -379,55 +348,6 @@ def zone_stops(connection: Connection, draft_id: int) -> dict[str, list[dict[str
         if step["operation"] == "set_stops" and step["undone_at"] is None:
             found |= dict.fromkeys(step["arguments"]["codes"], step["arguments"]["stops"])
     return found
-
-
-def of_edition(connection: Connection, edition: int, layer: str = CELLS) -> Division:
-    """Read the cells, or the patrol zones, as a former edition had them. Raises NotFound."""
-    if connection.execute(QUERIES["edition"], {"edition": edition}).fetchone() is None:
-        message = f"there is no edition {edition}"
-        raise NotFound(message)
-    query, kind = ("cells_of_edition", Division) if layer == CELLS else ("zones_of_edition", zoning.Zones)
-    return kind(_cells(connection.execute(QUERIES[query], {"edition": edition}).fetchall()))
-
-
-def list_editions(connection: Connection, limit: int = 200) -> list[dict[str, Any]]:
-    """List editions, the newest first, with the draft they came from."""
-    return connection.execute(QUERIES["editions"], {"limit": limit}).fetchall()
-
-
-def seen_codes(connection: Connection) -> set[str] | None:
-    """Return the codes of the cells that whoever asks may see; None: all."""
-    codes = (connection.execute(QUERIES["seen_cells"]).fetchone() or {})["codes"]
-    return None if codes is None else set(codes)
-
-
-def led_codes(connection: Connection) -> set[str]:
-    """Return the codes of the cells that have a grid lead now."""
-    return {row["grid_code"] for row in connection.execute(QUERIES["led"]).fetchall()}
-
-
-def worked_codes(connection: Connection) -> dict[str, set[str]]:
-    """Return the codes of the cells that each grid manager and assistant answers for now, by name and phone."""
-    found: dict[str, set[str]] = {}
-    for row in connection.execute(QUERIES["workers"]).fetchall():
-        found.setdefault(f"{row['person_name']} {row['phone']}".strip(), set()).add(row["grid_code"])
-    return found
-
-
-def difference(before: Division, after: Division) -> Edits:
-    """Return what turns one division into another."""
-    edits: Edits = dict.fromkeys(before.cells.keys() - after.cells.keys())
-    for code, cell in after.cells.items():
-        old = before.cells.get(code)
-        if old is cell:
-            continue
-        if (
-            old is None
-            or replace(old, shape=None) != replace(cell, shape=None)
-            or not same_corners(old.shape, cell.shape)
-        ):
-            edits[code] = cell
-    return edits
 
 
 def hold(
@@ -464,22 +384,6 @@ def require_current(connection: Connection, draft_id: int, may_be_stale: bool = 
         message = f"another edition came into force after draft {draft_id} was made: rebase it first"
         raise Conflict(message)
     return found
-
-
-def _cells(rows: Iterable[dict[str, Any]]) -> list[Cell]:
-    rows = list(rows)
-    shapes = shapely.from_wkb([bytes(row["geom"]) for row in rows])
-    told = (
-        {name: row[name] for name in ("grid_code", *CELL_COLUMNS)}
-        | {"responsible_unit": row.get("responsible_unit", "")}
-        for row in rows
-    )
-    return [Cell(**values, shape=single(shape)) for values, shape in zip(told, shapes, strict=True)]
-
-
-def stored_shapes(cells: list[Cell]) -> Any:
-    """Encode the shapes of cells and zones as they are stored."""
-    return ewkb([multi(cell.shape) for cell in cells]) if cells else []
 
 
 def _keep(connection: Connection, draft_id: int, step: int, layer: str, division: Division, edits: Edits) -> None:

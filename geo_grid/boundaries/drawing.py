@@ -8,8 +8,8 @@ import shapely
 from pydantic import BaseModel, Field
 
 from geo_grid.boundaries.division import Cell, Division, Edits
-from geo_grid.boundaries.drafts import CELLS, seen_codes
 from geo_grid.boundaries.operations import change_of
+from geo_grid.boundaries.reading import CELLS, seen_codes
 from geo_grid.db import Connection
 from geo_grid.errors import InvalidQuery
 

@@ -3,7 +3,7 @@
 import threading
 
 from geo_grid.boundaries.division import Division
-from geo_grid.boundaries.drafts import QUERIES, read_division
+from geo_grid.boundaries.reading import QUERIES, read_division
 from geo_grid.db import connect
 
 

@@ -24,7 +24,7 @@ from pyproj import Geod
 from scipy.optimize import linear_sum_assignment
 
 from geo_grid.boundaries.division import Division, Refused
-from geo_grid.boundaries.drafts import worked_codes
+from geo_grid.boundaries.reading import worked_codes
 from geo_grid.db import Connection, load_queries
 
 QUERIES = load_queries("geo_grid.boundaries", "proposals.sql")

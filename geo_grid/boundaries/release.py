@@ -8,25 +8,22 @@ import psycopg
 import shapely
 
 from geo_grid.boundaries.division import Division, Edits, Refused
-from geo_grid.boundaries.drafts import (
-    ATTACHED,
+from geo_grid.boundaries.drafts import ATTACHED, draft_steps, hold, withdraw
+from geo_grid.boundaries.drawn import draw_cells
+from geo_grid.boundaries.publish import QUERIES as PUBLISH
+from geo_grid.boundaries.publish import open_edition
+from geo_grid.boundaries.reading import (
     CELL_COLUMNS,
     QUERIES,
     ZONES,
     difference,
     draft_changes,
-    draft_steps,
-    hold,
     of_edition,
     read_division,
     read_zones,
     stored_shapes,
-    withdraw,
     zone_changes,
 )
-from geo_grid.boundaries.drawn import draw_cells
-from geo_grid.boundaries.publish import QUERIES as PUBLISH
-from geo_grid.boundaries.publish import open_edition
 from geo_grid.boundaries.zones import AREA, SEGMENT
 from geo_grid.coordinates import snap
 from geo_grid.db import Connection, insert_rows

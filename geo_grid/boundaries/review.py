@@ -1,18 +1,17 @@
 """What a draft changes and what is wrong with it, of cells and patrol zones together: for every way in."""
 
 from geo_grid.boundaries.division import Division, Edits
-from geo_grid.boundaries.drafts import (
+from geo_grid.boundaries.drafts import draft_steps, require_current
+from geo_grid.boundaries.findings import Finding, examine
+from geo_grid.boundaries.impact import Impact, impact_of
+from geo_grid.boundaries.operations import change_of
+from geo_grid.boundaries.reading import (
     draft_changes,
-    draft_steps,
     led_codes,
-    require_current,
     seen_codes,
     worked_codes,
     zone_changes,
 )
-from geo_grid.boundaries.findings import Finding, examine
-from geo_grid.boundaries.impact import Impact, impact_of
-from geo_grid.boundaries.operations import change_of
 from geo_grid.db import Connection
 
 

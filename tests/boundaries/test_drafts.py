@@ -32,7 +32,8 @@ from geo_grid.boundaries import (
     undo,
 )
 from geo_grid.boundaries.division import Cell, Division, Refused
-from geo_grid.boundaries.drafts import CELLS, OPERATIONS
+from geo_grid.boundaries.drafts import OPERATIONS
+from geo_grid.boundaries.reading import CELLS
 from geo_grid.coordinates import snap
 from geo_grid.db import Connection, connect
 from geo_grid.errors import Conflict, NotFound

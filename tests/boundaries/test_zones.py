@@ -21,7 +21,7 @@ from geo_grid.boundaries import (
     undo,
 )
 from geo_grid.boundaries.division import Refused
-from geo_grid.boundaries.drafts import read_zones, zone_changes
+from geo_grid.boundaries.reading import read_zones, zone_changes
 from geo_grid.db import Connection, connect
 from geo_grid.layers import find_layer
 from geo_grid.locate import assign
