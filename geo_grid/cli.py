@@ -168,6 +168,7 @@ def _load_demo_if_empty(conninfo: str, incidents: int) -> None:
 def _load_demo(conninfo: str, incidents: int, seed: int | None) -> None:
     from geo_grid.db import connect
     from geo_grid.demo import load_demo
+    from geo_grid.response import Travel
 
     config = settings()
     with connect(conninfo) as connection:
@@ -177,8 +178,8 @@ def _load_demo(conninfo: str, incidents: int, seed: int | None) -> None:
             datetime.now(UTC).replace(microsecond=0),
             incidents,
             **({"seed": seed} if seed is not None else {}),
-            speed_kmh=config.response_speed_kmh,
-            detour_factor=config.response_detour_factor,
+            travel=Travel.of(config),
+            roads_dir=config.roads_dir,
         )
     say(", ".join(f"{count:,} {table.replace('_', ' ')}" for table, count in loaded.rows.items()))
     say(f"{loaded.unassigned_incidents} incidents lie outside every grid cell and are flagged")
@@ -326,7 +327,9 @@ def _import_osm(layer: str, file: Path, dry_run: bool, as_json: bool) -> None:
         message = f"an OpenStreetMap extract is imported with: geo-grid import roads {file.name}"
         raise UserError(message)
     with ready_database() as conninfo, connect(conninfo) as connection:
-        report = import_osm(connection, file, progress, stored_extent(connection), dry_run)
+        report = import_osm(
+            connection, file, progress, stored_extent(connection), dry_run, roads_dir=settings().roads_dir
+        )
     if as_json:
         print(json.dumps(vars(report), default=str))
         return
@@ -496,14 +499,21 @@ def assign(
 def circles_build() -> None:
     """Build the 1-, 3- and 5-minute circles of every police post again."""
     from geo_grid.db import connect
-    from geo_grid.response import build_circles
+    from geo_grid.response import Router, Travel, build_circles, find_graph, imported_extract, read_conditions
 
     config = settings()
-    with ready_database() as conninfo, connect(conninfo) as connection, progress("response circles"):
-        made = build_circles(connection, config.response_speed_kmh, config.response_detour_factor)
-    say(
-        f"{made} circles built ({config.response_speed_kmh} km/h, detour factor {config.response_detour_factor}, estimate)"
-    )
+    travel = Travel.of(config)
+    with ready_database() as conninfo, connect(conninfo) as connection:
+        graph = find_graph(config.roads_dir, imported_extract(connection))
+        conditions = read_conditions(connection, travel, graph)
+        with (
+            Router.opened(graph, travel.estimate, config.response_workers, config.response_timeout_s) as router,
+            progress("response circles") as advance,
+        ):
+            made = build_circles(connection, router, conditions, progress=advance)
+    say("circles built: " + (", ".join(f"{count} by {method}" for method, count in made.items()) or "none"))
+    if graph is None:
+        say("no road graph is here, so they are estimates: geo-grid import roads FILE.osm.pbf builds one")
 
 
 @app.command()

@@ -48,6 +48,18 @@ class Settings(BaseSettings):
     response_detour_factor: float = Field(
         1.3, ge=1, le=5, description="road length over straight-line length for such circles"
     )
+    response_on_foot_kmh: float = Field(5, gt=0, le=15, description="speed on foot without a road network")
+    response_workers: int = Field(2, ge=1, le=64, description="processes that ask the road graph")
+    response_timeout_s: float = Field(5, gt=0, le=120, description="longest one question about roads may take")
+    response_road_reach_m: float = Field(200, gt=0, le=5000, description="farthest a place may lie from a road")
+    response_ignores_one_ways: bool = Field(False, description="vehicles on duty may drive against one-way streets")
+    response_top_speed_kmh: int = Field(120, ge=10, le=252, description="fastest a vehicle on duty drives anywhere")
+    response_traffic: str = Field(
+        "",
+        description="what travel times are multiplied by, and when: OpenStreetMap opening hours = factor, with |,"
+        " for example Mo-Fr 07:00-09:00=1.4|Mo-Fr 17:00-19:00=1.3",
+    )
+    track_retention_h: float = Field(24, gt=0, le=24 * 366, description="hours for which positions of units are kept")
     tls_certificate: Path | None = Field(None, description="PEM file with the certificate chain; serves HTTPS")
     tls_key: Path | None = Field(None, description="PEM file with its private key")
     trusted_proxies: str = Field(
@@ -86,6 +98,11 @@ class Settings(BaseSettings):
     timezone: str = Field("Asia/Shanghai", description="of times in files that name none")
     city_name_zh: str = Field("邢台市", description="name shown on the pages")
     city_name_en: str = Field("Xingtai", description="name shown on the pages")
+
+    @property
+    def roads_dir(self) -> Path:
+        """Folder of the road graphs."""
+        return self.state_dir / "roads"
 
     @field_validator("base_map_url")
     @classmethod

@@ -45,6 +45,7 @@ from geo_grid.boundaries.kept import InForce
 from geo_grid.db import Asker, AsyncPool, Changes, acting, acting_conninfo, application_conninfo, open_pool
 from geo_grid.errors import GeoGridError, SetupError
 from geo_grid.locate import Locations
+from geo_grid.response import Travel, Upkeep
 from geo_grid.settings import Settings, asset_dir
 
 log = logging.getLogger(__name__)
@@ -61,6 +62,8 @@ _LARGEST_BODY = 1 << 20
 _LARGEST_LOGIN = 16 << 10
 _TIDY_S = 3600.0
 _PUBLISH_S = 5.0
+_CLOSURES_S = 30.0
+_CIRCLES_DEPEND_ON = frozenset({"police_posts", "road_closures", "roads"})
 _ROUTERS = (
     locate,
     bulk,
@@ -131,7 +134,16 @@ def create_app(settings: Settings, conninfo: str) -> FastAPI:
             state.locations = await stack.enter_async_context(
                 Locations.kept(seeing_all, settings.state_dir / "editions")
             )
-            for work in (_tidy(pool, service, settings), _publish(seeing_all)):
+            state.upkeep = upkeep = stack.enter_context(
+                Upkeep.kept(
+                    seeing_all,
+                    settings.roads_dir,
+                    Travel.of(settings),
+                    settings.response_workers,
+                    settings.response_timeout_s,
+                )
+            )
+            for work in (_tidy(pool, service, settings), _publish(seeing_all), _draw_circles(upkeep, state.changes)):
                 stack.callback(asyncio.create_task(work).cancel)
             yield
 
@@ -202,3 +214,18 @@ async def _publish(conninfo: str) -> None:
             if not is_told:  # once, not every few seconds while the database is away
                 log.warning("what is due was not published, and is tried again: %s", error)
             is_told = True
+
+
+async def _draw_circles(upkeep: Upkeep, changes: Changes) -> None:
+    """Draw circles again when what they depend on has changed; closures also begin and end by themselves."""
+    due = asyncio.Event()
+    due.set()
+    changes.on_change(lambda tables: due.set() if tables & _CIRCLES_DEPEND_ON else None)
+    while True:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(due.wait(), _CLOSURES_S)
+        due.clear()
+        try:
+            await asyncio.to_thread(upkeep.look)
+        except (psycopg.Error, GeoGridError) as error:
+            log.warning("circles were not drawn, and are tried again: %s", error)

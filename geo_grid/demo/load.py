@@ -1,8 +1,10 @@
 """Loads the demo city in one transaction, by COPY, with every row marked."""
 
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,14 +16,17 @@ from geo_grid.boundaries import publish_cells, publish_zones
 from geo_grid.coordinates import snap
 from geo_grid.db import Connection, copy_rows, ewkb, load_queries
 from geo_grid.demo import things
-from geo_grid.demo.city import LEVELS, draw_city
+from geo_grid.demo.city import LEVELS, City, draw_city
 from geo_grid.demo.gazetteer import read_gazetteer
+from geo_grid.demo.roads import write_roads
 from geo_grid.errors import Conflict
+from geo_grid.exchange import import_osm
 from geo_grid.layers import find_layer
 from geo_grid.layers.grid_levels import set_levels
 from geo_grid.locate import assign
 from geo_grid.progress import Progress
-from geo_grid.response import build_circles
+from geo_grid.response import Router, Travel, build_circles, find_graph, imported_extract, read_conditions
+from geo_grid.settings import Settings
 
 QUERIES = load_queries("geo_grid.demo", "load.sql")
 
@@ -47,8 +52,8 @@ def load_demo(
     until: datetime,
     incidents: int = 100_000,
     seed: int = 130500,
-    speed_kmh: float = 30,
-    detour_factor: float = 1.3,
+    travel: Travel | None = None,
+    roads_dir: Path | None = None,
 ) -> Loaded:
     """Load the full-size demo city in the caller's transaction.
 
@@ -57,6 +62,10 @@ def load_demo(
     until
         Moment the twelve months of incidents end; with a zone. The same `until` and `seed` give the
         same rows.
+    travel
+        How the police travel; as the settings have it when nothing is set, by default.
+    roads_dir
+        Where the road graph is kept; None: none is built, and circles are estimated.
 
     Raises
     ------
@@ -94,8 +103,12 @@ def load_demo(
     for table, make in frames:
         with progress(table.replace("_", " "), None):
             counts[table] = _copy_frame(connection, table, make())
-    with progress("response circles"):
-        counts["response_circles"] = build_circles(connection, speed_kmh, detour_factor)
+    counts["roads"] = _roads(connection, city, roads_dir, progress)
+    travel = travel or Travel.of(Settings())
+    graph = find_graph(roads_dir, imported_extract(connection)) if roads_dir else None
+    with Router.opened(graph, travel.estimate) as router, progress("response circles", len(posts)) as advance:
+        conditions = read_conditions(connection, travel, graph)
+        counts["response_circles"] = sum(build_circles(connection, router, conditions, progress=advance).values())
     unassigned = 0
     for name in ("cameras", "incidents"):
         with progress(f"assigning {name}"):
@@ -112,6 +125,15 @@ def _copy_frame(connection: Connection, table: str, frame: DataFrame) -> int:
         frame = frame.assign(geom=ewkb(shapely.points(snap(frame[["lon", "lat"]])))).drop(columns=["lon", "lat"])
     columns: list[list[Any]] = [frame[c].astype(object).where(pd.notna(frame[c]), None).tolist() for c in frame]
     return copy_rows(connection, table, list(frame.columns), zip(*columns, strict=True))
+
+
+def _roads(connection: Connection, city: City, roads_dir: Path | None, progress: Progress) -> int:
+    """Write the city's roads as an OpenStreetMap extract, and import it as any other."""
+    with tempfile.TemporaryDirectory(prefix="geo_grid_") as folder:
+        extract = Path(folder) / "geo_grid_demo.osm.pbf"
+        with progress("drawing roads"):
+            write_roads(city.leaves, extract)
+        return import_osm(connection, extract, progress, None, roads_dir=roads_dir, is_demo=True).roads
 
 
 def _stops(connection: Connection, posts: DataFrame) -> int:

@@ -18,6 +18,7 @@ from geo_grid.db import Connection, copy_rows, ewkb, load_queries
 from geo_grid.errors import UnreadableFile, UserError
 from geo_grid.exchange.geometry import Extent
 from geo_grid.progress import Progress
+from geo_grid.response import build_graph
 
 ENDINGS = (".osm.pbf", ".osm", ".osm.bz2", ".osm.gz")
 QUERIES = load_queries("geo_grid.exchange", "osm.sql")
@@ -99,7 +100,13 @@ def is_osm(path: Path) -> bool:
 
 
 def import_osm(
-    connection: Connection, path: Path, progress: Progress, extent: Extent | None, dry_run: bool = False
+    connection: Connection,
+    path: Path,
+    progress: Progress,
+    extent: Extent | None,
+    dry_run: bool = False,
+    roads_dir: Path | None = None,
+    is_demo: bool = False,
 ) -> OsmReport:
     """Replace roads and base features by those of an extract, in the caller's transaction.
 
@@ -109,6 +116,9 @@ def import_osm(
         west, south, east, north of the city, degrees: what lies more than a margin outside is left out.
     dry_run
         Do everything, tell of it, and take it back.
+    roads_dir
+        Where the road graph for travel times is kept; None: none is built. It is in place before the transaction
+        ends, and a server takes it up when the transaction is committed.
 
     Raises
     ------
@@ -146,21 +156,24 @@ def import_osm(
         _store(
             connection,
             "roads",
-            ["osm_id", "name", "road_class", "one_way", "speed_kmh"],
-            kept.roads,
+            ["osm_id", "name", "road_class", "one_way", "speed_kmh", "is_demo"],
+            [(*row, is_demo) for row in kept.roads],
             kept.road_shapes,
             advance,
         )
         _store(
-            connection, "base_features", ["feature_kind", "feature_class", "name", "min_zoom", "osm_id"],
-            kept.features, kept.feature_shapes, advance,
+            connection, "base_features", ["feature_kind", "feature_class", "name", "min_zoom", "osm_id", "is_demo"],
+            [(*row, is_demo) for row in kept.features], kept.feature_shapes, advance,
         )  # fmt: skip
         with path.open("rb") as opened:
             digest = hashlib.file_digest(opened, "sha256").hexdigest()
         connection.execute(
             QUERIES["put_extract"],
-            {"file_name": path.name, "sha256": digest, **vars(report)},
+            {"file_name": path.name, "sha256": digest, "is_demo": is_demo, **vars(report)},
         )
+    if roads_dir is not None and not dry_run:
+        with progress("building the road graph"):
+            build_graph(path, roads_dir, digest)
     return report
 
 

@@ -11,6 +11,7 @@ from geo_grid.layers import (
     patrol_zones,
     police_posts,
     response_circles,
+    road_closures,
     roads,
 )
 from geo_grid.layers.layer import Layer, LayerRow
@@ -26,6 +27,7 @@ REGISTRY: dict[str, Layer] = {
         incidents.LAYER,
         cameras.LAYER,
         facilities.LAYER,
+        road_closures.LAYER,
         roads.LAYER,
         base_features.LAYER,
     )

@@ -5,6 +5,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from geo_grid.layers.layer import Layer, LayerRow
+from geo_grid.layers.periods import Periods
 
 
 class PatrolUnitRow(LayerRow):
@@ -16,6 +17,8 @@ class PatrolUnitRow(LayerRow):
     post_code: str | None = None
     zone_code: str | None = None
     unit_status: Literal["on_patrol", "dispatched", "on_scene", "off_duty"] = "on_patrol"
+    skills: str = Field("", max_length=200, description="words with commas")
+    shift: Periods = ""
 
     defaults: ClassVar[dict[str, str]] = {"name": "unit_code"}
 

@@ -5,6 +5,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from geo_grid.layers.layer import Layer, LayerRow
+from geo_grid.layers.periods import Periods
 
 
 class PolicePostRow(LayerRow):
@@ -15,6 +16,8 @@ class PolicePostRow(LayerRow):
     post_kind: Literal["police_station", "police_post", "standby_post"] = "police_post"
     responsible_unit: str = ""
     phone: str = ""
+    circle_basis: Literal["place_tier", "force_tier", "phase"] = "force_tier"
+    key_periods: Periods = ""
 
     defaults: ClassVar[dict[str, str]] = {"name": "post_code"}
 

@@ -14,8 +14,12 @@ class ResponseCircleRow(LayerRow):
     tier_minutes: Literal[1, 3, 5]
     circle_basis: Literal["place_tier", "force_tier", "phase"] = "force_tier"
     method: str
-    speed_kmh: float = Field(gt=0)
-    detour_factor: float = Field(ge=1)
+    direction: Literal["outbound", "inbound"] = "outbound"
+    dispatch_s: int = Field(0, ge=0, description="seconds until somebody is sent")
+    turnout_s: int = Field(0, ge=0, description="seconds until they leave")
+    travel_s: int = Field(gt=0, description="seconds on the road")
+    speed_kmh: float | None = Field(None, gt=0, description="of an estimate")
+    detour_factor: float | None = Field(None, ge=1, description="of an estimate")
     responsible_unit: str = ""
 
 

@@ -1,40 +1,133 @@
-"""Builds the circles of posts and keeps them."""
+"""Draws the circles of posts and keeps them, and knows which are out of date."""
 
-from collections.abc import Iterator, Sequence
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-import numpy as np
+import shapely
 
-from geo_grid.db import AsyncConnection, Connection, copy_rows, ewkb, load_queries
-from geo_grid.response.circles import METHOD, TIERS, geodesic_circles, radius_m
+from geo_grid.db import AsyncConnection, Connection, copy_rows, ewkb, insert_rows, load_queries
+from geo_grid.response.circles import METHOD, geodesic_circles, radius_m
+from geo_grid.response.router import Router
+from geo_grid.response.travel import Travel, closures_near
 
 QUERIES = load_queries("geo_grid.response", "circles.sql")
 _COLUMNS = (
-    "post_code", "tier_minutes", "method", "speed_kmh", "detour_factor", "responsible_unit", "geom", "is_demo",
+    "post_code", "tier_minutes", "circle_basis", "direction", "dispatch_s", "turnout_s", "travel_s", "method",
+    "speed_kmh", "detour_factor", "responsible_unit", "geom", "is_demo", "drawn_from",
 )  # fmt: skip
+_AT_ONCE = 24
+"""Posts that are drawn and stored together: what is lost when the work is interrupted."""
 
 
-def build_circles(connection: Connection, speed_kmh: float, detour_factor: float) -> int:
-    """Build the 1-, 3- and 5-minute circles of every post again and return how many were made.
+@dataclass(frozen=True)
+class Conditions:
+    """What circles depend on besides their post.
+
+    Attributes
+    ----------
+    rules
+        Rows of circle_rules by circle_basis, tiers growing.
+    closures
+        Areas and lines in force.
+    graph
+        Name of the road graph; empty: none.
+    """
+
+    travel: Travel
+    rules: dict[str, list[dict[str, Any]]]
+    closures: list[Any]
+    graph: str
+
+    def digest(self, post: dict[str, Any]) -> str:
+        """Return what the circles of a post must have been drawn from to be up to date."""
+        near = closures_near(self.closures, (post["lon"], post["lat"]))
+        told = repr((
+            post["lon"], post["lat"], self.rules[post["circle_basis"]], self.graph, self.travel,
+            [shapely.to_wkb(shape, hex=True) for shape in near],
+        ))  # fmt: skip
+        return hashlib.sha256(told.encode()).hexdigest()[:16]
+
+
+def read_conditions(connection: Connection, travel: Travel, graph: Path | None) -> Conditions:
+    """Read what circles depend on, at the moment of the transaction."""
+    rules: dict[str, list[dict[str, Any]]] = {}
+    for row in connection.execute(QUERIES["rules"]).fetchall():
+        rules.setdefault(row.pop("circle_basis"), []).append(row)
+    closures = [shapely.from_wkb(row["geom"]) for row in connection.execute(QUERIES["closures"]).fetchall()]
+    return Conditions(travel, rules, closures, graph.name if graph else "")
+
+
+def stale_posts(connection: Connection, conditions: Conditions) -> list[dict[str, Any]]:
+    """Return the posts whose circles are missing or were drawn from something else."""
+    posts = connection.execute(QUERIES["posts"], {"post_code": None}).fetchall()
+    return [post for post in posts if post["drawn_from"] != conditions.digest(post)]
+
+
+def build_circles(
+    connection: Connection,
+    router: Router,
+    conditions: Conditions,
+    posts: Sequence[dict[str, Any]] | None = None,
+    progress: Callable[[int], None] = lambda count: None,
+) -> dict[str, int]:
+    """Draw the circles of posts again, of all by default; return how many were made by each method.
 
     Old circles are served until the caller's transaction commits.
     """
-    posts = connection.execute(QUERIES["posts"]).fetchall()
-    connection.execute(QUERIES["clear"], {"method": METHOD, "post_code": None})
-    return copy_rows(connection, "response_circles", _COLUMNS, _circles(posts, speed_kmh, detour_factor))
+    if posts is None:
+        posts = connection.execute(QUERIES["posts"], {"post_code": None}).fetchall()
+    made: dict[str, int] = {}
+    for begin in range(0, len(posts), _AT_ONCE):
+        some = posts[begin : begin + _AT_ONCE]
+        rows = list(_drawn(some, router, conditions))
+        connection.execute(QUERIES["clear"], {"post_codes": [post["post_code"] for post in some]})
+        _store(connection, rows)
+        for row in rows:
+            made[row["method"]] = made.get(row["method"], 0) + 1
+        progress(len(some))
+    return made
+
+
+def _store(connection: Connection, rows: Iterable[dict[str, Any]]) -> None:
+    may_copy = connection.execute(QUERIES["may_copy"]).fetchone()
+    put = copy_rows if may_copy and may_copy["may"] else insert_rows
+    put(connection, "response_circles", _COLUMNS, ([row[name] for name in _COLUMNS] for row in rows))
+
+
+def _drawn(posts: Sequence[dict[str, Any]], router: Router, conditions: Conditions) -> Iterator[dict[str, Any]]:
+    """Yield the circles of posts; they are all asked for before the first is waited for."""
+    asked = []
+    for post in posts:
+        place, rules = (post["lon"], post["lat"]), conditions.rules[post["circle_basis"]]
+        ride = conditions.travel.ride(closed=closures_near(conditions.closures, place))
+        limits = [rule["travel_s"] for rule in rules]
+        is_inbound = rules[0]["direction"] == "inbound"
+        asked.append((post, place, rules, ride, limits, router.ask_areas(place, limits, ride, is_inbound)))
+    estimate = conditions.travel.estimate
+    for post, place, rules, ride, limits, answer in asked:
+        areas = router.areas_of(answer, place, limits, ride)
+        is_estimate = areas.method == METHOD
+        for rule, geom in zip(rules, ewkb(areas.shapes), strict=True):
+            yield {
+                **rule, "post_code": post["post_code"], "circle_basis": post["circle_basis"], "method": areas.method,
+                "speed_kmh": estimate.speed_kmh if is_estimate else None,
+                "detour_factor": estimate.detour_factor if is_estimate else None,
+                "responsible_unit": post["responsible_unit"], "geom": geom, "is_demo": post["is_demo"],
+                "drawn_from": conditions.digest(post),
+            }  # fmt: skip
 
 
 async def build_circles_of(connection: AsyncConnection, post_code: str, speed_kmh: float, detour_factor: float) -> None:
-    """Build the circles of one post again, which was made or moved in the caller's transaction."""
-    posts = await (await connection.execute(QUERIES["post"], {"post_code": post_code})).fetchall()
-    await connection.execute(QUERIES["clear"], {"method": METHOD, "post_code": post_code})
-    for row in _circles(posts, speed_kmh, detour_factor):
-        await connection.execute(QUERIES["insert"], dict(zip(_COLUMNS, row, strict=True)))
-
-
-def _circles(posts: Sequence[dict[str, Any]], speed_kmh: float, detour_factor: float) -> Iterator[tuple[Any, ...]]:
-    lon, lat = np.array([p["lon"] for p in posts]), np.array([p["lat"] for p in posts])
-    for tier in TIERS if posts else ():
-        circles = ewkb(geodesic_circles(lon, lat, radius_m(tier, speed_kmh, detour_factor)))
-        for p, geom in zip(posts, circles, strict=True):
-            yield p["post_code"], tier, METHOD, speed_kmh, detour_factor, p["responsible_unit"], geom, p["is_demo"]
+    """Estimate the circles of one post, which was made or moved in the caller's transaction, until they are drawn on roads."""
+    post = await (await connection.execute(QUERIES["posts"], {"post_code": post_code})).fetchone()
+    rules = await (await connection.execute(QUERIES["rules"])).fetchall()
+    await connection.execute(QUERIES["clear"], {"post_codes": [post_code]})
+    for rule in rules:
+        if post is None or rule["circle_basis"] != post["circle_basis"]:
+            continue
+        circle = geodesic_circles(post["lon"], post["lat"], radius_m(rule["travel_s"] / 60, speed_kmh, detour_factor))
+        values = {**post, **rule, "method": METHOD, "speed_kmh": speed_kmh, "detour_factor": detour_factor}
+        await connection.execute(QUERIES["insert"], {**values, "geom": ewkb(circle)[0], "drawn_from": ""})

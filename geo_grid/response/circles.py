@@ -4,7 +4,8 @@ radius = speed * minutes / 60 / detour factor. With 30 km/h and 1.3 that is 385,
 (DOMAIN, section 2: no official speed exists, so both are settings and are stored with the circle).
 """
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Literal
 
 import numpy as np
 import shapely
@@ -13,8 +14,7 @@ from pyproj import Geod
 
 from geo_grid.coordinates import snap_geometry
 
-TIERS = (1, 3, 5)
-METHOD = "geodesic_estimate"
+METHOD: Literal["geodesic_estimate"] = "geodesic_estimate"
 _VERTICES = 72
 _CGCS2000 = Geod(a=6378137.0, rf=298.257222101)  # GB/T 37987-2019; the ellipsoid of EPSG:4490
 
@@ -22,6 +22,19 @@ _CGCS2000 = Geod(a=6378137.0, rf=298.257222101)  # GB/T 37987-2019; the ellipsoi
 def radius_m(tier_minutes: float, speed_kmh: float, detour_factor: float) -> float:
     """Return how far, in metres in a straight line, a unit gets in the time."""
     return speed_kmh * 1000 / 60 * tier_minutes / detour_factor
+
+
+def distances_m(sources: Sequence[tuple[float, float]], targets: Sequence[tuple[float, float]]) -> Any:
+    """Return straight distances on the ellipsoid in metres, sources by targets; lon, lat in degrees."""
+    from_lon, from_lat = np.asarray(sources, float).reshape(-1, 2).T
+    to_lon, to_lat = np.asarray(targets, float).reshape(-1, 2).T
+    shape = (len(from_lon), len(to_lon))
+    here, there = (
+        (np.repeat(from_lon, shape[1]), np.repeat(from_lat, shape[1])),
+        (np.tile(to_lon, shape[0]), np.tile(to_lat, shape[0])),
+    )
+    _, _, metres = _CGCS2000.inv(here[0], here[1], there[0], there[1])
+    return metres.reshape(shape)
 
 
 def geodesic_circles(lon: ArrayLike, lat: ArrayLike, radius: float) -> Any:

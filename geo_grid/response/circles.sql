@@ -1,16 +1,36 @@
 -- name: posts
-select post_code, responsible_unit, is_demo, ST_X(geom) as lon, ST_Y(geom) as lat from police_posts order by post_code
+select p.post_code, p.responsible_unit, p.circle_basis, p.is_demo, ST_X(p.geom) as lon, ST_Y(p.geom) as lat,
+       (select min(c.drawn_from) from response_circles c where c.post_code = p.post_code) as drawn_from
+from police_posts p
+where p.post_code = %(post_code)s or %(post_code)s::text is null
+order by p.post_code
 
--- name: post
-select post_code, responsible_unit, is_demo, ST_X(geom) as lon, ST_Y(geom) as lat
-from police_posts where post_code = %(post_code)s
+-- name: rules
+select circle_basis, tier_minutes, direction, dispatch_s, turnout_s, travel_s from circle_rules
+order by circle_basis, tier_minutes
+
+-- name: closures
+select ST_AsBinary(geom) as geom from road_closures
+where (closed_from is null or closed_from <= now()) and (closed_to is null or now() < closed_to)
+order by closure_code
 
 -- name: clear
+-- circles of files, by a method of their own, are not ours to draw again
 delete from response_circles
-where circle_basis = 'force_tier' and method = %(method)s
-  and (post_code = %(post_code)s or %(post_code)s::text is null)
+where post_code = any(%(post_codes)s) and method in ('geodesic_estimate', 'valhalla')
 
 -- name: insert
-insert into response_circles (post_code, tier_minutes, method, speed_kmh, detour_factor, responsible_unit, geom, is_demo)
-values (%(post_code)s, %(tier_minutes)s, %(method)s, %(speed_kmh)s, %(detour_factor)s, %(responsible_unit)s,
-        %(geom)s, %(is_demo)s)
+insert into response_circles (post_code, tier_minutes, circle_basis, direction, dispatch_s, turnout_s, travel_s, method,
+                              speed_kmh, detour_factor, responsible_unit, geom, is_demo, drawn_from)
+values (%(post_code)s, %(tier_minutes)s, %(circle_basis)s, %(direction)s, %(dispatch_s)s, %(turnout_s)s, %(travel_s)s,
+        %(method)s, %(speed_kmh)s, %(detour_factor)s, %(responsible_unit)s, %(geom)s, %(is_demo)s, %(drawn_from)s)
+
+-- name: may_copy
+-- COPY is refused to a role whose rights go by row
+select access.is_owner() as may
+
+-- name: extract
+select sha256 from osm_extract
+
+-- name: turn
+select pg_try_advisory_xact_lock(hashtext('geo_grid.circles')) as ours

@@ -6,9 +6,10 @@ from hypothesis import strategies as st
 from pyproj import Geod
 
 from geo_grid.coordinates import LATTICE_STEP
-from geo_grid.db import connect
-from geo_grid.response import build_circles
+from geo_grid.db import Connection, connect
+from geo_grid.response import Router, Travel, build_circles, read_conditions
 from geo_grid.response.circles import geodesic_circles, radius_m
+from geo_grid.settings import Settings
 
 speeds = st.floats(1, 150)
 
@@ -35,6 +36,12 @@ def test_a_circle_is_round_on_the_ground() -> None:
     assert metres == pytest.approx(1923.0, abs=0.01)
 
 
+def build(connection: Connection, speed_kmh: float, detour_factor: float) -> dict[str, int]:
+    travel = Travel.of(Settings(response_speed_kmh=speed_kmh, response_detour_factor=detour_factor))
+    with Router.opened(None, travel.estimate) as router:
+        return build_circles(connection, router, read_conditions(connection, travel, None))
+
+
 def test_every_post_gets_three_circles_labelled_with_their_method(database: str) -> None:
     with connect(database) as connection:
         connection.execute(
@@ -42,8 +49,8 @@ def test_every_post_gets_three_circles_labelled_with_their_method(database: str)
             " ('P1', 'one', ST_SetSRID(ST_MakePoint(114.5, 37), 4490)),"
             " ('P2', 'two', ST_SetSRID(ST_MakePoint(114.75, 37.25), 4490))"
         )
-        assert build_circles(connection, 30, 1.3) == 6
-        assert build_circles(connection, 60, 1.0) == 6  # replaced, not doubled
+        assert build(connection, 30, 1.3) == {"geodesic_estimate": 6}
+        assert build(connection, 60, 1.0) == {"geodesic_estimate": 6}  # replaced, not doubled
     with connect(database) as connection:
         rows = connection.execute("select * from response_circles order by post_code, tier_minutes").fetchall()
     assert [(r["post_code"], r["tier_minutes"]) for r in rows] == [(p, t) for p in ("P1", "P2") for t in (1, 3, 5)]
@@ -52,7 +59,7 @@ def test_every_post_gets_three_circles_labelled_with_their_method(database: str)
 
 def test_no_posts_no_circles(database: str) -> None:
     with connect(database) as connection:
-        assert build_circles(connection, 30, 1.3) == 0
+        assert build(connection, 30, 1.3) == {}
 
 
 def test_the_database_refuses_circles_that_do_not_nest(database: str) -> None:

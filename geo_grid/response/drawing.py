@@ -1,0 +1,143 @@
+"""The inner loops of drawing what is reached: compiled, on plain arrays; metres around an origin."""
+
+import math
+
+import numba
+import numpy as np
+
+
+@numba.njit(cache=True)
+def read_numbers(text):  # type: ignore[no-untyped-def]
+    """Return the decimal numbers of a text, given as bytes."""
+    found = np.empty(len(text) // 2 + 1)
+    count, at = 0, 0
+    while at < len(text):
+        if not 48 <= text[at] <= 57:
+            at += 1
+            continue
+        is_negative = at > 0 and text[at - 1] == 45
+        value = 0.0
+        while at < len(text) and 48 <= text[at] <= 57:
+            value = value * 10 + (text[at] - 48)
+            at += 1
+        if at + 1 < len(text) and text[at] == 46 and 48 <= text[at + 1] <= 57:
+            at += 1
+            fraction, unit = 0.0, 1.0
+            while at < len(text) and 48 <= text[at] <= 57:
+                fraction, unit = fraction * 10 + (text[at] - 48), unit * 10
+                at += 1
+            value += fraction / unit
+        found[count] = -value if is_negative else value
+        count += 1
+    return found[:count]
+
+
+@numba.njit(cache=True)
+def extent(xy, first, begin_s, limit):  # type: ignore[no-untyped-def]
+    """Return the corners of what is begun within the limit, and of the origin."""
+    low, high = np.zeros(2), np.zeros(2)
+    for stretch in range(len(begin_s)):
+        if begin_s[stretch] < limit:
+            for point in range(first[stretch], first[stretch + 1]):
+                for axis in range(2):
+                    low[axis] = min(low[axis], xy[point, axis])
+                    high[axis] = max(high[axis], xy[point, axis])
+    return low, high
+
+
+@numba.njit(cache=True)
+def _distance2(ax, ay, bx, by, x, y):  # type: ignore[no-untyped-def]
+    dx, dy = bx - ax, by - ay
+    length2 = dx * dx + dy * dy
+    along = min(max(((x - ax) * dx + (y - ay) * dy) / length2, 0.0), 1.0) if length2 > 0 else 0.0
+    return np.float32((x - ax - along * dx) ** 2 + (y - ay - along * dy) ** 2)
+
+
+@numba.njit(cache=True)
+def _is_drawn(fields, tier, ax, ay, bx, by, corner_x, corner_y, step):  # type: ignore[no-untyped-def]
+    """Say whether the nodes nearest to both ends and the middle are as far from a drawn one: the other direction passed here."""
+    for share in (0.0, 0.5, 1.0):
+        column = round((ax + share * (bx - ax) - corner_x) / step)
+        row = round((ay + share * (by - ay) - corner_y) / step)
+        x, y = corner_x + column * step, corner_y + row * step
+        if abs(fields[tier, row, column] - _distance2(ax, ay, bx, by, x, y)) > 0.5:
+            return False
+    return True
+
+
+@numba.njit(cache=True)
+def _stamp(fields, tier_from, tier_to, ax, ay, bx, by, corner_x, corner_y, step, reach):  # type: ignore[no-untyped-def]
+    """Lower the fields of some tiers to the squared distance from a short line, as far as `reach` metres around it."""
+    if _is_drawn(fields, tier_from, ax, ay, bx, by, corner_x, corner_y, step):
+        return
+    _, rows, columns = fields.shape
+    left = max(int((min(ax, bx) - reach - corner_x) / step), 0)
+    right = min(int((max(ax, bx) + reach - corner_x) / step) + 1, columns - 1)
+    low = max(int((min(ay, by) - reach - corner_y) / step), 0)
+    high = min(int((max(ay, by) + reach - corner_y) / step) + 1, rows - 1)
+    for row in range(low, high + 1):
+        for column in range(left, right + 1):
+            found = _distance2(ax, ay, bx, by, corner_x + column * step, corner_y + row * step)
+            for tier in range(tier_from, tier_to):
+                fields[tier, row, column] = min(fields[tier, row, column], found)
+
+
+@numba.njit(cache=True)
+def _nearest(xy, begin, end):  # type: ignore[no-untyped-def]
+    """Return how far along a line, in metres, it is nearest to 0, 0, and that place."""
+    best, best_along, best_x, best_y, along = np.inf, 0.0, xy[begin, 0], xy[begin, 1], 0.0
+    for point in range(begin, end - 1):
+        ax, ay = xy[point]
+        dx, dy = xy[point + 1, 0] - ax, xy[point + 1, 1] - ay
+        length = math.hypot(dx, dy)
+        share = min(max(-(ax * dx + ay * dy) / (length * length), 0.0), 1.0) if length > 0 else 0.0
+        x, y = ax + share * dx, ay + share * dy
+        if math.hypot(x, y) < best:
+            best, best_along, best_x, best_y = math.hypot(x, y), along + share * length, x, y
+        along += length
+    return best_along, best_x, best_y
+
+
+@numba.njit(cache=True)
+def draw(xy, first, begin_s, end_s, is_first, limits, corner_x, corner_y, step, reach, fields):  # type: ignore[no-untyped-def]
+    """Lower each tier's field around what it reaches of each stretch, clipped where the time runs out."""
+    tiers = len(limits)
+    longest_piece = 6 * step
+    for stretch in range(len(begin_s)):
+        if begin_s[stretch] >= limits[tiers - 1]:
+            continue
+        begin, end = first[stretch], first[stretch + 1]
+        whole = 0.0
+        for point in range(begin, end - 1):
+            whole += math.hypot(xy[point + 1, 0] - xy[point, 0], xy[point + 1, 1] - xy[point, 1])
+        start = 0.0
+        if is_first[stretch]:
+            start, x, y = _nearest(xy, begin, end)
+            _stamp(fields, 0, tiers, 0.0, 0.0, x, y, corner_x, corner_y, step, reach)  # from the post to its road
+        pace = (end_s[stretch] - begin_s[stretch]) / max(whole - start, 1e-9)
+        along = 0.0
+        for point in range(begin, end - 1):
+            ax, ay = xy[point]
+            dx, dy = xy[point + 1, 0] - ax, xy[point + 1, 1] - ay
+            length = math.hypot(dx, dy)
+            pieces = max(math.ceil(length / longest_piece), 1)
+            for piece in range(pieces):
+                from_m, to_m = along + length * piece / pieces, along + length * (piece + 1) / pieces
+                if to_m < start:
+                    continue
+                from_m = max(from_m, start)
+                from_s = begin_s[stretch] + (from_m - start) * pace
+                to_s = begin_s[stretch] + (to_m - start) * pace
+                u, v = (from_m - along) / max(length, 1e-9), (to_m - along) / max(length, 1e-9)
+                for tier in range(tiers):
+                    if from_s > limits[tier]:
+                        continue
+                    is_whole = to_s <= limits[tier]
+                    w = v if is_whole else u + (v - u) * (limits[tier] - from_s) / (to_s - from_s)
+                    _stamp(
+                        fields, tier, tiers if is_whole else tier + 1, ax + u * dx, ay + u * dy, ax + w * dx, ay + w * dy,
+                        corner_x, corner_y, step, reach,
+                    )  # fmt: skip
+                    if is_whole:
+                        break
+            along += length

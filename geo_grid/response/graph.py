@@ -1,0 +1,119 @@
+"""The road graph: Valhalla's tiles, built from an OpenStreetMap extract, one folder per extract."""
+
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import valhalla
+
+from geo_grid.db import Connection, load_queries
+from geo_grid.errors import UnreadableFile
+
+QUERIES = load_queries("geo_grid.response", "circles.sql")
+_KEPT = 2
+"""Graphs that are kept: the newest, and the one that a running server may still read."""
+_LONGEST_S = 3600.0
+_MOST_PAIRS = 4_000_000
+_CLOSED_LENGTH_M, _CLOSED_CORNERS = 1_000_000.0, 100_000
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a graph was built from.
+
+    Attributes
+    ----------
+    extract, sha256
+        Name and digest of the extract.
+    built_at, valhalla
+        When (RFC 3339), and by which version.
+    bytes
+        Size of its tiles.
+    """
+
+    extract: str
+    sha256: str
+    built_at: str
+    valhalla: str
+    bytes: int
+
+
+def graph_folder(roads_dir: Path, sha256: str) -> Path:
+    """Return the folder of the graph of an extract, whether or not it was built."""
+    return roads_dir / sha256[:16]
+
+
+def find_graph(roads_dir: Path, sha256: str | None) -> Path | None:
+    """Return the folder of a graph that is whole, or None."""
+    if sha256 is None:
+        return None
+    folder = graph_folder(roads_dir, sha256)
+    return folder if (folder / "manifest.json").is_file() else None
+
+
+def imported_extract(connection: Connection) -> str | None:
+    """Return the SHA-256 of the extract that the stored roads are from; None: no extract was imported."""
+    row = connection.execute(QUERIES["extract"]).fetchone()
+    return row["sha256"] if row else None
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Read what a graph was built from."""
+    return Manifest(**json.loads((folder / "manifest.json").read_text()))
+
+
+def build_graph(extract: Path, roads_dir: Path, sha256: str) -> Path:
+    """Build the graph of an extract, whole or not at all, and return its folder. One that is there stays.
+
+    Raises
+    ------
+    UnreadableFile
+        Valhalla cannot read the extract, or finds no road in it.
+    """
+    folder = graph_folder(roads_dir, sha256)
+    if find_graph(roads_dir, sha256) is not None:
+        os.utime(folder)
+        return folder
+    roads_dir.mkdir(parents=True, exist_ok=True)
+    fresh = Path(tempfile.mkdtemp(prefix=".new-", dir=roads_dir))
+    try:
+        (fresh / "tiles").mkdir()
+        config = fresh / "build.json"
+        config.write_text(json.dumps(valhalla.get_config(tile_dir=fresh / "tiles", tile_extract="")))
+        program = valhalla.PYVALHALLA_DIR / "bin/valhalla_build_tiles"  # its console script needs an active environment
+        done = subprocess.run(
+            [program, "-c", config, extract], capture_output=True, text=True, timeout=_LONGEST_S, check=False
+        )
+        size = sum(file.stat().st_size for file in (fresh / "tiles").rglob("*.gph"))
+        if done.returncode or not size:
+            said = (done.stderr + done.stdout).strip().splitlines()
+            message = f"{extract.name}: Valhalla builds no road graph of it: {said[-1] if said else 'no road in it'}"
+            raise UnreadableFile(message)
+        config.unlink()
+        manifest = Manifest(extract.name, sha256, datetime.now(UTC).isoformat(), valhalla.__version__, size)
+        (fresh / "manifest.json").write_text(json.dumps(asdict(manifest)))
+        shutil.rmtree(folder, ignore_errors=True)
+        fresh.chmod(0o755)
+        fresh.rename(folder)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+    built = sorted(roads_dir.glob("*/manifest.json"), key=lambda file: file.parent.stat().st_mtime)
+    for old in built[:-_KEPT]:
+        shutil.rmtree(old.parent, ignore_errors=True)
+    return folder
+
+
+def actor_config(folder: Path) -> dict[str, Any]:
+    """Return Valhalla's configuration for asking a graph, with limits that suit a city's command centre."""
+    config: dict[str, Any] = valhalla.get_config(tile_dir=folder / "tiles", tile_extract="")
+    limits = config["service_limits"]
+    for costing in ("auto", "motorcycle", "pedestrian"):
+        limits[costing].update(max_matrix_location_pairs=_MOST_PAIRS, max_locations=1000)
+    limits.update(max_exclude_polygons_length=_CLOSED_LENGTH_M, max_exclude_polygons_vertices=_CLOSED_CORNERS)
+    return config

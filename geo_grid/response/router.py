@@ -1,0 +1,173 @@
+"""The router: travel times on real roads, by Valhalla in worker processes, and an estimate when that gives none."""
+
+import asyncio
+import contextlib
+import multiprocessing
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import numpy as np
+import shapely
+from pebble import ProcessPool
+
+from geo_grid.response import worker
+from geo_grid.response.circles import METHOD as ESTIMATED
+from geo_grid.response.circles import distances_m, geodesic_circles, radius_m
+from geo_grid.response.worker import Place, Ride, Way
+
+type Method = Literal["valhalla", "geodesic_estimate"]
+ROUTED: Method = "valhalla"
+
+
+@dataclass(frozen=True)
+class Areas:
+    """What is reached within some times: valid MultiPolygons, each inside the next, and how that is known."""
+
+    shapes: Any
+    method: Method
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """When somebody arrives: seconds of travel, and how that is known."""
+
+    travel_s: float
+    method: Method
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """How travel is estimated without roads: straight lines, speeds in km/h and a detour factor."""
+
+    speed_kmh: float = 30.0
+    on_foot_kmh: float = 5.0
+    detour_factor: float = 1.3
+
+    def speed_of(self, ride: Ride) -> float:
+        """Return the speed of a ride in km/h, with the traffic of the hour."""
+        return (self.on_foot_kmh if ride.costing == "pedestrian" else self.speed_kmh) / ride.factor
+
+
+class Router:
+    """Answers always: from the road graph where it can, else estimated, and says which.
+
+    Parameters
+    ----------
+    graph
+        Folder of `graph.build_graph`; None: everything is estimated.
+    workers
+        Processes that ask Valhalla.
+    timeout_s
+        Longest one question may take; a worker that is asked for longer is replaced.
+    """
+
+    def __init__(self, graph: Path | None, estimate: Estimate, workers: int = 2, timeout_s: float = 5.0) -> None:
+        self.graph = graph
+        self.estimate = estimate
+        self._timeout_s = timeout_s
+        self._pool = (
+            ProcessPool(
+                workers,
+                context=multiprocessing.get_context("forkserver"),  # the server has threads, which fork does not copy
+                initializer=worker.open_graph,
+                initargs=(str(graph),),
+            )
+            if graph is not None
+            else None
+        )
+
+    @classmethod
+    @contextlib.contextmanager
+    def opened(cls, graph: Path | None, estimate: Estimate, workers: int = 2, timeout_s: float = 5.0) -> Iterator[Self]:
+        """Open a router while the context lasts."""
+        router = cls(graph, estimate, workers, timeout_s)
+        try:
+            yield router
+        finally:
+            router.close()
+
+    def close(self) -> None:
+        """End the workers; questions that are still asked are answered by estimate."""
+        if self._pool is not None:
+            self._pool.stop()
+            self._pool.join()
+
+    def _ask(self, function: Any, *arguments: Any, patience: float = 1.0) -> "Future[Any]":
+        if self._pool is None:
+            nothing: Future[Any] = Future()
+            nothing.set_result(None)
+            return nothing
+        try:
+            asked: Future[Any] = self._pool.schedule(function, args=arguments, timeout=self._timeout_s * patience)
+        except RuntimeError:  # it was closed meanwhile
+            asked = Future()
+            asked.set_result(None)
+        return asked
+
+    def ask_areas(
+        self, origin: Place, limits_s: Sequence[float], ride: Ride, is_inbound: bool = False
+    ) -> "Future[bytes | None]":
+        """Begin to draw; `areas_of` makes something of the answer. So many origins are drawn at once."""
+        return self._ask(worker.areas, origin, tuple(limits_s), ride, is_inbound)
+
+    def areas_of(self, asked: "Future[bytes | None]", origin: Place, limits_s: Sequence[float], ride: Ride) -> Areas:
+        """Return what is reached from an origin (or reaches it) within up to three growing times in seconds."""
+        found = _given(asked)
+        if found is not None:
+            return Areas(shapely.get_parts(shapely.from_wkb(found)), ROUTED)
+        speed = self.estimate.speed_of(ride)
+        drawn = [
+            geodesic_circles(*origin, radius_m(limit / 60, speed, self.estimate.detour_factor))[0] for limit in limits_s
+        ]
+        return Areas(np.array(drawn, dtype=object), ESTIMATED)
+
+    def areas(
+        self, origin: Place, limits_s: Sequence[float], ride: Ride | None = None, is_inbound: bool = False
+    ) -> Areas:
+        """Ask, and wait for it."""
+        ride = ride or Ride()
+        return self.areas_of(self.ask_areas(origin, limits_s, ride, is_inbound), origin, limits_s, ride)
+
+    def matrix(
+        self, sources: Sequence[Place], targets: Sequence[Place], ride: Ride | None = None
+    ) -> list[list[Arrival]]:
+        """Return when each source (row) arrives at each target (column)."""
+        ride = ride or Ride()
+        return self._arrivals(
+            _given(self._ask(worker.seconds, sources, targets, ride, patience=12)), sources, targets, ride
+        )
+
+    async def matrix_async(self, sources: Sequence[Place], targets: Sequence[Place], ride: Ride) -> list[list[Arrival]]:
+        """Do the same for a request, without holding up others."""
+        found = None
+        with contextlib.suppress(Exception):  # whatever befell the worker: estimated, and labelled
+            found = await asyncio.wrap_future(self._ask(worker.seconds, sources, targets, ride))
+        return self._arrivals(found, sources, targets, ride)
+
+    def way(self, stops: Sequence[Place], ride: Ride | None = None) -> Way | None:
+        """Return the way through stops in their order; None where no road leads or nobody knows."""
+        found: Way | None = _given(self._ask(worker.way, stops, ride or Ride()))
+        return found
+
+    def _arrivals(
+        self, found: list[list[float | None]] | None, sources: Sequence[Place], targets: Sequence[Place], ride: Ride
+    ) -> list[list[Arrival]]:
+        pace = self.estimate.detour_factor / (self.estimate.speed_of(ride) / 3.6)  # seconds per straight metre
+        straight = distances_m(sources, targets)
+        return [
+            [
+                Arrival(float(metres) * pace, ESTIMATED) if time is None else Arrival(time, ROUTED)
+                for time, metres in zip(found[row] if found else [None] * len(targets), straight[row], strict=True)
+            ]
+            for row in range(len(sources))
+        ]
+
+
+def _given(asked: "Future[Any]") -> Any:
+    try:
+        return asked.result()
+    except Exception:  # whatever befell the worker: the caller estimates, and labels it
+        return None

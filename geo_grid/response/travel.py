@@ -1,0 +1,98 @@
+"""How the police travel: from the settings, with the traffic of the hour and what is closed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from math import cos, radians
+from typing import Any, Self
+
+import shapely
+
+from geo_grid.errors import UserError
+from geo_grid.layers.periods import check_periods, is_within
+from geo_grid.response.router import Estimate
+from geo_grid.response.worker import Place, Ride
+from geo_grid.settings import Settings
+
+_CLOSED_WIDTH_M = 8.0
+"""A line that is drawn across a road closes it: half the width of what it becomes."""
+_DEGREE_M = 111_195.0
+_CLOSURES_WITHIN_DEGREES = 0.3
+_ON_FOOT = frozenset({"foot", "volunteers"})
+
+
+@dataclass(frozen=True)
+class Travel:
+    """How vehicles and people on foot travel, whenever and wherever nothing is closed.
+
+    Attributes
+    ----------
+    traffic
+        Pairs of opening hours and the factor of travel times in them; the first that fits counts.
+    """
+
+    estimate: Estimate
+    road_reach_m: float
+    ignores_one_ways: bool
+    top_speed_kmh: int
+    traffic: tuple[tuple[str, float], ...] = ()
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """Read the settings. Raises UserError."""
+        return cls(
+            Estimate(settings.response_speed_kmh, settings.response_on_foot_kmh, settings.response_detour_factor),
+            settings.response_road_reach_m,
+            settings.response_ignores_one_ways,
+            settings.response_top_speed_kmh,
+            _read_traffic(settings.response_traffic),
+        )
+
+    def ride(self, unit_kind: str = "car", moment: datetime | None = None, closed: Sequence[Any] = ()) -> Ride:
+        """Return how a kind of unit travels at a moment (in the city's time; None: on free roads) past closures."""
+        factor = 1.0
+        if moment is not None:
+            factor = next((times for periods, times in self.traffic if is_within(periods, moment)), 1.0)
+        rings = tuple(ring for shape in closed for ring in _rings(shape))
+        if unit_kind in _ON_FOOT:
+            return Ride("pedestrian", road_reach_m=self.road_reach_m, closed=rings)
+        options = (("ignore_oneways", self.ignores_one_ways), ("top_speed", self.top_speed_kmh))
+        return Ride("auto", options, factor, self.road_reach_m, rings)
+
+
+def closures_near(closures: Sequence[Any], place: Place) -> list[Any]:
+    """Return the closures that can matter to a circle around a place, lon, lat in degrees."""
+    lon, lat = place
+    reach = shapely.box(
+        lon - _CLOSURES_WITHIN_DEGREES, lat - _CLOSURES_WITHIN_DEGREES,
+        lon + _CLOSURES_WITHIN_DEGREES, lat + _CLOSURES_WITHIN_DEGREES,
+    )  # fmt: skip
+    return [shape for shape in closures if shapely.intersects(reach, shape)]
+
+
+def _rings(shape: Any) -> list[tuple[Place, ...]]:
+    """Return the outlines of a closure as closed rings; a line becomes as wide as it takes to cut a road."""
+    if shapely.get_dimensions(shape) == 1:
+        flatter = cos(radians(shapely.bounds(shape)[1]))
+        flat = shapely.transform(shape, lambda xy: xy * [flatter, 1.0])
+        wide = shapely.buffer(flat, _CLOSED_WIDTH_M / _DEGREE_M, cap_style="flat", quad_segs=1)
+        shape = shapely.transform(wide, lambda xy: xy / [flatter, 1.0])
+    return [
+        tuple((float(lon), float(lat)) for lon, lat in shapely.get_coordinates(shapely.get_exterior_ring(part)))
+        for part in shapely.get_parts(shape)
+    ]
+
+
+def _read_traffic(text: str) -> tuple[tuple[str, float], ...]:
+    found = []
+    for part in filter(None, text.split("|")):
+        periods, _, factor = part.rpartition("=")
+        try:
+            found.append((check_periods(periods.strip()), float(factor)))
+        except ValueError as error:
+            message = f"GEO_GRID_RESPONSE_TRAFFIC: {part!r}: write opening hours = factor ({error})"
+            raise UserError(message) from None
+        if not 0.1 <= found[-1][1] <= 10 or not periods.strip():
+            message = f"GEO_GRID_RESPONSE_TRAFFIC: {part!r}: name the hours, and a factor between 0.1 and 10"
+            raise UserError(message)
+    return tuple(found)

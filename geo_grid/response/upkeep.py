@@ -1,0 +1,98 @@
+"""Keeps a server's router and the circles up to date: with the roads, the posts and what is closed."""
+
+import contextlib
+import logging
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from geo_grid.db import connect
+from geo_grid.response.build import QUERIES, build_circles, read_conditions, stale_posts
+from geo_grid.response.graph import find_graph, imported_extract
+from geo_grid.response.router import Router
+from geo_grid.response.travel import Travel
+
+log = logging.getLogger(__name__)
+_TOGETHER = 120
+"""Posts whose new circles come into force together: the lookup reads all circles again each time."""
+
+
+@dataclass
+class Drawing:
+    """How far the drawing of circles is: posts done, of how many that were out of date."""
+
+    done: int = 0
+    total: int = 0
+
+
+class Upkeep:
+    """A router that follows the roads that are imported, and circles that follow everything.
+
+    Parameters
+    ----------
+    conninfo
+        libpq connection string of somebody who may draw circles.
+    roads_dir
+        Where the road graphs are.
+    """
+
+    def __init__(self, conninfo: str, roads_dir: Path, travel: Travel, workers: int, timeout_s: float) -> None:
+        self.travel = travel
+        self.drawing = Drawing()
+        self._conninfo = conninfo
+        self._roads_dir = roads_dir
+        self._workers, self._timeout_s = workers, timeout_s
+        self._stopped = threading.Event()
+        self.router = self._new_router(None)
+
+    @classmethod
+    @contextlib.contextmanager
+    def kept(cls, conninfo: str, roads_dir: Path, travel: Travel, workers: int, timeout_s: float) -> Iterator[Self]:
+        """Keep them while the context lasts."""
+        upkeep = cls(conninfo, roads_dir, travel, workers, timeout_s)
+        try:
+            yield upkeep
+        finally:
+            upkeep._stopped.set()
+            upkeep.router.close()
+
+    def _new_router(self, graph: Path | None) -> Router:
+        return Router(graph, self.travel.estimate, self._workers, self._timeout_s)
+
+    def look(self) -> None:
+        """Take up new roads, and draw the circles that are out of date; one server of several draws at a time."""
+        self._follow_roads()
+        if self.router.graph is None:
+            return  # estimates are drawn with their posts
+        with connect(self._conninfo) as connection:
+            stale = stale_posts(connection, read_conditions(connection, self.travel, self.router.graph))
+        self.drawing = Drawing(0, len(stale))
+        for begin in range(0, len(stale), _TOGETHER):
+            if self._stopped.is_set() or not self._draw(
+                {post["post_code"] for post in stale[begin : begin + _TOGETHER]}
+            ):
+                return
+
+    def _draw(self, codes: set[str]) -> bool:
+        with connect(self._conninfo) as connection:
+            if not (connection.execute(QUERIES["turn"]).fetchone() or {}).get("ours"):
+                return False
+            conditions = read_conditions(connection, self.travel, self.router.graph)
+            posts = [post for post in stale_posts(connection, conditions) if post["post_code"] in codes]
+            build_circles(connection, self.router, conditions, posts, self._advance)
+        return True
+
+    def _advance(self, count: int) -> None:
+        self.drawing.done += count
+
+    def _follow_roads(self) -> None:
+        with connect(self._conninfo) as connection:
+            extract = imported_extract(connection)
+        graph = find_graph(self._roads_dir, extract)
+        if extract and graph is None and self.router.graph is None:
+            log.info("roads are imported, but their graph is not in %s: travel times are estimated", self._roads_dir)
+        if graph != self.router.graph:
+            before, self.router = self.router, self._new_router(graph)
+            before.close()

@@ -1,0 +1,138 @@
+"""What runs in a routing worker: one process, one Valhalla. It may crash or hang without taking the server along."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import shapely
+import valhalla
+
+from geo_grid.response.graph import actor_config
+from geo_grid.response.reach import reached_areas, read_expansion
+
+type Place = tuple[float, float]
+"""lon, lat in degrees, CGCS2000."""
+
+_actor: valhalla.Actor | None = None
+
+
+class Ride(NamedTuple):
+    """How somebody travels.
+
+    Attributes
+    ----------
+    costing, options
+        Valhalla's costing model and its options.
+    factor
+        Times on the road are multiplied by it: the traffic of the hour.
+    road_reach_m
+        Farthest a place may lie from a road.
+    closed
+        Closed areas as rings of lon, lat in degrees.
+    """
+
+    costing: str = "auto"
+    options: tuple[tuple[str, Any], ...] = ()
+    factor: float = 1.0
+    road_reach_m: float = 200.0
+    closed: tuple[tuple[Place, ...], ...] = ()
+
+
+def open_graph(folder: str) -> None:
+    """Open a graph in this process."""
+    global _actor  # noqa: PLW0603  # one per process
+    _actor = valhalla.Actor(actor_config(Path(folder)))
+
+
+def _ask(action: str, question: dict[str, Any]) -> str:
+    if _actor is None:
+        message = "no graph is open in this process"
+        raise AssertionError(message)
+    answer: str = getattr(_actor, action)(json.dumps(question))
+    return answer
+
+
+def _at(places: Sequence[Place], ride: Ride) -> list[dict[str, float]]:
+    return [{"lon": lon, "lat": lat, "search_cutoff": ride.road_reach_m} for lon, lat in places]
+
+
+def _how(ride: Ride) -> dict[str, Any]:
+    how: dict[str, Any] = {"costing": ride.costing, "costing_options": {ride.costing: dict(ride.options)}}
+    return how | ({"exclude_polygons": ride.closed} if ride.closed else {})
+
+
+def areas(origin: Place, limits_s: tuple[float, ...], ride: Ride, is_inbound: bool) -> bytes | None:
+    """Draw what is reached within each time, as WKB of a collection; None: no road is near."""
+    longest = limits_s[-1] / ride.factor
+    question = {
+        "locations": _at([origin], ride), "reverse": is_inbound, "action": "isochrone", "dedupe": True,
+        "contours": [{"time": longest / 60}], "expansion_properties": ["duration", "edge_id", "pred_edge_id"],
+    }  # fmt: skip
+    try:
+        stretches = read_expansion(_ask("expansion", question | _how(ride)))
+    except (valhalla.ValhallaError, ValueError):
+        return None
+    drawn = reached_areas(origin, stretches, [limit / ride.factor for limit in limits_s])
+    made: bytes = shapely.to_wkb(shapely.geometrycollections(drawn))
+    return made
+
+
+def seconds(sources: Sequence[Place], targets: Sequence[Place], ride: Ride) -> list[list[float | None]]:
+    """Return the travel time of each source (row) to each target (column); None where no road leads."""
+    question = {"sources": _at(sources, ride), "targets": _at(targets, ride), "verbose": False} | _how(ride)
+    try:
+        found = json.loads(_ask("matrix", question))["sources_to_targets"]["durations"]
+    except valhalla.ValhallaError:
+        return _halved(sources, targets, ride)
+    return [[None if time is None else time * ride.factor for time in row] for row in found]
+
+
+def _halved(sources: Sequence[Place], targets: Sequence[Place], ride: Ride) -> list[list[float | None]]:
+    """Ask for the halves of a matrix: one place without a road, or on an island, fails the whole."""
+    half = max(len(sources), len(targets)) // 2
+    if half == 0:
+        return [[None]]
+    if len(sources) >= len(targets):
+        return [*seconds(sources[:half], targets, ride), *seconds(sources[half:], targets, ride)]
+    parts = (seconds(sources, targets[:half], ride), seconds(sources, targets[half:], ride))
+    return [[*left, *right] for left, right in zip(*parts, strict=True)]
+
+
+class Way(NamedTuple):
+    """A way over the roads: seconds, metres, and its lon, lat in degrees."""
+
+    duration_s: float
+    length_m: float
+    line: list[Place]
+
+
+_POLYLINE_SCALE = 1e-6
+
+
+def way(stops: Sequence[Place], ride: Ride) -> Way | None:
+    """Return the way through stops in their order; None where no road leads."""
+    question = {"locations": _at(stops, ride), "directions_type": "none", "shape_format": "polyline6"} | _how(ride)
+    try:
+        trip = json.loads(_ask("route", question))["trip"]
+    except valhalla.ValhallaError:
+        return None
+    line = [place for leg in trip["legs"] for place in _decoded(leg["shape"])]
+    return Way(trip["summary"]["time"] * ride.factor, trip["summary"]["length"] * 1000, line)
+
+
+def _decoded(text: str) -> list[Place]:
+    """Decode Valhalla's shape: Google's polyline algorithm with six decimals (valhalla.github.io/decoding)."""
+    numbers, value, shift = [], 0, 0
+    for byte in text.encode():
+        value |= ((byte - 63) & 31) << shift
+        shift += 5
+        if byte - 63 < 32:
+            numbers.append(~(value >> 1) if value & 1 else value >> 1)
+            value, shift = 0, 0
+    lat = lon = 0
+    line = []
+    for step_lat, step_lon in zip(numbers[::2], numbers[1::2], strict=True):
+        lat, lon = lat + step_lat, lon + step_lon
+        line.append((lon * _POLYLINE_SCALE, lat * _POLYLINE_SCALE))
+    return line

@@ -1,0 +1,124 @@
+"""What is drawn as reached, against what Valhalla itself says it reaches, on the real roads of two places."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import shapely
+
+from geo_grid.coordinates import LATTICE_STEP
+from geo_grid.response import worker
+from geo_grid.response.reach import AROUND_ROAD_M, read_expansion, reached_areas
+from geo_grid.response.worker import Ride
+from tests.response.roads import graph_of, places_on_roads
+
+LIMITS_S = (60, 180, 300)
+POSTS, SAMPLES = 200, 250
+DEGREE_M = 111_195.0
+
+
+@pytest.fixture(scope="module", params=["liechtenstein", "heidelberg"])
+def extract(request: pytest.FixtureRequest, shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    found = shared / f"{request.param}.osm.pbf"
+    worker.open_graph(str(graph_of(found, tmp_path_factory.mktemp("roads"))))
+    yield found
+    worker._actor = None
+
+
+def test_circles_of_200_posts_nest_and_hold_what_valhalla_reaches(extract: Path) -> None:
+    """Tolerance by tier: a road nearer than 20, 24, 28 m to a reached one shares its place, such as the other
+    carriageway of a divided road, and counts neither way."""
+    rng = np.random.default_rng(7)
+    all_places = places_on_roads(extract, 60_000, rng)
+    ride = Ride()
+    reached, held, others, wrong = (np.zeros(3) for _ in range(4))
+    for post in places_on_roads(extract, POSTS, rng):
+        place = (float(post[0]), float(post[1]))
+        made = worker.areas(place, LIMITS_S, ride, False)
+        assert made is not None, place
+        areas = shapely.get_parts(shapely.from_wkb(made))
+        assert shapely.is_valid(areas).all()
+        assert (shapely.get_type_id(areas) == shapely.GeometryType.MULTIPOLYGON).all()
+        assert shapely.covers(areas[1:], areas[:-1]).all()
+        assert ((shapely.get_coordinates(areas) / LATTICE_STEP) % 1 == 0).all()
+        west, south, east, north = shapely.bounds(areas[2])
+        wide, high = (east - west) / 5, (north - south) / 5
+        here = all_places[
+            (all_places[:, 0] > west - wide) & (all_places[:, 0] < east + wide)
+            & (all_places[:, 1] > south - high) & (all_places[:, 1] < north + high)
+        ][:SAMPLES]  # fmt: skip
+        if not len(here):
+            continue
+        times = worker.seconds([place], [tuple(spot) for spot in here], ride)[0]
+        seconds = np.array([np.inf if time is None else time for time in times], float)
+        flat = np.array([np.cos(np.radians(place[1])), 1.0])
+        points = shapely.points(here * flat)
+        for tier, limit in enumerate(LIMITS_S):
+            inside = shapely.covers(areas[tier], shapely.points(here))
+            is_reached = seconds <= limit
+            reached[tier] += is_reached.sum()
+            held[tier] += (is_reached & inside).sum()
+            near = shapely.dwithin(points, _lines(place, limit, ride, flat), AROUND_ROAD_M[tier] / DEGREE_M)
+            others[tier] += (~is_reached & ~near).sum()
+            wrong[tier] += (~is_reached & ~near & inside).sum()
+    print(extract.name, "held", held / reached, "wrong", wrong / others)
+    assert (reached > 500).all()
+    assert (held / reached >= 0.98).all(), held / reached
+    assert (wrong / others <= 0.02).all(), wrong / others
+
+
+def _lines(place: tuple[float, float], limit: float, ride: Ride, flat: np.ndarray) -> shapely.Geometry:
+    """The reached stretches as Valhalla tells them, those that are reached in part cut by length."""
+    question = {
+        "locations": worker._at([place], ride), "action": "isochrone", "dedupe": True,
+        "contours": [{"time": limit / 60}], "expansion_properties": ["duration", "edge_id", "pred_edge_id"],
+    }  # fmt: skip
+    answer = json.loads(worker._ask("expansion", question | worker._how(ride)))
+    ends = {one["properties"]["edge_id"]: one["properties"]["duration"] for one in answer["features"]}
+    lines = []
+    for one in answer["features"]:
+        begin = ends.get(one["properties"]["pred_edge_id"], 0)
+        end = max(one["properties"]["duration"], begin + 1e-9)
+        if begin <= limit:
+            line = shapely.linestrings(np.array(one["geometry"]["coordinates"]) * flat)
+            share = min((limit - begin) / (end - begin), 1.0)
+            cut = shapely.line_interpolate_point(line, np.linspace(0, share, 40), normalized=True)
+            lines.append(shapely.linestrings(shapely.get_coordinates(cut)))
+    return shapely.multilinestrings(lines)
+
+
+def test_inbound_is_not_outbound_where_streets_are_one_way(extract: Path) -> None:
+    place = tuple(places_on_roads(extract, 1, np.random.default_rng(3))[0])
+    outbound, inbound = (worker.areas(place, LIMITS_S, Ride(), is_inbound) for is_inbound in (False, True))
+    assert outbound is not None
+    assert inbound is not None
+    targets = [tuple(spot) for spot in places_on_roads(extract, 4000, np.random.default_rng(4))]
+    inside = shapely.covers(shapely.get_parts(shapely.from_wkb(inbound))[2], shapely.points(targets))
+    here = [target for target, is_in in zip(targets, inside, strict=True) if is_in]
+    times = [row[0] for row in worker.seconds(here, [place], Ride())]
+    assert len(here) > 10
+    assert np.mean([time is not None and time <= 330 for time in times]) > 0.9
+
+
+def test_what_is_no_expansion_is_refused() -> None:
+    for text in ("", "{}", '{"type":"FeatureCollection","features":[]}', "1 2 3 4 5"):
+        with pytest.raises(ValueError, match="no expansion"):
+            read_expansion(text)
+
+
+def test_a_post_beside_its_road_and_a_dead_end_are_drawn() -> None:
+    text = json.dumps({
+        "type": "FeatureCollection",
+        "features": [{
+            "type": "Feature", "geometry": {"type": "LineString", "coordinates": [[114.5, 37.0], [114.51, 37.0]]},
+            "properties": {"duration": 100, "edge_id": 1397917614226, "pred_edge_id": 70368744177663},
+        }],
+    })  # fmt: skip
+    one, three, five = reached_areas((114.5, 37.0005), read_expansion(text), LIMITS_S)
+    assert shapely.covers(one, shapely.Point(114.5, 37.0005))
+    assert shapely.covers(one, shapely.Point(114.505, 37.0))
+    assert not shapely.covers(one, shapely.Point(114.507, 37.0))
+    assert shapely.covers(three, shapely.Point(114.51, 37.0))
+    assert shapely.covers(five, three)
