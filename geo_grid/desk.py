@@ -1,12 +1,17 @@
 """The dispatcher's one answer: everything about one point."""
 
+from datetime import datetime
+from typing import Any
+
 from pydantic import BaseModel, Field
 
 from geo_grid.db import AsyncConnection, load_queries
 from geo_grid.locate import Location
+from geo_grid.response import Responder, Router, Travel, closures_around, rank
 from geo_grid.workflow import Incident
 
 QUERIES = load_queries("geo_grid", "desk.sql")
+_SHOWN = 5
 
 
 class Near(BaseModel):
@@ -32,6 +37,9 @@ class DeskCard(BaseModel):
 
     location: Location
     incident: Incident | None = None
+    responders: list[Responder] = Field(
+        description="posts and units by when they would be there; those free come first"
+    )
     nearest_posts: list[Near]
     nearest_units: list[Near]
     nearest_cameras: list[Near]
@@ -39,7 +47,13 @@ class DeskCard(BaseModel):
 
 
 async def desk_card(
-    connection: AsyncConnection, location: Location, everywhere: bool, incident: Incident | None = None
+    connection: AsyncConnection,
+    location: Location,
+    everywhere: bool,
+    router: Router,
+    travel: Travel,
+    now: datetime,
+    incident: Incident | None = None,
 ) -> DeskCard:
     """Answer for a place whose owners are known, in a transaction on behalf of whoever asks.
 
@@ -48,11 +62,21 @@ async def desk_card(
     everywhere
         Whether they see the whole city; else a place that is not theirs has nothing near it, like one that
         does not exist.
+    router, travel
+        Say when posts and units would be there.
+    now
+        In the city's own time zone.
     """
     lon, lat = location.point
-    near = {}
+    near: dict[str, list[dict[str, Any]]] = {}
+    is_asked = everywhere or not location.unassigned
     for name in ("posts", "units", "cameras", "facilities"):
-        asked = everywhere or not location.unassigned
-        rows = await connection.execute(QUERIES[name], {"lon": lon, "lat": lat}) if asked else None
-        near[f"nearest_{name}"] = await rows.fetchall() if rows else []
-    return DeskCard.model_validate({"location": location, "incident": incident, **near})
+        rows = await connection.execute(QUERIES[name], {"lon": lon, "lat": lat}) if is_asked else None
+        near[name] = await rows.fetchall() if rows else []
+    closures = await closures_around(connection, (lon, lat)) if is_asked else []
+    responders = await rank(router, travel, (lon, lat), near["posts"] + near["units"], closures, now)
+    return DeskCard.model_validate({
+        "location": location, "incident": incident, "responders": responders,
+        "nearest_posts": near["posts"][:_SHOWN], "nearest_units": near["units"][:_SHOWN],
+        "nearest_cameras": near["cameras"], "nearest_facilities": near["facilities"],
+    })  # fmt: skip

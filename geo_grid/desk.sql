@@ -1,20 +1,20 @@
 -- The index orders by distance on a sphere; three times as many as wanted are measured on the ellipsoid.
 
 -- name: posts
+-- as many as are ranked by arrival: the nearest over the roads need not be the nearest in a straight line
 select * from (
-    select p.post_code as code, p.name, p.post_kind as kind, p.responsible_unit, p.phone, p.is_demo,
+    select p.post_code as code, p.name, p.post_kind as kind, p.responsible_unit, p.phone, p.key_periods, p.is_demo,
            ST_X(p.geom) as lon, ST_Y(p.geom) as lat,
            ST_Distance(p.geom::geography, here.geog) as distance_m
     from police_posts p, (select ST_SetSRID(ST_MakePoint(%(lon)s, %(lat)s), 4490)::geography as geog) here
     order by p.geom::geography <-> here.geog
-    limit 15
+    limit 12
 ) near
 order by distance_m, code
-limit 5
 
 -- name: units
 select * from (
-    select u.unit_code as code, u.name, u.unit_kind as kind, u.unit_status as status, u.is_demo,
+    select u.unit_code as code, u.name, u.unit_kind as kind, u.unit_status as status, u.skills, u.shift, u.reported_at, u.is_demo,
            ST_X(u.geom) as lon, ST_Y(u.geom) as lat,
            ST_Distance(u.geom::geography, here.geog) as distance_m
     from patrol_units u, (select ST_SetSRID(ST_MakePoint(%(lon)s, %(lat)s), 4490)::geography as geog) here
@@ -23,7 +23,6 @@ select * from (
     limit 15
 ) near
 order by distance_m, code
-limit 5
 
 -- name: cameras
 select * from (

@@ -71,7 +71,7 @@ create table road_closures (
     geom geometry(Geometry, 4490) not null
         constraint road_closures_geom_valid check (ST_IsValid(geom) and not ST_IsEmpty(geom))
         constraint road_closures_geom_on_lattice check (on_lattice(geom))
-        constraint road_closures_geom_kind check (geometrytype(geom) in ('MULTILINESTRING', 'MULTIPOLYGON')),
+        constraint road_closures_geom_kind check (geometrytype(geom) in ('LINESTRING', 'MULTILINESTRING', 'POLYGON', 'MULTIPOLYGON')),
     is_demo boolean not null default false,
     constraint a_closure_ends_after_it_begins check (closed_to > closed_from)
 );
@@ -143,7 +143,8 @@ begin
     end if;
     return query
     with given as (
-        select g.number, g.unit_code, g.reported_at, ST_SetSRID(ST_MakePoint(g.lon, g.lat), 4490) as geom, g.unit_status
+        select g.number, g.unit_code, g.reported_at,
+               row_number() over (partition by g.unit_code, g.reported_at order by g.number) as times, ST_SetSRID(ST_MakePoint(g.lon, g.lat), 4490) as geom, g.unit_status
         from unnest(codes, moments, lons, lats, statuses) with ordinality
              as g (unit_code, reported_at, lon, lat, unit_status, number)
     ),
@@ -170,7 +171,7 @@ begin
     )
     select g.number,
            case when k.number is null then 'unknown'
-                when t.unit_code is null then 'repeated'
+                when t.unit_code is null or k.times > 1 then 'repeated'
                 when k.reported_at <= k.known_at then 'late'
                 else 'accepted' end
     from given g
@@ -186,3 +187,13 @@ drop trigger patrol_units_audited_update on patrol_units;
 create trigger patrol_units_audited_update after update on patrol_units
     referencing old table as former new table as changed for each statement
     when (current_user = 'geo_grid_app') execute function access.audit_features('unit_code');
+
+-- positions past their time are forgotten
+create function access.tidy_positions(kept interval) returns void
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
+begin
+    perform access.require_service();
+    delete from unit_positions p where p.reported_at < now() - kept;
+end $$;
+revoke execute on function access.tidy_positions from public;
+grant execute on function access.tidy_positions to geo_grid_app;

@@ -33,6 +33,7 @@ from geo_grid.api import (
     locate,
     pages,
     problems,
+    response,
     session,
     styles,
     tiles,
@@ -46,6 +47,7 @@ from geo_grid.db import Asker, AsyncPool, Changes, acting, acting_conninfo, appl
 from geo_grid.errors import GeoGridError, SetupError
 from geo_grid.locate import Locations
 from geo_grid.response import Travel, Upkeep
+from geo_grid.response.positions import QUERIES as POSITIONS
 from geo_grid.settings import Settings, asset_dir
 
 log = logging.getLogger(__name__)
@@ -77,6 +79,7 @@ _ROUTERS = (
     imports,
     boundaries,
     draft_files,
+    response,
     events,
     session,
     accounts,
@@ -167,6 +170,7 @@ def create_app(settings: Settings, conninfo: str) -> FastAPI:
             ("POST", "/locate"): bulk.LARGEST_BODY,
             ("POST", "/imports"): imports.LARGEST_BODY,
             ("POST", "/boundaries/imports"): draft_files.LARGEST_BODY,
+            ("POST", "/units/positions"): response.LARGEST_BODY,
             ("POST", "/session"): _LARGEST_LOGIN,
         },
         unknown=_LARGEST_LOGIN,
@@ -196,6 +200,7 @@ async def _tidy(pool: AsyncPool, service: Asker, settings: Settings) -> None:
         try:
             async with acting(pool, service, read_only=False) as connection:
                 await connection.execute(ACCOUNTS["tidy"], {"callers_days": settings.caller_retention_days})
+                await connection.execute(POSITIONS["tidy"], {"kept_s": settings.track_retention_h * 3600})
         except (psycopg.Error, GeoGridError) as error:
             log.warning("what is past its time was not purged: %s", error)
         await asyncio.sleep(_TIDY_S)
@@ -227,5 +232,5 @@ async def _draw_circles(upkeep: Upkeep, changes: Changes) -> None:
         due.clear()
         try:
             await asyncio.to_thread(upkeep.look)
-        except (psycopg.Error, GeoGridError) as error:
-            log.warning("circles were not drawn, and are tried again: %s", error)
+        except Exception:  # a fault in one drawing must not end all later ones
+            log.exception("circles were not drawn, and are tried again")

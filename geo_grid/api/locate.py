@@ -3,6 +3,7 @@
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Query, Request
 
@@ -52,8 +53,11 @@ async def get_desk(
     else:
         here = await place(lon, lat, source_crs)
     location = await _locate(request, here, at)
+    state = request.app.state
+    now = datetime.now(ZoneInfo(state.settings.timezone))
+    everywhere = identity_of(request).seen.everywhere
     async with reading(request) as database:
-        return await desk_card(database, location, identity_of(request).seen.everywhere, found)
+        return await desk_card(database, location, everywhere, state.upkeep.router, state.upkeep.travel, now, found)
 
 
 async def _locate(request: Request, here: Point, at: datetime | None) -> Location:

@@ -95,6 +95,10 @@ RIGHTS: dict[tuple[str, str], str] = {
     ("GET", "/boundaries/editions"): "map",
     ("GET", "/boundaries/editions/{edition_id}/changes"): "map",
     ("POST", "/boundaries/editions/{edition_id}/restore"): "boundaries.approve",
+    ("POST", "/units/positions"): "positions.write",
+    ("GET", "/units/{unit_code}/track"): "map",
+    ("GET", "/response/areas"): "map",
+    ("GET", "/response/drawing"): "map",
     ("GET", "/events"): "map",
     ("GET", "/incidents"): "incidents.read",
     ("POST", "/incidents"): "incidents.write",
@@ -124,7 +128,7 @@ PAGES = frozenset({"/", "/account", "/docs", "/maps/wall", "/maps/planner", "/ad
 _OF_THE_WALL = frozenset({
     "/locate", "/desk", "/collections", "/collections/{layer}", "/collections/{layer}/items",
     "/collections/{layer}/tiles/WebMercatorQuad/{z}/{y}/{x}", "/events", "/incidents", "/incidents/{incident_id}",
-    "/session", "/", "/styles/{style}", "/tiles/WebMercatorQuad/{z}/{y}/{x}",
+    "/session", "/", "/styles/{style}", "/response/areas", "/response/drawing", "/units/{unit_code}/track", "/tiles/WebMercatorQuad/{z}/{y}/{x}",
 })  # fmt: skip
 KIOSK_ROUTES = {"/maps/wall": _OF_THE_WALL}
 """What the one page of a kiosk reads besides itself."""

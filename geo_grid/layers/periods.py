@@ -39,7 +39,7 @@ def is_within(periods: str, moment: datetime) -> bool:
     return not periods or bool(_read(periods).is_open(moment.replace(tzinfo=None)))
 
 
-type Periods = Annotated[
+Periods = Annotated[
     str,
     Field(max_length=200, description="opening hours as OpenStreetMap writes them; empty: always"),
     AfterValidator(check_periods),

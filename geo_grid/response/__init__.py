@@ -1,20 +1,32 @@
 """Response circles: what a post reaches within 1, 3 and 5 minutes, on roads where they are known."""
 
-from geo_grid.response.build import build_circles, build_circles_of, read_conditions
+from geo_grid.response.build import build_circles, build_circles_of, isolated_posts, read_conditions
 from geo_grid.response.graph import build_graph, find_graph, imported_extract
+from geo_grid.response.positions import MOST_AT_ONCE, Position, Taken, TrackPoint, take_positions, track
+from geo_grid.response.ranking import Responder, closures_around, rank
 from geo_grid.response.router import Arrival, Router
 from geo_grid.response.travel import Travel
 from geo_grid.response.upkeep import Upkeep
 
 __all__ = [
+    "MOST_AT_ONCE",
     "Arrival",
+    "Position",
+    "Responder",
     "Router",
+    "Taken",
+    "TrackPoint",
     "Travel",
     "Upkeep",
     "build_circles",
     "build_circles_of",
     "build_graph",
+    "closures_around",
     "find_graph",
     "imported_extract",
+    "isolated_posts",
+    "rank",
     "read_conditions",
+    "take_positions",
+    "track",
 ]

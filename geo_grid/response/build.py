@@ -1,14 +1,14 @@
 """Draws the circles of posts and keeps them, and knows which are out of date."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import shapely
 
-from geo_grid.db import AsyncConnection, Connection, copy_rows, ewkb, insert_rows, load_queries
+from geo_grid.db import AsyncConnection, Connection, ewkb, insert_rows, load_queries
 from geo_grid.response.circles import METHOD, geodesic_circles, radius_m
 from geo_grid.response.router import Router
 from geo_grid.response.travel import Travel, closures_near
@@ -18,6 +18,8 @@ _COLUMNS = (
     "post_code", "tier_minutes", "circle_basis", "direction", "dispatch_s", "turnout_s", "travel_s", "method",
     "speed_kmh", "detour_factor", "responsible_unit", "geom", "is_demo", "drawn_from",
 )  # fmt: skip
+_SMALLEST_M2 = 30_000.0
+"""A place whose largest circle is smaller than about 100 m around it leads nowhere."""
 _AT_ONCE = 24
 """Posts that are drawn and stored together: what is lost when the work is interrupted."""
 
@@ -84,17 +86,11 @@ def build_circles(
         some = posts[begin : begin + _AT_ONCE]
         rows = list(_drawn(some, router, conditions))
         connection.execute(QUERIES["clear"], {"post_codes": [post["post_code"] for post in some]})
-        _store(connection, rows)
+        insert_rows(connection, "response_circles", _COLUMNS, ([row[name] for name in _COLUMNS] for row in rows))
         for row in rows:
             made[row["method"]] = made.get(row["method"], 0) + 1
         progress(len(some))
     return made
-
-
-def _store(connection: Connection, rows: Iterable[dict[str, Any]]) -> None:
-    may_copy = connection.execute(QUERIES["may_copy"]).fetchone()
-    put = copy_rows if may_copy and may_copy["may"] else insert_rows
-    put(connection, "response_circles", _COLUMNS, ([row[name] for name in _COLUMNS] for row in rows))
 
 
 def _drawn(posts: Sequence[dict[str, Any]], router: Router, conditions: Conditions) -> Iterator[dict[str, Any]]:
@@ -131,3 +127,9 @@ async def build_circles_of(connection: AsyncConnection, post_code: str, speed_km
         circle = geodesic_circles(post["lon"], post["lat"], radius_m(rule["travel_s"] / 60, speed_kmh, detour_factor))
         values = {**post, **rule, "method": METHOD, "speed_kmh": speed_kmh, "detour_factor": detour_factor}
         await connection.execute(QUERIES["insert"], {**values, "geom": ewkb(circle)[0], "drawn_from": ""})
+
+
+async def isolated_posts(connection: AsyncConnection) -> list[str]:
+    """Return the posts, of those that whoever asks sees, that hardly get anywhere on the roads."""
+    rows = await connection.execute(QUERIES["isolated"], {"smallest_m2": _SMALLEST_M2})
+    return [row["post_code"] for row in await rows.fetchall()]

@@ -25,12 +25,19 @@ insert into response_circles (post_code, tier_minutes, circle_basis, direction, 
 values (%(post_code)s, %(tier_minutes)s, %(circle_basis)s, %(direction)s, %(dispatch_s)s, %(turnout_s)s, %(travel_s)s,
         %(method)s, %(speed_kmh)s, %(detour_factor)s, %(responsible_unit)s, %(geom)s, %(is_demo)s, %(drawn_from)s)
 
--- name: may_copy
--- COPY is refused to a role whose rights go by row
-select access.is_owner() as may
-
 -- name: extract
 select sha256 from osm_extract
 
 -- name: turn
 select pg_try_advisory_xact_lock(hashtext('geo_grid.circles')) as ours
+
+-- name: closures_around
+select ST_AsBinary(geom) as geom from road_closures
+where geom && ST_Expand(ST_SetSRID(ST_MakePoint(%(lon)s, %(lat)s), 4490), 0.3)
+  and (closed_from is null or closed_from <= now()) and (closed_to is null or now() < closed_to)
+order by closure_code
+
+-- name: isolated
+select post_code from response_circles
+where method = 'valhalla' and tier_minutes = 5 and ST_Area(geom::geography) < %(smallest_m2)s
+order by post_code

@@ -32,7 +32,7 @@ class Areas:
 
 @dataclass(frozen=True)
 class Arrival:
-    """When somebody arrives: seconds of travel, and how that is known."""
+    """When somebody arrives: seconds of travel (infinite: the roads do not lead there), and how that is known."""
 
     travel_s: float
     method: Method

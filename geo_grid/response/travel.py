@@ -77,10 +77,15 @@ def _rings(shape: Any) -> list[tuple[Place, ...]]:
         flat = shapely.transform(shape, lambda xy: xy * [flatter, 1.0])
         wide = shapely.buffer(flat, _CLOSED_WIDTH_M / _DEGREE_M, cap_style="flat", quad_segs=1)
         shape = shapely.transform(wide, lambda xy: xy / [flatter, 1.0])
-    return [
-        tuple((float(lon), float(lat)) for lon, lat in shapely.get_coordinates(shapely.get_exterior_ring(part)))
-        for part in shapely.get_parts(shape)
-    ]
+    parts = [whole for part in shapely.get_parts(shape) for whole in _without_holes(part)]
+    return [tuple((float(lon), float(lat)) for lon, lat in shapely.get_coordinates(part.exterior)) for part in parts]
+
+
+def _without_holes(polygon: Any) -> Any:
+    """Return a polygon in parts without holes: Valhalla knows outlines only."""
+    if not shapely.get_num_interior_rings(polygon):
+        return [polygon]
+    return shapely.get_parts(shapely.constrained_delaunay_triangles(polygon))
 
 
 def _read_traffic(text: str) -> tuple[tuple[str, float], ...]:

@@ -1,6 +1,7 @@
 """What runs in a routing worker: one process, one Valhalla. It may crash or hang without taking the server along."""
 
 import json
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -79,24 +80,36 @@ def areas(origin: Place, limits_s: tuple[float, ...], ride: Ride, is_inbound: bo
 
 
 def seconds(sources: Sequence[Place], targets: Sequence[Place], ride: Ride) -> list[list[float | None]]:
-    """Return the travel time of each source (row) to each target (column); None where no road leads."""
+    """Return the travel time of each source (row) to each target (column).
+
+    Infinite where the roads do not lead there; None where no road is near.
+    """
     question = {"sources": _at(sources, ride), "targets": _at(targets, ride), "verbose": False} | _how(ride)
     try:
         found = json.loads(_ask("matrix", question))["sources_to_targets"]["durations"]
     except valhalla.ValhallaError:
         return _halved(sources, targets, ride)
-    return [[None if time is None else time * ride.factor for time in row] for row in found]
+    return [[math.inf if time is None else time * ride.factor for time in row] for row in found]
 
 
 def _halved(sources: Sequence[Place], targets: Sequence[Place], ride: Ride) -> list[list[float | None]]:
     """Ask for the halves of a matrix: one place without a road, or on an island, fails the whole."""
     half = max(len(sources), len(targets)) // 2
     if half == 0:
-        return [[None]]
+        return [[math.inf if _is_near(sources[0], ride) and _is_near(targets[0], ride) else None]]
     if len(sources) >= len(targets):
         return [*seconds(sources[:half], targets, ride), *seconds(sources[half:], targets, ride)]
     parts = (seconds(sources, targets[:half], ride), seconds(sources, targets[half:], ride))
     return [[*left, *right] for left, right in zip(*parts, strict=True)]
+
+
+def _is_near(place: Place, ride: Ride) -> bool:
+    """Say whether a road is near a place, closed or not."""
+    question = {"locations": _at([place], ride), "verbose": False} | _how(ride._replace(closed=()))
+    try:
+        return bool(json.loads(_ask("locate", question))[0]["edges"])
+    except valhalla.ValhallaError:
+        return False
 
 
 class Way(NamedTuple):

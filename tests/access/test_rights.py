@@ -80,13 +80,15 @@ EXPECTED: dict[str, set[str] | None] = {
     **{route: {"supervisor"} for route in (
         "POST /boundaries/drafts/{draft_id}/return", "POST /boundaries/drafts/{draft_id}/publish",
         "POST /boundaries/editions/{edition_id}/restore")},
+    "POST /units/positions": {"dispatcher", "supervisor"}, "GET /units/{unit_code}/track": MAP,
+    "GET /response/areas": MAP, "GET /response/drawing": MAP,
     "GET /boundaries/agreement": {"wall", "dispatcher", "planner", "supervisor"},
     "GET /boundaries/editions": MAP, "GET /boundaries/editions/{edition_id}/changes": MAP,
     "GET /audit": {"auditor"}, "GET /audit/export": {"auditor"}, "GET /audit/verification": {"auditor"},
 }  # fmt: skip
 PAGES = {"/", "/account", "/docs", "/maps/wall", "/admin", "/auditor", "/imports", "/maps/planner"}
 FILLED = {"layer": "grid_cells", "item": "A", "z": "14", "y": "6350", "x": "13400", "incident_id": "900065", "name": "nobody",
-          "role": "nobody", "credential_id": "999999", "style": "dark", "import_id": "x" * 22, "draft_id": "999999", "edition_id": "1", "gb28181_id": "13050200001310000001"}  # fmt: skip
+          "role": "nobody", "credential_id": "999999", "style": "dark", "import_id": "x" * 22, "draft_id": "999999", "edition_id": "1", "unit_code": "nobody", "gb28181_id": "13050200001310000001"}  # fmt: skip
 
 
 THINGS = (
@@ -191,6 +193,11 @@ QUESTIONS: dict[str, list[str]] = {
     "POST /locate": ['/locate {{"points": [[{lon}, {lat}]]}}'],
     "GET /desk": ["/desk?lon={lon}&lat={lat}", "/desk?incident={number}"],
     "GET /incidents/{incident_id}": ["/incidents/{number}"],
+    "GET /units/{unit_code}/track": ["/units/unit-{cell}/track?since=2000-01-01T00:00:00Z"],
+    "POST /units/positions": [
+        '/units/positions {{"positions": [{{"unit_code": "unit-{cell}", "lon": {lon}, "lat": {lat},'
+        ' "reported_at": "2026-01-01T00:00:00Z"}}]}}'
+    ],
     "POST /incidents": ['/incidents {{"lon": {lon}, "lat": {lat}, "category": "x"}}'],
     "POST /cameras/{gb28181_id}/openings": ['/cameras/{camera}/openings {{"reason": "a look"}}'],
     "GET /collections/{layer}/items": [
@@ -267,7 +274,11 @@ def told(client: httpx.Client, method: str, path: str, body: str, place: dict[st
 
 
 def test_everything_has_a_layer_that_is_asked_about_it() -> None:
-    assert ITEMS.keys() == REGISTRY.keys() - {"roads", "base_features"}  # the base map is everybody's
+    assert ITEMS.keys() == REGISTRY.keys() - {
+        "roads",
+        "road_closures",
+        "base_features",
+    }  # roads and the base map are everybody's
 
 
 @pytest.mark.parametrize("role", ROLES)

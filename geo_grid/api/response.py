@@ -1,0 +1,161 @@
+"""Minutes on roads: where units are, what a place reaches or is reached from, and how far the circles are drawn."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
+
+import shapely
+from fastapi import APIRouter, Path, Query, Request
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from geo_grid.api.asking import reading, writing
+from geo_grid.api.parameters import Lat, Lon, SourceCrs, place
+from geo_grid.api.problems import PROBLEM_RESPONSES, Problem
+from geo_grid.api.rights import GuardedRoute
+from geo_grid.locate.lookup import city_extent
+from geo_grid.response import (
+    MOST_AT_ONCE,
+    Position,
+    Taken,
+    TrackPoint,
+    closures_around,
+    isolated_posts,
+    take_positions,
+    track,
+)
+from geo_grid.response.graph import read_manifest
+
+router = APIRouter(tags=["response"], responses=PROBLEM_RESPONSES, route_class=GuardedRoute)
+LARGEST_BODY = 2 << 20
+"""Bytes: 5,000 positions."""
+
+
+class Positions(BaseModel):
+    """A batch of positions, of any units, in any order."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    positions: list[Position] = Field(min_length=1, max_length=MOST_AT_ONCE)
+
+
+@router.post("/units/positions")
+async def post_positions(request: Request, batch: Positions) -> Taken:
+    """Take where units are. Each unit's newest becomes where it is; what is wrong is left out and named."""
+    async with writing(request) as database:
+        return await take_positions(database, batch.positions, await city_extent(database))
+
+
+class Track(BaseModel):
+    """Where a unit was, oldest first."""
+
+    unit_code: str
+    positions: list[TrackPoint]
+
+
+@router.get("/units/{unit_code}/track", responses={404: {"model": Problem}})
+async def get_track(
+    request: Request,
+    unit_code: Annotated[str, Path(max_length=32)],
+    since: Annotated[AwareDatetime | None, Query(description="an hour ago if not given")] = None,
+    until: Annotated[AwareDatetime | None, Query(description="now if not given")] = None,
+) -> Track:
+    """Play back where a unit was, as long as it is kept."""
+    end = until or datetime.now(UTC) + timedelta(minutes=2)
+    async with reading(request) as database:
+        return Track(
+            unit_code=unit_code, positions=await track(database, unit_code, since or end - timedelta(hours=1), end)
+        )
+
+
+class AreaProperties(BaseModel):
+    """What an area is."""
+
+    tier_minutes: Literal[1, 3, 5]
+    direction: Literal["outbound", "inbound"]
+    method: str = Field(
+        description="valhalla: on roads; geodesic_estimate: a straight line, a speed and a detour factor"
+    )
+    travel_s: int
+
+
+class Area(BaseModel):
+    """An area as a GeoJSON feature."""
+
+    type: Literal["Feature"] = "Feature"
+    geometry: dict[str, Any]
+    properties: AreaProperties
+
+
+class ReachedAreas(BaseModel):
+    """Areas as a GeoJSON collection, the largest first."""
+
+    type: Literal["FeatureCollection"] = "FeatureCollection"
+    features: list[Area]
+
+
+@router.get("/response/areas")
+async def get_areas(
+    request: Request,
+    lon: Lon,
+    lat: Lat,
+    source_crs: SourceCrs = "EPSG:4490",
+    direction: Annotated[
+        Literal["outbound", "inbound"], Query(description="from the place, or to it, such as to an incident")
+    ] = "inbound",
+) -> ReachedAreas:
+    """Draw what a car reaches from a place within 1, 3 and 5 minutes, or from where one reaches it, now."""
+    here = await place(lon, lat, source_crs)
+    upkeep = request.app.state.upkeep
+    now = datetime.now(ZoneInfo(request.app.state.settings.timezone))
+    async with reading(request) as database:
+        closures = await closures_around(database, (here.lon, here.lat))
+    ride = upkeep.travel.ride("car", now, closures)
+    limits = (60, 180, 300)
+    found = await asyncio.to_thread(upkeep.router.areas, (here.lon, here.lat), limits, ride, direction == "inbound")
+    features = [
+        Area(
+            geometry=shapely.geometry.mapping(shape),
+            properties=AreaProperties.model_validate(
+                {
+                    "tier_minutes": limit // 60,
+                    "direction": direction,
+                    "method": found.method,
+                    "travel_s": limit,
+                }
+            ),
+        )
+        for limit, shape in reversed(list(zip(limits, found.shapes, strict=True)))
+    ]
+    return ReachedAreas(features=features)
+
+
+class Roads(BaseModel):
+    """The roads that travel times are from."""
+
+    extract: str
+    built_at: datetime
+    valhalla: str
+
+
+class DrawingState(BaseModel):
+    """How far the circles are drawn again; those before are served until then."""
+
+    done: int
+    total: int = Field(description="posts whose circles were out of date when it was last looked")
+    isolated: list[str] = Field(
+        description="posts from which next to nothing is reached on the roads, such as by closures"
+    )
+    roads: Roads | None = Field(description="null: no road graph is here, and travel times are estimated")
+
+
+@router.get("/response/drawing")
+async def get_drawing(request: Request) -> DrawingState:
+    """Tell how far this server is with drawing circles, and from which roads."""
+    upkeep = request.app.state.upkeep
+    graph = upkeep.router.graph
+    manifest = read_manifest(graph) if graph is not None else None
+    roads = Roads.model_validate(vars(manifest)) if manifest else None
+    async with reading(request) as database:
+        isolated = await isolated_posts(database)
+    return DrawingState(done=upkeep.drawing.done, total=upkeep.drawing.total, isolated=isolated, roads=roads)

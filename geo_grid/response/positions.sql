@@ -1,0 +1,16 @@
+-- name: report
+select number, outcome
+from access.report_positions(%(codes)s::text[], %(moments)s::timestamptz[], %(lons)s::float8[], %(lats)s::float8[],
+                             %(statuses)s::text[])
+
+-- name: unit
+select unit_code from patrol_units where unit_code = %(unit_code)s
+
+-- name: track
+select reported_at, ST_X(geom) as lon, ST_Y(geom) as lat from unit_positions
+where unit_code = %(unit_code)s and reported_at >= %(since)s and reported_at < %(until)s
+order by reported_at
+limit 20000
+
+-- name: tidy
+select access.tidy_positions(make_interval(secs => %(kept_s)s))

@@ -1,0 +1,246 @@
+"""Minutes on the real roads of Heidelberg, over HTTP: circles, closures, ranking, positions."""
+
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+import shapely
+
+from geo_grid.db import connect
+from geo_grid.exchange import import_osm
+from geo_grid.progress import silent
+from tests.conftest import live_server, state_folder
+from tests.identities import api_key, bearing
+
+NORTH, SOUTH = (8.6920, 49.4165), (8.6930, 49.4095)
+"""Neuenheim and the old town of Heidelberg, with the Neckar between them."""
+RIVER = [[8.640, 49.4285], [8.655, 49.4195], [8.670, 49.4140], [8.685, 49.4120], [8.700, 49.4131], [8.722, 49.4150], [8.760, 49.4110]]  # fmt: skip
+THINGS = """
+insert into police_posts (post_code, name, geom) values
+    ('N', '北岸警务站', ST_SnapToGrid(ST_SetSRID(ST_MakePoint(8.6920, 49.4165), 4490), 2 ^ -26)),
+    ('S', '南岸警务站', ST_SnapToGrid(ST_SetSRID(ST_MakePoint(8.6700, 49.4050), 4490), 2 ^ -26));
+insert into patrol_units (unit_code, name, unit_kind, unit_status, skills, shift, reported_at, geom) values
+    ('CAR', '巡逻车', 'car', 'on_patrol', 'first_aid', '', now(), ST_SnapToGrid(ST_SetSRID(ST_MakePoint(8.6920, 49.4166), 4490), 2 ^ -26)),
+    ('BUSY', '出警车', 'car', 'dispatched', '', '', now(), ST_SnapToGrid(ST_SetSRID(ST_MakePoint(8.6929, 49.4094), 4490), 2 ^ -26)),
+    ('NIGHT', '夜班车', 'car', 'on_patrol', '', '00:00-00:01', now(), ST_SnapToGrid(ST_SetSRID(ST_MakePoint(8.6931, 49.4094), 4490), 2 ^ -26)),
+    ('FOOT', '步巡组', 'foot', 'on_patrol', '', '', now(), ST_SnapToGrid(ST_SetSRID(ST_MakePoint(8.6900, 49.4097), 4490), 2 ^ -26));
+"""
+
+
+@pytest.fixture
+def heidelberg(database: str, shared: Path) -> Iterator[tuple[httpx.Client, str]]:
+    """A supervisor's client of a server with the roads of Heidelberg, and the database."""
+    with state_folder() as folder:
+        with connect(database) as connection:
+            import_osm(connection, shared / "heidelberg.osm.pbf", silent, None, roads_dir=folder / "roads")
+            connection.execute(THINGS)
+        with live_server(database, state_dir=folder) as url, bearing(url, api_key(database, "supervisor")) as client:
+            wait_for_circles(client)
+            yield client, database
+
+
+def circles(client: httpx.Client) -> dict[tuple[str, int], tuple[shapely.Geometry, dict]]:
+    answer = client.get("/collections/response_circles/items", params={"limit": 100}).json()
+    return {
+        (one["properties"]["post_code"], one["properties"]["tier_minutes"]): (
+            shapely.geometry.shape(one["geometry"]),
+            one["properties"],
+        )
+        for one in answer["features"]
+    }
+
+
+def wait_for_circles(client: httpx.Client, other_than: shapely.Geometry | None = None) -> shapely.Geometry:
+    deadline = time.monotonic() + 60
+    while True:
+        found = circles(client).get(("N", 5))
+        if found and found[1]["method"] == "valhalla" and (other_than is None or not found[0].equals(other_than)):
+            return found[0]
+        assert time.monotonic() < deadline, found
+        time.sleep(0.2)
+
+
+def closure(code: str = "NECKAR", **properties: str) -> dict:
+    return {
+        "type": "Feature", "geometry": {"type": "LineString", "coordinates": RIVER},
+        "properties": {"closure_code": code, "name": "桥梁封闭", **properties},
+    }  # fmt: skip
+
+
+def test_circles_are_drawn_on_roads_and_drawn_again_when_the_bridges_are_closed(
+    heidelberg: tuple[httpx.Client, str],
+) -> None:
+    client, _ = heidelberg
+    found = circles(client)
+    assert {key for key in found if key[0] == "N"} == {("N", 1), ("N", 3), ("N", 5)}
+    open_bridges = found["N", 5][0]
+    assert found["N", 5][1]["speed_kmh"] is None
+    across = shapely.box(8.66, 49.38, 8.75, 49.4095)  # the old town
+    assert shapely.area(shapely.intersection(open_bridges, across)) > 0.3 * shapely.area(open_bridges)
+    assert client.get("/response/drawing").json()["roads"]["extract"] == "heidelberg.osm.pbf"
+    before = client.get("/desk", params=dict(zip(("lon", "lat"), SOUTH, strict=True))).json()["responders"]
+
+    assert client.post("/collections/road_closures/items", json=closure()).status_code == 201
+    closed_bridges = wait_for_circles(client, open_bridges)
+    assert not shapely.intersects(closed_bridges, across)
+    assert shapely.area(closed_bridges) < shapely.area(open_bridges)
+    after = client.get("/desk", params=dict(zip(("lon", "lat"), SOUTH, strict=True))).json()["responders"]
+    car = [{one["code"]: one for one in responders}["CAR"] for responders in (before, after)]
+    assert (car[0]["is_free"], car[0]["reason"], car[0]["method"]) == (True, "free", "valhalla")
+    assert (car[1]["is_free"], car[1]["reason"], car[1]["arrival_s"]) == (False, "cut_off", None)
+    assert [one["code"] for one in after if one["code"] in "NS"] == ["S", "N"]
+    assert [one["code"] for one in before if one["code"] in "NS"] == ["N", "S"]
+
+    assert client.delete("/collections/road_closures/items/NECKAR").status_code == 204
+    assert wait_for_circles(client, closed_bridges).equals(open_bridges)
+
+
+def test_a_closure_of_another_time_changes_nothing_and_one_that_ends_before_it_begins_is_refused(
+    heidelberg: tuple[httpx.Client, str],
+) -> None:
+    client, _ = heidelberg
+    before = circles(client)["N", 5][0]
+    later = closure(closed_from="2099-01-01T00:00:00Z", closed_to="2099-01-02T00:00:00Z")
+    assert client.post("/collections/road_closures/items", json=later).status_code == 201
+    answer = client.post(
+        "/collections/road_closures/items",
+        json=closure("WRONG", closed_from="2099-01-02T00:00:00Z", closed_to="2099-01-01T00:00:00Z"),
+    )
+    assert answer.status_code == 422, answer.text
+    time.sleep(3)
+    assert circles(client)["N", 5][0].equals(before)
+
+
+def test_a_closure_that_isolates_a_post_leaves_it_its_own_street_and_is_told(
+    heidelberg: tuple[httpx.Client, str],
+) -> None:
+    client, _ = heidelberg
+    free = circles(client)["N", 5][0]
+    assert client.get("/response/drawing").json()["isolated"] == []
+    around = shapely.geometry.mapping(shapely.box(NORTH[0] - 0.02, NORTH[1] - 0.0025, NORTH[0] + 0.02, NORTH[1] + 0.02))
+    made = {"type": "Feature", "geometry": around, "properties": {"closure_code": "ALL", "closure_kind": "avoided"}}
+    assert client.post("/collections/road_closures/items", json=made).status_code == 201
+    isolated = wait_for_circles(client, free)
+    assert shapely.area(isolated) < shapely.area(free) / 100
+    assert client.get("/response/drawing").json()["isolated"] == ["N"]
+    responders = client.get("/desk", params=dict(zip(("lon", "lat"), SOUTH, strict=True))).json()["responders"]
+    reasons = {one["code"]: one["reason"] for one in responders}
+    assert (reasons["N"], reasons["S"]) == ("cut_off", "free")
+
+
+def test_the_desk_ranks_by_arrival_and_says_why(heidelberg: tuple[httpx.Client, str]) -> None:
+    client, _ = heidelberg
+    card = client.get("/desk", params=dict(zip(("lon", "lat"), SOUTH, strict=True))).json()
+    responders = {one["code"]: one for one in card["responders"]}
+    assert responders.keys() == {"N", "S", "CAR", "BUSY", "NIGHT", "FOOT"}
+    reasons = {code: (one["is_free"], one["reason"]) for code, one in responders.items()}
+    assert reasons["BUSY"] == (False, "on_the_way")
+    assert reasons["CAR"] == reasons["FOOT"] == (True, "free")
+    if datetime.now(UTC).hour != 16:  # midnight in the city's own time, when that shift is on
+        assert reasons["NIGHT"] == (False, "off_shift")
+    assert responders["CAR"]["skills"] == "first_aid"
+    free = [one["arrival_s"] for one in card["responders"] if one["is_free"]]
+    assert free == sorted(free)
+    assert {one["method"] for one in card["responders"]} == {"valhalla"}
+    # the car across the river is farther in a straight line, and there sooner than who walks half as far
+    assert responders["FOOT"]["arrival_s"] > 120
+
+
+def test_inbound_areas_of_a_place_are_drawn_on_demand(heidelberg: tuple[httpx.Client, str]) -> None:
+    client, _ = heidelberg
+    answer = client.get("/response/areas", params={"lon": SOUTH[0], "lat": SOUTH[1], "direction": "inbound"}).json()
+    assert [(one["properties"]["tier_minutes"], one["properties"]["method"]) for one in answer["features"]] == [
+        (5, "valhalla"), (3, "valhalla"), (1, "valhalla"),
+    ]  # fmt: skip
+    five, three, one = (shapely.geometry.shape(feature["geometry"]) for feature in answer["features"])
+    assert shapely.covers(five, three)
+    assert shapely.covers(three, one)
+    far = client.get("/response/areas", params={"lon": 114.5, "lat": 37.0}).json()
+    assert {feature["properties"]["method"] for feature in far["features"]} == {"geodesic_estimate"}
+
+
+@pytest.fixture
+def units(database: str) -> Iterator[tuple[httpx.Client, str]]:
+    from tests.squares import two_by_two
+
+    with connect(database) as connection:
+        two_by_two(connection)
+        connection.execute(
+            "insert into patrol_units (unit_code, name, unit_kind, reported_at, geom)"
+            " select 'U' || n, 'x', 'car', now() - interval '1 hour', ST_SetSRID(ST_MakePoint(114.5, 37.0), 4490)"
+            " from generate_series(1, 3) n"
+        )
+    with live_server(database) as url, bearing(url, api_key(database, "dispatcher")) as client:
+        yield client, database
+
+
+def test_positions_move_units_and_leave_a_track(units: tuple[httpx.Client, str]) -> None:
+    client, database = units
+    now = datetime.now(UTC).replace(microsecond=0)
+
+    def position(code: str, ago_s: float, lon: float = 114.51, lat: float = 37.01) -> dict:
+        return {
+            "unit_code": code, "lon": lon, "lat": lat, "reported_at": (now - timedelta(seconds=ago_s)).isoformat(),
+            "unit_status": "dispatched",
+        }  # fmt: skip
+
+    batch = [
+        position("U1", 10), position("U1", 5, 114.52), position("U2", 7200), position("NOBODY", 1),
+        position("U3", -3600), position("U3", 3, 120.0, 31.0), position("U1", 5, 114.52),
+    ]  # fmt: skip
+    taken = client.post("/units/positions", json={"positions": batch}).json()
+    assert (taken["accepted"], taken["late"], taken["repeated"]) == (2, 1, 1)
+    assert [left["number"] for left in taken["refused"]] == [4, 5, 6]
+    assert "no unit 'NOBODY'" in taken["refused"][0]["reason"]
+    assert "future" in taken["refused"][1]["reason"]
+    assert "outside the city" in taken["refused"][2]["reason"]
+    with connect(database) as connection:
+        stored = {
+            row["unit_code"]: row
+            for row in connection.execute(
+                "select unit_code, unit_status, reported_at, ST_X(geom) as lon from patrol_units"
+            )
+        }
+        audit = connection.execute(
+            "select count(*) as n from access.audit_log where object_type = 'patrol_units'"
+        ).fetchone()
+    assert stored["U1"]["reported_at"] == now - timedelta(seconds=5)
+    assert stored["U1"]["lon"] == pytest.approx(114.52)
+    assert stored["U1"]["unit_status"] == "dispatched"
+    assert stored["U2"]["unit_status"] == stored["U3"]["unit_status"] == "on_patrol"
+    assert audit == {"n": 0}
+    track = client.get("/units/U1/track").json()["positions"]
+    assert [point["lon"] for point in track] == pytest.approx([114.51, 114.52])
+    assert client.get("/units/NOBODY/track").status_code == 404
+    # heard again, later: an old report arrives out of order
+    late = client.post("/units/positions", json={"positions": [position("U1", 8, 114.515)]}).json()
+    assert (late["accepted"], late["late"]) == (0, 1)
+    assert [round(point["lon"], 3) for point in client.get("/units/U1/track").json()["positions"]] == [
+        114.51,
+        114.515,
+        114.52,
+    ]
+
+
+def test_positions_past_their_time_are_forgotten(units: tuple[httpx.Client, str]) -> None:
+    client, database = units
+    with connect(database) as connection:
+        connection.execute(
+            "insert into unit_positions select 'U1', now() - interval '30 hours', geom from patrol_units where unit_code = 'U1'"
+        )
+        connection.execute(
+            "insert into unit_positions select 'U1', now(), geom from patrol_units where unit_code = 'U1'"
+        )
+    with live_server(database):  # tidies as it starts
+        deadline = time.monotonic() + 20
+        while True:
+            with connect(database) as connection:
+                kept = connection.execute("select count(*) as n from unit_positions").fetchone()
+            if kept == {"n": 1}:
+                break
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+    assert client.get("/units/U1/track").status_code == 200

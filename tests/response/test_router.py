@@ -1,0 +1,218 @@
+"""The router answers always: from roads where it can, else by estimate, and says which."""
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import psycopg
+import pytest
+import shapely
+
+from geo_grid.errors import UnreadableFile
+from geo_grid.response import build_graph
+from geo_grid.response.circles import METHOD, distances_m
+from geo_grid.response.graph import find_graph, read_manifest
+from geo_grid.response.router import ROUTED, Estimate, Router
+from geo_grid.response.travel import Travel
+from geo_grid.response.worker import Ride
+from geo_grid.settings import Settings
+from tests.response.roads import graph_of, places_on_roads
+
+LIMITS_S = (60, 180, 300)
+VADUZ = (9.5209, 47.1410)
+
+
+@pytest.fixture(scope="module")
+def liechtenstein(shared: Path) -> Path:
+    return shared / "liechtenstein.osm.pbf"
+
+
+@pytest.fixture(scope="module")
+def graph(liechtenstein: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return graph_of(liechtenstein, tmp_path_factory.mktemp("roads"))
+
+
+@pytest.fixture(scope="module")
+def router(graph: Path) -> Iterator[Router]:
+    with Router.opened(graph, Estimate()) as router:
+        yield router
+
+
+def test_a_graph_is_built_whole_or_not_at_all(liechtenstein: Path, tmp_path: Path) -> None:
+    roads = tmp_path / "roads"
+    built = graph_of(liechtenstein, roads)
+    manifest = read_manifest(built)
+    assert (manifest.extract, manifest.bytes > 1_000_000) == ("liechtenstein.osm.pbf", True)
+    assert find_graph(roads, manifest.sha256) == built
+    cut = tmp_path / "cut.osm.pbf"
+    cut.write_bytes(liechtenstein.read_bytes()[:400_000])
+    with pytest.raises(UnreadableFile, match=r"cut\.osm\.pbf"):
+        build_graph(cut, roads, "f" * 64)
+    assert find_graph(roads, "f" * 64) is None
+    assert [path.name for path in roads.iterdir()] == [built.name]
+
+
+def test_without_a_graph_everything_is_estimated_and_says_so() -> None:
+    with Router.opened(None, Estimate(30, 5, 1.3)) as router:
+        areas = router.areas(VADUZ, LIMITS_S)
+        assert areas.method == METHOD
+        assert shapely.covers(areas.shapes[1:], areas.shapes[:-1]).all()
+        there = (9.53, 47.15)
+        (driven,), (walked,) = router.matrix([VADUZ], [there])[0:1], router.matrix([VADUZ], [there], Ride("pedestrian"))
+        metres = distances_m([VADUZ], [there])[0, 0]
+        assert driven[0].travel_s == pytest.approx(metres * 1.3 / (30 / 3.6))
+        assert walked[0].travel_s == pytest.approx(metres * 1.3 / (5 / 3.6))
+        assert {driven[0].method, walked[0].method} == {METHOD}
+        assert router.way([VADUZ, there]) is None
+
+
+@pytest.mark.parametrize(
+    ("what", "place"),
+    [("in the sea", (0.0, 30.0)), ("outside the extract", (8.5, 47.4)), ("on a mountain", (9.61, 47.06))],
+)
+def test_a_post_that_no_road_is_near_gets_estimates_and_says_so(
+    router: Router, what: str, place: tuple[float, float]
+) -> None:
+    areas = router.areas(place, LIMITS_S)
+    assert areas.method == METHOD, what
+    assert shapely.is_valid(areas.shapes).all()
+    assert shapely.covers(areas.shapes[0], shapely.Point(place))
+
+
+def test_one_minute_never_fails_anywhere_in_the_box_of_the_extract(router: Router) -> None:
+    """Tile edges, dead ends, car parks, rivers, the border: 2,000 places, all asked for at once."""
+    rng = np.random.default_rng(11)
+    places = [(float(lon), float(lat)) for lon, lat in rng.uniform((9.47, 47.04), (9.64, 47.28), (1500, 2))]
+    places += [
+        (9.5, 47.25),
+        (9.5, 47.0),
+        *[(9.5, lat) for lat in np.linspace(47.05, 47.27, 249)],
+    ]  # along a tile's edge
+    places += [(lon, 47.25) for lon in np.linspace(9.48, 9.62, 249)]
+    ride = Ride()
+    asked = [router.ask_areas(place, (60,), ride) for place in places]
+    methods = []
+    for place, answer in zip(places, asked, strict=True):
+        found = router.areas_of(answer, place, (60,), ride)
+        assert shapely.is_valid(found.shapes).all()
+        assert not shapely.is_empty(found.shapes).any()
+        methods.append(found.method)
+    assert {ROUTED, METHOD} == set(methods)
+
+
+def test_one_place_without_a_road_does_not_spoil_the_others(router: Router) -> None:
+    targets = [(9.5215, 47.139), (0.0, 30.0), (9.52, 47.15)]
+    one, none, other = router.matrix([VADUZ], targets)[0]
+    assert (one.method, none.method, other.method) == (ROUTED, METHOD, ROUTED)
+    assert one.travel_s < other.travel_s < none.travel_s
+
+
+def workers_of(pid: int) -> set[int]:
+    """The processes below one, by way of the server that forks them."""
+    listed = subprocess.run(["ps", "-eo", "pid=,ppid=,args="], capture_output=True, text=True, check=True).stdout
+    parents = {
+        int(pid): (int(parent), args) for pid, parent, args in (line.split(None, 2) for line in listed.splitlines())
+    }
+    found = set()
+    for child, (parent, args) in parents.items():
+        if "forkserver" in args and parent in parents and "forkserver" in parents[parent][1]:
+            ancestors = [parent]
+            while ancestors[-1] in parents:
+                ancestors.append(parents[ancestors[-1]][0])
+            if pid in ancestors:
+                found.add(child)
+    return found
+
+
+def test_killing_the_worker_amid_1000_questions_every_answer_arrives_labelled(graph: Path) -> None:
+    places = [tuple(spot) for spot in np.random.default_rng(2).uniform((9.50, 47.10), (9.54, 47.20), (1000, 2))]
+    ride, others = Ride(), workers_of(os.getpid())
+    with Router.opened(graph, Estimate()) as router:
+        assert router.areas(VADUZ, LIMITS_S).method == ROUTED
+        asked = [router.ask_areas(place, LIMITS_S, ride) for place in places]
+        time.sleep(1)
+        workers = workers_of(os.getpid()) - others
+        assert workers
+        for worker in workers:
+            os.kill(worker, signal.SIGKILL)
+        found = [router.areas_of(answer, place, LIMITS_S, ride) for answer, place in zip(asked, places, strict=True)]
+        assert len(found) == 1000
+        assert all(shapely.is_valid(areas.shapes).all() for areas in found)
+        methods = [areas.method for areas in found]
+        assert 1 <= methods.count(METHOD) < 600  # what was being asked, and what no road is near
+        assert router.areas(VADUZ, LIMITS_S).method == ROUTED  # there are new workers
+
+
+def test_a_worker_that_hangs_is_replaced(graph: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Router.opened(graph, Estimate(), workers=1, timeout_s=1) as router:
+        assert router.areas(VADUZ, LIMITS_S).method in {ROUTED, METHOD}  # the first question also starts the worker
+        hung = router._ask(time.sleep, 60)
+        begun = time.monotonic()
+        with pytest.raises(TimeoutError):
+            hung.result()
+        assert time.monotonic() - begun < 10
+        deadline = time.monotonic() + 30
+        while router.areas(VADUZ, LIMITS_S).method != ROUTED:
+            assert time.monotonic() < deadline
+
+
+def test_a_closure_keeps_everybody_out(router: Router) -> None:
+    travel = Travel.of(Settings())
+    before = router.areas(VADUZ, LIMITS_S, travel.ride())
+    lon, lat = VADUZ
+    ring = shapely.difference(shapely.Point(VADUZ).buffer(0.006), shapely.Point(VADUZ).buffer(0.005))
+    closed = shapely.multipolygons([ring])
+    after = router.areas(VADUZ, LIMITS_S, travel.ride(closed=[closed]))
+    assert (before.method, after.method) == (ROUTED, ROUTED)
+    assert shapely.area(after.shapes[2]) < shapely.area(before.shapes[2]) / 4
+    wall = shapely.multilinestrings([shapely.linestrings([(lon - 0.1, lat + 0.002), (lon + 0.1, lat + 0.002)])])
+    (arrival,) = router.matrix([VADUZ], [(lon, lat + 0.012)], travel.ride(closed=[wall]))[0]
+    (free,) = router.matrix([VADUZ], [(lon, lat + 0.012)], travel.ride())[0]
+    assert free.method == ROUTED
+    assert arrival.method == ROUTED  # never a straight line over a closed road
+    assert arrival.travel_s > free.travel_s
+
+
+def test_traffic_slows_everybody_down(router: Router, liechtenstein: Path) -> None:
+    travel = Travel.of(Settings(response_traffic="Mo-Su 07:00-09:00=2"))
+    from datetime import datetime
+
+    rush, quiet = datetime(2026, 11, 25, 8, 0), datetime(2026, 11, 25, 12, 0)
+    there = tuple(places_on_roads(liechtenstein, 1, np.random.default_rng(1))[0])
+    (slow,), (quick,) = (router.matrix([VADUZ], [there], travel.ride(moment=when))[0] for when in (rush, quiet))
+    assert slow.travel_s == pytest.approx(2 * quick.travel_s)
+    assert shapely.area(router.areas(VADUZ, LIMITS_S, travel.ride(moment=rush)).shapes[2]) < shapely.area(
+        router.areas(VADUZ, LIMITS_S, travel.ride(moment=quiet)).shapes[2]
+    )
+
+
+@pytest.mark.parametrize("text", ["7-9", "Mo-Fr 07:00-09:00=fast", "Mo-Fr 07:00-09:00=0", "=1.2", "24/7 off=2"])
+def test_traffic_that_cannot_be_read_is_refused_in_words(text: str) -> None:
+    from geo_grid.errors import UserError
+
+    with pytest.raises(UserError, match="GEO_GRID_RESPONSE_TRAFFIC"):
+        Travel.of(Settings(response_traffic=text))
+
+
+def test_periods_are_checked_by_the_database_client_too(client, database: str) -> None:
+    answer = client.post("/collections/police_posts/items", json=_post(key_periods="Mo-Fr 7-9!"))
+    assert answer.status_code == 422
+    assert "opening hours" in answer.text
+    answer = client.post("/collections/police_posts/items", json=_post(key_periods="24/7 off"))
+    assert answer.status_code == 422
+    assert "never" in answer.text
+    assert (
+        client.post("/collections/police_posts/items", json=_post(key_periods="Mo-Fr 22:00-02:00")).status_code == 201
+    )
+    with psycopg.connect(database) as connection:
+        found = connection.execute("select tier_minutes, method, direction, travel_s from response_circles").fetchall()
+    assert sorted(found) == [(1, METHOD, "outbound", 60), (3, METHOD, "outbound", 180), (5, METHOD, "outbound", 300)]
+
+
+def _post(**properties: str) -> dict:
+    given = {"post_code": "P1", "name": "one", **properties}
+    return {"type": "Feature", "geometry": {"type": "Point", "coordinates": [114.5, 37.0]}, "properties": given}
