@@ -98,7 +98,8 @@ create trigger road_closures_announced after insert or update or delete or trunc
     for each statement execute function announce_change();
 
 -- the server draws circles again when what they depend on has changed
-insert into access.role_rights values ('service', 'circles.draw');
+insert into access.role_rights values ('service', 'circles.draw'),
+    ('service', 'incidents.read');  -- where they were, to say which share circles cover
 create policy response_circles_drawn on response_circles for insert with check ((select access.may('circles.draw')));
 create policy response_circles_cleared on response_circles for delete using ((select access.may('circles.draw')));
 grant insert (circle_basis, direction, dispatch_s, turnout_s, travel_s, drawn_from) on response_circles to geo_grid_app;

@@ -47,6 +47,7 @@ from geo_grid.db import Asker, AsyncPool, Changes, acting, acting_conninfo, appl
 from geo_grid.errors import GeoGridError, SetupError
 from geo_grid.locate import Locations
 from geo_grid.response import Travel, Upkeep
+from geo_grid.response.coverage import Covered
 from geo_grid.response.positions import QUERIES as POSITIONS
 from geo_grid.settings import Settings, asset_dir
 
@@ -134,6 +135,7 @@ def create_app(settings: Settings, conninfo: str) -> FastAPI:
             )
             state.seeing_all = seeing_all = acting_conninfo(conninfo, service)
             state.in_force = InForce(seeing_all)
+            state.covered = Covered(seeing_all)
             state.locations = await stack.enter_async_context(
                 Locations.kept(seeing_all, settings.state_dir / "editions")
             )

@@ -22,7 +22,16 @@ from geo_grid.api.rights import GuardedRoute
 from geo_grid.api.session import safe_page
 from geo_grid.exchange import FILE_FORMATS
 from geo_grid.layers import REGISTRY, Layer
-from geo_grid.maps import CityView, ExternalBase, city_view, features_map, plain_page, planner_page, wall_page
+from geo_grid.maps import (
+    CityView,
+    ExternalBase,
+    city_view,
+    features_map,
+    plain_page,
+    planner_page,
+    response_page,
+    wall_page,
+)
 from geo_grid.settings import Settings
 
 router = APIRouter(include_in_schema=False, responses=PROBLEM_RESPONSES, route_class=GuardedRoute)
@@ -182,6 +191,12 @@ async def wall(request: Request, settings: Configured, lang: Lang = "zh") -> HTM
 async def planner(request: Request, settings: Configured, lang: Lang = "zh") -> HTMLResponse:
     """Show the planner's workbench."""
     return await _city_map(request, settings, lang, planner_page)
+
+
+@router.get("/maps/response")
+async def response(request: Request, settings: Configured, lang: Lang = "zh") -> HTMLResponse:
+    """Show circles, what they cover and who gets there first."""
+    return await _city_map(request, settings, lang, response_page)
 
 
 async def _city_map(

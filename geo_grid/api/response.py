@@ -9,8 +9,8 @@ import shapely
 from fastapi import APIRouter, Path, Query, Request
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from geo_grid.api.asking import reading, writing
-from geo_grid.api.parameters import Lat, Lon, SourceCrs, place
+from geo_grid.api.asking import identity_of, reading, writing
+from geo_grid.api.parameters import At, Lat, Lon, SourceCrs, place
 from geo_grid.api.problems import PROBLEM_RESPONSES, Problem
 from geo_grid.api.rights import GuardedRoute
 from geo_grid.locate.lookup import city_extent
@@ -24,6 +24,7 @@ from geo_grid.response import (
     take_positions,
     track,
 )
+from geo_grid.response.coverage import Group, Grouping, response_times
 from geo_grid.response.graph import read_manifest
 
 router = APIRouter(tags=["response"], responses=PROBLEM_RESPONSES, route_class=GuardedRoute)
@@ -128,6 +129,62 @@ async def get_areas(
         for limit, shape in reversed(list(zip(limits, found.shapes, strict=True)))
     ]
     return ReachedAreas(features=features)
+
+
+class CoverageAnswer(BaseModel):
+    """What is covered, by group."""
+
+    by: Grouping
+    posts: int = Field(description="posts that count at the moment")
+    groups: list[Group]
+
+
+@router.get("/response/coverage")
+async def get_coverage(
+    request: Request,
+    by: Annotated[Grouping, Query(description="hour: the whole city at each hour of the day")] = "city",
+    at: At = None,
+) -> CoverageAnswer:
+    """Say which share of area, households, incidents of 12 months and key places is within 1, 3 and 5 minutes."""
+    state, seen = request.app.state, identity_of(request).seen
+    moment = (at or datetime.now(UTC)).astimezone(ZoneInfo(state.settings.timezone))
+    coverage = await asyncio.to_thread(state.covered.read, state.changes)
+    cells = None if seen.everywhere else seen.cells
+    groups = await asyncio.to_thread(coverage.groups, by, moment, cells)
+    return CoverageAnswer(by=by, posts=int(coverage.active(moment).sum()), groups=groups)
+
+
+class StageTimes(BaseModel):
+    """Seconds that clocks of incidents say, of those that have all of them."""
+
+    code: str
+    n: int
+    no_clock: int = Field(description="left out: a clock is missing")
+    out_of_order: int = Field(description="left out: a clock is before the one before it")
+    over_a_day: int = Field(description="left out: longer than a day")
+    dispatch_p50_s: float | None
+    dispatch_p90_s: float | None
+    turnout_p50_s: float | None
+    turnout_p90_s: float | None
+    travel_p50_s: float | None
+    travel_p90_s: float | None
+    whole_p50_s: float | None = Field(description="from the call to the arrival")
+    whole_p90_s: float | None
+    within_1: float | None = Field(description="share whose travel took at most 1 minute; beside the modelled share")
+    within_3: float | None
+    within_5: float | None
+
+
+@router.get("/response/times")
+async def get_times(
+    request: Request,
+    by: Annotated[Grouping, Query()] = "city",
+    months: Annotated[int, Query(ge=1, le=120)] = 12,
+) -> list[StageTimes]:
+    """Say how long it really took, from the incidents that whoever asks sees; stages apart, exclusions counted."""
+    async with reading(request) as database:
+        rows = await response_times(database, by, months, request.app.state.settings.timezone)
+    return [StageTimes.model_validate(row) for row in rows]
 
 
 class Roads(BaseModel):

@@ -28,6 +28,7 @@ RIGHTS: dict[tuple[str, str], str] = {
     ("GET", "/openapi.json"): "map",
     ("GET", "/maps/wall"): "map",
     ("GET", "/maps/planner"): "boundaries.draft",
+    ("GET", "/maps/response"): "map",
     ("GET", "/admin"): "accounts",
     ("GET", "/auditor"): "audit",
     ("POST", "/session"): PUBLIC,
@@ -99,6 +100,8 @@ RIGHTS: dict[tuple[str, str], str] = {
     ("GET", "/units/{unit_code}/track"): "map",
     ("GET", "/response/areas"): "map",
     ("GET", "/response/drawing"): "map",
+    ("GET", "/response/coverage"): "incidents.read",
+    ("GET", "/response/times"): "incidents.read",
     ("GET", "/events"): "map",
     ("GET", "/incidents"): "incidents.read",
     ("POST", "/incidents"): "incidents.write",
@@ -122,7 +125,9 @@ RIGHTS: dict[tuple[str, str], str] = {
 _CHANGING = {ANYBODY, "account", "accounts"}
 """What is written under these changes who may do what: from the next request on, not from its announcement."""
 
-PAGES = frozenset({"/", "/account", "/docs", "/maps/wall", "/maps/planner", "/admin", "/auditor", "/imports"})
+PAGES = frozenset(
+    {"/", "/account", "/docs", "/maps/wall", "/maps/planner", "/maps/response", "/admin", "/auditor", "/imports"}
+)
 """Opened by a person: who is not logged in is led to the log-in."""
 
 _OF_THE_WALL = frozenset({

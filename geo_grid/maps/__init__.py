@@ -3,6 +3,7 @@
 from geo_grid.maps.looks import LOOKS
 from geo_grid.maps.page import plain_page
 from geo_grid.maps.planner import planner_page
+from geo_grid.maps.response import response_page
 from geo_grid.maps.styles import maplibre_style, sld
 from geo_grid.maps.wall import CityView, ExternalBase, city_view, features_map, wall_page
 
@@ -15,6 +16,7 @@ __all__ = [
     "maplibre_style",
     "plain_page",
     "planner_page",
+    "response_page",
     "sld",
     "wall_page",
 ]

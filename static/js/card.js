@@ -68,8 +68,8 @@ export class Card {
     parts.push(e("h3", { textContent: text.circles }), location.response.length
       ? e("p", {}, ...location.response.slice(0, 6).map(r => e("span", { className: `tier tier${r.tier_minutes}`, textContent: `${text.tier(r.tier_minutes)} ${r.post_code}` })))
       : e("p", { className: "quiet", textContent: text.noCircles }));
+    if (near.responders.length) parts.push(this.list(text.responders, near.responders.slice(0, 8).map(r => [r.name, this.arrival(r)])));
     for (const [title, items] of [
-      [text.nearPosts, near.nearest_posts], [text.nearUnits, near.nearest_units],
       [text.nearCameras, near.nearest_cameras.slice(0, 4)], [text.nearFacilities, near.nearest_facilities.slice(0, 4)],
     ]) {
       if (items.length) parts.push(this.list(title, items.map(i => [i.name, metres(i.distance_m)])));
@@ -86,6 +86,11 @@ export class Card {
     return e("li", {}, e("span", { className: "level", textContent: level }), e("b", { textContent: cell.name }),
       e("span", { className: "quiet", textContent: ` ${cell.grid_code}${cell.household_count === null ? "" : ` · ${cell.household_count} ${text.households}`}` }),
       ...people);
+  }
+
+  arrival({ arrival_s: seconds, method, reason, is_free: isFree }) {
+    const time = seconds === null ? "" : text.minutes(seconds) + (method === "geodesic_estimate" ? `（${text.estimate}）` : "");
+    return [time, isFree && reason === "free" ? "" : text.reasons[reason]].filter(Boolean).join(" · ");
   }
 
   list(title, rows) {

@@ -48,7 +48,14 @@ export const LOOKS = [
   },
   {
     name: "response_circles", from: 11, swatch: "circles",
-    style: f => ({ color: look().response_circles[f.properties.tier_minutes], weight: 1.4, opacity: 0.75, fillOpacity: 0.03 }),
+    style: f => ({
+      color: look().response_circles[f.properties.tier_minutes], weight: 1.4, opacity: 0.75, fillOpacity: 0.05,
+      dashArray: f.properties.method === "geodesic_estimate" ? "4 4" : null, // an estimate shows that it is one
+    }),
+  },
+  {
+    name: "road_closures", from: 8, swatch: "closures",
+    style: () => ({ color: look().road_closures, weight: 4, opacity: 0.95, dashArray: "10 6", fillColor: look().road_closures, fillOpacity: 0.25 }),
   },
   {
     name: "police_posts", from: 9, swatch: "police_posts",

@@ -12,7 +12,7 @@ const ZH = {
 export const named = code => (zh && ZH[code]) || code; // codes of roles, kinds and results, as people read them
 export const say = (chinese, english) => (zh ? chinese : english);
 
-const HOME = [["map", "/maps/wall", say("大屏", "Wall")], ["boundaries.draft", "/maps/planner", say("规划", "Planning")], ["map", "/collections", say("数据", "Data")], ["layers.write", "/imports", say("导入", "Import")], ["accounts", "/admin", say("账户管理", "Accounts")],
+const HOME = [["map", "/maps/wall", say("大屏", "Wall")], ["boundaries.draft", "/maps/planner", say("规划", "Planning")], ["map", "/maps/response", say("响应", "Response")], ["map", "/collections", say("数据", "Data")], ["layers.write", "/imports", say("导入", "Import")], ["accounts", "/admin", say("账户管理", "Accounts")],
   ["audit", "/auditor", say("审计", "Audit")], ["account", "/account", say("我的账户", "My account")], ["account", "/docs", "API"]];
 
 export function head() {

@@ -81,12 +81,13 @@ EXPECTED: dict[str, set[str] | None] = {
         "POST /boundaries/drafts/{draft_id}/return", "POST /boundaries/drafts/{draft_id}/publish",
         "POST /boundaries/editions/{edition_id}/restore")},
     "POST /units/positions": {"dispatcher", "supervisor"}, "GET /units/{unit_code}/track": MAP,
-    "GET /response/areas": MAP, "GET /response/drawing": MAP,
+    "GET /response/areas": MAP, "GET /response/drawing": MAP, "GET /maps/response": MAP,
+    "GET /response/coverage": {"wall", "dispatcher", "planner", "supervisor"}, "GET /response/times": {"wall", "dispatcher", "planner", "supervisor"},
     "GET /boundaries/agreement": {"wall", "dispatcher", "planner", "supervisor"},
     "GET /boundaries/editions": MAP, "GET /boundaries/editions/{edition_id}/changes": MAP,
     "GET /audit": {"auditor"}, "GET /audit/export": {"auditor"}, "GET /audit/verification": {"auditor"},
 }  # fmt: skip
-PAGES = {"/", "/account", "/docs", "/maps/wall", "/admin", "/auditor", "/imports", "/maps/planner"}
+PAGES = {"/", "/account", "/docs", "/maps/wall", "/admin", "/auditor", "/imports", "/maps/planner", "/maps/response"}
 FILLED = {"layer": "grid_cells", "item": "A", "z": "14", "y": "6350", "x": "13400", "incident_id": "900065", "name": "nobody",
           "role": "nobody", "credential_id": "999999", "style": "dark", "import_id": "x" * 22, "draft_id": "999999", "edition_id": "1", "unit_code": "nobody", "gb28181_id": "13050200001310000001"}  # fmt: skip
 

@@ -1,4 +1,5 @@
 // The cells of a draft on the map: shown by level, chosen by a click, drawn upon with snapping.
+import { drawOn } from "../draw.js";
 import { base, LiveLayer, LOOKS, OUTLINES } from "../layers.js";
 import { look } from "../look.js";
 import { page, say } from "../office.js";
@@ -119,23 +120,9 @@ export class CellMap {
 
   // A line or an area, as GeoJSON; null when it was given up.
   async draw(shape) {
-    const { map } = this;
-    map.pm.enableDraw(shape, { finishOn: "dblclick" });
-    return new Promise(found => {
-      const created = ({ layer }) => {
-        this.drawn = Date.now();
-        layer.remove();
-        end(layer.toGeoJSON(10).geometry);
-      };
-      const ended = ({ enabled }) => { if (!enabled) setTimeout(() => end(null)); };
-      const end = geometry => {
-        map.off("pm:create", created);
-        map.off("pm:globaldrawmodetoggled", ended);
-        found(geometry);
-      };
-      map.on("pm:create", created);
-      map.on("pm:globaldrawmodetoggled", ended);
-    });
+    const drawn = await drawOn(this.map, shape);
+    this.drawn = Date.now();
+    return drawn;
   }
 
   cancel() {

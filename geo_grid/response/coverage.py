@@ -1,0 +1,295 @@
+"""What circles cover: area, households, incidents and key places, by city, county, township, zone or hour.
+
+Area and households of a cell count by the share of its area that is covered: the union of the circles' parts in it.
+"""
+
+import threading
+import time
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+from geo_grid.db import AsyncConnection, Changes, Connection, connect, load_queries
+from geo_grid.layers.periods import is_within
+
+QUERIES = load_queries("geo_grid.response", "coverage.sql")
+TIERS = (1, 3, 5)
+_DEPENDS_ON = ("response_circles", "police_posts", "editions", "facilities")
+_LONGEST_S = 600.0
+"""Incidents come in all the time; their shares may be so old."""
+type Grouping = Literal["city", "county", "township", "zone", "hour"]
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+class Leaves(NamedTuple):
+    """The innermost cells: n codes, areas in m2, households, and the code of what each belongs to, by grouping."""
+
+    codes: list[str]
+    names: list[str]
+    area_m2: Floats
+    households: Floats
+    group: dict[str, NDArray[Any]]
+    group_names: dict[str, dict[str, str]]
+
+
+class Parts(NamedTuple):
+    """Where circles of a tier and cells meet: cell, post, share of the cell (1: whole), and the part where it is not whole."""
+
+    cell: Ints
+    post: Ints
+    share: Floats
+    shape: NDArray[Any]
+
+
+class Hits(NamedTuple):
+    """Which points lie in which circles of a tier."""
+
+    point: Ints
+    post: Ints
+
+
+@dataclass(frozen=True)
+class Share:
+    """What of a group is covered within a tier, each between 0 and 1; None where the group has none."""
+
+    tier_minutes: int
+    area: float | None
+    households: float | None
+    incidents: float | None
+    key_places: float | None
+
+
+@dataclass(frozen=True)
+class Group:
+    """What a group has, and what of it is covered."""
+
+    code: str
+    name: str
+    area_km2: float
+    households: int
+    incidents: int
+    key_places: int
+    tiers: list[Share]
+
+
+class Coverage:
+    """All that is needed to say what any set of posts covers, as of one state of the database."""
+
+    def __init__(
+        self, leaves: Leaves, posts: list[dict[str, Any]], parts: dict[int, Parts],
+        points: dict[str, tuple[Ints, dict[int, Hits]]], size: Floats,
+    ) -> None:  # fmt: skip
+        self.leaves, self.posts = leaves, posts
+        self._parts, self._points, self._size = parts, points, size
+        self._known: dict[bytes, dict[int, tuple[Floats, dict[str, NDArray[np.bool_]]]]] = {}
+
+    @classmethod
+    def read(cls, connection: Connection, months: int = 12) -> "Coverage":
+        """Read and intersect everything, in the caller's transaction.
+
+        Parameters
+        ----------
+        months
+            Incidents of so many last months count.
+        """
+        leaves, shapes = _read_leaves(connection)
+        posts = connection.execute(QUERIES["posts"]).fetchall()
+        number = {post["post_code"]: index for index, post in enumerate(posts)}
+        circles: dict[int, list[tuple[int, Any]]] = {tier: [] for tier in TIERS}
+        for row in connection.execute(QUERIES["circles"]).fetchall():
+            circles[row["tier_minutes"]].append((number[row["post_code"]], row["geom"]))
+        tree = shapely.STRtree(shapes)
+        spots = {name: _read_spots(connection, name, months) for name in ("incidents", "places")}
+        owners = {name: _owners(tree, shapes, found) for name, found in spots.items()}
+        parts: dict[int, Parts] = {}
+        hits: dict[str, dict[int, Hits]] = {name: {} for name in spots}
+        for tier, of_tier in circles.items():
+            post = np.array([index for index, _ in of_tier], dtype=np.int64)
+            drawn = shapely.from_wkb([geom for _, geom in of_tier])
+            shapely.prepare(drawn)
+            parts[tier] = _meet(tree, shapes, post, drawn)
+            for name, found in spots.items():
+                circle, point = shapely.STRtree(found).query(drawn, predicate="covers")
+                hits[name][tier] = Hits(point, post[circle])
+        return cls(leaves, posts, parts, {name: (owners[name], hits[name]) for name in spots}, shapely.area(shapes))
+
+    def active(self, moment: datetime | None) -> NDArray[np.bool_]:
+        """Say which posts count at a moment, in the city's own time; all of them at none."""
+        return np.array([moment is None or is_within(post["key_periods"], moment) for post in self.posts], dtype=bool)
+
+    def covered(self, active: NDArray[np.bool_], tier: int) -> Floats:
+        """Return the share of each innermost cell that active posts cover within a tier."""
+        cell, post, share, shape = self._parts[tier]
+        chosen = active[post]
+        cell, share, shape = cell[chosen], share[chosen], shape[chosen]
+        found = np.zeros(len(self.leaves.codes))
+        np.maximum.at(found, cell, share)
+        is_part = share < 1
+        cell, shape = cell[is_part], shape[is_part]
+        order = np.argsort(cell, kind="stable")
+        cell, shape = cell[order], shape[order]
+        nth = np.arange(len(cell)) - np.searchsorted(cell, cell)  # of the parts of its cell
+        whole = np.full(len(found), None, dtype=object)
+        for round_number in range(int(nth.max(initial=-1)) + 1):
+            now = (nth == round_number) & (found[cell] < 1)
+            at = cell[now]
+            whole[at] = shape[now] if round_number == 0 else shapely.union(whole[at], shape[now])
+            if round_number:
+                found[at] = np.minimum(shapely.area(whole[at]) / self._size[at], 1.0)
+        return found
+
+    def groups(self, by: Grouping, moment: datetime | None = None, cells: frozenset[str] | None = None) -> list[Group]:
+        """Say what is covered, by group.
+
+        Parameters
+        ----------
+        by
+            hour: the whole city at each hour of the moment's day.
+        moment
+            Posts that count then are asked about; None: all. In the city's own time.
+        cells
+            Only these innermost cells count; None: all.
+        """
+        kept = np.array([cells is None or code in cells for code in self.leaves.codes], dtype=bool)
+        if by == "hour":
+            midnight = (moment or datetime.now()).replace(hour=0, minute=30, second=0, microsecond=0)
+            hours = [midnight + timedelta(hours=hour) for hour in range(24)]
+            return [self._group(str(hour.hour), f"{hour.hour:02d}:00", kept, self.active(hour)) for hour in hours]
+        active = self.active(moment)
+        if by == "city":
+            return [self._group("", "", kept, active)]
+        of_leaf, names = self.leaves.group[by], self.leaves.group_names[by]
+        shares = self._shares(active)
+        return [
+            self._group(code, names[code], kept & (of_leaf == code), active, shares)
+            for code in sorted(set(of_leaf[kept]) - {""})
+        ]
+
+    def _shares(self, active: NDArray[np.bool_]) -> dict[int, tuple[Floats, dict[str, NDArray[np.bool_]]]]:
+        key = active.tobytes()
+        if key in self._known:
+            return self._known[key]
+        found = self._known[key] = {}
+        for tier in TIERS:
+            reached = {}
+            for name, (owner, hits) in self._points.items():
+                reached[name] = np.zeros(len(owner), dtype=bool)
+                reached[name][hits[tier].point[active[hits[tier].post]]] = True
+            found[tier] = (self.covered(active, tier), reached)
+        return found
+
+    def _group(
+        self, code: str, name: str, kept: NDArray[np.bool_], active: NDArray[np.bool_],
+        shares: dict[int, tuple[Floats, dict[str, NDArray[np.bool_]]]] | None = None,
+    ) -> Group:  # fmt: skip
+        shares = shares or self._shares(active)
+        area, households = self.leaves.area_m2[kept], self.leaves.households[kept]
+        inside = {kind: kept[np.maximum(owner, 0)] & (owner >= 0) for kind, (owner, _) in self._points.items()}
+        counts = (int(inside["incidents"].sum()), int(inside["places"].sum()))
+        tiers = [
+            Share(
+                tier, _share((covered[kept] * area).sum(), area.sum()),
+                _share((covered[kept] * households).sum(), households.sum()),
+                _share(float((reached["incidents"] & inside["incidents"]).sum()), counts[0]),
+                _share(float((reached["places"] & inside["places"]).sum()), counts[1]),
+            )
+            for tier, (covered, reached) in shares.items()
+        ]  # fmt: skip
+        return Group(code, name, float(area.sum() / 1e6), int(households.sum()), *counts, tiers)
+
+
+def _share(part: float, whole: float) -> float | None:
+    return round(float(part / whole), 6) if whole else None
+
+
+def _read_leaves(connection: Connection) -> tuple[Leaves, NDArray[Any]]:
+    rows = {row["grid_code"]: row for row in connection.execute(QUERIES["cells"]).fetchall()}
+    leaves = [row for row in rows.values() if row["geom"] is not None]
+    shapes = shapely.from_wkb([row["geom"] for row in leaves])
+
+    def above(row: dict[str, Any], level: int) -> str:
+        while row["grid_level"] > level and row["parent_code"] in rows:
+            row = rows[row["parent_code"]]
+        return str(row["grid_code"]) if row["grid_level"] == level else ""
+
+    zones = connection.execute(QUERIES["zones"]).fetchall()
+    of_zone = np.full(len(leaves), "", dtype=object)
+    if zones and leaves:
+        tree = shapely.STRtree(shapely.from_wkb([row["geom"] for row in zones]))
+        leaf, zone = tree.query(shapely.point_on_surface(shapes), predicate="intersects")
+        of_zone[leaf] = np.array([row["zone_code"] for row in zones], dtype=object)[zone]
+    names = {code: str(row["name"]) for code, row in rows.items()}
+    group = {
+        "county": np.array([above(row, 1) for row in leaves], dtype=object),
+        "township": np.array([above(row, 2) for row in leaves], dtype=object),
+        "zone": of_zone,
+    }
+    found = Leaves(
+        [row["grid_code"] for row in leaves], [row["name"] for row in leaves],
+        np.array([row["area_m2"] for row in leaves], float), np.array([row["households"] for row in leaves], float),
+        group, {"county": names, "township": names, "zone": {row["zone_code"]: row["name"] for row in zones}},
+    )  # fmt: skip
+    return found, shapes
+
+
+def _read_spots(connection: Connection, name: str, months: int) -> NDArray[Any]:
+    rows = connection.execute(QUERIES[name], {"months": months}).fetchall()
+    spots: NDArray[Any] = shapely.points(np.array([(row["lon"], row["lat"]) for row in rows], float).reshape(-1, 2))
+    return spots
+
+
+def _owners(tree: shapely.STRtree, shapes: NDArray[Any], spots: NDArray[Any]) -> Ints:
+    """Return the innermost cell of each point, -1 for none; on a border any of them: shares do not change by it."""
+    found = np.full(len(spots), -1, dtype=np.int64)
+    if len(spots) and len(shapes):
+        spot, cell = tree.query(spots, predicate="intersects")
+        found[spot] = cell
+    return found
+
+
+def _meet(tree: shapely.STRtree, shapes: NDArray[Any], post: Ints, circles: NDArray[Any]) -> Parts:
+    if not len(circles) or not len(shapes):
+        none = np.zeros(0, dtype=np.int64)
+        return Parts(none, none, np.zeros(0), np.zeros(0, dtype=object))
+    circle, cell = tree.query(circles, predicate="intersects")
+    is_whole = shapely.covers(circles[circle], shapes[cell])
+    shape = np.full(len(cell), None, dtype=object)
+    shape[~is_whole] = shapely.intersection(shapes[cell[~is_whole]], circles[circle[~is_whole]])
+    share = np.ones(len(cell))
+    share[~is_whole] = shapely.area(shape[~is_whole]) / shapely.area(shapes[cell[~is_whole]])
+    return Parts(cell, post[circle], np.minimum(share, 1.0), shape)
+
+
+async def response_times(connection: AsyncConnection, by: Grouping, months: int, timezone: str) -> list[dict[str, Any]]:
+    """Return what the clocks of incidents say: n, P50 and P90 of each stage in seconds, and how many are left out and why."""
+    rows = await connection.execute(QUERIES["times"], {"by": by, "months": months, "timezone": timezone})
+    return await rows.fetchall()
+
+
+class Covered:
+    """Coverage as of now, read again when circles, posts or boundaries have changed, or after a while.
+
+    Parameters
+    ----------
+    conninfo
+        libpq connection string of somebody who sees everything.
+    """
+
+    def __init__(self, conninfo: str) -> None:
+        self._conninfo = conninfo
+        self._lock = threading.Lock()
+        self._held: tuple[tuple[int, ...], float, Coverage] | None = None
+
+    def read(self, changes: Changes) -> Coverage:
+        """Return it; the first time, and after a change, that takes some seconds."""
+        with self._lock:
+            versions = changes.versions(_DEPENDS_ON)
+            if self._held is None or self._held[0] != versions or time.monotonic() - self._held[1] > _LONGEST_S:
+                with connect(self._conninfo) as connection:
+                    self._held = (versions, time.monotonic(), Coverage.read(connection))
+            return self._held[2]

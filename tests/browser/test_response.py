@@ -1,0 +1,75 @@
+"""A closure is drawn across the bridges of Heidelberg, and circles, coverage and ranking change before one's eyes."""
+
+import pandas as pd
+import pytest
+import shapely
+from playwright.sync_api import Browser, Page, expect
+
+from geo_grid.boundaries import publish_cells
+from geo_grid.coordinates import snap_geometry
+from geo_grid.db import connect
+from geo_grid.layers.grid_levels import GridLevel, set_levels
+from tests.api.test_response import RIVER, SOUTH, heidelberg, wait_for_circles
+from tests.browser.test_planner import SPOT, VIEW, person
+from tests.identities import user
+
+__all__ = ["heidelberg"]
+pytestmark = pytest.mark.browser
+
+
+def point_at(page: Page, lon: float, lat: float) -> tuple[float, float]:
+    x, y = page.evaluate(SPOT, [lon, lat])
+    return x, y
+
+
+def test_a_closure_across_the_bridges_changes_circles_coverage_and_ranking(heidelberg, browser: Browser) -> None:
+    client, database = heidelberg
+    with connect(database) as connection:
+        set_levels(
+            connection, [GridLevel(grid_level=1, name_zh="区", name_en="district", code_scheme="local", min_zoom=0)]
+        )
+        halves = [shapely.box(8.64, 49.4125, 8.75, 49.44), shapely.box(8.64, 49.38, 8.75, 49.4125)]
+        cells = {
+            "grid_code": ["NORTH", "SOUTH"], "code_scheme": "local", "grid_level": 1, "parent_code": None,
+            "name": ["北岸", "南岸"], "cell_kind": "division", "household_count": 1000,
+            "geometry": list(snap_geometry(halves)),
+        }  # fmt: skip
+        publish_cells(connection, pd.DataFrame(cells), "two banks")
+    planner = user(database, "planner")
+    with person(browser, str(client.base_url), planner, "/maps/response") as page:
+        page.evaluate(VIEW, [8.6900, 49.4130, 14])
+        page.wait_for_timeout(800)
+        page.mouse.click(*point_at(page, *SOUTH))
+        first = page.locator(".card li", has_text="北岸警务站")
+        expect(first).to_be_visible()
+        assert "cut off" not in first.inner_text()
+        page.keyboard.press("Escape")
+        page.select_option("select[aria-label=By]", "county")
+        south = page.locator(".coverage tr[data-code=SOUTH] td.tier5")
+        before = south.inner_text()
+        circle = wait_for_circles(client)
+
+        page.fill("input[name=name]", "bridges")
+        page.click("[data-tool=closed]")
+        line = [place for place in RIVER if 8.66 < place[0] < 8.73]
+        for lon, lat in line[:-1]:
+            page.mouse.click(*point_at(page, lon, lat))
+            page.wait_for_timeout(150)
+        page.mouse.dblclick(*point_at(page, *line[-1]))
+        expect(page.locator(".closures li", has_text="bridges")).to_be_visible()
+        wait_for_circles(client, circle)
+        expect(south).not_to_have_text(before, timeout=20_000)
+        assert float(south.inner_text().split()[0]) < float(before.split()[0])
+        page.mouse.click(*point_at(page, *SOUTH))
+        expect(page.locator(".card li", has_text="北岸警务站")).to_contain_text("cut off")
+
+        page.keyboard.press("Escape")
+        page.click(".closures li button")
+        expect(south).to_have_text(before, timeout=20_000)
+
+
+def test_a_dispatcher_sees_it_and_closes_nothing(heidelberg, browser: Browser) -> None:
+    client, database = heidelberg
+    with person(browser, str(client.base_url), user(database, "dispatcher"), "/maps/response") as page:
+        expect(page.locator(".coverage")).to_be_visible()
+        expect(page.locator("[data-tool=closed]")).to_have_count(0)
