@@ -37,7 +37,7 @@ def demo_city() -> Iterator[str]:
         with connect(cluster.conninfo) as connection:
             if is_empty(connection):
                 say("loading the demo city ...")
-                load_demo(connection, silent, datetime.now(UTC), incidents=100_000)
+                load_demo(connection, silent, datetime.now(UTC), incidents=100_000, roads_dir=CACHE / "state/roads")
         yield cluster.conninfo
 
 

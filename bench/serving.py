@@ -124,13 +124,8 @@ def compare_http(conninfo: str, points: Points) -> dict[str, float]:
         load(url, theirs, _WARM_UP)
         other = load(url, theirs, _SECONDS)
     say("HTTP: geo_grid ...")
-    port = free_port()
-    environment = {
-        "GEO_GRID_DATABASE_URL": conninfo, "GEO_GRID_APP_DATABASE_URL": make_conninfo(conninfo, user=APPLICATION_ROLE),
-        "GEO_GRID_PORT": str(port), "GEO_GRID_STATE_DIR": str(CACHE / "served"), "GEO_GRID_RATE_LIMIT": "1000000/second",
-    }  # fmt: skip
     key = new_key(conninfo)
-    with served([sys.executable, "-m", "geo_grid", "serve"], environment, port, "/readyz") as url:
+    with our_server(conninfo, CACHE / "served") as url:
         if _json(url + "/readyz")["index_edition"] is None:
             message = "the server has no index in memory"
             raise AssertionError(message)
@@ -143,6 +138,18 @@ def compare_http(conninfo: str, points: Points) -> dict[str, float]:
                        (f"geo_grid at {_RATE:,} requests/s", steady)):  # fmt: skip
         print(f"{title:38}{row['requests_per_s']:>10,.0f}{row['p50_ms']:>9}{row['p99_ms']:>9}")
     return {"http_vs_tipg": round(ratio, 1), "p50_ms": steady["p50_ms"], "p99_ms": steady["p99_ms"]}
+
+
+@contextlib.contextmanager
+def our_server(conninfo: str, state_dir: Path) -> Iterator[str]:
+    """Serve a database with one worker in a process of its own, without limits on rates."""
+    port = free_port()
+    environment = {
+        "GEO_GRID_DATABASE_URL": conninfo, "GEO_GRID_APP_DATABASE_URL": make_conninfo(conninfo, user=APPLICATION_ROLE),
+        "GEO_GRID_PORT": str(port), "GEO_GRID_STATE_DIR": str(state_dir), "GEO_GRID_RATE_LIMIT": "1000000/second",
+    }  # fmt: skip
+    with served([sys.executable, "-m", "geo_grid", "serve"], environment, port, "/readyz") as url:
+        yield url
 
 
 def new_key(conninfo: str, cells: list[str] | None = None) -> str:

@@ -1,6 +1,7 @@
 """Minutes on roads: where units are, what a place reaches or is reached from, and how far the circles are drawn."""
 
 import asyncio
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
@@ -10,6 +11,7 @@ from fastapi import APIRouter, Path, Query, Request
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from geo_grid.api.asking import identity_of, reading, writing
+from geo_grid.api.drafting import with_rights
 from geo_grid.api.parameters import At, Lat, Lon, SourceCrs, place
 from geo_grid.api.problems import PROBLEM_RESPONSES, Problem
 from geo_grid.api.rights import GuardedRoute
@@ -185,6 +187,57 @@ async def get_times(
     async with reading(request) as database:
         rows = await response_times(database, by, months, request.app.state.settings.timezone)
     return [StageTimes.model_validate(row) for row in rows]
+
+
+class SitingQuestion(BaseModel):
+    """Where posts should be."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    within: str = Field(min_length=1, max_length=32, description="grid_code of a county, township or smaller cell")
+    model: Literal["maximal_covering", "set_covering", "p_median"] = "maximal_covering"
+    tier_minutes: Literal[1, 3, 5] = 3
+    count: int | None = Field(
+        None, ge=1, le=500, description="posts in all, those that stay among them; none for set covering"
+    )
+    demand: Literal["households", "incidents"] = "households"
+    candidates: Literal["governance_centres", "mandatory_stops"] = "governance_centres"
+    keeps_posts: bool = True
+    capacity: float | None = Field(None, gt=0, description="most demand one post can serve")
+
+
+class SitingSite(BaseModel):
+    """A post there is, or a place for one."""
+
+    code: str
+    name: str
+    is_post: bool
+    lon: float
+    lat: float
+    adds: float = Field(description="share of all demand that it alone covers")
+
+
+class SitingAnswer(BaseModel):
+    """Where they should be, beside today; shares between 0 and 1."""
+
+    sites: list[SitingSite]
+    covered: float
+    covered_today: float
+    mean_s: float | None = Field(description="seconds to the nearest, by demand")
+    mean_today_s: float | None
+    demand: float
+    estimated: float = Field(description="share of travel times that are straight-line estimates")
+
+
+@router.post("/response/siting")
+async def post_siting(request: Request, asked: SitingQuestion) -> SitingAnswer:
+    """Say where posts or standby points should be within a cell; some seconds for a county."""
+    from geo_grid.response.siting import Question, answer  # loads solvers: for those who ask
+
+    upkeep = request.app.state.upkeep
+    question = Question(**asked.model_dump())
+    found = await with_rights(request, lambda connection: answer(connection, upkeep.router, upkeep.travel, question))
+    return SitingAnswer.model_validate(asdict(found))
 
 
 class Roads(BaseModel):

@@ -1,0 +1,125 @@
+"""Minutes on roads: circles beside the bare Valhalla call, and the demo city's posts, desk, positions and coverage.
+
+The last line is JSON. `circles_vs_valhalla` compares three circles as we draw them with Valhalla's own three
+isochrones, asked and read, in one process on the real roads of Liechtenstein and Heidelberg, turn about.
+"""
+
+import json
+import time
+import urllib.request
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bench.city import CACHE, demo_city, leaf_cells, say, usual_points
+from bench.serving import new_key, our_server
+from geo_grid.db import connect
+from geo_grid.response import Router, Travel, build_circles, find_graph, imported_extract, read_conditions, worker
+from geo_grid.response.coverage import Coverage
+from geo_grid.response.worker import Ride
+from geo_grid.settings import Settings
+from tests.response.roads import graph_of, places_on_roads
+
+SHARED = Path(__file__).parents[2] / "shared/data"
+_POSTS, _ASKED, _UNITS, _ROUNDS = 200, 400, 1000, 20
+_LIMITS_S = (60, 180, 300)
+
+
+def circles_vs_valhalla() -> float:
+    """How many times as long as the bare call our three circles take; the median over posts of both places."""
+    ratios = []
+    for name in ("liechtenstein", "heidelberg"):
+        extract = SHARED / f"{name}.osm.pbf"
+        worker.open_graph(str(graph_of(extract, CACHE / "roads")))
+        ours, bare = [], []
+        for post in places_on_roads(extract, _POSTS, np.random.default_rng(3)):
+            place = (float(post[0]), float(post[1]))
+            question = {
+                "locations": worker._at([place], Ride()), "contours": [{"time": limit / 60} for limit in _LIMITS_S],
+                "polygons": True,
+            } | worker._how(Ride())  # fmt: skip
+            worker.areas(place, _LIMITS_S, Ride(), False)  # both find the tiles read
+            begun = time.perf_counter()
+            worker.areas(place, _LIMITS_S, Ride(), False)
+            middle = time.perf_counter()
+            json.loads(worker._ask("isochrone", question))
+            ours.append(middle - begun)
+            bare.append(time.perf_counter() - middle)
+        say(f"{name}: ours {np.median(ours) * 1e3:.1f} ms, bare {np.median(bare) * 1e3:.1f} ms")
+        ratios.append(sum(ours) / sum(bare))
+    return float(np.mean(ratios))
+
+
+def posts_s(conninfo: str, travel: Travel) -> float:
+    """Seconds to draw and store the circles of all posts, with two workers."""
+    with connect(conninfo) as connection:
+        graph = find_graph(CACHE / "state/roads", imported_extract(connection))
+        with Router.opened(graph, travel.estimate) as router:
+            router.areas((114.5, 37.07), _LIMITS_S)  # workers have started
+            begun = time.perf_counter()
+            made = build_circles(connection, router, read_conditions(connection, travel, graph))
+            seconds = time.perf_counter() - begun
+        say(f"circles: {made}")
+        connection.rollback()
+    return seconds
+
+
+def coverage_s(conninfo: str) -> float:
+    """Seconds from nothing to the shares of every county."""
+    with connect(conninfo) as connection:
+        begun = time.perf_counter()
+        Coverage.read(connection).groups("county")
+        return time.perf_counter() - begun
+
+
+def _ask(url: str, key: str, body: Any = None) -> Any:
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(url, data, {"Authorization": f"Bearer {key}", "Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        return json.load(answer)
+
+
+def serving(conninfo: str) -> dict[str, float]:
+    """The desk's 99th percentile in milliseconds, one question after another; positions a second, in batches of 1,000."""
+    key = new_key(conninfo)
+    points = usual_points(leaf_cells(conninfo), _ASKED).xy
+    with our_server(conninfo, CACHE / "state") as url:
+        while _ask(f"{url}/response/drawing", key)["roads"] is None:
+            time.sleep(0.5)
+        times, methods = [], []
+        for lon, lat in [*points[:50], *points]:
+            begun = time.perf_counter()
+            card = _ask(f"{url}/desk?lon={lon:.8f}&lat={lat:.8f}", key)
+            times.append(time.perf_counter() - begun)
+            methods += [one["method"] for one in card["responders"]]
+        say(
+            f"desk: median {np.median(times[50:]) * 1e3:.1f} ms; {methods.count('valhalla')} of {len(methods)} on roads"
+        )
+        units = [f["id"] for f in _ask(f"{url}/collections/patrol_units/items?limit=1000", key)["features"]]
+        begun = time.perf_counter()
+        for number in range(_ROUNDS):
+            now = datetime.now(UTC).isoformat()
+            chosen = points[np.random.default_rng(number).integers(len(points), size=_UNITS)]
+            batch = [
+                {"unit_code": units[index % len(units)], "lon": lon, "lat": lat, "reported_at": now}
+                for index, (lon, lat) in enumerate(chosen.tolist())
+            ]
+            _ask(f"{url}/units/positions", key, {"positions": batch})
+        positions = _UNITS * _ROUNDS / (time.perf_counter() - begun)
+    return {"desk_p99_ms": float(np.percentile(times[50:], 99)) * 1e3, "positions_per_s": positions}
+
+
+def main() -> None:
+    result = {"circles_vs_valhalla": circles_vs_valhalla()}
+    travel = Travel.of(Settings())
+    with demo_city() as conninfo:
+        result["posts_465_s"] = posts_s(conninfo, travel)
+        result["coverage_s"] = coverage_s(conninfo)
+        result |= serving(conninfo)
+    print(json.dumps({name: round(value, 2) for name, value in result.items()}))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,226 @@
+"""Where posts or standby points should be: location models of spopt, solved exactly by HiGHS.
+
+Maximal covering (Church and ReVelle, 1974), set covering (Toregas et al., 1971) and p-median (Hakimi, 1964), as
+spopt.locate formulates them; posts that stay may be fixed, and candidates may have capacities.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import pulp
+import shapely
+from numpy.typing import NDArray
+from spopt.locate import LSCP, MCLP, PMedian
+
+from geo_grid.db import Connection, load_queries
+from geo_grid.errors import UserError
+from geo_grid.response.build import QUERIES as CIRCLES
+from geo_grid.response.router import Router
+from geo_grid.response.travel import Travel
+
+QUERIES = load_queries("geo_grid.response", "siting.sql")
+type Model = Literal["maximal_covering", "set_covering", "p_median"]
+type Demand = Literal["households", "incidents"]
+type Candidates = Literal["governance_centres", "mandatory_stops"]
+Floats = NDArray[np.float64]
+MOST_DEMAND, MOST_CANDIDATES = 4000, 600
+_UNREACHED_S = 1e6
+"""Stands for no way at all: longer than any, and a number the solver can bear."""
+
+
+@dataclass(frozen=True)
+class Siting:
+    """A solution.
+
+    Attributes
+    ----------
+    chosen
+        Numbers of the candidates that are used, those that were fixed among them.
+    adds
+        For each of them, the share of all demand that no other one covers within the limit.
+    covered
+        Share of all demand within the limit of one that is used.
+    mean_s
+        Travel time to the nearest that is used, by demand; of what can be reached at all.
+    """
+
+    chosen: list[int]
+    adds: list[float]
+    covered: float
+    mean_s: float | None
+
+
+def site(
+    seconds: Floats,
+    weights: Floats,
+    limit_s: float,
+    model: Model,
+    count: int | None = None,
+    fixed: NDArray[np.bool_] | None = None,
+    capacities: Floats | None = None,
+) -> Siting:
+    """Choose among candidates.
+
+    Parameters
+    ----------
+    seconds
+        Travel times, n demands by m candidates; infinite where there is no way.
+    weights
+        Demand of each place, n; not negative.
+    limit_s
+        Within it a demand is covered.
+    count
+        How many are used in all, those that are fixed among them; set covering finds the fewest itself.
+    fixed
+        m flags: it is used in any case.
+    capacities
+        m: most demand each can serve (set covering and p-median).
+
+    Raises
+    ------
+    UserError
+        Nothing satisfies what is asked; the message says why.
+    """
+    times = np.where(np.isfinite(seconds), seconds, _UNREACHED_S)
+    kept = np.zeros(times.shape[1], bool) if fixed is None else fixed
+    least = int(kept.sum())
+    if model != "set_covering" and not max(least, 1) <= (count or 0) <= times.shape[1]:
+        message = f"use between {max(least, 1)} (so many stay) and {times.shape[1]} (so many there are), not {count}"
+        raise UserError(message)
+    try:
+        made = _model(times, weights, limit_s, model, count, kept.astype(int) if least else None, capacities)
+        solved = made.solve(pulp.HiGHS(msg=False))
+    except (RuntimeError, ValueError):
+        message = "nothing satisfies this: the capacities are too small, or too few are used"
+        raise UserError(message) from None
+    return _solution(
+        [number for number, var in enumerate(solved.fac_vars) if var.value() > 0.5], seconds, weights, limit_s
+    )
+
+
+def _model(
+    times: Floats, weights: Floats, limit_s: float, model: Model, count: int | None, predefined: Any, capacities: Any
+) -> Any:
+    if model == "maximal_covering":
+        return MCLP.from_cost_matrix(times, weights, limit_s, count, predefined)
+    if model == "p_median":
+        return PMedian.from_cost_matrix(times, weights, count, predefined, capacities)
+    reached = (times <= limit_s).any(axis=1)  # what nothing covers would make it impossible
+    if not reached.any():
+        message = "no candidate covers any demand within the time: choose others, or a longer time"
+        raise UserError(message)
+    quantities = None if capacities is None else weights[reached]
+    return LSCP.from_cost_matrix(times[reached], limit_s, predefined, quantities, capacities)
+
+
+def _solution(chosen: list[int], seconds: Floats, weights: Floats, limit_s: float) -> Siting:
+    used = seconds[:, chosen]
+    within = used <= limit_s
+    whole = float(weights.sum()) or 1.0
+    alone = within.sum(axis=1) == 1
+    adds = [float(weights[within[:, column] & alone].sum()) / whole for column in range(len(chosen))]
+    nearest = used.min(axis=1) if chosen else np.full(len(weights), np.inf)
+    reached = np.isfinite(nearest) & (weights > 0)
+    mean = float(np.average(nearest[reached], weights=weights[reached])) if reached.any() else None
+    return Siting(chosen, adds, float(weights[within.any(axis=1)].sum()) / whole, mean)
+
+
+@dataclass(frozen=True)
+class Question:
+    """Where posts should be within a cell; fields as of `site`, capacity for each candidate."""
+
+    within: str
+    model: Model
+    tier_minutes: int
+    count: int | None = None
+    demand: Demand = "households"
+    candidates: Candidates = "governance_centres"
+    keeps_posts: bool = True
+    capacity: float | None = None
+
+
+@dataclass(frozen=True)
+class Site:
+    """A place that is used: a post there is, or a candidate; with the share of all demand that it alone covers."""
+
+    code: str
+    name: str
+    is_post: bool
+    lon: float
+    lat: float
+    adds: float
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Where they should be, beside how it is today; shares of demand between 0 and 1, times in seconds."""
+
+    sites: list[Site]
+    covered: float
+    covered_today: float
+    mean_s: float | None
+    mean_today_s: float | None
+    demand: float
+    estimated: float
+
+
+def answer(connection: Connection, router: Router, travel: Travel, asked: Question) -> Answer:
+    """Answer with the rights of whoever the connection is for. Raises UserError.
+
+    `estimated` is the share of travel times that are straight-line estimates, because no road is near.
+    """
+    values = {"within": asked.within, "demand": asked.demand, "candidates": asked.candidates}
+    demand = connection.execute(QUERIES["demand"], values).fetchall()
+    posts = connection.execute(QUERIES["posts"], values).fetchall()
+    others = connection.execute(QUERIES["candidates"], values).fetchall()
+    _check(asked, demand, posts, others)
+    closures = [shapely.from_wkb(row["geom"]) for row in connection.execute(CIRCLES["closures"]).fetchall()]
+    places = [*posts, *others]
+    found = router.matrix(_spots(places), _spots(demand), travel.ride(closed=closures))
+    seconds = np.array([[arrival.travel_s for arrival in row] for row in found]).T
+    estimates = np.mean([[arrival.method != "valhalla" for arrival in row] for row in found])
+    weights = np.array([row["weight"] for row in demand], float)
+    is_post = np.arange(len(places)) < len(posts)
+    capacities = None if asked.capacity is None else np.full(len(places), asked.capacity)
+    limit = asked.tier_minutes * 60.0
+    solved = site(seconds, weights, limit, asked.model, asked.count, is_post if asked.keeps_posts else None, capacities)
+    today = _solution(list(range(len(posts))), seconds, weights, limit)
+    sites = [
+        Site(
+            places[at]["code"],
+            places[at]["name"],
+            bool(is_post[at]),
+            places[at]["lon"],
+            places[at]["lat"],
+            round(adds, 6),
+        )
+        for at, adds in zip(solved.chosen, solved.adds, strict=True)
+    ]
+    return Answer(
+        sites, round(solved.covered, 6), round(today.covered, 6), solved.mean_s, today.mean_s, float(weights.sum()),
+        round(float(estimates), 6),
+    )  # fmt: skip
+
+
+def _spots(rows: Sequence[dict[str, Any]]) -> list[tuple[float, float]]:
+    return [(row["lon"], row["lat"]) for row in rows]
+
+
+def _check(asked: Question, demand: Sequence[Any], posts: Sequence[Any], others: Sequence[Any]) -> None:
+    if not demand:
+        message = f"there is no grid cell {asked.within!r} with anything in it"
+        raise UserError(message)
+    if len(demand) > MOST_DEMAND or len(posts) + len(others) > MOST_CANDIDATES:
+        message = (
+            f"{asked.within} has {len(demand)} cells and {len(posts) + len(others)} candidates; at most {MOST_DEMAND} and"
+            f" {MOST_CANDIDATES} are compared at once: choose a cell within it"
+        )
+        raise UserError(message)
+    if not posts and not others:
+        message = f"there is no candidate in {asked.within}: import some, or choose another kind"
+        raise UserError(message)
+    if asked.capacity is not None and asked.model == "maximal_covering":
+        message = "maximal covering knows no capacities: choose set_covering or p_median"
+        raise UserError(message)
