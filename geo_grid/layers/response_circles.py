@@ -17,7 +17,7 @@ class ResponseCircleRow(LayerRow):
     direction: Literal["outbound", "inbound"] = "outbound"
     dispatch_s: int = Field(0, ge=0, description="seconds until somebody is sent")
     turnout_s: int = Field(0, ge=0, description="seconds until they leave")
-    travel_s: int = Field(gt=0, description="seconds on the road")
+    travel_s: int = Field(0, ge=0, description="seconds on the road; 0: it is not told")
     speed_kmh: float | None = Field(None, gt=0, description="of an estimate")
     detour_factor: float | None = Field(None, ge=1, description="of an estimate")
     responsible_unit: str = ""

@@ -35,7 +35,6 @@ class Left(BaseModel):
     """A position that did not become where its unit is, and why."""
 
     number: int = Field(description="of the position in the batch, from 1")
-    unit_code: str
     reason: str
 
 
@@ -83,11 +82,9 @@ async def take_positions(
     )
     counts = {"accepted": 0, "late": 0, "repeated": 0}
     for row in await rows.fetchall():
-        number, one = given.good[row["number"] - 1]
+        number, _ = given.good[row["number"] - 1]
         if row["outcome"] == "unknown":
-            given.left.append(
-                Left(number=number, unit_code=one.unit_code, reason=f"there is no unit {one.unit_code!r}")
-            )
+            given.left.append(Left(number=number, reason="there is no such unit"))
         else:
             counts[row["outcome"]] += 1
     return Taken(**counts, refused=sorted(given.left, key=lambda left: left.number))
@@ -112,7 +109,7 @@ def _sorted(positions: Sequence[Position], extent: tuple[float, float, float, fl
         else:
             found.good.append((number, one))
             continue
-        found.left.append(Left(number=number, unit_code=one.unit_code, reason=reason))
+        found.left.append(Left(number=number, reason=reason))
     return found
 
 

@@ -43,6 +43,7 @@ EXPECTED: dict[str, set[str] | None] = {
     "PUT /session/password": EVERYBODY - {"wall"}, "POST /session/factor": EVERYBODY - {"wall"},
     "PUT /session/factor": EVERYBODY - {"wall"},
     "GET /locate": MAP, "GET /desk": MAP, "POST /locate": {"dispatcher", "planner", "supervisor"},
+    "POST /units/positions": {"dispatcher", "supervisor"}, "GET /units/{unit_code}/track": MAP,  # before units are removed
     "GET /collections": MAP, "GET /collections/{layer}": MAP, "GET /collections/{layer}/items": MAP,
     "GET /collections/{layer}/items/{item}": MAP, "GET /events": MAP, "GET /conformance": MAP,
     "GET /collections/{layer}/queryables": MAP, "GET /collections/{layer}/tiles": MAP,
@@ -80,7 +81,6 @@ EXPECTED: dict[str, set[str] | None] = {
     **{route: {"supervisor"} for route in (
         "POST /boundaries/drafts/{draft_id}/return", "POST /boundaries/drafts/{draft_id}/publish",
         "POST /boundaries/editions/{edition_id}/restore")},
-    "POST /units/positions": {"dispatcher", "supervisor"}, "GET /units/{unit_code}/track": MAP,
     "GET /response/areas": MAP, "GET /response/drawing": MAP, "POST /response/siting": {"planner", "supervisor"}, "GET /maps/response": MAP,
     "GET /response/coverage": {"wall", "dispatcher", "planner", "supervisor"}, "GET /response/times": {"wall", "dispatcher", "planner", "supervisor"},
     "GET /boundaries/agreement": {"wall", "dispatcher", "planner", "supervisor"},

@@ -194,7 +194,7 @@ def test_positions_move_units_and_leave_a_track(units: tuple[httpx.Client, str])
     taken = client.post("/units/positions", json={"positions": batch}).json()
     assert (taken["accepted"], taken["late"], taken["repeated"]) == (2, 1, 1)
     assert [left["number"] for left in taken["refused"]] == [4, 5, 6]
-    assert "no unit 'NOBODY'" in taken["refused"][0]["reason"]
+    assert "no such unit" in taken["refused"][0]["reason"]
     assert "future" in taken["refused"][1]["reason"]
     assert "outside the city" in taken["refused"][2]["reason"]
     with connect(database) as connection:
