@@ -27,7 +27,7 @@ SHOWN = {
     "duties.person_name", "duties.phone", "police_posts.name", "police_posts.responsible_unit", "patrol_units.name",
     "facilities.name", "cameras.name", "incidents.category", "incidents.subtype", "incidents.description",
     "incidents.address", "incidents.caller_number", "response_circles.method", "principals.display_name",
-    "credentials.label", "roads.name", "base_features.name", "audit_log.actor_name", "audit_log.object_id",
+    "credentials.label", "roads.name", "road_closures.name", "base_features.name", "audit_log.actor_name", "audit_log.object_id",
 }  # fmt: skip
 
 
@@ -36,6 +36,8 @@ insert into roads (road_class, geom) select 'primary', ST_MakeLine(p, ST_Transla
 from (select ST_SetSRID(ST_MakePoint({WEST}, {SOUTH}), 4490) as p) x;
 insert into base_features (feature_kind, feature_class, min_zoom, geom)
 values ('place', 'city', 0, ST_SetSRID(ST_MakePoint({WEST}, {SOUTH}), 4490));
+insert into road_closures (closure_code, name, geom)
+select 'X', 'x', ST_MakeLine(p, ST_Translate(p, {SIDE}, 0)) from (select ST_SetSRID(ST_MakePoint({WEST}, {SOUTH}), 4490) as p) x;
 insert into osm_extract (file_name, sha256, road_count, base_feature_count) values ('x', repeat('0', 64), 1, 1);
 """
 
@@ -124,6 +126,9 @@ def test_names_stay_text_on_every_page(city: tuple[str, str, dict[str, str]], pa
         expect(card.locator(".incident")).to_contain_text(hostile[:20])
         move(page, WEST + SIDE / 2, SOUTH + SIDE / 2, 18)  # near enough for so long a name to fit
         expect(page.locator(".label").first).to_contain_text(hostile[:10])
+    opened(page, f"{url}/maps/response?lang=en")
+    expect(page.locator(".closures li").first).to_contain_text(hostile[:20])
+    page.locator(".coverage").first.wait_for()
     for layer in REGISTRY:
         opened(page, f"{url}/collections/{layer}/items?limit=100")
         if layer != "response_circles":  # they have no names

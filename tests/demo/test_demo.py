@@ -1,14 +1,20 @@
 """The full-size demo city as it is stored."""
 
+from pathlib import Path
+
 import numpy as np
+import osmium
 import pytest
 import shapely
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
 
 from geo_grid.db import connect
 from geo_grid.demo import load_demo
 from geo_grid.demo.city import draw_city
 from geo_grid.demo.gazetteer import read_gazetteer
 from geo_grid.demo.regions import grow
+from geo_grid.demo.roads import write_roads
 from geo_grid.doctor import examine
 from geo_grid.errors import Conflict
 from geo_grid.progress import silent
@@ -34,6 +40,13 @@ def test_it_has_the_citys_own_numbers(demo: str) -> None:
     assert one(demo, "select count(*) from police_posts") == 465
     assert one(demo, "select count(*) from response_circles") == 3 * 465
     assert one(demo, "select count(*) from cameras") == 62_000
+    roads = {
+        r["road_class"]: r["n"]
+        for r in rows(demo, "select road_class, count(*) as n from roads where is_demo group by 1")
+    }
+    assert roads.keys() == {"primary", "secondary", "unclassified", "residential"}
+    assert 20_000 < sum(roads.values()) < 100_000
+    assert one(demo, "select is_demo and file_name = 'geo_grid_demo.osm.pbf' from osm_extract")
     assert one(demo, "select count(*) from incidents") == 20_000
     kinds = {
         r["facility_kind"]: r["n"] for r in rows(demo, "select facility_kind, count(*) as n from facilities group by 1")
@@ -172,3 +185,22 @@ def test_regions_grow_connected_and_near_their_quotas() -> None:
     for label in range(3):
         members = np.flatnonzero(labels == label)
         assert connected_components(graph[members][:, members])[0] == 1
+
+
+def test_its_roads_are_a_genuine_extract_that_joins_every_cell(tmp_path: Path) -> None:
+    city = draw_city(read_gazetteer(), np.random.default_rng(130500))
+    one, two = tmp_path / "one.osm.pbf", tmp_path / "two.osm.pbf"
+    count = write_roads(city.leaves, one)
+    write_roads(city.leaves, two)
+    assert one.read_bytes() == two.read_bytes()
+    nodes, ends = 0, []
+    for found in osmium.FileProcessor(str(one)):
+        if found.is_node():
+            nodes += 1
+        else:
+            assert found.tags["source"] == "geo_grid demo"
+            ends.append([node.ref for node in found.nodes])
+    assert (nodes, len(ends)) == (len(city.leaves), count)
+    pairs = np.array(ends) - 1
+    graph = coo_matrix((np.ones(count), (pairs[:, 0], pairs[:, 1])), shape=(nodes, nodes))
+    assert connected_components(graph, directed=False)[0] == 1
