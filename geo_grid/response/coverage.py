@@ -3,8 +3,11 @@
 Area and households of a cell count by the share of its area that is covered: the union of the circles' parts in it.
 """
 
+import os
 import threading
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal, NamedTuple
@@ -138,7 +141,7 @@ class Coverage:
         for round_number in range(int(nth.max(initial=-1)) + 1):
             now = (nth == round_number) & (found[cell] < 1)
             at = cell[now]
-            whole[at] = shape[now] if round_number == 0 else shapely.union(whole[at], shape[now])
+            whole[at] = shape[now] if round_number == 0 else _on_all_cores(shapely.union, whole[at], shape[now])
             if round_number:
                 found[at] = np.minimum(shapely.area(whole[at]) / self._size[at], 1.0)
         return found
@@ -259,10 +262,30 @@ def _meet(tree: shapely.STRtree, shapes: NDArray[Any], post: Ints, circles: NDAr
     circle, cell = tree.query(circles, predicate="intersects")
     is_whole = shapely.covers(circles[circle], shapes[cell])
     shape = np.full(len(cell), None, dtype=object)
-    shape[~is_whole] = shapely.intersection(shapes[cell[~is_whole]], circles[circle[~is_whole]])
+    shape[~is_whole] = _on_all_cores(_cut, shapes[cell[~is_whole]], circles[circle[~is_whole]])
     share = np.ones(len(cell))
     share[~is_whole] = shapely.area(shape[~is_whole]) / shapely.area(shapes[cell[~is_whole]])
     return Parts(cell, post[circle], np.minimum(share, 1.0), shape)
+
+
+def _cut(cells: NDArray[Any], circles: NDArray[Any]) -> NDArray[Any]:
+    """Intersect pairs; first with the cell's box, which is quick, so that little of a large circle is left to do."""
+    boxed = np.array(
+        [shapely.clip_by_rect(circle, *box) for circle, box in zip(circles, shapely.bounds(cells), strict=True)], object
+    )
+    is_bad = ~shapely.is_valid(boxed)
+    boxed[is_bad] = circles[is_bad]
+    found: NDArray[Any] = shapely.intersection(cells, boxed)
+    return found
+
+
+def _on_all_cores(work: Callable[..., NDArray[Any]], *arrays: NDArray[Any]) -> NDArray[Any]:
+    """Do work on pieces of arrays side by side: GEOS lets go of Python meanwhile."""
+    if not len(arrays[0]):
+        return arrays[0]
+    pieces = [np.array_split(array, 2 * (os.cpu_count() or 1)) for array in arrays]
+    with ThreadPoolExecutor() as threads:
+        return np.concatenate([part for part in threads.map(work, *pieces) if len(part)])
 
 
 async def response_times(connection: AsyncConnection, by: Grouping, months: int, timezone: str) -> list[dict[str, Any]]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import shapely
 import valhalla
 
@@ -93,23 +94,43 @@ def seconds(sources: Sequence[Place], targets: Sequence[Place], ride: Ride) -> l
 
 
 def _halved(sources: Sequence[Place], targets: Sequence[Place], ride: Ride) -> list[list[float | None]]:
-    """Ask for the halves of a matrix: one place without a road, or on an island, fails the whole."""
+    """Ask without the places that no road is near, then for halves: one of them, or one on an island, fails the whole."""
     half = max(len(sources), len(targets)) // 2
     if half == 0:
-        return [[math.inf if _is_near(sources[0], ride) and _is_near(targets[0], ride) else None]]
+        is_near = _near_roads([*sources, *targets], ride._replace(closed=()))
+        return [[math.inf if all(is_near) else None]]
+    is_near = _near_roads([*sources, *targets], ride)
+    if not all(is_near):
+        return _of_some(sources, targets, ride, is_near[: len(sources)], is_near[len(sources) :])
     if len(sources) >= len(targets):
         return [*seconds(sources[:half], targets, ride), *seconds(sources[half:], targets, ride)]
     parts = (seconds(sources, targets[:half], ride), seconds(sources, targets[half:], ride))
     return [[*left, *right] for left, right in zip(*parts, strict=True)]
 
 
-def _is_near(place: Place, ride: Ride) -> bool:
-    """Say whether a road is near a place, closed or not."""
-    question = {"locations": _at([place], ride), "verbose": False} | _how(ride._replace(closed=()))
+def _of_some(
+    sources: Sequence[Place], targets: Sequence[Place], ride: Ride, from_some: list[bool], to_some: list[bool]
+) -> list[list[float | None]]:
+    """Ask for those that a road is near; for the others, whether only closures keep it from them."""
+    free = ride._replace(closed=())
+    from_free, to_free = (_near_roads(places, free) if ride.closed else near for places, near in ((sources, from_some), (targets, to_some)))  # fmt: skip
+    answer: list[list[float | None]] = [[math.inf if a and b else None for b in to_free] for a in from_free]
+    rows, columns = np.flatnonzero(from_some).tolist(), np.flatnonzero(to_some).tolist()
+    if len(rows) and len(columns):
+        found = seconds([sources[row] for row in rows], [targets[column] for column in columns], ride)
+        for row, times in zip(rows, found, strict=True):
+            for column, time in zip(columns, times, strict=True):
+                answer[row][column] = time
+    return answer
+
+
+def _near_roads(places: Sequence[Place], ride: Ride) -> list[bool]:
+    """Say of each place whether an open road is near."""
+    question = {"locations": _at(places, ride), "verbose": False} | _how(ride)
     try:
-        return bool(json.loads(_ask("locate", question))[0]["edges"])
+        return [bool(one["edges"]) for one in json.loads(_ask("locate", question))]
     except valhalla.ValhallaError:
-        return False
+        return [False] * len(places)
 
 
 class Way(NamedTuple):
