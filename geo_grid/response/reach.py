@@ -22,8 +22,8 @@ Floats = NDArray[np.float64]
 
 AROUND_ROAD_M = (20.0, 24.0, 28.0)
 """Metres beside a road, from the shortest time to the longest: a carriageway and the fronts along it."""
-LARGEST_BLOCK_M2 = 40_000.0
-"""Blocks shut in by reached roads are reached; 200 m by 200 m is a city block. Ours; nothing official exists."""
+LARGEST_BLOCK_M2 = 100_000.0
+"""Blocks shut in by reached roads are reached; superblocks of some 300 m by 300 m are common. Ours; nothing official exists."""
 _SIMPLIFIED_M = 1.3
 """Less than half of what lies between the outlines of two times."""
 _FINEST_M, _MOST_NODES = 12.0, 320

@@ -49,7 +49,7 @@ export const LOOKS = [
   {
     name: "response_circles", from: 11, swatch: "circles",
     style: f => ({
-      color: look().response_circles[f.properties.tier_minutes], weight: 1.4, opacity: 0.75, fillOpacity: 0.05,
+      color: look().response_circles[f.properties.tier_minutes], weight: 0.9, opacity: 0.7, fillOpacity: 0.1,
       dashArray: f.properties.method === "geodesic_estimate" ? "4 4" : null, // an estimate shows that it is one
     }),
   },

@@ -101,7 +101,7 @@ async function lookAtCoverage() {
     if (mine !== asked) return; // a later question was asked meanwhile
     const percent = share => (share === null ? "–" : `${(share * 100).toFixed(1)} %`);
     const rows = groups.map(group => e("tr", { data: { code: group.code } }, e("td", { textContent: group.name || page.city[page.lang] }),
-      ...group.tiers.map(tier => e("td", { className: `tier${tier.tier_minutes}`, textContent: percent(tier[measure.value]) }))));
+      ...group.tiers.map(tier => e("td", { className: `of${tier.tier_minutes}`, textContent: percent(tier[measure.value]) }))));
     coverage.replaceChildren(e("table", { className: "coverage" }, e("thead", {}, e("tr", {}, e("th"), ...TIERS.map(tier => e("th", { textContent: say(`${tier} 分钟`, `${tier} min`) })))), e("tbody", {}, ...rows)));
   } catch (error) {
     coverage.replaceChildren(e("p", { className: "bad", textContent: error.message }));

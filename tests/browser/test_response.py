@@ -45,7 +45,7 @@ def test_a_closure_across_the_bridges_changes_circles_coverage_and_ranking(heide
         assert "cut off" not in first.inner_text()
         page.keyboard.press("Escape")
         page.select_option("select[aria-label=By]", "county")
-        south = page.locator(".coverage tr[data-code=SOUTH] td.tier5")
+        south = page.locator(".coverage tr[data-code=SOUTH] td.of5")
         before = south.inner_text()
         circle = wait_for_circles(client)
 

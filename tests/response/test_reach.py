@@ -15,7 +15,7 @@ from geo_grid.response.worker import Ride
 from tests.response.roads import graph_of, places_on_roads
 
 LIMITS_S = (60, 180, 300)
-POSTS, SAMPLES = 200, 120
+POSTS, SAMPLES = 200, 80
 DEGREE_M = 111_195.0
 
 
@@ -67,7 +67,7 @@ def test_circles_of_200_posts_nest_and_hold_what_valhalla_reaches(extract: Path)
             others[tier] += (~is_reached & ~near).sum()
             wrong[tier] += (~is_reached & ~near & inside).sum()
     print(extract.name, "held", held / reached, "wrong", wrong / others)
-    assert (reached > 500).all()
+    assert (reached > 300).all()
     assert (held / reached >= 0.98).all(), held / reached
     assert (wrong / others <= 0.02).all(), wrong / others
 
