@@ -28,6 +28,7 @@ from geo_grid.response import (
 )
 from geo_grid.response.coverage import Group, Grouping, response_times
 from geo_grid.response.graph import read_manifest
+from geo_grid.response.moveup import BareZone, bare_zones
 
 router = APIRouter(tags=["response"], responses=PROBLEM_RESPONSES, route_class=GuardedRoute)
 LARGEST_BODY = 2 << 20
@@ -187,6 +188,15 @@ async def get_times(
     async with reading(request) as database:
         rows = await response_times(database, by, months, request.app.state.settings.timezone)
     return [StageTimes.model_validate(row) for row in rows]
+
+
+@router.get("/response/move-up")
+async def get_move_up(request: Request) -> list[BareZone]:
+    """Name the zones that no car or motorcycle is free in now, and who could move up; most open incidents first."""
+    state = request.app.state
+    now = datetime.now(ZoneInfo(state.settings.timezone))
+    router, travel = state.upkeep.router, state.upkeep.travel
+    return await with_rights(request, lambda connection: bare_zones(connection, router, travel, now))
 
 
 class SitingQuestion(BaseModel):

@@ -102,6 +102,7 @@ RIGHTS: dict[tuple[str, str], str] = {
     ("GET", "/response/drawing"): "map",
     ("GET", "/response/coverage"): "incidents.read",
     ("GET", "/response/times"): "incidents.read",
+    ("GET", "/response/move-up"): "incidents.read",
     ("POST", "/response/siting"): "boundaries.draft",
     ("GET", "/events"): "map",
     ("GET", "/incidents"): "incidents.read",

@@ -8,6 +8,7 @@ time's area lies inside a longer one's by construction.
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import contourpy
@@ -112,7 +113,8 @@ def reached_areas(origin: tuple[float, float], stretches: Stretches, limits_s: S
         xy, stretches.first, stretches.begin_s, stretches.end_s, stretches.is_first, limits, corner[0], corner[1],
         step, around[-1] + 1.5 * step, fields,
     )  # fmt: skip
-    np.minimum.accumulate(fields, axis=0, out=fields)  # what is near in a shorter time is near in a longer one
+    for shorter, longer in pairwise(fields):
+        np.minimum(longer, shorter, out=longer)  # what is near in a shorter time is near in a longer one
     areas = [_under(field, level, corner, step, scale, origin) for field, level in zip(fields, around, strict=True)]
     drawn = np.array(areas, dtype=object)
     found = snap_geometry(shapely.simplify(drawn, _SIMPLIFIED_M / scale[1], preserve_topology=False))

@@ -5,14 +5,16 @@ import { drawOn } from "./draw.js";
 import { base, LiveLayer, LOOKS, OUTLINES } from "./layers.js";
 import { ask, e, field, head, page, say, write } from "./office.js";
 import { poll } from "./server.js";
-import { locale } from "./text.js";
+import { locale, text } from "./text.js";
 
 const LOOK_AGAIN_MS = 2000;
+const BARE_MS = 30000;
 const TIERS = [1, 3, 5];
 const MEASURES = [["area", say("面积", "Area")], ["households", say("户数", "Households")], ["incidents", say("警情", "Incidents")], ["key_places", say("重点部位", "Key places")]];
 const map = window[page.map];
 const main = head();
 const ground = new BaseMap(map);
+const seesIncidents = page.person.rights.includes("incidents.read");
 const mayClose = page.person.rights.includes("layers.write");
 
 map.setMaxZoom(19);
@@ -21,7 +23,7 @@ map.createPane("labels").style.zIndex = 650;
 map.getPane("labels").style.pointerEvents = "none";
 window.L.control.scale({ imperial: false, maxWidth: 160 }).addTo(map);
 map.pm.setLang(page.lang);
-const SHOWN = ["response_circles", "road_closures", "police_posts", "patrol_units", ...(page.person.rights.includes("incidents.read") ? ["incidents"] : [])];
+const SHOWN = ["response_circles", "road_closures", "police_posts", "patrol_units", ...(seesIncidents ? ["incidents"] : [])];
 const layers = [new LiveLayer(map, OUTLINES, 0), ...SHOWN.map((name, at) => new LiveLayer(map, LOOKS.find(one => one.name === name), at + 1))];
 const card = new Card(map, () => layers.at(-1).load());
 let isDrawing = false;
@@ -94,6 +96,7 @@ const measure = e("select", { ariaLabel: say("指标", "Measure"), onchange: loo
 const coverage = e("div", { className: "scroll" });
 let asked = 0;
 async function lookAtCoverage() {
+  if (!seesIncidents) return; // they are part of the answer
   const mine = asked += 1;
   if (!coverage.children.length) coverage.replaceChildren(e("p", { className: "quiet", textContent: say("计算中…", "Working…") }));
   try {
@@ -108,8 +111,21 @@ async function lookAtCoverage() {
   }
 }
 
+// --- zones that nobody free is in ---------------------------------------------------------------------
+const bare = e("ul", { className: "closures bare" });
+async function lookAtBareZones() {
+  if (!seesIncidents) return;
+  const zones = await poll("/response/move-up");
+  const told = ({ suggestion: s }) => (s ? say(`${s.name} 可补位，${text.minutes(s.arrival_s)}`, `${s.name} could move up, ${text.minutes(s.arrival_s)}`) : say("无可补位力量", "nobody to spare"));
+  const look = ({ lat, lon }) => map.setView([lat, lon], Math.max(map.getZoom(), 13));
+  bare.replaceChildren(...(zones.length ? zones.slice(0, 12).map(zone => e("li", { data: { zone: zone.zone_code } },
+    e("button", { className: "find", onclick: () => look(zone) }, e("span", { textContent: zone.name }), e("span", { className: "quiet", textContent: told(zone) }))))
+    : [e("li", { className: "quiet", textContent: say("每个责任区都有可派力量", "Somebody is free in every zone") })]));
+}
+
 main.append(e("section", { className: "left panel" },
   e("h2", { textContent: say("1、3、5 分钟覆盖", "Covered within 1, 3, 5 minutes") }), e("div", { className: "row" }, by, measure), coverage,
+  seesIncidents ? e("h2", { textContent: say("无可派力量的责任区", "Zones with nobody free") }) : null, seesIncidents ? bare : null,
   e("h2", { textContent: say("封闭与避让", "Closed or avoided") }), mayClose ? named : null, mayClose ? tools : null, problem, closures,
   roads, drawing, isolated,
   e("p", { className: "quiet", textContent: say("点击地图任一点：谁先到、多久到。虚线响应圈为估算。", "Click anywhere: who is there first, and when. Dashed circles are estimates.") })), hint);
@@ -128,6 +144,7 @@ happens.addEventListener("layer", ({ data }) => {
     changed.clear();
   }, 300);
 });
+setInterval(() => lookAtBareZones().catch(() => {}), BARE_MS);
 setInterval(() => lookAtDrawing().catch(() => {}), LOOK_AGAIN_MS);
 
 document.addEventListener("keydown", event => {
@@ -138,4 +155,4 @@ ground.onChange(choice => {
   layers.forEach(layer => layer.load(true));
 });
 if (ground.choice !== "none") ground.show(ground.choice).catch(() => {});
-Promise.all([lookAtDrawing(), lookAtClosures(), lookAtCoverage(), ...layers.map(layer => layer.load())]).then(() => { document.body.dataset.ready = "yes"; });
+Promise.all([lookAtDrawing(), lookAtClosures(), lookAtCoverage(), lookAtBareZones(), ...layers.map(layer => layer.load())]).then(() => { document.body.dataset.ready = "yes"; });

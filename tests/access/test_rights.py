@@ -81,7 +81,7 @@ EXPECTED: dict[str, set[str] | None] = {
     **{route: {"supervisor"} for route in (
         "POST /boundaries/drafts/{draft_id}/return", "POST /boundaries/drafts/{draft_id}/publish",
         "POST /boundaries/editions/{edition_id}/restore")},
-    "GET /response/areas": MAP, "GET /response/drawing": MAP, "POST /response/siting": {"planner", "supervisor"}, "GET /maps/response": MAP,
+    "GET /response/areas": MAP, "GET /response/drawing": MAP, "POST /response/siting": {"planner", "supervisor"}, "GET /response/move-up": {"wall", "dispatcher", "planner", "supervisor"}, "GET /maps/response": MAP,
     "GET /response/coverage": {"wall", "dispatcher", "planner", "supervisor"}, "GET /response/times": {"wall", "dispatcher", "planner", "supervisor"},
     "GET /boundaries/agreement": {"wall", "dispatcher", "planner", "supervisor"},
     "GET /boundaries/editions": MAP, "GET /boundaries/editions/{edition_id}/changes": MAP,

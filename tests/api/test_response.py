@@ -6,11 +6,16 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
+import numpy as np
+import pandas as pd
 import pytest
 import shapely
 
+from geo_grid.boundaries import publish_cells, publish_zones
+from geo_grid.coordinates import snap_geometry
 from geo_grid.db import connect
 from geo_grid.exchange import import_osm
+from geo_grid.layers.grid_levels import GridLevel, set_levels
 from geo_grid.progress import silent
 from tests.conftest import live_server, state_folder
 from tests.identities import api_key, bearing
@@ -244,3 +249,69 @@ def test_positions_past_their_time_are_forgotten(units: tuple[httpx.Client, str]
             assert time.monotonic() < deadline
             time.sleep(0.2)
     assert client.get("/units/U1/track").status_code == 200
+
+
+@pytest.fixture
+def zoned(heidelberg: tuple[httpx.Client, str]) -> tuple[httpx.Client, str]:
+    """Both banks of the Neckar as grid cells and as patrol zones, with a unit free, busy, or to spare in each."""
+    client, database = heidelberg
+    banks = snap_geometry(np.array([shapely.box(8.64, 49.4125, 8.75, 49.44), shapely.box(8.64, 49.38, 8.75, 49.4125)]))
+    with connect(database) as connection:
+        levels = [
+            GridLevel(grid_level=1, name_zh="区", name_en="district", code_scheme="local", min_zoom=0),
+            GridLevel(grid_level=2, name_zh="块", name_en="block", code_scheme="local", min_zoom=10),
+        ]
+        set_levels(connection, levels)
+        blocks = [
+            snap_geometry(shapely.box(west, south, west + 0.0275, south + high))
+            for south, high in ((49.4125, 0.0275), (49.38, 0.0325))
+            for west in np.arange(4) * 0.0275 + 8.64
+        ]
+        cells = pd.DataFrame({
+            "grid_code": ["NORTH", "SOUTH", *(f"N{n}" for n in range(4)), *(f"S{n}" for n in range(4))],
+            "code_scheme": "local", "grid_level": [1, 1, *[2] * 8], "parent_code": [None, None, *["NORTH"] * 4, *["SOUTH"] * 4],
+            "name": "x", "cell_kind": ["division", "division", *["basic"] * 8], "household_count": [400, 400, *[100] * 8],
+            "geometry": [*banks, *blocks],
+        })  # fmt: skip
+        publish_cells(connection, cells, "two banks")
+        zones = pd.DataFrame({
+            "zone_code": ["ZN", "ZS"], "name": ["北", "南"], "zone_kind": "area", "zone_type": "regular",
+            "responsible_unit": "x", "geometry": list(banks),
+        })  # fmt: skip
+        publish_zones(connection, zones, "two banks")
+        connection.execute("update patrol_units set zone_code = case when unit_code = 'CAR' then 'ZN' else 'ZS' end")
+        connection.execute(
+            "insert into patrol_units (unit_code, name, unit_kind, zone_code, geom)"
+            " select 'CAR2', '二车', 'motorcycle', 'ZN', geom from patrol_units where unit_code = 'CAR'"
+        )
+        connection.execute(
+            "insert into facilities (facility_code, facility_kind, name, geom) select 'GC' || n, 'governance_centre', 'x',"
+            " ST_SnapToGrid(ST_SetSRID(ST_MakePoint(8.66 + n * 0.012, 49.405), 4490), 2 ^ -26) from generate_series(0, 4) n"
+        )
+    return client, database
+
+
+def test_a_zone_left_bare_is_named_with_who_could_move_up(zoned: tuple[httpx.Client, str]) -> None:
+    client, database = zoned
+    (bare,) = client.get("/response/move-up").json()
+    assert (bare["zone_code"], bare["suggestion"]["from_zone"]) == ("ZS", "ZN")
+    assert bare["suggestion"]["unit_code"] in {"CAR", "CAR2"}
+    assert bare["suggestion"]["method"] == "valhalla"
+    with connect(database) as connection:
+        connection.execute("update patrol_units set unit_status = 'on_scene' where unit_code = 'CAR2'")
+    (bare,) = client.get("/response/move-up").json()
+    assert bare["suggestion"] is None  # no zone gives its last
+
+
+def test_where_a_post_should_be_is_answered_beside_today(zoned: tuple[httpx.Client, str]) -> None:
+    client, _ = zoned
+    asked = {"within": "SOUTH", "model": "maximal_covering", "tier_minutes": 3, "count": 4, "keeps_posts": True}
+    answer = client.post("/response/siting", json=asked).json()
+    assert answer["demand"] == 400
+    assert {site["code"] for site in answer["sites"] if site["is_post"]} == {"N", "S"}
+    assert len(answer["sites"]) == 4
+    assert answer["covered"] >= answer["covered_today"]
+    refused = client.post("/response/siting", json={**asked, "count": 1})
+    assert refused.status_code == 422
+    assert "so many stay" in refused.json()["detail"]
+    assert client.post("/response/siting", json={**asked, "within": "NOWHERE"}).status_code == 422

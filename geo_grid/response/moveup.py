@@ -1,0 +1,93 @@
+"""Zones that nobody free is in, and who could move up from a zone that has others."""
+
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+from pydantic import BaseModel, Field
+from scipy.optimize import linear_sum_assignment
+
+from geo_grid.db import Connection, load_queries
+from geo_grid.layers.periods import is_within
+from geo_grid.response.circles import distances_m
+from geo_grid.response.router import Method, Router
+from geo_grid.response.travel import Travel
+
+QUERIES = load_queries("geo_grid.response", "moveup.sql")
+_NEAREST = 6
+"""So many of the nearest, in a straight line, are compared over the roads for each zone."""
+_FORBIDDEN = 1e9
+
+
+class MoveUp(BaseModel):
+    """Who could move up."""
+
+    unit_code: str
+    name: str
+    from_zone: str
+    arrival_s: float
+    method: Method
+
+
+class BareZone(BaseModel):
+    """A zone with units on duty, none of them free."""
+
+    zone_code: str
+    name: str
+    lon: float = Field(description="of its post, or of a place inside")
+    lat: float
+    open_incidents: int
+    suggestion: MoveUp | None = Field(description="null: no zone has a unit to spare that could get there")
+
+
+def bare_zones(connection: Connection, router: Router, travel: Travel, now: datetime) -> list[BareZone]:
+    """Name the bare zones that whoever asks sees, those with most open incidents first, with whom to move up.
+
+    Every unit is suggested once, and no zone gives its last; together the arrival times are the least possible.
+
+    Parameters
+    ----------
+    now
+        In the city's own time zone.
+    """
+    units = [
+        unit
+        for unit in connection.execute(QUERIES["units"]).fetchall()
+        if unit["unit_status"] != "off_duty" and is_within(unit["shift"], now)
+    ]
+    zones = {zone["zone_code"]: zone for zone in connection.execute(QUERIES["zones"]).fetchall()}
+    free: dict[str, list[dict[str, Any]]] = {}
+    for unit in units:
+        if unit["unit_status"] == "on_patrol":
+            free.setdefault(unit["zone_code"], []).append(unit)
+    manned = {unit["zone_code"] for unit in units}
+    bare = sorted(
+        (zone for code, zone in zones.items() if code in manned and code not in free),
+        key=lambda zone: (-zone["open_incidents"], zone["zone_code"]),
+    )
+    spare = [unit for of_zone in free.values() for unit in of_zone[1:]]  # the first stays
+    chosen = _suggest(bare, spare, router, travel, now)
+    return [BareZone.model_validate({**zone, "suggestion": chosen.get(number)}) for number, zone in enumerate(bare)]
+
+
+def _suggest(
+    bare: list[dict[str, Any]], spare: list[dict[str, Any]], router: Router, travel: Travel, now: datetime
+) -> dict[int, MoveUp]:
+    if not bare or not spare:
+        return {}
+    places = [(zone["lon"], zone["lat"]) for zone in bare]
+    straight = distances_m([(unit["lon"], unit["lat"]) for unit in spare], places)
+    near = np.unique(np.argsort(straight, axis=0)[:_NEAREST])
+    some = [spare[index] for index in near]
+    ride = travel.ride("car", now)
+    found = router.matrix([(unit["lon"], unit["lat"]) for unit in some], places, ride)
+    seconds = np.array([[arrival.travel_s for arrival in row] for row in found])
+    rows, columns = linear_sum_assignment(np.where(np.isfinite(seconds), seconds, _FORBIDDEN))
+    return {
+        int(column): MoveUp(
+            unit_code=some[row]["unit_code"], name=some[row]["name"], from_zone=some[row]["zone_code"],
+            arrival_s=round(float(seconds[row, column]), 1), method=found[row][column].method,
+        )
+        for row, column in zip(rows, columns, strict=True)
+        if np.isfinite(seconds[row, column])
+    }  # fmt: skip
