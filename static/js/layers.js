@@ -54,10 +54,6 @@ export const LOOKS = [
     }),
   },
   {
-    name: "road_closures", from: 8, swatch: "closures",
-    style: () => ({ color: look().road_closures, weight: 4, opacity: 0.95, dashArray: "10 6", fillColor: look().road_closures, fillOpacity: 0.25 }),
-  },
-  {
     name: "police_posts", from: 9, swatch: "police_posts",
     marker: (f, at, zoom) => marker("police_posts", at, zoom < 12 ? "far" : "", zoom < 12 ? 14 : 24, tip(f.properties.name, f.properties.responsible_unit)),
   },
@@ -83,6 +79,10 @@ export const LOOKS = [
   {
     name: "facilities", from: 14, swatch: "facilities", off: true,
     marker: (f, at) => marker("facilities", at, f.properties.facility_kind, 16, tip(f.properties.name)),
+  },
+  {
+    name: "road_closures", from: 8, swatch: "closures",
+    style: () => ({ color: look().road_closures, weight: 4, opacity: 0.95, dashArray: "10 6", fillColor: look().road_closures, fillOpacity: 0.25 }),
   },
 ];
 

@@ -121,7 +121,7 @@ export class CellMap {
   // A line or an area, as GeoJSON; null when it was given up.
   async draw(shape) {
     const drawn = await drawOn(this.map, shape);
-    this.drawn = Date.now();
+    if (drawn) this.drawn = Date.now();
     return drawn;
   }
 
