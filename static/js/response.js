@@ -155,4 +155,4 @@ ground.onChange(choice => {
   layers.forEach(layer => layer.load(true));
 });
 if (ground.choice !== "none") ground.show(ground.choice).catch(() => {});
-Promise.all([lookAtDrawing(), lookAtClosures(), lookAtCoverage(), lookAtBareZones(), ...layers.map(layer => layer.load())]).then(() => { document.body.dataset.ready = "yes"; });
+Promise.all([lookAtDrawing(), lookAtClosures(), lookAtCoverage(), lookAtBareZones().catch(() => {}), ...layers.map(layer => layer.load())]).then(() => { document.body.dataset.ready = "yes"; });
