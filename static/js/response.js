@@ -112,7 +112,7 @@ async function lookAtCoverage() {
 }
 
 // --- zones that nobody free is in ---------------------------------------------------------------------
-const bare = e("ul", { className: "closures bare" });
+const bare = e("ul", { className: "bare" });
 async function lookAtBareZones() {
   if (!seesIncidents) return;
   const zones = await poll("/response/move-up");
