@@ -4,13 +4,12 @@ from geo_grid.response.build import build_circles, build_circles_of, isolated_po
 from geo_grid.response.graph import build_graph, find_graph, imported_extract
 from geo_grid.response.positions import MOST_AT_ONCE, Position, Taken, TrackPoint, take_positions, track
 from geo_grid.response.ranking import Responder, closures_around, rank
-from geo_grid.response.router import Arrival, Router
+from geo_grid.response.router import Router
 from geo_grid.response.travel import Travel
 from geo_grid.response.upkeep import Upkeep
 
 __all__ = [
     "MOST_AT_ONCE",
-    "Arrival",
     "Position",
     "Responder",
     "Router",

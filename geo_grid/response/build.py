@@ -58,8 +58,12 @@ def read_conditions(connection: Connection, travel: Travel, graph: Path | None) 
     rules: dict[str, list[dict[str, Any]]] = {}
     for row in connection.execute(QUERIES["rules"]).fetchall():
         rules.setdefault(row.pop("circle_basis"), []).append(row)
-    closures = [shapely.from_wkb(row["geom"]) for row in connection.execute(QUERIES["closures"]).fetchall()]
-    return Conditions(travel, rules, closures, graph.name if graph else "")
+    return Conditions(travel, rules, closures_in_force(connection), graph.name if graph else "")
+
+
+def closures_in_force(connection: Connection) -> list[Any]:
+    """Read the areas and lines that are closed or avoided at the moment of the transaction."""
+    return [shapely.from_wkb(row["geom"]) for row in connection.execute(QUERIES["closures"]).fetchall()]
 
 
 def stale_posts(connection: Connection, conditions: Conditions) -> list[dict[str, Any]]:

@@ -177,13 +177,14 @@ class Coverage:
         key = active.tobytes()
         if key in self._known:
             return self._known[key]
-        found = self._known[key] = {}
+        found = {}
         for tier in TIERS:
             reached = {}
             for name, (owner, hits) in self._points.items():
                 reached[name] = np.zeros(len(owner), dtype=bool)
                 reached[name][hits[tier].point[active[hits[tier].post]]] = True
             found[tier] = (self.covered(active, tier), reached)
+        self._known[key] = found  # whole: others ask at the same time
         return found
 
     def _group(
@@ -192,7 +193,7 @@ class Coverage:
     ) -> Group:  # fmt: skip
         shares = shares or self._shares(active)
         area, households = self.leaves.area_m2[kept], self.leaves.households[kept]
-        inside = {kind: kept[np.maximum(owner, 0)] & (owner >= 0) for kind, (owner, _) in self._points.items()}
+        inside = {kind: np.isin(owner, np.flatnonzero(kept)) for kind, (owner, _) in self._points.items()}
         counts = (int(inside["incidents"].sum()), int(inside["places"].sum()))
         tiers = [
             Share(

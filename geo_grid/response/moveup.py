@@ -9,9 +9,11 @@ from scipy.optimize import linear_sum_assignment
 
 from geo_grid.db import Connection, load_queries
 from geo_grid.layers.periods import is_within
+from geo_grid.response.build import closures_in_force
 from geo_grid.response.circles import distances_m
 from geo_grid.response.router import Method, Router
 from geo_grid.response.travel import Travel
+from geo_grid.response.worker import Ride
 
 QUERIES = load_queries("geo_grid.response", "moveup.sql")
 _NEAREST = 6
@@ -66,20 +68,17 @@ def bare_zones(connection: Connection, router: Router, travel: Travel, now: date
         key=lambda zone: (-zone["open_incidents"], zone["zone_code"]),
     )
     spare = [unit for of_zone in free.values() for unit in of_zone[1:]]  # the first stays
-    chosen = _suggest(bare, spare, router, travel, now)
+    chosen = _suggest(bare, spare, router, travel.ride("car", now, closures_in_force(connection)))
     return [BareZone.model_validate({**zone, "suggestion": chosen.get(number)}) for number, zone in enumerate(bare)]
 
 
-def _suggest(
-    bare: list[dict[str, Any]], spare: list[dict[str, Any]], router: Router, travel: Travel, now: datetime
-) -> dict[int, MoveUp]:
+def _suggest(bare: list[dict[str, Any]], spare: list[dict[str, Any]], router: Router, ride: Ride) -> dict[int, MoveUp]:
     if not bare or not spare:
         return {}
     places = [(zone["lon"], zone["lat"]) for zone in bare]
     straight = distances_m([(unit["lon"], unit["lat"]) for unit in spare], places)
     near = np.unique(np.argsort(straight, axis=0)[:_NEAREST])
     some = [spare[index] for index in near]
-    ride = travel.ride("car", now)
     found = router.matrix([(unit["lon"], unit["lat"]) for unit in some], places, ride)
     seconds = np.array([[arrival.travel_s for arrival in row] for row in found])
     rows, columns = linear_sum_assignment(np.where(np.isfinite(seconds), seconds, _FORBIDDEN))

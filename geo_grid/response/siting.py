@@ -10,13 +10,12 @@ from typing import Any, Literal
 
 import numpy as np
 import pulp
-import shapely
 from numpy.typing import NDArray
 from spopt.locate import LSCP, MCLP, PMedian
 
 from geo_grid.db import Connection, load_queries
 from geo_grid.errors import UserError
-from geo_grid.response.build import QUERIES as CIRCLES
+from geo_grid.response.build import closures_in_force
 from geo_grid.response.router import Router
 from geo_grid.response.travel import Travel
 
@@ -176,9 +175,8 @@ def answer(connection: Connection, router: Router, travel: Travel, asked: Questi
     posts = connection.execute(QUERIES["posts"], values).fetchall()
     others = connection.execute(QUERIES["candidates"], values).fetchall()
     _check(asked, demand, posts, others)
-    closures = [shapely.from_wkb(row["geom"]) for row in connection.execute(CIRCLES["closures"]).fetchall()]
     places = [*posts, *others]
-    found = router.matrix(_spots(places), _spots(demand), travel.ride(closed=closures))
+    found = router.matrix(_spots(places), _spots(demand), travel.ride(closed=closures_in_force(connection)))
     seconds = np.array([[arrival.travel_s for arrival in row] for row in found]).T
     estimates = np.mean([[arrival.method != "valhalla" for arrival in row] for row in found])
     weights = np.array([row["weight"] for row in demand], float)
