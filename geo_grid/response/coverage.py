@@ -40,13 +40,13 @@ class Leaves(NamedTuple):
     group_names: dict[str, dict[str, str]]
 
 
-class Parts(NamedTuple):
-    """Where circles of a tier and cells meet: cell, post, share of the cell (1: whole), and the part where it is not whole."""
+class Meetings(NamedTuple):
+    """Where n circles of a tier and cells meet, by pair: cell, post, whether the circle holds the whole cell, the circle."""
 
     cell: Ints
     post: Ints
-    share: Floats
-    shape: NDArray[Any]
+    is_whole: NDArray[np.bool_]
+    circle: NDArray[Any]
 
 
 class Hits(NamedTuple):
@@ -84,12 +84,14 @@ class Coverage:
     """All that is needed to say what any set of posts covers, as of one state of the database."""
 
     def __init__(
-        self, leaves: Leaves, posts: list[dict[str, Any]], parts: dict[int, Parts],
-        points: dict[str, tuple[Ints, dict[int, Hits]]], size: Floats,
+        self, leaves: Leaves, shapes: NDArray[Any], posts: list[dict[str, Any]], meetings: dict[int, Meetings],
+        points: dict[str, tuple[Ints, dict[int, Hits]]],
     ) -> None:  # fmt: skip
         self.leaves, self.posts = leaves, posts
-        self._parts, self._points, self._size = parts, points, size
-        self._known: dict[bytes, dict[int, tuple[Floats, dict[str, NDArray[np.bool_]]]]] = {}
+        self._shapes, self._meetings, self._points = shapes, meetings, points
+        self._last: dict[int, tuple[NDArray[np.bool_], Floats]] = {
+            tier: (np.zeros(len(posts), dtype=bool), np.zeros(len(shapes))) for tier in meetings
+        }
 
     @classmethod
     def read(cls, connection: Connection, months: int = 12) -> "Coverage":
@@ -109,41 +111,43 @@ class Coverage:
         tree = shapely.STRtree(shapes)
         spots = {name: _read_spots(connection, name, months) for name in ("incidents", "places")}
         owners = {name: _owners(tree, shapes, found) for name, found in spots.items()}
-        parts: dict[int, Parts] = {}
+        meetings: dict[int, Meetings] = {}
         hits: dict[str, dict[int, Hits]] = {name: {} for name in spots}
         for tier, of_tier in circles.items():
             post = np.array([index for index, _ in of_tier], dtype=np.int64)
             drawn = shapely.from_wkb([geom for _, geom in of_tier])
             shapely.prepare(drawn)
-            parts[tier] = _meet(tree, shapes, post, drawn)
+            meetings[tier] = _meet(tree, shapes, post, drawn)
             for name, found in spots.items():
                 circle, point = shapely.STRtree(found).query(drawn, predicate="covers")
                 hits[name][tier] = Hits(point, post[circle])
-        return cls(leaves, posts, parts, {name: (owners[name], hits[name]) for name in spots}, shapely.area(shapes))
+        points = {name: (owners[name], hits[name]) for name in spots}
+        return cls(leaves, shapes, posts, meetings, points)
 
     def active(self, moment: datetime | None) -> NDArray[np.bool_]:
         """Say which posts count at a moment, in the city's own time; all of them at none."""
         return np.array([moment is None or is_within(post["key_periods"], moment) for post in self.posts], dtype=bool)
 
     def covered(self, active: NDArray[np.bool_], tier: int) -> Floats:
-        """Return the share of each innermost cell that active posts cover within a tier."""
-        cell, post, share, shape = self._parts[tier]
-        chosen = active[post]
-        cell, share, shape = cell[chosen], share[chosen], shape[chosen]
-        found = np.zeros(len(self.leaves.codes))
-        np.maximum.at(found, cell, share)
-        is_part = share < 1
-        cell, shape = cell[is_part], shape[is_part]
-        order = np.argsort(cell, kind="stable")
-        cell, shape = cell[order], shape[order]
-        nth = np.arange(len(cell)) - np.searchsorted(cell, cell)  # of the parts of its cell
-        whole = np.full(len(found), None, dtype=object)
-        for round_number in range(int(nth.max(initial=-1)) + 1):
-            now = (nth == round_number) & (found[cell] < 1)
-            at = cell[now]
-            whole[at] = shape[now] if round_number == 0 else _on_all_cores(shapely.union, whole[at], shape[now])
-            if round_number:
-                found[at] = np.minimum(shapely.area(whole[at]) / self._size[at], 1.0)
+        """Return the share of each innermost cell that active posts cover within a tier.
+
+        Only cells that posts reach which were not asked about last time, or are not now, are cut again.
+        """
+        before, known = self._last[tier]
+        cell, post, is_whole, circle = self._meetings[tier]
+        is_open = np.zeros(len(known), dtype=bool)
+        is_open[cell[(active != before)[post]]] = True
+        found = np.where(is_open, 0.0, known)
+        chosen = active[post] & is_open[cell]
+        found[cell[chosen & is_whole]] = 1
+        pairs = np.flatnonzero(chosen & ~is_whole & (found[cell] < 1))
+        pairs = pairs[np.argsort(cell[pairs], kind="stable")]
+        cells, row = np.unique(cell[pairs], return_inverse=True)
+        nth = np.arange(len(row)) - np.searchsorted(row, row)  # of the circles that meet its cell
+        circles = np.full((len(cells), int(nth.max(initial=0)) + 1), None, dtype=object)
+        circles[row, nth] = circle[pairs]
+        found[cells] = _on_all_cores(_shares_held, self._shapes[cells], circles)
+        self._last[tier] = (active, found)  # whole: others ask at the same time
         return found
 
     def groups(self, by: Grouping, moment: datetime | None = None, cells: frozenset[str] | None = None) -> list[Group]:
@@ -174,9 +178,6 @@ class Coverage:
         ]
 
     def _shares(self, active: NDArray[np.bool_]) -> dict[int, tuple[Floats, dict[str, NDArray[np.bool_]]]]:
-        key = active.tobytes()
-        if key in self._known:
-            return self._known[key]
         found = {}
         for tier in TIERS:
             reached = {}
@@ -184,7 +185,6 @@ class Coverage:
                 reached[name] = np.zeros(len(owner), dtype=bool)
                 reached[name][hits[tier].point[active[hits[tier].post]]] = True
             found[tier] = (self.covered(active, tier), reached)
-        self._known[key] = found  # whole: others ask at the same time
         return found
 
     def _group(
@@ -256,28 +256,29 @@ def _owners(tree: shapely.STRtree, shapes: NDArray[Any], spots: NDArray[Any]) ->
     return found
 
 
-def _meet(tree: shapely.STRtree, shapes: NDArray[Any], post: Ints, circles: NDArray[Any]) -> Parts:
+def _meet(tree: shapely.STRtree, shapes: NDArray[Any], post: Ints, circles: NDArray[Any]) -> Meetings:
     if not len(circles) or not len(shapes):
         none = np.zeros(0, dtype=np.int64)
-        return Parts(none, none, np.zeros(0), np.zeros(0, dtype=object))
+        return Meetings(none, none, none.astype(bool), np.zeros(0, dtype=object))
     circle, cell = tree.query(circles, predicate="intersects")
-    is_whole = shapely.covers(circles[circle], shapes[cell])
-    shape = np.full(len(cell), None, dtype=object)
-    shape[~is_whole] = _on_all_cores(_cut, shapes[cell[~is_whole]], circles[circle[~is_whole]])
-    share = np.ones(len(cell))
-    share[~is_whole] = shapely.area(shape[~is_whole]) / shapely.area(shapes[cell[~is_whole]])
-    return Parts(cell, post[circle], np.minimum(share, 1.0), shape)
+    return Meetings(cell, post[circle], shapely.covers(circles[circle], shapes[cell]), circles[circle])
 
 
-def _cut(cells: NDArray[Any], circles: NDArray[Any]) -> NDArray[Any]:
-    """Intersect pairs; first with the cell's box, which is quick, so that little of a large circle is left to do."""
-    boxed = np.array(
-        [shapely.clip_by_rect(circle, *box) for circle, box in zip(circles, shapely.bounds(cells), strict=True)], object
-    )
+def _shares_held(cells: NDArray[Any], circles: NDArray[Any]) -> Floats:
+    """Return the share of each of n cells that its circles (n by most, None where it has fewer) hold together.
+
+    Circles are first cut by their cell's box, which is quick, so that little of a large one is left to do.
+    """
+    boxes, row = shapely.bounds(cells).tolist(), np.nonzero(circles)[0]
+    boxed = np.full(circles.shape, None, dtype=object)
+    boxed[np.nonzero(circles)] = [
+        shapely.clip_by_rect(circle, *boxes[at]) for circle, at in zip(circles[np.nonzero(circles)], row, strict=True)
+    ]
     is_bad = ~shapely.is_valid(boxed)
     boxed[is_bad] = circles[is_bad]
-    found: NDArray[Any] = shapely.intersection(cells, boxed)
-    return found
+    held = shapely.intersection(cells, shapely.union_all(boxed, axis=1))
+    shares: Floats = np.minimum(shapely.area(held) / shapely.area(cells), 1.0)
+    return shares
 
 
 def _on_all_cores(work: Callable[..., NDArray[Any]], *arrays: NDArray[Any]) -> NDArray[Any]:
