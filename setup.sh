@@ -21,6 +21,7 @@ if [ "$wanted" = test ]; then
     command -v chromium >/dev/null 2>&1 || need chromium
     command -v ogr2ogr >/dev/null 2>&1 || need gdal-bin # reads our collections with somebody else's eyes
     [ -d /usr/lib/python3/dist-packages/qgis ] || need "python3-qgis qgis-providers" # and so does QGIS
+    ls /usr/share/postgresql/*/extension/pgrouting.control >/dev/null 2>&1 || need pgrouting-extension # a second opinion
     ls /usr/lib/*/libatomic.so.1 >/dev/null 2>&1 || need libatomic1 # Playwright's driver is linked with it
 fi
 
@@ -29,17 +30,15 @@ install_packages() {
     elif command -v sudo >/dev/null 2>&1; then sudo=sudo
     else fail "these Debian packages are missing:$missing
   You are not root and there is no sudo. Ask an administrator to run
-    apt-get install --no-install-recommends postgresql postgresql-15-postgis-3$(echo "$missing" | sed 's/ postgresql//; s/ postgis-extension//')
+    apt-get install --no-install-recommends postgresql postgresql-15-postgis-3$(echo "$missing" | sed 's/ postgresql//; s/ postgis-extension//; s/pgrouting-extension/postgresql-15-pgrouting/')
   and start again."
     fi
     command -v apt-get >/dev/null 2>&1 || fail "these packages are missing:$missing, and this is not Debian: install them with your own package manager (PostgreSQL 15 or newer with PostGIS 3.3 or newer)"
     say "installing Debian packages:$missing"
     $sudo apt-get update -qq || fail "apt-get update failed: the network or Debian's package mirror cannot be reached"
-    case "$missing" in *postgis-extension*)
-        # the PostGIS that belongs to the newest PostgreSQL of this Debian release
-        postgis=$(apt-cache search --names-only '^postgresql-[0-9]+-postgis-3$' | cut -d' ' -f1 | sort -t- -k2 -n | tail -n 1)
-        missing=$(echo "$missing" | sed "s/postgis-extension/$postgis/") ;;
-    esac
+    # those that belong to the newest PostgreSQL of this Debian release
+    newest() { apt-cache search --names-only "^postgresql-[0-9]+-$1\$" | cut -d' ' -f1 | sort -t- -k2 -n | tail -n 1; }
+    missing=$(echo "$missing" | sed "s/postgis-extension/$(newest postgis-3)/; s/pgrouting-extension/$(newest pgrouting)/")
     # shellcheck disable=SC2086
     DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq --no-install-recommends $missing >&2 \
         || fail "apt-get could not install:$missing (its message is above)"
