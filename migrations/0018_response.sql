@@ -114,6 +114,9 @@ comment on column patrol_units.skills is 'words with commas';
 comment on column patrol_units.shift is 'when it is on duty, as OpenStreetMap writes opening hours; empty: always';
 grant insert (skills, shift), update (skills, shift) on patrol_units to geo_grid_app;
 
+create trigger patrol_units_announced after insert or update or delete or truncate on patrol_units
+    for each statement execute function announce_change();
+
 -- where units were, for playback, as long as it is kept; where they are is patrol_units.geom
 create table unit_positions (
     unit_code text collate "C" not null references patrol_units (unit_code) on delete cascade,

@@ -30,6 +30,7 @@ from geo_grid.api import (
     health,
     imports,
     incidents,
+    live,
     locate,
     pages,
     problems,
@@ -48,6 +49,7 @@ from geo_grid.errors import GeoGridError, SetupError
 from geo_grid.locate import Locations
 from geo_grid.response import Travel, Upkeep
 from geo_grid.response.coverage import Covered
+from geo_grid.response.live import Live
 from geo_grid.response.positions import QUERIES as POSITIONS
 from geo_grid.settings import Settings, asset_dir
 
@@ -80,6 +82,7 @@ _ROUTERS = (
     imports,
     boundaries,
     draft_files,
+    live,
     response,
     events,
     session,
@@ -148,6 +151,7 @@ def create_app(settings: Settings, conninfo: str) -> FastAPI:
                     settings.response_timeout_s,
                 )
             )
+            state.live = stack.enter_context(Live.kept(seeing_all, upkeep, state.changes, settings.timezone))
             for work in (_tidy(pool, service, settings), _publish(seeing_all), _draw_circles(upkeep, state.changes)):
                 stack.callback(asyncio.create_task(work).cancel)
             yield

@@ -102,7 +102,7 @@ class Coverage:
         months
             Incidents of so many last months count.
         """
-        leaves, shapes = _read_leaves(connection)
+        leaves, shapes = read_leaves(connection)
         posts = connection.execute(QUERIES["posts"]).fetchall()
         number = {post["post_code"]: index for index, post in enumerate(posts)}
         circles: dict[int, list[tuple[int, Any]]] = {tier: [] for tier in TIERS}
@@ -211,7 +211,8 @@ def _share(part: float, whole: float) -> float | None:
     return round(float(part / whole), 6) if whole else None
 
 
-def _read_leaves(connection: Connection) -> tuple[Leaves, NDArray[Any]]:
+def read_leaves(connection: Connection) -> tuple[Leaves, NDArray[Any]]:
+    """Read the innermost cells in force, and their shapes."""
     rows = {row["grid_code"]: row for row in connection.execute(QUERIES["cells"]).fetchall()}
     leaves = [row for row in rows.values() if row["geom"] is not None]
     shapes = shapely.from_wkb([row["geom"] for row in leaves])

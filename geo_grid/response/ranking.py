@@ -87,7 +87,7 @@ async def rank(
 
 def _responder(row: dict[str, Any], arrival: Arrival, now: datetime) -> Responder:
     is_reached = math.isfinite(arrival.travel_s)
-    reason = _reason(row, now) if is_reached else "cut_off"
+    reason = reason_of(row, now) if is_reached else "cut_off"
     return Responder.model_validate({
         **{name: row[name] for name in ("code", "name", "kind", "distance_m", "lon", "lat")},
         "status": row.get("status"), "skills": row.get("skills") or "", "arrival_s": round(arrival.travel_s, 1) if is_reached else None,
@@ -95,7 +95,8 @@ def _responder(row: dict[str, Any], arrival: Arrival, now: datetime) -> Responde
     })  # fmt: skip
 
 
-def _reason(row: dict[str, Any], now: datetime) -> Reason:
+def reason_of(row: dict[str, Any], now: datetime) -> Reason:
+    """Say why a post or unit can be sent or cannot; rows and `now` as `rank` takes them."""
     if row.get("status") in _BUSY:
         return _BUSY[row["status"]]
     if not is_within(row.get("shift") or row.get("key_periods") or "", now):

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import multiprocessing
+import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ from geo_grid.response.worker import Place, Ride, Way
 
 type Method = Literal["valhalla", "geodesic_estimate"]
 ROUTED: Method = "valhalla"
+_POLITE = 5
+"""How much the processes of long work give way to the others (nice)."""
 
 
 @dataclass(frozen=True)
@@ -60,24 +63,22 @@ class Router:
         Folder of `graph.build_graph`; None: everything is estimated.
     workers
         Processes that ask Valhalla.
+    urgent_workers
+        Processes of their own for `matrix_async`, so that a dispatcher waits for no long work; 0: the same as the others.
     timeout_s
         Longest one question may take; a worker that is asked for longer is replaced.
     """
 
-    def __init__(self, graph: Path | None, estimate: Estimate, workers: int = 2, timeout_s: float = 5.0) -> None:
+    def __init__(
+        self, graph: Path | None, estimate: Estimate, workers: int = 2, timeout_s: float = 5.0, urgent_workers: int = 0
+    ) -> None:
         self.graph = graph
         self.estimate = estimate
         self._timeout_s = timeout_s
-        self._pool = (
-            ProcessPool(
-                workers,
-                context=multiprocessing.get_context("forkserver"),  # the server has threads, which fork does not copy
-                initializer=worker.open_graph,
-                initargs=(str(graph),),
-            )
-            if graph is not None
-            else None
-        )
+        self._pool = _pool_of(graph, workers, _POLITE if urgent_workers else 0)
+        self._urgent = _pool_of(graph, urgent_workers, 0) if urgent_workers else self._pool
+        for _ in range(urgent_workers if graph else 0):
+            self._ask(os.getpid, is_urgent=True)  # they start now, not with the first question
 
     @classmethod
     @contextlib.contextmanager
@@ -91,17 +92,19 @@ class Router:
 
     def close(self) -> None:
         """End the workers; questions that are still asked are answered by estimate."""
-        if self._pool is not None:
-            self._pool.stop()
-            self._pool.join()
+        for pool in (self._pool, self._urgent):
+            if pool is not None:
+                pool.stop()
+                pool.join()
 
-    def _ask(self, function: Any, *arguments: Any, patience: float = 1.0) -> "Future[Any]":
-        if self._pool is None:
+    def _ask(self, function: Any, *arguments: Any, patience: float = 1.0, is_urgent: bool = False) -> "Future[Any]":
+        pool = self._urgent if is_urgent else self._pool
+        if pool is None:
             nothing: Future[Any] = Future()
             nothing.set_result(None)
             return nothing
         try:
-            asked: Future[Any] = self._pool.schedule(function, args=arguments, timeout=self._timeout_s * patience)
+            asked: Future[Any] = pool.schedule(function, args=arguments, timeout=self._timeout_s * patience)
         except RuntimeError:  # it was closed meanwhile
             asked = Future()
             asked.set_result(None)
@@ -144,7 +147,7 @@ class Router:
         """Do the same for a request, without holding up others."""
         found = None
         with contextlib.suppress(Exception):  # whatever befell the worker: estimated, and labelled
-            found = await asyncio.wrap_future(self._ask(worker.seconds, sources, targets, ride))
+            found = await asyncio.wrap_future(self._ask(worker.seconds, sources, targets, ride, is_urgent=True))
         return self._arrivals(found, sources, targets, ride)
 
     def way(self, stops: Sequence[Place], ride: Ride | None = None) -> Way | None:
@@ -164,6 +167,17 @@ class Router:
             ]
             for row in range(len(sources))
         ]
+
+
+def _pool_of(graph: Path | None, workers: int, politeness: int) -> ProcessPool | None:
+    if graph is None:
+        return None
+    return ProcessPool(
+        workers,
+        context=multiprocessing.get_context("forkserver"),  # the server has threads, which fork does not copy
+        initializer=worker.open_graph,
+        initargs=(str(graph), politeness),
+    )
 
 
 def _given(asked: "Future[Any]") -> Any:

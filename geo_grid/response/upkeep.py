@@ -18,6 +18,9 @@ log = logging.getLogger(__name__)
 _TOGETHER = 120
 """Posts whose new circles come into force together: the lookup reads all circles again each time."""
 
+_URGENT_WORKERS = 2
+"""For the desk: it asks for those on wheels and those on foot at once."""
+
 
 @dataclass
 class Drawing:
@@ -59,7 +62,7 @@ class Upkeep:
             upkeep.router.close()
 
     def _new_router(self, graph: Path | None) -> Router:
-        return Router(graph, self.travel.estimate, self._workers, self._timeout_s)
+        return Router(graph, self.travel.estimate, self._workers, self._timeout_s, _URGENT_WORKERS)
 
     def look(self) -> None:
         """Take up new roads, and draw the circles that are out of date; one server of several draws at a time."""

@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -41,9 +42,10 @@ class Ride(NamedTuple):
     closed: tuple[tuple[Place, ...], ...] = ()
 
 
-def open_graph(folder: str) -> None:
-    """Open a graph in this process."""
+def open_graph(folder: str, politeness: int = 0) -> None:
+    """Open a graph in this process, which gives way to others by so much (nice)."""
     global _actor  # noqa: PLW0603  # one per process
+    os.nice(politeness)
     _actor = valhalla.Actor(actor_config(Path(folder)))
 
 

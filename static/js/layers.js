@@ -84,6 +84,14 @@ export const LOOKS = [
     name: "road_closures", from: 8, swatch: "closures",
     style: () => ({ color: look().road_closures, weight: 4, opacity: 0.95, dashArray: "10 6", fillColor: look().road_closures, fillOpacity: 0.25 }),
   },
+  {
+    name: "live_coverage", from: 11, swatch: "reached", off: true,
+    address: bbox => `/response/live/areas?bbox=${bbox}`,
+    style: ({ properties: { kind, method } }) => kind === "hole"
+      ? { color: look().incidents, weight: 1, opacity: 0.8, fillColor: look().incidents, fillOpacity: 0.35 }
+      : { color: look().patrol_units, weight: 1, opacity: 0.6, fillColor: look().patrol_units, fillOpacity: 0.14, dashArray: method === "geodesic_estimate" ? "4 4" : null },
+    label: ({ properties: { kind, name } }) => (kind === "hole" ? name : ""),
+  },
 ];
 
 // Whether a base map lies under everything; without one the outermost cells are filled.

@@ -2,6 +2,7 @@
 import { Card } from "./card.js";
 import { BaseMap, CHOICES } from "./basemap.js";
 import { base, LiveLayer, LOOKS, OUTLINES, sign } from "./layers.js";
+import { holesPanel } from "./holes.js";
 import { ask, poll, write } from "./server.js";
 import { element as e } from "./element.js";
 import { ago, locale, page, text } from "./text.js";
@@ -75,7 +76,7 @@ function row(layer, number) {
     if (failed) state.title = failed;
   });
   return e("label", { data: { layer: look.name } }, box, swatch(look),
-    e("span", { className: "name", textContent: text[look.title ?? look.name] }), state, e("kbd", { textContent: number + 1 }));
+    e("span", { className: "name", textContent: text[look.title ?? look.name] }), state, e("kbd", { textContent: (number + 1) % 10 }));
 }
 
 function grounds() {
@@ -112,8 +113,13 @@ function find(event) {
 
 // --- open incidents ---------------------------------------------------------------------------
 const list = e("ol");
-const board = e("aside", { className: "board panel" }, e("h2", { textContent: text.incidents }), list);
-if (sees("incidents.read")) document.body.append(board);
+const reached = layers.find(layer => layer.look.name === "live_coverage");
+function showHole({ lon, lat }) {
+  map.setView([lat, lon], Math.max(map.getZoom(), 13));
+  if (!reached.visible) reached.toggle();
+}
+document.body.append(e("aside", { className: "board panel" }, holesPanel(showHole, () => reached.load(true)),
+  ...(sees("incidents.read") ? [e("h2", { textContent: text.incidents }), list] : [])));
 
 function entry(incident) {
   const select = () => {
@@ -178,7 +184,7 @@ if (ground.choice !== "none") ground.show(ground.choice).catch(error => { stale.
 document.addEventListener("keydown", event => {
   if (event.key === "Escape") { card.close(); document.activeElement.blur(); return; }
   if (/^(INPUT|TEXTAREA|SELECT)$/.test(event.target.tagName) || event.ctrlKey || event.metaKey || event.altKey) return;
-  if (event.key >= "1" && event.key <= String(layers.length)) layers[event.key - 1].toggle();
+  if (/^\d$/.test(event.key)) layers[(Number(event.key) + 9) % 10]?.toggle(); // 0 is the tenth
   else if (event.key.toLowerCase() === "l") switchLanguage();
   else if (event.key.toLowerCase() === "b") ground.next();
   else if (event.key === "/") { event.preventDefault(); place.focus(); }

@@ -1,0 +1,138 @@
+"""What those who are free reach now, and the holes: for the wall."""
+
+from datetime import datetime
+from enum import IntEnum
+from typing import Annotated, Any, Literal
+
+import shapely
+from fastapi import APIRouter, Query, Request
+from pydantic import BaseModel, Field
+
+from geo_grid.api.asking import identity_of, reading
+from geo_grid.api.features import read_boxes
+from geo_grid.api.problems import PROBLEM_RESPONSES
+from geo_grid.api.rights import GuardedRoute
+from geo_grid.layers.published import CRS84
+from geo_grid.response.live import Hole, LiveGroup, LiveGrouping, Snapshot, units_seen
+
+router = APIRouter(prefix="/response/live", tags=["response"], responses=PROBLEM_RESPONSES, route_class=GuardedRoute)
+_MOST_HOLES = 200
+
+
+class TierMinutes(IntEnum):
+    """Minutes of a circle; a query brings them as text, which a Literal of numbers refuses."""
+
+    ONE, THREE, FIVE = 1, 3, 5
+
+
+Tier = Annotated[TierMinutes, Query(description="minutes that it is about")]
+
+
+class LiveAnswer(BaseModel):
+    """What is reached now."""
+
+    as_of: datetime | None = Field(description="null: it is being worked out for the first time")
+    done: int = Field(description="units whose areas have been drawn, of those that moved or became free")
+    total: int
+    free: int = Field(description="units that can be sent")
+    silent: int = Field(description="those of them that have not been heard of for half an hour: they may be elsewhere")
+    groups: list[LiveGroup]
+    holes: list[Hole] = Field(
+        description=f"cells that circles promise at least half of, and less is reached; {_MOST_HOLES} with most households"
+    )
+    holes_in_all: int
+
+
+@router.get("")
+async def get_live(
+    request: Request,
+    by: Annotated[LiveGrouping, Query()] = "city",
+    tier_minutes: Tier = TierMinutes.FIVE,
+) -> LiveAnswer:
+    """Say what those who are free reach from where they are, beside what circles promise, and name the holes by cell.
+
+    It is brought up to date every few seconds while somebody asks.
+    """
+    live = request.app.state.live
+    snapshot: Snapshot | None = live.read()
+    drawing = live.drawing
+    if snapshot is None:
+        return LiveAnswer(
+            as_of=None, done=drawing.done, total=drawing.total, free=0, silent=0, groups=[], holes=[], holes_in_all=0
+        )
+    seen = identity_of(request).seen
+    cells = None if seen.everywhere else seen.cells
+    holes = snapshot.holes(tier_minutes, cells)
+    return LiveAnswer(
+        as_of=snapshot.as_of, done=drawing.done, total=drawing.total, free=len(snapshot.areas), silent=snapshot.silent,
+        groups=snapshot.groups(by, cells), holes=holes[:_MOST_HOLES], holes_in_all=len(holes),
+    )  # fmt: skip
+
+
+class LiveProperties(BaseModel):
+    """What a unit reaches, or a cell that is a hole."""
+
+    kind: Literal["reached", "hole"]
+    name: str
+    code: str
+    tier_minutes: int
+    method: str | None = None
+    live: float | None = Field(None, description="share of a hole that is reached")
+
+
+class LiveFeature(BaseModel):
+    """An area as a GeoJSON feature."""
+
+    type: Literal["Feature"] = "Feature"
+    geometry: dict[str, Any]
+    properties: LiveProperties
+
+
+class LiveAreas(BaseModel):
+    """Areas as a GeoJSON collection."""
+
+    type: Literal["FeatureCollection"] = "FeatureCollection"
+    features: list[LiveFeature]
+
+
+@router.get("/areas")
+async def get_live_areas(
+    request: Request,
+    bbox: Annotated[str, Query(max_length=200, description="west,south,east,north, degrees")],
+    tier_minutes: Tier = TierMinutes.FIVE,
+) -> LiveAreas:
+    """Draw what each free unit that reaches into view reaches within the minutes, and the holes; within one's cells."""
+    shown = shapely.union_all(shapely.box(*zip(*read_boxes(bbox, CRS84), strict=True)))
+    snapshot: Snapshot | None = request.app.state.live.read()
+    if snapshot is None:
+        return LiveAreas(features=[])
+    seen, areas = identity_of(request).seen, snapshot.areas
+    cells = None if seen.everywhere else seen.cells
+    if cells is not None:
+        own = snapshot.outline(cells)
+        shown = shapely.intersection(shown, own)
+        async with reading(request) as database:
+            mine = await units_seen(database, list(areas))
+        areas = {
+            code: one._replace(shapes=shapely.intersection(one.shapes, own))
+            for code, one in areas.items()
+            if code in mine
+        }
+    found = [
+        _feature(shape, kind="reached", code=code, name=one.name, method=one.method, tier_minutes=tier_minutes)
+        for code, one in areas.items()
+        if shapely.intersects(shown, shape := one.shapes[tier_minutes // 2])
+    ]
+    for hole in snapshot.holes(tier_minutes, cells):
+        shape = snapshot.outline([hole.grid_code])
+        if shapely.intersects(shown, shape):
+            found.append(
+                _feature(
+                    shape, kind="hole", code=hole.grid_code, name=hole.name, live=hole.live, tier_minutes=tier_minutes
+                )
+            )
+    return LiveAreas(features=found)
+
+
+def _feature(shape: Any, **properties: Any) -> LiveFeature:
+    return LiveFeature(geometry=shapely.geometry.mapping(shape), properties=LiveProperties(**properties))

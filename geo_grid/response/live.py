@@ -1,0 +1,332 @@
+"""What those who are free reach now, from where they are, beside what the circles promise; and the holes, by cell.
+
+Shares of cells are counted on points inside them, `POINTS` in each: one cell is known to within some percent, a county
+of a thousand cells to within some tenths. `coverage` measures areas exactly, and takes seconds.
+"""
+
+import contextlib
+import logging
+import threading
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any, Literal, NamedTuple, Self
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+from pydantic import BaseModel, Field
+from scipy.stats import qmc
+
+from geo_grid.db import AsyncConnection, Changes, Connection, connect, load_queries
+from geo_grid.layers.periods import is_within
+from geo_grid.response.build import closures_in_force
+from geo_grid.response.circles import distances_m
+from geo_grid.response.coverage import TIERS, Floats, Leaves, read_leaves
+from geo_grid.response.ranking import reason_of
+from geo_grid.response.travel import closures_near
+from geo_grid.response.upkeep import Drawing, Upkeep
+from geo_grid.response.worker import Place, Ride
+
+log = logging.getLogger(__name__)
+QUERIES = load_queries("geo_grid.response", "live.sql")
+POINTS = 16
+_LIMITS_S = tuple(60 * tier for tier in TIERS)
+_MOVED_M = 150.0
+"""A unit that moved less still reaches about the same."""
+_EVERY_S, _AT_LEAST_EVERY_S, _WANTED_S = 3.0, 60.0, 120.0
+_DEPENDS_ON = ("patrol_units", "response_circles", "police_posts", "road_closures", "editions")
+_DRAWN_DEGREES = 5e-5
+"""Areas are as coarse on the map: some 5 m."""
+_HOLE = 0.5
+type LiveGrouping = Literal["city", "county", "township", "zone"]
+
+
+class LiveShare(BaseModel):
+    """What of a group is reached within a tier, each between 0 and 1."""
+
+    tier_minutes: int
+    area: float = Field(description="by those who are free now")
+    households: float | None = Field(description="null: nobody lives there")
+    planned_area: float = Field(description="by the posts that count now, if somebody were at each")
+    planned_households: float | None
+
+
+class LiveGroup(BaseModel):
+    """A part of the city now."""
+
+    code: str
+    name: str
+    tiers: list[LiveShare]
+
+
+class Hole(BaseModel):
+    """A cell of which the circles promise at least half, and those who are free reach less."""
+
+    grid_code: str
+    name: str
+    county: str
+    township: str
+    lon: float = Field(description="of a place inside")
+    lat: float
+    households: int
+    planned: float
+    live: float
+
+
+class Reached(NamedTuple):
+    """What a unit reaches within 1, 3 and 5 minutes, as the map shows it, and how that is known."""
+
+    name: str
+    method: str
+    shapes: NDArray[Any]
+
+
+class _Drawn(NamedTuple):
+    place: Place
+    how: tuple[Any, ...]
+    hits: list[NDArray[np.intp]]
+    reached: Reached
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What is reached at a moment: shares of the innermost cells by tier, and what each free unit reaches.
+
+    Attributes
+    ----------
+    areas
+        By unit_code, of those who are free.
+    """
+
+    as_of: datetime
+    leaves: Leaves
+    places: NDArray[np.float64]
+    shapes: NDArray[Any]
+    live: dict[int, Floats]
+    planned: dict[int, Floats]
+    areas: dict[str, Reached]
+    silent: int
+
+    def _kept(self, cells: frozenset[str] | None) -> NDArray[np.bool_]:
+        return np.array([cells is None or code in cells for code in self.leaves.codes], dtype=bool)
+
+    def groups(self, by: LiveGrouping, cells: frozenset[str] | None) -> list[LiveGroup]:
+        """Say what is reached, by group; only these innermost cells count (None: all)."""
+        kept = self._kept(cells)
+        if by == "city":
+            return [self._group("", "", kept)]
+        of_leaf, names = self.leaves.group[by], self.leaves.group_names[by]
+        return [self._group(code, names[code], kept & (of_leaf == code)) for code in sorted(set(of_leaf[kept]) - {""})]
+
+    def _group(self, code: str, name: str, kept: NDArray[np.bool_]) -> LiveGroup:
+        area, households = self.leaves.area_m2[kept], self.leaves.households[kept]
+
+        def share(covered: Floats, weight: Floats) -> float | None:
+            return round(float((covered[kept] * weight).sum() / weight.sum()), 4) if weight.sum() else None
+
+        tiers = [
+            LiveShare(
+                tier_minutes=tier,
+                area=share(self.live[tier], area) or 0.0, households=share(self.live[tier], households),
+                planned_area=share(self.planned[tier], area) or 0.0, planned_households=share(self.planned[tier], households),
+            )
+            for tier in TIERS
+        ]  # fmt: skip
+        return LiveGroup(code=code, name=name, tiers=tiers)
+
+    def holes(self, tier: int, cells: frozenset[str] | None) -> list[Hole]:
+        """Name the holes, those with most households first."""
+        found = np.flatnonzero(self._kept(cells) & (self.planned[tier] >= _HOLE) & (self.live[tier] < _HOLE))
+        found = found[np.lexsort((found, -self.leaves.households[found]))]
+        leaves = self.leaves
+        return [
+            Hole(
+                grid_code=leaves.codes[at], name=leaves.names[at],
+                **{by: leaves.group_names[by].get(leaves.group[by][at], "") for by in ("county", "township")},
+                lon=round(float(self.places[at, 0]), 6), lat=round(float(self.places[at, 1]), 6),
+                households=int(leaves.households[at]),
+                planned=float(self.planned[tier][at]), live=float(self.live[tier][at]),
+            )
+            for at in found.tolist()
+        ]  # fmt: skip
+
+    def outline(self, codes: Iterable[str]) -> Any:
+        """Return the shape of some innermost cells together."""
+        return shapely.union_all(self.shapes[[self._number[code] for code in codes if code in self._number]])
+
+    @cached_property
+    def _number(self) -> dict[str, int]:
+        return {code: at for at, code in enumerate(self.leaves.codes)}
+
+
+class Live:
+    """Keeps a snapshot up to date while somebody asks for it, in a thread of its own.
+
+    Parameters
+    ----------
+    conninfo
+        libpq connection string of somebody who sees everything.
+    """
+
+    def __init__(self, conninfo: str, upkeep: Upkeep, changes: Changes, timezone: str) -> None:
+        self.drawing = Drawing()
+        self.snapshot: Snapshot | None = None
+        self._conninfo, self._upkeep, self._changes, self._zone = conninfo, upkeep, changes, ZoneInfo(timezone)
+        self._drawn: dict[str, _Drawn] = {}
+        self._ground: tuple[int, _Ground] | None = None
+        self._asked = 0.0
+        self._lock = threading.Lock()
+        self._stopped = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    @classmethod
+    @contextlib.contextmanager
+    def kept(cls, conninfo: str, upkeep: Upkeep, changes: Changes, timezone: str) -> Iterator[Self]:
+        """Keep it while the context lasts."""
+        live = cls(conninfo, upkeep, changes, timezone)
+        try:
+            yield live
+        finally:
+            live._stopped.set()
+
+    def read(self) -> Snapshot | None:
+        """Return the latest; None while the first is made, which `drawing` tells the progress of."""
+        self._asked = time.monotonic()
+        with self._lock:
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = threading.Thread(target=self._keep, name="live coverage", daemon=True)
+                self._thread.start()
+        return self.snapshot
+
+    def _keep(self) -> None:
+        seen: tuple[int, ...] = ()
+        looked = float("-inf")
+        while not self._stopped.is_set() and time.monotonic() - self._asked < _WANTED_S:
+            versions = self._changes.versions(_DEPENDS_ON)
+            if versions != seen or time.monotonic() - looked > _AT_LEAST_EVERY_S:
+                try:
+                    self._refresh(versions[-1])
+                except Exception:  # a fault in one look must not end all later ones
+                    log.exception("live coverage was not brought up to date, and is tried again")
+                seen, looked = versions, time.monotonic()
+            self._stopped.wait(_EVERY_S)
+
+    def _refresh(self, edition: int) -> None:
+        now = datetime.now(self._zone)
+        with connect(self._conninfo) as connection:
+            if self._ground is None or self._ground[0] != edition:
+                self._ground, self._drawn = (edition, _Ground.read(connection)), {}
+            ground = self._ground[1]
+            planned = ground.planned(connection, now)
+            units = connection.execute(QUERIES["units"]).fetchall()
+            closures = closures_in_force(connection)
+        reasons = {unit["unit_code"]: reason_of(unit, now) for unit in units}
+        free = [unit for unit in units if reasons[unit["unit_code"]] in ("free", "silent")]
+        drawn = self._draw(ground, free, closures, now)
+        live = {
+            tier: ground.shares(np.concatenate([one.hits[at] for one in drawn.values()] or [np.zeros(0, np.intp)]))
+            for at, tier in enumerate(TIERS)
+        }
+        self._drawn = drawn
+        self.snapshot = Snapshot(
+            datetime.now(UTC), ground.leaves, ground.places, ground.shapes, live, planned,
+            {code: one.reached for code, one in drawn.items()},
+            sum(reasons[unit["unit_code"]] == "silent" for unit in free),
+        )  # fmt: skip
+
+    def _draw(
+        self, ground: "_Ground", units: list[dict[str, Any]], closures: list[Any], now: datetime
+    ) -> dict[str, _Drawn]:
+        """Draw what has changed, and keep the rest."""
+        router, kept, asked = self._upkeep.router, {}, []
+        for unit in units:
+            place = (unit["lon"], unit["lat"])
+            ride = self._upkeep.travel.ride(unit["kind"], now, closures_near(closures, place))
+            before = self._drawn.get(unit["unit_code"])
+            if before and before.how == (router.graph, ride) and _apart_m(before.place, place) < _MOVED_M:
+                kept[unit["unit_code"]] = before
+            else:
+                asked.append((unit, place, ride, router.ask_areas(place, _LIMITS_S, ride)))
+        self.drawing = Drawing(0, len(asked))
+        for unit, place, ride, answer in asked:
+            if self._stopped.is_set():
+                break
+            areas = router.areas_of(answer, place, _LIMITS_S, ride)
+            reached = Reached(unit["name"], areas.method, shapely.simplify(areas.shapes, _DRAWN_DEGREES))
+            hits = [ground.inside(shape) for shape in areas.shapes]
+            how: tuple[Any, Ride] = (router.graph, ride)
+            kept[unit["unit_code"]] = _Drawn(place, how, hits, reached)
+            self.drawing.done += 1
+        return kept
+
+
+async def units_seen(connection: AsyncConnection, unit_codes: Sequence[str]) -> frozenset[str]:
+    """Return which units, of these, whoever asks sees."""
+    rows = await connection.execute(QUERIES["units_seen"], {"unit_codes": list(unit_codes)})
+    return frozenset(row["unit_code"] for row in await rows.fetchall())
+
+
+def _apart_m(one: Place, other: Place) -> float:
+    return float(distances_m([one], [other])[0, 0])
+
+
+class _Ground:
+    """The innermost cells with points inside each, and the circles of posts on them."""
+
+    def __init__(self, leaves: Leaves, shapes: NDArray[Any]) -> None:
+        self.leaves, self.shapes = leaves, shapes
+        points = points_inside(shapes)
+        self.places = points[:, 0, :]
+        self._tree = shapely.STRtree(shapely.points(points.reshape(-1, 2)))
+        self._circles: dict[tuple[Any, ...], dict[int, Floats]] = {}
+
+    @classmethod
+    def read(cls, connection: Connection) -> "_Ground":
+        return cls(*read_leaves(connection))
+
+    def inside(self, shape: Any) -> NDArray[np.intp]:
+        """Return the numbers of the points that a shape holds."""
+        found: NDArray[np.intp] = self._tree.query(shape, predicate="covers")
+        return found
+
+    def shares(self, hits: NDArray[np.intp]) -> Floats:
+        """Return the share of each cell whose points are among these, however often."""
+        is_hit = np.zeros(len(self.leaves.codes) * POINTS, dtype=bool)
+        is_hit[hits] = True
+        shares: Floats = is_hit.reshape(-1, POINTS).mean(axis=1)
+        return shares
+
+    def planned(self, connection: Connection, now: datetime) -> dict[int, Floats]:
+        """Return what circles of posts that count now hold; worked out again when circles or posts have changed."""
+        posts = connection.execute(QUERIES["posts"]).fetchall()
+        active = [post["post_code"] for post in posts if is_within(post["key_periods"], now)]
+        key = (*active, *(post["last_circle"] for post in posts))
+        if key not in self._circles:
+            rows = connection.execute(QUERIES["circles"], {"post_codes": active}).fetchall()
+            of_tier: dict[int, Sequence[Any]] = {
+                tier: shapely.from_wkb([row["geom"] for row in rows if row["tier_minutes"] == tier]) for tier in TIERS
+            }
+            self._circles = {key: {tier: self.shares(self._tree.query(of_tier[tier], predicate="covers")[1]) for tier in TIERS}}  # fmt: skip
+        return self._circles[key]
+
+
+def points_inside(shapes: NDArray[Any]) -> NDArray[np.float64]:
+    """Return `POINTS` points spread evenly inside each of n polygons, as n by POINTS by lon, lat.
+
+    They are of Halton's sequence over each box; a polygon too thin to catch enough gets one of its own again and again.
+    """
+    west, south, east, north = (column[:, None] for column in shapely.bounds(shapes).reshape(-1, 4).T)
+    spread = qmc.Halton(2, scramble=False).random(6 * POINTS + 1)[1:]
+    lon, lat = west + spread[:, 0] * (east - west), south + spread[:, 1] * (north - south)
+    shapely.prepare(shapes)
+    is_inside = shapely.contains_xy(shapes[:, None], lon, lat)
+    chosen = np.argsort(~is_inside, axis=1, kind="stable")[:, :POINTS]
+    found = np.stack([np.take_along_axis(lon, chosen, 1), np.take_along_axis(lat, chosen, 1)], axis=-1)
+    middle = shapely.get_coordinates(shapely.point_on_surface(shapes))
+    is_out = ~np.take_along_axis(is_inside, chosen, 1)
+    found[is_out] = np.repeat(middle[:, None], POINTS, axis=1)[is_out]
+    return found
