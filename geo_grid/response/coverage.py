@@ -65,6 +65,8 @@ class Share:
     households: float | None
     incidents: float | None
     key_places: float | None
+    own_incidents: float | None
+    """Incidents within the circles of posts of their own patrol zone."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,9 @@ class Coverage:
         for row in connection.execute(QUERIES["circles"]).fetchall():
             circles[row["tier_minutes"]].append((number[row["post_code"]], row["geom"]))
         tree = shapely.STRtree(shapes)
-        spots = {name: _read_spots(connection, name, months) for name in ("incidents", "places")}
+        incidents = connection.execute(QUERIES["incidents"], {"months": months}).fetchall()
+        of_zone = np.array([row["zone_code"] for row in incidents], dtype=object)
+        spots = {"incidents": _spots(incidents), "places": _spots(connection.execute(QUERIES["places"]).fetchall())}
         owners = {name: _owners(tree, shapes, found) for name, found in spots.items()}
         meetings: dict[int, Meetings] = {}
         hits: dict[str, dict[int, Hits]] = {name: {} for name in spots}
@@ -121,7 +125,9 @@ class Coverage:
             for name, found in spots.items():
                 circle, point = shapely.STRtree(found).query(drawn, predicate="covers")
                 hits[name][tier] = Hits(point, post[circle])
-        points = {name: (owners[name], hits[name]) for name in spots}
+        hits["own"] = _own(hits["incidents"], of_zone, np.array([post["zone_code"] for post in posts], dtype=object))
+        owners["own"] = owners["incidents"]
+        points = {name: (owners[name], hits[name]) for name in owners}
         return cls(leaves, shapes, posts, meetings, points)
 
     def active(self, moment: datetime | None) -> NDArray[np.bool_]:
@@ -201,6 +207,7 @@ class Coverage:
                 _share((covered[kept] * households).sum(), households.sum()),
                 _share(float((reached["incidents"] & inside["incidents"]).sum()), counts[0]),
                 _share(float((reached["places"] & inside["places"]).sum()), counts[1]),
+                _share(float((reached["own"] & inside["own"]).sum()), counts[0]),
             )
             for tier, (covered, reached) in shares.items()
         ]  # fmt: skip
@@ -242,10 +249,18 @@ def read_leaves(connection: Connection) -> tuple[Leaves, NDArray[Any]]:
     return found, shapes
 
 
-def _read_spots(connection: Connection, name: str, months: int) -> NDArray[Any]:
-    rows = connection.execute(QUERIES[name], {"months": months}).fetchall()
+def _spots(rows: list[dict[str, Any]]) -> NDArray[Any]:
     spots: NDArray[Any] = shapely.points(np.array([(row["lon"], row["lat"]) for row in rows], float).reshape(-1, 2))
     return spots
+
+
+def _own(hits: dict[int, Hits], of_incident: NDArray[Any], of_post: NDArray[Any]) -> dict[int, Hits]:
+    """Keep the incidents that lie in circles of posts of their own zone, by the zone_code of each; empty: of no zone."""
+    found = {}
+    for tier, (point, post) in hits.items():
+        is_own = (of_incident[point] == of_post[post]) & (of_post[post] != "")
+        found[tier] = Hits(point[is_own], post[is_own])
+    return found
 
 
 def _owners(tree: shapely.STRtree, shapes: NDArray[Any], spots: NDArray[Any]) -> Ints:

@@ -13,7 +13,13 @@ where zone_kind = 'area' and valid_to is null
 order by zone_code
 
 -- name: posts
-select post_code, key_periods from police_posts order by post_code
+-- with the patrol zone that they are in
+select p.post_code, p.key_periods,
+       coalesce((select z.zone_code from patrol_zones z
+                 where z.zone_kind = 'area' and z.valid_to is null and ST_Covers(z.geom, p.geom)
+                 order by z.zone_code limit 1), '') as zone_code
+from police_posts p
+order by p.post_code
 
 -- name: circles
 select post_code, tier_minutes, ST_AsBinary(geom) as geom from response_circles
@@ -21,7 +27,7 @@ where direction = 'outbound'
 order by post_code, tier_minutes
 
 -- name: incidents
-select ST_X(geom) as lon, ST_Y(geom) as lat from incidents
+select coalesce(zone_code, '') as zone_code, ST_X(geom) as lon, ST_Y(geom) as lat from incidents
 where received_at >= now() - make_interval(months => %(months)s)
 
 -- name: places

@@ -10,7 +10,8 @@ import { locale, text } from "./text.js";
 const LOOK_AGAIN_MS = 2000;
 const BARE_MS = 30000;
 const TIERS = [1, 3, 5];
-const MEASURES = [["area", say("面积", "Area")], ["households", say("户数", "Households")], ["incidents", say("警情", "Incidents")], ["key_places", say("重点部位", "Key places")]];
+const MEASURES = [["area", say("面积", "Area")], ["households", say("户数", "Households")], ["incidents", say("警情", "Incidents")], ["key_places", say("重点部位", "Key places")],
+  ["own_incidents", say("警情（本责任区圈内）", "Incidents in their own zone's circles")]];
 const map = window[page.map];
 const main = head();
 const ground = new BaseMap(map);

@@ -3,8 +3,12 @@
 from datetime import datetime
 from pathlib import Path
 
+import pandas as pd
 import pytest
+import shapely
 
+from geo_grid.boundaries import publish_zones
+from geo_grid.coordinates import snap_geometry
 from geo_grid.db import connect
 from geo_grid.response.coverage import Coverage
 from tests.squares import SIDE, SOUTH, WEST, two_by_two
@@ -81,6 +85,23 @@ def test_the_demo_citys_shares_are_those_of_postgis(demo: str) -> None:
     (whole,) = coverage.groups("city")
     assert whole.incidents == sum(group.incidents for group in groups.values())
     assert whole.households == sum(group.households for group in groups.values())
+
+
+def test_incidents_in_circles_of_their_own_zones_posts_are_told_apart(city: str) -> None:
+    with connect(city) as connection:
+        halves = [shapely.box(west, SOUTH, west + SIDE, SOUTH + 2 * SIDE) for west in (WEST, WEST + SIDE)]
+        zones = {
+            "zone_code": ["Z1", "Z2"], "name": "x", "zone_kind": "area", "zone_type": "regular", "responsible_unit": "x",
+            "geometry": list(snap_geometry(halves)),
+        }  # fmt: skip
+        publish_zones(connection, pd.DataFrame(zones), "two halves")
+        connection.execute("update incidents set zone_code = 'Z' || incident_id")  # one in each half
+        (all_day,) = Coverage.read(connection).groups("city")
+        by_zone = {group.code: group for group in Coverage.read(connection).groups("zone")}
+    # both posts are in the west: Q's circle reaches the incident in the east, which is another zone's
+    assert [tier.incidents for tier in all_day.tiers] == [1, 1, 1]
+    assert [tier.own_incidents for tier in all_day.tiers] == [0.5, 0.5, 0.5]
+    assert [by_zone[code].tiers[0].own_incidents for code in ("Z1", "Z2")] == [1, 0]
 
 
 def test_it_is_told_over_http_within_ones_cells_with_the_clocks_beside(city: str, shared: Path) -> None:
