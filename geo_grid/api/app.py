@@ -51,6 +51,7 @@ from geo_grid.response import Travel, Upkeep
 from geo_grid.response.coverage import Covered
 from geo_grid.response.live import Live
 from geo_grid.response.positions import QUERIES as POSITIONS
+from geo_grid.response.unions import Unions
 from geo_grid.settings import Settings, asset_dir
 
 log = logging.getLogger(__name__)
@@ -139,6 +140,7 @@ def create_app(settings: Settings, conninfo: str) -> FastAPI:
             state.seeing_all = seeing_all = acting_conninfo(conninfo, service)
             state.in_force = InForce(seeing_all)
             state.covered = Covered(seeing_all)
+            state.unions = Unions()
             state.locations = await stack.enter_async_context(
                 Locations.kept(seeing_all, settings.state_dir / "editions")
             )

@@ -12,9 +12,11 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from geo_grid.api.asking import identity_of, reading, writing
 from geo_grid.api.drafting import with_rights
+from geo_grid.api.features import read_boxes
 from geo_grid.api.parameters import At, Lat, Lon, SourceCrs, place
 from geo_grid.api.problems import PROBLEM_RESPONSES, Problem
 from geo_grid.api.rights import GuardedRoute
+from geo_grid.layers.published import CRS84
 from geo_grid.locate.lookup import city_extent
 from geo_grid.response import (
     MOST_AT_ONCE,
@@ -29,6 +31,7 @@ from geo_grid.response import (
 from geo_grid.response.coverage import Group, Grouping, response_times
 from geo_grid.response.graph import read_manifest
 from geo_grid.response.moveup import BareZone, bare_zones
+from geo_grid.response.unions import UnionGrouping
 
 router = APIRouter(tags=["response"], responses=PROBLEM_RESPONSES, route_class=GuardedRoute)
 LARGEST_BODY = 2 << 20
@@ -132,6 +135,53 @@ async def get_areas(
         for limit, shape in reversed(list(zip(limits, found.shapes, strict=True)))
     ]
     return ReachedAreas(features=features)
+
+
+class UnionProperties(BaseModel):
+    """Circles of several posts as one."""
+
+    code: str = Field(description="zone_code or responsible_unit; empty for the city")
+    name: str
+    tier_minutes: Literal[1, 3, 5]
+    posts: int
+    method: str = Field(description="geodesic_estimate when one of the circles is")
+
+
+class UnionFeature(BaseModel):
+    """A union as a GeoJSON feature."""
+
+    type: Literal["Feature"] = "Feature"
+    geometry: dict[str, Any]
+    properties: UnionProperties
+
+
+class UnionCollection(BaseModel):
+    """Unions as a GeoJSON collection, the longest tier first."""
+
+    type: Literal["FeatureCollection"] = "FeatureCollection"
+    features: list[UnionFeature]
+
+
+@router.get("/response/unions")
+async def get_unions(
+    request: Request,
+    bbox: Annotated[str, Query(max_length=200, description="west,south,east,north, degrees: cut there")],
+    by: Annotated[UnionGrouping, Query()] = "zone",
+    at: At = None,
+) -> UnionCollection:
+    """Draw what the posts of a zone, of a unit or of the city reach together, of the posts that count at the moment."""
+    state, boxes = request.app.state, read_boxes(bbox, CRS84)
+    moment = (at or datetime.now(UTC)).astimezone(ZoneInfo(state.settings.timezone))
+    async with reading(request) as database:
+        found = await state.unions.read(database, by, moment)
+    features = []
+    for one in found:
+        for box in boxes:
+            shape = shapely.clip_by_rect(one.shape, *box)
+            if not shapely.is_empty(shape):
+                properties = UnionProperties.model_validate(one._asdict() | {"shape": None})
+                features.append(UnionFeature(geometry=shapely.geometry.mapping(shape), properties=properties))
+    return UnionCollection(features=features)
 
 
 class CoverageAnswer(BaseModel):

@@ -100,6 +100,7 @@ RIGHTS: dict[tuple[str, str], str] = {
     ("GET", "/units/{unit_code}/track"): "map",
     ("GET", "/response/areas"): "map",
     ("GET", "/response/drawing"): "map",
+    ("GET", "/response/unions"): "map",
     ("GET", "/response/live"): "map",
     ("GET", "/response/live/areas"): "map",
     ("GET", "/response/coverage"): "incidents.read",

@@ -303,6 +303,34 @@ def test_a_zone_left_bare_is_named_with_who_could_move_up(zoned: tuple[httpx.Cli
     assert bare["suggestion"] is None  # no zone gives its last
 
 
+def test_circles_of_several_posts_are_one_by_zone_unit_and_city(zoned: tuple[httpx.Client, str]) -> None:
+    client, database = zoned
+    with connect(database) as connection:
+        connection.execute("update police_posts set responsible_unit = 'squad'")
+    single = circles(client)
+    everywhere = "8,49,9,50"
+    for by, groups in (
+        ("zone", {"ZN": ["N"], "ZS": ["S"]}),
+        ("unit", {"squad": ["N", "S"]}),
+        ("city", {"": ["N", "S"]}),
+    ):
+        features = client.get("/response/unions", params={"by": by, "bbox": everywhere}).json()["features"]
+        assert [one["properties"]["tier_minutes"] for one in features] == [tier for tier in (5, 3, 1) for _ in groups]
+        for one in features:
+            told = one["properties"]
+            parts = [single[post, told["tier_minutes"]][0] for post in groups[told["code"]]]
+            shape = shapely.geometry.shape(one["geometry"])
+            assert shapely.area(shape) == pytest.approx(shapely.area(shapely.union_all(parts)), rel=0.01)
+            assert (told["posts"], told["method"]) == (len(parts), "valhalla")
+    with connect(database) as connection:
+        connection.execute("update police_posts set key_periods = 'Mo-Su 08:00-20:00' where post_code = 'N'")
+    night = {"by": "zone", "bbox": everywhere, "at": "2026-11-26T23:00:00+08:00"}
+    told = client.get("/response/unions", params=night).json()["features"]
+    assert {one["properties"]["code"] for one in told} == {"ZS"}
+    cut = client.get("/response/unions", params={"by": "city", "bbox": "8.6,49.41,8.8,49.5"}).json()["features"]
+    assert all(shapely.geometry.shape(one["geometry"]).bounds[1] >= 49.41 for one in cut)
+
+
 def test_where_a_post_should_be_is_answered_beside_today(zoned: tuple[httpx.Client, str]) -> None:
     client, _ = zoned
     asked = {"within": "SOUTH", "model": "maximal_covering", "tier_minutes": 3, "count": 4, "keeps_posts": True}

@@ -1,0 +1,74 @@
+"""Circles of several posts as one: of a patrol zone, of a unit, of the whole city."""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Literal, NamedTuple
+
+import shapely
+
+from geo_grid.db import AsyncConnection, load_queries
+from geo_grid.layers.periods import is_within
+from geo_grid.response.circles import METHOD as ESTIMATED
+
+QUERIES = load_queries("geo_grid.response", "unions.sql")
+_KEPT = 24
+_COARSE_DEGREES = 2e-5
+"""Some 2 m: finer than circles are known, and a third of their corners."""
+type UnionGrouping = Literal["city", "zone", "unit"]
+
+
+class Union(NamedTuple):
+    """What posts of a group reach together within a tier; an estimate when one of its circles is."""
+
+    code: str
+    name: str
+    tier_minutes: int
+    posts: int
+    method: str
+    shape: Any
+
+
+class Unions:
+    """Joins circles, and keeps what was joined while the circles stay the same."""
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[tuple[Any, ...], list[Union]] = OrderedDict()
+
+    async def read(self, connection: AsyncConnection, by: UnionGrouping, now: datetime) -> list[Union]:
+        """Join the circles of the posts that count now, of those that whoever asks sees; the longest tier first.
+
+        Parameters
+        ----------
+        by
+            zone: the patrol zone that the post is in; unit: its responsible_unit.
+        now
+            In the city's own time zone.
+        """
+        posts = await (await connection.execute(QUERIES["posts"])).fetchall()
+        active = [post for post in posts if is_within(post["key_periods"], now)]
+        key = (by, *((post["post_code"], post["last_circle"], post[f"{by}_code"]) for post in active))
+        if key not in self._known:
+            codes = [post["post_code"] for post in active]
+            circles = await (await connection.execute(QUERIES["circles"], {"post_codes": codes})).fetchall()
+            self._known[key] = await asyncio.to_thread(_join, active, circles, by)
+            while len(self._known) > _KEPT:
+                self._known.popitem(last=False)
+        self._known.move_to_end(key)
+        return self._known[key]
+
+
+def _join(posts: Sequence[dict[str, Any]], circles: Sequence[dict[str, Any]], by: UnionGrouping) -> list[Union]:
+    group = {post["post_code"]: (post[f"{by}_code"], post[f"{by}_name"]) for post in posts}
+    of_group: dict[tuple[int, str, str], list[dict[str, Any]]] = {}
+    for circle in circles:
+        code, name = group[circle["post_code"]]
+        if code or by == "city":
+            of_group.setdefault((-circle["tier_minutes"], code, name), []).append(circle)
+    joined = []
+    for (tier, code, name), some in sorted(of_group.items()):
+        shape = shapely.simplify(shapely.union_all(shapely.from_wkb([one["geom"] for one in some])), _COARSE_DEGREES)
+        method = next((one["method"] for one in some if one["method"] == ESTIMATED), some[0]["method"])
+        joined.append(Union(code, name, -tier, len(some), method, shape))
+    return joined
