@@ -59,6 +59,10 @@ class Settings(BaseSettings):
         description="what travel times are multiplied by, and when: OpenStreetMap opening hours = factor, with |,"
         " for example Mo-Fr 07:00-09:00=1.4|Mo-Fr 17:00-19:00=1.3",
     )
+    patrol_shifts: str = Field(
+        "day=08:00-20:00|night=20:00-08:00",
+        description="shifts of patrols: name=from-to in the city's own time, with |",
+    )
     track_retention_h: float = Field(24, gt=0, le=24 * 366, description="hours for which positions of units are kept")
     tls_certificate: Path | None = Field(None, description="PEM file with the certificate chain; serves HTTPS")
     tls_key: Path | None = Field(None, description="PEM file with its private key")

@@ -89,7 +89,7 @@ def load_demo(
     with progress("patrol zones", len(city.zones)):
         edition = (cells.edition_id, begins)
         counts["patrol_zones"] = publish_zones(connection, city.zones, "demo city", is_demo=True, edition=edition).rows
-        counts["mandatory_stops"] = _stops(connection, city.posts)
+        counts["mandatory_stops"] = _copy_frame(connection, "mandatory_stops", things.stops(city))
 
     posts = things.posts(city)
     frames: list[tuple[str, Callable[[], DataFrame]]] = [
@@ -134,11 +134,3 @@ def _roads(connection: Connection, city: City, roads_dir: Path | None, progress:
         with progress("drawing roads"):
             write_roads(city.leaves, extract)
         return import_osm(connection, extract, progress, None, roads_dir=roads_dir, is_demo=True).roads
-
-
-def _stops(connection: Connection, posts: DataFrame) -> int:
-    """One mandatory stop per zone: its post, morning and evening being the city's busy hours."""
-    frame = posts[["zone_code", "lon", "lat"]].assign(
-        name=posts["township"] + "必到点", window_from="07:00", window_to="21:00"
-    )
-    return _copy_frame(connection, "mandatory_stops", frame)

@@ -91,6 +91,33 @@ def posts(city: City) -> DataFrame:
     })  # fmt: skip
 
 
+STOP_WINDOWS = (("07:00", "09:00"), ("11:00", "14:00"), ("17:00", "20:00"), ("20:00", "23:00"))
+"""When the villages' stops of a zone are due, one after another: schools, markets, the way home, the night."""
+
+
+def stops(city: City) -> DataFrame:
+    """Mandatory stops per area zone: its post by day, and up to four of its villages in busy hours."""
+    posts_stop = DataFrame({
+        "zone_code": city.posts["zone_code"], "name": city.posts["township"] + "警务站必到点",
+        "window_from": "07:00", "window_to": "21:00", "lon": city.posts["lon"], "lat": city.posts["lat"],
+    })  # fmt: skip
+    areas = city.zones[city.zones["zone_kind"] == "area"]
+    seats = city.leaves.drop_duplicates("village")
+    village_names = city.cells.set_index("grid_code")["name"]
+    seat, zone = shapely.STRtree(areas["geometry"].to_numpy()).query(
+        shapely.points(seats[["lon", "lat"]].to_numpy()), predicate="intersects"
+    )
+    found = seats.iloc[seat].assign(zone_code=areas["zone_code"].to_numpy()[zone]).drop_duplicates("village")
+    number = found.groupby("zone_code").cumcount()
+    found, number = found[number < len(STOP_WINDOWS)], number[number < len(STOP_WINDOWS)]
+    villages_stop = DataFrame({
+        "zone_code": found["zone_code"], "name": village_names.loc[found["village"]].to_numpy() + "必到点",
+        "window_from": [STOP_WINDOWS[n][0] for n in number], "window_to": [STOP_WINDOWS[n][1] for n in number],
+        "lon": found["lon"], "lat": found["lat"],
+    })  # fmt: skip
+    return pd.concat([posts_stop, villages_stop], ignore_index=True)
+
+
 def units(posts_frame: DataFrame, rng: np.random.Generator) -> DataFrame:
     """Two patrol units per post: one drives, one walks; they stand within a kilometre of it."""
     frame = pd.concat(

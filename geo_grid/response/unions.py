@@ -37,7 +37,8 @@ class Unions:
         self._known: OrderedDict[tuple[Any, ...], list[Union]] = OrderedDict()
 
     async def read(self, connection: AsyncConnection, by: UnionGrouping, now: datetime) -> list[Union]:
-        """Join the circles of the posts that count now, of those that whoever asks sees; the longest tier first.
+        """Join the circles of the posts that count now, of those that whoever asks sees, within
+        their own cells; the longest tier first.
 
         Parameters
         ----------
@@ -56,7 +57,11 @@ class Unions:
             while len(self._known) > _KEPT:
                 self._known.popitem(last=False)
         self._known.move_to_end(key)
-        return self._known[key]
+        (own,) = await (await connection.execute(QUERIES["own_area"])).fetchall()
+        if own["geom"] is None:
+            return self._known[key]
+        area = shapely.from_wkb(own["geom"])
+        return [one._replace(shape=shapely.intersection(one.shape, area)) for one in self._known[key]]
 
 
 def _join(posts: Sequence[dict[str, Any]], circles: Sequence[dict[str, Any]], by: UnionGrouping) -> list[Union]:

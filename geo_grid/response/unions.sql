@@ -15,3 +15,7 @@ order by p.post_code
 select post_code, tier_minutes, method, ST_AsBinary(geom) as geom from response_circles
 where direction = 'outbound' and post_code = any(%(post_codes)s)
 order by post_code, tier_minutes
+
+-- name: own_area
+-- null: of the whole city
+select case when not access.city_wide('map') then ST_AsBinary(access.my_area('map')) end as geom

@@ -81,6 +81,8 @@ EXPECTED: dict[str, set[str] | None] = {
     **{route: {"supervisor"} for route in (
         "POST /boundaries/drafts/{draft_id}/return", "POST /boundaries/drafts/{draft_id}/publish",
         "POST /boundaries/editions/{edition_id}/restore")},
+    "GET /patrol/stops": MAP, "GET /patrol/completion": MAP, "POST /patrol/check-ins": {"dispatcher", "supervisor"},
+    "POST /patrol/routes": {"wall", "dispatcher", "planner", "supervisor"},
     "GET /response/areas": MAP, "GET /response/drawing": MAP, "GET /response/unions": MAP, "GET /response/live": MAP, "GET /response/live/areas": MAP, "POST /response/siting": {"planner", "supervisor"}, "GET /response/move-up": {"wall", "dispatcher", "planner", "supervisor"}, "GET /maps/response": MAP,
     "GET /response/coverage": {"wall", "dispatcher", "planner", "supervisor"}, "GET /response/times": {"wall", "dispatcher", "planner", "supervisor"},
     "GET /boundaries/agreement": {"wall", "dispatcher", "planner", "supervisor"},
@@ -194,7 +196,7 @@ QUESTIONS: dict[str, list[str]] = {
     "POST /locate": ['/locate {{"points": [[{lon}, {lat}]]}}'],
     "GET /desk": ["/desk?lon={lon}&lat={lat}", "/desk?incident={number}"],
     "GET /incidents/{incident_id}": ["/incidents/{number}"],
-    "GET /response/unions": ["/response/unions?bbox={box}&by=unit"],
+    "GET /response/unions": ["/response/unions?bbox={box}&by=city"],
     "GET /response/live/areas": ["/response/live/areas?bbox={box}"],
     "GET /units/{unit_code}/track": ["/units/unit-{cell}/track?since=2000-01-01T00:00:00Z"],
     "POST /units/positions": [

@@ -1,0 +1,215 @@
+"""Mandatory stops: who was there, and how many of those that were due were made, by zone and shift."""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from geo_grid.db import AsyncConnection, Connection, load_queries
+from geo_grid.errors import NotFound, UserError
+
+QUERIES = load_queries("geo_grid.response", "patrol.sql")
+NEAR_M = 150.0
+"""A unit this near was at the stop: its own error, and that of where the stop is drawn."""
+_CLOCK_TOLERANCE = timedelta(minutes=2)
+_OLDEST = timedelta(hours=24)
+_SHIFT = re.compile(r"([^=|]{1,40})=(\d\d:\d\d)-(\d\d:\d\d)")
+
+
+class Shift(NamedTuple):
+    """A part of the day, in the city's own time; one that ends before it begins ends on the next day."""
+
+    name: str
+    begins: time
+    ends: time
+
+    def on(self, day: date, zone: tzinfo | None) -> "Span":
+        """Return when it begins and ends on a day."""
+        return _span(day, self.begins, self.ends, zone)
+
+
+class Span(NamedTuple):
+    """From when to when."""
+
+    begins: datetime
+    ends: datetime
+
+    def meets(self, other: "Span") -> "Span | None":
+        """Return what two have in common."""
+        both = Span(max(self.begins, other.begins), min(self.ends, other.ends))
+        return both if both.begins < both.ends else None
+
+
+def _span(day: date, begins: time, ends: time, zone: tzinfo | None) -> Span:
+    last = day + timedelta(days=1) if ends <= begins else day
+    return Span(datetime.combine(day, begins, zone), datetime.combine(last, ends, zone))
+
+
+def read_shifts(text: str) -> list[Shift]:
+    """Read shifts as the settings write them, `day=08:00-20:00|night=20:00-08:00`. Raises UserError."""
+    found = []
+    for part in text.split("|"):
+        matched = _SHIFT.fullmatch(part.strip())
+        try:
+            name, begins, ends = matched.groups() if matched else ("", "", "")
+            found.append(Shift(name.strip(), time.fromisoformat(begins), time.fromisoformat(ends)))
+        except ValueError:
+            message = f"GEO_GRID_PATROL_SHIFTS: {part!r}: write a name and from when to when, such as day=08:00-20:00"
+            raise UserError(message) from None
+    names = [shift.name for shift in found]
+    if len(set(names)) < len(names):
+        message = f"GEO_GRID_PATROL_SHIFTS: {text!r}: two shifts have the same name"
+        raise UserError(message)
+    return found
+
+
+class Stop(BaseModel):
+    """A mandatory stop of a patrol zone."""
+
+    stop_id: int
+    zone_code: str
+    name: str
+    window_from: time | None = Field(description="in the city's own time; null: any time")
+    window_to: time | None
+    lon: float
+    lat: float
+
+
+class CheckIn(BaseModel):
+    """That a unit is at a stop."""
+
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+
+    stop_id: int
+    unit_code: str = Field(min_length=1, max_length=32)
+    lon: float = Field(ge=-180, le=180, description="degrees, CGCS2000")
+    lat: float = Field(ge=-90, le=90, description="degrees, CGCS2000")
+    checked_at: AwareDatetime | None = Field(None, description="now if not given")
+
+
+class CheckedIn(BaseModel):
+    """What was written down."""
+
+    zone_code: str
+    stop: str
+    checked_at: datetime
+    distance_m: float
+    is_in_window: bool = Field(description="whether the stop was due then; else it does not count")
+    repeated: bool = Field(description="it was known already")
+
+
+async def stops(connection: AsyncConnection, zone_code: str | None) -> list[Stop]:
+    """Return the stops of a zone or of all that whoever asks sees."""
+    rows = await connection.execute(QUERIES["stops"], {"zone_code": zone_code})
+    return [Stop.model_validate(row) for row in await rows.fetchall()]
+
+
+async def check_in(connection: AsyncConnection, given: CheckIn, timezone: str) -> CheckedIn:
+    """Write a check-in down, in the caller's transaction.
+
+    Raises
+    ------
+    NotFound
+        Whoever asks sees no such stop or unit.
+    UserError
+        The unit is too far from the stop, or the moment is in the future or long past.
+    Forbidden
+        They may not report for this zone.
+    """
+    now = datetime.now(UTC)
+    moment = given.checked_at or now
+    if moment > now + _CLOCK_TOLERANCE:
+        message = f"checked_at {moment.isoformat()} is in the future: check the unit's clock"
+        raise UserError(message)
+    if moment < now - _OLDEST:
+        message = f"checked_at {moment.isoformat()} is more than a day ago: it is too late to be counted"
+        raise UserError(message)
+    stop = await (await connection.execute(QUERIES["stop"], given.model_dump())).fetchone()
+    if stop is None:
+        message = f"there is no mandatory stop {given.stop_id}"
+        raise NotFound(message)
+    if await (await connection.execute(QUERIES["unit"], given.model_dump())).fetchone() is None:
+        message = f"there is no unit {given.unit_code!r}"
+        raise NotFound(message)
+    if stop["distance_m"] > NEAR_M:
+        message = (
+            f"lon {given.lon} lat {given.lat} is {stop['distance_m']:.0f} m from the stop: at most {NEAR_M:.0f} m count"
+        )
+        raise UserError(message)
+    made = await connection.execute(QUERIES["check_in"], {**given.model_dump(), **stop, "checked_at": moment})
+    day = moment.astimezone(ZoneInfo(timezone))
+    windows = _windows(stop, (day.date() - timedelta(days=1), day.date()), ZoneInfo(timezone))
+    return CheckedIn(
+        zone_code=stop["zone_code"], stop=stop["name"], checked_at=moment, distance_m=round(stop["distance_m"], 1),
+        is_in_window=any(window.begins <= moment <= window.ends for window in windows), repeated=made.rowcount == 0,
+    )  # fmt: skip
+
+
+def _windows(stop: dict[str, Any], days: Iterable[date], zone: tzinfo | None) -> list[Span]:
+    begins, ends = stop["window_from"] or time(0), stop["window_to"] or time(0)
+    return [_span(day, begins, ends, zone) for day in days]
+
+
+def due_within(stop: dict[str, Any], span: Span) -> list[Span]:
+    """Return when a stop is due within a span; a row with window_from and window_to, None: from or until midnight."""
+    first = span.begins.date() - timedelta(days=1)
+    days = (first + timedelta(days=number) for number in range((span.ends.date() - first).days + 1))
+    if stop["window_from"] is None and stop["window_to"] is None:
+        return [span]
+    return [both for window in _windows(stop, days, span.begins.tzinfo) if (both := window.meets(span))]
+
+
+class Completion(BaseModel):
+    """How many mandatory stops of a zone were made in a shift, of those that were due."""
+
+    zone_code: str
+    name: str
+    shift: str
+    due: int
+    done: int
+    missed: list[str] = Field(description="whose time is over, and nobody was there")
+    open: list[str] = Field(description="that can still be made")
+    rate: float = Field(description="done of due")
+
+
+def completion(
+    connection: Connection, day: date, shifts: Sequence[Shift], now: datetime, zone_code: str | None = None
+) -> list[Completion]:
+    """Say how many stops were made, by zone and shift, of the zones that whoever asks sees.
+
+    Parameters
+    ----------
+    day
+        On which the shifts begin.
+    now
+        In the city's own time zone; by it what can still be made is told from what was missed.
+    """
+    spans = [(shift.name, shift.on(day, now.tzinfo)) for shift in shifts]
+    until, since = max(span.ends for _, span in spans), min(span.begins for _, span in spans)
+    at: dict[tuple[str, str], list[datetime]] = defaultdict(list)
+    asked = {"since": since, "until": until, "zone_code": zone_code}
+    for row in connection.execute(QUERIES["check_ins"], asked).fetchall():
+        at[row["zone_code"], row["stop_name"]].append(row["checked_at"])
+    found: dict[tuple[str, str], Completion] = {}
+    for stop in connection.execute(QUERIES["stops"], {"zone_code": zone_code}).fetchall():
+        for name, span in spans:
+            due = due_within(stop, span)
+            if not due:
+                continue
+            empty = Completion(zone_code=stop["zone_code"], name=stop["zone_name"], shift=name, due=0, done=0, missed=[], open=[], rate=0)  # fmt: skip
+            one = found.setdefault((stop["zone_code"], name), empty)
+            one.due += 1
+            if any(
+                part.begins <= moment <= part.ends for part in due for moment in at[stop["zone_code"], stop["name"]]
+            ):
+                one.done += 1
+            elif max(part.ends for part in due) < now:
+                one.missed.append(stop["name"])
+            else:
+                one.open.append(stop["name"])
+            one.rate = round(one.done / one.due, 4)
+    return list(found.values())

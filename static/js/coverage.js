@@ -1,0 +1,54 @@
+// What circles cover, by group; and the zones that nobody free is in.
+import { ask, e, page, say } from "./office.js";
+import { poll } from "./server.js";
+import { text } from "./text.js";
+
+const TIERS = [1, 3, 5];
+const GROUPINGS = [["city", say("全市", "City")], ["county", say("区县", "County")], ["township", say("乡镇", "Township")], ["zone", say("责任区", "Zone")], ["hour", say("时段", "Hour")]];
+const MEASURES = [["area", say("面积", "Area")], ["households", say("户数", "Households")], ["incidents", say("警情", "Incidents")], ["key_places", say("重点部位", "Key places")],
+  ["own_incidents", say("警情（本责任区圈内）", "Incidents in their own zone's circles")]];
+const JOINED = [["", say("每站响应圈", "Each post's circles")], ["zone", say("按责任区合并", "Joined by zone")], ["unit", say("按单位合并", "Joined by unit")], ["city", say("全市合并", "Joined for the city")]];
+const percent = share => (share === null ? "–" : `${(share * 100).toFixed(1)} %`);
+
+export const chooser = (label, options, changed) => e("select", { ariaLabel: label, onchange: changed },
+  ...options.map(([value, textContent]) => e("option", { value, textContent })));
+
+// `join` is told by what circles are to be joined on the map.
+export function coveragePanel(map, join) {
+  const by = chooser(say("分组", "By"), GROUPINGS, look);
+  const measure = chooser(say("指标", "Measure"), MEASURES, look);
+  const joined = chooser(say("响应圈", "Circles"), JOINED, () => join(joined.value));
+  const shares = e("div", { className: "scroll" });
+  const bare = e("ul", { className: "bare" });
+  let asked = 0;
+
+  async function look() {
+    const mine = asked += 1;
+    if (!shares.children.length) shares.replaceChildren(e("p", { className: "quiet", textContent: say("计算中…", "Working…") }));
+    try {
+      const { groups } = await ask(`/response/coverage?by=${by.value}`);
+      if (mine !== asked) return; // a later question was asked meanwhile
+      const rows = groups.map(group => e("tr", { data: { code: group.code } }, e("td", { textContent: group.name || page.city[page.lang] }),
+        ...group.tiers.map(tier => e("td", { className: `of${tier.tier_minutes}`, textContent: percent(tier[measure.value]) }))));
+      shares.replaceChildren(e("table", { className: "coverage" }, e("thead", {}, e("tr", {}, e("th"), ...TIERS.map(tier => e("th", { textContent: text.tier(tier) })))), e("tbody", {}, ...rows)));
+    } catch (error) {
+      shares.replaceChildren(e("p", { className: "bad", textContent: error.message }));
+    }
+  }
+
+  async function lookAtBareZones() {
+    const zones = await poll("/response/move-up");
+    const told = ({ suggestion: s }) => (s ? say(`${s.name} 可补位，${text.minutes(s.arrival_s)}`, `${s.name} could move up, ${text.minutes(s.arrival_s)}`) : say("无可补位力量", "nobody to spare"));
+    const show = ({ lat, lon }) => map.setView([lat, lon], Math.max(map.getZoom(), 13));
+    bare.replaceChildren(...(zones.length ? zones.slice(0, 12).map(zone => e("li", { data: { zone: zone.zone_code } },
+      e("button", { className: "find", onclick: () => show(zone) }, e("span", { textContent: zone.name }), e("span", { className: "quiet", textContent: told(zone) }))))
+      : [e("li", { className: "quiet", textContent: say("每个责任区都有可派力量", "Somebody is free in every zone") })]));
+  }
+
+  return {
+    look,
+    lookAtBareZones,
+    panel: e("section", {}, e("h2", { textContent: say("1、3、5 分钟覆盖", "Covered within 1, 3, 5 minutes") }), e("div", { className: "row" }, by, measure), e("div", { className: "row" }, joined), shares,
+      e("h2", { textContent: say("无可派力量的责任区", "Zones with nobody free") }), bare),
+  };
+}
