@@ -258,7 +258,10 @@ class SitingQuestion(BaseModel):
     model: Literal["maximal_covering", "set_covering", "p_median"] = "maximal_covering"
     tier_minutes: Literal[1, 3, 5] = 3
     count: int | None = Field(
-        None, ge=1, le=500, description="posts in all, those that stay among them; none for set covering"
+        None,
+        ge=1,
+        le=500,
+        description="how many are placed, besides posts that stay; none for set covering, which finds the fewest",
     )
     demand: Literal["households", "incidents"] = "households"
     candidates: Literal["governance_centres", "mandatory_stops"] = "governance_centres"

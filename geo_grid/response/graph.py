@@ -109,9 +109,10 @@ def build_graph(extract: Path, roads_dir: Path, sha256: str) -> Path:
     return folder
 
 
-def actor_config(folder: Path) -> dict[str, Any]:
+def actor_config(folder: Path, matrix_algorithm: str = "costmatrix") -> dict[str, Any]:
     """Return Valhalla's configuration for asking a graph, with limits that suit a city's command centre."""
     config: dict[str, Any] = valhalla.get_config(tile_dir=folder / "tiles", tile_extract="")
+    config["thor"]["source_to_target_algorithm"] = matrix_algorithm
     limits = config["service_limits"]
     for costing in ("auto", "motorcycle", "pedestrian"):
         limits[costing].update(max_matrix_location_pairs=_MOST_PAIRS, max_locations=1000)

@@ -21,6 +21,8 @@ from geo_grid.response.worker import Place, Ride, Way
 
 type Method = Literal["valhalla", "geodesic_estimate"]
 ROUTED: Method = "valhalla"
+_TOGETHER, _LONG = 10, 12
+"""Sources of one part of a matrix, and how many times as long as other questions it may take."""
 _POLITE = 5
 """How much the processes of long work give way to the others (nice)."""
 
@@ -137,11 +139,14 @@ class Router:
     def matrix(
         self, sources: Sequence[Place], targets: Sequence[Place], ride: Ride | None = None
     ) -> list[list[Arrival]]:
-        """Return when each source (row) arrives at each target (column)."""
+        """Return when each source (row) arrives at each target (column); long ones by all workers at once."""
         ride = ride or Ride()
-        return self._arrivals(
-            _given(self._ask(worker.seconds, sources, targets, ride, patience=12)), sources, targets, ride
-        )
+        parts = [sources[begin : begin + _TOGETHER] for begin in range(0, len(sources), _TOGETHER)]
+        asked = [self._ask(worker.seconds, part, targets, ride, patience=_LONG) for part in parts]
+        found: list[list[float | None]] = []
+        for part, answer in zip(parts, asked, strict=True):
+            found += _given(answer) or [[None] * len(targets)] * len(part)
+        return self._arrivals(found, sources, targets, ride)
 
     async def matrix_async(self, sources: Sequence[Place], targets: Sequence[Place], ride: Ride) -> list[list[Arrival]]:
         """Do the same for a request, without holding up others."""

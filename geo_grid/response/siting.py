@@ -128,7 +128,7 @@ def _solution(chosen: list[int], seconds: Floats, weights: Floats, limit_s: floa
 
 @dataclass(frozen=True)
 class Question:
-    """Where posts should be within a cell; fields as of `site`, capacity for each candidate."""
+    """Where posts should be within a cell; fields as of `site`, but count without posts that stay, capacity for each."""
 
     within: str
     model: Model
@@ -183,7 +183,8 @@ def answer(connection: Connection, router: Router, travel: Travel, asked: Questi
     is_post = np.arange(len(places)) < len(posts)
     capacities = None if asked.capacity is None else np.full(len(places), asked.capacity)
     limit = asked.tier_minutes * 60.0
-    solved = site(seconds, weights, limit, asked.model, asked.count, is_post if asked.keeps_posts else None, capacities)
+    count = None if asked.count is None else asked.count + (len(posts) if asked.keeps_posts else 0)
+    solved = site(seconds, weights, limit, asked.model, count, is_post if asked.keeps_posts else None, capacities)
     today = _solution(list(range(len(posts))), seconds, weights, limit)
     sites = [
         Site(
@@ -218,6 +219,12 @@ def _check(asked: Question, demand: Sequence[Any], posts: Sequence[Any], others:
         raise UserError(message)
     if not posts and not others:
         message = f"there is no candidate in {asked.within}: import some, or choose another kind"
+        raise UserError(message)
+    most = len(others) if asked.keeps_posts else len(posts) + len(others)
+    if asked.model != "set_covering" and not 1 <= (asked.count or 0) <= most:
+        message = (
+            f"count says how many are placed: between 1 and {most} (so many candidates there are), not {asked.count}"
+        )
         raise UserError(message)
     if asked.capacity is not None and asked.model == "maximal_covering":
         message = "maximal covering knows no capacities: choose set_covering or p_median"

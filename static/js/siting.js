@@ -72,7 +72,7 @@ export function sitingPanel(map) {
   const asking = form([
     named(say("范围", "Within"), within, "within"), named(say("目标", "Model"), model, "model"),
     named(say("分钟", "Minutes"), chooser(say("分钟", "Minutes"), [3, 1, 5].map(tier => [tier, text.tier(tier)]), () => {}), "tier_minutes"),
-    e("label", {}, say("站点总数（含保留）", "Posts in all, kept ones among them"), count),
+    e("label", {}, say("新设数量", "How many are placed"), count),
     named(say("需求", "Demand"), chooser(say("需求", "Demand"), DEMANDS, () => {}), "demand"), named(say("候选点", "Candidate places"), chooser(say("候选点", "Candidate places"), CANDIDATES, () => {}), "candidates"),
     e("label", {}, say("每站容量", "Capacity of a post"), capacity),
     e("label", { className: "check" }, keeps, say("保留现有警务站", "Posts stay")),

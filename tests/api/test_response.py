@@ -333,13 +333,13 @@ def test_circles_of_several_posts_are_one_by_zone_unit_and_city(zoned: tuple[htt
 
 def test_where_a_post_should_be_is_answered_beside_today(zoned: tuple[httpx.Client, str]) -> None:
     client, _ = zoned
-    asked = {"within": "SOUTH", "model": "maximal_covering", "tier_minutes": 3, "count": 4, "keeps_posts": True}
+    asked = {"within": "SOUTH", "model": "maximal_covering", "tier_minutes": 3, "count": 2, "keeps_posts": True}
     answer = client.post("/response/siting", json=asked).json()
     assert answer["demand"] == 400
     assert {site["code"] for site in answer["sites"] if site["is_post"]} == {"N", "S"}
     assert len(answer["sites"]) == 4
     assert answer["covered"] >= answer["covered_today"]
-    refused = client.post("/response/siting", json={**asked, "count": 1})
+    refused = client.post("/response/siting", json={**asked, "count": 100})
     assert refused.status_code == 422
-    assert "so many stay" in refused.json()["detail"]
+    assert "so many candidates" in refused.json()["detail"]
     assert client.post("/response/siting", json={**asked, "within": "NOWHERE"}).status_code == 422
