@@ -62,7 +62,7 @@ export function patrolPanel(map) {
     } });
     chosen.replaceChildren(e("h2", { textContent: row.name }),
       e("ul", { className: "stops" }, ...stops.map(stop => e("li", {}, e("span", { textContent: stop.name }), e("span", { className: "quiet", textContent: `${window(stop)} · ${state(stop)}` })))),
-      mayPlan ? e("div", { className: "row" }, plan, e("label", { className: "hours" }, hours, say("小时内", "hours"))) : null, problem, routes);
+      e("div", { className: "row", hidden: !mayPlan }, plan, e("label", { className: "hours" }, hours, say("小时内", "hours"))), problem, routes);
     stops.forEach(stop => L.circleMarker([stop.lat, stop.lon], { radius: 7, color: row.missed.includes(stop.name) ? "#ff5d5d" : "#ffd84d", weight: 2, fillOpacity: 0.5 })
       .bindTooltip(e("div", { textContent: `${stop.name} ${window(stop)}` })).addTo(drawn));
     if (stops.length) map.fitBounds(stops.map(({ lat, lon }) => [lat, lon]), { maxZoom: 14, paddingTopLeft: [400, 40], paddingBottomRight: [60, 40] });

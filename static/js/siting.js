@@ -46,7 +46,7 @@ export function sitingPanel(map) {
       e("table", { className: "coverage" }, e("thead", {}, e("tr", {}, e("th"), e("th", { textContent: say("今天", "Today") }), e("th", { textContent: say("方案", "Then") }))),
         e("tbody", {}, row(say(`${tier} 分钟内`, `Within ${tier} min`), percent(found.covered_today), percent(found.covered)), row(say("平均到达", "Mean travel"), mean(found.mean_today_s), mean(found.mean_s)))),
       e("p", { className: "quiet", textContent: say(`新设 ${fresh.length} 处，保留 ${kept.length} 处。黄色为新设点的 ${tier} 分钟可达范围。`, `${fresh.length} new, ${kept.length} kept. In yellow: what new ones reach in ${tier} min.`) }),
-      found.estimated > 0.001 ? e("p", { className: "quiet", textContent: say(`其中 ${percent(found.estimated)} 的时间为估算`, `${percent(found.estimated)} of the times are estimates`) }) : null,
+      e("p", { className: "quiet", hidden: found.estimated === 0, textContent: say(`其中 ${percent(found.estimated)} 的时间为估算`, `${percent(found.estimated)} of the times are estimates`) }),
       e("ol", { className: "sites" }, ...fresh.map(site => e("li", { data: { code: site.code } }, e("button", { className: "find", type: "button", onclick: () => map.setView([site.lat, site.lon], Math.max(map.getZoom(), 13)) },
         e("span", { textContent: site.name }), e("span", { className: "quiet", textContent: say(`独自增加 ${percent(site.adds)}`, `adds ${percent(site.adds)} by itself`) }))))));
     fresh.forEach((site, number) => {

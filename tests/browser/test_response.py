@@ -1,5 +1,7 @@
 """A closure is drawn across the bridges of Heidelberg, and circles, coverage and ranking change before one's eyes."""
 
+from datetime import UTC, datetime, timedelta
+
 import pandas as pd
 import pytest
 import shapely
@@ -9,11 +11,11 @@ from geo_grid.boundaries import publish_cells
 from geo_grid.coordinates import snap_geometry
 from geo_grid.db import connect
 from geo_grid.layers.grid_levels import GridLevel, set_levels
-from tests.api.test_response import RIVER, SOUTH, heidelberg, wait_for_circles
+from tests.api.test_response import RIVER, SOUTH, heidelberg, wait_for_circles, zoned
 from tests.browser.test_planner import SPOT, VIEW, person
 from tests.identities import user
 
-__all__ = ["heidelberg"]
+__all__ = ["heidelberg", "zoned"]
 pytestmark = pytest.mark.browser
 
 
@@ -73,3 +75,66 @@ def test_a_dispatcher_sees_it_and_closes_nothing(heidelberg, browser: Browser) -
     with person(browser, str(client.base_url), user(database, "dispatcher"), "/maps/response") as page:
         expect(page.locator(".coverage")).to_be_visible()
         expect(page.locator("[data-tool=closed]")).to_have_count(0)
+
+
+def test_where_posts_should_be_is_drawn_beside_today(zoned, browser: Browser) -> None:
+    client, database = zoned
+    with person(browser, str(client.base_url), user(database, "planner"), "/maps/response") as page:
+        page.click("[role=tab]:has-text('Siting')")
+        page.select_option("select[name=within]", "SOUTH")
+        page.fill("input[name=count]", "2")
+        page.click("form .action")
+        expect(page.locator(".sites li")).to_have_count(2)
+        expect(page.locator(".leaflet-marker-icon .site")).to_have_count(2)
+        today, then = page.locator(".answer tbody tr").first.locator("td").all_inner_texts()[1:]
+        assert float(then.split()[0]) >= float(today.split()[0])
+        assert "null" not in page.inner_text(".left")
+        page.fill("input[name=count]", "100")
+        page.click("form .action")
+        expect(page.locator("form [role=alert]")).to_contain_text("so many candidates")
+        page.click("[role=tab]:has-text('Coverage')")
+        expect(page.locator(".leaflet-marker-icon .site")).to_have_count(0)  # the map is as it was
+
+
+def test_a_patrol_is_planned_and_circles_are_joined(zoned, browser: Browser) -> None:
+    client, database = zoned
+    with connect(database) as connection:
+        connection.execute(
+            "insert into mandatory_stops (zone_code, name, geom) select 'ZN', '必到点' || n,"
+            " ST_SnapToGrid(ST_SetSRID(ST_MakePoint(8.685 + n * 0.006, 49.4170), 4490), 2 ^ -26) from generate_series(1, 3) n"
+        )
+    supervisor = user(database, "supervisor")
+    with person(browser, str(client.base_url), supervisor, "/maps/response") as page:
+        with page.expect_response(lambda answer: "/response/unions?by=zone" in answer.url) as joined:
+            page.select_option("select[aria-label=Circles]", "zone")
+        assert {one["properties"]["code"] for one in joined.value.json()["features"]} == {"ZN", "ZS"}
+        page.click("[role=tab]:has-text('Patrol')")
+        expect(page.locator(".whole")).to_contain_text("0 of 3 stops made")
+        page.click("tr[data-zone=ZN]")
+        expect(page.locator(".stops li")).to_have_count(3)
+        page.click("text=Plan routes")
+        expect(page.locator(".routes li")).to_have_count(3)
+        expect(page.locator(".leaflet-marker-icon .site")).to_have_count(3)
+
+
+def test_a_track_is_played_back(heidelberg, browser: Browser) -> None:
+    client, database = heidelberg
+    begun = datetime.now(UTC) - timedelta(minutes=30)
+    track = [
+        {"unit_code": "CAR", "lon": 8.68 + 0.001 * n, "lat": 49.4166, "reported_at": (begun + timedelta(minutes=n)).isoformat()}
+        for n in range(20)
+    ]  # fmt: skip
+    assert client.post("/units/positions", json={"positions": track}).status_code == 200
+    with person(browser, str(client.base_url), user(database, "supervisor"), "/maps/response") as page:
+        page.evaluate(VIEW, [8.6920, 49.4160, 15])
+        page.wait_for_timeout(800)
+        bar = page.locator(".track")
+        page.mouse.click(*point_at(page, 8.6920, 49.4166))
+        expect(bar).to_contain_text("巡逻车")
+        last = bar.locator("span.quiet").inner_text()
+        bar.locator("input").fill("0")
+        expect(bar.locator("span.quiet")).not_to_have_text(last)
+        bar.locator("[aria-label=Play]").click()
+        expect(bar.locator("span.quiet")).to_have_text(last, timeout=30_000)  # to the end
+        page.keyboard.press("Escape")
+        expect(bar).to_be_hidden()
