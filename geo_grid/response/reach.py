@@ -143,9 +143,9 @@ def _under(field: Any, level: float, corner: Floats, step: float, scale: Floats,
     rows, columns = np.flatnonzero((field < _FAR).any(axis=1)), np.flatnonzero((field < _FAR).any(axis=0))
     top, left = max(rows[0] - 1, 0), max(columns[0] - 1, 0)
     window = np.sqrt(np.minimum(field[top : rows[-1] + 2, left : columns[-1] + 2], _NEAR_M2))
-    made = contourpy.contour_generator(
-        z=window, fill_type=contourpy.FillType.ChunkCombinedOffsetOffset, quad_as_tri=True
-    ).filled(-1.0, level)
+    made = contourpy.contour_generator(z=window, fill_type=contourpy.FillType.ChunkCombinedOffsetOffset).filled(
+        -1.0, level
+    )
     points, rings, polygons = (part[0] for part in made)
     points, rings, polygons = _without_blocks(points, rings.astype(int), polygons.astype(int), step)
     on_map = (corner + np.add(points, (left, top)) * step) / scale + origin
