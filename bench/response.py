@@ -16,7 +16,7 @@ import numpy as np
 from bench.city import CACHE, demo_city, leaf_cells, say, usual_points
 from bench.serving import new_key, our_server
 from geo_grid.db import connect
-from geo_grid.response import Router, Travel, build_circles, find_graph, imported_extract, read_conditions, worker
+from geo_grid.response import Router, Travel, build_circles, find_graph, imported_graph, read_conditions, worker
 from geo_grid.response.coverage import Coverage
 from geo_grid.response.worker import Ride
 from geo_grid.settings import Settings
@@ -55,7 +55,7 @@ def circles_vs_valhalla() -> float:
 def posts_s(conninfo: str, travel: Travel) -> float:
     """Seconds to draw and store the circles of all posts, with two workers."""
     with connect(conninfo) as connection:
-        graph = find_graph(CACHE / "state/roads", imported_extract(connection))
+        graph = find_graph(CACHE / "state/roads", imported_graph(connection))
         with Router.opened(graph, travel.estimate) as router:
             router.areas((114.5, 37.07), _LIMITS_S)  # workers have started
             begun = time.perf_counter()

@@ -327,9 +327,11 @@ def _import_osm(layer: str, file: Path, dry_run: bool, as_json: bool) -> None:
         message = f"an OpenStreetMap extract is imported with: geo-grid import roads {file.name}"
         raise UserError(message)
     with ready_database() as conninfo, connect(conninfo) as connection:
+        config = settings()
         report = import_osm(
-            connection, file, progress, stored_extent(connection), dry_run, roads_dir=settings().roads_dir
-        )
+            connection, file, progress, stored_extent(connection), dry_run,
+            roads_dir=config.roads_dir, road_speeds=config.response_road_speeds,
+        )  # fmt: skip
     if as_json:
         print(json.dumps(vars(report), default=str))
         return
@@ -499,12 +501,12 @@ def assign(
 def circles_build() -> None:
     """Build the 1-, 3- and 5-minute circles of every police post again."""
     from geo_grid.db import connect
-    from geo_grid.response import Router, Travel, build_circles, find_graph, imported_extract, read_conditions
+    from geo_grid.response import Router, Travel, build_circles, find_graph, imported_graph, read_conditions
 
     config = settings()
     travel = Travel.of(config)
     with ready_database() as conninfo, connect(conninfo) as connection:
-        graph = find_graph(config.roads_dir, imported_extract(connection))
+        graph = find_graph(config.roads_dir, imported_graph(connection))
         conditions = read_conditions(connection, travel, graph)
         with (
             Router.opened(graph, travel.estimate, config.response_workers, config.response_timeout_s) as router,

@@ -54,6 +54,11 @@ class Settings(BaseSettings):
     response_road_reach_m: float = Field(200, gt=0, le=5000, description="farthest a place may lie from a road")
     response_ignores_one_ways: bool = Field(False, description="vehicles on duty may drive against one-way streets")
     response_top_speed_kmh: int = Field(120, ge=10, le=252, description="fastest a vehicle on duty drives anywhere")
+    response_road_speeds: str = Field(
+        "",
+        description="km/h that vehicles on duty drive on classes of road instead of limits, with |, for example"
+        " primary=70|residential=40; counts with the next import of roads",
+    )
     response_traffic: str = Field(
         "",
         description="what travel times are multiplied by, and when: OpenStreetMap opening hours = factor, with |,"

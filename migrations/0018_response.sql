@@ -1,6 +1,9 @@
 -- Minutes on real roads: circles from travel times, closures that change them, and units that say where they are.
 
-alter table osm_extract add column is_demo boolean not null default false;
+alter table osm_extract
+    add column is_demo boolean not null default false,
+    add column graph_key text;
+comment on column osm_extract.graph_key is 'by which the road graph in the state folder is found: of the extract, its service area and speeds';
 
 -- what a tier of minutes is made of, for each way in which "1-3-5" is used; nothing official fixes the delays
 create table circle_rules (

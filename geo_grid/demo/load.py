@@ -25,7 +25,7 @@ from geo_grid.layers import find_layer
 from geo_grid.layers.grid_levels import set_levels
 from geo_grid.locate import assign
 from geo_grid.progress import Progress
-from geo_grid.response import Router, Travel, build_circles, find_graph, imported_extract, read_conditions
+from geo_grid.response import Router, Travel, build_circles, find_graph, imported_graph, read_conditions
 from geo_grid.settings import Settings
 
 QUERIES = load_queries("geo_grid.demo", "load.sql")
@@ -105,7 +105,7 @@ def load_demo(
             counts[table] = _copy_frame(connection, table, make())
     counts["roads"] = _roads(connection, city, roads_dir, progress)
     travel = travel or Travel.of(Settings())
-    graph = find_graph(roads_dir, imported_extract(connection)) if roads_dir else None
+    graph = find_graph(roads_dir, imported_graph(connection)) if roads_dir else None
     with Router.opened(graph, travel.estimate) as router, progress("response circles", len(posts)) as advance:
         conditions = read_conditions(connection, travel, graph)
         counts["response_circles"] = sum(build_circles(connection, router, conditions, progress=advance).values())

@@ -18,11 +18,13 @@ from geo_grid.db import Connection, copy_rows, ewkb, load_queries
 from geo_grid.errors import UnreadableFile, UserError
 from geo_grid.exchange.geometry import Extent
 from geo_grid.progress import Progress
-from geo_grid.response import build_graph
+from geo_grid.response import ServiceArea, build_graph
 
 ENDINGS = (".osm.pbf", ".osm", ".osm.bz2", ".osm.gz")
 QUERIES = load_queries("geo_grid.exchange", "osm.sql")
 _MARGIN_DEGREES = 0.1
+_SERVED_DEGREES = 0.2
+"""Vehicles drive around the city's corners, outside it."""
 """About 10 km around the city are kept: who drives to its border passes there."""
 _KEYS = ("highway", "building", "natural", "landuse", "leisure", "water", "waterway", "railway", "place", "amenity")
 _ROADS = frozenset({
@@ -107,6 +109,7 @@ def import_osm(
     dry_run: bool = False,
     roads_dir: Path | None = None,
     is_demo: bool = False,
+    road_speeds: str = "",
 ) -> OsmReport:
     """Replace roads and base features by those of an extract, in the caller's transaction.
 
@@ -118,7 +121,10 @@ def import_osm(
         Do everything, tell of it, and take it back.
     roads_dir
         Where the road graph for travel times is kept; None: none is built. It is in place before the transaction
-        ends, and a server takes it up when the transaction is committed.
+        ends, and a server takes it up when the transaction is committed. It holds the roads of the city and
+        `_SERVED_DEGREES` around it.
+    road_speeds
+        What vehicles on duty drive, as `ServiceArea.of` reads it.
 
     Raises
     ------
@@ -128,6 +134,7 @@ def import_osm(
         Nothing in it lies in the city.
     """
     report = OsmReport()
+    area = ServiceArea.of(None if extent is None else _wider(extent), road_speeds)
     box = None if extent is None else shapely.box(*extent).buffer(_MARGIN_DEGREES).envelope
     if not path.is_file():
         message = f"{path}: there is no such file"
@@ -169,12 +176,23 @@ def import_osm(
             digest = hashlib.file_digest(opened, "sha256").hexdigest()
         connection.execute(
             QUERIES["put_extract"],
-            {"file_name": path.name, "sha256": digest, "is_demo": is_demo, **vars(report)},
+            {
+                "file_name": path.name,
+                "sha256": digest,
+                "is_demo": is_demo,
+                "graph_key": area.key(digest),
+                **vars(report),
+            },
         )
     if roads_dir is not None and not dry_run:
         with progress("building the road graph"):
-            build_graph(path, roads_dir, digest)
+            build_graph(path, roads_dir, digest, area)
     return report
+
+
+def _wider(extent: Extent) -> Extent:
+    west, south, east, north = extent
+    return west - _SERVED_DEGREES, south - _SERVED_DEGREES, east + _SERVED_DEGREES, north + _SERVED_DEGREES
 
 
 def _store(

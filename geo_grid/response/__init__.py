@@ -1,10 +1,11 @@
 """Response circles: what a post reaches within 1, 3 and 5 minutes, on roads where they are known."""
 
 from geo_grid.response.build import build_circles, build_circles_of, isolated_posts, read_conditions
-from geo_grid.response.graph import build_graph, find_graph, imported_extract
+from geo_grid.response.graph import build_graph, find_graph, imported_graph
 from geo_grid.response.positions import MOST_AT_ONCE, Position, Taken, TrackPoint, take_positions, track
 from geo_grid.response.ranking import Responder, closures_around, rank
 from geo_grid.response.router import Router
+from geo_grid.response.service_area import ServiceArea
 from geo_grid.response.travel import Travel
 from geo_grid.response.upkeep import Upkeep
 
@@ -13,6 +14,7 @@ __all__ = [
     "Position",
     "Responder",
     "Router",
+    "ServiceArea",
     "Taken",
     "TrackPoint",
     "Travel",
@@ -22,7 +24,7 @@ __all__ = [
     "build_graph",
     "closures_around",
     "find_graph",
-    "imported_extract",
+    "imported_graph",
     "isolated_posts",
     "rank",
     "read_conditions",

@@ -26,7 +26,7 @@ values (%(post_code)s, %(tier_minutes)s, %(circle_basis)s, %(direction)s, %(disp
         %(method)s, %(speed_kmh)s, %(detour_factor)s, %(responsible_unit)s, %(geom)s, %(is_demo)s, %(drawn_from)s)
 
 -- name: extract
-select sha256 from osm_extract
+select graph_key from osm_extract
 
 -- name: turn
 select pg_try_advisory_xact_lock(hashtext('geo_grid.circles')) as ours

@@ -5,7 +5,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import valhalla
 
 from geo_grid.db import Connection, load_queries
 from geo_grid.errors import UnreadableFile
+from geo_grid.response.service_area import WHOLE, ServiceArea
 
 QUERIES = load_queries("geo_grid.response", "circles.sql")
 _KEPT = 2
@@ -35,6 +36,10 @@ class Manifest:
         When (RFC 3339), and by which version.
     bytes
         Size of its tiles.
+    box
+        The service area: west, south, east, north in degrees; None: the whole extract.
+    speeds_kmh
+        What vehicles on duty drive on classes of road, instead of limits.
     """
 
     extract: str
@@ -42,25 +47,27 @@ class Manifest:
     built_at: str
     valhalla: str
     bytes: int
+    box: tuple[float, float, float, float] | None = None
+    speeds_kmh: dict[str, int] = field(default_factory=dict)
 
 
-def graph_folder(roads_dir: Path, sha256: str) -> Path:
-    """Return the folder of the graph of an extract, whether or not it was built."""
-    return roads_dir / sha256[:16]
+def graph_folder(roads_dir: Path, key: str) -> Path:
+    """Return the folder of a graph, whether or not it was built; its key is of `ServiceArea.key`."""
+    return roads_dir / key[:16]
 
 
-def find_graph(roads_dir: Path, sha256: str | None) -> Path | None:
+def find_graph(roads_dir: Path, key: str | None) -> Path | None:
     """Return the folder of a graph that is whole, or None."""
-    if sha256 is None:
+    if key is None:
         return None
-    folder = graph_folder(roads_dir, sha256)
+    folder = graph_folder(roads_dir, key)
     return folder if (folder / "manifest.json").is_file() else None
 
 
-def imported_extract(connection: Connection) -> str | None:
-    """Return the SHA-256 of the extract that the stored roads are from; None: no extract was imported."""
+def imported_graph(connection: Connection) -> str | None:
+    """Return the key of the graph of the stored roads; None: no extract was imported."""
     row = connection.execute(QUERIES["extract"]).fetchone()
-    return row["sha256"] if row else None
+    return row["graph_key"] if row else None
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -68,35 +75,54 @@ def read_manifest(folder: Path) -> Manifest:
     return Manifest(**json.loads((folder / "manifest.json").read_text()))
 
 
-def build_graph(extract: Path, roads_dir: Path, sha256: str) -> Path:
+def build_graph(extract: Path, roads_dir: Path, sha256: str, area: ServiceArea = WHOLE) -> Path:
     """Build the graph of an extract, whole or not at all, and return its folder. One that is there stays.
+
+    Parameters
+    ----------
+    sha256
+        Digest of the extract; with the service area it is what the graph is found by.
 
     Raises
     ------
     UnreadableFile
         Valhalla cannot read the extract, or finds no road in it.
     """
-    folder = graph_folder(roads_dir, sha256)
-    if find_graph(roads_dir, sha256) is not None:
+    key = area.key(sha256)
+    folder = graph_folder(roads_dir, key)
+    if find_graph(roads_dir, key) is not None:
         os.utime(folder)
         return folder
     roads_dir.mkdir(parents=True, exist_ok=True)
     fresh = Path(tempfile.mkdtemp(prefix=".new-", dir=roads_dir))
     try:
         (fresh / "tiles").mkdir()
+        roads = extract
+        if area != WHOLE:
+            roads = fresh / "roads.osm.pbf"
+            area.write(extract, roads)
         config = fresh / "build.json"
         config.write_text(json.dumps(valhalla.get_config(tile_dir=fresh / "tiles", tile_extract="")))
         program = valhalla.PYVALHALLA_DIR / "bin/valhalla_build_tiles"  # its console script needs an active environment
         done = subprocess.run(
-            [program, "-c", config, extract], capture_output=True, text=True, timeout=_LONGEST_S, check=False
+            [program, "-c", config, roads], capture_output=True, text=True, timeout=_LONGEST_S, check=False
         )
         size = sum(file.stat().st_size for file in (fresh / "tiles").rglob("*.gph"))
         if done.returncode or not size:
             said = (done.stderr + done.stdout).strip().splitlines()
             message = f"{extract.name}: Valhalla builds no road graph of it: {said[-1] if said else 'no road in it'}"
             raise UnreadableFile(message)
-        config.unlink()
-        manifest = Manifest(extract.name, sha256, datetime.now(UTC).isoformat(), valhalla.__version__, size)
+        for made in {config, roads} - {extract}:
+            made.unlink()
+        manifest = Manifest(
+            extract.name,
+            sha256,
+            datetime.now(UTC).isoformat(),
+            valhalla.__version__,
+            size,
+            area.box,
+            dict(area.speeds_kmh),
+        )
         (fresh / "manifest.json").write_text(json.dumps(asdict(manifest)))
         shutil.rmtree(folder, ignore_errors=True)
         fresh.chmod(0o755)

@@ -10,7 +10,7 @@ from typing import Self
 
 from geo_grid.db import connect
 from geo_grid.response.build import QUERIES, build_circles, read_conditions, stale_posts
-from geo_grid.response.graph import find_graph, imported_extract
+from geo_grid.response.graph import find_graph, imported_graph
 from geo_grid.response.router import Router
 from geo_grid.response.travel import Travel
 
@@ -92,7 +92,7 @@ class Upkeep:
 
     def _follow_roads(self) -> None:
         with connect(self._conninfo) as connection:
-            extract = imported_extract(connection)
+            extract = imported_graph(connection)
         graph = find_graph(self._roads_dir, extract)
         if extract and graph is None and self.router.graph is None:
             log.info("roads are imported, but their graph is not in %s: travel times are estimated", self._roads_dir)

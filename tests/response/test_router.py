@@ -11,8 +11,8 @@ import psycopg
 import pytest
 import shapely
 
-from geo_grid.errors import UnreadableFile
-from geo_grid.response import build_graph
+from geo_grid.errors import UnreadableFile, UserError
+from geo_grid.response import ServiceArea, build_graph
 from geo_grid.response.circles import METHOD, distances_m
 from geo_grid.response.graph import find_graph, read_manifest
 from geo_grid.response.router import ROUTED, Estimate, Router
@@ -22,6 +22,7 @@ from geo_grid.settings import Settings
 from tests.response.roads import graph_of, places_on_roads
 
 LIMITS_S = (60, 180, 300)
+ROADS = ("trunk", "primary", "secondary", "tertiary", "unclassified", "residential", "living_street", "service")
 VADUZ = (9.5209, 47.1410)
 
 
@@ -53,6 +54,32 @@ def test_a_graph_is_built_whole_or_not_at_all(liechtenstein: Path, tmp_path: Pat
         build_graph(cut, roads, "f" * 64)
     assert find_graph(roads, "f" * 64) is None
     assert [path.name for path in roads.iterdir()] == [built.name]
+
+
+def test_a_graph_is_of_its_service_area_and_of_the_speeds_on_duty(liechtenstein: Path, tmp_path: Path) -> None:
+    slow, quick = (
+        ServiceArea.of((9.48, 47.12, 9.56, 47.17), "|".join(f"{road}={kmh}" for road in ROADS)) for kmh in (20, 60)
+    )
+    digest = "d" * 64
+    graphs = [build_graph(liechtenstein, tmp_path, digest, area) for area in (slow, quick)]
+    assert find_graph(tmp_path, digest) is None  # the whole extract's
+    assert [find_graph(tmp_path, area.key(digest)) for area in (slow, quick)] == graphs
+    manifest = read_manifest(graphs[0])
+    assert (manifest.box, manifest.speeds_kmh["primary"]) == ([9.48, 47.12, 9.56, 47.17], 20)
+    schaan, balzers = (9.5070, 47.1650), (9.5020, 47.0670)
+    times = []
+    for graph in graphs:
+        with Router.opened(graph, Estimate()) as router:
+            inside, outside = router.matrix([VADUZ], [schaan, balzers])[0]
+            assert (inside.method, outside.method) == (ROUTED, METHOD)  # no road is known there
+            times.append(inside.travel_s)
+    assert 2 < times[0] / times[1] < 3.2
+
+
+@pytest.mark.parametrize("text", ["primary", "primary=fast", "=50", "primary=900", "primary=0"])
+def test_speeds_that_cannot_be_read_are_refused_in_words(text: str) -> None:
+    with pytest.raises(UserError, match="GEO_GRID_RESPONSE_ROAD_SPEEDS"):
+        ServiceArea.of(None, text)
 
 
 def test_without_a_graph_everything_is_estimated_and_says_so() -> None:
@@ -174,8 +201,6 @@ def test_traffic_slows_everybody_down(router: Router, liechtenstein: Path) -> No
 
 @pytest.mark.parametrize("text", ["7-9", "Mo-Fr 07:00-09:00=fast", "Mo-Fr 07:00-09:00=0", "=1.2", "24/7 off=2"])
 def test_traffic_that_cannot_be_read_is_refused_in_words(text: str) -> None:
-    from geo_grid.errors import UserError
-
     with pytest.raises(UserError, match="GEO_GRID_RESPONSE_TRAFFIC"):
         Travel.of(Settings(response_traffic=text))
 
