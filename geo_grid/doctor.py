@@ -1,11 +1,13 @@
 """Examines an installation: programs, database, invariants of the data in force."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import shapely
 
 from geo_grid.boundaries.check import coverage_problems
 from geo_grid.db import Connection, connect, load_queries, read_migrations
+from geo_grid.response.graph import find_graph, imported_graph, read_manifest
 from geo_grid.settings import asset_dir
 
 QUERIES = load_queries("geo_grid", "doctor.sql")
@@ -20,8 +22,14 @@ class Finding:
     found: str
 
 
-def examine(conninfo: str) -> list[Finding]:
-    """Look at everything and return what was found; changes nothing."""
+def examine(conninfo: str, roads_dir: Path) -> list[Finding]:
+    """Look at everything and return what was found; changes nothing.
+
+    Parameters
+    ----------
+    roads_dir
+        Where the road graphs are.
+    """
     web = asset_dir("static") / "vendor/leaflet/leaflet.js"
     findings = [Finding("web libraries", web.is_file(), "present" if web.is_file() else "missing: run make up")]
     with connect(conninfo) as connection:
@@ -34,8 +42,21 @@ def examine(conninfo: str) -> list[Finding]:
         at = connection.execute(QUERIES["migration"]).fetchone() or {}
         needed = len(read_migrations())
         findings.append(Finding("migrations", at["number"] == needed, f"{at['number']} of {needed}"))
+        findings.append(_road_graph(connection, roads_dir))
         findings += _data(connection)
     return findings
+
+
+def _road_graph(connection: Connection, roads_dir: Path) -> Finding:
+    imported = imported_graph(connection)
+    graph = find_graph(roads_dir, imported)
+    if graph is not None:
+        manifest = read_manifest(graph)
+        return Finding("road graph", True, f"of {manifest.extract}, built {manifest.built_at[:10]}")
+    if imported is None:
+        return Finding("road graph", True, "none: travel times are estimated; geo-grid import roads FILE.osm.pbf")
+    found = f"that of the imported roads is not in {roads_dir}, and travel times are estimated: import the roads again"
+    return Finding("road graph", False, found)
 
 
 def _data(connection: Connection) -> list[Finding]:

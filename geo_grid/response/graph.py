@@ -65,7 +65,7 @@ def find_graph(roads_dir: Path, key: str | None) -> Path | None:
 
 
 def imported_graph(connection: Connection) -> str | None:
-    """Return the key of the graph of the stored roads; None: no extract was imported."""
+    """Return the key of the graph of the stored roads; None: there are none, or no graph was made of them."""
     row = connection.execute(QUERIES["extract"]).fetchone()
     return row["graph_key"] if row else None
 

@@ -146,8 +146,8 @@ def test_incidents_run_over_twelve_months_and_the_newest_are_open(demo: str) -> 
     )
 
 
-def test_the_doctor_finds_nothing_wrong_but_the_tests_fast_settings(demo: str) -> None:
-    bad = [finding for finding in examine(demo) if not finding.ok]
+def test_the_doctor_finds_nothing_wrong_but_the_tests_fast_settings(demo: str, tmp_path: Path) -> None:
+    bad = [finding for finding in examine(demo, tmp_path) if not finding.ok]
     assert [finding.what for finding in bad] == ["durable commits"]
 
 
