@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Annotated, Any, Literal
 from urllib.parse import quote, urlsplit
 
@@ -23,14 +24,15 @@ from geo_grid.api.session import safe_page
 from geo_grid.exchange import FILE_FORMATS
 from geo_grid.layers import REGISTRY, Layer
 from geo_grid.maps import (
+    PLANNER,
+    RESPONSE,
     CityView,
     ExternalBase,
     city_view,
     features_map,
     plain_page,
-    planner_page,
-    response_page,
     wall_page,
+    workbench_page,
 )
 from geo_grid.settings import Settings
 
@@ -190,13 +192,13 @@ async def wall(request: Request, settings: Configured, lang: Lang = "zh") -> HTM
 @router.get("/maps/planner")
 async def planner(request: Request, settings: Configured, lang: Lang = "zh") -> HTMLResponse:
     """Show the planner's workbench."""
-    return await _city_map(request, settings, lang, planner_page)
+    return await _city_map(request, settings, lang, partial(workbench_page, PLANNER))
 
 
 @router.get("/maps/response")
 async def response(request: Request, settings: Configured, lang: Lang = "zh") -> HTMLResponse:
     """Show circles, what they cover and who gets there first."""
-    return await _city_map(request, settings, lang, response_page)
+    return await _city_map(request, settings, lang, partial(workbench_page, RESPONSE))
 
 
 async def _city_map(

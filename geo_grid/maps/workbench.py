@@ -1,0 +1,43 @@
+"""Pages to draw on: the planner's boundaries, and response circles."""
+
+from typing import Any, Literal, NamedTuple
+
+from geo_grid.maps.page import base_map, map_page
+from geo_grid.maps.wall import NOWHERE, CityView, ExternalBase, map_options
+
+
+class Workbench(NamedTuple):
+    """A page with a map between panels.
+
+    Attributes
+    ----------
+    name
+        Of its script and its stylesheet.
+    margins
+        Pixels at the left and right of the map that panels cover.
+    """
+
+    name: str
+    title_zh: str
+    title_en: str
+    margins: tuple[int, int]
+
+
+PLANNER = Workbench("planner", "网格规划", "Boundary planning", (364, 504))
+RESPONSE = Workbench("response", "响应圈", "Response", (384, 424))
+
+
+def workbench_page(
+    bench: Workbench,
+    view: CityView,
+    lang: Literal["zh", "en"],
+    person: dict[str, Any],
+    external: ExternalBase | None = None,
+) -> str:
+    """Build the page as HTML with Folium; its script asks for everything on it. Other parameters as `wall_page`."""
+    page = base_map(
+        view.bounds or NOWHERE, lang, animated=False, has_ground=True, has_drawing=True, margins=bench.margins
+    )
+    title = bench.title_zh if lang == "zh" else bench.title_en
+    options = {**map_options(view, lang, person, external), "title": title}
+    return map_page(page, bench.name, f"{title} · geo_grid", options)
