@@ -142,7 +142,7 @@ PAGES = frozenset(
 _OF_THE_WALL = frozenset({
     "/locate", "/desk", "/collections", "/collections/{layer}", "/collections/{layer}/items",
     "/collections/{layer}/tiles/WebMercatorQuad/{z}/{y}/{x}", "/events", "/incidents", "/incidents/{incident_id}",
-    "/session", "/", "/styles/{style}", "/response/areas", "/response/drawing", "/units/{unit_code}/track", "/tiles/WebMercatorQuad/{z}/{y}/{x}",
+    "/session", "/", "/styles/{style}", "/response/areas", "/response/drawing", "/response/live", "/response/live/areas", "/units/{unit_code}/track", "/tiles/WebMercatorQuad/{z}/{y}/{x}",
 })  # fmt: skip
 KIOSK_ROUTES = {"/maps/wall": _OF_THE_WALL}
 """What the one page of a kiosk reads besides itself."""

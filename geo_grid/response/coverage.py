@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from geo_grid.db import AsyncConnection, Changes, Connection, connect, load_queries
 from geo_grid.layers.periods import is_within
+from geo_grid.response.sweep import held_areas
 
 QUERIES = load_queries("geo_grid.response", "coverage.sql")
 TIERS = (1, 3, 5)
@@ -285,15 +286,13 @@ def _shares_held(cells: NDArray[Any], circles: NDArray[Any]) -> Floats:
 
     Circles are first cut by their cell's box, which is quick, so that little of a large one is left to do.
     """
-    boxes, row = shapely.bounds(cells).tolist(), np.nonzero(circles)[0]
+    is_circle = ~shapely.is_missing(circles)
+    boxes, row = shapely.bounds(cells).tolist(), np.nonzero(is_circle)[0]
     boxed = np.full(circles.shape, None, dtype=object)
-    boxed[np.nonzero(circles)] = [
-        shapely.clip_by_rect(circle, *boxes[at]) for circle, at in zip(circles[np.nonzero(circles)], row, strict=True)
+    boxed[is_circle] = [
+        shapely.clip_by_rect(circle, *boxes[at]) for circle, at in zip(circles[is_circle], row, strict=True)
     ]
-    is_bad = ~shapely.is_valid(boxed)
-    boxed[is_bad] = circles[is_bad]
-    held = shapely.intersection(cells, shapely.union_all(boxed, axis=1))
-    shares: Floats = np.minimum(shapely.area(held) / shapely.area(cells), 1.0)
+    shares: Floats = np.minimum(held_areas(cells, boxed) / shapely.area(cells), 1.0)
     return shares
 
 

@@ -112,7 +112,7 @@ function find(event) {
 }
 
 // --- open incidents ---------------------------------------------------------------------------
-const list = e("ol");
+const list = e("ol", { className: "incidents" });
 const reached = layers.find(layer => layer.look.name === "live_coverage");
 function showHole({ lon, lat }) {
   map.setView([lat, lon], Math.max(map.getZoom(), 13));

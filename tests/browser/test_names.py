@@ -122,7 +122,7 @@ def test_names_stay_text_on_every_page(city: tuple[str, str, dict[str, str]], pa
             page.locator(f".leaflet-{kind}-pane .sign").first.dispatch_event("mouseover")
             expect(page.locator(".leaflet-tooltip").last).to_contain_text(hostile[:20])
             page.locator(f".leaflet-{kind}-pane .sign").first.dispatch_event("mouseout")
-        page.locator(".board li").first.click()
+        page.locator(".board .incidents li").first.click()
         expect(card.locator(".incident")).to_contain_text(hostile[:20])
         move(page, WEST + SIDE / 2, SOUTH + SIDE / 2, 18)  # near enough for so long a name to fit
         expect(page.locator(".label").first).to_contain_text(hostile[:10])

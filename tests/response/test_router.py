@@ -157,14 +157,14 @@ def test_killing_the_worker_amid_1000_questions_every_answer_arrives_labelled(gr
 
 
 def test_a_worker_that_hangs_is_replaced(graph: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with Router.opened(graph, Estimate(), workers=1, timeout_s=1) as router:
+    with Router.opened(graph, Estimate(), workers=1, timeout_s=4) as router:
         assert router.areas(VADUZ, LIMITS_S).method in {ROUTED, METHOD}  # the first question also starts the worker
         hung = router._ask(time.sleep, 60)
         begun = time.monotonic()
         with pytest.raises(TimeoutError):
             hung.result()
-        assert time.monotonic() - begun < 10
-        deadline = time.monotonic() + 30
+        assert time.monotonic() - begun < 20
+        deadline = time.monotonic() + 60
         while router.areas(VADUZ, LIMITS_S).method != ROUTED:
             assert time.monotonic() < deadline
 
