@@ -1,5 +1,6 @@
 """A closure is drawn across the bridges of Heidelberg, and circles, coverage and ranking change before one's eyes."""
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import pandas as pd
@@ -11,11 +12,12 @@ from geo_grid.boundaries import publish_cells
 from geo_grid.coordinates import snap_geometry
 from geo_grid.db import connect
 from geo_grid.layers.grid_levels import GridLevel, set_levels
+from tests.api.test_live import NORTH_POST, report, two_cells
 from tests.api.test_response import RIVER, SOUTH, heidelberg, wait_for_circles, zoned
 from tests.browser.test_planner import SPOT, VIEW, person
 from tests.identities import user
 
-__all__ = ["heidelberg", "zoned"]
+__all__ = ["heidelberg", "two_cells", "zoned"]
 pytestmark = pytest.mark.browser
 
 
@@ -138,3 +140,18 @@ def test_a_track_is_played_back(heidelberg, browser: Browser) -> None:
         expect(bar.locator("span.quiet")).to_have_text(last, timeout=30_000)  # to the end
         page.keyboard.press("Escape")
         expect(bar).to_be_hidden()
+
+
+def test_the_wall_names_holes_as_cars_become_busy(two_cells, browser: Browser) -> None:
+    client, database = two_cells
+    with person(browser, str(client.base_url), user(database, "dispatcher"), "/maps/wall") as page:
+        holes = page.locator(".holes li[data-code]")
+        expect(holes).to_have_text([re.compile("南岸")], timeout=30_000)
+        report(client, "dispatched", NORTH_POST)
+        expect(holes).to_have_text([re.compile("北岸"), re.compile("南岸")], timeout=30_000)
+        assert not page.locator("[data-layer=live_coverage] input").is_checked()
+        with page.expect_response(lambda answer: "/response/live/areas" in answer.url) as drawn:
+            holes.first.click()
+        assert "NORTH" in {one["properties"]["code"] for one in drawn.value.json()["features"]}
+        page.keyboard.press("0")
+        expect(page.locator("[data-layer=live_coverage] input")).not_to_be_checked()
