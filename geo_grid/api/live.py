@@ -1,5 +1,7 @@
 """What those who are free reach now, and the holes: for the wall."""
 
+import asyncio
+from collections.abc import Sequence
 from datetime import datetime
 from enum import IntEnum
 from typing import Annotated, Any, Literal
@@ -55,18 +57,21 @@ async def get_live(
     """
     live = request.app.state.live
     snapshot: Snapshot | None = live.read()
-    drawing = live.drawing
+    progress = {"done": live.drawing.done, "total": live.drawing.total}
     if snapshot is None:
-        return LiveAnswer(
-            as_of=None, done=drawing.done, total=drawing.total, free=0, silent=0, groups=[], holes=[], holes_in_all=0
-        )
-    seen = identity_of(request).seen
-    cells = None if seen.everywhere else seen.cells
-    holes = snapshot.holes(tier_minutes, cells)
+        return LiveAnswer(as_of=None, free=0, silent=0, groups=[], holes=[], holes_in_all=0, **progress)
+    cells = _own_cells(request)
+    groups, holes = await asyncio.to_thread(lambda: (snapshot.groups(by, cells), snapshot.holes(tier_minutes, cells)))
     return LiveAnswer(
-        as_of=snapshot.as_of, done=drawing.done, total=drawing.total, free=len(snapshot.areas), silent=snapshot.silent,
-        groups=snapshot.groups(by, cells), holes=holes[:_MOST_HOLES], holes_in_all=len(holes),
+        as_of=snapshot.as_of, free=len(snapshot.areas), silent=snapshot.silent, groups=groups, holes=holes[:_MOST_HOLES],
+        holes_in_all=len(holes), **progress,
     )  # fmt: skip
+
+
+def _own_cells(request: Request) -> frozenset[str] | None:
+    """Return the cells that whoever asks sees; None: all."""
+    seen = identity_of(request).seen
+    return None if seen.everywhere else seen.cells
 
 
 class LiveProperties(BaseModel):
@@ -102,36 +107,42 @@ async def get_live_areas(
     tier_minutes: Tier = TierMinutes.FIVE,
 ) -> LiveAreas:
     """Draw what each free unit that reaches into view reaches within the minutes, and the holes; within one's cells."""
-    shown = shapely.union_all(shapely.box(*zip(*read_boxes(bbox, CRS84), strict=True)))
+    boxes = read_boxes(bbox, CRS84)
     snapshot: Snapshot | None = request.app.state.live.read()
     if snapshot is None:
         return LiveAreas(features=[])
-    seen, areas = identity_of(request).seen, snapshot.areas
-    cells = None if seen.everywhere else seen.cells
+    cells, mine = _own_cells(request), None
     if cells is not None:
+        async with reading(request) as database:
+            mine = await units_seen(database, list(snapshot.areas))
+    return LiveAreas(features=await asyncio.to_thread(_drawn, snapshot, boxes, tier_minutes, cells, mine))
+
+
+def _drawn(
+    snapshot: Snapshot,
+    boxes: Sequence[tuple[float, float, float, float]],
+    tier: int,
+    cells: frozenset[str] | None,
+    mine: frozenset[str] | None,
+) -> list[LiveFeature]:
+    """Draw what is in view: of units that are seen (None: all), and within one's cells (None: all)."""
+    shown, areas = shapely.union_all(shapely.box(*zip(*boxes, strict=True))), snapshot.areas
+    if cells is not None and mine is not None:
         own = snapshot.outline(cells)
         shown = shapely.intersection(shown, own)
-        async with reading(request) as database:
-            mine = await units_seen(database, list(areas))
-        areas = {
-            code: one._replace(shapes=shapely.intersection(one.shapes, own))
-            for code, one in areas.items()
-            if code in mine
-        }
+        areas = {code: areas[code]._replace(shapes=shapely.intersection(areas[code].shapes, own)) for code in mine}
     found = [
-        _feature(shape, kind="reached", code=code, name=one.name, method=one.method, tier_minutes=tier_minutes)
+        _feature(shape, kind="reached", code=code, name=one.name, method=one.method, tier_minutes=tier)
         for code, one in areas.items()
-        if shapely.intersects(shown, shape := one.shapes[tier_minutes // 2])
+        if shapely.intersects(shown, shape := one.shapes[tier // 2])
     ]
-    for hole in snapshot.holes(tier_minutes, cells):
+    for hole in snapshot.holes(tier, cells):
         shape = snapshot.outline([hole.grid_code])
         if shapely.intersects(shown, shape):
             found.append(
-                _feature(
-                    shape, kind="hole", code=hole.grid_code, name=hole.name, live=hole.live, tier_minutes=tier_minutes
-                )
+                _feature(shape, kind="hole", code=hole.grid_code, name=hole.name, live=hole.live, tier_minutes=tier)
             )
-    return LiveAreas(features=found)
+    return found
 
 
 def _feature(shape: Any, **properties: Any) -> LiveFeature:

@@ -1,6 +1,7 @@
 """Minutes on roads: where units are, what a place reaches or is reached from, and how far the circles are drawn."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
@@ -31,7 +32,7 @@ from geo_grid.response import (
 from geo_grid.response.coverage import Group, Grouping, response_times
 from geo_grid.response.graph import read_manifest
 from geo_grid.response.moveup import BareZone, bare_zones
-from geo_grid.response.unions import UnionGrouping
+from geo_grid.response.unions import Union, UnionGrouping
 
 router = APIRouter(tags=["response"], responses=PROBLEM_RESPONSES, route_class=GuardedRoute)
 LARGEST_BODY = 2 << 20
@@ -174,14 +175,18 @@ async def get_unions(
     moment = (at or datetime.now(UTC)).astimezone(ZoneInfo(state.settings.timezone))
     async with reading(request) as database:
         found = await state.unions.read(database, by, moment)
+    return UnionCollection(features=await asyncio.to_thread(_cut, found, boxes))
+
+
+def _cut(unions: list[Union], boxes: Sequence[tuple[float, float, float, float]]) -> list[UnionFeature]:
     features = []
-    for one in found:
+    for one in unions:
         for box in boxes:
             shape = shapely.clip_by_rect(one.shape, *box)
             if not shapely.is_empty(shape):
-                properties = UnionProperties.model_validate(one._asdict() | {"shape": None})
+                properties = UnionProperties.model_validate(one._asdict())
                 features.append(UnionFeature(geometry=shapely.geometry.mapping(shape), properties=properties))
-    return UnionCollection(features=features)
+    return features
 
 
 class CoverageAnswer(BaseModel):

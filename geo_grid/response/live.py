@@ -209,14 +209,14 @@ class Live:
             versions = self._changes.versions(_DEPENDS_ON)
             if versions != seen or time.monotonic() - looked > _AT_LEAST_EVERY_S:
                 try:
-                    self._refresh(versions[-1])
+                    self._refresh()
                 except Exception:  # a fault in one look must not end all later ones
                     log.exception("live coverage was not brought up to date, and is tried again")
                 seen, looked = versions, time.monotonic()
             self._stopped.wait(_EVERY_S)
 
-    def _refresh(self, edition: int) -> None:
-        now = datetime.now(self._zone)
+    def _refresh(self) -> None:
+        now, (edition,) = datetime.now(self._zone), self._changes.versions(("editions",))
         with connect(self._conninfo) as connection:
             if self._ground is None or self._ground[0] != edition:
                 self._ground, self._drawn = (edition, _Ground.read(connection)), {}
