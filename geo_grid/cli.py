@@ -18,6 +18,7 @@ from rich.table import Table
 from geo_grid import __version__
 from geo_grid.cli_access import audit_app, key_app, kiosk_app, user_app
 from geo_grid.cli_boundaries import boundaries_app
+from geo_grid.cli_circles import circles_app
 from geo_grid.errors import GeoGridError, InvalidRows, UserError
 from geo_grid.settings import Settings, settings
 from geo_grid.terminal import err, progress, ready_database, say
@@ -34,7 +35,6 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 demo_app = typer.Typer(help="The generated full-size demo city.", no_args_is_help=True)
-circles_app = typer.Typer(help="Response circles.", no_args_is_help=True)
 app.add_typer(demo_app, name="demo")
 app.add_typer(circles_app, name="circles")
 app.add_typer(boundaries_app, name="boundaries")
@@ -495,27 +495,6 @@ def assign(
         return
     for name, result in results.items():
         say(f"{name}: {result['rows']} rows, {result['unassigned']} outside every grid cell")
-
-
-@circles_app.command("build")
-def circles_build() -> None:
-    """Build the 1-, 3- and 5-minute circles of every police post again."""
-    from geo_grid.db import connect
-    from geo_grid.response import Router, Travel, build_circles, find_graph, imported_graph, read_conditions
-
-    config = settings()
-    travel = Travel.of(config)
-    with ready_database() as conninfo, connect(conninfo) as connection:
-        graph = find_graph(config.roads_dir, imported_graph(connection))
-        conditions = read_conditions(connection, travel, graph)
-        with (
-            Router.opened(graph, travel.estimate, config.response_workers, config.response_timeout_s) as router,
-            progress("response circles") as advance,
-        ):
-            made = build_circles(connection, router, conditions, progress=advance)
-    say("circles built: " + (", ".join(f"{count} by {method}" for method, count in made.items()) or "none"))
-    if graph is None:
-        say("no road graph is here, so they are estimates: geo-grid import roads FILE.osm.pbf builds one")
 
 
 @app.command()

@@ -46,6 +46,9 @@ def test_locate_tells_who_is_responsible(demo: str) -> None:
         (["import", "cameras", "nothing.csv", "--column", "nonsense"], "FIELD=VALUE"),
         (["export", "cameras", "x.docx"], "unknown kind of file"),
         (["levels", "nothing.toml"], "not a list of [[grid_levels]]"),
+        (["circles", "rule", "phase", "5", "--dispatch", "300"], "no time to travel"),
+        (["circles", "rule", "force_tier", "5", "--turnout", "150"], "circles must nest"),
+        (["circles", "rule", "phase", "3"], "no tier of 3 minutes"),
         (["nonsense"], "No such command"),
         (["demo", "load", "--incidents", "-1"], "greater than or equal to 0"),
     ],
@@ -101,6 +104,18 @@ def test_doctor_reports_and_fails_when_something_is_wrong(demo: str) -> None:
     done = geo_grid(demo, "doctor", "--json", expect=1)  # the tests' cluster trades durability for speed
     findings = json.loads(done.stdout)
     assert [f["what"] for f in findings if not f["ok"]] == ["durable commits"]
+
+
+def test_what_a_tier_is_made_of_is_changed_and_shown(database: str) -> None:
+    said = geo_grid(database, "circles", "rule", "phase", 5, "--dispatch", 30, "--direction", "inbound").stderr
+    assert "150 s on the road" in said
+    rules = json.loads(geo_grid(database, "circles", "rules", "--json").stdout)
+    assert [rule for rule in rules if rule["circle_basis"] == "phase"] == [
+        {"circle_basis": "phase", "tier_minutes": 5, "direction": "inbound", "dispatch_s": 30, "turnout_s": 120, "travel_s": 150}
+    ]  # fmt: skip
+    assert "force_tier" in geo_grid(database, "circles", "rules").stdout
+    geo_grid(database, "circles", "rule", "force_tier", 5, "--turnout", 150, expect=2)
+    assert json.loads(geo_grid(database, "circles", "rules", "--json").stdout) == rules  # nothing half-done
 
 
 def test_circles_and_exports(demo: str, tmp_path: Path) -> None:

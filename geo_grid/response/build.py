@@ -11,6 +11,8 @@ import shapely
 from geo_grid.db import AsyncConnection, Connection, ewkb, insert_rows, load_queries
 from geo_grid.response.circles import METHOD, geodesic_circles, radius_m
 from geo_grid.response.router import Router
+from geo_grid.response.rules import QUERIES as RULES
+from geo_grid.response.rules import read_rules
 from geo_grid.response.travel import Travel, closures_near
 
 QUERIES = load_queries("geo_grid.response", "circles.sql")
@@ -55,10 +57,7 @@ class Conditions:
 
 def read_conditions(connection: Connection, travel: Travel, graph: Path | None) -> Conditions:
     """Read what circles depend on, at the moment of the transaction."""
-    rules: dict[str, list[dict[str, Any]]] = {}
-    for row in connection.execute(QUERIES["rules"]).fetchall():
-        rules.setdefault(row.pop("circle_basis"), []).append(row)
-    return Conditions(travel, rules, closures_in_force(connection), graph.name if graph else "")
+    return Conditions(travel, read_rules(connection), closures_in_force(connection), graph.name if graph else "")
 
 
 def closures_in_force(connection: Connection) -> list[Any]:
@@ -123,7 +122,7 @@ def _drawn(posts: Sequence[dict[str, Any]], router: Router, conditions: Conditio
 async def build_circles_of(connection: AsyncConnection, post_code: str, speed_kmh: float, detour_factor: float) -> None:
     """Estimate the circles of one post, which was made or moved in the caller's transaction, until they are drawn on roads."""
     post = await (await connection.execute(QUERIES["posts"], {"post_code": post_code})).fetchone()
-    rules = await (await connection.execute(QUERIES["rules"])).fetchall()
+    rules = await (await connection.execute(RULES["rules"])).fetchall()
     await connection.execute(QUERIES["clear"], {"post_codes": [post_code]})
     for rule in rules:
         if post is None or rule["circle_basis"] != post["circle_basis"]:

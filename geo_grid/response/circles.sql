@@ -5,10 +5,6 @@ from police_posts p
 where p.post_code = %(post_code)s or %(post_code)s::text is null
 order by p.post_code
 
--- name: rules
-select circle_basis, tier_minutes, direction, dispatch_s, turnout_s, travel_s from circle_rules
-order by circle_basis, tier_minutes
-
 -- name: closures
 select ST_AsBinary(geom) as geom from road_closures
 where (closed_from is null or closed_from <= now()) and (closed_to is null or now() < closed_to)
