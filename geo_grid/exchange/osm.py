@@ -180,7 +180,7 @@ def import_osm(
                 "file_name": path.name,
                 "sha256": digest,
                 "is_demo": is_demo,
-                "graph_key": area.key(digest),
+                "graph_key": area.key(digest) if roads_dir else None,
                 **vars(report),
             },
         )

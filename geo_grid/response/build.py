@@ -97,7 +97,10 @@ def build_circles(
 
 
 def _drawn(posts: Sequence[dict[str, Any]], router: Router, conditions: Conditions) -> Iterator[dict[str, Any]]:
-    """Yield the circles of posts; they are all asked for before the first is waited for."""
+    """Yield the circles of posts; they are all asked for before the first is waited for.
+
+    Estimates for want of an answer in time are out of date from the beginning: they are tried again.
+    """
     asked = []
     for post in posts:
         place, rules = (post["lon"], post["lat"]), conditions.rules[post["circle_basis"]]
@@ -115,7 +118,7 @@ def _drawn(posts: Sequence[dict[str, Any]], router: Router, conditions: Conditio
                 "speed_kmh": estimate.speed_kmh if is_estimate else None,
                 "detour_factor": estimate.detour_factor if is_estimate else None,
                 "responsible_unit": post["responsible_unit"], "geom": geom, "is_demo": post["is_demo"],
-                "drawn_from": conditions.digest(post),
+                "drawn_from": conditions.digest(post) if areas.was_answered else "",
             }  # fmt: skip
 
 

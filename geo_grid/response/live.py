@@ -29,7 +29,7 @@ from geo_grid.response.coverage import TIERS, Floats, Leaves, read_leaves
 from geo_grid.response.ranking import reason_of
 from geo_grid.response.travel import closures_near
 from geo_grid.response.upkeep import Drawing, Upkeep
-from geo_grid.response.worker import Place, Ride
+from geo_grid.response.worker import Place
 
 log = logging.getLogger(__name__)
 QUERIES = load_queries("geo_grid.response", "live.sql")
@@ -258,7 +258,7 @@ class Live:
             areas = router.areas_of(answer, place, _LIMITS_S, ride)
             reached = Reached(unit["name"], areas.method, shapely.simplify(areas.shapes, _DRAWN_DEGREES))
             hits = [ground.inside(shape) for shape in areas.shapes]
-            how: tuple[Any, Ride] = (router.graph, ride)
+            how = (router.graph, ride) if areas.was_answered else ()  # else it is tried again
             kept[unit["unit_code"]] = _Drawn(place, how, hits, reached)
             self.drawing.done += 1
         return kept

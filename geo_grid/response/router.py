@@ -29,10 +29,17 @@ _POLITE = 5
 
 @dataclass(frozen=True)
 class Areas:
-    """What is reached within some times: valid MultiPolygons, each inside the next, and how that is known."""
+    """What is reached within some times: valid MultiPolygons, each inside the next, and how that is known.
+
+    Attributes
+    ----------
+    was_answered
+        False: no answer came in time, and another time may give a better one.
+    """
 
     shapes: Any
     method: Method
+    was_answered: bool = True
 
 
 @dataclass(frozen=True)
@@ -123,11 +130,12 @@ class Router:
         found = _given(asked)
         if found is not None:
             return Areas(shapely.get_parts(shapely.from_wkb(found)), ROUTED)
+        was_answered = not asked.cancelled() and asked.exception() is None
         speed = self.estimate.speed_of(ride)
         drawn = [
             geodesic_circles(*origin, radius_m(limit / 60, speed, self.estimate.detour_factor))[0] for limit in limits_s
         ]
-        return Areas(np.array(drawn, dtype=object), ESTIMATED)
+        return Areas(np.array(drawn, dtype=object), ESTIMATED, was_answered)
 
     def areas(
         self, origin: Place, limits_s: Sequence[float], ride: Ride | None = None, is_inbound: bool = False

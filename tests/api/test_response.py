@@ -1,5 +1,6 @@
 """Minutes on the real roads of Heidelberg, over HTTP: circles, closures, ranking, positions."""
 
+import shutil
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -19,6 +20,7 @@ from geo_grid.layers.grid_levels import GridLevel, set_levels
 from geo_grid.progress import silent
 from tests.conftest import live_server, state_folder
 from tests.identities import api_key, bearing
+from tests.response.roads import graph_of
 
 NORTH, SOUTH = (8.6920, 49.4165), (8.6930, 49.4095)
 """Neuenheim and the old town of Heidelberg, with the Neckar between them."""
@@ -38,9 +40,12 @@ insert into patrol_units (unit_code, name, unit_kind, unit_status, skills, shift
 @pytest.fixture
 def heidelberg(database: str, shared: Path) -> Iterator[tuple[httpx.Client, str]]:
     """A supervisor's client of a server with the roads of Heidelberg, and the database."""
+    extract = shared / "heidelberg.osm.pbf"
     with state_folder() as folder:
+        kept = graph_of(extract)
+        shutil.copytree(kept, folder / "roads" / kept.name)  # an import would build the same again
         with connect(database) as connection:
-            import_osm(connection, shared / "heidelberg.osm.pbf", silent, None, roads_dir=folder / "roads")
+            import_osm(connection, extract, silent, None, roads_dir=folder / "roads")
             connection.execute(THINGS)
         with live_server(database, state_dir=folder) as url, bearing(url, api_key(database, "supervisor")) as client:
             wait_for_circles(client)

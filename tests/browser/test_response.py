@@ -86,14 +86,14 @@ def test_where_posts_should_be_is_drawn_beside_today(zoned, browser: Browser) ->
         page.select_option("select[name=within]", "SOUTH")
         page.fill("input[name=count]", "2")
         page.click("form .action")
-        expect(page.locator(".sites li")).to_have_count(2)
+        expect(page.locator(".sites li")).to_have_count(2, timeout=30_000)
         expect(page.locator(".leaflet-marker-icon .site")).to_have_count(2)
         today, then = page.locator(".answer tbody tr").first.locator("td").all_inner_texts()[1:]
         assert float(then.split()[0]) >= float(today.split()[0])
         assert "null" not in page.inner_text(".left")
         page.fill("input[name=count]", "100")
         page.click("form .action")
-        expect(page.locator("form [role=alert]")).to_contain_text("so many candidates")
+        expect(page.locator("form [role=alert]")).to_contain_text("so many candidates", timeout=30_000)
         page.click("[role=tab]:has-text('Coverage')")
         expect(page.locator(".leaflet-marker-icon .site")).to_have_count(0)  # the map is as it was
 
@@ -105,11 +105,22 @@ def test_a_patrol_is_planned_and_circles_are_joined(zoned, browser: Browser) -> 
             "insert into mandatory_stops (zone_code, name, geom) select 'ZN', '必到点' || n,"
             " ST_SnapToGrid(ST_SetSRID(ST_MakePoint(8.685 + n * 0.006, 49.4170), 4490), 2 ^ -26) from generate_series(1, 3) n"
         )
+        connection.execute(
+            "insert into incidents (category, geom, received_at) select 'x', geom, now() - interval '1 hour' from police_posts"
+        )
+        connection.execute(
+            "update incidents set dispatched_at = received_at + interval '30 s', departed_at = received_at + interval '90 s',"
+            " arrived_at = received_at + interval '200 s' where incident_id = (select min(incident_id) from incidents)"
+        )
     supervisor = user(database, "supervisor")
     with person(browser, str(client.base_url), supervisor, "/maps/response") as page:
         with page.expect_response(lambda answer: "/response/unions?by=zone" in answer.url) as joined:
             page.select_option("select[aria-label=Circles]", "zone")
         assert {one["properties"]["code"] for one in joined.value.json()["features"]} == {"ZN", "ZS"}
+        page.select_option("select[aria-label=Measure]", "times")
+        expect(page.locator(".told")).to_contain_text("1 counted; left out: 1 without a clock")
+        expect(page.locator(".told")).to_contain_text("call to arrival P50 3 min 20 s")
+        assert page.locator(".coverage tbody td").all_inner_texts()[1:] == ["0.0 %", "100.0 %", "100.0 %"]
         page.click("[role=tab]:has-text('Patrol')")
         expect(page.locator(".whole")).to_contain_text("0 of 3 stops made")
         page.click("tr[data-zone=ZN]")
@@ -121,17 +132,17 @@ def test_a_patrol_is_planned_and_circles_are_joined(zoned, browser: Browser) -> 
 
 def test_a_track_is_played_back(heidelberg, browser: Browser) -> None:
     client, database = heidelberg
-    begun = datetime.now(UTC) - timedelta(minutes=30)
+    begun = datetime.now(UTC) - timedelta(minutes=18)  # the last of them is the newest, and where it is
     track = [
         {"unit_code": "CAR", "lon": 8.68 + 0.001 * n, "lat": 49.4166, "reported_at": (begun + timedelta(minutes=n)).isoformat()}
         for n in range(20)
     ]  # fmt: skip
     assert client.post("/units/positions", json={"positions": track}).status_code == 200
     with person(browser, str(client.base_url), user(database, "supervisor"), "/maps/response") as page:
-        page.evaluate(VIEW, [8.6920, 49.4160, 15])
+        page.evaluate(VIEW, [8.6990, 49.4166, 15])
         page.wait_for_timeout(800)
         bar = page.locator(".track")
-        page.mouse.click(*point_at(page, 8.6920, 49.4166))
+        page.mouse.click(*point_at(page, 8.6990, 49.4166))
         expect(bar).to_contain_text("巡逻车")
         last = bar.locator("span.quiet").inner_text()
         bar.locator("input").fill("0")

@@ -1,6 +1,7 @@
 """Real roads for tests: the extracts of Liechtenstein and Heidelberg as road graphs, and places on their roads."""
 
 import hashlib
+import tempfile
 from functools import cache
 from pathlib import Path
 
@@ -18,8 +19,13 @@ _DRIVEN = {
 }  # fmt: skip
 
 
-def graph_of(extract: Path, folder: Path) -> Path:
-    return build_graph(extract, folder, hashlib.sha256(extract.read_bytes()).hexdigest())
+_KEPT = tempfile.TemporaryDirectory(prefix="geo_grid_graphs_")
+"""Graphs that tests only read, built once in a process."""
+
+
+@cache
+def graph_of(extract: Path, folder: Path = Path(_KEPT.name)) -> Path:
+    return build_graph(extract, folder / extract.name, hashlib.sha256(extract.read_bytes()).hexdigest())
 
 
 @cache

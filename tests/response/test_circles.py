@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 import shapely
@@ -8,8 +10,10 @@ from pyproj import Geod
 from geo_grid.coordinates import LATTICE_STEP
 from geo_grid.db import Connection, connect
 from geo_grid.response import Router, Travel, build_circles, read_conditions
+from geo_grid.response.build import stale_posts
 from geo_grid.response.circles import geodesic_circles, radius_m
 from geo_grid.settings import Settings
+from tests.response.roads import graph_of
 
 speeds = st.floats(1, 150)
 
@@ -76,3 +80,21 @@ def test_the_database_refuses_circles_that_do_not_nest(database: str) -> None:
                 " values ('P1', %s, 'drawn', 30, 1, ST_Multi(ST_MakeEnvelope(114, 37, 114 + %s, 37 + %s, 4490)))",
                 (tier, size, size),
             )
+
+
+def test_circles_that_were_not_answered_in_time_are_tried_again(database: str, shared: Path) -> None:
+    travel, graph = Travel.of(Settings()), graph_of(shared / "liechtenstein.osm.pbf")
+    with connect(database) as connection:
+        for code, lon, lat in (("VADUZ", 9.5209, 47.1410), ("SEA", 0.0, 30.0)):
+            connection.execute(
+                "insert into police_posts (post_code, name, geom) values"
+                " (%s, 'x', ST_SnapToGrid(ST_SetSRID(ST_MakePoint(%s, %s), 4490), 2 ^ -26))",
+                (code, lon, lat),
+            )
+        conditions = read_conditions(connection, travel, graph)
+        with Router.opened(graph, travel.estimate, timeout_s=0.001) as hurried:
+            assert build_circles(connection, hurried, conditions) == {"geodesic_estimate": 6}
+        assert {post["post_code"] for post in stale_posts(connection, conditions)} == {"VADUZ", "SEA"}
+        with Router.opened(graph, travel.estimate, timeout_s=60) as router:
+            assert build_circles(connection, router, conditions) == {"valhalla": 3, "geodesic_estimate": 3}
+        assert stale_posts(connection, conditions) == []  # no road is near the sea: that is an answer

@@ -93,10 +93,8 @@ def test_shifts_that_cannot_be_read_are_refused_in_words(text: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def router(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Router]:
-    with Router.opened(
-        graph_of(shared / "heidelberg.osm.pbf", tmp_path_factory.mktemp("roads")), Estimate(), timeout_s=30
-    ) as router:
+def router(shared: Path) -> Iterator[Router]:
+    with Router.opened(graph_of(shared / "heidelberg.osm.pbf"), Estimate(), timeout_s=30) as router:
         yield router
 
 

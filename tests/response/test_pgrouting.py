@@ -90,11 +90,11 @@ def _edges(
     return edges, crossings
 
 
-def test_circles_and_ways_agree_with_pgrouting(extract: Path, pgrouting: psycopg.Connection, tmp_path: Path) -> None:
+def test_circles_and_ways_agree_with_pgrouting(extract: Path, pgrouting: psycopg.Connection) -> None:
     rng = np.random.default_rng(5)
     posts = pgrouting.execute("select id, lon, lat from crossings order by id").fetchall()
     on_crossing = Ride(road_reach_m=5)
-    with Router.opened(graph_of(extract, tmp_path), Estimate(), timeout_s=30) as router:
+    with Router.opened(graph_of(extract), Estimate(), timeout_s=30) as router:
         circles, seconds = [], []
         for number in rng.choice(len(posts), POSTS, replace=False):
             post, lon, lat = posts[number]

@@ -20,9 +20,9 @@ DEGREE_M = 111_195.0
 
 
 @pytest.fixture(scope="module", params=["liechtenstein", "heidelberg"])
-def extract(request: pytest.FixtureRequest, shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def extract(request: pytest.FixtureRequest, shared: Path) -> Iterator[Path]:
     found = shared / f"{request.param}.osm.pbf"
-    worker.open_graph(str(graph_of(found, tmp_path_factory.mktemp("roads"))))
+    worker.open_graph(str(graph_of(found)))
     yield found
     worker._actor = None
 
