@@ -16,18 +16,16 @@ def read_numbers(text):  # type: ignore[no-untyped-def]
             at += 1
             continue
         is_negative = at > 0 and text[at - 1] == 45
-        value = 0.0
+        whole, unit = 0, 1
         while at < len(text) and 48 <= text[at] <= 57:
-            value = value * 10 + (text[at] - 48)
+            whole = whole * 10 + (text[at] - 48)
             at += 1
         if at + 1 < len(text) and text[at] == 46 and 48 <= text[at + 1] <= 57:
             at += 1
-            fraction, unit = 0.0, 1.0
             while at < len(text) and 48 <= text[at] <= 57:
-                fraction, unit = fraction * 10 + (text[at] - 48), unit * 10
+                whole, unit = whole * 10 + (text[at] - 48), unit * 10
                 at += 1
-            value += fraction / unit
-        found[count] = -value if is_negative else value
+        found[count] = (-whole if is_negative else whole) / unit
         count += 1
     return found[:count]
 
@@ -45,7 +43,7 @@ def extent(xy, first, begin_s, limit):  # type: ignore[no-untyped-def]
     return low, high
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, fastmath=True)
 def _distance2(ax, ay, bx, by, x, y):  # type: ignore[no-untyped-def]
     dx, dy = bx - ax, by - ay
     length2 = dx * dx + dy * dy
@@ -65,7 +63,7 @@ def _is_drawn(fields, tier, ax, ay, bx, by, corner_x, corner_y, step):  # type: 
     return True
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, fastmath=True)
 def _stamp(fields, tier_from, tier_to, ax, ay, bx, by, corner_x, corner_y, step, reach):  # type: ignore[no-untyped-def]
     """Lower the fields of some tiers to the squared distance from a short line, as far as `reach` metres around it."""
     if _is_drawn(fields, tier_from, ax, ay, bx, by, corner_x, corner_y, step):

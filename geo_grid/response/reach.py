@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-import contourpy
 import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from geo_grid.coordinates import snap_geometry
+from geo_grid.coordinates import snap
+from geo_grid.response.contour import outlines
 from geo_grid.response.drawing import draw, extent, read_numbers
 
 Floats = NDArray[np.float64]
@@ -28,7 +28,7 @@ LARGEST_BLOCK_M2 = 100_000.0
 _SIMPLIFIED_M = 1.3
 """Less than half of what lies between the outlines of two times."""
 _FINEST_M, _MOST_NODES = 12.0, 320
-_FAR, _NEAR_M2 = np.float32(1e12), np.float32(16 * AROUND_ROAD_M[-1] ** 2)
+_FAR, _NEAR_M = np.float32(1e12), 4 * AROUND_ROAD_M[-1]
 _EARTH_M = 6_371_008.8  # mean radius, IUGG
 _LARGEST_COORDINATE = 360.0
 
@@ -115,12 +115,27 @@ def reached_areas(origin: tuple[float, float], stretches: Stretches, limits_s: S
     )  # fmt: skip
     for shorter, longer in pairwise(fields):
         np.minimum(longer, shorter, out=longer)  # what is near in a shorter time is near in a longer one
-    areas = [_under(field, level, corner, step, scale, origin) for field, level in zip(fields, around, strict=True)]
-    drawn = np.array(areas, dtype=object)
-    found = snap_geometry(shapely.simplify(drawn, _SIMPLIFIED_M / scale[1], preserve_topology=False))
-    if not _is_good(found):
-        found = _mended(snap_geometry(drawn))
-    return np.array([shapely.multipolygons(shapely.get_parts(area)) for area in found], dtype=object)
+    on_map = (corner, step, scale, np.array(origin))
+    found = _outlined(fields, around, on_map, _SIMPLIFIED_M / step)
+    return found if _is_good(found) else _mended(_outlined(fields, around, on_map, 0.0))
+
+
+def _outlined(fields: Any, around: Floats, on_map: tuple[Floats, float, Floats, Floats], tolerance: float) -> Any:
+    """Return the area of each tier, without the holes that are blocks, on the lattice."""
+    corner, step, scale, origin = on_map
+    areas = []
+    for field, level in zip(fields, around, strict=True):
+        points, rings, polygons = outlines(field, level, _NEAR_M, LARGEST_BLOCK_M2 / step**2, tolerance)
+        if len(polygons) < 2:
+            message = "nothing is reached"
+            raise ValueError(message)
+        places = (corner + points * step) / scale + origin
+        areas.append(
+            shapely.multipolygons(
+                shapely.from_ragged_array(shapely.GeometryType.POLYGON, snap(places), (rings, polygons))
+            )
+        )
+    return np.array(areas, dtype=object)
 
 
 def _is_good(areas: Any) -> bool:
@@ -136,34 +151,3 @@ def _mended(areas: Any) -> Any:
         parts = shapely.get_parts(area)
         areas[number] = shapely.multipolygons(parts[shapely.get_dimensions(parts) == 2])
     return areas
-
-
-def _under(field: Any, level: float, corner: Floats, step: float, scale: Floats, origin: tuple[float, float]) -> Any:
-    """Return the area where a field is under a level, without the holes that are blocks."""
-    rows, columns = np.flatnonzero((field < _FAR).any(axis=1)), np.flatnonzero((field < _FAR).any(axis=0))
-    top, left = max(rows[0] - 1, 0), max(columns[0] - 1, 0)
-    window = np.sqrt(np.minimum(field[top : rows[-1] + 2, left : columns[-1] + 2], _NEAR_M2))
-    made = contourpy.contour_generator(z=window, fill_type=contourpy.FillType.ChunkCombinedOffsetOffset).filled(
-        -1.0, level
-    )
-    points, rings, polygons = (part[0] for part in made)
-    points, rings, polygons = _without_blocks(points, rings.astype(int), polygons.astype(int), step)
-    on_map = (corner + np.add(points, (left, top)) * step) / scale + origin
-    parts = shapely.from_ragged_array(shapely.GeometryType.POLYGON, on_map, (rings, polygons))
-    return shapely.multipolygons(parts)
-
-
-def _without_blocks(points: Floats, rings: Any, polygons: Any, step: float) -> tuple[Floats, Any, Any]:
-    """Drop inner rings that are blocks; rings are offsets into points, polygons offsets into rings."""
-    cross = points[:-1, 0] * points[1:, 1] - points[1:, 0] * points[:-1, 1]
-    cross[rings[1:-1] - 1] = 0  # from the end of a ring to the begin of the next
-    size_m2 = np.abs(np.add.reduceat(cross, rings[:-1])) / 2 * step * step
-    is_kept = size_m2 > LARGEST_BLOCK_M2
-    is_kept[polygons[:-1]] = True  # the first of each polygon is its outline
-    counts = np.diff(rings)
-    kept_before = np.concatenate([[0], np.cumsum(is_kept)])
-    return (
-        points[np.repeat(is_kept, counts)],
-        np.concatenate([[0], np.cumsum(counts[is_kept])]),
-        kept_before[polygons],
-    )

@@ -1,0 +1,208 @@
+"""Outlines of what lies under a level on a grid: marching squares (Lorensen and Cline, 1987), simplified as they are traced.
+
+Compiled, since it is most of the time that drawing a circle takes; contourpy and a simplification by GEOS take thrice as long.
+"""
+
+import math
+
+import numba
+import numpy as np
+
+_BESIDE_NODE = 1e-3
+"""Of a step: outlines keep off the nodes, so that no two of them touch."""
+
+
+@numba.njit(cache=True)
+def outlines(field, level, nearest, largest_block, tolerance):  # type: ignore[no-untyped-def]
+    """Return polygons around what is under a level.
+
+    Parameters
+    ----------
+    field
+        rows by columns: squares of distances; its border is far.
+    level, nearest
+        Distances: of the outline, and beyond which they are all the same.
+    largest_block
+        Holes of at most so many square steps are filled.
+    tolerance
+        Steps by which an outline may be off.
+
+    Returns
+    -------
+    n points as column, row in steps; offsets of rings into points; offsets of polygons into rings, the first of each
+    being its outline.
+    """
+    left, low, field = _window(field, level * level)
+    follows, edges = _followers(field, level * level)
+    columns = field.shape[1]
+    traced, first, count = np.empty((len(edges) + 1, 2)), [0], 0
+    for edge in edges:
+        if follows[edge] < 0:
+            continue
+        begin, at = count, edge
+        while follows[at] >= 0:
+            _cross(traced, count, field, at, columns, level, nearest)
+            count += 1
+            after = follows[at]
+            follows[at] = -1
+            at = after
+        if -largest_block <= _size(traced, begin, count) <= 0:
+            count = begin  # a block that is shut in
+        else:
+            first.append(count)
+    traced[:, 0] += left
+    traced[:, 1] += low
+    return _assembled(traced, np.array(first), tolerance)
+
+
+@numba.njit(cache=True)
+def _window(field, level2):  # type: ignore[no-untyped-def]
+    """Return the part of a field that holds all that is under, with one node around it, and its first column and row."""
+    rows, columns = field.shape
+    left, right, low, high = columns, 0, rows, 0
+    for row in range(rows):
+        for column in range(columns):
+            if field[row, column] < level2:
+                left, right = min(left, column), max(right, column)
+                low, high = min(low, row), row
+    return left - 1, low - 1, field[low - 1 : high + 2, left - 1 : right + 2]
+
+
+@numba.njit(cache=True)
+def _followers(field, level2):  # type: ignore[no-untyped-def]
+    """Return for each edge of the grid the next one that an outline crosses, with what is under on its left; and which are.
+
+    Edges along rows come first, then those along columns, each by its node with the lower row and column; -1: none.
+    """
+    rows, columns = field.shape
+    upright = rows * columns
+    follows = np.full(2 * upright, -1, np.int32)
+    edges, count = np.empty(2 * upright, np.int32), 0
+    for row in range(rows - 1):
+        b, c = field[row, 0] < level2, field[row + 1, 0] < level2
+        for column in range(columns - 1):
+            a, d = b, c
+            b, c = field[row, column + 1] < level2, field[row + 1, column + 1] < level2
+            if a == b and b == c and c == d:
+                continue
+            node = row * columns + column
+            low, right, high, left = node, upright + node + 1, node + columns, upright + node
+            # walking around the square a, b, c, d: an outline enters where it turns from under to over, and leaves
+            # where it turns back; at a saddle each corner that is under is cut off by itself
+            if a and not b:
+                edges[count], count = low, count + 1
+                follows[low] = left if not d else (high if not c else right)
+            if b and not c:
+                edges[count], count = right, count + 1
+                follows[right] = low if not a else (left if not d else high)
+            if c and not d:
+                edges[count], count = high, count + 1
+                follows[high] = right if not b else (low if not a else left)
+            if d and not a:
+                edges[count], count = left, count + 1
+                follows[left] = high if not c else (right if not b else low)
+    return follows, edges[:count]
+
+
+@numba.njit(cache=True)
+def _cross(points, number, field, edge, columns, level, nearest):  # type: ignore[no-untyped-def]
+    """Write down where an outline crosses an edge: column, row."""
+    upright = field.shape[0] * columns
+    node = edge % upright
+    row, column = node // columns, node % columns
+    is_upright = edge >= upright
+    here = min(math.sqrt(field[row, column]), nearest)
+    there = min(math.sqrt(field[row + 1, column] if is_upright else field[row, column + 1]), nearest)
+    share = min(max((level - here) / (there - here), _BESIDE_NODE), 1 - _BESIDE_NODE)
+    points[number, 0] = column if is_upright else column + share
+    points[number, 1] = row + share if is_upright else row
+
+
+@numba.njit(cache=True)
+def _size(points, begin, end):  # type: ignore[no-untyped-def]
+    """Return the area of a ring, negative for a hole."""
+    total = 0.0
+    for at in range(begin, end):
+        after = at + 1 if at + 1 < end else begin
+        total += points[at, 0] * points[after, 1] - points[after, 0] * points[at, 1]
+    return total / 2
+
+
+@numba.njit(cache=True)
+def _is_inside(points, begin, end, x, y):  # type: ignore[no-untyped-def]
+    found = False
+    for at in range(begin, end):
+        after = at + 1 if at + 1 < end else begin
+        ax, ay, bx, by = points[at, 0], points[at, 1], points[after, 0], points[after, 1]
+        if (ay > y) != (by > y) and x < ax + (y - ay) / (by - ay) * (bx - ax):
+            found = not found
+    return found
+
+
+@numba.njit(cache=True)
+def _assembled(traced, first, tolerance):  # type: ignore[no-untyped-def]
+    """Put holes behind the outline around them, simplify, and close rings."""
+    rings = len(first) - 1
+    sizes = np.array([_size(traced, first[ring], first[ring + 1]) for ring in range(rings)])
+    owner = np.full(rings, -1)
+    for hole in range(rings):
+        if sizes[hole] < 0:
+            x, y = traced[first[hole]]
+            for outer in range(rings):
+                is_smaller = owner[hole] < 0 or sizes[outer] < sizes[owner[hole]]
+                if sizes[outer] > 0 and is_smaller and _is_inside(traced, first[outer], first[outer + 1], x, y):
+                    owner[hole] = outer
+    points = np.empty((len(traced) + rings, 2))
+    count = 0
+    ring_ends, polygon_ends = [0], [0]
+    for outer in range(rings):
+        if sizes[outer] <= 0:
+            continue
+        for turn in range(-1, rings):
+            ring = outer if turn < 0 else turn  # the outline comes first
+            if turn >= 0 and owner[ring] != outer:
+                continue
+            is_kept = _kept(traced, first[ring], first[ring + 1], tolerance)
+            if is_kept.sum() < 4:
+                is_kept[:] = True  # too small to be simplified
+            begin = count
+            for at in range(len(is_kept)):
+                if is_kept[at]:
+                    points[count] = traced[first[ring] + at]
+                    count += 1
+            points[count] = points[begin]
+            count += 1
+            ring_ends.append(count)
+        polygon_ends.append(len(ring_ends) - 1)
+    return points[:count], np.array(ring_ends), np.array(polygon_ends)
+
+
+@numba.njit(cache=True)
+def _kept(points, begin, end, tolerance):  # type: ignore[no-untyped-def]
+    """Say which points of a ring remain (Douglas and Peucker, 1973), from its first point and the one farthest from it."""
+    count = end - begin
+    is_kept = np.zeros(count, np.bool_)
+    far, farthest = 0, -1.0
+    for at in range(count):
+        apart = math.hypot(points[begin + at, 0] - points[begin, 0], points[begin + at, 1] - points[begin, 1])
+        if apart > farthest:
+            far, farthest = at, apart
+    is_kept[0] = is_kept[far] = True
+    stack = [(0, far), (far, count)]
+    while stack:
+        low, high = stack.pop()
+        ax, ay = points[begin + low]
+        bx, by = points[begin + high % count]
+        dx, dy = bx - ax, by - ay
+        length = math.hypot(dx, dy)
+        worst, most = -1, tolerance
+        for at in range(low + 1, high):
+            x, y = points[begin + at, 0] - ax, points[begin + at, 1] - ay
+            off = abs(x * dy - y * dx) / length if length > 0 else math.hypot(x, y)
+            if off > most:
+                worst, most = at, off
+        if worst >= 0:
+            is_kept[worst] = True
+            stack.append((low, worst))
+            stack.append((worst, high))
+    return is_kept
