@@ -52,6 +52,7 @@ from geo_grid.response import Travel, Upkeep
 from geo_grid.response.coverage import Covered
 from geo_grid.response.live import Live
 from geo_grid.response.positions import QUERIES as POSITIONS
+from geo_grid.response.stops import read_shifts
 from geo_grid.response.unions import Unions
 from geo_grid.settings import Settings, asset_dir
 
@@ -143,6 +144,7 @@ def create_app(settings: Settings, conninfo: str) -> FastAPI:
             state.in_force = InForce(seeing_all)
             state.covered = Covered(seeing_all)
             state.unions = Unions()
+            state.patrol_shifts = read_shifts(settings.patrol_shifts)
             state.locations = await stack.enter_async_context(
                 Locations.kept(seeing_all, settings.state_dir / "editions")
             )

@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field
 
 from geo_grid.api.asking import identity_of, reading
 from geo_grid.api.features import read_boxes
+from geo_grid.api.geojson import Feature, FeatureCollection
 from geo_grid.api.problems import PROBLEM_RESPONSES
 from geo_grid.api.rights import GuardedRoute
 from geo_grid.layers.published import CRS84
@@ -60,18 +61,12 @@ async def get_live(
     progress = {"done": live.drawing.done, "total": live.drawing.total}
     if snapshot is None:
         return LiveAnswer(as_of=None, free=0, silent=0, groups=[], holes=[], holes_in_all=0, **progress)
-    cells = _own_cells(request)
+    cells = identity_of(request).seen.only_cells
     groups, holes = await asyncio.to_thread(lambda: (snapshot.groups(by, cells), snapshot.holes(tier_minutes, cells)))
     return LiveAnswer(
         as_of=snapshot.as_of, free=len(snapshot.areas), silent=snapshot.silent, groups=groups, holes=holes[:_MOST_HOLES],
         holes_in_all=len(holes), **progress,
     )  # fmt: skip
-
-
-def _own_cells(request: Request) -> frozenset[str] | None:
-    """Return the cells that whoever asks sees; None: all."""
-    seen = identity_of(request).seen
-    return None if seen.everywhere else seen.cells
 
 
 class LiveProperties(BaseModel):
@@ -85,37 +80,24 @@ class LiveProperties(BaseModel):
     live: float | None = Field(None, description="share of a hole that is reached")
 
 
-class LiveFeature(BaseModel):
-    """An area as a GeoJSON feature."""
-
-    type: Literal["Feature"] = "Feature"
-    geometry: dict[str, Any]
-    properties: LiveProperties
-
-
-class LiveAreas(BaseModel):
-    """Areas as a GeoJSON collection."""
-
-    type: Literal["FeatureCollection"] = "FeatureCollection"
-    features: list[LiveFeature]
-
-
 @router.get("/areas")
 async def get_live_areas(
     request: Request,
     bbox: Annotated[str, Query(max_length=200, description="west,south,east,north, degrees")],
     tier_minutes: Tier = TierMinutes.FIVE,
-) -> LiveAreas:
+) -> FeatureCollection[LiveProperties]:
     """Draw what each free unit that reaches into view reaches within the minutes, and the holes; within one's cells."""
     boxes = read_boxes(bbox, CRS84)
     snapshot: Snapshot | None = request.app.state.live.read()
     if snapshot is None:
-        return LiveAreas(features=[])
-    cells, mine = _own_cells(request), None
+        return FeatureCollection[LiveProperties](features=[])
+    cells, mine = identity_of(request).seen.only_cells, None
     if cells is not None:
         async with reading(request) as database:
             mine = await units_seen(database, list(snapshot.areas))
-    return LiveAreas(features=await asyncio.to_thread(_drawn, snapshot, boxes, tier_minutes, cells, mine))
+    return FeatureCollection[LiveProperties](
+        features=await asyncio.to_thread(_drawn, snapshot, boxes, tier_minutes, cells, mine)
+    )
 
 
 def _drawn(
@@ -124,7 +106,7 @@ def _drawn(
     tier: int,
     cells: frozenset[str] | None,
     mine: frozenset[str] | None,
-) -> list[LiveFeature]:
+) -> list[Feature[LiveProperties]]:
     """Draw what is in view: of units that are seen (None: all), and within one's cells (None: all)."""
     shown, areas = shapely.union_all(shapely.box(*zip(*boxes, strict=True))), snapshot.areas
     if cells is not None and mine is not None:
@@ -145,5 +127,5 @@ def _drawn(
     return found
 
 
-def _feature(shape: Any, **properties: Any) -> LiveFeature:
-    return LiveFeature(geometry=shapely.geometry.mapping(shape), properties=LiveProperties(**properties))
+def _feature(shape: Any, **properties: Any) -> Feature[LiveProperties]:
+    return Feature[LiveProperties](geometry=shapely.geometry.mapping(shape), properties=LiveProperties(**properties))

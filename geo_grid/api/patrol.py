@@ -11,7 +11,7 @@ from geo_grid.api.drafting import with_rights
 from geo_grid.api.problems import PROBLEM_RESPONSES, Problem
 from geo_grid.api.rights import GuardedRoute
 from geo_grid.response.patrol import PatrolPlan, PatrolQuestion, plan
-from geo_grid.response.stops import CheckedIn, CheckIn, Completion, Stop, check_in, completion, read_shifts, stops
+from geo_grid.response.stops import CheckedIn, CheckIn, Completion, Stop, check_in, completion, stops
 
 router = APIRouter(prefix="/patrol", tags=["patrol"], responses=PROBLEM_RESPONSES, route_class=GuardedRoute)
 
@@ -39,9 +39,8 @@ async def get_completion(
     zone_code: ZoneCode = None,
 ) -> list[Completion]:
     """Say how many stops were made of those that were due, by zone and shift, and which were missed."""
-    settings = request.app.state.settings
-    now = datetime.now(ZoneInfo(settings.timezone))
-    shifts = read_shifts(settings.patrol_shifts)
+    state = request.app.state
+    now, shifts = datetime.now(ZoneInfo(state.settings.timezone)), state.patrol_shifts
     return await with_rights(request, lambda c: completion(c, day or now.date(), shifts, now, zone_code))
 
 

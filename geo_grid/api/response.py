@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
 import shapely
@@ -14,6 +14,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from geo_grid.api.asking import identity_of, reading, writing
 from geo_grid.api.drafting import with_rights
 from geo_grid.api.features import read_boxes
+from geo_grid.api.geojson import Feature, FeatureCollection
 from geo_grid.api.parameters import At, Lat, Lon, SourceCrs, place
 from geo_grid.api.problems import PROBLEM_RESPONSES, Problem
 from geo_grid.api.rights import GuardedRoute
@@ -87,21 +88,6 @@ class AreaProperties(BaseModel):
     travel_s: int
 
 
-class Area(BaseModel):
-    """An area as a GeoJSON feature."""
-
-    type: Literal["Feature"] = "Feature"
-    geometry: dict[str, Any]
-    properties: AreaProperties
-
-
-class ReachedAreas(BaseModel):
-    """Areas as a GeoJSON collection, the largest first."""
-
-    type: Literal["FeatureCollection"] = "FeatureCollection"
-    features: list[Area]
-
-
 @router.get("/response/areas")
 async def get_areas(
     request: Request,
@@ -111,8 +97,8 @@ async def get_areas(
     direction: Annotated[
         Literal["outbound", "inbound"], Query(description="from the place, or to it, such as to an incident")
     ] = "inbound",
-) -> ReachedAreas:
-    """Draw what a car reaches from a place within 1, 3 and 5 minutes, or from where one reaches it, now."""
+) -> FeatureCollection[AreaProperties]:
+    """Draw what a car reaches from a place within 1, 3 and 5 minutes, or from where one reaches it, now; the largest first."""
     here = await place(lon, lat, source_crs)
     upkeep = request.app.state.upkeep
     now = datetime.now(ZoneInfo(request.app.state.settings.timezone))
@@ -122,7 +108,7 @@ async def get_areas(
     limits = (60, 180, 300)
     found = await asyncio.to_thread(upkeep.router.areas, (here.lon, here.lat), limits, ride, direction == "inbound")
     features = [
-        Area(
+        Feature[AreaProperties](
             geometry=shapely.geometry.mapping(shape),
             properties=AreaProperties.model_validate(
                 {
@@ -135,7 +121,7 @@ async def get_areas(
         )
         for limit, shape in reversed(list(zip(limits, found.shapes, strict=True)))
     ]
-    return ReachedAreas(features=features)
+    return FeatureCollection[AreaProperties](features=features)
 
 
 class UnionProperties(BaseModel):
@@ -148,44 +134,34 @@ class UnionProperties(BaseModel):
     method: str = Field(description="geodesic_estimate when one of the circles is")
 
 
-class UnionFeature(BaseModel):
-    """A union as a GeoJSON feature."""
-
-    type: Literal["Feature"] = "Feature"
-    geometry: dict[str, Any]
-    properties: UnionProperties
-
-
-class UnionCollection(BaseModel):
-    """Unions as a GeoJSON collection, the longest tier first."""
-
-    type: Literal["FeatureCollection"] = "FeatureCollection"
-    features: list[UnionFeature]
-
-
 @router.get("/response/unions")
 async def get_unions(
     request: Request,
     bbox: Annotated[str, Query(max_length=200, description="west,south,east,north, degrees: cut there")],
     by: Annotated[UnionGrouping, Query()] = "zone",
     at: At = None,
-) -> UnionCollection:
-    """Draw what the posts of a zone, of a unit or of the city reach together, of the posts that count at the moment."""
+) -> FeatureCollection[UnionProperties]:
+    """Draw what the posts of a zone, of a unit or of the city reach together, of the posts that count at the moment.
+
+    The longest tier first.
+    """
     state, boxes = request.app.state, read_boxes(bbox, CRS84)
     moment = (at or datetime.now(UTC)).astimezone(ZoneInfo(state.settings.timezone))
     async with reading(request) as database:
         found = await state.unions.read(database, by, moment)
-    return UnionCollection(features=await asyncio.to_thread(_cut, found, boxes))
+    return FeatureCollection[UnionProperties](features=await asyncio.to_thread(_cut, found, boxes))
 
 
-def _cut(unions: list[Union], boxes: Sequence[tuple[float, float, float, float]]) -> list[UnionFeature]:
-    features = []
+def _cut(unions: list[Union], boxes: Sequence[tuple[float, float, float, float]]) -> list[Feature[UnionProperties]]:
+    features: list[Feature[UnionProperties]] = []
     for one in unions:
         for box in boxes:
             shape = shapely.clip_by_rect(one.shape, *box)
             if not shapely.is_empty(shape):
                 properties = UnionProperties.model_validate(one._asdict())
-                features.append(UnionFeature(geometry=shapely.geometry.mapping(shape), properties=properties))
+                features.append(
+                    Feature[UnionProperties](geometry=shapely.geometry.mapping(shape), properties=properties)
+                )
     return features
 
 
@@ -204,11 +180,10 @@ async def get_coverage(
     at: At = None,
 ) -> CoverageAnswer:
     """Say which share of area, households, incidents of 12 months and key places is within 1, 3 and 5 minutes."""
-    state, seen = request.app.state, identity_of(request).seen
+    state = request.app.state
     moment = (at or datetime.now(UTC)).astimezone(ZoneInfo(state.settings.timezone))
     coverage = await asyncio.to_thread(state.covered.read, state.changes)
-    cells = None if seen.everywhere else seen.cells
-    groups = await asyncio.to_thread(coverage.groups, by, moment, cells)
+    groups = await asyncio.to_thread(coverage.groups, by, moment, identity_of(request).seen.only_cells)
     return CoverageAnswer(by=by, posts=int(coverage.active(moment).sum()), groups=groups)
 
 

@@ -31,6 +31,11 @@ class Seen:
     posts: frozenset[str] = frozenset()
     bounds: tuple[float, float, float, float] | None = None
 
+    @property
+    def only_cells(self) -> frozenset[str] | None:
+        """The codes of the grid cells that they may see; None: all."""
+        return None if self.everywhere else self.cells
+
     @classmethod
     async def read(cls, connection: AsyncConnection, everywhere: bool, roster: bool) -> Self:
         """Ask on whose behalf the transaction of `connection` runs."""

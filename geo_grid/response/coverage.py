@@ -40,6 +40,17 @@ class Leaves(NamedTuple):
     group: dict[str, NDArray[Any]]
     group_names: dict[str, dict[str, str]]
 
+    def kept(self, cells: frozenset[str] | None) -> NDArray[np.bool_]:
+        """Say which of them count: those of these codes, None: all."""
+        return np.array([cells is None or code in cells for code in self.codes], dtype=bool)
+
+    def groups(self, by: str, kept: NDArray[np.bool_]) -> list[tuple[str, str, NDArray[np.bool_]]]:
+        """Return code and name of each group, and which of those that count are in it; city: one without a code."""
+        if by == "city":
+            return [("", "", kept)]
+        of_leaf, names = self.group[by], self.group_names[by]
+        return [(code, names[code], kept & (of_leaf == code)) for code in sorted(set(of_leaf[kept]) - {""})]
+
 
 class Meetings(NamedTuple):
     """Where n circles of a tier and cells meet, by pair: cell, post, whether the circle holds the whole cell, the circle."""
@@ -169,20 +180,16 @@ class Coverage:
         cells
             Only these innermost cells count; None: all.
         """
-        kept = np.array([cells is None or code in cells for code in self.leaves.codes], dtype=bool)
+        kept = self.leaves.kept(cells)
         if by == "hour":
             midnight = (moment or datetime.now()).replace(hour=0, minute=30, second=0, microsecond=0)
             hours = [midnight + timedelta(hours=hour) for hour in range(24)]
-            return [self._group(str(hour.hour), f"{hour.hour:02d}:00", kept, self.active(hour)) for hour in hours]
-        active = self.active(moment)
-        if by == "city":
-            return [self._group("", "", kept, active)]
-        of_leaf, names = self.leaves.group[by], self.leaves.group_names[by]
-        shares = self._shares(active)
-        return [
-            self._group(code, names[code], kept & (of_leaf == code), active, shares)
-            for code in sorted(set(of_leaf[kept]) - {""})
-        ]
+            return [
+                self._group(str(hour.hour), f"{hour.hour:02d}:00", kept, self._shares(self.active(hour)))
+                for hour in hours
+            ]
+        shares = self._shares(self.active(moment))
+        return [self._group(code, name, here, shares) for code, name, here in self.leaves.groups(by, kept)]
 
     def _shares(self, active: NDArray[np.bool_]) -> dict[int, tuple[Floats, dict[str, NDArray[np.bool_]]]]:
         found = {}
@@ -195,10 +202,9 @@ class Coverage:
         return found
 
     def _group(
-        self, code: str, name: str, kept: NDArray[np.bool_], active: NDArray[np.bool_],
-        shares: dict[int, tuple[Floats, dict[str, NDArray[np.bool_]]]] | None = None,
+        self, code: str, name: str, kept: NDArray[np.bool_],
+        shares: dict[int, tuple[Floats, dict[str, NDArray[np.bool_]]]],
     ) -> Group:  # fmt: skip
-        shares = shares or self._shares(active)
         area, households = self.leaves.area_m2[kept], self.leaves.households[kept]
         inside = {kind: np.isin(owner, np.flatnonzero(kept)) for kind, (owner, _) in self._points.items()}
         counts = (int(inside["incidents"].sum()), int(inside["places"].sum()))

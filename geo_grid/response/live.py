@@ -111,16 +111,9 @@ class Snapshot:
     areas: dict[str, Reached]
     silent: int
 
-    def _kept(self, cells: frozenset[str] | None) -> NDArray[np.bool_]:
-        return np.array([cells is None or code in cells for code in self.leaves.codes], dtype=bool)
-
     def groups(self, by: LiveGrouping, cells: frozenset[str] | None) -> list[LiveGroup]:
         """Say what is reached, by group; only these innermost cells count (None: all)."""
-        kept = self._kept(cells)
-        if by == "city":
-            return [self._group("", "", kept)]
-        of_leaf, names = self.leaves.group[by], self.leaves.group_names[by]
-        return [self._group(code, names[code], kept & (of_leaf == code)) for code in sorted(set(of_leaf[kept]) - {""})]
+        return [self._group(*group) for group in self.leaves.groups(by, self.leaves.kept(cells))]
 
     def _group(self, code: str, name: str, kept: NDArray[np.bool_]) -> LiveGroup:
         area, households = self.leaves.area_m2[kept], self.leaves.households[kept]
@@ -140,7 +133,7 @@ class Snapshot:
 
     def holes(self, tier: int, cells: frozenset[str] | None) -> list[Hole]:
         """Name the holes, those with most households first."""
-        found = np.flatnonzero(self._kept(cells) & (self.planned[tier] >= _HOLE) & (self.live[tier] < _HOLE))
+        found = np.flatnonzero(self.leaves.kept(cells) & (self.planned[tier] >= _HOLE) & (self.live[tier] < _HOLE))
         found = found[np.lexsort((found, -self.leaves.households[found]))]
         leaves = self.leaves
         return [

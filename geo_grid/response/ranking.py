@@ -13,7 +13,7 @@ from geo_grid.db import AsyncConnection
 from geo_grid.layers.periods import is_within
 from geo_grid.response.build import QUERIES
 from geo_grid.response.router import Arrival, Method, Router
-from geo_grid.response.travel import Travel
+from geo_grid.response.travel import ON_FOOT, Travel
 from geo_grid.response.worker import Place
 
 type Reason = Literal["free", "on_the_way", "on_scene", "off_duty", "off_shift", "silent", "cut_off"]
@@ -67,7 +67,7 @@ async def rank(
     """
     asked = []
     for is_on_foot in (False, True):
-        some = [row for row in candidates if (row["kind"] in {"foot", "volunteers"}) == is_on_foot]
+        some = [row for row in candidates if (row["kind"] in ON_FOOT) == is_on_foot]
         ride = travel.ride("foot" if is_on_foot else "car", now, closures)
         asked.append((some, ride))
     answers = await asyncio.gather(

@@ -114,9 +114,9 @@ class Router:
             return nothing
         try:
             asked: Future[Any] = pool.schedule(function, args=arguments, timeout=self._timeout_s * patience)
-        except RuntimeError:  # it was closed meanwhile
+        except RuntimeError as error:  # it was closed meanwhile: no answer, and not the answer that no road is near
             asked = Future()
-            asked.set_result(None)
+            asked.set_exception(error)
         return asked
 
     def ask_areas(

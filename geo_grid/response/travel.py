@@ -18,7 +18,7 @@ _CLOSED_WIDTH_M = 8.0
 """A line that is drawn across a road closes it: half the width of what it becomes."""
 _DEGREE_M = 111_195.0
 _CLOSURES_WITHIN_DEGREES = 0.3
-_ON_FOOT = frozenset({"foot", "volunteers"})
+ON_FOOT = frozenset({"foot", "volunteers"})
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Travel:
         if moment is not None:
             factor = next((times for periods, times in self.traffic if is_within(periods, moment)), 1.0)
         rings = tuple(ring for shape in closed for ring in _rings(shape))
-        if unit_kind in _ON_FOOT:
+        if unit_kind in ON_FOOT:
             return Ride("pedestrian", road_reach_m=self.road_reach_m, closed=rings)
         options = (("ignore_oneways", self.ignores_one_ways), ("top_speed", self.top_speed_kmh))
         return Ride("auto", options, factor, self.road_reach_m, rings)

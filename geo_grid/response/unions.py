@@ -1,12 +1,12 @@
 """Circles of several posts as one: of a patrol zone, of a unit, of the whole city."""
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
 import shapely
+from cachetools import LRUCache
 
 from geo_grid.db import AsyncConnection, load_queries
 from geo_grid.layers.periods import is_within
@@ -34,7 +34,7 @@ class Unions:
     """Joins circles, and keeps what was joined while the circles stay the same."""
 
     def __init__(self) -> None:
-        self._known: OrderedDict[tuple[Any, ...], list[Union]] = OrderedDict()
+        self._known: LRUCache[tuple[Any, ...], list[Union]] = LRUCache(_KEPT)
 
     async def read(self, connection: AsyncConnection, by: UnionGrouping, now: datetime) -> list[Union]:
         """Join the circles of the posts that count now, of those that whoever asks sees, within
@@ -50,18 +50,16 @@ class Unions:
         posts = await (await connection.execute(QUERIES["posts"])).fetchall()
         active = [post for post in posts if is_within(post["key_periods"], now)]
         key = (by, *((post["post_code"], post["last_circle"], post[f"{by}_code"]) for post in active))
-        if key not in self._known:
+        joined = self._known.get(key)
+        if joined is None:
             codes = [post["post_code"] for post in active]
             circles = await (await connection.execute(QUERIES["circles"], {"post_codes": codes})).fetchall()
-            self._known[key] = await asyncio.to_thread(_join, active, circles, by)
-            while len(self._known) > _KEPT:
-                self._known.popitem(last=False)
-        self._known.move_to_end(key)
+            joined = self._known[key] = await asyncio.to_thread(_join, active, circles, by)
         (own,) = await (await connection.execute(QUERIES["own_area"])).fetchall()
         if own["geom"] is None:
-            return self._known[key]
+            return joined
         area = shapely.from_wkb(own["geom"])
-        return [one._replace(shape=shapely.intersection(one.shape, area)) for one in self._known[key]]
+        return [one._replace(shape=shapely.intersection(one.shape, area)) for one in joined]
 
 
 def _join(posts: Sequence[dict[str, Any]], circles: Sequence[dict[str, Any]], by: UnionGrouping) -> list[Union]:

@@ -1,5 +1,5 @@
 // What circles cover, by group; and the zones that nobody free is in.
-import { ask, e, page, say } from "./office.js";
+import { ask, chooser, e, page, say } from "./office.js";
 import { poll } from "./server.js";
 import { text } from "./text.js";
 
@@ -10,9 +10,6 @@ const MEASURES = [["area", say("面积", "Area")], ["households", say("户数", 
   ["times", say("实际到达（警情时钟）", "Really arrived (incidents' clocks)")]];
 const JOINED = [["", say("每站响应圈", "Each post's circles")], ["zone", say("按责任区合并", "Joined by zone")], ["unit", say("按单位合并", "Joined by unit")], ["city", say("全市合并", "Joined for the city")]];
 const percent = share => (share === null ? "–" : `${(share * 100).toFixed(1)} %`);
-
-export const chooser = (label, options, changed) => e("select", { ariaLabel: label, onchange: changed },
-  ...options.map(([value, textContent]) => e("option", { value, textContent })));
 
 function clocks(one) {
   if (!one?.n) return say("没有完整时钟", "no complete clocks");

@@ -59,6 +59,9 @@ export function form(fields, button, send) {
 export const field = (label, name, properties = {}) => e("label", {}, label, e("input", { name, ...properties }));
 export const choice = (label, name, options) =>
   e("label", {}, label, e("select", { name }, ...options.map(value => e("option", { value, textContent: named(value) }))));
+// A choice among values that stands by itself and is acted on at once.
+export const chooser = (label, options, changed) => e("select", { ariaLabel: label, onchange: changed },
+  ...options.map(([value, textContent]) => e("option", { value, textContent })));
 export const panel = (title, ...parts) => e("section", { className: "panel" }, e("h2", { textContent: title }), ...parts);
 
 export function table(columns, rows) {

@@ -1,6 +1,5 @@
 // Patrol: how many mandatory stops were made, by zone and shift; routes that make the others, drawn on the map.
-import { chooser } from "./coverage.js";
-import { ask, e, page, say, write } from "./office.js";
+import { ask, chooser, e, page, say, write } from "./office.js";
 import { poll } from "./server.js";
 import { locale, metres, text } from "./text.js";
 

@@ -1,6 +1,5 @@
 // Where posts should be: asked, answered beside today, and drawn on the map over the circles of today.
-import { chooser } from "./coverage.js";
-import { ask, e, form, say, write } from "./office.js";
+import { ask, chooser, e, form, say, write } from "./office.js";
 import { text } from "./text.js";
 
 const L = window.L;

@@ -157,6 +157,13 @@ def test_killing_the_worker_amid_1000_questions_every_answer_arrives_labelled(gr
         assert router.areas(VADUZ, LIMITS_S).method == ROUTED  # there are new workers
 
 
+def test_a_router_that_is_closed_meanwhile_gave_no_answer(graph: Path) -> None:
+    with Router.opened(graph, Estimate()) as router:
+        pass
+    areas = router.areas(VADUZ, LIMITS_S)
+    assert (areas.method, areas.was_answered) == (METHOD, False)
+
+
 def test_a_worker_that_hangs_is_replaced(graph: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with Router.opened(graph, Estimate(), workers=1, timeout_s=4) as router:
         assert router.areas(VADUZ, LIMITS_S).method in {ROUTED, METHOD}  # the first question also starts the worker
