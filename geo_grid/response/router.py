@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import multiprocessing
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
@@ -12,12 +11,12 @@ from typing import Any, Literal, Self
 
 import numpy as np
 import shapely
-from pebble import ProcessPool
 
 from geo_grid.response import worker
 from geo_grid.response.circles import METHOD as ESTIMATED
 from geo_grid.response.circles import distances_m, geodesic_circles, radius_m
 from geo_grid.response.worker import Place, Ride, Way
+from geo_grid.response.workers import Workers
 
 type Method = Literal["valhalla", "geodesic_estimate"]
 ROUTED: Method = "valhalla"
@@ -84,8 +83,8 @@ class Router:
         self.graph = graph
         self.estimate = estimate
         self._timeout_s = timeout_s
-        self._pool = _pool_of(graph, workers, _POLITE if urgent_workers else 0)
-        self._urgent = _pool_of(graph, urgent_workers, 0) if urgent_workers else self._pool
+        self._workers = _workers(graph, workers, _POLITE if urgent_workers else 0)
+        self._urgent = _workers(graph, urgent_workers, 0) if urgent_workers else self._workers
         for _ in range(urgent_workers if graph else 0):
             self._ask(os.getpid, is_urgent=True)  # they start now, not with the first question
 
@@ -101,23 +100,17 @@ class Router:
 
     def close(self) -> None:
         """End the workers; questions that are still asked are answered by estimate."""
-        for pool in (self._pool, self._urgent):
-            if pool is not None:
-                pool.stop()
-                pool.join()
+        for workers in (self._workers, self._urgent):
+            if workers is not None:
+                workers.close()
 
     def _ask(self, function: Any, *arguments: Any, patience: float = 1.0, is_urgent: bool = False) -> "Future[Any]":
-        pool = self._urgent if is_urgent else self._pool
-        if pool is None:
-            nothing: Future[Any] = Future()
-            nothing.set_result(None)
-            return nothing
-        try:
-            asked: Future[Any] = pool.schedule(function, args=arguments, timeout=self._timeout_s * patience)
-        except RuntimeError as error:  # it was closed meanwhile: no answer, and not the answer that no road is near
-            asked = Future()
-            asked.set_exception(error)
-        return asked
+        workers = self._urgent if is_urgent else self._workers
+        if workers is not None:
+            return workers.ask(function, *arguments, timeout_s=self._timeout_s * patience)
+        nothing: Future[Any] = Future()
+        nothing.set_result(None)
+        return nothing
 
     def ask_areas(
         self, origin: Place, limits_s: Sequence[float], ride: Ride, is_inbound: bool = False
@@ -182,15 +175,8 @@ class Router:
         ]
 
 
-def _pool_of(graph: Path | None, workers: int, politeness: int) -> ProcessPool | None:
-    if graph is None:
-        return None
-    return ProcessPool(
-        workers,
-        context=multiprocessing.get_context("forkserver"),  # the server has threads, which fork does not copy
-        initializer=worker.open_graph,
-        initargs=(str(graph), politeness),
-    )
+def _workers(graph: Path | None, count: int, politeness: int) -> Workers | None:
+    return None if graph is None else Workers(count, worker.open_graph, str(graph), politeness)
 
 
 def _given(asked: "Future[Any]") -> Any:

@@ -143,7 +143,7 @@ def test_killing_the_worker_amid_1000_questions_every_answer_arrives_labelled(gr
     ride = Ride()
     with Router.opened(graph, Estimate()) as router:
         assert router.areas(VADUZ, LIMITS_S).method == ROUTED
-        workers = {answer.result() for answer in [router._ask(os.getpid) for _ in range(100)]}
+        workers = {answer.result() for answer in [router._ask(_slow_getpid) for _ in range(20)]}
         assert os.getpid() not in workers
         asked = [router.ask_areas(place, LIMITS_S, ride) for place in places]
         time.sleep(1)
@@ -152,8 +152,9 @@ def test_killing_the_worker_amid_1000_questions_every_answer_arrives_labelled(gr
         found = [router.areas_of(answer, place, LIMITS_S, ride) for answer, place in zip(asked, places, strict=True)]
         assert len(found) == 1000
         assert all(shapely.is_valid(areas.shapes).all() for areas in found)
-        methods = [areas.method for areas in found]
-        assert 1 <= methods.count(METHOD) < 600  # what was being asked, and what no road is near
+        lost = [areas for areas in found if not areas.was_answered]
+        assert 1 <= len(lost) <= len(workers)  # what was being asked; the others were answered by the new workers
+        assert {areas.method for areas in lost} == {METHOD}
         assert router.areas(VADUZ, LIMITS_S).method == ROUTED  # there are new workers
 
 
@@ -226,6 +227,11 @@ def test_periods_are_checked_by_the_database_client_too(client, database: str) -
     with psycopg.connect(database) as connection:
         found = connection.execute("select tier_minutes, method, direction, travel_s from response_circles").fetchall()
     assert sorted(found) == [(1, METHOD, "outbound", 60), (3, METHOD, "outbound", 180), (5, METHOD, "outbound", 300)]
+
+
+def _slow_getpid() -> int:
+    time.sleep(0.05)
+    return os.getpid()
 
 
 def _post(**properties: str) -> dict:

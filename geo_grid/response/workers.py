@@ -1,0 +1,149 @@
+"""Worker processes, each with a pipe of its own: one that dies or hangs takes one question with it, and is replaced.
+
+The pools that were tried cannot do that. pebble's workers share one pipe and its lock: one that is killed while it holds
+the lock leaves all questions unanswered. deadpool measures time within the worker, which a hang in C++ stops too.
+"""
+
+import contextlib
+import multiprocessing
+import queue
+import signal
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from typing import Any, NamedTuple
+
+_START_S = 60.0
+"""Longest a process may take to get ready."""
+
+
+class _Question(NamedTuple):
+    answer: "Future[Any]"
+    function: Callable[..., Any]
+    arguments: tuple[Any, ...]
+    timeout_s: float
+
+
+class Workers:
+    """Some processes, each of which is asked one question at a time, in the order of asking.
+
+    Parameters
+    ----------
+    count
+        How many.
+    prepare, arguments
+        What each process calls first.
+    """
+
+    def __init__(self, count: int, prepare: Callable[..., object], *arguments: object) -> None:
+        self._asked: queue.SimpleQueue[_Question | None] = queue.SimpleQueue()
+        self._asking = threading.Lock()
+        self._is_closed = False
+        self._workers = [_Worker(prepare, arguments) for _ in range(count)]
+        self._threads = [threading.Thread(target=self._attend, args=[one], daemon=True) for one in self._workers]
+        for thread in self._threads:
+            thread.start()
+
+    def ask[T](self, function: Callable[..., T], *arguments: object, timeout_s: float) -> "Future[T]":
+        """Have a worker call a function of a module; what it raises, the answer raises.
+
+        The answer raises TimeoutError when the worker takes longer (waiting for a free one does not count), EOFError or
+        OSError when the process was lost, RuntimeError when the workers are closed.
+        """
+        answer: Future[T] = Future()
+        with self._asking:
+            if self._is_closed:
+                answer.set_exception(RuntimeError("the workers are closed"))
+            else:
+                self._asked.put(_Question(answer, function, arguments, timeout_s))
+        return answer
+
+    def close(self) -> None:
+        """End the processes; what they are asked just now fails, what waits is cancelled."""
+        with self._asking:
+            self._is_closed = True
+        with contextlib.suppress(queue.Empty):
+            while waiting := self._asked.get_nowait():
+                waiting.answer.cancel()
+        for worker in self._workers:
+            self._asked.put(None)
+            worker.close()
+        for thread in self._threads:
+            thread.join()
+
+    def _attend(self, worker: "_Worker") -> None:
+        while (question := self._asked.get()) is not None:
+            if question.answer.set_running_or_notify_cancel():
+                worker.answer(question)
+
+
+class _Worker:
+    """One process after the other, and the pipe to the one there is. All but `close` is called by one thread."""
+
+    def __init__(self, prepare: Callable[..., object], arguments: tuple[object, ...]) -> None:
+        self._prepare = (prepare, arguments)
+        self._pipe: Connection | None = None
+        self._process: BaseProcess | None = None
+        self._closed = threading.Event()
+
+    def answer(self, question: _Question) -> None:
+        try:
+            self._start_if_lost()
+            is_good, found = self._said(question.timeout_s, (question.function, question.arguments))
+        except Exception as error:  # it is lost, hangs, or cannot be asked that
+            self._kill()
+            is_good, found = False, error.with_traceback(None)  # which would hold this frame, and what was being sent
+        if is_good:
+            question.answer.set_result(found)
+        else:
+            question.answer.set_exception(found)
+            with contextlib.suppress(Exception):  # the next question says why
+                self._start_if_lost()  # now, so that nobody waits for it
+
+    def close(self) -> None:
+        self._closed.set()
+        self._kill()
+
+    def _start_if_lost(self) -> None:
+        if self._closed.is_set() or (self._process is not None and self._process.is_alive()):
+            return
+        context = multiprocessing.get_context("forkserver")  # the server has threads, which fork does not copy
+        self._pipe, theirs = context.Pipe()
+        self._process = context.Process(target=_serve, args=(theirs, *self._prepare), daemon=True)
+        self._process.start()
+        theirs.close()
+        if self._closed.is_set():  # meanwhile, by another thread that saw no process yet
+            message = "the workers are closed"
+            raise RuntimeError(message)
+        self._said(_START_S)
+
+    def _said(self, timeout_s: float, question: object = None) -> Any:
+        if self._pipe is None:
+            raise AssertionError
+        if question:
+            self._pipe.send(question)
+        if not self._pipe.poll(timeout_s):
+            message = f"no answer within {timeout_s:g} s"
+            raise TimeoutError(message)
+        return self._pipe.recv()
+
+    def _kill(self) -> None:
+        if self._process is not None and self._process.pid is not None:
+            self._process.kill()
+            self._process.join()
+
+
+def _serve(pipe: Connection, prepare: Callable[..., object], arguments: tuple[object, ...]) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the server, which ends its workers
+    prepare(*arguments)
+    pipe.send(None)
+    with contextlib.suppress(EOFError, OSError):  # the server is gone
+        while True:
+            function, given = pipe.recv()
+            try:
+                answer = (True, function(*given))
+            except Exception as error:
+                answer = (False, error)
+            pipe.send(answer)

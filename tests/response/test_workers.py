@@ -1,0 +1,59 @@
+"""Worker processes: one that is lost takes one question with it."""
+
+import os
+import signal
+import time
+from concurrent.futures import CancelledError
+
+import pytest
+
+from geo_grid.response.workers import Workers
+
+
+def test_workers_killed_at_any_moment_lose_no_question_but_their_own() -> None:
+    workers = Workers(2, os.getpid)
+    asked = [workers.ask(_pid_and, b"x" * 2000, timeout_s=20) for _ in range(30_000)]
+    killed: set[int] = set()
+    for question in asked[1_000::5_000]:  # some wait for a question, some read or write one just then
+        pid, _ = question.result()
+        if pid not in killed:
+            os.kill(pid, signal.SIGKILL)
+            killed.add(pid)
+    errors = [question.exception(timeout=60) for question in asked]
+    workers.close()
+    assert len(killed) >= 2
+    assert sum(error is not None for error in errors) <= len(killed)
+    assert all(error is None or isinstance(error, (EOFError, OSError)) for error in errors)
+
+
+def test_errors_and_unreadable_answers_are_the_question_s_own() -> None:
+    workers = Workers(1, os.getpid)
+    with pytest.raises(ZeroDivisionError):
+        workers.ask(divmod, 1, 0, timeout_s=20).result()
+    with pytest.raises(EOFError):
+        workers.ask(os._exit, 3, timeout_s=20).result()
+    with pytest.raises(TimeoutError):
+        workers.ask(time.sleep, 60, timeout_s=0.2).result()
+    assert workers.ask(divmod, 7, 2, timeout_s=20).result() == (3, 1)
+    workers.close()
+
+
+def test_closing_waits_for_nobody() -> None:
+    workers = Workers(1, os.getpid)
+    workers.ask(os.getpid, timeout_s=20).result()
+    running, waiting = (workers.ask(time.sleep, 60, timeout_s=60) for _ in range(2))
+    while not running.running():
+        time.sleep(0.01)
+    begun = time.monotonic()
+    workers.close()
+    assert time.monotonic() - begun < 5
+    with pytest.raises(EOFError):
+        running.result(timeout=0)
+    with pytest.raises(CancelledError):
+        waiting.result(timeout=0)
+    with pytest.raises(RuntimeError, match="closed"):
+        workers.ask(os.getpid, timeout_s=1).result()
+
+
+def _pid_and(payload: bytes) -> tuple[int, bytes]:
+    return os.getpid(), payload
