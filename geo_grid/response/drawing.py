@@ -7,30 +7,6 @@ import numpy as np
 
 
 @numba.njit(cache=True)
-def read_numbers(text):  # type: ignore[no-untyped-def]
-    """Return the decimal numbers of a text, given as bytes."""
-    found = np.empty(len(text) // 2 + 1)
-    count, at = 0, 0
-    while at < len(text):
-        if not 48 <= text[at] <= 57:
-            at += 1
-            continue
-        is_negative = at > 0 and text[at - 1] == 45
-        whole, unit = 0, 1
-        while at < len(text) and 48 <= text[at] <= 57:
-            whole = whole * 10 + (text[at] - 48)
-            at += 1
-        if at + 1 < len(text) and text[at] == 46 and 48 <= text[at + 1] <= 57:
-            at += 1
-            while at < len(text) and 48 <= text[at] <= 57:
-                whole, unit = whole * 10 + (text[at] - 48), unit * 10
-                at += 1
-        found[count] = (-whole if is_negative else whole) / unit
-        count += 1
-    return found[:count]
-
-
-@numba.njit(cache=True)
 def extent(xy, first, begin_s, limit):  # type: ignore[no-untyped-def]
     """Return the corners of what is begun within the limit, and of the origin."""
     low, high = np.zeros(2), np.zeros(2)

@@ -9,17 +9,15 @@ time's area lies inside a longer one's by construction.
 import math
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import shapely
-from numpy.typing import NDArray
 
 from geo_grid.coordinates import snap
 from geo_grid.response.contour import outlines
-from geo_grid.response.drawing import draw, extent, read_numbers
-
-Floats = NDArray[np.float64]
+from geo_grid.response.drawing import draw, extent
+from geo_grid.response.expansion import Floats, Stretches
 
 AROUND_ROAD_M = (20.0, 24.0, 28.0)
 """Metres beside a road, from the shortest time to the longest: a carriageway and the fronts along it."""
@@ -30,59 +28,6 @@ _SIMPLIFIED_M = 1.3
 _FINEST_M, _MOST_NODES = 12.0, 320
 _FAR, _NEAR_M = np.float32(1e12), 4 * AROUND_ROAD_M[-1]
 _EARTH_M = 6_371_008.8  # mean radius, IUGG
-_LARGEST_COORDINATE = 360.0
-
-
-class Stretches(NamedTuple):
-    """Stretches of road that an expansion passed.
-
-    Attributes
-    ----------
-    points
-        n lon, lat in degrees, one stretch after the other, each in the direction of growing time.
-    first
-        m + 1 offsets into points.
-    begin_s, end_s
-        m times at both ends, seconds from the origin.
-    is_first
-        m flags: the origin lies on this stretch; its time begins there.
-    """
-
-    points: Floats
-    first: NDArray[np.int64]
-    begin_s: Floats
-    end_s: Floats
-    is_first: NDArray[np.bool_]
-
-
-def read_expansion(text: str) -> Stretches:
-    """Read Valhalla's answer to /expansion, asked for duration, edge_id and pred_edge_id, in this order.
-
-    Its numbers are read without a JSON tree, which takes a third of the time: per stretch they are lon, lat, ...,
-    duration, edge_id, pred_edge_id, coordinates have no exponents, and no edge's id is as small as a coordinate
-    (it holds level, tile and number: Valhalla, baldr/graphid.h).
-
-    Raises
-    ------
-    ValueError
-        It is something else.
-    """
-    numbers = read_numbers(np.frombuffer(text.encode(), np.uint8))
-    is_large = numbers > _LARGEST_COORDINATE
-    ends = np.flatnonzero(is_large & ~np.append(is_large[1:], False))  # pred_edge_id is the last of each stretch
-    sizes = np.diff(ends, prepend=-1) - 3
-    if not len(ends) or ends[-1] != len(numbers) - 1 or (sizes < 2).any() or (sizes % 2).any():
-        message = f"this is no expansion: {text[:200]}"
-        raise ValueError(message)
-    edges, before, end_s = numbers[ends - 1], numbers[ends], numbers[ends - 2]
-    is_place = np.ones(len(numbers), bool)
-    is_place[np.concatenate([ends, ends - 1, ends - 2])] = False
-    order = np.argsort(edges, kind="stable")
-    found = order[np.minimum(np.searchsorted(edges, before, sorter=order), len(order) - 1)]
-    is_first = edges[found] != before
-    begin_s = np.where(is_first, 0.0, end_s[found])
-    first = np.concatenate([[0], np.cumsum(sizes // 2)])
-    return Stretches(numbers[is_place].reshape(-1, 2), first, begin_s, np.maximum(begin_s, end_s), is_first)
 
 
 def reached_areas(origin: tuple[float, float], stretches: Stretches, limits_s: Sequence[float]) -> Any:

@@ -11,8 +11,9 @@ import numpy as np
 import shapely
 import valhalla
 
+from geo_grid.response.expansion import Stretches, read_expansion
 from geo_grid.response.graph import actor_config
-from geo_grid.response.reach import reached_areas, read_expansion
+from geo_grid.response.reach import reached_areas
 
 type Place = tuple[float, float]
 """lon, lat in degrees, CGCS2000."""
@@ -74,18 +75,32 @@ def _how(ride: Ride) -> dict[str, Any]:
 
 def areas(origin: Place, limits_s: tuple[float, ...], ride: Ride, is_inbound: bool) -> bytes | None:
     """Draw what is reached within each time, as WKB of a collection; None: no road is near."""
-    longest = limits_s[-1] / ride.factor
-    question = {
-        "locations": _at([origin], ride), "reverse": is_inbound, "action": "isochrone", "dedupe": True,
-        "contours": [{"time": longest / 60}], "expansion_properties": ["duration", "edge_id", "pred_edge_id"],
-    }  # fmt: skip
     try:
-        stretches = read_expansion(_ask("expansion", question | _how(ride)))
+        stretches = expansion(origin, limits_s[-1] / ride.factor, ride, is_inbound)
     except (valhalla.ValhallaError, ValueError):
         return None
     drawn = reached_areas(origin, stretches, [limit / ride.factor for limit in limits_s])
     made: bytes = shapely.to_wkb(shapely.geometrycollections(drawn))
     return made
+
+
+def expansion(origin: Place, limit_s: float, ride: Ride, is_inbound: bool) -> Stretches:
+    """Return the stretches of road that are reached from an origin (or from which it is) within a time.
+
+    Raises
+    ------
+    valhalla.ValhallaError, ValueError
+        No road is near.
+    """
+    question = {
+        "locations": _at([origin], ride), "reverse": is_inbound, "action": "isochrone", "format": "pbf",
+        "contours": [{"time": limit_s / 60}], "expansion_properties": ["duration", "edge_id", "pred_edge_id"],
+    }  # fmt: skip
+    try:
+        answer = _ask("expansion", question | _how(ride)).encode()
+    except UnicodeDecodeError as error:  # pyvalhalla takes every answer for text
+        answer = error.object
+    return read_expansion(answer)
 
 
 def seconds(sources: Sequence[Place], targets: Sequence[Place], ride: Ride) -> list[list[float | None]]:

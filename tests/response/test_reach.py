@@ -10,7 +10,8 @@ import shapely
 
 from geo_grid.coordinates import LATTICE_STEP
 from geo_grid.response import worker
-from geo_grid.response.reach import AROUND_ROAD_M, reached_areas, read_expansion
+from geo_grid.response.expansion import Stretches, read_expansion
+from geo_grid.response.reach import AROUND_ROAD_M, reached_areas
 from geo_grid.response.worker import Ride
 from tests.response.roads import graph_of, places_on_roads
 
@@ -110,21 +111,47 @@ def test_inbound_is_not_outbound_where_streets_are_one_way(extract: Path) -> Non
     assert np.mean([time is not None and time <= 330 for time in times]) > 0.9
 
 
+def test_an_expansion_is_read_as_valhalla_s_own_json_says_it(extract: Path) -> None:
+    place = tuple(places_on_roads(extract, 1, np.random.default_rng(5))[0])
+    read = worker.expansion(place, LIMITS_S[-1], Ride(), is_inbound=False)
+    told = _expanded(place, Ride())["features"]
+    assert len(told) == len(read.end_s) > 100
+    ends = {one["properties"]["edge_id"]: one["properties"]["duration"] for one in told}
+    for number, one in enumerate(told):
+        points = read.points[read.first[number] : read.first[number + 1]]
+        assert points == pytest.approx(np.array(one["geometry"]["coordinates"]), abs=1.1e-6)  # JSON cuts digits off
+        before = one["properties"]["pred_edge_id"]
+        assert (read.begin_s[number], read.is_first[number]) == (ends.get(before, 0), before not in ends)
+        assert read.end_s[number] == max(one["properties"]["duration"], read.begin_s[number])
+
+
 def test_what_is_no_expansion_is_refused() -> None:
-    for text in ("", "{}", '{"type":"FeatureCollection","features":[]}', "1 2 3 4 5"):
+    expansion = b"\x12\x01\x05\x2a\x01\x09\x32\x01\x08\x3a\x06\x0a\x04\x02\x04\x06\x08"  # one stretch
+    whole = b"\x3a" + bytes([len(expansion)]) + expansion
+    assert read_expansion(whole).end_s.tolist() == [5]
+    cut = [whole[:end] for end in range(len(whole))]
+    of_one_point = whole[:2] + whole[2:-6] + b"\x04\x0a\x02\x02\x04"
+    for answer in (
+        *cut,
+        b"{}",
+        b"\x3a\x00",
+        b"\xff" * 40,
+        b"\x3a\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01",
+        of_one_point,
+    ):
         with pytest.raises(ValueError, match="no expansion"):
-            read_expansion(text)
+            read_expansion(answer)
 
 
 def test_a_post_beside_its_road_and_a_dead_end_are_drawn() -> None:
-    text = json.dumps({
-        "type": "FeatureCollection",
-        "features": [{
-            "type": "Feature", "geometry": {"type": "LineString", "coordinates": [[114.5, 37.0], [114.51, 37.0]]},
-            "properties": {"duration": 100, "edge_id": 1397917614226, "pred_edge_id": 70368744177663},
-        }],
-    })  # fmt: skip
-    one, three, five = reached_areas((114.5, 37.0005), read_expansion(text), LIMITS_S)
+    dead_end = Stretches(
+        np.array([[114.5, 37.0], [114.51, 37.0]]),
+        np.array([0, 2]),
+        np.array([0.0]),
+        np.array([100.0]),
+        np.array([True]),
+    )
+    one, three, five = reached_areas((114.5, 37.0005), dead_end, LIMITS_S)
     assert shapely.covers(one, shapely.Point(114.5, 37.0005))
     assert shapely.covers(one, shapely.Point(114.505, 37.0))
     assert not shapely.covers(one, shapely.Point(114.507, 37.0))
