@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -85,8 +84,6 @@ class Router:
         self._timeout_s = timeout_s
         self._workers = _workers(graph, workers, _POLITE if urgent_workers else 0)
         self._urgent = _workers(graph, urgent_workers, 0) if urgent_workers else self._workers
-        for _ in range(urgent_workers if graph else 0):
-            self._ask(os.getpid, is_urgent=True)  # they start now, not with the first question
 
     @classmethod
     @contextlib.contextmanager

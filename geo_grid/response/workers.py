@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 _START_S = 60.0
 """Longest a process may take to get ready."""
+_CONTEXT = multiprocessing.get_context("forkserver")  # the server has threads, which fork does not copy
 
 
 class _Question(NamedTuple):
@@ -34,10 +35,12 @@ class Workers:
     count
         How many.
     prepare, arguments
-        What each process calls first.
+        What each process calls first. The first workers of a program decide which module is there before a fork, so
+        that a lost process is replaced in a moment.
     """
 
     def __init__(self, count: int, prepare: Callable[..., object], *arguments: object) -> None:
+        _CONTEXT.set_forkserver_preload(["__main__", prepare.__module__])
         self._asked: queue.SimpleQueue[_Question | None] = queue.SimpleQueue()
         self._asking = threading.Lock()
         self._is_closed = False
@@ -74,6 +77,7 @@ class Workers:
             thread.join()
 
     def _attend(self, worker: "_Worker") -> None:
+        worker.get_ready()
         while (question := self._asked.get()) is not None:
             if question.answer.set_running_or_notify_cancel():
                 worker.answer(question)
@@ -88,6 +92,11 @@ class _Worker:
         self._process: BaseProcess | None = None
         self._closed = threading.Event()
 
+    def get_ready(self) -> None:
+        """Start before somebody waits for it."""
+        with contextlib.suppress(Exception):  # the next question says why
+            self._start_if_lost()
+
     def answer(self, question: _Question) -> None:
         try:
             self._start_if_lost()
@@ -99,8 +108,7 @@ class _Worker:
             question.answer.set_result(found)
         else:
             question.answer.set_exception(found)
-            with contextlib.suppress(Exception):  # the next question says why
-                self._start_if_lost()  # now, so that nobody waits for it
+            self.get_ready()
 
     def close(self) -> None:
         self._closed.set()
@@ -109,9 +117,8 @@ class _Worker:
     def _start_if_lost(self) -> None:
         if self._closed.is_set() or (self._process is not None and self._process.is_alive()):
             return
-        context = multiprocessing.get_context("forkserver")  # the server has threads, which fork does not copy
-        self._pipe, theirs = context.Pipe()
-        self._process = context.Process(target=_serve, args=(theirs, *self._prepare), daemon=True)
+        self._pipe, theirs = _CONTEXT.Pipe()
+        self._process = _CONTEXT.Process(target=_serve, args=(theirs, *self._prepare), daemon=True)
         self._process.start()
         theirs.close()
         if self._closed.is_set():  # meanwhile, by another thread that saw no process yet
