@@ -142,7 +142,6 @@ def create_app(settings: Settings, conninfo: str) -> FastAPI:
             )
             state.seeing_all = seeing_all = acting_conninfo(conninfo, service)
             state.in_force = InForce(seeing_all)
-            state.covered = Covered(seeing_all)
             state.unions = Unions()
             state.patrol_shifts = read_shifts(settings.patrol_shifts)
             state.locations = await stack.enter_async_context(
@@ -157,6 +156,7 @@ def create_app(settings: Settings, conninfo: str) -> FastAPI:
                     settings.response_timeout_s,
                 )
             )
+            state.covered = Covered(seeing_all, upkeep)
             state.live = stack.enter_context(Live.kept(seeing_all, upkeep, state.changes, settings.timezone))
             for work in (_tidy(pool, service, settings), _publish(seeing_all), _draw_circles(upkeep, state.changes)):
                 stack.callback(asyncio.create_task(work).cancel)

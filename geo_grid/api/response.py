@@ -182,7 +182,7 @@ async def get_coverage(
     """Say which share of area, households, incidents of 12 months and key places is within 1, 3 and 5 minutes."""
     state = request.app.state
     moment = (at or datetime.now(UTC)).astimezone(ZoneInfo(state.settings.timezone))
-    coverage = await asyncio.to_thread(state.covered.read, state.changes)
+    coverage = await asyncio.to_thread(state.covered.read, state.changes, by, moment)
     groups = await asyncio.to_thread(coverage.groups, by, moment, identity_of(request).seen.only_cells)
     return CoverageAnswer(by=by, posts=int(coverage.active(moment).sum()), groups=groups)
 

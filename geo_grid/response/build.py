@@ -96,7 +96,22 @@ def build_circles(
     return made
 
 
-def _drawn(posts: Sequence[dict[str, Any]], router: Router, conditions: Conditions) -> Iterator[dict[str, Any]]:
+def circles_in_traffic(
+    connection: Connection, router: Router, conditions: Conditions, factor: float
+) -> list[dict[str, Any]]:
+    """Draw the outbound circles of all posts as they are when travel takes so many times as long; nothing is kept.
+
+    Returns
+    -------
+    Rows with post_code, tier_minutes and geom, EWKB.
+    """
+    posts = connection.execute(QUERIES["posts"], {"post_code": None}).fetchall()
+    return [row for row in _drawn(posts, router, conditions, factor) if row["direction"] == "outbound"]
+
+
+def _drawn(
+    posts: Sequence[dict[str, Any]], router: Router, conditions: Conditions, factor: float = 1.0
+) -> Iterator[dict[str, Any]]:
     """Yield the circles of posts; they are all asked for before the first is waited for.
 
     Estimates for want of an answer in time are out of date from the beginning: they are tried again.
@@ -104,7 +119,7 @@ def _drawn(posts: Sequence[dict[str, Any]], router: Router, conditions: Conditio
     asked = []
     for post in posts:
         place, rules = (post["lon"], post["lat"]), conditions.rules[post["circle_basis"]]
-        ride = conditions.travel.ride(closed=closures_near(conditions.closures, place))
+        ride = conditions.travel.ride(closed=closures_near(conditions.closures, place))._replace(factor=factor)
         limits = [rule["travel_s"] for rule in rules]
         is_inbound = rules[0]["direction"] == "inbound"
         asked.append((post, place, rules, ride, limits, router.ask_areas(place, limits, ride, is_inbound)))

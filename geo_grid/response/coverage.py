@@ -6,7 +6,7 @@ Area and households of a cell count by the share of its area that is covered: th
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 from geo_grid.db import AsyncConnection, Changes, Connection, connect, load_queries
 from geo_grid.layers.periods import is_within
 from geo_grid.response.sweep import held_areas
+from geo_grid.response.travel import Travel
+from geo_grid.response.upkeep import Upkeep
 
 QUERIES = load_queries("geo_grid.response", "coverage.sql")
 TIERS = (1, 3, 5)
@@ -68,6 +70,13 @@ class Hits(NamedTuple):
     post: Ints
 
 
+class Tier(NamedTuple):
+    """What the circles of a tier meet: cells, and points of each kind."""
+
+    meetings: Meetings
+    hits: dict[str, Hits]
+
+
 @dataclass(frozen=True)
 class Share:
     """What of a group is covered within a tier, each between 0 and 1; None where the group has none."""
@@ -91,68 +100,102 @@ class Group:
     households: int
     incidents: int
     key_places: int
+    traffic_factor: float
+    """What travel times are multiplied by at the moment."""
     tiers: list[Share]
 
 
 class Coverage:
-    """All that is needed to say what any set of posts covers, as of one state of the database."""
+    """All that is needed to say what any set of posts covers, as of one state of the database.
+
+    Parameters
+    ----------
+    spots
+        Points by kind, one array each: incidents and places.
+    of_zone
+        The zone_code of each incident.
+    """
 
     def __init__(
-        self, leaves: Leaves, shapes: NDArray[Any], posts: list[dict[str, Any]], meetings: dict[int, Meetings],
-        points: dict[str, tuple[Ints, dict[int, Hits]]],
+        self, leaves: Leaves, shapes: NDArray[Any], posts: list[dict[str, Any]], spots: dict[str, NDArray[Any]],
+        of_zone: NDArray[Any], travel: Travel | None,
     ) -> None:  # fmt: skip
         self.leaves, self.posts = leaves, posts
-        self._shapes, self._meetings, self._points = shapes, meetings, points
-        self._last: dict[int, tuple[NDArray[np.bool_], Floats]] = {
-            tier: (np.zeros(len(posts), dtype=bool), np.zeros(len(shapes))) for tier in meetings
-        }
+        self._shapes, self._of_zone, self._travel = shapes, of_zone, travel
+        self._tree = shapely.STRtree(shapes)
+        self._trees = {kind: shapely.STRtree(found) for kind, found in spots.items()}
+        self._owners = {kind: _owners(self._tree, shapes, found) for kind, found in spots.items()}
+        self._owners["own"] = self._owners["incidents"]
+        self._of_files: list[dict[str, Any]] = []
+        self._tiers: dict[float, dict[int, Tier]] = {}
+        self._last: dict[tuple[float, int], tuple[NDArray[np.bool_], Floats]] = {}
 
     @classmethod
-    def read(cls, connection: Connection, months: int = 12) -> "Coverage":
+    def read(cls, connection: Connection, travel: Travel | None = None, months: int = 12) -> "Coverage":
         """Read and intersect everything, in the caller's transaction.
 
         Parameters
         ----------
+        travel
+            Tells the traffic of the hour; None: roads are always free.
         months
             Incidents of so many last months count.
         """
         leaves, shapes = read_leaves(connection)
         posts = connection.execute(QUERIES["posts"]).fetchall()
-        number = {post["post_code"]: index for index, post in enumerate(posts)}
-        circles: dict[int, list[tuple[int, Any]]] = {tier: [] for tier in TIERS}
-        for row in connection.execute(QUERIES["circles"]).fetchall():
-            circles[row["tier_minutes"]].append((number[row["post_code"]], row["geom"]))
-        tree = shapely.STRtree(shapes)
         incidents = connection.execute(QUERIES["incidents"], {"months": months}).fetchall()
         of_zone = np.array([row["zone_code"] for row in incidents], dtype=object)
         spots = {"incidents": _spots(incidents), "places": _spots(connection.execute(QUERIES["places"]).fetchall())}
-        owners = {name: _owners(tree, shapes, found) for name, found in spots.items()}
-        meetings: dict[int, Meetings] = {}
-        hits: dict[str, dict[int, Hits]] = {name: {} for name in spots}
-        for tier, of_tier in circles.items():
-            post = np.array([index for index, _ in of_tier], dtype=np.int64)
-            drawn = shapely.from_wkb([geom for _, geom in of_tier])
+        found = cls(leaves, shapes, posts, spots, of_zone, travel)
+        circles = connection.execute(QUERIES["circles"]).fetchall()
+        found.add(1.0, circles)
+        found._of_files = [row for row in circles if row["is_of_file"]]
+        return found
+
+    def add(self, factor: float, circles: Sequence[dict[str, Any]]) -> None:
+        """Take in the circles of posts, rows with post_code, tier_minutes and geom, when travel takes so many times as long."""
+        number = {post["post_code"]: index for index, post in enumerate(self.posts)}
+        of_files = {row["post_code"] for row in self._of_files}
+        rows = [*self._of_files, *(row for row in circles if row["post_code"] not in of_files)]
+        tiers: dict[int, Tier] = {}
+        for tier in TIERS:
+            of_tier = [row for row in rows if row["tier_minutes"] == tier and row["post_code"] in number]
+            post = np.array([number[row["post_code"]] for row in of_tier], dtype=np.int64)
+            drawn = shapely.from_wkb([row["geom"] for row in of_tier])
             shapely.prepare(drawn)
-            meetings[tier] = _meet(tree, shapes, post, drawn)
-            for name, found in spots.items():
-                circle, point = shapely.STRtree(found).query(drawn, predicate="covers")
-                hits[name][tier] = Hits(point, post[circle])
-        hits["own"] = _own(hits["incidents"], of_zone, np.array([post["zone_code"] for post in posts], dtype=object))
-        owners["own"] = owners["incidents"]
-        points = {name: (owners[name], hits[name]) for name in owners}
-        return cls(leaves, shapes, posts, meetings, points)
+            hits = {}
+            for kind, tree in self._trees.items():
+                circle, point = tree.query(drawn, predicate="covers")
+                hits[kind] = Hits(point, post[circle])
+            hits["own"] = self._own(hits["incidents"])
+            tiers[tier] = Tier(_meet(self._tree, self._shapes, post, drawn), hits)
+            self._last[factor, tier] = (np.zeros(len(self.posts), dtype=bool), np.zeros(len(self._shapes)))
+        self._tiers[factor] = tiers
+
+    def _own(self, hits: Hits) -> Hits:
+        """Keep the incidents that lie in circles of posts of their own zone."""
+        of_post = np.array([post["zone_code"] for post in self.posts], dtype=object)[hits.post]
+        is_own = (self._of_zone[hits.point] == of_post) & (of_post != "")
+        return Hits(hits.point[is_own], hits.post[is_own])
+
+    def missing(self, by: Grouping, moment: datetime | None) -> set[float]:
+        """Return the factors of travel times whose circles must be added before this is asked."""
+        return {self._factor(when) for when in _moments(by, moment)} - self._tiers.keys()
+
+    def _factor(self, moment: datetime | None) -> float:
+        return self._travel.factor_at(moment) if self._travel else 1.0
 
     def active(self, moment: datetime | None) -> NDArray[np.bool_]:
         """Say which posts count at a moment, in the city's own time; all of them at none."""
         return np.array([moment is None or is_within(post["key_periods"], moment) for post in self.posts], dtype=bool)
 
-    def covered(self, active: NDArray[np.bool_], tier: int) -> Floats:
+    def covered(self, active: NDArray[np.bool_], tier: int, factor: float = 1.0) -> Floats:
         """Return the share of each innermost cell that active posts cover within a tier.
 
         Only cells that posts reach which were not asked about last time, or are not now, are cut again.
         """
-        before, known = self._last[tier]
-        cell, post, is_whole, circle = self._meetings[tier]
+        before, known = self._last[factor, tier]
+        cell, post, is_whole, circle = self._tiers[factor][tier].meetings
         is_open = np.zeros(len(known), dtype=bool)
         is_open[cell[(active != before)[post]]] = True
         found = np.where(is_open, 0.0, known)
@@ -165,7 +208,7 @@ class Coverage:
         circles = np.full((len(cells), int(nth.max(initial=0)) + 1), None, dtype=object)
         circles[row, nth] = circle[pairs]
         found[cells] = _on_all_cores(_shares_held, self._shapes[cells], circles)
-        self._last[tier] = (active, found)  # whole: others ask at the same time
+        self._last[factor, tier] = (active, found)  # whole: others ask at the same time
         return found
 
     def groups(self, by: Grouping, moment: datetime | None = None, cells: frozenset[str] | None = None) -> list[Group]:
@@ -182,31 +225,31 @@ class Coverage:
         """
         kept = self.leaves.kept(cells)
         if by == "hour":
-            midnight = (moment or datetime.now()).replace(hour=0, minute=30, second=0, microsecond=0)
-            hours = [midnight + timedelta(hours=hour) for hour in range(24)]
             return [
-                self._group(str(hour.hour), f"{hour.hour:02d}:00", kept, self._shares(self.active(hour)))
-                for hour in hours
+                self._group(str(when.hour), f"{when.hour:02d}:00", kept, self._factor(when), self._shares(when))
+                for when in _moments(by, moment)
+                if when
             ]
-        shares = self._shares(self.active(moment))
-        return [self._group(code, name, here, shares) for code, name, here in self.leaves.groups(by, kept)]
+        factor, shares = self._factor(moment), self._shares(moment)
+        return [self._group(code, name, here, factor, shares) for code, name, here in self.leaves.groups(by, kept)]
 
-    def _shares(self, active: NDArray[np.bool_]) -> dict[int, tuple[Floats, dict[str, NDArray[np.bool_]]]]:
+    def _shares(self, moment: datetime | None) -> dict[int, tuple[Floats, dict[str, NDArray[np.bool_]]]]:
+        active, factor = self.active(moment), self._factor(moment)
         found = {}
         for tier in TIERS:
             reached = {}
-            for name, (owner, hits) in self._points.items():
-                reached[name] = np.zeros(len(owner), dtype=bool)
-                reached[name][hits[tier].point[active[hits[tier].post]]] = True
-            found[tier] = (self.covered(active, tier), reached)
+            for kind, hits in self._tiers[factor][tier].hits.items():
+                reached[kind] = np.zeros(len(self._owners[kind]), dtype=bool)
+                reached[kind][hits.point[active[hits.post]]] = True
+            found[tier] = (self.covered(active, tier, factor), reached)
         return found
 
     def _group(
-        self, code: str, name: str, kept: NDArray[np.bool_],
+        self, code: str, name: str, kept: NDArray[np.bool_], factor: float,
         shares: dict[int, tuple[Floats, dict[str, NDArray[np.bool_]]]],
     ) -> Group:  # fmt: skip
         area, households = self.leaves.area_m2[kept], self.leaves.households[kept]
-        inside = {kind: np.isin(owner, np.flatnonzero(kept)) for kind, (owner, _) in self._points.items()}
+        inside = {kind: np.isin(owner, np.flatnonzero(kept)) for kind, owner in self._owners.items()}
         counts = (int(inside["incidents"].sum()), int(inside["places"].sum()))
         tiers = [
             Share(
@@ -218,7 +261,15 @@ class Coverage:
             )
             for tier, (covered, reached) in shares.items()
         ]  # fmt: skip
-        return Group(code, name, float(area.sum() / 1e6), int(households.sum()), *counts, tiers)
+        return Group(code, name, float(area.sum() / 1e6), int(households.sum()), *counts, factor, tiers)
+
+
+def _moments(by: Grouping, moment: datetime | None) -> list[datetime | None]:
+    """Return the moments that are asked about: of a day each hour's middle."""
+    if by != "hour":
+        return [moment]
+    midnight = (moment or datetime.now()).replace(hour=0, minute=30, second=0, microsecond=0)
+    return [midnight + timedelta(hours=hour) for hour in range(24)]
 
 
 def _share(part: float, whole: float) -> float | None:
@@ -259,15 +310,6 @@ def read_leaves(connection: Connection) -> tuple[Leaves, NDArray[Any]]:
 def _spots(rows: list[dict[str, Any]]) -> NDArray[Any]:
     spots: NDArray[Any] = shapely.points(np.array([(row["lon"], row["lat"]) for row in rows], float).reshape(-1, 2))
     return spots
-
-
-def _own(hits: dict[int, Hits], of_incident: NDArray[Any], of_post: NDArray[Any]) -> dict[int, Hits]:
-    """Keep the incidents that lie in circles of posts of their own zone, by the zone_code of each; empty: of no zone."""
-    found = {}
-    for tier, (point, post) in hits.items():
-        is_own = (of_incident[point] == of_post[post]) & (of_post[post] != "")
-        found[tier] = Hits(point[is_own], post[is_own])
-    return found
 
 
 def _owners(tree: shapely.STRtree, shapes: NDArray[Any], spots: NDArray[Any]) -> Ints:
@@ -324,18 +366,24 @@ class Covered:
     ----------
     conninfo
         libpq connection string of somebody who sees everything.
+    upkeep
+        Draws the circles of hours whose traffic is not the usual.
     """
 
-    def __init__(self, conninfo: str) -> None:
-        self._conninfo = conninfo
+    def __init__(self, conninfo: str, upkeep: Upkeep) -> None:
+        self._conninfo, self._upkeep = conninfo, upkeep
         self._lock = threading.Lock()
         self._held: tuple[tuple[int, ...], float, Coverage] | None = None
 
-    def read(self, changes: Changes) -> Coverage:
-        """Return it; the first time, and after a change, that takes some seconds."""
+    def read(self, changes: Changes, by: Grouping, moment: datetime | None) -> Coverage:
+        """Return it for a question; the first time, after a change, and for each new factor of traffic that takes some seconds."""
         with self._lock:
             versions = changes.versions(_DEPENDS_ON)
             if self._held is None or self._held[0] != versions or time.monotonic() - self._held[1] > _LONGEST_S:
                 with connect(self._conninfo) as connection:
-                    self._held = (versions, time.monotonic(), Coverage.read(connection))
-            return self._held[2]
+                    self._held = (versions, time.monotonic(), Coverage.read(connection, self._upkeep.travel))
+            coverage = self._held[2]
+            for factor in coverage.missing(by, moment):
+                with connect(self._conninfo) as connection:
+                    coverage.add(factor, self._upkeep.circles_in_traffic(connection, factor))
+            return coverage

@@ -22,7 +22,9 @@ from police_posts p
 order by p.post_code
 
 -- name: circles
-select post_code, tier_minutes, ST_AsBinary(geom) as geom from response_circles
+-- those of files, by a method of their own, are the same in any traffic
+select post_code, tier_minutes, ST_AsBinary(geom) as geom, method not in ('geodesic_estimate', 'valhalla') as is_of_file
+from response_circles
 where direction = 'outbound'
 order by post_code, tier_minutes
 

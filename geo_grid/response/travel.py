@@ -48,16 +48,17 @@ class Travel:
             _read_traffic(settings.response_traffic),
         )
 
+    def factor_at(self, moment: datetime | None) -> float:
+        """Return what travel times of vehicles are multiplied by at a moment, in the city's time; None: on free roads."""
+        return next((times for hours, times in self.traffic if moment and is_within(hours, moment)), 1.0)
+
     def ride(self, unit_kind: str = "car", moment: datetime | None = None, closed: Sequence[Any] = ()) -> Ride:
         """Return how a kind of unit travels at a moment (in the city's time; None: on free roads) past closures."""
-        factor = 1.0
-        if moment is not None:
-            factor = next((times for periods, times in self.traffic if is_within(periods, moment)), 1.0)
         rings = tuple(ring for shape in closed for ring in _rings(shape))
         if unit_kind in ON_FOOT:
             return Ride("pedestrian", road_reach_m=self.road_reach_m, closed=rings)
         options = (("ignore_oneways", self.ignores_one_ways), ("top_speed", self.top_speed_kmh))
-        return Ride("auto", options, factor, self.road_reach_m, rings)
+        return Ride("auto", options, self.factor_at(moment), self.road_reach_m, rings)
 
 
 def closures_near(closures: Sequence[Any], place: Place) -> list[Any]:

@@ -6,10 +6,10 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
-from geo_grid.db import connect
-from geo_grid.response.build import QUERIES, build_circles, read_conditions, stale_posts
+from geo_grid.db import Connection, connect
+from geo_grid.response.build import QUERIES, build_circles, circles_in_traffic, read_conditions, stale_posts
 from geo_grid.response.graph import find_graph, imported_graph
 from geo_grid.response.router import Router
 from geo_grid.response.travel import Travel
@@ -77,6 +77,11 @@ class Upkeep:
                 {post["post_code"] for post in stale[begin : begin + _TOGETHER]}
             ):
                 return
+
+    def circles_in_traffic(self, connection: Connection, factor: float) -> list[dict[str, Any]]:
+        """Draw the circles of all posts when travel takes so many times as long, for now: see `build.circles_in_traffic`."""
+        router = self.router
+        return circles_in_traffic(connection, router, read_conditions(connection, self.travel, router.graph), factor)
 
     def _draw(self, codes: set[str]) -> bool:
         with connect(self._conninfo) as connection:

@@ -42,7 +42,7 @@ export function coveragePanel(map, join) {
       if (mine !== asked) return; // a later question was asked meanwhile
       const real = new Map(times.map(one => [one.code, one]));
       const share = (group, tier) => (isReal ? real.get(group.code)?.[`within_${tier.tier_minutes}`] ?? null : tier[measure.value]);
-      const rows = groups.map(group => e("tr", { data: { code: group.code }, title: isReal ? clocks(real.get(group.code)) : "" }, e("td", { textContent: group.name || page.city[page.lang] }),
+      const rows = groups.map(group => e("tr", { data: { code: group.code }, title: isReal ? clocks(real.get(group.code)) : "" }, e("td", { textContent: (group.name || page.city[page.lang]) + (group.traffic_factor === 1 ? "" : say(`（路况 ×${group.traffic_factor}）`, ` (traffic ×${group.traffic_factor})`)) }),
         ...group.tiers.map(tier => e("td", { className: `of${tier.tier_minutes}`, textContent: percent(share(group, tier)) }))));
       told.textContent = isReal ? leftOut(times) + (times.length === 1 ? ` ${clocks(times[0])}` : "") : "";
       shares.replaceChildren(e("table", { className: "coverage" }, e("thead", {}, e("tr", {}, e("th"), ...TIERS.map(tier => e("th", { textContent: text.tier(tier) })))), e("tbody", {}, ...rows)));

@@ -10,7 +10,11 @@ import shapely
 from geo_grid.boundaries import publish_zones
 from geo_grid.coordinates import snap_geometry
 from geo_grid.db import connect
+from geo_grid.response import Router, Travel, build_circles, read_conditions
+from geo_grid.response.build import stale_posts
 from geo_grid.response.coverage import Coverage
+from geo_grid.response.router import Estimate
+from geo_grid.settings import Settings
 from tests.squares import SIDE, SOUTH, WEST, two_by_two
 
 HALF = SIDE / 2
@@ -129,3 +133,38 @@ def test_it_is_told_over_http_within_ones_cells_with_the_clocks_beside(city: str
             told = client.get("/response/coverage", params={"by": "city", "at": "2026-11-26T12:00:00+08:00"}).json()
             assert told["groups"][0]["tiers"][0]["area"] == pytest.approx(0.5, abs=1e-3)
             assert told["groups"][0]["incidents"] == 1
+
+
+def test_traffic_of_the_hour_shrinks_circles_but_not_those_of_files(city: str) -> None:
+    from tests.conftest import live_server
+    from tests.identities import api_key, bearing
+
+    middle = (WEST + SIDE, SOUTH + SIDE)
+    with connect(city) as connection, Router.opened(None, Estimate(6)) as router:
+        connection.execute("delete from response_circles where post_code = 'P'")
+        connection.execute(f"update police_posts set geom = {SPOT} where post_code = 'P'", middle)
+        connection.execute(
+            "update police_posts set key_periods = '23:00-24:00' where post_code = 'Q'"
+        )  # a file's circles
+        travel = Travel.of(Settings(response_speed_kmh=6))
+        conditions = read_conditions(connection, travel, None)
+        build_circles(
+            connection, router, conditions, [p for p in stale_posts(connection, conditions) if p["post_code"] == "P"]
+        )
+        (free,) = Coverage.read(connection).groups("city", datetime(2026, 11, 26, 12))
+    with live_server(city, response_speed_kmh=6, response_traffic="08:00-09:00=2|23:00-24:00=3") as url, bearing(url, api_key(city, "supervisor")) as client:  # fmt: skip
+        noon, rush, night = (
+            client.get("/response/coverage", params={"by": "city", "at": f"2026-11-26T{hour}:30:00+08:00"}).json()[
+                "groups"
+            ][0]
+            for hour in ("12", "08", "23")
+        )
+        hours = client.get("/response/coverage", params={"by": "hour", "at": "2026-11-26T12:00:00+08:00"}).json()[
+            "groups"
+        ]
+    assert [tier["area"] for tier in noon["tiers"]] == [tier.area for tier in free.tiers]
+    for then, now in zip(rush["tiers"], noon["tiers"], strict=True):
+        assert then["area"] == pytest.approx(now["area"] / 4, rel=0.01)  # half as far
+    assert night["tiers"][0]["area"] > 0.5  # Q's, as large as ever
+    assert [noon["traffic_factor"], rush["traffic_factor"], night["traffic_factor"]] == [1, 2, 3]
+    assert [hours[at]["tiers"] for at in (12, 8, 23)] == [noon["tiers"], rush["tiers"], night["tiers"]]
