@@ -121,7 +121,8 @@ class _Worker:
         self._process = _CONTEXT.Process(target=_serve, args=(theirs, *self._prepare), daemon=True)
         self._process.start()
         theirs.close()
-        if self._closed.is_set():  # meanwhile, by another thread that saw no process yet
+        if self._closed.is_set():  # meanwhile, by another thread that did not see this process
+            self._kill()
             message = "the workers are closed"
             raise RuntimeError(message)
         self._said(_START_S)
