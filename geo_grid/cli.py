@@ -19,9 +19,10 @@ from geo_grid import __version__
 from geo_grid.cli_access import audit_app, key_app, kiosk_app, user_app
 from geo_grid.cli_boundaries import boundaries_app
 from geo_grid.cli_circles import circles_app
+from geo_grid.cli_files import files_app
 from geo_grid.errors import GeoGridError, InvalidRows, UserError
 from geo_grid.settings import Settings, settings
-from geo_grid.terminal import err, progress, ready_database, say
+from geo_grid.terminal import Json, err, progress, ready_database, say, say_rows
 
 if TYPE_CHECKING:
     from geo_grid.db import AsyncConnection
@@ -35,6 +36,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 demo_app = typer.Typer(help="The generated full-size demo city.", no_args_is_help=True)
+app.add_typer(files_app)
 app.add_typer(demo_app, name="demo")
 app.add_typer(circles_app, name="circles")
 app.add_typer(boundaries_app, name="boundaries")
@@ -42,11 +44,6 @@ app.add_typer(user_app, name="user")
 app.add_typer(key_app, name="key")
 app.add_typer(kiosk_app, name="kiosk")
 app.add_typer(audit_app, name="audit")
-
-_BAD_ROWS_SHOWN = 100
-
-Json = Annotated[bool, typer.Option("--json", help="Machine output on stdout.")]
-SourceCrs = Annotated[str | None, typer.Option(help="EPSG code, GCJ-02 or BD-09; required unless the file is GeoJSON.")]
 
 
 @app.command()
@@ -234,136 +231,6 @@ def levels(
         )
 
 
-def _pairs(texts: list[str], flag: str) -> dict[str, str]:
-    pairs = {}
-    for text in texts:
-        name, sign, value = text.partition("=")
-        if not sign or not name or not value:
-            message = f"{flag} {text!r}: write it as FIELD=VALUE"
-            raise UserError(message)
-        pairs[name] = value
-    return pairs
-
-
-@app.command("import")
-def import_(
-    layer: Annotated[str, typer.Argument(help="Name of a layer.")],
-    file: Annotated[
-        Path,
-        typer.Argument(
-            help="GeoJSON, GeoPackage, Shapefile, FlatGeobuf, GeoParquet, KML; CSV or Excel with lon and lat columns;"
-            " for roads also an OpenStreetMap extract (.osm.pbf, .osm), which brings the base map along."
-        ),
-    ],
-    source_crs: SourceCrs = None,
-    column: Annotated[
-        list[str] | None, typer.Option(help="FIELD=COLUMN, where the file's name differs; repeatable.")
-    ] = None,
-    set_: Annotated[list[str] | None, typer.Option("--set", help="FIELD=VALUE for all rows; repeatable.")] = None,
-    lon_column: Annotated[str | None, typer.Option(help="Column of longitudes or eastings in a CSV file.")] = None,
-    lat_column: Annotated[str | None, typer.Option(help="Column of latitudes or northings in a CSV file.")] = None,
-    skip_invalid: Annotated[
-        bool, typer.Option("--skip-invalid", help="Import the good rows; name the others.")
-    ] = False,
-    fit_parents: Annotated[
-        float | None,
-        typer.Option(min=0, help="Metres: re-cut parent cells to their children when they are this near."),
-    ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Tell what would happen, and change nothing.")] = False,
-    as_json: Json = False,
-) -> None:
-    """Import a file into a layer: all rows or none, unless --skip-invalid."""
-    from geo_grid.db import connect
-    from geo_grid.exchange import Mapping, import_file, is_osm
-    from geo_grid.layers import find_layer
-
-    found = find_layer(layer)
-    if is_osm(file):
-        _import_osm(layer, file, dry_run, as_json)
-        return
-    mapping = Mapping(_pairs(column or [], "--column"), _pairs(set_ or [], "--set"), lon_column, lat_column)
-    with ready_database() as conninfo, connect(conninfo) as connection:
-        report = import_file(
-            connection,
-            found,
-            file,
-            progress,
-            source_crs,
-            mapping,
-            skip_invalid,
-            fit_parents,
-            settings().timezone,
-            dry_run,
-        )
-    if as_json:
-        print(
-            json.dumps(
-                {**vars(report), "skipped": [{"row": r, "reason": why} for r, why in report.skipped]},
-                ensure_ascii=False,
-            )
-        )
-        return
-    _say_rows(report.skipped)
-    for note in report.notes:
-        say(f"note: {note}")
-    if report.duplicates:
-        say(f"{report.duplicates} of the rows left out are duplicates: in the file twice, or stored already")
-    outside = "" if report.unassigned is None else f", {report.unassigned} of them outside every grid cell"
-    if dry_run:
-        refused = report.skipped and not skip_invalid
-        ending = "; as it is, the import would be refused (--skip-invalid imports the others)" if refused else ""
-        say(
-            f"{report.imported} of {report.rows} rows could be imported into {layer}{outside}{ending}; nothing was changed"
-        )
-        return
-    say(f"{report.imported} of {report.rows} rows imported into {layer}{outside}")
-
-
-def _import_osm(layer: str, file: Path, dry_run: bool, as_json: bool) -> None:
-    from geo_grid.db import connect
-    from geo_grid.exchange import import_osm, stored_extent
-
-    if layer != "roads":
-        message = f"an OpenStreetMap extract is imported with: geo-grid import roads {file.name}"
-        raise UserError(message)
-    with ready_database() as conninfo, connect(conninfo) as connection:
-        config = settings()
-        report = import_osm(
-            connection, file, progress, stored_extent(connection), dry_run,
-            roads_dir=config.roads_dir, road_speeds=config.response_road_speeds,
-        )  # fmt: skip
-    if as_json:
-        print(json.dumps(vars(report), default=str))
-        return
-    for why, count in report.left_out.items():
-        say(f"{count} objects left out: {why}")
-    ending = "could be imported; nothing was changed" if dry_run else "imported, in place of those before"
-    say(f"{report.roads} roads and {report.base_features} base map features {ending}")
-
-
-def _say_rows(rows: list[tuple[int, str]]) -> None:
-    for row, reason in rows[:_BAD_ROWS_SHOWN]:
-        say(f"row {row}: {reason}")
-    if len(rows) > _BAD_ROWS_SHOWN:
-        say(f"… and {len(rows) - _BAD_ROWS_SHOWN} more rows (all with --json)")
-
-
-@app.command()
-def export(
-    layer: Annotated[str, typer.Argument(help="Name of a layer.")],
-    file: Annotated[Path, typer.Argument(help="Ending .geojson, .gpkg, .shp, .fgb, .parquet, .kml, .csv or .xlsx.")],
-) -> None:
-    """Export the rows of a layer that are in force, in CGCS2000."""
-    from geo_grid.db import connect
-    from geo_grid.exchange import export_file
-    from geo_grid.layers import find_layer
-
-    found = find_layer(layer)
-    with ready_database() as conninfo, connect(conninfo) as connection, progress(f"exporting {layer}"):
-        count = export_file(connection, found, file)
-    say(f"{count} rows of {layer} written to {file}")
-
-
 @app.command(context_settings={"ignore_unknown_options": True})  # so that -87.6 is a longitude, not a flag
 def locate(
     lon: Annotated[float | None, typer.Argument(help="Longitude, or easting.")] = None,
@@ -423,7 +290,7 @@ def _locate_file(
     if as_json:
         print(json.dumps({**vars(done), "edition": edition}, ensure_ascii=False))
         return
-    _say_rows(done.invalid)
+    say_rows(done.invalid)
     skipped = f", {done.invalid_count} are no places" if done.invalid_count else ""
     say(f"{done.points} points, {done.unassigned} of them outside every grid cell{skipped}; edition {edition}")
 
@@ -538,7 +405,7 @@ def main() -> None:
     try:
         app()
     except InvalidRows as error:
-        _say_rows(error.rows)
+        say_rows(error.rows)
         say(f"geo-grid: {error}")
         sys.exit(2)
     except UserError as error:

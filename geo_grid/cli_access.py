@@ -16,7 +16,7 @@ from rich.table import Table
 
 from geo_grid.errors import GeoGridError, UserError
 from geo_grid.settings import settings
-from geo_grid.terminal import progress, ready_database, say
+from geo_grid.terminal import Json, progress, ready_database, say
 
 if TYPE_CHECKING:
     from geo_grid.access.accounts import Account, Credential
@@ -28,7 +28,6 @@ key_app = typer.Typer(help="Machines and their API keys.", no_args_is_help=True)
 kiosk_app = typer.Typer(help="Screens without a person.", no_args_is_help=True)
 audit_app = typer.Typer(help="The audit.", no_args_is_help=True)
 
-Json = Annotated[bool, typer.Option("--json", help="Machine output on stdout.")]
 Name = Annotated[str, typer.Argument(help="Small letters, digits, dots, underscores and hyphens.")]
 Cells = Annotated[list[str] | None, typer.Option("--cell", help="A grid cell they answer for; repeatable.")]
 City = Annotated[bool, typer.Option("--city", help="The whole city.")]

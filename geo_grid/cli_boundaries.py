@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from geo_grid.errors import UserError
-from geo_grid.terminal import progress, ready_database, say
+from geo_grid.terminal import Json, progress, ready_database, say
 
 if TYPE_CHECKING:
     from geo_grid.boundaries.division import Edits
@@ -22,7 +22,6 @@ boundaries_app = typer.Typer(
     help="Redraw grid cells and patrol zones: drafts, check, impact, publish, roll back.", no_args_is_help=True
 )
 
-Json = Annotated[bool, typer.Option("--json", help="Machine output on stdout.")]
 Draft = Annotated[int, typer.Argument(help="Number of a draft; boundaries list shows them.")]
 Note = Annotated[str, typer.Option(help="Why, for the history.")]
 

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from geo_grid.settings import settings
-from geo_grid.terminal import progress, ready_database, say
+from geo_grid.terminal import Json, progress, ready_database, say
 
 circles_app = typer.Typer(help="Response circles.", no_args_is_help=True)
 
@@ -51,7 +51,7 @@ def build() -> None:
 
 
 @circles_app.command("rules")
-def rules(as_json: Annotated[bool, typer.Option("--json", help="Machine output on stdout.")] = False) -> None:
+def rules(as_json: Json = False) -> None:
     """Show what each tier is made of: seconds until somebody is sent, until they leave, and on the road."""
     from geo_grid.db import connect
     from geo_grid.response.rules import read_rules

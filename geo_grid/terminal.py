@@ -3,7 +3,9 @@
 import contextlib
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from typing import Annotated
 
+import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
@@ -11,6 +13,9 @@ from rich.progress import Progress as Bars
 from geo_grid.settings import settings
 
 err = Console(stderr=True, highlight=False)
+_BAD_ROWS_SHOWN = 100
+
+Json = Annotated[bool, typer.Option("--json", help="Machine output on stdout.")]
 
 
 @contextlib.contextmanager
@@ -39,6 +44,14 @@ def progress(step: str, total: int | None = None) -> Iterator[Callable[[int], No
 def say(text: str) -> None:
     """Tell a person something, on stderr; stdout is for answers."""
     err.print(text, markup=False, soft_wrap=True)
+
+
+def say_rows(rows: list[tuple[int, str]]) -> None:
+    """Say of each row, by its number, why it is left out; of very many only the first."""
+    for row, reason in rows[:_BAD_ROWS_SHOWN]:
+        say(f"row {row}: {reason}")
+    if len(rows) > _BAD_ROWS_SHOWN:
+        say(f"… and {len(rows) - _BAD_ROWS_SHOWN} more rows (all with --json)")
 
 
 @contextlib.contextmanager
