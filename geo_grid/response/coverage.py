@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 
 from geo_grid.db import AsyncConnection, Changes, Connection, connect, load_queries
 from geo_grid.layers.periods import is_within
-from geo_grid.response.sweep import held_areas
+from geo_grid.response.sweep import Edges, Floats, Ints, held_areas
 from geo_grid.response.travel import Travel
 from geo_grid.response.upkeep import Upkeep
 
@@ -28,8 +29,6 @@ _DEPENDS_ON = ("response_circles", "police_posts", "editions", "facilities")
 _LONGEST_S = 600.0
 """Incidents come in all the time; their shares may be so old."""
 type Grouping = Literal["city", "county", "township", "zone", "hour"]
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 
 class Leaves(NamedTuple):
@@ -55,12 +54,14 @@ class Leaves(NamedTuple):
 
 
 class Meetings(NamedTuple):
-    """Where n circles of a tier and cells meet, by pair: cell, post, whether the circle holds the whole cell, the circle."""
+    """Where circles of a tier and cells meet, by pair: cell, post, whether the circle holds the whole cell, the circle."""
 
     cell: Ints
     post: Ints
     is_whole: NDArray[np.bool_]
-    circle: NDArray[Any]
+    circle: Ints
+    edges: Edges
+    """Of the circles."""
 
 
 class Hits(NamedTuple):
@@ -157,20 +158,23 @@ class Coverage:
         number = {post["post_code"]: index for index, post in enumerate(self.posts)}
         of_files = {row["post_code"] for row in self._of_files}
         rows = [*self._of_files, *(row for row in circles if row["post_code"] not in of_files)]
-        tiers: dict[int, Tier] = {}
+        rows = [{**row, "post": number[row["post_code"]]} for row in rows if row["post_code"] in number]
+        with ThreadPoolExecutor() as threads:  # GEOS lets go of Python meanwhile
+            of_tiers = threads.map(self._tier, [[row for row in rows if row["tier_minutes"] == tier] for tier in TIERS])
+        self._tiers[factor] = dict(zip(TIERS, of_tiers, strict=True))
         for tier in TIERS:
-            of_tier = [row for row in rows if row["tier_minutes"] == tier and row["post_code"] in number]
-            post = np.array([number[row["post_code"]] for row in of_tier], dtype=np.int64)
-            drawn = shapely.from_wkb([row["geom"] for row in of_tier])
-            shapely.prepare(drawn)
-            hits = {}
-            for kind, tree in self._trees.items():
-                circle, point = tree.query(drawn, predicate="covers")
-                hits[kind] = Hits(point, post[circle])
-            hits["own"] = self._own(hits["incidents"])
-            tiers[tier] = Tier(_meet(self._tree, self._shapes, post, drawn), hits)
             self._last[factor, tier] = (np.zeros(len(self.posts), dtype=bool), np.zeros(len(self._shapes)))
-        self._tiers[factor] = tiers
+
+    def _tier(self, rows: list[dict[str, Any]]) -> Tier:
+        post = np.array([row["post"] for row in rows], dtype=np.int64)
+        drawn = shapely.from_wkb([row["geom"] for row in rows])
+        shapely.prepare(drawn)
+        hits = {}
+        for kind, tree in self._trees.items():
+            circle, point = tree.query(drawn, predicate="covers")
+            hits[kind] = Hits(point, post[circle])
+        hits["own"] = self._own(hits["incidents"])
+        return Tier(_meet(self._tree, self._shapes, post, drawn), hits)
 
     def _own(self, hits: Hits) -> Hits:
         """Keep the incidents that lie in circles of posts of their own zone."""
@@ -195,7 +199,7 @@ class Coverage:
         Only cells that posts reach which were not asked about last time, or are not now, are cut again.
         """
         before, known = self._last[factor, tier]
-        cell, post, is_whole, circle = self._tiers[factor][tier].meetings
+        cell, post, is_whole, circle, edges = self._tiers[factor][tier].meetings
         is_open = np.zeros(len(known), dtype=bool)
         is_open[cell[(active != before)[post]]] = True
         found = np.where(is_open, 0.0, known)
@@ -205,9 +209,9 @@ class Coverage:
         pairs = pairs[np.argsort(cell[pairs], kind="stable")]
         cells, row = np.unique(cell[pairs], return_inverse=True)
         nth = np.arange(len(row)) - np.searchsorted(row, row)  # of the circles that meet its cell
-        circles = np.full((len(cells), int(nth.max(initial=0)) + 1), None, dtype=object)
+        circles = np.full((len(cells), int(nth.max(initial=0)) + 1), -1)
         circles[row, nth] = circle[pairs]
-        found[cells] = _on_all_cores(_shares_held, self._shapes[cells], circles)
+        found[cells] = _on_all_cores(partial(_shares_held, edges), self._shapes[cells], circles)
         self._last[factor, tier] = (active, found)  # whole: others ask at the same time
         return found
 
@@ -322,25 +326,13 @@ def _owners(tree: shapely.STRtree, shapes: NDArray[Any], spots: NDArray[Any]) ->
 
 
 def _meet(tree: shapely.STRtree, shapes: NDArray[Any], post: Ints, circles: NDArray[Any]) -> Meetings:
-    if not len(circles) or not len(shapes):
-        none = np.zeros(0, dtype=np.int64)
-        return Meetings(none, none, none.astype(bool), np.zeros(0, dtype=object))
     circle, cell = tree.query(circles, predicate="intersects")
-    return Meetings(cell, post[circle], shapely.covers(circles[circle], shapes[cell]), circles[circle])
+    return Meetings(cell, post[circle], shapely.covers(circles[circle], shapes[cell]), circle, Edges.of(circles))
 
 
-def _shares_held(cells: NDArray[Any], circles: NDArray[Any]) -> Floats:
-    """Return the share of each of n cells that its circles (n by most, None where it has fewer) hold together.
-
-    Circles are first cut by their cell's box, which is quick, so that little of a large one is left to do.
-    """
-    is_circle = ~shapely.is_missing(circles)
-    boxes, row = shapely.bounds(cells).tolist(), np.nonzero(is_circle)[0]
-    boxed = np.full(circles.shape, None, dtype=object)
-    boxed[is_circle] = [
-        shapely.clip_by_rect(circle, *boxes[at]) for circle, at in zip(circles[is_circle], row, strict=True)
-    ]
-    shares: Floats = np.minimum(held_areas(cells, boxed) / shapely.area(cells), 1.0)
+def _shares_held(circles: Edges, cells: NDArray[Any], of_cell: Ints) -> Floats:
+    """Return the share of each of n cells that its circles (n by most, negative where it has fewer) hold together."""
+    shares: Floats = np.minimum(held_areas(cells, circles, of_cell) / shapely.area(cells), 1.0)
     return shares
 
 

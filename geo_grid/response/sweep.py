@@ -5,15 +5,39 @@ which an edge ends or two of them cross, what is held are trapezia. GEOS does th
 intersecting, in some ten times the time: it makes shapes, of which only the area is wanted.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numba
 import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 
-def held_areas(polygons: NDArray[Any], others: NDArray[Any]) -> NDArray[np.float64]:
+
+class Edges(NamedTuple):
+    """The edges of n shapes that are not level: each from its lower to its higher end, and n + 1 offsets into them."""
+
+    low: Floats
+    high: Floats
+    first: Ints
+
+    @classmethod
+    def of(cls, shapes: NDArray[Any]) -> "Edges":
+        """Take apart polygons and multipolygons."""
+        parts, shape_of_part = shapely.get_parts(shapes, return_index=True)
+        rings, part_of_ring = shapely.get_rings(parts, return_index=True)
+        points, ring = shapely.get_coordinates(rings, return_index=True)
+        is_edge = (ring[1:] == ring[:-1]) & (points[1:, 1] != points[:-1, 1])  # a level edge holds nothing beside it
+        begin, end = points[:-1][is_edge], points[1:][is_edge]
+        shape = shape_of_part[part_of_ring[ring[:-1][is_edge]]]
+        is_up = (begin[:, 1] < end[:, 1])[:, None]
+        first = np.searchsorted(shape, np.arange(len(shapes) + 1))
+        return cls(np.where(is_up, begin, end), np.where(is_up, end, begin), first)
+
+
+def held_areas(polygons: NDArray[Any], shapes: Edges, others: Ints) -> Floats:
     """Return the area of each of n polygons that lies in any of its others, in square units of its coordinates.
 
     Parameters
@@ -21,78 +45,97 @@ def held_areas(polygons: NDArray[Any], others: NDArray[Any]) -> NDArray[np.float
     polygons
         n polygons or multipolygons.
     others
-        n by most: polygons or multipolygons, None where there are fewer.
+        n by most: numbers of shapes, negative where there are fewer.
     """
-    row, column = np.nonzero(~shapely.is_missing(others))
-    shapes = np.concatenate([polygons, others[row, column]])
-    polygon = np.concatenate([np.arange(len(polygons)), row])
-    parts, shape_of_part = shapely.get_parts(shapes, return_index=True)
-    rings, part_of_ring = shapely.get_rings(parts, return_index=True)
-    points, ring = shapely.get_coordinates(rings, return_index=True)
-    is_edge = (ring[1:] == ring[:-1]) & (points[1:, 1] != points[:-1, 1])  # a level edge holds nothing beside it
-    begin, end = points[:-1][is_edge], points[1:][is_edge]
-    shape = shape_of_part[part_of_ring[ring[:-1][is_edge]]]
-    number = np.concatenate([np.zeros(len(polygons), dtype=np.int64), column + 1])[shape]  # 0: of the polygon itself
-    order = np.argsort(polygon[shape], kind="stable")
-    is_up = (begin[:, 1] < end[:, 1])[:, None]
-    low, high = np.where(is_up, begin, end)[order], np.where(is_up, end, begin)[order]
-    first = np.searchsorted(polygon[shape][order], np.arange(len(polygons) + 1))
-    found: NDArray[np.float64] = _swept(low, high, number[order], first, others.shape[1] + 1)
+    found: Floats = _swept(*Edges.of(polygons), *shapes, shapely.bounds(polygons).reshape(-1, 4), others)
     return found
 
 
 @numba.njit(cache=True, nogil=True)
-def _swept(low, high, number, first, most):  # type: ignore[no-untyped-def]
-    """Sweep over the edges of each polygon: from their lower to their higher end, by the number of their shape."""
-    found = np.zeros(len(first) - 1)
-    for polygon in range(len(first) - 1):
-        edges = slice(first[polygon], first[polygon + 1])
-        found[polygon] = _sweep(low[edges], high[edges], number[edges], most)
+def _swept(low, high, first, other_low, other_high, other_first, boxes, others):  # type: ignore[no-untyped-def]
+    found = np.zeros(len(boxes))
+    for polygon in range(len(boxes)):
+        _, south, east, north = boxes[polygon]
+        own = first[polygon + 1] - first[polygon]
+        most = own
+        for other in others[polygon]:
+            most += other_first[other + 1] - other_first[other] if other >= 0 else 0
+        lows, highs, number = np.empty((most, 2)), np.empty((most, 2)), np.zeros(most, np.int64)  # 0: of the polygon
+        lows[:own], highs[:own] = low[first[polygon] : first[polygon + 1]], high[first[polygon] : first[polygon + 1]]
+        count = own
+        for nth in range(others.shape[1]):
+            other = others[polygon, nth]
+            if other < 0:
+                continue
+            for edge in range(other_first[other], other_first[other + 1]):
+                is_level_with = other_low[edge, 1] < north and other_high[edge, 1] > south
+                if is_level_with and min(other_low[edge, 0], other_high[edge, 0]) < east:  # else: right of it
+                    lows[count], highs[count], number[count] = other_low[edge], other_high[edge], nth + 1
+                    count += 1
+        if count > own:
+            found[polygon] = _sweep(lows[:count], highs[:count], number[:count], boxes[polygon], others.shape[1] + 1)
     return found
 
 
 @numba.njit(cache=True, nogil=True)
-def _sweep(low, high, number, most):  # type: ignore[no-untyped-def]
-    heights = np.sort(np.concatenate((low[:, 1], high[:, 1], _crossings(low, high, number))))
+def _sweep(low, high, number, box, most):  # type: ignore[no-untyped-def]
+    """Sweep over one polygon's edges, number 0, and those of others; those left of it only say what is inside."""
+    west, south, _, north = box
+    order = np.argsort(low[:, 1])
+    low, high, number = low[order], high[order], number[order]
+    is_beside = np.maximum(low[:, 0], high[:, 0]) >= west
+    heights = np.concatenate(
+        (low[is_beside, 1], high[is_beside, 1], _crossings(low[is_beside], high[is_beside], number[is_beside]))
+    )
+    heights = np.sort(heights[(heights >= south) & (heights <= north)])
     slope = (high[:, 0] - low[:, 0]) / (high[:, 1] - low[:, 1])
     active, middle = np.empty(len(low), np.int64), np.empty(len(low))
     is_inside = np.zeros(most, np.bool_)
     area = 0.0
+    count, upcoming = 0, 0
     for at in range(len(heights) - 1):
         below, above = heights[at], heights[at + 1]
         half = (below + above) / 2
         if not below < half < above:
             continue
-        count = 0
-        for edge in range(len(low)):
-            if low[edge, 1] < half < high[edge, 1]:
-                x = low[edge, 0] + (half - low[edge, 1]) * slope[edge]
-                place = count
-                while place > 0 and middle[place - 1] > x:
-                    middle[place], active[place] = middle[place - 1], active[place - 1]
-                    place -= 1
-                middle[place], active[place] = x, edge
-                count += 1
+        while upcoming < len(low) and low[upcoming, 1] <= half:
+            active[count] = upcoming
+            count += 1
+            upcoming += 1
+        before, count = count, 0
+        for nth in range(before):  # from left to right, but for those that are new
+            edge = active[nth]
+            if high[edge, 1] <= half:
+                continue
+            x = low[edge, 0] + (half - low[edge, 1]) * slope[edge]
+            place = count
+            while place > 0 and middle[place - 1] > x:
+                middle[place], active[place] = middle[place - 1], active[place - 1]
+                place -= 1
+            middle[place], active[place] = x, edge
+            count += 1
         is_inside[:] = False
-        others = 0
+        holding = 0
         for place in range(count - 1):
             one = number[active[place]]
             is_inside[one] = not is_inside[one]
             if one:
-                others += 1 if is_inside[one] else -1
-            if is_inside[0] and others:
+                holding += 1 if is_inside[one] else -1
+            if is_inside[0] and holding:
                 area += (middle[place + 1] - middle[place]) * (above - below)  # a trapezium, by its middle line
     return area
 
 
 @numba.njit(cache=True, nogil=True)
 def _crossings(low, high, number):  # type: ignore[no-untyped-def]
-    """Return the heights at which edges of different shapes cross."""
+    """Return the heights at which edges of different shapes cross; they are given by growing lower end."""
     found = np.empty(64)
     count = 0
     for one in range(len(low)):
         for other in range(one + 1, len(low)):
-            if number[one] == number[other] or low[one, 1] >= high[other, 1] or low[other, 1] >= high[one, 1]:
+            if low[other, 1] >= high[one, 1]:
+                break
+            if number[one] == number[other]:
                 continue
             ax, ay = high[one, 0] - low[one, 0], high[one, 1] - low[one, 1]
             bx, by = high[other, 0] - low[other, 0], high[other, 1] - low[other, 1]
