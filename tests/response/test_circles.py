@@ -98,3 +98,5 @@ def test_circles_that_were_not_answered_in_time_are_tried_again(database: str, s
         with Router.opened(graph, travel.estimate, timeout_s=60) as router:
             assert build_circles(connection, router, conditions) == {"valhalla": 3, "geodesic_estimate": 3}
         assert stale_posts(connection, conditions) == []  # no road is near the sea: that is an answer
+        at_rush = Travel.of(Settings(response_traffic="07:00-09:00=2"))
+        assert stale_posts(connection, read_conditions(connection, at_rush, graph)) == []  # they are of free roads

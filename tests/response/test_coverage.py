@@ -145,23 +145,20 @@ def test_traffic_of_the_hour_shrinks_circles_but_not_those_of_files(city: str) -
         connection.execute(f"update police_posts set geom = {SPOT} where post_code = 'P'", middle)
         connection.execute(
             "update police_posts set key_periods = '23:00-24:00' where post_code = 'Q'"
-        )  # a file's circles
+        )  # circles of a file
         travel = Travel.of(Settings(response_speed_kmh=6))
         conditions = read_conditions(connection, travel, None)
-        build_circles(
-            connection, router, conditions, [p for p in stale_posts(connection, conditions) if p["post_code"] == "P"]
-        )
+        posts = [post for post in stale_posts(connection, conditions) if post["post_code"] == "P"]
+        build_circles(connection, router, conditions, posts)
         (free,) = Coverage.read(connection).groups("city", datetime(2026, 11, 26, 12))
     with live_server(city, response_speed_kmh=6, response_traffic="08:00-09:00=2|23:00-24:00=3") as url, bearing(url, api_key(city, "supervisor")) as client:  # fmt: skip
-        noon, rush, night = (
-            client.get("/response/coverage", params={"by": "city", "at": f"2026-11-26T{hour}:30:00+08:00"}).json()[
-                "groups"
-            ][0]
-            for hour in ("12", "08", "23")
-        )
-        hours = client.get("/response/coverage", params={"by": "hour", "at": "2026-11-26T12:00:00+08:00"}).json()[
-            "groups"
-        ]
+
+        def told(by: str, hour: int) -> list[dict]:
+            at = f"2026-11-26T{hour:02d}:30:00+08:00"
+            return client.get("/response/coverage", params={"by": by, "at": at}).json()["groups"]
+
+        (noon,), (rush,), (night,) = (told("city", hour) for hour in (12, 8, 23))
+        hours = told("hour", 12)
     assert [tier["area"] for tier in noon["tiers"]] == [tier.area for tier in free.tiers]
     for then, now in zip(rush["tiers"], noon["tiers"], strict=True):
         assert then["area"] == pytest.approx(now["area"] / 4, rel=0.01)  # half as far
