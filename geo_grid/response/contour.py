@@ -86,21 +86,17 @@ def _followers(field, level2):  # type: ignore[no-untyped-def]
             if a == b and b == c and c == d:
                 continue
             node = row * columns + column
-            low, right, high, left = node, upright + node + 1, node + columns, upright + node
-            # walking around the square a, b, c, d: an outline enters where it turns from under to over, and leaves
-            # where it turns back; at a saddle each corner that is under is cut off by itself
-            if a and not b:
-                edges[count], count = low, count + 1
-                follows[low] = left if not d else (high if not c else right)
-            if b and not c:
-                edges[count], count = right, count + 1
-                follows[right] = low if not a else (left if not d else high)
-            if c and not d:
-                edges[count], count = high, count + 1
-                follows[high] = right if not b else (low if not a else left)
-            if d and not a:
-                edges[count], count = left, count + 1
-                follows[left] = high if not c else (right if not b else low)
+            corners = (a, b, c, d)
+            sides = (node, upright + node + 1, node + columns, upright + node)  # from each corner to the next
+            # around the square, an outline enters where a corner that is under is followed by one that is not, and
+            # leaves at the other end of the run of corners that are under; so a saddle's corners are cut off one by one
+            for at in range(4):
+                if corners[at] and not corners[(at + 1) % 4]:
+                    leaving = at - 1
+                    while corners[leaving % 4]:
+                        leaving -= 1
+                    edges[count], count = sides[at], count + 1
+                    follows[sides[at]] = sides[leaving % 4]
     return follows, edges[:count]
 
 
