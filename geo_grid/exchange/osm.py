@@ -23,9 +23,9 @@ from geo_grid.response import ServiceArea, build_graph
 ENDINGS = (".osm.pbf", ".osm", ".osm.bz2", ".osm.gz")
 QUERIES = load_queries("geo_grid.exchange", "osm.sql")
 _MARGIN_DEGREES = 0.1
+"""About 10 km around the city are kept: who drives to its border passes there."""
 _SERVED_DEGREES = 0.2
 """Vehicles drive around the city's corners, outside it."""
-"""About 10 km around the city are kept: who drives to its border passes there."""
 _KEYS = ("highway", "building", "natural", "landuse", "leisure", "water", "waterway", "railway", "place", "amenity")
 _ROADS = frozenset({
     "motorway", "motorway_link", "trunk", "trunk_link", "primary", "primary_link", "secondary", "secondary_link",
@@ -134,8 +134,8 @@ def import_osm(
         Nothing in it lies in the city.
     """
     report = OsmReport()
-    area = ServiceArea.of(None if extent is None else _wider(extent), road_speeds)
-    box = None if extent is None else shapely.box(*extent).buffer(_MARGIN_DEGREES).envelope
+    area = ServiceArea.of(None if extent is None else _wider(extent, _SERVED_DEGREES), road_speeds)
+    box = None if extent is None else shapely.box(*_wider(extent, _MARGIN_DEGREES))
     if not path.is_file():
         message = f"{path}: there is no such file"
         raise UnreadableFile(message)
@@ -190,9 +190,9 @@ def import_osm(
     return report
 
 
-def _wider(extent: Extent) -> Extent:
+def _wider(extent: Extent, degrees: float) -> Extent:
     west, south, east, north = extent
-    return west - _SERVED_DEGREES, south - _SERVED_DEGREES, east + _SERVED_DEGREES, north + _SERVED_DEGREES
+    return west - degrees, south - degrees, east + degrees, north + degrees
 
 
 def _store(
