@@ -10,7 +10,7 @@ import shapely
 
 from geo_grid.db import AsyncConnection, Connection, ewkb, insert_rows, load_queries
 from geo_grid.response.circles import METHOD, geodesic_circles, radius_m
-from geo_grid.response.router import Router
+from geo_grid.response.router import METHODS, Router
 from geo_grid.response.rules import QUERIES as RULES
 from geo_grid.response.rules import read_rules
 from geo_grid.response.travel import Travel, closures_near
@@ -65,10 +65,13 @@ def closures_in_force(connection: Connection) -> list[Any]:
     return [shapely.from_wkb(row["geom"]) for row in connection.execute(QUERIES["closures"]).fetchall()]
 
 
+def _posts(connection: Connection) -> list[dict[str, Any]]:
+    return connection.execute(QUERIES["posts"], {"post_code": None, "drawn": METHODS}).fetchall()
+
+
 def stale_posts(connection: Connection, conditions: Conditions) -> list[dict[str, Any]]:
     """Return the posts whose circles are missing or were drawn from something else."""
-    posts = connection.execute(QUERIES["posts"], {"post_code": None}).fetchall()
-    return [post for post in posts if post["drawn_from"] != conditions.digest(post)]
+    return [post for post in _posts(connection) if post["drawn_from"] != conditions.digest(post)]
 
 
 def build_circles(
@@ -83,12 +86,12 @@ def build_circles(
     Old circles are served until the caller's transaction commits.
     """
     if posts is None:
-        posts = connection.execute(QUERIES["posts"], {"post_code": None}).fetchall()
+        posts = _posts(connection)
     made: dict[str, int] = {}
     for begin in range(0, len(posts), _AT_ONCE):
         some = posts[begin : begin + _AT_ONCE]
         rows = list(_drawn(some, router, conditions))
-        connection.execute(QUERIES["clear"], {"post_codes": [post["post_code"] for post in some]})
+        connection.execute(QUERIES["clear"], {"post_codes": [post["post_code"] for post in some], "drawn": METHODS})
         insert_rows(connection, "response_circles", _COLUMNS, ([row[name] for name in _COLUMNS] for row in rows))
         for row in rows:
             made[row["method"]] = made.get(row["method"], 0) + 1
@@ -105,8 +108,7 @@ def circles_in_traffic(
     -------
     Rows with post_code, tier_minutes and geom, EWKB.
     """
-    posts = connection.execute(QUERIES["posts"], {"post_code": None}).fetchall()
-    return [row for row in _drawn(posts, router, conditions, factor) if row["direction"] == "outbound"]
+    return [row for row in _drawn(_posts(connection), router, conditions, factor) if row["direction"] == "outbound"]
 
 
 def _drawn(
@@ -139,9 +141,9 @@ def _drawn(
 
 async def build_circles_of(connection: AsyncConnection, post_code: str, speed_kmh: float, detour_factor: float) -> None:
     """Estimate the circles of one post, which was made or moved in the caller's transaction, until they are drawn on roads."""
-    post = await (await connection.execute(QUERIES["posts"], {"post_code": post_code})).fetchone()
+    post = await (await connection.execute(QUERIES["posts"], {"post_code": post_code, "drawn": METHODS})).fetchone()
     rules = await (await connection.execute(RULES["rules"])).fetchall()
-    await connection.execute(QUERIES["clear"], {"post_codes": [post_code]})
+    await connection.execute(QUERIES["clear"], {"post_codes": [post_code], "drawn": METHODS})
     for rule in rules:
         if post is None or rule["circle_basis"] != post["circle_basis"]:
             continue

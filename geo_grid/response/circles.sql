@@ -1,8 +1,12 @@
 -- name: posts
+-- those whose circles we draw: not those that have circles of a file, which come with a method of their own
 select p.post_code, p.responsible_unit, p.circle_basis, p.is_demo, ST_X(p.geom) as lon, ST_Y(p.geom) as lat,
-       (select min(c.drawn_from) from response_circles c where c.post_code = p.post_code) as drawn_from
+       (select min(c.drawn_from) from response_circles c
+        where c.post_code = p.post_code and c.method = any(%(drawn)s)) as drawn_from
 from police_posts p
-where p.post_code = %(post_code)s or %(post_code)s::text is null
+where (p.post_code = %(post_code)s or %(post_code)s::text is null)
+  and not exists (select from response_circles c
+                  where c.post_code = p.post_code and c.circle_basis = p.circle_basis and c.method <> all(%(drawn)s))
 order by p.post_code
 
 -- name: closures
@@ -11,9 +15,8 @@ where (closed_from is null or closed_from <= now()) and (closed_to is null or no
 order by closure_code
 
 -- name: clear
--- circles of files, by a method of their own, are not ours to draw again
 delete from response_circles
-where post_code = any(%(post_codes)s) and method in ('geodesic_estimate', 'valhalla')
+where post_code = any(%(post_codes)s) and method = any(%(drawn)s)
 
 -- name: insert
 insert into response_circles (post_code, tier_minutes, circle_basis, direction, dispatch_s, turnout_s, travel_s, method,

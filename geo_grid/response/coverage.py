@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from geo_grid.db import AsyncConnection, Changes, Connection, connect, load_queries
 from geo_grid.layers.periods import is_within
+from geo_grid.response.router import METHODS
 from geo_grid.response.sweep import Edges, Floats, Ints, held_areas
 from geo_grid.response.travel import Travel
 from geo_grid.response.upkeep import Upkeep
@@ -148,17 +149,22 @@ class Coverage:
         of_zone = np.array([row["zone_code"] for row in incidents], dtype=object)
         spots = {"incidents": _spots(incidents), "places": _spots(connection.execute(QUERIES["places"]).fetchall())}
         found = cls(leaves, shapes, posts, spots, of_zone, travel)
-        circles = connection.execute(QUERIES["circles"]).fetchall()
-        found.add(1.0, circles)
+        circles = connection.execute(QUERIES["circles"], {"drawn": METHODS}).fetchall()
         found._of_files = [row for row in circles if row["is_of_file"]]
+        found.add(1.0, [row for row in circles if not row["is_of_file"]])
         return found
 
     def add(self, factor: float, circles: Sequence[dict[str, Any]]) -> None:
-        """Take in the circles of posts, rows with post_code, tier_minutes and geom, when travel takes so many times as long."""
+        """Take in circles that we drew, rows with post_code, tier_minutes and geom, for travel that takes so many times as long.
+
+        Those of files count beside them.
+        """
         number = {post["post_code"]: index for index, post in enumerate(self.posts)}
-        of_files = {row["post_code"] for row in self._of_files}
-        rows = [*self._of_files, *(row for row in circles if row["post_code"] not in of_files)]
-        rows = [{**row, "post": number[row["post_code"]]} for row in rows if row["post_code"] in number]
+        rows = [
+            {**row, "post": number[row["post_code"]]}
+            for row in (*self._of_files, *circles)
+            if row["post_code"] in number  # else it was made meanwhile
+        ]
         with ThreadPoolExecutor() as threads:  # GEOS lets go of Python meanwhile
             of_tiers = threads.map(self._tier, [[row for row in rows if row["tier_minutes"] == tier] for tier in TIERS])
         self._tiers[factor] = dict(zip(TIERS, of_tiers, strict=True))

@@ -22,8 +22,8 @@ from police_posts p
 order by p.post_code
 
 -- name: circles
--- those of files, by a method of their own, are the same in any traffic
-select post_code, tier_minutes, ST_AsBinary(geom) as geom, method not in ('geodesic_estimate', 'valhalla') as is_of_file
+-- those of files are the same in any traffic
+select post_code, tier_minutes, ST_AsBinary(geom) as geom, method <> all(%(drawn)s) as is_of_file
 from response_circles
 where direction = 'outbound'
 order by post_code, tier_minutes

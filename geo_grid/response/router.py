@@ -19,6 +19,8 @@ from geo_grid.response.workers import Workers
 
 type Method = Literal["valhalla", "geodesic_estimate"]
 ROUTED: Method = "valhalla"
+METHODS: list[Method] = [ROUTED, ESTIMATED]
+"""Of what we draw; circles of files come with a method of their own."""
 _TOGETHER, _LONG = 10, 12
 """Sources of one part of a matrix, and how many times as long as other questions it may take."""
 _POLITE = 5

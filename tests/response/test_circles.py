@@ -100,3 +100,23 @@ def test_circles_that_were_not_answered_in_time_are_tried_again(database: str, s
         assert stale_posts(connection, conditions) == []  # no road is near the sea: that is an answer
         at_rush = Travel.of(Settings(response_traffic="07:00-09:00=2"))
         assert stale_posts(connection, read_conditions(connection, at_rush, graph)) == []  # they are of free roads
+
+
+def test_posts_with_circles_of_a_file_keep_them(database: str) -> None:
+    travel = Travel.of(Settings())
+    with connect(database) as connection, Router.opened(None, travel.estimate) as router:
+        for code in ("FILE", "OURS"):
+            connection.execute(
+                "insert into police_posts (post_code, name, geom) values (%s, 'x', ST_SetSRID(ST_MakePoint(114.5, 37), 4490))",
+                (code,),
+            )
+        connection.execute(
+            "insert into response_circles (post_code, tier_minutes, method, speed_kmh, detour_factor, geom)"
+            " values ('FILE', 3, 'drawn', 30, 1, ST_Multi(ST_MakeEnvelope(114.5, 37, 114.5078125, 37.0078125, 4490)))"
+        )
+        conditions = read_conditions(connection, travel, None)
+        assert [post["post_code"] for post in stale_posts(connection, conditions)] == ["OURS"]
+        assert build_circles(connection, router, conditions) == {"geodesic_estimate": 3}
+        assert stale_posts(connection, conditions) == []
+        rows = connection.execute("select post_code, tier_minutes from response_circles order by 1, 2").fetchall()
+    assert [tuple(row.values()) for row in rows] == [("FILE", 3), ("OURS", 1), ("OURS", 3), ("OURS", 5)]
