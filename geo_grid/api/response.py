@@ -101,7 +101,7 @@ async def get_areas(
     """Draw what a car reaches from a place within 1, 3 and 5 minutes, or from where one reaches it, now; the largest first."""
     here = await place(lon, lat, source_crs)
     upkeep = request.app.state.upkeep
-    now = datetime.now(ZoneInfo(request.app.state.settings.timezone))
+    now = _in_city(request, None)
     async with reading(request) as database:
         closures = await closures_around(database, (here.lon, here.lat))
     ride = upkeep.travel.ride("car", now, closures)
@@ -146,10 +146,15 @@ async def get_unions(
     The longest tier first.
     """
     state, boxes = request.app.state, read_boxes(bbox, CRS84)
-    moment = (at or datetime.now(UTC)).astimezone(ZoneInfo(state.settings.timezone))
+    moment = _in_city(request, at)
     async with reading(request) as database:
         found = await state.unions.read(database, by, moment)
     return FeatureCollection[UnionProperties](features=await asyncio.to_thread(_cut, found, boxes))
+
+
+def _in_city(request: Request, at: datetime | None) -> datetime:
+    """Return a moment in the city's own time; None: now."""
+    return (at or datetime.now(UTC)).astimezone(ZoneInfo(request.app.state.settings.timezone))
 
 
 def _cut(unions: list[Union], boxes: Sequence[tuple[float, float, float, float]]) -> list[Feature[UnionProperties]]:
@@ -181,8 +186,8 @@ async def get_coverage(
 ) -> CoverageAnswer:
     """Say which share of area, households, incidents of 12 months and key places is within 1, 3 and 5 minutes."""
     state = request.app.state
-    moment = (at or datetime.now(UTC)).astimezone(ZoneInfo(state.settings.timezone))
-    coverage = await asyncio.to_thread(state.covered.read, state.changes, by, moment)
+    moment = _in_city(request, at)
+    coverage = await state.covered.read(state.changes, by, moment)
     groups = await asyncio.to_thread(coverage.groups, by, moment, identity_of(request).seen.only_cells)
     return CoverageAnswer(by=by, posts=int(coverage.active(moment).sum()), groups=groups)
 
@@ -224,7 +229,7 @@ async def get_times(
 async def get_move_up(request: Request) -> list[BareZone]:
     """Name the zones that no car or motorcycle is free in now, and who could move up; most open incidents first."""
     state = request.app.state
-    now = datetime.now(ZoneInfo(state.settings.timezone))
+    now = _in_city(request, None)
     router, travel = state.upkeep.router, state.upkeep.travel
     return await with_rights(request, lambda connection: bare_zones(connection, router, travel, now))
 

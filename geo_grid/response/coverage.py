@@ -3,8 +3,8 @@
 Area and households of a cell count by the share of its area that is covered: the union of the circles' parts in it.
 """
 
+import asyncio
 import os
-import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,10 +17,11 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from geo_grid.coordinates import Floats
 from geo_grid.db import AsyncConnection, Changes, Connection, connect, load_queries
 from geo_grid.layers.periods import is_within
 from geo_grid.response.router import METHODS
-from geo_grid.response.sweep import Edges, Floats, Ints, held_areas
+from geo_grid.response.sweep import Edges, Ints, held_areas
 from geo_grid.response.travel import Travel
 from geo_grid.response.upkeep import Upkeep
 
@@ -190,7 +191,7 @@ class Coverage:
 
     def missing(self, by: Grouping, moment: datetime | None) -> set[float]:
         """Return the factors of travel times whose circles must be added before this is asked."""
-        return {self._factor(when) for when in _moments(by, moment)} - self._tiers.keys()
+        return {self._factor(when) for when in (_hours(moment) if by == "hour" else [moment])} - self._tiers.keys()
 
     def _factor(self, moment: datetime | None) -> float:
         return self._travel.factor_at(moment) if self._travel else 1.0
@@ -237,8 +238,7 @@ class Coverage:
         if by == "hour":
             return [
                 self._group(str(when.hour), f"{when.hour:02d}:00", kept, self._factor(when), self._shares(when))
-                for when in _moments(by, moment)
-                if when
+                for when in _hours(moment)
             ]
         factor, shares = self._factor(moment), self._shares(moment)
         return [self._group(code, name, here, factor, shares) for code, name, here in self.leaves.groups(by, kept)]
@@ -274,10 +274,8 @@ class Coverage:
         return Group(code, name, float(area.sum() / 1e6), int(households.sum()), *counts, factor, tiers)
 
 
-def _moments(by: Grouping, moment: datetime | None) -> list[datetime | None]:
-    """Return the moments that are asked about: of a day each hour's middle."""
-    if by != "hour":
-        return [moment]
+def _hours(moment: datetime | None) -> list[datetime]:
+    """Return the middle of each hour of a moment's day; None: of today."""
     midnight = (moment or datetime.now()).replace(hour=0, minute=30, second=0, microsecond=0)
     return [midnight + timedelta(hours=hour) for hour in range(24)]
 
@@ -343,7 +341,7 @@ def _shares_held(circles: Edges, cells: NDArray[Any], of_cell: Ints) -> Floats:
 
 
 def _on_all_cores(work: Callable[..., NDArray[Any]], *arrays: NDArray[Any]) -> NDArray[Any]:
-    """Do work on pieces of arrays side by side: GEOS lets go of Python meanwhile."""
+    """Do work on pieces of arrays side by side: what is compiled lets go of Python meanwhile."""
     if not len(arrays[0]):
         return arrays[0]
     pieces = [np.array_split(array, 2 * (os.cpu_count() or 1)) for array in arrays]
@@ -370,18 +368,21 @@ class Covered:
 
     def __init__(self, conninfo: str, upkeep: Upkeep) -> None:
         self._conninfo, self._upkeep = conninfo, upkeep
-        self._lock = threading.Lock()
+        self._reading = asyncio.Lock()
         self._held: tuple[tuple[int, ...], float, Coverage] | None = None
 
-    def read(self, changes: Changes, by: Grouping, moment: datetime | None) -> Coverage:
+    async def read(self, changes: Changes, by: Grouping, moment: datetime | None) -> Coverage:
         """Return it for a question; the first time, after a change, and for each new factor of traffic that takes some seconds."""
-        with self._lock:
-            versions = changes.versions(_DEPENDS_ON)
-            if self._held is None or self._held[0] != versions or time.monotonic() - self._held[1] > _LONGEST_S:
-                with connect(self._conninfo) as connection:
-                    self._held = (versions, time.monotonic(), Coverage.read(connection, self._upkeep.travel))
-            coverage = self._held[2]
-            for factor in coverage.missing(by, moment):
-                with connect(self._conninfo) as connection:
-                    coverage.add(factor, self._upkeep.circles_in_traffic(connection, factor))
-            return coverage
+        async with self._reading:  # who waits for another's reading holds no thread meanwhile
+            return await asyncio.to_thread(self._read, changes, by, moment)
+
+    def _read(self, changes: Changes, by: Grouping, moment: datetime | None) -> Coverage:
+        versions = changes.versions(_DEPENDS_ON)
+        if self._held is None or self._held[0] != versions or time.monotonic() - self._held[1] > _LONGEST_S:
+            with connect(self._conninfo) as connection:
+                self._held = (versions, time.monotonic(), Coverage.read(connection, self._upkeep.travel))
+        coverage = self._held[2]
+        for factor in coverage.missing(by, moment):
+            with connect(self._conninfo) as connection:
+                coverage.add(factor, self._upkeep.circles_in_traffic(connection, factor))
+        return coverage

@@ -6,7 +6,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from geo_grid.coordinates import Floats
 
 
 class Stretches(NamedTuple):

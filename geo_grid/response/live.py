@@ -21,13 +21,13 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 from scipy.stats import qmc
 
+from geo_grid.coordinates import Floats
 from geo_grid.db import AsyncConnection, Changes, Connection, connect, load_queries
 from geo_grid.layers.periods import is_within
 from geo_grid.response.build import closures_in_force
 from geo_grid.response.circles import distances_m
 from geo_grid.response.coverage import TIERS, Leaves, read_leaves
 from geo_grid.response.ranking import reason_of
-from geo_grid.response.sweep import Floats
 from geo_grid.response.travel import closures_near
 from geo_grid.response.upkeep import Drawing, Upkeep
 from geo_grid.response.worker import Place

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 import shapely
 
-from geo_grid.coordinates import snap
+from geo_grid.coordinates import Floats, snap
 from geo_grid.response.contour import outlines
 from geo_grid.response.drawing import draw, extent
-from geo_grid.response.expansion import Floats, Stretches
+from geo_grid.response.expansion import Stretches
 
 AROUND_ROAD_M = (20.0, 24.0, 28.0)
 """Metres beside a road, from the shortest time to the longest: a carriageway and the fronts along it."""

@@ -13,6 +13,7 @@ import pulp
 from numpy.typing import NDArray
 from spopt.locate import LSCP, MCLP, PMedian
 
+from geo_grid.coordinates import Floats
 from geo_grid.db import Connection, load_queries
 from geo_grid.errors import UserError
 from geo_grid.response.build import closures_in_force
@@ -23,7 +24,6 @@ QUERIES = load_queries("geo_grid.response", "siting.sql")
 type Model = Literal["maximal_covering", "set_covering", "p_median"]
 type Demand = Literal["households", "incidents"]
 type Candidates = Literal["governance_centres", "mandatory_stops"]
-Floats = NDArray[np.float64]
 MOST_DEMAND, MOST_CANDIDATES = 4000, 600
 _UNREACHED_S = 1e6
 """Stands for no way at all: longer than any, and a number the solver can bear."""

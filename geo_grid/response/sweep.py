@@ -12,7 +12,8 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from geo_grid.coordinates import Floats
+
 Ints = NDArray[np.int64]
 
 
