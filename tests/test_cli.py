@@ -84,6 +84,17 @@ def test_settings_that_cannot_be_are_named(database: str) -> None:
     assert "GEO_GRID_PORT" in done.stderr
 
 
+@pytest.mark.parametrize(
+    "setting", ["SPEED_KMH=0", "SPEED_KMH=-5", "ON_FOOT_KMH=-1", "TOP_SPEED_KMH=0", "DETOUR_FACTOR=0.5"]
+)
+def test_speeds_that_lead_nowhere_are_refused(setting: str) -> None:
+    name, _, value = f"GEO_GRID_RESPONSE_{setting}".partition("=")
+    command = [sys.executable, "-m", "geo_grid", "circles", "build"]
+    done = subprocess.run(command, env={**os.environ, name: value}, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert f"{name}: Input should be greater" in done.stderr
+
+
 def test_levels_are_shown_set_and_refused(database: str, tmp_path: Path) -> None:
     with connect(database) as connection:
         two_by_two(connection)
