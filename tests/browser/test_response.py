@@ -142,6 +142,8 @@ def test_a_track_is_played_back(heidelberg, browser: Browser) -> None:
         page.evaluate(VIEW, [8.6990, 49.4166, 15])
         page.wait_for_timeout(800)
         bar = page.locator(".track")
+        page.mouse.move(*point_at(page, 8.6990, 49.4166))
+        expect(page.locator(".leaflet-tooltip")).to_contain_text("巡逻车", timeout=30_000)  # it is drawn there
         page.mouse.click(*point_at(page, 8.6990, 49.4166))
         expect(bar).to_contain_text("巡逻车")
         last = bar.locator("span.quiet").inner_text()

@@ -141,7 +141,7 @@ def test_one_place_without_a_road_does_not_spoil_the_others(router: Router) -> N
 def test_killing_the_worker_amid_1000_questions_every_answer_arrives_labelled(graph: Path) -> None:
     places = [tuple(spot) for spot in np.random.default_rng(2).uniform((9.50, 47.10), (9.54, 47.20), (1000, 2))]
     ride = Ride()
-    with Router.opened(graph, Estimate()) as router:
+    with Router.opened(graph, Estimate(), timeout_s=60) as router:  # so that only a kill loses an answer
         assert router.areas(VADUZ, LIMITS_S).method == ROUTED
         workers = {answer.result() for answer in [router._ask(_slow_getpid) for _ in range(20)]}
         assert os.getpid() not in workers
