@@ -146,6 +146,7 @@ def test_a_track_is_played_back(heidelberg, browser: Browser) -> None:
         expect(page.locator(".leaflet-tooltip")).to_contain_text("巡逻车", timeout=30_000)  # it is drawn there
         page.mouse.click(*point_at(page, 8.6990, 49.4166))
         expect(bar).to_contain_text("巡逻车")
+        expect(bar.locator("span.quiet")).not_to_have_text("")  # the track has come
         last = bar.locator("span.quiet").inner_text()
         bar.locator("input").fill("0")
         expect(bar.locator("span.quiet")).not_to_have_text(last)
