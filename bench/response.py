@@ -59,7 +59,7 @@ def posts_s(conninfo: str, travel: Travel) -> float:
         with Router.opened(graph, travel.estimate) as router:
             router.areas((114.5, 37.07), _LIMITS_S)  # workers have started
             begun = time.perf_counter()
-            made = build_circles(connection, router, read_conditions(connection, travel, graph))
+            made = build_circles(connection, router, read_conditions(connection, travel, graph)).made
             seconds = time.perf_counter() - begun
         say(f"circles: {made}")
         connection.rollback()

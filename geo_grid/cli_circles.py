@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from geo_grid.settings import settings
-from geo_grid.terminal import Json, progress, ready_database, say
+from geo_grid.terminal import Json, compile_loops, progress, ready_database, say
 
 circles_app = typer.Typer(help="Response circles.", no_args_is_help=True)
 
@@ -37,6 +37,7 @@ def build() -> None:
 
     config = settings()
     travel = Travel.of(config)
+    compile_loops()
     with ready_database() as conninfo, connect(conninfo) as connection:
         graph = find_graph(config.roads_dir, imported_graph(connection))
         conditions = read_conditions(connection, travel, graph)
@@ -44,8 +45,16 @@ def build() -> None:
             Router.opened(graph, travel.estimate, config.response_workers, config.response_timeout_s) as router,
             progress("response circles") as advance,
         ):
-            made = build_circles(connection, router, conditions, progress=advance)
-    say("circles built: " + (", ".join(f"{count} by {method}" for method, count in made.items()) or "none"))
+            built = build_circles(connection, router, conditions, progress=advance)
+    say("circles built: " + (", ".join(f"{count} by {method}" for method, count in built.made.items()) or "none"))
+    if built.unanswered:
+        count, limit = len(built.unanswered), config.response_timeout_s
+        say(
+            f"{count} posts got no answer in time and keep the circles they had (estimates where they had none): "
+            f"{', '.join(built.unanswered[:10])}{' …' if count > 10 else ''}; try again, or allow more than "
+            f"GEO_GRID_RESPONSE_TIMEOUT_S={limit:g}"
+        )
+        raise typer.Exit(1)
     if graph is None:
         say("no road graph is here, so they are estimates: geo-grid import roads FILE.osm.pbf builds one")
 

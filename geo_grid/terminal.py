@@ -15,6 +15,15 @@ from geo_grid.settings import settings
 err = Console(stderr=True, highlight=False)
 _BAD_ROWS_SHOWN = 100
 
+LOOPS = (
+    "geo_grid.locate.kernels",
+    "geo_grid.response.contour",
+    "geo_grid.response.drawing",
+    "geo_grid.response.expansion",
+    "geo_grid.response.sweep",
+)
+"""Modules with compiled loops."""
+
 Json = Annotated[bool, typer.Option("--json", help="Machine output on stdout.")]
 
 
@@ -52,6 +61,13 @@ def say_rows(rows: list[tuple[int, str]]) -> None:
         say(f"row {row}: {reason}")
     if len(rows) > _BAD_ROWS_SHOWN:
         say(f"… and {len(rows) - _BAD_ROWS_SHOWN} more rows (all with --json)")
+
+
+def compile_loops() -> None:
+    """Compile our own loops before anybody waits for what they answer; at once when that was done before."""
+    from geo_grid.compiling import compile_all
+
+    compile_all(LOOPS, progress)
 
 
 @contextlib.contextmanager

@@ -108,7 +108,7 @@ def load_demo(
     graph = find_graph(roads_dir, imported_graph(connection)) if roads_dir else None
     with Router.opened(graph, travel.estimate) as router, progress("response circles", len(posts)) as advance:
         conditions = read_conditions(connection, travel, graph)
-        counts["response_circles"] = sum(build_circles(connection, router, conditions, progress=advance).values())
+        counts["response_circles"] = sum(build_circles(connection, router, conditions, progress=advance).made.values())
     unassigned = 0
     for name in ("cameras", "incidents"):
         with progress(f"assigning {name}"):

@@ -11,12 +11,13 @@ small e > 0, so that no walk ever runs through a vertex (simulation of simplicit
 Muecke 1990); a point that lies exactly on an edge belongs to the smallest cell on any of its edges.
 """
 
-from collections.abc import Callable
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple
 
 import numpy as np
-from numba import njit
+from numba import types
 from numpy.typing import NDArray
+
+from geo_grid.compiling import loop, part
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -60,19 +61,12 @@ class Index(NamedTuple):
     cell_edge: NDArray[np.int32]
 
 
-def compiled[Function: Callable[..., Any]](**options: Any) -> Callable[[Function], Function]:
-    """Compile with numba, keeping the result on disk: the first start pays, the others do not."""
-
-    def compile_it(function: Function) -> Function:
-        try:
-            return cast("Function", njit(cache=True, nogil=True, **options)(function))
-        except RuntimeError:  # neither this folder nor the user's cache can be written: every start pays
-            return cast("Function", njit(nogil=True, **options)(function))
-
-    return compile_it
+_I32, _I64, _F64 = types.int32[::1], types.int64[::1], types.float64[::1]
+_EDGES, _SIDES = types.int64[:, ::1], types.int32[:, ::1]
+_INDEX = types.NamedTuple([kind.copy(readonly=True) for kind in (_I64, _EDGES, _SIDES, _I32, _I64, _I32, _I32, _I64, _I32)], Index)
 
 
-@compiled(inline="always")
+@part(inline="always")
 def cross_sign(ux: int, uy: int, vx: int, vy: int) -> int:
     """Return the sign of ux * vy - uy * vx, exactly."""
     # |u|, |v| < 2^35: with the low 18 bits apart every product is below 2^53 and no sum passes 2^55
@@ -85,7 +79,7 @@ def cross_sign(ux: int, uy: int, vx: int, vy: int) -> int:
     return -1 if high < 0 else 0
 
 
-@compiled(inline="always")
+@part(inline="always")
 def _crosses_bottom(x1: int, y1: int, x2: int, y2: int, y: int, start: int, end: int) -> bool:
     """Whether the edge crosses the way from (start, y) to (end, y), all shifted by (e, e^2)."""
     if (y1 <= y) == (y2 <= y):
@@ -98,7 +92,7 @@ def _crosses_bottom(x1: int, y1: int, x2: int, y2: int, y: int, start: int, end:
     return bool(before != after)
 
 
-@compiled(inline="always")
+@part(inline="always")
 def _crosses_rise(x1: int, y1: int, x2: int, y2: int, x: int, start: int, end: int) -> bool:
     """Whether the edge crosses the way from (x, start) to (x, end), all shifted by (e, e^2)."""
     if (x1 <= x) == (x2 <= x):
@@ -114,7 +108,7 @@ def _crosses_rise(x1: int, y1: int, x2: int, y2: int, x: int, start: int, end: i
     return before != after
 
 
-@compiled()
+@loop(_I64, _I64, _I64, _I64, _I64, types.int64)
 def unique_edges(ax: Ints, ay: Ints, bx: Ints, by: Ints, cell: Ints, cells: int) -> tuple[Ints, NDArray[np.int32], int]:
     """Match each segment with its twin in the neighbour.
 
@@ -155,7 +149,7 @@ def unique_edges(ax: Ints, ay: Ints, bx: Ints, by: Ints, cell: Ints, cells: int)
     return edge[:edges].copy(), side[:edges].copy(), wrong
 
 
-@compiled()
+@part()
 def _touched(x1: int, y1: int, x2: int, y2: int, row: int, west: int, south: int, shift: int) -> tuple[int, int]:
     """Return the first and last column that an edge may touch in a row; never too few."""
     low = south + (row << shift) - 1
@@ -173,7 +167,7 @@ def _touched(x1: int, y1: int, x2: int, y2: int, row: int, west: int, south: int
     return (min(start, end) - 3 - west) >> shift, (max(start, end) + 3 - west) >> shift
 
 
-@compiled()
+@loop(_EDGES, _SIDES, _I64)
 def fill_buckets(
     edge: Ints, side: NDArray[np.int32], origin: Ints
 ) -> tuple[NDArray[np.int32], Ints, NDArray[np.int32], NDArray[np.int32]]:
@@ -230,7 +224,7 @@ def fill_buckets(
     return bucket_owner, first, member, corner
 
 
-@compiled()
+@loop(_SIDES, types.int64)
 def edges_of_cells(side: NDArray[np.int32], cells: int) -> tuple[Ints, NDArray[np.int32]]:
     """List the edges of each cell."""
     first = np.zeros(cells + 2, np.int64)
@@ -247,7 +241,7 @@ def edges_of_cells(side: NDArray[np.int32], cells: int) -> tuple[Ints, NDArray[n
     return first[: cells + 1], listed[: first[cells]]
 
 
-@compiled(inline="always")
+@part(inline="always")
 def _conflict(a: Ints, b: Ints) -> bool:
     """Whether two different edges meet anywhere but in an end of both."""
     ux, uy, vx, vy = a[2] - a[0], a[3] - a[1], b[2] - b[0], b[3] - b[1]
@@ -266,7 +260,7 @@ def _conflict(a: Ints, b: Ints) -> bool:
     return not (same_start or same_end or crossed)
 
 
-@compiled()
+@loop(_INDEX)
 def is_coverage(index: Index) -> bool:
     """Whether the edges surely belong to a coverage: neighbours share them whole and nothing overlaps.
 
@@ -297,7 +291,7 @@ def is_coverage(index: Index) -> bool:
     return True
 
 
-@compiled(inline="always")
+@part(inline="always")
 def _walk(index: Index, column: int, row: int, slot: int, x: int, y: int) -> int:
     """Return the cell that owns a lattice point in a bucket with edges; n outside."""
     west, south, shift, cells = index.origin[0], index.origin[1], index.origin[4], index.origin[5]
@@ -317,14 +311,14 @@ def _walk(index: Index, column: int, row: int, slot: int, x: int, y: int) -> int
     return smallest if on_edge else owner
 
 
-@compiled()
+@loop(_INDEX, types.int64, types.int64)
 def one_owner(index: Index, x: int, y: int) -> int:
     """Return the cell that owns one lattice point in a bucket with edges; n outside."""
     column, row = (x - index.origin[0]) >> index.origin[4], (y - index.origin[1]) >> index.origin[4]
     return _walk(index, column, row, -1 - index.bucket[row * index.origin[2] + column], x, y)
 
 
-@compiled()
+@loop(_INDEX, _F64, _F64)
 def owners(index: Index, lon: Floats, lat: Floats) -> NDArray[np.int32]:
     """Find the owner of each point; OUTSIDE where there is none, INVALID where it is no place."""
     found = np.empty(len(lon), np.int32)
@@ -362,7 +356,7 @@ def owners(index: Index, lon: Floats, lat: Floats) -> NDArray[np.int32]:
     return found
 
 
-@compiled(inline="always")
+@part(inline="always")
 def _metres_per_degree(lat: float) -> tuple[float, float]:
     """Return metres per degree of longitude and latitude on the ellipsoid (radii N cos(lat) and M)."""
     sine = np.sin(np.radians(lat))
@@ -372,7 +366,7 @@ def _metres_per_degree(lat: float) -> tuple[float, float]:
     return np.radians(n * np.cos(np.radians(lat))), np.radians(m)
 
 
-@compiled(inline="always")
+@part(inline="always")
 def _edge_distance(index: Index, edge: int, lon: float, lat: float, kx: float, ky: float) -> tuple[float, float, float]:
     """Return squared distance in metres, and the offset in degrees, to the nearest point of an edge."""
     ax, ay = index.edge[edge, 0] / _STEPS_PER_DEGREE - lon, index.edge[edge, 1] / _STEPS_PER_DEGREE - lat
@@ -383,7 +377,7 @@ def _edge_distance(index: Index, edge: int, lon: float, lat: float, kx: float, k
     return ox * ox * kx * kx + oy * oy * ky * ky, ox, oy
 
 
-@compiled()
+@loop(_INDEX, _F64, _F64, _I32)
 def boundary_distances(index: Index, lon: Floats, lat: Floats, owner: NDArray[np.int32]) -> Floats:
     """Measure metres to the nearest border of each point's owner; NaN where it has none."""
     found = np.empty(len(lon), np.float64)
@@ -402,7 +396,7 @@ def boundary_distances(index: Index, lon: Floats, lat: Floats, owner: NDArray[np
     return found
 
 
-@compiled()
+@part()
 def _neighbours_within(
     index: Index, lon: float, lat: float, owner: int, error_m: float
 ) -> tuple[NDArray[np.int32], Floats]:
@@ -442,7 +436,7 @@ def _neighbours_within(
     return found[:count][order], metres[:count][order]
 
 
-@compiled()
+@loop(_INDEX, types.float64, types.float64, types.float64)
 def look(index: Index, lon: float, lat: float, error_m: float) -> tuple[int, float, NDArray[np.int32], Floats]:
     """Answer for one point: owner (n outside), metres to its border, the neighbours within an error and their metres."""
     x, y = np.array([lon]), np.array([lat])

@@ -55,7 +55,7 @@ class Locator:
 
     def __init__(self, codes: NDArray[Any], index: Index, path: Path | None = None) -> None:
         self.codes = codes
-        self.index = index
+        self.index = index = _frozen(index)
         self.path = path
         # for single points, where calling compiled code costs more than a look at one bucket
         self._names: list[str] = codes.tolist()
@@ -162,7 +162,7 @@ class Locator:
         are stored. Within 20 km the figure is right to 1 part in 10,000 and a millimetre.
         """
         x, y = _points(lon, lat)
-        owner = self.owners(x, y) if owner is None else owner
+        owner = self.owners(x, y) if owner is None else np.require(owner, np.int32, ("C", "W"))
         found: NDArray[np.float64] = kernels.boundary_distances(self.index, x, y, owner)
         return found
 
@@ -244,8 +244,7 @@ class Locator:
         except (OSError, ValueError, KeyError) as error:
             message = f"{path} is not a saved Locator: {error}"
             raise UnreadableFile(message) from None
-        # plain views: numba compiles for arrays, not for numpy's memory-map class
-        return cls(np.asarray(about["codes"], dtype=str), Index(*(np.asarray(array) for array in arrays)), path)
+        return cls(np.asarray(about["codes"], dtype=str), Index(*arrays), path)
 
     def __reduce__(self) -> Any:
         if self.path is not None:
@@ -254,8 +253,8 @@ class Locator:
 
 
 def _points(lon: ArrayLike, lat: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    x = np.asarray(lon, dtype=np.float64, order="C")
-    y = np.asarray(lat, dtype=np.float64, order="C")
+    # what cannot be written, as of Arrow, is copied: loops are compiled for one kind of array
+    x, y = (np.require(values, np.float64, ("C", "W")) for values in (lon, lat))
     if x.ndim != 1 or x.shape != y.shape:
         message = f"lon has shape {x.shape} and lat {y.shape}: both must be one-dimensional and equally long"
         raise ValueError(message)
@@ -345,7 +344,16 @@ def _build(polygons: NDArray[Any]) -> tuple[Index, bool]:
     origin = _grid(edge, cells)
     bucket, first, member, corner = kernels.fill_buckets(edge, side, origin)
     cell_first, cell_edge = kernels.edges_of_cells(side, cells)
-    return Index(origin, edge, side, bucket, first, member, corner, cell_first, cell_edge), too_many == 0
+    made = Index(origin, edge, side, bucket, first, member, corner, cell_first, cell_edge)
+    return _frozen(made), too_many == 0
+
+
+def _frozen(index: Index) -> Index:
+    """Return plain views that cannot be written: the one kind of index that loops are compiled for, built or memory-mapped."""
+    views = [np.asarray(array).view() for array in index]
+    for view in views:
+        view.setflags(write=False)
+    return Index(*views)
 
 
 def _grid(edge: NDArray[np.int64], cells: int) -> NDArray[np.int64]:

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import shapely
 
 from geo_grid.db import AsyncConnection, Connection, ewkb, insert_rows, load_queries
 from geo_grid.response.circles import METHOD, geodesic_circles, radius_m
-from geo_grid.response.router import METHODS, Router
+from geo_grid.response.router import METHODS, ROUTED, Areas, Router
 from geo_grid.response.rules import QUERIES as RULES
 from geo_grid.response.rules import read_rules
 from geo_grid.response.travel import Travel, closures_near
@@ -24,6 +24,16 @@ _SMALLEST_M2 = 30_000.0
 """A place whose largest circle is smaller than about 100 m around it leads nowhere."""
 _AT_ONCE = 24
 """Posts that are drawn and stored together: what is lost when the work is interrupted."""
+_PATIENCE = (4, 12)
+"""How many times as long as a dispatcher's question drawing may take, at the first and the second try: nobody waits for it."""
+
+
+@dataclass
+class Built:
+    """Circles that were drawn, by method, and the posts for which no answer came: they keep the routed circles they had."""
+
+    made: dict[str, int] = field(default_factory=dict)
+    unanswered: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -66,7 +76,7 @@ def closures_in_force(connection: Connection) -> list[Any]:
 
 
 def _posts(connection: Connection) -> list[dict[str, Any]]:
-    return connection.execute(QUERIES["posts"], {"post_code": None, "drawn": METHODS}).fetchall()
+    return connection.execute(QUERIES["posts"], {"post_code": None, "drawn": METHODS, "routed": ROUTED}).fetchall()
 
 
 def stale_posts(connection: Connection, conditions: Conditions) -> list[dict[str, Any]]:
@@ -80,23 +90,30 @@ def build_circles(
     conditions: Conditions,
     posts: Sequence[dict[str, Any]] | None = None,
     progress: Callable[[int], None] = lambda count: None,
-) -> dict[str, int]:
-    """Draw the circles of posts again, of all by default; return how many were made by each method.
+) -> Built:
+    """Draw the circles of posts again, of all by default.
 
-    Old circles are served until the caller's transaction commits.
+    Old circles are served until the caller's transaction commits; routed ones stay where no answer came in time.
     """
     if posts is None:
         posts = _posts(connection)
-    made: dict[str, int] = {}
+    built = Built()
+    has_answers = True
     for begin in range(0, len(posts), _AT_ONCE):
         some = posts[begin : begin + _AT_ONCE]
-        rows = list(_drawn(some, router, conditions))
-        connection.execute(QUERIES["clear"], {"post_codes": [post["post_code"] for post in some], "drawn": METHODS})
+        areas = _areas(some, router, conditions, is_asked=has_answers)
+        has_answers = any(one.was_answered for one in areas)  # where a whole lot got none, the others would wait in vain
+        built.unanswered += [post["post_code"] for post, one in zip(some, areas, strict=True) if not one.was_answered]
+        drawn = [
+            (post, one) for post, one in zip(some, areas, strict=True) if one.was_answered or not post["is_routed"]
+        ]
+        rows = [row for post, one in drawn for row in _rows(post, one, conditions)]
+        connection.execute(QUERIES["clear"], {"post_codes": [post["post_code"] for post, _ in drawn], "drawn": METHODS})
         insert_rows(connection, "response_circles", _COLUMNS, ([row[name] for name in _COLUMNS] for row in rows))
         for row in rows:
-            made[row["method"]] = made.get(row["method"], 0) + 1
+            built.made[row["method"]] = built.made.get(row["method"], 0) + 1
         progress(len(some))
-    return made
+    return built
 
 
 def circles_in_traffic(
@@ -108,40 +125,45 @@ def circles_in_traffic(
     -------
     Rows with post_code, tier_minutes and geom, EWKB.
     """
-    return [row for row in _drawn(_posts(connection), router, conditions, factor) if row["direction"] == "outbound"]
+    posts = [post for post in _posts(connection) if conditions.rules[post["circle_basis"]][0]["direction"] == "outbound"]
+    drawn = zip(posts, _areas(posts, router, conditions, factor), strict=True)
+    return [row for post, areas in drawn for row in _rows(post, areas, conditions)]
 
 
-def _drawn(
-    posts: Sequence[dict[str, Any]], router: Router, conditions: Conditions, factor: float = 1.0
-) -> Iterator[dict[str, Any]]:
-    """Yield the circles of posts; they are all asked for before the first is waited for.
-
-    Estimates for want of an answer in time are out of date from the beginning: they are tried again.
-    """
-    asked = []
+def _areas(
+    posts: Sequence[dict[str, Any]], router: Router, conditions: Conditions, factor: float = 1.0, is_asked: bool = True
+) -> list[Areas]:
+    """Draw what each post reaches: all are asked for before the first is waited for, and those without an answer once more."""
+    questions = []
     for post in posts:
         place, rules = (post["lon"], post["lat"]), conditions.rules[post["circle_basis"]]
         ride = conditions.travel.ride(closed=closures_near(conditions.closures, place))._replace(factor=factor)
-        limits = [rule["travel_s"] for rule in rules]
-        is_inbound = rules[0]["direction"] == "inbound"
-        asked.append((post, place, rules, ride, limits, router.ask_areas(place, limits, ride, is_inbound)))
-    estimate = conditions.travel.estimate
-    for post, place, rules, ride, limits, answer in asked:
-        areas = router.areas_of(answer, place, limits, ride)
-        is_estimate = areas.method == METHOD
-        for rule, geom in zip(rules, ewkb(areas.shapes), strict=True):
-            yield {
-                **rule, "post_code": post["post_code"], "circle_basis": post["circle_basis"], "method": areas.method,
-                "speed_kmh": estimate.speed_kmh if is_estimate else None,
-                "detour_factor": estimate.detour_factor if is_estimate else None,
-                "responsible_unit": post["responsible_unit"], "geom": geom, "is_demo": post["is_demo"],
-                "drawn_from": conditions.digest(post) if areas.was_answered else "",
-            }  # fmt: skip
+        questions.append((place, [rule["travel_s"] for rule in rules], ride, rules[0]["direction"] == "inbound"))
+    found = [router.estimated_areas(*question[:3], was_answered=False) for question in questions]
+    for patience in _PATIENCE if is_asked else ():
+        waiting = [number for number, areas in enumerate(found) if not areas.was_answered]
+        asked = [(number, router.ask_areas(*questions[number], patience)) for number in waiting]
+        for number, answer in asked:
+            found[number] = router.areas_of(answer, *questions[number][:3])
+    return found
+
+
+def _rows(post: dict[str, Any], areas: Areas, conditions: Conditions) -> Iterator[dict[str, Any]]:
+    """Yield the circles of a post. Estimates for want of an answer are out of date from the beginning: they are tried again."""
+    estimate, is_estimate = conditions.travel.estimate, areas.method == METHOD
+    for rule, geom in zip(conditions.rules[post["circle_basis"]], ewkb(areas.shapes), strict=True):
+        yield {
+            **rule, "post_code": post["post_code"], "circle_basis": post["circle_basis"], "method": areas.method,
+            "speed_kmh": estimate.speed_kmh if is_estimate else None,
+            "detour_factor": estimate.detour_factor if is_estimate else None,
+            "responsible_unit": post["responsible_unit"], "geom": geom, "is_demo": post["is_demo"],
+            "drawn_from": conditions.digest(post) if areas.was_answered else "",
+        }  # fmt: skip
 
 
 async def build_circles_of(connection: AsyncConnection, post_code: str, speed_kmh: float, detour_factor: float) -> None:
     """Estimate the circles of one post, which was made or moved in the caller's transaction, until they are drawn on roads."""
-    post = await (await connection.execute(QUERIES["posts"], {"post_code": post_code, "drawn": METHODS})).fetchone()
+    post = await (await connection.execute(QUERIES["posts"], {"post_code": post_code, "drawn": METHODS, "routed": ROUTED})).fetchone()
     rules = await (await connection.execute(RULES["rules"])).fetchall()
     await connection.execute(QUERIES["clear"], {"post_codes": [post_code], "drawn": METHODS})
     for rule in rules:

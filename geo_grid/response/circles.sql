@@ -2,7 +2,9 @@
 -- those whose circles we draw: not those that have circles of a file, which come with a method of their own
 select p.post_code, p.responsible_unit, p.circle_basis, p.is_demo, ST_X(p.geom) as lon, ST_Y(p.geom) as lat,
        (select min(c.drawn_from) from response_circles c
-        where c.post_code = p.post_code and c.method = any(%(drawn)s)) as drawn_from
+        where c.post_code = p.post_code and c.method = any(%(drawn)s)) as drawn_from,
+       exists (select from response_circles c
+               where c.post_code = p.post_code and c.method = %(routed)s) as is_routed
 from police_posts p
 where (p.post_code = %(post_code)s or %(post_code)s::text is null)
   and not exists (select from response_circles c

@@ -5,14 +5,16 @@ Compiled, since it is most of the time that drawing a circle takes; contourpy an
 
 import math
 
-import numba
 import numpy as np
+from numba import types
+
+from geo_grid.compiling import loop, part
 
 _BESIDE_NODE = 1e-3
 """Of a step: outlines keep off the nodes, so that no two of them touch."""
 
 
-@numba.njit(cache=True)
+@loop(types.float32[:, ::1], *[types.float64] * 4)
 def outlines(field, level, nearest, largest_block, tolerance):  # type: ignore[no-untyped-def]
     """Return polygons around what is under a level.
 
@@ -55,7 +57,7 @@ def outlines(field, level, nearest, largest_block, tolerance):  # type: ignore[n
     return _assembled(traced, np.array(first), tolerance)
 
 
-@numba.njit(cache=True)
+@part()
 def _window(field, level2):  # type: ignore[no-untyped-def]
     """Return the part of a field that holds all that is under, with one node around it, and its first column and row."""
     rows, columns = field.shape
@@ -68,7 +70,7 @@ def _window(field, level2):  # type: ignore[no-untyped-def]
     return left - 1, low - 1, field[low - 1 : high + 2, left - 1 : right + 2]
 
 
-@numba.njit(cache=True)
+@part()
 def _followers(field, level2):  # type: ignore[no-untyped-def]
     """Return for each edge of the grid the next one that an outline crosses, with what is under on its left; and which are.
 
@@ -100,7 +102,7 @@ def _followers(field, level2):  # type: ignore[no-untyped-def]
     return follows, edges[:count]
 
 
-@numba.njit(cache=True)
+@part()
 def _cross(points, number, field, edge, columns, level, nearest):  # type: ignore[no-untyped-def]
     """Write down where an outline crosses an edge: column, row."""
     upright = field.shape[0] * columns
@@ -114,7 +116,7 @@ def _cross(points, number, field, edge, columns, level, nearest):  # type: ignor
     points[number, 1] = row + share if is_upright else row
 
 
-@numba.njit(cache=True)
+@part()
 def _size(points, begin, end):  # type: ignore[no-untyped-def]
     """Return the area of a ring, negative for a hole."""
     total = 0.0
@@ -124,7 +126,7 @@ def _size(points, begin, end):  # type: ignore[no-untyped-def]
     return total / 2
 
 
-@numba.njit(cache=True)
+@part()
 def _is_inside(points, begin, end, x, y):  # type: ignore[no-untyped-def]
     found = False
     for at in range(begin, end):
@@ -135,7 +137,7 @@ def _is_inside(points, begin, end, x, y):  # type: ignore[no-untyped-def]
     return found
 
 
-@numba.njit(cache=True)
+@part()
 def _assembled(traced, first, tolerance):  # type: ignore[no-untyped-def]
     """Put holes behind the outline around them, simplify, and close rings."""
     rings = len(first) - 1
@@ -173,7 +175,7 @@ def _assembled(traced, first, tolerance):  # type: ignore[no-untyped-def]
     return points[:count], np.array(ring_ends), np.array(polygon_ends)
 
 
-@numba.njit(cache=True)
+@part()
 def _kept(points, begin, end, tolerance):  # type: ignore[no-untyped-def]
     """Say which points of a ring remain (Douglas and Peucker, 1973), from its first point and the one farthest from it."""
     count = end - begin

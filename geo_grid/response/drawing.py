@@ -2,11 +2,15 @@
 
 import math
 
-import numba
 import numpy as np
+from numba import types
+
+from geo_grid.compiling import loop, part
+
+_POINTS, _FIRST, _TIMES = types.float64[:, ::1], types.int64[::1], types.float64[::1]
 
 
-@numba.njit(cache=True)
+@loop(_POINTS, _FIRST, _TIMES, types.float64)
 def extent(xy, first, begin_s, limit):  # type: ignore[no-untyped-def]
     """Return the corners of what is begun within the limit, and of the origin."""
     low, high = np.zeros(2), np.zeros(2)
@@ -19,7 +23,7 @@ def extent(xy, first, begin_s, limit):  # type: ignore[no-untyped-def]
     return low, high
 
 
-@numba.njit(cache=True, fastmath=True)
+@part(fastmath=True)
 def _distance2(ax, ay, bx, by, x, y):  # type: ignore[no-untyped-def]
     dx, dy = bx - ax, by - ay
     length2 = dx * dx + dy * dy
@@ -27,7 +31,7 @@ def _distance2(ax, ay, bx, by, x, y):  # type: ignore[no-untyped-def]
     return np.float32((x - ax - along * dx) ** 2 + (y - ay - along * dy) ** 2)
 
 
-@numba.njit(cache=True)
+@part()
 def _is_drawn(fields, tier, ax, ay, bx, by, corner_x, corner_y, step):  # type: ignore[no-untyped-def]
     """Say whether the nodes nearest to both ends and the middle are as far from a drawn one: the other direction passed here."""
     for share in (0.0, 0.5, 1.0):
@@ -39,7 +43,7 @@ def _is_drawn(fields, tier, ax, ay, bx, by, corner_x, corner_y, step):  # type: 
     return True
 
 
-@numba.njit(cache=True, fastmath=True)
+@part(fastmath=True)
 def _stamp(fields, tier_from, tier_to, ax, ay, bx, by, corner_x, corner_y, step, reach):  # type: ignore[no-untyped-def]
     """Lower the fields of some tiers to the squared distance from a short line, as far as `reach` metres around it."""
     if _is_drawn(fields, tier_from, ax, ay, bx, by, corner_x, corner_y, step):
@@ -56,7 +60,7 @@ def _stamp(fields, tier_from, tier_to, ax, ay, bx, by, corner_x, corner_y, step,
                 fields[tier, row, column] = min(fields[tier, row, column], found)
 
 
-@numba.njit(cache=True)
+@part()
 def _nearest(xy, begin, end):  # type: ignore[no-untyped-def]
     """Return how far along a line, in metres, it is nearest to 0, 0, and that place."""
     best, best_along, best_x, best_y, along = np.inf, 0.0, xy[begin, 0], xy[begin, 1], 0.0
@@ -72,7 +76,9 @@ def _nearest(xy, begin, end):  # type: ignore[no-untyped-def]
     return best_along, best_x, best_y
 
 
-@numba.njit(cache=True)
+@loop(
+    _POINTS, _FIRST, _TIMES, _TIMES, types.boolean[::1], _TIMES, *[types.float64] * 4, types.float32[:, :, ::1]
+)
 def draw(xy, first, begin_s, end_s, is_first, limits, corner_x, corner_y, step, reach, fields):  # type: ignore[no-untyped-def]
     """Lower each tier's field around what it reaches of each stretch, clipped where the time runs out."""
     tiers = len(limits)

@@ -2,10 +2,11 @@
 
 from typing import NamedTuple
 
-import numba
 import numpy as np
+from numba import types
 from numpy.typing import NDArray
 
+from geo_grid.compiling import loop, part
 from geo_grid.coordinates import Floats
 
 
@@ -52,7 +53,7 @@ def read_expansion(answer: bytes) -> Stretches:
     return Stretches(degrees.reshape(-1, 2), first, begin_s, np.maximum(begin_s, seconds), is_first)
 
 
-@numba.njit(cache=True)
+@loop(types.uint8[::1].copy(readonly=True))
 def _read(data):  # type: ignore[no-untyped-def]
     """Return whether all could be read, seconds, edges, those before them, lon, lat, ... and offsets into these pairs."""
     size = len(data)
@@ -100,7 +101,7 @@ def _read(data):  # type: ignore[no-untyped-def]
     )  # fmt: skip
 
 
-@numba.njit(cache=True)
+@part()
 def _varint(data, at):  # type: ignore[no-untyped-def]
     """Return a number and where the next begins: beyond the end when it is cut off (protobuf.dev, encoding)."""
     value, shift = np.int64(0), np.int64(0)
@@ -114,7 +115,7 @@ def _varint(data, at):  # type: ignore[no-untyped-def]
     return value, len(data) + 1
 
 
-@numba.njit(cache=True)
+@part()
 def _after_plain(data, at, wire):  # type: ignore[no-untyped-def]
     """Return where a number ends; beyond the end when there is no such kind of field."""
     if wire == 0:

@@ -34,7 +34,7 @@ class Areas:
     Attributes
     ----------
     was_answered
-        False: no answer came in time, and another time may give a better one.
+        False: no answer came in time, and another time may give a better one: such areas replace none that were routed.
     """
 
     shapes: Any
@@ -112,17 +112,26 @@ class Router:
         return nothing
 
     def ask_areas(
-        self, origin: Place, limits_s: Sequence[float], ride: Ride, is_inbound: bool = False
+        self, origin: Place, limits_s: Sequence[float], ride: Ride, is_inbound: bool = False, patience: float = 1.0
     ) -> "Future[bytes | None]":
-        """Begin to draw; `areas_of` makes something of the answer. So many origins are drawn at once."""
-        return self._ask(worker.areas, origin, tuple(limits_s), ride, is_inbound)
+        """Begin to draw; `areas_of` makes something of the answer. So many origins are drawn at once.
+
+        Parameters
+        ----------
+        patience
+            How many times as long as other questions it may take.
+        """
+        return self._ask(worker.areas, origin, tuple(limits_s), ride, is_inbound, patience=patience)
 
     def areas_of(self, asked: "Future[bytes | None]", origin: Place, limits_s: Sequence[float], ride: Ride) -> Areas:
         """Return what is reached from an origin (or reaches it) within up to three growing times in seconds."""
         found = _given(asked)
         if found is not None:
             return Areas(shapely.get_parts(shapely.from_wkb(found)), ROUTED)
-        was_answered = not asked.cancelled() and asked.exception() is None
+        return self.estimated_areas(origin, limits_s, ride, not asked.cancelled() and asked.exception() is None)
+
+    def estimated_areas(self, origin: Place, limits_s: Sequence[float], ride: Ride, was_answered: bool) -> Areas:
+        """Return circles as the crow flies; `was_answered` says whether the roads gave nothing or were not heard of."""
         speed = self.estimate.speed_of(ride)
         drawn = [
             geodesic_circles(*origin, radius_m(limit / 60, speed, self.estimate.detour_factor))[0] for limit in limits_s
@@ -149,10 +158,11 @@ class Router:
         return self._arrivals(found, sources, targets, ride)
 
     async def matrix_async(self, sources: Sequence[Place], targets: Sequence[Place], ride: Ride) -> list[list[Arrival]]:
-        """Do the same for a request, without holding up others."""
+        """Do the same for a request, without holding up others; it waits for a free worker as long as for its answer."""
         found = None
+        asked = asyncio.wrap_future(self._ask(worker.seconds, sources, targets, ride, is_urgent=True))
         with contextlib.suppress(Exception):  # whatever befell the worker: estimated, and labelled
-            found = await asyncio.wrap_future(self._ask(worker.seconds, sources, targets, ride, is_urgent=True))
+            found = await asyncio.wait_for(asked, 2 * self._timeout_s)
         return self._arrivals(found, sources, targets, ride)
 
     def way(self, stops: Sequence[Place], ride: Ride | None = None) -> Way | None:
@@ -175,7 +185,9 @@ class Router:
 
 
 def _workers(graph: Path | None, count: int, politeness: int) -> Workers | None:
-    return None if graph is None else Workers(count, worker.open_graph, str(graph), politeness)
+    if graph is None:
+        return None
+    return Workers(count, worker.open_graph, str(graph), politeness, preloaded=["geo_grid.response.loops"])
 
 
 def _given(asked: "Future[Any]") -> Any:

@@ -7,11 +7,12 @@ intersecting, in some ten times the time: it makes shapes, of which only the are
 
 from typing import Any, NamedTuple
 
-import numba
 import numpy as np
 import shapely
+from numba import types
 from numpy.typing import NDArray
 
+from geo_grid.compiling import loop, part
 from geo_grid.coordinates import Floats
 
 Ints = NDArray[np.int64]
@@ -52,7 +53,10 @@ def held_areas(polygons: NDArray[Any], shapes: Edges, others: Ints) -> Floats:
     return found
 
 
-@numba.njit(cache=True, nogil=True)
+_POINTS, _FIRST = types.float64[:, ::1], types.int64[::1]
+
+
+@loop(_POINTS, _POINTS, _FIRST, _POINTS, _POINTS, _FIRST, _POINTS, types.int64[:, ::1])
 def _swept(low, high, first, other_low, other_high, other_first, boxes, others):  # type: ignore[no-untyped-def]
     found = np.zeros(len(boxes))
     for polygon in range(len(boxes)):
@@ -78,7 +82,7 @@ def _swept(low, high, first, other_low, other_high, other_first, boxes, others):
     return found
 
 
-@numba.njit(cache=True, nogil=True)
+@part()
 def _sweep(low, high, number, box, most):  # type: ignore[no-untyped-def]
     """Sweep over one polygon's edges, number 0, and those of others; those left of it only say what is inside."""
     west, south, _, north = box
@@ -127,7 +131,7 @@ def _sweep(low, high, number, box, most):  # type: ignore[no-untyped-def]
     return area
 
 
-@numba.njit(cache=True, nogil=True)
+@part()
 def _crossings(low, high, number):  # type: ignore[no-untyped-def]
     """Return the heights at which edges of different shapes cross; they are given by growing lower end."""
     found = np.empty(64)

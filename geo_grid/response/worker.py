@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,6 +12,7 @@ import numpy as np
 import shapely
 import valhalla
 
+from geo_grid.compiling import make_ready
 from geo_grid.response.expansion import Stretches, read_expansion
 from geo_grid.response.graph import actor_config
 from geo_grid.response.reach import reached_areas
@@ -51,8 +53,16 @@ def open_graph(folder: str, politeness: int = 0) -> None:
     """Open a graph in this process, which gives way to others by so much (nice)."""
     global _actor, _wide_actor  # noqa: PLW0603  # one of each per process
     os.nice(politeness)
-    _wide_actor = valhalla.Actor(actor_config(Path(folder), "timedistancematrix"))
-    _actor = valhalla.Actor(actor_config(Path(folder)))
+    make_ready()
+    _wide_actor = _opened(actor_config(Path(folder), "timedistancematrix"))
+    _actor = _opened(actor_config(Path(folder)))
+
+
+def _opened(config: dict[str, Any]) -> valhalla.Actor:
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:  # given a dictionary, it leaves such a file for ever
+        json.dump(config, file)
+        file.flush()
+        return valhalla.Actor(file.name)
 
 
 def _ask(action: str, question: dict[str, Any], is_wide: bool = False) -> str:

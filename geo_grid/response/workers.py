@@ -9,14 +9,17 @@ import multiprocessing
 import queue
 import signal
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Any, NamedTuple
 
-_START_S = 60.0
-"""Longest a process may take to get ready."""
+_START_S = 600.0
+"""Longest a process may take to get ready: on a busy machine where nothing is compiled, a minute and more."""
+_MOST_PATIENT_S = 30.0
+"""Longest pause before a worker that could not be started is tried again; the first is a second, each twice the last."""
 _CONTEXT = multiprocessing.get_context("forkserver")  # the server has threads, which fork does not copy
 
 
@@ -35,12 +38,16 @@ class Workers:
     count
         How many.
     prepare, arguments
-        What each process calls first. The first workers of a program decide which module is there before a fork, so
-        that a lost process is replaced in a moment.
+        What each process calls first. It is ready when that has returned.
+    preloaded
+        Modules that are there before a fork, so that a lost process is replaced in a moment. The first workers of a
+        program decide.
     """
 
-    def __init__(self, count: int, prepare: Callable[..., object], *arguments: object) -> None:
-        _CONTEXT.set_forkserver_preload(["__main__", prepare.__module__])
+    def __init__(
+        self, count: int, prepare: Callable[..., object], *arguments: object, preloaded: Sequence[str] = ()
+    ) -> None:
+        _CONTEXT.set_forkserver_preload(["__main__", prepare.__module__, *preloaded])
         self._asked: queue.SimpleQueue[_Question | None] = queue.SimpleQueue()
         self._asking = threading.Lock()
         self._is_closed = False
@@ -52,8 +59,9 @@ class Workers:
     def ask[T](self, function: Callable[..., T], *arguments: object, timeout_s: float) -> "Future[T]":
         """Have a worker call a function of a module; what it raises, the answer raises.
 
-        The answer raises TimeoutError when the worker takes longer (waiting for a free one does not count), EOFError or
-        OSError when the process was lost, RuntimeError when the workers are closed.
+        The answer raises TimeoutError when the worker takes longer (waiting for a free one does not count, nor for one
+        that gets ready), EOFError or OSError when the process was lost or could not be started, RuntimeError when the
+        workers are closed.
         """
         answer: Future[T] = Future()
         with self._asking:
@@ -91,6 +99,7 @@ class _Worker:
         self._pipe: Connection | None = None
         self._process: BaseProcess | None = None
         self._closed = threading.Event()
+        self._pause_s, self._not_before = 0.0, 0.0
 
     def get_ready(self) -> None:
         """Start before somebody waits for it."""
@@ -117,6 +126,20 @@ class _Worker:
     def _start_if_lost(self) -> None:
         if self._closed.is_set() or (self._process is not None and self._process.is_alive()):
             return
+        if time.monotonic() < self._not_before:
+            message = "the worker could not be started, which is tried again soon"
+            raise OSError(message)
+        self._pause_s = min(max(2 * self._pause_s, 1.0), _MOST_PATIENT_S)
+        self._not_before = time.monotonic() + _START_S  # until it is known how this ends
+        try:
+            self._start()
+        except BaseException:
+            self._kill()
+            self._not_before = time.monotonic() + self._pause_s
+            raise
+        self._pause_s, self._not_before = 0.0, 0.0
+
+    def _start(self) -> None:
         self._pipe, theirs = _CONTEXT.Pipe()
         self._process = _CONTEXT.Process(target=_serve, args=(theirs, *self._prepare), daemon=True)
         self._process.start()

@@ -375,9 +375,3 @@ class TestKeeping:
         (tmp_path / "locator.json").write_text('{"format": 99, "codes": []}')
         with pytest.raises(UnreadableFile, match="build it again"):
             Locator.load(tmp_path)
-
-    def test_without_a_place_for_compiled_code_it_works_all_the_same(self) -> None:
-        """Installed read-only, run by a user without a home: numba has nowhere to keep what it made."""
-        names: dict = {}
-        exec("def double(x):\n    return x + x", names)
-        assert kernels.compiled()(names["double"])(21) == 42

@@ -10,7 +10,7 @@ from pyproj import Geod
 from geo_grid.coordinates import LATTICE_STEP
 from geo_grid.db import Connection, connect
 from geo_grid.response import Router, Travel, build_circles, read_conditions
-from geo_grid.response.build import stale_posts
+from geo_grid.response.build import Built, stale_posts
 from geo_grid.response.circles import geodesic_circles, radius_m
 from geo_grid.settings import Settings
 from tests.response.roads import graph_of
@@ -43,7 +43,7 @@ def test_a_circle_is_round_on_the_ground() -> None:
 def build(connection: Connection, speed_kmh: float, detour_factor: float) -> dict[str, int]:
     travel = Travel.of(Settings(response_speed_kmh=speed_kmh, response_detour_factor=detour_factor))
     with Router.opened(None, travel.estimate) as router:
-        return build_circles(connection, router, read_conditions(connection, travel, None))
+        return build_circles(connection, router, read_conditions(connection, travel, None)).made
 
 
 def test_every_post_gets_three_circles_labelled_with_their_method(database: str) -> None:
@@ -92,12 +92,18 @@ def test_circles_that_were_not_answered_in_time_are_tried_again(database: str, s
                 (code, lon, lat),
             )
         conditions = read_conditions(connection, travel, graph)
-        with Router.opened(graph, travel.estimate, timeout_s=0.001) as hurried:
-            assert build_circles(connection, hurried, conditions) == {"geodesic_estimate": 6}
+        with Router.opened(graph, travel.estimate, timeout_s=0.0001) as hurried:
+            assert build_circles(connection, hurried, conditions) == Built({"geodesic_estimate": 6}, ["SEA", "VADUZ"])
         assert {post["post_code"] for post in stale_posts(connection, conditions)} == {"VADUZ", "SEA"}
         with Router.opened(graph, travel.estimate, timeout_s=60) as router:
-            assert build_circles(connection, router, conditions) == {"valhalla": 3, "geodesic_estimate": 3}
+            assert build_circles(connection, router, conditions) == Built({"valhalla": 3, "geodesic_estimate": 3}, [])
         assert stale_posts(connection, conditions) == []  # no road is near the sea: that is an answer
+        with Router.opened(graph, travel.estimate, timeout_s=0.0001) as hurried:  # what is routed is never lost to an estimate
+            assert build_circles(connection, hurried, conditions).unanswered == ["SEA", "VADUZ"]
+        kept = connection.execute("select distinct post_code, method from response_circles order by 1").fetchall()
+        assert [tuple(row.values()) for row in kept] == [("SEA", "geodesic_estimate"), ("VADUZ", "valhalla")]
+        with Router.opened(graph, travel.estimate, timeout_s=60) as router:
+            assert build_circles(connection, router, conditions).unanswered == []
         at_rush = Travel.of(Settings(response_traffic="07:00-09:00=2"))
         assert stale_posts(connection, read_conditions(connection, at_rush, graph)) == []  # they are of free roads
 
@@ -116,7 +122,7 @@ def test_posts_with_circles_of_a_file_keep_them(database: str) -> None:
         )
         conditions = read_conditions(connection, travel, None)
         assert [post["post_code"] for post in stale_posts(connection, conditions)] == ["OURS"]
-        assert build_circles(connection, router, conditions) == {"geodesic_estimate": 3}
+        assert build_circles(connection, router, conditions).made == {"geodesic_estimate": 3}
         assert stale_posts(connection, conditions) == []
         rows = connection.execute("select post_code, tier_minutes from response_circles order by 1, 2").fetchall()
     assert [tuple(row.values()) for row in rows] == [("FILE", 3), ("OURS", 1), ("OURS", 3), ("OURS", 5)]
