@@ -147,6 +147,7 @@ class Locations:
             raise DatabaseUnavailable(message)
         state = read_state(row)
         if self._snapshot is None or self._snapshot.state != state:
+            self._confirmed = float("-inf")  # known to be out of date: PostGIS answers until the next is read
             saved = self._folder / saved_name(state.edition, row["published_at"])
             try:
                 fresh = await asyncio.to_thread(Snapshot.read, self._conninfo, saved)

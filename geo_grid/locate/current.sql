@@ -2,7 +2,8 @@
 -- what a snapshot stands on; a snapshot of another state is out of date
 select now() as now, edition_at(now()) as edition, access.city_wide('map') as sees_all,
        (select published_at from editions where edition_id = edition_at(now())) as published_at,
-       (select coalesce(jsonb_object_agg(table_name, version), '{}') from table_versions) as versions,
+       (select coalesce(jsonb_object_agg(table_name, version), '{}') from table_versions
+        where table_name in ('editions', 'grid_levels', 'duties', 'response_circles')) as versions,
        least((select min(valid_from) from editions where valid_from > now()),
              (select min(valid_from) from duties where valid_from > now()),
              (select min(valid_to) from duties where valid_to > now())) as until

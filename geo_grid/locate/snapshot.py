@@ -26,7 +26,7 @@ class State:
     edition
         The one in force; None before the first.
     versions
-        How often each announced table was changed.
+        How often each table that a snapshot holds rows of was changed; of others, as positions of units, it knows nothing.
     until
         When it ends by itself: the next edition or duty begins, or a duty ends. None: never.
     published_at
