@@ -85,7 +85,7 @@ fingerprint=$(cat "$lock" requirements-uv.txt pyproject.toml | sha256sum)
 if [ "$(cat "$stamp" 2>/dev/null)" != "$fingerprint" ]; then
     [ -x .venv/bin/uv ] || install_uv .venv
     say "installing Python packages ($lock)"
-    .venv/bin/uv pip install --python .venv/bin/python --require-hashes -r "$lock" \
+    .venv/bin/uv pip install --compile-bytecode --python .venv/bin/python --require-hashes -r "$lock" \
         || fail "the Python packages could not be installed: the Python package index cannot be reached (or, see above, refuses)"
     .venv/bin/uv pip install --quiet --python .venv/bin/python --no-deps -e . \
         || fail "geo_grid itself could not be installed into .venv (the message is above)"
@@ -99,3 +99,6 @@ if [ ! -d static/vendor ] || [ "$(cat static/vendor/installed 2>/dev/null)" != "
     npm ci --no-audit --no-fund --loglevel=error >&2 || fail "npm could not fetch the web libraries: the npm registry cannot be reached (or, see above, refuses)"
     printf '%s' "$web" >static/vendor/installed
 fi
+
+# --- our own loops ---------------------------------------------------------------------------
+.venv/bin/geo-grid compile || fail "geo_grid's own loops could not be compiled (the message is above)"

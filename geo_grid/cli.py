@@ -22,7 +22,7 @@ from geo_grid.cli_circles import circles_app
 from geo_grid.cli_files import files_app
 from geo_grid.errors import GeoGridError, InvalidRows, UserError
 from geo_grid.settings import Settings, settings
-from geo_grid.terminal import Json, err, progress, ready_database, say, say_rows
+from geo_grid.terminal import Json, compile_loops, err, progress, ready_database, say, say_rows
 
 if TYPE_CHECKING:
     from geo_grid.db import AsyncConnection
@@ -77,6 +77,7 @@ def up(
             say(f"geo_grid is already running at {url}/maps/wall")
             return
         bound = listen(config)
+        compile_loops()
         with ready_database() as conninfo:
             if levels is not None:
                 _set_levels(conninfo, levels)
@@ -138,6 +139,7 @@ def serve() -> None:
     url = serving.address(config)
     with serving.stoppable():
         bound = serving.listen(config)
+        compile_loops()
         with ready_database() as conninfo:
             serving.serve(config, conninfo, bound, lambda: say(f"serving at {url}/maps/wall"))
 
@@ -149,6 +151,12 @@ def migrate() -> None:
 
     with ready_database():
         say(f"the database is at migration {read_migrations()[-1].name}")
+
+
+@app.command("compile")
+def compile_command() -> None:
+    """Compile our own loops, once; `up` and `serve` do it by themselves."""
+    compile_loops()
 
 
 def _load_demo_if_empty(conninfo: str, incidents: int) -> None:
@@ -191,6 +199,7 @@ def demo_load(
     seed: Annotated[int | None, typer.Option(help="Another seed draws another city.")] = None,
 ) -> None:
     """Load the demo city into an empty database."""
+    compile_loops()
     with ready_database() as conninfo:
         _load_demo(conninfo, incidents, seed)
 

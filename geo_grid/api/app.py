@@ -45,6 +45,7 @@ from geo_grid.api.middleware import BodyLimit, NamedRequests
 from geo_grid.api.rights import check_complete
 from geo_grid.api.tile_cache import TileCache
 from geo_grid.boundaries.kept import InForce
+from geo_grid.compiling import make_ready
 from geo_grid.db import Asker, AsyncPool, Changes, acting, acting_conninfo, application_conninfo, open_pool
 from geo_grid.errors import GeoGridError, SetupError
 from geo_grid.locate import Locations
@@ -120,6 +121,7 @@ def create_app(settings: Settings, conninfo: str) -> FastAPI:
     if not (static / "vendor/leaflet/leaflet.js").is_file():
         message = f"the web libraries are missing from {static / 'vendor'}: run make up, which fetches them with npm"
         raise SetupError(message)
+    make_ready()
     service = Asker(digest_of(new_secret("service")))
 
     @asynccontextmanager

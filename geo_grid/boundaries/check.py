@@ -44,7 +44,9 @@ def coverage_problems(codes: Sequence[str], polygons: Any) -> dict[str, str]:
 def tiling_problem(parent: Any, children: Any) -> str | None:
     """Say where children that form a coverage do not tile their parent exactly, or None."""
     united = shapely.coverage_union_all(children)
-    if shapely.equals_identical(shapely.normalize(parent), shapely.normalize(united)):
+    if shapely.equals_identical(
+        *(shapely.normalize(shapely.multipolygons(shapely.get_parts(one))) for one in (parent, united))
+    ):
         return None
     gap, excess = shapely.difference(parent, united), shapely.difference(united, parent)
     for what, area in (("leave a gap in it", gap), ("reach outside it", excess)):

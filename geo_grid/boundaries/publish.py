@@ -229,12 +229,13 @@ def _fit_parents(
     """Check that children tile their parents; re-cut parents that are near enough, level by level up."""
     siblings = _in_force(connection, level)
     siblings = siblings[~siblings["grid_code"].isin(children["grid_code"])]
+    others = {str(parent): list(group) for parent, group in siblings.groupby("parent_code")["geometry"]}
     outline = dict(zip(above["grid_code"], above["geometry"], strict=True))
     recut: list[tuple[str, float]] = []
     problems: dict[Any, str] = {}
     for parent, group in children.groupby("parent_code"):
         old = outline[parent]
-        family = [*group["geometry"], *siblings.loc[siblings["parent_code"] == parent, "geometry"]]
+        family = [*group["geometry"], *others.get(str(parent), [])]
         problem = tiling_problem(old, family)
         if problem is None:
             continue

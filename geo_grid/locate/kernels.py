@@ -63,7 +63,9 @@ class Index(NamedTuple):
 
 _I32, _I64, _F64 = types.int32[::1], types.int64[::1], types.float64[::1]
 _EDGES, _SIDES = types.int64[:, ::1], types.int32[:, ::1]
-_INDEX = types.NamedTuple([kind.copy(readonly=True) for kind in (_I64, _EDGES, _SIDES, _I32, _I64, _I32, _I32, _I64, _I32)], Index)
+_INDEX = types.NamedTuple(
+    [kind.copy(readonly=True) for kind in (_I64, _EDGES, _SIDES, _I32, _I64, _I32, _I32, _I64, _I32)], Index
+)
 
 
 @part(inline="always")

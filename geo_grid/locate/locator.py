@@ -350,7 +350,7 @@ def _build(polygons: NDArray[Any]) -> tuple[Index, bool]:
 
 def _frozen(index: Index) -> Index:
     """Return plain views that cannot be written: the one kind of index that loops are compiled for, built or memory-mapped."""
-    views = [np.asarray(array).view() for array in index]
+    views: list[Any] = [np.asarray(array).view() for array in index]
     for view in views:
         view.setflags(write=False)
     return Index(*views)

@@ -102,7 +102,9 @@ def build_circles(
     for begin in range(0, len(posts), _AT_ONCE):
         some = posts[begin : begin + _AT_ONCE]
         areas = _areas(some, router, conditions, is_asked=has_answers)
-        has_answers = any(one.was_answered for one in areas)  # where a whole lot got none, the others would wait in vain
+        has_answers = any(
+            one.was_answered for one in areas
+        )  # where a whole lot got none, the others would wait in vain
         built.unanswered += [post["post_code"] for post, one in zip(some, areas, strict=True) if not one.was_answered]
         drawn = [
             (post, one) for post, one in zip(some, areas, strict=True) if one.was_answered or not post["is_routed"]
@@ -125,7 +127,9 @@ def circles_in_traffic(
     -------
     Rows with post_code, tier_minutes and geom, EWKB.
     """
-    posts = [post for post in _posts(connection) if conditions.rules[post["circle_basis"]][0]["direction"] == "outbound"]
+    posts = [
+        post for post in _posts(connection) if conditions.rules[post["circle_basis"]][0]["direction"] == "outbound"
+    ]
     drawn = zip(posts, _areas(posts, router, conditions, factor), strict=True)
     return [row for post, areas in drawn for row in _rows(post, areas, conditions)]
 
@@ -163,7 +167,9 @@ def _rows(post: dict[str, Any], areas: Areas, conditions: Conditions) -> Iterato
 
 async def build_circles_of(connection: AsyncConnection, post_code: str, speed_kmh: float, detour_factor: float) -> None:
     """Estimate the circles of one post, which was made or moved in the caller's transaction, until they are drawn on roads."""
-    post = await (await connection.execute(QUERIES["posts"], {"post_code": post_code, "drawn": METHODS, "routed": ROUTED})).fetchone()
+    post = await (
+        await connection.execute(QUERIES["posts"], {"post_code": post_code, "drawn": METHODS, "routed": ROUTED})
+    ).fetchone()
     rules = await (await connection.execute(RULES["rules"])).fetchall()
     await connection.execute(QUERIES["clear"], {"post_codes": [post_code], "drawn": METHODS})
     for rule in rules:

@@ -76,9 +76,7 @@ def _nearest(xy, begin, end):  # type: ignore[no-untyped-def]
     return best_along, best_x, best_y
 
 
-@loop(
-    _POINTS, _FIRST, _TIMES, _TIMES, types.boolean[::1], _TIMES, *[types.float64] * 4, types.float32[:, :, ::1]
-)
+@loop(_POINTS, _FIRST, _TIMES, _TIMES, types.boolean[::1], _TIMES, *[types.float64] * 4, types.float32[:, :, ::1])
 def draw(xy, first, begin_s, end_s, is_first, limits, corner_x, corner_y, step, reach, fields):  # type: ignore[no-untyped-def]
     """Lower each tier's field around what it reaches of each stretch, clipped where the time runs out."""
     tiers = len(limits)

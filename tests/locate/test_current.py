@@ -170,7 +170,9 @@ def test_what_a_snapshot_holds_nothing_of_does_not_make_it_read_again(database: 
                 await asyncio.sleep(0.3)
             assert kept.snapshot() is first
             with connect(database) as connection:
-                connection.execute("insert into duties (grid_code, duty_role, person_name) values ('A', 'grid_lead', 'Li')")
+                connection.execute(
+                    "insert into duties (grid_code, duty_role, person_name) values ('A', 'grid_lead', 'Li')"
+                )
             await until(lambda: kept.snapshot() not in {None, first})
 
     asyncio.run(check())

@@ -98,7 +98,9 @@ def test_circles_that_were_not_answered_in_time_are_tried_again(database: str, s
         with Router.opened(graph, travel.estimate, timeout_s=60) as router:
             assert build_circles(connection, router, conditions) == Built({"valhalla": 3, "geodesic_estimate": 3}, [])
         assert stale_posts(connection, conditions) == []  # no road is near the sea: that is an answer
-        with Router.opened(graph, travel.estimate, timeout_s=0.0001) as hurried:  # what is routed is never lost to an estimate
+        with Router.opened(
+            graph, travel.estimate, timeout_s=0.0001
+        ) as hurried:  # what is routed is never lost to an estimate
             assert build_circles(connection, hurried, conditions).unanswered == ["SEA", "VADUZ"]
         kept = connection.execute("select distinct post_code, method from response_circles order by 1").fetchall()
         assert [tuple(row.values()) for row in kept] == [("SEA", "geodesic_estimate"), ("VADUZ", "valhalla")]
