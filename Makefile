@@ -1,7 +1,7 @@
 export GEO_GRID_STATE_DIR ?= $(CURDIR)/.state
 BIN := .venv/bin
 
-.PHONY: help up down test lint types bench-locate bench-access bench-boundaries bench-response bench-tiles data lock clean
+.PHONY: help up down test lint types bench-locate bench-access bench-boundaries bench-response bench-restart bench-tiles data lock clean
 
 help:            ## this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*##/\t/'
@@ -44,6 +44,10 @@ bench-boundaries: ## redraw boundaries in the full-size demo city
 bench-response:  ## circles beside the bare Valhalla call; posts, desk, positions and coverage of the demo city
 	@./setup.sh run
 	$(BIN)/python -m bench.response
+
+bench-restart:   ## the first start of a city where nothing is compiled, the next, and after kill -9: three runs
+	@./setup.sh run
+	$(BIN)/python -m bench.restart
 
 bench-tiles:     ## compare tiles and pages of features with the bare query and with tipg (a minute)
 	@./setup.sh run

@@ -1,0 +1,120 @@
+"""How long a city takes to come up: on a machine where nothing is compiled or loaded, again with all there, after kill -9.
+
+Real programs with real state, in a folder of their own: `geo-grid up --detach` as a person types it. What is downloaded is
+there already. Compiled Python files and numba's code are put into an empty folder, as on a new machine.
+"""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from pathlib import Path
+
+_PORT = 8190
+_URL = f"http://127.0.0.1:{_PORT}"
+_RUNS = 3
+
+
+def say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+class City:
+    """A city in a folder of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        cache = folder / "cache"
+        self.state = folder / "state"
+        self._environment = {
+            **os.environ, "GEO_GRID_STATE_DIR": str(self.state), "GEO_GRID_PORT": str(_PORT),
+            "NUMBA_CACHE_DIR": str(cache / "numba"), "PYTHONPYCACHEPREFIX": str(cache / "python"),
+        }  # fmt: skip
+
+    def run(self, *arguments: str) -> tuple[float, str]:
+        """Run a command; return its seconds and what it said."""
+        began = time.perf_counter()
+        done = subprocess.run(
+            [sys.executable, "-m", "geo_grid", *arguments],
+            env=self._environment, capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        return time.perf_counter() - began, done.stderr
+
+    def servers(self) -> list[int]:
+        """Process ids of what serves, the largest first."""
+        found = []
+        for process in Path("/proc").glob("[0-9]*"):
+            try:
+                if f"GEO_GRID_STATE_DIR={self.state}".encode() in (process / "environ").read_bytes().split(b"\0"):
+                    status = (process / "status").read_text()
+                    found.append((int(re.search(r"VmRSS:\s+(\d+)", status)[1]), int(process.name)))
+            except (OSError, TypeError):
+                continue
+        return [pid for _, pid in sorted(found, reverse=True)]
+
+
+def rss_mb(pid: int) -> float:
+    return int(re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())[1]) / 1024
+
+
+def answers() -> bool:
+    try:
+        with urllib.request.urlopen(f"{_URL}/readyz", timeout=1) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
+
+
+def ready_after_s() -> float:
+    """Seconds until the server answers again, after it was seen not to."""
+    began = time.perf_counter()
+    while answers() and time.perf_counter() - began < 5:
+        time.sleep(0.02)
+    while not answers():
+        if time.perf_counter() - began > 120:
+            message = "the server did not come back"
+            raise TimeoutError(message)
+        time.sleep(0.02)
+    return time.perf_counter() - began
+
+
+def measure() -> dict[str, float]:
+    with tempfile.TemporaryDirectory(prefix="geo_grid_restart_", dir="/tmp") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        city = City(folder)
+        try:
+            cold, said = city.run("up", "--detach")
+            steps = dict(re.findall(r"^(.+) … ([\d.]+) s$", said, re.MULTILINE))
+            found = {
+                "cold_first_up_s": round(cold, 1),
+                "compiling_s": float(next(value for step, value in steps.items() if step.startswith("compiling"))),
+                "circles_s": float(steps["response circles"]),
+            }
+            city.run("down")
+            found["warm_up_s"] = round(city.run("up", "--detach")[0], 1)
+            time.sleep(20)  # at rest
+            server = city.servers()[0]
+            found["rest_mb"] = round(rss_mb(server))
+            os.kill(server, signal.SIGKILL)
+            found["after_server_killed_s"] = round(ready_after_s(), 1)
+            postmaster = int((city.state / "postgres/postmaster.pid").read_text().split()[0])
+            os.kill(postmaster, signal.SIGKILL)
+            found["after_postmaster_killed_s"] = round(ready_after_s(), 1)
+        finally:
+            city.run("down")
+    return found
+
+
+def main() -> None:
+    for number in range(_RUNS):
+        say(f"run {number + 1} of {_RUNS} ...")
+        print(json.dumps(measure()), flush=True)
+
+
+if __name__ == "__main__":
+    main()
