@@ -32,6 +32,11 @@ class Settings(BaseSettings):
     app_database_url: str | None = Field(
         None, description="the same database as the user geo_grid_app, for the server; needed with database_url"
     )
+    service_database_url: str | None = Field(
+        None,
+        description="the same database as the user geo_grid_service, for log-in, publishing and the server's other own"
+        " work; app_database_url with that user if not given",
+    )
     state_dir: Path = Field(
         default_factory=default_state_dir, description="folder of the private cluster, logs and pid files"
     )

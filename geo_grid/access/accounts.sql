@@ -40,6 +40,9 @@ select access.set_password(%(principal_id)s, %(hash)s, %(kept)s)
 -- name: no_accounts
 select not exists (select from access.list_principals() where principal_kind = 'user') as none
 
+-- name: settle
+select access.settle()
+
 -- name: admit_server
 select access.admit_server(%(digest)s, interval '7 days')
 

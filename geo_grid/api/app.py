@@ -46,7 +46,16 @@ from geo_grid.api.rights import check_complete
 from geo_grid.api.tile_cache import TileCache
 from geo_grid.boundaries.kept import InForce
 from geo_grid.compiling import make_ready
-from geo_grid.db import Asker, AsyncPool, Changes, acting, acting_conninfo, application_conninfo, open_pool
+from geo_grid.db import (
+    Asker,
+    AsyncPool,
+    Changes,
+    acting,
+    acting_conninfo,
+    application_conninfo,
+    open_pool,
+    service_conninfo,
+)
 from geo_grid.errors import GeoGridError, SetupError
 from geo_grid.locate import Locations
 from geo_grid.response import Travel, Upkeep
@@ -117,6 +126,7 @@ def create_app(settings: Settings, conninfo: str) -> FastAPI:
         A route was not decided about.
     """
     owner, conninfo = conninfo, application_conninfo(settings, conninfo)
+    own_conninfo = service_conninfo(settings, conninfo)
     static = asset_dir("static")
     if not (static / "vendor/leaflet/leaflet.js").is_file():
         message = f"the web libraries are missing from {static / 'vendor'}: run make up, which fetches them with npm"
@@ -132,17 +142,18 @@ def create_app(settings: Settings, conninfo: str) -> FastAPI:
         await _admit(owner, service)
         async with contextlib.AsyncExitStack() as stack:
             state.pool = pool = await stack.enter_async_context(open_pool(conninfo, settings))
+            own_pool = await stack.enter_async_context(open_pool(own_conninfo, settings))
             state.changes = await stack.enter_async_context(Changes.watched(conninfo))
             state.identities = Identities(pool, state.changes)
             state.tiles = TileCache(
                 state.changes, settings.tile_cache_mb << 20, settings.state_dir / "tiles", settings.tile_disk_mb << 20
             )
             stack.callback(state.tiles.close)
-            state.logins = Logins(pool, service.credential, settings)
+            state.logins = Logins(own_pool, service.credential, settings)
             state.provider = (
-                Provider(pool, service.credential, state.logins, settings) if settings.oidc_issuer else None
+                Provider(own_pool, service.credential, state.logins, settings) if settings.oidc_issuer else None
             )
-            state.seeing_all = seeing_all = acting_conninfo(conninfo, service)
+            state.seeing_all = seeing_all = acting_conninfo(own_conninfo, service)
             state.in_force = InForce(seeing_all)
             state.unions = Unions()
             state.patrol_shifts = read_shifts(settings.patrol_shifts)
@@ -160,7 +171,7 @@ def create_app(settings: Settings, conninfo: str) -> FastAPI:
             )
             state.covered = Covered(seeing_all, upkeep)
             state.live = stack.enter_context(Live.kept(seeing_all, upkeep, state.changes, settings.timezone))
-            for work in (_tidy(pool, service, settings), _publish(seeing_all), _draw_circles(upkeep, state.changes)):
+            for work in (_tidy(own_pool, service, settings), _publish(seeing_all), _draw_circles(upkeep, state.changes)):
                 stack.callback(asyncio.create_task(work).cancel)
             yield
 
@@ -202,6 +213,7 @@ async def _admit(owner: str, service: Asker) -> None:
     """Have the database's owner admit this server, under a secret that dies with it."""
     try:
         async with await psycopg.AsyncConnection.connect(owner, connect_timeout=5) as connection:
+            await connection.execute(ACCOUNTS["settle"])
             await connection.execute(ACCOUNTS["admit_server"], {"digest": service.credential})
     except psycopg.Error as error:
         message = f"the database does not admit the server: {str(error).strip()}"

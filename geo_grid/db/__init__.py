@@ -5,6 +5,7 @@ from geo_grid.db.changes import Changes
 from geo_grid.db.cluster import Cluster
 from geo_grid.db.connections import (
     APPLICATION_ROLE,
+    SERVICE_ROLE,
     AsyncConnection,
     AsyncPool,
     Connection,
@@ -13,6 +14,7 @@ from geo_grid.db.connections import (
     database,
     fetch_one,
     open_pool,
+    service_conninfo,
     translated_errors,
 )
 from geo_grid.db.copying import COPY_HEAD, COPY_TAIL, copy_rows, ewkb, insert_rows, read_fixed
@@ -23,6 +25,7 @@ __all__ = [
     "APPLICATION_ROLE",
     "COPY_HEAD",
     "COPY_TAIL",
+    "SERVICE_ROLE",
     "Asker",
     "AsyncConnection",
     "AsyncPool",
@@ -45,5 +48,6 @@ __all__ = [
     "open_pool",
     "read_fixed",
     "read_migrations",
+    "service_conninfo",
     "translated_errors",
 ]

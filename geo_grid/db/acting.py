@@ -6,18 +6,20 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any, NamedTuple
 
 import psycopg
-from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from geo_grid.db.connections import AsyncConnection, AsyncPool
 
-_WHO = "set local geo_grid.credential = {}; set local geo_grid.address = {}"
-_READ = sql.SQL(f"begin isolation level repeatable read read only; {_WHO}")
+_READ = "begin isolation level repeatable read read only"
+_WRITE = "begin"
+_WHO = (  # bound: the text of a statement is shown to others of the same role, and written to logs
+    "select set_config('geo_grid.credential', %s, true), set_config('geo_grid.address', %s, true),"
+    " set_config('geo_grid.request_id', %s, true)"
+)
 _ONCE = (
     "select set_config('transaction_read_only', 'on', true),"
     " set_config('geo_grid.credential', %s, true), set_config('geo_grid.address', %s, true)"
 )
-_WRITE = sql.SQL(f"begin; {_WHO}; set local geo_grid.request_id = {{}}")  # the audit is written only here
 
 
 class Asker(NamedTuple):
@@ -49,8 +51,9 @@ async def acting(pool: AsyncPool, asker: Asker, read_only: bool = True) -> Async
     A read-only one sees one state of the database throughout. Begin and settings travel in one round trip.
     """
     async with pool.connection() as connection:
-        begin = _READ.format(*asker[:2]) if read_only else _WRITE.format(*asker)
-        await connection.execute(begin, prepare=False)
+        async with connection.pipeline():
+            await connection.execute(_READ if read_only else _WRITE)
+            await connection.execute(_WHO, asker)
         try:
             yield connection
         except BaseException:

@@ -16,6 +16,8 @@ from geo_grid.settings import Settings
 
 APPLICATION_ROLE = "geo_grid_app"
 """Owns nothing (migration 0007)."""
+SERVICE_ROLE = "geo_grid_service"
+"""The server's own, for what no request may ask (migration 0020)."""
 
 type Connection = psycopg.Connection[DictRow]
 type AsyncConnection = psycopg.AsyncConnection[DictRow]
@@ -62,6 +64,24 @@ def application_conninfo(settings: Settings, conninfo: str) -> str:
         "GEO_GRID_APP_DATABASE_URL to the same database with that user"
     )
     raise UserError(message)
+
+
+def service_conninfo(settings: Settings, conninfo: str) -> str:
+    """Return how the server connects for its own work: as a role that may call what judges log-ins and publishes.
+
+    Parameters
+    ----------
+    conninfo
+        Of the application's role (see `application_conninfo`): the same but for the user, if nothing else is said.
+
+    Raises
+    ------
+    UserError
+        GEO_GRID_SERVICE_DATABASE_URL is no connection string.
+    """
+    if settings.service_database_url is not None:
+        return _read_url("GEO_GRID_SERVICE_DATABASE_URL", settings.service_database_url)
+    return make_conninfo(conninfo, user=SERVICE_ROLE)
 
 
 def _read_url(name: str, url: str) -> str:

@@ -48,15 +48,34 @@ def copy_rows(
     return count
 
 
-def insert_rows(connection: Connection, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> int:
-    """Insert rows as `copy_rows` does, also for a role whose rights go by row: COPY is refused to it."""
-    names = {"table": sql.Identifier(table), "columns": sql.SQL(", ").join(map(sql.Identifier, columns))}
-    stage = sql.SQL("create temporary table incoming on commit drop as select {columns} from {table} with no data")
-    connection.execute(stage.format(**names))
-    count = copy_rows(connection, "incoming", columns, rows)
-    connection.execute(sql.SQL("insert into {table} ({columns}) select {columns} from incoming").format(**names))
-    connection.execute("drop table incoming")
-    return count
+def insert_rows(
+    connection: Connection,
+    table: str,
+    columns: Sequence[str],
+    rows: Iterable[Sequence[Any]],
+    returning: str | None = None,
+    progress: Callable[[int], None] = lambda count: None,
+) -> list[Any]:
+    """Insert rows as `copy_rows` does, in one statement, also for a role whose rights go by row: COPY is refused to it.
+
+    They go by way of a table that the database's owner makes for the transaction (migration 0020).
+
+    Parameters
+    ----------
+    returning
+        A column whose values are returned, in the order of the rows; None: nothing is.
+    """
+    names = {
+        "table": sql.Identifier(table),
+        "columns": sql.SQL(", ").join(map(sql.Identifier, columns)),
+        "returning": sql.SQL("") if returning is None else sql.SQL(" returning {}").format(sql.Identifier(returning)),
+    }
+    connection.execute("select access.stage(%s, %s)", (table, list(columns)))
+    numbered = ((number, *row) for number, row in enumerate(rows))
+    copy_rows(connection, "staged", ["row_number", *columns], numbered, progress)
+    insert = "insert into {table} ({columns}) select {columns} from staged order by row_number{returning}"
+    stored = connection.execute(sql.SQL(insert).format(**names))
+    return [] if returning is None else [row[returning] for row in stored.fetchall()]
 
 
 def read_fixed(

@@ -13,7 +13,7 @@ from pandas import DataFrame
 from psycopg import sql
 
 from geo_grid.boundaries import metres, publish_cells, publish_zones
-from geo_grid.db import APPLICATION_ROLE, Connection, copy_rows, ewkb, load_queries
+from geo_grid.db import APPLICATION_ROLE, Connection, ewkb, insert_rows, load_queries
 from geo_grid.errors import Conflict, InvalidRows, UserError
 from geo_grid.exchange.datum import guess_datum
 from geo_grid.exchange.geometry import Extent, read_geometry
@@ -284,19 +284,10 @@ def _store(
         geometry = shapely.multipolygons([list(shapely.get_parts(g)) for g in geometry])
     columns = [column for column in frame.columns if column != "geometry" and frame[column].notna().any()]
     values = [frame[column].astype(object).where(pd.notna(frame[column]), None).tolist() for column in columns]
-    names = {
-        "table": sql.Identifier(layer.name),
-        "columns": sql.SQL(", ").join(map(sql.Identifier, [*columns, "geom"])),
-        "key": sql.Identifier(layer.id_column),
-    }
-    # by way of a table of its own: rows that a policy guards cannot be copied in
-    connection.execute(sql.SQL(QUERIES["stage"]).format(**names))
-    rows = zip(range(len(frame)), *values, ewkb(geometry), strict=True)
-    copy_rows(connection, "staged", ["row_number", *columns, "geom"], rows, advance)
-    stored = connection.execute(sql.SQL(QUERIES["store_staged"]).format(**names)).fetchall()
-    connection.execute(QUERIES["drop_staged"])
+    rows = zip(*values, ewkb(geometry), strict=True)
+    stored = insert_rows(connection, layer.name, [*columns, "geom"], rows, layer.id_column, advance)
     if layer.is_assigned:
-        report.unassigned = _assign_new(connection, layer, [row["id"] for row in stored])
+        report.unassigned = _assign_new(connection, layer, stored)
 
 
 def _assign_new(connection: Connection, layer: Layer, ids: list[int]) -> int:

@@ -4,15 +4,6 @@ from unnest(%(wkb)s::bytea[]) with ordinality u (wkb, number)
 where not (select access.city_wide('layers.write'))
   and not coalesce(ST_Covers((select access.my_area('layers.write')), ST_SetSRID(ST_GeomFromWKB(u.wkb), 4490)), false)
 
--- name: stage
-create temp table staged as select 0 as row_number, {columns} from {table} with no data
-
--- name: store_staged
-insert into {table} ({columns}) select {columns} from staged order by row_number returning {key} as id
-
--- name: drop_staged
-drop table staged
-
 -- name: datum_by_road
 -- how far each point is from the nearest road
 select ST_Distance(u.point::geography, nearest.geom::geography) as metres
