@@ -147,13 +147,54 @@ end $$;
 revoke execute on function announce_change, require_open_edition, refuse_delete, check_edition, check_circles_nest
     from public;
 
+-- 3. Events keep their order when the numbers of transactions begin anew: those of a database that was restored come
+--    before all that follow, whatever their numbers were.
+create table event_era (
+    one boolean primary key default true check (one),
+    era integer not null default 0 check (era between 0 and 32767),
+    database_id oid
+);
+comment on table event_era is 'how often the numbers of transactions began anew: the upper 16 of the 64 bits of events.written_in';
+comment on column event_era.database_id is 'the database that these numbers are of; another one now: it was restored';
+insert into event_era default values;
+
+create function event_number(transaction xid8) returns xid8
+language sql stable security definer set search_path = pg_catalog, public, pg_temp
+begin atomic
+    select ((e.era::bigint << 48) + transaction::text::bigint)::text::xid8 from event_era e;
+end;
+
+-- all events before it are committed or given up
+create function event_horizon() returns xid8
+language sql stable security definer set search_path = pg_catalog, public, pg_temp
+return event_number(pg_snapshot_xmin(pg_current_snapshot()));
+
+alter table events alter column written_in set default event_number(pg_current_xact_id());
+revoke execute on function event_number, event_horizon from public;
+grant execute on function event_horizon to geo_grid_app;
+
 -- what a database that was made from another, or restored, does not have yet; the owner asks for it before a
--- server is admitted
-create function access.settle() returns void
+-- server is admitted. Tells what was done.
+create function access.settle() returns setof text
 language plpgsql set search_path = pg_catalog, public, pg_temp as $$
+declare
+    here oid := (select d.oid from pg_database d where d.datname = current_database());
+    known event_era;
+    newest xid8;
 begin
     if has_database_privilege('geo_grid_app', current_database(), 'TEMPORARY') then
         execute format('revoke temporary on database %I from public, geo_grid_app', current_database());
+    end if;
+    select * into known from event_era for update;
+    select e.written_in into newest from events e order by e.written_in desc limit 1;
+    if known.database_id <> here or newest >= event_number(pg_snapshot_xmax(pg_current_snapshot())) then
+        update event_era set era = era + 1, database_id = here;
+        update editions set published_in = '3'::xid8;  -- frozen: no transaction to come has the number of a past one
+        insert into events (kind) values ('incidents'), ('edition'), ('layer');  -- look again at everything
+        perform pg_notify('geo_grid_changes', 'events');
+        return next 'this database was restored: events are numbered anew, and whoever listens looks again';
+    elsif known.database_id is null then
+        update event_era set database_id = here;
     end if;
 end $$;
 revoke execute on function access.settle from public;

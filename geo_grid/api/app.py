@@ -213,7 +213,8 @@ async def _admit(owner: str, service: Asker) -> None:
     """Have the database's owner admit this server, under a secret that dies with it."""
     try:
         async with await psycopg.AsyncConnection.connect(owner, connect_timeout=5) as connection:
-            await connection.execute(ACCOUNTS["settle"])
+            for done in await (await connection.execute(ACCOUNTS["settle"])).fetchall():
+                log.warning("%s", done[0])
             await connection.execute(ACCOUNTS["admit_server"], {"digest": service.credential})
     except psycopg.Error as error:
         message = f"the database does not admit the server: {str(error).strip()}"

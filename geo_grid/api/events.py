@@ -11,7 +11,7 @@ from geo_grid.api.problems import PROBLEM_RESPONSES
 from geo_grid.api.rights import GuardedRoute
 from geo_grid.db import translated_errors
 from geo_grid.errors import DatabaseUnavailable
-from geo_grid.workflow import Place, events_after, newest_place
+from geo_grid.workflow import Place, events_after, place_now
 
 router = APIRouter(tags=["events"], responses=PROBLEM_RESPONSES, route_class=GuardedRoute)
 _PATIENCE_S = 10.0
@@ -33,7 +33,7 @@ async def get_events(
         place = Place.read(last_event_id)
     else:
         async with reading(request) as database:
-            place = await newest_place(database)
+            place = await place_now(database)
     return EventSourceResponse(_events(request, place), ping=15)
 
 

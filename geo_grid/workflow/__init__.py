@@ -1,6 +1,6 @@
 """What happens to an incident, from report to evaluation."""
 
-from geo_grid.workflow.events import Event, Place, events_after, newest_place
+from geo_grid.workflow.events import Event, Place, events_after, place_now
 from geo_grid.workflow.incidents import Incident, NewIncident, get, newest, report
 
-__all__ = ["Event", "Incident", "NewIncident", "Place", "events_after", "get", "newest", "newest_place", "report"]
+__all__ = ["Event", "Incident", "NewIncident", "Place", "events_after", "get", "newest", "place_now", "report"]

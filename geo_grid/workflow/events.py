@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from geo_grid.db import AsyncConnection, load_queries
+from geo_grid.db import AsyncConnection, fetch_one, load_queries
 from geo_grid.errors import UserError
 
 QUERIES = load_queries("geo_grid.workflow", "events.sql")
@@ -11,7 +11,7 @@ _MOST = 500
 
 
 class Place(NamedTuple):
-    """A place in the outbox: the transaction that wrote an event, and its number there."""
+    """A place in the outbox: the transaction that wrote an event, and its number there (migration 0020)."""
 
     written_in: str
     event_id: int
@@ -42,7 +42,8 @@ class Event:
     Attributes
     ----------
     kind
-        incident (`key` is its incident_id), incidents (many: look again) or edition (`key` is its number).
+        incident (`key` is its incident_id), incidents (many: look again), edition (`key` is its number) or layer
+        (`key` is its name); without a key: look again, something of this kind happened.
     """
 
     place: Place
@@ -50,10 +51,10 @@ class Event:
     key: str | None
 
 
-async def newest_place(connection: AsyncConnection) -> Place:
-    """Return the place of the newest event that whoever asks may see."""
-    row = await (await connection.execute(QUERIES["newest"])).fetchone()
-    return Place(row["written_in"], row["event_id"]) if row else Place("0", 0)
+async def place_now(connection: AsyncConnection) -> Place:
+    """Return the place after everything that was told so far: whoever begins to listen there hears nothing old."""
+    row = await fetch_one(connection, QUERIES["now"])
+    return Place(row["written_in"], 0)
 
 
 async def events_after(connection: AsyncConnection, after: Place) -> list[Event]:

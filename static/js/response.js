@@ -82,7 +82,7 @@ const happens = new EventSource("/events");
 let due = 0;
 const changed = new Set();
 happens.addEventListener("layer", ({ data }) => {
-  changed.add(data);
+  for (const name of data ? [data] : [...layers.map(layer => layer.look.name), "road_closures"]) changed.add(name);
   clearTimeout(due);
   due = setTimeout(() => {
     layers.filter(layer => changed.has(layer.look.name)).forEach(layer => layer.load(true));

@@ -172,7 +172,7 @@ for (const kind of ["incident", "incidents", "edition", "layer"]) {
   });
 }
 function isDrawnFrom(layer, name) {
-  return layer.look.name === name || (name === "police_posts" && layer.look.name === "response_circles");
+  return !name || layer.look.name === name || (name === "police_posts" && layer.look.name === "response_circles");
 }
 
 ground.onChange(choice => {
