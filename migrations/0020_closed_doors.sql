@@ -147,7 +147,274 @@ end $$;
 revoke execute on function announce_change, require_open_edition, refuse_delete, check_edition, check_circles_nest
     from public;
 
--- 3. Events keep their order when the numbers of transactions begin anew: those of a database that was restored come
+-- 3. Who owns a point: the same question as before, put so that only the innermost cells whose boxes hold the point
+--    are measured, and in PL/pgSQL, which keeps its plan. Judged among all; told by the functions that ask these.
+create function access.leaf_cell(place geometry, moment timestamptz) returns text
+language plpgsql stable security definer set search_path = pg_catalog, public, pg_temp as $$
+begin
+    return (
+        select near.grid_code
+        from (select c.grid_code, c.geom
+              from grid_cells c
+              where c.geom && place
+                and c.valid_from <= moment and (c.valid_to is null or moment < c.valid_to)
+                and not exists (select from grid_cells k
+                                where k.parent_code = c.grid_code
+                                  and k.valid_from <= moment and (k.valid_to is null or moment < k.valid_to))
+              order by c.grid_code
+              offset 0) near
+        where ST_Covers(near.geom, place)
+        limit 1);
+end $$;
+
+create function access.zone_of(place geometry, moment timestamptz) returns text
+language plpgsql stable security definer set search_path = pg_catalog, public, pg_temp as $$
+begin
+    return (
+        select near.zone_code
+        from (select z.zone_code, z.geom
+              from patrol_zones z
+              where z.zone_kind = 'area' and z.geom && place
+                and z.valid_from <= moment and (z.valid_to is null or moment < z.valid_to)
+              order by z.zone_code
+              offset 0) near
+        where ST_Covers(near.geom, place)
+        limit 1);
+end $$;
+
+create or replace function access.owning_cell(place geometry, moment timestamptz) returns text
+language plpgsql stable security definer set search_path = pg_catalog, public, pg_temp as $$
+declare
+    owner text := access.leaf_cell(place, moment);
+begin
+    return case when owner is null or access.city_wide('map') or owner in (select access.my_cells('map')) then owner end;
+end $$;
+
+create or replace function access.owning_zone(place geometry, moment timestamptz) returns text
+language plpgsql stable security definer set search_path = pg_catalog, public, pg_temp as $$
+declare
+    owner text := access.zone_of(place, moment);
+begin
+    return case when owner is null or access.city_wide('map') or owner in (select access.my_zones('map')) then owner end;
+end $$;
+revoke execute on function access.leaf_cell, access.zone_of from public;
+
+-- 4. A unit belongs somewhere: where its post is, else where it was put. It is seen where it is and where it belongs;
+--    whoever answers for where it belongs reports for it and changes it, wherever it drives.
+alter table patrol_units add column home_code text collate "C";
+comment on column patrol_units.home_code is 'grid cell of its post, else of where it was put by hand; driving does not change it';
+create index patrol_units_home on patrol_units (home_code);
+
+create function access.settle_unit() returns trigger
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
+begin
+    if tg_op = 'UPDATE' and new.geom is distinct from old.geom and not access.city_wide('layers.write')
+       and not coalesce(ST_Covers(access.my_area('layers.write'), new.geom), false) then
+        raise exception 'this place is in none of your grid cells' using errcode = 'insufficient_privilege';
+    end if;
+    if tg_op = 'INSERT' or new.post_code is distinct from old.post_code or new.geom is distinct from old.geom then
+        new.home_code := access.leaf_cell(
+            coalesce((select p.geom from police_posts p where p.post_code = new.post_code), new.geom), statement_timestamp());
+    end if;
+    return new;
+end $$;
+create trigger patrol_units_home_insert before insert on patrol_units
+    for each row execute function access.settle_unit();
+create trigger patrol_units_home_update before update of geom, post_code on patrol_units
+    for each row when (current_user = 'geo_grid_app') execute function access.settle_unit();
+update patrol_units u
+set home_code = access.leaf_cell(coalesce((select p.geom from police_posts p where p.post_code = u.post_code), u.geom), now());
+
+-- those that belong to one's cells, or to a zone there
+create function access.my_units(wanted text) returns setof text
+language sql stable security definer set search_path = pg_catalog, public, pg_temp
+begin atomic
+    select u.unit_code from patrol_units u
+    where u.home_code in (select access.my_cells(wanted)) or u.zone_code in (select access.my_zones(wanted));
+end;
+
+drop policy patrol_units_seen on patrol_units;
+create policy patrol_units_seen on patrol_units for select using (
+    (select access.city_wide('map')) or ST_Covers((select access.my_area('map')), geom)
+    or home_code in (select access.my_cells('map')) or zone_code in (select access.my_zones('map')));
+drop policy patrol_units_made on patrol_units;
+create policy patrol_units_made on patrol_units for insert with check (
+    (select access.city_wide('layers.write'))
+    or (ST_Covers((select access.my_area('layers.write')), geom) and home_code in (select access.my_cells('layers.write'))));
+drop policy patrol_units_changed on patrol_units;
+create policy patrol_units_changed on patrol_units for update using (
+    (select access.city_wide('layers.write')) or home_code in (select access.my_cells('layers.write')));
+drop policy patrol_units_removed on patrol_units;
+create policy patrol_units_removed on patrol_units for delete using (
+    (select access.city_wide('layers.write')) or home_code in (select access.my_cells('layers.write')));
+drop policy unit_positions_seen on unit_positions;
+create policy unit_positions_seen on unit_positions for select using (
+    (select access.city_wide('map')) or ST_Covers((select access.my_area('map')), geom)
+    or unit_code in (select access.my_units('map')));
+
+create or replace function access.report_positions(codes text[], moments timestamptz[], lons float8[], lats float8[], statuses text[])
+returns table (number bigint, outcome text)
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
+declare
+    whole_city boolean := access.city_wide('positions.write');
+begin
+    if not access.may('positions.write') then
+        raise exception 'you have no right to report positions' using errcode = 'insufficient_privilege';
+    end if;
+    return query
+    with given as (
+        select g.number, g.unit_code, g.reported_at,
+               row_number() over (partition by g.unit_code, g.reported_at order by g.number) as times, ST_SetSRID(ST_MakePoint(g.lon, g.lat), 4490) as geom, g.unit_status
+        from unnest(codes, moments, lons, lats, statuses) with ordinality
+             as g (unit_code, reported_at, lon, lat, unit_status, number)
+    ),
+    known as (
+        select g.*, u.reported_at as known_at
+        from given g
+        join patrol_units u using (unit_code)
+        where whole_city or u.unit_code in (select access.my_units('positions.write'))
+    ),
+    tracked as (
+        insert into unit_positions (unit_code, reported_at, geom)
+        select k.unit_code, k.reported_at, k.geom from known k
+        on conflict do nothing
+        returning unit_positions.unit_code, unit_positions.reported_at
+    ),
+    newest as (
+        select distinct on (k.unit_code) k.* from known k order by k.unit_code, k.reported_at desc, k.number desc
+    ),
+    moved as (
+        update patrol_units u
+        set geom = n.geom, reported_at = n.reported_at, unit_status = coalesce(n.unit_status, u.unit_status)
+        from newest n
+        where u.unit_code = n.unit_code and n.reported_at > u.reported_at
+    )
+    select g.number,
+           case when k.number is null then 'unknown'
+                when t.unit_code is null or k.times > 1 then 'repeated'
+                when k.reported_at <= k.known_at then 'late'
+                else 'accepted' end
+    from given g
+    left join known k on k.number = g.number
+    left join tracked t on t.unit_code = g.unit_code and t.reported_at = g.reported_at
+    order by g.number;
+end $$;
+
+-- 5. What is unique in the whole city tells nobody what they do not see. Whoever answers for some cells gives codes that
+--    begin with the code of one of them; numbers of cameras, which are not ours to divide, are given for the whole city;
+--    and a number may stand once among open and once among secret cameras, for who registers an open one need not know.
+create function access.may_name(layer text, key text) returns boolean
+language plpgsql stable security definer set search_path = pg_catalog, public, pg_temp as $$
+declare
+    mine text;
+begin
+    if access.city_wide('layers.write') then
+        return true;
+    elsif layer = 'cameras' then
+        return false;
+    end if;
+    select left(key, n) into mine
+    from generate_series(1, length(key) - 1) n
+    where substr(key, n + 1, 1) in ('-', '.', '_')
+      and exists (select from access.cell_scope s where s.grid_code = left(key, n))
+    order by n desc
+    limit 1;
+    return coalesce(mine in (select access.my_cells('layers.write')), false);
+end $$;
+
+create function access.own_key() returns trigger
+language plpgsql set search_path = pg_catalog, public, pg_temp as $$
+declare
+    given text := to_jsonb(new)->>tg_argv[0];
+    is_seen boolean;
+begin
+    if access.may_name(tg_table_name, given) then
+        return new;
+    end if;
+    execute format('select exists (select from %I.%I where %I = $1)', tg_table_schema, tg_table_name, tg_argv[0])
+        into is_seen using given;
+    if is_seen then
+        return new;  -- that it is taken is no secret to them
+    elsif tg_table_name = 'cameras' then
+        raise exception 'new cameras are registered by whoever answers for the whole city' using errcode = 'insufficient_privilege';
+    end if;
+    raise exception '% is not yours to give: begin it with the code of one of your grid cells and a hyphen', given
+        using errcode = 'insufficient_privilege';
+end $$;
+
+create function access.refuse_second_camera() returns trigger
+language plpgsql set search_path = pg_catalog, public, pg_temp as $$
+begin
+    if exists (select from cameras c where c.gb28181_id = new.gb28181_id) then
+        raise exception 'camera % is stored already', new.gb28181_id using errcode = 'unique_violation';
+    end if;
+    return new;
+end $$;
+
+alter table cameras drop constraint cameras_gb28181_id_key;
+create unique index cameras_open_once on cameras (gb28181_id) where not is_secret;
+create unique index cameras_secret_once on cameras (gb28181_id) where is_secret;
+create index cameras_gb28181_id on cameras (gb28181_id);
+create trigger cameras_once before insert on cameras for each row execute function access.refuse_second_camera();
+
+do $$
+declare
+    layer text;
+    key_column text;
+begin
+    for layer, key_column in values ('police_posts', 'post_code'), ('patrol_units', 'unit_code'), ('cameras', 'gb28181_id'),
+                                    ('facilities', 'facility_code'), ('road_closures', 'closure_code') loop
+        execute format('create trigger %I before insert on %I for each row when (current_user = ''geo_grid_app'')'
+                       ' execute function access.own_key(%L)', layer || '_named', layer, key_column);
+    end loop;
+end $$;
+
+-- a unit names a post and a zone that whoever writes it sees; else they would learn that there are such, and hold them
+create function access.refuse_unseen() returns trigger
+language plpgsql set search_path = pg_catalog, public, pg_temp as $$
+begin
+    if new.post_code is not null and (tg_op = 'INSERT' or new.post_code is distinct from old.post_code)
+       and not exists (select from police_posts p where p.post_code = new.post_code) then
+        raise exception 'there is no police post %', new.post_code using errcode = 'foreign_key_violation';
+    end if;
+    if new.zone_code is not null and (tg_op = 'INSERT' or new.zone_code is distinct from old.zone_code)
+       and not access.city_wide('layers.write') and new.zone_code not in (select access.my_zones('layers.write')) then
+        raise exception 'there is no patrol zone %', new.zone_code using errcode = 'foreign_key_violation';
+    end if;
+    return new;
+end $$;
+create trigger patrol_units_known before insert or update of post_code, zone_code on patrol_units
+    for each row when (current_user = 'geo_grid_app') execute function access.refuse_unseen();
+
+-- a unit of elsewhere that names a post does not hold it
+create function access.release_units() returns trigger
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
+declare
+    released text;
+begin
+    if access.city_wide('map') then
+        return old;
+    end if;
+    for released in
+        update patrol_units u set post_code = null
+        where u.post_code = old.post_code
+          and not coalesce(ST_Covers(access.my_area('map'), u.geom), false)
+          and u.unit_code not in (select access.my_units('map'))
+        returning u.unit_code
+    loop
+        perform access.record('feature.change', 'patrol_units', released, 'done',
+                              jsonb_build_object('post_code', jsonb_build_array(old.post_code, null)));
+    end loop;
+    return old;
+end $$;
+create trigger police_posts_released before delete on police_posts
+    for each row when (current_user = 'geo_grid_app') execute function access.release_units();
+
+revoke execute on function access.settle_unit, access.my_units, access.may_name, access.own_key,
+    access.refuse_second_camera, access.refuse_unseen, access.release_units from public;
+grant execute on function access.my_units, access.may_name to geo_grid_app;
+
+-- 6. Events keep their order when the numbers of transactions begin anew: those of a database that was restored come
 --    before all that follow, whatever their numbers were.
 create table event_era (
     one boolean primary key default true check (one),

@@ -190,13 +190,15 @@ def _explained(key: str) -> Iterator[None]:
     """Say in words what the database refuses."""
     try:
         yield
-    except psycopg.errors.InsufficientPrivilege:
-        raise Forbidden(_ELSEWHERE) from None
+    except psycopg.errors.InsufficientPrivilege as refused:
+        is_told = refused.diag.source_function == "exec_stmt_raise"  # by our own functions, in words for people
+        raise Forbidden(str(refused.diag.message_primary) if is_told else _ELSEWHERE) from None
     except psycopg.errors.UniqueViolation:
         message = f"{key!r} is stored already: change it, or choose another key"
         raise Conflict(message) from None
     except psycopg.errors.ForeignKeyViolation as refused:
-        message = f"other things depend on this, or it names what there is not: {refused.diag.message_detail}"
+        which = refused.diag.message_detail or refused.diag.message_primary
+        message = f"other things depend on this, or it names what there is not: {which}"
         raise Conflict(message) from None
     except psycopg.errors.CheckViolation as refused:
         message = f"{key!r} cannot be stored: {refused.diag.message_primary}"

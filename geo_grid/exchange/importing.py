@@ -26,6 +26,7 @@ from geo_grid.progress import Progress
 
 QUERIES = load_queries("geo_grid.exchange", "importing.sql")
 _TWICE, _STORED = "stands in row", "is stored already"
+_NOT_THEIRS = "is not yours to give: codes begin with that of one of your grid cells, cameras are the whole city's"
 
 
 @dataclass(frozen=True)
@@ -224,7 +225,7 @@ def _read_rows(
 
 
 def _check_keys(connection: Connection, layer: Layer, rows: list[dict[str, Any]], problems: dict[int, str]) -> None:
-    """Refuse keys that stand twice in the file or are stored already."""
+    """Refuse keys that stand twice in the file, are stored already, or are not for whoever imports to give."""
     if layer.name == "response_circles":
         return  # known by post and tier together; the table's unique constraint speaks
     first: dict[str, int] = {}
@@ -238,6 +239,10 @@ def _check_keys(connection: Connection, layer: Layer, rows: list[dict[str, Any]]
             first[str(key)] = index
     for taken in connection.execute(layer.query("taken"), {"keys": list(first)}).fetchall():
         problems.setdefault(first[str(taken["key"])], f"{layer.key} {taken['key']} {_STORED}")
+    if layer.is_editable:
+        asked = {"layer": layer.name, "keys": list(first)}
+        for other in connection.execute(QUERIES["not_theirs"], asked).fetchall():
+            problems.setdefault(first[other["key"]], f"{layer.key} {other['key']} {_NOT_THEIRS}")
 
 
 def _check_scope(connection: Connection, layer: Layer, geometry: Any, problems: dict[int, str]) -> None:

@@ -4,6 +4,9 @@ from unnest(%(wkb)s::bytea[]) with ordinality u (wkb, number)
 where not (select access.city_wide('layers.write'))
   and not coalesce(ST_Covers((select access.my_area('layers.write')), ST_SetSRID(ST_GeomFromWKB(u.wkb), 4490)), false)
 
+-- name: not_theirs
+select key from unnest(%(keys)s::text[]) key where not access.may_name(%(layer)s, key)
+
 -- name: datum_by_road
 -- how far each point is from the nearest road
 select ST_Distance(u.point::geography, nearest.geom::geography) as metres
