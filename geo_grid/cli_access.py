@@ -184,8 +184,12 @@ def _issue(name: str, account: dict[str, Any], credential: dict[str, Any]) -> st
     new = _checked(NewCredential, name=name, **credential)
 
     async def work(connection: "AsyncConnection") -> str:
-        if name not in {one.login_name for one in await list_accounts(connection)}:
+        found = next((one for one in await list_accounts(connection) if one.login_name == name), None)
+        if found is None:
             await add_account(connection, _checked(NewAccount, name=name, **account), settings().password_history)
+        elif account["city_wide"] or account["grid_codes"]:
+            message = f"{name} has an account already, and answers for what it says: leave out --cell and --city"
+            raise UserError(message)
         return (await issue_credential(connection, new))[1]
 
     return _do(work)
@@ -202,7 +206,7 @@ def key_add(
     days: Days = 90,
 ) -> None:
     """Make an API key, and the machine's account where there is none; the key is printed on stdout, once."""
-    account = {"kind": "machine", "role": role, "grid_codes": cell or [], "city_wide": city or not cell}
+    account = {"kind": "machine", "role": role, "grid_codes": cell or [], "city_wide": city}
     print(_issue(name, account, {"kind": "key", "label": label, "rights": right, "days": days}))
 
 
@@ -212,11 +216,12 @@ def kiosk_add(
     network: Annotated[str, typer.Option(help="The network it may come from: 10.1.2.0/24.")],
     page: Annotated[str, typer.Option(help="The one page it shows.")] = "/maps/wall",
     cell: Cells = None,
+    city: City = False,
     label: Annotated[str, typer.Option(help="Where the screen hangs.")] = "",
     days: Days = 365,
 ) -> None:
     """Make a token for a screen; type it in at /login on that screen. It is printed on stdout, once."""
-    account = {"kind": "kiosk", "role": "wall", "grid_codes": cell or [], "city_wide": not cell}
+    account = {"kind": "kiosk", "role": "wall", "grid_codes": cell or [], "city_wide": city}
     print(_issue(name, account, {"kind": "kiosk", "page": page, "network": network, "label": label, "days": days}))
 
 

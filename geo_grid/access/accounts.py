@@ -42,8 +42,11 @@ class NewAccount(BaseModel):
 
     @model_validator(mode="after")
     def _bound(self) -> "NewAccount":
+        if self.city_wide and self.grid_codes:
+            message = "they answer for grid cells or for the whole city, not for both: say one of the two"
+            raise ValueError(message)
         if not self.city_wide and not self.grid_codes and self.role != "auditor":
-            message = "name the grid cells they answer for, or the whole city (city_wide)"
+            message = "name the grid cells they answer for (--cell, grid_codes), or the whole city (--city, city_wide)"
             raise ValueError(message)
         return self
 

@@ -56,6 +56,16 @@ from geo_grid.db import (
     open_pool,
     service_conninfo,
 )
+from geo_grid.db import (
+    Asker,
+    AsyncPool,
+    Changes,
+    acting,
+    acting_conninfo,
+    application_conninfo,
+    open_pool,
+    service_conninfo,
+)
 from geo_grid.errors import GeoGridError, SetupError
 from geo_grid.locate import Locations
 from geo_grid.response import Travel, Upkeep
@@ -171,7 +181,11 @@ def create_app(settings: Settings, conninfo: str) -> FastAPI:
             )
             state.covered = Covered(seeing_all, upkeep)
             state.live = stack.enter_context(Live.kept(seeing_all, upkeep, state.changes, settings.timezone))
-            for work in (_tidy(own_pool, service, settings), _publish(seeing_all), _draw_circles(upkeep, state.changes)):
+            for work in (
+                _tidy(own_pool, service, settings),
+                _publish(seeing_all),
+                _draw_circles(upkeep, state.changes),
+            ):
                 stack.callback(asyncio.create_task(work).cancel)
             yield
 

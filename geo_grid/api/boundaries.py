@@ -166,7 +166,7 @@ async def get_changes(request: Request, draft_id: DraftId) -> object:
     """Draw the cells that a draft changes, as they are and as they become."""
 
     def do(connection: Connection) -> dict[str, Any]:
-        drawn = changed_cells(*reading.draft_changes(connection, draft_id, in_force(request)))
+        drawn = changed_cells(*reading.shown_changes(connection, draft_id, in_force(request)))
         drawn["features"] += changed_cells(*reading.zone_changes(connection, draft_id), reading.ZONES)["features"]
         return drawn
 
@@ -223,7 +223,7 @@ async def get_report(
 
     def do(connection: Connection) -> dict[str, Any]:
         cells = in_force(request)
-        changes = reading.draft_changes(connection, draft_id, cells)
+        changes = reading.shown_changes(connection, draft_id, cells)
         findings = draft_findings(connection, draft_id, cells)
         made_at = datetime.now(ZoneInfo(settings.timezone)).strftime("%Y-%m-%d %H:%M")
         impact = draft_impact(connection, draft_id, cells)

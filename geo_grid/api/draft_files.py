@@ -48,8 +48,7 @@ async def get_file(
 
     def do(connection: Connection) -> int:
         before, edits = reading.draft_changes(connection, draft_id, in_force(request))
-        seen = reading.seen_codes(connection)
-        return export_draft(before.edited(edits), path, within, None if seen is None else seen | edits.keys())
+        return export_draft(before.edited(edits), path, within, reading.shown_codes(connection, before, edits))
 
     try:
         async with request.app.state.bulk_work:

@@ -1,7 +1,7 @@
 """What those who are free reach now, and the holes: for the wall."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from enum import IntEnum
 from typing import Annotated, Any, Literal
@@ -35,9 +35,9 @@ class LiveAnswer(BaseModel):
     """What is reached now."""
 
     as_of: datetime | None = Field(description="null: it is being worked out for the first time")
-    done: int = Field(description="units whose areas have been drawn, of those that moved or became free")
+    done: int = Field(description="units that you see whose areas have been drawn, of those that moved or became free")
     total: int
-    free: int = Field(description="units that can be sent")
+    free: int = Field(description="units that you see that can be sent")
     silent: int = Field(description="those of them that have not been heard of for half an hour: they may be elsewhere")
     groups: list[LiveGroup]
     holes: list[Hole] = Field(
@@ -58,15 +58,23 @@ async def get_live(
     """
     live = request.app.state.live
     snapshot: Snapshot | None = live.read()
-    progress = {"done": live.drawing.done, "total": live.drawing.total}
+    cells, mine, drawing = identity_of(request).seen.only_cells, None, live.drawing
+    if cells is not None:
+        mine = await _units_seen(request, {*drawing.codes, *(snapshot.areas if snapshot else ())})
+    progress = drawing.progress(mine)
     if snapshot is None:
         return LiveAnswer(as_of=None, free=0, silent=0, groups=[], holes=[], holes_in_all=0, **progress)
-    cells = identity_of(request).seen.only_cells
+    free = snapshot.areas.keys() if mine is None else snapshot.areas.keys() & mine
     groups, holes = await asyncio.to_thread(lambda: (snapshot.groups(by, cells), snapshot.holes(tier_minutes, cells)))
     return LiveAnswer(
-        as_of=snapshot.as_of, free=len(snapshot.areas), silent=snapshot.silent, groups=groups, holes=holes[:_MOST_HOLES],
+        as_of=snapshot.as_of, free=len(free), silent=len(snapshot.silent & free), groups=groups, holes=holes[:_MOST_HOLES],
         holes_in_all=len(holes), **progress,
     )  # fmt: skip
+
+
+async def _units_seen(request: Request, unit_codes: Iterable[str]) -> frozenset[str]:
+    async with reading(request) as database:
+        return await units_seen(database, list(unit_codes))
 
 
 class LiveProperties(BaseModel):
@@ -93,8 +101,7 @@ async def get_live_areas(
         return FeatureCollection[LiveProperties](features=[])
     cells, mine = identity_of(request).seen.only_cells, None
     if cells is not None:
-        async with reading(request) as database:
-            mine = await units_seen(database, list(snapshot.areas))
+        mine = await _units_seen(request, snapshot.areas)
     return FeatureCollection[LiveProperties](
         features=await asyncio.to_thread(_drawn, snapshot, boxes, tier_minutes, cells, mine)
     )

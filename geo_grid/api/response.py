@@ -174,7 +174,7 @@ class CoverageAnswer(BaseModel):
     """What is covered, by group."""
 
     by: Grouping
-    posts: int = Field(description="posts that count at the moment")
+    posts: int = Field(description="posts that you see that count at the moment")
     groups: list[Group]
 
 
@@ -188,8 +188,9 @@ async def get_coverage(
     state = request.app.state
     moment = _in_city(request, at)
     coverage = await state.covered.read(state.changes, by, moment)
-    groups = await asyncio.to_thread(coverage.groups, by, moment, identity_of(request).seen.only_cells)
-    return CoverageAnswer(by=by, posts=int(coverage.active(moment).sum()), groups=groups)
+    seen = identity_of(request).seen
+    groups = await asyncio.to_thread(coverage.groups, by, moment, seen.only_cells)
+    return CoverageAnswer(by=by, posts=coverage.count(moment, seen.only_posts), groups=groups)
 
 
 class StageTimes(BaseModel):
@@ -300,7 +301,7 @@ class DrawingState(BaseModel):
     """How far the circles are drawn again; those before are served until then."""
 
     done: int
-    total: int = Field(description="posts whose circles were out of date when it was last looked")
+    total: int = Field(description="posts that you see whose circles were out of date when it was last looked")
     isolated: list[str] = Field(
         description="posts from which next to nothing is reached on the roads, such as by closures"
     )
@@ -316,4 +317,5 @@ async def get_drawing(request: Request) -> DrawingState:
     roads = Roads.model_validate(vars(manifest)) if manifest else None
     async with reading(request) as database:
         isolated = await isolated_posts(database)
-    return DrawingState(done=upkeep.drawing.done, total=upkeep.drawing.total, isolated=isolated, roads=roads)
+    progress = upkeep.drawing.progress(identity_of(request).seen.only_posts)
+    return DrawingState(**progress, isolated=isolated, roads=roads)

@@ -1,6 +1,7 @@
 """Drafts: steps on an edition that are stored, undone, done again, moved to a newer edition, and sent for approval."""
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -28,6 +29,8 @@ from geo_grid.db import Connection, insert_rows
 from geo_grid.errors import Conflict, Forbidden, NotFound, Outdated
 
 KINDS = {CELLS: ("basic", "dedicated"), ZONES: ("regular", "temporary")}
+_HIDDEN = "a neighbouring cell"
+_CODE = re.compile(r"[\w.-]+", re.ASCII)
 RESTORE = "restore"
 """The operation that sets every cell as a former edition had it."""
 
@@ -206,10 +209,15 @@ def _done(
         message = f"{arguments['cell_kind']} is no kind of {layer}; known are {', '.join(KINDS[layer])}"
         raise Refused(message)
     before = cells if layer == CELLS else read_zones(connection, draft_id)
-    edits = OPERATIONS[layer][operation](before, arguments)
-    if scope is not None:
-        scope.check_changed(before, edits)
-    before.proved(edits)
+    try:
+        edits = OPERATIONS[layer][operation](before, arguments)
+        if scope is not None:
+            scope.check_changed(before, edits)
+        before.proved(edits)
+    except Refused as refused:
+        if scope is None:
+            raise
+        raise Refused(scope.veiled(str(refused), before)) from None
     return [(layer, before, edits)]
 
 
@@ -238,9 +246,17 @@ class _Scope:
             if new is None or not operations.is_only_bent(before.cells[code], new):
                 self.refuse(code)
 
+    def veiled(self, message: str, division: Division) -> str:
+        """Return a message without the codes and names of cells that whoever asks may not see."""
+        for code in dict.fromkeys(word.strip(".-") for word in _CODE.findall(message)):
+            hidden = division.cells.get(code) if code not in self.seen else None
+            if hidden is not None:
+                message = re.sub(rf"(?<![\w.-]){re.escape(code)}( {re.escape(hidden.name)})?(?!\w)", _HIDDEN, message)
+        return message
+
     def refuse(self, code: str) -> None:
         """Say that a cell is not theirs, by its code if they may see it."""
-        which = code if code in self.seen else "a neighbouring cell"
+        which = code if code in self.seen else _HIDDEN
         message = f"{which} is not yours to change: ask whoever answers for it, or the city"
         raise Forbidden(message)
 

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 
 from geo_grid.boundaries.division import Cell, Division, Edits
 from geo_grid.boundaries.operations import change_of
-from geo_grid.boundaries.reading import CELLS, seen_codes
+from geo_grid.boundaries.reading import CELLS, shown_codes
 from geo_grid.db import Connection
 from geo_grid.errors import InvalidQuery
 
@@ -44,8 +44,7 @@ def cells_in_view(connection: Connection, changes: tuple[Division, Edits], bbox:
     """
     before, edits = changes
     after = before.edited(edits)
-    mine = seen_codes(connection)
-    seen = None if mine is None else mine | edits.keys()
+    seen = shown_codes(connection, before, edits)
     found = [
         cell
         for cell in after.near(_box(bbox))

@@ -77,6 +77,22 @@ def seen_codes(connection: Connection) -> set[str] | None:
     return None if codes is None else set(codes)
 
 
+def shown_codes(connection: Connection, before: Division, edits: Edits) -> set[str] | None:
+    """Return the codes of a draft's cells that whoever asks may see: theirs, and those that it makes; None: all.
+
+    Neighbours that a border only touches are among its edits, and stay out of sight.
+    """
+    seen = seen_codes(connection)
+    return None if seen is None else seen | (edits.keys() - before.cells.keys())
+
+
+def shown_changes(connection: Connection, draft_id: int, in_force: Division | None = None) -> tuple[Division, Edits]:
+    """Return `draft_changes` as far as whoever asks may see them: what is told of a draft, not what is done by it."""
+    before, edits = draft_changes(connection, draft_id, in_force)
+    shown = shown_codes(connection, before, edits)
+    return before, edits if shown is None else {code: cell for code, cell in edits.items() if code in shown}
+
+
 def led_codes(connection: Connection) -> set[str]:
     """Return the codes of the cells that have a grid lead now."""
     return {row["grid_code"] for row in connection.execute(QUERIES["led"]).fetchall()}

@@ -8,7 +8,8 @@ from geo_grid.boundaries.operations import change_of
 from geo_grid.boundaries.reading import (
     draft_changes,
     led_codes,
-    seen_codes,
+    shown_changes,
+    shown_codes,
     worked_codes,
     zone_changes,
 )
@@ -18,7 +19,7 @@ from geo_grid.db import Connection
 def draft_impact(connection: Connection, draft_id: int, in_force: Division | None = None) -> Impact:
     """Tell what a draft changes. Raises Conflict when it stands on an edition that is no longer in force."""
     require_current(connection, draft_id)
-    found = impact_of(connection, *draft_changes(connection, draft_id, in_force))
+    found = impact_of(connection, *shown_changes(connection, draft_id, in_force))
     zones = zone_changes(connection, draft_id)
     return found.joined(impact_of(connection, *zones, "zone_code")) if zones[1] else found
 
@@ -42,7 +43,7 @@ def draft_findings(
     zones, zone_edits = zone_changes(connection, draft_id)
     areas = zones.edited(zone_edits).areas()
     found = examine(before.edited(edits), led, only=examined(before, edits), workers=workers)
-    seen = seen_codes(connection)
-    if seen is not None:
-        found = [one for one in found if one.grid_code in seen or one.grid_code in edits]
+    shown = shown_codes(connection, before, edits)
+    if shown is not None:
+        found = [one for one in found if one.grid_code in shown]
     return [*found, *examine(areas, only=examined(zones, zone_edits))]

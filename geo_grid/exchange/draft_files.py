@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from geo_grid.boundaries import edit_draft, read_division
 from geo_grid.boundaries.division import Division, multi, single
+from geo_grid.boundaries.reading import seen_codes
 from geo_grid.boundaries.recognition import Drawn, recognise
 from geo_grid.coordinates import SRID
 from geo_grid.db import Connection
@@ -81,6 +82,9 @@ def import_draft(
     drawn = [_drawn(row, shape) for row, shape in zip(rows, shapes, strict=True)]
     in_force = in_force or read_division(connection)
     division = read_division(connection, draft_id, in_force)
+    seen = seen_codes(connection)
+    if seen is not None:  # others' cells as if they did not exist: they are neither recognised nor named
+        division = division.without(in_force.cells.keys() - seen)
     done = []
     for operation, arguments in recognise(division, drawn, match):
         edit_draft(connection, draft_id, operation, arguments, author, f"from {path.name}", in_force=in_force)

@@ -36,6 +36,11 @@ class Seen:
         """The codes of the grid cells that they may see; None: all."""
         return None if self.everywhere else self.cells
 
+    @property
+    def only_posts(self) -> frozenset[str] | None:
+        """The codes of the police posts that they may see; None: all."""
+        return None if self.everywhere else self.posts
+
     @classmethod
     async def read(cls, connection: AsyncConnection, everywhere: bool, roster: bool) -> Self:
         """Ask on whose behalf the transaction of `connection` runs."""

@@ -200,6 +200,11 @@ class Coverage:
         """Say which posts count at a moment, in the city's own time; all of them at none."""
         return np.array([moment is None or is_within(post["key_periods"], moment) for post in self.posts], dtype=bool)
 
+    def count(self, moment: datetime | None, seen: frozenset[str] | None) -> int:
+        """Return how many posts count at a moment, of those that are seen (None: all)."""
+        active = self.active(moment)
+        return sum(seen is None or self.posts[at]["post_code"] in seen for at in np.flatnonzero(active))
+
     def covered(self, active: NDArray[np.bool_], tier: int, factor: float = 1.0) -> Floats:
         """Return the share of each innermost cell that active posts cover within a tier.
 

@@ -101,6 +101,8 @@ class Snapshot:
     ----------
     areas
         By unit_code, of those who are free.
+    silent
+        unit_code of those of them that were not heard of lately.
     """
 
     as_of: datetime
@@ -110,7 +112,7 @@ class Snapshot:
     live: dict[int, Floats]
     planned: dict[int, Floats]
     areas: dict[str, Reached]
-    silent: int
+    silent: frozenset[str]
 
     def groups(self, by: LiveGrouping, cells: frozenset[str] | None) -> list[LiveGroup]:
         """Say what is reached, by group; only these innermost cells count (None: all)."""
@@ -229,7 +231,7 @@ class Live:
         self.snapshot = Snapshot(
             datetime.now(UTC), ground.leaves, ground.places, ground.shapes, live, planned,
             {code: one.reached for code, one in drawn.items()},
-            sum(reasons[unit["unit_code"]] == "silent" for unit in free),
+            frozenset(unit["unit_code"] for unit in free if reasons[unit["unit_code"]] == "silent"),
         )  # fmt: skip
 
     def _draw(
@@ -245,7 +247,7 @@ class Live:
                 kept[unit["unit_code"]] = before
             else:
                 asked.append((unit, place, ride, router.ask_areas(place, _LIMITS_S, ride)))
-        self.drawing = Drawing(0, len(asked))
+        self.drawing = Drawing(tuple(unit["unit_code"] for unit, *_ in asked))
         for unit, place, ride, answer in asked:
             if self._stopped.is_set():
                 break

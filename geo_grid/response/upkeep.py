@@ -24,10 +24,23 @@ _URGENT_WORKERS = 2
 
 @dataclass
 class Drawing:
-    """How far the drawing of circles is: posts done, of how many that were out of date."""
+    """How far the drawing of what is out of date is.
 
+    Attributes
+    ----------
+    codes
+        Of the posts or units that are drawn, in their order.
+    done
+        How many of them are.
+    """
+
+    codes: tuple[str, ...] = ()
     done: int = 0
-    total: int = 0
+
+    def progress(self, seen: frozenset[str] | None) -> dict[str, int]:
+        """Return `done` and `total` of those that are seen (None: all): how many there are elsewhere is nobody's."""
+        counts = [seen is None or code in seen for code in self.codes]
+        return {"done": sum(counts[: self.done]), "total": sum(counts)}
 
 
 class Upkeep:
@@ -71,7 +84,7 @@ class Upkeep:
             return  # estimates are drawn with their posts
         with connect(self._conninfo) as connection:
             stale = stale_posts(connection, read_conditions(connection, self.travel, self.router.graph))
-        self.drawing = Drawing(0, len(stale))
+        self.drawing = Drawing(tuple(post["post_code"] for post in stale))
         for begin in range(0, len(stale), _TOGETHER):
             if self._stopped.is_set() or not self._draw(
                 {post["post_code"] for post in stale[begin : begin + _TOGETHER]}
