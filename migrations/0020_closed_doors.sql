@@ -199,6 +199,17 @@ begin
 end $$;
 revoke execute on function access.leaf_cell, access.zone_of from public;
 
+create or replace function access.incident_private(wanted bigint, out description text, out address text, out caller_number text)
+language plpgsql stable security definer set search_path = pg_catalog, public, pg_temp as $$
+begin
+    select i.description, i.address,
+           case when i.handler_id = access.me() then i.caller_number else access.masked(i.caller_number) end
+    into description, address, caller_number
+    from incidents i
+    where i.incident_id = wanted
+      and (access.city_wide('incidents.text') or i.grid_code in (select access.my_cells('incidents.text')));
+end $$;
+
 -- 4. A unit belongs somewhere: where its post is, else where it was put. It is seen where it is and where it belongs;
 --    whoever answers for where it belongs reports for it and changes it, wherever it drives.
 alter table patrol_units add column home_code text collate "C";
@@ -300,26 +311,25 @@ begin
     order by g.number;
 end $$;
 
--- 5. What is unique in the whole city tells nobody what they do not see. Whoever answers for some cells gives codes that
---    begin with the code of one of them; numbers of cameras, which are not ours to divide, are given for the whole city;
---    and a number may stand once among open and once among secret cameras, for who registers an open one need not know.
-create function access.may_name(layer text, key text) returns boolean
+-- 5. What is unique in the whole city tells nobody what they do not see. Posts and units are named by their codes
+--    elsewhere: whoever answers for some cells begins them with the code of one of these. Cameras and facilities have
+--    numbers that others give: they are unique among what whoever registers them sees, and whoever sees two of one
+--    number has one removed.
+create function access.may_name(key text) returns boolean
 language plpgsql stable security definer set search_path = pg_catalog, public, pg_temp as $$
 declare
-    mine text;
+    innermost text;
 begin
     if access.city_wide('layers.write') then
         return true;
-    elsif layer = 'cameras' then
-        return false;
     end if;
-    select left(key, n) into mine
+    select left(key, n) into innermost
     from generate_series(1, length(key) - 1) n
     where substr(key, n + 1, 1) in ('-', '.', '_')
       and exists (select from access.cell_scope s where s.grid_code = left(key, n))
     order by n desc
     limit 1;
-    return coalesce(mine in (select access.my_cells('layers.write')), false);
+    return coalesce(innermost in (select access.my_cells('layers.write')), false);
 end $$;
 
 create function access.own_key() returns trigger
@@ -328,46 +338,44 @@ declare
     given text := to_jsonb(new)->>tg_argv[0];
     is_seen boolean;
 begin
-    if access.may_name(tg_table_name, given) then
-        return new;
-    end if;
-    execute format('select exists (select from %I.%I where %I = $1)', tg_table_schema, tg_table_name, tg_argv[0])
-        into is_seen using given;
-    if is_seen then
-        return new;  -- that it is taken is no secret to them
-    elsif tg_table_name = 'cameras' then
-        raise exception 'new cameras are registered by whoever answers for the whole city' using errcode = 'insufficient_privilege';
-    end if;
-    raise exception '% is not yours to give: begin it with the code of one of your grid cells and a hyphen', given
-        using errcode = 'insufficient_privilege';
-end $$;
-
-create function access.refuse_second_camera() returns trigger
-language plpgsql set search_path = pg_catalog, public, pg_temp as $$
-begin
-    if exists (select from cameras c where c.gb28181_id = new.gb28181_id) then
-        raise exception 'camera % is stored already', new.gb28181_id using errcode = 'unique_violation';
+    if not access.may_name(given) then
+        execute format('select exists (select from %I.%I where %I = $1)', tg_table_schema, tg_table_name, tg_argv[0])
+            into is_seen using given;
+        if not is_seen then  -- else that it is taken is no secret to them
+            raise exception '% is not yours to give: begin it with the code of one of your grid cells and a hyphen', given
+                using errcode = 'insufficient_privilege';
+        end if;
     end if;
     return new;
 end $$;
+create trigger police_posts_named before insert on police_posts
+    for each row when (current_user = 'geo_grid_app') execute function access.own_key('post_code');
+create trigger patrol_units_named before insert on patrol_units
+    for each row when (current_user = 'geo_grid_app') execute function access.own_key('unit_code');
 
-alter table cameras drop constraint cameras_gb28181_id_key;
-create unique index cameras_open_once on cameras (gb28181_id) where not is_secret;
-create unique index cameras_secret_once on cameras (gb28181_id) where is_secret;
-create index cameras_gb28181_id on cameras (gb28181_id);
-create trigger cameras_once before insert on cameras for each row execute function access.refuse_second_camera();
-
-do $$
+-- one registration after the other, each with the rights of whoever registers
+create function access.refuse_second() returns trigger
+language plpgsql set search_path = pg_catalog, public, pg_temp as $$
 declare
-    layer text;
-    key_column text;
+    given text := to_jsonb(new)->>tg_argv[0];
+    is_seen boolean;
 begin
-    for layer, key_column in values ('police_posts', 'post_code'), ('patrol_units', 'unit_code'), ('cameras', 'gb28181_id'),
-                                    ('facilities', 'facility_code'), ('road_closures', 'closure_code') loop
-        execute format('create trigger %I before insert on %I for each row when (current_user = ''geo_grid_app'')'
-                       ' execute function access.own_key(%L)', layer || '_named', layer, key_column);
-    end loop;
+    perform pg_advisory_xact_lock(tg_relid::int, 0);
+    execute format('select exists (select from %I.%I where %I = $1)', tg_table_schema, tg_table_name, tg_argv[0])
+        into is_seen using given;
+    if is_seen then
+        raise exception '% is stored already', given using errcode = 'unique_violation';
+    end if;
+    return new;
 end $$;
+alter table cameras drop constraint cameras_gb28181_id_key;
+create index cameras_gb28181_id on cameras (gb28181_id);
+create trigger cameras_once before insert on cameras
+    for each row execute function access.refuse_second('gb28181_id');
+alter table facilities drop constraint facilities_facility_code_key;
+create index facilities_facility_code on facilities (facility_code);
+create trigger facilities_once before insert on facilities
+    for each row execute function access.refuse_second('facility_code');
 
 -- a unit names a post and a zone that whoever writes it sees; else they would learn that there are such, and hold them
 create function access.refuse_unseen() returns trigger
@@ -411,7 +419,7 @@ create trigger police_posts_released before delete on police_posts
     for each row when (current_user = 'geo_grid_app') execute function access.release_units();
 
 revoke execute on function access.settle_unit, access.my_units, access.may_name, access.own_key,
-    access.refuse_second_camera, access.refuse_unseen, access.release_units from public;
+    access.refuse_second, access.refuse_unseen, access.release_units from public;
 grant execute on function access.my_units, access.may_name to geo_grid_app;
 
 -- 6. Events keep their order when the numbers of transactions begin anew: those of a database that was restored come
@@ -426,15 +434,17 @@ comment on column event_era.database_id is 'the database that these numbers are 
 insert into event_era default values;
 
 create function event_number(transaction xid8) returns xid8
-language sql stable security definer set search_path = pg_catalog, public, pg_temp
-begin atomic
-    select ((e.era::bigint << 48) + transaction::text::bigint)::text::xid8 from event_era e;
-end;
+language plpgsql stable security definer set search_path = pg_catalog, public, pg_temp as $$
+begin
+    return (select ((e.era::bigint << 48) + transaction::text::bigint)::text::xid8 from event_era e);
+end $$;
 
 -- all events before it are committed or given up
 create function event_horizon() returns xid8
-language sql stable security definer set search_path = pg_catalog, public, pg_temp
-return event_number(pg_snapshot_xmin(pg_current_snapshot()));
+language plpgsql stable security definer set search_path = pg_catalog, public, pg_temp as $$
+begin
+    return event_number(pg_snapshot_xmin(pg_current_snapshot()));
+end $$;
 
 alter table events alter column written_in set default event_number(pg_current_xact_id());
 revoke execute on function event_number, event_horizon from public;

@@ -89,6 +89,18 @@ class Impact:
         stay = {kind: self.stay.get(kind, 0) + other.stay.get(kind, 0) for kind in {**self.stay, **other.stay}}
         return Impact(**both, stay=stay)
 
+    def shown(self, codes: set[str]) -> "Impact":
+        """Return what concerns these cells alone: to whoever sees no others."""
+        return Impact(
+            opened=[code for code in self.opened if code in codes],
+            changed=[code for code in self.changed if code in codes],
+            retired=[code for code in self.retired if code in codes],
+            flows=[one for one in self.flows if {one.from_code, one.to_code} - {None} <= codes],
+            stay=self.stay,
+            workloads=[one for one in self.workloads if one.grid_code in codes],
+            left_duties=[one for one in self.left_duties if one[0] in codes],
+        )
+
 
 def impact_of(
     connection: Connection, before: Division, edits: Edits, owned_by: Literal["grid_code", "zone_code"] = "grid_code"

@@ -8,7 +8,6 @@ from geo_grid.boundaries.operations import change_of
 from geo_grid.boundaries.reading import (
     draft_changes,
     led_codes,
-    shown_changes,
     shown_codes,
     worked_codes,
     zone_changes,
@@ -19,7 +18,10 @@ from geo_grid.db import Connection
 def draft_impact(connection: Connection, draft_id: int, in_force: Division | None = None) -> Impact:
     """Tell what a draft changes. Raises Conflict when it stands on an edition that is no longer in force."""
     require_current(connection, draft_id)
-    found = impact_of(connection, *shown_changes(connection, draft_id, in_force))
+    before, edits = draft_changes(connection, draft_id, in_force)
+    found, shown = impact_of(connection, before, edits), shown_codes(connection, before, edits)
+    if shown is not None:
+        found = found.shown(shown)
     zones = zone_changes(connection, draft_id)
     return found.joined(impact_of(connection, *zones, "zone_code")) if zones[1] else found
 

@@ -126,10 +126,13 @@ class Editor(NamedTuple):
         statement = sql.SQL("select from {table} where {key} = %(key)s for update").format(
             table=sql.Identifier(self.layer.name), key=sql.Identifier(self.layer.key)
         )
-        held = await (await self.connection.execute(statement, {"key": key})).fetchone()
+        held = len(await (await self.connection.execute(statement, {"key": key})).fetchall())
         stored = await read_feature(self.connection, self.layer, key)
-        if held is None:
+        if not held:
             raise Forbidden(_ELSEWHERE)
+        if held > 1:
+            message = f"{key!r} was registered twice: whoever answers only for the cells of one of them removes it"
+            raise Conflict(message)
         if if_match is not None and if_match.strip() != "*" and stored["state"] not in _tags(if_match):
             message = f"{key!r} was changed by somebody meanwhile: read it again and decide anew"
             raise Outdated(message)

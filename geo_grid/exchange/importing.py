@@ -26,7 +26,7 @@ from geo_grid.progress import Progress
 
 QUERIES = load_queries("geo_grid.exchange", "importing.sql")
 _TWICE, _STORED = "stands in row", "is stored already"
-_NOT_THEIRS = "is not yours to give: codes begin with that of one of your grid cells, cameras are the whole city's"
+_NOT_THEIRS = "is not yours to give: begin it with the code of one of your grid cells and a hyphen"
 
 
 @dataclass(frozen=True)
@@ -239,9 +239,8 @@ def _check_keys(connection: Connection, layer: Layer, rows: list[dict[str, Any]]
             first[str(key)] = index
     for taken in connection.execute(layer.query("taken"), {"keys": list(first)}).fetchall():
         problems.setdefault(first[str(taken["key"])], f"{layer.key} {taken['key']} {_STORED}")
-    if layer.is_editable:
-        asked = {"layer": layer.name, "keys": list(first)}
-        for other in connection.execute(QUERIES["not_theirs"], asked).fetchall():
+    if layer.name in ("police_posts", "patrol_units"):
+        for other in connection.execute(QUERIES["not_theirs"], {"keys": list(first)}).fetchall():
             problems.setdefault(first[other["key"]], f"{layer.key} {other['key']} {_NOT_THEIRS}")
 
 

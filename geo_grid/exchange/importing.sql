@@ -5,7 +5,7 @@ where not (select access.city_wide('layers.write'))
   and not coalesce(ST_Covers((select access.my_area('layers.write')), ST_SetSRID(ST_GeomFromWKB(u.wkb), 4490)), false)
 
 -- name: not_theirs
-select key from unnest(%(keys)s::text[]) key where not access.may_name(%(layer)s, key)
+select key from unnest(%(keys)s::text[]) key where not access.may_name(key)
 
 -- name: datum_by_road
 -- how far each point is from the nearest road

@@ -223,8 +223,8 @@ QUESTIONS: dict[str, list[str]] = {
 FEATURE = '{{"type": "Feature", "geometry": {{"type": "Point", "coordinates": [{lon}, {lat}]}}, "properties": '
 MADE = {
     "facilities": '{{"facility_code": "new-{cell}", "facility_kind": "school", "name": "x"}}}}',
-    "police_posts": '{{"post_code": "new-{cell}", "name": "x"}}}}',
-    "patrol_units": '{{"unit_code": "new-{cell}", "name": "x", "unit_kind": "car"}}}}',
+    "police_posts": '{{"post_code": "{cell}-new", "name": "x"}}}}',
+    "patrol_units": '{{"unit_code": "{cell}-new", "name": "x", "unit_kind": "car"}}}}',
     "cameras": '{{"gb28181_id": "{new_camera}", "name": "x"}}}}',
 }
 OF_CELL = {layer: ITEMS[layer] for layer in ("facilities", "patrol_units", "police_posts", "cameras")}

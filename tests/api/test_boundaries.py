@@ -1,6 +1,8 @@
 """Drafts over HTTP: a planner draws, a second person approves, the server brings into force; nobody beyond their cells."""
 
 import json
+import re
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -10,6 +12,7 @@ from typing import Any
 
 import geopandas
 import httpx
+import numpy as np
 import pytest
 import shapely
 from pandas import Series
@@ -414,3 +417,50 @@ def test_patrol_zones_duties_and_stops_over_http(
         ).fetchone()
         assert lost == {"n": 0}
         assert connection.execute("select count(*) as n from mandatory_stops").fetchone() == {"n": 1}
+
+
+def test_a_draft_shows_and_names_nothing_of_neighbours_that_are_not_seen(city: str, server: str) -> None:
+    mine = {"c00", "c01", "c02"}
+    with bearing(server, api_key(city, "planner", cells=sorted(mine))) as bound:
+        draft = begun(bound)
+        # both lines end on borders of others, who get a corner each
+        done(bound, draft, operation="split", codes=["c01"], line=line((-0.5, 1.5), (1.5, 1.55)))
+        done(bound, draft, operation="move_border", codes=["c01.2", "c02"], line=line((-0.5, 2.05), (1.5, 2.1)))
+        view = bound.get(f"{draft}/cells", params={"bbox": "113,36,116,38", "level": 2}).json()["features"]
+        made = {"c01.2"}
+        assert {one["properties"]["grid_code"] for one in view} == mine | made
+        for path in ("changes", "impact", "check?all=true", "report?f=csv"):
+            answer = bound.get(f"{draft}/{path}")
+            assert answer.status_code == 200, answer.text
+            assert not {*re.findall(r"\bc\d\d\b", answer.text)} - mine, path
+        file = bound.get(f"{draft}/file")
+        with tempfile.NamedTemporaryFile(suffix=".gpkg") as kept:
+            kept.write(file.content)
+            kept.flush()
+            assert {*geopandas.read_file(kept.name)["grid_code"]} == mine | made | {"P"}
+            # a file that reaches over others' ground is not told whose it is
+            frame = geopandas.read_file(kept.name).query("grid_code == 'c00'")
+        frame["geometry"] = frame.geometry.translate(*(np.array(at(3, 3)) - np.array(at(0, 0))))
+        with tempfile.NamedTemporaryFile(suffix=".geojson") as sent:
+            frame.assign(grid_code=None).to_file(sent.name, driver="GeoJSON")
+            refused = bound.post(
+                "/boundaries/imports",
+                data={"draft_id": draft.rpartition("/")[2], "match": "overlap"},
+                files={"file": ("x.geojson", Path(sent.name).read_bytes())},
+            )
+        assert refused.status_code == 422, refused.text
+        assert not {*re.findall(r"\bc\d\d\b", refused.text)} - mine
+
+
+def test_messages_name_no_cell_that_is_not_seen(city: str, server: str) -> None:
+    with bearing(server, api_key(city, "planner", cells=["c00", "c01", "c02"])) as bound:
+        draft = begun(bound)
+        told = done(
+            bound, draft, 422, operation="regroup", groups=[{"parent_code": "P", "codes": ["c00", "c01", "c02"]}]
+        )
+        assert "a neighbouring cell is left out" in told["detail"]
+        ring = [list(at(*point)) for point in ((0.2, 0.2), (5.9, 0.2), (5.9, 5.9), (0.2, 5.9), (0.2, 0.2))]
+        whole = {"type": "Polygon", "coordinates": [ring]}
+        told = done(bound, draft, 422, operation="reshape", codes=["c00"], area=whole)
+        assert "a neighbouring cell would be" in told["detail"]
+        assert not {*re.findall(r"\bc\d\d\b", told["detail"])} - {"c00", "c01", "c02"}

@@ -129,10 +129,10 @@ def test_only_within_ones_own_cells(city: tuple[str, str]) -> None:
         bearing(url, api_key(database, "planner")) as all_of_it,
     ):
         assert all_of_it.post(address, json=school(IN_B, "in-B")).status_code == 201
-        assert mine.post(address, json=school(IN_A, "A-1")).status_code == 201
-        assert mine.post(address, json=school(IN_B, "A-2")).status_code == 403
+        assert mine.post(address, json=school(IN_A)).status_code == 201
+        assert mine.post(address, json=school(IN_B, "x")).status_code == 403
         assert mine.patch(f"{address}/in-B", json={"properties": {"name": "x"}}, headers=MERGE).status_code == 404
-        moved_out = mine.put(f"{address}/A-1", json=school(IN_B, "A-1"))
+        moved_out = mine.put(f"{address}/school-1", json=school(IN_B))
         assert moved_out.status_code == 403
         assert "none of your grid cells" in moved_out.json()["detail"]
         assert mine.delete(f"{address}/in-B").status_code == 404

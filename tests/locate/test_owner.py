@@ -7,14 +7,18 @@ import numpy as np
 import psycopg
 import pytest
 import shapely
+from pandas import DataFrame
 from psycopg.rows import dict_row
 
+from geo_grid.boundaries import publish_cells, publish_zones
 from geo_grid.coordinates import snap
 from geo_grid.db import connect
 from geo_grid.errors import InvalidCoordinates
 from geo_grid.layers import find_layer
+from geo_grid.layers.grid_levels import set_levels
 from geo_grid.locate import Location, assign, locate, never_assigned, refuse_swapped
-from tests.squares import SIDE, SOUTH, STEP, WEST, two_by_two
+from tests.boundaries.test_drawn import level, wavy_city
+from tests.squares import SIDE, SOUTH, STEP, WEST, square, two_by_two
 
 
 def ask(conninfo: str, lon: float, lat: float, at: datetime | None = None, error_m: float = 10) -> Location:
@@ -147,3 +151,47 @@ def test_the_demo_citys_vertices_have_the_owner_that_shapely_says(demo: str) -> 
     assert found == expected
     answered = [ask(demo, *p).grid_cells[-1].grid_code for p in points[:40].tolist()]
     assert answered == expected[:40]
+
+
+def test_the_database_gives_the_owner_that_the_rule_in_its_plainest_words_gives(database: str) -> None:
+    with connect(database) as connection:
+        set_levels(connection, [level(1, 0), level(2, 9)])
+        publish_cells(connection, wavy_city(), "wavy")
+        first = datetime.now(UTC)
+        zones = DataFrame({
+            "zone_code": [f"z{x}{y}" for x in range(3) for y in range(3)], "name": "x", "zone_kind": "area",
+            "zone_type": "regular", "responsible_unit": "x",
+            "geometry": [square(2 * x, 2 * y, 2, 2) for x in range(3) for y in range(3)],
+        })  # fmt: skip
+        publish_zones(connection, zones, "zones")
+        shapes = [
+            shapely.from_wkb(row["geom"])
+            for row in connection.execute("select ST_AsBinary(geom) as geom from grid_cells").fetchall()
+        ]
+        chance = np.random.default_rng(16)
+        corners = shapely.get_coordinates(shapes)
+        edges = snap((corners[:-1] + corners[1:]) / 2)
+        west, south, east, north = shapely.total_bounds(shapes)
+        anywhere = snap(chance.random((400, 2)) * [(east - west) * 1.2, (north - south) * 1.2] + [west, south])
+        near = np.concatenate([corners, edges])[chance.integers(0, len(corners) + len(edges), 400)]
+        near = near + chance.integers(-1, 2, near.shape) * STEP
+        points = np.concatenate([chance.permutation(corners)[:300], chance.permutation(edges)[:300], anywhere, near])
+        for moment in (first, datetime.now(UTC), first - timedelta(days=1)):
+            row = connection.execute(
+                "with given as (select ST_SetSRID(ST_MakePoint(x, y), 4490) as geom"
+                "               from unnest(%(x)s::float8[], %(y)s::float8[]) p (x, y)),"
+                " told as (select access.owning_cell(geom, %(at)s) as cell, access.owning_zone(geom, %(at)s) as zone,"
+                "   (select min(c.grid_code) from grid_cells c"
+                "    where ST_Covers(c.geom, g.geom) and c.valid_from <= %(at)s and (c.valid_to is null or %(at)s < c.valid_to)"
+                "      and not exists (select from grid_cells k where k.parent_code = c.grid_code"
+                "                      and k.valid_from <= %(at)s and (k.valid_to is null or %(at)s < k.valid_to))) as its_cell,"
+                "   (select min(z.zone_code) from patrol_zones z"
+                "    where z.zone_kind = 'area' and ST_Covers(z.geom, g.geom)"
+                "      and z.valid_from <= %(at)s and (z.valid_to is null or %(at)s < z.valid_to)) as its_zone from given g)"
+                " select count(*) filter (where cell is distinct from its_cell or zone is distinct from its_zone) as wrong,"
+                "        count(cell) as owned from told",
+                {"x": points[:, 0].tolist(), "y": points[:, 1].tolist(), "at": moment},
+            ).fetchone()
+            assert row is not None
+            assert row["wrong"] == 0
+            assert (row["owned"] > 900) == (moment >= first)

@@ -1,0 +1,221 @@
+"""What whoever answers for one township learns of the others from constraints, counts and messages: nothing."""
+
+import itertools
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+from pandas import DataFrame
+
+from geo_grid.boundaries import publish_zones
+from geo_grid.db import connect
+from tests.conftest import live_server
+from tests.identities import api_key, bearing
+from tests.squares import SIDE, SOUTH, WEST, square, two_by_two
+
+IN_A = (WEST + SIDE / 2, SOUTH + SIDE / 2)
+IN_D = (WEST + 1.5 * SIDE, SOUTH + 1.5 * SIDE)
+CAMERA, SECRET, FRESH = (f"1305020000131000000{n}" for n in (1, 2, 3))
+MERGE = {"Content-Type": "application/merge-patch+json"}
+
+
+@pytest.fixture
+def city(database: str) -> Iterator[tuple[str, str]]:
+    """Cells A to D, and in D a thing of every kind whose keys A's people do not see; in A a secret camera."""
+    spot = "ST_SetSRID(ST_MakePoint(%s, %s), 4490)"
+    with connect(database) as connection:
+        two_by_two(connection)
+        zones = DataFrame({
+            "zone_code": ["zone-A", "zone-D"], "name": "x", "zone_kind": "area", "zone_type": "regular",
+            "responsible_unit": "x", "geometry": [square(0, 0), square(1, 1)],
+        })  # fmt: skip
+        publish_zones(connection, zones, "zones")
+        for statement, place in (
+            (f"insert into police_posts (post_code, name, geom) values ('post-D', 'x', {spot})", IN_D),
+            (f"insert into police_posts (post_code, name, geom) values ('post-A', 'x', {spot})", IN_A),
+            (f"insert into patrol_units (unit_code, name, unit_kind, geom) values ('unit-D', 'x', 'car', {spot})", IN_D),
+            (f"insert into facilities (facility_code, facility_kind, name, geom) values ('school-D', 'school', 'x', {spot})", IN_D),
+            (f"insert into cameras (gb28181_id, name, geom, grid_code) values ('{CAMERA}', 'x', {spot}, 'D')", IN_D),
+            (f"insert into cameras (gb28181_id, name, is_secret, geom, grid_code) values ('{SECRET}', 'x', true, {spot}, 'A')", IN_A),
+        ):  # fmt: skip
+            connection.execute(statement, place)
+    with live_server(database) as url:
+        yield url, database
+
+
+@pytest.fixture
+def mine(city: tuple[str, str]) -> Iterator[httpx.Client]:
+    """A planner who answers for A."""
+    with bearing(city[0], api_key(city[1], "planner", ["A"])) as client:
+        yield client
+
+
+@pytest.fixture
+def whole(city: tuple[str, str]) -> Iterator[httpx.Client]:
+    """A planner who answers for the city, and sees secret cameras."""
+    with bearing(city[0], api_key(city[1], "planner", sees_secret=True)) as client:
+        yield client
+
+
+def make(client: httpx.Client, layer: str, at: tuple[float, float] = IN_A, **properties: Any) -> httpx.Response:
+    feature = {"type": "Feature", "geometry": {"type": "Point", "coordinates": at}, "properties": properties}
+    return client.post(f"/collections/{layer}/items", json=feature)
+
+
+@pytest.mark.parametrize(
+    ("layer", "key", "hidden", "fresh", "more"),
+    [
+        ("police_posts", "post_code", "post-D", "post-X", {"name": "x"}),
+        ("patrol_units", "unit_code", "unit-D", "unit-X", {"name": "x", "unit_kind": "car"}),
+        ("facilities", "facility_code", "school-D", "school-X", {"name": "x", "facility_kind": "school"}),
+        ("cameras", "gb28181_id", CAMERA, FRESH, {"name": "x"}),
+        ("cameras", "gb28181_id", SECRET, FRESH, {"name": "x"}),
+    ],
+)
+def test_a_key_that_is_taken_elsewhere_is_answered_as_one_that_is_not(
+    mine: httpx.Client, layer: str, key: str, hidden: str, fresh: str, more: dict[str, str]
+) -> None:
+    taken = make(mine, layer, **{key: hidden}, **more)
+    free = make(mine, layer, **{key: fresh}, **more)
+    assert taken.status_code == free.status_code != 409, (taken.text, free.text)
+    if taken.status_code != 201:
+        assert taken.json()["detail"] == free.json()["detail"].replace(fresh, hidden)
+
+
+def test_secret_cameras_are_no_secret_to_be_found_out_by_whoever_sees_the_city(
+    city: tuple[str, str], whole: httpx.Client
+) -> None:
+    with bearing(city[0], api_key(city[1], "planner")) as blind:
+        assert make(blind, "cameras", gb28181_id=SECRET, name="x").status_code == 201
+        assert make(blind, "cameras", gb28181_id=FRESH, name="x").status_code == 201
+        again = make(blind, "cameras", gb28181_id=FRESH, name="x")
+        assert (again.status_code, "stored already" in again.text) == (409, True)
+    assert make(whole, "cameras", gb28181_id=SECRET, name="x").status_code == 409
+    assert make(whole, "cameras", gb28181_id=FRESH, name="x", is_secret=True).status_code == 409
+    both = whole.get("/collections/cameras/items", params={"limit": 100}).json()["features"]
+    assert [one["properties"]["gb28181_id"] for one in both].count(SECRET) == 2  # they see it, and have one removed
+    twice = whole.delete(f"/collections/cameras/items/{SECRET}")
+    assert (twice.status_code, "registered twice" in twice.text) == (409, True)
+    with bearing(city[0], api_key(city[1], "planner")) as blind:
+        assert blind.delete(f"/collections/cameras/items/{SECRET}").status_code == 204
+    assert whole.delete(f"/collections/cameras/items/{SECRET}").status_code == 204
+
+
+def test_codes_of_posts_and_units_begin_with_ones_own_cell(mine: httpx.Client, whole: httpx.Client) -> None:
+    assert make(mine, "police_posts", post_code="A-1", name="x").status_code == 201
+    assert make(mine, "police_posts", post_code="A-1", name="x").status_code == 409  # they see that one
+    assert make(mine, "police_posts", post_code="post-A", name="x").status_code == 409  # and that one
+    for code in ("D-1", "P-1", "A1", "A", "-A", "AA-1"):
+        refused = make(mine, "police_posts", post_code=code, name="x")
+        assert (refused.status_code, "code of one of your grid cells" in refused.text) == (403, True), code
+    assert make(whole, "police_posts", post_code="anything", name="x").status_code == 201
+
+
+def test_a_file_tells_as_little(mine: httpx.Client) -> None:
+    rows = "unit_code,name,unit_kind,lon,lat\n"
+    for code in ("unit-D", "unit-X"):
+        sent = mine.post(
+            "/imports",
+            params={"layer": "patrol_units"},
+            data={"layer": "patrol_units", "source_crs": "EPSG:4490"},
+            files={"file": ("u.csv", f"{rows}{code},x,car,{IN_A[0]},{IN_A[1]}\nA-{code},x,car,{IN_A[0]},{IN_A[1]}\n")},
+        )
+        assert sent.status_code < 300, sent.text
+        told = sent.text.replace(code, "<code>")
+        assert "not yours to give" in told
+        assert "stored already" not in told
+
+
+def test_a_unit_names_only_posts_and_zones_that_are_seen(
+    mine: httpx.Client, whole: httpx.Client, city: tuple[str, str]
+) -> None:
+    number = itertools.count(1)
+
+    def unit(**named: str) -> httpx.Response:
+        return make(mine, "patrol_units", unit_code=f"A-{next(number)}", name="x", unit_kind="car", **named)
+
+    for field, hidden, nothing in (("post_code", "post-D", "post-X"), ("zone_code", "zone-D", "zone-X")):
+        taken, free = unit(**{field: hidden}), unit(**{field: nothing})
+        assert taken.status_code == free.status_code == 409
+        assert taken.json()["detail"] == free.json()["detail"].replace(nothing, hidden)
+    made = unit(post_code="post-A", zone_code="zone-A")
+    assert made.status_code == 201, made.text
+    code = made.json()["properties"]["unit_code"]
+    for field, hidden in (("post_code", "post-D"), ("zone_code", "zone-D")):
+        changed = mine.patch(
+            f"/collections/patrol_units/items/{code}", json={"properties": {field: hidden}}, headers=MERGE
+        )
+        assert changed.status_code == 409, changed.text
+    # one that names it already, of before or by whoever sees both, does not hold it
+    with connect(city[1]) as connection:
+        connection.execute("update patrol_units set post_code = 'post-D' where unit_code = %s", (code,))
+    with bearing(city[0], api_key(city[1], "planner", ["D"])) as theirs:
+        removed = theirs.delete("/collections/police_posts/items/post-D")
+        assert removed.status_code == 204, removed.text
+    kept = mine.get(f"/collections/patrol_units/items/{code}").json()["properties"]
+    assert kept["post_code"] is None
+    assert whole.delete("/collections/police_posts/items/post-A").status_code == 204
+
+
+def test_a_unit_that_drives_into_another_township_is_not_lost_to_its_own(city: tuple[str, str]) -> None:
+    url, database = city
+
+    def report(client: httpx.Client, at: tuple[float, float], second: int) -> dict[str, Any]:
+        one = {
+            "unit_code": "A-car", "lon": at[0], "lat": at[1], "unit_status": "dispatched",
+            "reported_at": f"2026-01-01T00:00:{second:02}Z",
+        }  # fmt: skip
+        answer = client.post("/units/positions", json={"positions": [one]})
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    with (
+        bearing(url, api_key(database, "supervisor", ["A"])) as mine,
+        bearing(url, api_key(database, "supervisor", ["D"])) as theirs,
+    ):
+        assert make(mine, "patrol_units", unit_code="A-car", name="x", unit_kind="car").status_code == 201
+        with connect(database) as connection:
+            connection.execute("update patrol_units set reported_at = '2025-01-01' where unit_code = 'A-car'")
+        assert report(theirs, IN_D, 1)["refused"][0]["reason"] == "there is no such unit"
+        assert report(mine, IN_D, 2)["accepted"] == 1
+        assert report(mine, IN_A, 3)["accepted"] == 1  # home again, reported by its own
+        assert report(mine, IN_D, 4)["accepted"] == 1
+        assert report(theirs, IN_A, 5)["refused"][0]["reason"] == "there is no such unit"  # there, but not theirs
+        for client in (mine, theirs):  # seen where it belongs and where it is
+            assert client.get("/collections/patrol_units/items/A-car").status_code == 200
+        assert len(mine.get("/units/A-car/track?since=2026-01-01T00:00:00Z").json()["positions"]) == 3
+        assert len(theirs.get("/units/A-car/track?since=2026-01-01T00:00:00Z").json()["positions"]) == 2
+        name = {"properties": {"name": "y"}}
+        car = "/collections/patrol_units/items/A-car"
+        assert theirs.patch(car, json=name, headers=MERGE).status_code == 403
+        assert theirs.delete(car).status_code == 403
+        assert mine.patch(car, json=name, headers=MERGE).status_code == 200
+        moved = {"geometry": {"type": "Point", "coordinates": (IN_D[0] + 0.001, IN_D[1])}}
+        assert mine.patch(car, json=moved, headers=MERGE).status_code == 403  # by hand only within one's cells
+        assert mine.delete(car).status_code == 204
+
+
+def test_totals_are_of_what_is_seen(city: tuple[str, str]) -> None:
+    url, database = city
+    with (
+        bearing(url, api_key(database, "supervisor", ["A"])) as mine,
+        bearing(url, api_key(database, "supervisor")) as all_of_it,
+    ):
+        for client, posts, units in ((all_of_it, 2, 1), (mine, 1, 0)):
+            assert client.get("/response/coverage").json()["posts"] == posts
+            live = client.get("/response/live").json()
+            while live["as_of"] is None:
+                assert live["total"] <= units
+                live = client.get("/response/live").json()
+            assert (live["free"], live["silent"]) == (units, 0)
+            assert live["total"] <= units
+
+
+def test_progress_counts_what_is_seen() -> None:
+    from geo_grid.response.upkeep import Drawing
+
+    drawing = Drawing(("a", "b", "c", "d"), 3)
+    assert drawing.progress(None) == {"done": 3, "total": 4}
+    assert drawing.progress(frozenset({"b", "d", "x"})) == {"done": 1, "total": 2}
+    assert drawing.progress(frozenset()) == {"done": 0, "total": 0}
