@@ -236,6 +236,31 @@ create trigger patrol_units_home_update before update of geom, post_code on patr
 update patrol_units u
 set home_code = access.leaf_cell(coalesce((select p.geom from police_posts p where p.post_code = u.post_code), u.geom), now());
 
+-- it follows its post, and boundaries that are drawn anew there; what came before the first boundaries gets its place
+create function access.follow_post() returns trigger
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
+begin
+    update patrol_units u set home_code = access.leaf_cell(new.geom, statement_timestamp()) where u.post_code = new.post_code;
+    return null;
+end $$;
+create trigger police_posts_moved after update of geom on police_posts
+    for each row when (new.geom is distinct from old.geom) execute function access.follow_post();
+
+create function access.settle_units() returns trigger
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
+begin
+    update patrol_units u
+    set home_code = access.leaf_cell(coalesce(p.geom, u.geom), statement_timestamp())
+    from patrol_units v left join police_posts p using (post_code)
+    where v.patrol_unit_id = u.patrol_unit_id
+      and (u.home_code is null
+           or (p.geom is not null and u.home_code in (select c.grid_code from grid_cells c
+                                                      where c.edition_id = new.edition_id or c.closed_by = new.edition_id)));
+    return null;
+end $$;
+create constraint trigger editions_units after insert on editions
+    deferrable initially deferred for each row execute function access.settle_units();
+
 -- those that belong to one's cells, or to a zone there
 create function access.my_units(wanted text) returns setof text
 language sql stable security definer set search_path = pg_catalog, public, pg_temp
@@ -418,7 +443,7 @@ end $$;
 create trigger police_posts_released before delete on police_posts
     for each row when (current_user = 'geo_grid_app') execute function access.release_units();
 
-revoke execute on function access.settle_unit, access.my_units, access.may_name, access.own_key,
+revoke execute on function access.settle_unit, access.settle_units, access.follow_post, access.my_units, access.may_name, access.own_key,
     access.refuse_second, access.refuse_unseen, access.release_units from public;
 grant execute on function access.my_units, access.may_name to geo_grid_app;
 

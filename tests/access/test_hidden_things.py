@@ -196,6 +196,30 @@ def test_a_unit_that_drives_into_another_township_is_not_lost_to_its_own(city: t
         assert mine.delete(car).status_code == 204
 
 
+def test_a_units_home_is_where_its_post_is(database: str) -> None:
+    def homes() -> dict[str, str | None]:
+        with connect(database) as connection:
+            rows = connection.execute("select unit_code, home_code from patrol_units").fetchall()
+        return {row["unit_code"]: row["home_code"] for row in rows}
+
+    spot = "ST_SetSRID(ST_MakePoint(%s, %s), 4490)"
+    with connect(database) as connection:  # before there are boundaries
+        connection.execute(f"insert into police_posts (post_code, name, geom) values ('p', 'x', {spot})", IN_A)
+        for code, post in (("with", "p"), ("without", None)):
+            connection.execute(
+                f"insert into patrol_units (unit_code, name, unit_kind, post_code, geom) values (%s, 'x', 'car', %s, {spot})",
+                (code, post, *IN_D),
+            )
+    assert homes() == {"with": None, "without": None}
+    with connect(database) as connection:
+        two_by_two(connection)
+    assert homes() == {"with": "A", "without": "D"}
+    with connect(database) as connection:
+        connection.execute(f"update police_posts set geom = {spot}", (WEST + 1.5 * SIDE, SOUTH + SIDE / 2))
+        connection.execute(f"update patrol_units set geom = {spot}", IN_A)  # as positions do
+    assert homes() == {"with": "B", "without": "D"}
+
+
 def test_totals_are_of_what_is_seen(city: tuple[str, str]) -> None:
     url, database = city
     with (
