@@ -56,16 +56,6 @@ from geo_grid.db import (
     open_pool,
     service_conninfo,
 )
-from geo_grid.db import (
-    Asker,
-    AsyncPool,
-    Changes,
-    acting,
-    acting_conninfo,
-    application_conninfo,
-    open_pool,
-    service_conninfo,
-)
 from geo_grid.errors import GeoGridError, SetupError
 from geo_grid.locate import Locations
 from geo_grid.response import Travel, Upkeep

@@ -17,12 +17,13 @@ const act = (name, work) => e("button", { className: "plain", textContent: name,
 } });
 const tell = (title, secret) => news.replaceChildren(shownOnce(title, secret));
 
+const isCity = cells => ["全市", "city"].includes(cells.trim().toLowerCase());
 const add = form([
   choice(say("种类", "Kind"), "kind", ["user", "machine", "kiosk"]), field(say("登录名", "Name"), "name", { required: true }),
   field(say("姓名", "Display name"), "display_name"), choice(say("角色", "Role"), "role", ["dispatcher", "planner", "supervisor", "wall", "administrator"]),
-  field(say("网格编码（空=全市）", "Grid codes (none: whole city)"), "cells"), field(say("工号", "Staff number"), "staff_number"),
+  field(say("网格编码，或：全市", "Grid codes, or: city"), "cells", { required: true }), field(say("工号", "Staff number"), "staff_number"),
 ], say("新建账户", "Add account"), async ({ cells, ...given }) => {
-  const content = { ...given, staff_number: given.staff_number || null, grid_codes: words(cells), city_wide: !words(cells).length };
+  const content = { ...given, staff_number: given.staff_number || null, grid_codes: isCity(cells) ? [] : words(cells), city_wide: isCity(cells) };
   const { password } = await write("POST", "/accounts", content);
   if (password) tell(say(`${given.name} 的一次性密码`, `One-time password of ${given.name}`), password);
   await load();
