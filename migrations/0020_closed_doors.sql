@@ -240,7 +240,10 @@ set home_code = access.leaf_cell(coalesce((select p.geom from police_posts p whe
 create function access.follow_post() returns trigger
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 begin
-    update patrol_units u set home_code = access.leaf_cell(new.geom, statement_timestamp()) where u.post_code = new.post_code;
+    if exists (select from patrol_units u where u.post_code = new.post_code) then  -- else nothing is told of units
+        update patrol_units u set home_code = access.leaf_cell(new.geom, statement_timestamp())
+        where u.post_code = new.post_code;
+    end if;
     return null;
 end $$;
 create trigger police_posts_moved after update of geom on police_posts
@@ -248,14 +251,20 @@ create trigger police_posts_moved after update of geom on police_posts
 
 create function access.settle_units() returns trigger
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
+declare
+    moved text[] := array(
+        select u.unit_code from patrol_units u
+        where u.home_code is null
+           or (u.post_code is not null
+               and u.home_code in (select c.grid_code from grid_cells c
+                                   where c.edition_id = new.edition_id or c.closed_by = new.edition_id)));
 begin
-    update patrol_units u
-    set home_code = access.leaf_cell(coalesce(p.geom, u.geom), statement_timestamp())
-    from patrol_units v left join police_posts p using (post_code)
-    where v.patrol_unit_id = u.patrol_unit_id
-      and (u.home_code is null
-           or (p.geom is not null and u.home_code in (select c.grid_code from grid_cells c
-                                                      where c.edition_id = new.edition_id or c.closed_by = new.edition_id)));
+    if moved <> '{}' then  -- else nothing is told of units
+        update patrol_units u
+        set home_code = access.leaf_cell(
+            coalesce((select p.geom from police_posts p where p.post_code = u.post_code), u.geom), statement_timestamp())
+        where u.unit_code = any(moved);
+    end if;
     return null;
 end $$;
 create constraint trigger editions_units after insert on editions
