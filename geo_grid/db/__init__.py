@@ -1,7 +1,7 @@
 """Connections, migrations, named queries and the private PostGIS cluster."""
 
 from geo_grid.db.acting import Asker, Reading, acting, acting_conninfo, ask_once
-from geo_grid.db.changes import Changes
+from geo_grid.db.changes import Changes, table_versions
 from geo_grid.db.cluster import Cluster
 from geo_grid.db.connections import (
     APPLICATION_ROLE,
@@ -12,6 +12,7 @@ from geo_grid.db.connections import (
     connect,
     database,
     fetch_one,
+    limited,
     open_pool,
     translated_errors,
 )
@@ -40,10 +41,12 @@ __all__ = [
     "ewkb",
     "fetch_one",
     "insert_rows",
+    "limited",
     "load_queries",
     "migrate",
     "open_pool",
     "read_fixed",
     "read_migrations",
+    "table_versions",
     "translated_errors",
 ]

@@ -1,13 +1,16 @@
 -- name: newest
-select written_in::text as written_in, event_id from events
-where written_in < pg_snapshot_xmin(pg_current_snapshot())
-order by written_in desc, event_id desc
-limit 1
+select written_in::text as told_in, event_id from access.newest_event()
+
+-- name: all_after
+-- by the server itself, for all who listen
+select e.written_in::text as told_in, e.event_id, e.kind, e.key, e.grid_code
+from access.events_after(%(written_in)s::text::xid8, %(event_id)s, %(limit)s) e
+order by e.written_in, e.event_id
 
 -- name: after
 -- in the order of their transactions: none of an earlier one can still come
-select written_in::text as written_in, event_id, kind, key from events
-where (written_in, event_id) > (%(written_in)s::text::xid8, %(event_id)s)
-  and written_in < pg_snapshot_xmin(pg_current_snapshot())
-order by written_in, event_id
+select e.written_in::text as told_in, e.event_id, e.kind, e.key, e.grid_code from events e
+where (e.written_in, e.event_id) > (%(written_in)s::text::xid8, %(event_id)s)
+  and e.written_in < pg_snapshot_xmin(pg_current_snapshot())
+order by e.written_in, e.event_id
 limit %(limit)s
