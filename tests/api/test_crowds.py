@@ -1,5 +1,6 @@
 """One cannot stop the others: readers that do not read, much work at once, half-sent requests, many screens."""
 
+import asyncio
 import contextlib
 import os
 import socket
@@ -18,9 +19,9 @@ from psycopg.conninfo import make_conninfo
 
 from geo_grid.api import sockets
 from geo_grid.budgets import Budget
-from geo_grid.db import connect
+from geo_grid.db import Asker, acting, connect, open_pool, translated_errors
 from geo_grid.db.connections import APPLICATION_ROLE
-from geo_grid.errors import Busy, TooMany
+from geo_grid.errors import Busy, DatabaseUnavailable, TooMany
 from tests.access.test_oidc import free_port
 from tests.conftest import live_server
 from tests.identities import PASSWORD, api_key, bearing, kiosk_token, user
@@ -127,8 +128,6 @@ def test_one_account_cannot_borrow_all_connections(crowded: str) -> None:
 
 
 def test_work_is_bounded_in_number_by_kind_and_account() -> None:
-    import asyncio
-
     async def crowd() -> list[str]:
         budget, gate = Budget("tests", at_once=2, waiting=3, each=4), threading.Event()
         mine = [asyncio.create_task(budget.run(1, gate.wait)) for _ in range(4)]
@@ -152,8 +151,6 @@ def test_work_is_bounded_in_number_by_kind_and_account() -> None:
 
 
 def test_a_full_queue_says_so_at_once() -> None:
-    import asyncio
-
     async def crowd() -> None:
         budget, gate = Budget("tests", at_once=1, waiting=1, each=1), threading.Event()
         others = [asyncio.create_task(budget.run(account, gate.wait)) for account in (1, 2)]
@@ -290,3 +287,58 @@ def test_fifty_screens_behind_one_address_are_no_strangers(database: str) -> Non
         forged = [look("gg_k_" + f"{number:043d}") for number in range(60)]
         assert 429 in forged
         assert set(threads.map(look, keys[:5])) == {200}  # also beside somebody who tries secrets
+
+
+class Gate:
+    """Holds up what is called through it, until it is opened."""
+
+    def __init__(self, then: object) -> None:
+        self.opened, self.reached, self._then = threading.Event(), threading.Event(), then
+
+    def __call__(self, *_: object) -> object:
+        self.reached.set()
+        assert self.opened.wait(30)
+        return self._then
+
+    async def later(self, *_: object) -> object:
+        return await asyncio.to_thread(self)
+
+
+def test_roads_are_asked_and_shapes_joined_without_a_connection(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With one connection in the pool, others are answered while the desk and joined circles are at work."""
+    from geo_grid import desk
+    from geo_grid.response import unions
+
+    with connect(database) as connection:
+        two_by_two(connection)
+    ranking, joining = Gate([]), Gate([])
+    monkeypatch.setattr(desk, "rank", ranking.later)
+    monkeypatch.setattr(unions, "_join", joining)
+    key, other = api_key(database, "dispatcher"), api_key(database, "planner")
+    with live_server(database, pool_size=1) as url, bearing(url, key) as busy, bearing(url, other) as client:
+        asked = {
+            ranking: lambda: busy.get("/desk", params=HERE),
+            joining: lambda: busy.get("/response/unions", params={"bbox": "114,36,115,38"}),
+        }
+        for gate, ask in asked.items():
+            with ThreadPoolExecutor(1) as threads:
+                waiting = threads.submit(ask)
+                try:
+                    assert gate.reached.wait(20)
+                    assert client.get("/collections/grid_cells/items").status_code == 200
+                finally:
+                    gate.opened.set()
+                assert waiting.result().status_code == 200
+
+
+def test_a_transaction_that_nobody_goes_on_with_ends(database: str) -> None:
+    async def forget() -> None:
+        async with open_pool(database, 1, 0.3) as pool:
+            with pytest.raises(DatabaseUnavailable), translated_errors():
+                async with acting(pool, Asker("")) as connection:
+                    await asyncio.sleep(1)
+                    await connection.execute("select 1")
+            async with acting(pool, Asker("")) as connection:
+                await connection.execute("select 1")
+
+    asyncio.run(forget())
