@@ -1,7 +1,7 @@
 export GEO_GRID_STATE_DIR ?= $(CURDIR)/.state
 BIN := .venv/bin
 
-.PHONY: help up down test lint types bench-locate bench-access bench-boundaries bench-response bench-restart bench-tiles data lock clean
+.PHONY: help up down test lint types bench-locate bench-access bench-boundaries bench-response bench-restart bench-tiles drill-crowds data lock clean
 
 help:            ## this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*##/\t/'
@@ -53,6 +53,10 @@ bench-tiles:     ## compare tiles and pages of features with the bare query and 
 	@./setup.sh run
 	@bench/setup.sh
 	$(BIN)/python -m bench.tiles
+
+drill-crowds:    ## log-in, health and places beside readers that do not read, and other crowds (a minute)
+	@./setup.sh run
+	$(BIN)/python -m drills.crowds
 
 data:            ## make data/ again from the packages it comes from
 	@./setup.sh run

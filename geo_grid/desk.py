@@ -1,7 +1,7 @@
 """The dispatcher's one answer: everything about one point."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel, Field
 
@@ -46,26 +46,21 @@ class DeskCard(BaseModel):
     nearest_facilities: list[Near]
 
 
-async def desk_card(
-    connection: AsyncConnection,
-    location: Location,
-    everywhere: bool,
-    router: Router,
-    travel: Travel,
-    now: datetime,
-    incident: Incident | None = None,
-) -> DeskCard:
-    """Answer for a place whose owners are known, in a transaction on behalf of whoever asks.
+class Surroundings(NamedTuple):
+    """What is near a place, by kind, nearest first, and which roads are closed around it."""
+
+    near: dict[str, list[dict[str, Any]]]
+    closures: list[Any]
+
+
+async def read_surroundings(connection: AsyncConnection, location: Location, everywhere: bool) -> Surroundings:
+    """Read what is near a place whose owners are known, in a transaction on behalf of whoever asks.
 
     Parameters
     ----------
     everywhere
         Whether they see the whole city; else a place that is not theirs has nothing near it, like one that
         does not exist.
-    router, travel
-        Say when posts and units would be there.
-    now
-        In the city's own time zone.
     """
     lon, lat = location.point
     near: dict[str, list[dict[str, Any]]] = {}
@@ -73,8 +68,28 @@ async def desk_card(
     for name in ("posts", "units", "cameras", "facilities"):
         rows = await connection.execute(QUERIES[name], {"lon": lon, "lat": lat}) if is_asked else None
         near[name] = await rows.fetchall() if rows else []
-    closures = await closures_around(connection, (lon, lat)) if is_asked else []
-    responders = await rank(router, travel, (lon, lat), near["posts"] + near["units"], closures, now)
+    return Surroundings(near, await closures_around(connection, (lon, lat)) if is_asked else [])
+
+
+async def desk_card(
+    location: Location,
+    around: Surroundings,
+    router: Router,
+    travel: Travel,
+    now: datetime,
+    incident: Incident | None = None,
+) -> DeskCard:
+    """Answer for a place; no connection is held while roads are asked.
+
+    Parameters
+    ----------
+    router, travel
+        Say when posts and units would be there.
+    now
+        In the city's own time zone.
+    """
+    near, closures = around
+    responders = await rank(router, travel, location.point, near["posts"] + near["units"], closures, now)
     return DeskCard.model_validate({
         "location": location, "incident": incident, "responders": responders,
         "nearest_posts": near["posts"][:_SHOWN], "nearest_units": near["units"][:_SHOWN],

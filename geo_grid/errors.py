@@ -63,6 +63,20 @@ class TooMany(UserError):
         self.retry_after_s = retry_after_s
 
 
+class Busy(GeoGridError):
+    """The server has as much of such work as it takes at once.
+
+    Parameters
+    ----------
+    retry_after_s
+        Seconds until it is worth trying again.
+    """
+
+    def __init__(self, message: str, retry_after_s: float) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
 class NotFound(UserError):
     """There is no such thing."""
 

@@ -42,8 +42,21 @@ class Settings(BaseSettings):
     )
     host: str = Field("127.0.0.1", description="address to serve on")
     port: int = Field(8000, ge=0, le=65535, description="port to serve on")
-    pool_size: int = Field(8, ge=1, le=200, description="most database connections one server opens")
+    pool_size: int = Field(8, ge=1, le=200, description="most database connections one server lends to requests")
+    reserved_pool_size: int = Field(
+        5, ge=4, le=50, description="database connections besides, kept for log-in, who asks, health and events"
+    )
     statement_timeout_s: float = Field(30, gt=0, description="longest a request may ask the database")
+    work_timeout_s: float = Field(
+        120, gt=0, description="longest one statement of work on drafts, files and comparisons may take"
+    )
+    connections_per_address: int = Field(
+        512, ge=8, description="connections of clients from one address; fewer where descriptors are few"
+    )
+    event_streams_per_account: int = Field(100, ge=1, description="pages of one account that listen to events")
+    answers_per_account: int = Field(
+        4, ge=1, description="long answers (exports, long lists, bulk) of one account that are made or sent at once"
+    )
     positional_error_m: float = Field(
         10, ge=0, le=500, description="neighbours nearer than this are named as alternatives"
     )

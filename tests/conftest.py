@@ -13,10 +13,10 @@ from pathlib import Path
 import httpx
 import psycopg
 import pytest
-import uvicorn
 from psycopg.conninfo import make_conninfo
 
 from geo_grid.api.app import create_app
+from geo_grid.api.sockets import Config, Server
 from geo_grid.db import Cluster, connect, migrate
 from geo_grid.db.connections import APPLICATION_ROLE
 from geo_grid.demo import load_demo
@@ -101,9 +101,7 @@ def live_server(conninfo: str, **options: object) -> Iterator[str]:
     unlimited = dict.fromkeys(("rate_limit", "anonymous_rate_limit", "login_rate_limit"), "1000000/second")
     settings = Settings(database_url=conninfo, app_database_url=as_application, **{**unlimited, **options})
     app = create_app(settings, conninfo)
-    server = uvicorn.Server(
-        uvicorn.Config(app, log_level="warning", loop="asyncio", proxy_headers=False, timeout_graceful_shutdown=1)
-    )
+    server = Server(Config(app, settings, loop="asyncio", timeout_graceful_shutdown=1))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]}, daemon=True)
     thread.start()
     deadline = time.monotonic() + 20

@@ -1,12 +1,14 @@
 """Who asks: looked up in the database, kept in memory for seconds, forgotten when anything changes."""
 
+import asyncio
 import hashlib
 import time
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from geo_grid.db import Asker, AsyncPool, Changes, acting, load_queries, translated_errors
+from geo_grid.db import Asker, AsyncPool, Changes, acting, load_queries, table_versions, translated_errors
 from geo_grid.errors import DatabaseUnavailable
 from geo_grid.locate import Seen
 
@@ -17,7 +19,8 @@ _KEPT_S = 30.0
 _TRUSTED_S = 10.0
 """How long identities are trusted while the database is away; then nobody is anybody."""
 _MOST = 10_000
-_MATTER = {"principals", "principal_cells", "credentials", "roles", "role_rights", "editions", "police_posts"}
+_OF_RIGHTS = frozenset({"principals", "principal_cells", "credentials", "roles", "role_rights", "editions"})
+_MATTER = _OF_RIGHTS | {"police_posts"}
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,8 @@ class Identity:
         What of the answers about points they may see.
     sight
         The same for whoever may see the same.
+    versions
+        How often the tables that rights depend on had changed, in a state of the database not newer than all this is from.
     fetched, ends, touched
         When it was looked up, when it ends by itself, when the database was last told that the session lives;
         on this process's clock.
@@ -57,6 +62,7 @@ class Identity:
     must: str
     seen: Seen
     sight: str = ""
+    versions: Mapping[str, int] = field(default_factory=dict, compare=False)
     fetched: float = field(default_factory=time.monotonic, compare=False)
     ends: float = 0.0
     touched: float = float("-inf")
@@ -74,6 +80,7 @@ class Identities:
         self._changes = changes
         self._known: OrderedDict[tuple[str, str], Identity] = OrderedDict()
         self._generation = 0
+        self._asking: dict[tuple[Asker, bool, int], asyncio.Task[Identity | None]] = {}
         changes.on_change(self._forget)
 
     def held(self, asker: Asker, is_act: bool) -> Identity | None:
@@ -86,8 +93,19 @@ class Identities:
             return None
         return found
 
+    async def current(self, asker: Asker, versions: Mapping[str, int]) -> Identity | None:
+        """Return who shows a credential, as of a state of the database that is not older than these versions of its tables
+        tell; else as `find`, for no act.
+        """
+        known = self.held(asker, is_act=False)
+        if known is not None and all(known.versions.get(name, 0) >= versions.get(name, 0) for name in _OF_RIGHTS):
+            return known
+        if known is not None:
+            self.forget()  # the change is announced soon
+        return await self.find(asker, is_act=False)
+
     async def find(self, asker: Asker, is_act: bool) -> Identity | None:
-        """Find who shows a credential; None: it is worth nothing.
+        """Find who shows a credential; None: it is worth nothing. Those who ask for the same at once ask together.
 
         Parameters
         ----------
@@ -99,11 +117,20 @@ class Identities:
         DatabaseUnavailable
             It cannot be looked up.
         """
+        key = (asker._replace(request_id=""), is_act, self._generation)
+        asking = self._asking.get(key)
+        if asking is None:
+            asking = self._asking[key] = asyncio.create_task(self._ask(asker, is_act))
+            asking.add_done_callback(lambda _: self._asking.pop(key, None))
+        return await asyncio.shield(asking)  # who leaves does not end it for the others
+
+    async def _ask(self, asker: Asker, is_act: bool) -> Identity | None:
         generation = self._generation
         with translated_errors():
             async with acting(self._pool, asker, read_only=not is_act) as connection:
                 if is_act:
                     await connection.execute(QUERIES["touch"])
+                versions = await table_versions(connection)  # first: what follows is as new, or newer
                 row = await (await connection.execute(QUERIES["identify"])).fetchone()
                 if row is None or row["principal_id"] is None:
                     return None
@@ -114,7 +141,7 @@ class Identities:
             raise DatabaseUnavailable(message)
         before = self._known.get((asker.credential, asker.address))
         touched = time.monotonic() if is_act else before.touched if before else float("-inf")
-        found = _identity(row, asker, rights, seen, touched)
+        found = _identity(row, asker, rights, seen, versions, touched)
         if generation == self._generation:  # else it may be out of date already
             self._known[asker.credential, asker.address] = found
             while len(self._known) > _MOST:
@@ -131,7 +158,9 @@ class Identities:
             self.forget()
 
 
-def _identity(row: dict[str, Any], asker: Asker, rights: frozenset[str], seen: Seen, touched: float) -> Identity:
+def _identity(
+    row: dict[str, Any], asker: Asker, rights: frozenset[str], seen: Seen, versions: Mapping[str, int], touched: float
+) -> Identity:
     return Identity(
         credential=asker.credential,
         principal_id=row["principal_id"],
@@ -145,6 +174,7 @@ def _identity(row: dict[str, Any], asker: Asker, rights: frozenset[str], seen: S
         must=row["label"] if row["credential_kind"] == "session" else "",
         seen=seen,
         sight=_sight(rights, seen),
+        versions=versions,
         ends=time.monotonic() + row["good_for_s"],
         touched=touched,
     )

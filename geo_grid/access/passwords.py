@@ -1,6 +1,5 @@
 """Passwords: Argon2id as RFC 9106 recommends, and what makes one good enough."""
 
-import asyncio
 import secrets
 import string
 from collections.abc import Sequence
@@ -8,11 +7,10 @@ from collections.abc import Sequence
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
+from geo_grid.budgets import HASHING
 from geo_grid.errors import UserError
 
 _HASHER = PasswordHasher()
-_AT_ONCE = asyncio.Semaphore(2)
-"""64 MiB and some 50 ms each: guesses must not take the machine."""
 _NOBODY = _HASHER.hash(secrets.token_urlsafe(32))
 """Verified for names that are nobody's, so that they take as long as the others."""
 _LONGEST = 256
@@ -23,15 +21,13 @@ _NAME_TELLS = 4
 
 async def matches(password: str, stored: str | None) -> bool:
     """Say whether a password has this hash; takes as long when there is none."""
-    async with _AT_ONCE:
-        fits = await asyncio.to_thread(_verify, stored or _NOBODY, password[:_LONGEST])
+    fits = await HASHING.run(None, _verify, stored or _NOBODY, password[:_LONGEST])
     return fits and stored is not None
 
 
 async def hashed(password: str) -> str:
     """Hash a password, with a salt of its own."""
-    async with _AT_ONCE:
-        return await asyncio.to_thread(_HASHER.hash, password)
+    return await HASHING.run(None, _HASHER.hash, password)
 
 
 def one_time_password() -> str:

@@ -43,6 +43,7 @@ from geo_grid.api import (
 from geo_grid.api.identified import Identified
 from geo_grid.api.middleware import BodyLimit, NamedRequests
 from geo_grid.api.rights import check_complete
+from geo_grid.api.shares import Lending, Shares
 from geo_grid.api.tile_cache import TileCache
 from geo_grid.boundaries.kept import InForce
 from geo_grid.compiling import make_ready
@@ -53,6 +54,7 @@ from geo_grid.db import (
     acting,
     acting_conninfo,
     application_conninfo,
+    limited,
     open_pool,
     service_conninfo,
 )
@@ -65,6 +67,7 @@ from geo_grid.response.positions import QUERIES as POSITIONS
 from geo_grid.response.stops import read_shifts
 from geo_grid.response.unions import Unions
 from geo_grid.settings import Settings, asset_dir
+from geo_grid.workflow import Feed
 
 log = logging.getLogger(__name__)
 
@@ -74,11 +77,12 @@ _NOT_COMPRESSED = (
     "application/vnd.mapbox-vector-tile",  # kept packed
     "application/vnd.apache.parquet",
 )
-_BULK_AT_ONCE = 2
 _LARGEST_BODY = 1 << 20
 """Bytes; where a route says nothing else."""
 _LARGEST_LOGIN = 16 << 10
 _TIDY_S = 3600.0
+_OWN_WORK_S = 600.0
+"""Longest one statement of the server itself may take, such as an edition that comes into force."""
 _PUBLISH_S = 5.0
 _CLOSURES_S = 30.0
 _CIRCLES_DEPEND_ON = frozenset({"police_posts", "road_closures", "roads"})
@@ -137,14 +141,24 @@ def create_app(settings: Settings, conninfo: str) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         state = app.state
-        state.conninfo = conninfo
-        state.bulk_work = asyncio.Semaphore(_BULK_AT_ONCE)
+        state.conninfo = limited(conninfo, settings.work_timeout_s)
         await _admit(owner, service)
         async with contextlib.AsyncExitStack() as stack:
-            state.pool = pool = await stack.enter_async_context(open_pool(conninfo, settings))
-            own_pool = await stack.enter_async_context(open_pool(own_conninfo, settings))
-            state.changes = await stack.enter_async_context(Changes.watched(conninfo))
-            state.identities = Identities(pool, state.changes)
+            pool, reserved, own_pool = [
+                await stack.enter_async_context(open_pool(whose, size, settings.statement_timeout_s))
+                for whose, size in (
+                    (conninfo, settings.pool_size),
+                    (conninfo, settings.reserved_pool_size),
+                    (own_conninfo, settings.reserved_pool_size),
+                )
+            ]
+            state.pool, state.reserved = pool, reserved
+            state.lending = Lending(max(1, settings.pool_size // 2))
+            state.long_answers = Shares("long answers", settings.answers_per_account)
+            state.event_streams = Shares("pages that listen to events", settings.event_streams_per_account)
+            state.changes = await stack.enter_async_context(Changes.watched(limited(conninfo, _OWN_WORK_S)))
+            state.identities = Identities(reserved, state.changes)
+            state.feed = await stack.enter_async_context(Feed.kept(own_pool, service, state.changes))
             state.tiles = TileCache(
                 state.changes, settings.tile_cache_mb << 20, settings.state_dir / "tiles", settings.tile_disk_mb << 20
             )
@@ -153,7 +167,7 @@ def create_app(settings: Settings, conninfo: str) -> FastAPI:
             state.provider = (
                 Provider(own_pool, service.credential, state.logins, settings) if settings.oidc_issuer else None
             )
-            state.seeing_all = seeing_all = acting_conninfo(own_conninfo, service)
+            state.seeing_all = seeing_all = acting_conninfo(limited(own_conninfo, _OWN_WORK_S), service)
             state.in_force = InForce(seeing_all)
             state.unions = Unions()
             state.patrol_shifts = read_shifts(settings.patrol_shifts)

@@ -1,11 +1,14 @@
 """On whose behalf a request is answered, and transactions for it."""
 
+import contextlib
+from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
+from typing import Any
 
 from starlette.requests import Request
 
 from geo_grid.access import Identity
-from geo_grid.db import Asker, AsyncConnection, acting
+from geo_grid.db import Asker, AsyncConnection, acting, ask_once
 from geo_grid.errors import NotLoggedIn
 
 
@@ -24,11 +27,34 @@ def identity_of(request: Request) -> Identity:
     return found
 
 
+def account_of(request: Request) -> int | None:
+    """Return on whose account a request is answered; None: nobody is logged in."""
+    found: Identity | None = request.scope["geo_grid.identity"]
+    return found.principal_id if found else None
+
+
 def reading(request: Request) -> AbstractAsyncContextManager[AsyncConnection]:
     """Open a transaction that reads one state of the database with the rights of whoever asks."""
-    return acting(request.app.state.pool, asker_of(request))
+    return _acting(request, read_only=True)
 
 
 def writing(request: Request) -> AbstractAsyncContextManager[AsyncConnection]:
     """Open a transaction with the rights of whoever asks; committed when it is left, before the answer goes out."""
-    return acting(request.app.state.pool, asker_of(request), read_only=False)
+    return _acting(request, read_only=False)
+
+
+async def read_once(request: Request, statement: str, values: dict[str, Any]) -> dict[str, Any]:
+    """Ask one question with the rights of whoever asks, in one round trip (see `ask_once`)."""
+    state = request.app.state
+    async with state.lending.to(account_of(request)):
+        return await ask_once(state.pool, asker_of(request), statement, values)
+
+
+@contextlib.asynccontextmanager
+async def _acting(request: Request, read_only: bool) -> AsyncIterator[AsyncConnection]:
+    state = request.app.state
+    async with (
+        state.lending.to(account_of(request)),
+        acting(state.pool, asker_of(request), read_only) as connection,
+    ):
+        yield connection

@@ -1,6 +1,5 @@
 """The audit: the auditor's, and nobody else's."""
 
-from collections.abc import AsyncIterator
 from datetime import date
 from typing import Annotated
 
@@ -9,9 +8,12 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 
 from geo_grid.access import audit
-from geo_grid.api.asking import reading, writing
+from geo_grid.api.asking import account_of, reading, writing
+from geo_grid.api.long_answers import LongAnswer
+from geo_grid.api.parameters import Configured
 from geo_grid.api.problems import PROBLEM_RESPONSES
 from geo_grid.api.rights import GuardedRoute
+from geo_grid.budgets import BULK
 
 router = APIRouter(tags=["audit"], responses=PROBLEM_RESPONSES, route_class=GuardedRoute)
 
@@ -47,7 +49,7 @@ async def search_audit(
 @router.get("/audit/verification")
 async def verify_audit(request: Request) -> AuditVerdict:
     """Check the chain from its first row to its last."""
-    async with reading(request) as database:
+    async with BULK.turn(account_of(request)), reading(request) as database:
         verdict = await audit.verify(database)
     return AuditVerdict(rows=verdict.rows, last_hash=verdict.last_hash, faults=verdict.faults[:100])
 
@@ -60,20 +62,22 @@ async def verify_audit(request: Request) -> AuditVerdict:
 )  # fmt: skip
 async def export_audit(
     request: Request,
+    settings: Configured,
     month: Annotated[str | None, Query(pattern=r"^\d{4}-(0[1-9]|1[0-2])$", description="of one month: 2026-11")] = None,
 ) -> StreamingResponse:
     """Export the audit; `geo-grid audit verify --file` checks it anywhere. The export itself is recorded."""
     first = date.fromisoformat(f"{month}-01") if month else None
-
-    async def lines() -> AsyncIterator[str]:
-        rows = 0
-        async with reading(request) as database:
+    rows = 0
+    with LongAnswer.begun(request, settings) as answer:
+        async with BULK.turn(account_of(request)), reading(request) as database:
             async for link in audit.read_links(database, first):
                 rows += 1
-                yield audit.as_line(link)
-        async with writing(request) as database:  # after its last row: a broken-off export is none
+                await answer.write(audit.as_line(link))
+
+    async def note() -> None:  # after its last row was taken: a broken-off export is none
+        async with writing(request) as database:
             await audit.note_export(database, first, rows)
 
     name = f"geo_grid-audit-{month or 'all'}.jsonl"
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return StreamingResponse(lines(), media_type="application/jsonl", headers=headers)
+    return answer.sent("application/jsonl", headers, note)

@@ -1,6 +1,5 @@
 """/boundaries: drafts of grid cells, their check and impact, approval, and former editions."""
 
-import asyncio
 from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -8,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Query, Request, Response
 
+from geo_grid.api.asking import account_of
 from geo_grid.api.boundary_models import (
     CHANGING,
     MISSING,
@@ -36,6 +36,7 @@ from geo_grid.boundaries import draft_findings, draft_impact, publish_due, readi
 from geo_grid.boundaries import drafts as work
 from geo_grid.boundaries.agreement import recorded_agreement
 from geo_grid.boundaries.drawing import CellCollection, cells_in_view, changed_cells, zones_in_view
+from geo_grid.budgets import DRAFTS, SOLVING
 from geo_grid.db import Connection, connect
 from geo_grid.errors import Conflict
 from geo_grid.exchange import reports
@@ -133,7 +134,7 @@ async def post_publish(request: Request, draft_id: DraftId, approval: Approval) 
 
 async def _brought_into_force(request: Request, draft_id: int) -> dict[str, Any]:
     """Have what is due come into force now, not at the server's next look. Raises Conflict when it could not."""
-    await asyncio.to_thread(publish_all_due, request.app.state.seeing_all)
+    await DRAFTS.run(None, publish_all_due, request.app.state.seeing_all)
     found = await with_rights(request, lambda c: whole(c, draft_id))
     if found["approved_at"] is None:
         message = f"draft {draft_id} could not come into force and was returned: {found['returned_because']}"
@@ -229,13 +230,13 @@ async def get_report(
         impact = draft_impact(connection, draft_id, cells)
         return reports.draft_report(whole(connection, draft_id), impact, findings, changes, made_at, lang)
 
-    report = await with_rights(request, do)
+    report = await with_rights(request, do, SOLVING)
     if f == "html":
         return html_page(reports.as_html(report))
     if f == "csv":
         body: bytes | str = reports.as_csv(report)
     else:
-        body = await asyncio.to_thread(reports.as_pdf, report)
+        body = await SOLVING.run(account_of(request), reports.as_pdf, report)
     headers = {"Content-Disposition": f'attachment; filename="draft-{draft_id}.{f}"', "Cache-Control": "no-store"}
     return Response(body, headers=headers, media_type="application/pdf" if f == "pdf" else "text/csv; charset=utf-8")
 
@@ -263,8 +264,7 @@ async def post_proposals(request: Request, draft_id: DraftId, wish: Wish) -> obj
             "along_roads": blocks is not None,
         }
 
-    async with request.app.state.bulk_work:
-        return await with_rights(request, do)
+    return await with_rights(request, do, SOLVING)
 
 
 @router.get("/overloaded", response_model=Overloaded)
@@ -283,13 +283,13 @@ async def get_overloaded(
         mine = reading.seen_codes(connection)
         return {"cells": [one for one in found if mine is None or one["grid_code"] in mine][:limit]}
 
-    return await with_rights(request, do)
+    return await with_rights(request, do, SOLVING)
 
 
 @router.get("/agreement", response_model=Agreement)
 async def get_agreement(request: Request) -> object:
     """Compare whom incidents were recorded for with whom the boundaries in force give them to: which cells moved."""
-    return await with_rights(request, recorded_agreement)
+    return await with_rights(request, recorded_agreement, SOLVING)
 
 
 @router.get("/editions", response_model=Editions)
@@ -314,7 +314,7 @@ async def get_difference(
             drawn["features"] += changed_cells(before, edits, layer)["features"]
         return drawn
 
-    return await with_rights(request, do)
+    return await with_rights(request, do, SOLVING)
 
 
 @router.post("/editions/{edition_id}/restore", status_code=201, response_model=DraftInFull, responses=CHANGING)

@@ -1,9 +1,7 @@
 """POST /locate: owners of any number of points, in the form they came in."""
 
 import asyncio
-import contextlib
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO
 
@@ -12,10 +10,12 @@ from fastapi.responses import StreamingResponse
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from geo_grid.api.asking import identity_of, reading
+from geo_grid.api.asking import account_of, identity_of, reading
+from geo_grid.api.long_answers import LongAnswer
 from geo_grid.api.parameters import At, Configured, Located, SourceCrs
 from geo_grid.api.problems import PROBLEM_RESPONSES, Problem
 from geo_grid.api.rights import GuardedRoute
+from geo_grid.budgets import BULK
 from geo_grid.errors import UserError
 from geo_grid.exchange import Asked, locate_points
 
@@ -23,7 +23,6 @@ FORMS = {"application/json": "json", "text/csv": "csv", "application/vnd.apache.
 LARGEST_BODY = 1 << 30
 _SILENCE_S = 30
 """A client that sends nothing for this long is given up."""
-_CHUNK = 256 << 10
 
 router = APIRouter(tags=["locate"], responses=PROBLEM_RESPONSES, route_class=GuardedRoute)
 
@@ -80,22 +79,19 @@ async def post_locate(
         raise HTTPException(415, f"Content-Type is {media or 'missing'}; send {', '.join(FORMS)}")
     wanted = tuple(int(level) for level in levels.split(",") if level)
     asked = Asked(source_crs, wanted, skip_invalid, identity_of(request).seen)
-    spool = settings.state_dir / "spool"
-    spool.mkdir(parents=True, exist_ok=True)
-    with contextlib.ExitStack() as unless_answered, tempfile.TemporaryFile(dir=spool) as body:
-        answer = unless_answered.enter_context(tempfile.TemporaryFile(dir=spool))
+    with LongAnswer.begun(request, settings) as answer, tempfile.TemporaryFile(dir=answer.spool) as body:
         await _receive(request, body)
-        async with request.app.state.bulk_work:
+        async with BULK.turn(account_of(request)):  # a past edition may have to be compiled
             city = await locations.city(lambda: reading(request), at)
-            done = await asyncio.to_thread(locate_points, city, _path(body), _path(answer), FORMS[media], asked)
-        unless_answered.pop_all()
+        done = await BULK.run(
+            account_of(request), locate_points, city, _path(body), _path(answer.file), FORMS[media], asked
+        )
     headers = {
-        "Content-Length": str(answer.seek(0, 2)),
         "Geo-Grid-Edition": str(city.edition),
         "Geo-Grid-Points": str(done.points),
         "Geo-Grid-Unassigned": str(done.unassigned),
     }
-    return StreamingResponse(_chunks(answer), media_type=media, headers=headers)
+    return answer.sent(media, headers)
 
 
 async def _receive(request: Request, body: BinaryIO) -> None:
@@ -119,10 +115,3 @@ async def _receive(request: Request, body: BinaryIO) -> None:
 def _path(opened: BinaryIO) -> Path:
     """Name an open file that has no name: whatever happens to this process, it leaves nothing behind."""
     return Path(f"/proc/self/fd/{opened.fileno()}")
-
-
-def _chunks(answer: BinaryIO) -> Iterator[bytes]:
-    with contextlib.closing(answer):
-        answer.seek(0)
-        while chunk := answer.read(_CHUNK):
-            yield chunk

@@ -1,22 +1,22 @@
 """Drafts as files: out as a GeoPackage for QGIS, and back with what was edited there."""
 
-import asyncio
 import tempfile
 from pathlib import Path as FilePath
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, File, Form, Query, Request, UploadFile
-from fastapi.responses import FileResponse
-from starlette.background import BackgroundTask
+from fastapi.responses import StreamingResponse
 
 from geo_grid.access.audit import record_export
-from geo_grid.api.asking import writing
+from geo_grid.api.asking import account_of, writing
 from geo_grid.api.boundary_models import CHANGING, MISSING, Code, DraftId, DraftInFull
 from geo_grid.api.drafting import in_force, name_of, whole, with_rights
+from geo_grid.api.long_answers import LongAnswer
 from geo_grid.api.parameters import Configured
 from geo_grid.api.problems import PROBLEM_RESPONSES
 from geo_grid.api.rights import GuardedRoute
 from geo_grid.boundaries import reading
+from geo_grid.budgets import BULK
 from geo_grid.db import Connection
 from geo_grid.errors import UnreadableFile
 from geo_grid.exchange import FILE_FORMATS
@@ -31,7 +31,7 @@ _GPKG = "application/geopackage+sqlite3"
 
 @router.get(
     "/drafts/{draft_id}/file",
-    response_class=FileResponse,
+    response_class=StreamingResponse,
     responses=MISSING | {200: {"content": {_GPKG: {"schema": {"type": "string", "format": "binary"}}}}},
 )
 async def get_file(
@@ -39,26 +39,20 @@ async def get_file(
     settings: Configured,
     draft_id: DraftId,
     within: Annotated[Code | None, Query(description="only this cell and what is below it")] = None,
-) -> FileResponse:
+) -> StreamingResponse:
     """Give a draft out as a GeoPackage; who took it is recorded first."""
-    spool = settings.state_dir / "spool"
-    spool.mkdir(parents=True, exist_ok=True)
-    folder = tempfile.TemporaryDirectory(dir=spool)
-    path = FilePath(folder.name) / f"draft-{draft_id}.gpkg"
 
     def do(connection: Connection) -> int:
         before, edits = reading.draft_changes(connection, draft_id, in_force(request))
         return export_draft(before.edited(edits), path, within, reading.shown_codes(connection, before, edits))
 
-    try:
-        async with request.app.state.bulk_work:
-            rows = await with_rights(request, do)
+    with LongAnswer.begun(request, settings) as answer, answer.folder() as folder:
+        path = folder / f"draft-{draft_id}.gpkg"
+        rows = await with_rights(request, do, BULK)
         async with writing(request) as database:  # no file leaves that is not written down
             await record_export(database, "grid_cells", "gpkg", rows, None)
-    except BaseException:
-        folder.cleanup()
-        raise
-    return FileResponse(path, media_type=_GPKG, filename=path.name, background=BackgroundTask(folder.cleanup))
+        answer.adopt(path)
+    return answer.sent(_GPKG, {"Content-Disposition": f'attachment; filename="{path.name}"'})
 
 
 @router.post("/imports", status_code=201, response_model=DraftInFull, responses=CHANGING)
@@ -83,14 +77,13 @@ async def post_import(
     spool.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=spool) as folder:
         path = FilePath(folder) / f"upload{suffix}"
-        await asyncio.to_thread(_save, file, path)
+        await BULK.run(account_of(request), _save, file, path)
 
         def do(connection: Connection) -> dict[str, object]:
             import_draft(connection, draft_id, path, name_of(request), source_crs or None, match, in_force(request))
             return whole(connection, draft_id)
 
-        async with request.app.state.bulk_work:
-            return await with_rights(request, do)
+        return await with_rights(request, do, BULK)
 
 
 def _save(file: UploadFile, path: FilePath) -> None:

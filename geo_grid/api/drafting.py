@@ -1,26 +1,26 @@
 """Work on drafts for whoever asks, beside the event loop."""
 
-import asyncio
 from collections.abc import Callable
 from typing import Any
 
 from fastapi import Request
 
-from geo_grid.api.asking import asker_of, identity_of
+from geo_grid.api.asking import account_of, asker_of, identity_of
 from geo_grid.boundaries import drafts as work
 from geo_grid.boundaries.division import Division
+from geo_grid.budgets import DRAFTS, Budget
 from geo_grid.db import Connection, acting_conninfo, connect
 
 
-async def with_rights[T](request: Request, do: Callable[[Connection], T]) -> T:
-    """Run work in one transaction with the rights of whoever asks, beside the event loop."""
+async def with_rights[T](request: Request, do: Callable[[Connection], T], budget: Budget = DRAFTS) -> T:
+    """Run work in one transaction with the rights of whoever asks, beside the event loop. Raises TooMany, Busy."""
     conninfo = acting_conninfo(request.app.state.conninfo, asker_of(request))
 
     def run() -> T:
         with connect(conninfo) as connection:
             return do(connection)
 
-    return await asyncio.to_thread(run)
+    return await budget.run(account_of(request), run)
 
 
 def in_force(request: Request) -> Division:

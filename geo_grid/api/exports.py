@@ -1,20 +1,19 @@
 """GET /collections/{layer}/export: a whole layer as a file, written down in the audit."""
 
-import asyncio
-import tempfile
 from enum import StrEnum
 from pathlib import Path as FilePath
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request
-from fastapi.responses import FileResponse
-from starlette.background import BackgroundTask
+from fastapi.responses import StreamingResponse
 
 from geo_grid.access.audit import record_export
-from geo_grid.api.asking import asker_of, writing
+from geo_grid.api.asking import account_of, asker_of, writing
+from geo_grid.api.long_answers import LongAnswer
 from geo_grid.api.parameters import Configured
 from geo_grid.api.problems import PROBLEM_RESPONSES, Problem
 from geo_grid.api.rights import GuardedRoute
+from geo_grid.budgets import BULK
 from geo_grid.db import acting_conninfo, connect
 from geo_grid.exchange import export_file
 from geo_grid.layers import Layer, find_layer
@@ -48,7 +47,7 @@ _FILE = {"schema": {"type": "string", "format": "binary"}}
 
 @router.get(
     "/collections/{layer}/export",
-    response_class=FileResponse,
+    response_class=StreamingResponse,
     responses={
         200: {"description": "The file", "content": {media.partition(";")[0]: _FILE for media in _MEDIA.values()}},
         404: {"model": Problem},
@@ -59,23 +58,17 @@ async def get_export(
     settings: Configured,
     layer: Annotated[str, Path(max_length=64)],
     f: Annotated[Form, Query(description="kind of file")] = Form.GEOJSON,
-) -> FileResponse:
+) -> StreamingResponse:
     """Export what whoever asks may see of a layer, in CGCS2000; who exported what is recorded first."""
     found = find_layer(layer)
-    spool = settings.state_dir / "spool"
-    spool.mkdir(parents=True, exist_ok=True)
-    folder = tempfile.TemporaryDirectory(dir=spool)
-    try:
-        path = FilePath(folder.name) / f"{layer}.{f}"
-        conninfo = acting_conninfo(request.app.state.conninfo, asker_of(request))
-        async with request.app.state.bulk_work:
-            rows = await asyncio.to_thread(_export, conninfo, found, path)
+    conninfo = acting_conninfo(request.app.state.conninfo, asker_of(request))
+    with LongAnswer.begun(request, settings) as answer, answer.folder() as folder:
+        path = folder / f"{layer}.{f}"
+        rows = await BULK.run(account_of(request), _export, conninfo, found, path)
         async with writing(request) as database:  # no file leaves that is not written down
             await record_export(database, layer, f.value, rows, None)
-    except BaseException:
-        folder.cleanup()
-        raise
-    return FileResponse(path, media_type=_MEDIA[f], filename=path.name, background=BackgroundTask(folder.cleanup))
+        answer.adopt(path)
+    return answer.sent(_MEDIA[f], {"Content-Disposition": f'attachment; filename="{path.name}"'})
 
 
 def _export(conninfo: str, layer: Layer, path: FilePath) -> int:

@@ -1,24 +1,23 @@
 """OGC API Features: the layers as collections, their features found, sorted, turned over, in many forms."""
 
-import asyncio
-import contextlib
 import json
 import math
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query, Request, Response
-from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from geo_grid.api.asking import reading
+from geo_grid.api.asking import account_of, reading
 from geo_grid.api.conformance import CONFORMANCE
 from geo_grid.api.links import Link, StrictRoute, base_url, here, self_links, wants_html
+from geo_grid.api.long_answers import LongAnswer
 from geo_grid.api.pages import catalogue_page, features_page
+from geo_grid.api.parameters import Configured
 from geo_grid.api.problems import PROBLEM_RESPONSES, Problem
+from geo_grid.budgets import BULK
 from geo_grid.coordinates import box_to_lonlat
 from geo_grid.errors import InvalidCoordinates, InvalidQuery
 from geo_grid.exchange import TableForm, as_frame, encode
@@ -28,6 +27,7 @@ from geo_grid.layers.filters import GEOMETRY, read_equal, read_filter, read_inte
 from geo_grid.layers.items import items
 from geo_grid.layers.published import CGCS2000, CRS84, PUBLISHED, PublishedCrs, published_crs
 from geo_grid.locate import city_extent
+from geo_grid.settings import Settings
 
 router = APIRouter(tags=["collections"], responses=PROBLEM_RESPONSES, route_class=StrictRoute)
 
@@ -35,7 +35,7 @@ LayerName = Annotated[str, Path(description="name of a layer", max_length=64)]
 Format = Annotated[Literal["json", "html"] | None, Query(description="form of the answer; else the header Accept says")]
 Crs = Annotated[str, Query(max_length=200, description="URI of the reference system of the answer")]
 
-_LARGEST_PAGE, _LONGEST, _STREAMED = 10_000, 1_000_000, 5_000
+_LARGEST_PAGE, _LONGEST, _TOGETHER = 10_000, 1_000_000, 5_000
 _GEOJSON, _SCHEMA = "application/geo+json", "application/schema+json"
 
 
@@ -238,6 +238,7 @@ async def get_queryables(request: Request, layer: LayerName) -> Response:
 )
 async def get_items(
     request: Request,
+    settings: Configured,
     layer: LayerName,
     bbox: Annotated[
         str | None, Query(max_length=300, description="west,south,east,north, in the order of bbox-crs")
@@ -289,11 +290,9 @@ async def get_items(
     if form == Form.HTML:
         return await features_page(request, found, here(request, f="json"))
     if form == Form.SEQUENCE:
-        return await _stream(request, found, query)
+        return await _sequence(request, settings, found, query)
     if query.limit > _LARGEST_PAGE:
-        message = (
-            f"limit is at most {_LARGEST_PAGE:,}: follow the link next, or ask for f=geojsonseq, which is streamed"
-        )
+        message = f"limit is at most {_LARGEST_PAGE:,}: follow the link next, or ask for f=geojsonseq"
         raise InvalidQuery(message)
     as_table = form.value in set(TableForm)
     async with reading(request) as database:
@@ -306,8 +305,8 @@ async def get_items(
         headers["Link"] = f'<{links[-1].href}>; rel="next"'  # forms without links of their own
     if as_table:
         frame = as_frame(page.rows, given_out(found, query), query.crs.srid)
-        body = await asyncio.to_thread(
-            encode, frame, TableForm(form.value), found.stored_type == "Point", query.crs.digits
+        body = await BULK.run(
+            account_of(request), encode, frame, TableForm(form.value), found.stored_type == "Point", query.crs.digits
         )
         return Response(body, media_type=MEDIA[form], headers=headers)
     told = ",".join(link.model_dump_json(exclude_none=True) for link in links)
@@ -326,31 +325,21 @@ def _headers(crs: PublishedCrs) -> dict[str, str]:
     }
 
 
-async def _stream(request: Request, layer: Layer, query: FeatureQuery) -> Response:
-    """Send features as a GeoJSON text sequence (RFC 8142), page by page of one state of the database."""
-    async with contextlib.AsyncExitStack() as opening:
-        database = await opening.enter_async_context(reading(request))
-        size = min(query.limit, _STREAMED)
-        first = await read_page(database, layer, replace(query, limit=size))  # what is wrong is said before it begins
-        held = opening.pop_all()
+async def _sequence(request: Request, settings: Settings, layer: Layer, query: FeatureQuery) -> Response:
+    """Answer with features as a GeoJSON text sequence (RFC 8142), of one state of the database."""
+    after, left = query.after, query.limit
+    with LongAnswer.begun(request, settings) as answer:
+        async with BULK.turn(account_of(request)), reading(request) as database:
+            while left > 0 and not await request.is_disconnected():
+                page = await read_page(database, layer, replace(query, limit=min(left, _TOGETHER), after=after))
+                await answer.write("".join(f"\x1e{as_feature(row)}\n" for row in page.rows))
+                after, left = page.next, left - len(page.rows)
+                if after is None:
+                    break
     headers = _headers(query.crs)
-    if first.next and query.limit <= _STREAMED:
-        headers["Link"] = f'<{here(request, after=first.next)}>; rel="next"'
-
-    async def parts() -> AsyncIterator[str]:
-        page, left = first, query.limit - len(first.rows)
-        async with held:
-            yield _sequence(page.rows)
-            while page.next and left > 0:
-                page = await read_page(database, layer, replace(query, limit=min(left, _STREAMED), after=page.next))
-                left -= len(page.rows)
-                yield _sequence(page.rows)
-
-    return StreamingResponse(parts(), media_type=MEDIA[Form.SEQUENCE], headers=headers)
-
-
-def _sequence(rows: list[dict[str, Any]]) -> str:
-    return "".join(f"\x1e{as_feature(row)}\n" for row in rows)
+    if after is not None:
+        headers["Link"] = f'<{here(request, after=after)}>; rel="next"'
+    return answer.sent(MEDIA[Form.SEQUENCE], headers)
 
 
 @router.get(
@@ -397,7 +386,8 @@ async def _map_view(
         message = f"with zoom there are only bbox and limit, and bbox does not cross 180 degrees{': not ' + ', '.join(sorted(others)) if others else ''}"
         raise InvalidQuery(message)
     async with reading(request) as database:
-        return Response(await items(database, layer, boxes[0], zoom, limit), media_type=_GEOJSON)
+        drawn = await items(database, layer, boxes[0], zoom, limit)
+    return Response(drawn, media_type=_GEOJSON)
 
 
 def _sort(layer: Layer, text: str | None) -> tuple[tuple[str, bool], ...]:

@@ -3,11 +3,11 @@
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
-from geo_grid.api.asking import reading
+from geo_grid.api.asking import asker_of
 from geo_grid.api.parameters import Located
 from geo_grid.api.problems import PROBLEM_RESPONSES
 from geo_grid.api.rights import GuardedRoute
-from geo_grid.db import load_queries, read_migrations
+from geo_grid.db import acting, load_queries, read_migrations
 from geo_grid.errors import DatabaseUnavailable
 
 router = APIRouter(tags=["health"], route_class=GuardedRoute)
@@ -39,7 +39,7 @@ async def healthz() -> Health:
 @router.get("/readyz", responses=PROBLEM_RESPONSES)
 async def readyz(request: Request, locations: Located) -> Readiness:
     """Say whether the database answers and is migrated to what this program needs."""
-    async with reading(request) as database:
+    async with acting(request.app.state.reserved, asker_of(request)) as database:
         found = await (await database.execute(QUERIES["ready"])).fetchone()
     needed = len(read_migrations())
     if found is None or found["migration"] != needed:

@@ -1,5 +1,6 @@
 """Finds out who sends a request, before anything else looks at it; keeps rates and other sites' forms away."""
 
+import asyncio
 import base64
 import binascii
 import ipaddress
@@ -7,6 +8,7 @@ import logging
 import re
 from urllib.parse import urlsplit
 
+from cachetools import TTLCache
 from limits import RateLimitItem, parse
 from limits.storage import MemoryStorage
 from limits.strategies import SlidingWindowCounterRateLimiter
@@ -30,6 +32,10 @@ _BEARER = re.compile(r"^Bearer ([A-Za-z0-9_-]{20,100})$", re.IGNORECASE)
 _BEGINNINGS = {"/session", "/session/kiosk"}
 _READS = {"GET", "HEAD", "OPTIONS"}
 _OPEN = ("/static/", "/healthz", "/readyz")
+_PROVEN_S, _MOST_PROVEN = 3600.0, 10_000
+"""How long a credential that was good is looked up again on its account, and how many are remembered."""
+_STRANGERS_AT_ONCE = 8
+"""Credentials never seen before that are looked up at the same time."""
 
 
 class Identified:
@@ -45,6 +51,8 @@ class Identified:
         self._rate = parse(settings.rate_limit)
         self._anonymous_rate = parse(settings.anonymous_rate_limit)
         self._login_rate = parse(settings.login_rate_limit)
+        self._proven: TTLCache[tuple[str, str], int] = TTLCache(_MOST_PROVEN, _PROVEN_S)
+        self._strangers = asyncio.Semaphore(_STRANGERS_AT_ONCE)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or refuse it with a problem."""
@@ -93,17 +101,41 @@ class Identified:
         if known is not None:
             self._limit(self._rate, f"account {known.principal_id}")
             return known
-        self._limit(self._anonymous_rate, f"address {asker.address}")
         if scope["method"] == "POST" and scope["path"].startswith("/session"):
             self._limit(self._login_rate, f"log-in {asker.address}")
         if secret is None:
+            self._limit(self._anonymous_rate, f"address {asker.address}")
             return None
-        return await identities.find(asker, is_act)
+        return await self._look_up(identities, asker, is_act)
+
+    async def _look_up(self, identities: Identities, asker: Asker, is_act: bool) -> Identity | None:
+        """Find who shows a credential that memory does not know for certain.
+
+        Whoever it proves good for counts by account; only what proves worthless counts against the address, so that many
+        screens behind one address do not count as one stranger.
+        """
+        shown, address = (asker.credential, asker.address), f"address {asker.address}"
+        proven = self._proven.get(shown)
+        if proven is not None:
+            self._limit(self._rate, f"account {proven}")
+            found = await identities.find(asker, is_act)
+        else:
+            async with self._strangers:  # a few at a time: what the first ones prove counts for the others
+                if not self._limiter.test(self._anonymous_rate, address):
+                    raise _too_many(self._anonymous_rate)
+                found = await identities.find(asker, is_act)
+            if found is not None:
+                self._limit(self._rate, f"account {found.principal_id}")
+        if found is None:
+            self._proven.pop(shown, None)
+            self._limit(self._anonymous_rate, address)
+            return None
+        self._proven[shown] = found.principal_id
+        return found
 
     def _limit(self, rate: RateLimitItem, who: str) -> None:
         if not self._limiter.hit(rate, who):
-            message = f"more than {rate}: wait a moment and ask less often"
-            raise errors.TooMany(message, 1 + rate.get_expiry() / 2)
+            raise _too_many(rate)
 
     @staticmethod
     def _refuse_forged(scope: Scope, headers: Headers, cookie: str | None) -> None:
@@ -119,6 +151,10 @@ class Identified:
         if cookie is not None and is_used and headers.get("x-csrf-token") != csrf_token(cookie):
             message = "a write with the session's cookie needs the header X-CSRF-Token: GET /session tells it"
             raise errors.Forbidden(message)
+
+
+def _too_many(rate: RateLimitItem) -> errors.TooMany:
+    return errors.TooMany(f"more than {rate}: wait a moment and ask less often", 1 + rate.get_expiry() / 2)
 
 
 def _of_basic(authorization: str) -> str:

@@ -1,6 +1,5 @@
 """POST /imports: a file is tried and its report shown; only when it is confirmed, something is stored."""
 
-import asyncio
 import json
 from pathlib import Path as FilePath
 from typing import Annotated
@@ -8,10 +7,11 @@ from typing import Annotated
 from fastapi import APIRouter, File, Form, Path, Request, UploadFile
 from pydantic import BaseModel, Field
 
-from geo_grid.api.asking import asker_of, identity_of
+from geo_grid.api.asking import account_of, asker_of, identity_of
 from geo_grid.api.parameters import Configured
 from geo_grid.api.problems import PROBLEM_RESPONSES, Problem
 from geo_grid.api.rights import GuardedRoute
+from geo_grid.budgets import BULK
 from geo_grid.db import acting_conninfo, connect
 from geo_grid.errors import UserError
 from geo_grid.exchange import Report, uploads
@@ -83,8 +83,14 @@ async def post_import(
         lon_column or None, lat_column or None, settings.timezone,
     )  # fmt: skip
     folder = _folder(settings)
-    upload = await asyncio.to_thread(
-        uploads.keep, folder, file.file, file.filename or "", identity_of(request).principal_id, asked
+    upload = await BULK.run(
+        account_of(request),
+        uploads.keep,
+        folder,
+        file.file,
+        file.filename or "",
+        identity_of(request).principal_id,
+        asked,
     )
     try:
         report = await _run(request, folder, upload, skip_invalid=True, dry_run=True)
@@ -128,8 +134,7 @@ async def _run(request: Request, folder: FilePath, upload: uploads.Upload, skip_
         with connect(conninfo) as connection:
             return uploads.run(connection, folder, upload, skip_invalid, dry_run)
 
-    async with request.app.state.bulk_work:
-        return await asyncio.to_thread(work)
+    return await BULK.run(account_of(request), work)
 
 
 def _pairs(text: str, name: str) -> dict[str, str]:

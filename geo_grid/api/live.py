@@ -1,6 +1,5 @@
 """What those who are free reach now, and the holes: for the wall."""
 
-import asyncio
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from enum import IntEnum
@@ -10,11 +9,12 @@ import shapely
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 
-from geo_grid.api.asking import identity_of, reading
+from geo_grid.api.asking import account_of, identity_of, reading
 from geo_grid.api.features import read_boxes
 from geo_grid.api.geojson import Feature, FeatureCollection
 from geo_grid.api.problems import PROBLEM_RESPONSES
 from geo_grid.api.rights import GuardedRoute
+from geo_grid.budgets import MAPS
 from geo_grid.layers.published import CRS84
 from geo_grid.response.live import Hole, LiveGroup, LiveGrouping, Snapshot, units_seen
 
@@ -65,7 +65,9 @@ async def get_live(
     if snapshot is None:
         return LiveAnswer(as_of=None, free=0, silent=0, groups=[], holes=[], holes_in_all=0, **progress)
     free = snapshot.areas.keys() if mine is None else snapshot.areas.keys() & mine
-    groups, holes = await asyncio.to_thread(lambda: (snapshot.groups(by, cells), snapshot.holes(tier_minutes, cells)))
+    groups, holes = await MAPS.run(
+        account_of(request), lambda: (snapshot.groups(by, cells), snapshot.holes(tier_minutes, cells))
+    )
     return LiveAnswer(
         as_of=snapshot.as_of, free=len(free), silent=len(snapshot.silent & free), groups=groups, holes=holes[:_MOST_HOLES],
         holes_in_all=len(holes), **progress,
@@ -103,7 +105,7 @@ async def get_live_areas(
     if cells is not None:
         mine = await _units_seen(request, snapshot.areas)
     return FeatureCollection[LiveProperties](
-        features=await asyncio.to_thread(_drawn, snapshot, boxes, tier_minutes, cells, mine)
+        features=await MAPS.run(account_of(request), _drawn, snapshot, boxes, tier_minutes, cells, mine)
     )
 
 

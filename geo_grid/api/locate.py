@@ -12,7 +12,7 @@ from geo_grid.api.parameters import At, Lat, Lon, Point, SourceCrs, place
 from geo_grid.api.problems import PROBLEM_RESPONSES
 from geo_grid.api.rights import GuardedRoute
 from geo_grid.db import AsyncConnection
-from geo_grid.desk import DeskCard, desk_card
+from geo_grid.desk import DeskCard, desk_card, read_surroundings
 from geo_grid.errors import UserError
 from geo_grid.locate import Location, Locations
 from geo_grid.workflow import get
@@ -57,7 +57,8 @@ async def get_desk(
     now = datetime.now(ZoneInfo(state.settings.timezone))
     everywhere = identity_of(request).seen.everywhere
     async with reading(request) as database:
-        return await desk_card(database, location, everywhere, state.upkeep.router, state.upkeep.travel, now, found)
+        around = await read_surroundings(database, location, everywhere)
+    return await desk_card(location, around, state.upkeep.router, state.upkeep.travel, now, found)
 
 
 async def _locate(request: Request, here: Point, at: datetime | None) -> Location:

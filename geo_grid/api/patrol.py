@@ -6,11 +6,12 @@ from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Query, Request
 
-from geo_grid.api.asking import reading, writing
+from geo_grid.api.asking import account_of, reading, writing
 from geo_grid.api.drafting import with_rights
 from geo_grid.api.problems import PROBLEM_RESPONSES, Problem
 from geo_grid.api.rights import GuardedRoute
-from geo_grid.response.patrol import PatrolPlan, PatrolQuestion, plan
+from geo_grid.budgets import ROADS
+from geo_grid.response.patrol import PatrolPlan, PatrolQuestion, plan, read_task
 from geo_grid.response.stops import CheckedIn, CheckIn, Completion, Stop, check_in, completion, stops
 
 router = APIRouter(prefix="/patrol", tags=["patrol"], responses=PROBLEM_RESPONSES, route_class=GuardedRoute)
@@ -50,4 +51,5 @@ async def post_routes(request: Request, question: PatrolQuestion) -> PatrolPlan:
     state = request.app.state
     now = datetime.now(ZoneInfo(state.settings.timezone))
     router, travel = state.upkeep.router, state.upkeep.travel
-    return await with_rights(request, lambda connection: plan(connection, router, travel, question, now))
+    task = await with_rights(request, lambda connection: read_task(connection, question, now))
+    return await ROADS.run(account_of(request), plan, task, router, travel)

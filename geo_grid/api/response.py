@@ -1,6 +1,5 @@
 """Minutes on roads: where units are, what a place reaches or is reached from, and how far the circles are drawn."""
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
@@ -11,13 +10,14 @@ import shapely
 from fastapi import APIRouter, Path, Query, Request
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from geo_grid.api.asking import identity_of, reading, writing
+from geo_grid.api.asking import account_of, identity_of, reading, writing
 from geo_grid.api.drafting import with_rights
 from geo_grid.api.features import read_boxes
 from geo_grid.api.geojson import Feature, FeatureCollection
 from geo_grid.api.parameters import At, Lat, Lon, SourceCrs, place
 from geo_grid.api.problems import PROBLEM_RESPONSES, Problem
 from geo_grid.api.rights import GuardedRoute
+from geo_grid.budgets import MAPS, ROADS, SOLVING
 from geo_grid.layers.published import CRS84
 from geo_grid.locate.lookup import city_extent
 from geo_grid.response import (
@@ -32,7 +32,7 @@ from geo_grid.response import (
 )
 from geo_grid.response.coverage import Group, Grouping, response_times
 from geo_grid.response.graph import read_manifest
-from geo_grid.response.moveup import BareZone, bare_zones
+from geo_grid.response.moveup import BareZone, bare_zones, read_zones
 from geo_grid.response.unions import Union, UnionGrouping
 
 router = APIRouter(tags=["response"], responses=PROBLEM_RESPONSES, route_class=GuardedRoute)
@@ -106,7 +106,9 @@ async def get_areas(
         closures = await closures_around(database, (here.lon, here.lat))
     ride = upkeep.travel.ride("car", now, closures)
     limits = (60, 180, 300)
-    found = await asyncio.to_thread(upkeep.router.areas, (here.lon, here.lat), limits, ride, direction == "inbound")
+    found = await ROADS.run(
+        account_of(request), upkeep.router.areas, (here.lon, here.lat), limits, ride, direction == "inbound"
+    )
     features = [
         Feature[AreaProperties](
             geometry=shapely.geometry.mapping(shape),
@@ -148,8 +150,10 @@ async def get_unions(
     state, boxes = request.app.state, read_boxes(bbox, CRS84)
     moment = _in_city(request, at)
     async with reading(request) as database:
-        found = await state.unions.read(database, by, moment)
-    return FeatureCollection[UnionProperties](features=await asyncio.to_thread(_cut, found, boxes))
+        circles = await state.unions.read(database, by, moment)
+    budget = SOLVING if circles.joined is None else MAPS
+    found = await budget.run(account_of(request), state.unions.join, circles)
+    return FeatureCollection[UnionProperties](features=await MAPS.run(account_of(request), _cut, found, boxes))
 
 
 def _in_city(request: Request, at: datetime | None) -> datetime:
@@ -189,7 +193,7 @@ async def get_coverage(
     moment = _in_city(request, at)
     coverage = await state.covered.read(state.changes, by, moment)
     seen = identity_of(request).seen
-    groups = await asyncio.to_thread(coverage.groups, by, moment, seen.only_cells)
+    groups = await SOLVING.run(account_of(request), coverage.groups, by, moment, seen.only_cells)
     return CoverageAnswer(by=by, posts=coverage.count(moment, seen.only_posts), groups=groups)
 
 
@@ -232,7 +236,8 @@ async def get_move_up(request: Request) -> list[BareZone]:
     state = request.app.state
     now = _in_city(request, None)
     router, travel = state.upkeep.router, state.upkeep.travel
-    return await with_rights(request, lambda connection: bare_zones(connection, router, travel, now))
+    asked = await with_rights(request, lambda connection: read_zones(connection, now))
+    return await ROADS.run(account_of(request), bare_zones, asked, router, travel, now)
 
 
 class SitingQuestion(BaseModel):
@@ -285,7 +290,9 @@ async def post_siting(request: Request, asked: SitingQuestion) -> SitingAnswer:
 
     upkeep = request.app.state.upkeep
     question = Question(**asked.model_dump())
-    found = await with_rights(request, lambda connection: answer(connection, upkeep.router, upkeep.travel, question))
+    found = await with_rights(
+        request, lambda connection: answer(connection, upkeep.router, upkeep.travel, question), SOLVING
+    )
     return SitingAnswer.model_validate(asdict(found))
 
 

@@ -16,14 +16,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import uvicorn
-
 from geo_grid.api.networks import is_loopback, read_networks
+from geo_grid.api.sockets import Config, Server, raise_descriptor_limit
 from geo_grid.errors import SetupError, UserError
 from geo_grid.settings import Settings
 
 
-class _Announcing(uvicorn.Server):
+class _Announcing(Server):
     """Tells where it can be reached once it can."""
 
     announce: Callable[[], None]
@@ -78,14 +77,11 @@ def serve(settings: Settings, conninfo: str, bound: socket.socket, announce: Cal
     """Serve until SIGINT or SIGTERM."""
     from geo_grid.api.app import create_app  # not at the top: whoever only waits for a server needs no app
 
-    config = uvicorn.Config(
+    raise_descriptor_limit()
+    config = Config(
         create_app(settings, conninfo),
+        settings,
         loop="uvloop",
-        http="httptools",
-        log_level="warning",
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,  # Identified reads them, and only from proxies that are trusted
         timeout_graceful_shutdown=5,  # walls listen to events for ever
         ssl_certfile=settings.tls_certificate,
         ssl_keyfile=settings.tls_key,

@@ -6,12 +6,11 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from geo_grid.api.asking import asker_of, identity_of
+from geo_grid.api.asking import identity_of, read_once
 from geo_grid.api.features import Answer, LayerName
 from geo_grid.api.links import Link, StrictRoute, base_url
 from geo_grid.api.problems import PROBLEM_RESPONSES, Problem
 from geo_grid.api.tile_cache import Tile, TileCache
-from geo_grid.db import ask_once
 from geo_grid.errors import InvalidQuery, NotFound
 from geo_grid.layers import Layer, find_layer
 from geo_grid.layers.items import tile_statement, tile_values
@@ -228,7 +227,7 @@ async def _draw(request: Request, layers: list[Layer], z: int, y: int, x: int) -
     made |= {layer.name: _NOTHING for layer in layers if z < layer.min_zoom}
     missing = [layer for layer in layers if layer.name not in made]
     if missing:
-        drawn = await ask_once(state.pool, asker_of(request), tile_statement(*missing), tile_values(z, x, y))
+        drawn = await read_once(request, tile_statement(*missing), tile_values(z, x, y))
         for layer in missing:
             made[layer.name] = Tile(bytes(drawn[layer.name]))
             cache.keep(keys[layer], layer, made[layer.name])

@@ -1,7 +1,7 @@
 """Connections, migrations, named queries and the private PostGIS cluster."""
 
 from geo_grid.db.acting import Asker, Reading, acting, acting_conninfo, ask_once
-from geo_grid.db.changes import Changes
+from geo_grid.db.changes import Changes, table_versions
 from geo_grid.db.cluster import Cluster
 from geo_grid.db.connections import (
     APPLICATION_ROLE,
@@ -13,6 +13,7 @@ from geo_grid.db.connections import (
     connect,
     database,
     fetch_one,
+    limited,
     open_pool,
     service_conninfo,
     translated_errors,
@@ -43,11 +44,13 @@ __all__ = [
     "ewkb",
     "fetch_one",
     "insert_rows",
+    "limited",
     "load_queries",
     "migrate",
     "open_pool",
     "read_fixed",
     "read_migrations",
     "service_conninfo",
+    "table_versions",
     "translated_errors",
 ]

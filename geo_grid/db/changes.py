@@ -10,6 +10,7 @@ from typing import Self
 import psycopg
 from psycopg.rows import dict_row
 
+from geo_grid.db.connections import AsyncConnection
 from geo_grid.db.queries import load_queries
 
 log = logging.getLogger(__name__)
@@ -17,6 +18,12 @@ log = logging.getLogger(__name__)
 QUERIES = load_queries("geo_grid.db", "changes.sql")
 CHANNEL = "geo_grid_changes"
 _POLL_S = 1.0
+
+
+async def table_versions(connection: AsyncConnection) -> dict[str, int]:
+    """Return how often each table has changed, in the state of the database that the transaction sees."""
+    rows = await (await connection.execute(QUERIES["versions"])).fetchall()
+    return {row["table_name"]: row["version"] for row in rows}
 
 
 class Changes:
@@ -69,8 +76,7 @@ class Changes:
                     await connection.execute("listen " + CHANNEL)
                     while True:
                         asked = time.monotonic()
-                        rows = await (await connection.execute(QUERIES["versions"])).fetchall()
-                        self._compare({row["table_name"]: row["version"] for row in rows})
+                        self._compare(await table_versions(connection))
                         self._confirmed = asked
                         async for said in connection.notifies(timeout=_POLL_S, stop_after=1):
                             if said.payload == "events":

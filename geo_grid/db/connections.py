@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import psycopg
-from psycopg.conninfo import make_conninfo
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
@@ -92,6 +92,16 @@ def _read_url(name: str, url: str) -> str:
         raise UserError(message) from None
 
 
+def limited(conninfo: str, statement_s: float, idle_s: float | None = None) -> str:
+    """Return a libpq connection string whose statements end after so many seconds, and its transactions when nobody
+    goes on with them for `idle_s`; None: they may wait.
+    """
+    wanted = {"statement_timeout": statement_s, "idle_in_transaction_session_timeout": idle_s}
+    told = [f"-c {name}={int(limit * 1000)}" for name, limit in wanted.items() if limit is not None]
+    before = conninfo_to_dict(conninfo).get("options") or ""
+    return make_conninfo(conninfo, options=" ".join([str(before), *told]).strip())
+
+
 @contextlib.contextmanager
 def connect(conninfo: str) -> Iterator[Connection]:
     """Connect, yield one transaction, and commit it; roll back on an error."""
@@ -100,17 +110,23 @@ def connect(conninfo: str) -> Iterator[Connection]:
 
 
 @contextlib.asynccontextmanager
-async def open_pool(conninfo: str, settings: Settings) -> AsyncIterator[AsyncPool]:
-    """Open the server's pool: autocommit, so that what must be one transaction says so.
+async def open_pool(conninfo: str, size: int, longest_s: float) -> AsyncIterator[AsyncPool]:
+    """Open a pool of the server: autocommit, so that what must be one transaction says so.
 
     It opens even while the database is away, and heals by itself.
+
+    Parameters
+    ----------
+    size
+        Most connections.
+    longest_s
+        A statement may take so long, and a transaction may wait so long for its next one.
     """
-    timeout_ms = int(settings.statement_timeout_s * 1000)
     pool: AsyncPool = AsyncConnectionPool(
-        conninfo,
-        kwargs={"row_factory": dict_row, "autocommit": True, "options": f"-c statement_timeout={timeout_ms}"},
-        min_size=min(2, settings.pool_size),
-        max_size=settings.pool_size,
+        limited(conninfo, longest_s, longest_s),
+        kwargs={"row_factory": dict_row, "autocommit": True},
+        min_size=min(2, size),
+        max_size=size,
         timeout=5,
         reconnect_timeout=30,
         check=_check,
@@ -152,6 +168,9 @@ def translated_errors() -> Iterator[None]:
         raise DatabaseUnavailable(message) from error
     except psycopg.errors.QueryCanceled as error:
         message = "the database took too long and was stopped; ask for less at once, or try again"
+        raise DatabaseUnavailable(message) from error
+    except psycopg.errors.IdleInTransactionSessionTimeout as error:
+        message = "the database waited too long for the rest of this and gave it up; try again"
         raise DatabaseUnavailable(message) from error
     except (psycopg.OperationalError, PoolTimeout) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else "no answer"

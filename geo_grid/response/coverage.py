@@ -17,6 +17,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from geo_grid.budgets import SOLVING
 from geo_grid.coordinates import Floats
 from geo_grid.db import AsyncConnection, Changes, Connection, connect, load_queries
 from geo_grid.layers.periods import is_within
@@ -379,7 +380,7 @@ class Covered:
     async def read(self, changes: Changes, by: Grouping, moment: datetime | None) -> Coverage:
         """Return it for a question; the first time, after a change, and for each new factor of traffic that takes some seconds."""
         async with self._reading:  # who waits for another's reading holds no thread meanwhile
-            return await asyncio.to_thread(self._read, changes, by, moment)
+            return await SOLVING.run(None, self._read, changes, by, moment)
 
     def _read(self, changes: Changes, by: Grouping, moment: datetime | None) -> Coverage:
         versions = changes.versions(_DEPENDS_ON)

@@ -1,7 +1,7 @@
 """Zones that nobody free is in, and who could move up from a zone that has others."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from pydantic import BaseModel, Field
@@ -42,16 +42,16 @@ class BareZone(BaseModel):
     suggestion: MoveUp | None = Field(description="null: no zone has a unit to spare that could get there")
 
 
-def bare_zones(connection: Connection, router: Router, travel: Travel, now: datetime) -> list[BareZone]:
-    """Name the bare zones that whoever asks sees, those with most open incidents first, with whom to move up.
+class Bare(NamedTuple):
+    """The bare zones, units that others have to spare, and what is closed."""
 
-    Every unit is suggested once, and no zone gives its last; together the arrival times are the least possible.
+    zones: list[dict[str, Any]]
+    spare: list[dict[str, Any]]
+    closures: list[Any]
 
-    Parameters
-    ----------
-    now
-        In the city's own time zone.
-    """
+
+def read_zones(connection: Connection, now: datetime) -> Bare:
+    """Read the bare zones that whoever asks sees, those with most open incidents first; `now` in the city's own time zone."""
     units = [
         unit
         for unit in connection.execute(QUERIES["units"]).fetchall()
@@ -68,7 +68,16 @@ def bare_zones(connection: Connection, router: Router, travel: Travel, now: date
         key=lambda zone: (-zone["open_incidents"], zone["zone_code"]),
     )
     spare = [unit for of_zone in free.values() for unit in of_zone[1:]]  # the first stays
-    chosen = _suggest(bare, spare, router, travel.ride("car", now, closures_in_force(connection)))
+    return Bare(bare, spare, closures_in_force(connection))
+
+
+def bare_zones(found: Bare, router: Router, travel: Travel, now: datetime) -> list[BareZone]:
+    """Say who moves up to the bare zones; no connection is held while roads are asked.
+
+    Every unit is suggested once, and no zone gives its last; together the arrival times are the least possible.
+    """
+    bare = found.zones
+    chosen = _suggest(bare, found.spare, router, travel.ride("car", now, found.closures))
     return [BareZone.model_validate({**zone, "suggestion": chosen.get(number)}) for number, zone in enumerate(bare)]
 
 

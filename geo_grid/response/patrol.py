@@ -5,7 +5,7 @@ The vehicle routing problem with time windows (Solomon, 1987), over travel times
 
 from collections import defaultdict
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import vroom
@@ -81,8 +81,25 @@ class PatrolPlan(BaseModel):
     left_out: list[LeftOut]
 
 
-def plan(connection: Connection, router: Router, travel: Travel, question: PatrolQuestion, now: datetime) -> PatrolPlan:
-    """Plan who makes which stops of a zone; those that were made already are left out.
+class Task(NamedTuple):
+    """What is to be done, as it was read: stops with the windows they are due in, who can go, what is closed.
+
+    Attributes
+    ----------
+    left_out
+        Stops that need nobody then.
+    """
+
+    question: PatrolQuestion
+    span: Span
+    units: list[dict[str, Any]]
+    wanted: list[tuple[dict[str, Any], list[Span]]]
+    left_out: list[LeftOut]
+    closures: list[Any]
+
+
+def read_task(connection: Connection, question: PatrolQuestion, now: datetime) -> Task:
+    """Read what a plan needs; stops that were made already are left out.
 
     Parameters
     ----------
@@ -105,7 +122,8 @@ def plan(connection: Connection, router: Router, travel: Travel, question: Patro
     units = _units(connection, question, begins)
     today = Span(begins.replace(hour=0, minute=0, second=0), span.ends)
     made = _check_ins(connection, question.zone_code, today)
-    left_out, wanted = [], []
+    left_out: list[LeftOut] = []
+    wanted = []
     for stop in stops:
         windows = [window for window in due_within(stop, today) if window.meets(span)]
         is_made = any(window.begins <= moment <= window.ends for window in windows for moment in made[stop["name"]])
@@ -113,15 +131,21 @@ def plan(connection: Connection, router: Router, travel: Travel, question: Patro
             left_out.append(LeftOut(name=stop["name"], reason="made" if is_made else "not_due"))
         else:
             wanted.append((stop, [both for window in windows if (both := window.meets(span))]))
+    return Task(question, span, units, wanted, left_out, closures_in_force(connection))
+
+
+def plan(task: Task, router: Router, travel: Travel) -> PatrolPlan:
+    """Plan who makes which stops; no connection is held while roads are asked."""
+    question, span, units, wanted, left_out, closures = task
     if not wanted:
         return PatrolPlan(routes=[], left_out=left_out)
-    closures = closures_in_force(connection)
+    begins = span.begins
     places = [(row["lon"], row["lat"]) for row in [*units, *(stop for stop, _ in wanted)]]
     rides = {kind: travel.ride(kind, begins, closures) for kind in {unit["kind"] for unit in units}}
     problem = _problem(router, rides, places, units, wanted, span, question.stop_minutes)
     steps = problem.solve(exploration_level=_EFFORT, nb_threads=1).routes.to_dict("records")
     served = {step["id"] for step in steps if step["type"] == "job"}
-    left_out += [
+    left_out = left_out + [
         LeftOut(name=stop["name"], reason="no_time") for number, (stop, _) in enumerate(wanted) if number not in served
     ]
     routes = [

@@ -1,6 +1,6 @@
 """Circles of several posts as one: of a patrol zone, of a unit, of the whole city."""
 
-import asyncio
+import threading
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
@@ -30,15 +30,34 @@ class Union(NamedTuple):
     shape: Any
 
 
+class Joining(NamedTuple):
+    """What is to be joined, as it was read.
+
+    Attributes
+    ----------
+    joined
+        What was joined before; None: `circles` are to be joined.
+    area
+        WKB of the cells of whoever asks; None: the whole city.
+    """
+
+    key: tuple[Any, ...]
+    by: UnionGrouping
+    posts: list[dict[str, Any]]
+    joined: list[Union] | None
+    circles: list[dict[str, Any]]
+    area: bytes | None
+
+
 class Unions:
     """Joins circles, and keeps what was joined while the circles stay the same."""
 
     def __init__(self) -> None:
         self._known: LRUCache[tuple[Any, ...], list[Union]] = LRUCache(_KEPT)
+        self._lock = threading.Lock()
 
-    async def read(self, connection: AsyncConnection, by: UnionGrouping, now: datetime) -> list[Union]:
-        """Join the circles of the posts that count now, of those that whoever asks sees, within
-        their own cells; the longest tier first.
+    async def read(self, connection: AsyncConnection, by: UnionGrouping, now: datetime) -> Joining:
+        """Read the circles of the posts that count now, of those that whoever asks sees.
 
         Parameters
         ----------
@@ -50,16 +69,28 @@ class Unions:
         posts = await (await connection.execute(QUERIES["posts"])).fetchall()
         active = [post for post in posts if is_within(post["key_periods"], now)]
         key = (by, *((post["post_code"], post["last_circle"], post[f"{by}_code"]) for post in active))
-        joined = self._known.get(key)
+        circles, joined = [], self._held(key)
         if joined is None:
             codes = [post["post_code"] for post in active]
             circles = await (await connection.execute(QUERIES["circles"], {"post_codes": codes})).fetchall()
-            joined = self._known[key] = await asyncio.to_thread(_join, active, circles, by)
         (own,) = await (await connection.execute(QUERIES["own_area"])).fetchall()
-        if own["geom"] is None:
+        return Joining(key, by, active, joined, circles, own["geom"])
+
+    def join(self, asked: Joining) -> list[Union]:
+        """Join what was read, within the cells of whoever asks, the longest tier first; some seconds the first time."""
+        joined = asked.joined or self._held(asked.key)
+        if joined is None:
+            joined = _join(asked.posts, asked.circles, asked.by)
+            with self._lock:
+                self._known[asked.key] = joined
+        if asked.area is None:
             return joined
-        area = shapely.from_wkb(own["geom"])
+        area = shapely.from_wkb(asked.area)
         return [one._replace(shape=shapely.intersection(one.shape, area)) for one in joined]
+
+    def _held(self, key: tuple[Any, ...]) -> list[Union] | None:
+        with self._lock:
+            return self._known.get(key)
 
 
 def _join(posts: Sequence[dict[str, Any]], circles: Sequence[dict[str, Any]], by: UnionGrouping) -> list[Union]:

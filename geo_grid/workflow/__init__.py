@@ -1,6 +1,7 @@
 """What happens to an incident, from report to evaluation."""
 
-from geo_grid.workflow.events import Event, Place, events_after, place_now
+from geo_grid.workflow.events import MOST, Event, Place, events_after
+from geo_grid.workflow.feed import Feed
 from geo_grid.workflow.incidents import Incident, NewIncident, get, newest, report
 
-__all__ = ["Event", "Incident", "NewIncident", "Place", "events_after", "get", "newest", "place_now", "report"]
+__all__ = ["MOST", "Event", "Feed", "Incident", "NewIncident", "Place", "events_after", "get", "newest", "report"]

@@ -44,7 +44,7 @@ function labels(colours) {
 }
 
 async function own(theme) {
-  const style = await ask(`/styles/${theme}`);
+  const style = await ask(`/styles/${theme}`, { patience: Infinity });
   return P.leafletLayer({
     url: "/tiles/WebMercatorQuad/{z}/{y}/{x}?collections=base_features,roads",
     paintRules: style.layers.filter(layer => layer.source === "base").map(paint),

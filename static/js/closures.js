@@ -45,7 +45,7 @@ export function closuresPanel(map, drawing) {
   }
 
   async function lookAtClosures() {
-    const { features } = await poll("/collections/road_closures/items?limit=100");
+    const { features } = await poll("/collections/road_closures/items?limit=100", { patience: Infinity });
     closures.replaceChildren(...(features.length ? features.map(({ properties: { closure_code: code, name } }) => e("li", { data: { code } }, e("span", { textContent: name }),
       mayClose ? e("button", { className: "plain", textContent: say("开放", "Open"), onclick: () => tried(() => write("DELETE", `/collections/road_closures/items/${encodeURIComponent(code)}`)) }) : null))
       : [e("li", { className: "quiet", textContent: say("没有封闭的道路", "Nothing is closed") })]));

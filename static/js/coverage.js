@@ -36,9 +36,11 @@ export function coveragePanel(map, join) {
   async function look() {
     const mine = asked += 1;
     if (!shares.children.length) shares.replaceChildren(e("p", { className: "quiet", textContent: say("计算中…", "Working…") }));
+    const fails = error => { if (mine === asked) shares.replaceChildren(e("p", { className: "bad", textContent: error.message })); };
+    const patient = { patience: Infinity, waiting: fails };
     try {
       const isReal = measure.value === "times";
-      const [{ groups }, times] = await Promise.all([ask(`/response/coverage?by=${by.value}`), isReal ? ask(`/response/times?by=${by.value}`) : []]);
+      const [{ groups }, times] = await Promise.all([ask(`/response/coverage?by=${by.value}`, patient), isReal ? ask(`/response/times?by=${by.value}`, patient) : []]);
       if (mine !== asked) return; // a later question was asked meanwhile
       const real = new Map(times.map(one => [one.code, one]));
       const share = (group, tier) => (isReal ? real.get(group.code)?.[`within_${tier.tier_minutes}`] ?? null : tier[measure.value]);
@@ -47,12 +49,12 @@ export function coveragePanel(map, join) {
       told.textContent = isReal ? leftOut(times) + (times.length === 1 ? ` ${clocks(times[0])}` : "") : "";
       shares.replaceChildren(e("table", { className: "coverage" }, e("thead", {}, e("tr", {}, e("th"), ...TIERS.map(tier => e("th", { textContent: text.tier(tier) })))), e("tbody", {}, ...rows)));
     } catch (error) {
-      shares.replaceChildren(e("p", { className: "bad", textContent: error.message }));
+      fails(error);
     }
   }
 
   async function lookAtBareZones() {
-    const zones = await poll("/response/move-up");
+    const zones = await poll("/response/move-up", { patience: 0 });
     const told = ({ suggestion: s }) => (s ? say(`${s.name} 可补位，${text.minutes(s.arrival_s)}`, `${s.name} could move up, ${text.minutes(s.arrival_s)}`) : say("无可补位力量", "nobody to spare"));
     const show = ({ lat, lon }) => map.setView([lat, lon], Math.max(map.getZoom(), 13));
     bare.replaceChildren(...(zones.length ? zones.slice(0, 12).map(zone => e("li", { data: { zone: zone.zone_code } },

@@ -43,12 +43,13 @@ export function holesPanel(show, renewed) {
 
   async function look() {
     let wait = EVERY_MS;
+    const fails = error => told.replaceChildren(e("span", { className: "bad", textContent: error.message }));
     try {
-      const now = await poll("/response/live");
+      const now = await poll("/response/live", { patience: Infinity, waiting: fails });
       draw(now);
       if (now.as_of === null) wait = WHILE_DRAWN_MS;
     } catch (error) {
-      told.replaceChildren(e("span", { className: "bad", textContent: error.message }));
+      fails(error);
       if (error.status === 401) return; // nobody asks any more
     }
     setTimeout(look, wait);

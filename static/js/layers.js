@@ -149,7 +149,9 @@ export class LiveLayer {
     const wrap = degrees => Math.max(-180, Math.min(180, degrees));
     const bbox = [wrap(bounds.getWest()), Math.max(-90, bounds.getSouth()), wrap(bounds.getEast()), Math.min(90, bounds.getNorth())];
     try {
-      const found = await (background ? poll : ask)(this.address(bbox, zoom), { signal: this.asked.signal });
+      const found = await (background ? poll : ask)(this.address(bbox, zoom), {
+        signal: this.asked.signal, patience: Infinity, waiting: error => this.tell({ failed: error.message }),
+      });
       this.draw(found, zoom);
     } catch (error) {
       if (error.name === "AbortError") return this.current; // a later one took its place: done when that is

@@ -7,6 +7,7 @@ import { DraftsPanel } from "./planner/drafts.js";
 import { CellMap, Swipe } from "./planner/map.js";
 import { CheckPanel, HistoryPanel, ImpactPanel } from "./planner/panels.js";
 import { e, field, form, head, page, ready, say } from "./office.js";
+import { listen, together } from "./server.js";
 
 const map = window[page.map];
 const main = head();
@@ -167,7 +168,8 @@ bench.on("draft", draft => {
 });
 map.on("zoomend moveend", () => { snap.textContent = cells.snapTolerance(); });
 ground.onChange(choice => { base.isShown = choice !== "none"; cells.load(); });
-new EventSource("/events").addEventListener("edition", () => { cells.load(); drafts.refresh(); shown.load(); });
+const renew = together(() => Promise.all([cells.load(), drafts.refresh(), shown.load()]));
+listen(["edition"], renew, renew);
 
 document.addEventListener("keydown", event => {
   if (event.key === "Escape") { cells.cancel(); cells.choose([]); hint.hidden = true; return; }

@@ -6,7 +6,7 @@ import { coveragePanel } from "./coverage.js";
 import { base, LiveLayer, LOOKS, OUTLINES } from "./layers.js";
 import { e, head, page, say } from "./office.js";
 import { patrolPanel } from "./patrol.js";
-import { poll } from "./server.js";
+import { every, listen, poll, together } from "./server.js";
 import { sitingPanel } from "./siting.js";
 import { locale } from "./text.js";
 import { trackBar } from "./track.js";
@@ -45,7 +45,7 @@ const drawing = e("progress", { className: "drawing", hidden: true });
 const roads = e("p", { className: "quiet roads" });
 const isolated = e("p", { className: "bad", hidden: true });
 async function lookAtDrawing() {
-  const told = await poll("/response/drawing");
+  const told = await poll("/response/drawing", { patience: 0 });
   drawing.hidden = told.done >= told.total;
   Object.assign(drawing, { max: told.total || 1, value: told.done });
   roads.textContent = told.roads ? say(`道路：${told.roads.extract}（${new Date(told.roads.built_at).toLocaleDateString(locale)}）`, `Roads: ${told.roads.extract} (${new Date(told.roads.built_at).toLocaleDateString(locale)})`)
@@ -78,22 +78,21 @@ main.append(e("section", { className: "left panel" }, e("div", { className: "tab
   e("p", { className: "quiet", textContent: say("点击地图任一点：谁先到、多久到。点击力量：回放轨迹。虚线响应圈为估算。", "Click anywhere: who is there first, and when. Click a unit: where it was. Dashed circles are estimates.") })));
 
 // What happens is told at once: circles as they are drawn, closures, units that move.
-const happens = new EventSource("/events");
-let due = 0;
 const changed = new Set();
-happens.addEventListener("layer", ({ data }) => {
-  for (const name of data ? [data] : [...layers.map(layer => layer.look.name), "road_closures"]) changed.add(name);
-  clearTimeout(due);
-  due = setTimeout(() => {
-    layers.filter(layer => changed.has(layer.look.name)).forEach(layer => layer.load(true));
-    if (changed.has("road_closures")) closures.look();
-    if (changed.has("response_circles")) coverage?.look();
-    changed.clear();
-  }, 300);
+const redraw = together(() => {
+  const some = new Set(changed);
+  changed.clear();
+  return Promise.all([
+    ...layers.filter(layer => some.has(layer.look.name)).map(layer => layer.load(true)),
+    some.has("road_closures") ? closures.look() : null, some.has("response_circles") ? coverage?.look() : null,
+  ]);
 });
-const lookNowAndThen = () => Promise.all([coverage?.lookAtBareZones(), opened?.look === patrol.look ? patrol.look() : null]).catch(() => {});
-setInterval(lookNowAndThen, NOW_AND_THEN_MS);
-setInterval(() => lookAtDrawing().catch(() => {}), LOOK_AGAIN_MS);
+const all = ["road_closures", "response_circles", ...layers.map(layer => layer.look.name)];
+const look = names => { names.forEach(name => changed.add(name)); redraw(); };
+listen(["layer"], (_, name) => look(name ? [name] : all), () => look(all));
+const lookNowAndThen = () => Promise.all([coverage?.lookAtBareZones(), opened?.look === patrol.look ? patrol.look() : null]);
+every(NOW_AND_THEN_MS, lookNowAndThen);
+every(LOOK_AGAIN_MS, lookAtDrawing);
 
 document.addEventListener("keydown", event => {
   if (event.key === "Escape") { map.pm.disableDraw(); card.close(); track.close(); }
@@ -103,4 +102,4 @@ ground.onChange(choice => {
   layers.forEach(layer => layer.load(true));
 });
 if (ground.choice !== "none") ground.show(ground.choice).catch(() => {});
-Promise.all([open(TABS[0]), lookAtDrawing(), closures.look(), lookNowAndThen(), ...layers.map(layer => layer.load())]).then(() => { document.body.dataset.ready = "yes"; });
+Promise.all([open(TABS[0]), lookAtDrawing().catch(() => {}), closures.look(), lookNowAndThen().catch(() => {}), ...layers.map(layer => layer.load())]).then(() => { document.body.dataset.ready = "yes"; });

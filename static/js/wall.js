@@ -3,7 +3,7 @@ import { Card } from "./card.js";
 import { BaseMap, CHOICES } from "./basemap.js";
 import { base, LiveLayer, LOOKS, OUTLINES, sign } from "./layers.js";
 import { holesPanel } from "./holes.js";
-import { ask, poll, write } from "./server.js";
+import { ask, every, listen, poll, together, write } from "./server.js";
 import { element as e } from "./element.js";
 import { ago, locale, page, text } from "./text.js";
 
@@ -39,9 +39,9 @@ document.body.append(e("header", { className: "bar" },
   page.person.isKiosk ? null : e("a", { className: "plain", href: `/account?lang=${page.lang}`, textContent: text.account }),
   page.person.isKiosk ? null : e("button", { className: "plain", textContent: text.logOut, onclick: logOut })));
 async function logOut() {
-  happens.close(); // nobody asks any more
-  clearInterval(asking);
-  clearTimeout(due);
+  unheard(); // nobody asks any more
+  unasked();
+  redraw.cancel();
   await write("DELETE", "/session");
   location.href = `/login?lang=${page.lang}`;
 }
@@ -134,43 +134,47 @@ function entry(incident) {
   return made;
 }
 
-async function refresh() {
+async function lookAtIncidents() {
   if (!sees("incidents.read")) return;
   try {
-    const { incidents, next } = await poll("/incidents?open=true&limit=200");
+    const { incidents, next } = await poll("/incidents?open=true&limit=200", { patience: 0 }); // it is asked again anyway
     list.replaceChildren(...(incidents.length ? incidents.slice(0, 60).map(entry) : [e("li", { className: "quiet", textContent: text.noIncidents })]));
     const lost = incidents.filter(i => i.unassigned).length;
     counts.replaceChildren(...[[incidents.length + (next ? "+" : ""), text.incidents, ""], [lost, text.unassigned.split(/[：:]/)[0], lost ? "bad" : ""]]
       .map(([value, name, look]) => e("span", { className: look }, e("b", { textContent: value }), ` ${name}`)));
     fresh.textContent = `${text.updated} ${new Date().toLocaleTimeString(locale, { hour12: false, timeZone: ZONE })}`;
     stale.hidden = true;
-  } catch {
+  } catch (error) {
     stale.hidden = false;
+    throw error;
   }
 }
+const refresh = () => lookAtIncidents().catch(() => {});
 
 const incidents = layers.find(layer => layer.look.name === "incidents");
 const card = new Card(map, () => { refresh(); incidents?.load(); });
 map.on("click", ({ latlng, feature, layer }) =>
   card.show(latlng.lat, latlng.lng, layer === "incidents" ? feature.properties.incident_id : undefined));
-const asking = setInterval(() => { refresh(); incidents?.load(true); }, REFRESH_MS);
+const unasked = every(REFRESH_MS, () => {
+  incidents?.load(true);
+  return lookAtIncidents();
+});
 
 // What happens is told at once; the interval is for what was missed.
-const happens = new EventSource("/events");
-let due = 0;
 const changed = new Set();
-for (const kind of ["incident", "incidents", "edition", "layer"]) {
-  happens.addEventListener(kind, ({ data }) => {
-    const told = kind === "edition" ? [outlines, ...layers] : kind === "layer" ? layers.filter(layer => isDrawnFrom(layer, data)) : [incidents];
-    told.filter(Boolean).forEach(layer => changed.add(layer));
-    clearTimeout(due);
-    due = setTimeout(() => {
-      refresh();
-      changed.forEach(layer => layer.load(true));
-      changed.clear();
-    }, 300);
-  });
-}
+const redraw = together(() => {
+  const some = [...changed];
+  changed.clear();
+  return Promise.all([refresh(), ...some.map(layer => layer.load(true))]);
+});
+const unheard = listen(["incident", "incidents", "edition", "layer"], (kind, data) => {
+  const told = kind === "edition" ? [outlines, ...layers] : kind === "layer" ? layers.filter(layer => isDrawnFrom(layer, data)) : [incidents];
+  told.filter(Boolean).forEach(layer => changed.add(layer));
+  redraw();
+}, () => {
+  [outlines, ...layers].forEach(layer => changed.add(layer));
+  redraw();
+});
 function isDrawnFrom(layer, name) {
   return !name || layer.look.name === name || (name === "police_posts" && layer.look.name === "response_circles");
 }

@@ -14,7 +14,7 @@ from geo_grid.coordinates import snap_geometry
 from geo_grid.db import connect
 from geo_grid.errors import NotFound, UserError
 from geo_grid.layers.grid_levels import GridLevel, set_levels
-from geo_grid.response.patrol import PatrolQuestion, plan
+from geo_grid.response.patrol import PatrolQuestion, plan, read_task
 from geo_grid.response.router import ROUTED, Estimate, Router
 from geo_grid.response.stops import completion, read_shifts
 from geo_grid.response.travel import Travel
@@ -103,7 +103,7 @@ def test_a_route_makes_every_stop_in_its_window_and_leaves_out_what_is_made_or_n
 ) -> None:
     travel, question = Travel.of(Settings()), PatrolQuestion(zone_code="Z1", begins_at=NOON, hours=5.5, stop_minutes=10)
     with connect(city) as connection:
-        found = plan(connection, router, travel, question, NOON)
+        found = plan(read_task(connection, question, NOON), router, travel)
     assert {left.name: left.reason for left in found.left_out} == {"bridge": "not_due", "station": "not_due"}
     stops = {stop.name: stop for route in found.routes for stop in route.stops}
     assert set(stops) == {"market", "school", "park"}
@@ -127,7 +127,7 @@ def test_a_route_makes_every_stop_in_its_window_and_leaves_out_what_is_made_or_n
     made(city, "market", NOON - timedelta(minutes=30))
     made(city, "park", NOON - timedelta(hours=2))
     with connect(city) as connection:
-        found = plan(connection, router, travel, question, NOON)
+        found = plan(read_task(connection, question, NOON), router, travel)
     assert {left.name for left in found.left_out if left.reason == "made"} == {"market", "park"}
     assert [stop.name for route in found.routes for stop in route.stops] == ["school"]
 
@@ -136,18 +136,18 @@ def test_what_nobody_can_reach_in_time_is_left_out_and_who_is_missing_is_named(c
     travel = Travel.of(Settings())
     short = PatrolQuestion(zone_code="Z1", begins_at=NOON, hours=0.25, stop_minutes=14, unit_codes=["AWAY"])
     with connect(city) as connection:
-        found = plan(connection, router, travel, short, NOON)
+        found = plan(read_task(connection, short, NOON), router, travel)
         assert {"market", "park"} <= {left.name for left in found.left_out if left.reason == "no_time"} | {
             stop.name for route in found.routes for stop in route.stops
         }
         assert sum(len(route.stops) for route in found.routes) <= 1
         with pytest.raises(NotFound, match="no mandatory stops"):
-            plan(connection, router, travel, PatrolQuestion(zone_code="Z2"), NOON)
+            plan(read_task(connection, PatrolQuestion(zone_code="Z2"), NOON), router, travel)
         with pytest.raises(NotFound, match="'GHOST'"):
-            plan(connection, router, travel, short.model_copy(update={"unit_codes": ["CAR", "GHOST"]}), NOON)
+            plan(read_task(connection, short.model_copy(update={"unit_codes": ["CAR", "GHOST"]}), NOON), router, travel)
         connection.execute("update patrol_units set unit_status = 'off_duty'")
         with pytest.raises(UserError, match="is free then"):
-            plan(connection, router, travel, PatrolQuestion(zone_code="Z1"), NOON)
+            plan(read_task(connection, PatrolQuestion(zone_code="Z1"), NOON), router, travel)
 
 
 def test_check_ins_over_http_must_be_near_and_now(city: str) -> None:

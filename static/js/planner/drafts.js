@@ -1,5 +1,5 @@
 // The left side: which drafts there are, the one at work with its steps, and its way to approval.
-import { poll } from "../server.js";
+import { every, poll } from "../server.js";
 import { e, field, form, page, say } from "../office.js";
 import { OPERATIONS } from "./bench.js";
 
@@ -29,12 +29,13 @@ export class DraftsPanel {
       });
     this.box = e("aside", { className: "left panel" }, this.current, e("h2", { textContent: say("草案", "Drafts") }), this.list, begin);
     bench.on("draft", () => { this.show(); this.refresh(); });
-    setInterval(() => this.refresh(), 15000);
+    every(15000, () => this.look());
   }
 
-  async refresh() {
-    const { drafts } = await poll("/boundaries/drafts?open=true").catch(() => ({ drafts: null }));
-    if (!drafts) return;
+  refresh() { return this.look().catch(() => {}); }
+
+  async look() {
+    const { drafts } = await poll("/boundaries/drafts?open=true", { patience: 0 });
     const current = this.bench.draft;
     const known = drafts.find(one => one.draft_id === current?.draft_id);
     if (this.bench.isLive && !known) this.bench.open(current.draft_id); // somebody published or discarded it

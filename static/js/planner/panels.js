@@ -33,7 +33,9 @@ class Panel {
     }
     if (!this.box.children.length) this.box.replaceChildren(waiting());
     try {
-      await this.fill(path => ask(`${this.bench.address}/${path}`, { signal: this.asked.signal }));
+      await this.fill(path => ask(`${this.bench.address}/${path}`, {
+        signal: this.asked.signal, patience: Infinity, waiting: error => this.box.replaceChildren(failed(error)),
+      }));
     } catch (error) {
       if (error.name !== "AbortError") this.box.replaceChildren(failed(error));
     }

@@ -1,0 +1,116 @@
+"""How much of each kind of work the server does at once beside its event loop; here and nowhere else.
+
+Each kind has threads and a queue of its own, both bounded: whoever asks for much of one kind waits in that queue, or is
+told to come back, and the others go on.
+"""
+
+import asyncio
+import contextlib
+import threading
+from collections import Counter, deque
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+
+from geo_grid.errors import Busy, TooMany
+
+_COME_BACK_S = 5.0
+
+
+class Budget:
+    """Turns for one kind of work.
+
+    Parameters
+    ----------
+    kind
+        What it is, in words for people.
+    at_once
+        How much of it is done at the same time.
+    waiting
+        How much more may wait for its turn.
+    each
+        How much of it one account may have at work and waiting together.
+    """
+
+    def __init__(self, kind: str, at_once: int, waiting: int, each: int) -> None:
+        self._kind = kind
+        self._at_once, self._most, self._each = at_once, at_once + waiting, each
+        self._threads = ThreadPoolExecutor(at_once, thread_name_prefix=kind)
+        self._lock = threading.Lock()
+        self._admitted: Counter[int | None] = Counter()
+        self._running: set[Future[None]] = set()
+        self._queue: deque[Future[None]] = deque()
+
+    async def run[**P, T](self, account: int | None, work: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
+        """Do work in a thread of this kind, when its turn comes; None: on nobody's account.
+
+        The turn is over when the work is, also when who asked has left meanwhile.
+
+        Raises
+        ------
+        TooMany
+            The account has enough of it at work.
+        Busy
+            The queue is full.
+        """
+        turn = self._enter(account)
+        try:
+            await asyncio.wrap_future(turn)
+            done = self._threads.submit(work, *arguments, **named)
+        except BaseException:
+            self._leave(account, turn)
+            raise
+        done.add_done_callback(lambda _: self._leave(account, turn))
+        return await asyncio.wrap_future(done)
+
+    @contextlib.asynccontextmanager
+    async def turn(self, account: int | None) -> AsyncIterator[None]:
+        """Have a turn for work that is done elsewhere, such as in a process. Raises as `run` does."""
+        turn = self._enter(account)
+        try:
+            await asyncio.wrap_future(turn)
+            yield
+        finally:
+            self._leave(account, turn)
+
+    def _enter(self, account: int | None) -> Future[None]:
+        turn: Future[None] = Future()
+        with self._lock:
+            if account is not None and self._admitted[account] >= self._each:
+                message = f"{self._kind}: {self._each} of yours are at work already; wait for one of them"
+                raise TooMany(message, _COME_BACK_S)
+            if self._admitted.total() >= self._most:
+                message = f"{self._kind}: {self._most} are at work or waiting; try again in a moment"
+                raise Busy(message, _COME_BACK_S)
+            self._admitted[account] += 1
+            self._queue.append(turn)
+            self._next()
+        return turn
+
+    def _leave(self, account: int | None, turn: Future[None]) -> None:
+        with self._lock:
+            self._admitted[account] -= 1
+            if not self._admitted[account]:
+                del self._admitted[account]
+            self._running.discard(turn)
+            if turn in self._queue:
+                self._queue.remove(turn)
+            self._next()
+
+    def _next(self) -> None:
+        while self._queue and len(self._running) < self._at_once:
+            turn = self._queue.popleft()
+            if turn.set_running_or_notify_cancel():  # else who waited has left
+                self._running.add(turn)
+                turn.set_result(None)
+
+
+HASHING = Budget("log-in", at_once=2, waiting=60, each=4)
+"""64 MiB and some 50 ms each: guesses must not take the machine."""
+MAPS = Budget("live coverage", at_once=2, waiting=200, each=100)
+"""Milliseconds each, asked for by every wall; many walls may share an account."""
+ROADS = Budget("questions about roads", at_once=4, waiting=60, each=16)
+"""Each waits for a process that knows the roads."""
+DRAFTS = Budget("work on drafts", at_once=4, waiting=32, each=8)
+BULK = Budget("files and bulk questions", at_once=2, waiting=16, each=4)
+SOLVING = Budget("comparisons, proposals and siting", at_once=2, waiting=16, each=4)
+"""Seconds each."""

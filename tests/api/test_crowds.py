@@ -1,0 +1,344 @@
+"""One cannot stop the others: readers that do not read, much work at once, half-sent requests, many screens."""
+
+import asyncio
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import psycopg
+import pytest
+from psycopg.conninfo import make_conninfo
+
+from geo_grid.api import sockets
+from geo_grid.budgets import Budget
+from geo_grid.db import Asker, acting, connect, open_pool, translated_errors
+from geo_grid.db.connections import APPLICATION_ROLE
+from geo_grid.errors import Busy, DatabaseUnavailable, TooMany
+from tests.access.test_oidc import free_port
+from tests.conftest import live_server
+from tests.identities import PASSWORD, api_key, bearing, kiosk_token, user
+from tests.squares import SIDE, SOUTH, WEST, two_by_two
+
+HERE = {"lon": WEST + SIDE / 2, "lat": SOUTH + SIDE / 2}
+MANY = f"""insert into incidents (category, address, geom, grid_code)
+    select 'a', repeat('x', 400), ST_SetSRID(ST_MakePoint({WEST}, {SOUTH}), 4490), 'A' from generate_series(1, 20000)"""
+
+
+def ask_and_not_read(url: str, path: str, key: str, address: str = "127.0.0.1") -> socket.socket:
+    """Send a request and never read its answer."""
+    made = socket.socket()
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    made.bind((address, 0))
+    host, port = url.removeprefix("http://").split(":")
+    made.connect((host, int(port)))
+    made.sendall(f"GET {path} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {key}\r\n\r\n".encode())
+    return made
+
+
+@contextlib.contextmanager
+def held(sockets_made: list[socket.socket]) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        for one in sockets_made:
+            one.close()
+
+
+@pytest.fixture
+def crowded(database: str) -> str:
+    """A city of four cells with incidents whose list is longer than what sockets hold."""
+    with connect(database) as connection:
+        two_by_two(connection)
+        connection.execute(MANY)
+    return database
+
+
+def test_readers_that_do_not_read_hold_nothing_that_others_need(crowded: str) -> None:
+    """Nine of them, of three accounts; a log-in, health, a tile and a place go on."""
+    keys = [api_key(crowded, "dispatcher") for _ in range(3)]
+    name, wanted = user(crowded, "planner"), "/collections/incidents/items?f=geojsonseq&limit=20000"
+    with live_server(crowded) as url, held([ask_and_not_read(url, wanted, key) for key in keys * 3]):
+        time.sleep(3)  # they are answered as far as the sockets take it
+        with httpx.Client(base_url=url, timeout=20) as client:
+            assert client.get("/readyz").status_code == 200
+            assert client.post("/session", json={"name": name, "password": PASSWORD}).status_code == 200
+        with bearing(url, api_key(crowded, "planner")) as client:
+            assert client.get("/locate", params=HERE).status_code == 200
+            assert client.get("/collections/grid_cells/tiles/WebMercatorQuad/0/0/0").status_code in (200, 204)
+            begun = time.monotonic()
+            while idle_in_transaction(crowded):
+                assert time.monotonic() - begun < 20
+                time.sleep(0.2)
+
+
+def idle_in_transaction(conninfo: str) -> int:
+    """How many of the server's connections have begun something and wait."""
+    with connect(conninfo) as connection:
+        row = connection.execute(
+            "select count(*) as n from pg_stat_activity where datname = current_database() and usename = %s"
+            " and state = 'idle in transaction' and state_change < now() - interval '1 second'",
+            (APPLICATION_ROLE,),
+        ).fetchone()
+    return int(row["n"]) if row else 0
+
+
+def test_one_account_has_so_many_long_answers_and_no_more(crowded: str) -> None:
+    key, wanted = api_key(crowded, "dispatcher"), "/collections/incidents/items?f=geojsonseq&limit=20000"
+    with live_server(crowded, answers_per_account=2) as url:
+        with held([ask_and_not_read(url, wanted, key) for _ in range(2)]), bearing(url, key) as client:
+            time.sleep(2)
+            refused = client.get(wanted)
+            assert (refused.status_code, int(refused.headers["retry-after"]) > 0) == (429, True)
+        with bearing(url, key) as client:
+            deadline = time.monotonic() + 20
+            while client.get(wanted.replace("20000", "1")).status_code != 200:  # whoever left gives theirs back
+                assert time.monotonic() < deadline
+                time.sleep(0.2)
+
+
+def test_a_long_list_arrives_whole(crowded: str) -> None:
+    with connect(crowded) as connection:
+        connection.execute("delete from incidents where incident_id > 5600")
+    with live_server(crowded) as url, bearing(url, api_key(crowded, "dispatcher")) as client:
+        for limit, found, has_more in ((5_300, 5_300, True), (1_000_000, 5_600, False)):
+            answer = client.get("/collections/incidents/items", params={"f": "geojsonseq", "limit": limit})
+            assert (answer.text.count("\x1e"), "link" in answer.headers) == (found, has_more)
+
+
+def test_one_account_cannot_borrow_all_connections(crowded: str) -> None:
+    """Its slow questions wait for each other, and others are answered."""
+    slow = "/collections/incidents/items?limit=10000&sortby=address,category&filter=" + "address%20LIKE%20'%25y%25'"
+    with live_server(crowded, pool_size=4) as url:
+        with connect(crowded) as connection:  # whoever reads incidents waits for this
+            connection.execute("lock table incidents in access exclusive mode")
+            greedy = [ask_and_not_read(url, slow, key) for key in [api_key(crowded, "dispatcher")] * 6]
+            with held(greedy), bearing(url, api_key(crowded, "planner")) as client:
+                time.sleep(1)
+                begun = time.monotonic()
+                assert client.get("/collections/grid_cells/items").status_code == 200
+                assert time.monotonic() - begun < 3
+
+
+def test_work_is_bounded_in_number_by_kind_and_account() -> None:
+    async def crowd() -> list[str]:
+        budget, gate = Budget("tests", at_once=2, waiting=3, each=4), threading.Event()
+        mine = [asyncio.create_task(budget.run(1, gate.wait)) for _ in range(4)]
+        await asyncio.sleep(0.05)
+        said = []
+        for account in (1, 2, 2):
+            try:
+                await asyncio.wait_for(budget.run(account, int), 0.1)
+            except (TooMany, Busy) as error:
+                said.append(type(error).__name__)
+            except TimeoutError:  # it waited for its turn, and left
+                said.append("waited")
+        gate.set()
+        assert await asyncio.gather(*mine) == [True] * 4
+        assert await budget.run(2, int) == 0
+        async with budget.turn(2):
+            assert await budget.run(2, int) == 0
+        return said
+
+    assert asyncio.run(crowd()) == ["TooMany", "waited", "waited"]
+
+
+def test_a_full_queue_says_so_at_once() -> None:
+    async def crowd() -> None:
+        budget, gate = Budget("tests", at_once=1, waiting=1, each=1), threading.Event()
+        others = [asyncio.create_task(budget.run(account, gate.wait)) for account in (1, 2)]
+        await asyncio.sleep(0.05)
+        with pytest.raises(Busy):
+            await budget.run(3, int)
+        gate.set()
+        await asyncio.gather(*others)
+
+    asyncio.run(crowd())
+
+
+def test_log_in_does_not_wait_for_comparisons(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sixteen differences of editions that take long: too many of one account are told so, and a log-in goes on."""
+    from geo_grid.api import boundaries
+
+    with connect(database) as connection:
+        two_by_two(connection)
+    gate, seen = threading.Event(), []
+
+    def slow(connection: psycopg.Connection, *_: object) -> None:
+        seen.append(connection.execute("show statement_timeout").fetchone())
+        gate.wait(30)
+        raise LookupError
+
+    monkeypatch.setattr(boundaries.reading, "of_edition", slow)
+    name, key = user(database, "planner"), api_key(database, "planner")
+    with live_server(database) as url, bearing(url, key) as client, ThreadPoolExecutor(16) as threads:
+        asked = [threads.submit(client.get, "/boundaries/editions/1/changes?since=1") for _ in range(16)]
+        try:
+            time.sleep(1.5)
+            begun = time.monotonic()
+            with httpx.Client(base_url=url, timeout=20) as other:
+                assert other.post("/session", json={"name": name, "password": PASSWORD}).status_code == 200
+                assert other.get("/readyz").status_code == 200
+            assert time.monotonic() - begun < 5
+            assert client.get("/boundaries/drafts").status_code == 200
+        finally:
+            gate.set()
+        statuses = [one.result().status_code for one in asked]
+    assert statuses.count(429) >= 10
+    assert seen[0]["statement_timeout"] == "2min"  # also on connections outside the pool
+
+
+def test_half_sent_requests_and_silent_readers_are_given_up(crowded: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sockets, "_HEADERS_S", 1.0)
+    monkeypatch.setattr(sockets, "_READING_S", 2.0)
+    monkeypatch.setattr(sockets, "_BODY_S", 2.0)
+    key = api_key(crowded, "dispatcher")
+    with live_server(crowded) as url:
+        host, port = url.removeprefix("http://").split(":")
+        half = socket.create_connection((host, int(port)))
+        half.sendall(b"GET /healthz HTTP/1.1\r\nX-Slow: ")
+        silent = socket.create_connection((host, int(port)))
+        unfinished = socket.create_connection((host, int(port)))
+        unfinished.sendall(
+            f"POST /incidents HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\nContent-Length: 9\r\n\r\n{{".encode()
+        )
+        not_read = ask_and_not_read(url, "/collections/incidents/items?limit=10000", key)
+        with held([half, silent, unfinished, not_read]):
+            for one in (half, silent, unfinished):
+                one.settimeout(15)
+                with contextlib.suppress(ConnectionResetError):
+                    assert one.recv(100) == b""
+            not_read.settimeout(30)
+            not_read.recv(1, socket.MSG_PEEK)  # the answer comes
+            time.sleep(5)
+            read = b""
+            with contextlib.suppress(ConnectionResetError):
+                while part := not_read.recv(1 << 20):
+                    read += part
+            head, _, body = read.partition(b"\r\n\r\n")
+            assert len(body) < int(head.lower().partition(b"content-length: ")[2].split()[0])  # it was cut off
+        with bearing(url, key) as client:
+            assert client.get("/locate", params=HERE).status_code == 200
+
+
+def test_a_thousand_half_sent_requests_leave_room_for_others(database: str, tmp_path: Path) -> None:
+    """With few descriptors: somebody else is answered, and somebody at the same address too."""
+    with connect(database) as connection:
+        two_by_two(connection)
+    port, key = free_port(), api_key(database, "planner")
+    environment = {
+        **os.environ,
+        "GEO_GRID_DATABASE_URL": database,
+        "GEO_GRID_APP_DATABASE_URL": make_conninfo(database, user=APPLICATION_ROLE),
+        "GEO_GRID_PORT": str(port), "GEO_GRID_STATE_DIR": str(tmp_path),
+    }  # fmt: skip
+    few = "import resource as r, runpy; r.setrlimit(r.RLIMIT_NOFILE, (100, 400)); runpy.run_module('geo_grid')"
+    server = subprocess.Popen([sys.executable, "-c", few, "serve"], env=environment)
+    url, made = f"http://127.0.0.1:{port}", []
+    try:
+        deadline = time.monotonic() + 90
+        while True:
+            assert time.monotonic() < deadline
+            with contextlib.suppress(httpx.TransportError):
+                if httpx.get(f"{url}/readyz").status_code == 200:
+                    break
+            time.sleep(0.2)
+        for _ in range(1000):
+            with contextlib.suppress(OSError):
+                one = socket.create_connection(("127.0.0.1", port), 2, source_address=("127.0.0.2", 0))
+                made.append(one)
+                one.sendall(b"GET /locate HTTP/1.1\r\nHost: x\r\nX-Half:")
+        for address in ("127.0.0.1", "127.0.0.2"):
+            transport = httpx.HTTPTransport(local_address=address)
+            with httpx.Client(transport=transport, headers={"Authorization": f"Bearer {key}"}, timeout=10) as client:
+                for path in ("/healthz", "/readyz", "/locate"):
+                    answer = client.get(f"{url}{path}", params=HERE if path == "/locate" else None)
+                    assert answer.status_code == 200, (address, path)
+    finally:
+        for one in made:
+            one.close()
+        server.terminate()
+        server.wait(30)
+
+
+def test_fifty_screens_behind_one_address_are_no_strangers(database: str) -> None:
+    """They prove who they are at once, as after a restart, and again and again."""
+    with connect(database) as connection:
+        two_by_two(connection)
+    keys = [kiosk_token(database) for _ in range(50)]
+    with live_server(database, anonymous_rate_limit="20/minute") as url, ThreadPoolExecutor(16) as threads:
+
+        def look(key: str) -> int:
+            with bearing(url, key) as client:
+                return client.get("/collections").status_code
+
+        for _ in range(2):
+            assert set(threads.map(look, keys)) == {200}
+            with connect(database) as connection:  # what makes the server ask about everybody again
+                connection.execute("update access.roles set second_factor_required = second_factor_required")
+            time.sleep(1.5)
+        forged = [look("gg_k_" + f"{number:043d}") for number in range(60)]
+        assert 429 in forged
+        assert set(threads.map(look, keys[:5])) == {200}  # also beside somebody who tries secrets
+
+
+class Gate:
+    """Holds up what is called through it, until it is opened."""
+
+    def __init__(self, then: object) -> None:
+        self.opened, self.reached, self._then = threading.Event(), threading.Event(), then
+
+    def __call__(self, *_: object) -> object:
+        self.reached.set()
+        assert self.opened.wait(30)
+        return self._then
+
+    async def later(self, *_: object) -> object:
+        return await asyncio.to_thread(self)
+
+
+def test_roads_are_asked_and_shapes_joined_without_a_connection(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With one connection in the pool, others are answered while the desk and joined circles are at work."""
+    from geo_grid import desk
+    from geo_grid.response import unions
+
+    with connect(database) as connection:
+        two_by_two(connection)
+    ranking, joining = Gate([]), Gate([])
+    monkeypatch.setattr(desk, "rank", ranking.later)
+    monkeypatch.setattr(unions, "_join", joining)
+    key, other = api_key(database, "dispatcher"), api_key(database, "planner")
+    with live_server(database, pool_size=1) as url, bearing(url, key) as busy, bearing(url, other) as client:
+        asked = {
+            ranking: lambda: busy.get("/desk", params=HERE),
+            joining: lambda: busy.get("/response/unions", params={"bbox": "114,36,115,38"}),
+        }
+        for gate, ask in asked.items():
+            with ThreadPoolExecutor(1) as threads:
+                waiting = threads.submit(ask)
+                try:
+                    assert gate.reached.wait(20)
+                    assert client.get("/collections/grid_cells/items").status_code == 200
+                finally:
+                    gate.opened.set()
+                assert waiting.result().status_code == 200
+
+
+def test_a_transaction_that_nobody_goes_on_with_ends(database: str) -> None:
+    async def forget() -> None:
+        async with open_pool(database, 1, 0.3) as pool:
+            with pytest.raises(DatabaseUnavailable), translated_errors():
+                async with acting(pool, Asker("")) as connection:
+                    await asyncio.sleep(1)
+                    await connection.execute("select 1")
+            async with acting(pool, Asker("")) as connection:
+                await connection.execute("select 1")
+
+    asyncio.run(forget())
