@@ -1,6 +1,10 @@
 """On whose behalf a request is answered, and transactions for it."""
 
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
+from threading import Event
 
 from starlette.requests import Request
 
@@ -32,3 +36,20 @@ def reading(request: Request) -> AbstractAsyncContextManager[AsyncConnection]:
 def writing(request: Request) -> AbstractAsyncContextManager[AsyncConnection]:
     """Open a transaction with the rights of whoever asks; committed when it is left, before the answer goes out."""
     return acting(request.app.state.pool, asker_of(request), read_only=False)
+
+
+@contextlib.asynccontextmanager
+async def leaving(request: Request) -> AsyncIterator[Event]:
+    """Watch whether a client whose body was read goes away; the event is set when it does, for work beside the loop."""
+    left = Event()
+
+    async def watch() -> None:
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
+        left.set()
+
+    watching = asyncio.create_task(watch())
+    try:
+        yield left
+    finally:
+        watching.cancel()

@@ -3,12 +3,13 @@
 import asyncio
 import json
 from pathlib import Path as FilePath
+from threading import Event
 from typing import Annotated
 
 from fastapi import APIRouter, File, Form, Path, Request, UploadFile
 from pydantic import BaseModel, Field
 
-from geo_grid.api.asking import asker_of, identity_of
+from geo_grid.api.asking import asker_of, identity_of, leaving
 from geo_grid.api.parameters import Configured
 from geo_grid.api.problems import PROBLEM_RESPONSES, Problem
 from geo_grid.api.rights import GuardedRoute
@@ -124,12 +125,12 @@ def _folder(settings: Settings) -> FilePath:
 async def _run(request: Request, folder: FilePath, upload: uploads.Upload, skip_invalid: bool, dry_run: bool) -> Report:
     conninfo = acting_conninfo(request.app.state.conninfo, asker_of(request))
 
-    def work() -> Report:
+    def work(left: Event) -> Report:
         with connect(conninfo) as connection:
-            return uploads.run(connection, folder, upload, skip_invalid, dry_run)
+            return uploads.run(connection, folder, upload, skip_invalid, dry_run, left)
 
-    async with request.app.state.bulk_work:
-        return await asyncio.to_thread(work)
+    async with leaving(request) as left, request.app.state.bulk_work:
+        return await asyncio.to_thread(work, left)
 
 
 def _pairs(text: str, name: str) -> dict[str, str]:

@@ -11,7 +11,7 @@ from geo_grid.coordinates import SRID
 from geo_grid.db import Connection
 from geo_grid.errors import InvalidRows, UserError
 from geo_grid.exchange.geometry import read_geometry
-from geo_grid.exchange.reading import read_table
+from geo_grid.files.door import Asking, read_table
 from geo_grid.layers import find_layer
 
 _FIELDS = ("grid_code", "grid_level", "parent_code", "name", "cell_kind", "household_count")
@@ -51,6 +51,7 @@ def import_draft(
     match: Literal["code", "overlap"] = "code",
     in_force: Division | None = None,
     advance: Callable[[int], None] = lambda count: None,
+    asking: Asking | None = None,
 ) -> list[tuple[str, list[str]]]:
     """Do what was edited in a file as steps of a draft, all or none; return operation and codes of each.
 
@@ -60,6 +61,8 @@ def import_draft(
         Of the file; what a GeoPackage or GeoJSON says of itself when not given.
     match
         See `recognise`.
+    asking
+        How the file is read, and what it is called; see `read_table`.
 
     Raises
     ------
@@ -68,14 +71,15 @@ def import_draft(
     Refused, Conflict, Forbidden
         As `edit_draft`; nothing of the file is done.
     """
-    table = read_table(path)
+    name = asking.said if asking is not None and asking.said else path.name
+    table = read_table(path, asking=asking)
     crs = source_crs or table.stated_crs or ("EPSG:4490" if table.is_geojson else None)
     if crs is None:
-        message = f"{path.name} does not say which coordinates it uses: name them with --source-crs"
+        message = f"{name} does not say which coordinates it uses: name them with --source-crs"
         raise UserError(message)
     shapes, problems = read_geometry(table.geometry, crs, find_layer("grid_cells"), None)
     if problems:
-        message = f"{len(problems)} of {len(shapes)} rows of {path.name} cannot be cells; nothing was changed"
+        message = f"{len(problems)} of {len(shapes)} rows of {name} cannot be cells; nothing was changed"
         raise InvalidRows(message, [(index + 1, reason) for index, reason in sorted(problems.items())])
     rows = table.attributes.astype(object).where(table.attributes.notna(), None).to_dict("records")
     drawn = [_drawn(row, shape) for row, shape in zip(rows, shapes, strict=True)]
@@ -83,7 +87,7 @@ def import_draft(
     division = read_division(connection, draft_id, in_force)
     done = []
     for operation, arguments in recognise(division, drawn, match):
-        edit_draft(connection, draft_id, operation, arguments, author, f"from {path.name}", in_force=in_force)
+        edit_draft(connection, draft_id, operation, arguments, author, f"from {name}", in_force=in_force)
         done.append((str(arguments.get("kind", operation)), list(arguments["codes"])))
         advance(1)
     return done

@@ -14,7 +14,7 @@ import pyarrow.compute
 import pyarrow.csv
 
 from geo_grid.errors import InvalidRows, UnreadableFile
-from geo_grid.exchange.reading import LAT_NAMES, LON_NAMES, coordinate_column, first_line, text_encoding
+from geo_grid.files.kinds import coordinate_columns, first_line, text_encoding
 
 BATCH = 65_536
 """Points looked up at a time: keeps memory small and the loop in cache."""
@@ -54,9 +54,7 @@ def read_arrow(path: Path) -> Iterator[Points]:
                 message = "the Arrow stream has no end mark: it is no Arrow stream, or was cut off"
                 raise UnreadableFile(message)
             with pa.ipc.open_stream(mapped) as reader:
-                columns = {name.strip().lower(): name for name in reader.schema.names}
-                x = coordinate_column("the Arrow stream", "lon", None, LON_NAMES, columns)
-                y = coordinate_column("the Arrow stream", "lat", None, LAT_NAMES, columns)
+                x, y = coordinate_columns("the Arrow stream", reader.schema.names, None, None)
                 for name in (x, y):
                     kind = reader.schema.field(name).type
                     if not (pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_decimal(kind)):
@@ -98,9 +96,7 @@ def read_csv(path: Path) -> Iterator[Points]:
         raise UnreadableFile(message)
     encoding = text_encoding("the CSV text", head)
     header = next(csv.reader([head.split(b"\n")[0].decode(encoding, "replace").strip("\ufeff\r\n")]), [])
-    columns = {name.strip().lower(): name for name in header}
-    x = coordinate_column("the CSV text", "lon", None, LON_NAMES, columns)
-    y = coordinate_column("the CSV text", "lat", None, LAT_NAMES, columns)
+    x, y = coordinate_columns("the CSV text", header, None, None)
     if len(set(header)) < len(header):
         message = "two columns of the CSV text have the same name"
         raise UnreadableFile(message)
