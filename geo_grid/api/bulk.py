@@ -21,6 +21,7 @@ from geo_grid.exchange import Asked, locate_points
 
 FORMS = {"application/json": "json", "text/csv": "csv", "application/vnd.apache.arrow.stream": "arrow"}
 LARGEST_BODY = 1 << 30
+MOST_POINTS = 20_000_000
 _SILENCE_S = 30
 """A client that sends nothing for this long is given up."""
 _CHUNK = 256 << 10
@@ -79,7 +80,7 @@ async def post_locate(
     if media not in FORMS:
         raise HTTPException(415, f"Content-Type is {media or 'missing'}; send {', '.join(FORMS)}")
     wanted = tuple(int(level) for level in levels.split(",") if level)
-    asked = Asked(source_crs, wanted, skip_invalid, identity_of(request).seen)
+    asked = Asked(source_crs, wanted, skip_invalid, identity_of(request).seen, MOST_POINTS)
     spool = settings.state_dir / "spool"
     spool.mkdir(parents=True, exist_ok=True)
     with contextlib.ExitStack() as unless_answered, tempfile.TemporaryFile(dir=spool) as body:
