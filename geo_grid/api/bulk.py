@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from geo_grid.api.asking import identity_of, reading
-from geo_grid.api.parameters import At, Configured, Located, SourceCrs
+from geo_grid.api.parameters import At, Configured, Located, SourceCrs, known_crs
 from geo_grid.api.problems import PROBLEM_RESPONSES, Problem
 from geo_grid.api.rights import GuardedRoute
 from geo_grid.errors import UserError
@@ -79,6 +79,7 @@ async def post_locate(
     media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media not in FORMS:
         raise HTTPException(415, f"Content-Type is {media or 'missing'}; send {', '.join(FORMS)}")
+    await known_crs(source_crs)
     wanted = tuple(int(level) for level in levels.split(",") if level)
     asked = Asked(source_crs, wanted, skip_invalid, identity_of(request).seen, MOST_POINTS)
     spool = settings.state_dir / "spool"

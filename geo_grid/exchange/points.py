@@ -107,9 +107,15 @@ def _refuse_bomb(mapped: pa.MemoryMappedFile) -> None:
 
 def _is_plain(kind: pa.DataType) -> bool:
     """Say whether values take the bytes they seem to take: runs and views repeat what is stored once."""
-    if any(of(kind) for of in (pa.types.is_run_end_encoded, pa.types.is_string_view, pa.types.is_binary_view,
-                               pa.types.is_list_view, pa.types.is_large_list_view, pa.types.is_null)):  # fmt: skip
-        return pa.types.is_null(kind)
+    repeating = (
+        pa.types.is_run_end_encoded,
+        pa.types.is_string_view,
+        pa.types.is_binary_view,
+        pa.types.is_list_view,
+        pa.types.is_large_list_view,
+    )
+    if any(is_kind(kind) for is_kind in repeating):
+        return False
     if isinstance(kind, pa.BaseExtensionType):
         return _is_plain(kind.storage_type)
     if pa.types.is_dictionary(kind):
