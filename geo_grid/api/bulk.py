@@ -68,7 +68,7 @@ async def post_locate(
     source_crs: SourceCrs = "EPSG:4490",
     at: At = None,
     levels: Annotated[
-        str, Query(description="grid levels whose codes are wanted too: 1,2", pattern=r"^(\d(,\d)*)?$")
+        str, Query(description="grid levels whose codes are wanted too: 1,2", pattern=r"^([0-9](,[0-9])*)?$")
     ] = "",
     skip_invalid: Annotated[bool, Query(description="answer the other points and name the problem of these")] = False,
 ) -> StreamingResponse:

@@ -7,17 +7,17 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Query, Request
-from pydantic import AwareDatetime
 
 from geo_grid import coordinates
 from geo_grid.errors import UnknownCrs
 from geo_grid.locate import Locations
+from geo_grid.moments import Moment
 from geo_grid.settings import Settings
 
 Lon = Annotated[float, Query(description="longitude in degrees, or easting in the units of source_crs")]
 Lat = Annotated[float, Query(description="latitude in degrees, or northing in the units of source_crs")]
 SourceCrs = Annotated[str, Query(max_length=200, description="EPSG code, GCJ-02 or BD-09")]
-At = Annotated[AwareDatetime | None, Query(description="answer as of this moment (RFC 3339); now if not given")]
+At = Annotated[Moment | None, Query(description="answer as of this moment (RFC 3339); now if not given")]
 
 
 @dataclass(frozen=True)

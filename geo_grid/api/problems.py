@@ -157,6 +157,11 @@ def _database(request: Request, error: Exception) -> ProblemResponse:
         return _unexpected(request, error)
 
 
+def _too_deep(request: Request, _: Exception) -> ProblemResponse:
+    said = "what was sent holds lists within lists, or objects within objects, deeper than can be read"
+    return problem(_unprocessable(request), said, "InvalidRequest")
+
+
 def _storage(request: Request, error: Exception) -> ProblemResponse:
     if not isinstance(error, OSError) or error.errno not in _STORAGE:
         return _unexpected(request, error)
@@ -177,5 +182,6 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(psycopg.Error, _database)
     app.add_exception_handler(OSError, _storage)
+    app.add_exception_handler(RecursionError, _too_deep)
     app.add_exception_handler(PoolTimeout, _database)
     app.add_exception_handler(Exception, _unexpected)

@@ -16,6 +16,7 @@ import pyarrow.csv
 
 from geo_grid.errors import InvalidRows, UnreadableFile
 from geo_grid.exchange.arrow_bodies import declared_sizes
+from geo_grid.files.formulas import BEGINS
 from geo_grid.files.kinds import coordinate_columns, first_line, text_encoding
 
 BATCH = 65_536
@@ -322,8 +323,14 @@ def write_points(
 
 
 def _plain(batch: pa.RecordBatch) -> pa.RecordBatch:
-    columns = [c.dictionary_decode() if pa.types.is_dictionary(c.type) else c for c in batch.columns]
+    # only codes of ours are numbered: what was sent goes back as it came
+    columns = [_guarded(c).dictionary_decode() if pa.types.is_dictionary(c.type) else c for c in batch.columns]
     return pa.RecordBatch.from_arrays(columns, batch.schema.names)
+
+
+def _guarded(codes: pa.DictionaryArray) -> pa.DictionaryArray:
+    safe = pa.compute.replace_substring_regex(codes.dictionary, BEGINS, r"'\1")
+    return pa.DictionaryArray.from_arrays(codes.indices, safe)
 
 
 def _write_json(sink: Any, batches: Iterable[pa.RecordBatch], answered: list[str], edition: int | None) -> None:

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute
 
 from geo_grid.errors import UnreadableFile, UserError
+from geo_grid.files.formulas import unguarded
 from geo_grid.files.kinds import DRIVERS, SNIFFED_BYTES, coordinate_columns, first_line, text_encoding
 from geo_grid.files.limits import Limits
 from geo_grid.files.rows import GEOMETRY, Rows, refuse_too_many
@@ -189,7 +190,7 @@ def _read_csv(source: Source) -> Rows:
         raise UnreadableFile(message) from None
     if header == [_THE_END]:
         header = []
-    names = _distinct(header)
+    names = _distinct([unguarded(name) for name in header])
     lon, lat = coordinate_columns(said, names, source.lon, source.lat)
     return _table_of_text(said, names, _rows_of_csv(said, rows, len(names)), lon, lat)
 
@@ -208,7 +209,7 @@ def _rows_of_csv(said: str, rows: Iterator[list[str]], width: int) -> Iterator[l
             if len(row) > width:
                 message = f"row {number} has {len(row)} fields, and the header {width}"
                 raise csv.Error(message)
-            yield [value or None for value in row] + [None] * (width - len(row))
+            yield [unguarded(value) if value else None for value in row] + [None] * (width - len(row))
         message = "it ends inside a quoted field"
         raise csv.Error(message)
     except (csv.Error, UnicodeDecodeError) as error:
