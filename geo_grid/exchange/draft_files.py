@@ -11,6 +11,7 @@ from geo_grid.coordinates import SRID
 from geo_grid.db import Connection
 from geo_grid.errors import InvalidRows, UserError
 from geo_grid.exchange.geometry import read_geometry
+from geo_grid.exchange.writing import write_by_gdal
 from geo_grid.files.door import Asking, read_table
 from geo_grid.layers import find_layer
 
@@ -38,7 +39,7 @@ def export_draft(division: Division, path: Path, within: str | None = None, seen
     shapes = [multi(cell.shape) for cell in cells]
     frame = gpd.GeoDataFrame(columns, geometry=shapes, crs=SRID)
     frame["household_count"] = frame["household_count"].astype("Int64")
-    frame.to_file(path, layer="grid_cells", driver="GPKG")
+    write_by_gdal(frame, path, "GPKG", layer="grid_cells")
     return len(cells)
 
 

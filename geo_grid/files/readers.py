@@ -94,7 +94,8 @@ def _read_vector(source: Source, path: Path, driver: str) -> Rows:
             encoding = _dbf_encoding(said, path) if driver == "ESRI Shapefile" else None
             meta, _, geometry, columns = pyogrio.raw.read(path, datetime_as_string=True, encoding=encoding)
     except (DataSourceError, DataLayerError, ValueError, UnicodeDecodeError) as error:
-        message = f"{said} is not a readable {driver} file: {first_line(error)}"
+        why = first_line(error).partition("; It might help")[0]  # to name a driver, which is not for the sender to do
+        message = f"{said} is not a readable {driver} file: {why}"
         raise UnreadableFile(message) from None
     if geometry is None:
         message = f"{said} has no geometry"
