@@ -9,7 +9,8 @@ from geo_grid.files.kinds import first_line
 if TYPE_CHECKING:
     import geopandas as gpd
 
-_END_OF_KML = b"</kml>"
+_ENDS = {"LIBKML": b"</kml>", "GeoJSON": b"]\n}"}
+"""How files of text end that are whole: GDAL does not say so when the disk is full."""
 
 
 def write_by_gdal(frame: "gpd.GeoDataFrame", path: Path, driver: str, **options: Any) -> None:
@@ -27,7 +28,7 @@ def write_by_gdal(frame: "gpd.GeoDataFrame", path: Path, driver: str, **options:
     except (OSError, DataLayerError, DataSourceError) as error:
         message = f"{path.name} cannot be written: {first_line(error).replace(str(path), path.name)}"
         raise UnwritableFile(message) from None
-    if driver == "LIBKML" and not _ends_with(path, _END_OF_KML):  # GDAL does not say so when the disk is full
+    if driver in _ENDS and not _ends_with(path, _ENDS[driver]):
         message = f"{path.name} cannot be written: it came out cut off, as on a full disk"
         raise UnwritableFile(message)
 

@@ -243,9 +243,7 @@ class TestWordsInsteadOf500:
                 assert 400 <= answer.status_code < 500, (depth, path, answer.text)
                 assert answer.headers["content-type"] == "application/problem+json"
             node = f'{{"op":"s_intersects","args":[{{"property":"geometry"}},{{"type":"Point","coordinates":{deep}}}]}}'
-            answer = asking.get(
-                "/collections/police_posts/items", params={"filter": node, "filter-lang": "cql2-json"}
-            )
+            answer = asking.get("/collections/police_posts/items", params={"filter": node, "filter-lang": "cql2-json"})
             problem(answer, 400)
 
     def test_filters_without_arguments(self, asking: httpx.Client) -> None:
@@ -340,7 +338,10 @@ class TestADiskThatIsFullOrClosed:
         return [
             client.post("/locate", content="lon,lat\n1,2\n" * 1, headers={"Content-Type": "text/csv"}),
             send(client, "a.csv", HEAD + post("P", 0.5)),
-            *(client.get(f"/collections/grid_cells/export?f={form}") for form in ("geojson", "csv", "gpkg", "kml", "xlsx")),
+            *(
+                client.get(f"/collections/grid_cells/export?f={form}")
+                for form in ("geojson", "csv", "gpkg", "kml", "xlsx")
+            ),
             client.get(f"/boundaries/drafts/{draft}/file"),
             client.post("/boundaries/imports", files=cells, data={"draft_id": draft}),
         ]

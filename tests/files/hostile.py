@@ -23,7 +23,7 @@ def virtual(read: Path) -> bytes:
     """A virtual dataset over another file."""
     return (
         f'<OGRVRTDataSource><OGRVRTLayer name="{read.stem}"><SrcDataSource relativeToVRT="0">CSV:{read}</SrcDataSource>'
-        '<GeometryType>wkbNone</GeometryType></OGRVRTLayer></OGRVRTDataSource>'
+        "<GeometryType>wkbNone</GeometryType></OGRVRTLayer></OGRVRTDataSource>"
     ).encode()
 
 
@@ -108,7 +108,11 @@ def repeated_text(rows: int = 100_000, length: int = 100_000) -> bytes:
     wkb = pa.DictionaryArray.from_arrays(
         pa.array(np.zeros(rows, np.int32)), pa.array([shapely.to_wkb(shapely.Point(114.5, 37))])
     )
-    geo = {"version": "1.1.0", "primary_column": "geometry", "columns": {"geometry": {"encoding": "WKB", "geometry_types": []}}}
+    geo = {
+        "version": "1.1.0",
+        "primary_column": "geometry",
+        "columns": {"geometry": {"encoding": "WKB", "geometry_types": []}},
+    }
     table = pa.table({"name": one, "geometry": wkb}).replace_schema_metadata({"geo": json.dumps(geo)})
     made = io.BytesIO()
     pa.parquet.write_table(table, made, compression="zstd")

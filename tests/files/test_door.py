@@ -148,7 +148,7 @@ def test_bombs_are_refused_in_words_that_name_the_file(tmp_path: Path, name: str
 
 def test_a_file_without_a_layer_is_told(tmp_path: Path) -> None:
     for inner in (b"", b"<Document/>", b"<Document><name>x</name></Document>"):
-        with pytest.raises(UnreadableFile, match="no layer|not a readable"):
+        with pytest.raises(UnreadableFile, match=r"no layer|not a readable"):
             read(tmp_path / "a.kml", b'<kml xmlns="http://www.opengis.net/kml/2.2">' + inner + b"</kml>")
 
 
@@ -238,6 +238,6 @@ def test_a_package_that_an_open_program_still_writes_to_is_read_as_it_is_now(tmp
 
 
 def test_text_that_looks_like_a_formula_comes_back_from_csv(tmp_path: Path) -> None:
-    found = read(tmp_path / "a.csv", "lon,lat,name\n114.5,37,'=1+1\n-114.5,37,it's\n".encode())
+    found = read(tmp_path / "a.csv", b"lon,lat,name\n114.5,37,'=1+1\n-114.5,37,it's\n")
     assert found.attributes["name"].tolist() == ["=1+1", "it's"]
     assert found.geometry[1].x == -114.5
