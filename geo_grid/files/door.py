@@ -270,7 +270,7 @@ def _told(process: subprocess.Popen[bytes], said: str, asking: Asking) -> bytear
 
 def _ended(code: int, said: str, limits: Limits) -> UnreadableFile:
     """Say why a process ended that did not say it itself."""
-    if code in (-signal.SIGXCPU, -signal.SIGKILL):
+    if code == -signal.SIGXCPU:
         return UnreadableFile(f"{said} takes more than {limits.processor_s} s to read, and was given up: divide it")
     what = f"needs more than {limits.memory_bytes >> 20:,} MB of memory to read" if code in (
         OUT_OF_MEMORY, -signal.SIGABRT

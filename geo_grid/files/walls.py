@@ -50,8 +50,8 @@ def confine(readable: Iterable[Path], writable: Path | None, processor_s: int, w
     written_bytes
         The largest file that can be made.
     """
+    resource.setrlimit(resource.RLIMIT_CPU, (processor_s, processor_s + 1))  # at the first a signal that says why
     for limit, most in (
-        (resource.RLIMIT_CPU, processor_s),
         (resource.RLIMIT_FSIZE, written_bytes),
         (resource.RLIMIT_NOFILE, 64),
         (resource.RLIMIT_CORE, 0),
