@@ -5,17 +5,21 @@ WGS 84, snapped to the lattice.
 """
 
 import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
+from threading import Lock
 from typing import Any
 
 import geocoordinates_ffi as china_datums
 import numpy as np
 import shapely
+from cachetools import LRUCache
 from numpy.typing import ArrayLike, NDArray
 from pyproj import CRS, Transformer
-from pyproj.enums import TransformDirection
+from pyproj.database import get_codes
+from pyproj.enums import PJType, TransformDirection
 from pyproj.exceptions import CRSError
 
 from geo_grid.errors import InvalidCoordinates, UnknownCrs
@@ -51,14 +55,59 @@ def _by_point(transform: Callable[..., Any], make: Callable[..., Any]) -> Callab
     return convert
 
 
-@lru_cache(maxsize=64)
+_NAMED = re.compile(
+    r"(?:EPSG:|URN:OGC:DEF:CRS:EPSG::|HTTPS?://WWW\.OPENGIS\.NET/DEF/CRS/EPSG/0/)([1-9][0-9]{0,8})", re.ASCII
+)
+_OTHER_NAMES = {"GCJ02": "GCJ-02", "BD09": "BD-09", "OGCCRS84": "EPSG:4326", "CRS84": "EPSG:4326"}
+_REMEMBERED = 512
+_resolved: LRUCache[str, "SourceCrs | str"] = LRUCache(_REMEMBERED)
+"""By name as we write it: the system, or why it is refused."""
+_resolving = Lock()
+
+
+@lru_cache(maxsize=1024)
+def _name_of(spelled: str) -> str:
+    """Return the name of a system as we write it: no other text reaches PROJ, which searches a second for a name.
+
+    Raises
+    ------
+    UnknownCrs
+        It is none of those that can be named.
+    """
+    plain = spelled.strip().upper()
+    other = _OTHER_NAMES.get(plain.replace("-", "").replace("_", "").replace(":", ""))
+    if other is not None:
+        return other
+    found = _NAMED.fullmatch(plain)
+    if found is None or int(found[1]) not in _epsg_codes():
+        raise UnknownCrs(_unknown(spelled))
+    return f"EPSG:{int(found[1])}"
+
+
+def _unknown(spelled: str) -> str:
+    return f"unknown source_crs {spelled[:80]!r}: use an EPSG code such as EPSG:4490 or EPSG:4547, GCJ-02 or BD-09"
+
+
+@cache
+def _epsg_codes() -> frozenset[int]:
+    return frozenset(int(code) for code in get_codes("EPSG", PJType.CRS, allow_deprecated=True))
+
+
+def is_resolved(name: str) -> bool:
+    """Say whether `source_crs` answers at once; else PROJ is asked, which may take most of a second."""
+    try:
+        return _name_of(name) in _resolved
+    except UnknownCrs:
+        return True
+
+
 def source_crs(name: str) -> SourceCrs:
     """Resolve the name of a source CRS.
 
     Parameters
     ----------
     name
-        `GCJ-02`, `BD-09`, or anything PROJ knows (`EPSG:4326`, `EPSG:4547`, ...).
+        `GCJ-02`, `BD-09`, or a code of EPSG (`EPSG:4326`, `EPSG:4547`, ...; also as a URN or URI of OGC).
 
     Returns
     -------
@@ -68,18 +117,36 @@ def source_crs(name: str) -> SourceCrs:
     Raises
     ------
     UnknownCrs
-        PROJ does not know it, or its datum (Xi'an 80, Beijing 54) has no public transformation.
+        There is no such code, it is no name, or its datum (Xi'an 80, Beijing 54) has no public transformation.
     """
-    plain = name.strip().upper().replace("-", "").replace("_", "").replace(":", "")
-    if plain == "GCJ02":
-        return SourceCrs("GCJ-02", True, _by_point(china_datums.gcj02_to_wgs84_refined, china_datums.Gcj02))
-    if plain == "BD09":
-        return SourceCrs("BD-09", True, _by_point(china_datums.bd09_to_wgs84_refined, china_datums.Bd09))
+    plain = _name_of(name)
+    with _resolving:
+        found = _resolved.get(plain)
+    if found is None:
+        try:
+            found = _resolve(plain)
+        except UnknownCrs as refused:
+            found = str(refused)
+        with _resolving:
+            _resolved[plain] = found
+    if isinstance(found, str):
+        raise UnknownCrs(found)
+    return found
+
+
+def _resolve(name: str) -> SourceCrs:
+    if name == "GCJ-02":
+        return SourceCrs(name, True, _by_point(china_datums.gcj02_to_wgs84_refined, china_datums.Gcj02))
+    if name == "BD-09":
+        return SourceCrs(name, True, _by_point(china_datums.bd09_to_wgs84_refined, china_datums.Bd09))
     try:
-        crs = CRS.from_user_input(name)
+        return _of_proj(CRS.from_epsg(int(name.removeprefix("EPSG:"))), name)
     except CRSError:
-        message = f"unknown source_crs {name[:80]!r}: use an EPSG code such as EPSG:4490 or EPSG:4547, GCJ-02 or BD-09"
-        raise UnknownCrs(message) from None
+        raise UnknownCrs(_unknown(name)) from None
+
+
+def _of_proj(crs: CRS, name: str) -> SourceCrs:
+    """Make the conversion of a system that PROJ knows. Raises UnknownCrs."""
     geodetic = crs.geodetic_crs
     datum = geodetic.name if geodetic is not None else ""
     if any(unsafe in datum.lower() for unsafe in _UNSAFE_DATUMS):
@@ -102,7 +169,7 @@ def source_crs(name: str) -> SourceCrs:
             lon, lat = np.where(lost, np.inf, lon), np.where(lost, np.inf, lat)
         return lon, lat
 
-    return SourceCrs(crs.to_string(), crs.is_geographic, convert)
+    return SourceCrs(name, crs.is_geographic, convert)
 
 
 def snap(degrees: ArrayLike) -> Floats:
@@ -170,12 +237,12 @@ def box_to_lonlat(box: tuple[float, float, float, float], crs: str) -> tuple[flo
     return bounds
 
 
-def geometry_to_lonlat(geometries: Any, crs: str) -> Any:
-    """Convert an array of geometries from `crs` to lon, lat on the lattice.
+def geometry_to_lonlat(geometries: Any, crs: str | CRS) -> Any:
+    """Convert an array of geometries from `crs`, a name or what PROJ knows it as, to lon, lat on the lattice.
 
     Points that `crs` cannot express become infinite; the caller checks the result.
     """
-    source = source_crs(crs)
+    source = source_crs(crs) if isinstance(crs, str) else _of_proj(crs, crs.name)
 
     def convert(xy: Floats) -> Floats:
         return np.column_stack(source.convert(xy[:, 0], xy[:, 1]))

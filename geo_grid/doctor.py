@@ -7,6 +7,7 @@ import shapely
 
 from geo_grid.boundaries.check import coverage_problems
 from geo_grid.db import Connection, connect, load_queries, read_migrations
+from geo_grid.files.door import WALLS, standing_walls
 from geo_grid.response.graph import find_graph, imported_graph, read_manifest
 from geo_grid.settings import asset_dir
 
@@ -32,6 +33,7 @@ def examine(conninfo: str, roads_dir: Path) -> list[Finding]:
     """
     web = asset_dir("static") / "vendor/leaflet/leaflet.js"
     findings = [Finding("web libraries", web.is_file(), "present" if web.is_file() else "missing: run make up")]
+    findings.append(_walls())
     with connect(conninfo) as connection:
         versions = connection.execute(QUERIES["versions"]).fetchone() or {}
         findings.append(Finding("PostgreSQL", versions["server"] >= 150000, str(versions["server_text"])))
@@ -45,6 +47,16 @@ def examine(conninfo: str, roads_dir: Path) -> list[Finding]:
         findings.append(_road_graph(connection, roads_dir))
         findings += _data(connection)
     return findings
+
+
+def _walls() -> Finding:
+    standing = standing_walls()
+    missing = [wall for wall in WALLS if wall not in standing]
+    is_closed = "files" in standing and not {"network", "calls"}.isdisjoint(standing)
+    found = f"{', '.join(standing)} hold around what reads files from strangers"
+    if missing:
+        found += f"; this kernel or container does not let {', '.join(missing)} stand"
+    return Finding("walls", is_closed, found)
 
 
 def _road_graph(connection: Connection, roads_dir: Path) -> Finding:

@@ -41,6 +41,14 @@ class UnreadableFile(UserError):
     """A file is missing, empty, or not what it says it is."""
 
 
+class UnwritableFile(UserError):
+    """A file cannot be written where it was asked for: the disk is full, or the place is closed."""
+
+
+class GivenUp(UserError):
+    """Whoever asked waits no longer, and the work was stopped."""
+
+
 class Forbidden(UserError):
     """Whoever asks has no right to it."""
 
@@ -103,6 +111,10 @@ class SetupError(GeoGridError):
 
 class DatabaseUnavailable(GeoGridError):
     """The database cannot be reached, or is too full or too old to answer."""
+
+
+class StorageUnavailable(GeoGridError):
+    """The server cannot keep what it was sent, or is to send: its disk is full, or closed to it."""
 
 
 class ProviderUnavailable(GeoGridError):

@@ -8,10 +8,11 @@ from datetime import date, datetime
 from typing import Any, NamedTuple
 
 import psycopg
-from pydantic import AwareDatetime, BaseModel
+from pydantic import BaseModel
 
 from geo_grid.db import AsyncConnection, fetch_one, load_queries, translated_errors
 from geo_grid.errors import UserError
+from geo_grid.moments import Moment
 
 QUERIES = load_queries("geo_grid.access", "audit.sql")
 _BATCH = 5_000
@@ -37,8 +38,8 @@ class Entry(BaseModel):
 class Wanted(BaseModel):
     """Which rows of the audit; those that fit all that is given."""
 
-    since: AwareDatetime | None = None
-    until: AwareDatetime | None = None
+    since: Moment | None = None
+    until: Moment | None = None
     actor: str | None = None
     action: str | None = None
     object_id: str | None = None

@@ -1,8 +1,10 @@
 """On whose behalf a request is answered, and transactions for it."""
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
+from threading import Event
 from typing import Any
 
 from starlette.requests import Request
@@ -58,3 +60,20 @@ async def _acting(request: Request, read_only: bool) -> AsyncIterator[AsyncConne
         acting(state.pool, asker_of(request), read_only) as connection,
     ):
         yield connection
+
+
+@contextlib.asynccontextmanager
+async def leaving(request: Request) -> AsyncIterator[Event]:
+    """Watch whether a client whose body was read goes away; the event is set when it does, for work beside the loop."""
+    left = Event()
+
+    async def watch() -> None:
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
+        left.set()
+
+    watching = asyncio.create_task(watch())
+    try:
+        yield left
+    finally:
+        watching.cancel()

@@ -63,7 +63,9 @@ async def verify_audit(request: Request) -> AuditVerdict:
 async def export_audit(
     request: Request,
     settings: Configured,
-    month: Annotated[str | None, Query(pattern=r"^\d{4}-(0[1-9]|1[0-2])$", description="of one month: 2026-11")] = None,
+    month: Annotated[
+        str | None, Query(pattern=r"^[1-8][0-9]{3}-(0[1-9]|1[0-2])$", description="of one month: 2026-11")
+    ] = None,
 ) -> StreamingResponse:
     """Export the audit; `geo-grid audit verify --file` checks it anywhere. The export itself is recorded."""
     first = date.fromisoformat(f"{month}-01") if month else None

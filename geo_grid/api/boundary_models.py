@@ -9,6 +9,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from geo_grid.api.problems import Problem
 from geo_grid.boundaries.drawing import CellCollection
 from geo_grid.boundaries.findings import Finding
+from geo_grid.moments import Moment
 
 DraftId = Annotated[int, Path(ge=1, le=2**63 - 1)]
 EditionId = Annotated[int, Path(ge=1, le=2**63 - 1)]
@@ -106,7 +107,7 @@ class Approval(Given):
     """Why, and when it comes into force: at once if no time is given."""
 
     note: Annotated[str, Field(min_length=1, max_length=500, pattern=r"\S")]
-    effective_at: AwareDatetime | None = None
+    effective_at: Moment | None = None
 
 
 class Reason(Given):

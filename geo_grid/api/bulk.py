@@ -12,7 +12,7 @@ from starlette.requests import ClientDisconnect
 
 from geo_grid.api.asking import account_of, identity_of, reading
 from geo_grid.api.long_answers import LongAnswer
-from geo_grid.api.parameters import At, Configured, Located, SourceCrs
+from geo_grid.api.parameters import At, Configured, Located, SourceCrs, known_crs
 from geo_grid.api.problems import PROBLEM_RESPONSES, Problem
 from geo_grid.api.rights import GuardedRoute
 from geo_grid.budgets import BULK
@@ -21,6 +21,7 @@ from geo_grid.exchange import Asked, locate_points
 
 FORMS = {"application/json": "json", "text/csv": "csv", "application/vnd.apache.arrow.stream": "arrow"}
 LARGEST_BODY = 1 << 30
+MOST_POINTS = 20_000_000
 _SILENCE_S = 30
 """A client that sends nothing for this long is given up."""
 
@@ -66,7 +67,7 @@ async def post_locate(
     source_crs: SourceCrs = "EPSG:4490",
     at: At = None,
     levels: Annotated[
-        str, Query(description="grid levels whose codes are wanted too: 1,2", pattern=r"^(\d(,\d)*)?$")
+        str, Query(description="grid levels whose codes are wanted too: 1,2", pattern=r"^([0-9](,[0-9])*)?$")
     ] = "",
     skip_invalid: Annotated[bool, Query(description="answer the other points and name the problem of these")] = False,
 ) -> StreamingResponse:
@@ -77,8 +78,9 @@ async def post_locate(
     media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media not in FORMS:
         raise HTTPException(415, f"Content-Type is {media or 'missing'}; send {', '.join(FORMS)}")
+    await known_crs(source_crs)
     wanted = tuple(int(level) for level in levels.split(",") if level)
-    asked = Asked(source_crs, wanted, skip_invalid, identity_of(request).seen)
+    asked = Asked(source_crs, wanted, skip_invalid, identity_of(request).seen, MOST_POINTS)
     with LongAnswer.begun(request, settings) as answer, tempfile.TemporaryFile(dir=answer.spool) as body:
         await _receive(request, body)
         async with BULK.turn(account_of(request)):  # a past edition may have to be compiled

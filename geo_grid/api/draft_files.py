@@ -8,7 +8,7 @@ from fastapi import APIRouter, File, Form, Query, Request, UploadFile
 from fastapi.responses import StreamingResponse
 
 from geo_grid.access.audit import record_export
-from geo_grid.api.asking import account_of, writing
+from geo_grid.api.asking import account_of, leaving, writing
 from geo_grid.api.boundary_models import CHANGING, MISSING, Code, DraftId, DraftInFull
 from geo_grid.api.drafting import in_force, name_of, whole, with_rights
 from geo_grid.api.long_answers import LongAnswer
@@ -21,6 +21,8 @@ from geo_grid.db import Connection
 from geo_grid.errors import UnreadableFile
 from geo_grid.exchange import FILE_FORMATS
 from geo_grid.exchange.draft_files import export_draft, import_draft
+from geo_grid.files.door import Asking
+from geo_grid.files.limits import SENT
 
 router = APIRouter(prefix="/boundaries", tags=["boundaries"], responses=PROBLEM_RESPONSES, route_class=GuardedRoute)
 
@@ -79,11 +81,17 @@ async def post_import(
         path = FilePath(folder) / f"upload{suffix}"
         await BULK.run(account_of(request), _save, file, path)
 
-        def do(connection: Connection) -> dict[str, object]:
-            import_draft(connection, draft_id, path, name_of(request), source_crs or None, match, in_force(request))
-            return whole(connection, draft_id)
+        said = FilePath((file.filename or "").replace("\\", "/")).name[:200]
+        async with leaving(request) as left:
 
-        return await with_rights(request, do, BULK)
+            def do(connection: Connection) -> dict[str, object]:
+                import_draft(
+                    connection, draft_id, path, name_of(request), source_crs or None, match, in_force(request),
+                    asking=Asking(SENT, said, left),
+                )  # fmt: skip
+                return whole(connection, draft_id)
+
+            return await with_rights(request, do, BULK)
 
 
 def _save(file: UploadFile, path: FilePath) -> None:

@@ -2,12 +2,13 @@
 
 import json
 from pathlib import Path as FilePath
+from threading import Event
 from typing import Annotated
 
 from fastapi import APIRouter, File, Form, Path, Request, UploadFile
 from pydantic import BaseModel, Field
 
-from geo_grid.api.asking import account_of, asker_of, identity_of
+from geo_grid.api.asking import account_of, asker_of, identity_of, leaving
 from geo_grid.api.parameters import Configured
 from geo_grid.api.problems import PROBLEM_RESPONSES, Problem
 from geo_grid.api.rights import GuardedRoute
@@ -130,11 +131,12 @@ def _folder(settings: Settings) -> FilePath:
 async def _run(request: Request, folder: FilePath, upload: uploads.Upload, skip_invalid: bool, dry_run: bool) -> Report:
     conninfo = acting_conninfo(request.app.state.conninfo, asker_of(request))
 
-    def work() -> Report:
+    def work(left: Event) -> Report:
         with connect(conninfo) as connection:
-            return uploads.run(connection, folder, upload, skip_invalid, dry_run)
+            return uploads.run(connection, folder, upload, skip_invalid, dry_run, left)
 
-    return await BULK.run(account_of(request), work)
+    async with leaving(request) as left:
+        return await BULK.run(account_of(request), work, left)
 
 
 def _pairs(text: str, name: str) -> dict[str, str]:

@@ -67,7 +67,7 @@ class BodyLimit:
         if scope["geo_grid.identity"] is None:
             limit = min(limit, self.unknown)
         announced = Headers(scope=scope).get("content-length", "0")
-        received = int(announced) if announced.isdigit() and int(announced) > limit else 0
+        received = int(announced) if announced.isascii() and announced.isdigit() and int(announced) > limit else 0
 
         async def limited() -> Message:
             nonlocal received

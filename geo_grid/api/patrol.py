@@ -1,6 +1,6 @@
 """Patrol: mandatory stops, check-ins, how many were made, and routes that make them."""
 
-from datetime import date, datetime
+from datetime import datetime
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
@@ -11,6 +11,7 @@ from geo_grid.api.drafting import with_rights
 from geo_grid.api.problems import PROBLEM_RESPONSES, Problem
 from geo_grid.api.rights import GuardedRoute
 from geo_grid.budgets import ROADS
+from geo_grid.moments import Day
 from geo_grid.response.patrol import PatrolPlan, PatrolQuestion, plan, read_task
 from geo_grid.response.stops import CheckedIn, CheckIn, Completion, Stop, check_in, completion, stops
 
@@ -36,7 +37,7 @@ async def post_check_in(request: Request, given: CheckIn) -> CheckedIn:
 @router.get("/completion")
 async def get_completion(
     request: Request,
-    day: Annotated[date | None, Query(description="on which the shifts begin; today if not given")] = None,
+    day: Annotated[Day | None, Query(description="on which the shifts begin; today if not given")] = None,
     zone_code: ZoneCode = None,
 ) -> list[Completion]:
     """Say how many stops were made of those that were due, by zone and shift, and which were missed."""

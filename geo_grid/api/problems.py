@@ -1,5 +1,6 @@
 """Errors as RFC 9457 problem+json: the one place where an error becomes a status."""
 
+import errno
 import http
 import logging
 import math
@@ -32,11 +33,13 @@ STATUS: dict[type[errors.GeoGridError], int] = {
     errors.UnknownCrs: 422,
     errors.InvalidRows: 422,
     errors.UnreadableFile: 422,
+    errors.UnwritableFile: 507,
     errors.TooMany: 429,
     errors.UserError: 422,
     errors.Busy: 503,
     errors.DatabaseUnavailable: 503,
     errors.ProviderUnavailable: 503,
+    errors.StorageUnavailable: 507,
     errors.SetupError: 500,
     errors.GeoGridError: 500,
 }
@@ -68,10 +71,16 @@ PROBLEM_RESPONSES: dict[int | str, dict[str, Any]] = {
         (422, "The input is wrong; the detail says how"),
         (429, "Asked too often; Retry-After says when to ask again"),
         (503, "The database cannot be reached, or there is too much to do; Retry-After says when to ask again"),
+        (507, "The server cannot keep what it was sent or is to send"),
     )
 }
 
 
+_STORAGE = frozenset({
+    errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.EFBIG, errno.ENOTDIR,
+    errno.EEXIST, errno.ENOENT,
+})  # fmt: skip
+"""What a disk answers that is full, closed to us, or taken away."""
 _HEADERS = {503: {"Retry-After": "2"}, 401: {"WWW-Authenticate": 'Bearer realm="geo_grid"'}}
 
 
@@ -126,9 +135,11 @@ def _invalid(request: Request, error: Exception) -> ProblemResponse:
     return problem(_unprocessable(request), said, "InvalidRequest", faults)
 
 
-def _http(_: Request, error: Exception) -> ProblemResponse:
+def _http(request: Request, error: Exception) -> ProblemResponse:
     if not isinstance(error, HTTPException):
         raise error
+    if isinstance(error.__cause__, OSError):  # a file sent by a page is kept on disk while it comes
+        return _storage(request, error.__cause__)
     answer = problem(error.status_code, str(error.detail))
     answer.headers.update(error.headers or {})
     return answer
@@ -147,6 +158,19 @@ def _database(request: Request, error: Exception) -> ProblemResponse:
         return _unexpected(request, error)
 
 
+def _too_deep(request: Request, _: Exception) -> ProblemResponse:
+    said = "what was sent holds lists within lists, or objects within objects, deeper than can be read"
+    return problem(_unprocessable(request), said, "InvalidRequest")
+
+
+def _storage(request: Request, error: Exception) -> ProblemResponse:
+    if not isinstance(error, OSError) or error.errno not in _STORAGE:
+        return _unexpected(request, error)
+    said = f"the server cannot keep files: {(error.strerror or 'no reason given').lower()}; nothing was changed"
+    log.error("%s: %s", said, error.filename)
+    return problem_of(errors.StorageUnavailable(said))
+
+
 def _unexpected(request: Request, error: Exception) -> ProblemResponse:
     log.error("unexpected error at %s", request.url.path, exc_info=error)
     return problem(500, "an unexpected error on our side; it is in the server's log")
@@ -158,5 +182,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(psycopg.Error, _database)
+    app.add_exception_handler(OSError, _storage)
+    app.add_exception_handler(RecursionError, _too_deep)
     app.add_exception_handler(PoolTimeout, _database)
     app.add_exception_handler(Exception, _unexpected)

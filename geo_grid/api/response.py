@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import shapely
 from fastapi import APIRouter, Path, Query, Request
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from geo_grid.api.asking import account_of, identity_of, reading, writing
 from geo_grid.api.drafting import with_rights
@@ -20,6 +20,7 @@ from geo_grid.api.rights import GuardedRoute
 from geo_grid.budgets import MAPS, ROADS, SOLVING
 from geo_grid.layers.published import CRS84
 from geo_grid.locate.lookup import city_extent
+from geo_grid.moments import Moment
 from geo_grid.response import (
     MOST_AT_ONCE,
     Position,
@@ -66,8 +67,8 @@ class Track(BaseModel):
 async def get_track(
     request: Request,
     unit_code: Annotated[str, Path(max_length=32)],
-    since: Annotated[AwareDatetime | None, Query(description="an hour ago if not given")] = None,
-    until: Annotated[AwareDatetime | None, Query(description="now if not given")] = None,
+    since: Annotated[Moment | None, Query(description="an hour ago if not given")] = None,
+    until: Annotated[Moment | None, Query(description="now if not given")] = None,
 ) -> Track:
     """Play back where a unit was, as long as it is kept."""
     end = until or datetime.now(UTC) + timedelta(minutes=2)

@@ -207,18 +207,22 @@ class Division:
         width = _SEQUENCE.get(like.code_scheme)
         if width is None:
             head, _, tail = like.grid_code.rpartition(".")
-            base = head if head and tail.isdigit() else like.grid_code
+            base = head if head and is_number(tail) else like.grid_code
             fresh = (code for number in itertools.count(2) if (code := f"{base[:26]}.{number}") not in self.used_codes)
             return list(itertools.islice(fresh, count))
         stem = like.grid_code[:-width]
-        given = [
-            int(code[-width:]) for code in self.used_codes if len(code) == len(like.grid_code) and code.startswith(stem)
-        ]
+        tails = (code.removeprefix(stem) for code in self.used_codes if code.startswith(stem))
+        given = [int(tail) for tail in tails if len(tail) == width and is_number(tail)]
         first = max(given, default=0) + 1
         if first + count > 10**width:
             message = f"{stem} has no numbers left for {count} more cells"
             raise Refused(message)
         return [f"{stem}{first + number:0{width}}" for number in range(count)]
+
+
+def is_number(text: str) -> bool:
+    """Say whether a text is a whole number in the digits 0 to 9: there are others, not all of which `int` reads."""
+    return text.isascii() and text.isdigit()
 
 
 _SEQUENCE = {"division_code_6": 2, "division_code_9": 3, "division_code_12": 3, "unit_grid_15": 3, "unit_grid_20": 3}

@@ -6,7 +6,7 @@ from typing import Any
 
 import shapely
 
-from geo_grid.boundaries.division import Cell, Division, Edits, Refused, faces
+from geo_grid.boundaries.division import Cell, Division, Edits, Refused, faces, is_number
 from geo_grid.boundaries.operations import completed, drawn_area, drawn_line, is_inside
 
 SEGMENT, AREA = 0, 1
@@ -123,6 +123,7 @@ def _next_code(zones: Division) -> str:
         if stem != code:
             stems[stem] = stems.get(stem, 0) + 1
     stem = max(sorted(stems), key=lambda one: stems[one], default="Z")
-    numbers = [code[len(stem) :] for code in zones.used_codes if code.startswith(stem) and code[len(stem) :].isdigit()]
+    tails = (code.removeprefix(stem) for code in zones.used_codes if code.startswith(stem))
+    numbers = [tail for tail in tails if is_number(tail)]
     width = max((len(number) for number in numbers), default=3)
     return f"{stem}{max((int(number) for number in numbers), default=0) + 1:0{width}}"

@@ -6,8 +6,8 @@ from geo_grid.exchange.exporting import export_file
 from geo_grid.exchange.importing import Mapping, Report, import_file, stored_extent
 from geo_grid.exchange.locating import FORMS, Asked, Located, locate_points
 from geo_grid.exchange.osm import OsmReport, import_osm, is_osm
-from geo_grid.exchange.reading import FORMATS as FILE_FORMATS
 from geo_grid.exchange.tables import TableForm, as_frame, encode
+from geo_grid.files.kinds import FORMATS as FILE_FORMATS
 
 __all__ = [
     "FILE_FORMATS",

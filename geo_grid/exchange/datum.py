@@ -8,7 +8,7 @@ from psycopg import sql
 
 from geo_grid.coordinates import geometry_to_lonlat
 from geo_grid.db import Connection, load_queries
-from geo_grid.exchange.reading import Table
+from geo_grid.files.door import Table
 from geo_grid.layers import Layer
 
 QUERIES = load_queries("geo_grid.exchange", "importing.sql")

@@ -12,7 +12,8 @@ from geo_grid.coordinates import SRID
 from geo_grid.db import Connection
 from geo_grid.errors import InvalidRows, UserError
 from geo_grid.exchange.geometry import read_geometry
-from geo_grid.exchange.reading import read_table
+from geo_grid.exchange.writing import write_by_gdal
+from geo_grid.files.door import Asking, read_table
 from geo_grid.layers import find_layer
 
 _FIELDS = ("grid_code", "grid_level", "parent_code", "name", "cell_kind", "household_count")
@@ -39,7 +40,7 @@ def export_draft(division: Division, path: Path, within: str | None = None, seen
     shapes = [multi(cell.shape) for cell in cells]
     frame = gpd.GeoDataFrame(columns, geometry=shapes, crs=SRID)
     frame["household_count"] = frame["household_count"].astype("Int64")
-    frame.to_file(path, layer="grid_cells", driver="GPKG")
+    write_by_gdal(frame, path, "GPKG", layer="grid_cells")
     return len(cells)
 
 
@@ -52,6 +53,7 @@ def import_draft(
     match: Literal["code", "overlap"] = "code",
     in_force: Division | None = None,
     advance: Callable[[int], None] = lambda count: None,
+    asking: Asking | None = None,
 ) -> list[tuple[str, list[str]]]:
     """Do what was edited in a file as steps of a draft, all or none; return operation and codes of each.
 
@@ -61,6 +63,8 @@ def import_draft(
         Of the file; what a GeoPackage or GeoJSON says of itself when not given.
     match
         See `recognise`.
+    asking
+        How the file is read, and what it is called; see `read_table`.
 
     Raises
     ------
@@ -69,14 +73,15 @@ def import_draft(
     Refused, Conflict, Forbidden
         As `edit_draft`; nothing of the file is done.
     """
-    table = read_table(path)
+    name = asking.said if asking is not None and asking.said else path.name
+    table = read_table(path, asking=asking)
     crs = source_crs or table.stated_crs or ("EPSG:4490" if table.is_geojson else None)
     if crs is None:
-        message = f"{path.name} does not say which coordinates it uses: name them with --source-crs"
+        message = f"{name} does not say which coordinates it uses: name them with --source-crs"
         raise UserError(message)
     shapes, problems = read_geometry(table.geometry, crs, find_layer("grid_cells"), None)
     if problems:
-        message = f"{len(problems)} of {len(shapes)} rows of {path.name} cannot be cells; nothing was changed"
+        message = f"{len(problems)} of {len(shapes)} rows of {name} cannot be cells; nothing was changed"
         raise InvalidRows(message, [(index + 1, reason) for index, reason in sorted(problems.items())])
     rows = table.attributes.astype(object).where(table.attributes.notna(), None).to_dict("records")
     drawn = [_drawn(row, shape) for row, shape in zip(rows, shapes, strict=True)]
@@ -87,7 +92,7 @@ def import_draft(
         division = division.without(in_force.cells.keys() - seen)
     done = []
     for operation, arguments in recognise(division, drawn, match):
-        edit_draft(connection, draft_id, operation, arguments, author, f"from {path.name}", in_force=in_force)
+        edit_draft(connection, draft_id, operation, arguments, author, f"from {name}", in_force=in_force)
         done.append((str(arguments.get("kind", operation)), list(arguments["codes"])))
         advance(1)
     return done

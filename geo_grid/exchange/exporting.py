@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from geo_grid.coordinates import SRID
 from geo_grid.db import Connection
-from geo_grid.errors import UserError
+from geo_grid.errors import UnwritableFile, UserError
 from geo_grid.exchange.tables import TableForm, as_csv, as_excel, as_frame, encode
+from geo_grid.exchange.writing import write_by_gdal
 from geo_grid.layers import Layer
 from geo_grid.layers.features import all_rows, exported_columns
 
@@ -33,7 +34,9 @@ def export_file(connection: Connection, layer: Layer, path: Path) -> int:
     Raises
     ------
     UserError
-        The kind of file is unknown, or the place cannot be written.
+        The kind of file is unknown.
+    UnwritableFile
+        The place cannot be written.
     """
     suffix = path.suffix.lower()
     if suffix not in {*_DRIVERS, *_TABLES}:
@@ -53,10 +56,10 @@ def export_file(connection: Connection, layer: Layer, path: Path) -> int:
                 options = {"RFC7946": "YES", "COORDINATE_PRECISION": "10"} if suffix == ".geojson" else {}
                 if suffix in (".geojson", ".kml"):
                     frame = frame.set_crs(4326, allow_override=True)  # their standards name WGS 84; the same for us
-                frame.to_file(made, driver=_DRIVERS[suffix], encoding="UTF-8", **options)
+                write_by_gdal(frame, made, _DRIVERS[suffix], encoding="UTF-8", **options)
             for part in Path(folder).iterdir():
                 part.replace(path.parent / part.name)
     except OSError as error:
-        message = f"{path} cannot be written: {error.strerror or error}"
-        raise UserError(message) from None
+        message = f"{path.name} cannot be written: {error.strerror or error}"
+        raise UnwritableFile(message) from None
     return len(frame)

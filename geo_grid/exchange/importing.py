@@ -17,8 +17,8 @@ from geo_grid.db import APPLICATION_ROLE, Connection, ewkb, insert_rows, load_qu
 from geo_grid.errors import Conflict, InvalidRows, UserError
 from geo_grid.exchange.datum import guess_datum
 from geo_grid.exchange.geometry import Extent, read_geometry
-from geo_grid.exchange.reading import Table, read_table
 from geo_grid.exchange.rows import read_row
+from geo_grid.files.door import Asking, Table, read_table
 from geo_grid.layers import Layer
 from geo_grid.locate import assign
 from geo_grid.locate.lookup import QUERIES as LOCATE_QUERIES
@@ -89,6 +89,7 @@ def import_file(
     fit_parents_m: float | None = None,
     timezone: str = "Asia/Shanghai",
     dry_run: bool = False,
+    asking: Asking | None = None,
 ) -> Report:
     """Import a file into a layer in the caller's transaction.
 
@@ -104,6 +105,8 @@ def import_file(
         Of times that name none.
     dry_run
         Do everything, tell of it, and take it back; bad rows are reported as with `skip_invalid`.
+    asking
+        How the file is read, and what it is called; see `read_table`.
 
     Raises
     ------
@@ -113,15 +116,16 @@ def import_file(
         Rows are bad, and `skip_invalid` was not asked.
     """
     mapping = mapping or Mapping()
-    with progress(f"reading {path.name}"):
-        table = read_table(path, mapping.lon_column, mapping.lat_column)
+    name = asking.said if asking is not None and asking.said else path.name
+    with progress(f"reading {name}"):
+        table = read_table(path, mapping.lon_column, mapping.lat_column, asking)
     report = Report(layer.name, len(table.attributes))
     if not report.rows:
-        message = f"{path} has no rows"
+        message = f"{name} has no rows"
         raise UserError(message)
-    crs = _choose_crs(path, table, source_crs, report)
+    crs = _choose_crs(name, table, source_crs, report)
     with progress("checking rows", report.rows) as advance:
-        fields = _choose_columns(layer, path, table.attributes, mapping)
+        fields = _choose_columns(layer, name, table.attributes, mapping)
         geometry, problems = read_geometry(table.geometry, crs, layer, stored_extent(connection))
         rows = _read_rows(layer, table.attributes, fields, mapping.constants, timezone, problems, advance)
         _check_keys(connection, layer, rows, problems)
@@ -134,47 +138,47 @@ def import_file(
     report.skipped = [(index + 1, reason) for index, reason in sorted(problems.items())]
     if report.skipped and not (skip_invalid or dry_run):
         message = (
-            f"{len(report.skipped)} of {report.rows} rows of {path.name} cannot be imported; nothing was changed "
+            f"{len(report.skipped)} of {report.rows} rows of {name} cannot be imported; nothing was changed "
             "(--skip-invalid imports the others)"
         )
         raise InvalidRows(message, report.skipped)
     good = [index for index in range(report.rows) if index not in problems]
     if not good:
-        message = f"none of the {report.rows} rows of {path.name} can be imported"
+        message = f"none of the {report.rows} rows of {name} can be imported"
         raise InvalidRows(message, report.skipped)
     frame = DataFrame([rows[index] for index in good], dtype=object).assign(geometry=geometry[good])
     with progress(f"storing {layer.title_en.lower()}", len(good)) as advance:
         try:
             with connection.transaction(force_rollback=dry_run):
-                _store(connection, layer, frame, path, fit_parents_m, report, advance)
+                _store(connection, layer, frame, name, fit_parents_m, report, advance)
                 if dry_run:  # also what is checked at the commit, which will not come
                     connection.execute("set constraints all immediate")
         except InvalidRows as refused:  # row numbers of the frame -> of the file
             rows_of_file = [(good[row - 1] + 1, reason) for row, reason in refused.rows]
             raise InvalidRows(str(refused), rows_of_file) from None
         except psycopg.errors.IntegrityError as refused:
-            message = f"{path.name} contradicts what is stored: {refused.diag.message_primary}"
+            message = f"{name} contradicts what is stored: {refused.diag.message_primary}"
             raise Conflict(message) from refused
         except psycopg.DataError as refused:
-            message = f"{path.name} holds what the database cannot: {str(refused).splitlines()[0]}"
+            message = f"{name} holds what the database cannot: {str(refused).splitlines()[0]}"
             raise UserError(message) from refused
     report.imported = len(good)
     return report
 
 
-def _choose_crs(path: Path, table: Table, asked: str | None, report: Report) -> str:
+def _choose_crs(file_name: str, table: Table, asked: str | None, report: Report) -> str:
     if asked is None:
         if table.is_geojson:
             return table.stated_crs or "EPSG:4490"
         says = f" (the file itself says {table.stated_crs})" if table.stated_crs else ""
-        message = f"{path.name} does not say for certain which coordinates it uses{says}: name them with --source-crs"
+        message = f"{file_name} does not say for certain which coordinates it uses{says}: name them with --source-crs"
         raise UserError(message)
     if table.stated_crs is not None and table.stated_crs.upper() != asked.upper():
         report.notes.append(f"the file says {table.stated_crs}; read as {asked}, as you asked")
     return asked
 
 
-def _choose_columns(layer: Layer, path: Path, attributes: DataFrame, mapping: Mapping) -> dict[str, str]:
+def _choose_columns(layer: Layer, file_name: str, attributes: DataFrame, mapping: Mapping) -> dict[str, str]:
     """Return column by field."""
     known = {str(column).lower(): str(column) for column in attributes}
     for name in (*mapping.columns, *mapping.constants):
@@ -184,7 +188,7 @@ def _choose_columns(layer: Layer, path: Path, attributes: DataFrame, mapping: Ma
     chosen = {name: known[name] for name in layer.fields if name in known and name not in mapping.constants}
     for name, column in mapping.columns.items():
         if column.lower() not in known:
-            message = f"{path.name} has no column {column!r}; its columns are {', '.join(known.values())}"
+            message = f"{file_name} has no column {column!r}; its columns are {', '.join(known.values())}"
             raise UserError(message)
         chosen[name] = known[column.lower()]
     needed = [name for name, info in layer.row.model_fields.items() if info.is_required()]
@@ -265,12 +269,12 @@ def _store(
     connection: Connection,
     layer: Layer,
     frame: DataFrame,
-    path: Path,
+    file_name: str,
     fit_parents_m: float | None,
     report: Report,
     advance: Callable[[int], None],
 ) -> None:
-    note = f"import of {path.name}"
+    note = f"import of {file_name}"
     if layer.name == "grid_cells":
         published = publish_cells(connection, frame, note, fit_parents_m=fit_parents_m, progress=advance)
         if published.recut:

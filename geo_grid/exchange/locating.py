@@ -33,12 +33,15 @@ class Asked:
         Answer the other points, and name the problem of those that are no places.
     seen
         What whoever asks may see; a point elsewhere is answered as one outside the city.
+    most
+        So many points are answered at most; any number when None.
     """
 
     crs: str = "EPSG:4490"
     levels: tuple[int, ...] = ()
     skip_invalid: bool = False
     seen: Seen = EVERYTHING
+    most: int | None = None
 
 
 @dataclass
@@ -81,6 +84,8 @@ def locate_points(
         Points are no places; the first 100 are named. Rows count from 1.
     UnknownCrs
         See `coordinates.source_crs`.
+    UserError
+        There is no such level, or there are more points than `most`.
     """
     unknown = set(asked.levels) - set(city.levels)
     if unknown and city.levels:
@@ -90,6 +95,9 @@ def locate_points(
 
     def batches() -> Iterator[pa.RecordBatch]:
         for points in READERS[form](source):
+            if asked.most is not None and work.done.points + points.table.num_rows > asked.most:
+                message = f"there are more than {asked.most:,} points: send them in parts"
+                raise UserError(message)
             yield work.answer(points)
             progress(points.table.num_rows)
         if work.done.invalid_count and not asked.skip_invalid:

@@ -2,10 +2,11 @@
 
 import csv
 import json
+import reprlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import ijson
 import numpy as np
@@ -14,13 +15,26 @@ import pyarrow.compute
 import pyarrow.csv
 
 from geo_grid.errors import InvalidRows, UnreadableFile
-from geo_grid.exchange.reading import LAT_NAMES, LON_NAMES, coordinate_column, first_line, text_encoding
+from geo_grid.exchange.arrow_bodies import declared_sizes
+from geo_grid.files.formulas import BEGINS
+from geo_grid.files.kinds import coordinate_columns, first_line, text_encoding
 
 BATCH = 65_536
 """Points looked up at a time: keeps memory small and the loop in cache."""
 _END_OF_STREAM = b"\xff\xff\xff\xff\x00\x00\x00\x00"  # Arrow IPC streaming format
 _BLOCK_BYTES = 4 << 20
 _ONE_LINE = 1 << 20
+_LEAST_UNPACKED, _MOST_TIMES, _MOST_UNPACKED = 64 << 20, 16, 4 << 30
+"""Bytes a compressed stream may unpack to: as many times its own, no less than the first, no more than the last."""
+_MOST_AT_ONCE = 256 << 20
+"""Bytes that one compressed batch unpacks to, which are all in memory."""
+_MOST_COLUMNS = 1_000
+_WITHOUT_POINTS = 1 << 20
+"""Bytes of JSON in which there must be a point: neither one of them nor what is beside them is as long."""
+_DEEPEST = 64
+"""Brackets within each other; points have three, and the parser takes memory by the square of them."""
+_BOM = b"\xef\xbb\xbf"
+_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
 
 @dataclass(frozen=True)
@@ -46,30 +60,74 @@ def read_arrow(path: Path) -> Iterator[Points]:
     Raises
     ------
     UnreadableFile
-        It is no such stream, is cut off, or lacks the columns.
+        It is no such stream, is cut off, lacks the columns, or unpacks to very much more than it is.
     """
     try:
         with pa.memory_map(str(path)) as mapped:
             if mapped.size() < len(_END_OF_STREAM) or _end(path) != _END_OF_STREAM:
                 message = "the Arrow stream has no end mark: it is no Arrow stream, or was cut off"
                 raise UnreadableFile(message)
+            _refuse_bomb(mapped)
             with pa.ipc.open_stream(mapped) as reader:
-                columns = {name.strip().lower(): name for name in reader.schema.names}
-                x = coordinate_column("the Arrow stream", "lon", None, LON_NAMES, columns)
-                y = coordinate_column("the Arrow stream", "lat", None, LAT_NAMES, columns)
+                _refuse_wide("the Arrow stream", reader.schema.names)
+                x, y = coordinate_columns("the Arrow stream", reader.schema.names, None, None)
                 for name in (x, y):
                     kind = reader.schema.field(name).type
                     if not (pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_decimal(kind)):
                         message = f"column {name} of the Arrow stream holds {kind}, not numbers"
+                        raise UnreadableFile(message)
+                for field in reader.schema:
+                    if not _is_plain(field.type):
+                        message = f"column {field.name} of the Arrow stream holds {field.type}: send it as plain values"
                         raise UnreadableFile(message)
                 yield _no_points(reader.schema, x, y)
                 for batch in reader:
                     batch.validate(full=True)
                     for start in range(0, batch.num_rows, BATCH):
                         yield Points(batch.slice(start, BATCH), x, y)
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, ValueError) as error:
         message = f"this is not a readable Arrow stream: {first_line(error)}"
         raise UnreadableFile(message) from None
+
+
+def _refuse_bomb(mapped: pa.MemoryMappedFile) -> None:
+    """Refuse a stream that says it unpacks to very much more than it is."""
+    size = mapped.size()
+    most = min(max(_LEAST_UNPACKED, size * _MOST_TIMES), _MOST_UNPACKED)
+    total = 0
+    for sizes in declared_sizes(memoryview(mapped.read_buffer())):
+        total += sizes.octets
+        if sizes.is_packed and sizes.octets > _MOST_AT_ONCE:
+            message = f"a batch of the Arrow stream unpacks to {sizes.octets:,} bytes; {_MOST_AT_ONCE:,} are taken: send smaller batches"
+            raise UnreadableFile(message)
+    mapped.seek(0)
+    if total > most:
+        message = f"the Arrow stream of {size:,} bytes unpacks to {total:,}; {most:,} are taken: send it in parts, or less compressed"
+        raise UnreadableFile(message)
+
+
+def _is_plain(kind: pa.DataType) -> bool:
+    """Say whether values take the bytes they seem to take: runs and views repeat what is stored once."""
+    repeating = (
+        pa.types.is_run_end_encoded,
+        pa.types.is_string_view,
+        pa.types.is_binary_view,
+        pa.types.is_list_view,
+        pa.types.is_large_list_view,
+    )
+    if any(is_kind(kind) for is_kind in repeating):
+        return False
+    if isinstance(kind, pa.BaseExtensionType):
+        return _is_plain(kind.storage_type)
+    if pa.types.is_dictionary(kind):
+        return _is_plain(kind.value_type)
+    return all(_is_plain(kind.field(place).type) for place in range(kind.num_fields))
+
+
+def _refuse_wide(source: str, names: list[str]) -> None:
+    if len(names) > _MOST_COLUMNS:
+        message = f"{source} has {len(names):,} columns; {_MOST_COLUMNS:,} are taken"
+        raise UnreadableFile(message)
 
 
 def _no_points(schema: pa.Schema, x: str, y: str) -> Points:
@@ -98,9 +156,8 @@ def read_csv(path: Path) -> Iterator[Points]:
         raise UnreadableFile(message)
     encoding = text_encoding("the CSV text", head)
     header = next(csv.reader([head.split(b"\n")[0].decode(encoding, "replace").strip("\ufeff\r\n")]), [])
-    columns = {name.strip().lower(): name for name in header}
-    x = coordinate_column("the CSV text", "lon", None, LON_NAMES, columns)
-    y = coordinate_column("the CSV text", "lat", None, LAT_NAMES, columns)
+    _refuse_wide("the CSV text", header)
+    x, y = coordinate_columns("the CSV text", header, None, None)
     if len(set(header)) < len(header):
         message = "two columns of the CSV text have the same name"
         raise UnreadableFile(message)
@@ -135,37 +192,96 @@ def read_json(path: Path) -> Iterator[Points]:
     """
     done = 0
     yield _batch_of_pairs([], 0)
+    for chunk in _pairs_of_json(path):
+        yield _batch_of_pairs(chunk, done)
+        done += len(chunk)
+
+
+def _pairs_of_json(path: Path) -> Iterator[list[Any]]:
+    """Yield points as they come; what is no point is read only so far."""
     try:
         with path.open("rb") as opened:
-            for chunk in _chunks(ijson.items(opened, "points.item", use_float=True)):
-                yield _batch_of_pairs(chunk, done)
-                done += len(chunk)
-            if done == 0:
-                opened.seek(0)
-                if not any(isinstance(value, list) for value in ijson.items(opened, "points")):
+            guarded = _Guarded(opened)
+            for item in ijson.items(guarded, "points.item", use_float=True):
+                guarded.found.append(item)
+                if len(guarded.found) == BATCH:
+                    yield guarded.found
+                    guarded.found = []
+            if guarded.found:
+                yield guarded.found
+            elif not guarded.had_points:
+                again = _Guarded(opened)
+                if not any(isinstance(value, list) for value in ijson.items(again, "points")):
                     message = 'the JSON body has no "points": send {"points": [[lon, lat], ...]}'
                     raise UnreadableFile(message)
-    except (ijson.JSONError, UnicodeDecodeError) as error:
+    except (ijson.JSONError, UnicodeDecodeError, ValueError) as error:
         message = f"this is not readable JSON: {first_line(error)}"
         raise UnreadableFile(message) from None
 
 
-def _chunks(items: Iterable[Any]) -> Iterator[list[Any]]:
-    chunk = []
-    for item in items:
-        chunk.append(item)
-        if len(chunk) == BATCH:
-            yield chunk
-            chunk = []
-    if chunk:
-        yield chunk
+class _Guarded:
+    """A JSON body from its beginning, without a byte order mark, for a parser that would take all of it into memory.
+
+    Attributes
+    ----------
+    found
+        Points that whoever reads has found since the last batch.
+    had_points
+        Whether there were any.
+    """
+
+    def __init__(self, opened: BinaryIO) -> None:
+        self.found: list[Any] = []
+        self.had_points = False
+        self._opened = opened
+        self._seen: tuple[int, int] = (0, 0)
+        self._without = self._depth = 0
+        opened.seek(len(_BOM) if opened.seek(0) == 0 and opened.read(len(_BOM)) == _BOM else 0)
+
+    def read(self, size: int) -> bytes:
+        """Return the next bytes.
+
+        Raises
+        ------
+        UnreadableFile
+            No point was found in very many before, or they lie in each other too deep.
+        """
+        block = self._opened.read(size)
+        seen = (id(self.found), len(self.found))
+        self.had_points = self.had_points or bool(self.found)
+        self._without = self._without + len(block) if seen == self._seen else len(block)
+        self._seen = seen
+        if self._without > _WITHOUT_POINTS:
+            message = f"there is no point in {self._without:,} bytes of the JSON body: send nothing else in it"
+            raise UnreadableFile(message)
+        self._depth = _depth(block, self._depth)
+        return block
+
+
+def _depth(block: bytes, depth: int) -> int:
+    """Return how many brackets are open behind a block; those in texts count too, as there should be none.
+
+    Raises
+    ------
+    UnreadableFile
+        More are open within it than `_DEEPEST`.
+    """
+    brackets = np.frombuffer(block.translate(None, _NO_BRACKETS), dtype=np.uint8)
+    if not len(brackets):
+        return depth
+    open_ = np.cumsum(np.where((brackets == ord("[")) | (brackets == ord("{")), 1, -1)) + depth
+    open_ -= np.minimum.accumulate(np.minimum(open_, 0))  # a text of closing ones must not hide opening ones
+    if open_.max() > _DEEPEST:
+        message = f"this is not readable JSON: more than {_DEEPEST} brackets stand within each other"
+        raise UnreadableFile(message)
+    return int(open_[-1])
 
 
 def _batch_of_pairs(chunk: list[Any], done: int) -> Points:
     def is_pair(item: Any) -> bool:
         return isinstance(item, list) and len(item) == 2 and all(type(v) in (int, float) for v in item)
 
-    bad = [(done + row + 1, f"{json.dumps(item, default=str)[:60]} is no pair of numbers [lon, lat]")
+    bad = [(done + row + 1, f"{reprlib.repr(item)[:60]} is no pair of numbers [lon, lat]")
            for row, item in enumerate(chunk) if not is_pair(item)]  # fmt: skip
     if bad:
         message = f"{len(bad)} of the first {done + len(chunk)} points cannot be read"
@@ -207,8 +323,14 @@ def write_points(
 
 
 def _plain(batch: pa.RecordBatch) -> pa.RecordBatch:
-    columns = [c.dictionary_decode() if pa.types.is_dictionary(c.type) else c for c in batch.columns]
+    # only codes of ours are numbered: what was sent goes back as it came
+    columns = [_guarded(c).dictionary_decode() if pa.types.is_dictionary(c.type) else c for c in batch.columns]
     return pa.RecordBatch.from_arrays(columns, batch.schema.names)
+
+
+def _guarded(codes: pa.DictionaryArray) -> pa.DictionaryArray:
+    safe = pa.compute.replace_substring_regex(codes.dictionary, BEGINS, r"'\1")
+    return pa.DictionaryArray.from_arrays(codes.indices, safe)
 
 
 def _write_json(sink: Any, batches: Iterable[pa.RecordBatch], answered: list[str], edition: int | None) -> None:

@@ -16,6 +16,7 @@ from geo_grid.boundaries.division import Cell, Division, Edits
 from geo_grid.boundaries.findings import Finding
 from geo_grid.boundaries.impact import Impact
 from geo_grid.boundaries.operations import change_of
+from geo_grid.files.formulas import guarded
 
 type Lang = Literal["zh", "en"]
 _HERE = files("geo_grid.exchange")
@@ -113,7 +114,8 @@ def as_csv(report: dict[str, Any]) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\r\n")
     writer.writerow(["kind", "from_code", "to_code", "count"])
-    writer.writerows(report["flows"])
+    for flow in report["flows"]:
+        writer.writerow([guarded(value) if isinstance(value, str) else value for value in flow])
     return out.getvalue()
 
 

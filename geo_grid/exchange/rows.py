@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from geo_grid.errors import UserError
 from geo_grid.layers import Layer
+from geo_grid.moments import within_calendar
 
 
 def read_row(layer: Layer, given: Mapping[str, Any], zone: ZoneInfo) -> dict[str, Any]:
@@ -30,6 +31,10 @@ def read_row(layer: Layer, given: Mapping[str, Any], zone: ZoneInfo) -> dict[str
     except ValidationError as error:
         raise UserError("; ".join(f"{fault['loc'][0]}: {fault['msg']}" for fault in error.errors())) from None
     for name, value in row.items():
-        if isinstance(value, datetime) and value.tzinfo is None:
-            row[name] = value.replace(tzinfo=zone)
+        if isinstance(value, datetime):
+            try:
+                row[name] = within_calendar(value if value.tzinfo is not None else value.replace(tzinfo=zone))
+            except ValueError as wrong:
+                message = f"{name}: {wrong}"
+                raise UserError(message) from None
     return row

@@ -10,6 +10,7 @@ import pandas as pd
 import shapely
 
 from geo_grid.errors import UserError
+from geo_grid.files.formulas import guarded
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -43,8 +44,14 @@ def as_frame(rows: Sequence[dict[str, Any]], columns: Sequence[str], srid: int) 
 
 
 def as_csv(frame: "gpd.GeoDataFrame", are_points: bool, digits: int = 8) -> bytes:
-    """Write a table as CSV in UTF-8: points as lon and lat, or x and y in metres; the rest as WKT."""
-    return str(_flat(frame, are_points, digits).to_csv(index=False)).encode()
+    """Write a table as CSV in UTF-8: points as lon and lat, or x and y in metres; the rest as WKT.
+
+    Text that a spreadsheet would take for a formula is written so that it does not; see `files.formulas`.
+    """
+    flat = _flat(frame, are_points, digits)
+    for name in flat.select_dtypes(exclude=["number", "bool", "datetime", "datetimetz"]):
+        flat[name] = flat[name].map(lambda value: guarded(value) if isinstance(value, str) else value)
+    return str(flat.to_csv(index=False)).encode()
 
 
 def as_excel(frame: "gpd.GeoDataFrame", are_points: bool, digits: int = 8) -> bytes:

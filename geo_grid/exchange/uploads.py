@@ -1,5 +1,6 @@
 """Files sent by a page: tried, kept with their report until they are confirmed or forgotten."""
 
+import contextlib
 import json
 import re
 import secrets
@@ -8,17 +9,22 @@ import time
 from collections.abc import Mapping as Named
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 from typing import Any, BinaryIO
 
 from geo_grid.db import Connection
 from geo_grid.errors import InvalidRows, NotFound, NotOffered, UnreadableFile, UserError
 from geo_grid.exchange.importing import Mapping, Report, import_file
-from geo_grid.exchange.reading import FORMATS
+from geo_grid.files.door import Asking
+from geo_grid.files.kinds import FORMATS
+from geo_grid.files.limits import SENT
 from geo_grid.layers import Layer, find_layer
 from geo_grid.progress import silent
 
 _KEPT_S = 3600.0
 """A file that nobody confirms is forgotten after so long."""
+MOST_WAITING, MOST_WAITING_BYTES = 8, 512 << 20
+"""Files of one account that may wait, and their bytes: with one more, its oldest are forgotten."""
 _BLOCK = 1 << 20
 _OPTION = re.compile(r"--([a-z-]+)")
 _PARAMETERS = {"column": "columns", "set": "constants"}
@@ -58,7 +64,7 @@ class Upload:
 
 
 def keep(folder: Path, file: BinaryIO, file_name: str, principal_id: int, asked: Asked) -> Upload:
-    """Keep a file that was sent.
+    """Keep a file that was sent; of the same account's that wait, the oldest are forgotten when they are too many.
 
     Raises
     ------
@@ -76,14 +82,36 @@ def keep(folder: Path, file: BinaryIO, file_name: str, principal_id: int, asked:
         message = f"{plain[:80]!r}: unknown kind of file; known are {', '.join(FORMATS)} (a Shapefile goes into a .zip)"
         raise UnreadableFile(message)
     forget_old(folder)
+    size = file.seek(0, 2)
+    file.seek(0)
+    _make_room(folder, principal_id, size)
     upload = Upload(secrets.token_urlsafe(16), principal_id, plain, asked)
     path = upload.path(folder)
-    path.parent.mkdir(parents=True, mode=0o700)
-    with path.open("wb") as kept:
-        shutil.copyfileobj(file, kept, _BLOCK)
-    told = {"principal_id": principal_id, "file_name": plain, "asked": vars(asked)}
-    (path.parent / "upload.told").write_text(json.dumps(told), encoding="utf-8")
+    try:
+        path.parent.mkdir(parents=True, mode=0o700)
+        with path.open("wb") as kept:
+            shutil.copyfileobj(file, kept, _BLOCK)
+        told = {"principal_id": principal_id, "file_name": plain, "asked": vars(asked)}
+        (path.parent / "upload.told").write_text(json.dumps(told), encoding="utf-8")
+    except OSError:
+        forget(folder, upload)
+        raise
     return upload
+
+
+def _make_room(folder: Path, principal_id: int, size: int) -> None:
+    """Forget the oldest files of an account until one more of so many bytes is within its quota."""
+    waiting = []
+    for kept in folder.iterdir() if folder.is_dir() else ():
+        with contextlib.suppress(OSError, ValueError):  # forgotten meanwhile, or not whole
+            if json.loads((kept / "upload.told").read_text(encoding="utf-8"))["principal_id"] == principal_id:
+                waiting.append((kept.stat().st_mtime, sum(part.stat().st_size for part in kept.iterdir()), kept))
+    waiting.sort(reverse=True)
+    count, octets = 1, size
+    for _, held, kept in waiting:
+        count, octets = count + 1, octets + held
+        if count > MOST_WAITING or octets > MOST_WAITING_BYTES:
+            shutil.rmtree(kept, ignore_errors=True)
 
 
 def find(folder: Path, upload_id: str, principal_id: int) -> Upload:
@@ -98,27 +126,38 @@ def find(folder: Path, upload_id: str, principal_id: int) -> Upload:
     return Upload(upload_id, principal_id, told["file_name"], Asked(**told["asked"]))
 
 
-def run(connection: Connection, folder: Path, upload: Upload, skip_invalid: bool, dry_run: bool) -> Report:
-    """Try the import of a file, or do it, in the caller's transaction; raises as `import_file` does."""
+def run(
+    connection: Connection,
+    folder: Path,
+    upload: Upload,
+    skip_invalid: bool,
+    dry_run: bool,
+    given_up: Event | None = None,
+) -> Report:
+    """Try the import of a file, or do it, in the caller's transaction; raises as `import_file` does.
+
+    Parameters
+    ----------
+    given_up
+        Set when nobody waits for it any more.
+    """
     asked = upload.asked
     layer: Layer = find_layer(asked.layer)
     mapping = Mapping(dict(asked.columns), dict(asked.constants), asked.lon_column, asked.lat_column)
-    path = upload.path(folder)
-
-    def worded(error: UserError) -> str:
-        """Say it with their name of the file, and with parameters instead of options of the command line."""
-        said = str(error).replace(str(path), upload.file_name).replace(path.name, upload.file_name)
-        return _OPTION.sub(lambda option: _PARAMETERS.get(option[1], option[1].replace("-", "_")), said)
-
     try:
         return import_file(
-            connection, layer, path, silent, asked.source_crs, mapping, skip_invalid,
-            timezone=asked.timezone, dry_run=dry_run,
+            connection, layer, upload.path(folder), silent, asked.source_crs, mapping, skip_invalid,
+            timezone=asked.timezone, dry_run=dry_run, asking=Asking(SENT, upload.file_name, given_up),
         )  # fmt: skip
     except InvalidRows as error:
-        raise InvalidRows(worded(error), error.rows) from None
+        raise InvalidRows(_worded(error), error.rows) from None
     except UserError as error:
-        raise type(error)(worded(error)) from None
+        raise type(error)(_worded(error)) from None
+
+
+def _worded(error: UserError) -> str:
+    """Say it with parameters instead of options of the command line."""
+    return _OPTION.sub(lambda option: _PARAMETERS.get(option[1], option[1].replace("-", "_")), str(error))
 
 
 def forget(folder: Path, upload: Upload) -> None:
@@ -129,8 +168,9 @@ def forget(folder: Path, upload: Upload) -> None:
 def forget_old(folder: Path) -> None:
     """Forget the files that nobody confirmed in time."""
     for kept in folder.iterdir() if folder.is_dir() else ():
-        if time.time() - kept.stat().st_mtime > _KEPT_S:
-            shutil.rmtree(kept, ignore_errors=True)
+        with contextlib.suppress(OSError):  # forgotten meanwhile
+            if time.time() - kept.stat().st_mtime > _KEPT_S:
+                shutil.rmtree(kept, ignore_errors=True)
 
 
 def as_told(upload: Upload, report: Report, most: int = 200) -> dict[str, Any]:

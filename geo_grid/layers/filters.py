@@ -42,6 +42,8 @@ _TEMPORAL = {
     "t_overlappedby": "{a0} > {b0} and {a0} < {b1} and {a1} > {b1}",
 }  # fmt: skip
 _NUMBERS = {"bigint", "double precision"}
+_COUNTS = {"not": 1, "casei": 1, "isnull": 1, "between": 3, "in": 2, "like": 2}
+"""Arguments of an operator; any number of `and` and `or`, two of all others."""
 
 
 type Condition = tuple[sql.Composable, dict[str, Any]]
@@ -131,15 +133,12 @@ class _Reader:
             raise InvalidQuery(message)
         if isinstance(node, bool):
             return sql.SQL("true" if node else "false")
-        if isinstance(node, dict) and "property" in node:
+        if _is_property(node):
             if self.kind(node["property"]) != "boolean":
                 message = f"{node['property']} is not true or false by itself: compare it with something"
                 raise InvalidQuery(message)
             return self.column(node["property"])
-        if not isinstance(node, dict) or "op" not in node:
-            message = f"{json.dumps(node, ensure_ascii=False)[:80]} is not a condition"
-            raise InvalidQuery(message)
-        op, args = node["op"].lower(), node["args"]
+        op, args = _call(node)
         if op in ("and", "or"):
             parts = [self.condition(part, depth + 1) for part in args]
             return sql.SQL("({})").format(sql.SQL(f" {op} ").join(parts))
@@ -148,14 +147,12 @@ class _Reader:
         for known, make in _KINDS.items():
             if op in known:
                 return make(self, op, args)
-        message = f"the operator {node['op']} is not offered"
+        message = f"the operator {op[:80]} is not offered"
         raise InvalidQuery(message)
 
-    def kind(self, name: str) -> str:
-        if name not in self.queryables:
-            message = (
-                f"there is nothing to ask about named {name[:80]!r}; there is {GEOMETRY}, {', '.join(self.queryables)}"
-            )
+    def kind(self, name: Any) -> str:
+        if not isinstance(name, str) or name not in self.queryables:
+            message = f"there is nothing to ask about named {str(name)[:80]!r}; there is {GEOMETRY}, {', '.join(self.queryables)}"
             raise InvalidQuery(message)
         return self.queryables[name]
 
@@ -165,13 +162,13 @@ class _Reader:
 
     def operand(self, node: Any, kind: str) -> sql.Composable:
         """Turn one side of a comparison into SQL of a kind."""
-        if isinstance(node, dict) and "property" in node:
+        if _is_property(node):
             if (other := self.kind(node["property"])) != kind and not {other, kind} <= _NUMBERS:
                 message = f"{node['property']} is a {other} and cannot be compared with a {kind}"
                 raise InvalidQuery(message)
             return self.column(node["property"])
-        if isinstance(node, dict) and node.get("op", "").lower() == "casei" and kind == "text":
-            return sql.SQL("lower({})").format(self.operand(node["args"][0], kind))
+        if _is_casei(node) and kind == "text":
+            return sql.SQL("lower({})").format(self.operand(_call(node)[1][0], kind))
         return self.literal(node, kind)
 
     def literal(self, node: Any, kind: str) -> sql.Composable:
@@ -193,9 +190,9 @@ class _Reader:
         """Return the kind that a comparison is about: that of the first property in it."""
         for node in nodes:
             inner = node
-            while isinstance(inner, dict) and inner.get("op", "").lower() == "casei":
-                inner = inner["args"][0]
-            if isinstance(inner, dict) and "property" in inner:
+            while _is_casei(inner):
+                inner = _call(inner)[1][0]
+            if _is_property(inner):
                 return self.kind(inner["property"])
         message = "a comparison needs a property on one of its sides"
         raise InvalidQuery(message)
@@ -211,11 +208,14 @@ class _Reader:
 
     def is_in(self, _: str, args: list[Any]) -> sql.Composable:
         kind = self.kind_of(args[0])
+        if not isinstance(args[1], list) or not args[1]:
+            message = "IN takes a list of at least one value"
+            raise InvalidQuery(message)
         members = [self.operand(member, kind) for member in args[1]]
         return sql.SQL("({} in ({}))").format(self.operand(args[0], kind), sql.SQL(", ").join(members))
 
     def is_null(self, _: str, args: list[Any]) -> sql.Composable:
-        if isinstance(args[0], dict) and args[0].get("property") == GEOMETRY:
+        if _is_property(args[0]) and args[0]["property"] == GEOMETRY:
             return sql.SQL("(s.geom is null)")
         return sql.SQL("({} is null)").format(self.operand(args[0], self.kind_of(args[0])))
 
@@ -223,9 +223,7 @@ class _Reader:
         if self.kind_of(args[0]) != "text":
             message = "LIKE compares text"
             raise InvalidQuery(message)
-        pattern = (
-            args[1]["args"][0] if isinstance(args[1], dict) and args[1].get("op", "").lower() == "casei" else args[1]
-        )
+        pattern = _call(args[1])[1][0] if _is_casei(args[1]) else args[1]
         if isinstance(pattern, str) and len(pattern) - len(pattern.rstrip("\\")) & 1:
             message = "a pattern does not end in the sign that takes the next one literally"
             raise InvalidQuery(message)
@@ -233,9 +231,9 @@ class _Reader:
 
     def spatial(self, op: str, args: list[Any]) -> sql.Composable:
         first, second = args
-        if not (isinstance(first, dict) and "property" in first):  # the geometry stands second
+        if not _is_property(first):  # the geometry stands second
             first, second, op = second, first, _INVERSE.get(op, op)
-        if not isinstance(first, dict) or first.get("property") not in (GEOMETRY, "geom"):
+        if not _is_property(first) or first["property"] not in (GEOMETRY, "geom"):
             message = f"{op} compares {GEOMETRY} with a geometry written in the filter"
             raise InvalidQuery(message)
         shape = sql.SQL("ST_GeomFromWKB({}, 4490)").format(self.bind(self.shape(second).wkb, "bytea"))
@@ -249,6 +247,9 @@ class _Reader:
         try:
             if isinstance(node, dict) and "bbox" in node:
                 box = [float(part) for part in node["bbox"]]
+                if len(box) not in (4, 6):
+                    message = "bbox is four numbers, or six"
+                    raise ValueError(message)
                 shape = shapely.box(*(box[:2] + box[len(box) // 2 :][:2]))
             else:
                 shape = shapely.from_geojson(json.dumps(node))
@@ -277,11 +278,14 @@ class _Reader:
         """Read a property, an instant or an interval of either: its first and last moment."""
         if isinstance(node, dict) and "interval" in node:
             parts = node["interval"]
+            if not isinstance(parts, list) or len(parts) != 2:
+                message = "an interval has two ends"
+                raise InvalidQuery(message)
             return self.end(parts[0], 0), self.end(parts[1], 1)
         return self.end(node, 0), self.end(node, 1)
 
     def end(self, node: Any, which: int) -> sql.Composable:
-        if isinstance(node, dict) and "property" in node:
+        if _is_property(node):
             if self.kind_of(node) != "timestamptz":
                 message = f"{node['property']} is not a time"
                 raise InvalidQuery(message)
@@ -303,6 +307,29 @@ _KINDS: Mapping[tuple[str, ...], Callable[[_Reader, str, list[Any]], sql.Composa
     tuple(_SPATIAL): _Reader.spatial,
     tuple(_TEMPORAL): _Reader.temporal,
 }
+
+
+def _is_property(node: Any) -> bool:
+    return isinstance(node, dict) and "property" in node
+
+
+def _is_casei(node: Any) -> bool:
+    return isinstance(node, dict) and str(node.get("op", "")).lower() == "casei"
+
+
+def _call(node: Any) -> tuple[str, list[Any]]:
+    """Return the operator of a node, in small letters, and its arguments, as many as it takes. Raises InvalidQuery."""
+    op, args = (node.get("op"), node.get("args")) if isinstance(node, dict) else (None, None)
+    if not isinstance(op, str):
+        message = f"{json.dumps(node, ensure_ascii=False)[:80]} is not a condition"
+        raise InvalidQuery(message)
+    known = op.lower()
+    count = _COUNTS.get(known, 2)
+    is_enough = isinstance(args, list) and (bool(args) if known in ("and", "or") else len(args) == count)
+    if not isinstance(args, list) or not is_enough:
+        message = f"{op[:80]} takes {'a list of conditions' if known in ('and', 'or') else f'{count} argument' + 's' * (count > 1)}"
+        raise InvalidQuery(message)
+    return known, args
 
 
 def read_instant(text: Any) -> tuple[datetime, datetime]:

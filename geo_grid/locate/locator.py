@@ -69,8 +69,8 @@ class Locator:
         Parameters
         ----------
         frame
-            n polygons or multipolygons in any CRS that `coordinates.source_crs` accepts; no CRS means
-            degrees.
+            n polygons or multipolygons in any CRS but those that `coordinates.source_crs` refuses; no CRS
+            means degrees.
         code
             Column of codes: unique, compared as text by code point.
         on_overlap
@@ -84,8 +84,8 @@ class Locator:
             narrower than `NARROW_GAP_M` between them; codes repeat. Rows count from 1.
         """
         geometry = frame.geometry.to_numpy()
-        crs = frame.crs.to_string() if frame.crs is not None else "EPSG:4490"
-        polygons = snap_geometry(geometry) if crs in ("EPSG:4490", "EPSG:4326") else geometry_to_lonlat(geometry, crs)
+        is_ours = frame.crs is None or frame.crs.to_string() in ("EPSG:4490", "EPSG:4326")
+        polygons = snap_geometry(geometry) if is_ours else geometry_to_lonlat(geometry, frame.crs)
         return cls.from_polygons(frame[code].astype(str).to_numpy(), polygons, on_overlap)
 
     @classmethod

@@ -9,10 +9,11 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import vroom
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from geo_grid.db import Connection
 from geo_grid.errors import NotFound, UserError
+from geo_grid.moments import Moment
 from geo_grid.response.build import closures_in_force
 from geo_grid.response.circles import METHOD as ESTIMATED
 from geo_grid.response.ranking import reason_of
@@ -35,7 +36,7 @@ class PatrolQuestion(BaseModel):
     unit_codes: list[str] | None = Field(
         None, min_length=1, max_length=50, description="the zone's units that are free, if not given"
     )
-    begins_at: AwareDatetime | None = Field(None, description="now if not given")
+    begins_at: Moment | None = Field(None, description="now if not given")
     hours: float = Field(4, gt=0, le=24, description="how long they have")
     stop_minutes: float = Field(5, ge=0, le=240, description="how long each stop takes")
 

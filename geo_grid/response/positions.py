@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from geo_grid.coordinates import snap
 from geo_grid.db import AsyncConnection, load_queries
 from geo_grid.errors import NotFound
+from geo_grid.moments import Moment
 from geo_grid.response.circles import distances_m
 
 QUERIES = load_queries("geo_grid.response", "positions.sql")
@@ -27,7 +28,7 @@ class Position(BaseModel):
     unit_code: str = Field(min_length=1, max_length=32)
     lon: float = Field(ge=-180, le=180, description="degrees, CGCS2000")
     lat: float = Field(ge=-90, le=90, description="degrees, CGCS2000")
-    reported_at: AwareDatetime
+    reported_at: Moment
     unit_status: Literal["on_patrol", "dispatched", "on_scene", "off_duty"] | None = None
 
 

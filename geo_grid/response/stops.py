@@ -7,10 +7,11 @@ from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from geo_grid.db import AsyncConnection, Connection, load_queries
 from geo_grid.errors import NotFound, UserError
+from geo_grid.moments import Moment
 
 QUERIES = load_queries("geo_grid.response", "patrol.sql")
 NEAR_M = 150.0
@@ -88,7 +89,7 @@ class CheckIn(BaseModel):
     unit_code: str = Field(min_length=1, max_length=32)
     lon: float = Field(ge=-180, le=180, description="degrees, CGCS2000")
     lat: float = Field(ge=-90, le=90, description="degrees, CGCS2000")
-    checked_at: AwareDatetime | None = Field(None, description="now if not given")
+    checked_at: Moment | None = Field(None, description="now if not given")
 
 
 class CheckedIn(BaseModel):

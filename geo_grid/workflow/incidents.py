@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 import psycopg
-from pydantic import AwareDatetime, BaseModel, Field, computed_field
+from pydantic import BaseModel, Field, computed_field
 
 from geo_grid.coordinates import to_lonlat
 from geo_grid.db import AsyncConnection
@@ -13,6 +13,7 @@ from geo_grid.errors import Conflict, Forbidden, NotFound, UserError
 from geo_grid.layers import find_layer
 from geo_grid.layers.incidents import Step
 from geo_grid.locate import refuse_swapped
+from geo_grid.moments import Moment
 
 _CLOCK_TOLERANCE = timedelta(minutes=5)
 LAYER = find_layer("incidents")
@@ -29,7 +30,7 @@ class NewIncident(BaseModel):
     description: str = Field("", max_length=4000)
     address: str = Field("", max_length=400)
     caller_number: str | None = Field(None, max_length=40, description="shown in full to the handling dispatcher alone")
-    received_at: AwareDatetime | None = Field(None, description="when the call came; now if not given")
+    received_at: Moment | None = Field(None, description="when the call came; now if not given")
 
     model_config = {"extra": "forbid", "str_strip_whitespace": True}
 

@@ -258,7 +258,7 @@ class TestFilesThatAreNotWhatTheySay:
             opened.write(os.urandom(1 << 20))
             opened.truncate(1 << 30)
         script = (
-            "import resource, sys\nfrom pathlib import Path\nfrom geo_grid.exchange.reading import read_table\n"
+            "import resource, sys\nfrom pathlib import Path\nfrom geo_grid.files.door import read_table\n"
             "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
             f"try: read_table(Path({str(path)!r}))\n"
             "except Exception as error: print(type(error).__name__, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)\n"

@@ -1,0 +1,39 @@
+"""A table into a file by GDAL, whole or not at all."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from geo_grid.errors import UnwritableFile
+from geo_grid.files.kinds import first_line
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+
+_ENDS = {"LIBKML": b"</kml>", "GeoJSON": b"]\n}"}
+"""How files of text end that are whole: GDAL does not say so when the disk is full."""
+
+
+def write_by_gdal(frame: "gpd.GeoDataFrame", path: Path, driver: str, **options: Any) -> None:
+    """Write a table.
+
+    Raises
+    ------
+    UnwritableFile
+        The disk is full, or the place is closed.
+    """
+    from pyogrio.errors import DataLayerError, DataSourceError
+
+    try:
+        frame.to_file(path, driver=driver, **options)
+    except (OSError, DataLayerError, DataSourceError) as error:
+        message = f"{path.name} cannot be written: {first_line(error).replace(str(path), path.name)}"
+        raise UnwritableFile(message) from None
+    if driver in _ENDS and not _ends_with(path, _ENDS[driver]):
+        message = f"{path.name} cannot be written: it came out cut off, as on a full disk"
+        raise UnwritableFile(message)
+
+
+def _ends_with(path: Path, end: bytes) -> bool:
+    with path.open("rb") as written:
+        written.seek(max(path.stat().st_size - 2 * len(end), 0))
+        return written.read().rstrip().endswith(end)

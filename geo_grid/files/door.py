@@ -1,0 +1,278 @@
+"""The one way in for files from strangers: they are read in a confined process, and plain rows come back."""
+
+import contextlib
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import shapely
+from pandas import DataFrame
+
+from geo_grid.errors import GeoGridError, GivenUp, UnreadableFile, UserError
+from geo_grid.files.child import OUT_OF_MEMORY, REFUSED
+from geo_grid.files.kinds import FORMATS
+from geo_grid.files.limits import Limits, of_operator
+from geo_grid.files.rows import GEOMETRY
+
+WALLS = ("limits", "network", "files", "calls")
+"""What `standing_walls` can find."""
+_PACKAGE = Path(__file__).parents[2]
+_ENVIRONMENT = {
+    "PYTHONPATH": str(_PACKAGE),
+    "PYTHONDONTWRITEBYTECODE": "1",
+    "LC_ALL": "C.UTF-8",
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "ARROW_DEFAULT_MEMORY_POOL": "system",
+    "MALLOC_ARENA_MAX": "1",
+    "GDAL_DRIVER_PATH": "disable",
+}
+"""All that the process knows of ours: no secret."""
+_LOOK_S = 0.2
+_BLOCK = 1 << 20
+_NEIGHBOURS = {
+    ".shp": (".shx", ".dbf", ".prj", ".cpg", ".SHX", ".DBF", ".PRJ", ".CPG"),
+    ".gpkg": (".gpkg-wal", ".gpkg-shm"),  # an open QGIS keeps there what was edited last
+}
+_REFUSALS = {"UnreadableFile": UnreadableFile, "UserError": UserError}
+
+
+@dataclass(frozen=True)
+class Asking:
+    """How a file is read.
+
+    Attributes
+    ----------
+    limits
+        What its reading may take.
+    said
+        What its sender calls it; its path when None.
+    given_up
+        Set when nobody waits for it any more: it is read no further.
+    """
+
+    limits: Limits
+    said: str | None = None
+    given_up: Event | None = None
+
+    @classmethod
+    def of_operator(cls) -> "Asking":
+        """Ask as somebody at the machine does."""
+        return cls(of_operator())
+
+
+@dataclass(frozen=True)
+class Table:
+    """A file as read.
+
+    Attributes
+    ----------
+    attributes
+        One row per feature; index 0 is the first.
+    geometry
+        Geometries in the file's own coordinates; None where a row has none.
+    stated_crs
+        What the file itself says its reference system is (an EPSG code if it has one), or None.
+    is_geojson
+        GeoJSON needs no source_crs: RFC 7946 fixes it.
+    """
+
+    attributes: DataFrame
+    geometry: Any
+    stated_crs: str | None
+    is_geojson: bool
+
+
+def read_table(
+    path: Path, lon_column: str | None = None, lat_column: str | None = None, asking: Asking | None = None
+) -> Table:
+    """Read a file.
+
+    Parameters
+    ----------
+    lon_column, lat_column
+        Of a CSV file or workbook; common names are found without.
+    asking
+        As somebody at the machine does when None.
+
+    Raises
+    ------
+    UnreadableFile
+        It is missing, empty, of an unknown kind, not what its name says, or takes more than it may.
+    UserError
+        It holds several tables.
+    GivenUp
+        See `Asking`.
+    """
+    asking = asking or Asking.of_operator()
+    said = asking.said or str(path)
+    suffix = path.suffix.lower()
+    if suffix not in FORMATS:
+        message = f"{said}: unknown kind of file {suffix or '(no ending)'}; known are {', '.join(FORMATS)}"
+        raise UnreadableFile(message)
+    _refuse_missing(path, said)
+    neighbours = [path.with_suffix(other) for other in _NEIGHBOURS.get(suffix, ())]
+    with _scratch() if suffix == ".zip" else contextlib.nullcontext() as scratch:
+        job = {"what": "table", "lon": lon_column, "lat": lat_column}
+        about, table = _answer(path, neighbours, scratch, job, asking)
+    frame = table.to_pandas(types_mapper={pa.int64(): pd.Int64Dtype(), pa.int32(): pd.Int32Dtype()}.get)
+    if "lon" in about:
+        return Table(frame, _points(frame, about["lon"], about["lat"]), None, False)
+    geometry = _shapes(said, frame.pop(GEOMETRY))
+    return Table(frame, geometry, about["crs"], about["is_geojson"])
+
+
+def read_extract(
+    path: Path, box: tuple[float, float, float, float] | None, asking: Asking | None = None
+) -> tuple[dict[str, Any], pa.Table]:
+    """Read an OpenStreetMap extract: what `extracts.read_extract` finds, and its rows.
+
+    Parameters
+    ----------
+    box
+        west, south, east, north, degrees: what lies outside is left out.
+
+    Raises
+    ------
+    UnreadableFile
+        It is missing, truncated, no extract, or takes more than it may.
+    """
+    asking = asking or Asking.of_operator()
+    _refuse_missing(path, asking.said or str(path))
+    return _answer(path, [], None, {"what": "extract", "box": box}, asking)
+
+
+def standing_walls() -> list[str]:
+    """Return which walls this machine lets stand around a process that reads files."""
+    job: dict[str, Any] = {"what": "walls", "readable": [], "scratch": None, "limits": asdict(of_operator())}
+    with _process(job) as process:
+        told: list[str] = json.loads((process.stdout.read() if process.stdout is not None else b"") or b"[]")
+    return told
+
+
+def _refuse_missing(path: Path, said: str) -> None:
+    try:
+        if not path.is_file():
+            message = f"{said}: there is no such file"
+            raise UnreadableFile(message)
+        with path.open("rb") as opened:
+            is_empty = not opened.read(1)
+    except OSError as error:
+        message = f"{said} cannot be read: {error.strerror}"
+        raise UnreadableFile(message) from None
+    if is_empty:
+        message = f"{said} is empty"
+        raise UnreadableFile(message)
+
+
+@contextlib.contextmanager
+def _scratch() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="geo_grid_unpacked_") as folder:
+        yield Path(folder)
+
+
+def _points(frame: DataFrame, lon: str, lat: str) -> Any:
+    """Make points of two columns of text."""
+    x, y = pd.to_numeric(frame[lon], errors="coerce"), pd.to_numeric(frame[lat], errors="coerce")
+    # what is no number becomes infinite, so that the row is named and not taken for an empty one
+    points = shapely.points(x.fillna(np.inf).to_numpy(dtype=float), y.fillna(np.inf).to_numpy(dtype=float))
+    return pd.Series(points, dtype=object).where(frame[lon].notna() & frame[lat].notna(), None).to_numpy()
+
+
+def _shapes(said: str, wkb: Any) -> Any:
+    try:
+        return shapely.from_wkb(wkb.to_numpy(dtype=object))
+    except shapely.errors.ShapelyError as error:
+        message = f"{said} holds geometry that cannot be read: {str(error).splitlines()[0]}"
+        raise UnreadableFile(message) from None
+
+
+def _answer(
+    path: Path, neighbours: list[Path], scratch: Path | None, job: dict[str, Any], asking: Asking
+) -> tuple[dict[str, Any], pa.Table]:
+    """Have a job done, and return what is said of the rows, and the rows."""
+    said, limits = asking.said or str(path), asking.limits
+    given = {
+        **job, "path": str(path), "said": said, "limits": asdict(limits),
+        "readable": [str(path), *map(str, neighbours)], "scratch": str(scratch) if scratch else None,
+    }  # fmt: skip
+    with _process(given) as process:
+        told = _told(process, said, asking)
+        code = process.wait()
+    if code == REFUSED:
+        refusal = json.loads(told[told.rindex(b"\n") + 1 :])
+        raise _REFUSALS.get(refusal["refused"], GeoGridError)(refusal["message"])
+    if code != 0:
+        raise _ended(code, said, limits)
+    end = told.index(b"\n")
+    try:
+        with pa.ipc.open_stream(pa.py_buffer(told)[end + 1 :]) as reader:
+            table = reader.read_all()
+        table.validate(full=True)
+    except pa.ArrowException:
+        message = f"{said}: what reading it brought is no table"
+        raise UnreadableFile(message) from None
+    return json.loads(told[:end]), table
+
+
+@contextlib.contextmanager
+def _process(job: dict[str, Any]) -> Iterator[subprocess.Popen[bytes]]:
+    """Start the process with its job; it is dead when this is left."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "geo_grid.files.child"],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=_ENVIRONMENT, cwd="/",
+    ) as process:  # fmt: skip
+        try:
+            if process.stdin is not None:
+                with contextlib.suppress(BrokenPipeError):
+                    process.stdin.write(json.dumps(job).encode())
+                    process.stdin.close()
+            yield process
+        finally:
+            process.kill()
+
+
+def _told(process: subprocess.Popen[bytes], said: str, asking: Asking) -> bytearray:
+    """Return all that a process says, as long as it may speak, and may say so much."""
+    told, deadline = bytearray(), time.monotonic() + asking.limits.wall_s
+    if process.stdout is None:
+        return told
+    pipe = process.stdout.fileno()
+    while True:
+        if asking.given_up is not None and asking.given_up.is_set():
+            message = f"{said} is read no further: nobody waits for it"
+            raise GivenUp(message)
+        if time.monotonic() > deadline:
+            raise _ended(-signal.SIGXCPU, said, asking.limits)
+        if not select.select([pipe], [], [], _LOOK_S)[0]:
+            continue
+        block = os.read(pipe, _BLOCK)
+        if not block:
+            return told
+        told += block
+        if len(told) > asking.limits.answer_bytes * 5 // 4 + _BLOCK:  # the process counts itself, but what is its word?
+            message = f"{said} holds more than {asking.limits.answer_bytes >> 20:,} MB: divide it"
+            raise UnreadableFile(message)
+
+
+def _ended(code: int, said: str, limits: Limits) -> UnreadableFile:
+    """Say why a process ended that did not say it itself."""
+    if code == -signal.SIGXCPU:
+        return UnreadableFile(f"{said} takes more than {limits.processor_s} s to read, and was given up: divide it")
+    what = f"needs more than {limits.memory_bytes >> 20:,} MB of memory to read" if code in (
+        OUT_OF_MEMORY, -signal.SIGABRT
+    ) else "is broken, or needs more memory to read than there is for one file"  # fmt: skip
+    return UnreadableFile(f"{said} {what}: divide it, and delete cells far away from a sheet's table")

@@ -1,0 +1,48 @@
+"""What the reading of one file may take."""
+
+import os
+from dataclasses import dataclass
+from functools import cache
+
+_MOST_UNPACKED = 1 << 30
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What the reading of one file may take.
+
+    Attributes
+    ----------
+    memory_bytes
+        Address space of the child process, beyond what its libraries take.
+    processor_s, wall_s
+        Seconds of processor, and by the clock.
+    rows, cells
+        Rows, and rows times columns.
+    answer_bytes
+        Of the rows handed back.
+    unpacked_bytes
+        Of what an archive, or a file made of compressed parts, says or turns out to hold.
+    """
+
+    memory_bytes: int
+    processor_s: int
+    wall_s: float
+    rows: int
+    cells: int
+    answer_bytes: int
+    unpacked_bytes: int = _MOST_UNPACKED
+
+
+SENT = Limits(memory_bytes=1 << 30, processor_s=60, wall_s=120, rows=500_000, cells=10_000_000, answer_bytes=512 << 20)
+"""Of a file that came over the network: the server and everybody else stay alive beside it."""
+
+
+@cache
+def of_operator() -> Limits:
+    """Return the limits of a file that somebody at the machine names: three quarters of its memory, and six hours."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") * 3 // 4
+    return Limits(
+        memory_bytes=memory, processor_s=6 * 3600, wall_s=6 * 3600, rows=50_000_000, cells=1_000_000_000,
+        answer_bytes=memory,
+    )  # fmt: skip

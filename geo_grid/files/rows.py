@@ -1,0 +1,74 @@
+"""What the child process hands back: an Arrow stream of plain rows behind one line that says what they are."""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+import pyarrow as pa
+
+from geo_grid.errors import UnreadableFile
+from geo_grid.files.limits import Limits
+
+GEOMETRY = "\0geometry"
+"""Name of the column of geometry, as WKB, if there is one; no file can name a column so."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows as they are read.
+
+    Attributes
+    ----------
+    about
+        What is said of them besides, as JSON can say it.
+    schema
+        Of the batches.
+    """
+
+    about: dict[str, Any]
+    schema: pa.Schema
+    batches: Iterable[pa.RecordBatch]
+
+
+def bounded(source: str, batches: Iterable[pa.RecordBatch], limits: Limits) -> Iterator[pa.RecordBatch]:
+    """Pass batches on as long as they are within limits.
+
+    Raises
+    ------
+    UnreadableFile
+        There are more rows, cells or bytes.
+    """
+    rows = cells = octets = 0
+    for batch in batches:
+        rows += batch.num_rows
+        cells += batch.num_rows * batch.num_columns
+        octets += batch.nbytes
+        refuse_too_many(source, rows, cells, limits)
+        if octets > limits.answer_bytes:
+            message = f"{source} holds more than {limits.answer_bytes >> 20:,} MB of text and geometry: {_WAY_OUT}"
+            raise UnreadableFile(message)
+        yield batch
+
+
+def refuse_too_many(source: str, rows: int, cells: int, limits: Limits) -> None:
+    """Refuse more rows or cells than are taken. Raises UnreadableFile."""
+    if rows > limits.rows or cells > limits.cells:
+        message = f"{source} has more than {limits.rows:,} rows or {limits.cells:,} cells: {_WAY_OUT}"
+        raise UnreadableFile(message)
+
+
+_WAY_OUT = "divide it, or import it on the server with geo-grid import"
+
+
+def write(rows: Rows, sink: BinaryIO) -> None:
+    """Hand rows back."""
+    sink.write(json.dumps(rows.about).encode() + b"\n")
+    with pa.ipc.new_stream(sink, rows.schema) as writer:
+        for batch in rows.batches:
+            writer.write_batch(batch)
+
+
+def write_refusal(kind: str, message: str, sink: BinaryIO) -> None:
+    """Say in place of rows, or behind the first of them, why there are none."""
+    sink.write(b"\n" + json.dumps({"refused": kind, "message": message}).encode())

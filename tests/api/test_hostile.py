@@ -1,0 +1,377 @@
+"""What strangers send over HTTP: answered in words, within limits, and the server lives on."""
+
+import csv
+import io
+import json
+import os
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from geo_grid.db import connect
+from geo_grid.exchange import uploads
+from tests.api.test_http import problem
+from tests.api.test_imports import HEAD, post, send
+from tests.conftest import live_server
+from tests.files import hostile
+from tests.conftest import SHARED
+from tests.identities import api_key, bearing
+from tests.squares import SIDE, SOUTH, WEST, two_by_two
+
+CASES = SHARED.parent / "cases/cql2-broken.json"
+
+
+@pytest.fixture(scope="module")
+def served(cluster) -> Iterator[tuple[str, str, Path]]:
+    """(address, the owner's way in, state folder) of one city of four cells that tests of refusals share."""
+    from tests.conftest import new_database, state_folder
+
+    with new_database(cluster, "hostile") as database, state_folder() as folder:
+        with connect(database) as connection:
+            two_by_two(connection)
+        with live_server(database, state_dir=folder) as url:
+            yield url, database, folder
+
+
+@pytest.fixture
+def asking(served: tuple[str, str, Path]) -> Iterator[httpx.Client]:
+    with bearing(served[0], api_key(served[1], "supervisor")) as client:
+        client.timeout = 60
+        yield client
+
+
+class TestUploads:
+    def test_bombs_and_disguises_are_refused_and_the_server_lives(self, asking: httpx.Client, tmp_path: Path) -> None:
+        written = tmp_path / "written.csv"
+        for name, body in (
+            ("a.xlsx", hostile.far_cell()),
+            ("a.parquet", hostile.repeated_text()),
+            ("a.json", hostile.pipeline(written)),
+            ("a.kml", hostile.virtual(Path("/etc/passwd"))),
+        ):
+            began = time.monotonic()
+            told = problem(send(asking, name, body), 422)["detail"]
+            assert name in told
+            assert "/imports" not in told
+            assert time.monotonic() - began < 60
+        assert not written.exists()
+        assert asking.get("/healthz").status_code == 200
+
+    def test_the_same_door_for_drafts(self, asking: httpx.Client, tmp_path: Path) -> None:
+        written = tmp_path / "written.csv"
+        draft = asking.post("/boundaries/drafts", json={"title": "x"})
+        assert draft.status_code == 201, draft.text
+        for name, body in (("x.gpkg", hostile.pipeline(written)), ("x.xlsx", hostile.far_cell())):
+            answer = asking.post(
+                "/boundaries/imports", files={"file": (name, body)}, data={"draft_id": draft.json()["draft_id"]}
+            )
+            told = problem(answer, 422)["detail"]
+            assert name in told
+            assert "spool" not in told
+        assert not written.exists()
+
+    def test_files_that_wait_have_a_quota_for_each_account(self, served: tuple[str, str, Path], monkeypatch) -> None:
+        monkeypatch.setattr(uploads, "MOST_WAITING", 3)
+        url, database, folder = served
+        with bearing(url, api_key(database, "planner")) as mine, bearing(url, api_key(database, "planner")) as other:
+            theirs = send(other, "a.csv", HEAD + post("Q", 0.5)).json()["import_id"]
+            kept = [send(mine, "a.csv", HEAD + post(f"P{n}", 0.5)).json()["import_id"] for n in range(5)]
+            waiting = {path.name for path in (folder / "imports").iterdir()}
+            assert waiting & set(kept) == set(kept[2:])
+            assert theirs in waiting
+            assert mine.post(f"/imports/{kept[0]}/confirmation", json={}).status_code == 404
+            for import_id in kept[2:]:
+                assert mine.delete(f"/imports/{import_id}").status_code == 204
+
+    def test_reading_ends_with_the_client(self, served: tuple[str, str, Path], tmp_path: Path) -> None:
+        url, database, _ = served
+        hostile.package_without_end(tmp_path / "a.gpkg")
+        request = httpx.Request(
+            "POST", f"{url}/imports", files={"file": ("a.gpkg", (tmp_path / "a.gpkg").read_bytes())},
+            data={"layer": "police_posts", "source_crs": "EPSG:4490"},
+            headers={"Authorization": f"Bearer {api_key(database, 'planner')}"},
+        )  # fmt: skip
+        head = "".join(f"{name}: {value}\r\n" for name, value in request.headers.items())
+        port = int(url.rpartition(":")[2])
+        with socket.create_connection(("127.0.0.1", port)) as client:
+            client.sendall(f"POST /imports HTTP/1.1\r\n{head}\r\n".encode() + request.read())
+            wait_for(lambda: readers() == 1)
+        wait_for(lambda: readers() == 0, 10)
+
+
+def readers() -> int:
+    """How many processes of this one read a file."""
+    said = subprocess.run(["ps", "-eo", "ppid,args"], capture_output=True, text=True, check=True).stdout
+    return sum(line.split()[0] == str(os.getpid()) and "geo_grid.files.child" in line for line in said.splitlines()[1:])
+
+
+def wait_for(found, seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while not found():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+class TestBulkBodies:
+    @pytest.mark.parametrize(
+        "body",
+        [
+            b'{"points":[[' + b"1," * 3_000_000 + b"1]]}",
+            b'{"points":[[' + b"[1,1]," * 1_000_000 + b"1]]}",
+            b'{"points":[' + b"[" * 300_000 + b"]" * 300_000 + b"]}",
+            b'{"a":"' + b"]" * 300_000 + b'","points":[' + b"[" * 300_000 + b"]" * 300_000 + b"]}",
+            b'{"points":{"a":[' + b"1," * 3_000_000 + b"1]}}",
+            b'{"points":[["' + b"x" * 3_000_000 + b'",1]]}',
+            b'{"points":[[' + b"1" * 5_000 + b",1]]}",
+            b'{"points":[[[[[[[[1]]]]]],1]]}',
+        ],
+    )
+    def test_json_that_is_no_list_of_points(self, asking: httpx.Client, body: bytes) -> None:
+        began = time.monotonic()
+        problem(asking.post("/locate", content=body, headers={"Content-Type": "application/json"}), 422)
+        assert time.monotonic() - began < 20
+
+    def test_a_byte_order_mark_changes_nothing(self, asking: httpx.Client) -> None:
+        body = f'{{"points":[[{WEST + SIDE / 2},{SOUTH + SIDE / 2}]]}}'.encode()
+        answers = [
+            asking.post("/locate", content=sent, headers={"Content-Type": "application/json"}).json()
+            for sent in (body, b"\xef\xbb\xbf" + body)
+        ]
+        assert answers[0] == answers[1]
+        assert answers[0]["points"][0]["grid_code"] == "A"
+
+    @pytest.mark.parametrize("compression", ["zstd", "lz4"])
+    def test_arrow_that_unpacks_to_very_much(self, asking: httpx.Client, compression: str) -> None:
+        zeros = pa.record_batch({"lon": np.zeros(10_000_000), "lat": np.zeros(10_000_000)})
+        sink = io.BytesIO()
+        with pa.ipc.new_stream(sink, zeros.schema, options=pa.ipc.IpcWriteOptions(compression=compression)) as writer:
+            writer.write_batch(zeros)
+        answer = asking.post(
+            "/locate", content=sink.getvalue(), headers={"Content-Type": "application/vnd.apache.arrow.stream"}
+        )
+        assert "unpacks to" in problem(answer, 422)["detail"]
+
+    def test_arrow_that_repeats_what_is_stored_once(self, asking: httpx.Client) -> None:
+        views = pa.array(["x" * 1000]).cast(pa.string_view())
+        batch = pa.record_batch({"lon": [114.5], "lat": [37.0], "x": views})
+        sink = io.BytesIO()
+        with pa.ipc.new_stream(sink, batch.schema) as writer:
+            writer.write_batch(batch)
+        answer = asking.post(
+            "/locate", content=sink.getvalue(), headers={"Content-Type": "application/vnd.apache.arrow.stream"}
+        )
+        assert "plain values" in problem(answer, 422)["detail"]
+
+    def test_very_many_columns(self, asking: httpx.Client) -> None:
+        body = "lon,lat" + "".join(f",c{n}" for n in range(20_000)) + "\n"
+        answer = asking.post("/locate", content=body, headers={"Content-Type": "text/csv"})
+        assert "columns" in problem(answer, 422)["detail"]
+
+
+class TestWordsInsteadOf500:
+    @pytest.mark.parametrize(
+        "path",
+        [
+            "/patrol/completion?day=0001-01-01",
+            "/patrol/completion?day=9999-12-31",
+            "/response/coverage?at=9999-12-31T23:59:59Z",
+            "/response/coverage?by=hour&at=0001-01-01T00:00:00%2B14:00",
+            "/response/unions?bbox=114,36,115,38&at=9999-12-31T23:59:59-14:00",
+            "/locate?lon=114.5&lat=37&at=0001-01-01T00:00:00%2B14:00",
+            "/locate?lon=114.5&lat=37&at=9999-12-31T23:59:59-14:00",
+            "/units/U/track?until=0001-01-01T00:00:00Z",
+            "/units/U/track?since=9999-12-31T23:59:59-14:00",
+        ],
+    )
+    def test_the_ends_of_the_calendar(self, asking: httpx.Client, path: str) -> None:
+        assert "years" in problem(asking.get(path), 422)["detail"]
+
+    @pytest.mark.parametrize("year", [1000, 8999])
+    def test_moments_within_it_are_answered(self, asking: httpx.Client, year: int) -> None:
+        for path in (
+            f"/patrol/completion?day={year}-12-31",
+            f"/response/coverage?at={year}-12-31T23:59:59Z",
+            f"/response/coverage?by=hour&at={year}-01-01T00:00:00Z",
+            f"/locate?lon=114.5&lat=37&at={year}-01-01T00:00:00%2B14:00",
+        ):
+            assert asking.get(path).status_code == 200, path
+
+    def test_moments_in_bodies_and_files(self, asking: httpx.Client) -> None:
+        for moment in ("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"):
+            filed = {"lon": WEST, "lat": SOUTH, "category": "x", "received_at": moment}
+            problem(asking.post("/incidents", json=filed), 422)
+            problem(asking.post("/patrol/routes", json={"zone_code": "Z", "begins_at": moment}), 422)
+            problem(asking.post("/patrol/check-ins", json={"stop_id": 1, "unit_code": "U", "checked_at": moment}), 422)
+
+    @pytest.mark.parametrize(
+        "path",
+        [
+            "/cameras/１３０５０２０１００１３２５００００１０/openings",
+            "/cameras/²²²²²²²²²²²²²²²²²²²²/openings",
+        ],
+    )
+    def test_digits_that_are_not_ours(self, asking: httpx.Client, path: str) -> None:
+        problem(asking.post(path, json={"reason": "x", "incident_id": 1}), 422)
+
+    def test_a_code_with_other_digits_does_not_stop_numbering(self, asking: httpx.Client) -> None:
+        from geo_grid.boundaries.division import is_number
+
+        assert [is_number(text) for text in ("12", "１２", "²", "", "1a")] == [True, False, False, False, False]
+        for level in ("１", "²"):
+            answer = asking.post(
+                "/locate", content="lon,lat\n1,2\n", params={"levels": level}, headers={"Content-Type": "text/csv"}
+            )
+            problem(answer, 422)
+
+    def test_very_deep_coordinates(self, asking: httpx.Client) -> None:
+        for depth in (100, 500, 900, 990):
+            deep = "[" * depth + "1" + "]" * depth
+            for method, path, body in (
+                ("POST", "/collections/police_posts/items",
+                 f'{{"type":"Feature","geometry":{{"type":"Point","coordinates":{deep}}},"properties":{{"post_code":"P"}}}}'),
+                ("POST", "/collections/police_posts/items",
+                 f'{{"type":"Feature","geometry":{{"type":"Point","coordinates":[1,2]}},"properties":{{"name":{deep}}}}}'),
+                ("POST", "/units/positions", f'{{"positions":{deep}}}'),
+            ):  # fmt: skip
+                answer = asking.request(method, path, content=body, headers={"Content-Type": "application/geo+json"})
+                assert 400 <= answer.status_code < 500, (depth, path, answer.text)
+                assert answer.headers["content-type"] == "application/problem+json"
+            node = f'{{"op":"s_intersects","args":[{{"property":"geometry"}},{{"type":"Point","coordinates":{deep}}}]}}'
+            answer = asking.get("/collections/police_posts/items", params={"filter": node, "filter-lang": "cql2-json"})
+            problem(answer, 400)
+
+    def test_filters_without_arguments(self, asking: httpx.Client) -> None:
+        filters = [("facilities", {"op": op, "args": args}) for op in ("and", "not", "=", "between", "in", "like", "isNull", "casei", "s_within", "t_after")
+                   for args in ([], [[]], [{"property": "name"}], {"property": "name"}, None)]  # fmt: skip
+        filters += [(layer, one) for layer, broken in json.loads(CASES.read_text()).items() for one in broken]
+        for layer, one in filters:
+            answer = asking.get(
+                f"/collections/{layer}/items", params={"filter": json.dumps(one), "filter-lang": "cql2-json"}
+            )
+            assert answer.status_code in (200, 400), (one, answer.text)
+
+
+class TestNamesOfReferenceSystems:
+    @pytest.mark.parametrize(
+        "name", ["nonsense", "WGS 84 / UTM zone 50N", "EPSG:４４９０", "EPSG:999999", "EPSG:4326+5773", "+proj=longlat",
+                 "http://127.0.0.1:1/x", 'GEOGCRS["x"]', "EPSG:-1", "EPSG:4490\n", "ESRI:102100", "GCJ-03"]
+    )  # fmt: skip
+    def test_free_text_does_not_reach_proj(self, asking: httpx.Client, name: str) -> None:
+        began = time.monotonic()
+        for _ in range(5):
+            answer = asking.get("/locate", params={"lon": 114.5, "lat": 37, "source_crs": name})
+            if name.strip() != "EPSG:4490":
+                assert "unknown source_crs" in problem(answer, 422)["detail"]
+        assert time.monotonic() - began < 1.5
+
+    def test_a_code_is_looked_up_beside_the_event_loop(self, monkeypatch) -> None:
+        import asyncio
+
+        from geo_grid import coordinates
+        from geo_grid.api.parameters import known_crs
+
+        asked: list[str] = []
+        slow = coordinates._resolve
+
+        def resolve(name: str):
+            time.sleep(0.5)
+            asked.append(name)
+            return slow(name)
+
+        monkeypatch.setattr(coordinates, "_resolve", resolve)
+
+        async def longest_pause() -> float:
+            looking, worst = asyncio.create_task(known_crs("EPSG:4542")), 0.0
+            while not looking.done():
+                began = time.monotonic()
+                await asyncio.sleep(0.01)
+                worst = max(worst, time.monotonic() - began)
+            await known_crs("epsg:4542")
+            await known_crs("EPSG:2333")
+            await known_crs("EPSG:2333")  # refused, and remembered as refused
+            return worst
+
+        assert asyncio.run(longest_pause()) < 0.4
+        assert asked == ["EPSG:4542", "EPSG:2333"]
+
+    @pytest.mark.parametrize("name", ["epsg:4490", " EPSG:4490 ", "urn:ogc:def:crs:EPSG::4490", "OGC:CRS84", "gcj_02",
+                                      "http://www.opengis.net/def/crs/EPSG/0/4490"])  # fmt: skip
+    def test_spellings_that_people_use_stay(self, asking: httpx.Client, name: str) -> None:
+        answer = asking.get("/locate", params={"lon": 114.505, "lat": 37.005, "source_crs": name})
+        assert answer.status_code == 200, answer.text
+
+
+def test_formulas_leave_csv_as_text(asking: httpx.Client, served: tuple[str, str, Path]) -> None:
+    names = ["=1+1", "+cmd|' /C calc'!A0", "-2+3", "@SUM(A1)", "\tx", "'=x", "it's", "-5", "plain"]
+    with connect(served[1]) as connection:
+        for number, name in enumerate(names):
+            connection.execute(
+                "insert into police_posts (post_code, name, geom) values (%s, %s, ST_SetSRID(ST_MakePoint(%s, %s), 4490))",
+                (f"F{number}", name, WEST + SIDE / 2, SOUTH + SIDE / 2),
+            )
+    for path in ("/collections/police_posts/export?f=csv", "/collections/police_posts/items?f=csv&limit=100"):
+        rows = {row["post_code"]: row for row in csv.DictReader(io.StringIO(asking.get(path).text))}
+        found = [rows[f"F{number}"]["name"] for number in range(len(names))]
+        assert found == ["'=1+1", "'+cmd|' /C calc'!A0", "'-2+3", "'@SUM(A1)", "'\tx", "''=x", "it's", "-5", "plain"]
+        assert float(rows["F0"]["lon"]) == pytest.approx(WEST + SIDE / 2)
+
+
+class TestADiskThatIsFullOrClosed:
+    @pytest.fixture
+    def closed(self, database: str, state_dir: Path) -> Iterator[tuple[httpx.Client, Path]]:
+        """A client of a server whose folders for files are not to be had."""
+        with connect(database) as connection:
+            two_by_two(connection)
+        with live_server(database, state_dir=state_dir) as url, bearing(url, api_key(database, "supervisor")) as client:
+            yield client, state_dir
+
+    def everything(self, client: httpx.Client) -> list[httpx.Response]:
+        draft = client.post("/boundaries/drafts", json={"title": "x"}).json()["draft_id"]
+        cells = {"file": ("x.geojson", hostile.point())}
+        return [
+            client.post("/locate", content="lon,lat\n1,2\n" * 1, headers={"Content-Type": "text/csv"}),
+            send(client, "a.csv", HEAD + post("P", 0.5)),
+            *(
+                client.get(f"/collections/grid_cells/export?f={form}")
+                for form in ("geojson", "csv", "gpkg", "kml", "xlsx")
+            ),
+            client.get(f"/boundaries/drafts/{draft}/file"),
+            client.post("/boundaries/imports", files=cells, data={"draft_id": draft}),
+        ]
+
+    def test_a_folder_that_cannot_be_made(self, closed: tuple[httpx.Client, Path]) -> None:
+        client, folder = closed
+        for name in ("spool", "imports"):
+            (folder / name).write_text("a file stands in its place")
+        for answer in self.everything(client):
+            told = problem(answer, 507)["detail"]
+            assert "cannot keep files" in told
+            assert str(folder) not in told
+        assert client.get("/healthz").status_code == 200
+
+    @pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small disk")
+    @pytest.mark.parametrize("options", ["size=4k", "ro"])
+    def test_a_disk_that_is_full_or_read_only(self, closed: tuple[httpx.Client, Path], options: str) -> None:
+        client, folder = closed
+        for name in ("spool", "imports"):
+            (folder / name).mkdir()
+            mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder / name)], check=False)
+            if mounted.returncode:
+                pytest.skip("this machine does not let us mount")
+            if options != "ro":
+                (folder / name / "filling").write_bytes(b"x" * 4096)
+        try:
+            for answer in self.everything(client):
+                problem(answer, 507)
+            for name in ("spool", "imports"):
+                assert {path.name for path in (folder / name).iterdir()} <= {"filling"}
+        finally:
+            for name in ("spool", "imports"):
+                subprocess.run(["umount", "-l", str(folder / name)], check=False)

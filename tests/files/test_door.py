@@ -1,0 +1,243 @@
+"""Files from strangers: only what the name promises is opened, within limits, and nothing else is touched."""
+
+import json
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import geopandas as gpd
+import pytest
+import shapely
+
+from geo_grid.errors import GivenUp, UnreadableFile, UserError
+from geo_grid.files.door import WALLS, Asking, Table, read_extract, read_table, standing_walls
+from geo_grid.files.limits import SENT
+from tests.files import hostile
+
+SMALL = replace(SENT, memory_bytes=256 << 20, processor_s=3, wall_s=20, rows=20_000, cells=100_000)
+
+
+@pytest.fixture
+def secret(tmp_path: Path) -> Path:
+    path = tmp_path / "secret.csv"
+    path.write_text("word\nopen sesame\n")
+    return path
+
+
+@pytest.fixture
+def listener() -> Iterator[tuple[str, list[str]]]:
+    """An address, and who has called there."""
+    calls: list[str] = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(0.1)
+        done = threading.Event()
+
+        def listen() -> None:
+            while not done.is_set():
+                try:
+                    connection, _ = server.accept()
+                except TimeoutError:
+                    continue
+                calls.append("called")
+                connection.close()
+
+        thread = threading.Thread(target=listen)
+        thread.start()
+        yield f"http://127.0.0.1:{server.getsockname()[1]}", calls
+        done.set()
+        thread.join()
+
+
+def read(path: Path, content: bytes, limits=SMALL) -> Table:
+    path.write_bytes(content)
+    return read_table(path, asking=Asking(limits, path.name))
+
+
+@pytest.mark.parametrize("name", ["a.json", "a.geojson", "a.gpkg", "a.kml", "a.fgb", "a.shp"])
+def test_a_pipeline_under_an_honest_name_writes_nothing(tmp_path: Path, name: str) -> None:
+    written = tmp_path / "written.csv"
+    with pytest.raises(UnreadableFile, match=name):
+        read(tmp_path / name, hostile.pipeline(written))
+    assert not written.exists()
+
+
+@pytest.mark.parametrize("name", ["a.gpkg", "a.kml", "a.fgb", "a.parquet"])
+def test_a_virtual_dataset_shows_no_other_file(tmp_path: Path, secret: Path, name: str) -> None:
+    with pytest.raises(UserError) as refused:
+        read(tmp_path / name, hostile.virtual(secret))
+    assert "sesame" not in str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["a.gpkg", "a.kml"])
+def test_a_service_is_not_called(tmp_path: Path, listener: tuple[str, list[str]], name: str) -> None:
+    with pytest.raises(UnreadableFile):
+        read(tmp_path / name, hostile.service(listener[0]))
+    assert listener[1] == []
+
+
+def test_names_of_reference_systems_in_geojson_call_nobody(tmp_path: Path, listener: tuple[str, list[str]]) -> None:
+    for crs in ({"type": "name", "properties": {"name": f"{listener[0]}/x"}},
+                {"type": "link", "properties": {"href": f"{listener[0]}/x", "type": "ogcwkt"}}):  # fmt: skip
+        found = read(tmp_path / "a.geojson", hostile.point(crs=f'"crs":{json.dumps(crs)},'))
+        assert len(found.geometry) == 1
+    assert listener[1] == []
+
+
+def test_kml_follows_no_link_and_no_entity(tmp_path: Path, secret: Path, listener: tuple[str, list[str]]) -> None:
+    kml = (
+        f'<?xml version="1.0"?><!DOCTYPE kml [<!ENTITY x SYSTEM "file://{secret}">]>'
+        '<kml xmlns="http://www.opengis.net/kml/2.2"><Document>'
+        f"<NetworkLink><Link><href>{listener[0]}/a.kml</href></Link></NetworkLink>"
+        "<Placemark><name>&x;</name><Point><coordinates>114.5,37</coordinates></Point></Placemark></Document></kml>"
+    )
+    try:
+        found = read(tmp_path / "a.kml", kml.encode()).attributes.to_json()
+    except UserError as refused:
+        found = str(refused)
+    assert "sesame" not in found
+    assert listener[1] == []
+
+
+def test_a_package_that_opens_other_files_shows_none(tmp_path: Path, secret: Path) -> None:
+    hostile.package_that_runs(tmp_path / "a.gpkg", secret)
+    try:
+        found = read_table(tmp_path / "a.gpkg", asking=Asking(SMALL)).attributes.to_json()
+    except UserError as refused:
+        found = str(refused)
+    assert "sesame" not in found
+
+
+def test_a_package_that_never_ends_is_given_up(tmp_path: Path) -> None:
+    hostile.package_without_end(tmp_path / "a.gpkg")
+    began = time.monotonic()
+    with pytest.raises(UnreadableFile):
+        read_table(tmp_path / "a.gpkg", asking=Asking(SMALL))
+    assert time.monotonic() - began < 25
+
+
+BOMBS = {
+    "far.xlsx": hostile.far_cell(),
+    "laughs.xlsx": hostile.laughing_workbook(),
+    "repeated.parquet": hostile.repeated_text(),
+    "deep.geojson": b'{"type":"Polygon","coordinates":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+    "rows.csv": b"lon,lat\n" + b"1,2\n" * 20_001,
+    "cells.csv": b"lon,lat" + b",x" * 98 + b"\n" + b"1,2\n" * 2_000,
+    "columns.csv": b"lon,lat" + b",x" * 5_000 + b"\n1,2\n",
+    "cell.csv": b'lon,lat,x\n1,2,"' + b"y" * 10_000_000 + b'"\n',
+    "quote.csv": b'lon,lat,x\n1,2,"never closed\n3,4,5\n',
+    "long.csv": b"lon,lat\n1,2,3\n",
+    "nothing.geojson": b'{"type":"FeatureCollection"}',
+    "lines.geojson": hostile.point()[39:-2] + b"\n" + hostile.point()[39:-2],
+}
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_bombs_are_refused_in_words_that_name_the_file(tmp_path: Path, name: str) -> None:
+    began = time.monotonic()
+    with pytest.raises(UnreadableFile) as refused:
+        read(tmp_path / name, BOMBS[name])
+    assert time.monotonic() - began < 25
+    assert name in str(refused.value)
+    assert str(tmp_path) not in str(refused.value)
+
+
+def test_a_file_without_a_layer_is_told(tmp_path: Path) -> None:
+    for inner in (b"", b"<Document/>", b"<Document><name>x</name></Document>"):
+        with pytest.raises(UnreadableFile, match=r"no layer|not a readable"):
+            read(tmp_path / "a.kml", b'<kml xmlns="http://www.opengis.net/kml/2.2">' + inner + b"</kml>")
+
+
+def test_only_one_driver_is_left() -> None:
+    script = "from geo_grid.files.child import one_driver; one_driver('GPKG'); import pyogrio; print(*pyogrio.list_drivers())"
+    said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+    assert said.split() == ["GPKG"]
+
+
+def test_nothing_is_possible_behind_the_walls(secret: Path) -> None:
+    script = f"""
+import os, socket, sys
+from pathlib import Path
+from geo_grid.files.walls import confine, limit_memory
+print(*confine([Path("/usr"), Path(sys.prefix), Path(sys.base_prefix), Path("/proc/self")], None, 10, 0))
+def tried(what):
+    try:
+        what()
+    except (OSError, MemoryError):
+        return
+    print("possible:", what.__name__)
+def read_another_file(): Path({str(secret)!r}).read_text()
+def write_a_file(): Path({str(secret.with_name("new"))!r}).write_text("x")
+def remove_a_file(): Path({str(secret)!r}).unlink()
+def open_a_socket(): socket.socket()
+def open_a_local_socket(): socket.socket(socket.AF_UNIX)
+def start_a_program(): os.execv("/usr/bin/env", ["env"])
+def signal_the_parent(): os.kill(os.getppid(), 0)
+def read_the_parent(): Path(f"/proc/{{os.getppid()}}/environ").read_bytes()
+def take_memory(): bytearray(1 << 30)
+limit_memory(256 << 20)
+for what in (read_another_file, write_a_file, remove_a_file, open_a_socket, open_a_local_socket, start_a_program,
+             signal_the_parent, read_the_parent, take_memory):
+    tried(what)
+"""
+    said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+    standing, *possible = said.splitlines()
+    assert possible == [] or set(standing.split()) != set(WALLS)
+    assert secret.exists()
+    assert set(standing_walls()) == set(standing.split())
+    assert "limits" in standing
+
+
+def test_a_file_that_nobody_waits_for_is_read_no_further(tmp_path: Path) -> None:
+    hostile.package_without_end(tmp_path / "a.gpkg")
+    left = threading.Event()
+    threading.Timer(1.5, left.set).start()
+    began = time.monotonic()
+    with pytest.raises(GivenUp):
+        read_table(tmp_path / "a.gpkg", asking=Asking(replace(SENT, processor_s=60), given_up=left))
+    assert time.monotonic() - began < 10
+    assert "files.child" not in subprocess.run(
+        ["ps", "-o", "args", "--ppid", str(__import__("os").getpid())], capture_output=True, text=True, check=False
+    ).stdout  # fmt: skip
+
+
+def test_an_extract_that_is_none_is_refused(tmp_path: Path, secret: Path) -> None:
+    (tmp_path / "a.osm").write_text(
+        f'<?xml version="1.0"?><!DOCTYPE osm [<!ENTITY x SYSTEM "file://{secret}">]><osm version="0.6">'
+        '<node id="1" lat="37" lon="114.5"><tag k="place" v="town"/><tag k="name" v="&x;"/></node></osm>'
+    )
+    try:
+        found = str(read_extract(tmp_path / "a.osm", None, Asking(SMALL))[1].to_pylist())
+    except UnreadableFile as refused:
+        found = str(refused)
+    assert "sesame" not in found
+    (tmp_path / "b.osm.pbf").write_bytes(b"\x00\x00\x00\x0d\x0a\x09OSMHeader\x18\xff\xff\xff\x7f")
+    with pytest.raises(UnreadableFile, match=r"b\.osm\.pbf"):
+        read_extract(tmp_path / "b.osm.pbf", None, Asking(SMALL, "b.osm.pbf"))
+
+
+def test_a_package_that_an_open_program_still_writes_to_is_read_as_it_is_now(tmp_path: Path) -> None:
+    import sqlite3
+
+    path = tmp_path / "a.gpkg"
+    gpd.GeoDataFrame({"a": [1]}, geometry=[shapely.Point(114.5, 37)], crs=4326).to_file(path, layer="t", driver="GPKG")
+    opened = sqlite3.connect(path)
+    opened.execute("pragma journal_mode = wal")
+    opened.create_function("ST_IsEmpty", 1, lambda _: 0)
+    for name in ("ST_MinX", "ST_MaxX", "ST_MinY", "ST_MaxY"):
+        opened.create_function(name, 1, lambda _: 0.0)
+    opened.execute("update t set a = 7")
+    opened.commit()
+    assert read_table(path).attributes["a"].tolist() == [7]
+    opened.close()
+    assert read_table(path).attributes["a"].tolist() == [7]
+
+
+def test_text_that_looks_like_a_formula_comes_back_from_csv(tmp_path: Path) -> None:
+    found = read(tmp_path / "a.csv", b"lon,lat,name\n114.5,37,'=1+1\n-114.5,37,it's\n")
+    assert found.attributes["name"].tolist() == ["=1+1", "it's"]
+    assert found.geometry[1].x == -114.5
