@@ -25,10 +25,11 @@ type AsyncPool = AsyncConnectionPool[psycopg.AsyncConnection[DictRow]]
 
 
 @contextlib.contextmanager
-def database(settings: Settings) -> Iterator[str]:
+def database(settings: Settings, is_watched: bool = True) -> Iterator[str]:
     """Make the database available and yield its libpq connection string.
 
-    The one of GEO_GRID_DATABASE_URL, or the private PostGIS, started if needed and kept running.
+    The one of GEO_GRID_DATABASE_URL, or the private PostGIS, started if needed and kept running; not by us when
+    another process watches over it.
 
     Raises
     ------
@@ -38,7 +39,7 @@ def database(settings: Settings) -> Iterator[str]:
         GEO_GRID_DATABASE_URL is no connection string.
     """
     if settings.database_url is None:
-        with Cluster(settings.state_dir) as cluster, cluster.watched():
+        with Cluster(settings.state_dir) as cluster, cluster.watched() if is_watched else contextlib.nullcontext():
             yield cluster.conninfo
         return
     conninfo = _read_url("GEO_GRID_DATABASE_URL", settings.database_url)

@@ -1,0 +1,66 @@
+"""The state folder on disk: closed to other users of this machine, and its logs kept small."""
+
+import contextlib
+import os
+import shutil
+import stat
+from pathlib import Path
+
+_OURS = (
+    "editions",
+    "imports",
+    "roads",
+    "spool",
+    "tiles",
+    "tmp",
+    "server.lock",
+    "server.log",
+    "server.log.1",
+    "command.log",
+    "start.lock",
+    "users.lock",
+)
+"""Kept by us in it; PostgreSQL's own are closed by PostgreSQL."""
+LARGEST_LOG = 16 << 20
+"""Bytes of a log, and of the one before it."""
+
+
+def open_state_folder(folder: Path) -> None:
+    """Make the folder if it is not there, and close it to other users.
+
+    Root's can be passed through, but not listed: PostgreSQL, which does not run as root, must reach its own folders.
+    A folder that belongs to everybody, such as /tmp, or to somebody else stays as it is.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    is_root = os.geteuid() == 0
+    found = folder.stat()
+    if found.st_uid != os.geteuid() or found.st_mode & stat.S_ISVTX:
+        return
+    _close(folder, 0o711 if is_root else 0o700)
+    if is_root:
+        for name in _OURS:
+            with contextlib.suppress(FileNotFoundError):
+                _close(folder / name, 0o700)
+
+
+def _close(path: Path, most: int) -> None:
+    mode = stat.S_IMODE(path.stat().st_mode)
+    if mode & ~most:
+        path.chmod(mode & most)
+
+
+def keep_small(log: Path, largest: int = LARGEST_LOG) -> None:
+    """Move what a log says to `<name>.1` when it has grown too large.
+
+    It is emptied in place, not renamed: whoever appends to it holds it open. A line that is written between copying
+    and emptying is lost; a copy that no disk can hold is too, for no log may fill a disk.
+    """
+    if not log.is_file() or log.stat().st_size <= largest:
+        return
+    older = log.with_name(f"{log.name}.1")
+    try:
+        older.touch(mode=0o600)
+        shutil.copyfile(log, older)
+    except OSError:
+        older.unlink(missing_ok=True)
+    os.truncate(log, 0)
