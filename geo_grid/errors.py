@@ -63,6 +63,10 @@ class TooMany(UserError):
         self.retry_after_s = retry_after_s
 
 
+class TooMuch(UserError):
+    """It would take more memory or time than one question may."""
+
+
 class NotFound(UserError):
     """There is no such thing."""
 
@@ -89,6 +93,20 @@ class SetupError(GeoGridError):
 
 class DatabaseUnavailable(GeoGridError):
     """The database cannot be reached, or is too full or too old to answer."""
+
+
+class Busy(GeoGridError):
+    """Too many ask for the same at once.
+
+    Parameters
+    ----------
+    retry_after_s
+        Seconds until it is worth trying again.
+    """
+
+    def __init__(self, message: str, retry_after_s: float) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
 
 
 class ProviderUnavailable(GeoGridError):

@@ -46,6 +46,7 @@ from geo_grid.api.rights import check_complete
 from geo_grid.api.tile_cache import TileCache
 from geo_grid.boundaries.kept import InForce
 from geo_grid.compiling import make_ready
+from geo_grid.confined import Confined
 from geo_grid.db import (
     Asker,
     AsyncPool,
@@ -75,6 +76,7 @@ _NOT_COMPRESSED = (
     "application/vnd.apache.parquet",
 )
 _BULK_AT_ONCE = 2
+_WAITING_FOR_SOLVERS = 4
 _LARGEST_BODY = 1 << 20
 """Bytes; where a route says nothing else."""
 _LARGEST_LOGIN = 16 << 10
@@ -154,6 +156,14 @@ def create_app(settings: Settings, conninfo: str) -> FastAPI:
                 Provider(own_pool, service.credential, state.logins, settings) if settings.oidc_issuer else None
             )
             state.seeing_all = seeing_all = acting_conninfo(own_conninfo, service)
+            state.solvers = await stack.enter_async_context(
+                Confined.opened(
+                    settings.solver_processes,
+                    _WAITING_FOR_SOLVERS,
+                    settings.solver_memory_mb,
+                    settings.solver_timeout_s,
+                )
+            )
             state.in_force = InForce(seeing_all)
             state.unions = Unions()
             state.patrol_shifts = read_shifts(settings.patrol_shifts)

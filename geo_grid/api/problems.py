@@ -36,6 +36,7 @@ STATUS: dict[type[errors.GeoGridError], int] = {
     errors.UserError: 422,
     errors.DatabaseUnavailable: 503,
     errors.ProviderUnavailable: 503,
+    errors.Busy: 503,
     errors.SetupError: 500,
     errors.GeoGridError: 500,
 }
@@ -66,7 +67,7 @@ PROBLEM_RESPONSES: dict[int | str, dict[str, Any]] = {
         (413, "The body is too large"),
         (422, "The input is wrong; the detail says how"),
         (429, "Asked too often; Retry-After says when to ask again"),
-        (503, "The database cannot be reached"),
+        (503, "The database cannot be reached, or too many ask for long calculations"),
     )
 }
 
@@ -100,7 +101,7 @@ def problem_of(error: Exception, unprocessable: int = 422) -> ProblemResponse:
         log.error("%s: %s", kind.__name__, error)
     status = unprocessable if STATUS[kind] == 422 else STATUS[kind]
     answer = problem(status, str(error), type(error).__name__, faults)
-    if isinstance(error, errors.TooMany):
+    if isinstance(error, errors.TooMany | errors.Busy):
         answer.headers["Retry-After"] = str(math.ceil(error.retry_after_s))
     return answer
 
