@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import importlib
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -181,6 +182,7 @@ def create_app(settings: Settings, conninfo: str) -> FastAPI:
             )
             state.covered = Covered(seeing_all, upkeep)
             state.live = stack.enter_context(Live.kept(seeing_all, upkeep, state.changes, settings.timezone))
+            stack.callback(asyncio.create_task(asyncio.to_thread(importlib.import_module, "folium")).cancel)
             for work in (
                 _tidy(own_pool, service, settings),
                 _publish(seeing_all),
