@@ -458,7 +458,7 @@ def doctor(as_json: Json = False) -> None:
     from geo_grid.doctor import examine
 
     with ready_database(migrated=False) as conninfo:
-        findings = examine(conninfo, settings().roads_dir)
+        findings = examine(conninfo, settings())
     if as_json:
         print(json.dumps([vars(finding) for finding in findings], ensure_ascii=False))
     else:

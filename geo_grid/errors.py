@@ -95,6 +95,10 @@ class DatabaseUnavailable(GeoGridError):
     """The database cannot be reached, or is too full or too old to answer."""
 
 
+class StorageUnavailable(GeoGridError):
+    """A disk is full or cannot be written."""
+
+
 class Busy(GeoGridError):
     """Too many ask for the same at once.
 

@@ -40,6 +40,9 @@ class Settings(BaseSettings):
     state_dir: Path = Field(
         default_factory=default_state_dir, description="folder of the private cluster, logs and pid files"
     )
+    least_free_mb: int = Field(
+        256, ge=0, description="free disk below which the server is not ready: soon nothing could be accepted"
+    )
     host: str = Field("127.0.0.1", description="address to serve on")
     port: int = Field(8000, ge=0, le=65535, description="port to serve on")
     pool_size: int = Field(8, ge=1, le=200, description="most database connections one server opens")

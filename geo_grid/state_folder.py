@@ -1,6 +1,7 @@
 """The state folder on disk: closed to other users of this machine, and its logs kept small."""
 
 import contextlib
+import errno
 import os
 import shutil
 import stat
@@ -47,6 +48,26 @@ def _close(path: Path, most: int) -> None:
     mode = stat.S_IMODE(path.stat().st_mode)
     if mode & ~most:
         path.chmod(mode & most)
+
+
+def takes_nothing(error: OSError) -> bool:
+    """Whether an error says that a disk is full, or not for writing."""
+    return error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
+
+
+def storage_trouble(folder: Path, least_free_mb: int) -> str | None:
+    """Say why nothing more may be stored where a folder is; None: there is room."""
+    there = next((parent for parent in (folder, *folder.absolute().parents) if parent.exists()), folder)
+    try:
+        found = os.statvfs(there)
+    except OSError as error:
+        return f"it cannot be reached: {error.strerror}"
+    if found.f_flag & os.ST_RDONLY:
+        return "its disk is read-only, as after a fault: look at the disk, and mount it for writing"
+    free_mb = found.f_bavail * found.f_frsize >> 20
+    if free_mb < least_free_mb or (found.f_files and not found.f_favail):
+        return f"its disk is full: {free_mb:,} MB are free, and {least_free_mb:,} are needed; free some space"
+    return None
 
 
 def keep_small(log: Path, largest: int = LARGEST_LOG) -> None:

@@ -57,6 +57,7 @@ from geo_grid.db import (
     application_conninfo,
     open_pool,
     service_conninfo,
+    storage,
 )
 from geo_grid.errors import GeoGridError, SetupError
 from geo_grid.locate import Locations
@@ -202,6 +203,7 @@ def create_app(settings: Settings, conninfo: str) -> FastAPI:
         redoc_url=None,
     )
     app.state.settings = settings
+    app.state.storage = storage(settings)
     problems.install(app)
     app.add_middleware(GZipMiddleware, minimum_size=1024, compresslevel=5, exclude_content_types=_NOT_COMPRESSED)
     app.add_middleware(

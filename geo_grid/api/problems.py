@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 
 from geo_grid import errors
 from geo_grid.db import translated_errors
+from geo_grid.state_folder import takes_nothing
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +38,7 @@ STATUS: dict[type[errors.GeoGridError], int] = {
     errors.DatabaseUnavailable: 503,
     errors.ProviderUnavailable: 503,
     errors.Busy: 503,
+    errors.StorageUnavailable: 503,
     errors.SetupError: 500,
     errors.GeoGridError: 500,
 }
@@ -67,7 +69,7 @@ PROBLEM_RESPONSES: dict[int | str, dict[str, Any]] = {
         (413, "The body is too large"),
         (422, "The input is wrong; the detail says how"),
         (429, "Asked too often; Retry-After says when to ask again"),
-        (503, "The database cannot be reached, or too many ask for long calculations"),
+        (503, "The database cannot be reached, a disk is full, or too many ask for long calculations"),
     )
 }
 
@@ -147,6 +149,13 @@ def _database(request: Request, error: Exception) -> ProblemResponse:
         return _unexpected(request, error)
 
 
+def _storage(request: Request, error: Exception) -> ProblemResponse:
+    if not isinstance(error, OSError) or not takes_nothing(error):
+        return _unexpected(request, error)
+    message = f"the server's disk takes nothing just now ({error.strerror}): nothing was changed; free some space"
+    return problem_of(errors.StorageUnavailable(message))
+
+
 def _unexpected(request: Request, error: Exception) -> ProblemResponse:
     log.error("unexpected error at %s", request.url.path, exc_info=error)
     return problem(500, "an unexpected error on our side; it is in the server's log")
@@ -159,4 +168,5 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(psycopg.Error, _database)
     app.add_exception_handler(PoolTimeout, _database)
+    app.add_exception_handler(OSError, _storage)
     app.add_exception_handler(Exception, _unexpected)

@@ -15,6 +15,7 @@ from geo_grid.db.connections import (
     fetch_one,
     open_pool,
     service_conninfo,
+    storage,
     translated_errors,
 )
 from geo_grid.db.copying import COPY_HEAD, COPY_TAIL, copy_rows, ewkb, insert_rows, read_fixed
@@ -49,5 +50,6 @@ __all__ = [
     "read_fixed",
     "read_migrations",
     "service_conninfo",
+    "storage",
     "translated_errors",
 ]

@@ -3,6 +3,7 @@
 import contextlib
 import select
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -46,6 +47,14 @@ def database(settings: Settings, is_watched: bool = True) -> Iterator[str]:
     with connect(conninfo):
         pass
     yield conninfo
+
+
+def storage(settings: Settings) -> dict[str, Path]:
+    """Return the folders on whose disks geo_grid stores, by what a person calls them."""
+    found = {"the state folder": settings.state_dir}
+    if settings.database_url is None:
+        found["PostgreSQL's data"] = Cluster(settings.state_dir).data
+    return found
 
 
 def application_conninfo(settings: Settings, conninfo: str) -> str:

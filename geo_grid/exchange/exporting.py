@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 from geo_grid.coordinates import SRID
 from geo_grid.db import Connection
-from geo_grid.errors import UserError
+from geo_grid.errors import StorageUnavailable, UserError
 from geo_grid.exchange.tables import TableForm, as_csv, as_excel, as_frame, encode
 from geo_grid.layers import Layer
 from geo_grid.layers.features import all_rows, exported_columns
+from geo_grid.state_folder import takes_nothing
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -57,6 +58,9 @@ def export_file(connection: Connection, layer: Layer, path: Path) -> int:
             for part in Path(folder).iterdir():
                 part.replace(path.parent / part.name)
     except OSError as error:
+        if takes_nothing(error):
+            message = f"the disk takes no file just now ({error.strerror}): free some space, and export again"
+            raise StorageUnavailable(message) from None
         message = f"{path} cannot be written: {error.strerror or error}"
         raise UserError(message) from None
     return len(frame)

@@ -99,14 +99,17 @@ class Supervisor:
         self._temporary = state_dir / "tmp"
         self._bound = bound
         self._kept = kept
-        self._serving: _Child | None = self._start_serving()  # it loads its modules while others prepare
+        self._clear()
+        self._serving: _Child | None = None
+        self._next: _Child | None = self._start_serving()  # it loads its modules while others prepare
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._serving is not None:
-            self._serving.end()
+        for child in (self._next, self._serving):
+            if child is not None:
+                child.end()
         shutil.rmtree(self._temporary, ignore_errors=True)
 
     def prepare(self, arguments: list[str], given: list[int]) -> None:
@@ -131,6 +134,8 @@ class Supervisor:
     def serve(self, announce: Callable[[], None]) -> None:
         """Serve until a signal ends this process; `announce` is called whenever it can be reached anew.
 
+        Meanwhile the next process stands by with its modules loaded, which takes seconds: 150 MB.
+
         Raises
         ------
         Ended
@@ -140,13 +145,16 @@ class Supervisor:
         try:
             for pause_s in self._pauses():
                 time.sleep(pause_s)
-                child = self._serving = self._serving or self._start_serving()
+                child = self._serving = self._next or self._start_serving()
+                self._next = None
                 child.go()
                 while (said := child.said(_LOOK_S)) != b"":
                     keep_small(self._log)
                     if said is not None:
                         was_ready = True
                         announce()
+                    elif was_ready and self._next is None:
+                        self._next = self._start_serving()
                 child.process.wait()
                 child.end()
                 self._serving = None
@@ -154,6 +162,7 @@ class Supervisor:
                 if not was_ready:
                     raise ended
                 log.error("%s: it is started again", ended)
+                self._clear()
         except KeyboardInterrupt:
             if not was_ready:
                 raise
@@ -168,7 +177,10 @@ class Supervisor:
             pause_s = 0.0 if is_sound else min(2 * pause_s + 0.5, _LONGEST_PAUSE_S)
 
     def _start_serving(self) -> _Child:
-        shutil.rmtree(self._temporary, ignore_errors=True)  # what a killed one left
-        self._temporary.mkdir(mode=0o700, parents=True, exist_ok=True)
         bound = self._bound.fileno()
         return _Child(["serve-supervised", "--socket", str(bound)], [bound, *self._kept], self._temporary)
+
+    def _clear(self) -> None:
+        """Empty the folder of temporary files: nobody is left who uses them."""
+        shutil.rmtree(self._temporary, ignore_errors=True)
+        self._temporary.mkdir(mode=0o700, parents=True, exist_ok=True)
