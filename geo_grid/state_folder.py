@@ -2,9 +2,12 @@
 
 import contextlib
 import errno
+import fcntl
 import os
 import shutil
 import stat
+import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 _OURS = (
@@ -12,6 +15,7 @@ _OURS = (
     "imports",
     "roads",
     "spool",
+    "spool.lock",
     "tiles",
     "tmp",
     "server.lock",
@@ -22,6 +26,7 @@ _OURS = (
     "users.lock",
 )
 """Kept by us in it; PostgreSQL's own are closed by PostgreSQL."""
+_HALF_DONE_S = 86400.0
 LARGEST_LOG = 16 << 20
 """Bytes of a log, and of the one before it."""
 
@@ -48,6 +53,34 @@ def _close(path: Path, most: int) -> None:
     mode = stat.S_IMODE(path.stat().st_mode)
     if mode & ~most:
         path.chmod(mode & most)
+
+
+@contextlib.contextmanager
+def swept(folder: Path) -> Iterator[None]:
+    """Remove what killed servers left half-done, unless another server uses the folder; it counts as used meanwhile.
+
+    Half-made editions and road graphs go when they are a day old: the command line makes some too.
+    """
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(OSError):  # of a disk that takes nothing: `storage_trouble` says so
+            folder.mkdir(parents=True, exist_ok=True)
+            lock = stack.enter_context((folder / "spool.lock").open("ab"))
+            with contextlib.suppress(BlockingIOError):
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                _remove(folder.glob("spool/*"))
+                old = time.time() - _HALF_DONE_S
+                made = (left for room in ("editions", "roads") for left in folder.glob(f"{room}/.*"))
+                _remove(left for left in made if left.stat().st_mtime < old)
+            fcntl.flock(lock, fcntl.LOCK_SH)
+        yield
+
+
+def _remove(files: Iterable[Path]) -> None:
+    for file in files:
+        if file.is_dir():
+            shutil.rmtree(file, ignore_errors=True)
+        else:
+            file.unlink(missing_ok=True)
 
 
 def takes_nothing(error: OSError) -> bool:

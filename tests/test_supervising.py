@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from geo_grid.state_folder import keep_small, open_state_folder
+from geo_grid.state_folder import keep_small, open_state_folder, swept
 from geo_grid.supervising import ServerLock
 from tests.test_cli import free_port
 
@@ -128,6 +128,27 @@ def test_what_cannot_serve_is_said_and_not_tried_again(state_dir: Path, database
         assert done.returncode == (1 if "--detach" in arguments else 2), done.stderr
         assert "GEO_GRID_APP_DATABASE_URL" in done.stderr
         assert "Traceback" not in done.stderr
+
+
+def test_what_killed_servers_left_is_removed_by_the_next_alone(tmp_path: Path) -> None:
+    def leave() -> tuple[Path, Path]:
+        export, edition = tmp_path / "spool/export", tmp_path / "editions/.new-1"
+        for folder in (export, edition):
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / "half.csv").write_text("half")
+        os.utime(edition, (0, 0))
+        return export, edition
+
+    whole = tmp_path / "editions/1"
+    left = leave()
+    whole.mkdir()
+    with swept(tmp_path):
+        assert [folder.exists() for folder in (*left, whole)] == [False, False, True]
+        leave()
+        with swept(tmp_path):  # of another server: what is there may be in use
+            assert all(folder.exists() for folder in left)
+    with swept(tmp_path):
+        assert not any(folder.exists() for folder in left)
 
 
 def test_the_state_folder_is_closed_to_others(state_dir: Path) -> None:

@@ -68,6 +68,7 @@ from geo_grid.response.positions import QUERIES as POSITIONS
 from geo_grid.response.stops import read_shifts
 from geo_grid.response.unions import Unions
 from geo_grid.settings import Settings, asset_dir
+from geo_grid.state_folder import swept
 
 log = logging.getLogger(__name__)
 
@@ -145,6 +146,7 @@ def create_app(settings: Settings, conninfo: str) -> FastAPI:
         state.bulk_work = asyncio.Semaphore(_BULK_AT_ONCE)
         await _admit(owner, service)
         async with contextlib.AsyncExitStack() as stack:
+            stack.enter_context(swept(settings.state_dir))
             state.pool = pool = await stack.enter_async_context(open_pool(conninfo, settings))
             own_pool = await stack.enter_async_context(open_pool(own_conninfo, settings))
             state.changes = await stack.enter_async_context(Changes.watched(conninfo))
