@@ -93,4 +93,5 @@ def stoppable() -> Iterator[None]:
 
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, end)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts what is in its background deaf to it
     yield

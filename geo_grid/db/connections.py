@@ -1,10 +1,12 @@
 """Where the database is and how to connect: sync for the command line and bulk work, async for requests."""
 
+import asyncio
 import contextlib
 import select
+import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import psycopg
 from psycopg.conninfo import make_conninfo
@@ -19,6 +21,9 @@ APPLICATION_ROLE = "geo_grid_app"
 """Owns nothing (migration 0007)."""
 SERVICE_ROLE = "geo_grid_service"
 """The server's own, for what no request may ask (migration 0020)."""
+
+_RESTART_S, _TRY_S = 4.0, 0.2
+"""How long, and how often, a pool tries to connect before it counts as failed."""
 
 type Connection = psycopg.Connection[DictRow]
 type AsyncConnection = psycopg.AsyncConnection[DictRow]
@@ -109,6 +114,21 @@ def connect(conninfo: str) -> Iterator[Connection]:
         yield connection
 
 
+class _Patient(psycopg.AsyncConnection[DictRow]):
+    """Waits for a database that starts again: a pool tries after 1, 2, 4 seconds, which is long after it answers."""
+
+    @classmethod
+    async def connect(cls, *arguments: Any, **more: Any) -> Self:
+        deadline = time.monotonic() + _RESTART_S
+        while True:
+            try:
+                return await super().connect(*arguments, **more)
+            except psycopg.OperationalError:
+                if time.monotonic() > deadline:
+                    raise
+            await asyncio.sleep(_TRY_S)
+
+
 @contextlib.asynccontextmanager
 async def open_pool(conninfo: str, settings: Settings) -> AsyncIterator[AsyncPool]:
     """Open the server's pool: autocommit, so that what must be one transaction says so.
@@ -118,6 +138,7 @@ async def open_pool(conninfo: str, settings: Settings) -> AsyncIterator[AsyncPoo
     timeout_ms = int(settings.statement_timeout_s * 1000)
     pool: AsyncPool = AsyncConnectionPool(
         conninfo,
+        connection_class=_Patient,
         kwargs={"row_factory": dict_row, "autocommit": True, "options": f"-c statement_timeout={timeout_ms}"},
         min_size=min(2, settings.pool_size),
         max_size=settings.pool_size,
