@@ -146,6 +146,7 @@ def prepare(
             if not empty:
                 _load_demo_if_empty(conninfo, incidents)
             _make_first_users(conninfo, demo, tell)
+            _compile_edition(conninfo)
         line.say_ready()
 
 
@@ -381,6 +382,16 @@ def _locate_file(
     say_rows(done.invalid)
     skipped = f", {done.invalid_count} are no places" if done.invalid_count else ""
     say(f"{done.points} points, {done.unassigned} of them outside every grid cell{skipped}; edition {edition}")
+
+
+def _compile_edition(conninfo: str) -> None:
+    """Compile the edition in force where the server looks for it: compiled there, it would keep 150 MB."""
+    from geo_grid.db import connect
+    from geo_grid.locate import edition_in_force, open_city
+
+    with connect(conninfo) as connection:
+        edition = edition_in_force(connection)
+    open_city(conninfo, settings().state_dir / "editions", edition)
 
 
 def _open_city(conninfo: str, edition: int | None) -> "CityIndex":

@@ -41,7 +41,9 @@ class _Child:
 
     def __init__(self, arguments: list[str], given: list[int], temporary: Path) -> None:
         self._line, theirs = socket.socketpair()
-        environment = {**os.environ, "TMPDIR": str(temporary)} if len(str(temporary)) <= _LONGEST_TEMPORARY else None
+        environment = {"MALLOC_ARENA_MAX": "2", **os.environ}  # each thread's arena keeps what it once needed
+        if len(str(temporary)) <= _LONGEST_TEMPORARY:
+            environment["TMPDIR"] = str(temporary)
         with theirs:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "geo_grid", *arguments, "--lifeline", str(theirs.fileno())],
