@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from geo_grid.coordinates import snap
 from geo_grid.db import Cluster, connect, migrate
-from geo_grid.demo import is_empty, load_demo
+from geo_grid.demo import load_demo
+from geo_grid.layers.emptiness import is_empty
 from geo_grid.progress import silent
 
 CACHE = Path(__file__).parents[1] / ".cache/bench"

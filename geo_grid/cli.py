@@ -46,51 +46,131 @@ app.add_typer(kiosk_app, name="kiosk")
 app.add_typer(audit_app, name="audit")
 
 
+Empty = Annotated[bool, typer.Option("--empty", help="Do not load the demo city.")]
+Levels = Annotated[Path | None, typer.Option(help="TOML file of grid levels for an empty city.")]
+Incidents = Annotated[int, typer.Option(min=0, max=20_000_000, help="Demo incidents over 12 months.")]
+DemoUsers = Annotated[bool, typer.Option("--demo", help="Also make a demo user of each role.")]
+Tell = Annotated[int | None, typer.Option(hidden=True, help="File descriptor for what is shown once.")]
+Line = Annotated[int, typer.Option(help="Descriptor of the line to the supervisor.")]
+Port = Annotated[int | None, typer.Option(min=0, max=65535, help="Port to serve on, instead of GEO_GRID_PORT.")]
+Host = Annotated[str | None, typer.Option(help="Address to serve on, instead of GEO_GRID_HOST.")]
+
+
+def _settings_for(host: str | None, port: int | None) -> Settings:
+    """Read the settings, with what was said on the command line, which our own processes then read as well."""
+    for name, value in (("HOST", host), ("PORT", port)):
+        if value is not None:
+            os.environ[f"GEO_GRID_{name}"] = str(value)
+    return settings()
+
+
 @app.command()
 def up(
-    empty: Annotated[bool, typer.Option("--empty", help="Do not load the demo city.")] = False,
-    levels: Annotated[Path | None, typer.Option(help="TOML file of grid levels for an empty city.")] = None,
-    incidents: Annotated[int, typer.Option(min=0, max=20_000_000, help="Demo incidents over 12 months.")] = 100_000,
-    demo: Annotated[bool, typer.Option("--demo", help="Also make a demo user of each role.")] = False,
-    tell: Annotated[int | None, typer.Option(hidden=True, help="File descriptor for what is shown once.")] = None,
+    empty: Empty = False,
+    levels: Levels = None,
+    incidents: Incidents = 100_000,
+    demo: DemoUsers = False,
+    port: Port = None,
+    host: Host = None,
+    tell: Tell = None,
     detach: Annotated[
         bool, typer.Option("--detach", help="Serve in the background; stop with `geo-grid down`.")
     ] = False,
 ) -> None:
-    """Start everything: database, migrations, the demo city unless --empty, and the server."""
-    from geo_grid.api.serving import ServerLock, address, listen, refuse_open_door, serve, start_detached, stoppable
+    """Start everything: database, migrations, the demo city unless --empty, and the server; again when it dies."""
+    from geo_grid.api.serving import address, listen, refuse_open_door, stoppable
+    from geo_grid.db import database
+    from geo_grid.supervising import Ended, ServerLock, Supervisor, start_in_background
 
-    config = settings()
+    config = _settings_for(host, port)
     refuse_open_door(config)
     url = address(config)
     lock = ServerLock(config.state_dir)
     if (holder := lock.holder()) is not None:
         say(f"geo_grid is already running at {holder['url']}/maps/wall")
         return
+    wishes = [*(["--empty"] if empty else []), *(["--demo"] if demo else []), "--incidents", str(incidents)]
+    wishes += ["--levels", str(levels)] if levels else []
     if detach:
-        arguments = [*(["--empty"] if empty else []), *(["--demo"] if demo else []), "--incidents", str(incidents)]
-        start_detached(config, arguments + (["--levels", str(levels)] if levels else []))
+        start_in_background(config.state_dir, wishes)
         say(f"running in the background; stop it with: make down   (or geo-grid down; log: {lock.log})")
         return
-    with stoppable(), lock.held(url) as ours:
-        if not ours:
+    stop = ", stop: Ctrl-C" if tell is None else ""  # whoever started it in the background says how
+    is_told = tell is None
+
+    def announce() -> None:
+        nonlocal is_told
+        if tell is not None and not is_told:
+            os.close(tell)  # whoever started us reads to its end, and then knows
+        is_told = True
+        say(f"geo_grid is ready: {url}/maps/wall   (API: {url}/docs{stop})")
+
+    with stoppable(), lock.held(url) as held:
+        if held is None:
             say(f"geo_grid is already running at {url}/maps/wall")
             return
-        bound = listen(config)
+        supervisor = Supervisor(config.state_dir, listen(config), [held.fileno()])
+        try:
+            with database(config), supervisor:
+                given = [] if tell is None else ["--tell", str(tell)]
+                supervisor.prepare([*wishes, *given], [] if tell is None else [tell])
+                supervisor.serve(announce)
+        except Ended as ended:  # in its own words already, unless it was killed
+            if ended.code <= 0:
+                say(f"geo-grid: {ended}")
+            raise typer.Exit(ended.code if ended.code > 0 else 1) from None
+    say("stopped")
+
+
+@app.command(hidden=True)
+def prepare(
+    lifeline: Line,
+    empty: Empty = False,
+    levels: Levels = None,
+    incidents: Incidents = 100_000,
+    demo: DemoUsers = False,
+    tell: Tell = None,
+) -> None:
+    """Do what `up` does before it serves: a process of its own, whose memory goes with it."""
+    from geo_grid.api.serving import stoppable
+    from geo_grid.supervising import Lifeline
+
+    line = Lifeline(lifeline)
+    line.wait_for_go()
+    with stoppable():
+        line.watch()
         compile_loops()
-        with ready_database() as conninfo:
+        with ready_database(is_watched=False) as conninfo:
             if levels is not None:
                 _set_levels(conninfo, levels)
             if not empty:
                 _load_demo_if_empty(conninfo, incidents)
             _make_first_users(conninfo, demo, tell)
-            serve(
-                config,
-                conninfo,
-                bound,
-                lambda: say(f"geo_grid is ready: {url}/maps/wall   (API: {url}/docs, stop: Ctrl-C)"),
-            )
-    say("stopped")
+            _compile_edition(conninfo)
+        line.say_ready()
+
+
+@app.command(hidden=True)
+def serve_supervised(
+    lifeline: Line, bound: Annotated[int, typer.Option("--socket", help="Descriptor of the bound socket.")]
+) -> None:
+    """Serve for `up`, which prepared everything, watches over the database and starts this again when it dies."""
+    import faulthandler
+    import socket
+
+    import geo_grid.api.app  # noqa: F401, loaded while others prepare
+    from geo_grid.api import serving
+    from geo_grid.db import database
+    from geo_grid.supervising import Lifeline
+
+    faulthandler.enable()  # a crash in C++ leaves words too
+    os.umask(0o077)
+    line = Lifeline(lifeline)
+    line.wait_for_go()
+    with serving.stoppable():
+        line.watch()
+        with database(settings(), is_watched=False) as conninfo:
+            serving.serve(settings(), conninfo, socket.socket(fileno=bound), line.say_ready)
 
 
 def _make_first_users(conninfo: str, demo: bool, tell: int | None) -> None:
@@ -123,18 +203,18 @@ def _make_first_users(conninfo: str, demo: bool, tell: int | None) -> None:
 @app.command()
 def down() -> None:
     """Stop what `up --detach` started."""
-    from geo_grid.api.serving import stop_detached
+    from geo_grid.supervising import stop_in_background
 
-    url = stop_detached(settings())
+    url = stop_in_background(settings().state_dir)
     say(f"stopped {url}" if url else "nothing is running here")
 
 
 @app.command()
-def serve() -> None:
-    """Serve an existing database; loads nothing."""
+def serve(port: Port = None, host: Host = None) -> None:
+    """Serve an existing database; loads nothing, and is not started again."""
     from geo_grid.api import serving
 
-    config = settings()
+    config = _settings_for(host, port)
     serving.refuse_open_door(config)
     url = serving.address(config)
     with serving.stoppable():
@@ -161,7 +241,7 @@ def compile_command() -> None:
 
 def _load_demo_if_empty(conninfo: str, incidents: int) -> None:
     from geo_grid.db import connect
-    from geo_grid.demo import is_empty
+    from geo_grid.layers.emptiness import is_empty  # not from the demo, which takes seconds to import
 
     with connect(conninfo) as connection:
         empty = is_empty(connection)
@@ -304,6 +384,16 @@ def _locate_file(
     say(f"{done.points} points, {done.unassigned} of them outside every grid cell{skipped}; edition {edition}")
 
 
+def _compile_edition(conninfo: str) -> None:
+    """Compile the edition in force where the server looks for it: compiled there, it would keep 150 MB."""
+    from geo_grid.db import connect
+    from geo_grid.locate import edition_in_force, open_city
+
+    with connect(conninfo) as connection:
+        edition = edition_in_force(connection)
+    open_city(conninfo, settings().state_dir / "editions", edition)
+
+
 def _open_city(conninfo: str, edition: int | None) -> "CityIndex":
     from geo_grid.locate import CityIndex, open_city
 
@@ -379,7 +469,7 @@ def doctor(as_json: Json = False) -> None:
     from geo_grid.doctor import examine
 
     with ready_database(migrated=False) as conninfo:
-        findings = examine(conninfo, settings().roads_dir)
+        findings = examine(conninfo, settings())
     if as_json:
         print(json.dumps([vars(finding) for finding in findings], ensure_ascii=False))
     else:

@@ -6,10 +6,12 @@ from pathlib import Path
 import shapely
 
 from geo_grid.boundaries.check import coverage_problems
-from geo_grid.db import Connection, connect, load_queries, read_migrations
+from geo_grid.clocks import clock_trouble
+from geo_grid.db import Connection, connect, load_queries, read_migrations, storage
 from geo_grid.files.door import WALLS, standing_walls
 from geo_grid.response.graph import find_graph, imported_graph, read_manifest
-from geo_grid.settings import asset_dir
+from geo_grid.settings import Settings, asset_dir
+from geo_grid.state_folder import storage_trouble
 
 QUERIES = load_queries("geo_grid", "doctor.sql")
 
@@ -23,17 +25,14 @@ class Finding:
     found: str
 
 
-def examine(conninfo: str, roads_dir: Path) -> list[Finding]:
-    """Look at everything and return what was found; changes nothing.
-
-    Parameters
-    ----------
-    roads_dir
-        Where the road graphs are.
-    """
+def examine(conninfo: str, settings: Settings) -> list[Finding]:
+    """Look at everything and return what was found; changes nothing."""
     web = asset_dir("static") / "vendor/leaflet/leaflet.js"
     findings = [Finding("web libraries", web.is_file(), "present" if web.is_file() else "missing: run make up")]
     findings.append(_walls())
+    for name, folder in storage(settings).items():
+        trouble = storage_trouble(folder, settings.least_free_mb)
+        findings.append(Finding(f"room in {name}", not trouble, f"{folder}: {trouble or 'enough'}"))
     with connect(conninfo) as connection:
         versions = connection.execute(QUERIES["versions"]).fetchone() or {}
         findings.append(Finding("PostgreSQL", versions["server"] >= 150000, str(versions["server_text"])))
@@ -44,7 +43,11 @@ def examine(conninfo: str, roads_dir: Path) -> list[Finding]:
         at = connection.execute(QUERIES["migration"]).fetchone() or {}
         needed = len(read_migrations())
         findings.append(Finding("migrations", at["number"] == needed, f"{at['number']} of {needed}"))
-        findings.append(_road_graph(connection, roads_dir))
+        if at["number"] == needed:
+            clock = connection.execute(QUERIES["clock"]).fetchone() or {}
+            trouble = clock_trouble(clock["now"], clock["newest"])
+            findings.append(Finding("clocks", not trouble, trouble or "agree"))
+        findings.append(_road_graph(connection, settings.roads_dir))
         findings += _data(connection)
     return findings
 

@@ -7,6 +7,9 @@ select current_setting('server_version_num')::int as server,
 -- name: migration
 select coalesce(max(number), 0) as number from migrations
 
+-- name: clock
+select now() as now, newest_time() as newest
+
 -- name: counts
 select (select count(*) from grid_cells where valid_to is null) as "grid cells",
        (select count(*) from patrol_zones where valid_to is null) as "patrol zones",

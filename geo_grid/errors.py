@@ -85,6 +85,10 @@ class Busy(GeoGridError):
         self.retry_after_s = retry_after_s
 
 
+class TooMuch(UserError):
+    """It would take more memory or time than one question may."""
+
+
 class NotFound(UserError):
     """There is no such thing."""
 

@@ -40,6 +40,9 @@ class Settings(BaseSettings):
     state_dir: Path = Field(
         default_factory=default_state_dir, description="folder of the private cluster, logs and pid files"
     )
+    least_free_mb: int = Field(
+        256, ge=0, description="free disk below which the server is not ready: soon nothing could be accepted"
+    )
     host: str = Field("127.0.0.1", description="address to serve on")
     port: int = Field(8000, ge=0, le=65535, description="port to serve on")
     pool_size: int = Field(8, ge=1, le=200, description="most database connections one server lends to requests")
@@ -69,6 +72,9 @@ class Settings(BaseSettings):
     response_on_foot_kmh: float = Field(5, gt=0, le=15, description="speed on foot without a road network")
     response_workers: int = Field(2, ge=1, le=64, description="processes that ask the road graph")
     response_timeout_s: float = Field(5, gt=0, le=120, description="longest one question about roads may take")
+    solver_processes: int = Field(1, ge=1, le=16, description="sitings and proposals that are worked out at once")
+    solver_memory_mb: int = Field(4096, ge=512, le=1 << 20, description="most memory one of them may take")
+    solver_timeout_s: float = Field(300, gt=0, le=3600, description="longest one of them may take")
     response_road_reach_m: float = Field(200, gt=0, le=5000, description="farthest a place may lie from a road")
     response_ignores_one_ways: bool = Field(False, description="vehicles on duty may drive against one-way streets")
     response_top_speed_kmh: int = Field(120, ge=10, le=252, description="fastest a vehicle on duty drives anywhere")

@@ -71,12 +71,12 @@ def compile_loops() -> None:
 
 
 @contextlib.contextmanager
-def ready_database(migrated: bool = True) -> Iterator[str]:
-    """Make the database available, migrated, and yield its connection string."""
+def ready_database(migrated: bool = True, is_watched: bool = True) -> Iterator[str]:
+    """Make the database available, migrated, and yield its connection string; see `db.database`."""
     from geo_grid.db import connect, database, migrate, translated_errors
     from geo_grid.layers import find_layer
 
-    with database(settings()) as conninfo:
+    with database(settings(), is_watched) as conninfo:
         if migrated:
             with translated_errors():
                 for name in migrate(conninfo):

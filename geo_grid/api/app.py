@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import importlib
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -47,6 +48,7 @@ from geo_grid.api.shares import Lending, Shares
 from geo_grid.api.tile_cache import TileCache
 from geo_grid.boundaries.kept import InForce
 from geo_grid.compiling import make_ready
+from geo_grid.confined import Confined
 from geo_grid.db import (
     Asker,
     AsyncPool,
@@ -57,6 +59,7 @@ from geo_grid.db import (
     limited,
     open_pool,
     service_conninfo,
+    storage,
 )
 from geo_grid.errors import GeoGridError, SetupError
 from geo_grid.locate import Locations
@@ -67,6 +70,7 @@ from geo_grid.response.positions import QUERIES as POSITIONS
 from geo_grid.response.stops import read_shifts
 from geo_grid.response.unions import Unions
 from geo_grid.settings import Settings, asset_dir
+from geo_grid.state_folder import swept
 from geo_grid.workflow import Feed
 
 log = logging.getLogger(__name__)
@@ -77,6 +81,9 @@ _NOT_COMPRESSED = (
     "application/vnd.mapbox-vector-tile",  # kept packed
     "application/vnd.apache.parquet",
 )
+_WAITING_FOR_SOLVERS = 4
+_SOLVERS_EACH = 2
+"""Sitings and proposals that one account may have at work and waiting."""
 _LARGEST_BODY = 1 << 20
 """Bytes; where a route says nothing else."""
 _LARGEST_LOGIN = 16 << 10
@@ -144,6 +151,7 @@ def create_app(settings: Settings, conninfo: str) -> FastAPI:
         state.conninfo = limited(conninfo, settings.work_timeout_s)
         await _admit(owner, service)
         async with contextlib.AsyncExitStack() as stack:
+            stack.enter_context(swept(settings.state_dir))
             pool, reserved, own_pool = [
                 await stack.enter_async_context(open_pool(whose, size, settings.statement_timeout_s))
                 for whose, size in (
@@ -156,6 +164,7 @@ def create_app(settings: Settings, conninfo: str) -> FastAPI:
             state.lending = Lending(max(1, settings.pool_size // 2))
             state.long_answers = Shares("long answers", settings.answers_per_account)
             state.event_streams = Shares("pages that listen to events", settings.event_streams_per_account)
+            state.calculations = Shares("sitings and proposals", _SOLVERS_EACH)
             state.changes = await stack.enter_async_context(Changes.watched(limited(conninfo, _OWN_WORK_S)))
             state.identities = Identities(reserved, state.changes)
             state.feed = await stack.enter_async_context(Feed.kept(own_pool, service, state.changes))
@@ -168,6 +177,14 @@ def create_app(settings: Settings, conninfo: str) -> FastAPI:
                 Provider(own_pool, service.credential, state.logins, settings) if settings.oidc_issuer else None
             )
             state.seeing_all = seeing_all = acting_conninfo(limited(own_conninfo, _OWN_WORK_S), service)
+            state.solvers = await stack.enter_async_context(
+                Confined.opened(
+                    settings.solver_processes,
+                    _WAITING_FOR_SOLVERS,
+                    settings.solver_memory_mb,
+                    settings.solver_timeout_s,
+                )
+            )
             state.in_force = InForce(seeing_all)
             state.unions = Unions()
             state.patrol_shifts = read_shifts(settings.patrol_shifts)
@@ -185,6 +202,7 @@ def create_app(settings: Settings, conninfo: str) -> FastAPI:
             )
             state.covered = Covered(seeing_all, upkeep)
             state.live = stack.enter_context(Live.kept(seeing_all, upkeep, state.changes, settings.timezone))
+            stack.callback(asyncio.create_task(asyncio.to_thread(importlib.import_module, "folium")).cancel)
             for work in (
                 _tidy(own_pool, service, settings),
                 _publish(seeing_all),
@@ -204,6 +222,7 @@ def create_app(settings: Settings, conninfo: str) -> FastAPI:
         redoc_url=None,
     )
     app.state.settings = settings
+    app.state.storage = storage(settings)
     problems.install(app)
     app.add_middleware(GZipMiddleware, minimum_size=1024, compresslevel=5, exclude_content_types=_NOT_COMPRESSED)
     app.add_middleware(

@@ -2,11 +2,12 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import AbstractAsyncContextManager
 from threading import Event
 from typing import Any
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from geo_grid.access import Identity
@@ -68,8 +69,7 @@ async def leaving(request: Request) -> AsyncIterator[Event]:
     left = Event()
 
     async def watch() -> None:
-        while (await request.receive())["type"] != "http.disconnect":
-            pass
+        await _gone(request)
         left.set()
 
     watching = asyncio.create_task(watch())
@@ -77,3 +77,23 @@ async def leaving(request: Request) -> AsyncIterator[Event]:
         yield left
     finally:
         watching.cancel()
+
+
+async def while_wanted[T](request: Request, work: Coroutine[None, None, T]) -> T:
+    """Do long work for a request whose body was read, and cancel it when whoever asks has gone."""
+    asked = asyncio.create_task(work)
+    gone = asyncio.create_task(_gone(request))
+    try:
+        await asyncio.wait({asked, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if not asked.done():
+            raise HTTPException(408, "whoever asked has gone")  # nobody reads it
+        return asked.result()
+    finally:
+        asked.cancel()
+        gone.cancel()
+        await asyncio.gather(asked, gone, return_exceptions=True)
+
+
+async def _gone(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Query, Request, Response
 
-from geo_grid.api.asking import account_of
+from geo_grid.api.asking import account_of, identity_of, while_wanted
 from geo_grid.api.boundary_models import (
     CHANGING,
     MISSING,
@@ -32,9 +32,10 @@ from geo_grid.api.pages import html_page
 from geo_grid.api.parameters import Configured
 from geo_grid.api.problems import PROBLEM_RESPONSES
 from geo_grid.api.rights import GuardedRoute
-from geo_grid.boundaries import draft_findings, draft_impact, publish_due, reading
+from geo_grid.boundaries import draft_findings, draft_impact, proposals, publish_due, reading
 from geo_grid.boundaries import drafts as work
 from geo_grid.boundaries.agreement import recorded_agreement
+from geo_grid.boundaries.division import Division
 from geo_grid.boundaries.drawing import CellCollection, cells_in_view, changed_cells, zones_in_view
 from geo_grid.budgets import DRAFTS, SOLVING
 from geo_grid.db import Connection, connect
@@ -245,9 +246,7 @@ async def get_report(
 async def post_proposals(request: Request, draft_id: DraftId, wish: Wish) -> object:
     """Propose how what some neighbours contain is shared among them evenly; nothing is changed by it."""
 
-    def do(connection: Connection) -> dict[str, Any]:
-        from geo_grid.boundaries import proposals  # not at the top: a server starts without what only this needs
-
+    def gather(connection: Connection) -> tuple[Division, dict[str, float], dict[str, int] | None]:
         division = reading.read_division(connection, draft_id, in_force(request))
         seen = reading.seen_codes(connection)
         if seen is not None:  # as if they did not exist
@@ -255,16 +254,22 @@ async def post_proposals(request: Request, draft_id: DraftId, wish: Wish) -> obj
             division = division.without(hidden)
         loads = proposals.read_loads(connection, division, wish.parents, wish.measure)
         blocks = proposals.road_blocks(connection, division, wish.parents) if wish.along_roads else None
-        present, found = proposals.propose(
-            division, wish.parents, loads, count=wish.count, locked=wish.locked, blocks=blocks, seed=wish.seed
-        )
-        return {
-            "present": asdict(present),
-            "proposals": [asdict(one) for one in found],
-            "along_roads": blocks is not None,
-        }
+        return proposals.just_below(division, wish.parents), loads, blocks
 
-    return await with_rights(request, do, SOLVING)
+    async def work() -> dict[str, Any]:
+        async with request.app.state.solvers.turn() as turn:
+            division, loads, blocks = await with_rights(request, gather, SOLVING)
+            present, found = await turn.do(
+                proposals.propose, division, wish.parents, loads, wish.count, wish.locked, blocks, wish.seed
+            )
+            return {
+                "present": asdict(present),
+                "proposals": [asdict(one) for one in found],
+                "along_roads": blocks is not None,
+            }
+
+    with request.app.state.calculations.held(identity_of(request).principal_id):
+        return await while_wanted(request, work())
 
 
 @router.get("/overloaded", response_model=Overloaded)
@@ -277,8 +282,6 @@ async def get_overloaded(
     """List cells of a level where households per worker exceed a norm, the worst first."""
 
     def do(connection: Connection) -> dict[str, Any]:
-        from geo_grid.boundaries import proposals
-
         found = proposals.overloaded(connection, in_force(request), level, norm)
         mine = reading.seen_codes(connection)
         return {"cells": [one for one in found if mine is None or one["grid_code"] in mine][:limit]}

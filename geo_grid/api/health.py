@@ -4,11 +4,13 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
 from geo_grid.api.asking import asker_of
-from geo_grid.api.parameters import Located
+from geo_grid.api.parameters import Configured, Located
 from geo_grid.api.problems import PROBLEM_RESPONSES
 from geo_grid.api.rights import GuardedRoute
+from geo_grid.clocks import clock_trouble
 from geo_grid.db import acting, load_queries, read_migrations
-from geo_grid.errors import DatabaseUnavailable
+from geo_grid.errors import DatabaseUnavailable, StorageUnavailable
+from geo_grid.state_folder import storage_trouble
 
 router = APIRouter(tags=["health"], route_class=GuardedRoute)
 QUERIES = load_queries("geo_grid.api", "health.sql")
@@ -21,9 +23,10 @@ class Health(BaseModel):
 
 
 class Readiness(BaseModel):
-    """The server can answer."""
+    """The server can answer, and store what it accepts."""
 
     status: str = "ready"
+    warnings: list[str] = Field(description="what is not as it should be, though requests are answered")
     migration: int
     edition: int | None
     is_demo: bool
@@ -37,8 +40,12 @@ async def healthz() -> Health:
 
 
 @router.get("/readyz", responses=PROBLEM_RESPONSES)
-async def readyz(request: Request, locations: Located) -> Readiness:
-    """Say whether the database answers and is migrated to what this program needs."""
+async def readyz(request: Request, settings: Configured, locations: Located) -> Readiness:
+    """Say whether the database answers, is migrated to what this program needs, and has room to store."""
+    for name, folder in request.app.state.storage.items():
+        if trouble := storage_trouble(folder, settings.least_free_mb):
+            message = f"nothing more may be stored in {name}: {trouble}"
+            raise StorageUnavailable(message)
     async with acting(request.app.state.reserved, asker_of(request)) as database:
         found = await (await database.execute(QUERIES["ready"])).fetchone()
     needed = len(read_migrations())
@@ -46,4 +53,8 @@ async def readyz(request: Request, locations: Located) -> Readiness:
         message = f"the database is not at migration {needed}: run geo-grid migrate"
         raise DatabaseUnavailable(message)
     held = locations.snapshot()
-    return Readiness.model_validate({**found, "index_edition": held.city.edition if held else None})
+    trouble = clock_trouble(found["now"], found["newest"])
+    warnings = [trouble] if trouble else []
+    return Readiness.model_validate(
+        {**found, "warnings": warnings, "index_edition": held.city.edition if held else None}
+    )

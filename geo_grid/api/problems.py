@@ -182,7 +182,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(psycopg.Error, _database)
-    app.add_exception_handler(OSError, _storage)
     app.add_exception_handler(RecursionError, _too_deep)
     app.add_exception_handler(PoolTimeout, _database)
+    app.add_exception_handler(OSError, _storage)
     app.add_exception_handler(Exception, _unexpected)

@@ -10,7 +10,7 @@ import shapely
 from fastapi import APIRouter, Path, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from geo_grid.api.asking import account_of, identity_of, reading, writing
+from geo_grid.api.asking import account_of, identity_of, reading, while_wanted, writing
 from geo_grid.api.drafting import with_rights
 from geo_grid.api.features import read_boxes
 from geo_grid.api.geojson import Feature, FeatureCollection
@@ -28,6 +28,7 @@ from geo_grid.response import (
     TrackPoint,
     closures_around,
     isolated_posts,
+    siting,
     take_positions,
     track,
 )
@@ -286,15 +287,20 @@ class SitingAnswer(BaseModel):
 
 @router.post("/response/siting")
 async def post_siting(request: Request, asked: SitingQuestion) -> SitingAnswer:
-    """Say where posts or standby points should be within a cell; some seconds for a county."""
-    from geo_grid.response.siting import Question, answer  # loads solvers: for those who ask
+    """Say where posts or standby points should be within a cell; up to minutes for a county, ended when nobody waits."""
+    upkeep, question = request.app.state.upkeep, siting.Question(**asked.model_dump())
 
-    upkeep = request.app.state.upkeep
-    question = Question(**asked.model_dump())
-    found = await with_rights(
-        request, lambda connection: answer(connection, upkeep.router, upkeep.travel, question), SOLVING
-    )
-    return SitingAnswer.model_validate(asdict(found))
+    async def work() -> siting.Answer:
+        async with request.app.state.solvers.turn() as turn:
+            places = await with_rights(request, lambda connection: siting.read_places(connection, question), SOLVING)
+            seconds, estimated = await ROADS.run(
+                account_of(request), siting.travel_times, places, upkeep.router, upkeep.travel
+            )
+            found: siting.Answer = await turn.do(siting.solve, places, seconds, estimated)
+            return found
+
+    with request.app.state.calculations.held(identity_of(request).principal_id):
+        return SitingAnswer.model_validate(asdict(await while_wanted(request, work())))
 
 
 class Roads(BaseModel):

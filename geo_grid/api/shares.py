@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 
 from geo_grid.errors import Busy, TooMany
 
@@ -40,6 +40,15 @@ class Shares:
                 self._open += Counter()  # forget those who have none
 
         return give_back
+
+    @contextlib.contextmanager
+    def held(self, account: int) -> Iterator[None]:
+        """Have one while the context lasts. Raises TooMany."""
+        give_back = self.take(account)
+        try:
+            yield
+        finally:
+            give_back()
 
 
 class Lending:

@@ -3,16 +3,18 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import shapely
-from pandas import DataFrame, Series
 
 from geo_grid.boundaries.check import coverage_problems, largest_shift_m, metres, tiling_problem
 from geo_grid.boundaries.drawn import draw_cells
 from geo_grid.db import Connection, copy_rows, ewkb, load_queries
 from geo_grid.errors import Conflict, InvalidRows
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 QUERIES = load_queries("geo_grid.boundaries", "publish.sql")
 
@@ -79,7 +81,7 @@ def open_edition(
 
 def publish_cells(
     connection: Connection,
-    cells: DataFrame,
+    cells: "DataFrame",
     note: str,
     valid_from: datetime | None = None,
     fit_parents_m: float | None = None,
@@ -104,6 +106,8 @@ def publish_cells(
     InvalidRows
         Cells overlap, have no parent, or do not tile it; row numbers count from 1 in `cells`.
     """
+    from pandas import Series  # not at the top, as DataFrame below: a server that publishes drafts needs neither
+
     edition, begins = open_edition(connection, note, valid_from, is_demo)
     cells = cells.reset_index(drop=True)
     for column in _CELL_COLUMNS:
@@ -142,7 +146,7 @@ def publish_cells(
 
 def publish_zones(
     connection: Connection,
-    zones: DataFrame,
+    zones: "DataFrame",
     note: str,
     valid_from: datetime | None = None,
     is_demo: bool = False,
@@ -182,21 +186,23 @@ def publish_zones(
     return Published(number, len(zones))
 
 
-def _refuse(frame: DataFrame, problems: dict[Any, str]) -> None:
+def _refuse(frame: "DataFrame", problems: dict[Any, str]) -> None:
     if problems:
         rows = [(int(index) + 1, reason) for index, reason in sorted(problems.items())]
         message = f"{len(rows)} of {len(frame)} boundaries cannot come into force"
         raise InvalidRows(message, rows)
 
 
-def _in_force(connection: Connection, level: int) -> DataFrame:
+def _in_force(connection: Connection, level: int) -> "DataFrame":
+    from pandas import DataFrame
+
     rows = connection.execute(QUERIES["cells_in_force"], {"level": level}).fetchall()
     frame = DataFrame(rows, columns=["grid_code", "grid_level", "parent_code", "geom"])
     frame["geometry"] = shapely.from_wkb([bytes(wkb) for wkb in frame.pop("geom")])
     return frame
 
 
-def _check_level(connection: Connection, cells: DataFrame, rows: Any, level: int) -> None:
+def _check_level(connection: Connection, cells: "DataFrame", rows: Any, level: int) -> None:
     """Check that new cells and those in force at a level form a coverage together."""
     present = _in_force(connection, level)
     codes = [*cells.loc[rows, "grid_code"], *present["grid_code"]]
@@ -205,7 +211,7 @@ def _check_level(connection: Connection, cells: DataFrame, rows: Any, level: int
     _refuse(cells, {i: problems[code] for i, code in cells.loc[rows, "grid_code"].items() if code in problems})
 
 
-def _find_parents(cells: DataFrame, rows: Any, above: DataFrame) -> None:
+def _find_parents(cells: "DataFrame", rows: Any, above: "DataFrame") -> None:
     orphans = rows[cells.loc[rows, "parent_code"].isna().to_numpy()]
     inside = shapely.point_on_surface(cells.loc[orphans, "geometry"].to_numpy())
     child, parent = shapely.STRtree(above["geometry"].to_numpy()).query(inside, predicate="within")
@@ -219,8 +225,8 @@ def _find_parents(cells: DataFrame, rows: Any, above: DataFrame) -> None:
 
 def _fit_parents(
     connection: Connection,
-    children: DataFrame,
-    above: DataFrame,
+    children: "DataFrame",
+    above: "DataFrame",
     level: int,
     edition: int,
     begins: datetime,

@@ -16,6 +16,7 @@ from geo_grid.db.connections import (
     limited,
     open_pool,
     service_conninfo,
+    storage,
     translated_errors,
 )
 from geo_grid.db.copying import COPY_HEAD, COPY_TAIL, copy_rows, ewkb, insert_rows, read_fixed
@@ -51,6 +52,7 @@ __all__ = [
     "read_fixed",
     "read_migrations",
     "service_conninfo",
+    "storage",
     "table_versions",
     "translated_errors",
 ]

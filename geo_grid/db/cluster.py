@@ -21,11 +21,14 @@ from types import TracebackType
 from typing import IO, Self
 
 from geo_grid.errors import DatabaseUnavailable, SetupError
+from geo_grid.state_folder import keep_small, open_state_folder
 
 log = logging.getLogger(__name__)
 
 DATABASE = "geo_grid"
 OWNER = "geo_grid"
+_PROGRAMS, _EXTENSIONS = Path("/usr/lib/postgresql"), Path("/usr/share/postgresql")
+"""Where Debian keeps a folder for each version."""
 _SOCKET_PATH_LIMIT = 107 - len("/.s.PGSQL.5432")  # sun_path of unix(7), less the name PostgreSQL adds
 
 _CONFIGURATION = """
@@ -43,6 +46,7 @@ jit = off                       # PostGIS cost figures trigger it where it only 
 timezone = 'Asia/Shanghai'
 log_timezone = 'Asia/Shanghai'
 log_min_messages = warning
+recovery_init_sync_method = syncfs  # after a crash: one call for the file system, not one for each file
 """
 
 
@@ -79,7 +83,7 @@ class Cluster:
             self.sockets = Path(f"/tmp/geo_grid-{digest}")  # noqa: S108 (created 0700 and checked)
         self._extra = extra
         self._joined: IO[bytes] | None = None
-        self._programs = _find_programs()
+        self._programs = _find_programs(self._made_by())
 
     @property
     def conninfo(self) -> str:
@@ -91,7 +95,7 @@ class Cluster:
         return f"host={self.sockets} port=5432 user={OWNER} dbname={database}"
 
     def __enter__(self) -> Self:
-        self.state_dir.mkdir(parents=True, exist_ok=True)
+        open_state_folder(self.state_dir)
         joined = (self.state_dir / "users.lock").open("ab")
         try:
             with self._starting():
@@ -153,22 +157,31 @@ class Cluster:
 
     def ensure_running(self) -> None:
         """Start it again when it was killed. Recovery replays what was committed."""
+        if self.running:
+            return
         with self._starting():
             if not self.running:
                 log.warning("the private PostGIS is down: starting it again")
                 self._start()
 
     @contextlib.contextmanager
-    def watched(self, every_s: float = 1.0) -> Iterator[None]:
-        """Keep it running: look every `every_s` seconds from a background thread."""
+    def watched(self, every_s: float = 0.2) -> Iterator[None]:
+        """Keep it running, and its log small: look every `every_s` seconds from a background thread."""
         done = threading.Event()
 
         def watch() -> None:
+            told = ""
             while not done.wait(every_s):
                 try:
                     self.ensure_running()
-                except (SetupError, DatabaseUnavailable) as refused:
-                    log.error("%s", refused)
+                    keep_small(self.log)
+                    told = ""
+                except (
+                    Exception
+                ) as trouble:  # without files, memory or disk as well: it may pass, and this must not end
+                    if str(trouble) != told:  # once, not five times a second
+                        told = str(trouble)
+                        log.error("the private PostGIS is not watched over just now: %s", trouble)
 
         thread = threading.Thread(target=watch, name="watch-postgis", daemon=True)
         thread.start()
@@ -228,7 +241,7 @@ class Cluster:
                 "--encoding=UTF8", "--locale=C.UTF-8", "--data-checksums",
             )  # fmt: skip
             unfinished.rename(self.data)  # so a killed initdb is never taken for a cluster
-        made_by = (self.data / "PG_VERSION").read_text().strip()
+        made_by = self._made_by()
         ours = self._programs.parent.name
         if made_by != ours:
             message = (
@@ -243,9 +256,17 @@ class Cluster:
             with configuration.open("a") as opened:
                 opened.write(include)
 
+    def _made_by(self) -> str | None:
+        """Return the version of PostgreSQL that made the cluster; None: there is none yet."""
+        try:
+            return (self.data / "PG_VERSION").read_text().strip()
+        except OSError:
+            return None
+
     def _start(self) -> None:
         if self.running:
             return
+        keep_small(self.log)
         deadline = time.monotonic() + 30
         while True:
             self._bury_zombie()
@@ -309,18 +330,18 @@ def _reachable(folder: Path, user: pwd.struct_passwd) -> bool:
     return True
 
 
-def _find_programs() -> Path:
-    """Folder of PostgreSQL's programs: the newest that has PostGIS."""
+def _find_programs(made_by: str | None) -> Path:
+    """Folder of PostgreSQL's programs: those that made the cluster, or else the newest that have PostGIS."""
     installed = sorted(
         (int(path.parent.parent.name), path.parent)
-        for path in Path("/usr/lib/postgresql").glob("*/bin/initdb")
+        for path in _PROGRAMS.glob("*/bin/initdb")
         if path.parent.parent.name.isdigit()
+        and (_EXTENSIONS / path.parent.parent.name / "extension/postgis.control").exists()
     )
-    for version, folder in reversed(installed):
-        if Path(f"/usr/share/postgresql/{version}/extension/postgis.control").exists():
-            return folder
-    message = (
-        "PostgreSQL with PostGIS is not installed: apt-get install postgresql postgresql-15-postgis-3, "
-        "or set GEO_GRID_DATABASE_URL to a database that has PostGIS"
-    )
-    raise SetupError(message)
+    if not installed:
+        message = (
+            "PostgreSQL with PostGIS is not installed: apt-get install postgresql postgresql-15-postgis-3, "
+            "or set GEO_GRID_DATABASE_URL to a database that has PostGIS"
+        )
+        raise SetupError(message)
+    return next((folder for version, folder in installed if str(version) == made_by), installed[-1][1])

@@ -1,9 +1,12 @@
 """Where the database is and how to connect: sync for the command line and bulk work, async for requests."""
 
+import asyncio
 import contextlib
 import select
+import time
 from collections.abc import AsyncIterator, Iterator
-from typing import Any
+from pathlib import Path
+from typing import Any, Self
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
@@ -19,16 +22,20 @@ APPLICATION_ROLE = "geo_grid_app"
 SERVICE_ROLE = "geo_grid_service"
 """The server's own, for what no request may ask (migration 0020)."""
 
+_RESTART_S, _TRY_S = 4.0, 0.2
+"""How long, and how often, a pool tries to connect before it counts as failed."""
+
 type Connection = psycopg.Connection[DictRow]
 type AsyncConnection = psycopg.AsyncConnection[DictRow]
 type AsyncPool = AsyncConnectionPool[psycopg.AsyncConnection[DictRow]]
 
 
 @contextlib.contextmanager
-def database(settings: Settings) -> Iterator[str]:
+def database(settings: Settings, is_watched: bool = True) -> Iterator[str]:
     """Make the database available and yield its libpq connection string.
 
-    The one of GEO_GRID_DATABASE_URL, or the private PostGIS, started if needed and kept running.
+    The one of GEO_GRID_DATABASE_URL, or the private PostGIS, started if needed and kept running; not by us when
+    another process watches over it.
 
     Raises
     ------
@@ -38,13 +45,21 @@ def database(settings: Settings) -> Iterator[str]:
         GEO_GRID_DATABASE_URL is no connection string.
     """
     if settings.database_url is None:
-        with Cluster(settings.state_dir) as cluster, cluster.watched():
+        with Cluster(settings.state_dir) as cluster, cluster.watched() if is_watched else contextlib.nullcontext():
             yield cluster.conninfo
         return
     conninfo = _read_url("GEO_GRID_DATABASE_URL", settings.database_url)
     with connect(conninfo):
         pass
     yield conninfo
+
+
+def storage(settings: Settings) -> dict[str, Path]:
+    """Return the folders on whose disks geo_grid stores, by what a person calls them."""
+    found = {"the state folder": settings.state_dir}
+    if settings.database_url is None:
+        found["PostgreSQL's data"] = Cluster(settings.state_dir).data
+    return found
 
 
 def application_conninfo(settings: Settings, conninfo: str) -> str:
@@ -109,6 +124,21 @@ def connect(conninfo: str) -> Iterator[Connection]:
         yield connection
 
 
+class _Patient(psycopg.AsyncConnection[DictRow]):
+    """Waits for a database that starts again: a pool tries after 1, 2, 4 seconds, which is long after it answers."""
+
+    @classmethod
+    async def connect(cls, *arguments: Any, **more: Any) -> Self:
+        deadline = time.monotonic() + _RESTART_S
+        while True:
+            try:
+                return await super().connect(*arguments, **more)
+            except psycopg.OperationalError:
+                if time.monotonic() > deadline:
+                    raise
+            await asyncio.sleep(_TRY_S)
+
+
 @contextlib.asynccontextmanager
 async def open_pool(conninfo: str, size: int, longest_s: float) -> AsyncIterator[AsyncPool]:
     """Open a pool of the server: autocommit, so that what must be one transaction says so.
@@ -124,6 +154,7 @@ async def open_pool(conninfo: str, size: int, longest_s: float) -> AsyncIterator
     """
     pool: AsyncPool = AsyncConnectionPool(
         limited(conninfo, longest_s, longest_s),
+        connection_class=_Patient,
         kwargs={"row_factory": dict_row, "autocommit": True},
         min_size=min(2, size),
         max_size=size,

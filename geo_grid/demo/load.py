@@ -22,6 +22,7 @@ from geo_grid.demo.roads import write_roads
 from geo_grid.errors import Conflict
 from geo_grid.exchange import import_osm
 from geo_grid.layers import find_layer
+from geo_grid.layers.emptiness import is_empty
 from geo_grid.layers.grid_levels import set_levels
 from geo_grid.locate import assign
 from geo_grid.progress import Progress
@@ -38,12 +39,6 @@ class Loaded:
     rows: dict[str, int]
     unassigned_incidents: int
     disagreements: list[str]
-
-
-def is_empty(connection: Connection) -> bool:
-    """Whether nothing at all is stored yet."""
-    found = connection.execute(QUERIES["is_empty"]).fetchone()
-    return bool(found and found["empty"])
 
 
 def load_demo(

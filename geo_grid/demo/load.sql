@@ -1,8 +1,3 @@
--- name: is_empty
-select not exists (select from editions) and not exists (select from incidents)
-   and not exists (select from cameras) and not exists (select from police_posts)
-   and not exists (select from facilities) as empty
-
 -- name: analyze_cameras
 analyze cameras
 

@@ -9,7 +9,6 @@ from typing import Any, Literal
 
 import numpy as np
 import shapely
-import typst
 from jinja2 import Environment
 
 from geo_grid.boundaries.division import Cell, Division, Edits
@@ -103,6 +102,8 @@ def as_html(report: dict[str, Any]) -> str:
 
 def as_pdf(report: dict[str, Any]) -> bytes:
     """Render a report as PDF (A4); data reaches the typesetter as JSON, never as its source."""
+    import typst  # not at the top: few ask for it, beside the event loop
+
     source = _HERE.joinpath("report.typ").read_bytes()
     return typst.compile(
         source, format="pdf", sys_inputs={"report": json.dumps(report, ensure_ascii=False, default=str)}

@@ -1,10 +1,12 @@
 """What our Folium pages have in common: one base, our own copies of the libraries, our own script."""
 
 import json
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-import folium
 from jinja2 import Template
+
+if TYPE_CHECKING:
+    import folium
 
 LEAFLET_JS: list[tuple[str, str]] = [("leaflet", "/static/vendor/leaflet/leaflet.js")]
 PROTOMAPS_JS = [("protomaps_leaflet", "/static/vendor/protomaps-leaflet/protomaps-leaflet.js")]
@@ -52,7 +54,7 @@ def plain_page(name: str, title: str, lang: Literal["zh", "en"], options: dict[s
     return _PLAIN.format(lang=lang, head=_head(name, "office", title, {**options, "lang": lang}))
 
 
-def map_page(page: folium.Map, name: str, title: str, options: dict[str, Any]) -> str:
+def map_page(page: "folium.Map", name: str, title: str, options: dict[str, Any]) -> str:
     """Render a Folium map with a script and a stylesheet of ours; `options` as in `plain_page`.
 
     They are put in after Folium: it reads what its elements say a second time, as a program (a Jinja template).
@@ -69,7 +71,7 @@ def base_map(
     has_ground: bool = False,
     has_drawing: bool = False,
     margins: tuple[int, int] = (320, 400),
-) -> folium.Map:
+) -> "folium.Map":
     """Make an empty Folium map of the city, west, south, east, north in degrees, with no outside loads.
 
     Parameters
@@ -84,6 +86,8 @@ def base_map(
     margins
         Pixels at its left and right that panels cover.
     """
+    import folium  # a server can answer before it is loaded, which `api.app` sees to
+
     west, south, east, north = bounds
     made = folium.Map(
         location=[(south + north) / 2, (west + east) / 2],

@@ -5,7 +5,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from pydantic import BaseModel, Field
-from scipy.optimize import linear_sum_assignment
 
 from geo_grid.db import Connection, load_queries
 from geo_grid.layers.periods import is_within
@@ -90,6 +89,8 @@ def _suggest(bare: list[dict[str, Any]], spare: list[dict[str, Any]], router: Ro
     some = [spare[index] for index in near]
     found = router.matrix([(unit["lon"], unit["lat"]) for unit in some], places, ride)
     seconds = np.array([[arrival.travel_s for arrival in row] for row in found])
+    from scipy.optimize import linear_sum_assignment  # not at the top: few ask for it, beside the event loop
+
     rows, columns = linear_sum_assignment(np.where(np.isfinite(seconds), seconds, _FORBIDDEN))
     return {
         int(column): MoveUp(

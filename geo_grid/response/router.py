@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -10,7 +11,9 @@ from typing import Any, Literal, Self
 
 import numpy as np
 import shapely
+from numpy.typing import NDArray
 
+from geo_grid.coordinates import Floats
 from geo_grid.response import worker
 from geo_grid.response.circles import METHOD as ESTIMATED
 from geo_grid.response.circles import distances_m, geodesic_circles, radius_m
@@ -157,6 +160,20 @@ class Router:
             found += _given(answer) or [[None] * len(targets)] * len(part)
         return self._arrivals(found, sources, targets, ride)
 
+    def times(self, sources: Sequence[Place], targets: Sequence[Place], ride: Ride) -> tuple[Floats, NDArray[np.bool_]]:
+        """Do the same for millions of pairs: seconds of sources (rows) to targets, and which of them are estimates."""
+        parts = [sources[begin : begin + _TOGETHER] for begin in range(0, len(sources), _TOGETHER)]
+        asked = deque(self._ask(worker.seconds, part, targets, ride, patience=_LONG) for part in parts)
+        seconds = np.empty((len(sources), len(targets)))
+        for number in range(len(parts)):
+            found = _given(asked.popleft())  # nobody else holds it: millions of Python's numbers are large
+            rows = slice(number * _TOGETHER, number * _TOGETHER + len(parts[number]))
+            seconds[rows] = np.nan if found is None else np.array(found, float)  # None becomes NaN
+        is_estimated = np.isnan(seconds)
+        if is_estimated.any():
+            np.copyto(seconds, distances_m(sources, targets) * self._pace(ride), where=is_estimated)
+        return seconds, is_estimated
+
     async def matrix_async(self, sources: Sequence[Place], targets: Sequence[Place], ride: Ride) -> list[list[Arrival]]:
         """Do the same for a request, without holding up others; it waits for a free worker as long as for its answer."""
         found = None
@@ -170,10 +187,14 @@ class Router:
         found: Way | None = _given(self._ask(worker.way, stops, ride or Ride()))
         return found
 
+    def _pace(self, ride: Ride) -> float:
+        """Return seconds per straight metre."""
+        return self.estimate.detour_factor / (self.estimate.speed_of(ride) / 3.6)
+
     def _arrivals(
         self, found: list[list[float | None]] | None, sources: Sequence[Place], targets: Sequence[Place], ride: Ride
     ) -> list[list[Arrival]]:
-        pace = self.estimate.detour_factor / (self.estimate.speed_of(ride) / 3.6)  # seconds per straight metre
+        pace = self._pace(ride)
         straight = distances_m(sources, targets)
         return [
             [

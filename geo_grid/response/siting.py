@@ -9,9 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-import pulp
 from numpy.typing import NDArray
-from spopt.locate import LSCP, MCLP, PMedian
 
 from geo_grid.coordinates import Floats
 from geo_grid.db import Connection, load_queries
@@ -82,6 +80,8 @@ def site(
     UserError
         Nothing satisfies what is asked; the message says why.
     """
+    import pulp  # not at the top, like spopt below: only the process that solves loads solvers
+
     times = np.where(np.isfinite(seconds), seconds, _UNREACHED_S)
     kept = np.zeros(times.shape[1], bool) if fixed is None else fixed
     least = int(kept.sum())
@@ -102,6 +102,8 @@ def site(
 def _model(
     times: Floats, weights: Floats, limit_s: float, model: Model, count: int | None, predefined: Any, capacities: Any
 ) -> Any:
+    from spopt.locate import LSCP, MCLP, PMedian
+
     if model == "maximal_covering":
         return MCLP.from_cost_matrix(times, weights, limit_s, count, predefined)
     if model == "p_median":
@@ -165,41 +167,56 @@ class Answer:
     estimated: float
 
 
-def answer(connection: Connection, router: Router, travel: Travel, asked: Question) -> Answer:
-    """Answer with the rights of whoever the connection is for. Raises UserError.
+@dataclass(frozen=True)
+class Places:
+    """What a question is about: rows of demand, of posts and of candidates, and the closures in force."""
 
-    `estimated` is the share of travel times that are straight-line estimates, because no road is near.
-    """
+    asked: Question
+    demand: list[dict[str, Any]]
+    posts: list[dict[str, Any]]
+    others: list[dict[str, Any]]
+    closures: Sequence[Any]
+
+
+def read_places(connection: Connection, asked: Question) -> Places:
+    """Read what a question is about, with the rights of whoever the connection is for. Raises UserError."""
     values = {"within": asked.within, "demand": asked.demand, "candidates": asked.candidates}
     demand = connection.execute(QUERIES["demand"], values).fetchall()
     posts = connection.execute(QUERIES["posts"], values).fetchall()
     others = connection.execute(QUERIES["candidates"], values).fetchall()
     _check(asked, demand, posts, others)
-    places = [*posts, *others]
-    found = router.matrix(_spots(places), _spots(demand), travel.ride(closed=closures_in_force(connection)))
-    seconds = np.array([[arrival.travel_s for arrival in row] for row in found]).T
-    estimates = np.mean([[arrival.method != "valhalla" for arrival in row] for row in found])
-    weights = np.array([row["weight"] for row in demand], float)
-    is_post = np.arange(len(places)) < len(posts)
-    capacities = None if asked.capacity is None else np.full(len(places), asked.capacity)
+    return Places(asked, demand, posts, others, closures_in_force(connection))
+
+
+def travel_times(places: Places, router: Router, travel: Travel) -> tuple[Floats, float]:
+    """Return the seconds from each post and candidate (column) to each demand (row), and which share is estimated."""
+    sources, targets = _spots([*places.posts, *places.others]), _spots(places.demand)
+    seconds, is_estimated = router.times(sources, targets, travel.ride(closed=places.closures))
+    return seconds.T, float(is_estimated.mean())
+
+
+def solve(places: Places, seconds: Floats, estimated: float) -> Answer:
+    """Answer a question: for a process of its own, since a county may take minutes and gigabytes. Raises UserError.
+
+    `estimated` is the share of travel times that are straight-line estimates, because no road is near.
+    """
+    asked, posts, every = places.asked, places.posts, [*places.posts, *places.others]
+    weights = np.array([row["weight"] for row in places.demand], float)
+    is_post = np.arange(len(every)) < len(posts)
+    capacities = None if asked.capacity is None else np.full(len(every), asked.capacity)
     limit = asked.tier_minutes * 60.0
     count = None if asked.count is None else asked.count + (len(posts) if asked.keeps_posts else 0)
     solved = site(seconds, weights, limit, asked.model, count, is_post if asked.keeps_posts else None, capacities)
     today = _solution(list(range(len(posts))), seconds, weights, limit)
     sites = [
         Site(
-            places[at]["code"],
-            places[at]["name"],
-            bool(is_post[at]),
-            places[at]["lon"],
-            places[at]["lat"],
-            round(adds, 6),
+            every[at]["code"], every[at]["name"], bool(is_post[at]), every[at]["lon"], every[at]["lat"], round(adds, 6)
         )
         for at, adds in zip(solved.chosen, solved.adds, strict=True)
     ]
     return Answer(
         sites, round(solved.covered, 6), round(today.covered, 6), solved.mean_s, today.mean_s, float(weights.sum()),
-        round(float(estimates), 6),
+        round(estimated, 6),
     )  # fmt: skip
 
 

@@ -192,7 +192,8 @@ def test_a_draft_goes_out_as_a_file_and_comes_back(
     assert planner.post("/boundaries/imports", data=given["data"], files={"file": ("b.exe", b"x")}).status_code == 422
 
 
-def test_even_groups_are_proposed_and_done(database: str) -> None:
+def draw_uneven_town(database: str) -> None:
+    """Two quarters, B with twice as many blocks as A."""
     with connect(database) as connection:
         set_levels(connection, [level(1, 0), level(2, 5), level(3, 9)])
         at_home = {(x, y): "A" if x < 2 else "B" for x in range(6) for y in range(4)}
@@ -207,6 +208,10 @@ def test_even_groups_are_proposed_and_done(database: str) -> None:
         frame["household_count"] = Series([None, None, None, *([100] * 24)], dtype=object)
         publish_cells(connection, frame, "uneven")
         connection.execute("insert into duties (grid_code, duty_role, person_name) values ('A', 'grid_manager', '甲')")
+
+
+def test_even_groups_are_proposed_and_done(database: str) -> None:
+    draw_uneven_town(database)
     with live_server(database) as url, bearing(url, api_key(database, "planner")) as planner:
         worst = planner.get("/boundaries/overloaded", params={"level": 2, "norm": 500}).json()["cells"]
         assert [(one["grid_code"], one["workers"], one["households"]) for one in worst] == [

@@ -19,9 +19,8 @@ from geo_grid.db import connect
 from geo_grid.exchange import uploads
 from tests.api.test_http import problem
 from tests.api.test_imports import HEAD, post, send
-from tests.conftest import live_server
+from tests.conftest import SHARED, live_server
 from tests.files import hostile
-from tests.conftest import SHARED
 from tests.identities import api_key, bearing
 from tests.squares import SIDE, SOUTH, WEST, two_by_two
 

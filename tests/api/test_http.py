@@ -358,6 +358,7 @@ class TestThePagesAround:
         assert demo_client.get("/healthz").json() == {"status": "ok"}
         assert demo_client.get("/readyz").json() == {
             "status": "ready",
+            "warnings": [],
             "migration": len(read_migrations()),
             "edition": 1,
             "is_demo": True,

@@ -1,4 +1,5 @@
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import pytest
 from geo_grid.db import Cluster, connect, database, migrate, read_migrations
 from geo_grid.errors import DatabaseUnavailable, SetupError, UserError
 from geo_grid.settings import Settings
+from geo_grid.state_folder import keep_small
 
 
 def postmaster(cluster: Cluster) -> int:
@@ -73,6 +75,56 @@ def test_committed_rows_survive_kill_9_of_postgres_and_it_comes_back_by_itself(s
             except psycopg.OperationalError:
                 assert time.monotonic() < deadline, "PostgreSQL did not come back"
                 time.sleep(0.2)
+
+
+def test_the_watcher_survives_a_time_without_files(state_dir: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with Cluster(state_dir) as cluster, cluster.watched(0.05):
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))  # nobody here opens anything
+        try:
+            time.sleep(0.5)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        assert len([record for record in caplog.records if "not watched over" in record.message]) == 1
+        killed = postmaster(cluster)
+        os.kill(killed, signal.SIGKILL)
+        deadline = time.monotonic() + 30
+        while not cluster.running or postmaster(cluster) == killed:
+            assert time.monotonic() < deadline, "nobody watches any more"
+            time.sleep(0.1)
+
+
+def test_an_existing_cluster_is_run_by_the_version_that_made_it(
+    state_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Cluster(state_dir) as cluster:
+        made_by = cluster.data.joinpath("PG_VERSION").read_text().strip()
+    programs, extensions = state_dir / "programs", state_dir / "extensions"
+    for folder, source in ((programs, Path("/usr/lib/postgresql")), (extensions, Path("/usr/share/postgresql"))):
+        folder.mkdir()
+        (folder / made_by).symlink_to(source / made_by)
+    (programs / "99/bin").mkdir(parents=True)
+    (programs / "99/bin/initdb").touch()
+    (extensions / "99/extension").mkdir(parents=True)
+    (extensions / "99/extension/postgis.control").touch()
+    monkeypatch.setattr("geo_grid.db.cluster._PROGRAMS", programs)
+    monkeypatch.setattr("geo_grid.db.cluster._EXTENSIONS", extensions)
+    with Cluster(state_dir) as cluster:
+        assert cluster.running
+
+
+def test_the_log_of_postgres_stays_small(state_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("geo_grid.db.cluster.keep_small", lambda log: keep_small(log, 4096))
+    with Cluster(state_dir) as cluster, cluster.watched(0.05):
+        with psycopg.connect(cluster.conninfo, autocommit=True) as connection:
+            for _ in range(200):
+                with pytest.raises(psycopg.errors.UndefinedTable):
+                    connection.execute("select * from nothing_of_this_name")
+        deadline = time.monotonic() + 30
+        while cluster.log.stat().st_size > 4096:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        assert "nothing_of_this_name" in (state_dir / "postgres.log.1").read_text()
 
 
 def test_kill_9_of_the_program_leaves_nothing_that_hinders_the_next(state_dir: Path) -> None:

@@ -18,6 +18,7 @@ from geo_grid.demo.roads import write_roads
 from geo_grid.doctor import examine
 from geo_grid.errors import Conflict
 from geo_grid.progress import silent
+from geo_grid.settings import Settings
 
 
 def rows(conninfo: str, statement: str) -> list[dict]:
@@ -147,7 +148,7 @@ def test_incidents_run_over_twelve_months_and_the_newest_are_open(demo: str) -> 
 
 
 def test_the_doctor_finds_nothing_wrong_but_the_tests_fast_settings(demo: str, tmp_path: Path) -> None:
-    bad = [finding for finding in examine(demo, tmp_path) if not finding.ok]
+    bad = [finding for finding in examine(demo, Settings(database_url=demo, state_dir=tmp_path)) if not finding.ok]
     assert [finding.what for finding in bad] == ["durable commits"]
 
 

@@ -10,6 +10,7 @@ from geo_grid.doctor import Finding, examine
 from geo_grid.errors import UnreadableFile, UserError
 from geo_grid.exchange import import_osm
 from geo_grid.progress import silent
+from geo_grid.settings import Settings
 
 DATA = Path(__file__).parents[2] / "../shared/data"
 LIECHTENSTEIN, SHANGHAI = DATA / "liechtenstein.osm.pbf", DATA / "shanghai_centre.osm"
@@ -92,11 +93,12 @@ def test_an_extract_of_another_city_or_a_broken_one_changes_nothing(database: st
 
 def test_the_doctor_says_whether_the_road_graph_is_there(database: str, tmp_path: Path) -> None:
     def road_graph(folder: Path) -> Finding:
-        return next(finding for finding in examine(database, folder) if finding.what == "road graph")
+        settings = Settings(database_url=database, state_dir=folder)
+        return next(finding for finding in examine(database, settings) if finding.what == "road graph")
 
     assert (road_graph(tmp_path).ok, "none: travel times are estimated" in road_graph(tmp_path).found) == (True, True)
     with connect(database) as connection:
         import_osm(connection, LIECHTENSTEIN, silent, None, roads_dir=tmp_path / "roads")
-    assert "liechtenstein.osm.pbf" in road_graph(tmp_path / "roads").found
+    assert "liechtenstein.osm.pbf" in road_graph(tmp_path).found
     lost = road_graph(tmp_path / "elsewhere")
     assert (lost.ok, "import the roads again" in lost.found) == (False, True)

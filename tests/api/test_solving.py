@@ -1,0 +1,68 @@
+"""Long calculations for planners: in a process beside the server, which ends with whoever asked."""
+
+import contextlib
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.api.test_boundaries import begun, draw_uneven_town
+from tests.conftest import live_server
+from tests.identities import api_key, bearing
+
+PATIENCE_S = 60.0
+
+
+def solvers() -> set[int]:
+    """Processes of ours that solve."""
+    found = set()
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            command = (process / "cmdline").read_bytes().split(b"\0")
+            if b"geo_grid.confined" in command and str(os.getpid()).encode() in command:
+                found.add(int(process.name))
+    return found
+
+
+def until(what: Callable[[], object]) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not what():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_a_proposal_ends_with_who_asked_for_it_and_the_next_is_answered(database: str) -> None:
+    draw_uneven_town(database)
+    key = api_key(database, "planner")
+    wish = {"parents": ["A", "B"]}
+    with live_server(database) as url, bearing(url, key) as planner:
+        draft = begun(planner)
+        body = json.dumps(wish).encode()
+        host, _, port = url.removeprefix("http://").partition(":")
+        with socket.create_connection((host, int(port))) as left:
+            left.sendall(
+                f"POST {draft}/proposals HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {key}\r\n"
+                f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+                + body
+            )
+            until(solvers)
+        until(lambda: not solvers())
+        answer = planner.post(f"{draft}/proposals", json=wish, timeout=PATIENCE_S)
+        assert answer.status_code == 200, answer.text
+        assert len(solvers()) == 1  # kept for the next question
+    until(lambda: not solvers())
+    with live_server(database, solver_timeout_s=0.05) as url, bearing(url, key) as planner:
+        refused = planner.post(f"{begun(planner)}/proposals", json=wish, timeout=PATIENCE_S)
+        assert refused.status_code == 422
+        assert "ask for less" in refused.json()["detail"]
+
+
+def test_a_server_does_not_load_what_few_ask_for() -> None:
+    heavy = {"scipy.stats", "scipy.optimize", "spopt", "pulp", "highspy", "gerrychain", "folium", "typst"}
+    script = f"import sys, geo_grid.api.app; print(*({heavy!r} & sys.modules.keys()))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120, check=True)
+    assert done.stdout.split() == []

@@ -1,0 +1,174 @@
+"""`geo-grid up` as a service: what dies is started again, and nothing is left when all of it is told to end."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from geo_grid.state_folder import keep_small, open_state_folder, swept
+from geo_grid.supervising import ServerLock
+from tests.test_cli import free_port
+
+PATIENCE_S = 90.0  # of a busy machine
+
+
+def until(what: Callable[[], object], said: str) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not what():
+        assert time.monotonic() < deadline, said
+        time.sleep(0.1)
+
+
+def alive(pid: int) -> bool:
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    return False
+
+
+def children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def postmaster(state_dir: Path) -> int:
+    return int((state_dir / "postgres/postmaster.pid").read_text().split()[0])
+
+
+class Server:
+    """One that was started with `up --detach`."""
+
+    def __init__(self, state_dir: Path) -> None:
+        self.state_dir = state_dir
+        self.port = free_port()
+        self.log = state_dir / "server.log"
+
+    def run(self, *arguments: str) -> str:
+        environment = {**os.environ, "GEO_GRID_STATE_DIR": str(self.state_dir)}
+        command = [sys.executable, "-m", "geo_grid", *arguments]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=180, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stderr
+
+    def start(self) -> str:
+        return self.run("up", "--empty", "--detach", "--port", str(self.port))
+
+    @property
+    def supervisor(self) -> int:
+        holder = ServerLock(self.state_dir).holder()
+        assert holder is not None
+        return int(holder["pid"])
+
+    @property
+    def serving(self) -> int:
+        """The one that serves: it was started before the one that stands by."""
+        return min(
+            c for c in children(self.supervisor) if b"serve-supervised" in Path(f"/proc/{c}/cmdline").read_bytes()
+        )
+
+    def is_ready(self) -> bool:
+        with contextlib.suppress(httpx.HTTPError):
+            return httpx.get(f"http://127.0.0.1:{self.port}/readyz", timeout=PATIENCE_S).status_code == 200
+        return False
+
+
+@pytest.fixture
+def server(state_dir: Path) -> Iterator[Server]:
+    made = Server(state_dir)
+    try:
+        yield made
+    finally:
+        made.run("down")
+
+
+@pytest.mark.timeout(600)
+def test_a_killed_server_is_started_again_and_a_killed_supervisor_takes_all_with_it(server: Server) -> None:
+    said = server.start()
+    assert "Ctrl-C" not in said
+    assert said.count("stop") == 1
+    assert f"127.0.0.1:{server.port}/maps/wall" in said  # --port
+
+    supervisor, serving, database = server.supervisor, server.serving, postmaster(server.state_dir)
+    os.kill(serving, signal.SIGKILL)
+    until(lambda: not alive(serving), "it lives")
+    assert server.is_ready()  # whoever asks meanwhile waits: the socket stays bound
+    assert server.serving != serving
+    assert (server.supervisor, postmaster(server.state_dir)) == (supervisor, database)
+    assert "was killed by SIGKILL" in " ".join(server.log.read_text().split())
+
+    serving = server.serving
+    os.kill(supervisor, signal.SIGKILL)
+    until(lambda: not alive(serving) and not alive(database), "the server or PostgreSQL stayed behind")
+    assert not (server.state_dir / "postgres/postmaster.pid").exists()  # stopped in order
+
+    before = server.log.read_text()
+    server.start()
+    assert server.is_ready()
+    assert server.log.read_text().startswith(before)  # the words of the crash are still there
+
+
+def test_a_new_start_waits_for_what_a_killed_supervisor_leaves(server: Server) -> None:
+    server.start()
+    os.kill(server.supervisor, signal.SIGKILL)
+    assert "already running" not in server.start()
+    assert server.is_ready()
+
+
+def test_what_cannot_serve_is_said_and_not_tried_again(state_dir: Path, database: str) -> None:
+    environment = {**os.environ, "GEO_GRID_STATE_DIR": str(state_dir), "GEO_GRID_DATABASE_URL": database,
+                   "GEO_GRID_PORT": str(free_port()), "GEO_GRID_APP_DATABASE_URL": ""}  # fmt: skip
+    del environment["GEO_GRID_APP_DATABASE_URL"]
+    for arguments in (["up", "--empty"], ["up", "--empty", "--detach"]):
+        command = [sys.executable, "-m", "geo_grid", *arguments]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+        assert done.returncode == (1 if "--detach" in arguments else 2), done.stderr
+        assert "GEO_GRID_APP_DATABASE_URL" in done.stderr
+        assert "Traceback" not in done.stderr
+
+
+def test_what_killed_servers_left_is_removed_by_the_next_alone(tmp_path: Path) -> None:
+    def leave() -> tuple[Path, Path]:
+        export, edition = tmp_path / "spool/export", tmp_path / "editions/.new-1"
+        for folder in (export, edition):
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / "half.csv").write_text("half")
+        os.utime(edition, (0, 0))
+        return export, edition
+
+    whole = tmp_path / "editions/1"
+    left = leave()
+    whole.mkdir()
+    with swept(tmp_path):
+        assert [folder.exists() for folder in (*left, whole)] == [False, False, True]
+        leave()
+        with swept(tmp_path):  # of another server: what is there may be in use
+            assert all(folder.exists() for folder in left)
+    with swept(tmp_path):
+        assert not any(folder.exists() for folder in left)
+
+
+def test_the_state_folder_is_closed_to_others(state_dir: Path) -> None:
+    folder = state_dir / "state"
+    open_state_folder(folder)
+    assert folder.stat().st_mode & 0o066 == 0
+    state_dir.chmod(0o1777)
+    open_state_folder(state_dir)  # everybody's: not ours to close
+    assert state_dir.stat().st_mode & 0o7777 == 0o1777
+
+
+def test_a_log_stays_small_under_those_who_write_it(tmp_path: Path) -> None:
+    log = tmp_path / "server.log"
+    with log.open("a") as writer:
+        for number in range(30):
+            writer.write(f"line {number}\n")
+            writer.flush()
+            keep_small(log, 100)
+    kept = (tmp_path / "server.log.1").read_text() + log.read_text()
+    assert kept.endswith("line 29\n")
+    assert log.stat().st_size <= 110
+    assert (tmp_path / "server.log.1").stat().st_mode & 0o077 == 0
