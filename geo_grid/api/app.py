@@ -9,11 +9,13 @@ from contextlib import asynccontextmanager
 import psycopg
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
+from psycopg_pool import PoolTimeout
 from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
 
 from geo_grid import __version__
 from geo_grid.access import Identities, digest_of, new_secret
 from geo_grid.access.accounts import QUERIES as ACCOUNTS
+from geo_grid.access.audit import settle
 from geo_grid.access.login import Logins
 from geo_grid.access.oidc import Provider
 from geo_grid.api import (
@@ -70,6 +72,7 @@ _LARGEST_BODY = 1 << 20
 """Bytes; where a route says nothing else."""
 _LARGEST_LOGIN = 16 << 10
 _TIDY_S = 3600.0
+_SETTLE_S = 15.0
 _PUBLISH_S = 5.0
 _CLOSURES_S = 30.0
 _CIRCLES_DEPEND_ON = frozenset({"police_posts", "road_closures", "roads"})
@@ -160,7 +163,12 @@ def create_app(settings: Settings, conninfo: str) -> FastAPI:
             )
             state.covered = Covered(seeing_all, upkeep)
             state.live = stack.enter_context(Live.kept(seeing_all, upkeep, state.changes, settings.timezone))
-            for work in (_tidy(pool, service, settings), _publish(seeing_all), _draw_circles(upkeep, state.changes)):
+            for work in (
+                _tidy(pool, service, settings),
+                _settle(pool, service),
+                _publish(seeing_all),
+                _draw_circles(upkeep, state.changes),
+            ):
                 stack.callback(asyncio.create_task(work).cancel)
             yield
 
@@ -218,6 +226,15 @@ async def _tidy(pool: AsyncPool, service: Asker, settings: Settings) -> None:
         except (psycopg.Error, GeoGridError) as error:
             log.warning("what is past its time was not purged: %s", error)
         await asyncio.sleep(_TIDY_S)
+
+
+async def _settle(pool: AsyncPool, service: Asker) -> None:
+    """Write down in the audit, soon after each minute, how often what happened often did."""
+    while True:
+        await asyncio.sleep(_SETTLE_S)
+        with contextlib.suppress(psycopg.Error, GeoGridError, PoolTimeout):  # next time
+            async with acting(pool, service, read_only=False) as connection:
+                await settle(connection)
 
 
 async def _publish(conninfo: str) -> None:
