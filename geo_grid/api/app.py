@@ -232,9 +232,11 @@ async def _settle(pool: AsyncPool, service: Asker) -> None:
     """Write down in the audit, soon after each minute, how often what happened often did."""
     while True:
         await asyncio.sleep(_SETTLE_S)
-        with contextlib.suppress(psycopg.Error, GeoGridError, PoolTimeout):  # next time
+        try:
             async with acting(pool, service, read_only=False) as connection:
                 await settle(connection)
+        except (psycopg.Error, GeoGridError, PoolTimeout) as error:
+            log.warning("what happened often is not in the audit yet: %s", error)
 
 
 async def _publish(conninfo: str) -> None:
