@@ -9,6 +9,10 @@ class UserError(GeoGridError):
     """The request cannot be carried out as asked; the message names the thing and the way out."""
 
 
+class BadRequest(UserError):
+    """The request itself is not what it should be: a header cannot be read."""
+
+
 class InvalidCoordinates(UserError):
     """A coordinate is not a number, out of range, or lon and lat are swapped."""
 

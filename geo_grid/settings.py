@@ -102,6 +102,12 @@ class Settings(BaseSettings):
         30, gt=0, le=24 * 60, description="minutes without a person's act that end a session"
     )
     session_longest_h: float = Field(12, gt=0, le=24 * 7, description="hours after which a session ends in any case")
+    known_device_days: int = Field(
+        180,
+        ge=1,
+        le=400,
+        description="days for which a browser stays known after a log-in: strangers do not lock it out",
+    )
     password_min_length: int = Field(12, ge=8, le=128, description="characters a password has at least")
     password_history: int = Field(5, ge=1, le=24, description="so many last passwords cannot be chosen again")
     password_max_age_days: int = Field(90, ge=1, description="days after which a password must be changed")
@@ -112,8 +118,16 @@ class Settings(BaseSettings):
     oidc_client_id: str = Field("geo_grid", description="our name at the provider")
     oidc_client_secret: SecretStr | None = Field(None, description="our secret at the provider")
     oidc_name: str = Field("单点登录 SSO", description="what the log-in page calls the provider")
-    public_url: str | None = Field(None, description="address people open, where a proxy stands before it")
-    security_contact: str = Field("mailto:security@localhost", description="whom security.txt names (RFC 9116)")
+    public_url: str | None = Field(
+        None,
+        pattern=r"^https?://[A-Za-z0-9.:\[\]-]+(/[A-Za-z0-9._~/-]*)?$",
+        description="address people open; every link names it. Without it links name the address that is served on",
+    )
+    security_contact: str | None = Field(
+        None,
+        pattern=r"^(mailto:[^\s@]+@[^\s@.]+\.[^\s@]+|https://\S+|tel:\+?[0-9-]+)$",
+        description="whom security.txt names (RFC 9116); without one there is no such file",
+    )
     audit_retention_months: int = Field(12, ge=6, le=240, description="calendar months of audit that are kept")
     caller_retention_days: int = Field(
         30, ge=1, le=3650, description="days after closing an incident until its caller's number is purged"

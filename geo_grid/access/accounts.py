@@ -110,7 +110,7 @@ class NewCredential(BaseModel):
             if self.page not in KIOSK_PAGES:
                 message = f"a kiosk shows one page: {', '.join(KIOSK_PAGES)}"
                 raise ValueError(message)
-            self.network = str(ipaddress.ip_network(self.network or ""))
+            self.network = str(ipaddress.ip_network((self.network or "").replace("%", "(zone)")))
         elif self.page is not None or self.network is not None:
             message = "page and network are a kiosk's"
             raise ValueError(message)

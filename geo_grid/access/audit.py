@@ -171,20 +171,36 @@ async def drop_month(connection: AsyncConnection, month: date, months_kept: int)
         raise UserError(error.diag.message_primary or "refused") from None
 
 
+async def settle(connection: AsyncConnection) -> None:
+    """Write down the sums of what happened often, once their minute is over; as the server itself."""
+    await _one(connection, "settle", {})
+
+
 async def record_export(connection: AsyncConnection, layer: str, form: str, rows: int, bbox: str | None) -> None:
-    """Record that a layer was exported. Raises Forbidden."""
+    """Record that a layer was exported; further ones within a minute are summed up. Raises Forbidden."""
     await _one(connection, "record_export", {"layer": layer, "form": form, "rows": rows, "bbox": bbox})
 
 
 async def record_refusal(connection: AsyncConnection, route: str, right: str) -> None:
-    """Record that somebody asked for what they have no right to."""
+    """Record that somebody asked for what they have no right to; further refusals within a minute are summed up."""
     await _one(connection, "record_refusal", {"route": route, "right": right})
 
 
 async def open_camera(connection: AsyncConnection, gb28181_id: str, reason: str, incident_id: int | None) -> int | None:
-    """Record who opens a camera, and why; None where they see no such camera. Raises Forbidden."""
+    """Record who opens a camera, why and for which open incident; None where they see no such camera.
+
+    Raises
+    ------
+    Forbidden
+        The right is missing.
+    UserError
+        They see no such incident that is open.
+    """
     values = {"gb28181_id": gb28181_id, "reason": reason, "incident_id": incident_id}
-    found = (await _one(connection, "open_camera", values))["audit_id"]
+    try:
+        found = (await _one(connection, "open_camera", values))["audit_id"]
+    except psycopg.errors.NoDataFound as error:
+        raise UserError(error.diag.message_primary or "there is no such incident") from None
     return None if found is None else int(found)
 
 

@@ -3,13 +3,19 @@
 import hashlib
 import secrets
 
-_PREFIX = {"session": "gg_s_", "key": "gg_k_", "kiosk": "gg_w_", "service": "gg_i_"}
-"""So that a secret that turns up where it should not is known for what it is."""
+_PREFIX = {"session": "gg_s_", "key": "gg_k_", "kiosk": "gg_w_", "service": "gg_i_", "device": "gg_d_"}
+"""So that a secret that turns up where it should not is known for what it is. Its digest covers it: a key cannot
+pass for a session."""
 
 
 def new_secret(kind: str) -> str:
-    """Make a secret of 256 random bits; `kind` is session, key, kiosk or service."""
+    """Make a secret of 256 random bits; `kind` is session, key, kiosk, service or device."""
     return _PREFIX[kind] + secrets.token_urlsafe(32)
+
+
+def is_of_kind(secret: str, *kinds: str) -> bool:
+    """Say whether a secret is of one of these kinds, by what it says of itself."""
+    return secret.startswith(tuple(_PREFIX[kind] for kind in kinds))
 
 
 def digest_of(secret: str) -> str:

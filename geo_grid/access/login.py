@@ -1,6 +1,7 @@
 """Logging in and out, passwords and second factors of one's own account."""
 
 import asyncio
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,14 +19,37 @@ _ONLY_ACCOUNT = ["account"]
 
 @dataclass(frozen=True)
 class Opened:
-    """A session that was opened: its secret, and what it must do first (see `Identity.must`)."""
+    """A session that was opened.
+
+    Attributes
+    ----------
+    secret
+        What the browser shows from now on.
+    must
+        What it must do first (see `Identity.must`).
+    device
+        What the browser is known by at later log-ins; None before it was logged in fully.
+    """
 
     secret: str
     must: str
+    device: str | None
 
 
 class SecondFactorNeeded(NotLoggedIn):
     """The password is right; the code of the second factor is missing."""
+
+
+@dataclass(frozen=True)
+class _Tried:
+    """A name that somebody tries to log in with, from a device; its digest is None where it brought none."""
+
+    name: str
+    device: str | None
+
+    @classmethod
+    def of(cls, name: str, device: str | None) -> "_Tried":
+        return cls(name.strip().lower(), digest_of(device) if device else None)
 
 
 class Logins:
@@ -43,10 +67,17 @@ class Logins:
         self._settings = settings
         self._one_at_a_time = asyncio.Semaphore(2)  # each holds a connection while it hashes
 
-    async def with_password(self, name: str, password: str, code: str | None, asker: Asker) -> Opened:
+    async def with_password(
+        self, name: str, password: str, code: str | None, device: str | None, asker: Asker
+    ) -> Opened:
         """Log in with name, password and, where the account has one, a code of the second factor.
 
         Names that are nobody's, wrong passwords, wrong codes and locked names look alike.
+
+        Parameters
+        ----------
+        device
+            What the browser is known by, if it was logged in from before: strangers do not lock it out.
 
         Raises
         ------
@@ -55,51 +86,59 @@ class Logins:
         SecondFactorNeeded
             The code is missing.
         TooMany
-            The name is locked after five failures, whether it is somebody's or not.
+            Too many failures with this name from here; or, where no second factor is shown, from everywhere.
         """
-        name = name.strip().lower()
+        tried = _Tried.of(name, device)
         async with self._one_at_a_time, acting(self._pool, self._as_service(asker), read_only=False) as connection:
-            facts = await fetch_one(connection, QUERIES["facts"], {"name": name})
-            if facts["blocked_s"] > 0:
-                await connection.execute(QUERIES["note"], {"name": name, "outcome": "refused", "why": "locked"})
-                outcome: Opened | Exception = TooMany(
-                    f"too many failures with this name: try again in {facts['blocked_s'] / 60:.0f} min",
-                    facts["blocked_s"],
-                )
+            facts = await fetch_one(connection, QUERIES["facts"], vars(tried))
+            if facts["blocked_s"] > 0 or (facts["crowded_s"] > 0 and not code):
+                await self._note(connection, tried, "refused", "locked")
+                outcome: Opened | Exception = _locked(max(facts["blocked_s"], facts["crowded_s"]))
             else:
-                outcome = await self._judge(connection, name, password, code, facts)
+                outcome = await self._judge(connection, tried, password, code, facts)
+                if facts["crowded_s"] > 0 and isinstance(outcome, Exception):  # nobody learns what was wrong
+                    outcome = _locked(facts["crowded_s"])
         if isinstance(outcome, Exception):  # only now: what was noted about it is committed
             raise outcome
         return outcome
 
     async def _judge(
-        self, connection: AsyncConnection, name: str, password: str, code: str | None, facts: dict[str, Any]
+        self, connection: AsyncConnection, tried: _Tried, password: str, code: str | None, facts: dict[str, Any]
     ) -> Opened | Exception:
         async def failed(why: str) -> Exception:
-            await connection.execute(QUERIES["note"], {"name": name, "outcome": "failed", "why": why})
+            await self._note(connection, tried, "failed", why)
             return NotLoggedIn("name, password or code is wrong")
 
         if not await matches(password, facts["hash"]):
             return await failed("password" if facts["hash"] else "name")
         if facts["factor_secret"] is not None:
             if not code:
+                await self._note(connection, tried, "refused", "code missing")
                 return SecondFactorNeeded("enter the code of your authenticator app too")
             step = matching_step(facts["factor_secret"], code, facts["clock"])
             who = {"principal_id": facts["principal_id"], "step": step}
             if step is None or not (await fetch_one(connection, QUERIES["use_step"], who))["taken"]:
                 return await failed("code")
+        elif facts["crowded_s"] > 0:  # strangers guess, and nothing but the password tells its owner from them
+            return await failed("locked: no second factor")
         must = ""
         if facts["must_change"] or facts["password_age"].days >= self._settings.password_max_age_days:
             must = "change_password"
         elif facts["factor_required"] and facts["factor_secret"] is None:
             must = "enrol_factor"
-        opened = await self.open(connection, facts["principal_id"], must)
-        await connection.execute(QUERIES["note"], {"name": name, "outcome": "done", "why": "password"})
+        opened = await self.open(connection, facts["principal_id"], tried.device, must)
+        await self._note(connection, tried, "done", "password")
         return opened
 
-    async def open(self, connection: AsyncConnection, principal_id: int, must: str = "") -> Opened:
-        """Open a session in the server's own transaction: always a new secret, never one that was brought along."""
-        secret = new_secret("session")
+    async def open(self, connection: AsyncConnection, principal_id: int, device: str | None, must: str = "") -> Opened:
+        """Open a session in the server's own transaction: always with new secrets, never one that was brought along.
+
+        Parameters
+        ----------
+        device
+            Digest of what the browser was known by.
+        """
+        secret, known = new_secret("session"), None if must else new_secret("device")
         await connection.execute(
             QUERIES["open"],
             {
@@ -111,14 +150,22 @@ class Logins:
                 "reason": must,
             },
         )
-        return Opened(secret, must)
+        if known is not None:
+            kept = {"brought": device, "made": digest_of(known), "days": self._settings.known_device_days}
+            await connection.execute(QUERIES["know_device"], {"principal_id": principal_id, **kept})
+        return Opened(secret, must, known)
+
+    async def note_screen(self, digest: str, asker: Asker) -> None:
+        """Write down that a screen's token was shown and not taken: it may be a copy."""
+        async with acting(self._pool, self._as_service(asker), read_only=False) as connection:
+            await connection.execute(QUERIES["note_screen"], {"digest": digest})
 
     async def log_out(self, asker: Asker) -> None:
         """End the session that asks."""
         async with acting(self._pool, asker, read_only=False) as connection:
             await connection.execute(QUERIES["close"])
 
-    async def change_password(self, identity: Identity, old: str, new: str, asker: Asker) -> None:
+    async def change_password(self, identity: Identity, old: str, new: str, device: str | None, asker: Asker) -> None:
         """Change one's own password; ends all sessions of the account.
 
         Raises
@@ -129,14 +176,14 @@ class Logins:
             The new one is too weak, or was used lately.
         """
         refuse_weak(new, identity.login_name, self._settings.password_min_length)
-        name = {"name": identity.login_name}
+        tried = _Tried.of(identity.login_name, device)
         async with self._one_at_a_time, acting(self._pool, self._as_service(asker), read_only=False) as connection:
-            facts = await fetch_one(connection, QUERIES["facts"], name)
+            facts = await fetch_one(connection, QUERIES["facts"], vars(tried))
             wrong: Exception | None = None
             if facts["blocked_s"] > 0:
-                wrong = TooMany("too many failures: try again later", facts["blocked_s"])
+                wrong = _locked(facts["blocked_s"])
             elif not await matches(old, facts["hash"]):
-                await connection.execute(QUERIES["note"], {**name, "outcome": "failed", "why": "password"})
+                await self._note(connection, tried, "failed", "password")
                 wrong = NotLoggedIn("the old password is wrong")
             if wrong is None:
                 await set_password(connection, identity.principal_id, new, self._settings.password_history)
@@ -167,3 +214,15 @@ class Logins:
 
     def _as_service(self, asker: Asker) -> Asker:
         return asker._replace(credential=self._service)
+
+    @staticmethod
+    async def _note(connection: AsyncConnection, tried: _Tried, outcome: str, why: str) -> None:
+        await connection.execute(QUERIES["note"], {**vars(tried), "outcome": outcome, "why": why})
+
+
+def _locked(seconds: float) -> TooMany:
+    return TooMany(
+        f"too many failures with this name: try again in {max(1, math.ceil(seconds / 60))} min, or with the code of"
+        " your authenticator app",
+        seconds,
+    )

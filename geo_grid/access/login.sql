@@ -1,8 +1,14 @@
 -- name: facts
-select * from access.login_facts(%(name)s)
+select * from access.login_facts(%(name)s, %(device)s)
 
 -- name: note
-select access.note_login(%(name)s, %(outcome)s, %(why)s)
+select access.note_login(%(name)s, %(device)s, %(outcome)s, %(why)s)
+
+-- name: know_device
+select access.know_device(%(principal_id)s, %(brought)s, %(made)s, make_interval(days => %(days)s))
+
+-- name: note_screen
+select access.note_screen(%(digest)s)
 
 -- name: use_step
 select access.use_factor_step(%(principal_id)s, %(step)s) as taken

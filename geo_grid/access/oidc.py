@@ -24,6 +24,21 @@ _SKEW_S = 60
 _ALGORITHMS = ["RS256", "PS256", "ES256", "EdDSA"]
 
 
+def refuse_foreign(claims: dict[str, Any], client_id: str) -> None:
+    """Refuse a token that was made for somebody else and names us beside (OpenID Connect Core 1.0, 3.1.3.7, 3 to 5).
+
+    Raises
+    ------
+    ValueError
+        It names several audiences and not us as the party it was issued to, or another party.
+    """
+    audience = claims.get("aud")
+    party = claims.get("azp", client_id if audience in (client_id, [client_id]) else None)
+    if party != client_id:
+        message = "issued to another party"
+        raise ValueError(message)
+
+
 class Provider:
     """The provider of the settings. Who it knows is let in when an account here names its `sub`."""
 
@@ -58,7 +73,9 @@ class Provider:
             await connection.execute(LOGIN["begin_oidc"], values)
         return str(address), state
 
-    async def end(self, redirect_uri: str, code: str, state: str, asker: Asker) -> tuple[Opened, str]:
+    async def end(
+        self, redirect_uri: str, code: str, state: str, device: str | None, asker: Asker
+    ) -> tuple[Opened, str]:
         """End a log-in with what the provider sent back; return the session and the page to go to.
 
         Raises
@@ -78,12 +95,13 @@ class Provider:
         subject = await self._subject(redirect_uri, code, begun)
         async with acting(self._pool, service, read_only=False) as connection:
             found = await (await connection.execute(LOGIN["find_oidc"], {"subject": subject})).fetchone() or {}
-            opened = None
+            opened, brought = None, digest_of(device) if device else None
             if found.get("principal_id") is not None:
-                opened = await self._logins.open(connection, found["principal_id"])
+                opened = await self._logins.open(connection, found["principal_id"], brought)
             outcome = ("done", "oidc") if opened else ("refused", f"no account names the subject {subject}"[:300])
             name = found.get("login_name") or "oidc"
-            await connection.execute(LOGIN["note"], {"name": name, "outcome": outcome[0], "why": outcome[1]})
+            noted = {"name": name, "device": brought, "outcome": outcome[0], "why": outcome[1]}
+            await connection.execute(LOGIN["note"], noted)
         if opened is None:
             message = "the provider knows you, but no account here does: ask an administrator"
             raise NotLoggedIn(message)
@@ -109,6 +127,7 @@ class Provider:
                 "exp": {"essential": True},
             }
             jwt.JWTClaimsRegistry(leeway=_SKEW_S, **essential).validate(claims)  # type: ignore[arg-type]
+            refuse_foreign(claims, self._settings.oidc_client_id)
         except (JoseError, ValueError, KeyError) as error:
             message = f"the provider's token is not good for this log-in: {type(error).__name__}"
             raise NotLoggedIn(message) from None

@@ -1,22 +1,14 @@
-"""The app: routers, errors, static files, and what lives as long as the server."""
+"""The app: routers, errors and static files."""
 
-import asyncio
 import contextlib
-import importlib
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
-import psycopg
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
 
 from geo_grid import __version__
-from geo_grid.access import Identities, digest_of, new_secret
-from geo_grid.access.accounts import QUERIES as ACCOUNTS
-from geo_grid.access.login import Logins
-from geo_grid.access.oidc import Provider
 from geo_grid.api import (
     accounts,
     audit,
@@ -42,36 +34,17 @@ from geo_grid.api import (
     tiles,
 )
 from geo_grid.api.identified import Identified
+from geo_grid.api.lifetime import living
 from geo_grid.api.middleware import BodyLimit, NamedRequests
 from geo_grid.api.rights import check_complete
-from geo_grid.api.shares import Lending, Shares
-from geo_grid.api.tile_cache import TileCache
-from geo_grid.boundaries.kept import InForce
 from geo_grid.compiling import make_ready
-from geo_grid.confined import Confined
 from geo_grid.db import (
-    Asker,
-    AsyncPool,
-    Changes,
-    acting,
-    acting_conninfo,
     application_conninfo,
-    limited,
-    open_pool,
     service_conninfo,
     storage,
 )
-from geo_grid.errors import GeoGridError, SetupError
-from geo_grid.locate import Locations
-from geo_grid.response import Travel, Upkeep
-from geo_grid.response.coverage import Covered
-from geo_grid.response.live import Live
-from geo_grid.response.positions import QUERIES as POSITIONS
-from geo_grid.response.stops import read_shifts
-from geo_grid.response.unions import Unions
+from geo_grid.errors import SetupError
 from geo_grid.settings import Settings, asset_dir
-from geo_grid.state_folder import swept
-from geo_grid.workflow import Feed
 
 log = logging.getLogger(__name__)
 
@@ -81,18 +54,9 @@ _NOT_COMPRESSED = (
     "application/vnd.mapbox-vector-tile",  # kept packed
     "application/vnd.apache.parquet",
 )
-_WAITING_FOR_SOLVERS = 4
-_SOLVERS_EACH = 2
-"""Sitings and proposals that one account may have at work and waiting."""
 _LARGEST_BODY = 1 << 20
 """Bytes; where a route says nothing else."""
 _LARGEST_LOGIN = 16 << 10
-_TIDY_S = 3600.0
-_OWN_WORK_S = 600.0
-"""Longest one statement of the server itself may take, such as an edition that comes into force."""
-_PUBLISH_S = 5.0
-_CLOSURES_S = 30.0
-_CIRCLES_DEPEND_ON = frozenset({"police_posts", "road_closures", "roads"})
 _ROUTERS = (
     locate,
     bulk,
@@ -136,79 +100,16 @@ def create_app(settings: Settings, conninfo: str) -> FastAPI:
     LookupError
         A route was not decided about.
     """
-    owner, conninfo = conninfo, application_conninfo(settings, conninfo)
-    own_conninfo = service_conninfo(settings, conninfo)
+    service_conninfo(settings, application_conninfo(settings, conninfo))  # refused now, not when it begins
     static = asset_dir("static")
     if not (static / "vendor/leaflet/leaflet.js").is_file():
         message = f"the web libraries are missing from {static / 'vendor'}: run make up, which fetches them with npm"
         raise SetupError(message)
     make_ready()
-    service = Asker(digest_of(new_secret("service")))
 
-    @asynccontextmanager
+    @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        state = app.state
-        state.conninfo = limited(conninfo, settings.work_timeout_s)
-        await _admit(owner, service)
-        async with contextlib.AsyncExitStack() as stack:
-            stack.enter_context(swept(settings.state_dir))
-            pool, reserved, own_pool = [
-                await stack.enter_async_context(open_pool(whose, size, settings.statement_timeout_s))
-                for whose, size in (
-                    (conninfo, settings.pool_size),
-                    (conninfo, settings.reserved_pool_size),
-                    (own_conninfo, settings.reserved_pool_size),
-                )
-            ]
-            state.pool, state.reserved = pool, reserved
-            state.lending = Lending(max(1, settings.pool_size // 2))
-            state.long_answers = Shares("long answers", settings.answers_per_account)
-            state.event_streams = Shares("pages that listen to events", settings.event_streams_per_account)
-            state.calculations = Shares("sitings and proposals", _SOLVERS_EACH)
-            state.changes = await stack.enter_async_context(Changes.watched(limited(conninfo, _OWN_WORK_S)))
-            state.identities = Identities(reserved, state.changes)
-            state.feed = await stack.enter_async_context(Feed.kept(own_pool, service, state.changes))
-            state.tiles = TileCache(
-                state.changes, settings.tile_cache_mb << 20, settings.state_dir / "tiles", settings.tile_disk_mb << 20
-            )
-            stack.callback(state.tiles.close)
-            state.logins = Logins(own_pool, service.credential, settings)
-            state.provider = (
-                Provider(own_pool, service.credential, state.logins, settings) if settings.oidc_issuer else None
-            )
-            state.seeing_all = seeing_all = acting_conninfo(limited(own_conninfo, _OWN_WORK_S), service)
-            state.solvers = await stack.enter_async_context(
-                Confined.opened(
-                    settings.solver_processes,
-                    _WAITING_FOR_SOLVERS,
-                    settings.solver_memory_mb,
-                    settings.solver_timeout_s,
-                )
-            )
-            state.in_force = InForce(seeing_all)
-            state.unions = Unions()
-            state.patrol_shifts = read_shifts(settings.patrol_shifts)
-            state.locations = await stack.enter_async_context(
-                Locations.kept(seeing_all, settings.state_dir / "editions")
-            )
-            state.upkeep = upkeep = stack.enter_context(
-                Upkeep.kept(
-                    seeing_all,
-                    settings.roads_dir,
-                    Travel.of(settings),
-                    settings.response_workers,
-                    settings.response_timeout_s,
-                )
-            )
-            state.covered = Covered(seeing_all, upkeep)
-            state.live = stack.enter_context(Live.kept(seeing_all, upkeep, state.changes, settings.timezone))
-            stack.callback(asyncio.create_task(asyncio.to_thread(importlib.import_module, "folium")).cancel)
-            for work in (
-                _tidy(own_pool, service, settings),
-                _publish(seeing_all),
-                _draw_circles(upkeep, state.changes),
-            ):
-                stack.callback(asyncio.create_task(work).cancel)
+        async with living(app.state, settings, conninfo):
             yield
 
     app = FastAPI(
@@ -244,57 +145,3 @@ def create_app(settings: Settings, conninfo: str) -> FastAPI:
     app.mount("/static", StaticFiles(directory=static), name="static")
     check_complete(app)
     return app
-
-
-async def _admit(owner: str, service: Asker) -> None:
-    """Have the database's owner admit this server, under a secret that dies with it."""
-    try:
-        async with await psycopg.AsyncConnection.connect(owner, connect_timeout=5) as connection:
-            for done in await (await connection.execute(ACCOUNTS["settle"])).fetchall():
-                log.warning("%s", done[0])
-            await connection.execute(ACCOUNTS["admit_server"], {"digest": service.credential})
-    except psycopg.Error as error:
-        message = f"the database does not admit the server: {str(error).strip()}"
-        raise SetupError(message) from None
-
-
-async def _tidy(pool: AsyncPool, service: Asker, settings: Settings) -> None:
-    """Purge what is past its time, every hour."""
-    while True:
-        try:
-            async with acting(pool, service, read_only=False) as connection:
-                await connection.execute(ACCOUNTS["tidy"], {"callers_days": settings.caller_retention_days})
-                await connection.execute(POSITIONS["tidy"], {"kept_s": settings.track_retention_h * 3600})
-        except (psycopg.Error, GeoGridError) as error:
-            log.warning("what is past its time was not purged: %s", error)
-        await asyncio.sleep(_TIDY_S)
-
-
-async def _publish(conninfo: str) -> None:
-    """Bring into force what was approved for a time, when it comes."""
-    is_told = False
-    while True:
-        await asyncio.sleep(_PUBLISH_S)
-        try:
-            for edition in await asyncio.to_thread(boundaries.publish_all_due, conninfo):
-                log.info("edition %d came into force", edition)
-            is_told = False
-        except (psycopg.Error, GeoGridError) as error:
-            if not is_told:  # once, not every few seconds while the database is away
-                log.warning("what is due was not published, and is tried again: %s", error)
-            is_told = True
-
-
-async def _draw_circles(upkeep: Upkeep, changes: Changes) -> None:
-    """Draw circles again when what they depend on has changed; closures also begin and end by themselves."""
-    due = asyncio.Event()
-    due.set()
-    changes.on_change(lambda tables: due.set() if tables & _CIRCLES_DEPEND_ON else None)
-    while True:
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(due.wait(), _CLOSURES_S)
-        due.clear()
-        try:
-            await asyncio.to_thread(upkeep.look)
-        except Exception:  # a fault in one drawing must not end all later ones
-            log.exception("circles were not drawn, and are tried again")

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from geo_grid.api.asking import account_of, reading
 from geo_grid.api.conformance import CONFORMANCE
+from geo_grid.api.handing_out import LOOKED_AT, note_handed_out, page_size
 from geo_grid.api.links import Link, StrictRoute, base_url, here, self_links, wants_html
 from geo_grid.api.long_answers import LongAnswer
 from geo_grid.api.pages import catalogue_page, features_page
@@ -35,7 +36,7 @@ LayerName = Annotated[str, Path(description="name of a layer", max_length=64)]
 Format = Annotated[Literal["json", "html"] | None, Query(description="form of the answer; else the header Accept says")]
 Crs = Annotated[str, Query(max_length=200, description="URI of the reference system of the answer")]
 
-_LARGEST_PAGE, _LONGEST, _TOGETHER = 10_000, 1_000_000, 5_000
+_LARGEST_PAGE, _LONGEST, _TOGETHER, _DRAWN = 10_000, 1_000_000, 5_000, 5_000
 _GEOJSON, _SCHEMA = "application/geo+json", "application/schema+json"
 
 
@@ -254,7 +255,12 @@ async def get_items(
     sortby: Annotated[str | None, Query(max_length=300, description="properties with commas; -name descends")] = None,
     properties: Annotated[str | None, Query(max_length=1000, description="only these, with commas")] = None,
     limit: Annotated[
-        int | None, Query(ge=1, le=_LONGEST, description="10 if not given; at most 10,000, as geojsonseq 1,000,000")
+        int | None,
+        Query(
+            ge=1,
+            le=_LONGEST,
+            description=f"10 if not given; at most 10,000, as geojsonseq 1,000,000; without the right export {LOOKED_AT:,}",
+        ),
     ] = None,
     after: Annotated[str | None, Query(max_length=2000, description="given by the link next")] = None,
     f: Annotated[Form | None, Query(description="form of the answer; else the header Accept says")] = None,
@@ -268,8 +274,10 @@ async def get_items(
     wanted, of_box, of_filter = published_crs(crs), published_crs(bbox_crs), published_crs(filter_crs)
     boxes = read_boxes(bbox, of_box) if bbox is not None else ()
     if zoom is not None:
-        return await _map_view(request, found, boxes, zoom, limit or 5_000)
+        return await _map_view(request, found, boxes, zoom, min(limit or _DRAWN, _DRAWN))
     form = f or (Form.HTML if wants_html(request, None) else Form.JSON)
+    is_file = form not in (Form.JSON, Form.HTML)
+    size = await page_size(request, limit or 10, is_file)
     conditions = [
         read_equal(name, value, found.queryables)
         for name, value in request.query_params.items()
@@ -278,7 +286,7 @@ async def get_items(
     if filter is not None:
         conditions.append(read_filter(filter, filter_lang, found.queryables, of_filter))
     query = FeatureQuery(
-        limit=limit or 10,
+        limit=size,
         boxes=boxes,
         span=read_interval(datetime) if datetime is not None else None,
         conditions=tuple(conditions),
@@ -297,6 +305,7 @@ async def get_items(
     as_table = form.value in set(TableForm)
     async with reading(request) as database:
         page = await read_page(database, found, query, as_table)
+    await note_handed_out(request, layer, form, len(page.rows), is_file)
     headers = _headers(query.crs)
     links = self_links(request, MEDIA[form], {form.value: media for form, media in MEDIA.items()})
     links.append(Link(href=f"{base_url(request)}/collections/{layer}", rel="collection", type="application/json"))
@@ -336,6 +345,7 @@ async def _sequence(request: Request, settings: Settings, layer: Layer, query: F
                 after, left = page.next, left - len(page.rows)
                 if after is None:
                     break
+        await note_handed_out(request, layer.name, Form.SEQUENCE, query.limit - left, True)
     headers = _headers(query.crs)
     if after is not None:
         headers["Link"] = f'<{here(request, after=after)}>; rel="next"'

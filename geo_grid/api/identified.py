@@ -3,10 +3,9 @@
 import asyncio
 import base64
 import binascii
-import ipaddress
+import hmac
 import logging
 import re
-from urllib.parse import urlsplit
 
 from cachetools import TTLCache
 from limits import RateLimitItem, parse
@@ -16,21 +15,22 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from geo_grid import errors
-from geo_grid.access import Identities, Identity, csrf_token, digest_of
-from geo_grid.api.networks import is_loopback, read_networks
+from geo_grid.access import Identities, Identity, csrf_token, digest_of, is_of_kind
+from geo_grid.api.cookies import SESSION, read_cookie
+from geo_grid.api.networks import is_loopback, is_within, neighbourhood, read_networks, sender
 from geo_grid.api.problems import problem_of
+from geo_grid.api.public_address import PublicAddress
 from geo_grid.db import Asker
 from geo_grid.settings import Settings
 
 log = logging.getLogger(__name__)
 
-COOKIE = "geo_grid_session"
 BACKGROUND = "geo-grid-background"
 """Header of a page's own polling, which does not keep a session alive."""
-_COOKIE = re.compile(rb"(?:^|;\s*)(?:__Host-)?" + COOKIE.encode() + rb"=([A-Za-z0-9_-]{20,100})(?:;|$)")
 _BEARER = re.compile(r"^Bearer ([A-Za-z0-9_-]{20,100})$", re.IGNORECASE)
 _BEGINNINGS = {"/session", "/session/kiosk"}
 _READS = {"GET", "HEAD", "OPTIONS"}
+_LOGIN_READS = {"/session/oidc", "/session/oidc/callback"}
 _OPEN = ("/static/", "/healthz", "/readyz")
 _PROVEN_S, _MOST_PROVEN = 3600.0, 10_000
 """How long a credential that was good is looked up again on its account, and how many are remembered."""
@@ -47,6 +47,7 @@ class Identified:
         self._only_by_proxy = (
             bool(self._proxies) and settings.tls_certificate is None and not is_loopback(settings.host)
         )
+        self._public = PublicAddress(settings)
         self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
         self._rate = parse(settings.rate_limit)
         self._anonymous_rate = parse(settings.anonymous_rate_limit)
@@ -62,11 +63,14 @@ class Identified:
         headers = Headers(scope=scope)
         try:
             address = self._through_proxy(scope, headers)
-            secret, by_cookie = _secret(headers)
+            self._refuse_foreign(scope, headers)
+            self._public.settle(scope)
+            secret, by_cookie = _secret(headers, scope["scheme"])
             asker = Asker(digest_of(secret) if secret else "", address, scope["geo_grid.request_id"])
             scope["geo_grid.asker"], scope["geo_grid.secret"] = asker, secret if by_cookie else None
             scope["geo_grid.identity"] = None
             if not scope["path"].startswith(_OPEN):
+                self._limit_login(scope, address)
                 scope["geo_grid.identity"] = await self._identify(scope, headers, asker, secret)
                 self._refuse_forged(scope, headers, secret if by_cookie else None)
         except errors.GeoGridError as refused:
@@ -76,23 +80,22 @@ class Identified:
 
     def _through_proxy(self, scope: Scope, headers: Headers) -> str:
         """Return the sender's address; what a trusted proxy says of it counts, what others say does not."""
-        address = scope["client"][0] if scope["client"] else ""
-        if any(ipaddress.ip_address(address) in network for network in self._proxies):
-            told = [part.strip() for part in headers.get("x-forwarded-for", "").split(",") if part.strip()]
-            for hop in reversed(told):  # the nearest hop that is not one of our proxies
-                try:
-                    here = ipaddress.ip_address(hop)
-                except ValueError:
-                    break
-                address = hop
-                if not any(here in network for network in self._proxies):
-                    break
-            if headers.get("x-forwarded-proto") == "https":
+        peer = scope["client"][0] if scope["client"] else ""
+        address = sender(peer, headers.getlist("x-forwarded-for"), self._proxies)
+        if is_within(peer, self._proxies):
+            told = ",".join(headers.getlist("x-forwarded-proto")).split(",")
+            if {scheme.strip() for scheme in told} == {"https"}:  # a plain hop anywhere is a plain way
                 scope["scheme"] = "https"
         if self._only_by_proxy and scope["scheme"] != "https":
             message = "this server speaks through its proxy only, and over TLS: open the address of the proxy"
             raise errors.Forbidden(message)
         return address
+
+    def _limit_login(self, scope: Scope, address: str) -> None:
+        """Count what guesses, whatever credential comes with it: log-ins, and changes of passwords and factors."""
+        is_change = scope["method"] not in _READS and scope["method"] != "DELETE"
+        if (is_change and scope["path"].startswith("/session")) or scope["path"] in _LOGIN_READS:
+            self._limit(self._login_rate, f"log-in {neighbourhood(address)}")
 
     async def _identify(self, scope: Scope, headers: Headers, asker: Asker, secret: str | None) -> Identity | None:
         identities: Identities = scope["app"].state.identities
@@ -101,12 +104,13 @@ class Identified:
         if known is not None:
             self._limit(self._rate, f"account {known.principal_id}")
             return known
-        if scope["method"] == "POST" and scope["path"].startswith("/session"):
-            self._limit(self._login_rate, f"log-in {asker.address}")
         if secret is None:
-            self._limit(self._anonymous_rate, f"address {asker.address}")
+            self._limit(self._anonymous_rate, f"address {neighbourhood(asker.address)}")
             return None
-        return await self._look_up(identities, asker, is_act)
+        found = await self._look_up(identities, asker, is_act)
+        if found is None and is_of_kind(secret, "kiosk"):  # it may be a copy, shown elsewhere
+            await scope["app"].state.logins.note_screen(asker.credential, asker)
+        return found
 
     async def _look_up(self, identities: Identities, asker: Asker, is_act: bool) -> Identity | None:
         """Find who shows a credential that memory does not know for certain.
@@ -114,7 +118,7 @@ class Identified:
         Whoever it proves good for counts by account; only what proves worthless counts against the address, so that many
         screens behind one address do not count as one stranger.
         """
-        shown, address = (asker.credential, asker.address), f"address {asker.address}"
+        shown, address = (asker.credential, asker.address), f"address {neighbourhood(asker.address)}"
         proven = self._proven.get(shown)
         if proven is not None:
             self._limit(self._rate, f"account {proven}")
@@ -137,18 +141,21 @@ class Identified:
         if not self._limiter.hit(rate, who):
             raise _too_many(rate)
 
-    @staticmethod
-    def _refuse_forged(scope: Scope, headers: Headers, cookie: str | None) -> None:
-        """Refuse a write that another site's page may have sent with our cookie, or to log somebody in."""
-        if scope["method"] in _READS or "authorization" in headers:
-            return
+    def _refuse_foreign(self, scope: Scope, headers: Headers) -> None:
+        """Refuse a write from another site's page: browsers say where a page is from."""
         origin = headers.get("origin")
-        if origin is not None and urlsplit(origin).netloc != headers.get("host"):
+        if origin is not None and scope["method"] not in _READS and not self._public.is_ours(scope, origin):
             message = f"a page of {origin[:100]} may not write here"
             raise errors.Forbidden(message)
-        begins = scope["method"] == "POST" and scope["path"] in _BEGINNINGS  # makes a new session, uses none
-        is_used = cookie is not None and scope["geo_grid.identity"] is not None and not begins
-        if cookie is not None and is_used and headers.get("x-csrf-token") != csrf_token(cookie):
+
+    @staticmethod
+    def _refuse_forged(scope: Scope, headers: Headers, cookie: str | None) -> None:
+        """Refuse a write that another site's page may have sent with our cookie."""
+        if scope["method"] in _READS or cookie is None or scope["geo_grid.identity"] is None:
+            return
+        if scope["method"] == "POST" and scope["path"] in _BEGINNINGS:  # makes a new session, uses none
+            return
+        if not hmac.compare_digest(headers.get("x-csrf-token", "").encode(), csrf_token(cookie).encode()):
             message = "a write with the session's cookie needs the header X-CSRF-Token: GET /session tells it"
             raise errors.Forbidden(message)
 
@@ -168,11 +175,11 @@ def _of_basic(authorization: str) -> str:
         return ""
 
 
-def _secret(headers: Headers) -> tuple[str | None, bool]:
-    """Return the secret that a request shows, and whether a cookie brought it."""
+def _secret(headers: Headers, scheme: str) -> tuple[str | None, bool]:
+    """Return the secret that a request shows, and whether a cookie brought it; a key is no cookie, a session no key."""
     authorization = headers.get("authorization")
     if authorization is not None:
         bearer = _BEARER.match(authorization) or _BEARER.match(_of_basic(authorization))
-        return (bearer[1] if bearer else None), False
-    cookie = _COOKIE.search(headers.get("cookie", "").encode("latin-1"))
-    return (cookie[1].decode() if cookie else None), True
+        return (bearer[1] if bearer and is_of_kind(bearer[1], "key", "kiosk") else None), False
+    cookie = read_cookie(headers, SESSION, scheme)
+    return (cookie if cookie and is_of_kind(cookie, "session", "kiosk") else None), True

@@ -11,15 +11,23 @@ _HEADERS = [
     (b"referrer-policy", b"same-origin"),
     (b"cross-origin-opener-policy", b"same-origin"),
     (b"cross-origin-resource-policy", b"same-origin"),
+    (
+        b"permissions-policy",
+        b"accelerometer=(), bluetooth=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), hid=(),"
+        b" idle-detection=(), magnetometer=(), microphone=(), midi=(), payment=(), serial=(), usb=(),"
+        b" xr-spatial-tracking=()",
+    ),
 ]
 _SECURE = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
+_NOT_KEPT = (b"cache-control", b"no-store")
 _NO_PAGE = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
 
 
 class NamedRequests:
     """Gives every answer a request id, and tells browsers what they may not do with it.
 
-    A page brings its own Content-Security-Policy; what is no page may load and run nothing at all.
+    A page brings its own Content-Security-Policy; what is no page may load and run nothing at all. What does not
+    say itself how long it may be kept is kept by nobody: it may be about somebody's account.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -37,8 +45,11 @@ class NamedRequests:
                 headers = [*message["headers"], (b"x-request-id", name.encode()), *_HEADERS]
                 if scope["scheme"] == "https":
                     headers.append(_SECURE)
-                if not any(name == b"content-security-policy" for name, _ in headers):
+                given = {name.lower() for name, _ in headers}
+                if b"content-security-policy" not in given:
                     headers.append(_NO_PAGE)
+                if b"cache-control" not in given and not scope["path"].startswith("/static/"):
+                    headers.append(_NOT_KEPT)
                 message["headers"] = headers
             await send(message)
 

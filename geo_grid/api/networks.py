@@ -1,11 +1,12 @@
-"""Addresses and networks of the settings. Imports no app: whoever only starts a server needs it too."""
+"""Addresses and networks. Imports no app: whoever only starts a server needs it too."""
 
 import ipaddress
 from collections.abc import Sequence
 
-from geo_grid.errors import UserError
+from geo_grid.errors import BadRequest, UserError
 
 type Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+type Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 def is_loopback(host: str) -> bool:
@@ -19,7 +20,74 @@ def is_loopback(host: str) -> bool:
 def read_networks(text: str) -> Sequence[Network]:
     """Read addresses and networks, separated by commas. Raises UserError."""
     try:
+        if "%" in text:
+            message = "an address with a zone means something on one machine only"
+            raise ValueError(message)
         return [ipaddress.ip_network(part.strip(), strict=False) for part in text.split(",") if part.strip()]
     except ValueError as error:
         message = f"GEO_GRID_TRUSTED_PROXIES: {error}"
         raise UserError(message) from None
+
+
+def read_address(text: str) -> Address:
+    """Read an address in the one form it has for us: without a zone, IPv4 also where it is written as IPv6.
+
+    Raises
+    ------
+    ValueError
+        It is none, or has a zone, which means something on one machine only.
+    """
+    found = ipaddress.ip_address(text)
+    if isinstance(found, ipaddress.IPv6Address):
+        if found.scope_id is not None:
+            message = f"{text!r} has a zone"
+            raise ValueError(message)
+        return found.ipv4_mapped or found
+    return found
+
+
+def is_within(address: str, networks: Sequence[Network]) -> bool:
+    """Say whether the other end of a connection is in one of these networks; one without an address is not."""
+    return bool(address) and any(_peer(address) in network for network in networks)
+
+
+def sender(peer: str, told: Sequence[str], proxies: Sequence[Network]) -> str:
+    """Return the address of who sends a request; empty where the connection has none (a Unix socket).
+
+    Parameters
+    ----------
+    peer
+        The other end of the connection.
+    told
+        The lines X-Forwarded-For, in their order. They count from a trusted proxy only, from the last hop back to
+        the first that is none of ours.
+
+    Raises
+    ------
+    BadRequest
+        What a trusted proxy tells is no address.
+    """
+    if not peer:
+        return ""
+    address = _peer(peer)
+    hops = [part.strip() for part in ",".join(told).split(",") if part.strip()]
+    for hop in reversed(hops):
+        if not any(address in network for network in proxies):
+            break
+        try:
+            address = read_address(hop)
+        except ValueError:
+            message = "X-Forwarded-For holds something that is no IP address (ports and zones are not taken)"
+            raise BadRequest(message) from None
+    return str(address)
+
+
+def neighbourhood(address: str) -> str:
+    """Return what one sender can choose their addresses from, to count by: of IPv6 that is a network of 64 bits."""
+    if ":" not in address:
+        return address
+    return str(ipaddress.ip_network(f"{address}/64", strict=False))
+
+
+def _peer(address: str) -> Address:
+    return read_address(address.partition("%")[0])  # its zone is this machine's own, and nobody's word

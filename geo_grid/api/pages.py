@@ -21,6 +21,7 @@ from geo_grid.api.parameters import Configured
 from geo_grid.api.problems import PROBLEM_RESPONSES
 from geo_grid.api.rights import GuardedRoute
 from geo_grid.api.session import safe_page
+from geo_grid.errors import NotFound
 from geo_grid.exchange import FILE_FORMATS
 from geo_grid.layers import REGISTRY, Layer
 from geo_grid.maps import (
@@ -260,5 +261,8 @@ async def openapi(request: Request) -> JSONResponse:
 @router.get("/.well-known/security.txt")
 async def security_txt(settings: Configured) -> PlainTextResponse:
     """Say whom to tell of a weakness (RFC 9116)."""
+    if settings.security_contact is None:
+        message = "whom to tell of a weakness is not configured (GEO_GRID_SECURITY_CONTACT)"
+        raise NotFound(message)
     expires = (datetime.now(UTC) + timedelta(days=180)).replace(microsecond=0).isoformat().replace("+00:00", "Z")
     return PlainTextResponse(f"Contact: {settings.security_contact}\nExpires: {expires}\nPreferred-Languages: zh, en\n")

@@ -28,6 +28,7 @@ STATUS: dict[type[errors.GeoGridError], int] = {
     errors.Conflict: 409,
     errors.Outdated: 412,
     errors.UnsupportedMedia: 415,
+    errors.BadRequest: 400,
     errors.InvalidQuery: 400,
     errors.InvalidCoordinates: 422,
     errors.UnknownCrs: 422,
@@ -172,7 +173,7 @@ def _storage(request: Request, error: Exception) -> ProblemResponse:
 
 
 def _unexpected(request: Request, error: Exception) -> ProblemResponse:
-    log.error("unexpected error at %s", request.url.path, exc_info=error)
+    log.error("unexpected error at %r", request.url.path, exc_info=error)
     return problem(500, "an unexpected error on our side; it is in the server's log")
 
 

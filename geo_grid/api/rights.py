@@ -1,5 +1,7 @@
 """Which right each route needs: the whole list, checked at start; and the route that asks for it."""
 
+from typing import NoReturn
+
 from fastapi import FastAPI
 from fastapi.responses import RedirectResponse
 from fastapi.routing import APIRoute, iter_route_contexts
@@ -148,6 +150,20 @@ KIOSK_ROUTES = {"/maps/wall": _OF_THE_WALL}
 """What the one page of a kiosk reads besides itself."""
 
 
+async def note_refusal(request: Request, right: str) -> None:
+    """Write down that somebody asked for what they have no right to."""
+    route: APIRoute = request.scope["route"]
+    async with acting(request.app.state.pool, asker_of(request), read_only=False) as connection:
+        await record_refusal(connection, f"{request.method} {route.path}", right)
+
+
+async def refuse(request: Request, right: str) -> NoReturn:
+    """Refuse what the right is missing for; whoever asked is told, and it is written down. Raises Forbidden."""
+    await note_refusal(request, right)
+    message = f"the role {identity_of(request).role} has no right to this ({right})"
+    raise Forbidden(message)
+
+
 class GuardedRoute(APIRoute):
     """A route that answers only whoever has its right; no dependency, so that nothing can be left out."""
 
@@ -173,6 +189,7 @@ class GuardedRoute(APIRoute):
     async def _refuse(self, request: Request, right: str) -> None:
         identity = identity_of(request)
         if identity.page is not None and not self._is_of(identity.page, request.method):
+            await note_refusal(request, "a screen shows one page")
             message = "this screen shows one page and reads what that page needs, nothing else"
             raise Forbidden(message)
         if right == ANYBODY or right in identity.rights:
@@ -180,11 +197,7 @@ class GuardedRoute(APIRoute):
         if identity.must and self.path in PAGES:
             message = "change your password or enrol your second factor first"
             raise NotLoggedIn(message)
-        # asked for on somebody's behalf: they are told, and it is written down
-        async with acting(request.app.state.pool, asker_of(request), read_only=False) as connection:
-            await record_refusal(connection, f"{request.method} {self.path}", right)
-        message = f"the role {identity.role} has no right to this ({right})"
-        raise Forbidden(message)
+        await refuse(request, right)
 
     def _is_of(self, page: str, method: str) -> bool:
         return method == "GET" and (self.path == page or self.path in KIOSK_ROUTES[page])

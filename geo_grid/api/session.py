@@ -1,5 +1,6 @@
 """Logging in and out; password and second factor of one's own account."""
 
+import hmac
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request, Response
@@ -7,18 +8,16 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from geo_grid.access import csrf_token, digest_of
-from geo_grid.access.login import Logins
+from geo_grid.access.login import Logins, Opened
 from geo_grid.access.oidc import Provider
 from geo_grid.api.asking import asker_of, identity_of
-from geo_grid.api.identified import COOKIE
-from geo_grid.api.parameters import Configured
+from geo_grid.api.cookies import DEVICE, OIDC, SESSION, delete_cookie, read_cookie, set_cookie
+from geo_grid.api.links import base_url
 from geo_grid.api.problems import PROBLEM_RESPONSES
 from geo_grid.api.rights import GuardedRoute
 from geo_grid.errors import NotFound, NotLoggedIn
-from geo_grid.settings import Settings
 
 router = APIRouter(tags=["session"], responses=PROBLEM_RESPONSES, route_class=GuardedRoute)
-_STATE = "geo_grid_oidc"
 _KIOSK_S = 10 * 365 * 24 * 3600
 
 
@@ -37,7 +36,7 @@ class KioskToken(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    token: str = Field(pattern=r"^[A-Za-z0-9_-]{20,100}$")
+    token: str = Field(pattern=r"^gg_w_[A-Za-z0-9_-]{20,100}$")
 
 
 class PasswordChange(BaseModel):
@@ -69,7 +68,7 @@ class WhoAmI(BaseModel):
     csrf_token: str | None = Field(description="send it as X-CSRF-Token with every write; null with an API key")
 
 
-class Opened(BaseModel):
+class LoggedIn(BaseModel):
     """A session was opened; the cookie holds it."""
 
     must: Literal["", "change_password", "enrol_factor"]
@@ -84,25 +83,28 @@ class FactorOffer(BaseModel):
 
 
 @router.post("/session")
-async def log_in(request: Request, response: Response, given: LogIn) -> Opened:
-    """Log in. After five failures a name is locked, each further failure twice as long."""
+async def log_in(request: Request, response: Response, given: LogIn) -> LoggedIn:
+    """Log in. After five failures from one address a name is locked there, each further failure twice as long."""
     logins: Logins = request.app.state.logins
-    opened = await logins.with_password(given.name, given.password, given.code, asker_of(request))
+    opened = await logins.with_password(given.name, given.password, given.code, _device(request), asker_of(request))
     await _leave_former(request)
-    _remember(request, response, opened.secret)
-    return Opened.model_validate({"must": opened.must})
+    _remember(request, response, opened)
+    return LoggedIn.model_validate({"must": opened.must})
 
 
 @router.post("/session/kiosk", status_code=204)
 async def open_kiosk(request: Request, given: KioskToken) -> Response:
     """Turn this browser into the screen the token is for; from the token's network only."""
-    shown = asker_of(request)._replace(credential=digest_of(given.token))
+    asker = asker_of(request)
+    shown = asker._replace(credential=digest_of(given.token))
     found = await request.app.state.identities.find(shown, is_act=True)
     if found is None or found.credential_kind != "kiosk":
+        await request.app.state.logins.note_screen(shown.credential, asker)
         message = "this token is worth nothing: expired, revoked, mistyped, or for another network"
         raise NotLoggedIn(message)
+    await _leave_former(request)
     response = Response(status_code=204)
-    _remember(request, response, given.token, _KIOSK_S)
+    set_cookie(request, response, SESSION, given.token, _KIOSK_S)
     return response
 
 
@@ -122,7 +124,7 @@ async def log_out(request: Request) -> Response:
     """Log out: the session is over, whoever else may know its secret."""
     await request.app.state.logins.log_out(asker_of(request))
     response = Response(status_code=204)
-    response.delete_cookie(_cookie_name(request), path="/", secure=_secure(request))
+    delete_cookie(request, response, SESSION)
     response.headers["Clear-Site-Data"] = '"cache", "storage"'
     return response
 
@@ -130,7 +132,8 @@ async def log_out(request: Request) -> Response:
 @router.put("/session/password", status_code=204)
 async def change_password(request: Request, given: PasswordChange) -> Response:
     """Change one's own password; all sessions of the account end, also this one."""
-    await request.app.state.logins.change_password(identity_of(request), given.old, given.new, asker_of(request))
+    logins: Logins = request.app.state.logins
+    await logins.change_password(identity_of(request), given.old, given.new, _device(request), asker_of(request))
     return Response(status_code=204)
 
 
@@ -148,36 +151,32 @@ async def confirm_factor(request: Request, given: Code) -> Response:
 
 
 @router.get("/session/oidc", response_class=RedirectResponse, status_code=303)
-async def begin_oidc(
-    request: Request, settings: Configured, next: Annotated[str, Query(max_length=500)] = "/"
-) -> RedirectResponse:
+async def begin_oidc(request: Request, next: Annotated[str, Query(max_length=500)] = "/") -> RedirectResponse:
     """Log in through the OpenID Connect provider, where one is configured."""
-    provider, back = _provider(request), _callback(request, settings)
-    target, state = await provider.begin(back, safe_page(next), asker_of(request))
+    target, state = await _provider(request).begin(_callback(request), safe_page(next), asker_of(request))
     answer = RedirectResponse(target, 303)
-    answer.set_cookie(
-        _STATE, state, max_age=600, httponly=True, samesite="lax", secure=_secure(request), path="/session"
-    )
+    set_cookie(request, answer, OIDC, state, 600)
     return answer
 
 
 @router.get("/session/oidc/callback", response_class=HTMLResponse)
 async def end_oidc(
     request: Request,
-    settings: Configured,
     state: Annotated[str, Query(max_length=200)] = "",
     code: Annotated[str, Query(max_length=4000)] = "",
     error: Annotated[str, Query(max_length=200)] = "",
 ) -> RedirectResponse:
     """Come back from the provider."""
     provider = _provider(request)
-    if error or not code or not state or request.cookies.get(_STATE) != state:
+    begun = read_cookie(request.headers, OIDC, request.url.scheme) or ""
+    if error or not code or not state or not hmac.compare_digest(begun.encode(), state.encode()):
         message = "the log-in was broken off, or was begun in another browser: begin again"
         raise NotLoggedIn(message)
-    opened, page = await provider.end(_callback(request, settings), code, state, asker_of(request))
+    opened, page = await provider.end(_callback(request), code, state, _device(request), asker_of(request))
+    await _leave_former(request)
     answer = RedirectResponse(page, 303)
-    _remember(request, answer, opened.secret)
-    answer.delete_cookie(_STATE, path="/session")
+    _remember(request, answer, opened)
+    delete_cookie(request, answer, OIDC)
     return answer
 
 
@@ -194,8 +193,8 @@ def _provider(request: Request) -> Provider:
     return provider
 
 
-def _callback(request: Request, settings: Settings) -> str:
-    return (settings.public_url or str(request.base_url)).rstrip("/") + "/session/oidc/callback"
+def _callback(request: Request) -> str:
+    return f"{base_url(request)}/session/oidc/callback"
 
 
 async def _leave_former(request: Request) -> None:
@@ -204,15 +203,12 @@ async def _leave_former(request: Request) -> None:
         await request.app.state.logins.log_out(asker_of(request))
 
 
-def _secure(request: Request) -> bool:
-    return request.url.scheme == "https"
+def _device(request: Request) -> str | None:
+    """Return what this browser is known by since a log-in before."""
+    return read_cookie(request.headers, DEVICE, request.url.scheme)
 
 
-def _cookie_name(request: Request) -> str:
-    return f"__Host-{COOKIE}" if _secure(request) else COOKIE
-
-
-def _remember(request: Request, response: Response, secret: str, seconds: int | None = None) -> None:
-    response.set_cookie(
-        _cookie_name(request), secret, max_age=seconds, httponly=True, samesite="lax", secure=_secure(request), path="/"
-    )
+def _remember(request: Request, response: Response, opened: Opened) -> None:
+    set_cookie(request, response, SESSION, opened.secret)
+    if opened.device is not None:
+        set_cookie(request, response, DEVICE, opened.device, request.app.state.settings.known_device_days * 24 * 3600)

@@ -1,6 +1,7 @@
 """Transactions on behalf of somebody: the database itself looks up what their credential is worth."""
 
 import contextlib
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any, NamedTuple
@@ -75,7 +76,8 @@ async def ask_once(pool: AsyncPool, asker: Asker, statement: str, values: dict[s
 
 def acting_conninfo(conninfo: str, asker: Asker) -> str:
     """Return a libpq connection string whose every transaction is on somebody's behalf."""
-    told = (f"-c geo_grid.{name}={value}" for name, value in asker._asdict().items() if value)
+    quoted = {name: re.sub(r"[\\\s]", r"\\\g<0>", value) for name, value in asker._asdict().items() if value}
+    told = (f"-c geo_grid.{name}={value}" for name, value in quoted.items())
     return make_conninfo(
         conninfo, options=" ".join([str(conninfo_to_dict(conninfo).get("options") or ""), *told]).strip()
     )

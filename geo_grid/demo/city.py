@@ -270,20 +270,19 @@ def _reading_order(points: Floats) -> Ints:
 def _number(leaves: DataFrame) -> DataFrame:
     """Number basic cells within their village and building blocks within their compound."""
     basics = leaves.groupby(["village", "basic"], sort=False)[["lon", "lat"]].mean().reset_index()
-    basics["basic_code"] = basics["village"] + _sequence(basics, "village").map("{:03d}".format)
+    basics["sequence"] = 0
+    for _, rows in basics.groupby("village", sort=False):
+        order = _reading_order(rows[["lon", "lat"]].to_numpy())
+        basics.loc[rows.index[order], "sequence"] = np.arange(1, len(rows) + 1)
+    basics["basic_code"] = basics["village"] + basics["sequence"].map("{:03d}".format)
     leaves = leaves.merge(basics[["village", "basic", "basic_code"]], on=["village", "basic"], how="left")
     size = leaves.groupby("basic_code")["lon"].transform("size")
-    numbers = leaves["basic_code"] + _sequence(leaves, "basic_code").map("{:03d}".format)
-    return leaves.assign(grid_code=numbers.where(size > 1, leaves["basic_code"]))
-
-
-def _sequence(frame: DataFrame, group: str) -> pd.Series:
-    """Number rows from 1 within their group, as one reads a map."""
-    places = frame[["lon", "lat"]].to_numpy()
-    number = np.zeros(len(frame), dtype=int)
-    for rows in frame.groupby(group, sort=False).indices.values():
-        number[rows[_reading_order(places[rows])]] = np.arange(1, len(rows) + 1)
-    return pd.Series(number, index=frame.index)
+    leaves["grid_code"] = leaves["basic_code"]
+    for _, rows in leaves[size > 1].groupby("basic_code", sort=False):
+        order = _reading_order(rows[["lon", "lat"]].to_numpy())
+        numbers = [f"{rows['basic_code'].iloc[0]}{n:03d}" for n in range(1, len(rows) + 1)]
+        leaves.loc[rows.index[order], "grid_code"] = numbers
+    return leaves
 
 
 def _people(leaves: DataFrame, rng: np.random.Generator) -> DataFrame:

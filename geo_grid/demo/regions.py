@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 from scipy.cluster.vq import kmeans2
-from scipy.sparse import csr_matrix
+from scipy.sparse import bmat, csr_matrix
 from scipy.sparse.csgraph import dijkstra
 from scipy.spatial import cKDTree
 
@@ -66,15 +66,8 @@ def grow(graph: csr_matrix, sources: Ints, quotas: Floats | None = None) -> Ints
 
 def _grow_once(graph: csr_matrix, sources: Ints, late: Floats) -> Ints:
     size = graph.shape[0]
-    # one node more, from which all sources start
-    whole = csr_matrix(
-        (
-            np.concatenate((graph.data, late)),
-            np.concatenate((graph.indices, sources)),
-            np.append(graph.indptr, graph.nnz + len(sources)),
-        ),
-        shape=(size + 1, size + 1),
-    )
+    starts = csr_matrix((late, (np.zeros(len(sources), dtype=np.int64), sources)), shape=(1, size))
+    whole = bmat([[graph, None], [starts, csr_matrix((1, 1))]], format="csr")
     _, before, _ = dijkstra(whole, indices=[size], return_predecessors=True, min_only=True)
     parent = before.astype(np.int64)
     labels = np.full(size + 1, -1, dtype=np.int64)

@@ -1,6 +1,5 @@
 // The base map under everything: our own vector tiles in a dark and a light style, or one from elsewhere.
 import { ask } from "./server.js";
-import { element } from "./element.js";
 import { useTheme } from "./look.js";
 import { page } from "./text.js";
 
@@ -56,9 +55,8 @@ async function own(theme) {
 }
 
 function external() {
-  const { urls, subdomains, attribution } = page.externalBase;
-  const owed = element("span", { textContent: attribution }).outerHTML; // Leaflet takes it for markup
-  return L.layerGroup(urls.map(url => L.tileLayer(url, { subdomains, attribution: owed, pane: "base", maxNativeZoom: 18, maxZoom: 19 })));
+  const { urls, subdomains } = page.externalBase;
+  return L.layerGroup(urls.map(url => L.tileLayer(url, { subdomains, pane: "base", maxNativeZoom: 18, maxZoom: 19 })));
 }
 
 export class BaseMap {
@@ -85,10 +83,9 @@ export class BaseMap {
     if (this.choice !== choice) return; // another one was chosen meanwhile
     this.layer?.remove();
     this.layer = fresh?.addTo(this.map);
-    this.owed?.remove();
-    if (choice === "external") this.owed = L.control.attribution({ prefix: false }).addTo(this.map);
+    const owed = choice === "external" ? page.externalBase.attribution : fresh ? "© OpenStreetMap" : "";
     const ground = this.map.getContainer();
-    if (fresh && choice !== "external") ground.dataset.owed = "© OpenStreetMap";
+    if (owed) ground.dataset.owed = owed;
     else delete ground.dataset.owed;
   }
 }

@@ -2,31 +2,24 @@
 import { ask, poll } from "./server.js";
 import { element } from "./element.js";
 import { look } from "./look.js";
+import { drawing, mark, withTip } from "./marks.js";
 import { text } from "./text.js";
 
 const L = window.L;
 const SIGNS = {
-  police_posts: '<svg viewBox="0 0 24 24"><path d="M12 2 20 5v6c0 5.5-3.4 9.4-8 11-4.600-1.600-8-5.500-8-11V5z"/><path class="mark" d="m12 7 1.500 3 3.300.500-2.400 2.300.600 3.300-3-1.600-3 1.600.600-3.300-2.400-2.300 3.300-.500z"/></svg>',
-  patrol_units: '<svg viewBox="0 0 24 24"><path d="M12 3 21 20 12 16 3 20z"/></svg>',
-  incidents: '<svg viewBox="0 0 24 24"><path d="M12 2 23 21H1z"/><path class="mark" d="M11 8h2v7h-2zm0 8.500h2v2h-2z"/></svg>',
-  cameras: '<svg viewBox="0 0 24 24"><path d="M3 7h12v10H3zm13 3 5-3v10l-5-3z"/></svg>',
-  facilities: '<svg viewBox="0 0 24 24"><path d="M4 11 12 4l8 7v9H4z"/></svg>',
+  police_posts: [["M12 2 20 5v6c0 5.5-3.4 9.4-8 11-4.600-1.600-8-5.500-8-11V5z"], ["m12 7 1.500 3 3.300.500-2.400 2.300.600 3.300-3-1.600-3 1.600.600-3.300-2.400-2.300 3.300-.500z", "mark"]],
+  patrol_units: [["M12 3 21 20 12 16 3 20z"]],
+  incidents: [["M12 2 23 21H1z"], ["M11 8h2v7h-2zm0 8.500h2v2h-2z", "mark"]],
+  cameras: [["M3 7h12v10H3zm13 3 5-3v10l-5-3z"]],
+  facilities: [["M4 11 12 4l8 7v9H4z"]],
 };
 
 export function sign(layer, extra = "") {
-  const made = element("span", { className: `sign ${layer} ${extra}` });
-  made.innerHTML = SIGNS[layer]; // our own drawing, no data in it
-  return made;
+  return element("span", { className: `sign ${layer} ${extra}` }, drawing(SIGNS[layer]));
 }
 
-function marker(layer, place, extra, size, tip) {
-  const icon = L.divIcon({ className: "holder", html: sign(layer, extra), iconSize: [size, size] });
-  const made = L.marker(place, { icon, keyboard: false });
-  return made.bindTooltip(tip, { direction: "top", offset: [0, -size / 2] });
-}
-
-function tip(...lines) {
-  return element("div", {}, ...lines.filter(Boolean).map(line => element("div", { textContent: line })));
+function marker(layer, place, extra, size, ...lines) {
+  return withTip(mark(place, sign(layer, extra), size), lines, { direction: "top", offset: [0, -size / 2] });
 }
 
 // How each layer looks. `from` is the first zoom at which it is drawn.
@@ -55,30 +48,29 @@ export const LOOKS = [
   },
   {
     name: "police_posts", from: 9, swatch: "police_posts",
-    marker: (f, at, zoom) => marker("police_posts", at, zoom < 12 ? "far" : "", zoom < 12 ? 14 : 24, tip(f.properties.name, f.properties.responsible_unit)),
+    marker: (f, at, zoom) => marker("police_posts", at, zoom < 12 ? "far" : "", zoom < 12 ? 14 : 24, f.properties.name, f.properties.responsible_unit),
   },
   {
     name: "patrol_units", from: 12, swatch: "patrol_units",
-    marker: (f, at) => marker("patrol_units", at, f.properties.unit_status, 16, tip(f.properties.name, f.properties.unit_status)),
+    marker: (f, at) => marker("patrol_units", at, f.properties.unit_status, 16, f.properties.name, f.properties.unit_status),
   },
   {
     name: "incidents", title: "open_incidents", from: 0, swatch: "incidents",
     marker: (f, at) => marker("incidents", at, f.properties.unassigned ? "unassigned" : f.properties.step, 22,
-      tip(`${f.properties.category} ${f.properties.subtype}`, text.steps[f.properties.step], f.properties.unassigned ? text.unassigned : null)),
+      `${f.properties.category} ${f.properties.subtype}`, text.steps[f.properties.step], f.properties.unassigned ? text.unassigned : null),
   },
   {
     name: "cameras", from: 11, swatch: "cameras",
     marker: (f, at) => {
       const { point_count: count, name, is_online: online } = f.properties;
-      if (count === undefined) return marker("cameras", at, online ? "" : "offline", 18, tip(name, online ? text.online : text.offline));
+      if (count === undefined) return marker("cameras", at, online ? "" : "offline", 18, name, online ? text.online : text.offline);
       const size = Math.round(16 + 5 * Math.log10(count) * 2);
-      const html = element("span", { className: "cluster", textContent: count });
-      return L.marker(at, { icon: L.divIcon({ className: "holder", html, iconSize: [size, size] }), interactive: false, keyboard: false });
+      return mark(at, element("span", { className: "cluster", textContent: count }), size, { interactive: false });
     },
   },
   {
     name: "facilities", from: 14, swatch: "facilities", off: true,
-    marker: (f, at) => marker("facilities", at, f.properties.facility_kind, 16, tip(f.properties.name)),
+    marker: (f, at) => marker("facilities", at, f.properties.facility_kind, 16, f.properties.name),
   },
   {
     name: "road_closures", from: 8, swatch: "closures",
@@ -197,10 +189,8 @@ export class LiveLayer {
         .replace(/居民委员会$|村民委员会$|居委会$|村委会$/, "");
       if (size.x < name.length * 15 || size.y < 26 || written >= LABELS_AT_MOST) return;
       written += 1;
-      const html = element("span", { className: `label ${this.look.labelClass ?? ""}`, textContent: name });
-      this.group.addLayer(L.marker(shape.getCenter?.() ?? bounds.getCenter(), {
-        pane: "labels", interactive: false, keyboard: false, icon: L.divIcon({ className: "holder", html, iconSize: [0, 0] }),
-      }));
+      const shown = element("span", { className: `label ${this.look.labelClass ?? ""}`, textContent: name });
+      this.group.addLayer(mark(shape.getCenter?.() ?? bounds.getCenter(), shown, 0, { pane: "labels", interactive: false }));
     });
   }
 }

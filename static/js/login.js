@@ -15,7 +15,10 @@ const logIn = form([
     const { must } = await write("POST", "/session", { name: given.name, password: given.password, code: given.code || null });
     location.href = must ? `/account?lang=${page.lang}` : page.next;
   } catch (error) {
-    if (error.type?.endsWith("SecondFactorNeeded")) { code.hidden = false; code.querySelector("input").focus(); }
+    if (/SecondFactorNeeded|TooMany/.test(error.type)) { // the code also tells a name's owner from strangers who guess
+      code.hidden = false;
+      code.querySelector("input").focus();
+    }
     throw error;
   }
 });

@@ -1,5 +1,6 @@
 // Patrol: how many mandatory stops were made, by zone and shift; routes that make the others, drawn on the map.
 import { ask, chooser, e, page, say, write } from "./office.js";
+import { mark, withTip } from "./marks.js";
 import { poll } from "./server.js";
 import { locale, metres, text } from "./text.js";
 
@@ -62,8 +63,8 @@ export function patrolPanel(map) {
     chosen.replaceChildren(e("h2", { textContent: row.name }),
       e("ul", { className: "stops" }, ...stops.map(stop => e("li", {}, e("span", { textContent: stop.name }), e("span", { className: "quiet", textContent: `${window(stop)} · ${state(stop)}` })))),
       e("div", { className: "row", hidden: !mayPlan }, plan, e("label", { className: "hours" }, hours, say("小时内", "hours"))), problem, routes);
-    stops.forEach(stop => L.circleMarker([stop.lat, stop.lon], { radius: 7, color: row.missed.includes(stop.name) ? "#ff5d5d" : "#ffd84d", weight: 2, fillOpacity: 0.5 })
-      .bindTooltip(e("div", { textContent: `${stop.name} ${window(stop)}` })).addTo(drawn));
+    stops.forEach(stop => withTip(L.circleMarker([stop.lat, stop.lon], { radius: 7, color: row.missed.includes(stop.name) ? "#ff5d5d" : "#ffd84d", weight: 2, fillOpacity: 0.5 }),
+      [`${stop.name} ${window(stop)}`]).addTo(drawn));
     if (stops.length) map.fitBounds(stops.map(({ lat, lon }) => [lat, lon]), { maxZoom: 14, paddingTopLeft: [400, 40], paddingBottomRight: [60, 40] });
     chosen.scrollIntoView({ block: "nearest" });
   }
@@ -78,8 +79,8 @@ export function patrolPanel(map) {
       const colour = COLOURS[at % COLOURS.length];
       L.polyline(route.line.map(([lon, lat]) => [lat, lon]), { color: colour, weight: 5, opacity: 0.9, dashArray: route.method === "valhalla" ? null : "6 6" }).addTo(drawn);
       route.stops.forEach((stop, number) => {
-        const html = e("span", { className: "site", style: `background: ${colour}`, textContent: number + 1 });
-        L.marker([stop.lat, stop.lon], { icon: L.divIcon({ className: "holder", html, iconSize: [24, 24] }), keyboard: false, title: stop.name }).addTo(drawn);
+        const shown = e("span", { className: "site", style: `background: ${colour}`, textContent: number + 1 });
+        mark([stop.lat, stop.lon], shown, 24, { title: stop.name }).addTo(drawn);
       });
     });
   }

@@ -1,4 +1,5 @@
 // Where posts should be: asked, answered beside today, and drawn on the map over the circles of today.
+import { mark } from "./marks.js";
 import { ask, chooser, e, form, say, write } from "./office.js";
 import { text } from "./text.js";
 
@@ -49,8 +50,7 @@ export function sitingPanel(map) {
       e("ol", { className: "sites" }, ...fresh.map(site => e("li", { data: { code: site.code } }, e("button", { className: "find", type: "button", onclick: () => map.setView([site.lat, site.lon], Math.max(map.getZoom(), 13)) },
         e("span", { textContent: site.name }), e("span", { className: "quiet", textContent: say(`独自增加 ${percent(site.adds)}`, `adds ${percent(site.adds)} by itself`) }))))));
     fresh.forEach((site, number) => {
-      const html = e("span", { className: "site", textContent: number + 1 });
-      L.marker([site.lat, site.lon], { icon: L.divIcon({ className: "holder", html, iconSize: [24, 24] }), keyboard: false, title: site.name }).addTo(drawn);
+      mark([site.lat, site.lon], e("span", { className: "site", textContent: number + 1 }), 24, { title: site.name }).addTo(drawn);
     });
     if (found.sites.length) map.fitBounds(found.sites.map(({ lat, lon }) => [lat, lon]), { maxZoom: 13, paddingTopLeft: [384, 24], paddingBottomRight: [40, 24] });
     fresh.slice(0, DRAWN).forEach(site => reach(site, tier));

@@ -209,7 +209,7 @@ QUESTIONS: dict[str, list[str]] = {
     "GET /collections/{layer}/items": [
         "/collections/{layer}/items?bbox={box}&zoom=18",
         "/collections/{layer}/items?bbox={box}&limit=100",
-        "/collections/{layer}/items?filter=S_INTERSECTS(geometry,POINT({lon}%20{lat}))&f=geojsonseq",
+        "/collections/{layer}/items?filter=S_INTERSECTS(geometry,POINT({lon}%20{lat}))",
     ],
     "GET /collections/{layer}/items/{item}": ["/collections/{layer}/items/{item}"],
     "GET /collections/{layer}/tiles/WebMercatorQuad/{z}/{y}/{x}": [
@@ -218,7 +218,12 @@ QUESTIONS: dict[str, list[str]] = {
     "GET /tiles/WebMercatorQuad/{z}/{y}/{x}": [
         f"/tiles/WebMercatorQuad/{ZOOM}/{{y}}/{{x}}?collections={','.join(ITEMS)}"
     ],
-    "GET /collections/{layer}/export": ["/collections/{layer}/export?f=csv", "/collections/{layer}/export"],
+    "GET /collections/{layer}/export": [
+        "/collections/{layer}/export?f=csv",
+        "/collections/{layer}/export",
+        "/collections/{layer}/items?f=geojsonseq",
+        "/collections/{layer}/items?f=csv",
+    ],
 }
 FEATURE = '{{"type": "Feature", "geometry": {{"type": "Point", "coordinates": [{lon}, {lat}]}}, "properties": '
 MADE = {
@@ -371,7 +376,7 @@ def test_postgresql_itself_refuses_what_another_credential_may(city: tuple[str, 
             "delete from access.audit_log",
             "select * from access.passwords",
             "select * from access.credentials",
-            "select access.login_facts('admin')",
+            "select access.login_facts('admin', null)",
             "select access.record('a.b', '', '', 'done')",
             "select access.list_principals()",
             "select access.admit_server(repeat('0', 64), interval '1 day')",

@@ -121,7 +121,7 @@ def test_a_base_map_from_elsewhere_is_shown_where_it_is_configured(
         open_wall(page, url, api_key(city, "supervisor"))
         assert asked == []
         page.locator(".ground select").select_option("external")
-        expect(page.locator(".leaflet-control-attribution")).to_contain_text("© Somebody")
+        expect(page.locator("[data-owed]")).to_have_attribute("data-owed", "© Somebody <b>")
         for _ in range(50):
             if len(asked) > 4:
                 break

@@ -232,6 +232,29 @@ def test_patrol_zones_are_drawn_with_their_stops_and_cells_get_people(browser: B
     assert [stop["name"] for stop in done["set_stops"]["stops"]] == ["school gate"]
 
 
+def test_the_name_of_a_stop_stays_text(browser: Browser, city: str) -> None:
+    hostile = "<img src=x onerror=hacked=1><b>gate</b>"
+    square = [list(at(*place)) for place in ((0.5, 0.5), (4.5, 0.5), (4.5, 4.5), (0.5, 4.5), (0.5, 0.5))]
+    with connect(city) as connection:
+        draft, zones = make_draft(connection, "stops", "planner"), {"layer": "patrol_zones"}
+        drawn = {"name": "south", "area": {"type": "Polygon", "coordinates": [square]}}
+        (code,) = edit_draft(connection, draft, "create", {**zones, **drawn}, "planner")
+        stop = {"name": hostile, "point": list(at(1.5, 1.5))}
+        edit_draft(connection, draft, "set_stops", {**zones, "codes": [code], "stops": [stop]}, "planner")
+    with (
+        live_server(city) as url,
+        person(browser, url, user(city, "planner"), "/maps/planner", f"%26draft%3D{draft}") as desk,
+    ):
+        look_at(desk, 2.0, 2.0, 13)
+        with desk.expect_response(lambda answer: "/zones?" in answer.url):
+            desk.select_option(".tools select >> nth=0", "patrol_zones")
+        dot = desk.locator(".leaflet-marker-pane path.leaflet-interactive").first
+        dot.dispatch_event("mouseover")
+        expect(desk.locator(".leaflet-tooltip")).to_contain_text(hostile)
+        assert desk.locator(".leaflet-tooltip img, .leaflet-tooltip b").count() == 0
+        assert desk.evaluate("window.hacked") is None
+
+
 def test_an_incident_shows_its_owner_then_and_now(browser: Browser, city: str) -> None:
     with connect(city) as connection:
         closed = connection.execute(

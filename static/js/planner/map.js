@@ -2,6 +2,7 @@
 import { drawOn } from "../draw.js";
 import { base, LiveLayer, LOOKS, OUTLINES } from "../layers.js";
 import { look } from "../look.js";
+import { withTip } from "../marks.js";
 import { page, say } from "../office.js";
 
 const L = window.L;
@@ -103,9 +104,10 @@ export class CellMap {
   }
 
   mark({ name, point: [lon, lat], window_from: from, window_to: to }) {
-    const tip = `${name} ${[from, to].filter(Boolean).map(time => time.slice(0, 5)).join("–")}`;
+    const hours = [from, to].filter(Boolean).map(time => time.slice(0, 5)).join("–");
     const renderer = L.svg({ pane: "markerPane" });
-    L.circleMarker([lat, lon], { radius: 6, weight: 2, color: "#07111c", fillColor: "#ffd84d", fillOpacity: 1, pane: "markerPane", renderer, pmIgnore: true }).bindTooltip(tip).addTo(this.stops);
+    const dot = L.circleMarker([lat, lon], { radius: 6, weight: 2, color: "#07111c", fillColor: "#ffd84d", fillOpacity: 1, pane: "markerPane", renderer, pmIgnore: true });
+    withTip(dot, [`${name} ${hours}`]).addTo(this.stops);
   }
 
   turn(layer) {

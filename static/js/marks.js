@@ -1,0 +1,30 @@
+// What stands on a map beside its shapes. Leaflet reads a string as HTML, so it is given elements, made here only.
+import { element } from "./element.js";
+
+const L = window.L;
+const SVG = "http://www.w3.org/2000/svg";
+
+// A drawing of paths, each with a class or none, 24 units wide and high.
+export function drawing(paths) {
+  const made = document.createElementNS(SVG, "svg");
+  made.setAttribute("viewBox", "0 0 24 24");
+  made.append(...paths.map(([line, name]) => {
+    const path = document.createElementNS(SVG, "path");
+    path.setAttribute("d", line);
+    if (name) path.setAttribute("class", name);
+    return path;
+  }));
+  return made;
+}
+
+// An element at a place, so many pixels wide and high.
+export function mark(place, shown, size, options = {}) {
+  if (!(shown instanceof Element)) throw new TypeError("a mark is an element: a string would be read as HTML");
+  const icon = L.divIcon({ className: "holder", html: shown, iconSize: [size, size] });
+  return L.marker(place, { icon, keyboard: false, ...options });
+}
+
+// Lines of text that show while the mouse is on a shape.
+export function withTip(shape, lines, options) {
+  return shape.bindTooltip(element("div", {}, ...lines.filter(Boolean).map(textContent => element("div", { textContent }))), options);
+}
