@@ -1,7 +1,7 @@
 export GEO_GRID_STATE_DIR ?= $(CURDIR)/.state
 BIN := .venv/bin
 
-.PHONY: help up down test lint types bench-locate bench-access bench-boundaries bench-response bench-restart bench-tiles drill-crowds data lock clean
+.PHONY: help up down test lint types bench-locate bench-access bench-boundaries bench-response bench-restart bench-memory bench-tiles drill-crowds data lock clean
 
 help:            ## this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*##/\t/'
@@ -48,6 +48,10 @@ bench-response:  ## circles beside the bare Valhalla call; posts, desk, position
 bench-restart:   ## the first start of a city where nothing is compiled, the next, and after kill -9: three runs
 	@./setup.sh run
 	$(BIN)/python -m bench.restart
+
+bench-memory:    ## what a server of the full city holds at rest, and after ten minutes of questions of all kinds
+	@./setup.sh run
+	$(BIN)/python -m bench.memory
 
 bench-tiles:     ## compare tiles and pages of features with the bare query and with tipg (a minute)
 	@./setup.sh run

@@ -16,7 +16,7 @@ import urllib.request
 from pathlib import Path
 
 _PORT = 8190
-_URL = f"http://127.0.0.1:{_PORT}"
+URL = f"http://127.0.0.1:{_PORT}"
 _RUNS = 3
 
 
@@ -27,25 +27,27 @@ def say(text: str) -> None:
 class City:
     """A city in a folder of its own."""
 
-    def __init__(self, folder: Path) -> None:
-        cache = folder / "cache"
+    def __init__(self, folder: Path, is_cold: bool = True) -> None:
         self.state = folder / "state"
-        self._environment = {
-            **os.environ, "GEO_GRID_STATE_DIR": str(self.state), "GEO_GRID_PORT": str(_PORT),
-            "NUMBA_CACHE_DIR": str(cache / "numba"), "PYTHONPYCACHEPREFIX": str(cache / "python"),
-        }  # fmt: skip
+        self._environment = {**os.environ, "GEO_GRID_STATE_DIR": str(self.state), "GEO_GRID_PORT": str(_PORT)}
+        if is_cold:
+            cache = folder / "cache"
+            self._environment |= {"NUMBA_CACHE_DIR": str(cache / "numba"), "PYTHONPYCACHEPREFIX": str(cache / "python")}
 
-    def run(self, *arguments: str) -> tuple[float, str]:
-        """Run a command; return its seconds and what it said."""
+    def run(self, *arguments: str, said: bool = True) -> tuple[float, str]:
+        """Run a command; return its seconds and what it said, or what it answered."""
         began = time.perf_counter()
         done = subprocess.run(
             [sys.executable, "-m", "geo_grid", *arguments],
-            env=self._environment, capture_output=True, text=True, check=True,
+            env=self._environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
         )  # fmt: skip
-        return time.perf_counter() - began, done.stderr
+        if done.returncode:
+            message = f"geo-grid {' '.join(arguments)}: {done.stderr[-2000:]}"
+            raise RuntimeError(message)
+        return time.perf_counter() - began, done.stderr if said else done.stdout
 
     def servers(self) -> list[int]:
-        """Process ids of what serves, the largest first."""
+        """Process ids of ours, the one that serves first: it is the largest."""
         found = []
         for process in Path("/proc").glob("[0-9]*"):
             try:
@@ -57,13 +59,18 @@ class City:
         return [pid for _, pid in sorted(found, reverse=True)]
 
 
-def rss_mb(pid: int) -> float:
-    return int(re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())[1]) / 1024
+def memory_mb(pid: int) -> dict[str, int]:
+    """What a process holds, and what of it is its own alone: not files, which others share and the system can drop."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return {
+        f"{name}_mb": round(int(re.search(rf"{field}:\s+(\d+)", status)[1]) / 1024)
+        for name, field in (("rss", "VmRSS"), ("anon", "RssAnon"))
+    }
 
 
 def answers() -> bool:
     try:
-        with urllib.request.urlopen(f"{_URL}/readyz", timeout=1) as answer:
+        with urllib.request.urlopen(f"{URL}/readyz", timeout=1) as answer:
             return bool(answer.status == 200)
     except OSError:
         return False
@@ -99,7 +106,7 @@ def measure() -> dict[str, float]:
             found["warm_up_s"] = round(city.run("up", "--detach")[0], 1)
             time.sleep(20)  # at rest
             server = city.servers()[0]
-            found["rest_mb"] = round(rss_mb(server))
+            found |= memory_mb(server)
             os.kill(server, signal.SIGKILL)
             found["after_server_killed_s"] = round(ready_after_s(), 1)
             postmaster = int((city.state / "postgres/postmaster.pid").read_text().split()[0])

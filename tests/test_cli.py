@@ -150,6 +150,27 @@ def test_an_extract_brings_roads_and_base_map(database: str) -> None:
     assert "there is no such file" in geo_grid(database, "import", "roads", "none.osm.pbf", expect=2).stderr
 
 
+def test_circles_that_get_no_answer_in_time_stay_as_they_are(
+    database: str, state_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All of a city's were replaced by estimates, and the command said that all was well."""
+    monkeypatch.setenv("GEO_GRID_STATE_DIR", str(state_dir))
+    monkeypatch.setenv("GEO_GRID_RESPONSE_TIMEOUT_S", "60")
+    geo_grid(database, "import", "roads", Path(__file__).parents[1] / "../shared/data/shanghai_centre.osm")
+    with connect(database) as connection:
+        connection.execute(
+            "insert into police_posts (post_code, name, geom) select 'P', 'post', ST_SnapToGrid(ST_Centroid(ST_Extent("
+            "geom))::geometry(point, 4490), 2 ^ -26) from roads"
+        )
+    assert "3 by valhalla" in geo_grid(database, "circles", "build").stderr
+    monkeypatch.setenv("GEO_GRID_RESPONSE_TIMEOUT_S", "0.0001")
+    said = geo_grid(database, "circles", "build", expect=1).stderr
+    assert "1 posts got no answer in time and keep the circles they had" in said
+    with connect(database) as connection:
+        rows = connection.execute("select distinct method from response_circles").fetchall()
+    assert [row["method"] for row in rows] == ["valhalla"]
+
+
 class TestUp:
     """The program as people run it: its own durable database, its own port."""
 

@@ -10,7 +10,6 @@ from psycopg.conninfo import make_conninfo
 
 from geo_grid.db import Asker, acting, acting_conninfo, connect, open_pool
 from geo_grid.db.connections import APPLICATION_ROLE
-from geo_grid.settings import Settings
 from tests.squares import two_by_two
 
 SERVICE_ROLE = "geo_grid_service"
@@ -57,7 +56,7 @@ def test_nobody_reads_anothers_credential_off_the_server_of_the_database(
         """Look while a transaction is open on behalf of somebody, after a statement has failed, and afterwards."""
         conninfo = make_conninfo(city, user=APPLICATION_ROLE, options=None)
         seen = ""
-        async with open_pool(conninfo, Settings(pool_size=1)) as pool:
+        async with open_pool(conninfo, 1, 30) as pool:
             for _ in range(8):  # statements that are asked often are prepared
                 async with acting(pool, Asker(THEIRS, "10.1.2.3", "r-1"), read_only) as connection:
                     seen += told(intruder)

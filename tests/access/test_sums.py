@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from geo_grid.access import audit
-from geo_grid.api import app
+from geo_grid.api import lifetime
 from geo_grid.cli_access import as_owner
 from geo_grid.db import connect
 from tests.access.test_rights import IN_A, IN_D, INSIDE, OUTSIDE, fill
@@ -18,7 +18,7 @@ from tests.identities import api_key, bearing, kiosk_token
 
 @pytest.fixture
 def city(database: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, str]]:
-    monkeypatch.setattr(app, "_SETTLE_S", 0.3)
+    monkeypatch.setattr(lifetime, "_SETTLE_S", 0.3)
     with connect(database) as connection:
         fill(connection)
     with live_server(database) as url:

@@ -91,7 +91,7 @@ def idle_in_transaction(conninfo: str) -> int:
 
 
 def test_one_account_has_so_many_long_answers_and_no_more(crowded: str) -> None:
-    key, wanted = api_key(crowded, "dispatcher"), "/collections/incidents/items?f=geojsonseq&limit=20000"
+    key, wanted = api_key(crowded, "supervisor"), "/collections/incidents/items?f=geojsonseq&limit=20000"
     with live_server(crowded, answers_per_account=2) as url:
         with held([ask_and_not_read(url, wanted, key) for _ in range(2)]), bearing(url, key) as client:
             time.sleep(2)
@@ -107,7 +107,7 @@ def test_one_account_has_so_many_long_answers_and_no_more(crowded: str) -> None:
 def test_a_long_list_arrives_whole(crowded: str) -> None:
     with connect(crowded) as connection:
         connection.execute("delete from incidents where incident_id > 5600")
-    with live_server(crowded) as url, bearing(url, api_key(crowded, "dispatcher")) as client:
+    with live_server(crowded) as url, bearing(url, api_key(crowded, "supervisor")) as client:
         for limit, found, has_more in ((5_300, 5_300, True), (1_000_000, 5_600, False)):
             answer = client.get("/collections/incidents/items", params={"f": "geojsonseq", "limit": limit})
             assert (answer.text.count("\x1e"), "link" in answer.headers) == (found, has_more)
@@ -199,7 +199,7 @@ def test_half_sent_requests_and_silent_readers_are_given_up(crowded: str, monkey
     monkeypatch.setattr(sockets, "_HEADERS_S", 1.0)
     monkeypatch.setattr(sockets, "_READING_S", 2.0)
     monkeypatch.setattr(sockets, "_BODY_S", 2.0)
-    key = api_key(crowded, "dispatcher")
+    key = api_key(crowded, "supervisor")
     with live_server(crowded) as url:
         host, port = url.removeprefix("http://").split(":")
         half = socket.create_connection((host, int(port)))

@@ -61,7 +61,7 @@ def test_a_disk_that_takes_nothing_is_an_answer_not_a_fault_of_ours(database: st
         (small_disk / "more").write_bytes(bytes(os.statvfs(small_disk).f_bavail * 4096))
         answer = client.get("/collections/cameras/export", params={"f": "csv"})
         assert answer.status_code == 507, answer.text
-        assert "no space left" in answer.json()["detail"]
+        assert "No space left" in answer.json()["detail"]
         (small_disk / "ballast").unlink()
         assert client.get("/collections/cameras/export", params={"f": "csv"}).status_code == 200
     subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import signal
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 import shapely
 
 from geo_grid.errors import UnreadableFile, UserError
-from geo_grid.response import ServiceArea, build_graph
+from geo_grid.response import ServiceArea, build_graph, worker
 from geo_grid.response.circles import METHOD, distances_m
 from geo_grid.response.graph import find_graph, read_manifest
 from geo_grid.response.router import ROUTED, Estimate, Router
@@ -237,3 +238,28 @@ def _slow_getpid() -> int:
 def _post(**properties: str) -> dict:
     given = {"post_code": "P1", "name": "one", **properties}
     return {"type": "Feature", "geometry": {"type": "Point", "coordinates": [114.5, 37.0]}, "properties": given}
+
+
+def test_workers_leave_no_files_behind(graph: Path) -> None:
+    """pyvalhalla writes a configuration that it is given into the temporary folder, twice for each start of a worker."""
+    before = set(Path(tempfile.gettempdir()).glob("valhalla_config_*"))
+    with Router.opened(graph, Estimate(), workers=1, timeout_s=60) as router:
+        assert router.areas(VADUZ, LIMITS_S).method == ROUTED
+    assert set(Path(tempfile.gettempdir()).glob("valhalla_config_*")) <= before
+
+
+def test_the_first_question_of_a_worker_is_answered_within_its_limit(graph: Path) -> None:
+    """Compiling, and even loading what was compiled, took seconds of the first question's limit, which killed the worker."""
+    with Router.opened(graph, Estimate(), workers=1, timeout_s=60) as router:
+        router.areas(VADUZ, LIMITS_S)
+        os.kill(router._workers.ask(os.getpid, timeout_s=60).result(), signal.SIGKILL)
+        spent = router._workers.ask(_processor_s_of, VADUZ, timeout_s=60)
+        while isinstance(spent.exception(), (EOFError, OSError)):
+            spent = router._workers.ask(_processor_s_of, VADUZ, timeout_s=60)
+    assert spent.result() < 1
+
+
+def _processor_s_of(place: tuple[float, float]) -> float:
+    begun = time.process_time()
+    assert worker.areas(place, LIMITS_S, Ride(), False) is not None
+    return time.process_time() - begun

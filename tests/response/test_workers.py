@@ -4,6 +4,7 @@ import os
 import signal
 import time
 from concurrent.futures import CancelledError
+from pathlib import Path
 
 import pytest
 
@@ -38,6 +39,35 @@ def test_errors_and_unreadable_answers_are_the_question_s_own() -> None:
     workers.close()
 
 
+def test_workers_that_were_lost_leave_no_process_behind() -> None:
+    workers = Workers(2, os.getpid)
+    server = int(
+        Path(f"/proc/{workers.ask(os.getpid, timeout_s=60).result()}/stat").read_text().rpartition(")")[2].split()[1]
+    )
+    for nth in range(10):
+        if nth % 2:
+            os.kill(workers.ask(os.getpid, timeout_s=60).result(), signal.SIGKILL)
+        else:
+            assert isinstance(workers.ask(time.sleep, 60, timeout_s=0.1).exception(), TimeoutError)
+    workers.ask(os.getpid, timeout_s=60).result()
+    workers.close()
+    deadline = time.monotonic() + 20
+    while left := _children(server):  # dead and not buried, or alive
+        assert time.monotonic() < deadline, left
+        time.sleep(0.1)
+
+
+def test_one_that_cannot_be_started_is_tried_again_later_and_later() -> None:
+    workers = Workers(1, _fail)
+    asked, tries = [workers.ask(os.getpid, timeout_s=20) for _ in range(200)], 0
+    for question in asked:
+        error = question.exception(timeout=60)
+        assert isinstance(error, (EOFError, OSError)), error
+        tries += isinstance(error, EOFError)
+    workers.close()
+    assert 0 <= tries < 5
+
+
 def test_closing_waits_for_nobody() -> None:
     workers = Workers(1, os.getpid)
     workers.ask(os.getpid, timeout_s=20).result()
@@ -53,6 +83,22 @@ def test_closing_waits_for_nobody() -> None:
         waiting.result(timeout=0)
     with pytest.raises(RuntimeError, match="closed"):
         workers.ask(os.getpid, timeout_s=1).result()
+
+
+def _fail() -> None:
+    os._exit(1)
+
+
+def _children(parent: int) -> list[str]:
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            name, _, rest = (process / "stat").read_text().rpartition(")")
+        except OSError:
+            continue
+        if rest.split()[1] == str(parent):
+            found.append(f"{name}){rest[:2]}")
+    return found
 
 
 def _pid_and(payload: bytes) -> tuple[int, bytes]:

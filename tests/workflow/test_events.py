@@ -11,7 +11,6 @@ from psycopg.conninfo import make_conninfo
 from geo_grid.access import digest_of
 from geo_grid.db import Asker, AsyncConnection, acting, connect, open_pool
 from geo_grid.db.connections import APPLICATION_ROLE
-from geo_grid.settings import Settings
 from geo_grid.workflow import Event, Place, events_after
 from tests.conftest import live_server
 from tests.identities import api_key, bearing
@@ -34,7 +33,7 @@ def as_supervisor[T](city: str, work: Callable[[AsyncConnection], Awaitable[T]])
 
     async def run() -> T:
         conninfo = make_conninfo(city, user=APPLICATION_ROLE)
-        async with open_pool(conninfo, Settings(pool_size=1)) as pool, acting(pool, asker) as connection:
+        async with open_pool(conninfo, 1, 30) as pool, acting(pool, asker) as connection:
             return await work(connection)
 
     return asyncio.run(run())
@@ -148,7 +147,7 @@ def test_after_a_restore_events_go_on_and_whoever_listened_before_looks_again(ci
 
 
 def test_a_place_that_is_not_reached_yet_is_answered_with_looking_again(city: str) -> None:
-    told = after(city, Place(str(newest(city) + 1_000_000), 1))
+    told = after(city, Place(newest(city) + 1_000_000, 1))
     assert [(event.kind, event.key) for event in told] == [("incidents", None), ("edition", None), ("layer", None)]
 
 
