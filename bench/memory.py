@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,7 +33,7 @@ class Load:
         self.client, self.units = client, units
         self.told: Counter[int] = Counter()
 
-    def kinds(self) -> list:
+    def kinds(self) -> list[Callable[[], httpx.Response]]:
         return [
             self.locate,
             self.desk,
@@ -45,7 +46,7 @@ class Load:
             self.page,
         ]
 
-    def ask(self, kind) -> None:
+    def ask(self, kind: Callable[[], httpx.Response]) -> None:
         self.told[kind().status_code] += 1
 
     @staticmethod

@@ -97,8 +97,8 @@ def test_the_servers_credential_is_worth_nothing_to_whoever_learns_it(intruder: 
     assert intruder.execute("select access.city_wide('map'), access.me()").fetchone() == (False, None)
     assert intruder.execute("select count(*) from grid_cells").fetchone() == (0,)
     for statement in (
-        "select access.login_facts('admin')",
-        "select access.note_login('admin', 'done', 'x')",
+        "select access.login_facts('admin', null)",
+        "select access.note_login('admin', null, 'done', 'x')",
         "select access.open_session(1, repeat('0', 64), interval '1 day', interval '1 day', null, '')",
         "select access.former_passwords(1)",
         "select access.set_password(1, 'x', 1)",
@@ -121,10 +121,10 @@ def test_the_servers_credential_is_worth_nothing_to_whoever_learns_it(intruder: 
     with psycopg.connect(make_conninfo(city, user=SERVICE_ROLE), autocommit=True) as server:
         server.execute("select set_config('geo_grid.credential', %s, false)", (SERVER,))
         assert server.execute("select access.city_wide('map')").fetchone() == (True,)
-        assert server.execute("select blocked_s from access.login_facts('admin')").fetchone() == (0,)
+        assert server.execute("select blocked_s from access.login_facts('admin', null)").fetchone() == (0,)
         server.execute("select set_config('geo_grid.credential', '', false)")
         with pytest.raises(psycopg.errors.InsufficientPrivilege):  # the role alone is not enough either
-            server.execute("select access.login_facts('admin')")
+            server.execute("select access.login_facts('admin', null)")
 
 
 def test_nothing_of_ones_own_can_stand_in_place_of_the_citys_tables(intruder: psycopg.Connection, city: str) -> None:
