@@ -336,7 +336,7 @@ def test_a_transaction_that_nobody_goes_on_with_ends(database: str) -> None:
         async with open_pool(database, 1, 0.3) as pool:
             with pytest.raises(DatabaseUnavailable), translated_errors():
                 async with acting(pool, Asker("")) as connection:
-                    await asyncio.sleep(1)
+                    await asyncio.sleep(3)
                     await connection.execute("select 1")
             async with acting(pool, Asker("")) as connection:
                 await connection.execute("select 1")

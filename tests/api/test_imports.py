@@ -116,7 +116,9 @@ def test_a_datum_that_is_mislabelled_is_guessed(
     for number, (x, y) in enumerate(zip(lon, lat, strict=True)):
         sent = _shifted(float(x), float(y), true)
         body += f"Q{number},x,{sent[0]:.8f},{sent[1]:.8f}\n"
-    notes = send(planner, "posts.csv", body, source_crs=said).json()["notes"]
+    answer = send(planner, "posts.csv", body, source_crs=said)
+    assert answer.status_code == 200, answer.text
+    notes = answer.json()["notes"]
     names = {"EPSG:4490": "WGS 84 or CGCS2000"}
     assert len(notes) == 1
     assert f"look like {names.get(true, true)}, not {names.get(said, said)}" in notes[0]

@@ -9,7 +9,7 @@ import mapbox_vector_tile
 import pytest
 
 from bench.access import tile_of
-from geo_grid.api import tiles
+from geo_grid.api import asking
 from geo_grid.api.tile_cache import Tile, TileCache
 from geo_grid.boundaries import publish_cells
 from geo_grid.db import Cluster, ask_once, connect
@@ -126,7 +126,7 @@ def test_tiles_on_disk_outlive_a_server_and_no_change(
         asked.append(statement)
         return await ask_once(pool, asker, statement, values)
 
-    monkeypatch.setattr(tiles, "ask_once", noted)
+    monkeypatch.setattr(asking, "ask_once", noted)
 
     def drawn() -> tuple[set[str], int]:
         """What a new server shows, and how often it asked the database for it."""

@@ -48,7 +48,7 @@ def test_workers_that_were_lost_leave_no_process_behind() -> None:
         if nth % 2:
             os.kill(workers.ask(os.getpid, timeout_s=60).result(), signal.SIGKILL)
         else:
-            assert isinstance(workers.ask(time.sleep, 60, timeout_s=0.1).exception(), TimeoutError)
+            assert isinstance(workers.ask(time.sleep, 60, timeout_s=0.1).exception(), (TimeoutError, EOFError, OSError))
     workers.ask(os.getpid, timeout_s=60).result()
     workers.close()
     deadline = time.monotonic() + 20
