@@ -17,7 +17,7 @@ _COME_BACK_S = 5.0
 
 
 class Budget:
-    """Turns for one kind of work.
+    """Turns for one kind of work, of which no account ever has all.
 
     Parameters
     ----------
@@ -37,8 +37,8 @@ class Budget:
         self._threads = ThreadPoolExecutor(at_once, thread_name_prefix=kind)
         self._lock = threading.Lock()
         self._admitted: Counter[int | None] = Counter()
-        self._running: set[Future[None]] = set()
-        self._queue: deque[Future[None]] = deque()
+        self._running: dict[Future[None], int | None] = {}
+        self._queue: deque[tuple[Future[None], int | None]] = deque()
 
     async def run[**P, T](self, account: int | None, work: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
         """Do work in a thread of this kind, when its turn comes; None: on nobody's account.
@@ -82,7 +82,7 @@ class Budget:
                 message = f"{self._kind}: {self._most} are at work or waiting; try again in a moment"
                 raise Busy(message, _COME_BACK_S)
             self._admitted[account] += 1
-            self._queue.append(turn)
+            self._queue.append((turn, account))
             self._next()
         return turn
 
@@ -91,17 +91,24 @@ class Budget:
             self._admitted[account] -= 1
             if not self._admitted[account]:
                 del self._admitted[account]
-            self._running.discard(turn)
-            if turn in self._queue:
-                self._queue.remove(turn)
+            self._running.pop(turn, None)
+            if (turn, account) in self._queue:
+                self._queue.remove((turn, account))
             self._next()
 
     def _next(self) -> None:
-        while self._queue and len(self._running) < self._at_once:
-            turn = self._queue.popleft()
+        for turn, account in list(self._queue):
+            if len(self._running) == self._at_once:
+                return
+            if account is not None and self._at_once > 1 and self._has_all_but_one(account):
+                continue  # the last one is for somebody else
+            self._queue.remove((turn, account))
             if turn.set_running_or_notify_cancel():  # else who waited has left
-                self._running.add(turn)
+                self._running[turn] = account
                 turn.set_result(None)
+
+    def _has_all_but_one(self, account: int) -> bool:
+        return sum(whose == account for whose in self._running.values()) >= self._at_once - 1
 
 
 HASHING = Budget("log-in", at_once=2, waiting=60, each=4)
@@ -111,6 +118,10 @@ MAPS = Budget("live coverage", at_once=2, waiting=200, each=100)
 ROADS = Budget("questions about roads", at_once=4, waiting=60, each=16)
 """Each waits for a process that knows the roads."""
 DRAFTS = Budget("work on drafts", at_once=4, waiting=32, each=8)
-BULK = Budget("files and bulk questions", at_once=2, waiting=16, each=4)
+BULK = Budget("bulk questions and answers", at_once=2, waiting=16, each=4)
+FILES = Budget("files that are sent", at_once=2, waiting=16, each=4)
+"""Minutes each at the most; they hold up no bulk question."""
+SYSTEMS = Budget("reference systems", at_once=1, waiting=60, each=2)
+"""Each takes Python's lock for some 20 ms, when it is asked for the first time."""
 SOLVING = Budget("comparisons, proposals and siting", at_once=2, waiting=16, each=4)
 """Seconds each."""

@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 from pyproj import CRS, Transformer
 from pyproj.database import get_codes
 from pyproj.enums import PJType, TransformDirection
-from pyproj.exceptions import CRSError
+from pyproj.exceptions import CRSError, ProjError
 
 from geo_grid.errors import InvalidCoordinates, UnknownCrs
 
@@ -141,7 +141,7 @@ def _resolve(name: str) -> SourceCrs:
         return SourceCrs(name, True, _by_point(china_datums.bd09_to_wgs84_refined, china_datums.Bd09))
     try:
         return _of_proj(CRS.from_epsg(int(name.removeprefix("EPSG:"))), name)
-    except CRSError:
+    except (CRSError, ProjError):
         raise UnknownCrs(_unknown(name)) from None
 
 

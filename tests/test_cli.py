@@ -203,7 +203,7 @@ class TestUp:
         else:
             pytest.fail(f"it did not become ready: {''.join(said)}")
         made = subprocess.run(
-            [sys.executable, "-m", "geo_grid", "key", "add", "tester", "--role", "supervisor", "--city"],
+            [sys.executable, "-m", "geo_grid", "key", "add", f"tester-{time.monotonic_ns()}", "--role", "supervisor", "--city"],
             env=environment, capture_output=True, text=True, check=True,
         )  # fmt: skip
         headers = {"Authorization": f"Bearer {made.stdout.strip()}"}

@@ -78,7 +78,7 @@ async def post_locate(
     media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media not in FORMS:
         raise HTTPException(415, f"Content-Type is {media or 'missing'}; send {', '.join(FORMS)}")
-    await known_crs(source_crs)
+    await known_crs(request, source_crs)
     wanted = tuple(int(level) for level in levels.split(",") if level)
     asked = Asked(source_crs, wanted, skip_invalid, identity_of(request).seen, MOST_POINTS)
     with LongAnswer.begun(request, settings) as answer, tempfile.TemporaryFile(dir=answer.spool) as body:

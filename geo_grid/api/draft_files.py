@@ -16,7 +16,7 @@ from geo_grid.api.parameters import Configured
 from geo_grid.api.problems import PROBLEM_RESPONSES
 from geo_grid.api.rights import GuardedRoute
 from geo_grid.boundaries import reading
-from geo_grid.budgets import BULK
+from geo_grid.budgets import BULK, FILES
 from geo_grid.db import Connection
 from geo_grid.errors import UnreadableFile
 from geo_grid.exchange import FILE_FORMATS
@@ -79,7 +79,7 @@ async def post_import(
     spool.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=spool) as folder:
         path = FilePath(folder) / f"upload{suffix}"
-        await BULK.run(account_of(request), _save, file, path)
+        await FILES.run(account_of(request), _save, file, path)
 
         said = FilePath((file.filename or "").replace("\\", "/")).name[:200]
         async with leaving(request) as left:
@@ -91,7 +91,7 @@ async def post_import(
                 )  # fmt: skip
                 return whole(connection, draft_id)
 
-            return await with_rights(request, do, BULK)
+            return await with_rights(request, do, FILES)
 
 
 def _save(file: UploadFile, path: FilePath) -> None:

@@ -12,7 +12,7 @@ from geo_grid.api.asking import account_of, asker_of, identity_of, leaving
 from geo_grid.api.parameters import Configured
 from geo_grid.api.problems import PROBLEM_RESPONSES, Problem
 from geo_grid.api.rights import GuardedRoute
-from geo_grid.budgets import BULK
+from geo_grid.budgets import FILES
 from geo_grid.db import acting_conninfo, connect
 from geo_grid.errors import UserError
 from geo_grid.exchange import Report, uploads
@@ -84,7 +84,7 @@ async def post_import(
         lon_column or None, lat_column or None, settings.timezone,
     )  # fmt: skip
     folder = _folder(settings)
-    upload = await BULK.run(
+    upload = await FILES.run(
         account_of(request),
         uploads.keep,
         folder,
@@ -136,7 +136,7 @@ async def _run(request: Request, folder: FilePath, upload: uploads.Upload, skip_
             return uploads.run(connection, folder, upload, skip_invalid, dry_run, left)
 
     async with leaving(request) as left:
-        return await BULK.run(account_of(request), work, left)
+        return await FILES.run(account_of(request), work, left)
 
 
 def _pairs(text: str, name: str) -> dict[str, str]:

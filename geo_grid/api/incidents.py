@@ -39,7 +39,7 @@ async def post_incident(
     idempotency_key: Annotated[str | None, Header(min_length=1, max_length=200)] = None,
 ) -> Incident:
     """Take an incident in. 201 means that it is committed, with its owner; safe to repeat with the same key."""
-    await known_crs(new.source_crs)
+    await known_crs(request, new.source_crs)
     async with writing(request) as database:
         incident, created = await report(database, new, idempotency_key)
     response.status_code = 201 if created else 200

@@ -26,7 +26,7 @@ async def get_locate(
 ) -> Location:
     """Say who is responsible for a point: the chain of grid cells with duties, zone, circles."""
     # the state is read here, not by dependencies: solving four of them takes as long as all the rest
-    here = await place(lon, lat, source_crs)
+    here = await place(request, lon, lat, source_crs)
     return await _locate(request, here, at)
 
 
@@ -51,7 +51,7 @@ async def get_desk(
         message = "ask either with lon and lat, or with incident"
         raise UserError(message)
     else:
-        here = await place(lon, lat, source_crs)
+        here = await place(request, lon, lat, source_crs)
     location = await _locate(request, here, at)
     state = request.app.state
     now = datetime.now(ZoneInfo(state.settings.timezone))

@@ -1,14 +1,14 @@
 """What routers have in common: a point, a moment, the settings."""
 
-import asyncio
 import contextlib
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Query, Request
 
 from geo_grid import coordinates
+from geo_grid.api.asking import account_of
+from geo_grid.budgets import SYSTEMS
 from geo_grid.errors import UnknownCrs
 from geo_grid.locate import Locations
 from geo_grid.moments import Moment
@@ -28,19 +28,16 @@ class Point:
     lat: float
 
 
-_asking_proj = ThreadPoolExecutor(1, "geo_grid_proj")  # one after the other, and beside everybody else's work
-
-
-async def known_crs(name: str) -> None:
-    """Have a reference system resolved beside the event loop, so that asking for it then takes no time."""
+async def known_crs(request: Request, name: str) -> None:
+    """Have a reference system resolved beside the event loop, so that asking for it then takes no time; see `Budget.run`."""
     if not coordinates.is_resolved(name):
         with contextlib.suppress(UnknownCrs):  # whoever asks for it then is told
-            await asyncio.get_running_loop().run_in_executor(_asking_proj, coordinates.source_crs, name)
+            await SYSTEMS.run(account_of(request), coordinates.source_crs, name)
 
 
-async def place(lon: Lon, lat: Lat, source_crs: SourceCrs = "EPSG:4490") -> Point:
+async def place(request: Request, lon: Lon, lat: Lat, source_crs: SourceCrs = "EPSG:4490") -> Point:
     """Read a point from the query; raises InvalidCoordinates or UnknownCrs."""
-    await known_crs(source_crs)
+    await known_crs(request, source_crs)
     return Point(*coordinates.to_lonlat(lon, lat, source_crs))  # async, as all here: FastAPI gives others a thread each
 
 

@@ -77,6 +77,8 @@ PROBLEM_RESPONSES: dict[int | str, dict[str, Any]] = {
 }
 
 
+_MOST_ROWS, _LONGEST = 1_000, 2_000
+"""Bad rows that are named, and characters of a reason: a refusal is not larger than what it refuses."""
 _STORAGE = frozenset({
     errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.EFBIG, errno.ENOTDIR,
     errno.EEXIST, errno.ENOENT,
@@ -103,14 +105,14 @@ def problem_of(error: Exception, unprocessable: int = 422) -> ProblemResponse:
     """Make the problem response of an error of ours; `unprocessable` is the status of input that is wrong."""
     kind = next((k for k in type(error).__mro__ if k in STATUS), errors.GeoGridError)
     faults = (
-        [{"row": row, "detail": reason} for row, reason in error.rows]
+        [{"row": row, "detail": reason[:_LONGEST]} for row, reason in error.rows[:_MOST_ROWS]]
         if isinstance(error, errors.InvalidRows)
         else None
     )
     if STATUS[kind] >= 500 and kind is not errors.Busy:
         log.error("%s: %s", kind.__name__, error)
     status = unprocessable if STATUS[kind] == 422 else STATUS[kind]
-    answer = problem(status, str(error), type(error).__name__, faults)
+    answer = problem(status, str(error)[:_LONGEST], type(error).__name__, faults)
     if isinstance(error, errors.TooMany | errors.Busy):
         answer.headers["Retry-After"] = str(math.ceil(error.retry_after_s))
     return answer

@@ -101,7 +101,7 @@ async def get_areas(
     ] = "inbound",
 ) -> FeatureCollection[AreaProperties]:
     """Draw what a car reaches from a place within 1, 3 and 5 minutes, or from where one reaches it, now; the largest first."""
-    here = await place(lon, lat, source_crs)
+    here = await place(request, lon, lat, source_crs)
     upkeep = request.app.state.upkeep
     now = _in_city(request, None)
     async with reading(request) as database:

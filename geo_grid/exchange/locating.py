@@ -1,5 +1,6 @@
 """Owners for any number of points: a stream in, the same stream with owners out."""
 
+import csv
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +12,7 @@ import pyarrow.compute
 from numpy.typing import NDArray
 
 from geo_grid.coordinates import lonlat_problem, source_crs
-from geo_grid.errors import InvalidRows, UserError
+from geo_grid.errors import InvalidRows, UnreadableFile, UserError
 from geo_grid.exchange.points import READERS, Points, write_points
 from geo_grid.locate import EVERYTHING, CityIndex, Seen
 
@@ -104,7 +105,11 @@ def locate_points(
             message = f"{work.done.invalid_count} of {work.done.points} points are no places"
             raise InvalidRows(message, work.done.invalid)
 
-    write_points(sink, form, batches(), work.columns, city.edition)
+    try:
+        write_points(sink, form, batches(), work.columns, city.edition)
+    except (pa.ArrowException, csv.Error, OverflowError) as error:  # columns of one name, numbers beyond all kinds
+        message = f"the points cannot be read: {str(error).splitlines()[0]}"
+        raise UnreadableFile(message) from None
     return work.done
 
 

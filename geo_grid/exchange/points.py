@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import reprlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -34,6 +35,7 @@ _WITHOUT_POINTS = 1 << 20
 _DEEPEST = 64
 """Brackets within each other; points have three, and the parser takes memory by the square of them."""
 _BOM = b"\xef\xbb\xbf"
+_TEXT = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
 
@@ -236,6 +238,7 @@ class _Guarded:
         self._opened = opened
         self._seen: tuple[int, int] = (0, 0)
         self._without = self._depth = 0
+        self._text = b""  # a text that is not at its end yet
         opened.seek(len(_BOM) if opened.seek(0) == 0 and opened.read(len(_BOM)) == _BOM else 0)
 
     def read(self, size: int) -> bytes:
@@ -254,12 +257,15 @@ class _Guarded:
         if self._without > _WITHOUT_POINTS:
             message = f"there is no point in {self._without:,} bytes of the JSON body: send nothing else in it"
             raise UnreadableFile(message)
-        self._depth = _depth(block, self._depth)
+        bare = _TEXT.sub(b"", self._text + block) if self._text or b'"' in block else block
+        bare, quote, begun = bare.partition(b'"')
+        self._text = quote + begun
+        self._depth = _depth(bare, self._depth)
         return block
 
 
 def _depth(block: bytes, depth: int) -> int:
-    """Return how many brackets are open behind a block; those in texts count too, as there should be none.
+    """Return how many brackets are open behind a block without texts.
 
     Raises
     ------

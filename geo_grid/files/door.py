@@ -128,7 +128,11 @@ def read_table(
     with _scratch() if suffix == ".zip" else contextlib.nullcontext() as scratch:
         job = {"what": "table", "lon": lon_column, "lat": lat_column}
         about, table = _answer(path, neighbours, scratch, job, asking)
-    frame = table.to_pandas(types_mapper={pa.int64(): pd.Int64Dtype(), pa.int32(): pd.Int32Dtype()}.get)
+    try:
+        frame = table.to_pandas(types_mapper={pa.int64(): pd.Int64Dtype(), pa.int32(): pd.Int32Dtype()}.get)
+    except (pa.ArrowException, ValueError, OverflowError) as error:  # dates beyond the calendar
+        message = f"{said} holds values that cannot be read: {str(error).splitlines()[0]}"
+        raise UnreadableFile(message) from None
     if "lon" in about:
         return Table(frame, _points(frame, about["lon"], about["lat"]), None, False)
     geometry = _shapes(said, frame.pop(GEOMETRY))
@@ -256,7 +260,8 @@ def _told(process: subprocess.Popen[bytes], said: str, asking: Asking) -> bytear
             message = f"{said} is read no further: nobody waits for it"
             raise GivenUp(message)
         if time.monotonic() > deadline:
-            raise _ended(-signal.SIGXCPU, said, asking.limits)
+            message = f"{said} was not read within {asking.limits.wall_s:.0f} s, and was given up: divide it"
+            raise UnreadableFile(message)
         if not select.select([pipe], [], [], _LOOK_S)[0]:
             continue
         block = os.read(pipe, _BLOCK)

@@ -305,6 +305,9 @@ def _read_parquet(source: Source) -> Rows:
             message = f"it has no column {geometry!r}, which it names as its geometry"
             raise ValueError(message)
         names = [name for name in opened.schema_arrow.names if name != geometry]
+        if any("\0" in name for name in names):
+            message = "a column has a name that nobody can write"
+            raise ValueError(message)
         kept = [*names, geometry]
         tables = [_plain(batch, names, geometry, encoding) for batch in _batches(opened, kept, said, limits)]
         table = pa.Table.from_batches(tables) if tables else _plain_empty(opened.schema_arrow, names)
@@ -345,7 +348,21 @@ def _plain(batch: pa.RecordBatch, names: list[str], geometry: str, encoding: str
         message = f"its geometry is encoded as {encoding}: write it as WKB"
         raise ValueError(message)
     shapes = batch.column(geometry).cast(pa.large_binary())
+    _refuse_nested(shapes)
     return pa.RecordBatch.from_arrays([*(_flat(batch.column(name)) for name in names), shapes], [*names, GEOMETRY])
+
+
+def _refuse_nested(shapes: pa.Array) -> None:
+    """Read geometry here, where what ends the process ends nothing else: collections in collections have no end."""
+    import shapely
+
+    try:
+        kinds = shapely.get_type_id(shapely.from_wkb(shapes.to_numpy(zero_copy_only=False)))
+    except shapely.errors.ShapelyError as error:
+        raise ValueError(first_line(error)) from None
+    if (kinds == shapely.GeometryType.GEOMETRYCOLLECTION).any():
+        message = "it holds collections of geometry of several kinds: write points, lines or areas"
+        raise ValueError(message)
 
 
 def _plain_empty(schema: pa.Schema, names: list[str]) -> pa.Table:

@@ -135,19 +135,18 @@ def test_work_is_bounded_in_number_by_kind_and_account() -> None:
         said = []
         for account in (1, 2, 2):
             try:
-                await asyncio.wait_for(budget.run(account, int), 0.1)
+                await asyncio.wait_for(budget.run(account, int), 5)
+                said.append("answered")
             except (TooMany, Busy) as error:
                 said.append(type(error).__name__)
-            except TimeoutError:  # it waited for its turn, and left
-                said.append("waited")
         gate.set()
         assert await asyncio.gather(*mine) == [True] * 4
         assert await budget.run(2, int) == 0
         async with budget.turn(2):
-            assert await budget.run(2, int) == 0
+            assert await budget.run(3, int) == 0
         return said
 
-    assert asyncio.run(crowd()) == ["TooMany", "waited", "waited"]
+    assert asyncio.run(crowd()) == ["TooMany", "answered", "answered"]
 
 
 def test_a_full_queue_says_so_at_once() -> None:
@@ -331,11 +330,29 @@ def test_roads_are_asked_and_shapes_joined_without_a_connection(database: str, m
                 assert waiting.result().status_code == 200
 
 
+def test_no_account_has_all_turns_of_one_kind() -> None:
+    """Two files that took two minutes held up everybody's files and bulk questions."""
+    budget = Budget("tests", at_once=2, waiting=10, each=6)
+    gate = threading.Event()
+
+    async def check() -> None:
+        greedy = [asyncio.create_task(budget.run(1, gate.wait, 20)) for _ in range(5)]
+        await asyncio.sleep(0.1)
+        assert await asyncio.wait_for(budget.run(2, lambda: "answered"), 5) == "answered"
+        gate.set()
+        assert await asyncio.gather(*greedy) == [True] * 5
+
+    asyncio.run(check())
+
+
 def test_a_transaction_that_nobody_goes_on_with_ends(database: str) -> None:
     async def forget() -> None:
         async with open_pool(database, 1, 0.3) as pool:
             with pytest.raises(DatabaseUnavailable), translated_errors():
                 async with acting(pool, Asker("")) as connection:
+                    await connection.execute(
+                        "select 1"
+                    )  # of what is only begun, in a pipeline, PostgreSQL 15 may not take notice
                     await asyncio.sleep(3)
                     await connection.execute("select 1")
             async with acting(pool, Asker("")) as connection:

@@ -14,6 +14,7 @@ import httpx
 import numpy as np
 import pyarrow as pa
 import pytest
+from starlette.requests import Request
 
 from geo_grid.db import connect
 from geo_grid.exchange import uploads
@@ -136,6 +137,13 @@ class TestBulkBodies:
         began = time.monotonic()
         problem(asking.post("/locate", content=body, headers={"Content-Type": "application/json"}), 422)
         assert time.monotonic() - began < 20
+
+    def test_brackets_in_texts_hide_none(self, asking: httpx.Client) -> None:
+        """Closing ones in texts hid opening ones: 260 kB took 4 GB, and 6 MB all memory of the machine."""
+        for begun in (b'"]]]]]]]]",[[', b'"\\"]]]]]]]]",[['):
+            body = b'{"points":[[114.5,37.06],' + begun * 5_000
+            answer = asking.post("/locate", content=body, headers={"Content-Type": "application/json"})
+            assert "brackets" in problem(answer, 422)["detail"]
 
     def test_a_byte_order_mark_changes_nothing(self, asking: httpx.Client) -> None:
         body = f'{{"points":[[{WEST + SIDE / 2},{SOUTH + SIDE / 2}]]}}'.encode()
@@ -276,6 +284,7 @@ class TestNamesOfReferenceSystems:
         from geo_grid import coordinates
         from geo_grid.api.parameters import known_crs
 
+        nobody = Request({"type": "http", "geo_grid.identity": None})
         asked: list[str] = []
         slow = coordinates._resolve
 
@@ -287,14 +296,14 @@ class TestNamesOfReferenceSystems:
         monkeypatch.setattr(coordinates, "_resolve", resolve)
 
         async def longest_pause() -> float:
-            looking, worst = asyncio.create_task(known_crs("EPSG:4542")), 0.0
+            looking, worst = asyncio.create_task(known_crs(nobody, "EPSG:4542")), 0.0
             while not looking.done():
                 began = time.monotonic()
                 await asyncio.sleep(0.01)
                 worst = max(worst, time.monotonic() - began)
-            await known_crs("epsg:4542")
-            await known_crs("EPSG:2333")
-            await known_crs("EPSG:2333")  # refused, and remembered as refused
+            await known_crs(nobody, "epsg:4542")
+            await known_crs(nobody, "EPSG:2333")
+            await known_crs(nobody, "EPSG:2333")  # refused, and remembered as refused
             return worst
 
         assert asyncio.run(longest_pause()) < 0.4

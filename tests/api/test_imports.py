@@ -117,7 +117,7 @@ def test_a_datum_that_is_mislabelled_is_guessed(
         sent = _shifted(float(x), float(y), true)
         body += f"Q{number},x,{sent[0]:.8f},{sent[1]:.8f}\n"
     answer = send(planner, "posts.csv", body, source_crs=said)
-    assert answer.status_code == 200, answer.text
+    assert answer.status_code == 201, answer.text
     notes = answer.json()["notes"]
     names = {"EPSG:4490": "WGS 84 or CGCS2000"}
     assert len(notes) == 1

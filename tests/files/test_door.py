@@ -2,6 +2,7 @@
 
 import json
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -144,6 +145,20 @@ def test_bombs_are_refused_in_words_that_name_the_file(tmp_path: Path, name: str
     assert time.monotonic() - began < 25
     assert name in str(refused.value)
     assert str(tmp_path) not in str(refused.value)
+
+
+def test_geometry_within_geometry_without_end_ends_the_reader_alone(tmp_path: Path) -> None:
+    """1.8 kB of it ended the server: GEOS reads what is within by calling itself."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    for kind in (7, 6):
+        nested = struct.pack("<BII", 1, kind, 1) * 300_000 + shapely.to_wkb(shapely.Point(114.5, 37))
+        geo = {"primary_column": "geometry", "columns": {"geometry": {"encoding": "WKB", "geometry_types": []}}}
+        table = pa.table({"name": ["x"], "geometry": [nested]}).replace_schema_metadata({"geo": json.dumps(geo)})
+        parquet.write_table(table, tmp_path / "nested.parquet", compression="zstd")
+        with pytest.raises(UnreadableFile, match=r"nested\.parquet"):
+            read_table(tmp_path / "nested.parquet", asking=Asking(SENT))
 
 
 def test_a_file_without_a_layer_is_told(tmp_path: Path) -> None:
