@@ -62,7 +62,8 @@ def declared_sizes(stream: memoryview) -> Iterator[Sizes]:
 def _sizes(batch: "_Table", body: memoryview) -> Sizes:
     rows = batch.number(_BATCH_ROWS, "<q")
     if batch.table(_BATCH_COMPRESSION) is None:
-        return Sizes(rows, len(body), False)
+        octets = sum(length for _, length in batch.pairs(_BATCH_BUFFERS))  # several may be of the same bytes
+        return Sizes(rows, max(octets, len(body)), octets > len(body))
     octets = 0
     for offset, length in batch.pairs(_BATCH_BUFFERS):
         if length:

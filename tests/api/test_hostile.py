@@ -5,6 +5,7 @@ import io
 import json
 import os
 import socket
+import struct
 import subprocess
 import time
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ import pytest
 from starlette.requests import Request
 
 from geo_grid.db import connect
-from geo_grid.exchange import uploads
+from geo_grid.exchange import arrow_bodies, uploads
 from tests.api.test_http import problem
 from tests.api.test_imports import HEAD, post, send
 from tests.conftest import SHARED, live_server
@@ -176,10 +177,40 @@ class TestBulkBodies:
         )
         assert "plain values" in problem(answer, 422)["detail"]
 
+    def test_arrow_whose_columns_are_of_the_same_bytes(self, asking: httpx.Client) -> None:
+        body = columns_of_the_same_bytes(rows=20_000, columns=900)
+        assert len(body) < 500_000
+        answer = asking.post("/locate", content=body, headers={"Content-Type": "application/vnd.apache.arrow.stream"})
+        assert "unpacks to" in problem(answer, 422)["detail"]
+
     def test_very_many_columns(self, asking: httpx.Client) -> None:
         body = "lon,lat" + "".join(f",c{n}" for n in range(20_000)) + "\n"
         answer = asking.post("/locate", content=body, headers={"Content-Type": "text/csv"})
         assert "columns" in problem(answer, 422)["detail"]
+
+
+def columns_of_the_same_bytes(rows: int, columns: int) -> bytes:
+    """An Arrow stream of many columns that all name the buffer of the first, 357 times what it is."""
+    lon, lat = pa.array([114.5] * rows), pa.array([37.06] * rows)
+    batch = pa.record_batch([lon, lat, *[lon] * columns], ["lon", "lat", *(f"c{n}" for n in range(columns))])
+    sink = io.BytesIO()
+    with pa.ipc.new_stream(sink, batch.schema) as writer:
+        writer.write_batch(batch)
+    stream = bytearray(sink.getvalue())
+    place = 8 + struct.unpack_from("<I", stream, 4)[0]  # behind the schema
+    head = place + 8
+    length = struct.unpack_from("<I", stream, place + 4)[0]
+    message = memoryview(stream)[head : head + length]
+    table = arrow_bodies._Table.root(message)
+    vector = (inner := table.table(2))._field(2)
+    vector += struct.unpack_from("<I", message, vector)[0]
+    for number in range(struct.unpack_from("<I", message, vector)[0]):
+        at = vector + 4 + 16 * number
+        if struct.unpack_from("<q", message, at + 8)[0]:
+            struct.pack_into("<q", message, at, rows * 8 if number in (2, 3) else 0)
+    assert inner is not None
+    struct.pack_into("<q", message, table._field(3), 2 * rows * 8)
+    return bytes(stream[: head + length + 2 * rows * 8]) + b"\xff\xff\xff\xff\0\0\0\0"
 
 
 class TestWordsInsteadOf500:
