@@ -26,7 +26,7 @@ RIGHTS: dict[tuple[str, str], str] = {
     ("GET", "/"): ANYBODY,
     ("GET", "/login"): PUBLIC,
     ("GET", "/account"): ANYBODY,
-    ("GET", "/docs"): "map",
+    ("GET", "/docs"): "account",
     ("GET", "/openapi.json"): "map",
     ("GET", "/maps/wall"): "map",
     ("GET", "/maps/planner"): "boundaries.draft",

@@ -254,7 +254,8 @@ def _told(process: subprocess.Popen[bytes], said: str, asking: Asking) -> bytear
     told, deadline = bytearray(), time.monotonic() + asking.limits.wall_s
     if process.stdout is None:
         return told
-    pipe = process.stdout.fileno()
+    pipe, waiting = process.stdout.fileno(), select.poll()  # select() knows no descriptor beyond 1,023
+    waiting.register(pipe, select.POLLIN)
     while True:
         if asking.given_up is not None and asking.given_up.is_set():
             message = f"{said} is read no further: nobody waits for it"
@@ -262,7 +263,7 @@ def _told(process: subprocess.Popen[bytes], said: str, asking: Asking) -> bytear
         if time.monotonic() > deadline:
             message = f"{said} was not read within {asking.limits.wall_s:.0f} s, and was given up: divide it"
             raise UnreadableFile(message)
-        if not select.select([pipe], [], [], _LOOK_S)[0]:
+        if not waiting.poll(_LOOK_S * 1000):
             continue
         block = os.read(pipe, _BLOCK)
         if not block:
