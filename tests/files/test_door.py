@@ -1,6 +1,8 @@
 """Files from strangers: only what the name promises is opened, within limits, and nothing else is touched."""
 
 import json
+import os
+import resource
 import socket
 import struct
 import subprocess
@@ -256,3 +258,16 @@ def test_text_that_looks_like_a_formula_comes_back_from_csv(tmp_path: Path) -> N
     found = read(tmp_path / "a.csv", b"lon,lat,name\n114.5,37,'=1+1\n-114.5,37,it's\n")
     assert found.attributes["name"].tolist() == ["=1+1", "it's"]
     assert found.geometry[1].x == -114.5
+
+
+def test_a_server_that_holds_very_many_connections_reads_files_all_the_same(tmp_path: Path) -> None:
+    """select() knows no descriptor beyond 1,023: every file that was sent to a busy server was a fault of ours."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 4096), hard))
+    held = [os.open("/dev/null", os.O_RDONLY) for _ in range(1100)]
+    try:
+        assert len(read(tmp_path / "points.csv", b"lon,lat\n114.5,37\n").attributes) == 1
+    finally:
+        for one in held:
+            os.close(one)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
