@@ -1,8 +1,20 @@
 """The errors a user can meet. HTTP and the command line render them, each in one place."""
 
+from typing import Any
+
 
 class GeoGridError(Exception):
     """Something went wrong on our side."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pass from one process to another whole: an exception is made anew from its message alone otherwise."""
+        return _restored, (type(self), self.args, self.__dict__)
+
+
+def _restored(kind: type[GeoGridError], arguments: tuple[Any, ...], told: dict[str, Any]) -> GeoGridError:
+    error = kind.__new__(kind, *arguments)
+    error.__dict__.update(told)
+    return error
 
 
 class UserError(GeoGridError):

@@ -73,6 +73,8 @@ def _read(job: dict[str, Any], limits: Limits, scratch: Path | None) -> int:
         rows.write(rows.Rows(found.about, found.schema, rows.bounded(said, found.batches, limits)), sink)
     except (UnreadableFile, UserError) as error:
         ours = str(error).replace(str(path), said)
+        if scratch is not None:
+            ours = ours.replace(f"{scratch}/", "")
         rows.write_refusal(type(error).__name__, ours, sink)
         return REFUSED
     except MemoryError:

@@ -134,6 +134,7 @@ BOMBS = {
     "cell.csv": b'lon,lat,x\n1,2,"' + b"y" * 10_000_000 + b'"\n',
     "quote.csv": b'lon,lat,x\n1,2,"never closed\n3,4,5\n',
     "long.csv": b"lon,lat\n1,2,3\n",
+    "rings.parquet": hostile.empty_rings(),
     "nothing.geojson": b'{"type":"FeatureCollection"}',
     "lines.geojson": hostile.point()[39:-2] + b"\n" + hostile.point()[39:-2],
 }
