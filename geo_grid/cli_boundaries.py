@@ -256,7 +256,7 @@ def impact(draft_id: Draft, as_json: Json = False) -> None:
         say(f"{count} {kind} in changed cells keep their owner")
     for work in found.workloads:
         say(
-            f"{work.grid_code} {work.name} ({', '.join(work.people) or 'nobody'}): households {_change(work.households_before, work.households_after)}, "
+            f"{work.grid_code} {work.name} ({', '.join(work.people) or 'nobody'}): households {_change(work.households_before, work.households_after)}{' (estimated)' if work.is_estimate else ''}, "
             f"incidents {_change(work.incidents_before, work.incidents_after)}, cameras {_change(work.cameras_before, work.cameras_after)}"
         )
     for code, duty, person in found.left_duties:

@@ -13,7 +13,16 @@ from geo_grid.errors import NotFound
 
 QUERIES = load_queries("geo_grid.boundaries", "drafts.sql")
 CELLS, ZONES = "grid_cells", "patrol_zones"
-CELL_COLUMNS = ("grid_level", "parent_code", "name", "code_scheme", "cell_kind", "household_count", "is_demo")
+CELL_COLUMNS = (
+    "grid_level",
+    "parent_code",
+    "name",
+    "code_scheme",
+    "cell_kind",
+    "household_count",
+    "households_estimated",
+    "is_demo",
+)
 
 
 def read_division(connection: Connection, draft_id: int | None = None, in_force: Division | None = None) -> Division:

@@ -26,6 +26,7 @@ class OwningCell(BaseModel):
     level_name_en: str
     cell_kind: CellKind
     household_count: int | None
+    households_estimated: bool = Field(description="the number was shared out by area; nobody counted it")
     area_m2: float
     grid_lead: str | None = Field(description="name of the grid lead, where the cell has one")
     duties: list[Duty]

@@ -14,7 +14,7 @@ with recursive chain as (
       and p.valid_from <= %(at)s and (p.valid_to is null or %(at)s < p.valid_to)
 )
 select c.grid_code, c.name, c.grid_level, l.name_zh as level_name_zh, l.name_en as level_name_en,
-       c.cell_kind, c.household_count, c.area_m2, c.is_demo, d.duties
+       c.cell_kind, c.household_count, c.households_estimated, c.area_m2, c.is_demo, d.duties
 from chain c
 join grid_levels l using (grid_level)
 cross join lateral (

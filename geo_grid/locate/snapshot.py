@@ -147,6 +147,7 @@ class Snapshot:
             level_name_en=self._levels[fact.grid_level][1],
             cell_kind=fact.cell_kind,
             household_count=fact.household_count,
+            households_estimated=fact.households_estimated,
             area_m2=fact.area_m2,
             grid_lead=next((duty.person_name for duty in duties if duty.duty_role == "grid_lead"), None),
             duties=duties,

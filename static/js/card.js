@@ -84,7 +84,7 @@ export class Card {
       e("span", { className: "role", textContent: text[d.duty_role] }), ` ${d.person_name} ${d.phone}`));
     const level = page.lang === "zh" ? cell.level_name_zh : cell.level_name_en;
     return e("li", {}, e("span", { className: "level", textContent: level }), e("b", { textContent: cell.name }),
-      e("span", { className: "quiet", textContent: ` ${cell.grid_code}${cell.household_count === null ? "" : ` · ${cell.household_count} ${text.households}`}` }),
+      e("span", { className: "quiet", textContent: ` ${cell.grid_code}${cell.household_count === null ? "" : ` · ${cell.households_estimated ? text.about : ""}${cell.household_count} ${text.households}`}` }),
       ...people);
   }
 
