@@ -13,6 +13,8 @@ from rich.console import Console
 from rich.table import Table
 
 from geo_grid.errors import UserError
+from geo_grid.moments import in_zone
+from geo_grid.settings import settings
 from geo_grid.terminal import Json, progress, ready_database, say
 
 if TYPE_CHECKING:
@@ -26,7 +28,7 @@ Draft = Annotated[int, typer.Argument(help="Number of a draft; boundaries list s
 Note = Annotated[str, typer.Option(help="Why, for the history.")]
 
 
-_TIMES = ["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M%z", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M"]
+_TIMES = ["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M%z", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d"]
 
 
 class Operation(StrEnum):
@@ -399,10 +401,11 @@ def publish(
     from geo_grid.db import connect
 
     if at is not None:
+        moment = in_zone(at, settings().timezone)
         with ready_database() as conninfo, connect(conninfo) as connection:
             submit(connection, draft_id, _author())
-            approve(connection, draft_id, _author(), note, at.astimezone())
-        say(f"a server brings draft {draft_id} into force at {at.astimezone().isoformat()}, if one is running then")
+            approve(connection, draft_id, _author(), note, moment)
+        say(f"a server brings draft {draft_id} into force at {moment.isoformat()}, if one is running then")
         return
     with ready_database() as conninfo, connect(conninfo) as connection, progress("publishing"):
         edition = publish_draft(connection, draft_id, note)

@@ -49,6 +49,9 @@ def import_(
         float | None,
         typer.Option(min=0, help="Metres: re-cut parent cells to their children when they are this near."),
     ] = None,
+    received_now: Annotated[
+        bool, typer.Option("--received-now", help="Rows count from now, although columns look like times.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Tell what would happen, and change nothing.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -74,6 +77,7 @@ def import_(
             fit_parents,
             settings().timezone,
             dry_run,
+            received_now=received_now,
         )
     if as_json:
         print(

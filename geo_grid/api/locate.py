@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Query, Request
 
 from geo_grid.api.asking import identity_of, reading
-from geo_grid.api.parameters import At, Lat, Lon, Point, SourceCrs, place
+from geo_grid.api.parameters import At, Lat, Lon, Point, SourceCrs, moment_of, place
 from geo_grid.api.problems import PROBLEM_RESPONSES
 from geo_grid.api.rights import GuardedRoute
 from geo_grid.db import AsyncConnection
@@ -70,4 +70,4 @@ async def _locate(request: Request, here: Point, at: datetime | None) -> Locatio
 
     await locations.refuse_swapped(database, seen, here.lon, here.lat)
     error_m = request.app.state.settings.positional_error_m
-    return await locations.locate(database, seen, here.lon, here.lat, at, error_m)
+    return await locations.locate(database, seen, here.lon, here.lat, moment_of(request, at), error_m)

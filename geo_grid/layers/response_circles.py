@@ -32,7 +32,8 @@ LAYER = Layer(
     geometry_types=("Polygon", "MultiPolygon"),
     stored_type="MultiPolygon",
     item_key="response_circle_id",
-    more={"response_circle_id": "bigint"},
+    more={"response_circle_id": "bigint", "valid_from": "timestamptz", "valid_to": "timestamptz"},
+    moments=("valid_from", "valid_to"),
     min_zoom=10,
     drawn_from=("response_circles", "police_posts"),
 )

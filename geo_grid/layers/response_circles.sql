@@ -14,6 +14,7 @@ limit %(limit)s
 -- name: stored
 select response_circle_id, post_code, tier_minutes, circle_basis, method, direction, dispatch_s, turnout_s, travel_s,
        speed_kmh, detour_factor, responsible_unit, is_demo,
+       built_at as valid_from, null::timestamptz as valid_to,  -- one that is drawn again is not kept
        geom
 from response_circles
 

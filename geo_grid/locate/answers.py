@@ -67,6 +67,7 @@ class Location(BaseModel):
     grid_cells: list[OwningCell] = Field(description="outermost to innermost")
     patrol_zone: OwningZone | None
     response: list[Response] = Field(description="fastest first")
+    response_known: bool = Field(description="false: it was asked as of a former time, whose circles are not kept")
     distance_to_boundary_m: float | None = Field(description="to the nearest border of the innermost cell")
     alternatives: list[Alternative] = Field(description="other innermost cells within the positional error")
     edition: int | None = Field(description="edition of the boundaries that answered")

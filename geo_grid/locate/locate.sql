@@ -34,11 +34,12 @@ where zone_code = access.owning_zone(ST_SetSRID(ST_MakePoint(%(lon)s, %(lat)s), 
   and valid_from <= %(at)s and (valid_to is null or %(at)s < valid_to)
 
 -- name: response
--- the fastest circle of each post that covers the place
+-- the fastest circle of each post that covers the place; those of the past are not kept, and not guessed
 select distinct on (post_code) tier_minutes, post_code, circle_basis, method
 from response_circles
 where geom && ST_SetSRID(ST_MakePoint(%(lon)s, %(lat)s), 4490)  -- may use the index in spite of the policies
   and ST_Covers(geom, ST_SetSRID(ST_MakePoint(%(lon)s, %(lat)s), 4490))
+  and %(response_known)s
 order by post_code, tier_minutes
 
 -- name: boundary_distance
@@ -69,8 +70,9 @@ near as (
 select grid_code, name, distance_m from near where distance_m <= %(error_m)s order by distance_m, grid_code
 
 -- name: moment
--- the database's clock, so that programs with wrong clocks ask about the same moment
-select coalesce(%(at)s::timestamptz, now()) as at, edition_at(coalesce(%(at)s::timestamptz, now())) as edition
+-- the database's clock, so that programs with wrong clocks ask about the same moment; a minute ago is now
+select coalesce(%(at)s::timestamptz, now()) as at, edition_at(coalesce(%(at)s::timestamptz, now())) as edition,
+       coalesce(%(at)s::timestamptz > now() - interval '1 minute', true) as response_known
 
 -- name: extent
 select ST_XMin(e) as west, ST_YMin(e) as south, ST_XMax(e) as east, ST_YMax(e) as north

@@ -46,6 +46,7 @@ async def locate(
             "point": (round(lon, 8), round(lat, 8)),  # eight decimals give the lattice point back
             "grid_cells": [owning_cell(row) for row in chain],
             "patrol_zone": zone,
+            "response_known": ask["response_known"],
             "response": sorted(response, key=lambda row: (row["tier_minutes"], row["post_code"])),
             "distance_to_boundary_m": border["distance_m"] if border else None,
             "alternatives": alternatives,
@@ -62,6 +63,7 @@ def nowhere(lon: float, lat: float, edition: int | None) -> Location:
         grid_cells=[],
         patrol_zone=None,
         response=[],
+        response_known=True,
         distance_to_boundary_m=None,
         alternatives=[],
         edition=edition,

@@ -110,6 +110,7 @@ class Snapshot:
             grid_cells=[cell for cell, bare in chain] if seen.roster else [bare for cell, bare in chain],
             patrol_zone=OwningZone.model_construct(**self.city.zone_facts[zone]._asdict()) if zone else None,
             response=response,
+            response_known=True,
             distance_to_boundary_m=metres if leaf is not None else None,
             alternatives=[
                 Alternative.model_construct(grid_code=code, name=self.city.facts[code].name, distance_m=distance)
