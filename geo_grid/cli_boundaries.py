@@ -258,7 +258,7 @@ def impact(draft_id: Draft, as_json: Json = False) -> None:
         say(f"{count} {kind} in changed cells keep their owner")
     for work in found.workloads:
         say(
-            f"{work.grid_code} {work.name} ({', '.join(work.people) or 'nobody'}): households {_change(work.households_before, work.households_after)}{' (estimated)' if work.is_estimate else ''}, "
+            f"{work.grid_code} {work.name} ({', '.join(work.people) or 'nobody'}): households {_change(work.households_before, work.households_after)}{' (estimated)' if work.is_estimate else ''}{f' ({work.norm} the norm)' if work.norm else ''}, "
             f"incidents {_change(work.incidents_before, work.incidents_after)}, cameras {_change(work.cameras_before, work.cameras_after)}"
         )
     for code, duty, person in found.left_duties:
@@ -371,21 +371,25 @@ def propose_(
 @boundaries_app.command("overloaded")
 def overloaded_(
     level: Annotated[int, typer.Argument(help="Grid level of the cells to look at.")],
-    norm: Annotated[int, typer.Option(min=1, help="Households per worker.")] = 500,
+    norm: Annotated[int | None, typer.Option(min=1, help="Households per grid manager; 500 if not given.")] = None,
     as_json: Json = False,
 ) -> None:
-    """List cells where households per worker exceed a norm, the worst first."""
+    """List cells where households per grid manager exceed a norm, the worst first."""
     from geo_grid.boundaries import proposals, read_division
+    from geo_grid.boundaries.norms import HOUSEHOLDS
     from geo_grid.db import connect
 
+    norm = norm or HOUSEHOLDS[1]
     with ready_database() as conninfo, connect(conninfo) as connection, progress("looking"):
         found = proposals.overloaded(connection, read_division(connection), level, norm)
     if as_json:
         print(json.dumps(found, ensure_ascii=False))
         return
     for one in found[:100]:
-        say(f"{one['grid_code']}  {one['name']}  {one['households']} households, {one['workers']} workers")
-    say(f"{len(found)} cells exceed {norm} households per worker")
+        say(
+            f"{one['grid_code']}  {one['name']}  {one['households']} households, {one['workers']} managers, {one['assistants']} assistants"
+        )
+    say(f"{len(found)} cells exceed {norm} households per manager")
 
 
 @boundaries_app.command("publish")

@@ -151,7 +151,7 @@ set constraints all immediate
 
 -- name: workers
 select distinct grid_code, person_name, phone from duties
-where duty_role in ('grid_manager', 'grid_assistant') and (valid_to is null or valid_to > now())
+where duty_role = any(%(roles)s) and (valid_to is null or valid_to > now())
 
 -- name: end_duties
 update duties set valid_to = %(moment)s where grid_code = %(code)s and valid_from < %(moment)s

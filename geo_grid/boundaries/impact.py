@@ -11,6 +11,7 @@ from psycopg import sql
 
 from geo_grid.boundaries.division import Cell, Division, Edits
 from geo_grid.boundaries.households import shared_out
+from geo_grid.boundaries.norms import Outside, outside_norm
 from geo_grid.boundaries.operations import change_of
 from geo_grid.db import Connection, load_queries, read_fixed
 from geo_grid.locate import Locator
@@ -45,6 +46,8 @@ class Workload:
         After a border moved what was shared out by area; None where it is not known.
     is_estimate
         The number after was shared out by area: nobody counted it.
+    norm
+        On which side of the norm (`norms.HOUSEHOLDS`) a basic cell would lie after; None: within, or no basic cell.
     incidents_before, incidents_after
         Of the last twelve months, by place.
     """
@@ -55,6 +58,7 @@ class Workload:
     households_before: int | None
     households_after: int | None
     is_estimate: bool
+    norm: Outside | None
     incidents_before: int
     incidents_after: int
     cameras_before: int
@@ -161,6 +165,7 @@ def impact_of(
             households_before=_count(before, code),
             households_after=_count(after, code),
             is_estimate=code in after.cells and after.cells[code].households_estimated,
+            norm=outside_norm(after, after.cells[code]) if code in after.cells else None,
             incidents_before=year_before[code],
             incidents_after=year_after[code],
             cameras_before=cameras_before[code],

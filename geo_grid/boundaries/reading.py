@@ -1,6 +1,6 @@
 """Cells and patrol zones as they are stored: in force, in a draft, in a former edition; and what differs."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -107,10 +107,12 @@ def led_codes(connection: Connection) -> set[str]:
     return {row["grid_code"] for row in connection.execute(QUERIES["led"]).fetchall()}
 
 
-def worked_codes(connection: Connection) -> dict[str, set[str]]:
-    """Return the codes of the cells that each grid manager and assistant answers for now, by name and phone."""
+def worked_codes(
+    connection: Connection, roles: Sequence[str] = ("grid_manager", "grid_assistant")
+) -> dict[str, set[str]]:
+    """Return the codes of the cells that each person in some roles answers for now, by name and phone."""
     found: dict[str, set[str]] = {}
-    for row in connection.execute(QUERIES["workers"]).fetchall():
+    for row in connection.execute(QUERIES["workers"], {"roles": list(roles)}).fetchall():
         found.setdefault(f"{row['person_name']} {row['phone']}".strip(), set()).add(row["grid_code"])
     return found
 
