@@ -274,7 +274,7 @@ async def get_items(
     wanted, of_box, of_filter = published_crs(crs), published_crs(bbox_crs), published_crs(filter_crs)
     boxes = read_boxes(bbox, of_box) if bbox is not None else ()
     if zoom is not None:
-        return await _map_view(request, found, boxes, zoom, min(limit or _DRAWN, _DRAWN))
+        return await _map_view(request, found, boxes, zoom, min(limit or _DRAWN, _DRAWN), datetime)
     form = f or (Form.HTML if wants_html(request, None) else Form.JSON)
     is_file = form not in (Form.JSON, Form.HTML)
     size = await page_size(request, limit or 10, is_file)
@@ -389,14 +389,20 @@ def feature_text(request: Request, row: dict[str, Any], layer: Layer, address: s
 
 
 async def _map_view(
-    request: Request, layer: Layer, boxes: tuple[tuple[float, float, float, float], ...], zoom: int, limit: int
+    request: Request, layer: Layer, boxes: tuple[tuple[float, float, float, float], ...], zoom: int, limit: int, moment: str | None
 ) -> Response:
-    others = request.query_params.keys() - {"bbox", "zoom", "limit"}
+    others = request.query_params.keys() - {"bbox", "zoom", "limit", "datetime"}
     if others or len(boxes) != 1:
-        message = f"with zoom there are only bbox and limit, and bbox does not cross 180 degrees{': not ' + ', '.join(sorted(others)) if others else ''}"
+        message = f"with zoom there are only bbox, limit and datetime, and bbox does not cross 180 degrees{': not ' + ', '.join(sorted(others)) if others else ''}"
+        raise InvalidQuery(message)
+    at = read_interval(moment)[0] if moment is not None else None
+    if moment is not None and ("/" in moment or len(layer.moments) < 2):
+        message = "with zoom, datetime is one moment, and of layers whose things are in force for a time: " + ", ".join(
+            name for name, one in REGISTRY.items() if len(one.moments) == 2
+        )
         raise InvalidQuery(message)
     async with reading(request) as database:
-        drawn = await items(database, layer, boxes[0], zoom, limit)
+        drawn = await items(database, layer, boxes[0], zoom, limit, at)
     return Response(drawn, media_type=_GEOJSON)
 
 

@@ -1,7 +1,8 @@
 -- name: items
 -- the level that fits the zoom; where an area is not divided so far, its finest level
 with level as (
-    select max(grid_level) as fits from grid_levels where min_zoom <= %(zoom)s
+    select max(grid_level) as fits, coalesce(%(at)s::timestamptz, statement_timestamp()) as moment
+    from grid_levels where min_zoom <= %(zoom)s
 )
 select c.grid_code as id,
        ST_SnapToGrid(c.geom, %(pixel)s / 2) as geom,
@@ -11,12 +12,12 @@ select c.grid_code as id,
            'households_estimated', c.households_estimated, 'is_demo', c.is_demo) as properties
 from grid_cells c, level
 where c.geom && ST_MakeEnvelope(%(west)s, %(south)s, %(east)s, %(north)s, 4490)
-  and c.valid_from <= statement_timestamp() and (c.valid_to is null or statement_timestamp() < c.valid_to)
+  and c.valid_from <= level.moment and (c.valid_to is null or level.moment < c.valid_to)
   and (c.grid_level = level.fits
        or (c.grid_level < level.fits and not exists (
                select from grid_cells k
                where k.parent_code = c.grid_code
-                 and k.valid_from <= statement_timestamp() and (k.valid_to is null or statement_timestamp() < k.valid_to))))
+                 and k.valid_from <= level.moment and (k.valid_to is null or level.moment < k.valid_to))))
 order by c.grid_code
 limit %(limit)s
 

@@ -1,6 +1,7 @@
 """What maps show of a layer, as GeoJSON and as vector tiles, made by the database."""
 
 import math
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
@@ -25,6 +26,7 @@ async def items(
     bbox: tuple[float, float, float, float],
     zoom: int,
     limit: int,
+    at: datetime | None = None,
 ) -> str:
     """Read what a map shows of a layer.
 
@@ -37,13 +39,15 @@ async def items(
         which keeps shared borders shared because neighbours have the same vertices.
     limit
         Most features returned; `truncated` says that there were more.
+    at
+        Of layers whose things are in force for a time: as they were then; now when not given.
 
     Returns
     -------
     A GeoJSON FeatureCollection as text, with the foreign member `truncated`.
     """
     statement = sql.SQL(QUERIES["geojson"]).format(items=sql.SQL(layer.query("items")))
-    rows = await (await connection.execute(statement, _values(bbox, zoom, limit + 1))).fetchall()
+    rows = await (await connection.execute(statement, _values(bbox, zoom, limit + 1, at))).fetchall()
     features = ",".join(as_feature(row) for row in rows[:limit] if row["geometry"] is not None)
     truncated = "true" if len(rows) > limit else "false"
     return f'{{"type":"FeatureCollection","truncated":{truncated},"features":[{features}]}}'
@@ -89,9 +93,11 @@ def tile_bbox(zoom: int, x: int, y: int) -> tuple[float, float, float, float]:
     return max(west, -180), lat(y + 1 + _BUFFER), min(east, 180), lat(y - _BUFFER)
 
 
-def _values(bbox: tuple[float, float, float, float], zoom: int, limit: int) -> dict[str, Any]:
+def _values(
+    bbox: tuple[float, float, float, float], zoom: int, limit: int, at: datetime | None = None
+) -> dict[str, Any]:
     west, south, east, north = bbox
     return {
         "west": west, "south": south, "east": east, "north": north,
-        "zoom": zoom, "limit": limit, "pixel": 360 / _TILE_PIXELS / 2**zoom,
+        "zoom": zoom, "limit": limit, "at": at, "pixel": 360 / _TILE_PIXELS / 2**zoom,
     }  # fmt: skip

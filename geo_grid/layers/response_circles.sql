@@ -8,6 +8,7 @@ select response_circle_id::text as id,
 from response_circles
 where geom && ST_MakeEnvelope(%(west)s, %(south)s, %(east)s, %(north)s, 4490)
   and (tier_minutes = 5 or %(zoom)s >= 12)
+  and built_at <= coalesce(%(at)s::timestamptz, statement_timestamp())
 order by tier_minutes desc, post_code
 limit %(limit)s
 

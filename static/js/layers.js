@@ -156,7 +156,8 @@ export class LiveLayer {
     if (address) return address(bbox, zoom);
     // near by the outermost cells are not what the zoom shows, and are few: as they are
     const how = outermost && zoom > 9 ? "grid_level=1&limit=100" : `zoom=${zoom}`;
-    return `/collections/${collection}/items?bbox=${bbox}&${how}`;
+    const then = this.moment ? `&datetime=${encodeURIComponent(this.moment)}` : "";
+    return `/collections/${collection}/items?bbox=${bbox}&${how}${then}`;
   }
 
   draw(found, zoom) {

@@ -83,3 +83,18 @@ def test_many_points_take_a_day_too(past: str, planner: httpx.Client) -> None:
     assert codes("2025-12-31") == [None]
     track = planner.get("/units/U1/track", params={"since": "2026-01-01", "until": "2026-01-02"})
     assert track.status_code in (200, 404), track.text
+
+
+def test_a_map_is_drawn_as_of_a_moment(past: str, planner: httpx.Client) -> None:
+    def drawn(layer: str, **asked: object) -> httpx.Response:
+        return planner.get(f"/collections/{layer}/items", params={"bbox": "114,36,116,38", "zoom": 12, **asked})
+
+    for layer in ("grid_cells", "response_circles"):
+        assert drawn(layer).json()["features"]
+        assert not drawn(layer, datetime="2025-12-31T00:00:00Z").json()["features"]
+    assert drawn("grid_cells", datetime=f"{past}T00:00:00Z").json() == drawn("grid_cells").json()
+    assert not drawn("response_circles", datetime=f"{past}T00:00:00Z").json()["features"]
+    for layer, moment in (("police_posts", f"{past}T00:00:00Z"), ("grid_cells", f"{past}T00:00:00Z/..")):
+        refused = drawn(layer, datetime=moment)  # never the present under another date
+        assert refused.status_code == 400
+        assert "one moment" in refused.json()["detail"]

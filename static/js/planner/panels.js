@@ -133,10 +133,9 @@ export class HistoryPanel {
 
   travel(oldest, at, told) {
     const isNow = at === oldest.length - 1;
-    this.map.moment = isNow ? null : oldest[at].valid_from;
     told.textContent = isNow ? say("现行边界", "The boundaries in force") : say(`第 ${oldest[at].edition_id} 版，自 ${when(oldest[at].valid_from)}`, `Edition ${oldest[at].edition_id}, from ${when(oldest[at].valid_from)}`);
     told.classList.toggle("bad", !isNow);
-    this.map.cells.load();
+    this.map.travel(isNow ? null : oldest[at].valid_from);
   }
 
   compare(edition, former) {
