@@ -389,7 +389,12 @@ def feature_text(request: Request, row: dict[str, Any], layer: Layer, address: s
 
 
 async def _map_view(
-    request: Request, layer: Layer, boxes: tuple[tuple[float, float, float, float], ...], zoom: int, limit: int, moment: str | None
+    request: Request,
+    layer: Layer,
+    boxes: tuple[tuple[float, float, float, float], ...],
+    zoom: int,
+    limit: int,
+    moment: str | None,
 ) -> Response:
     others = request.query_params.keys() - {"bbox", "zoom", "limit", "datetime"}
     if others or len(boxes) != 1:

@@ -89,6 +89,7 @@ class AreaProperties(BaseModel):
         description="valhalla: on roads; geodesic_estimate: a straight line, a speed and a detour factor"
     )
     travel_s: int
+    on_foot_m: float = Field(description="metres of the way on foot: the nearest road is so far off")
 
 
 @router.get("/response/areas")
@@ -121,6 +122,7 @@ async def get_areas(
                     "direction": direction,
                     "method": found.method,
                     "travel_s": limit,
+                    "on_foot_m": round(found.on_foot_m),
                 }
             ),
         )

@@ -20,6 +20,7 @@ class ResponseCircleRow(LayerRow):
     travel_s: int = Field(0, ge=0, description="seconds on the road; 0: it is not told")
     speed_kmh: float | None = Field(None, gt=0, description="of an estimate")
     detour_factor: float | None = Field(None, ge=1, description="of an estimate")
+    on_foot_m: float = Field(0, ge=0, description="metres on foot between the post and the nearest road, in the time")
     responsible_unit: str = ""
 
 

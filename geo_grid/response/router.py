@@ -17,7 +17,7 @@ from geo_grid.coordinates import Floats
 from geo_grid.response import worker
 from geo_grid.response.circles import METHOD as ESTIMATED
 from geo_grid.response.circles import distances_m, geodesic_circles, radius_m
-from geo_grid.response.worker import Journeys, Place, Ride, Way
+from geo_grid.response.worker import Drawn, Journeys, Place, Ride, Way
 from geo_grid.response.workers import Workers
 
 type Method = Literal["valhalla", "geodesic_estimate"]
@@ -36,6 +36,8 @@ class Areas:
 
     Attributes
     ----------
+    on_foot_m
+        Between the origin and the roads, where these are far off: gone on foot, which is in the times.
     was_answered
         False: no answer came in time, and another time may give a better one: such areas replace none that were routed.
     """
@@ -43,6 +45,7 @@ class Areas:
     shapes: Any
     method: Method
     was_answered: bool = True
+    on_foot_m: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -125,7 +128,7 @@ class Router:
 
     def ask_areas(
         self, origin: Place, limits_s: Sequence[float], ride: Ride, is_inbound: bool = False, patience: float = 1.0
-    ) -> "Future[bytes | None]":
+    ) -> "Future[Drawn | None]":
         """Begin to draw; `areas_of` makes something of the answer. So many origins are drawn at once.
 
         Parameters
@@ -135,11 +138,12 @@ class Router:
         """
         return self._ask(worker.areas, origin, tuple(limits_s), ride, is_inbound, patience=patience)
 
-    def areas_of(self, asked: "Future[bytes | None]", origin: Place, limits_s: Sequence[float], ride: Ride) -> Areas:
+    def areas_of(self, asked: "Future[Drawn | None]", origin: Place, limits_s: Sequence[float], ride: Ride) -> Areas:
         """Return what is reached from an origin (or reaches it) within up to three growing times in seconds."""
-        found = _given(asked)
+        found: Drawn | None = _given(asked)
         if found is not None:
-            return Areas(shapely.get_parts(shapely.from_wkb(found)), ROUTED)
+            on_foot_m = found.on_foot_m * self.estimate.detour_factor
+            return Areas(shapely.get_parts(shapely.from_wkb(found.wkb)), ROUTED, on_foot_m=on_foot_m)
         return self.estimated_areas(origin, limits_s, ride, not asked.cancelled() and asked.exception() is None)
 
     def estimated_areas(self, origin: Place, limits_s: Sequence[float], ride: Ride, was_answered: bool) -> Areas:

@@ -120,16 +120,21 @@ def _how(ride: Ride) -> dict[str, Any]:
     return how | ({"exclude_polygons": ride.closed} if ride.closed else {})
 
 
-def areas(origin: Place, limits_s: tuple[float, ...], ride: Ride, is_inbound: bool) -> bytes | None:
-    """Draw what is reached within each time, as WKB of a collection; None: no road is near.
+class Drawn(NamedTuple):
+    """Areas as WKB of a collection, and the straight metres on foot between their origin and the roads."""
+
+    wkb: bytes
+    on_foot_m: float
+
+
+def areas(origin: Place, limits_s: tuple[float, ...], ride: Ride, is_inbound: bool) -> Drawn | None:
+    """Draw what is reached within each time; None: no road is near.
 
     Where the nearest road is beyond `road_reach_m`, the way to it is on foot.
     """
-    drawn = _drawn(Spot(*origin, ride.road_reach_m), limits_s, ride, is_inbound)
-    if drawn is None:
-        (spot,) = _off_the_road([origin], ride)
-        drawn = _drawn(spot, limits_s, ride, is_inbound) if spot is not None and spot.on_foot_m else None
-    return None if drawn is None else bytes(shapely.to_wkb(shapely.geometrycollections(drawn)))
+    (spot,) = _met_at([origin], ride)
+    drawn = _drawn(spot, limits_s, ride, is_inbound)
+    return None if drawn is None else Drawn(shapely.to_wkb(shapely.geometrycollections(drawn)), spot.on_foot_m)
 
 
 def _drawn(spot: Spot, limits_s: tuple[float, ...], ride: Ride, is_inbound: bool) -> Any:
@@ -193,18 +198,16 @@ def seconds(sources: Sequence[Place], targets: Sequence[Place], ride: Ride) -> l
 
 def journeys(sources: Sequence[Place], targets: Sequence[Place], ride: Ride) -> Journeys:
     """Return the times between sources and targets on the roads, and what is gone on foot at both ends."""
-    near = _spots(sources, ride.road_reach_m), _spots(targets, ride.road_reach_m)
-    found = _matrix(*near, ride)
-    if found is not None:
-        return Journeys(found, [0.0] * len(sources), [0.0] * len(targets))
+    starts, ends = _met_at(sources, ride), _met_at(targets, ride)
+    return Journeys(_of_all(starts, ends, ride), [one.on_foot_m for one in starts], [one.on_foot_m for one in ends])
+
+
+def _met_at(places: Sequence[Place], ride: Ride) -> list[Spot]:
+    """Return where places meet the roads: looked for first, which takes less than a matrix that fails for one of them."""
+    near = _spots(places, ride.road_reach_m)
     if not ride.walk_reach_m:
-        return Journeys(_halved(*near, ride), [0.0] * len(sources), [0.0] * len(targets))
-    spots = [
-        far or at for far, at in zip(_off_the_road([*sources, *targets], ride), [*near[0], *near[1]], strict=True)
-    ]
-    starts, ends = spots[: len(sources)], spots[len(sources) :]
-    on_foot = [spot.on_foot_m for spot in spots]
-    return Journeys(_of_all(starts, ends, ride), on_foot[: len(sources)], on_foot[len(sources) :])
+        return near
+    return [far or at for far, at in zip(_off_the_road(places, ride), near, strict=True)]
 
 
 def _off_the_road(places: Sequence[Place], ride: Ride) -> list[Spot | None]:
@@ -313,10 +316,9 @@ _POLYLINE_SCALE = 1e-6
 
 def way(stops: Sequence[Place], ride: Ride) -> Way | None:
     """Return the way over the roads through stops in their order, without what is gone on foot; None where none leads."""
-    spots = _spots(stops, ride.road_reach_m)
-    if ride.walk_reach_m:
-        spots = [far or at for far, at in zip(_off_the_road(stops, ride), spots, strict=True)]
-    question = {"locations": _at(spots), "directions_type": "none", "shape_format": "polyline6"} | _how(ride)
+    question = {"locations": _at(_met_at(stops, ride)), "directions_type": "none", "shape_format": "polyline6"} | _how(
+        ride
+    )
     try:
         trip = json.loads(_ask("route", question))["trip"]
     except valhalla.ValhallaError:

@@ -88,8 +88,8 @@ export class Card {
       ...people);
   }
 
-  arrival({ arrival_s: seconds, method, reason, is_free: isFree }) {
-    const time = seconds === null ? "" : text.minutes(seconds) + (method === "geodesic_estimate" ? `（${text.estimate}）` : "");
+  arrival({ arrival_s: seconds, method, on_foot_s: onFoot, reason, is_free: isFree }) {
+    const time = seconds === null ? "" : text.minutes(seconds) + (method === "geodesic_estimate" ? `（${text.estimate}）` : onFoot ? `（${text.onFoot} ${text.minutes(onFoot)}）` : "");
     return [time, isFree && reason === "free" ? "" : text.reasons[reason]].filter(Boolean).join(" · ");
   }
 

@@ -40,7 +40,9 @@ def person(
     faults: list[str] = []
     page.on("pageerror", lambda error: faults.append(str(error)))
     if not may_be_refused:
-        page.on("response", lambda answer: faults.append(f"{answer.status} {answer.url}") if answer.status >= 400 else None)
+        page.on(
+            "response", lambda answer: faults.append(f"{answer.status} {answer.url}") if answer.status >= 400 else None
+        )
     page.goto(f"{url}/login?lang=en&next={path}%3Flang%3Den{query}")
     page.fill("input[name=name]", name)
     page.fill("input[name=password]", PASSWORD)
