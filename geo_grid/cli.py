@@ -428,6 +428,9 @@ def _locate_point(lon: float, lat: float, source_crs: str, at: datetime | None, 
         print(f"{cell.grid_level}  {cell.grid_code}  {cell.name}{'  ' + people if people else ''}")
     if found.patrol_zone is not None:
         print(f"zone  {found.patrol_zone.zone_code}  {found.patrol_zone.name}  {found.patrol_zone.responsible_unit}")
+    for segment in found.patrol_segments:
+        told = f"segment  {segment.zone_code}  {segment.name}  {segment.responsible_unit}"
+        print(f"{told}  {segment.distance_m:.0f} m off")
     for circle in found.response:
         print(f"{circle.tier_minutes} min  {circle.post_code}  ({circle.method})")
     if not found.response_known:

@@ -43,6 +43,21 @@ class OwningZone(BaseModel):
     is_demo: bool
 
 
+SEGMENT_REACH_M = 50.0
+"""A patrol segment answers for places this near to its line: both sides of a wide street; ours, no authority."""
+
+
+class NearSegment(BaseModel):
+    """A patrol segment 巡段 near the point: a key road that is patrolled besides the zones."""
+
+    zone_code: str
+    name: str
+    zone_type: ZoneType
+    responsible_unit: str
+    distance_m: float = Field(description="metres on the ellipsoid to its line, at most 50")
+    is_demo: bool
+
+
 class Response(BaseModel):
     """A post whose circle covers the point, with the fastest tier."""
 
@@ -66,6 +81,7 @@ class Location(BaseModel):
     point: tuple[float, float] = Field(description="lon, lat in degrees, CGCS2000, as used")
     grid_cells: list[OwningCell] = Field(description="outermost to innermost")
     patrol_zone: OwningZone | None
+    patrol_segments: list[NearSegment] = Field(description="within 50 m, nearest first; beside the zone")
     response: list[Response] = Field(description="fastest first")
     response_known: bool = Field(description="false: it was asked as of a former time, whose circles are not kept")
     distance_to_boundary_m: float | None = Field(description="to the nearest border of the innermost cell")

@@ -33,6 +33,19 @@ from patrol_zones
 where zone_code = access.owning_zone(ST_SetSRID(ST_MakePoint(%(lon)s, %(lat)s), 4490), %(at)s)
   and valid_from <= %(at)s and (valid_to is null or %(at)s < valid_to)
 
+-- name: segments
+-- key roads that are patrolled besides the zones, near the place; lines are straight in lon and lat, and so measured
+select zone_code, name, zone_type, responsible_unit, is_demo,
+       ST_Distance(ST_Scale(ST_Translate(geom, -%(lon)s::float8, -%(lat)s::float8), %(east_m)s, %(north_m)s),
+                   ST_SetSRID(ST_MakePoint(0, 0), 4490)) as distance_m
+from patrol_zones
+where zone_kind = 'segment'
+  and geom && ST_Expand(ST_SetSRID(ST_MakePoint(%(lon)s, %(lat)s), 4490),
+                        %(segment_m)s::float8 / (110000 * greatest(cos(radians(%(lat)s)), 0.01)),
+                        %(segment_m)s::float8 / 110000)
+  and valid_from <= %(at)s and (valid_to is null or %(at)s < valid_to)
+order by distance_m, zone_code
+
 -- name: response
 -- the fastest circle of each post that covers the place; those of the past are not kept, and not guessed
 select distinct on (post_code) tier_minutes, post_code, circle_basis, method

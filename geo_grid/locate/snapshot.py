@@ -13,6 +13,7 @@ from geo_grid.locate.answers import Alternative, Duty, Location, OwningCell, Own
 from geo_grid.locate.city import CellFacts, CityIndex
 from geo_grid.locate.lookup import nowhere
 from geo_grid.locate.seen import Seen
+from geo_grid.locate.segments import Segments
 
 QUERIES = load_queries("geo_grid.locate", "current.sql")
 
@@ -54,11 +55,13 @@ class Snapshot:
         duties: dict[str, list[Duty]],
         levels: dict[int, tuple[str, str]],
         circles: list[tuple[Response, shapely.Geometry]],
+        segments: Segments,
     ) -> None:
         self.state = state
         self.city = city
         self._duties = duties
         self._levels = levels
+        self._segments = segments
         self._responses = [response for response, _ in circles]
         self._circles = np.array([geometry for _, geometry in circles], dtype=object)
         shapely.prepare(self._circles)
@@ -91,6 +94,7 @@ class Snapshot:
                 _read_duties(connection),
                 {row["grid_level"]: (row["name_zh"], row["name_en"]) for row in levels},
                 _read_circles(connection),
+                Segments(connection.execute(QUERIES["segments"]).fetchall()),
             )
 
     def locate(self, lon: float, lat: float, positional_error_m: float, seen: Seen) -> Location:
@@ -99,9 +103,11 @@ class Snapshot:
         if not seen.everywhere and leaf not in seen.cells:
             return nowhere(lon, lat, self.state.edition)
         zone = self.city.zones.owner(lon, lat)
+        segments = self._segments.near(lon, lat)
         response = self._response(lon, lat)
         if not seen.everywhere:
             zone = zone if zone in seen.zones else None
+            segments = [one for one in segments if one.zone_code in seen.zones]
             response = [one for one in response if one.post_code in seen.posts]
             near = [(code, distance) for code, distance in near if code in seen.cells]
         chain = self._chain(leaf) if leaf is not None else ()
@@ -109,6 +115,7 @@ class Snapshot:
             point=(round(lon, 8), round(lat, 8)),  # eight decimals give the lattice point back
             grid_cells=[cell for cell, bare in chain] if seen.roster else [bare for cell, bare in chain],
             patrol_zone=OwningZone.model_construct(**self.city.zone_facts[zone]._asdict()) if zone else None,
+            patrol_segments=segments,
             response=response,
             response_known=True,
             distance_to_boundary_m=metres if leaf is not None else None,

@@ -64,7 +64,8 @@ export class Card {
     }
     const zone = location.patrol_zone;
     parts.push(e("h3", { textContent: text.zone }),
-      e("p", { textContent: zone ? `${zone.name} · ${zone.responsible_unit}` : text.noZone, className: zone ? "" : "bad" }));
+      e("p", { textContent: zone ? `${zone.name} · ${zone.responsible_unit}` : text.noZone, className: zone ? "" : "bad" }),
+      ...location.patrol_segments.map(segment => e("p", { className: "segment", textContent: `${segment.name} · ${segment.responsible_unit} · ${metres(segment.distance_m)}` })));
     parts.push(e("h3", { textContent: text.circles }), location.response.length
       ? e("p", {}, ...location.response.slice(0, 6).map(r => e("span", { className: `tier tier${r.tier_minutes}`, textContent: `${text.tier(r.tier_minutes)} ${r.post_code}` })))
       : e("p", { className: "quiet", textContent: text.noCircles }));
