@@ -17,6 +17,8 @@ from geo_grid.settings import Settings, asset_dir
 from geo_grid.state_folder import storage_trouble
 
 QUERIES = load_queries("geo_grid", "doctor.sql")
+CATEGORIES = load_queries("geo_grid.layers", "incident_categories.sql")
+_NAMED = 8
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,15 @@ def _data(connection: Connection) -> list[Finding]:
         findings.append(
             Finding(row["what"], row["count"] == 0, f"{row['count']:,}{row['advice'] if row['count'] else ''}")
         )
-    return [*findings, _households(connection)]
+    return [*findings, _households(connection), _categories(connection)]
+
+
+def _categories(connection: Connection) -> Finding:
+    unlisted = connection.execute(CATEGORIES["unlisted"]).fetchall()
+    told = ", ".join(f"{row['category']} ({row['count']:,})" for row in unlisted[:_NAMED])
+    more = f" and {len(unlisted) - _NAMED:,} more" if len(unlisted) > _NAMED else ""
+    found = f"{told}{more}: kept as they came; list them in incident_categories" if unlisted else "all have a code"
+    return Finding("categories of incidents", True, found)
 
 
 def _households(connection: Connection) -> Finding:

@@ -1,7 +1,7 @@
 // The card: who is responsible for a point, what is near, and filing an incident there.
 import { ask, report } from "./server.js";
 import { element } from "./element.js";
-import { metres, page, text } from "./text.js";
+import { categoryName, metres, page, text } from "./text.js";
 
 const L = window.L;
 const e = element;
@@ -47,7 +47,7 @@ export class Card {
     const parts = [this.head(text.who)];
     if (incident) {
       parts.push(e("p", { className: "incident" },
-        e("b", { textContent: `${incident.category} ${incident.subtype}` }), ` · ${text.steps[incident.step]} · #${incident.incident_id}`));
+        e("b", { textContent: `${categoryName(incident.category)} ${incident.subtype}` }), ` · ${text.steps[incident.step]} · #${incident.incident_id}`));
     }
     parts.push(e("p", { className: "quiet", textContent: `${lon.toFixed(6)}, ${lat.toFixed(6)} · ${text.edition} ${location.edition ?? "–"}` }));
     const now = location.grid_cells.at(-1)?.grid_code ?? null;
@@ -100,7 +100,7 @@ export class Card {
   }
 
   form(lon, lat) {
-    const category = e("select", { name: "category" }, ...text.categories.map(c => e("option", { textContent: c })));
+    const category = e("select", { name: "category" }, ...page.categories.map(one => e("option", { value: one.category_code, textContent: categoryName(one.category_code) })));
     const description = e("textarea", { name: "description", rows: 3, maxLength: 4000 });
     const address = e("input", { name: "address", maxLength: 400 });
     const problem = e("p", { className: "bad", hidden: true });

@@ -3,7 +3,7 @@ import { ask, poll } from "./server.js";
 import { element } from "./element.js";
 import { look } from "./look.js";
 import { drawing, mark, withTip } from "./marks.js";
-import { text } from "./text.js";
+import { categoryName, text } from "./text.js";
 
 const L = window.L;
 const SIGNS = {
@@ -57,7 +57,7 @@ export const LOOKS = [
   {
     name: "incidents", title: "open_incidents", from: 0, swatch: "incidents",
     marker: (f, at) => marker("incidents", at, f.properties.unassigned ? "unassigned" : f.properties.step, 22,
-      `${f.properties.category} ${f.properties.subtype}`, text.steps[f.properties.step], f.properties.unassigned ? text.unassigned : null),
+      `${categoryName(f.properties.category)} ${f.properties.subtype}`, text.steps[f.properties.step], f.properties.unassigned ? text.unassigned : null),
   },
   {
     name: "cameras", from: 11, swatch: "cameras",

@@ -22,7 +22,6 @@ const TEXT = {
     help: "点击地图任一点，查看谁负责", total: "共", home: "全市", account: "我的账户", logOut: "退出",
     then: (name, edition) => `当时归属：${name}（边界第 ${edition ?? "–"} 版），现归属如下`, nobody: "无",
     steps: { reported: "发现", accepted: "受理", assigned: "分派", handled: "处置", verified: "核查", evaluated: "评价" },
-    categories: ["治安", "交通", "纠纷", "求助", "消防", "诈骗", "事件"],
   },
   en: {
     subtitle: "Grid map · Command centre", demo: "Demo data", layers: "Legend and layers", incidents: "Open incidents", who: "Who is responsible here",
@@ -46,12 +45,17 @@ const TEXT = {
     help: "Click anywhere to see who is responsible", total: "total", home: "Whole city", account: "My account", logOut: "Log out",
     then: (name, edition) => `Its owner then: ${name} (edition ${edition ?? "–"}); the owner now is below`, nobody: "nobody",
     steps: { reported: "reported", accepted: "accepted", assigned: "assigned", handled: "handled", verified: "verified", evaluated: "evaluated" },
-    categories: ["Public order", "Traffic", "Dispute", "Help", "Fire", "Fraud", "City matter"],
   },
 };
 
 export const page = JSON.parse(document.getElementById("geo-grid-page").textContent);
 export const text = TEXT[page.lang];
+// A category by its code; one that is not listed has the name it came with.
+export function categoryName(code) {
+  const found = page.categories?.find(one => one.category_code === code);
+  return found ? found[`name_${page.lang}`] : code;
+}
+
 export const locale = page.lang === "zh" ? "zh-CN" : "en-GB";
 
 export function metres(value) {

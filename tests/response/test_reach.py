@@ -113,7 +113,7 @@ def test_inbound_is_not_outbound_where_streets_are_one_way(extract: Path) -> Non
 
 def test_an_expansion_is_read_as_valhalla_s_own_json_says_it(extract: Path) -> None:
     place = tuple(places_on_roads(extract, 1, np.random.default_rng(5))[0])
-    read = worker.expansion(place, LIMITS_S[-1], Ride(), is_inbound=False)
+    read = worker.expansion(worker.Spot(*place, Ride().road_reach_m), LIMITS_S[-1], Ride(), is_inbound=False)
     told = _expanded(place, Ride())["features"]
     assert len(told) == len(read.end_s) > 100
     ends = {one["properties"]["edge_id"]: one["properties"]["duration"] for one in told}
