@@ -129,13 +129,19 @@ def _import_osm(layer: str, file: Path, dry_run: bool, as_json: bool) -> None:
 def export(
     layer: Annotated[str, typer.Argument(help="Name of a layer.")],
     file: Annotated[Path, typer.Argument(help="Ending .geojson, .gpkg, .shp, .fgb, .parquet, .kml, .csv or .xlsx.")],
+    crs: Annotated[str, typer.Option(help="EPSG:4490; GCJ-02 or BD-09 to draw on maps of these.")] = "EPSG:4490",
 ) -> None:
-    """Export the rows of a layer that are in force, in CGCS2000."""
+    """Export the rows of a layer that are in force, in CGCS2000 unless --crs says otherwise."""
+    from geo_grid.china_datums import NAMES
     from geo_grid.db import connect
     from geo_grid.exchange import export_file
     from geo_grid.layers import find_layer
 
+    shift = "" if crs.upper() == "EPSG:4490" else crs.upper()
+    if shift and shift not in NAMES:
+        message = f"{crs!r} is not offered: EPSG:4490, {', '.join(NAMES)}"
+        raise UserError(message)
     found = find_layer(layer)
     with ready_database() as conninfo, connect(conninfo) as connection, progress(f"exporting {layer}"):
-        count = export_file(connection, found, file)
-    say(f"{count} rows of {layer} written to {file}")
+        count = export_file(connection, found, file, shift)
+    say(f"{count} rows of {layer} written to {file}{', in ' + shift if shift else ''}")

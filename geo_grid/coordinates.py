@@ -248,6 +248,10 @@ def box_to_lonlat(box: tuple[float, float, float, float], crs: str) -> tuple[flo
     InvalidCoordinates
         It lies outside what `crs` can express.
     """
+    if not crs.startswith("EPSG:"):  # shifted by hardly the same everywhere in a box: its corners tell
+        west, south, east, north = box
+        lon, lat = source_crs(crs).convert(np.array([west, west, east, east]), np.array([south, north, south, north]))
+        return float(lon.min()), float(lat.min()), float(lon.max()), float(lat.max())
     bounds = Transformer.from_crs(CRS.from_user_input(crs), SRID, always_xy=True).transform_bounds(*box)
     if not all(map(math.isfinite, bounds)):
         message = f"the box {box} lies outside {crs}"

@@ -3,7 +3,7 @@
 import contextlib
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import Depends, Query, Request
 
@@ -18,6 +18,10 @@ from geo_grid.settings import Settings
 Lon = Annotated[float, Query(description="longitude in degrees, or easting in the units of source_crs")]
 Lat = Annotated[float, Query(description="latitude in degrees, or northing in the units of source_crs")]
 SourceCrs = Annotated[str, Query(max_length=200, description="EPSG code, GCJ-02 or BD-09")]
+AnswerCrs = Annotated[
+    Literal["EPSG:4490", "GCJ-02", "BD-09"],
+    Query(description="of the coordinates in the answer, which names it: GCJ-02, BD-09 to draw on maps of these"),
+]
 At = Annotated[
     AskedMoment | None,
     Query(

@@ -8,8 +8,9 @@ from typing import Any
 from psycopg import sql
 
 from geo_grid.db import AsyncConnection, load_queries
-from geo_grid.layers.features import as_feature
+from geo_grid.layers.features import as_feature, shifted_rows
 from geo_grid.layers.layer import Layer
+from geo_grid.layers.published import CRS84, PublishedCrs
 
 QUERIES = load_queries("geo_grid.layers", "forms.sql")
 _TILE_PIXELS = 256
@@ -27,6 +28,7 @@ async def items(
     zoom: int,
     limit: int,
     at: datetime | None = None,
+    crs: PublishedCrs = CRS84,
 ) -> str:
     """Read what a map shows of a layer.
 
@@ -41,6 +43,8 @@ async def items(
         Most features returned; `truncated` says that there were more.
     at
         Of layers whose things are in force for a time: as they were then; now when not given.
+    crs
+        CRS84, or one of `published.SHIFTED`: of the geometry given out.
 
     Returns
     -------
@@ -48,9 +52,11 @@ async def items(
     """
     statement = sql.SQL(QUERIES["geojson"]).format(items=sql.SQL(layer.query("items")))
     rows = await (await connection.execute(statement, _values(bbox, zoom, limit + 1, at))).fetchall()
-    features = ",".join(as_feature(row) for row in rows[:limit] if row["geometry"] is not None)
+    drawn = await shifted_rows([row for row in rows[:limit] if row["geometry"] is not None], crs)
+    features = ",".join(map(as_feature, drawn))
     truncated = "true" if len(rows) > limit else "false"
-    return f'{{"type":"FeatureCollection","truncated":{truncated},"features":[{features}]}}'
+    named = f'"coordRefSys":"{crs.uri}",' if crs.shift else ""
+    return f'{{"type":"FeatureCollection",{named}"truncated":{truncated},"features":[{features}]}}'
 
 
 @lru_cache(maxsize=64)

@@ -1,8 +1,11 @@
 """The answers about a point. Field names are relied on by clients (DESIGN, section 4)."""
 
-from typing import Literal
+from typing import Literal, Self
 
+import numpy as np
 from pydantic import BaseModel, Field
+
+from geo_grid.china_datums import shifted
 
 type ZoneType = Literal["regular", "temporary"]
 type CellKind = Literal["division", "basic", "dedicated"]
@@ -75,10 +78,21 @@ class Alternative(BaseModel):
     distance_m: float
 
 
+def drawn_at(lon: float, lat: float, crs: str) -> tuple[float, float]:
+    """Return lon, lat of CGCS2000 where a map of a datum draws them: EPSG:4490, GCJ-02 or BD-09; eight decimals."""
+    if crs == "EPSG:4490":
+        return lon, lat
+    x, y = shifted(np.array([lon]), np.array([lat]), crs)
+    return round(float(x[0]), 8), round(float(y[0]), 8)
+
+
 class Location(BaseModel):
     """Who is responsible for a point."""
 
-    point: tuple[float, float] = Field(description="lon, lat in degrees, CGCS2000, as used")
+    point: tuple[float, float] = Field(description="lon, lat in degrees, as used; of the system that crs names")
+    crs: Literal["EPSG:4490", "GCJ-02", "BD-09"] = Field(
+        "EPSG:4490", description="of the coordinates in this answer: CGCS2000 unless another was asked for"
+    )
     grid_cells: list[OwningCell] = Field(description="outermost to innermost")
     patrol_zone: OwningZone | None
     patrol_segments: list[NearSegment] = Field(description="within 50 m, nearest first; beside the zone")
@@ -88,3 +102,7 @@ class Location(BaseModel):
     alternatives: list[Alternative] = Field(description="other innermost cells within the positional error")
     edition: int | None = Field(description="edition of the boundaries that answered")
     unassigned: bool = Field(description="no grid cell covers the point")
+
+    def drawn_in(self, crs: str) -> Self:
+        """Return the answer with its place as a map of a datum draws it; see `drawn_at`."""
+        return self if crs == self.crs else self.model_copy(update={"point": drawn_at(*self.point, crs), "crs": crs})
