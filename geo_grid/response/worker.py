@@ -30,7 +30,7 @@ _WIDE = 50
 thousands. Backward, from few targets, Valhalla's timedistancematrix is off by up to minutes: it is not asked that."""
 _BESIDE_M = 20.0
 """Added to the distance of the nearest road when it is looked for again: rounding, and the other carriageway."""
-_MOST_MET = 200_000
+_MOST_MET = 20_000
 _met: "LRUCache[tuple[Place, Ride], float | None]" = LRUCache(_MOST_MET)
 """Metres from places to the nearest road, by how it is travelled: posts, cells and units at rest are asked again and again."""
 
@@ -216,12 +216,13 @@ def _off_the_road(places: Sequence[Place], ride: Ride) -> list[Spot | None]:
     Closures are not looked at: who stands in a closed area does not walk out of it to another road.
     """
     free = ride._replace(closed=(), factor=1.0, road_reach_m=max(ride.road_reach_m, ride.walk_reach_m))
-    fresh = [place for place in dict.fromkeys(places) if (place, free) not in _met]
-    for place, metres in zip(fresh, _distances(fresh, free), strict=True):
-        _met[place, free] = metres
+    known = {place: _met[place, free] for place in places if (place, free) in _met}
+    fresh = [place for place in dict.fromkeys(places) if place not in known]
+    known |= zip(fresh, _distances(fresh, free), strict=True)
+    _met.update({(place, free): known[place] for place in fresh[:_MOST_MET]})
     found: list[Spot | None] = []
     for place in places:
-        metres = _met[place, free]
+        metres = known[place]
         if metres is None:
             found.append(None)
         elif metres <= ride.road_reach_m:
