@@ -49,6 +49,9 @@ def import_(
         float | None,
         typer.Option(min=0, help="Metres: re-cut parent cells to their children when they are this near."),
     ] = None,
+    received_now: Annotated[
+        bool, typer.Option("--received-now", help="Rows count from now, although columns look like times.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Tell what would happen, and change nothing.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -74,6 +77,7 @@ def import_(
             fit_parents,
             settings().timezone,
             dry_run,
+            received_now=received_now,
         )
     if as_json:
         print(
@@ -125,13 +129,19 @@ def _import_osm(layer: str, file: Path, dry_run: bool, as_json: bool) -> None:
 def export(
     layer: Annotated[str, typer.Argument(help="Name of a layer.")],
     file: Annotated[Path, typer.Argument(help="Ending .geojson, .gpkg, .shp, .fgb, .parquet, .kml, .csv or .xlsx.")],
+    crs: Annotated[str, typer.Option(help="EPSG:4490; GCJ-02 or BD-09 to draw on maps of these.")] = "EPSG:4490",
 ) -> None:
-    """Export the rows of a layer that are in force, in CGCS2000."""
+    """Export the rows of a layer that are in force, in CGCS2000 unless --crs says otherwise."""
+    from geo_grid.china_datums import NAMES
     from geo_grid.db import connect
     from geo_grid.exchange import export_file
     from geo_grid.layers import find_layer
 
+    shift = "" if crs.upper() == "EPSG:4490" else crs.upper()
+    if shift and shift not in NAMES:
+        message = f"{crs!r} is not offered: EPSG:4490, {', '.join(NAMES)}"
+        raise UserError(message)
     found = find_layer(layer)
     with ready_database() as conninfo, connect(conninfo) as connection, progress(f"exporting {layer}"):
-        count = export_file(connection, found, file)
-    say(f"{count} rows of {layer} written to {file}")
+        count = export_file(connection, found, file, shift)
+    say(f"{count} rows of {layer} written to {file}{', in ' + shift if shift else ''}")

@@ -2,8 +2,9 @@
 
 from datetime import date, datetime
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, AwareDatetime
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator
 
 FIRST_YEAR, LAST_YEAR = 1000, 8999
 """Near the calendar's own ends (years 1 and 9999) the next day, or the same moment elsewhere, cannot be written."""
@@ -19,4 +20,25 @@ def within_calendar[T: date | datetime](value: T) -> T:
 
 Moment = Annotated[AwareDatetime, AfterValidator(within_calendar)]
 """A moment with its time zone."""
+
+
+def _no_number(value: object) -> object:
+    """Refuse a bare number, which would be read as seconds since 1970. Raises ValueError."""
+    if isinstance(value, int | float) or (
+        isinstance(value, str) and value.strip().lstrip("+-").replace(".", "").isdigit()
+    ):
+        message = "write a moment as 2026-01-01 or 2026-01-01T08:00:00+08:00"
+        raise ValueError(message)
+    return value
+
+
+AskedMoment = Annotated[datetime, BeforeValidator(_no_number), AfterValidator(within_calendar)]
+"""A moment or a day as people write them in a question; `in_zone` says which moment is meant."""
+
+
+def in_zone(moment: datetime, timezone: str) -> datetime:
+    """Return the moment that is meant: one that names no time zone is of this one, a day is its beginning."""
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=ZoneInfo(timezone))
+
+
 Day = Annotated[date, AfterValidator(within_calendar)]

@@ -77,11 +77,14 @@ async def post_import(
     constants: Annotated[str, Form(max_length=4000, description="JSON object: value by field, for all rows")] = "{}",
     lon_column: Annotated[str | None, Form(max_length=200)] = None,
     lat_column: Annotated[str | None, Form(max_length=200)] = None,
+    received_now: Annotated[
+        bool, Form(description="rows count from now, although columns of the file look like times")
+    ] = False,
 ) -> object:
     """Try a file: nothing is stored; the report says what would be, and what is wrong with which row."""
     asked = uploads.Asked(
         layer, source_crs or None, _pairs(columns, "columns"), _pairs(constants, "constants"),
-        lon_column or None, lat_column or None, settings.timezone,
+        lon_column or None, lat_column or None, settings.timezone, received_now,
     )  # fmt: skip
     folder = _folder(settings)
     upload = await FILES.run(

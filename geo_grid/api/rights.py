@@ -119,6 +119,7 @@ RIGHTS: dict[tuple[str, str], str] = {
     ("GET", "/events"): "map",
     ("GET", "/incidents"): "incidents.read",
     ("POST", "/incidents"): "incidents.write",
+    ("GET", "/incidents/categories"): "incidents.read",
     ("GET", "/incidents/{incident_id}"): "incidents.read",
     ("POST", "/cameras/{gb28181_id}/openings"): "cameras.open",
     ("GET", "/accounts"): "accounts",

@@ -26,6 +26,8 @@ class Cell:
     ----------
     shape
         Polygon or MultiPolygon on the lattice, lon, lat.
+    households_estimated
+        The number was shared out when ground was divided; nobody counted it.
     responsible_unit
         Of patrol zones.
     """
@@ -40,7 +42,11 @@ class Cell:
     shape: Any
     is_demo: bool = False
     responsible_unit: str = ""
+    households_estimated: bool = False
 
+
+NEAR = 2 * LATTICE_STEP
+"""A corner that a drawn line leaves on a border lies within about 3.5 mm of it; the border bends by that much."""
 
 type Edits = dict[str, Cell | None]
 """Cells as they become, by code; None: retired."""
@@ -243,6 +249,11 @@ def multi(shape: Any) -> Any:
 def same_corners(one: Any, other: Any) -> bool:
     """Say whether two shapes have the same vertices, wherever their rings begin."""
     return bool(shapely.equals_identical(shapely.normalize(one), shapely.normalize(other)))
+
+
+def same_ground(one: Any, other: Any) -> bool:
+    """Say whether two areas differ at most by corners on their borders, which bend by less than the tolerance."""
+    return one is other or bool(shapely.area(shapely.symmetric_difference(one, other)) <= NEAR * shapely.length(one))
 
 
 def faces(shapes: Iterable[Any], line: Any) -> list[Any]:

@@ -26,6 +26,7 @@ _CELL_COLUMNS = [
     "name",
     "cell_kind",
     "household_count",
+    "households_estimated",
 ]
 _ZONE_COLUMNS = ["zone_code", "name", "zone_kind", "zone_type", "responsible_unit"]
 
@@ -96,7 +97,7 @@ def publish_cells(
         The caller's transaction; nothing is in force before it commits.
     cells
         grid_code, grid_level, name, geometry (valid polygons on the lattice) and, where known,
-        code_scheme, parent_code, cell_kind, household_count. A missing parent is found by place.
+        code_scheme, parent_code, cell_kind, household_count, households_estimated. A missing parent is found by place.
     fit_parents_m
         Parents that differ from the union of their children by no more than this many metres are
         re-cut to that union, upwards through all levels.
@@ -114,6 +115,7 @@ def publish_cells(
         given = cells[column] if column in cells else Series(None, cells.index)
         cells[column] = given.astype(object).where(given.notna(), None)
     cells["cell_kind"] = cells["cell_kind"].fillna("basic")
+    cells["households_estimated"] = [given is True for given in cells["households_estimated"]]
     schemes = {row["grid_level"]: row["code_scheme"] for row in connection.execute(QUERIES["levels"]).fetchall()}
     levels = sorted({int(level) for level in cells["grid_level"]})
     _refuse(cells, {i: f"there is no grid level {level}; the levels are {sorted(schemes)}"

@@ -26,9 +26,10 @@ update patrol_zones set valid_to = %(valid_from)s, closed_by = %(edition)s
 where valid_to is null and zone_code = any(%(codes)s)
 
 -- name: reopen_cell
-insert into grid_cells (grid_code, code_scheme, grid_level, parent_code, name, cell_kind, household_count, geom,
+insert into grid_cells (grid_code, code_scheme, grid_level, parent_code, name, cell_kind, household_count,
+                        households_estimated, geom,
                         valid_from, edition_id, is_demo)
-select grid_code, code_scheme, grid_level, parent_code, name, cell_kind, household_count,
+select grid_code, code_scheme, grid_level, parent_code, name, cell_kind, household_count, households_estimated,
        ST_GeomFromEWKB(decode(%(geom)s, 'hex')), %(valid_from)s, %(edition)s, is_demo
 from grid_cells
 where grid_code = %(code)s and closed_by = %(edition)s

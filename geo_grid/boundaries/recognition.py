@@ -87,7 +87,13 @@ def _identified(leaves: dict[str, Cell], given: list[Drawn], match: str) -> list
     said = {at: code for code, (_, at) in kept.items()}
     taken = set(said.values())
     said |= {at: code for at, code in found.items() if code not in taken}
-    return [replace(one, grid_code=said.get(at)) for at, one in enumerate(given)]
+    return [_named(one, said.get(at), leaves) for at, one in enumerate(given)]
+
+
+def _named(one: Drawn, code: str | None, leaves: dict[str, Cell]) -> Drawn:
+    """Give a shape its code. What a part has of the cell it was cut from is a copy: nobody counted its households."""
+    copied = code is None and one.grid_code in leaves and one.household_count == leaves[one.grid_code].household_count
+    return replace(one, grid_code=code, household_count=None if copied else one.household_count)
 
 
 def _meetings(leaves: list[Any], given: list[Any]) -> Iterator[tuple[int, int]]:

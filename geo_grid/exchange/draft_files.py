@@ -17,7 +17,7 @@ from geo_grid.files.door import Asking, read_table
 from geo_grid.files.limits import SENT
 from geo_grid.layers import find_layer
 
-_FIELDS = ("grid_code", "grid_level", "parent_code", "name", "cell_kind", "household_count")
+_FIELDS = ("grid_code", "grid_level", "parent_code", "name", "cell_kind", "household_count", "households_estimated")
 
 
 def export_draft(division: Division, path: Path, within: str | None = None, seen: set[str] | None = None) -> int:

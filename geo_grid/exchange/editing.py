@@ -174,7 +174,7 @@ class Editor(NamedTuple):
             shape = shapely.transform(shape, lambda xy: xy[:, ::-1])
         found = await fetch_one(self.connection, LOCATE_QUERIES["extent"])
         extent = None if found["west"] is None else (found["west"], found["south"], found["east"], found["north"])
-        read, problems = read_geometry([shape], f"EPSG:{self.crs.srid}", self.layer, extent)
+        read, problems = read_geometry([shape], self.crs.name, self.layer, extent)
         if problems:
             raise UserError(problems[0])
         return str(ewkb(read)[0])

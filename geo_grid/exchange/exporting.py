@@ -5,6 +5,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+import shapely
+
+from geo_grid.china_datums import shifted_geometry
 from geo_grid.coordinates import SRID
 from geo_grid.db import Connection
 from geo_grid.errors import UnwritableFile, UserError
@@ -26,10 +29,15 @@ _TABLES: dict[str, Callable[["gpd.GeoDataFrame", bool], bytes]] = {
 }
 
 
-def export_file(connection: Connection, layer: Layer, path: Path) -> int:
+def export_file(connection: Connection, layer: Layer, path: Path, shift: str = "") -> int:
     """Write the rows of a layer now in force, lon, lat in CGCS2000, and return how many.
 
     Only what whoever the transaction is for may see. CSV gets lon and lat columns for points, WKT for the rest.
+
+    Parameters
+    ----------
+    shift
+        GCJ-02 or BD-09: lon, lat for those who draw on maps of these; see `as_frame`.
 
     Raises
     ------
@@ -44,7 +52,10 @@ def export_file(connection: Connection, layer: Layer, path: Path) -> int:
         message = f"{path}: unknown kind of file {suffix or '(no ending)'}; known are {known}"
         raise UserError(message)
     rows = connection.execute(all_rows(layer)).fetchall()
-    frame = as_frame(rows, exported_columns(layer), SRID)
+    if shift:
+        moved = shifted_geometry(shapely.from_wkb([bytes(row["geom"]) for row in rows]), shift)
+        rows = [{**row, "geom": shape} for row, shape in zip(rows, shapely.to_wkb(moved), strict=True)]
+    frame = as_frame(rows, exported_columns(layer), SRID, shift)
     try:
         # written beside its place and moved there, so that a full disk leaves no half file
         with TemporaryDirectory(dir=path.parent, prefix=".geo-grid-") as folder:
@@ -53,8 +64,10 @@ def export_file(connection: Connection, layer: Layer, path: Path) -> int:
                 made.write_bytes(_TABLES[suffix](frame, layer.stored_type == "Point"))
             else:
                 # ten decimals: of eight or nine GDAL takes some steps of the lattice for noise, and drops them
-                options = {"RFC7946": "YES", "COORDINATE_PRECISION": "10"} if suffix == ".geojson" else {}
-                if suffix in (".geojson", ".kml"):
+                options = {"COORDINATE_PRECISION": "10"} if suffix == ".geojson" else {}
+                if options and not shift:
+                    options["RFC7946"] = "YES"
+                if suffix in (".geojson", ".kml") and not shift:
                     frame = frame.set_crs(4326, allow_override=True)  # their standards name WGS 84; the same for us
                 write_by_gdal(frame, made, _DRIVERS[suffix], encoding="UTF-8", **options)
             for part in Path(folder).iterdir():

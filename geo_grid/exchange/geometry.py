@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import shapely
 
-from geo_grid.coordinates import geometry_to_lonlat, lonlat_problem, snap_geometry, source_crs
+from geo_grid.coordinates import SourceCrs, geometry_to_lonlat, lonlat_problem, not_in, snap_geometry, source_crs
 from geo_grid.layers import Layer
 
 MOST_VERTICES = 500_000
@@ -55,7 +55,10 @@ def read_geometry(raw: Any, crs: str, layer: Layer, extent: Extent | None) -> tu
             problems[index] = f"its geometry is not valid: {reason}"
         good = np.setdiff1d(good, invalid)
         converted[good] = geometry_to_lonlat(raw[good], crs) if crs != "EPSG:4490" else snap_geometry(raw[good])
-        _check_range(converted, problems)
+        if source.is_geographic:
+            _check_range(converted, problems)
+        else:
+            _check_projected(raw, converted, source, problems)
         good = np.array([i for i in good.tolist() if i not in problems], dtype=np.int64)
         lost = good[~shapely.is_valid(converted[good]) | shapely.is_empty(converted[good])]
         for index in lost.tolist():
@@ -72,6 +75,15 @@ def _check_range(geometry: Any, problems: dict[int, str]) -> None:
         bad = ~np.isfinite(points).all(axis=1) | (np.abs(points[:, 0]) > 180) | (np.abs(points[:, 1]) > 90)
     for index, (x, y) in zip(owner[bad].tolist(), points[bad].tolist(), strict=True):
         problems.setdefault(index, str(lonlat_problem(x, y)))
+
+
+def _check_projected(raw: Any, converted: Any, source: SourceCrs, problems: dict[int, str]) -> None:
+    """Name what a projected system cannot express by its own numbers: in degrees it is infinite."""
+    points, owner = shapely.get_coordinates(converted, return_index=True)
+    for index in np.unique(owner[~np.isfinite(points).all(axis=1)]).tolist():
+        given = shapely.get_coordinates(raw[index])
+        lost = ~np.isfinite(np.column_stack(source.convert(given[:, 0], given[:, 1]))).all(axis=1)
+        problems.setdefault(index, not_in(source.name, *given[lost][0].tolist()))
 
 
 def _check_swapped(geometry: Any, problems: dict[int, str], extent: Extent) -> None:

@@ -18,6 +18,7 @@ from geo_grid.errors import Conflict, InvalidRows, UserError
 from geo_grid.exchange.datum import guess_datum
 from geo_grid.exchange.geometry import Extent, read_geometry
 from geo_grid.exchange.rows import read_row
+from geo_grid.exchange.times import unmapped_times
 from geo_grid.files.door import Asking, Table, read_table
 from geo_grid.layers import Layer
 from geo_grid.locate import assign
@@ -90,6 +91,7 @@ def import_file(
     timezone: str = "Asia/Shanghai",
     dry_run: bool = False,
     asking: Asking | None = None,
+    received_now: bool = False,
 ) -> Report:
     """Import a file into a layer in the caller's transaction.
 
@@ -107,6 +109,8 @@ def import_file(
         Do everything, tell of it, and take it back; bad rows are reported as with `skip_invalid`.
     asking
         How the file is read, and what it is called; see `read_table`.
+    received_now
+        Rows whose time no column tells happen now, although columns of the file look like times.
 
     Raises
     ------
@@ -126,6 +130,7 @@ def import_file(
     crs = _choose_crs(name, table, source_crs, report)
     with progress("checking rows", report.rows) as advance:
         fields = _choose_columns(layer, name, table.attributes, mapping)
+        _check_times(layer, name, table.attributes, fields, mapping, received_now, dry_run, report)
         geometry, problems = read_geometry(table.geometry, crs, layer, stored_extent(connection))
         rows = _read_rows(layer, table.attributes, fields, mapping.constants, timezone, problems, advance)
         _check_keys(connection, layer, rows, problems)
@@ -201,6 +206,35 @@ def _choose_columns(layer: Layer, file_name: str, attributes: DataFrame, mapping
         )
         raise UserError(message)
     return chosen
+
+
+def _check_times(
+    layer: Layer,
+    file_name: str,
+    attributes: DataFrame,
+    fields: dict[str, str],
+    mapping: Mapping,
+    received_now: bool,
+    dry_run: bool,
+    report: Report,
+) -> None:
+    """Refuse to let rows happen now while columns that look like times are not mapped. Raises UserError."""
+    untold = [name for name in layer.times if name not in fields and name not in mapping.constants]
+    if not untold or received_now:
+        return
+    found = unmapped_times(attributes, fields.values())
+    if not found:
+        if layer.moments and untold[0] == layer.moments[0]:
+            report.notes.append(f"no column tells {untold[0]}: every row gets the time of the import")
+        return
+    message = (
+        f"{file_name}: {', '.join(found[:5])} look{'s' if len(found) == 1 else ''} like times, and none is read as "
+        f"{' or '.join(untold)}: name one with --column {untold[0]}=COLUMN, or say with --received-now that every row "
+        "counts from now"
+    )
+    if not dry_run:
+        raise UserError(message)
+    report.notes.append(f"as it is, the import would be refused: {message}")
 
 
 def _read_rows(

@@ -41,6 +41,7 @@ class Asked:
     lon_column: str | None
     lat_column: str | None
     timezone: str
+    received_now: bool = False
 
 
 @dataclass(frozen=True)
@@ -148,6 +149,7 @@ def run(
         return import_file(
             connection, layer, upload.path(folder), silent, asked.source_crs, mapping, skip_invalid,
             timezone=asked.timezone, dry_run=dry_run, asking=Asking(SENT, upload.file_name, given_up),
+            received_now=asked.received_now,
         )  # fmt: skip
     except InvalidRows as error:
         raise InvalidRows(_worded(error), error.rows) from None

@@ -1,5 +1,6 @@
 """A table into a file by GDAL, whole or not at all."""
 
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,9 @@ def write_by_gdal(frame: "gpd.GeoDataFrame", path: Path, driver: str, **options:
     from pyogrio.errors import DataLayerError, DataSourceError
 
     try:
-        frame.to_file(path, driver=driver, **options)
+        with warnings.catch_warnings():  # that a shifted datum is named by a column, not by the file, is meant so
+            warnings.filterwarnings("ignore", "'crs' was not provided")
+            frame.to_file(path, driver=driver, **options)
     except (OSError, DataLayerError, DataSourceError) as error:
         message = f"{path.name} cannot be written: {first_line(error).replace(str(path), path.name)}"
         raise UnwritableFile(message) from None

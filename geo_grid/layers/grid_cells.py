@@ -17,6 +17,9 @@ class GridCellRow(LayerRow):
     name: str = Field(min_length=1, max_length=200)
     cell_kind: Literal["division", "basic", "dedicated"] = "basic"
     household_count: int | None = Field(None, ge=0)
+    households_estimated: bool = Field(
+        False, description="the number was shared out by area when ground was divided; nobody counted it"
+    )
 
     defaults: ClassVar[dict[str, str]] = {"name": "grid_code"}
 

@@ -102,6 +102,12 @@ class Layer:
         return list(self.row.model_fields)
 
     @property
+    def times(self) -> list[str]:
+        """Names of the fields that are moments."""
+        schemas = self.row.model_json_schema()["properties"]
+        return [name for name, schema in schemas.items() if _type_of(schema) == "timestamptz"]
+
+    @property
     def id_column(self) -> str:
         """Name of the primary key."""
         return "facility_id" if self.name == "facilities" else f"{self.name.removesuffix('s')}_id"
