@@ -31,7 +31,8 @@ def import_(
     file: Annotated[
         Path,
         typer.Argument(
-            help="GeoJSON, GeoPackage, Shapefile, FlatGeobuf, GeoParquet, KML; CSV or Excel with lon and lat columns;"
+            help="GeoJSON, GeoPackage, Shapefile, FlatGeobuf, GeoParquet, KML, KMZ, MapInfo TAB and MIF, GML, GPX, ESRI"
+            " JSON, TopoJSON; CSV or Excel with lon and lat columns or one of WKT;"
             " for roads also an OpenStreetMap extract (.osm.pbf, .osm), which brings the base map along."
         ),
     ],
@@ -42,6 +43,14 @@ def import_(
     set_: Annotated[list[str] | None, typer.Option("--set", help="FIELD=VALUE for all rows; repeatable.")] = None,
     lon_column: Annotated[str | None, typer.Option(help="Column of longitudes or eastings in a CSV file.")] = None,
     lat_column: Annotated[str | None, typer.Option(help="Column of latitudes or northings in a CSV file.")] = None,
+    datetime_format: Annotated[
+        str | None, typer.Option(help="How times are written where that is not plain, such as %d/%m/%Y %H:%M.")
+    ] = None,
+    encoding: Annotated[
+        str | None, typer.Option(help="Of CSV and Shapefile, where it is neither UTF-8 nor plainly GB 18030.")
+    ] = None,
+    separator: Annotated[str | None, typer.Option(help="Between the fields of CSV: , ; | or tab.")] = None,
+    decimal: Annotated[str | None, typer.Option(help="In numbers of CSV: a point or a comma.")] = None,
     skip_invalid: Annotated[
         bool, typer.Option("--skip-invalid", help="Import the good rows; name the others.")
     ] = False,
@@ -49,19 +58,28 @@ def import_(
         float | None,
         typer.Option(min=0, help="Metres: re-cut parent cells to their children when they are this near."),
     ] = None,
+    heal: Annotated[
+        float,
+        typer.Option(
+            min=0, help="Metres: gaps and overlaps of boundaries that are no wider are closed, and told; 0: none."
+        ),
+    ] = 0.01,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Tell what would happen, and change nothing.")] = False,
     as_json: Json = False,
 ) -> None:
     """Import a file into a layer: all rows or none, unless --skip-invalid."""
     from geo_grid.db import connect
-    from geo_grid.exchange import Mapping, import_file, is_osm
+    from geo_grid.exchange import Mapping, Spelling, import_file, is_osm
     from geo_grid.layers import find_layer
 
     found = find_layer(layer)
     if is_osm(file):
         _import_osm(layer, file, dry_run, as_json)
         return
-    mapping = Mapping(_pairs(column or [], "--column"), _pairs(set_ or [], "--set"), lon_column, lat_column)
+    mapping = Mapping(
+        _pairs(column or [], "--column"), _pairs(set_ or [], "--set"), lon_column, lat_column,
+        datetime_format, Spelling(encoding, separator, decimal),
+    )  # fmt: skip
     with ready_database() as conninfo, connect(conninfo) as connection:
         report = import_file(
             connection,
@@ -74,6 +92,7 @@ def import_(
             fit_parents,
             settings().timezone,
             dry_run,
+            heal_m=heal,
         )
     if as_json:
         print(
@@ -125,6 +144,9 @@ def _import_osm(layer: str, file: Path, dry_run: bool, as_json: bool) -> None:
 def export(
     layer: Annotated[str, typer.Argument(help="Name of a layer.")],
     file: Annotated[Path, typer.Argument(help="Ending .geojson, .gpkg, .shp, .fgb, .parquet, .kml, .csv or .xlsx.")],
+    for_excel: Annotated[
+        bool, typer.Option("--for-excel", help="CSV that Excel opens with its Chinese intact: with a byte order mark.")
+    ] = False,
 ) -> None:
     """Export the rows of a layer that are in force, in CGCS2000."""
     from geo_grid.db import connect
@@ -133,5 +155,5 @@ def export(
 
     found = find_layer(layer)
     with ready_database() as conninfo, connect(conninfo) as connection, progress(f"exporting {layer}"):
-        count = export_file(connection, found, file)
+        count = export_file(connection, found, file, for_excel)
     say(f"{count} rows of {layer} written to {file}")

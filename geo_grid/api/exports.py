@@ -58,20 +58,21 @@ async def get_export(
     settings: Configured,
     layer: Annotated[str, Path(max_length=64)],
     f: Annotated[Form, Query(description="kind of file")] = Form.GEOJSON,
+    for_excel: Annotated[bool, Query(description="of csv: with a byte order mark, by which Excel knows UTF-8")] = False,
 ) -> StreamingResponse:
     """Export what whoever asks may see of a layer, in CGCS2000; who exported what is recorded first."""
     found = find_layer(layer)
     conninfo = acting_conninfo(request.app.state.conninfo, asker_of(request))
     with LongAnswer.begun(request, settings) as answer, answer.folder() as folder:
         path = folder / f"{layer}.{f}"
-        rows = await BULK.run(account_of(request), _export, conninfo, found, path)
+        rows = await BULK.run(account_of(request), _export, conninfo, found, path, for_excel)
         async with writing(request) as database:  # no file leaves that is not written down
             await record_export(database, layer, f.value, rows, None)
         answer.adopt(path)
     return answer.sent(_MEDIA[f], {"Content-Disposition": f'attachment; filename="{path.name}"'})
 
 
-def _export(conninfo: str, layer: Layer, path: FilePath) -> int:
+def _export(conninfo: str, layer: Layer, path: FilePath, for_excel: bool) -> int:
     with connect(conninfo) as connection:
         connection.execute("set transaction isolation level repeatable read, read only")
-        return export_file(connection, layer, path)
+        return export_file(connection, layer, path, for_excel)
