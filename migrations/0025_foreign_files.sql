@@ -15,3 +15,13 @@ alter table road_closures add constraint road_closures_moments_between_1700_and_
 
 create trigger cameras_once_renamed before update of gb28181_id on cameras
     for each row when (new.gb28181_id is distinct from old.gb28181_id) execute function access.refuse_second('gb28181_id');
+-- whoever may change a camera may give it its national ID, once
+grant update (gb28181_id) on cameras to geo_grid_app;
+create function access.keep_national_id() returns trigger
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+    raise exception 'the ID % is national, and stays', old.gb28181_id using errcode = 'check_violation';
+end $$;
+create trigger cameras_keep_national_id before update of gb28181_id on cameras
+    for each row when (new.gb28181_id is distinct from old.gb28181_id and old.gb28181_id not like 'LOCAL-%')
+    execute function access.keep_national_id();

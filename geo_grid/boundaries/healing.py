@@ -54,14 +54,19 @@ def heal(
     Returns
     -------
     The polygons, on the lattice; those that changed; and what is left: faults wider than the tolerance, with which
-    nothing is changed, or, in theory, some that appear when corners are brought to the lattice.
+    nothing is changed, or, in theory, some that appear when corners are brought to the lattice. Faults among those in
+    force alone are not looked at.
     """
     shapes = np.asarray(polygons, dtype=object)
-    faults = coverage_faults(codes, shapes)
+    in_force = set(codes[:fixed])
+    faults = _of_others(coverage_faults(codes, shapes), in_force)
     beyond = [fault for fault in faults if fault.width_m > tolerance_m]
     if not faults or beyond or tolerance_m <= 0:
         return shapes, [], beyond or faults
     healed = _on_lattice(_cleaned(shapes, tolerance_m, fixed > 0))
+    as_in_force = np.concatenate([shapes[:fixed], healed[fixed:]])
+    if fixed and shapely.is_valid(as_in_force).all() and not _of_others(coverage_faults(codes, as_in_force), in_force):
+        healed = as_in_force  # what was amiss there already is not mended by the way
     left = [Fault("mismatch", (str(codes[index]),), *shapely.get_coordinates(shapely.point_on_surface(shapes[index]))[0])
             for index in np.flatnonzero(shapely.is_empty(healed)).tolist()]  # fmt: skip
     moved = [
@@ -69,7 +74,11 @@ def heal(
         for code, old, new in zip(codes, shapes, healed, strict=True)
         if not shapely.is_empty(new) and not shapely.equals_identical(shapely.normalize(old), shapely.normalize(new))
     ]
-    return healed, moved, left or coverage_faults(codes, healed)
+    return healed, moved, left or _of_others(coverage_faults(codes, healed), in_force)
+
+
+def _of_others(faults: list[Fault], in_force: set[str]) -> list[Fault]:
+    return [fault for fault in faults if not in_force.issuperset(fault.codes)]
 
 
 def _cleaned(shapes: NDArray[Any], tolerance_m: float, keep_first: bool) -> NDArray[Any]:

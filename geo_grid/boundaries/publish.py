@@ -126,6 +126,9 @@ def publish_cells(
     levels = sorted({int(level) for level in cells["grid_level"]})
     _refuse(cells, {i: f"there is no grid level {level}; the levels are {sorted(schemes)}"
                     for i, level in cells["grid_level"].items() if level not in schemes})  # fmt: skip
+    _refuse(cells, {i: f"a cell of the first level has no parent, and this has {parent}"
+                    for i, level, parent in zip(cells.index, cells["grid_level"], cells["parent_code"], strict=True)
+                    if level == 1 and parent is not None})  # fmt: skip
     cells["code_scheme"] = cells["code_scheme"].fillna(cells["grid_level"].map(schemes))
     _refuse_codes(connection, cells)
     published = Published(edition, len(cells))
@@ -179,6 +182,10 @@ def publish_zones(
     """
     number, begins = edition or open_edition(connection, note, valid_from, is_demo)
     zones = zones.reset_index(drop=True)
+    types = {"area": "Polygon", "segment": "LineString"}
+    _refuse(zones, {i: f"an {kind} is a {types[kind]}, and this a {shape.geom_type}"
+                    for i, kind, shape in zip(zones.index, zones["zone_kind"], zones["geometry"], strict=True)
+                    if not shape.geom_type.endswith(types[kind])})  # fmt: skip
     areas = zones[zones["zone_kind"] == "area"]
     shapes, moved, faults = heal(areas["zone_code"].tolist(), areas["geometry"].to_numpy(), heal_m)
     problems = problems_of(faults)

@@ -66,6 +66,9 @@ def _whole(value: Any, is_number: bool) -> Any:
         if abs(value) >= _EXACT:
             raise ValueError(_lost(repr(value)))
         return int(value) if value.is_integer() else value
+    if isinstance(value, str) and "\0" in value:
+        message = "it holds the character NUL, which no text has"
+        raise ValueError(message)
     if isinstance(value, str) and not is_number and _SHORTENED.fullmatch(value):
         raise ValueError(_lost(value))
     return value

@@ -129,7 +129,14 @@ def _read_vector(source: Source, path: Path, driver: str) -> Rows:
             meta, table = pyogrio.raw.read_arrow(
                 path, layer=layer, encoding=encoding, datetime_as_string=True, return_fids=driver == "GeoJSON"
             )
-    except (DataSourceError, DataLayerError, ValueError, UnicodeDecodeError, pa.ArrowException) as error:
+    except MemoryError:
+        raise
+    except UnicodeDecodeError as error:
+        message = (
+            f"{said} is not a readable {driver} file: its text is not written in {error.encoding.upper()} throughout"
+        )
+        raise UnreadableFile(message) from None
+    except (DataSourceError, DataLayerError, ValueError, pa.ArrowException) as error:
         why = first_line(error).partition("; It might help")[0]  # to name a driver, which is not for the sender to do
         message = f"{said} is not a readable {driver} file: {why}"
         raise UnreadableFile(message) from None
@@ -477,7 +484,12 @@ def _read_parquet(source: Source) -> Rows:
         kept = [*names, geometry]
         tables = [_plain(batch, names, geometry, encoding) for batch in _batches(opened, kept, said, limits)]
         table = pa.Table.from_batches(tables) if tables else _plain_empty(opened.schema_arrow, names)
-    except (pa.ArrowException, ValueError, KeyError, TypeError, AttributeError, OSError, RecursionError) as error:
+    except MemoryError:  # Arrow's own is one of its errors too, and says how much it wanted
+        raise
+    except (KeyError, TypeError, AttributeError, RecursionError):
+        message = f"{said} is not a readable GeoParquet file: its geo metadata is not what GeoParquet 1.1 says"
+        raise UnreadableFile(message) from None
+    except (pa.ArrowException, ValueError, OSError) as error:
         message = f"{said} is not a readable GeoParquet file: {first_line(error)}"
         raise UnreadableFile(message) from None
     table = pa.table([_whole(column) for column in table.columns], table.schema.names)

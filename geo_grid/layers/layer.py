@@ -10,6 +10,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict
 
 from geo_grid.db import load_queries
 
+MOST_COUNTED = 2**31 - 1
+"""The largest `integer` of PostgreSQL."""
 _CODE = re.compile(r"[0-9A-Za-z._-]{1,32}", re.ASCII)
 
 

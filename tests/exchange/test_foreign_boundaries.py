@@ -115,7 +115,7 @@ def test_what_is_wider_than_the_tolerance_is_named_beside_the_rows_that_were_ski
     rows = [
         ({"code": "A"}, square(0, 0)),
         ({"code": "B"}, wide),
-        ({"code": "C C"}, square(5, 5)),
+        ({"code": "C"}, square(5, 5)),
         ({"code": "D"}, shapely.Point(114, 37)),
     ]
     write_geojson(str(tmp_path / "cells.geojson"), rows)
@@ -136,6 +136,21 @@ def test_cells_in_force_stay_as_they_are(city: str, tmp_path: Path) -> None:
         load(city, tmp_path / "more.geojson")
     assert "only if A, which is in force, moves by 0.0 mm" in refused.value.rows[0][1]
     assert stored(city)[1][0].wkt == before
+
+
+def test_faults_in_force_neither_hide_nor_stop_what_comes(city: str, cases: Path, tmp_path: Path) -> None:
+    with connect(city) as connection:  # as an older geo_grid stored it
+        load(city, cases / "t_junction.geojson")
+        connection.execute("set session_replication_role = replica")
+        connection.execute(
+            "update grid_cells set geom = ST_Multi(ST_MakeEnvelope(114, 37, 114.5, 38, 4490)) where grid_code = 'A'"
+        )
+    tee = [({"code": "X"}, square(50, 0, 1, 2)), ({"code": "Y"}, square(51, 0)), ({"code": "Z"}, square(51, 1))]
+    write_geojson(
+        str(tmp_path / "more.geojson"),
+        [(row, shapely.transform(shape, lambda xy: np.add(xy, [1, 0]))) for row, shape in tee],
+    )
+    assert [h["code"] for h in load(city, tmp_path / "more.geojson").healed] == ["X"]
 
 
 def ragged(shape: shapely.Geometry, seed: int) -> shapely.Geometry:

@@ -187,13 +187,25 @@ def test_what_only_the_database_refuses_is_named_by_row(city: str, tmp_path: Pat
         load(city, "road_closures", path)
     assert refused.value.rows == [(2, "it breaks the rule (closed_to > closed_from)")]
     assert load(city, "road_closures", path, skip_invalid=True).imported == 2
-    members = "facility_code,facility_kind,member_count,name,lon,lat\nA,school,99999999999,x,114.5,37\nB,school,1,x\0y,114.5,37\n"
-    frame = pd.read_csv(written(tmp_path / "m.csv", members.replace("\0", "#")))
-    frame["name"] = frame["name"].str.replace("#", "\0")
+
+
+def test_numbers_and_texts_that_the_database_cannot_hold_are_named(city: str, tmp_path: Path) -> None:
+    frame = pd.DataFrame({"facility_code": ["A", "B"], "name": ["x", "x\0y"], "member_count": [99_999_999_999, 1]})
     gpd.GeoDataFrame(frame, geometry=[POINT] * 2, crs=4326).to_parquet(tmp_path / "m.parquet")
     with pytest.raises(InvalidRows) as refused:
-        load(city, "facilities", tmp_path / "m.parquet", None, "EPSG:4326")
-    assert [row for row, _ in refused.value.rows] == [1, 2]
+        load(city, "facilities", tmp_path / "m.parquet", SCHOOL, "EPSG:4326")
+    reasons = dict(refused.value.rows)
+    assert "member_count: Input should be less than or equal to 2147483647" in reasons[1]
+    assert "name: it holds the character NUL" in reasons[2]
+    zones = 'zone_code,zone_kind,wkt\nZ,area,"LINESTRING (114.5 37, 114.6 37)"\n'
+    with pytest.raises(InvalidRows) as refused:
+        load(city, "patrol_zones", written(tmp_path / "z.csv", zones))
+    assert refused.value.rows == [(1, "an area is a Polygon, and this a LineString")]
+    cell = 'grid_code,grid_level,parent_code,wkt\nN N,1,,"POLYGON ((115 37, 115.1 37, 115 37.1, 115 37))"\n'
+    for text, why in ((cell, "'N N' does not follow local: no standard"), (cell.replace("N N,1,", "N,1,P"), "has P")):
+        with pytest.raises(InvalidRows) as refused:
+            load(city, "grid_cells", written(tmp_path / "c.csv", text))
+        assert why in refused.value.rows[0][1]
 
 
 def test_cameras_without_a_national_id_get_local_ones(city: str, cases: Path) -> None:
