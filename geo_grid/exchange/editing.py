@@ -143,10 +143,12 @@ class Editor(NamedTuple):
 
     async def _update(self, key: str, properties: dict[str, Any], geometry: dict[str, Any] | None) -> str:
         row = await self._row({self.layer.key: key, **properties}, geometry)
-        new = str(row[self.layer.key])
+        new = str(row.pop(self.layer.key))
         if new != key and not (self.layer.name == "cameras" and is_local(key)):  # until it has a national one
             message = f"{self.layer.key} is what {key!r} is known by, and stays; make a new feature instead"
             raise UserError(message)
+        if new != key:
+            row[self.layer.key] = new
         statement = sql.SQL("update {table} set {values} where {key} = %(key)s").format(
             table=sql.Identifier(self.layer.name),
             values=sql.SQL(", ").join(

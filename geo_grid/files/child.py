@@ -78,6 +78,8 @@ def _read(job: dict[str, Any], limits: Limits, scratch: Path | None) -> int:
         rows.write(rows.Rows(found.about, found.schema, rows.bounded(said, found.batches, limits)), sink)
     except (UnreadableFile, UserError) as error:
         ours = str(error).replace(str(path), said)
+        for folder in (path.parent, scratch):  # where parts of it lie is nobody's business
+            ours = ours.replace(f"{folder}/", "") if folder is not None else ours
         rows.write_refusal(type(error).__name__, ours, sink)
         return REFUSED
     except MemoryError:

@@ -111,6 +111,7 @@ def _read_vector(source: Source, path: Path, driver: str) -> Rows:
     if driver.endswith("JSON") and not head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
         message = f"{said} is not {driver}: it does not begin with an object"
         raise UnreadableFile(message)
+    _refuse_very_wide(said, path, driver, head)
     import pyogrio.raw
     from pyogrio.errors import DataLayerError, DataSourceError
 
@@ -156,6 +157,31 @@ _CUT_NAMES = {"ESRI Shapefile": 10}
 """How many letters of a column's name a kind of file keeps."""
 
 
+_NAMED = {
+    "LIBKML": re.compile(rb"<(?:\w+:)?(?:Data|SimpleData|SimpleField)\s[^<>]{0,400}?name\s*=\s*[\"']([^\"'<>]{1,200})"),
+    "GML": re.compile(rb"<([A-Za-z_][\w.:-]{0,200})"),
+}
+_COUNTED = {"MapInfo File": re.compile(rb"^\s*(?:Columns|Fields)\s+(\d{1,9})", re.IGNORECASE | re.MULTILINE)}
+"""How text names its fields, or says how many they are, where GDAL takes time by the square of their number."""
+
+
+def _refuse_very_wide(said: str, path: Path, driver: str, head: bytes) -> None:
+    """Refuse text with too many fields before GDAL looks for them."""
+    if driver in _COUNTED and (told := _COUNTED[driver].search(head)):
+        _refuse_wide(said, int(told[1]))
+    found: set[bytes] = set()
+    if driver not in _NAMED:
+        return
+    with path.open("rb") as opened:
+        before = b""
+        while block := opened.read(1 << 20):
+            found.update(_NAMED[driver].findall(before + block))
+            if len(found) > _MOST_COLUMNS:
+                message = f"{said} has more than {_MOST_COLUMNS:,} columns"
+                raise UnreadableFile(message)
+            before = block[-1000:]
+
+
 def _refuse_wide(said: str, columns: int) -> None:
     if columns > _MOST_COLUMNS:
         message = f"{said} has {columns:,} columns; {_MOST_COLUMNS:,} are taken"
@@ -179,9 +205,12 @@ def _the_layer(said: str, path: Path, driver: str) -> str:
         for name in names[:_MOST_LAYERS]
         if pyogrio.read_info(path, layer=name, force_feature_count=True)["features"]
     ]
+    if not filled:
+        message = f"{said} holds no rows: there is nothing in it"
+        raise UnreadableFile(message)
     if len(filled) != 1:
         message = (
-            f"{said} holds {len(filled) or len(names)} layers ({', '.join((filled or names)[:20])}); export the one you want to a "
+            f"{said} holds {len(filled)} layers ({', '.join(filled[:20])}); export the one you want to a "
             "file of its own"
         )
         raise UserError(message)
