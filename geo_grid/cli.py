@@ -18,7 +18,7 @@ from geo_grid.cli_access import audit_app, key_app, kiosk_app, user_app
 from geo_grid.cli_boundaries import boundaries_app
 from geo_grid.cli_circles import circles_app
 from geo_grid.cli_files import files_app
-from geo_grid.errors import GeoGridError, InvalidRows, UserError
+from geo_grid.errors import GeoGridError, InvalidRows, UserError, told
 from geo_grid.moments import in_zone
 from geo_grid.settings import Settings, settings
 from geo_grid.terminal import Json, compile_loops, log_warnings, progress, ready_database, say, say_rows
@@ -526,7 +526,7 @@ def main() -> None:
         if error.title != Settings.__name__:
             raise
         for fault in error.errors():
-            say(f"geo-grid: GEO_GRID_{str(fault['loc'][0]).upper()}: {fault['msg']}")
+            say(f"geo-grid: GEO_GRID_{str(fault['loc'][0]).upper()}: {told(fault)}")
         sys.exit(2)
     except KeyboardInterrupt:
         say("interrupted; nothing half-done was kept")

@@ -28,6 +28,8 @@ SRID = 4490
 LATTICE_STEP = 2.0**-26
 """Degrees; about 1.7 mm. A power of two, so that k * step is exact in a double for |k| < 2^53."""
 
+_AREAS = (shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON)
+
 Floats = NDArray[np.float64]
 
 # Datums without a public transformation: PROJ treats Xi'an 80 -> CGCS2000 as a null shift, which
@@ -196,8 +198,20 @@ def snap(degrees: ArrayLike) -> Floats:
 
 
 def snap_geometry(geometry: Any) -> Any:
-    """Snap one geometry or an array of them to the lattice and drop vertices that became equal."""
-    return shapely.remove_repeated_points(shapely.transform(shapely.force_2d(geometry), snap), 0)
+    """Snap one geometry or an array of them to the lattice and drop vertices that became equal.
+
+    An area with details smaller than the lattice, which rounding alone would break, loses these: holes and corners
+    vanish, necks part. It is empty when nothing is left, and stays broken when it was.
+    """
+    given = np.asarray(shapely.force_2d(geometry), dtype=object)
+    plain = given.reshape(-1)
+    snapped = np.asarray(shapely.transform(plain, snap), dtype=object)
+    broken = np.isin(shapely.get_type_id(plain), _AREAS) & ~shapely.is_valid(snapped)
+    snapped[~broken] = shapely.remove_repeated_points(snapped[~broken], 0)
+    mended = broken & shapely.is_valid(plain)
+    # precision 0: what is computed with these shapes later is not to be rounded on the way
+    snapped[mended] = shapely.set_precision(shapely.set_precision(plain[mended], LATTICE_STEP), 0)
+    return snapped.reshape(given.shape) if given.ndim else snapped[0]
 
 
 def lonlat_problem(lon: float, lat: float) -> str | None:

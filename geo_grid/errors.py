@@ -1,5 +1,6 @@
 """The errors a user can meet. HTTP and the command line render them, each in one place."""
 
+from collections.abc import Mapping
 from typing import Any
 
 
@@ -133,3 +134,8 @@ class StorageUnavailable(GeoGridError):
 
 class ProviderUnavailable(GeoGridError):
     """The log-in provider cannot be reached, or answers what it should not."""
+
+
+def told(fault: Mapping[str, Any]) -> str:
+    """Return what a fault that pydantic found says to people, without the name of Python's error before it."""
+    return str(fault["msg"]).removeprefix("Value error, ")

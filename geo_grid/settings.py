@@ -3,6 +3,7 @@
 import os
 from functools import cache
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -155,6 +156,16 @@ class Settings(BaseSettings):
     def roads_dir(self) -> Path:
         """Folder of the road graphs."""
         return self.state_dir / "roads"
+
+    @field_validator("timezone")
+    @classmethod
+    def _is_zone(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (KeyError, ValueError, OSError):
+            message = f"{name!r} is no time zone: name one as the IANA does, such as Asia/Shanghai"
+            raise ValueError(message) from None
+        return name
 
     @field_validator("base_map_url")
     @classmethod

@@ -60,6 +60,7 @@ async def get_export(
     layer: Annotated[str, Path(max_length=64)],
     f: Annotated[Form, Query(description="kind of file")] = Form.GEOJSON,
     crs: AnswerCrs = "EPSG:4490",
+    for_excel: Annotated[bool, Query(description="of csv: with a byte order mark, by which Excel knows UTF-8")] = False,
 ) -> StreamingResponse:
     """Export what whoever asks may see of a layer, in CGCS2000 or as `crs` says, which the column `source_crs` names then; who exported what is recorded first."""
     found = find_layer(layer)
@@ -67,7 +68,7 @@ async def get_export(
     with LongAnswer.begun(request, settings) as answer, answer.folder() as folder:
         shift = "" if crs == "EPSG:4490" else crs
         path = folder / f"{layer}{'-' + shift if shift else ''}.{f}"
-        rows = await BULK.run(account_of(request), _export, conninfo, found, path, shift)
+        rows = await BULK.run(account_of(request), _export, conninfo, found, path, shift, for_excel)
         async with writing(request) as database:  # no file leaves that is not written down
             await record_export(database, layer, f.value, rows, None)
         answer.adopt(path)
@@ -76,7 +77,7 @@ async def get_export(
     return answer.sent(_MEDIA[f], headers)
 
 
-def _export(conninfo: str, layer: Layer, path: FilePath, shift: str) -> int:
+def _export(conninfo: str, layer: Layer, path: FilePath, shift: str, for_excel: bool) -> int:
     with connect(conninfo) as connection:
         connection.execute("set transaction isolation level repeatable read, read only")
-        return export_file(connection, layer, path, shift)
+        return export_file(connection, layer, path, shift, for_excel)

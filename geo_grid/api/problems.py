@@ -132,7 +132,8 @@ def _invalid(request: Request, error: Exception) -> ProblemResponse:
     if not isinstance(error, RequestValidationError):
         raise error
     faults = [
-        {"pointer": "/".join(str(part) for part in fault["loc"]), "detail": fault["msg"]} for fault in error.errors()
+        {"pointer": "/".join(str(part) for part in fault["loc"]), "detail": errors.told(fault)}
+        for fault in error.errors()
     ]
     said = "; ".join(f"{f['pointer']}: {f['detail']}" for f in faults)[:1000]
     return problem(_unprocessable(request), said, "InvalidRequest", faults)

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import shapely
 
-from geo_grid.boundaries.check import coverage_problems, largest_shift_m, metres, tiling_problem
+from geo_grid.boundaries.check import coverage_problems, largest_shift_m, problems_of, tiling_problem
 from geo_grid.boundaries.drawn import draw_cells
+from geo_grid.boundaries.healing import Moved, heal
 from geo_grid.db import Connection, copy_rows, ewkb, load_queries
 from geo_grid.errors import Conflict, InvalidRows
+from geo_grid.locate.coverage import NARROW_GAP_M, Fault, metres
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -43,11 +45,14 @@ class Published:
         How many cells or zones it opened, not counting re-cut parents.
     recut
         Codes of parents re-cut to the union of their children, with the largest shift in metres.
+    healed
+        Cells or zones whose border was changed to fit their neighbours'.
     """
 
     edition_id: int
     rows: int
     recut: list[tuple[str, float]] = field(default_factory=list)
+    healed: list[Moved] = field(default_factory=list)
 
 
 def _ignore(count: int) -> None:
@@ -88,6 +93,7 @@ def publish_cells(
     fit_parents_m: float | None = None,
     is_demo: bool = False,
     progress: Callable[[int], None] = _ignore,
+    heal_m: float = 0.0,
 ) -> Published:
     """Bring new grid cells into force.
 
@@ -101,6 +107,8 @@ def publish_cells(
     fit_parents_m
         Parents that differ from the union of their children by no more than this many metres are
         re-cut to that union, upwards through all levels.
+    heal_m
+        Overlaps and gaps between cells that are nowhere wider than so many metres are closed; see `heal`.
 
     Raises
     ------
@@ -120,11 +128,15 @@ def publish_cells(
     levels = sorted({int(level) for level in cells["grid_level"]})
     _refuse(cells, {i: f"there is no grid level {level}; the levels are {sorted(schemes)}"
                     for i, level in cells["grid_level"].items() if level not in schemes})  # fmt: skip
+    _refuse(cells, {i: f"a cell of the first level has no parent, and this has {parent}"
+                    for i, level, parent in zip(cells.index, cells["grid_level"], cells["parent_code"], strict=True)
+                    if level == 1 and parent is not None})  # fmt: skip
     cells["code_scheme"] = cells["code_scheme"].fillna(cells["grid_level"].map(schemes))
+    _refuse_codes(connection, cells)
     published = Published(edition, len(cells))
     for level in levels:
         rows = cells.index[cells["grid_level"] == level]
-        _check_level(connection, cells, rows, level)
+        published.healed += _heal_level(connection, cells, rows, level, heal_m)
         if level > 1:
             above = _in_force(connection, level - 1)
             _find_parents(cells, rows, above)
@@ -153,6 +165,7 @@ def publish_zones(
     valid_from: datetime | None = None,
     is_demo: bool = False,
     edition: tuple[int, datetime] | None = None,
+    heal_m: float = 0.0,
 ) -> Published:
     """Bring new patrol zones into force, in an edition of their own or one already open here.
 
@@ -161,6 +174,8 @@ def publish_zones(
     zones
         zone_code, name, zone_kind, zone_type, responsible_unit, geometry (on the lattice). Areas
         form a coverage; segments are free.
+    heal_m
+        See `publish_cells`.
 
     Raises
     ------
@@ -169,9 +184,17 @@ def publish_zones(
     """
     number, begins = edition or open_edition(connection, note, valid_from, is_demo)
     zones = zones.reset_index(drop=True)
+    types = {"area": "Polygon", "segment": "LineString"}
+    _refuse(zones, {i: f"an {kind} is a {types[kind]}, and this a {shape.geom_type}"
+                    for i, kind, shape in zip(zones.index, zones["zone_kind"], zones["geometry"], strict=True)
+                    if not shape.geom_type.endswith(types[kind])})  # fmt: skip
     areas = zones[zones["zone_kind"] == "area"]
-    problems = coverage_problems(areas["zone_code"].tolist(), areas["geometry"].to_numpy())
-    _refuse(zones, {i: problems[code] for i, code in areas["zone_code"].items() if code in problems})
+    shapes, moved, faults = heal(areas["zone_code"].tolist(), areas["geometry"].to_numpy(), heal_m)
+    problems = problems_of(faults)
+    _refuse(zones, {i: problems[code] + _way_out(faults, heal_m)
+                    for i, code in areas["zone_code"].items() if code in problems})  # fmt: skip
+    for index, shape in zip(areas.index, shapes, strict=True):
+        zones.at[index, "geometry"] = shape
     make = {"area": shapely.multipolygons, "segment": shapely.multilinestrings}
     geometry = ewkb([make[kind](list(shapely.get_parts(g)))
                      for kind, g in zip(zones["zone_kind"], zones["geometry"], strict=True)])  # fmt: skip
@@ -185,7 +208,7 @@ def publish_zones(
         ),
     )
     connection.execute(QUERIES["analyze"])
-    return Published(number, len(zones))
+    return Published(number, len(zones), healed=moved)
 
 
 def _refuse(frame: "DataFrame", problems: dict[Any, str]) -> None:
@@ -193,6 +216,13 @@ def _refuse(frame: "DataFrame", problems: dict[Any, str]) -> None:
         rows = [(int(index) + 1, reason) for index, reason in sorted(problems.items())]
         message = f"{len(rows)} of {len(frame)} boundaries cannot come into force"
         raise InvalidRows(message, rows)
+
+
+def _refuse_codes(connection: Connection, cells: "DataFrame") -> None:
+    given = {"codes": cells["grid_code"].tolist(), "schemes": cells["code_scheme"].tolist()}
+    wrong = connection.execute(QUERIES["misfit_codes"], given).fetchall()
+    _refuse(cells, {row["number"] - 1: f"grid_code {row['code']!r} does not follow {row['code_scheme']}: {row['rule']}"
+                    for row in wrong})  # fmt: skip
 
 
 def _in_force(connection: Connection, level: int) -> "DataFrame":
@@ -204,13 +234,38 @@ def _in_force(connection: Connection, level: int) -> "DataFrame":
     return frame
 
 
-def _check_level(connection: Connection, cells: "DataFrame", rows: Any, level: int) -> None:
-    """Check that new cells and those in force at a level form a coverage together."""
+def _heal_level(connection: Connection, cells: "DataFrame", rows: Any, level: int, heal_m: float) -> list[Moved]:
+    """Make a coverage of new cells together with those in force at a level, which stay as they are."""
     present = _in_force(connection, level)
-    codes = [*cells.loc[rows, "grid_code"], *present["grid_code"]]
-    polygons = np.array([*cells.loc[rows, "geometry"], *present["geometry"]], dtype=object)
-    problems = coverage_problems(codes, polygons)
-    _refuse(cells, {i: problems[code] for i, code in cells.loc[rows, "grid_code"].items() if code in problems})
+    codes = [*present["grid_code"], *cells.loc[rows, "grid_code"]]
+    polygons = np.array([*present["geometry"], *cells.loc[rows, "geometry"]], dtype=object)
+    shapes, moved, faults = heal(codes, polygons, heal_m, fixed=len(present))
+    problems = problems_of(faults)
+    _refuse(cells, {i: problems[code] + _way_out(faults, heal_m)
+                    for i, code in cells.loc[rows, "grid_code"].items() if code in problems})  # fmt: skip
+    in_force = set(present["grid_code"])
+    stuck = [change for change in moved if change.code in in_force]
+    if stuck:
+        tree = shapely.STRtree(polygons[len(present) :])
+        misfits = {}
+        for change in stuck:
+            place = shapely.Point(change.lon, change.lat)
+            misfits[rows[tree.nearest(place)]] = (
+                f"it fits its neighbours only if {change.code}, which is in force, moves by {metres(change.metres)} "
+                f"near lon {change.lon:.6f} lat {change.lat:.6f}: take that border over from it"
+            )
+        _refuse(cells, misfits)
+    for index, shape in zip(rows, shapes[len(present) :], strict=True):
+        cells.at[index, "geometry"] = shape
+    return moved
+
+
+def _way_out(faults: list[Fault], heal_m: float) -> str:
+    """Say which tolerance would close what is narrow enough to be a slip of the pen."""
+    widest = max(fault.width_m for fault in faults)
+    if widest <= heal_m or widest >= NARROW_GAP_M:
+        return ""
+    return f" (--heal {np.ceil(widest * 100 + 0.5) / 100:.2f} closes what is at most so many metres wide)"
 
 
 def _find_parents(cells: "DataFrame", rows: Any, above: "DataFrame") -> None:

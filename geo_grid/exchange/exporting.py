@@ -1,5 +1,6 @@
 """A layer into a file, whole or not at all."""
 
+import codecs
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -29,7 +30,7 @@ _TABLES: dict[str, Callable[["gpd.GeoDataFrame", bool], bytes]] = {
 }
 
 
-def export_file(connection: Connection, layer: Layer, path: Path, shift: str = "") -> int:
+def export_file(connection: Connection, layer: Layer, path: Path, shift: str = "", for_excel: bool = False) -> int:
     """Write the rows of a layer now in force, lon, lat in CGCS2000, and return how many.
 
     Only what whoever the transaction is for may see. CSV gets lon and lat columns for points, WKT for the rest.
@@ -38,6 +39,8 @@ def export_file(connection: Connection, layer: Layer, path: Path, shift: str = "
     ----------
     shift
         GCJ-02 or BD-09: lon, lat for those who draw on maps of these; see `as_frame`.
+    for_excel
+        Of CSV: with a byte order mark, by which Excel knows UTF-8.
 
     Raises
     ------
@@ -51,6 +54,9 @@ def export_file(connection: Connection, layer: Layer, path: Path, shift: str = "
         known = ", ".join([*_DRIVERS, *_TABLES])
         message = f"{path}: unknown kind of file {suffix or '(no ending)'}; known are {known}"
         raise UserError(message)
+    if for_excel and suffix != ".csv":
+        message = f"{path}: only CSV needs to be written for Excel; this is {suffix}"
+        raise UserError(message)
     rows = connection.execute(all_rows(layer)).fetchall()
     if shift:
         moved = shifted_geometry(shapely.from_wkb([bytes(row["geom"]) for row in rows]), shift)
@@ -61,7 +67,8 @@ def export_file(connection: Connection, layer: Layer, path: Path, shift: str = "
         with TemporaryDirectory(dir=path.parent, prefix=".geo-grid-") as folder:
             made = Path(folder) / path.name
             if suffix in _TABLES:
-                made.write_bytes(_TABLES[suffix](frame, layer.stored_type == "Point"))
+                content = _TABLES[suffix](frame, layer.stored_type == "Point")
+                made.write_bytes(codecs.BOM_UTF8 + content if for_excel else content)
             else:
                 # ten decimals: of eight or nine GDAL takes some steps of the lattice for noise, and drops them
                 options = {"COORDINATE_PRECISION": "10"} if suffix == ".geojson" else {}

@@ -160,7 +160,8 @@ def read_csv(path: Path) -> Iterator[Points]:
         message = "there are no points: the CSV text is empty"
         raise UnreadableFile(message)
     encoding = text_encoding("the CSV text", head)
-    header = next(csv.reader([head.split(b"\n")[0].decode(encoding, "replace").strip("\ufeff\r\n")]), [])
+    first, _, rest = head.replace(b"\r\n", b"\n").replace(b"\r", b"\n").partition(b"\n")
+    header = next(csv.reader([first.decode(encoding, "replace").strip("\ufeff")]), [])
     _refuse_wide("the CSV text", header)
     x, y = coordinate_columns("the CSV text", header, None, None)
     if len(set(header)) < len(header):
@@ -168,7 +169,7 @@ def read_csv(path: Path) -> Iterator[Points]:
         raise UnreadableFile(message)
     schema = pa.schema([(name, pa.string()) for name in header])
     yield _no_points(schema, x, y)
-    if not head.partition(b"\n")[2].strip() and len(head) < _ONE_LINE:
+    if not rest.strip() and len(head) < _ONE_LINE:
         return  # a header alone
     try:
         with pa.csv.open_csv(

@@ -1,5 +1,6 @@
 """A table into a file by GDAL, whole or not at all."""
 
+import re
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,8 @@ def write_by_gdal(frame: "gpd.GeoDataFrame", path: Path, driver: str, **options:
     """
     from pyogrio.errors import DataLayerError, DataSourceError
 
+    if driver == "LIBKML":
+        frame = frame.map(_without_controls)
     try:
         with warnings.catch_warnings():  # that a shifted datum is named by a column, not by the file, is meant so
             warnings.filterwarnings("ignore", "'crs' was not provided")
@@ -34,6 +37,14 @@ def write_by_gdal(frame: "gpd.GeoDataFrame", path: Path, driver: str, **options:
     if driver in _ENDS and not _ends_with(path, _ENDS[driver]):
         message = f"{path.name} cannot be written: it came out cut off, as on a full disk"
         raise UnwritableFile(message)
+
+
+_CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
+"""What XML 1.0 cannot hold, not even written as a number."""
+
+
+def _without_controls(value: Any) -> Any:
+    return _CONTROLS.sub("\N{REPLACEMENT CHARACTER}", value) if isinstance(value, str) else value
 
 
 def _ends_with(path: Path, end: bytes) -> bool:
