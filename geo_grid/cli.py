@@ -1,7 +1,6 @@
 """Every `geo-grid` command. Thin: it reads arguments, calls one function, prints its answer."""
 
 import json
-import logging
 import os
 import sys
 from datetime import UTC, datetime
@@ -12,7 +11,6 @@ import psycopg
 import typer
 from pydantic import ValidationError
 from rich.console import Console
-from rich.logging import RichHandler
 from rich.table import Table
 
 from geo_grid import __version__
@@ -23,7 +21,7 @@ from geo_grid.cli_files import files_app
 from geo_grid.errors import GeoGridError, InvalidRows, UserError
 from geo_grid.moments import in_zone
 from geo_grid.settings import Settings, settings
-from geo_grid.terminal import Json, compile_loops, err, progress, ready_database, say, say_rows
+from geo_grid.terminal import Json, compile_loops, log_warnings, progress, ready_database, say, say_rows
 
 if TYPE_CHECKING:
     from geo_grid.db import AsyncConnection
@@ -73,15 +71,13 @@ def up(
     demo: DemoUsers = False,
     port: Port = None,
     host: Host = None,
-    tell: Tell = None,
     detach: Annotated[
         bool, typer.Option("--detach", help="Serve in the background; stop with `geo-grid down`.")
     ] = False,
 ) -> None:
     """Start everything: database, migrations, the demo city unless --empty, and the server; again when it dies."""
     from geo_grid.api.serving import address, listen, refuse_open_door, stoppable
-    from geo_grid.db import database
-    from geo_grid.supervising import Ended, ServerLock, Supervisor, start_in_background
+    from geo_grid.supervising import Ended, ServerLock, Supervisor, go_into_background
 
     config = _settings_for(host, port)
     refuse_open_door(config)
@@ -90,31 +86,36 @@ def up(
     if (holder := lock.holder()) is not None:
         say(f"geo_grid is already running at {holder['url']}/maps/wall")
         return
+    tell: int | None = None
+    if detach:
+        tell = go_into_background(config.state_dir)
+        if tell is None:
+            say(f"running in the background; stop it with: make down   (or geo-grid down; log: {lock.log})")
+            return
+        log_warnings()
     wishes = [*(["--empty"] if empty else []), *(["--demo"] if demo else []), "--incidents", str(incidents)]
     wishes += ["--levels", str(levels)] if levels else []
-    if detach:
-        start_in_background(config.state_dir, wishes)
-        say(f"running in the background; stop it with: make down   (or geo-grid down; log: {lock.log})")
-        return
-    stop = ", stop: Ctrl-C" if tell is None else ""  # whoever started it in the background says how
-    is_told = tell is None
+    wishes += ["--tell", str(tell)] if tell is not None else []
+    stop = "" if detach else ", stop: Ctrl-C"  # whoever started it in the background says how
+    is_told = False
 
     def announce() -> None:
         nonlocal is_told
+        say(f"geo_grid is ready: {url}/maps/wall   (API: {url}/docs{stop})")
         if tell is not None and not is_told:
             os.close(tell)  # whoever started us reads to its end, and then knows
         is_told = True
-        say(f"geo_grid is ready: {url}/maps/wall   (API: {url}/docs{stop})")
 
     with stoppable(), lock.held(url) as held:
         if held is None:
             say(f"geo_grid is already running at {url}/maps/wall")
             return
-        supervisor = Supervisor(config.state_dir, listen(config), [held.fileno()])
+        supervisor = Supervisor(config.state_dir, listen(config), [held.fileno()])  # it loads the server meanwhile
+        from geo_grid.db import database
+
         try:
             with database(config), supervisor:
-                given = [] if tell is None else ["--tell", str(tell)]
-                supervisor.prepare([*wishes, *given], [] if tell is None else [tell])
+                supervisor.prepare(wishes, [] if tell is None else [tell])
                 supervisor.serve(announce)
         except Ended as ended:  # in its own words already, unless it was killed
             if ended.code <= 0:
@@ -160,13 +161,17 @@ def serve_supervised(
     import socket
 
     import geo_grid.api.app  # noqa: F401, loaded while others prepare
+    from geo_grid import compiled_code
     from geo_grid.api import serving
+    from geo_grid.compiling import make_ready
     from geo_grid.db import database
     from geo_grid.supervising import Lifeline
 
     faulthandler.enable()  # a crash in C++ leaves words too
     os.umask(0o077)
     line = Lifeline(lifeline)
+    if compiled_code.is_complete():
+        make_ready()
     line.wait_for_go()
     with serving.stoppable():
         line.watch()
@@ -504,9 +509,7 @@ def common(
 
 def main() -> None:
     """Run a command; render errors: one line and exit code 2 for the user's, 1 for ours."""
-    logging.basicConfig(
-        level=logging.WARNING, format="%(message)s", handlers=[RichHandler(console=err, show_path=False)]
-    )
+    log_warnings()
     try:
         app()
     except InvalidRows as error:

@@ -61,8 +61,8 @@ class NotLoggedIn(UserError):
     """Nobody is asking, or their credential is worth nothing any more."""
 
 
-class TooMany(UserError):
-    """Asked too often, or locked out.
+class ComeBack(GeoGridError):
+    """Not now, but perhaps later.
 
     Parameters
     ----------
@@ -75,18 +75,12 @@ class TooMany(UserError):
         self.retry_after_s = retry_after_s
 
 
-class Busy(GeoGridError):
-    """The server has as much of such work as it takes at once.
+class TooMany(ComeBack, UserError):
+    """Asked too often, or locked out."""
 
-    Parameters
-    ----------
-    retry_after_s
-        Seconds until it is worth trying again.
-    """
 
-    def __init__(self, message: str, retry_after_s: float) -> None:
-        super().__init__(message)
-        self.retry_after_s = retry_after_s
+class Busy(ComeBack):
+    """The server has as much of such work as it takes at once."""
 
 
 class TooMuch(UserError):

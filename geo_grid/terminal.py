@@ -1,12 +1,14 @@
 """What all commands have in common: progress and words on stderr, and a database that is ready."""
 
 import contextlib
+import logging
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.logging import RichHandler
 from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
 
@@ -14,15 +16,6 @@ from geo_grid.settings import settings
 
 err = Console(stderr=True, highlight=False)
 _BAD_ROWS_SHOWN = 100
-
-LOOPS = (
-    "geo_grid.locate.kernels",
-    "geo_grid.response.contour",
-    "geo_grid.response.drawing",
-    "geo_grid.response.expansion",
-    "geo_grid.response.sweep",
-)
-"""Modules with compiled loops."""
 
 Json = Annotated[bool, typer.Option("--json", help="Machine output on stdout.")]
 
@@ -50,6 +43,12 @@ def progress(step: str, total: int | None = None) -> Iterator[Callable[[int], No
         bars.update(task, total=done, completed=done)
 
 
+def log_warnings() -> None:
+    """Show what the program logs on stderr as it is now: in colours on a terminal."""
+    handler = RichHandler(console=Console(stderr=True, highlight=False), show_path=False)
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[handler], force=True)
+
+
 def say(text: str) -> None:
     """Tell a person something, on stderr; stdout is for answers."""
     err.print(text, markup=False, soft_wrap=True)
@@ -65,9 +64,12 @@ def say_rows(rows: list[tuple[int, str]]) -> None:
 
 def compile_loops() -> None:
     """Compile our own loops before anybody waits for what they answer; at once when that was done before."""
-    from geo_grid.compiling import compile_all
+    from geo_grid import compiled_code
 
-    compile_all(LOOPS, progress)
+    if not compiled_code.is_complete():
+        from geo_grid.compiling import compile_all
+
+        compile_all(progress)
 
 
 @contextlib.contextmanager

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from geo_grid import compiling
+from geo_grid.compiled_code import LOOPS
 from geo_grid.compiling import make_ready
 from geo_grid.locate import kernels
-from geo_grid.terminal import LOOPS
 
 ROOT = Path(__file__).parents[1]
 _ALL_READY = (

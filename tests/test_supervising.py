@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -172,3 +173,22 @@ def test_a_log_stays_small_under_those_who_write_it(tmp_path: Path) -> None:
     assert kept.endswith("line 29\n")
     assert log.stat().st_size <= 110
     assert (tmp_path / "server.log.1").stat().st_mode & 0o077 == 0
+
+
+def test_a_server_whose_state_folder_was_removed_says_so_and_ends(tmp_path: Path) -> None:
+    """It tried to start its database again for ever, with all of a core."""
+    state_dir = tmp_path / "state"
+    environment = {**os.environ, "GEO_GRID_STATE_DIR": str(state_dir)}
+    server = subprocess.Popen(
+        [sys.executable, "-m", "geo_grid", "up", "--empty", "--port", str(free_port())],
+        env=environment, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        assert server.stderr is not None
+        assert any("geo_grid is ready" in line for line in server.stderr)
+        shutil.rmtree(state_dir, ignore_errors=True)
+        _, said = server.communicate(timeout=PATIENCE_S)
+    finally:
+        server.kill()
+    assert server.returncode == 1
+    assert said.splitlines()[-1].endswith("was removed while it was in use: what it held is lost")

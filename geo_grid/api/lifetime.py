@@ -5,6 +5,7 @@ import contextlib
 import importlib
 import logging
 from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
 
 import psycopg
 from psycopg_pool import PoolTimeout
@@ -14,7 +15,6 @@ from geo_grid.access import Identities, digest_of, new_secret
 from geo_grid.access.accounts import QUERIES as ACCOUNTS
 from geo_grid.access.audit import settle
 from geo_grid.access.login import Logins
-from geo_grid.access.oidc import Provider
 from geo_grid.api.boundaries import publish_all_due
 from geo_grid.api.shares import Lending, Shares
 from geo_grid.api.tile_cache import TileCache
@@ -42,6 +42,9 @@ from geo_grid.response.unions import Unions
 from geo_grid.settings import Settings
 from geo_grid.state_folder import swept
 from geo_grid.workflow import Feed
+
+if TYPE_CHECKING:
+    from geo_grid.access.oidc import Provider
 
 log = logging.getLogger(__name__)
 
@@ -94,9 +97,7 @@ async def living(state: State, settings: Settings, owner: str) -> AsyncIterator[
         )
         stack.callback(state.tiles.close)
         state.logins = Logins(own_pool, service.credential, settings)
-        state.provider = (
-            Provider(own_pool, service.credential, state.logins, settings) if settings.oidc_issuer else None
-        )
+        state.provider = _provider(own_pool, service, state.logins, settings) if settings.oidc_issuer else None
         state.seeing_all = seeing_all = acting_conninfo(limited(own_conninfo, _OWN_WORK_S), service)
         state.solvers = await stack.enter_async_context(
             Confined.opened(
@@ -130,6 +131,12 @@ async def living(state: State, settings: Settings, owner: str) -> AsyncIterator[
         ):
             stack.callback(asyncio.create_task(work).cancel)
         yield
+
+
+def _provider(pool: AsyncPool, service: Asker, logins: Logins, settings: Settings) -> "Provider":
+    from geo_grid.access.oidc import Provider  # a third of a second, which most servers do not need
+
+    return Provider(pool, service.credential, logins, settings)
 
 
 async def _admit(owner: str, service: Asker) -> None:

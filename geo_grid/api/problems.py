@@ -113,7 +113,7 @@ def problem_of(error: Exception, unprocessable: int = 422) -> ProblemResponse:
         log.error("%s: %s", kind.__name__, error)
     status = unprocessable if STATUS[kind] == 422 else STATUS[kind]
     answer = problem(status, str(error)[:_LONGEST], type(error).__name__, faults)
-    if isinstance(error, errors.TooMany | errors.Busy):
+    if isinstance(error, errors.ComeBack):
         answer.headers["Retry-After"] = str(math.ceil(error.retry_after_s))
     return answer
 

@@ -1,7 +1,7 @@
 """Logging in and out; password and second factor of one's own account."""
 
 import hmac
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
@@ -9,13 +9,15 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from geo_grid.access import csrf_token, digest_of
 from geo_grid.access.login import Logins, Opened
-from geo_grid.access.oidc import Provider
 from geo_grid.api.asking import asker_of, identity_of
 from geo_grid.api.cookies import DEVICE, OIDC, SESSION, delete_cookie, read_cookie, set_cookie
 from geo_grid.api.links import base_url
 from geo_grid.api.problems import PROBLEM_RESPONSES
 from geo_grid.api.rights import GuardedRoute
 from geo_grid.errors import NotFound, NotLoggedIn
+
+if TYPE_CHECKING:
+    from geo_grid.access.oidc import Provider
 
 router = APIRouter(tags=["session"], responses=PROBLEM_RESPONSES, route_class=GuardedRoute)
 _KIOSK_S = 10 * 365 * 24 * 3600
@@ -185,7 +187,7 @@ def safe_page(target: str) -> str:
     return target if target.startswith("/") and not target.startswith(("//", "/\\")) and target.isprintable() else "/"
 
 
-def _provider(request: Request) -> Provider:
+def _provider(request: Request) -> "Provider":
     provider: Provider | None = request.app.state.provider
     if provider is None:
         message = "no OpenID Connect provider is configured (GEO_GRID_OIDC_ISSUER)"

@@ -118,6 +118,9 @@ class Cluster:
         joined, self._joined = self._joined, None
         if joined is None:
             return
+        if not self.data.is_dir():  # removed: a postmaster sees within a minute that its lock file is gone, and ends
+            joined.close()
+            return
         with self._starting(), joined:
             try:
                 fcntl.flock(joined, fcntl.LOCK_EX | fcntl.LOCK_NB)

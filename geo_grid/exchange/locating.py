@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute
 from numpy.typing import NDArray
@@ -219,6 +218,8 @@ def _numbers(column: pa.Array) -> NDArray[np.float64]:
         try:
             column = pa.compute.cast(column, pa.float64())
         except pa.ArrowInvalid:
+            import pandas as pd  # not at the top: as in `tables`
+
             numbers: NDArray[np.float64] = pd.to_numeric(column.to_pandas(), errors="coerce").to_numpy(
                 np.float64, copy=True
             )

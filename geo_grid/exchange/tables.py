@@ -6,7 +6,6 @@ from enum import StrEnum
 from types import NoneType
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 import shapely
 
 from geo_grid.errors import UserError
@@ -14,6 +13,7 @@ from geo_grid.files.formulas import guarded
 
 if TYPE_CHECKING:
     import geopandas as gpd
+    import pandas as pd
 
 
 _SHEET_ROWS = 1_048_576
@@ -36,7 +36,8 @@ def as_frame(rows: Sequence[dict[str, Any]], columns: Sequence[str], srid: int, 
         GCJ-02 or BD-09, where the geometry is of these: no file can name them, so that a column `source_crs` does, and
         the file says of no other system that it is its own.
     """
-    import geopandas as gpd  # not at the top: a server imports this package, and starts a second sooner without
+    import geopandas as gpd  # not at the top: a server imports this package, and starts seconds sooner without
+    import pandas as pd
 
     geometry = shapely.from_wkb([None if row["geom"] is None else bytes(row["geom"]) for row in rows])
     plain = pd.DataFrame([{name: row[name] for name in columns} for row in rows], columns=list(columns), dtype=object)
@@ -74,6 +75,8 @@ def as_excel(frame: "gpd.GeoDataFrame", are_points: bool, digits: int = 8) -> by
     if len(frame) >= _SHEET_ROWS:
         message = f"an Excel sheet holds {_SHEET_ROWS:,} rows: export to CSV or GeoPackage"
         raise UserError(message)
+    import pandas as pd
+
     flat = _flat(frame, are_points, digits)
     for name in flat.select_dtypes("datetimetz"):  # Excel knows no time zones
         flat[name] = flat[name].map(lambda moment: None if pd.isna(moment) else moment.isoformat())
@@ -84,7 +87,9 @@ def as_excel(frame: "gpd.GeoDataFrame", are_points: bool, digits: int = 8) -> by
     return made.getvalue()
 
 
-def _flat(frame: "gpd.GeoDataFrame", are_points: bool, digits: int) -> pd.DataFrame:
+def _flat(frame: "gpd.GeoDataFrame", are_points: bool, digits: int) -> "pd.DataFrame":
+    import pandas as pd
+
     plain = pd.DataFrame(frame.drop(columns="geometry"))
     if are_points:
         x, y = ("x", "y") if frame.crs is not None and frame.crs.is_projected else ("lon", "lat")

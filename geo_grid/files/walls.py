@@ -19,7 +19,7 @@ _LIBC = ctypes.CDLL(None, use_errno=True)
 _PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS, _SIGKILL = 1, 38, 9
 
 _LANDLOCK_CREATE, _LANDLOCK_ADD, _LANDLOCK_RESTRICT = 444, 445, 446
-_READ_FILE, _READ_DIR = 1 << 2, 1 << 3
+_EXECUTE, _READ_FILE, _READ_DIR = 1 << 0, 1 << 2, 1 << 3
 _FILE_RIGHTS = {1: 13, 2: 14, 3: 15, 4: 15, 5: 16}
 """How many kinds of access to files each version of Landlock knows; later ones know those of the last."""
 _TCP, _SCOPES = 0b11, 0b11
@@ -58,15 +58,41 @@ def confine(readable: Iterable[Path], writable: Path | None, processor_s: int, w
     ):
         resource.setrlimit(limit, (most, most))
     standing = ["limits"]
-    if _no_network():
+    if _alone():
         standing.append("network")
-    _LIBC.prctl(_PR_SET_PDEATHSIG, _SIGKILL, 0, 0, 0)  # after the namespaces, whose making takes it back
-    _LIBC.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
     if _only_files(readable, writable):
         standing.append("files")
     if _only_calls():
         standing.append("calls")
     return standing
+
+
+def confine_program(readable: Iterable[Path], writable: Path, memory_bytes: int, processor_s: int) -> None:
+    """Put these walls around a process that is about to become a program: no system call is closed, as that is one.
+
+    Parameters
+    ----------
+    readable
+        Files and folders that it can read, and run.
+    writable
+        The one folder in which it can make files.
+    """
+    for limit, most in (
+        (resource.RLIMIT_CPU, processor_s),
+        (resource.RLIMIT_DATA, memory_bytes),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        resource.setrlimit(limit, (most, most))
+    _alone()
+    _only_files(readable, writable, _EXECUTE)
+
+
+def _alone() -> bool:
+    """Leave the network, and end with whoever started this process; say whether the first was possible."""
+    has_left = _no_network()
+    _LIBC.prctl(_PR_SET_PDEATHSIG, _SIGKILL, 0, 0, 0)  # after the namespaces, whose making takes it back
+    _LIBC.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    return has_left
 
 
 def limit_memory(more_bytes: int) -> None:
@@ -85,7 +111,7 @@ def _no_network() -> bool:
     return False
 
 
-def _only_files(readable: Iterable[Path], writable: Path | None) -> bool:
+def _only_files(readable: Iterable[Path], writable: Path | None, more_rights: int = 0) -> bool:
     version = _LIBC.syscall(_LANDLOCK_CREATE, None, ctypes.c_size_t(0), ctypes.c_uint32(1))
     if version < 1:
         return False
@@ -99,7 +125,7 @@ def _only_files(readable: Iterable[Path], writable: Path | None) -> bool:
         return False
     try:
         for path in readable:
-            _allow(rules, path, _READ_FILE | _READ_DIR)
+            _allow(rules, path, _READ_FILE | _READ_DIR | more_rights)
         if writable is not None:
             _allow(rules, writable, everything)
         return bool(_LIBC.syscall(_LANDLOCK_RESTRICT, ctypes.c_int(rules), ctypes.c_uint32(0)) == 0)

@@ -107,13 +107,6 @@ class CityIndex:
         """Levels that have cells, outermost first."""
         return sorted({fact.grid_level for fact in self.facts.values()})
 
-    def warm(self) -> None:
-        """Have numba load, or compile and keep, what answers use, so that no answer waits for it."""
-        for locator in (self.cells, self.zones):
-            west, south, _, _ = locator.bounds or (0.0, 0.0, 0.0, 0.0)
-            locator.look(west, south, 1.0)
-            locator.owner(*locator.vertex)
-
     def save(self, path: Path) -> None:
         """Save to a folder, whole or not at all."""
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -159,7 +152,7 @@ def edition_in_force(connection: Connection, at: datetime | None = None) -> int 
 
 
 def open_city(conninfo: str, folder: Path, edition: int | None) -> Path:
-    """Make sure that an edition is compiled and saved, and that this machine can run it at once.
+    """Make sure that an edition is compiled and saved.
 
     Runs for a second or two: a server calls it in a worker process. Two callers build once.
 
@@ -176,13 +169,11 @@ def open_city(conninfo: str, folder: Path, edition: int | None) -> Path:
         path = folder / saved_name(edition, _published_at(connection, edition))
         with _one_at_a_time(folder):
             try:
-                city = CityIndex.load(path)
+                CityIndex.load(path)
                 os.utime(path)
             except UnreadableFile:
                 CityIndex.compile(connection, edition).save(path)
-                city = CityIndex.load(path)
                 _forget_old(folder)
-    city.warm()
     return path
 
 

@@ -193,12 +193,6 @@ class Locator:
         near = [(self._names[cell], m) for cell, m in zip(cells.tolist(), distances.tolist(), strict=True)]
         return (self._names[owner] if owner < len(self._names) else None), metres, near
 
-    @property
-    def vertex(self) -> tuple[float, float]:
-        """Longitude and latitude of one vertex, where the quick look at a bucket does not do; 0, 0 without polygons."""
-        index = self.index
-        return (index.edge[0, 0] * LATTICE_STEP, index.edge[0, 1] * LATTICE_STEP) if len(index.edge) else (0.0, 0.0)
-
     @cached_property
     def bounds(self) -> tuple[float, float, float, float] | None:
         """West, south, east, north in degrees; None without polygons."""

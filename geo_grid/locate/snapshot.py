@@ -80,7 +80,6 @@ class Snapshot:
             Nothing readable is saved there.
         """
         city = CityIndex.load(saved)
-        city.warm()
         with connect(conninfo) as connection:
             connection.execute("set transaction isolation level repeatable read, read only")
             state = connection.execute(QUERIES["state"]).fetchone()

@@ -385,6 +385,7 @@ class Covered:
     def _read(self, changes: Changes, by: Grouping, moment: datetime | None) -> Coverage:
         versions = changes.versions(_DEPENDS_ON)
         if self._held is None or self._held[0] != versions or time.monotonic() - self._held[1] > _LONGEST_S:
+            self._held = None  # nobody reads meanwhile; two of them at a time would double what the server keeps
             with connect(self._conninfo) as connection:
                 self._held = (versions, time.monotonic(), Coverage.read(connection, self._upkeep.travel))
         coverage = self._held[2]

@@ -7,6 +7,7 @@ import subprocess
 import tempfile
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,19 @@ import valhalla
 
 from geo_grid.db import Connection, load_queries
 from geo_grid.errors import UnreadableFile
+from geo_grid.files.limits import of_operator
+from geo_grid.files.walls import confine_program
 from geo_grid.response.service_area import WHOLE, ServiceArea
 
 QUERIES = load_queries("geo_grid.response", "circles.sql")
 _KEPT = 2
 """Graphs that are kept: the newest, and the one that a running server may still read."""
 _LONGEST_S = 3600.0
+_PROGRAMS = (
+    valhalla.PYVALHALLA_DIR.parent,
+    *map(Path, ("/usr", "/lib", "/lib64", "/etc/ld.so.cache", "/dev/urandom", "/proc/self")),
+)
+"""What Valhalla's programs run with."""
 _MOST_PAIRS = 4_000_000
 _CLOSED_LENGTH_M, _CLOSED_CORNERS = 1_000_000.0, 100_000
 
@@ -104,9 +112,14 @@ def build_graph(extract: Path, roads_dir: Path, sha256: str, area: ServiceArea =
         config = fresh / "build.json"
         config.write_text(json.dumps(valhalla.get_config(tile_dir=fresh / "tiles", tile_extract="")))
         program = valhalla.PYVALHALLA_DIR / "bin/valhalla_build_tiles"  # its console script needs an active environment
-        done = subprocess.run(
-            [program, "-c", config, roads], capture_output=True, text=True, timeout=_LONGEST_S, check=False
+        # what strangers wrote is read outside of Python: behind walls, as files are
+        walls = partial(
+            confine_program, [*_PROGRAMS, config, roads], fresh, of_operator().memory_bytes, of_operator().processor_s
         )
+        done = subprocess.run(
+            [program, "-c", config, roads], capture_output=True, text=True, timeout=_LONGEST_S, check=False,
+            preexec_fn=walls,
+        )  # fmt: skip
         size = sum(file.stat().st_size for file in (fresh / "tiles").rglob("*.gph"))
         if done.returncode or not size:
             said = (done.stderr + done.stdout).strip().splitlines()

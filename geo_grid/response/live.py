@@ -223,7 +223,7 @@ class Live:
         free = [unit for unit in units if reasons[unit["unit_code"]] in ("free", "silent")]
         drawn = self._draw(ground, free, closures, now)
         live = {
-            tier: ground.shares(np.concatenate([one.hits[at] for one in drawn.values()] or [np.zeros(0, np.intp)]))
+            tier: ground.shares(np.concatenate([np.zeros(0, np.intp), *(one.hits[at] for one in drawn.values())]))
             for at, tier in enumerate(TIERS)
         }
         self._drawn = drawn
@@ -275,8 +275,10 @@ class _Ground:
     def __init__(self, leaves: Leaves, shapes: NDArray[Any]) -> None:
         self.leaves, self.shapes = leaves, shapes
         points = points_inside(shapes)
-        self.places = points[:, 0, :]
-        self._tree = shapely.STRtree(shapely.points(points.reshape(-1, 2)))
+        self.places = points[:, 0, :].copy()
+        # plain numbers from west to east: a tree of so many shapes would hold 150 MB
+        self._number = np.argsort(points[:, :, 0], axis=None, kind="stable")
+        self._lon, self._lat = points.reshape(-1, 2)[self._number].T.copy()
         self._circles: dict[tuple[Any, ...], dict[int, Floats]] = {}
 
     @classmethod
@@ -285,8 +287,20 @@ class _Ground:
 
     def inside(self, shape: Any) -> NDArray[np.intp]:
         """Return the numbers of the points that a shape holds."""
-        found: NDArray[np.intp] = self._tree.query(shape, predicate="covers")
+        if shape.is_empty:
+            return np.zeros(0, np.intp)
+        west, south, east, north = shape.bounds
+        near = slice(*np.searchsorted(self._lon, (west, np.nextafter(east, np.inf))))
+        lat = self._lat[near]
+        chosen = np.flatnonzero((south <= lat) & (lat <= north)) + near.start
+        shapely.prepare(shape)
+        found: NDArray[np.intp] = self._number[
+            chosen[shapely.intersects_xy(shape, self._lon[chosen], self._lat[chosen])]
+        ]
         return found
+
+    def _inside_any(self, shapes: Sequence[Any]) -> NDArray[np.intp]:
+        return np.concatenate([np.zeros(0, np.intp), *map(self.inside, shapes)])
 
     def shares(self, hits: NDArray[np.intp]) -> Floats:
         """Return the share of each cell whose points are among these, however often."""
@@ -305,7 +319,7 @@ class _Ground:
             of_tier: dict[int, Sequence[Any]] = {
                 tier: shapely.from_wkb([row["geom"] for row in rows if row["tier_minutes"] == tier]) for tier in TIERS
             }
-            self._circles = {key: {tier: self.shares(self._tree.query(of_tier[tier], predicate="covers")[1]) for tier in TIERS}}  # fmt: skip
+            self._circles = {key: {tier: self.shares(self._inside_any(of_tier[tier])) for tier in TIERS}}
         return self._circles[key]
 
 

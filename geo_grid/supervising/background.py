@@ -3,7 +3,6 @@
 import os
 import select
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -13,10 +12,19 @@ from geo_grid.state_folder import keep_small, open_state_folder
 from geo_grid.supervising.lock import ServerLock
 
 _PATIENCE_S = 30.0
+_LOOK_S = 0.2
+_ENDING_S = 0.3
 
 
-def start_in_background(state_dir: Path, arguments: list[str]) -> None:
-    """Start `geo-grid up` in the background and wait until it is ready, showing its words meanwhile.
+def go_into_background(state_dir: Path) -> int | None:
+    """Go on in a process that outlives the terminal; in this one wait until that is ready, showing its words meanwhile.
+
+    It is a fork: a new program would take a second to load what this one has loaded.
+
+    Returns
+    -------
+    In the new process a descriptor, to be closed when it is ready: what is written there is shown once, and stands in no
+    log. In the old one None, when the new one is ready.
 
     Raises
     ------
@@ -27,30 +35,43 @@ def start_in_background(state_dir: Path, arguments: list[str]) -> None:
     open_state_folder(state_dir)
     keep_small(log)
     log.touch(mode=0o600)
-    told, tell = os.pipe()  # what is shown once must not stand in the log; it is closed when the server is ready
+    told, tell = os.pipe()
     with log.open("ab") as appended, log.open(encoding="utf-8", errors="replace") as said:
         said.seek(0, os.SEEK_END)
-        started = subprocess.Popen(
-            [sys.executable, "-m", "geo_grid", "up", *arguments, "--tell", str(tell)],
-            stdin=subprocess.DEVNULL, stdout=appended, stderr=appended, start_new_session=True, pass_fds=[tell],
-        )  # fmt: skip
+        process = os.fork()
+        if not process:
+            os.close(told)
+            _leave_terminal(appended.fileno())
+            return tell
         os.close(tell)
         shown_once = b""
+        waiting = select.poll()
+        waiting.register(told)
         while True:
             sys.stderr.write(said.read())
-            if select.select([told], [], [], 0.2)[0]:
+            if waiting.poll(_LOOK_S * 1000):
                 if not (more := os.read(told, 1 << 16)):
                     break
                 shown_once += more
         os.close(told)
-        try:
-            code = started.wait(0.5)
-        except subprocess.TimeoutExpired:
-            return
-        finally:
-            sys.stderr.write(said.read() + shown_once.decode())
-        message = f"the server ended with exit code {code} before it was ready (log: {log})"
+        time.sleep(_ENDING_S)  # one that ends closes its descriptors first
+        ended, status = os.waitpid(process, os.WNOHANG)
+        sys.stderr.write(said.read() + shown_once.decode())
+        if not ended:
+            return None
+        message = (
+            f"the server ended with exit code {os.waitstatus_to_exitcode(status)} before it was ready (log: {log})"
+        )
         raise SetupError(message)
+
+
+def _leave_terminal(log: int) -> None:
+    """Have a session of our own, read nothing, and write to a log."""
+    os.setsid()
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    for descriptor, number in ((nothing, 0), (log, 1), (log, 2)):
+        os.dup2(descriptor, number)
+    os.close(nothing)
 
 
 def stop_in_background(state_dir: Path) -> str | None:

@@ -13,7 +13,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Self
 
+from geo_grid.errors import SetupError
 from geo_grid.state_folder import keep_small
+from geo_grid.supervising.lock import ServerLock
 
 log = logging.getLogger(__name__)
 
@@ -97,7 +99,8 @@ class Supervisor:
     """
 
     def __init__(self, state_dir: Path, bound: socket.socket, kept: list[int]) -> None:
-        self._log = state_dir / "server.log"
+        self._lock = ServerLock(state_dir)
+        self._log = self._lock.log
         self._temporary = state_dir / "tmp"
         self._bound = bound
         self._kept = kept
@@ -142,6 +145,8 @@ class Supervisor:
         ------
         Ended
             It ended before it could be reached for the first time.
+        SetupError
+            The state folder is gone, and the database with it.
         """
         was_ready = False
         try:
@@ -151,6 +156,7 @@ class Supervisor:
                 self._next = None
                 child.go()
                 while (said := child.said(_LOOK_S)) != b"":
+                    self._refuse_lost_state()
                     keep_small(self._log)
                     if said is not None:
                         was_ready = True
@@ -163,11 +169,17 @@ class Supervisor:
                 ended = Ended("the server", child.process.returncode)
                 if not was_ready:
                     raise ended
+                self._refuse_lost_state()
                 log.error("%s: it is started again", ended)
                 self._clear()
         except KeyboardInterrupt:
             if not was_ready:
                 raise
+
+    def _refuse_lost_state(self) -> None:
+        if not self._lock.path.is_file():
+            message = f"{self._lock.state_dir} was removed while it was in use: what it held is lost"
+            raise SetupError(message)
 
     def _pauses(self) -> Iterator[float]:
         """Yield how long to wait before each start: nothing after a sound run, longer and longer after others."""

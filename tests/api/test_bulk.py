@@ -274,6 +274,7 @@ class TestSlowAndVanishingClients:
 MEASURE = """
 import sys, threading, time
 from pathlib import Path
+from geo_grid.compiling import make_ready
 from geo_grid.exchange import Asked, locate_points
 from geo_grid.locate import CityIndex
 
@@ -283,7 +284,7 @@ def anonymous_mb():
             return int(line.split()[1]) / 1024
 
 city = CityIndex.load(Path(sys.argv[1]))
-city.warm()
+make_ready()
 before = peak = anonymous_mb()
 done = False
 
