@@ -1,6 +1,6 @@
 """What the README and docs/ tell people to type, with the answers they show, and a place to type it.
 
-An answer stands under its command as lines that begin with `#> `. In it, … stands for anything within a line, and a
+An answer stands under its command as lines that begin with `#: `. In it, … stands for anything within a line, and a
 line of … alone for any lines. What a terminal shows as a bar is no part of an answer.
 """
 
@@ -16,7 +16,7 @@ from typing import Any
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-ANSWER = "#> "
+ANSWER = "#: "
 SERVER = "127.0.0.1:8000"
 _FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 _BAR = re.compile(r"^.* … \d+\.\d s$")

@@ -104,6 +104,7 @@ def _reason(command: Command) -> str | None:
                  and not OWN_CITY.match(command.text)), None)  # fmt: skip
 
 
+@pytest.mark.timeout(900)  # some sixty commands, and the demo city where no test needed it before
 @pytest.mark.parametrize("document", [one for one in DOCUMENTS if commands(one)], ids=lambda one: one.name)
 def test_what_a_document_tells_to_type_is_answered_as_it_shows(
     document: Path, demo_city: tuple[Path, dict[str, str], str], own_city: Terminal, monkeypatch: pytest.MonkeyPatch
