@@ -36,8 +36,8 @@ NOT_RUN = {
     ("security.md", "geo-grid audit drop "): "no city of an hour has a month that old; tests/access/test_audit.py has",
 }
 """Commands by document and beginning, and why they are not run here."""
-OWN_CITY = re.compile(r"^make up ARGS=|^geo-grid import roads ")
-"""What begins in the reader's own city; of the README also all that follows."""
+OWN_CITY = re.compile(r"^export GEO_GRID_STATE_DIR=\$PWD/\.city|^make up ARGS=|^geo-grid import roads ")
+"""What is done in the reader's own city; in the README with all that follows."""
 _MOVED = (-87.65 - 121.47, 41.88 - 31.23)
 """From the middle of Shanghai to that of Chicago, degrees: no extract of Chicago is at hand."""
 
