@@ -145,7 +145,9 @@ def prepare(
         with ready_database(is_watched=False) as conninfo:
             if levels is not None:
                 _set_levels(conninfo, levels)
-            if not empty:
+            if empty:
+                _say_if_without_levels(conninfo)
+            else:
                 _load_demo_if_empty(conninfo, incidents)
             _make_first_users(conninfo, demo, tell)
             _compile_edition(conninfo)
@@ -239,6 +241,25 @@ def migrate() -> None:
         say(f"the database is at migration {read_migrations()[-1].name}")
 
 
+@app.command(context_settings={"ignore_unknown_options": True})  # they are psql's
+def psql(
+    arguments: Annotated[list[str] | None, typer.Argument(help="For psql: -c 'select …', -f FILE, …")] = None,
+) -> None:
+    """Open psql on the database as its owner; the private PostGIS is started if it does not run."""
+    from geo_grid.db import run_psql
+
+    with ready_database(migrated=False) as conninfo:
+        raise typer.Exit(run_psql(conninfo, arguments or []))
+
+
+@app.command()
+def layers() -> None:
+    """Print what every layer holds, column by column: the page docs/layers.md."""
+    from geo_grid.layers.page import page
+
+    print(page(), end="")
+
+
 @app.command("compile")
 def compile_command() -> None:
     """Compile our own loops, once; `up` and `serve` do it by themselves."""
@@ -288,6 +309,18 @@ def demo_load(
     compile_loops()
     with ready_database() as conninfo:
         _load_demo(conninfo, incidents, seed)
+
+
+def _say_if_without_levels(conninfo: str) -> None:
+    from geo_grid.db import connect
+    from geo_grid.layers.grid_levels import list_levels
+
+    with connect(conninfo) as connection:
+        if not list_levels(connection):
+            say(
+                "the city has no grid levels yet: before you import cells, say which there are with"
+                " geo-grid levels FILE.toml (docs/chicago-levels.toml is an example)"
+            )
 
 
 def _set_levels(conninfo: str, path: Path) -> None:

@@ -72,9 +72,9 @@ def cluster() -> Iterator[Cluster]:
 
 
 @contextlib.contextmanager
-def new_database(cluster: Cluster, name: str) -> Iterator[str]:
+def new_database(cluster: Cluster, name: str, template: str = TEMPLATE) -> Iterator[str]:
     with psycopg.connect(cluster.conninfo_for("postgres"), autocommit=True) as connection:
-        connection.execute(f"create database {name} template {TEMPLATE}")
+        connection.execute(f"create database {name} template {template}")
         try:
             yield cluster.conninfo_for(name)
         finally:
@@ -89,11 +89,19 @@ def database(cluster: Cluster) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def demo(cluster: Cluster) -> Iterator[str]:
-    """libpq connection string of the full-size demo city, with 20,000 incidents; tests do not change it."""
-    with new_database(cluster, "demo") as conninfo:
+def demo_template(cluster: Cluster) -> Iterator[str]:
+    """Name of a database with the full-size demo city, to make others from: nobody is connected to it."""
+    name = "template_demo"
+    with new_database(cluster, name) as conninfo:
         with connect(conninfo) as connection:
             load_demo(connection, silent, datetime.now(UTC), incidents=20_000)
+        yield name
+
+
+@pytest.fixture(scope="session")
+def demo(cluster: Cluster, demo_template: str) -> Iterator[str]:
+    """libpq connection string of the full-size demo city, with 20,000 incidents; tests do not change it."""
+    with new_database(cluster, "demo", demo_template) as conninfo:
         yield conninfo
 
 

@@ -135,6 +135,22 @@ def test_what_a_tier_is_made_of_is_changed_and_shown(database: str) -> None:
     assert json.loads(geo_grid(database, "circles", "rules", "--json").stdout) == rules  # nothing half-done
 
 
+def test_a_city_without_levels_says_what_to_do_first(database: str, shared: Path) -> None:
+    """It said that there is no level 5 and that the levels are []."""
+    districts = shared / "chicago_police_districts.geojson"
+    asked = ("import", "grid_cells", districts, "--column", "grid_code=district", "--set", "grid_level=1")
+    said = geo_grid(database, *asked, expect=2).stderr.splitlines()[-1]
+    assert "no grid levels yet" in said
+    assert "geo-grid levels FILE.toml" in said
+    geo_grid(database, "levels", Path(__file__).parents[1] / "docs/chicago-levels.toml")
+    assert "23 of 23 rows imported" in geo_grid(database, *asked).stderr
+
+
+def test_psql_works_on_the_same_database(database: str) -> None:
+    assert geo_grid(database, "psql", "-Atc", "select current_user, count(*) from grid_cells").stdout == "geo_grid|0\n"
+    assert "division by zero" in geo_grid(database, "psql", "-c", "select 1/0", expect=1).stderr
+
+
 def test_circles_and_exports(demo: str, tmp_path: Path) -> None:
     assert "465 rows" in geo_grid(demo, "export", "police_posts", tmp_path / "posts.geojson").stderr
     assert len(json.loads((tmp_path / "posts.geojson").read_text())["features"]) == 465
@@ -246,6 +262,7 @@ class TestUp:
     def test_in_the_background_and_down_again(self, environment: dict[str, str]) -> None:
         said = self.run(environment, "up", "--empty", "--detach")
         assert "ready" in said
+        assert "no grid levels yet" in said
         password = re.search(r"admin +(\S+) ", said)[1]  # shown once, and not in the log
         assert password not in (Path(environment["GEO_GRID_STATE_DIR"]) / "server.log").read_text()
         url = f"http://127.0.0.1:{environment['GEO_GRID_PORT']}"

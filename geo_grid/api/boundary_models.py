@@ -1,12 +1,13 @@
 """What /boundaries takes and answers."""
 
 from datetime import time
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from fastapi import Path
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from geo_grid.api.problems import Problem
+from geo_grid.boundaries.drafts import NEEDS
 from geo_grid.boundaries.drawing import CellCollection
 from geo_grid.boundaries.findings import Finding
 from geo_grid.moments import Moment
@@ -70,30 +71,66 @@ class Stop(Given):
     window_to: time | None = None
 
 
-class NewStep(Given):
-    """An operation on cells; which fields it needs, docs/boundaries.md says."""
+Operation = Literal[
+    "split", "merge", "move_border", "carve", "reshape", "transfer", "describe", "regroup", "restore", "create",
+    "retire", "set_duties", "set_stops",
+]  # fmt: skip
+_SEVERAL = ("merge", "carve")
 
-    operation: Literal[
-        "split", "merge", "move_border", "carve", "reshape", "transfer", "describe", "regroup", "restore", "create",
-        "retire", "set_duties", "set_stops",
-    ]  # fmt: skip
-    codes: list[Code] = Field([], max_length=500)
-    line: Geometry | None = None
-    area: Geometry | None = None
-    parent_code: Code | None = None
-    keep: Code | None = None
-    name: Text | None = None
-    household_count: Annotated[int, Field(ge=0, le=10**6)] | None = None
-    layer: Literal["grid_cells", "patrol_zones"] = "grid_cells"
-    cell_kind: Literal["basic", "dedicated", "regular", "temporary"] | None = Field(
-        None, description="of a grid cell, or zone_type of a patrol zone"
+
+def _needs() -> str:
+    """Say what each operation cannot do without, as `edit_draft` asks for it."""
+    lines = []
+    for operation, (count, needed) in NEEDS.items():
+        if operation in get_args(Operation):
+            codes = [f"`codes` ({count}{' or more' if operation in _SEVERAL else ''})"] if count else []
+            lines.append(f"- `{operation}`: {', '.join([*codes, *(f'`{name}`' for name in needed)])}")
+    return "\n".join(lines)
+
+
+class NewStep(Given):
+    """An operation on cells or patrol zones."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "description": f"An operation on cells or patrol zones. What each cannot do without:\n\n{_needs()}\n\n"
+            "Other fields say more where their description names the operation."
+        },
     )
-    responsible_unit: Annotated[str, Field(max_length=200)] | None = None
-    duties: Annotated[list[Duty], Field(max_length=100)] | None = None
-    stops: Annotated[list[Stop], Field(max_length=200)] | None = None
-    edition: Annotated[int, Field(ge=1, le=2**63 - 1)] | None = None
-    groups: Annotated[list[Group], Field(min_length=1, max_length=200)] | None = None
-    reason: Annotated[str, Field(max_length=2000)] = ""
+
+    operation: Operation = Field(description="what is done")
+    codes: list[Code] = Field([], max_length=500, description="of the cells or zones it is done to")
+    line: Geometry | None = Field(
+        None,
+        description="LineString. split: from border to border; move_border: the new border, beginning and ending outside"
+        " of both; create, reshape: of a patrol segment",
+    )
+    area: Geometry | None = Field(
+        None, description="Polygon. carve: what is carved out; reshape: the new shape; create: of a patrol zone"
+    )
+    parent_code: Code | None = Field(None, description="transfer: the cell it becomes a part of")
+    keep: Code | None = Field(None, description="merge: whose code stays; the largest one's when not given")
+    name: Text | None = Field(None, description="carve, create: of what is made; describe: the new name")
+    household_count: Annotated[int, Field(ge=0, le=10**6)] | None = Field(None, description="describe")
+    layer: Literal["grid_cells", "patrol_zones"] = Field("grid_cells", description="what is redrawn")
+    cell_kind: Literal["basic", "dedicated", "regular", "temporary"] | None = Field(
+        None, description="carve, create, describe: of a grid cell, or zone_type of a patrol zone"
+    )
+    responsible_unit: Annotated[str, Field(max_length=200)] | None = Field(
+        None, description="create, describe: of a patrol zone"
+    )
+    duties: Annotated[list[Duty], Field(max_length=100)] | None = Field(
+        None, description="set_duties: all who answer for the cell from then on"
+    )
+    stops: Annotated[list[Stop], Field(max_length=200)] | None = Field(
+        None, description="set_stops: all mandatory stops of the zone"
+    )
+    edition: Annotated[int, Field(ge=1, le=2**63 - 1)] | None = Field(None, description="restore: which one")
+    groups: Annotated[list[Group], Field(min_length=1, max_length=200)] | None = Field(
+        None, description="regroup: which cells belong together"
+    )
+    reason: Annotated[str, Field(max_length=2000)] = Field("", description="why, for the history")
     seen: Seen = None
 
 

@@ -114,6 +114,8 @@ def publish_cells(
     ------
     InvalidRows
         Cells overlap, have no parent, or do not tile it; row numbers count from 1 in `cells`.
+    Conflict
+        The city has no grid levels yet.
     """
     from pandas import Series  # not at the top, as DataFrame below: a server that publishes drafts needs neither
 
@@ -125,6 +127,12 @@ def publish_cells(
     cells["cell_kind"] = cells["cell_kind"].fillna("basic")
     cells["households_estimated"] = [given is True for given in cells["households_estimated"]]
     schemes = {row["grid_level"]: row["code_scheme"] for row in connection.execute(QUERIES["levels"]).fetchall()}
+    if not schemes:
+        message = (
+            "the city has no grid levels yet: say first which there are, with `geo-grid levels FILE.toml`"
+            " (or `geo-grid up --empty --levels FILE.toml`); docs/chicago-levels.toml is an example"
+        )
+        raise Conflict(message)
     levels = sorted({int(level) for level in cells["grid_level"]})
     _refuse(cells, {i: f"there is no grid level {level}; the levels are {sorted(schemes)}"
                     for i, level in cells["grid_level"].items() if level not in schemes})  # fmt: skip

@@ -21,6 +21,7 @@ from geo_grid.db.connections import (
 )
 from geo_grid.db.copying import COPY_HEAD, COPY_TAIL, copy_rows, ewkb, insert_rows, read_fixed
 from geo_grid.db.migrations import migrate, read_migrations
+from geo_grid.db.psql import run_psql
 from geo_grid.db.queries import load_queries
 
 __all__ = [
@@ -51,6 +52,7 @@ __all__ = [
     "open_pool",
     "read_fixed",
     "read_migrations",
+    "run_psql",
     "service_conninfo",
     "storage",
     "table_versions",

@@ -257,7 +257,10 @@ def test_eastings_with_a_zone_are_shown_as_they_were_written(city: str, tmp_path
     path = written(tmp_path / "a.csv", "post_code,lon,lat\nP,38544987.5,4097000\n")
     with pytest.raises(InvalidRows) as refused:
         load(city, "police_posts", path, None, "EPSG:4547")
-    assert "x 38544987.5 y 4097000.0 is no place in EPSG:4547: its easting begins with zone 38, which is EPSG:4526" in refused.value.rows[0][1]
+    assert (
+        "x 38544987.5 y 4097000.0 is no place in EPSG:4547: its easting begins with zone 38, which is EPSG:4526"
+        in refused.value.rows[0][1]
+    )
 
 
 def test_far_and_swapped_places_are_told(city: str, cases: Path) -> None:

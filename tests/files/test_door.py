@@ -85,6 +85,19 @@ def test_a_service_is_not_called(tmp_path: Path, listener: tuple[str, list[str]]
     assert listener[1] == []
 
 
+@pytest.mark.parametrize("ending", ["gpkg", "geojson", "fgb", "shp"])
+def test_a_file_is_named_from_the_folder_one_is_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ending: str
+) -> None:
+    """A GeoPackage was "broken" when it was named so: SQLite asks for the folder, and the walls do not answer."""
+    monkeypatch.chdir(tmp_path)
+    path = Path(f"posts.{ending}")
+    gpd.GeoDataFrame({"post": ["A"]}, geometry=[shapely.Point(114.5, 37)], crs=4326).to_file(path)
+    assert read_table(path).attributes["post"].tolist() == ["A"]
+    with pytest.raises(UnreadableFile, match=r"^missing\."):
+        read_table(path.with_stem("missing"))
+
+
 def test_names_of_reference_systems_in_geojson_call_nobody(tmp_path: Path, listener: tuple[str, list[str]]) -> None:
     for crs in ({"type": "name", "properties": {"name": f"{listener[0]}/x"}},
                 {"type": "link", "properties": {"href": f"{listener[0]}/x", "type": "ogcwkt"}}):  # fmt: skip
