@@ -21,6 +21,8 @@ _KEPT = 2
 """Graphs that are kept: the newest, and the one that a running server may still read."""
 _LONGEST_S = 3600.0
 _MOST_PAIRS = 4_000_000
+_LABELS = 50_000
+"""Edges for which an Actor sets memory aside at once; Valhalla's four million take longer to set aside than to explore."""
 _CLOSED_LENGTH_M, _CLOSED_CORNERS = 1_000_000.0, 100_000
 
 
@@ -138,7 +140,8 @@ def build_graph(extract: Path, roads_dir: Path, sha256: str, area: ServiceArea =
 def actor_config(folder: Path, matrix_algorithm: str = "costmatrix") -> dict[str, Any]:
     """Return Valhalla's configuration for asking a graph, with limits that suit a city's command centre."""
     config: dict[str, Any] = valhalla.get_config(tile_dir=folder / "tiles", tile_extract="")
-    config["thor"]["source_to_target_algorithm"] = matrix_algorithm
+    config["thor"].update(source_to_target_algorithm=matrix_algorithm, max_reserved_labels_count_dijkstras=_LABELS)
+    config["mjolnir"]["global_synchronized_cache"] = True  # all Actors of a process share the tiles they have read
     limits = config["service_limits"]
     for costing in ("auto", "motorcycle", "pedestrian"):
         limits[costing].update(max_matrix_location_pairs=_MOST_PAIRS, max_locations=1000)

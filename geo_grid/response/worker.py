@@ -3,7 +3,6 @@
 import json
 import math
 import os
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,6 +21,8 @@ type Place = tuple[float, float]
 
 _actor: valhalla.Actor | None = None
 _wide_actor: valhalla.Actor | None = None
+_config: str | None = None
+"""File of the configuration of this process's graph: each expansion opens an Actor of its own from it."""
 _WIDE = 50
 """From so many targets on one search forward from each source is quicker than one from each end: twenty times with
 thousands. Backward, from few targets, Valhalla's timedistancematrix is off by up to minutes: it is not asked that."""
@@ -51,22 +52,27 @@ class Ride(NamedTuple):
 
 def open_graph(folder: str, politeness: int = 0) -> None:
     """Open a graph in this process, which gives way to others by so much (nice)."""
-    global _actor, _wide_actor  # noqa: PLW0603  # one of each per process
+    global _actor, _wide_actor, _config  # noqa: PLW0603  # one of each per process
     os.nice(politeness)
     make_ready()
-    _wide_actor = _opened(actor_config(Path(folder), "timedistancematrix"))
-    _actor = _opened(actor_config(Path(folder)))
+    _wide_actor = valhalla.Actor(_file_of(actor_config(Path(folder), "timedistancematrix")))
+    _config = _file_of(actor_config(Path(folder)))
+    _actor = valhalla.Actor(_config)
 
 
-def _opened(config: dict[str, Any]) -> valhalla.Actor:
-    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:  # given a dictionary, it leaves such a file for ever
+def _file_of(config: dict[str, Any]) -> str:
+    """Return the path of a file in memory, which is gone with the process however it ends; pyvalhalla's own stay for ever."""
+    descriptor = os.memfd_create("valhalla")
+    with open(descriptor, "w", closefd=False) as file:  # a descriptor
         json.dump(config, file)
-        file.flush()
-        return valhalla.Actor(file.name)
+    return f"/proc/self/fd/{descriptor}"
 
 
-def _ask(action: str, question: dict[str, Any], is_wide: bool = False) -> str:
+def _ask(action: str, question: dict[str, Any], is_wide: bool = False, is_fresh: bool = False) -> str:
+    """Ask Valhalla; fresh: by an Actor of its own, which nothing was asked before."""
     actor = _wide_actor if is_wide else _actor
+    if is_fresh and _config is not None:
+        actor = valhalla.Actor(_config)
     if actor is None:
         message = "no graph is open in this process"
         raise AssertionError(message)
@@ -97,6 +103,10 @@ def areas(origin: Place, limits_s: tuple[float, ...], ride: Ride, is_inbound: bo
 def expansion(origin: Place, limit_s: float, ride: Ride, is_inbound: bool) -> Stretches:
     """Return the stretches of road that are reached from an origin (or from which it is) within a time.
 
+    An Actor of pyvalhalla 3.9.1 that has explored all of a small network (an island, a compound, a small extract) crashes
+    in its next expansion, whatever is asked in between; so each question has an Actor of its own. That costs some 3 ms,
+    since all of a process share the tiles they have read (graph.actor_config).
+
     Raises
     ------
     valhalla.ValhallaError, ValueError
@@ -107,7 +117,7 @@ def expansion(origin: Place, limit_s: float, ride: Ride, is_inbound: bool) -> St
         "contours": [{"time": limit_s / 60}], "expansion_properties": ["duration", "edge_id", "pred_edge_id"],
     }  # fmt: skip
     try:
-        answer = _ask("expansion", question | _how(ride)).encode()
+        answer = _ask("expansion", question | _how(ride), is_fresh=True).encode()
     except UnicodeDecodeError as error:  # pyvalhalla takes every answer for text
         answer = error.object
     return read_expansion(answer)
