@@ -1,7 +1,6 @@
 """OGC API Features: the layers as collections, their features found, sorted, turned over, in many forms."""
 
 import json
-import math
 from dataclasses import replace
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -19,11 +18,12 @@ from geo_grid.api.pages import catalogue_page, features_page
 from geo_grid.api.parameters import Configured
 from geo_grid.api.problems import PROBLEM_RESPONSES, Problem
 from geo_grid.budgets import BULK
-from geo_grid.coordinates import box_to_lonlat
+from geo_grid.db import AsyncConnection
 from geo_grid.errors import InvalidCoordinates, InvalidQuery
 from geo_grid.exchange import TableForm, as_frame, encode
 from geo_grid.layers import REGISTRY, Layer, find_layer
-from geo_grid.layers.features import FeatureQuery, as_feature, given_out, read_feature, read_page
+from geo_grid.layers.boxes import Box, read_box
+from geo_grid.layers.features import FeatureQuery, as_feature, edition_in_force, given_out, read_feature, read_page
 from geo_grid.layers.filters import GEOMETRY, read_equal, read_filter, read_interval
 from geo_grid.layers.items import items
 from geo_grid.layers.published import CGCS2000, CRS84, PUBLISHED, PublishedCrs, published_crs
@@ -133,39 +133,14 @@ class FeatureCollection(BaseModel):
     truncated: bool | None = None
 
 
-def read_boxes(text: str, crs: PublishedCrs) -> tuple[tuple[float, float, float, float], ...]:
-    """Read `bbox`: four numbers, or six with heights, which are not looked at; west > east crosses 180 degrees.
-
-    Raises
-    ------
-    InvalidCoordinates
-        It is no box.
-    """
+def read_boxes(text: str, crs: PublishedCrs) -> tuple[Box, ...]:
+    """Read `bbox`, numbers with commas; see `read_box`. Raises InvalidCoordinates."""
     try:
         numbers = [float(part) for part in text.split(",")]
     except ValueError:
-        numbers = []
-    if len(numbers) not in (4, 6) or not all(map(math.isfinite, numbers)):
         message = f"bbox {text[:80]!r} is not four or six numbers: west,south,east,north"
-        raise InvalidCoordinates(message)
-    first, last = numbers[:2], numbers[len(numbers) // 2 :][:2]
-    if crs.is_flipped:
-        first, last = first[::-1], last[::-1]
-    west, south, east, north = *first, *last
-    if south > north:
-        message = f"bbox {text[:80]!r} has its south north of its north"
-        raise InvalidCoordinates(message)
-    if crs.digits < CRS84.digits:  # in metres
-        if west > east:
-            message = f"bbox {text[:80]!r} has its west east of its east"
-            raise InvalidCoordinates(message)
-        return (box_to_lonlat((west, south, east, north), f"EPSG:{crs.srid}"),)
-    if not (-180 <= west <= 180 and -180 <= east <= 180 and south >= -90 and north <= 90):
-        message = f"bbox {text[:80]!r} is out of range: longitudes -180 to 180, latitudes -90 to 90, in degrees"
-        raise InvalidCoordinates(message)
-    if west > east:
-        return (west, south, 180, north), (-180, south, east, north)
-    return ((west, south, east, north),)
+        raise InvalidCoordinates(message) from None
+    return read_box(numbers, crs)
 
 
 @router.get("/conformance", response_model=Conformance, responses={200: {"content": {"text/html": {}}}})
@@ -305,12 +280,13 @@ async def get_items(
     as_table = form.value in set(TableForm)
     async with reading(request) as database:
         page = await read_page(database, found, query, as_table)
+        following = await _following(request, database, found, page.next, datetime)
     await note_handed_out(request, layer, form, len(page.rows), is_file)
     headers = _headers(query.crs)
     links = self_links(request, MEDIA[form], {form.value: media for form, media in MEDIA.items()})
     links.append(Link(href=f"{base_url(request)}/collections/{layer}", rel="collection", type="application/json"))
-    if page.next:
-        links.append(Link(href=here(request, after=page.next), rel="next", type=MEDIA[form]))
+    if following is not None:
+        links.append(Link(href=following, rel="next", type=MEDIA[form]))
         headers["Link"] = f'<{links[-1].href}>; rel="next"'  # forms without links of their own
     if as_table:
         frame = as_frame(page.rows, given_out(found, query), query.crs.srid)
@@ -336,7 +312,7 @@ def _headers(crs: PublishedCrs) -> dict[str, str]:
 
 async def _sequence(request: Request, settings: Settings, layer: Layer, query: FeatureQuery) -> Response:
     """Answer with features as a GeoJSON text sequence (RFC 8142), of one state of the database."""
-    after, left = query.after, query.limit
+    after, left, following = query.after, query.limit, None
     with LongAnswer.begun(request, settings) as answer:
         async with BULK.turn(account_of(request)), reading(request) as database:
             while left > 0 and not await request.is_disconnected():
@@ -345,11 +321,23 @@ async def _sequence(request: Request, settings: Settings, layer: Layer, query: F
                 after, left = page.next, left - len(page.rows)
                 if after is None:
                     break
+            following = await _following(request, database, layer, after, request.query_params.get("datetime"))
         await note_handed_out(request, layer.name, Form.SEQUENCE, query.limit - left, True)
     headers = _headers(query.crs)
-    if after is not None:
-        headers["Link"] = f'<{here(request, after=after)}>; rel="next"'
+    if following is not None:
+        headers["Link"] = f'<{following}>; rel="next"'
     return answer.sent(MEDIA[Form.SEQUENCE], headers)
+
+
+async def _following(
+    request: Request, database: AsyncConnection, layer: Layer, after: str | None, asked_at: str | None
+) -> str | None:
+    """Return the address of the next page, which shows the boundaries of the page before, whatever was published since."""
+    if after is None:
+        return None
+    if layer.is_boundary and asked_at is None and (begun := await edition_in_force(database)) is not None:
+        return here(request, after=after, datetime=begun.astimezone(UTC).isoformat().replace("+00:00", "Z"))
+    return here(request, after=after)
 
 
 @router.get(
@@ -388,9 +376,7 @@ def feature_text(request: Request, row: dict[str, Any], layer: Layer, address: s
     return f'{as_feature(row)[:-1]},"links":[{told}]}}'
 
 
-async def _map_view(
-    request: Request, layer: Layer, boxes: tuple[tuple[float, float, float, float], ...], zoom: int, limit: int
-) -> Response:
+async def _map_view(request: Request, layer: Layer, boxes: tuple[Box, ...], zoom: int, limit: int) -> Response:
     others = request.query_params.keys() - {"bbox", "zoom", "limit"}
     if others or len(boxes) != 1:
         message = f"with zoom there are only bbox and limit, and bbox does not cross 180 degrees{': not ' + ', '.join(sorted(others)) if others else ''}"

@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from geo_grid.access import csrf_token
 from geo_grid.access.accounts import KIOSK_PAGES
 from geo_grid.api.asking import identity_of, reading
-from geo_grid.api.document import describe
+from geo_grid.api.document import MEDIA_TYPE, describe
 from geo_grid.api.links import Link, base_url, wants_html
 from geo_grid.api.parameters import Configured
 from geo_grid.api.problems import PROBLEM_RESPONSES
@@ -96,7 +96,7 @@ def _landing(request: Request) -> dict[str, Any]:
     links = [
         Link(href=f"{base}/?f=json", rel="self", type="application/json"),
         Link(href=f"{base}/?f=html", rel="alternate", type="text/html"),
-        Link(href=f"{base}/openapi.json", rel="service-desc", type="application/vnd.oai.openapi+json;version=3.0"),
+        Link(href=f"{base}/openapi.json", rel="service-desc", type=MEDIA_TYPE),
         Link(href=f"{base}/docs", rel="service-doc", type="text/html"),
         Link(href=f"{base}/conformance", rel="conformance", type="application/json"),
         Link(href=f"{base}/collections", rel="data", type="application/json"),
@@ -255,7 +255,7 @@ async def docs() -> HTMLResponse:
 @router.get("/openapi.json")
 async def openapi(request: Request) -> JSONResponse:
     """Give out the OpenAPI document."""
-    return JSONResponse(describe(request.app))
+    return JSONResponse(describe(request.app), media_type=MEDIA_TYPE)
 
 
 @router.get("/.well-known/security.txt")

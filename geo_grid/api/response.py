@@ -18,6 +18,8 @@ from geo_grid.api.parameters import At, Lat, Lon, SourceCrs, place
 from geo_grid.api.problems import PROBLEM_RESPONSES, Problem
 from geo_grid.api.rights import GuardedRoute
 from geo_grid.budgets import MAPS, ROADS, SOLVING
+from geo_grid.layers.boxes import Box, cut_to
+from geo_grid.layers.geojson import as_geojson
 from geo_grid.layers.published import CRS84
 from geo_grid.locate.lookup import city_extent
 from geo_grid.moments import Moment
@@ -113,7 +115,7 @@ async def get_areas(
     )
     features = [
         Feature[AreaProperties](
-            geometry=shapely.geometry.mapping(shape),
+            geometry=as_geojson(shape),
             properties=AreaProperties.model_validate(
                 {
                     "tier_minutes": limit // 60,
@@ -163,16 +165,14 @@ def _in_city(request: Request, at: datetime | None) -> datetime:
     return (at or datetime.now(UTC)).astimezone(ZoneInfo(request.app.state.settings.timezone))
 
 
-def _cut(unions: list[Union], boxes: Sequence[tuple[float, float, float, float]]) -> list[Feature[UnionProperties]]:
+def _cut(unions: list[Union], boxes: Sequence[Box]) -> list[Feature[UnionProperties]]:
     features: list[Feature[UnionProperties]] = []
     for one in unions:
         for box in boxes:
-            shape = shapely.clip_by_rect(one.shape, *box)
+            shape = cut_to(one.shape, box)
             if not shapely.is_empty(shape):
                 properties = UnionProperties.model_validate(one._asdict())
-                features.append(
-                    Feature[UnionProperties](geometry=shapely.geometry.mapping(shape), properties=properties)
-                )
+                features.append(Feature[UnionProperties](geometry=as_geojson(shape), properties=properties))
     return features
 
 
