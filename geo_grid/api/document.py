@@ -13,10 +13,11 @@ _VERSION = "3.0.3"
 _PROBLEM = {"schema": {"$ref": "#/components/schemas/Problem"}}
 
 
-def describe(app: FastAPI) -> dict[str, Any]:
-    """Return the OpenAPI document of the app."""
+def describe(app: FastAPI, address: str) -> dict[str, Any]:
+    """Return the OpenAPI document of the app, which is reached at an address."""
     document: dict[str, Any] = _in_version_3_0(app.openapi())
     document["openapi"] = _VERSION
+    document["servers"] = [{"url": address}]
     about = document["info"]
     about["description"] = about.pop("summary")
     about["license"] = {"name": about["license"]["name"]}

@@ -12,10 +12,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from geo_grid.api.asking import account_of, reading
 from geo_grid.api.conformance import CONFORMANCE
 from geo_grid.api.handing_out import LOOKED_AT, note_handed_out, page_size
-from geo_grid.api.links import Link, StrictRoute, base_url, here, self_links, wants_html
+from geo_grid.api.links import Link, StrictRoute, base_url, chosen, here, self_links, wants_html
 from geo_grid.api.long_answers import LongAnswer
 from geo_grid.api.pages import catalogue_page, features_page
-from geo_grid.api.parameters import Configured
+from geo_grid.api.parameters import AtMost, Configured
 from geo_grid.api.problems import PROBLEM_RESPONSES, Problem
 from geo_grid.budgets import BULK
 from geo_grid.db import AsyncConnection
@@ -59,6 +59,10 @@ MEDIA = {
     Form.FLATGEOBUF: "application/flatgeobuf",
     Form.GEOPARQUET: "application/vnd.apache.parquet",
 }
+
+
+_ASKED = {form.value: media for form, media in MEDIA.items()}
+"""What `Accept` may ask for."""
 
 
 class Answer(BaseModel):
@@ -230,10 +234,8 @@ async def get_items(
     sortby: Annotated[str | None, Query(max_length=300, description="properties with commas; -name descends")] = None,
     properties: Annotated[str | None, Query(max_length=1000, description="only these, with commas")] = None,
     limit: Annotated[
-        int | None,
+        Annotated[int, Field(ge=1), AtMost(_LONGEST)] | None,
         Query(
-            ge=1,
-            le=_LONGEST,
             description=f"10 if not given; at most 10,000, as geojsonseq 1,000,000; without the right export {LOOKED_AT:,}",
         ),
     ] = None,
@@ -250,7 +252,7 @@ async def get_items(
     boxes = read_boxes(bbox, of_box) if bbox is not None else ()
     if zoom is not None:
         return await _map_view(request, found, boxes, zoom, min(limit or _DRAWN, _DRAWN))
-    form = f or (Form.HTML if wants_html(request, None) else Form.JSON)
+    form = f or Form(chosen(request, _ASKED))
     is_file = form not in (Form.JSON, Form.HTML)
     size = await page_size(request, limit or 10, is_file)
     conditions = [
@@ -261,7 +263,7 @@ async def get_items(
     if filter is not None:
         conditions.append(read_filter(filter, filter_lang, found.queryables, of_filter))
     query = FeatureQuery(
-        limit=size,
+        limit=size if form == Form.SEQUENCE else min(size, _LARGEST_PAGE),
         boxes=boxes,
         span=read_interval(datetime) if datetime is not None else None,
         conditions=tuple(conditions),
@@ -274,9 +276,6 @@ async def get_items(
         return await features_page(request, found, here(request, f="json"))
     if form == Form.SEQUENCE:
         return await _sequence(request, settings, found, query)
-    if query.limit > _LARGEST_PAGE:
-        message = f"limit is at most {_LARGEST_PAGE:,}: follow the link next, or ask for f=geojsonseq"
-        raise InvalidQuery(message)
     as_table = form.value in set(TableForm)
     async with reading(request) as database:
         page = await read_page(database, found, query, as_table)

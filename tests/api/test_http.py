@@ -79,8 +79,8 @@ def test_before_the_first_edition_there_was_no_owner(demo_client: httpx.Client) 
         ("lon=114.5", "lat"),
         ("lon=114.5&lat=37&source_crs=EPSG:4610", "no public transformation"),
         ("lon=114.5&lat=37&source_crs=nonsense", "EPSG:4490"),
-        ("lon=114.5&lat=37&at=yesterday", "datetime"),
-        ("lon=114.5&lat=37&at=2026-01-01T00:00:00", "timezone"),
+        ("lon=114.5&lat=37&at=yesterday", "2026-11-25T08:00:00Z"),
+        ("lon=114.5&lat=37&at=2026-01-01T00:00:00", "time zone"),
     ],
 )
 @pytest.mark.parametrize("path", ["/locate", "/desk"])
@@ -201,7 +201,7 @@ class TestIncidents:
             ({"lat": 95}, "swapped|out of range"),
             ({"source_crs": "EPSG:4610"}, "no public transformation"),
             ({"received_at": "2099-01-01T00:00:00Z"}, "future"),
-            ({"received_at": "2026-01-01T00:00:00"}, "timezone"),
+            ({"received_at": "2026-01-01T00:00:00"}, "time zone"),
             ({"id_card_number": "130502"}, "id_card_number"),
         ],
     )
@@ -243,7 +243,6 @@ class TestIncidents:
             "/incidents/abc",
             "/incidents/99999999999999999999",
             "/incidents?limit=0",
-            "/incidents?limit=5000",
             "/incidents?before=x",
         ],
     )
