@@ -77,6 +77,7 @@ class Settings(BaseSettings):
     solver_timeout_s: float = Field(300, gt=0, le=3600, description="longest one of them may take")
     response_road_reach_m: float = Field(200, gt=0, le=5000, description="farthest a place may lie from a road")
     response_ignores_one_ways: bool = Field(False, description="vehicles on duty may drive against one-way streets")
+    response_uses_ferries: bool = Field(False, description="vehicles on duty and people on foot may take ferries")
     response_top_speed_kmh: int = Field(120, ge=10, le=252, description="fastest a vehicle on duty drives anywhere")
     response_road_speeds: str = Field(
         "",

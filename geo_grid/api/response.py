@@ -37,6 +37,7 @@ from geo_grid.response import (
 from geo_grid.response.coverage import Group, Grouping, response_times
 from geo_grid.response.graph import read_manifest
 from geo_grid.response.moveup import BareZone, bare_zones, read_zones
+from geo_grid.response.router import Why
 from geo_grid.response.unions import Union, UnionGrouping
 
 router = APIRouter(tags=["response"], responses=PROBLEM_RESPONSES, route_class=GuardedRoute)
@@ -90,6 +91,7 @@ class AreaProperties(BaseModel):
         description="valhalla: on roads; geodesic_estimate: a straight line, a speed and a detour factor"
     )
     travel_s: int
+    estimated_because: Why | None = Field(None, description="why it is an estimate; null: it is none")
 
 
 @router.get("/response/areas")
@@ -122,6 +124,7 @@ async def get_areas(
                     "direction": direction,
                     "method": found.method,
                     "travel_s": limit,
+                    "estimated_because": found.why,
                 }
             ),
         )

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
@@ -20,6 +21,9 @@ from geo_grid.response.circles import distances_m, geodesic_circles, radius_m
 from geo_grid.response.worker import Place, Ride, Way
 from geo_grid.response.workers import Workers
 
+log = logging.getLogger(__name__)
+type Why = Literal["no_roads", "no_road_near", "no_answer", "too_large"]
+"""Why travel is estimated: there is no road graph, no road near, no answer in time, or the router refuses such a question."""
 type Method = Literal["valhalla", "geodesic_estimate"]
 ROUTED: Method = "valhalla"
 METHODS: list[Method] = [ROUTED, ESTIMATED]
@@ -43,6 +47,7 @@ class Areas:
     shapes: Any
     method: Method
     was_answered: bool = True
+    why: Why | None = None
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,7 @@ class Arrival:
 
     travel_s: float
     method: Method
+    why: Why | None = None
 
 
 @dataclass(frozen=True)
@@ -131,15 +137,27 @@ class Router:
         found = _given(asked)
         if found is not None:
             return Areas(shapely.get_parts(shapely.from_wkb(found)), ROUTED)
-        return self.estimated_areas(origin, limits_s, ride, not asked.cancelled() and asked.exception() is None)
+        why = self._why(asked)
+        if why == "too_large":
+            log.warning("the area around %.6f, %.6f is estimated: %s", *origin, asked.exception())
+        return self.estimated_areas(origin, limits_s, ride, why)
 
-    def estimated_areas(self, origin: Place, limits_s: Sequence[float], ride: Ride, was_answered: bool) -> Areas:
-        """Return circles as the crow flies; `was_answered` says whether the roads gave nothing or were not heard of."""
+    def estimated_areas(self, origin: Place, limits_s: Sequence[float], ride: Ride, why: Why) -> Areas:
+        """Return circles as the crow flies, and why."""
         speed = self.estimate.speed_of(ride)
         drawn = [
             geodesic_circles(*origin, radius_m(limit / 60, speed, self.estimate.detour_factor))[0] for limit in limits_s
         ]
-        return Areas(np.array(drawn, dtype=object), ESTIMATED, was_answered)
+        return Areas(np.array(drawn, dtype=object), ESTIMATED, why != "no_answer", why)
+
+    def _why(self, asked: "Future[Any]") -> Why:
+        """Say why a question that is over has no answer, or one without times."""
+        if self.graph is None:
+            return "no_roads"
+        if asked.cancelled() or not asked.done():
+            return "no_answer"
+        error = asked.exception()
+        return "no_road_near" if error is None else "too_large" if isinstance(error, worker.NotAsked) else "no_answer"
 
     def areas(
         self, origin: Place, limits_s: Sequence[float], ride: Ride | None = None, is_inbound: bool = False
@@ -155,10 +173,11 @@ class Router:
         ride = ride or Ride()
         parts = [sources[begin : begin + _TOGETHER] for begin in range(0, len(sources), _TOGETHER)]
         asked = [self._ask(worker.seconds, part, targets, ride, patience=_LONG) for part in parts]
-        found: list[list[float | None]] = []
-        for part, answer in zip(parts, asked, strict=True):
-            found += _given(answer) or [[None] * len(targets)] * len(part)
-        return self._arrivals(found, sources, targets, ride)
+        return [
+            row
+            for part, answer in zip(parts, asked, strict=True)
+            for row in self._arrivals(_given(answer), part, targets, ride, self._why(answer))
+        ]
 
     def times(self, sources: Sequence[Place], targets: Sequence[Place], ride: Ride) -> tuple[Floats, NDArray[np.bool_]]:
         """Do the same for millions of pairs: seconds of sources (rows) to targets, and which of them are estimates."""
@@ -177,10 +196,10 @@ class Router:
     async def matrix_async(self, sources: Sequence[Place], targets: Sequence[Place], ride: Ride) -> list[list[Arrival]]:
         """Do the same for a request, without holding up others; it waits for a free worker as long as for its answer."""
         found = None
-        asked = asyncio.wrap_future(self._ask(worker.seconds, sources, targets, ride, is_urgent=True))
+        asked = self._ask(worker.seconds, sources, targets, ride, is_urgent=True)
         with contextlib.suppress(Exception):  # whatever befell the worker: estimated, and labelled
-            found = await asyncio.wait_for(asked, 2 * self._timeout_s)
-        return self._arrivals(found, sources, targets, ride)
+            found = await asyncio.wait_for(asyncio.wrap_future(asked), 2 * self._timeout_s)
+        return self._arrivals(found, sources, targets, ride, self._why(asked))
 
     def way(self, stops: Sequence[Place], ride: Ride | None = None) -> Way | None:
         """Return the way through stops in their order; None where no road leads or nobody knows."""
@@ -192,13 +211,18 @@ class Router:
         return self.estimate.detour_factor / (self.estimate.speed_of(ride) / 3.6)
 
     def _arrivals(
-        self, found: list[list[float | None]] | None, sources: Sequence[Place], targets: Sequence[Place], ride: Ride
+        self,
+        found: list[list[float | None]] | None,
+        sources: Sequence[Place],
+        targets: Sequence[Place],
+        ride: Ride,
+        why: Why,
     ) -> list[list[Arrival]]:
         pace = self._pace(ride)
         straight = distances_m(sources, targets)
         return [
             [
-                Arrival(float(metres) * pace, ESTIMATED) if time is None else Arrival(time, ROUTED)
+                Arrival(float(metres) * pace, ESTIMATED, why) if time is None else Arrival(time, ROUTED)
                 for time, metres in zip(found[row] if found else [None] * len(targets), straight[row], strict=True)
             ]
             for row in range(len(sources))

@@ -10,11 +10,14 @@ from typing import Any, NamedTuple
 import numpy as np
 import shapely
 import valhalla
+from numpy.typing import NDArray
 
 from geo_grid.compiling import make_ready
+from geo_grid.coordinates import snap_geometry
+from geo_grid.response.circles import geodesic_circles
 from geo_grid.response.expansion import Stretches, read_expansion
 from geo_grid.response.graph import actor_config
-from geo_grid.response.reach import reached_areas
+from geo_grid.response.reach import AROUND_ROAD_M, mended, reached_areas
 
 type Place = tuple[float, float]
 """lon, lat in degrees, CGCS2000."""
@@ -23,6 +26,8 @@ _actor: valhalla.Actor | None = None
 _wide_actor: valhalla.Actor | None = None
 _config: str | None = None
 """File of the configuration of this process's graph: each expansion opens an Actor of its own from it."""
+_first: str | None = None
+"""The first graph of this process: another one, which tests open, does not share its tiles."""
 _WIDE = 50
 """From so many targets on one search forward from each source is quicker than one from each end: twenty times with
 thousands. Backward, from few targets, Valhalla's timedistancematrix is off by up to minutes: it is not asked that."""
@@ -40,7 +45,9 @@ class Ride(NamedTuple):
     road_reach_m
         Farthest a place may lie from a road.
     closed
-        Closed areas as rings of lon, lat in degrees.
+        Rings of lon, lat in degrees that no road is taken in: closed areas first, then what closed lines became.
+    closed_areas
+        How many of them are areas.
     """
 
     costing: str = "auto"
@@ -48,15 +55,27 @@ class Ride(NamedTuple):
     factor: float = 1.0
     road_reach_m: float = 200.0
     closed: tuple[tuple[Place, ...], ...] = ()
+    closed_areas: int = 0
+
+
+class NotAsked(Exception):
+    """Valhalla refuses the question itself (too far, too long, too many): that says nothing about roads."""
+
+
+_NO_WAY = frozenset({170, 171, 442, 443})
+"""Valhalla's codes of answers about roads: not connected, no road near, no path (valhalla/src/worker.cc)."""
+_OF_PAIRS = frozenset({150, 154})
+"""Of limits that single places or pairs exceed: places, distance. The others may be asked."""
 
 
 def open_graph(folder: str, politeness: int = 0) -> None:
     """Open a graph in this process, which gives way to others by so much (nice)."""
-    global _actor, _wide_actor, _config  # noqa: PLW0603  # one of each per process
+    global _actor, _wide_actor, _config, _first  # noqa: PLW0603  # one of each per process
     os.nice(politeness)
     make_ready()
-    _wide_actor = valhalla.Actor(_file_of(actor_config(Path(folder), "timedistancematrix")))
-    _config = _file_of(actor_config(Path(folder)))
+    _first = _first or folder
+    _wide_actor = valhalla.Actor(_file_of(actor_config(Path(folder), "timedistancematrix", folder == _first)))
+    _config = _file_of(actor_config(Path(folder), is_shared=folder == _first))
     _actor = valhalla.Actor(_config)
 
 
@@ -91,13 +110,45 @@ def _how(ride: Ride) -> dict[str, Any]:
 
 def areas(origin: Place, limits_s: tuple[float, ...], ride: Ride, is_inbound: bool) -> bytes | None:
     """Draw what is reached within each time, as WKB of a collection; None: no road is near."""
+    if _shut([origin], ride)[0]:
+        return _own_place(origin, len(limits_s))
     try:
         stretches = expansion(origin, limits_s[-1] / ride.factor, ride, is_inbound)
-    except (valhalla.ValhallaError, ValueError):
-        return None
+    except valhalla.ValhallaError as error:
+        if error.code not in _NO_WAY:
+            raise NotAsked(error.message) from None
+        stretches = None
+    except ValueError:
+        stretches = None
+    if stretches is None:  # no open road: is there one that is closed?
+        is_closed = ride.closed and _near_roads([origin], ride._replace(closed=()))[0]
+        return _own_place(origin, len(limits_s)) if is_closed else None
     drawn = reached_areas(origin, stretches, [limit / ride.factor for limit in limits_s])
+    if ride.closed_areas:  # the road that a ride begins on is drawn whole
+        closed = shapely.union_all(_closed_areas(ride))
+        if shapely.intersects(drawn, closed).any():
+            drawn = mended(snap_geometry(shapely.difference(drawn, closed)))
     made: bytes = shapely.to_wkb(shapely.geometrycollections(drawn))
     return made
+
+
+def _own_place(origin: Place, count: int) -> bytes:
+    """Return what is reached from a place that is closed off, by any time: itself."""
+    drawn = [geodesic_circles(*origin, metres)[0] for metres in AROUND_ROAD_M[-count:]]
+    made: bytes = shapely.to_wkb(shapely.geometrycollections(drawn))
+    return made
+
+
+def _closed_areas(ride: Ride) -> Any:
+    return shapely.polygons([shapely.linearrings(ring) for ring in ride.closed[: ride.closed_areas]])
+
+
+def _shut(places: Sequence[Place], ride: Ride) -> NDArray[np.bool_]:
+    """Say of each place whether it lies in a closed area: Valhalla lets a ride leave along the road it begins on."""
+    is_shut = np.zeros(len(places), bool)
+    if ride.closed_areas:
+        is_shut[shapely.STRtree(_closed_areas(ride)).query(shapely.points(places), predicate="intersects")[0]] = True
+    return is_shut
 
 
 def expansion(origin: Place, limit_s: float, ride: Ride, is_inbound: bool) -> Stretches:
@@ -126,23 +177,35 @@ def expansion(origin: Place, limit_s: float, ride: Ride, is_inbound: bool) -> St
 def seconds(sources: Sequence[Place], targets: Sequence[Place], ride: Ride) -> list[list[float | None]]:
     """Return the travel time of each source (row) to each target (column).
 
-    Infinite where the roads do not lead there; None where no road is near.
+    Infinite where the roads do not lead there, or only closed ones; None where no road is near, or it is too far to ask.
+
+    Raises
+    ------
+    NotAsked
+        Valhalla refuses the whole question.
     """
+    shut_in, shut_out = _shut(sources, ride), _shut(targets, ride)
+    if shut_in.any() or shut_out.any():
+        return _of_open(sources, targets, ride, ~shut_in, ~shut_out)
     question = {"sources": _at(sources, ride), "targets": _at(targets, ride), "verbose": False} | _how(ride)
     is_wide = len(targets) >= max(_WIDE, len(sources))
     try:
         found = json.loads(_ask("matrix", question, is_wide))["sources_to_targets"]["durations"]
-    except valhalla.ValhallaError:
-        return _halved(sources, targets, ride)
+    except valhalla.ValhallaError as error:
+        if error.code not in _NO_WAY | _OF_PAIRS:
+            raise NotAsked(error.message) from None
+        return _halved(sources, targets, ride, is_no_way=error.code in _NO_WAY)
     return [[math.inf if time is None else time * ride.factor for time in row] for row in found]
 
 
-def _halved(sources: Sequence[Place], targets: Sequence[Place], ride: Ride) -> list[list[float | None]]:
+def _halved(
+    sources: Sequence[Place], targets: Sequence[Place], ride: Ride, is_no_way: bool
+) -> list[list[float | None]]:
     """Ask without the places that no road is near, then for halves: one of them, or one on an island, fails the whole."""
     half = max(len(sources), len(targets)) // 2
     if half == 0:
         is_near = _near_roads([*sources, *targets], ride._replace(closed=()))
-        return [[math.inf if all(is_near) else None]]
+        return [[math.inf if is_no_way and all(is_near) else None]]
     is_near = _near_roads([*sources, *targets], ride)
     if not all(is_near):
         return _of_some(sources, targets, ride, is_near[: len(sources)], is_near[len(sources) :])
@@ -150,6 +213,24 @@ def _halved(sources: Sequence[Place], targets: Sequence[Place], ride: Ride) -> l
         return [*seconds(sources[:half], targets, ride), *seconds(sources[half:], targets, ride)]
     parts = (seconds(sources, targets[:half], ride), seconds(sources, targets[half:], ride))
     return [[*left, *right] for left, right in zip(*parts, strict=True)]
+
+
+def _of_open(
+    sources: Sequence[Place],
+    targets: Sequence[Place],
+    ride: Ride,
+    from_open: NDArray[np.bool_],
+    to_open: NDArray[np.bool_],
+) -> list[list[float | None]]:
+    """Ask without the places in closed areas: nobody comes from there, or gets there."""
+    answer: list[list[float | None]] = [[math.inf] * len(targets) for _ in sources]
+    rows, columns = np.flatnonzero(from_open).tolist(), np.flatnonzero(to_open).tolist()
+    if rows and columns:
+        found = seconds([sources[row] for row in rows], [targets[column] for column in columns], ride)
+        for row, times in zip(rows, found, strict=True):
+            for column, time in zip(columns, times, strict=True):
+                answer[row][column] = time
+    return answer
 
 
 def _of_some(
