@@ -37,7 +37,7 @@ def circles_vs_valhalla() -> float:
         for post in places_on_roads(extract, _POSTS, np.random.default_rng(3)):
             place = (float(post[0]), float(post[1]))
             question = {
-                "locations": worker._at([place], Ride()), "contours": [{"time": limit / 60} for limit in _LIMITS_S],
+                "locations": worker._at(worker._spots([place], Ride().road_reach_m)), "contours": [{"time": limit / 60} for limit in _LIMITS_S],
                 "polygons": True,
             } | worker._how(Ride())  # fmt: skip
             worker.areas(place, _LIMITS_S, Ride(), False)  # both find the tiles read

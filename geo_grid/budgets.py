@@ -6,10 +6,12 @@ told to come back, and the others go on.
 
 import asyncio
 import contextlib
+import ctypes
 import threading
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 
 from geo_grid.errors import Busy, TooMany
 
@@ -29,10 +31,12 @@ class Budget:
         How much more may wait for its turn.
     each
         How much of it one account may have at work and waiting together.
+    takes_much
+        Whether it may take much memory, which is given back to the system after it.
     """
 
-    def __init__(self, kind: str, at_once: int, waiting: int, each: int) -> None:
-        self._kind = kind
+    def __init__(self, kind: str, at_once: int, waiting: int, each: int, takes_much: bool = False) -> None:
+        self._kind, self._takes_much = kind, takes_much
         self._at_once, self._most, self._each = at_once, at_once + waiting, each
         self._threads = ThreadPoolExecutor(at_once, thread_name_prefix=kind)
         self._lock = threading.Lock()
@@ -55,12 +59,19 @@ class Budget:
         turn = self._enter(account)
         try:
             await asyncio.wrap_future(turn)
-            done = self._threads.submit(work, *arguments, **named)
+            done = self._threads.submit(self._do, partial(work, *arguments, **named))
         except BaseException:
             self._leave(account, turn)
             raise
         done.add_done_callback(lambda _: self._leave(account, turn))
         return await asyncio.wrap_future(done)
+
+    def _do[T](self, work: Callable[[], T]) -> T:
+        try:
+            return work()
+        finally:
+            if self._takes_much:
+                _give_back()
 
     @contextlib.asynccontextmanager
     async def turn(self, account: int | None) -> AsyncIterator[None]:
@@ -111,17 +122,26 @@ class Budget:
         return sum(whose == account for whose in self._running.values()) >= self._at_once - 1
 
 
+def _give_back() -> None:
+    """Give free memory back to the system (malloc_trim(3)): what was taken and freed in small pieces stays ours else."""
+    if _TRIM is not None:
+        _TRIM(0)
+
+
+_TRIM = getattr(ctypes.CDLL(None), "malloc_trim", None)
+"""Of glibc; other C libraries have none."""
+
 HASHING = Budget("log-in", at_once=2, waiting=60, each=4)
 """64 MiB and some 50 ms each: guesses must not take the machine."""
 MAPS = Budget("live coverage", at_once=2, waiting=200, each=100)
 """Milliseconds each, asked for by every wall; many walls may share an account."""
 ROADS = Budget("questions about roads", at_once=4, waiting=60, each=16)
 """Each waits for a process that knows the roads."""
-DRAFTS = Budget("work on drafts", at_once=4, waiting=32, each=8)
-BULK = Budget("bulk questions and answers", at_once=2, waiting=16, each=4)
-FILES = Budget("files that are sent", at_once=2, waiting=16, each=4)
+DRAFTS = Budget("work on drafts", at_once=4, waiting=32, each=8, takes_much=True)
+BULK = Budget("bulk questions and answers", at_once=2, waiting=16, each=4, takes_much=True)
+FILES = Budget("files that are sent", at_once=2, waiting=16, each=4, takes_much=True)
 """Minutes each at the most; they hold up no bulk question."""
 SYSTEMS = Budget("reference systems", at_once=1, waiting=60, each=2)
 """Each takes Python's lock for some 20 ms, when it is asked for the first time."""
-SOLVING = Budget("comparisons, proposals and siting", at_once=2, waiting=16, each=4)
+SOLVING = Budget("comparisons, proposals and siting", at_once=2, waiting=16, each=4, takes_much=True)
 """Seconds each."""

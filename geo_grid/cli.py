@@ -18,7 +18,8 @@ from geo_grid.cli_access import audit_app, key_app, kiosk_app, user_app
 from geo_grid.cli_boundaries import boundaries_app
 from geo_grid.cli_circles import circles_app
 from geo_grid.cli_files import files_app
-from geo_grid.errors import GeoGridError, InvalidRows, UserError
+from geo_grid.errors import GeoGridError, InvalidRows, UserError, told
+from geo_grid.moments import in_zone
 from geo_grid.settings import Settings, settings
 from geo_grid.terminal import Json, compile_loops, log_warnings, progress, ready_database, say, say_rows
 
@@ -373,7 +374,7 @@ def locate(
         bool, typer.Option("--skip-invalid", help="Answer the good points; name the problem of the others.")
     ] = False,
     source_crs: Annotated[str, typer.Option(help="EPSG code, GCJ-02 or BD-09.")] = "EPSG:4490",
-    at: Annotated[datetime | None, typer.Option(help="Answer as of this moment.")] = None,
+    at: Annotated[datetime | None, typer.Option(help="Answer as of this moment, in the city's time zone.")] = None,
     as_json: Json = False,
 ) -> None:
     """Say who is responsible for a point, or for every point of a file."""
@@ -402,7 +403,7 @@ def _locate_file(
         raise UserError(message)
     with ready_database() as conninfo:
         with connect(conninfo) as connection:
-            edition = edition_in_force(connection, at.astimezone() if at is not None else None)
+            edition = edition_in_force(connection, in_zone(at, settings().timezone) if at is not None else None)
         city = _open_city(conninfo, edition)
     fresh = out.with_name(f".{out.name}.new")
     try:
@@ -450,7 +451,7 @@ def _locate_point(lon: float, lat: float, source_crs: str, at: datetime | None, 
     async def answer(connection: "AsyncConnection") -> Location:
         await connection.set_isolation_level(psycopg.IsolationLevel.REPEATABLE_READ)
         await refuse_swapped(connection, x, y)
-        moment = at.astimezone() if at is not None else None
+        moment = in_zone(at, settings().timezone) if at is not None else None
         return await ask(connection, x, y, moment, settings().positional_error_m)
 
     with ready_database() as conninfo:
@@ -465,8 +466,13 @@ def _locate_point(lon: float, lat: float, source_crs: str, at: datetime | None, 
         print(f"{cell.grid_level}  {cell.grid_code}  {cell.name}{'  ' + people if people else ''}")
     if found.patrol_zone is not None:
         print(f"zone  {found.patrol_zone.zone_code}  {found.patrol_zone.name}  {found.patrol_zone.responsible_unit}")
+    for segment in found.patrol_segments:
+        told = f"segment  {segment.zone_code}  {segment.name}  {segment.responsible_unit}"
+        print(f"{told}  {segment.distance_m:.0f} m off")
     for circle in found.response:
         print(f"{circle.tier_minutes} min  {circle.post_code}  ({circle.method})")
+    if not found.response_known:
+        print("circles of that time are not kept")
     if found.distance_to_boundary_m is not None:
         print(f"{found.distance_to_boundary_m:.1f} m to the border of the innermost cell")
 
@@ -553,7 +559,7 @@ def main() -> None:
         if error.title != Settings.__name__:
             raise
         for fault in error.errors():
-            say(f"geo-grid: GEO_GRID_{str(fault['loc'][0]).upper()}: {fault['msg']}")
+            say(f"geo-grid: GEO_GRID_{str(fault['loc'][0]).upper()}: {told(fault)}")
         sys.exit(2)
     except KeyboardInterrupt:
         say("interrupted; nothing half-done was kept")

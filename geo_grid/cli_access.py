@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from geo_grid.errors import GeoGridError, UserError
+from geo_grid.errors import GeoGridError, UserError, told
 from geo_grid.settings import settings
 from geo_grid.terminal import Json, progress, ready_database, say
 
@@ -60,7 +60,7 @@ def _checked(model: Any, **values: Any) -> Any:
     try:
         return model(**values)
     except ValidationError as error:
-        faults = "; ".join(f"{'.'.join(map(str, f['loc']))}: {f['msg']}".lstrip(": ") for f in error.errors())
+        faults = "; ".join(f"{'.'.join(map(str, f['loc']))}: {told(f)}".lstrip(": ") for f in error.errors())
         raise UserError(faults) from None
 
 

@@ -13,6 +13,8 @@ from rich.console import Console
 from rich.table import Table
 
 from geo_grid.errors import UserError
+from geo_grid.moments import in_zone
+from geo_grid.settings import settings
 from geo_grid.terminal import Json, progress, ready_database, say
 
 if TYPE_CHECKING:
@@ -26,7 +28,7 @@ Draft = Annotated[int, typer.Argument(help="Number of a draft; boundaries list s
 Note = Annotated[str, typer.Option(help="Why, for the history.")]
 
 
-_TIMES = ["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M%z", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M"]
+_TIMES = ["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M%z", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d"]
 
 
 class Operation(StrEnum):
@@ -256,7 +258,7 @@ def impact(draft_id: Draft, as_json: Json = False) -> None:
         say(f"{count} {kind} in changed cells keep their owner")
     for work in found.workloads:
         say(
-            f"{work.grid_code} {work.name} ({', '.join(work.people) or 'nobody'}): households {_change(work.households_before, work.households_after)}, "
+            f"{work.grid_code} {work.name} ({', '.join(work.people) or 'nobody'}): households {_change(work.households_before, work.households_after)}{' (estimated)' if work.is_estimate else ''}{f' ({work.norm} the norm)' if work.norm else ''}, "
             f"incidents {_change(work.incidents_before, work.incidents_after)}, cameras {_change(work.cameras_before, work.cameras_after)}"
         )
     for code, duty, person in found.left_duties:
@@ -369,21 +371,25 @@ def propose_(
 @boundaries_app.command("overloaded")
 def overloaded_(
     level: Annotated[int, typer.Argument(help="Grid level of the cells to look at.")],
-    norm: Annotated[int, typer.Option(min=1, help="Households per worker.")] = 500,
+    norm: Annotated[int | None, typer.Option(min=1, help="Households per grid manager; 500 if not given.")] = None,
     as_json: Json = False,
 ) -> None:
-    """List cells where households per worker exceed a norm, the worst first."""
+    """List cells where households per grid manager exceed a norm, the worst first."""
     from geo_grid.boundaries import proposals, read_division
+    from geo_grid.boundaries.norms import HOUSEHOLDS
     from geo_grid.db import connect
 
+    norm = norm or HOUSEHOLDS[1]
     with ready_database() as conninfo, connect(conninfo) as connection, progress("looking"):
         found = proposals.overloaded(connection, read_division(connection), level, norm)
     if as_json:
         print(json.dumps(found, ensure_ascii=False))
         return
     for one in found[:100]:
-        say(f"{one['grid_code']}  {one['name']}  {one['households']} households, {one['workers']} workers")
-    say(f"{len(found)} cells exceed {norm} households per worker")
+        say(
+            f"{one['grid_code']}  {one['name']}  {one['households']} households, {one['workers']} managers, {one['assistants']} assistants"
+        )
+    say(f"{len(found)} cells exceed {norm} households per manager")
 
 
 @boundaries_app.command("publish")
@@ -399,10 +405,11 @@ def publish(
     from geo_grid.db import connect
 
     if at is not None:
+        moment = in_zone(at, settings().timezone)
         with ready_database() as conninfo, connect(conninfo) as connection:
             submit(connection, draft_id, _author())
-            approve(connection, draft_id, _author(), note, at.astimezone())
-        say(f"a server brings draft {draft_id} into force at {at.astimezone().isoformat()}, if one is running then")
+            approve(connection, draft_id, _author(), note, moment)
+        say(f"a server brings draft {draft_id} into force at {moment.isoformat()}, if one is running then")
         return
     with ready_database() as conninfo, connect(conninfo) as connection, progress("publishing"):
         edition = publish_draft(connection, draft_id, note)

@@ -31,7 +31,8 @@ def import_(
     file: Annotated[
         Path,
         typer.Argument(
-            help="GeoJSON, GeoPackage, Shapefile, FlatGeobuf, GeoParquet, KML; CSV or Excel with lon and lat columns;"
+            help="GeoJSON, GeoPackage, Shapefile, FlatGeobuf, GeoParquet, KML, KMZ, MapInfo TAB and MIF, GML, GPX, ESRI"
+            " JSON, TopoJSON; CSV or Excel with lon and lat columns or one of WKT;"
             " for roads also an OpenStreetMap extract (.osm.pbf, .osm), which brings the base map along."
         ),
     ],
@@ -42,6 +43,14 @@ def import_(
     set_: Annotated[list[str] | None, typer.Option("--set", help="FIELD=VALUE for all rows; repeatable.")] = None,
     lon_column: Annotated[str | None, typer.Option(help="Column of longitudes or eastings in a CSV file.")] = None,
     lat_column: Annotated[str | None, typer.Option(help="Column of latitudes or northings in a CSV file.")] = None,
+    datetime_format: Annotated[
+        str | None, typer.Option(help="How times are written where that is not plain, such as %d/%m/%Y %H:%M.")
+    ] = None,
+    encoding: Annotated[
+        str | None, typer.Option(help="Of CSV and Shapefile, where it is neither UTF-8 nor plainly GB 18030.")
+    ] = None,
+    separator: Annotated[str | None, typer.Option(help="Between the fields of CSV: , ; | or tab.")] = None,
+    decimal: Annotated[str | None, typer.Option(help="In numbers of CSV: a point or a comma.")] = None,
     skip_invalid: Annotated[
         bool, typer.Option("--skip-invalid", help="Import the good rows; name the others.")
     ] = False,
@@ -49,19 +58,31 @@ def import_(
         float | None,
         typer.Option(min=0, help="Metres: re-cut parent cells to their children when they are this near."),
     ] = None,
+    received_now: Annotated[
+        bool, typer.Option("--received-now", help="Rows count from now, although columns look like times.")
+    ] = False,
+    heal: Annotated[
+        float,
+        typer.Option(
+            min=0, help="Metres: gaps and overlaps of boundaries that are no wider are closed, and told; 0: none."
+        ),
+    ] = 0.01,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Tell what would happen, and change nothing.")] = False,
     as_json: Json = False,
 ) -> None:
     """Import a file into a layer: all rows or none, unless --skip-invalid."""
     from geo_grid.db import connect
-    from geo_grid.exchange import Mapping, import_file, is_osm
+    from geo_grid.exchange import Mapping, Spelling, import_file, is_osm
     from geo_grid.layers import find_layer
 
     found = find_layer(layer)
     if is_osm(file):
         _import_osm(layer, file, dry_run, as_json)
         return
-    mapping = Mapping(_pairs(column or [], "--column"), _pairs(set_ or [], "--set"), lon_column, lat_column)
+    mapping = Mapping(
+        _pairs(column or [], "--column"), _pairs(set_ or [], "--set"), lon_column, lat_column,
+        datetime_format, Spelling(encoding, separator, decimal),
+    )  # fmt: skip
     with ready_database() as conninfo, connect(conninfo) as connection:
         report = import_file(
             connection,
@@ -74,6 +95,8 @@ def import_(
             fit_parents,
             settings().timezone,
             dry_run,
+            received_now=received_now,
+            heal_m=heal,
         )
     if as_json:
         print(
@@ -125,13 +148,22 @@ def _import_osm(layer: str, file: Path, dry_run: bool, as_json: bool) -> None:
 def export(
     layer: Annotated[str, typer.Argument(help="Name of a layer.")],
     file: Annotated[Path, typer.Argument(help="Ending .geojson, .gpkg, .shp, .fgb, .parquet, .kml, .csv or .xlsx.")],
+    crs: Annotated[str, typer.Option(help="EPSG:4490; GCJ-02 or BD-09 to draw on maps of these.")] = "EPSG:4490",
+    for_excel: Annotated[
+        bool, typer.Option("--for-excel", help="CSV that Excel opens with its Chinese intact: with a byte order mark.")
+    ] = False,
 ) -> None:
-    """Export the rows of a layer that are in force, in CGCS2000."""
+    """Export the rows of a layer that are in force, in CGCS2000 unless --crs says otherwise."""
+    from geo_grid.china_datums import NAMES
     from geo_grid.db import connect
     from geo_grid.exchange import export_file
     from geo_grid.layers import find_layer
 
+    shift = "" if crs.upper() == "EPSG:4490" else crs.upper()
+    if shift and shift not in NAMES:
+        message = f"{crs!r} is not offered: EPSG:4490, {', '.join(NAMES)}"
+        raise UserError(message)
     found = find_layer(layer)
     with ready_database() as conninfo, connect(conninfo) as connection, progress(f"exporting {layer}"):
-        count = export_file(connection, found, file)
-    say(f"{count} rows of {layer} written to {file}")
+        count = export_file(connection, found, file, shift, for_excel)
+    say(f"{count} rows of {layer} written to {file}{', in ' + shift if shift else ''}")

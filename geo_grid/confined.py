@@ -18,7 +18,7 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import BinaryIO, Self
 
-from geo_grid.errors import Busy, TooMuch
+from geo_grid.errors import Busy, GeoGridError, TooMuch
 
 _QUESTION, _ANSWER = struct.Struct("<Q"), struct.Struct("<Q?")
 """What comes before each: its length in bytes, and whether the process goes on after it."""
@@ -208,12 +208,19 @@ def _answer(questions: BinaryIO, answers: BinaryIO, memory_mb: int) -> None:
             function, arguments = pickle.loads(questions.read(*_QUESTION.unpack(head)))  # noqa: S301, the server's
             answer = pickle.dumps((True, function(*arguments)))
         except Exception as error:
-            answer = pickle.dumps((False, error.with_traceback(None)))
+            answer = _told(error)
         goes_on = _highest_kb() < memory_mb << 9  # half of it
         answers.write(_ANSWER.pack(len(answer), goes_on) + answer)
         answers.flush()
         del function, arguments, answer
         gc.collect()
+
+
+def _told(error: Exception) -> bytes:
+    try:
+        return pickle.dumps((False, error.with_traceback(None)))
+    except Exception:  # what a library raised may not pass
+        return pickle.dumps((False, GeoGridError(f"{type(error).__name__}: {error}")))
 
 
 def _highest_kb() -> int:

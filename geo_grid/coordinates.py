@@ -28,6 +28,8 @@ SRID = 4490
 LATTICE_STEP = 2.0**-26
 """Degrees; about 1.7 mm. A power of two, so that k * step is exact in a double for |k| < 2^53."""
 
+_AREAS = (shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON)
+
 Floats = NDArray[np.float64]
 
 # Datums without a public transformation: PROJ treats Xi'an 80 -> CGCS2000 as a null shift, which
@@ -172,14 +174,44 @@ def _of_proj(crs: CRS, name: str) -> SourceCrs:
     return SourceCrs(name, crs.is_geographic, convert)
 
 
+def not_in(name: str, x: float, y: float) -> str:
+    """Say that an easting and northing are no place in a projected system, and which one they look like.
+
+    CGCS2000 has every Gauss-Krüger zone twice (EPSG): with the zone's number before the easting, of 3 degrees 4513-4533
+    (zones 25-45) and of 6 degrees 4491-4501 (zones 13-23), and without it, 4534-4554 and 4502-4512, in the same order.
+    """
+    code = int(name.removeprefix("EPSG:")) if name.startswith("EPSG:") else 0
+    zone = math.floor(x / 1e6) if math.isfinite(x) else 0
+    said = f"x {x} y {y} is no place in {name}"
+    if 25 <= zone <= 45 and (4513 <= code <= 4554 or 4491 <= code <= 4512):
+        return f"{said}: its easting begins with zone {zone}, which is EPSG:{4513 + zone - 25}"
+    if 13 <= zone <= 23 and (4513 <= code <= 4554 or 4491 <= code <= 4512):
+        return f"{said}: its easting begins with zone {zone}, which is EPSG:{4491 + zone - 13}"
+    if zone == 0 and (4513 <= code <= 4533 or 4491 <= code <= 4501):
+        return f"{said}: its easting has no zone before it, which is EPSG:{code + (21 if code >= 4513 else 11)}"
+    return said
+
+
 def snap(degrees: ArrayLike) -> Floats:
     """Round degrees to the lattice (ties to even). Any shape; exact."""
     return np.rint(np.asarray(degrees, dtype=np.float64) / LATTICE_STEP) * LATTICE_STEP
 
 
 def snap_geometry(geometry: Any) -> Any:
-    """Snap one geometry or an array of them to the lattice and drop vertices that became equal."""
-    return shapely.remove_repeated_points(shapely.transform(shapely.force_2d(geometry), snap), 0)
+    """Snap one geometry or an array of them to the lattice and drop vertices that became equal.
+
+    An area with details smaller than the lattice, which rounding alone would break, loses these: holes and corners
+    vanish, necks part. It is empty when nothing is left, and stays broken when it was.
+    """
+    given = np.asarray(shapely.force_2d(geometry), dtype=object)
+    plain = given.reshape(-1)
+    snapped = np.asarray(shapely.transform(plain, snap), dtype=object)
+    broken = np.isin(shapely.get_type_id(plain), _AREAS) & ~shapely.is_valid(snapped)
+    snapped[~broken] = shapely.remove_repeated_points(snapped[~broken], 0)
+    mended = broken & shapely.is_valid(plain)
+    # precision 0: what is computed with these shapes later is not to be rounded on the way
+    snapped[mended] = shapely.set_precision(shapely.set_precision(plain[mended], LATTICE_STEP), 0)
+    return snapped.reshape(given.shape) if given.ndim else snapped[0]
 
 
 def lonlat_problem(lon: float, lat: float) -> str | None:
@@ -217,7 +249,7 @@ def to_lonlat(x: float, y: float, crs: str = "EPSG:4490") -> tuple[float, float]
         lon, lat = (float(v[0]) for v in source.convert(np.array([x]), np.array([y])))
         problem = lonlat_problem(lon, lat)
     if problem is not None:
-        raise InvalidCoordinates(problem if source.is_geographic else f"x {x} y {y} in {source.name}: {problem}")
+        raise InvalidCoordinates(problem if source.is_geographic else not_in(source.name, x, y))
     # as `snap` does, without its arrays: Python too rounds ties to even
     return round(lon / LATTICE_STEP) * LATTICE_STEP, round(lat / LATTICE_STEP) * LATTICE_STEP
 
@@ -230,6 +262,10 @@ def box_to_lonlat(box: tuple[float, float, float, float], crs: str) -> tuple[flo
     InvalidCoordinates
         It lies outside what `crs` can express.
     """
+    if not crs.startswith("EPSG:"):  # shifted by hardly the same everywhere in a box: its corners tell
+        west, south, east, north = box
+        lon, lat = source_crs(crs).convert(np.array([west, west, east, east]), np.array([south, north, south, north]))
+        return float(lon.min()), float(lat.min()), float(lon.max()), float(lat.max())
     bounds = Transformer.from_crs(CRS.from_user_input(crs), SRID, always_xy=True).transform_bounds(*box)
     if not all(map(math.isfinite, bounds)):
         message = f"the box {box} lies outside {crs}"

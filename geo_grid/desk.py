@@ -7,6 +7,7 @@ from pydantic import BaseModel, Field
 
 from geo_grid.db import AsyncConnection, load_queries
 from geo_grid.locate import Location
+from geo_grid.locate.answers import drawn_at
 from geo_grid.response import Responder, Router, Travel, closures_around, rank
 from geo_grid.workflow import Incident
 
@@ -44,6 +45,28 @@ class DeskCard(BaseModel):
     nearest_units: list[Near]
     nearest_cameras: list[Near]
     nearest_facilities: list[Near]
+
+
+def drawn_in(card: DeskCard, crs: str) -> DeskCard:
+    """Return a card with every place as a map of a datum draws it: EPSG:4490, GCJ-02 or BD-09; the location names it."""
+    if crs == card.location.crs:
+        return card
+
+    def moved[Placed: (Near, Responder, Incident)](one: Placed) -> Placed:
+        lon, lat = drawn_at(one.lon, one.lat, crs)
+        return one.model_copy(update={"lon": lon, "lat": lat})
+
+    return card.model_copy(
+        update={
+            "location": card.location.drawn_in(crs),
+            "incident": moved(card.incident) if card.incident else None,
+            "responders": [moved(one) for one in card.responders],
+            "nearest_posts": [moved(one) for one in card.nearest_posts],
+            "nearest_units": [moved(one) for one in card.nearest_units],
+            "nearest_cameras": [moved(one) for one in card.nearest_cameras],
+            "nearest_facilities": [moved(one) for one in card.nearest_facilities],
+        }
+    )
 
 
 class Surroundings(NamedTuple):

@@ -1,11 +1,14 @@
 """Examines an installation: programs, database, invariants of the data in force."""
 
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
 import shapely
 
 from geo_grid.boundaries.check import coverage_problems
+from geo_grid.boundaries.division import Cell, Division
+from geo_grid.boundaries.norms import HOUSEHOLDS, all_outside
 from geo_grid.clocks import clock_trouble
 from geo_grid.db import Connection, connect, load_queries, read_migrations, storage
 from geo_grid.files.door import WALLS, standing_walls
@@ -14,6 +17,8 @@ from geo_grid.settings import Settings, asset_dir
 from geo_grid.state_folder import storage_trouble
 
 QUERIES = load_queries("geo_grid", "doctor.sql")
+CATEGORIES = load_queries("geo_grid.layers", "incident_categories.sql")
+_NAMED = 8
 
 
 @dataclass(frozen=True)
@@ -92,6 +97,20 @@ def _data(connection: Connection) -> list[Finding]:
         findings.append(
             Finding(row["what"], row["count"] == 0, f"{row['count']:,}{row['advice'] if row['count'] else ''}")
         )
-    norm = connection.execute(QUERIES["households"]).fetchone() or {}
-    found = f"{norm['above']:,} above 500, {norm['below']:,} below 300 in subdistricts: worth a look, not an error"
-    return [*findings, Finding("households of basic cells", True, found)]
+    return [*findings, _households(connection), _categories(connection)]
+
+
+def _categories(connection: Connection) -> Finding:
+    unlisted = connection.execute(CATEGORIES["unlisted"]).fetchall()
+    told = ", ".join(f"{row['category']} ({row['count']:,})" for row in unlisted[:_NAMED])
+    more = f" and {len(unlisted) - _NAMED:,} more" if len(unlisted) > _NAMED else ""
+    found = f"{told}{more}: kept as they came; list them in incident_categories" if unlisted else "all have a code"
+    return Finding("categories of incidents", True, found)
+
+
+def _households(connection: Connection) -> Finding:
+    division = Division(Cell(**row) for row in connection.execute(QUERIES["households"]).fetchall())
+    sides = Counter(side for _, _, side in all_outside(division, division.cells.values()))
+    least, most = HOUSEHOLDS
+    found = f"{sides['above']:,} above {most}, {sides['below']:,} below {least}: worth a look, not an error"
+    return Finding("households of basic cells", True, found)

@@ -43,7 +43,6 @@ where c.valid_to is null and c.code_scheme = 'division_code_12'
                   and d.valid_from <= now() and (d.valid_to is null or now() < d.valid_to))
 
 -- name: households
--- 300-500 households to a worker is the norm in towns (DOMAIN, section 3): worth a look, never an error
-select count(*) filter (where household_count > 500) as above,
-       count(*) filter (where household_count < 300 and substr(grid_code, 7, 1) = '0') as below
-from grid_cells where valid_to is null and code_scheme = 'unit_grid_15'
+-- as the cells of a division without shapes
+select grid_code, grid_level, parent_code, name, code_scheme, cell_kind, household_count, is_demo, null as shape
+from grid_cells where valid_to is null

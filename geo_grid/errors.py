@@ -1,8 +1,21 @@
 """The errors a user can meet. HTTP and the command line render them, each in one place."""
 
+from collections.abc import Mapping
+from typing import Any
+
 
 class GeoGridError(Exception):
     """Something went wrong on our side."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pass from one process to another whole: an exception is made anew from its message alone otherwise."""
+        return _restored, (type(self), self.args, self.__dict__)
+
+
+def _restored(kind: type[GeoGridError], arguments: tuple[Any, ...], told: dict[str, Any]) -> GeoGridError:
+    error = kind.__new__(kind, *arguments)
+    error.__dict__.update(told)
+    return error
 
 
 class UserError(GeoGridError):
@@ -61,8 +74,8 @@ class NotLoggedIn(UserError):
     """Nobody is asking, or their credential is worth nothing any more."""
 
 
-class TooMany(UserError):
-    """Asked too often, or locked out.
+class ComeBack(GeoGridError):
+    """Not now, but perhaps later.
 
     Parameters
     ----------
@@ -75,18 +88,12 @@ class TooMany(UserError):
         self.retry_after_s = retry_after_s
 
 
-class Busy(GeoGridError):
-    """The server has as much of such work as it takes at once.
+class TooMany(ComeBack, UserError):
+    """Asked too often, or locked out."""
 
-    Parameters
-    ----------
-    retry_after_s
-        Seconds until it is worth trying again.
-    """
 
-    def __init__(self, message: str, retry_after_s: float) -> None:
-        super().__init__(message)
-        self.retry_after_s = retry_after_s
+class Busy(ComeBack):
+    """The server has as much of such work as it takes at once."""
 
 
 class TooMuch(UserError):
@@ -127,3 +134,8 @@ class StorageUnavailable(GeoGridError):
 
 class ProviderUnavailable(GeoGridError):
     """The log-in provider cannot be reached, or answers what it should not."""
+
+
+def told(fault: Mapping[str, Any]) -> str:
+    """Return what a fault that pydantic found says to people, without the name of Python's error before it."""
+    return str(fault["msg"]).removeprefix("Value error, ")

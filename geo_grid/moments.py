@@ -1,12 +1,19 @@
 """Moments and days that others name: within the part of the calendar that can be reckoned with in every time zone."""
 
-from datetime import date, datetime
-from typing import Annotated
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta, timezone
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, AwareDatetime
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator
 
 FIRST_YEAR, LAST_YEAR = 1000, 8999
 """Near the calendar's own ends (years 1 and 9999) the next day, or the same moment elsewhere, cannot be written."""
+FIRST_STORED, LAST_STORED = 1700, 2199
+"""Of what happens (migration 0025): every format can write these years, in nanoseconds too."""
+MONTHS, HALF_DAY = 12, 12
 
 
 def within_calendar[T: date | datetime](value: T) -> T:
@@ -17,6 +24,158 @@ def within_calendar[T: date | datetime](value: T) -> T:
     return value
 
 
-Moment = Annotated[AwareDatetime, AfterValidator(within_calendar)]
+def _no_number(value: Any) -> Any:
+    """Refuse a bare number, which pydantic would count from 1970. Raises ValueError."""
+    if isinstance(value, int | float) or (isinstance(value, str) and _NUMBER.fullmatch(value.strip())):
+        message = "a number alone is no time: write it as RFC 3339 does, such as 2026-11-01T08:30:00Z"
+        raise ValueError(message)
+    return value
+
+
+_NUMBER = re.compile(r"[+-]?[\d_]*\.?[\d_]*(?:[eE][+-]?\d+)?")
+Moment = Annotated[AwareDatetime, AfterValidator(within_calendar), BeforeValidator(_no_number)]
 """A moment with its time zone."""
+AskedMoment = Annotated[datetime, BeforeValidator(_no_number), AfterValidator(within_calendar)]
+"""A moment or a day as people write them in a question; `in_zone` says which moment is meant."""
+
+
+def in_zone(moment: datetime, timezone: str) -> datetime:
+    """Return the moment that is meant: one that names no time zone is of this one, a day is its beginning."""
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=ZoneInfo(timezone))
+
+
 Day = Annotated[date, AfterValidator(within_calendar)]
+
+_TIME = r"(?P<hour>\d{1,2})[:：时点](?P<minute>\d{2})(?:[:：分](?P<second>\d{2})(?:[.,](?P<part>\d{1,9}))?)?[分秒]?"
+_CLOCK = rf"(?:[ Tt]+(?P<before>上午|下午)?{_TIME}(?: ?(?P<after>[AaPp])\.?[Mm]\.?)?)?"
+_OFFSET = r"(?: ?(?P<offset>[Zz]|[+-]\d{2}(?::?\d{2}(?::?\d{2})?)?))?"
+_FORMS = tuple(
+    re.compile(form, re.ASCII)
+    for form in (
+        rf"(?P<year>\d{{4}})(?P<mark>[-/.])(?P<month>\d{{1,2}})(?P=mark)(?P<day>\d{{1,2}}){_CLOCK}{_OFFSET}",
+        rf"(?P<year>\d{{4}})年(?P<month>\d{{1,2}})月(?P<day>\d{{1,2}})日(?:[ Tt]*(?P<before>上午|下午)?{_TIME})?",
+        r"(?P<year>\d{4})(?P<month>\d{2})(?P<day>\d{2})"
+        rf"(?:[Tt ]?(?P<hour>\d{{2}})(?P<minute>\d{{2}})(?P<second>\d{{2}})?{_OFFSET})?",
+        rf"(?P<day>\d{{1,2}})\.(?P<month>\d{{1,2}})\.(?P<year>\d{{4}}){_CLOCK}",
+    )
+)
+"""How times are written that can be read in one way only."""
+_SLASHED = re.compile(
+    rf"(?P<one>\d{{1,2}})(?P<mark>[-/])(?P<other>\d{{1,2}})(?P=mark)(?P<year>\d{{4}}){_CLOCK}", re.ASCII
+)
+"""Day or month first: other rows of the same column tell, or somebody does."""
+
+
+@dataclass(frozen=True)
+class Times:
+    """How the times of a column are to be read.
+
+    Attributes
+    ----------
+    zone
+        Of those that name none.
+    form
+        As `datetime.strptime` has it (`%d/%m/%Y %H:%M`); None: by the forms that can be read in one way only.
+    month_first
+        What the other rows tell of 01/02/2016; None: nothing, or both.
+    """
+
+    zone: ZoneInfo
+    form: str | None = None
+    month_first: bool | None = None
+
+    def told_by(self, values: Iterable[object]) -> "Times":
+        """Return how times are to be read after a look at all of them: 01/29/2016 tells what 01/02/2016 means."""
+        found = (_SLASHED.fullmatch(value.strip()) for value in values if isinstance(value, str))
+        parts = [(int(match["one"]) > MONTHS, int(match["other"]) > MONTHS) for match in found if match]
+        day_first, month_first = (any(column) for column in zip(*parts, strict=True)) if parts else (False, False)
+        return self if day_first == month_first else replace(self, month_first=month_first)
+
+    def read(self, value: object) -> datetime:
+        """Read one moment, in UTC.
+
+        Raises
+        ------
+        ValueError
+            It is no time, may be two, or lies outside what can be stored; the message says so to people.
+        """
+        if isinstance(value, datetime):
+            found = value
+        elif isinstance(value, date):
+            found = datetime(value.year, value.month, value.day)
+        else:
+            found = self._of_text(str(value).strip())
+        if not FIRST_STORED <= found.year <= LAST_STORED:
+            message = f"{str(value)[:60]} is not between the years {FIRST_STORED} and {LAST_STORED}"
+            raise ValueError(message)
+        return (found if found.tzinfo is not None else _located(found, self.zone)).astimezone(UTC)
+
+    def _of_text(self, text: str) -> datetime:
+        said = f"{text[:60]!r}"
+        if self.form is not None:
+            try:
+                return datetime.strptime(text, self.form)
+            except ValueError:
+                message = f"{said} is not written as {self.form} (--datetime-format)"
+                raise ValueError(message) from None
+        match = next((match for form in _FORMS if (match := form.fullmatch(text))), None)
+        parts = match.groupdict() if match is not None else self._of_slashes(text, said)
+        try:
+            return _of_parts(parts)
+        except ValueError:
+            message = f"{said} is no day and time of the calendar"
+            raise ValueError(message) from None
+
+    def _of_slashes(self, text: str, said: str) -> dict[str, str | None]:
+        match = _SLASHED.fullmatch(text)
+        if match is None:
+            message = (
+                f"{said} is no time that can be read in one way only: write 2026-11-01 08:30:00, or name its form with "
+                "--datetime-format"
+            )
+            raise ValueError(message)
+        parts = match.groupdict()
+        one, other = int(match["one"]), int(match["other"])
+        if self.month_first is None and one <= MONTHS and other <= MONTHS and one != other:
+            message = (
+                f"{said} may begin with the month or the day: say --datetime-format %m/%d/%Y, or %d/%m/%Y, and the rest"
+            )
+            raise ValueError(message)
+        month_first = self.month_first if self.month_first is not None else one <= MONTHS
+        month, day = (match["one"], match["other"]) if month_first else (match["other"], match["one"])
+        return {**parts, "month": month, "day": day}
+
+
+def _of_parts(parts: dict[str, str | None]) -> datetime:
+    year, month, day, hour, minute, second = (
+        int(parts.get(name) or 0) for name in ("year", "month", "day", "hour", "minute", "second")
+    )
+    half = {"上午": "a", "下午": "p"}.get(parts.get("before") or "") or (parts.get("after") or "").lower()
+    if half:
+        if not (1 <= hour <= HALF_DAY or (parts.get("before") and hour == 0)):
+            raise ValueError(hour)
+        hour = hour % HALF_DAY + (HALF_DAY if half == "p" else 0)
+    micro = int((parts.get("part") or "").ljust(6, "0")[:6] or 0)
+    return datetime(year, month, day, hour, minute, second, micro, _offset(parts.get("offset")))
+
+
+def _offset(said: str | None) -> timezone | None:
+    if not said:
+        return None
+    if said in "Zz":
+        return UTC
+    digits = said[1:].replace(":", "").ljust(6, "0")
+    apart = timedelta(hours=int(digits[:2]), minutes=int(digits[2:4]), seconds=int(digits[4:]))
+    return timezone(-apart if said[0] == "-" else apart)
+
+
+def _located(local: datetime, zone: ZoneInfo) -> datetime:
+    """Return a moment by the clocks of a zone. Raises ValueError on nights when they change: it is none, or two."""
+    first, second = (local.replace(tzinfo=zone, fold=fold) for fold in (0, 1))
+    if first.utcoffset() == second.utcoffset():
+        return first
+    if first.astimezone(UTC).astimezone(zone).replace(tzinfo=None) != local:
+        message = f"{local} does not exist in {zone.key}, where clocks were put forward: write its offset from UTC"
+        raise ValueError(message)
+    message = f"{local} exists twice in {zone.key}, where clocks were put back: write its offset from UTC"
+    raise ValueError(message)

@@ -3,6 +3,7 @@
 import os
 from functools import cache
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -75,7 +76,12 @@ class Settings(BaseSettings):
     solver_processes: int = Field(1, ge=1, le=16, description="sitings and proposals that are worked out at once")
     solver_memory_mb: int = Field(4096, ge=512, le=1 << 20, description="most memory one of them may take")
     solver_timeout_s: float = Field(300, gt=0, le=3600, description="longest one of them may take")
-    response_road_reach_m: float = Field(200, gt=0, le=5000, description="farthest a place may lie from a road")
+    response_road_reach_m: float = Field(
+        200, gt=0, le=5000, description="farthest a place may lie from a road to count as on it"
+    )
+    response_walk_reach_m: float = Field(
+        2000, ge=0, le=10_000, description="farthest a place may lie from a road: from there on they go on foot"
+    )
     response_ignores_one_ways: bool = Field(False, description="vehicles on duty may drive against one-way streets")
     response_top_speed_kmh: int = Field(120, ge=10, le=252, description="fastest a vehicle on duty drives anywhere")
     response_road_speeds: str = Field(
@@ -150,6 +156,16 @@ class Settings(BaseSettings):
     def roads_dir(self) -> Path:
         """Folder of the road graphs."""
         return self.state_dir / "roads"
+
+    @field_validator("timezone")
+    @classmethod
+    def _is_zone(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (KeyError, ValueError, OSError):
+            message = f"{name!r} is no time zone: name one as the IANA does, such as Asia/Shanghai"
+            raise ValueError(message) from None
+        return name
 
     @field_validator("base_map_url")
     @classmethod

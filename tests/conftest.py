@@ -25,6 +25,7 @@ from geo_grid.settings import Settings
 from tests.identities import api_key, bearing
 
 SHARED = Path(__file__).parents[2] / "shared/data"
+CASES = Path(__file__).parents[2] / "shared/cases"
 TEMPLATE = "template_geo_grid"
 FAST = "fsync = off\nsynchronous_commit = off\nfull_page_writes = off\n"  # tests of durability run their own cluster
 
@@ -34,6 +35,14 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.fail(f"the real data is missing: {SHARED}")
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def cases() -> Path:
+    """Small inputs that failed once, with their right answers in a README beside them."""
+    if not CASES.is_dir():
+        pytest.fail(f"the cases are missing: {CASES}")
+    return CASES
 
 
 @contextlib.contextmanager

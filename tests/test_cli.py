@@ -15,7 +15,7 @@ import psycopg
 import pytest
 
 from geo_grid.db import connect, read_migrations
-from tests.squares import two_by_two
+from tests.squares import local_levels, two_by_two
 from tests.test_chicago import geo_grid
 
 
@@ -344,3 +344,30 @@ def test_assign_all_goes_through_the_index(database: str) -> None:
     with connect(database) as connection:
         rows = connection.execute("select grid_code, edition_id from incidents order by incident_id").fetchall()
     assert [(row["grid_code"], row["edition_id"]) for row in rows] == [("A", 1), (None, 1)]
+
+
+def test_a_time_zone_that_is_none_is_told_in_words() -> None:
+    environment = {**os.environ, "GEO_GRID_TIMEZONE": "Mars/Phobos"}
+    command = [sys.executable, "-m", "geo_grid", "doctor"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    says = "'Mars/Phobos' is no time zone: name one as the IANA does, such as Asia/Shanghai"
+    assert done.stderr == f"geo-grid: GEO_GRID_TIMEZONE: {says}\n"
+
+
+def test_an_import_says_how_the_file_is_written_and_heals(database: str, cases: Path, tmp_path: Path) -> None:
+    with connect(database) as connection:
+        local_levels(connection)
+    columns = ("--column", "facility_code=code", "--set", "facility_kind=school", "--source-crs", "EPSG:4490")
+    assert "--encoding" in geo_grid(database, "import", "facilities", cases / "euckr.csv", *columns, expect=2).stderr
+    geo_grid(database, "import", "facilities", cases / "euckr.csv", *columns, "--encoding", "euc-kr")
+    level = ("--column", "grid_code=code", "--set", "grid_level=1", "--source-crs", "EPSG:4326", "--dry-run")
+    refused = geo_grid(database, "import", "grid_cells", cases / "t_junction.geojson", *level, "--heal", "0", expect=2)
+    assert "cannot come into force" in refused.stderr
+    healed = geo_grid(database, "import", "grid_cells", cases / "t_junction.geojson", *level).stderr
+    assert (
+        "(--heal 0.01; gaps and overlaps up to so many metres): A by 0.0 mm near lon 114.500000 lat 37.500000" in healed
+    )
+    written = tmp_path / "facilities.csv"
+    geo_grid(database, "export", "facilities", written, "--for-excel")
+    assert written.read_bytes().startswith(b"\xef\xbb\xbf")

@@ -37,6 +37,7 @@ from geo_grid.boundaries import drafts as work
 from geo_grid.boundaries.agreement import recorded_agreement
 from geo_grid.boundaries.division import Division
 from geo_grid.boundaries.drawing import CellCollection, cells_in_view, changed_cells, zones_in_view
+from geo_grid.boundaries.norms import HOUSEHOLDS
 from geo_grid.budgets import DRAFTS, SOLVING
 from geo_grid.db import Connection, connect
 from geo_grid.errors import Conflict
@@ -276,10 +277,10 @@ async def post_proposals(request: Request, draft_id: DraftId, wish: Wish) -> obj
 async def get_overloaded(
     request: Request,
     level: Annotated[int, Query(ge=1, le=20)],
-    norm: Annotated[int, Query(ge=1, le=100_000, description="households per worker")] = 500,
+    norm: Annotated[int, Query(ge=1, le=100_000, description="households per grid manager")] = HOUSEHOLDS[1],
     limit: Annotated[int, Query(ge=1, le=10_000)] = 100,
 ) -> object:
-    """List cells of a level where households per worker exceed a norm, the worst first."""
+    """List cells of a level where households per grid manager exceed a norm, the worst first."""
 
     def do(connection: Connection) -> dict[str, Any]:
         found = proposals.overloaded(connection, in_force(request), level, norm)

@@ -270,8 +270,9 @@ class OverloadedCell(BaseModel):
     grid_code: str
     name: str
     households: int
-    workers: int
-    households_per_worker: int | None
+    workers: int = Field(description="grid managers")
+    assistants: int
+    households_per_worker: int | None = Field(description="by grid managers")
 
 
 class Overloaded(BaseModel):

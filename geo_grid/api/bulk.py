@@ -12,7 +12,7 @@ from starlette.requests import ClientDisconnect
 
 from geo_grid.api.asking import account_of, identity_of, reading
 from geo_grid.api.long_answers import LongAnswer
-from geo_grid.api.parameters import At, Configured, Located, SourceCrs, known_crs
+from geo_grid.api.parameters import At, Configured, Located, SourceCrs, known_crs, moment_of
 from geo_grid.api.problems import PROBLEM_RESPONSES, Problem
 from geo_grid.api.rights import GuardedRoute
 from geo_grid.budgets import BULK
@@ -84,7 +84,7 @@ async def post_locate(
     with LongAnswer.begun(request, settings) as answer, tempfile.TemporaryFile(dir=answer.spool) as body:
         await _receive(request, body)
         async with BULK.turn(account_of(request)):  # a past edition may have to be compiled
-            city = await locations.city(lambda: reading(request), at)
+            city = await locations.city(lambda: reading(request), moment_of(request, at))
         done = await BULK.run(
             account_of(request), locate_points, city, _path(body), _path(answer.file), FORMS[media], asked
         )

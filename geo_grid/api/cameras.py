@@ -31,7 +31,9 @@ class AccessRecord(BaseModel):
 
 @router.post("/cameras/{gb28181_id}/openings", status_code=201, responses={404: {"model": Problem}})
 async def post_opening(
-    request: Request, gb28181_id: Annotated[str, Path(pattern=r"^[0-9]{20}$")], opening: Opening
+    request: Request,
+    gb28181_id: Annotated[str, Path(pattern=r"^([0-9]{20}|LOCAL-[0-9A-Za-z._-]{1,26})$")],
+    opening: Opening,
 ) -> AccessRecord:
     """Register that a camera is opened, before the video platform is asked for its picture."""
     async with writing(request) as database:

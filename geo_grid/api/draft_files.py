@@ -8,7 +8,7 @@ from fastapi import APIRouter, File, Form, Query, Request, UploadFile
 from fastapi.responses import StreamingResponse
 
 from geo_grid.access.audit import record_export
-from geo_grid.api.asking import account_of, leaving, writing
+from geo_grid.api.asking import account_of, asker_of, while_wanted, writing
 from geo_grid.api.boundary_models import CHANGING, MISSING, Code, DraftId, DraftInFull
 from geo_grid.api.drafting import in_force, name_of, whole, with_rights
 from geo_grid.api.long_answers import LongAnswer
@@ -17,12 +17,10 @@ from geo_grid.api.problems import PROBLEM_RESPONSES
 from geo_grid.api.rights import GuardedRoute
 from geo_grid.boundaries import reading
 from geo_grid.budgets import BULK, FILES
-from geo_grid.db import Connection
+from geo_grid.db import Connection, acting_conninfo
 from geo_grid.errors import UnreadableFile
 from geo_grid.exchange import FILE_FORMATS
-from geo_grid.exchange.draft_files import export_draft, import_draft
-from geo_grid.files.door import Asking
-from geo_grid.files.limits import SENT
+from geo_grid.exchange.draft_files import export_draft, import_sent_draft
 
 router = APIRouter(prefix="/boundaries", tags=["boundaries"], responses=PROBLEM_RESPONSES, route_class=GuardedRoute)
 
@@ -82,16 +80,16 @@ async def post_import(
         await FILES.run(account_of(request), _save, file, path)
 
         said = FilePath((file.filename or "").replace("\\", "/")).name[:200]
-        async with leaving(request) as left:
+        conninfo = acting_conninfo(request.app.state.conninfo, asker_of(request))
 
-            def do(connection: Connection) -> dict[str, object]:
-                import_draft(
-                    connection, draft_id, path, name_of(request), source_crs or None, match, in_force(request),
-                    asking=Asking(SENT, said, left),
-                )  # fmt: skip
-                return whole(connection, draft_id)
+        async def work() -> None:
+            async with FILES.turn(account_of(request)), request.app.state.redrawing.turn() as turn:
+                await turn.do(
+                    import_sent_draft, conninfo, draft_id, path, said, name_of(request), source_crs or None, match
+                )
 
-            return await with_rights(request, do, FILES)
+        await while_wanted(request, work())
+    return await with_rights(request, lambda connection: whole(connection, draft_id))
 
 
 def _save(file: UploadFile, path: FilePath) -> None:

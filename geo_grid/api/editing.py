@@ -138,8 +138,8 @@ async def put_item(
     _check(request, found, _GEOJSON, _JSON)
     async with writing(request) as database:
         editor = _editor(database, found, content_crs, settings)
-        await editor.replace(item, given, if_match)
-        answer = await _sent(request, editor, item, 200)
+        key = await editor.replace(item, given, if_match)
+        answer = await _sent(request, editor, key, 200)
     return answer
 
 
@@ -165,8 +165,8 @@ async def patch_item(
     _check(request, found, _MERGE_PATCH, _GEOJSON, _JSON)
     async with writing(request) as database:
         editor = _editor(database, found, content_crs, settings)
-        await editor.change(item, change, if_match)
-        answer = await _sent(request, editor, item, 200)
+        key = await editor.change(item, change, if_match)
+        answer = await _sent(request, editor, key, 200)
     return answer
 
 

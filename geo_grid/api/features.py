@@ -34,7 +34,13 @@ router = APIRouter(tags=["collections"], responses=PROBLEM_RESPONSES, route_clas
 
 LayerName = Annotated[str, Path(description="name of a layer", max_length=64)]
 Format = Annotated[Literal["json", "html"] | None, Query(description="form of the answer; else the header Accept says")]
-Crs = Annotated[str, Query(max_length=200, description="URI of the reference system of the answer")]
+Crs = Annotated[
+    str,
+    Query(
+        max_length=200,
+        description="URI of the reference system of the answer; or GCJ-02 or BD-09, to draw on maps of these",
+    ),
+]
 
 _LARGEST_PAGE, _LONGEST, _TOGETHER, _DRAWN = 10_000, 1_000_000, 5_000, 5_000
 _GEOJSON, _SCHEMA = "application/geo+json", "application/schema+json"
@@ -155,11 +161,13 @@ def read_boxes(text: str, crs: PublishedCrs) -> tuple[tuple[float, float, float,
     if south > north:
         message = f"bbox {text[:80]!r} has its south north of its north"
         raise InvalidCoordinates(message)
+    if crs.shift:
+        return (box_to_lonlat((west, south, east, north), crs.name),)
     if crs.digits < CRS84.digits:  # in metres
         if west > east:
             message = f"bbox {text[:80]!r} has its west east of its east"
             raise InvalidCoordinates(message)
-        return (box_to_lonlat((west, south, east, north), f"EPSG:{crs.srid}"),)
+        return (box_to_lonlat((west, south, east, north), crs.name),)
     if not (-180 <= west <= 180 and -180 <= east <= 180 and south >= -90 and north <= 90):
         message = f"bbox {text[:80]!r} is out of range: longitudes -180 to 180, latitudes -90 to 90, in degrees"
         raise InvalidCoordinates(message)
@@ -274,7 +282,7 @@ async def get_items(
     wanted, of_box, of_filter = published_crs(crs), published_crs(bbox_crs), published_crs(filter_crs)
     boxes = read_boxes(bbox, of_box) if bbox is not None else ()
     if zoom is not None:
-        return await _map_view(request, found, boxes, zoom, min(limit or _DRAWN, _DRAWN))
+        return await _map_view(request, found, boxes, zoom, min(limit or _DRAWN, _DRAWN), datetime, wanted)
     form = f or (Form.HTML if wants_html(request, None) else Form.JSON)
     is_file = form not in (Form.JSON, Form.HTML)
     size = await page_size(request, limit or 10, is_file)
@@ -313,14 +321,15 @@ async def get_items(
         links.append(Link(href=here(request, after=page.next), rel="next", type=MEDIA[form]))
         headers["Link"] = f'<{links[-1].href}>; rel="next"'  # forms without links of their own
     if as_table:
-        frame = as_frame(page.rows, given_out(found, query), query.crs.srid)
+        frame = as_frame(page.rows, given_out(found, query), query.crs.srid, query.crs.shift)
         body = await BULK.run(
             account_of(request), encode, frame, TableForm(form.value), found.stored_type == "Point", query.crs.digits
         )
         return Response(body, media_type=MEDIA[form], headers=headers)
     told = ",".join(link.model_dump_json(exclude_none=True) for link in links)
+    named = f'"coordRefSys":"{query.crs.uri}",' if query.crs.shift else ""
     text = (
-        f'{{"type":"FeatureCollection","links":[{told}],"timeStamp":"{_now()}","numberReturned":{len(page.rows)},'
+        f'{{"type":"FeatureCollection",{named}"links":[{told}],"timeStamp":"{_now()}","numberReturned":{len(page.rows)},'
         f'"features":[{",".join(map(as_feature, page.rows))}]}}'
     )
     return Response(text, media_type=_GEOJSON, headers=headers)
@@ -334,6 +343,11 @@ def _headers(crs: PublishedCrs) -> dict[str, str]:
     }
 
 
+def _named(feature: str, crs: PublishedCrs) -> str:
+    """Name the shifted datum of a feature's coordinates in it, as JSON-FG (OGC 21-045) does."""
+    return f'{feature[:-1]},"coordRefSys":"{crs.uri}"}}' if crs.shift else feature
+
+
 async def _sequence(request: Request, settings: Settings, layer: Layer, query: FeatureQuery) -> Response:
     """Answer with features as a GeoJSON text sequence (RFC 8142), of one state of the database."""
     after, left = query.after, query.limit
@@ -341,7 +355,7 @@ async def _sequence(request: Request, settings: Settings, layer: Layer, query: F
         async with BULK.turn(account_of(request)), reading(request) as database:
             while left > 0 and not await request.is_disconnected():
                 page = await read_page(database, layer, replace(query, limit=min(left, _TOGETHER), after=after))
-                await answer.write("".join(f"\x1e{as_feature(row)}\n" for row in page.rows))
+                await answer.write("".join(f"\x1e{_named(as_feature(row), query.crs)}\n" for row in page.rows))
                 after, left = page.next, left - len(page.rows)
                 if after is None:
                     break
@@ -373,7 +387,9 @@ async def get_item(
     headers = {**_headers(wanted), "ETag": f'"{row["state"]}"'}
     if row["state"] in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
-    return Response(feature_text(request, row, found, here(request, f=None)), media_type=_GEOJSON, headers=headers)
+    return Response(
+        _named(feature_text(request, row, found, here(request, f=None)), wanted), media_type=_GEOJSON, headers=headers
+    )
 
 
 def feature_text(request: Request, row: dict[str, Any], layer: Layer, address: str) -> str:
@@ -389,15 +405,34 @@ def feature_text(request: Request, row: dict[str, Any], layer: Layer, address: s
 
 
 async def _map_view(
-    request: Request, layer: Layer, boxes: tuple[tuple[float, float, float, float], ...], zoom: int, limit: int
+    request: Request,
+    layer: Layer,
+    boxes: tuple[tuple[float, float, float, float], ...],
+    zoom: int,
+    limit: int,
+    moment: str | None,
+    crs: PublishedCrs,
 ) -> Response:
-    others = request.query_params.keys() - {"bbox", "zoom", "limit"}
+    others = request.query_params.keys() - {
+        "bbox",
+        "bbox-crs",
+        "zoom",
+        "limit",
+        "datetime",
+        *({"crs"} if crs.shift or crs == CRS84 else ()),
+    }
     if others or len(boxes) != 1:
-        message = f"with zoom there are only bbox and limit, and bbox does not cross 180 degrees{': not ' + ', '.join(sorted(others)) if others else ''}"
+        message = f"with zoom there are only bbox, limit, datetime and crs=GCJ-02 or BD-09, and bbox does not cross 180 degrees{': not ' + ', '.join(sorted(others)) if others else ''}"
+        raise InvalidQuery(message)
+    at = read_interval(moment)[0] if moment is not None else None
+    if moment is not None and ("/" in moment or len(layer.moments) < 2):
+        message = "with zoom, datetime is one moment, and of layers whose things are in force for a time: " + ", ".join(
+            name for name, one in REGISTRY.items() if len(one.moments) == 2
+        )
         raise InvalidQuery(message)
     async with reading(request) as database:
-        drawn = await items(database, layer, boxes[0], zoom, limit)
-    return Response(drawn, media_type=_GEOJSON)
+        drawn = await items(database, layer, boxes[0], zoom, limit, at, crs)
+    return Response(drawn, media_type=_GEOJSON, headers={"Content-Crs": f"<{crs.uri}>"})
 
 
 def _sort(layer: Layer, text: str | None) -> tuple[tuple[str, bool], ...]:

@@ -65,7 +65,10 @@ async def post_import(
     request: Request,
     settings: Configured,
     file: Annotated[
-        UploadFile, File(description="GeoJSON, GeoPackage, zipped Shapefile, FlatGeobuf, GeoParquet, KML, CSV, Excel")
+        UploadFile,
+        File(
+            description="GeoJSON, GeoPackage, zipped Shapefile or MapInfo, FlatGeobuf, GeoParquet, KML, KMZ, GML, GPX, CSV, Excel"
+        ),
     ],
     layer: Annotated[str, Form(max_length=64)],
     source_crs: Annotated[
@@ -77,11 +80,23 @@ async def post_import(
     constants: Annotated[str, Form(max_length=4000, description="JSON object: value by field, for all rows")] = "{}",
     lon_column: Annotated[str | None, Form(max_length=200)] = None,
     lat_column: Annotated[str | None, Form(max_length=200)] = None,
+    datetime_format: Annotated[
+        str | None, Form(max_length=100, description="how times are written where that is not plain: %d/%m/%Y %H:%M")
+    ] = None,
+    encoding: Annotated[
+        str | None, Form(max_length=40, description="of CSV and Shapefile, if neither UTF-8 nor plainly GB 18030")
+    ] = None,
+    separator: Annotated[str | None, Form(max_length=3, description="between the fields of CSV")] = None,
+    decimal: Annotated[str | None, Form(max_length=1, description="in numbers of CSV: a point or a comma")] = None,
+    received_now: Annotated[
+        bool, Form(description="rows count from now, although columns of the file look like times")
+    ] = False,
 ) -> object:
     """Try a file: nothing is stored; the report says what would be, and what is wrong with which row."""
     asked = uploads.Asked(
         layer, source_crs or None, _pairs(columns, "columns"), _pairs(constants, "constants"),
         lon_column or None, lat_column or None, settings.timezone,
+        datetime_format or None, encoding or None, separator or None, decimal or None, received_now,
     )  # fmt: skip
     folder = _folder(settings)
     upload = await FILES.run(

@@ -9,7 +9,7 @@ from geo_grid.api.asking import reading, writing
 from geo_grid.api.parameters import known_crs
 from geo_grid.api.problems import PROBLEM_RESPONSES, Problem
 from geo_grid.api.rights import GuardedRoute
-from geo_grid.workflow import Incident, NewIncident, get, newest, report
+from geo_grid.workflow import Category, Incident, NewIncident, get, list_categories, newest, report
 
 router = APIRouter(tags=["incidents"], responses=PROBLEM_RESPONSES, route_class=GuardedRoute)
 
@@ -60,6 +60,19 @@ async def list_incidents(
         page = await newest(database, limit, open, unassigned, before)
     following = request.url.include_query_params(before=page[-1].incident_id) if len(page) == limit else None
     return Incidents(incidents=page, next=f"{following.path}?{following.query}" if following else None)
+
+
+class Categories(BaseModel):
+    """The categories of incidents."""
+
+    categories: list[Category]
+
+
+@router.get("/incidents/categories")
+async def get_categories(request: Request) -> Categories:
+    """List the categories of incidents: a code, and its names."""
+    async with reading(request) as database:
+        return Categories(categories=await list_categories(database))
 
 
 @router.get("/incidents/{incident_id}", responses={404: {"model": Problem}})

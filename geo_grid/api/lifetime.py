@@ -32,6 +32,7 @@ from geo_grid.db import (
     service_conninfo,
 )
 from geo_grid.errors import GeoGridError, SetupError
+from geo_grid.files.limits import SENT
 from geo_grid.locate import Locations
 from geo_grid.response import Travel, Upkeep
 from geo_grid.response.coverage import Covered
@@ -51,6 +52,8 @@ log = logging.getLogger(__name__)
 _WAITING_FOR_SOLVERS = 4
 _SOLVERS_EACH = 2
 """Sitings and proposals that one account may have at work and waiting."""
+_FILES_AT_ONCE, _WAITING_FOR_FILES = 2, 16
+"""Drafts that come as files: in processes of their own, as what strangers draw may take any time to compare."""
 _TIDY_S = 3600.0
 _SETTLE_S = 15.0
 _OWN_WORK_S = 600.0
@@ -106,6 +109,9 @@ async def living(state: State, settings: Settings, owner: str) -> AsyncIterator[
                 settings.solver_memory_mb,
                 settings.solver_timeout_s,
             )
+        )
+        state.redrawing = await stack.enter_async_context(
+            Confined.opened(_FILES_AT_ONCE, _WAITING_FOR_FILES, settings.solver_memory_mb, SENT.wall_s)
         )
         state.in_force = InForce(seeing_all)
         state.unions = Unions()

@@ -8,11 +8,11 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Query, Request
 
 from geo_grid.api.asking import identity_of, reading
-from geo_grid.api.parameters import At, Lat, Lon, Point, SourceCrs, place
+from geo_grid.api.parameters import AnswerCrs, At, Lat, Lon, Point, SourceCrs, moment_of, place
 from geo_grid.api.problems import PROBLEM_RESPONSES
 from geo_grid.api.rights import GuardedRoute
 from geo_grid.db import AsyncConnection
-from geo_grid.desk import DeskCard, desk_card, read_surroundings
+from geo_grid.desk import DeskCard, desk_card, drawn_in, read_surroundings
 from geo_grid.errors import UserError
 from geo_grid.locate import Location, Locations
 from geo_grid.workflow import get
@@ -22,12 +22,17 @@ router = APIRouter(tags=["locate"], responses=PROBLEM_RESPONSES, route_class=Gua
 
 @router.get("/locate")
 async def get_locate(
-    request: Request, lon: Lon, lat: Lat, source_crs: SourceCrs = "EPSG:4490", at: At = None
+    request: Request,
+    lon: Lon,
+    lat: Lat,
+    source_crs: SourceCrs = "EPSG:4490",
+    at: At = None,
+    crs: AnswerCrs = "EPSG:4490",
 ) -> Location:
     """Say who is responsible for a point: the chain of grid cells with duties, zone, circles."""
     # the state is read here, not by dependencies: solving four of them takes as long as all the rest
     here = await place(request, lon, lat, source_crs)
-    return await _locate(request, here, at)
+    return (await _locate(request, here, at)).drawn_in(crs)
 
 
 @router.get("/desk")
@@ -40,6 +45,7 @@ async def get_desk(
         int | None, Query(ge=1, le=2**63 - 1, description="incident_id, instead of lon and lat")
     ] = None,
     at: At = None,
+    crs: AnswerCrs = "EPSG:4490",
 ) -> DeskCard:
     """Give the dispatcher everything about one point, or about the place of an incident."""
     found = None
@@ -58,7 +64,8 @@ async def get_desk(
     everywhere = identity_of(request).seen.everywhere
     async with reading(request) as database:
         around = await read_surroundings(database, location, everywhere)
-    return await desk_card(location, around, state.upkeep.router, state.upkeep.travel, now, found)
+    card = await desk_card(location, around, state.upkeep.router, state.upkeep.travel, now, found)
+    return drawn_in(card, crs)
 
 
 async def _locate(request: Request, here: Point, at: datetime | None) -> Location:
@@ -70,4 +77,4 @@ async def _locate(request: Request, here: Point, at: datetime | None) -> Locatio
 
     await locations.refuse_swapped(database, seen, here.lon, here.lat)
     error_m = request.app.state.settings.positional_error_m
-    return await locations.locate(database, seen, here.lon, here.lat, at, error_m)
+    return await locations.locate(database, seen, here.lon, here.lat, moment_of(request, at), error_m)

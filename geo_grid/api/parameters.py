@@ -2,7 +2,8 @@
 
 import contextlib
 from dataclasses import dataclass
-from typing import Annotated
+from datetime import datetime
+from typing import Annotated, Literal
 
 from fastapi import Depends, Query, Request
 
@@ -11,13 +12,22 @@ from geo_grid.api.asking import account_of
 from geo_grid.budgets import SYSTEMS
 from geo_grid.errors import UnknownCrs
 from geo_grid.locate import Locations
-from geo_grid.moments import Moment
+from geo_grid.moments import AskedMoment, in_zone
 from geo_grid.settings import Settings
 
 Lon = Annotated[float, Query(description="longitude in degrees, or easting in the units of source_crs")]
 Lat = Annotated[float, Query(description="latitude in degrees, or northing in the units of source_crs")]
 SourceCrs = Annotated[str, Query(max_length=200, description="EPSG code, GCJ-02 or BD-09")]
-At = Annotated[Moment | None, Query(description="answer as of this moment (RFC 3339); now if not given")]
+AnswerCrs = Annotated[
+    Literal["EPSG:4490", "GCJ-02", "BD-09"],
+    Query(description="of the coordinates in the answer, which names it: GCJ-02, BD-09 to draw on maps of these"),
+]
+At = Annotated[
+    AskedMoment | None,
+    Query(
+        description="answer as of this moment (RFC 3339) or day, by default in the city's time zone; now if not given"
+    ),
+]
 
 
 @dataclass(frozen=True)
@@ -39,6 +49,11 @@ async def place(request: Request, lon: Lon, lat: Lat, source_crs: SourceCrs = "E
     """Read a point from the query; raises InvalidCoordinates or UnknownCrs."""
     await known_crs(request, source_crs)
     return Point(*coordinates.to_lonlat(lon, lat, source_crs))  # async, as all here: FastAPI gives others a thread each
+
+
+def moment_of(request: Request, at: datetime | None) -> datetime | None:
+    """Return the moment that was asked for: without a time zone, in the city's."""
+    return None if at is None else in_zone(at, request.app.state.settings.timezone)
 
 
 async def settings(request: Request) -> Settings:

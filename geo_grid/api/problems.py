@@ -113,7 +113,7 @@ def problem_of(error: Exception, unprocessable: int = 422) -> ProblemResponse:
         log.error("%s: %s", kind.__name__, error)
     status = unprocessable if STATUS[kind] == 422 else STATUS[kind]
     answer = problem(status, str(error)[:_LONGEST], type(error).__name__, faults)
-    if isinstance(error, errors.TooMany | errors.Busy):
+    if isinstance(error, errors.ComeBack):
         answer.headers["Retry-After"] = str(math.ceil(error.retry_after_s))
     return answer
 
@@ -132,7 +132,8 @@ def _invalid(request: Request, error: Exception) -> ProblemResponse:
     if not isinstance(error, RequestValidationError):
         raise error
     faults = [
-        {"pointer": "/".join(str(part) for part in fault["loc"]), "detail": fault["msg"]} for fault in error.errors()
+        {"pointer": "/".join(str(part) for part in fault["loc"]), "detail": errors.told(fault)}
+        for fault in error.errors()
     ]
     said = "; ".join(f"{f['pointer']}: {f['detail']}" for f in faults)[:1000]
     return problem(_unprocessable(request), said, "InvalidRequest", faults)

@@ -14,13 +14,13 @@ from geo_grid.api.asking import account_of, identity_of, reading, while_wanted, 
 from geo_grid.api.drafting import with_rights
 from geo_grid.api.features import read_boxes
 from geo_grid.api.geojson import Feature, FeatureCollection
-from geo_grid.api.parameters import At, Lat, Lon, SourceCrs, place
+from geo_grid.api.parameters import At, Lat, Lon, SourceCrs, moment_of, place
 from geo_grid.api.problems import PROBLEM_RESPONSES, Problem
 from geo_grid.api.rights import GuardedRoute
 from geo_grid.budgets import MAPS, ROADS, SOLVING
 from geo_grid.layers.published import CRS84
 from geo_grid.locate.lookup import city_extent
-from geo_grid.moments import Moment
+from geo_grid.moments import AskedMoment
 from geo_grid.response import (
     MOST_AT_ONCE,
     Position,
@@ -68,14 +68,15 @@ class Track(BaseModel):
 async def get_track(
     request: Request,
     unit_code: Annotated[str, Path(max_length=32)],
-    since: Annotated[Moment | None, Query(description="an hour ago if not given")] = None,
-    until: Annotated[Moment | None, Query(description="now if not given")] = None,
+    since: Annotated[AskedMoment | None, Query(description="an hour ago if not given")] = None,
+    until: Annotated[AskedMoment | None, Query(description="now if not given")] = None,
 ) -> Track:
     """Play back where a unit was, as long as it is kept."""
-    end = until or datetime.now(UTC) + timedelta(minutes=2)
+    end = moment_of(request, until) or datetime.now(UTC) + timedelta(minutes=2)
     async with reading(request) as database:
         return Track(
-            unit_code=unit_code, positions=await track(database, unit_code, since or end - timedelta(hours=1), end)
+            unit_code=unit_code,
+            positions=await track(database, unit_code, moment_of(request, since) or end - timedelta(hours=1), end),
         )
 
 
@@ -88,6 +89,7 @@ class AreaProperties(BaseModel):
         description="valhalla: on roads; geodesic_estimate: a straight line, a speed and a detour factor"
     )
     travel_s: int
+    on_foot_m: float = Field(description="metres of the way on foot: the nearest road is so far off")
 
 
 @router.get("/response/areas")
@@ -120,6 +122,7 @@ async def get_areas(
                     "direction": direction,
                     "method": found.method,
                     "travel_s": limit,
+                    "on_foot_m": round(found.on_foot_m),
                 }
             ),
         )
@@ -160,7 +163,7 @@ async def get_unions(
 
 def _in_city(request: Request, at: datetime | None) -> datetime:
     """Return a moment in the city's own time; None: now."""
-    return (at or datetime.now(UTC)).astimezone(ZoneInfo(request.app.state.settings.timezone))
+    return (moment_of(request, at) or datetime.now(UTC)).astimezone(ZoneInfo(request.app.state.settings.timezone))
 
 
 def _cut(unions: list[Union], boxes: Sequence[tuple[float, float, float, float]]) -> list[Feature[UnionProperties]]:

@@ -1,16 +1,19 @@
 """Which right each route needs: the whole list, checked at start; and the route that asks for it."""
 
-from typing import NoReturn
+from collections.abc import Callable, Coroutine
+from typing import Any, NoReturn
 
-from fastapi import FastAPI
+from fastapi import FastAPI, params
 from fastapi.responses import RedirectResponse
 from fastapi.routing import APIRoute, iter_route_contexts
 from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import Mount
 from starlette.types import Receive, Scope, Send
 
 from geo_grid.access.audit import record_refusal
 from geo_grid.api.asking import asker_of, identity_of
+from geo_grid.api.forms import FormRequest
 from geo_grid.db import acting
 from geo_grid.errors import Forbidden, NotLoggedIn
 
@@ -116,6 +119,7 @@ RIGHTS: dict[tuple[str, str], str] = {
     ("GET", "/events"): "map",
     ("GET", "/incidents"): "incidents.read",
     ("POST", "/incidents"): "incidents.write",
+    ("GET", "/incidents/categories"): "incidents.read",
     ("GET", "/incidents/{incident_id}"): "incidents.read",
     ("POST", "/cameras/{gb28181_id}/openings"): "cameras.open",
     ("GET", "/accounts"): "accounts",
@@ -166,6 +170,17 @@ async def refuse(request: Request, right: str) -> NoReturn:
 
 class GuardedRoute(APIRoute):
     """A route that answers only whoever has its right; no dependency, so that nothing can be left out."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Read forms within limits."""
+        answer = super().get_route_handler()
+        if not any(isinstance(field.field_info, params.Form) for field in self.dependant.body_params):
+            return answer
+
+        async def within_limits(request: Request) -> Response:
+            return await answer(FormRequest(request.scope, request.receive))
+
+        return within_limits
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, lead to the log-in, or refuse."""

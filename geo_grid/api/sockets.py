@@ -1,6 +1,7 @@
-"""Connections of clients: how many, from where, and how long one may keep the server waiting.
+"""Connections of clients: how many, from where, how much one may ask at once, and how long keep the server waiting.
 
-The HTTP server itself waits for ever for the end of a request's headers, and for a reader to read.
+The HTTP server itself waits for ever for the end of a request's headers, however long they become, and for a reader to
+read.
 """
 
 import asyncio
@@ -11,7 +12,7 @@ import socket
 from typing import Any
 
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from geo_grid.api.networks import read_networks
 from geo_grid.settings import Settings
@@ -19,6 +20,10 @@ from geo_grid.settings import Settings
 log = logging.getLogger(__name__)
 
 _LOOK_S = 1.0
+_HEAD = 1 << 16
+"""Bytes of a request beside its body: its line, its headers, what is around the parts of its body, and after it."""
+_PIPELINED = 16
+"""Requests of one connection that may wait for the answer to one before."""
 _HEADERS_S = 15.0
 """Within so many seconds of its beginning, or of its last answer, a connection brings the whole head of a request."""
 _BODY_S = 60.0
@@ -154,6 +159,7 @@ class Connection(HttpToolsProtocol):
     waiting_since: float | None = None
     address: str = ""
     _heard: float = 0.0
+    _beside_body: int = 0
     _unsent: int = 0
     _moved: float = 0.0
 
@@ -177,14 +183,54 @@ class Connection(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Take what the client sends."""
+        """Take what the client sends; the parser would keep a head of any length, and copy it with every part that comes."""
+        if self.transport.is_closing():
+            return  # it was refused: what it had sent by then is nobody's
         self._heard = self.loop.time()
+        self._beside_body += len(data)
         super().data_received(data)
+        if self._beside_body > _HEAD and not self.transport.is_closing():
+            self._refuse(431, f"A request may have {_HEAD} bytes beside its body.")
+
+    def on_message_begin(self) -> None:
+        """Begin to read a request, unless too many wait already: each is kept until those before it are answered."""
+        if len(self.pipeline) >= _PIPELINED:
+            message = "too many requests wait on one connection"
+            raise ValueError(message)  # the parser gives up, and the client is told that this is no HTTP
+        super().on_message_begin()
 
     def on_headers_complete(self) -> None:
         """Begin a request."""
         self.waiting_since = None
+        self._beside_body = 0
         super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Take part of a body."""
+        self._beside_body = max(0, self._beside_body - len(body))
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """End a request."""
+        self._beside_body = 0
+        super().on_message_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is no request, and forget those that wait."""
+        self._refuse(400, msg)
+
+    def _refuse(self, status: int, message: str) -> None:
+        """Answer and close, or only close when another answer is on its way."""
+        self.pipeline.clear()
+        if self.cycle is None or self.cycle.response_complete:
+            content = message.encode()
+            self.transport.write(
+                STATUS_LINE[status] + b"content-type: text/plain; charset=utf-8\r\nconnection: close\r\n"
+                b"content-length: %d\r\n\r\n%b" % (len(content), content)
+            )
+            self.transport.close()
+        else:
+            self.transport.abort()
 
     def on_response_complete(self) -> None:
         """Wait for the next request, if none is here."""

@@ -1,6 +1,5 @@
 """Boundaries in editions: drafted, checked, then published in one transaction, and taken back."""
 
-from geo_grid.boundaries.check import metres
 from geo_grid.boundaries.drafts import (
     approve,
     discard,
@@ -17,6 +16,7 @@ from geo_grid.boundaries.drafts import (
 )
 from geo_grid.boundaries.drawn import draw_missing, redraw_cells
 from geo_grid.boundaries.findings import examine
+from geo_grid.boundaries.healing import HEAL_M, Moved
 from geo_grid.boundaries.impact import impact_of
 from geo_grid.boundaries.publish import Published, open_edition, publish_cells, publish_zones
 from geo_grid.boundaries.reading import (
@@ -28,8 +28,11 @@ from geo_grid.boundaries.reading import (
 )
 from geo_grid.boundaries.release import publish_draft, publish_due, roll_back
 from geo_grid.boundaries.review import draft_findings, draft_impact
+from geo_grid.locate.coverage import metres
 
 __all__ = [
+    "HEAL_M",
+    "Moved",
     "Published",
     "approve",
     "discard",

@@ -1,4 +1,4 @@
-"""Topology of a coverage: no gaps, no overlaps, children tile their parent."""
+"""Topology of a coverage: no gaps, no overlaps, children tile their parents."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,12 +6,13 @@ from typing import Any
 import numpy as np
 import shapely
 
-_METRES_PER_DEGREE = 111_320.0
-"""Length of a degree of latitude on the equator's great circle; for messages, not for measuring."""
+from geo_grid.locate.coverage import Fault, coverage_faults, flat
+
+_MOST_TOLD = 5
 
 
 def coverage_problems(codes: Sequence[str], polygons: Any) -> dict[str, str]:
-    """Find polygons that overlap others or whose shared borders do not match.
+    """Find polygons that overlap others, whose shared borders do not match, or that leave narrow gaps between them.
 
     Parameters
     ----------
@@ -22,23 +23,19 @@ def coverage_problems(codes: Sequence[str], polygons: Any) -> dict[str, str]:
     -------
     Reason by code, with a place; empty when the polygons form a valid coverage.
     """
-    bad = shapely.coverage_invalid_edges(polygons)
-    wrong = np.flatnonzero(~shapely.is_empty(bad))
-    if not len(wrong):
-        return {}
-    tree = shapely.STRtree(polygons)
-    problems = {}
-    for index in wrong.tolist():
-        near = [int(n) for n in tree.query(polygons[index], predicate="intersects") if n != index]
-        overlaps = [n for n in near if shapely.relate_pattern(polygons[index], polygons[n], "T********")]
-        lon, lat = shapely.get_coordinates(bad[index])[0]
-        what = (
-            f"overlaps {', '.join(codes[n] for n in overlaps[:3])}"
-            if overlaps
-            else "has a border that does not match its neighbour's"
-        )
-        problems[codes[index]] = f"{what} near lon {lon:.6f} lat {lat:.6f}"
-    return problems
+    return problems_of(coverage_faults(codes, polygons))
+
+
+def problems_of(faults: Sequence[Fault]) -> dict[str, str]:
+    """Return by code what is wrong with a polygon; of very many faults the first."""
+    told: dict[str, list[str]] = {}
+    for fault in faults:
+        for code in fault.codes:
+            told.setdefault(code, []).append(fault.told_of(code))
+    return {
+        code: "; ".join(texts[:_MOST_TOLD]) + (f"; and {len(texts) - _MOST_TOLD} more" * (len(texts) > _MOST_TOLD))
+        for code, texts in told.items()
+    }
 
 
 def tiling_problem(parent: Any, children: Any) -> str | None:
@@ -56,16 +53,6 @@ def tiling_problem(parent: Any, children: Any) -> str | None:
     return None
 
 
-def metres(length: float) -> str:
-    """Write a length in metres for people: millimetres when it is small."""
-    return f"{length:.1f} m" if length >= 0.1 else f"{length * 1000:.1f} mm"
-
-
 def largest_shift_m(one: Any, other: Any) -> float:
     """Measure how far the border of one polygon strays from the other's, in metres (Hausdorff distance)."""
-    scale = np.array([np.cos(np.radians(shapely.get_y(shapely.centroid(one)))), 1.0]) * _METRES_PER_DEGREE
-
-    def scaled(polygon: Any) -> Any:
-        return shapely.transform(shapely.boundary(polygon), lambda degrees: degrees * scale)
-
-    return float(shapely.hausdorff_distance(scaled(one), scaled(other)))
+    return float(shapely.hausdorff_distance(*shapely.boundary(flat(np.array([one, other], dtype=object)))))

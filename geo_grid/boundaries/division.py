@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Self
 
-import numpy as np
 import shapely
 
-from geo_grid.boundaries.check import coverage_problems, tiling_problem
+from geo_grid.boundaries.check import problems_of, tiling_problem
 from geo_grid.coordinates import LATTICE_STEP
 from geo_grid.errors import UserError
+from geo_grid.locate.coverage import Fault, coverage_faults
 
 
 class Refused(UserError):
@@ -26,6 +26,8 @@ class Cell:
     ----------
     shape
         Polygon or MultiPolygon on the lattice, lon, lat.
+    households_estimated
+        The number was shared out when ground was divided; nobody counted it.
     responsible_unit
         Of patrol zones.
     """
@@ -40,7 +42,11 @@ class Cell:
     shape: Any
     is_demo: bool = False
     responsible_unit: str = ""
+    households_estimated: bool = False
 
+
+NEAR = 2 * LATTICE_STEP
+"""A corner that a drawn line leaves on a border lies within about 3.5 mm of it; the border bends by that much."""
 
 type Edits = dict[str, Cell | None]
 """Cells as they become, by code; None: retired."""
@@ -187,8 +193,7 @@ class Division:
                 for other in after.near(cell.shape)
                 if other.grid_level == level
             }
-            problems = coverage_problems(list(near), np.array([cell.shape for cell in near.values()], dtype=object))
-            for code, why in problems.items():
+            for code, why in problems_of(self._new_faults(near)).items():
                 message = f"{code} {near[code].name} {why}"
                 raise Refused(message)
         parents = {cell.parent_code for cell in changed} | {cell.grid_code for cell in changed}
@@ -201,6 +206,18 @@ class Division:
                 message = f"the cells of {code} {after.cells[code].name} would not tile it: they {problem}"
                 raise Refused(message)
         return after
+
+    def _new_faults(self, cells: dict[str, Cell]) -> list[Fault]:
+        """Return the faults of a coverage among cells as they become; gaps that were there before are not theirs."""
+        faults = coverage_faults(list(cells), [cell.shape for cell in cells.values()])
+        if not any(fault.kind == "gap" for fault in faults):
+            return faults
+        before = [self.cells[code] for code in cells if code in self.cells]
+        known = {
+            (fault.lon, fault.lat)
+            for fault in coverage_faults([cell.grid_code for cell in before], [cell.shape for cell in before])
+        }
+        return [fault for fault in faults if fault.kind != "gap" or (fault.lon, fault.lat) not in known]
 
     def next_codes(self, like: Cell, count: int) -> list[str]:
         """Number new cells beside one: by its code scheme, after the highest number ever given there."""
@@ -243,6 +260,11 @@ def multi(shape: Any) -> Any:
 def same_corners(one: Any, other: Any) -> bool:
     """Say whether two shapes have the same vertices, wherever their rings begin."""
     return bool(shapely.equals_identical(shapely.normalize(one), shapely.normalize(other)))
+
+
+def same_ground(one: Any, other: Any) -> bool:
+    """Say whether two areas differ at most by corners on their borders, which bend by less than the tolerance."""
+    return one is other or bool(shapely.area(shapely.symmetric_difference(one, other)) <= NEAR * shapely.length(one))
 
 
 def faces(shapes: Iterable[Any], line: Any) -> list[Any]:

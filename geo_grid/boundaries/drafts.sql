@@ -20,14 +20,14 @@ from draft_steps where draft_id = %(draft_id)s order by step_number
 
 -- name: cells
 -- those in force
-select grid_code, grid_level, parent_code, name, code_scheme, cell_kind, household_count, is_demo,
-       ST_AsBinary(geom) as geom
+select grid_code, grid_level, parent_code, name, code_scheme, cell_kind, household_count,
+       households_estimated, is_demo, ST_AsBinary(geom) as geom
 from grid_cells where valid_to is null order by grid_code
 
 -- name: zones
 -- those in force, as the cells of a division of their own
 select zone_code as grid_code, case zone_kind when 'area' then 1 else 0 end as grid_level, null as parent_code, name,
-       'local' as code_scheme, zone_type as cell_kind, null::integer as household_count, is_demo, responsible_unit,
+       'local' as code_scheme, zone_type as cell_kind, null::integer as household_count, false as households_estimated, is_demo, responsible_unit,
        ST_AsBinary(geom) as geom
 from patrol_zones where valid_to is null order by zone_code
 
@@ -36,7 +36,7 @@ select distinct zone_code as grid_code from patrol_zones
 
 -- name: zones_of_edition
 select z.zone_code as grid_code, case z.zone_kind when 'area' then 1 else 0 end as grid_level, null as parent_code, z.name,
-       'local' as code_scheme, z.zone_type as cell_kind, null::integer as household_count, z.is_demo, z.responsible_unit,
+       'local' as code_scheme, z.zone_type as cell_kind, null::integer as household_count, false as households_estimated, z.is_demo, z.responsible_unit,
        ST_AsBinary(z.geom) as geom
 from patrol_zones z join editions e on e.edition_id = %(edition)s
 where z.valid_from <= e.valid_from and (z.valid_to is null or e.valid_from < z.valid_to)
@@ -44,7 +44,7 @@ order by z.zone_code
 
 -- name: cells_of_edition
 select c.grid_code, c.grid_level, c.parent_code, c.name, c.code_scheme, c.cell_kind, c.household_count,
-       c.is_demo, ST_AsBinary(c.geom) as geom
+       c.households_estimated, c.is_demo, ST_AsBinary(c.geom) as geom
 from grid_cells c join editions e on e.edition_id = %(edition)s
 where c.valid_from <= e.valid_from and (c.valid_to is null or e.valid_from < c.valid_to)
 order by c.grid_code
@@ -55,7 +55,7 @@ select edition_id, note, valid_from from editions where edition_id = %(edition)s
 -- name: draft_cells
 -- as the last step that was not undone leaves them
 select distinct on (c.grid_code) c.grid_code, c.is_retired, c.grid_level, c.parent_code, c.name, c.code_scheme,
-       c.cell_kind, c.household_count, c.is_demo, c.responsible_unit, ST_AsBinary(c.geom) as geom
+       c.cell_kind, c.household_count, c.households_estimated, c.is_demo, c.responsible_unit, ST_AsBinary(c.geom) as geom
 from draft_cells c join draft_steps s using (draft_id, step_number)
 where c.draft_id = %(draft_id)s and c.layer = %(layer)s and s.undone_at is null
 order by c.grid_code, c.step_number desc
@@ -151,7 +151,7 @@ set constraints all immediate
 
 -- name: workers
 select distinct grid_code, person_name, phone from duties
-where duty_role in ('grid_manager', 'grid_assistant') and (valid_to is null or valid_to > now())
+where duty_role = any(%(roles)s) and (valid_to is null or valid_to > now())
 
 -- name: end_duties
 update duties set valid_to = %(moment)s where grid_code = %(code)s and valid_from < %(moment)s

@@ -10,9 +10,8 @@ from pyproj import Geod
 
 from geo_grid.boundaries.check import coverage_problems, tiling_problem
 from geo_grid.boundaries.division import Cell, Division
+from geo_grid.boundaries.norms import HOUSEHOLDS, all_outside
 
-HOUSEHOLDS = (300, 500)
-"""Of a basic cell (DOMAIN, section 3); a finding, not a refusal."""
 COMPOUNDS = 3
 """That one worker serves at most (DOMAIN, section 1: 300-500 households or 1-3 compounds)."""
 _SLIVER = 0.03
@@ -60,7 +59,7 @@ def examine(
     led
         Codes that have a grid lead, which leads all below too; nobody is missed when it is empty.
     households
-        The least and the most a cell that is not divided further should have.
+        The least and the most a basic cell should have; see `norms`.
     only
         Codes of the cells to examine, with those their borders touch; all when not given.
     workers
@@ -160,14 +159,13 @@ def _facts(
     division: Division, cells: list[Cell], led: frozenset[str], households: tuple[int, int]
 ) -> Iterator[Finding]:
     least, most = households
+    for cell, count, _ in all_outside(division, cells, households):
+        yield _finding("households", "warning", cell, f"it has {count} households; {least} to {most} are usual")
     for cell in cells:
         if cell.parent_code and cell.code_scheme != "local" and not cell.grid_code.startswith(cell.parent_code):
             yield _finding("code", "warning", cell, f"its code does not begin with its parent's, {cell.parent_code}")
         if division.children(cell.grid_code):
             continue
-        if cell.household_count is not None and cell.cell_kind == "basic" and not least <= cell.household_count <= most:
-            text = f"it has {cell.household_count} households; {least} to {most} are usual"
-            yield _finding("households", "warning", cell, text)
         if led and led.isdisjoint([cell.grid_code, *division.ancestors(cell.grid_code)]):
             yield _finding("no lead", "warning", cell, "nobody leads it, nor a cell above it")
 

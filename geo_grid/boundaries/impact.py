@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from psycopg import sql
 
 from geo_grid.boundaries.division import Cell, Division, Edits
+from geo_grid.boundaries.households import shared_out
+from geo_grid.boundaries.norms import Outside, outside_norm
 from geo_grid.boundaries.operations import change_of
 from geo_grid.db import Connection, load_queries, read_fixed
 from geo_grid.locate import Locator
@@ -41,7 +43,11 @@ class Workload:
     people
         Grid lead and managers of the cell, or of the nearest cell above that has any; the responsible unit of a zone.
     households_before, households_after
-        After a border moved the number is shared out by area, an estimate; None where it is not known.
+        After a border moved what was shared out by area; None where it is not known.
+    is_estimate
+        The number after was shared out by area: nobody counted it.
+    norm
+        On which side of the norm (`norms.HOUSEHOLDS`) a basic cell would lie after; None: within, or no basic cell.
     incidents_before, incidents_after
         Of the last twelve months, by place.
     """
@@ -51,6 +57,8 @@ class Workload:
     people: tuple[str, ...]
     households_before: int | None
     households_after: int | None
+    is_estimate: bool
+    norm: Outside | None
     incidents_before: int
     incidents_after: int
     cameras_before: int
@@ -145,7 +153,6 @@ def impact_of(
     ]
     owners = groups | ({cell.grid_code for cell in (*old, *new)} & {*found.opened, *found.changed, *found.retired})
     people = _people(connection, before, after, owners | set(found.retired), found)
-    shared_out = _households(old, new)
     (year_before, year_after), (cameras_before, cameras_after) = (
         counts.get(k, (Counter(), Counter())) for k in (YEAR, "cameras")
     )
@@ -156,7 +163,9 @@ def impact_of(
             name=named.name,
             people=people[code] or ((named.responsible_unit,) if named.responsible_unit else ()),
             households_before=_count(before, code),
-            households_after=shared_out[code] if code in shared_out else _count(after, code),
+            households_after=_count(after, code),
+            is_estimate=code in after.cells and after.cells[code].households_estimated,
+            norm=outside_norm(after, after.cells[code]) if code in after.cells else None,
             incidents_before=year_before[code],
             incidents_after=year_after[code],
             cameras_before=cameras_before[code],
@@ -260,41 +269,10 @@ def _locator(division: Division, changed: list[Cell]) -> Locator | None:
     return Locator.from_polygons(list(near), [cell.shape for cell in near.values()]) if near else None
 
 
-def _shares(old: list[Cell], new: list[Cell]) -> list[tuple[Cell, Cell, float]]:
-    """Return for each new cell which share of which old one's area it takes."""
-    if not old or not new:
-        return []
-    tree = shapely.STRtree([cell.shape for cell in old])
-    pairs = tree.query([cell.shape for cell in new]).T.tolist()
-    found = []
-    for after, before in pairs:
-        common = shapely.area(shapely.intersection(new[after].shape, old[before].shape))
-        share = common / shapely.area(old[before].shape)
-        if share > 1e-9:
-            found.append((old[before], new[after], float(share)))
-    return found
-
-
-def _households(old: list[Cell], new: list[Cell]) -> dict[str, int | None]:
-    """Return the households of new cells: as they say themselves, or shared out by area."""
-    found: dict[str, float | None] = {cell.grid_code: cell.household_count for cell in new}
-    unknown = {cell.grid_code for cell in new if cell.household_count is None}
-    for before, after, share in _shares(old, new):
-        code = after.grid_code
-        if code not in unknown:
-            continue
-        if before.household_count is None:
-            unknown.discard(code)
-            found[code] = None
-        else:
-            found[code] = (found[code] or 0) + before.household_count * share
-    return {code: None if count is None else round(count) for code, count in found.items()}
-
-
 def _household_flows(old: list[Cell], new: list[Cell]) -> list[Flow]:
-    flows = []
-    for before, after, share in _shares(old, new):
-        moved = round((before.household_count or 0) * share)
-        if before.grid_code != after.grid_code and moved:
-            flows.append(Flow("households", before.grid_code, after.grid_code, moved))
+    flows = [
+        Flow("households", one.from_code, one.to_code, one.households)
+        for one in shared_out(old, new)
+        if one.from_code != one.to_code and one.households
+    ]
     return sorted(flows, key=lambda flow: (flow.from_code or "", flow.to_code or ""))

@@ -8,14 +8,12 @@ from typing import Any, Literal
 import numpy as np
 import shapely
 
-from geo_grid.boundaries.division import Cell, Division, Edits, Refused, faces
-from geo_grid.coordinates import LATTICE_STEP, snap_geometry
+from geo_grid.boundaries.division import NEAR, Cell, Division, Edits, Refused, faces, same_ground
+from geo_grid.boundaries.households import counted
+from geo_grid.coordinates import snap_geometry
 
 MOST_CORNERS = 20_000
 """Of a drawn line: a county's whole border has fewer."""
-_NEAR = 2 * LATTICE_STEP
-"""A corner that a drawn line leaves on a border lies within about 3.5 mm of it; the border bends by that much."""
-
 _HEALED = 1e-5
 """Degrees, about a metre: gaps and overlaps of shapes from elsewhere that are narrower are healed."""
 
@@ -46,7 +44,7 @@ def split(division: Division, code: str, line: Any) -> Edits:
     edits: Edits = {}
     for index, part in enumerate(parts):
         if index == largest:
-            edits[code] = replace(cell, shape=part, household_count=None)
+            edits[code] = replace(cell, shape=part)
         else:
             fresh = next(codes)
             edits[fresh] = replace(
@@ -82,10 +80,8 @@ def merge(division: Division, codes: Sequence[str], keep: str | None = None) -> 
     if survivor not in cells:
         message = f"{keep} is not among the cells to merge"
         raise Refused(message)
-    counts = [cell.household_count for cell in cells]
-    households = sum(c for c in counts if c is not None) if None not in counts else None
     edits: Edits = {cell.grid_code: None for cell in cells if cell is not survivor}
-    edits[survivor.grid_code] = replace(survivor, shape=united, household_count=households)
+    edits[survivor.grid_code] = replace(survivor, shape=united)
     for cell in cells:
         for child in division.children(cell.grid_code) if cell is not survivor else ():
             edits[child] = replace(division.cells[child], parent_code=survivor.grid_code)
@@ -121,8 +117,8 @@ def move_border(division: Division, one: str, other: str, line: Any) -> Edits:
     shares = [[shapely.area(shapely.intersection(part, cell.shape)) for part in parts] for cell in cells]
     mine = 0 if shares[0][0] + shares[1][1] >= shares[0][1] + shares[1][0] else 1
     edits: Edits = {
-        one: replace(cells[0], shape=parts[mine], household_count=None),
-        other: replace(cells[1], shape=parts[1 - mine], household_count=None),
+        one: replace(cells[0], shape=parts[mine]),
+        other: replace(cells[1], shape=parts[1 - mine]),
     }
     return completed(division, edits)
 
@@ -162,7 +158,7 @@ def carve(division: Division, codes: Sequence[str], area: Any, name: str, cell_k
             )
             raise Refused(message)
         taken += inside
-        edits[cell.grid_code] = replace(cell, shape=left, household_count=None)
+        edits[cell.grid_code] = replace(cell, shape=left)
     united = shapely.coverage_union_all(taken)
     if shapely.get_num_geometries(united) != 1:
         message = "the new cell would be in pieces: draw it in one"
@@ -216,7 +212,7 @@ def reshape(division: Division, code: str, area: Any) -> Edits:
             message = f"{one.grid_code} {one.name} would be " + ("without any land" if shape is None else "in pieces")
             raise Refused(message)
         if not shapely.equals(shape, one.shape):
-            edits[one.grid_code] = replace(one, shape=shape, household_count=None)
+            edits[one.grid_code] = replace(one, shape=shape)
     if not edits:
         message = f"the area changes nothing of {code} {cell.name}"
         raise Refused(message)
@@ -287,10 +283,13 @@ def regroup(division: Division, groups: Sequence[Mapping[str, Any]]) -> Edits:
             raise Refused(message)
         parent = given or next(fresh)
         counts = [division.cells[code].household_count for code in codes]
-        households = None if None in counts else sum(count for count in counts if count is not None)
+        said: dict[str, Any] = {"household_count": None, "households_estimated": False}
+        if None not in counts:
+            said["household_count"] = sum(count for count in counts if count is not None)
+            said["households_estimated"] = any(division.cells[code].households_estimated for code in codes)
         same = division.cells[parent] if given else replace(like, grid_code=parent, name=_named_after(like, parent))
         if given is None or {*codes} != {*division.children(parent)}:
-            edits[parent] = replace(same, shape=shape, household_count=households)
+            edits[parent] = replace(same, shape=shape, **said)
         for code in codes:
             if division.cells[code].parent_code != parent:
                 edits[code] = replace(division.cells[code], parent_code=parent)
@@ -332,14 +331,14 @@ def redraw(division: Division, codes: Sequence[str], cells: Sequence[Mapping[str
             message = f"{said} would be " + ("without any land" if shape is None else "in pieces")
             raise Refused(message)
         if cell.get("grid_code") is not None:
-            edits[cell["grid_code"]] = replace(division.cell(cell["grid_code"]), shape=shape, household_count=None)
+            edits[cell["grid_code"]] = replace(division.cell(cell["grid_code"]), shape=shape)
             continue
         like = max(old, key=lambda one: float(shapely.area(shapely.intersection(one.shape, shape))))
         code = next(fresh)
         edits[code] = replace(
             like, grid_code=code, shape=shape, name=cell.get("name") or _named_after(like, code),
             parent_code=cell.get("parent_code") or like.parent_code,
-            household_count=cell.get("household_count"), cell_kind=cell.get("cell_kind") or like.cell_kind,
+            household_count=cell.get("household_count"), households_estimated=False, cell_kind=cell.get("cell_kind") or like.cell_kind,
         )  # fmt: skip
     return completed(division, edits)
 
@@ -392,7 +391,8 @@ def describe(
 ) -> Edits:
     """Change what is said of a cell; what is None stays."""
     said: dict[str, Any] = {
-        "name": name, "household_count": household_count, "cell_kind": cell_kind, "responsible_unit": responsible_unit,
+        "name": name, "household_count": household_count,
+        "households_estimated": None if household_count is None else False, "cell_kind": cell_kind, "responsible_unit": responsible_unit,
     }  # fmt: skip
     return {code: replace(division.cell(code), **{key: value for key, value in said.items() if value is not None})}
 
@@ -421,10 +421,7 @@ def drawn_area(area: Any) -> Any:
 
 def is_only_bent(old: Cell, new: Cell) -> bool:
     """Say whether a cell only got corners where a line ends on its border: it moved by less than the tolerance."""
-    if replace(old, shape=None) != replace(new, shape=None):
-        return False
-    moved = shapely.area(shapely.symmetric_difference(old.shape, new.shape))
-    return bool(moved <= _NEAR * shapely.length(old.shape))
+    return replace(old, shape=None) == replace(new, shape=None) and same_ground(old.shape, new.shape)
 
 
 def change_of(before: Division, edits: Edits, code: str) -> Literal["new", "changed", "retired"] | None:
@@ -445,16 +442,18 @@ def is_inside(face: Any, shape: Any) -> bool:
 
 
 def completed(division: Division, edits: Edits) -> Edits:
-    """Put the corners that a line left on borders into all who share them, and let the cells above follow."""
+    """Put the corners that a line left on borders into all who share them, let the cells above follow, and share out
+    the households of what was divided.
+    """
     edits = dict(edits)
     for cell in [cell for cell in edits.values() if cell is not None]:
         for corner in _new_corners(division, edits, cell):
-            for other in division.near(shapely.Point(corner).buffer(_NEAR)):
+            for other in division.near(shapely.Point(corner).buffer(NEAR)):
                 now = edits.get(other.grid_code, other)
                 bent = None if now is None else _bent(now.shape, corner)
                 if now is not None and bent is not None:
                     edits[other.grid_code] = replace(now, shape=bent)
-    return division.refit(edits)
+    return counted(division, division.refit(edits))
 
 
 def _new_corners(division: Division, edits: Edits, cell: Cell) -> list[tuple[float, float]]:
@@ -482,7 +481,7 @@ def _bent(shape: Any, corner: tuple[float, float]) -> Any:
         foot = start + np.clip(share, 0, 1)[:, None] * along
         off = np.hypot(*(foot - corner).T)
         edge = int(np.argmin(off))
-        if off[edge] > _NEAR or not 0 < share[edge] < 1:
+        if off[edge] > NEAR or not 0 < share[edge] < 1:
             return None
         return np.insert(xy, edge + 1, corner, axis=0)
 

@@ -117,23 +117,39 @@ def road_blocks(connection: Connection, division: Division, parents: Sequence[st
 
 
 def overloaded(connection: Connection, division: Division, level: int, norm: int) -> list[dict[str, Any]]:
-    """List cells of a level whose households per worker exceed a norm, the worst first; cells without workers too."""
-    workers: dict[str, set[str]] = {}
-    for person, codes in worked_codes(connection).items():
-        for code in codes & division.cells.keys():
-            for above in (code, *division.ancestors(code)):
-                workers.setdefault(above, set()).add(person)
+    """List cells of a level whose households per grid manager exceed a norm, the worst first.
+
+    Assistants help a manager and are told beside; they make no norm wider. Cells without managers are listed too,
+    unless a cell above has one, who answers for all of it.
+    """
+    managers = worked_codes(connection, ["grid_manager"])
+    staffed = {code for codes in managers.values() for code in codes}
+    workers = _by_cell(division, managers)
+    assistants = _by_cell(division, worked_codes(connection, ["grid_assistant"]))
     found = []
     for cell in division.cells.values():
         if cell.grid_level != level:
             continue
         households, people = division.households(cell.grid_code) or 0, len(workers.get(cell.grid_code, ()))
+        if not people and not staffed.isdisjoint(division.ancestors(cell.grid_code)):
+            continue
         if households > norm * max(people, 1) or (households and not people):
             found.append({
                 "grid_code": cell.grid_code, "name": cell.name, "households": households, "workers": people,
+                "assistants": len(assistants.get(cell.grid_code, ())),
                 "households_per_worker": round(households / people) if people else None,
             })  # fmt: skip
     return sorted(found, key=lambda one: (-(one["households"] / max(one["workers"], 0.5)), one["grid_code"]))
+
+
+def _by_cell(division: Division, people: Mapping[str, Collection[str]]) -> dict[str, set[str]]:
+    """Return who works in a cell or below it, by code."""
+    found: dict[str, set[str]] = {}
+    for person, codes in people.items():
+        for code in codes & division.cells.keys():
+            for above in (code, *division.ancestors(code)):
+                found.setdefault(above, set()).add(person)
+    return found
 
 
 def _visiting_minutes(households: float, shape: Any) -> float:

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import shapely
 
-from geo_grid.boundaries.check import coverage_problems, largest_shift_m, metres, tiling_problem
+from geo_grid.boundaries.check import coverage_problems, largest_shift_m, problems_of, tiling_problem
 from geo_grid.boundaries.drawn import draw_cells
+from geo_grid.boundaries.healing import Moved, heal
 from geo_grid.db import Connection, copy_rows, ewkb, load_queries
 from geo_grid.errors import Conflict, InvalidRows
+from geo_grid.locate.coverage import NARROW_GAP_M, Fault, metres
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -26,6 +28,7 @@ _CELL_COLUMNS = [
     "name",
     "cell_kind",
     "household_count",
+    "households_estimated",
 ]
 _ZONE_COLUMNS = ["zone_code", "name", "zone_kind", "zone_type", "responsible_unit"]
 
@@ -42,11 +45,14 @@ class Published:
         How many cells or zones it opened, not counting re-cut parents.
     recut
         Codes of parents re-cut to the union of their children, with the largest shift in metres.
+    healed
+        Cells or zones whose border was changed to fit their neighbours'.
     """
 
     edition_id: int
     rows: int
     recut: list[tuple[str, float]] = field(default_factory=list)
+    healed: list[Moved] = field(default_factory=list)
 
 
 def _ignore(count: int) -> None:
@@ -87,6 +93,7 @@ def publish_cells(
     fit_parents_m: float | None = None,
     is_demo: bool = False,
     progress: Callable[[int], None] = _ignore,
+    heal_m: float = 0.0,
 ) -> Published:
     """Bring new grid cells into force.
 
@@ -96,10 +103,12 @@ def publish_cells(
         The caller's transaction; nothing is in force before it commits.
     cells
         grid_code, grid_level, name, geometry (valid polygons on the lattice) and, where known,
-        code_scheme, parent_code, cell_kind, household_count. A missing parent is found by place.
+        code_scheme, parent_code, cell_kind, household_count, households_estimated. A missing parent is found by place.
     fit_parents_m
         Parents that differ from the union of their children by no more than this many metres are
         re-cut to that union, upwards through all levels.
+    heal_m
+        Overlaps and gaps between cells that are nowhere wider than so many metres are closed; see `heal`.
 
     Raises
     ------
@@ -116,6 +125,7 @@ def publish_cells(
         given = cells[column] if column in cells else Series(None, cells.index)
         cells[column] = given.astype(object).where(given.notna(), None)
     cells["cell_kind"] = cells["cell_kind"].fillna("basic")
+    cells["households_estimated"] = [given is True for given in cells["households_estimated"]]
     schemes = {row["grid_level"]: row["code_scheme"] for row in connection.execute(QUERIES["levels"]).fetchall()}
     if not schemes:
         message = (
@@ -126,11 +136,15 @@ def publish_cells(
     levels = sorted({int(level) for level in cells["grid_level"]})
     _refuse(cells, {i: f"there is no grid level {level}; the levels are {sorted(schemes)}"
                     for i, level in cells["grid_level"].items() if level not in schemes})  # fmt: skip
+    _refuse(cells, {i: f"a cell of the first level has no parent, and this has {parent}"
+                    for i, level, parent in zip(cells.index, cells["grid_level"], cells["parent_code"], strict=True)
+                    if level == 1 and parent is not None})  # fmt: skip
     cells["code_scheme"] = cells["code_scheme"].fillna(cells["grid_level"].map(schemes))
+    _refuse_codes(connection, cells)
     published = Published(edition, len(cells))
     for level in levels:
         rows = cells.index[cells["grid_level"] == level]
-        _check_level(connection, cells, rows, level)
+        published.healed += _heal_level(connection, cells, rows, level, heal_m)
         if level > 1:
             above = _in_force(connection, level - 1)
             _find_parents(cells, rows, above)
@@ -159,6 +173,7 @@ def publish_zones(
     valid_from: datetime | None = None,
     is_demo: bool = False,
     edition: tuple[int, datetime] | None = None,
+    heal_m: float = 0.0,
 ) -> Published:
     """Bring new patrol zones into force, in an edition of their own or one already open here.
 
@@ -167,6 +182,8 @@ def publish_zones(
     zones
         zone_code, name, zone_kind, zone_type, responsible_unit, geometry (on the lattice). Areas
         form a coverage; segments are free.
+    heal_m
+        See `publish_cells`.
 
     Raises
     ------
@@ -175,9 +192,17 @@ def publish_zones(
     """
     number, begins = edition or open_edition(connection, note, valid_from, is_demo)
     zones = zones.reset_index(drop=True)
+    types = {"area": "Polygon", "segment": "LineString"}
+    _refuse(zones, {i: f"an {kind} is a {types[kind]}, and this a {shape.geom_type}"
+                    for i, kind, shape in zip(zones.index, zones["zone_kind"], zones["geometry"], strict=True)
+                    if not shape.geom_type.endswith(types[kind])})  # fmt: skip
     areas = zones[zones["zone_kind"] == "area"]
-    problems = coverage_problems(areas["zone_code"].tolist(), areas["geometry"].to_numpy())
-    _refuse(zones, {i: problems[code] for i, code in areas["zone_code"].items() if code in problems})
+    shapes, moved, faults = heal(areas["zone_code"].tolist(), areas["geometry"].to_numpy(), heal_m)
+    problems = problems_of(faults)
+    _refuse(zones, {i: problems[code] + _way_out(faults, heal_m)
+                    for i, code in areas["zone_code"].items() if code in problems})  # fmt: skip
+    for index, shape in zip(areas.index, shapes, strict=True):
+        zones.at[index, "geometry"] = shape
     make = {"area": shapely.multipolygons, "segment": shapely.multilinestrings}
     geometry = ewkb([make[kind](list(shapely.get_parts(g)))
                      for kind, g in zip(zones["zone_kind"], zones["geometry"], strict=True)])  # fmt: skip
@@ -191,7 +216,7 @@ def publish_zones(
         ),
     )
     connection.execute(QUERIES["analyze"])
-    return Published(number, len(zones))
+    return Published(number, len(zones), healed=moved)
 
 
 def _refuse(frame: "DataFrame", problems: dict[Any, str]) -> None:
@@ -199,6 +224,13 @@ def _refuse(frame: "DataFrame", problems: dict[Any, str]) -> None:
         rows = [(int(index) + 1, reason) for index, reason in sorted(problems.items())]
         message = f"{len(rows)} of {len(frame)} boundaries cannot come into force"
         raise InvalidRows(message, rows)
+
+
+def _refuse_codes(connection: Connection, cells: "DataFrame") -> None:
+    given = {"codes": cells["grid_code"].tolist(), "schemes": cells["code_scheme"].tolist()}
+    wrong = connection.execute(QUERIES["misfit_codes"], given).fetchall()
+    _refuse(cells, {row["number"] - 1: f"grid_code {row['code']!r} does not follow {row['code_scheme']}: {row['rule']}"
+                    for row in wrong})  # fmt: skip
 
 
 def _in_force(connection: Connection, level: int) -> "DataFrame":
@@ -210,13 +242,38 @@ def _in_force(connection: Connection, level: int) -> "DataFrame":
     return frame
 
 
-def _check_level(connection: Connection, cells: "DataFrame", rows: Any, level: int) -> None:
-    """Check that new cells and those in force at a level form a coverage together."""
+def _heal_level(connection: Connection, cells: "DataFrame", rows: Any, level: int, heal_m: float) -> list[Moved]:
+    """Make a coverage of new cells together with those in force at a level, which stay as they are."""
     present = _in_force(connection, level)
-    codes = [*cells.loc[rows, "grid_code"], *present["grid_code"]]
-    polygons = np.array([*cells.loc[rows, "geometry"], *present["geometry"]], dtype=object)
-    problems = coverage_problems(codes, polygons)
-    _refuse(cells, {i: problems[code] for i, code in cells.loc[rows, "grid_code"].items() if code in problems})
+    codes = [*present["grid_code"], *cells.loc[rows, "grid_code"]]
+    polygons = np.array([*present["geometry"], *cells.loc[rows, "geometry"]], dtype=object)
+    shapes, moved, faults = heal(codes, polygons, heal_m, fixed=len(present))
+    problems = problems_of(faults)
+    _refuse(cells, {i: problems[code] + _way_out(faults, heal_m)
+                    for i, code in cells.loc[rows, "grid_code"].items() if code in problems})  # fmt: skip
+    in_force = set(present["grid_code"])
+    stuck = [change for change in moved if change.code in in_force]
+    if stuck:
+        tree = shapely.STRtree(polygons[len(present) :])
+        misfits = {}
+        for change in stuck:
+            place = shapely.Point(change.lon, change.lat)
+            misfits[rows[tree.nearest(place)]] = (
+                f"it fits its neighbours only if {change.code}, which is in force, moves by {metres(change.metres)} "
+                f"near lon {change.lon:.6f} lat {change.lat:.6f}: take that border over from it"
+            )
+        _refuse(cells, misfits)
+    for index, shape in zip(rows, shapes[len(present) :], strict=True):
+        cells.at[index, "geometry"] = shape
+    return moved
+
+
+def _way_out(faults: list[Fault], heal_m: float) -> str:
+    """Say which tolerance would close what is narrow enough to be a slip of the pen."""
+    widest = max(fault.width_m for fault in faults)
+    if widest <= heal_m or widest >= NARROW_GAP_M:
+        return ""
+    return f" (--heal {np.ceil(widest * 100 + 0.5) / 100:.2f} closes what is at most so many metres wide)"
 
 
 def _find_parents(cells: "DataFrame", rows: Any, above: "DataFrame") -> None:

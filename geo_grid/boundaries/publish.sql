@@ -17,6 +17,13 @@ from grid_cells where valid_to is null and grid_level = %(level)s order by grid_
 -- name: levels
 select grid_level, code_scheme from grid_levels
 
+-- name: misfit_codes
+select given.number::int as number, given.code, given.scheme as code_scheme, coalesce(s.description, 'unknown') as rule
+from unnest(%(codes)s::text[], %(schemes)s::text[]) with ordinality given (code, scheme, number)
+left join code_schemes s on s.code_scheme = given.scheme
+where not code_follows_scheme(given.code, given.scheme)
+order by 1
+
 -- name: close_cells
 update grid_cells set valid_to = %(valid_from)s, closed_by = %(edition)s
 where valid_to is null and grid_code = any(%(codes)s)
@@ -26,9 +33,10 @@ update patrol_zones set valid_to = %(valid_from)s, closed_by = %(edition)s
 where valid_to is null and zone_code = any(%(codes)s)
 
 -- name: reopen_cell
-insert into grid_cells (grid_code, code_scheme, grid_level, parent_code, name, cell_kind, household_count, geom,
+insert into grid_cells (grid_code, code_scheme, grid_level, parent_code, name, cell_kind, household_count,
+                        households_estimated, geom,
                         valid_from, edition_id, is_demo)
-select grid_code, code_scheme, grid_level, parent_code, name, cell_kind, household_count,
+select grid_code, code_scheme, grid_level, parent_code, name, cell_kind, household_count, households_estimated,
        ST_GeomFromEWKB(decode(%(geom)s, 'hex')), %(valid_from)s, %(edition)s, is_demo
 from grid_cells
 where grid_code = %(code)s and closed_by = %(edition)s

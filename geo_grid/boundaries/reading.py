@@ -1,6 +1,6 @@
 """Cells and patrol zones as they are stored: in force, in a draft, in a former edition; and what differs."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +13,16 @@ from geo_grid.errors import NotFound
 
 QUERIES = load_queries("geo_grid.boundaries", "drafts.sql")
 CELLS, ZONES = "grid_cells", "patrol_zones"
-CELL_COLUMNS = ("grid_level", "parent_code", "name", "code_scheme", "cell_kind", "household_count", "is_demo")
+CELL_COLUMNS = (
+    "grid_level",
+    "parent_code",
+    "name",
+    "code_scheme",
+    "cell_kind",
+    "household_count",
+    "households_estimated",
+    "is_demo",
+)
 
 
 def read_division(connection: Connection, draft_id: int | None = None, in_force: Division | None = None) -> Division:
@@ -98,10 +107,12 @@ def led_codes(connection: Connection) -> set[str]:
     return {row["grid_code"] for row in connection.execute(QUERIES["led"]).fetchall()}
 
 
-def worked_codes(connection: Connection) -> dict[str, set[str]]:
-    """Return the codes of the cells that each grid manager and assistant answers for now, by name and phone."""
+def worked_codes(
+    connection: Connection, roles: Sequence[str] = ("grid_manager", "grid_assistant")
+) -> dict[str, set[str]]:
+    """Return the codes of the cells that each person in some roles answers for now, by name and phone."""
     found: dict[str, set[str]] = {}
-    for row in connection.execute(QUERIES["workers"]).fetchall():
+    for row in connection.execute(QUERIES["workers"], {"roles": list(roles)}).fetchall():
         found.setdefault(f"{row['person_name']} {row['phone']}".strip(), set()).add(row["grid_code"])
     return found
 

@@ -11,6 +11,8 @@ from geo_grid.boundaries.division import Cell, Division, Refused, same_corners
 
 _SAME = 0.5
 """Of the area that two shapes cover together: above it each is the other's only match, and it is the same cell."""
+_OVER_EACH_OTHER = 1.5
+_MEETINGS_EACH, _AT_ONCE = 50, 64
 _TOUCHES = 1e-6
 """Of a cell's area: less is what rounding leaves along a border."""
 
@@ -52,7 +54,7 @@ def recognise(division: Division, drawn: Sequence[Drawn], match: Literal["code",
     Raises
     ------
     Refused
-        The file has no cells that are not divided further.
+        The file has no cells that are not divided further, or its shapes lie over each other.
     """
     leaves = {code: cell for code, cell in division.cells.items() if not division.children(code)}
     given = [
@@ -72,11 +74,9 @@ def recognise(division: Division, drawn: Sequence[Drawn], match: Literal["code",
 def _identified(leaves: dict[str, Cell], given: list[Drawn], match: str) -> list[Drawn]:
     """Give each shape the code of the cell it is; None: a new one."""
     codes = list(leaves)
-    tree = shapely.STRtree([leaves[code].shape for code in codes])
-    pairs = tree.query([one.shape for one in given], predicate="intersects").T.tolist()
     kept: dict[str, tuple[float, int]] = {}
     found: dict[int, str] = {}
-    for at, leaf in pairs:
+    for at, leaf in _meetings([leaves[code].shape for code in codes], [one.shape for one in given]):
         code, old = codes[leaf], leaves[codes[leaf]].shape
         common = float(shapely.area(shapely.intersection(given[at].shape, old)))
         says = match == "code" and given[at].grid_code in leaves
@@ -87,7 +87,43 @@ def _identified(leaves: dict[str, Cell], given: list[Drawn], match: str) -> list
     said = {at: code for code, (_, at) in kept.items()}
     taken = set(said.values())
     said |= {at: code for at, code in found.items() if code not in taken}
-    return [replace(one, grid_code=said.get(at)) for at, one in enumerate(given)]
+    return [_named(one, said.get(at), leaves) for at, one in enumerate(given)]
+
+
+def _named(one: Drawn, code: str | None, leaves: dict[str, Cell]) -> Drawn:
+    """Give a shape its code. What a part has of the cell it was cut from is a copy: nobody counted its households."""
+    copied = code is None and one.grid_code in leaves and one.household_count == leaves[one.grid_code].household_count
+    return replace(one, grid_code=code, household_count=None if copied else one.household_count)
+
+
+def _meetings(leaves: list[Any], given: list[Any]) -> Iterator[tuple[int, int]]:
+    """Yield numbers of a given shape and of a leaf that meet.
+
+    Raises
+    ------
+    Refused
+        The given ones lie over each other, which would make very many of them.
+    """
+    tree = shapely.STRtree(leaves)
+    ground = shapely.box(*shapely.total_bounds(leaves))
+    here = shapely.area(shapely.clip_by_rect(given, *ground.bounds)).sum()
+    if here > _OVER_EACH_OTHER * ground.area:
+        message = (
+            f"the shapes of the file lie over each other: together they cover {here / ground.area:.1f} times the box around "
+            "the city's cells"
+        )
+        raise Refused(message)
+    left = _MEETINGS_EACH * (len(leaves) + len(given))
+    for start in range(0, len(given), _AT_ONCE):
+        found = tree.query(given[start : start + _AT_ONCE], predicate="intersects").T
+        left -= len(found)
+        if left < 0:
+            message = (
+                f"the shapes of the file meet more than {_MEETINGS_EACH} cells each: is it a division of the city?"
+            )
+            raise Refused(message)
+        for at, leaf in found.tolist():
+            yield start + at, leaf
 
 
 def _components(

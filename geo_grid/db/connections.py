@@ -112,15 +112,26 @@ def limited(conninfo: str, statement_s: float, idle_s: float | None = None) -> s
     goes on with them for `idle_s`; None: they may wait.
     """
     wanted = {"statement_timeout": statement_s, "idle_in_transaction_session_timeout": idle_s}
-    told = [f"-c {name}={int(limit * 1000)}" for name, limit in wanted.items() if limit is not None]
+    return _with_options(conninfo, {name: f"{limit * 1000:.0f}" for name, limit in wanted.items() if limit is not None})
+
+
+def in_utc(conninfo: str) -> str:
+    """Return a libpq connection string whose moments come in UTC: others' offsets may have seconds, as Shanghai's had
+    before 1901, which RFC 3339 does not know, so that each format would make another moment of them.
+    """
+    return _with_options(conninfo, {"timezone": "UTC"})
+
+
+def _with_options(conninfo: str, wanted: dict[str, str]) -> str:
     before = conninfo_to_dict(conninfo).get("options") or ""
+    told = [f"-c {name}={value}" for name, value in wanted.items()]
     return make_conninfo(conninfo, options=" ".join([str(before), *told]).strip())
 
 
 @contextlib.contextmanager
 def connect(conninfo: str) -> Iterator[Connection]:
     """Connect, yield one transaction, and commit it; roll back on an error."""
-    with translated_errors(), psycopg.connect(conninfo, row_factory=dict_row) as connection:
+    with translated_errors(), psycopg.connect(in_utc(conninfo), row_factory=dict_row) as connection:
         yield connection
 
 
@@ -153,7 +164,7 @@ async def open_pool(conninfo: str, size: int, longest_s: float) -> AsyncIterator
         A statement may take so long, and a transaction may wait so long for its next one.
     """
     pool: AsyncPool = AsyncConnectionPool(
-        limited(conninfo, longest_s, longest_s),
+        in_utc(limited(conninfo, longest_s, longest_s)),
         connection_class=_Patient,
         kwargs={"row_factory": dict_row, "autocommit": True},
         min_size=min(2, size),

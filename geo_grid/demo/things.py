@@ -115,7 +115,15 @@ def stops(city: City) -> DataFrame:
         "window_from": [STOP_WINDOWS[n][0] for n in number], "window_to": [STOP_WINDOWS[n][1] for n in number],
         "lon": found["lon"], "lat": found["lat"],
     })  # fmt: skip
-    return pd.concat([posts_stop, villages_stop], ignore_index=True)
+    lines = city.zones[city.zones["zone_kind"] == "segment"]
+    segment_stops = [
+        (row.zone_code, f"{row.name_}{place}必到点", *window, *shapely.get_coordinates(spot)[0])
+        for row in lines.rename(columns={"name": "name_"}).itertuples()
+        for place, share, window in (("起点", 0.0, STOP_WINDOWS[0]), ("终点", 1.0, STOP_WINDOWS[2]))
+        for spot in [shapely.line_interpolate_point(shapely.get_geometry(row.geometry, 0), share, normalized=True)]
+    ]
+    segments_stop = DataFrame(segment_stops, columns=list(posts_stop.columns))
+    return pd.concat([posts_stop, villages_stop, segments_stop], ignore_index=True)
 
 
 def units(posts_frame: DataFrame, rng: np.random.Generator) -> DataFrame:

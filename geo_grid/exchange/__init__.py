@@ -8,6 +8,7 @@ from geo_grid.exchange.locating import FORMS, Asked, Located, locate_points
 from geo_grid.exchange.osm import OsmReport, import_osm, is_osm
 from geo_grid.exchange.tables import TableForm, as_frame, encode
 from geo_grid.files.kinds import FORMATS as FILE_FORMATS
+from geo_grid.files.spelling import Spelling
 
 __all__ = [
     "FILE_FORMATS",
@@ -20,6 +21,7 @@ __all__ = [
     "Mapping",
     "OsmReport",
     "Report",
+    "Spelling",
     "TableForm",
     "as_frame",
     "encode",

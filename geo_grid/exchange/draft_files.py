@@ -9,14 +9,15 @@ from geo_grid.boundaries.division import Division, multi, single
 from geo_grid.boundaries.reading import seen_codes
 from geo_grid.boundaries.recognition import Drawn, recognise
 from geo_grid.coordinates import SRID
-from geo_grid.db import Connection
+from geo_grid.db import Connection, connect
 from geo_grid.errors import InvalidRows, UserError
 from geo_grid.exchange.geometry import read_geometry
 from geo_grid.exchange.writing import write_by_gdal
 from geo_grid.files.door import Asking, read_table
+from geo_grid.files.limits import SENT
 from geo_grid.layers import find_layer
 
-_FIELDS = ("grid_code", "grid_level", "parent_code", "name", "cell_kind", "household_count")
+_FIELDS = ("grid_code", "grid_level", "parent_code", "name", "cell_kind", "household_count", "households_estimated")
 
 
 def export_draft(division: Division, path: Path, within: str | None = None, seen: set[str] | None = None) -> int:
@@ -96,6 +97,23 @@ def import_draft(
         done.append((str(arguments.get("kind", operation)), list(arguments["codes"])))
         advance(1)
     return done
+
+
+def import_sent_draft(
+    conninfo: str,
+    draft_id: int,
+    path: Path,
+    said: str,
+    author: str,
+    source_crs: str | None,
+    match: Literal["code", "overlap"],
+) -> None:
+    """Do what was edited in a file that was sent over the network, on behalf of whoever `conninfo` is; see `import_draft`.
+
+    Shapes that a stranger chose may take any time and memory to compare: a server calls it in a process with limits.
+    """
+    with connect(conninfo) as connection:
+        import_draft(connection, draft_id, path, author, source_crs, match, asking=Asking(SENT, said))
 
 
 def _drawn(row: dict[str, Any], shape: Any) -> Drawn:

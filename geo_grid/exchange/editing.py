@@ -14,11 +14,13 @@ from pydantic import BaseModel, Field
 from geo_grid.db import AsyncConnection, ewkb, fetch_one
 from geo_grid.errors import Conflict, Forbidden, Outdated, UserError
 from geo_grid.exchange.geometry import read_geometry
-from geo_grid.exchange.rows import read_row
+from geo_grid.exchange.rows import moments_of, read_row
 from geo_grid.layers import Layer
+from geo_grid.layers.cameras import is_local
 from geo_grid.layers.features import read_feature
 from geo_grid.layers.published import PublishedCrs
 from geo_grid.locate.lookup import QUERIES as LOCATE_QUERIES
+from geo_grid.moments import Times
 from geo_grid.response import build_circles_of
 
 _ELSEWHERE = "this place is in none of your grid cells"
@@ -86,8 +88,8 @@ class Editor(NamedTuple):
         await self._draw_circles(key)
         return key
 
-    async def replace(self, key: str, given: GivenFeature, if_match: str | None = None) -> None:
-        """Replace a feature: fields that are not given get their defaults.
+    async def replace(self, key: str, given: GivenFeature, if_match: str | None = None) -> str:
+        """Replace a feature, and return its key: fields that are not given get their defaults.
 
         Parameters
         ----------
@@ -104,13 +106,14 @@ class Editor(NamedTuple):
             See `create`.
         """
         await self._hold(key, if_match)
-        await self._update(key, given.properties or {}, given.geometry)
+        return await self._update(key, given.properties or {}, given.geometry)
 
-    async def change(self, key: str, change: FeatureChange, if_match: str | None = None) -> None:
-        """Change what is given of a feature; raises as `replace` does."""
+    async def change(self, key: str, change: FeatureChange, if_match: str | None = None) -> str:
+        """Change what is given of a feature, and return its key; raises as `replace` does."""
         stored = await self._hold(key, if_match)
         merged = {**json.loads(stored["properties"]), **change.properties}
-        await self._update(key, {name: value for name, value in merged.items() if value is not None}, change.geometry)
+        given = {name: value for name, value in merged.items() if value is not None}
+        return await self._update(key, given, change.geometry)
 
     async def remove(self, key: str, if_match: str | None = None) -> None:
         """Remove a feature. Raises NotFound, Outdated, Forbidden, or Conflict while others depend on it."""
@@ -138,11 +141,14 @@ class Editor(NamedTuple):
             raise Outdated(message)
         return stored
 
-    async def _update(self, key: str, properties: dict[str, Any], geometry: dict[str, Any] | None) -> None:
+    async def _update(self, key: str, properties: dict[str, Any], geometry: dict[str, Any] | None) -> str:
         row = await self._row({self.layer.key: key, **properties}, geometry)
-        if str(row.pop(self.layer.key)) != key:
+        new = str(row.pop(self.layer.key))
+        if new != key and not (self.layer.name == "cameras" and is_local(key)):  # until it has a national one
             message = f"{self.layer.key} is what {key!r} is known by, and stays; make a new feature instead"
             raise UserError(message)
+        if new != key:
+            row[self.layer.key] = new
         statement = sql.SQL("update {table} set {values} where {key} = %(key)s").format(
             table=sql.Identifier(self.layer.name),
             values=sql.SQL(", ").join(
@@ -153,13 +159,17 @@ class Editor(NamedTuple):
         with _explained(key):
             await self.connection.execute(statement, {**row, "key": key})
         if geometry is not None:
-            await self._draw_circles(key)
+            await self._draw_circles(new)
+        return new
 
     async def _row(self, properties: dict[str, Any], geometry: dict[str, Any] | None) -> dict[str, Any]:
         """Return the columns to write: without what the system itself knows, which a client sends back as it read it."""
         known = self.layer.columns.keys() - self.layer.row.model_fields.keys()
         given = {name: value for name, value in properties.items() if name not in known and value is not None}
-        row = read_row(self.layer, given, ZoneInfo(self.timezone))
+        row = read_row(self.layer, given, dict.fromkeys(moments_of(self.layer), Times(ZoneInfo(self.timezone))))
+        if not row[self.layer.key]:
+            message = f"{self.layer.key}: it has none; a local one begins with LOCAL-, such as LOCAL-CC-001"
+            raise UserError(message)
         if geometry is not None:
             row["geom"] = await self._geometry(geometry)
         return row
@@ -174,7 +184,7 @@ class Editor(NamedTuple):
             shape = shapely.transform(shape, lambda xy: xy[:, ::-1])
         found = await fetch_one(self.connection, LOCATE_QUERIES["extent"])
         extent = None if found["west"] is None else (found["west"], found["south"], found["east"], found["north"])
-        read, problems = read_geometry([shape], f"EPSG:{self.crs.srid}", self.layer, extent)
+        read, problems = read_geometry([shape], self.crs.name, self.layer, extent)
         if problems:
             raise UserError(problems[0])
         return str(ewkb(read)[0])

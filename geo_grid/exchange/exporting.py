@@ -1,10 +1,14 @@
 """A layer into a file, whole or not at all."""
 
+import codecs
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+import shapely
+
+from geo_grid.china_datums import shifted_geometry
 from geo_grid.coordinates import SRID
 from geo_grid.db import Connection
 from geo_grid.errors import UnwritableFile, UserError
@@ -26,10 +30,17 @@ _TABLES: dict[str, Callable[["gpd.GeoDataFrame", bool], bytes]] = {
 }
 
 
-def export_file(connection: Connection, layer: Layer, path: Path) -> int:
+def export_file(connection: Connection, layer: Layer, path: Path, shift: str = "", for_excel: bool = False) -> int:
     """Write the rows of a layer now in force, lon, lat in CGCS2000, and return how many.
 
     Only what whoever the transaction is for may see. CSV gets lon and lat columns for points, WKT for the rest.
+
+    Parameters
+    ----------
+    shift
+        GCJ-02 or BD-09: lon, lat for those who draw on maps of these; see `as_frame`.
+    for_excel
+        Of CSV: with a byte order mark, by which Excel knows UTF-8.
 
     Raises
     ------
@@ -43,18 +54,27 @@ def export_file(connection: Connection, layer: Layer, path: Path) -> int:
         known = ", ".join([*_DRIVERS, *_TABLES])
         message = f"{path}: unknown kind of file {suffix or '(no ending)'}; known are {known}"
         raise UserError(message)
+    if for_excel and suffix != ".csv":
+        message = f"{path}: only CSV needs to be written for Excel; this is {suffix}"
+        raise UserError(message)
     rows = connection.execute(all_rows(layer)).fetchall()
-    frame = as_frame(rows, exported_columns(layer), SRID)
+    if shift:
+        moved = shifted_geometry(shapely.from_wkb([bytes(row["geom"]) for row in rows]), shift)
+        rows = [{**row, "geom": shape} for row, shape in zip(rows, shapely.to_wkb(moved), strict=True)]
+    frame = as_frame(rows, exported_columns(layer), SRID, shift)
     try:
         # written beside its place and moved there, so that a full disk leaves no half file
         with TemporaryDirectory(dir=path.parent, prefix=".geo-grid-") as folder:
             made = Path(folder) / path.name
             if suffix in _TABLES:
-                made.write_bytes(_TABLES[suffix](frame, layer.stored_type == "Point"))
+                content = _TABLES[suffix](frame, layer.stored_type == "Point")
+                made.write_bytes(codecs.BOM_UTF8 + content if for_excel else content)
             else:
                 # ten decimals: of eight or nine GDAL takes some steps of the lattice for noise, and drops them
-                options = {"RFC7946": "YES", "COORDINATE_PRECISION": "10"} if suffix == ".geojson" else {}
-                if suffix in (".geojson", ".kml"):
+                options = {"COORDINATE_PRECISION": "10"} if suffix == ".geojson" else {}
+                if options and not shift:
+                    options["RFC7946"] = "YES"
+                if suffix in (".geojson", ".kml") and not shift:
                     frame = frame.set_crs(4326, allow_override=True)  # their standards name WGS 84; the same for us
                 write_by_gdal(frame, made, _DRIVERS[suffix], encoding="UTF-8", **options)
             for part in Path(folder).iterdir():

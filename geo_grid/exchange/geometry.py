@@ -1,20 +1,26 @@
 """What is wrong with geometry from outside, row by row."""
 
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import shapely
+from pyproj import Geod
 
-from geo_grid.coordinates import geometry_to_lonlat, lonlat_problem, snap_geometry, source_crs
+from geo_grid.coordinates import SourceCrs, geometry_to_lonlat, lonlat_problem, not_in, snap_geometry, source_crs
 from geo_grid.layers import Layer
 
 MOST_VERTICES = 500_000
 """Of one geometry: a province's coast has fewer, and checking grows faster than they do."""
 
+_MOST_NAMED = 20
+
 type Extent = tuple[float, float, float, float]
 
 
-def read_geometry(raw: Any, crs: str, layer: Layer, extent: Extent | None) -> tuple[Any, dict[int, str]]:
+def read_geometry(
+    raw: Any, crs: str, layer: Layer, extent: Extent | None, notes: list[str] | None = None
+) -> tuple[Any, dict[int, str]]:
     """Bring geometry to lon, lat on the lattice and find what cannot be stored.
 
     Parameters
@@ -23,6 +29,8 @@ def read_geometry(raw: Any, crs: str, layer: Layer, extent: Extent | None) -> tu
         n geometries in the coordinates of `crs`; None where there is none.
     extent
         west, south, east, north of the city in degrees; tells swapped points apart.
+    notes
+        Gets what the sender should know of shapes that are taken: holes smaller than the lattice vanish.
 
     Returns
     -------
@@ -55,15 +63,54 @@ def read_geometry(raw: Any, crs: str, layer: Layer, extent: Extent | None) -> tu
             problems[index] = f"its geometry is not valid: {reason}"
         good = np.setdiff1d(good, invalid)
         converted[good] = geometry_to_lonlat(raw[good], crs) if crs != "EPSG:4490" else snap_geometry(raw[good])
+        if not source.is_geographic:
+            _check_expressed(raw, converted, problems, source)
         _check_range(converted, problems)
         good = np.array([i for i in good.tolist() if i not in problems], dtype=np.int64)
         lost = good[~shapely.is_valid(converted[good]) | shapely.is_empty(converted[good])]
         for index in lost.tolist():
             problems[index] = "its geometry is too thin: it collapses on the lattice of 1.7 mm"
-        if extent is not None and "Point" in layer.geometry_types:
+        if notes is not None:
+            notes += _lost_details(raw, converted, np.array([i for i in good.tolist() if i not in problems], np.int64))
+        _check_plausible(converted, problems)
+        if extent is not None:
             _check_swapped(converted, problems, extent)
+            if notes is not None and not layer.is_boundary:
+                notes += _far(converted, problems, extent)
     converted[list(problems)] = None
     return converted, problems
+
+
+def _lost_details(raw: Any, converted: Any, good: Any) -> list[str]:
+    """Say which areas lost holes or came apart where they are narrower than a step of the lattice."""
+    notes = []
+    kinds = {"holes": shapely.get_num_interior_rings, "parts": lambda part: np.ones(len(part), int)}
+    for what, count_of in kinds.items():
+        before, after = (_counted(shapes[good], count_of) for shapes in (raw, converted))
+        rows = [str(index + 1) for index in good[before != after].tolist()]
+        if rows:
+            more = f" and {len(rows) - _MOST_NAMED} more" * (len(rows) > _MOST_NAMED)
+            notes.append(
+                f"the number of {what} changed on the lattice of 1.7 mm, from {before.sum()} to {after.sum()}, in "
+                f"row {', '.join(rows[:_MOST_NAMED])}{more}"
+            )
+    return notes
+
+
+def _counted(shapes: Any, count_of: Callable[[Any], Any]) -> Any:
+    parts, owner = shapely.get_parts(shapes, return_index=True)
+    return np.bincount(owner, weights=count_of(parts), minlength=len(shapes)).astype(int)
+
+
+def _check_expressed(raw: Any, converted: Any, problems: dict[int, str], source: SourceCrs) -> None:
+    """Name coordinates that a projection cannot express, as they were written."""
+    for index in np.flatnonzero(~np.isfinite(shapely.bounds(converted)).all(axis=1)).tolist():
+        if index in problems or converted[index] is None:
+            continue
+        x, y = shapely.get_coordinates(raw[index]).T
+        lost = np.flatnonzero(~np.isfinite(source.convert(x, y)).all(axis=0))
+        first = lost[0] if len(lost) else 0
+        problems[index] = not_in(source.name, float(x[first]), float(y[first]))
 
 
 def _check_range(geometry: Any, problems: dict[int, str]) -> None:
@@ -74,11 +121,45 @@ def _check_range(geometry: Any, problems: dict[int, str]) -> None:
         problems.setdefault(index, str(lonlat_problem(x, y)))
 
 
+def _check_plausible(geometry: Any, problems: dict[int, str]) -> None:
+    """Question places where no city is: south of Cape Horn, or north of every town."""
+    for index, x, y in _middles(geometry, problems):
+        if not _INHABITED[0] <= y <= _INHABITED[1]:
+            other = f", but lon {y:.6f} lat {x:.6f} may be one: swapped?" if _INHABITED[0] <= x <= _INHABITED[1] else ""
+            problems[index] = f"lon {x:.6f} lat {y:.6f} is where no city lies{other}"
+
+
+_INHABITED = (-56.0, 72.0)
+"""Degrees of latitude: Puerto Toro lies at 55.1 south, Tiksi at 71.6 north."""
+
+
 def _check_swapped(geometry: Any, problems: dict[int, str], extent: Extent) -> None:
     west, south, east, north = extent
-    for index, point in enumerate(geometry):
-        if point is None or index in problems:
-            continue
-        x, y = point.x, point.y
+    for index, x, y in _middles(geometry, problems):
         if not (west <= x <= east and south <= y <= north) and west <= y <= east and south <= x <= north:
             problems[index] = f"lon {x} lat {y} is far outside the city, but lon {y} lat {x} is inside: swapped"
+
+
+def _far(geometry: Any, problems: dict[int, str], extent: Extent) -> list[str]:
+    """Name what lies very far from the city: most of it by a slip of the pen."""
+    west, south, east, north = extent
+    far = []
+    for index, x, y in _middles(geometry, problems):
+        metres = _ELLIPSOID.inv(x, y, min(max(x, west), east), min(max(y, south), north))[2]
+        if metres > _FAR_M:
+            far.append(f"row {index + 1} (lon {x:.6f} lat {y:.6f}) by {metres / 1000:,.0f} km")
+    more = f", and {len(far) - _MOST_NAMED} more" * (len(far) > _MOST_NAMED)
+    return [f"{len(far)} rows lie far outside the city: {', '.join(far[:_MOST_NAMED])}{more}"] if far else []
+
+
+_FAR_M = 50_000.0
+_ELLIPSOID = Geod(ellps="GRS80")
+
+
+def _middles(geometry: Any, problems: dict[int, str]) -> Iterator[tuple[int, float, float]]:
+    """Yield index, longitude and latitude of a point within the box of each shape that is good so far."""
+    bounds = shapely.bounds(geometry)
+    middles = (bounds[:, :2] + bounds[:, 2:]) / 2
+    for index in np.flatnonzero(np.isfinite(middles).all(axis=1)).tolist():
+        if index not in problems:
+            yield index, *middles[index].tolist()

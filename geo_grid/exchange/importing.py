@@ -2,26 +2,32 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import pandas as pd
 import psycopg
 import shapely
 from pandas import DataFrame
 from psycopg import sql
 
-from geo_grid.boundaries import metres, publish_cells, publish_zones
-from geo_grid.db import APPLICATION_ROLE, Connection, ewkb, insert_rows, load_queries
+from geo_grid.boundaries import HEAL_M, Moved, metres, publish_cells, publish_zones
+from geo_grid.coordinates import LATTICE_STEP
+from geo_grid.db import APPLICATION_ROLE, Connection, load_queries
 from geo_grid.errors import Conflict, InvalidRows, UserError
 from geo_grid.exchange.datum import guess_datum
 from geo_grid.exchange.geometry import Extent, read_geometry
-from geo_grid.exchange.rows import read_row
+from geo_grid.exchange.inserting import insert_frame, refused_rows
+from geo_grid.exchange.rows import moments_of, read_row
+from geo_grid.exchange.times import unmapped_times
 from geo_grid.files.door import Asking, Table, read_table
+from geo_grid.files.spelling import Spelling
 from geo_grid.layers import Layer
+from geo_grid.layers.cameras import local_id
 from geo_grid.locate import assign
 from geo_grid.locate.lookup import QUERIES as LOCATE_QUERIES
+from geo_grid.moments import Times
 from geo_grid.progress import Progress
 
 QUERIES = load_queries("geo_grid.exchange", "importing.sql")
@@ -41,12 +47,18 @@ class Mapping:
         Value by field, the same for all rows.
     lon_column, lat_column
         Of a CSV file.
+    datetime_format
+        How times are written, as `datetime.strptime` has it; None: told from what can be read in one way only.
+    spelling
+        How a text file is written.
     """
 
     columns: dict[str, str] = field(default_factory=dict)
     constants: dict[str, str] = field(default_factory=dict)
     lon_column: str | None = None
     lat_column: str | None = None
+    datetime_format: str | None = None
+    spelling: Spelling = field(default_factory=Spelling)
 
 
 @dataclass
@@ -65,6 +77,9 @@ class Report:
         Row number (1 = first data row) and reason of every row left out.
     notes
         What the sender should know: parents re-cut, a reference system overruled.
+    healed
+        Of every cell or zone whose border was changed to fit its neighbours': `code`, `metres` it moved at most, and
+        where: `lon`, `lat`.
     """
 
     layer: str
@@ -76,6 +91,7 @@ class Report:
     fields: dict[str, str] = field(default_factory=dict)
     skipped: list[tuple[int, str]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    healed: list[dict[str, Any]] = field(default_factory=list)
 
 
 def import_file(
@@ -90,6 +106,8 @@ def import_file(
     timezone: str = "Asia/Shanghai",
     dry_run: bool = False,
     asking: Asking | None = None,
+    received_now: bool = False,
+    heal_m: float = HEAL_M,
 ) -> Report:
     """Import a file into a layer in the caller's transaction.
 
@@ -107,6 +125,11 @@ def import_file(
         Do everything, tell of it, and take it back; bad rows are reported as with `skip_invalid`.
     asking
         How the file is read, and what it is called; see `read_table`.
+    received_now
+        Rows whose time no column tells happen now, although columns of the file look like times.
+    heal_m
+        Of boundaries: overlaps and gaps that are nowhere wider than so many metres are closed, and parents that differ
+        from their children by no more are re-cut; what moved how far is reported.
 
     Raises
     ------
@@ -118,52 +141,99 @@ def import_file(
     mapping = mapping or Mapping()
     name = asking.said if asking is not None and asking.said else path.name
     with progress(f"reading {name}"):
-        table = read_table(path, mapping.lon_column, mapping.lat_column, asking)
+        table = read_table(path, mapping.lon_column, mapping.lat_column, asking, mapping.spelling)
     report = Report(layer.name, len(table.attributes))
     if not report.rows:
         message = f"{name} has no rows"
         raise UserError(message)
     crs = _choose_crs(name, table, source_crs, report)
     with progress("checking rows", report.rows) as advance:
-        fields = _choose_columns(layer, name, table.attributes, mapping)
-        geometry, problems = read_geometry(table.geometry, crs, layer, stored_extent(connection))
-        rows = _read_rows(layer, table.attributes, fields, mapping.constants, timezone, problems, advance)
-        _check_keys(connection, layer, rows, problems)
+        fields = _choose_columns(layer, name, table, mapping, report)
+        _check_times(layer, name, table.attributes, fields, mapping, received_now, dry_run, report)
+        extent = stored_extent(connection)
+        geometry, problems = read_geometry(table.geometry, crs, layer, extent, report.notes)
+        problems |= table.unread
+        rows = _read_rows(layer, table.attributes, fields, mapping, timezone, problems, advance)
+        _give_local_ids(layer, rows, geometry, problems, report)
+        joined = _join_parts(layer, rows, geometry, problems, report) if layer.is_boundary else set()
+        _check_keys(connection, layer, rows, problems, joined)
         _check_scope(connection, layer, geometry, problems)
     guess = guess_datum(connection, layer, table, crs)
     if guess is not None:
         report.notes.append(guess)
     report.columns, report.fields = [str(column) for column in table.attributes], fields
     report.duplicates = sum(_TWICE in reason or _STORED in reason for reason in problems.values())
-    report.skipped = [(index + 1, reason) for index, reason in sorted(problems.items())]
+    report.skipped = _numbered(problems)
     if report.skipped and not (skip_invalid or dry_run):
-        message = (
-            f"{len(report.skipped)} of {report.rows} rows of {name} cannot be imported; nothing was changed "
-            "(--skip-invalid imports the others)"
-        )
-        raise InvalidRows(message, report.skipped)
-    good = [index for index in range(report.rows) if index not in problems]
-    if not good:
-        message = f"none of the {report.rows} rows of {name} can be imported"
-        raise InvalidRows(message, report.skipped)
-    frame = DataFrame([rows[index] for index in good], dtype=object).assign(geometry=geometry[good])
-    with progress(f"storing {layer.title_en.lower()}", len(good)) as advance:
-        try:
-            with connection.transaction(force_rollback=dry_run):
-                _store(connection, layer, frame, name, fit_parents_m, report, advance)
-                if dry_run:  # also what is checked at the commit, which will not come
-                    connection.execute("set constraints all immediate")
-        except InvalidRows as refused:  # row numbers of the frame -> of the file
-            rows_of_file = [(good[row - 1] + 1, reason) for row, reason in refused.rows]
-            raise InvalidRows(str(refused), rows_of_file) from None
-        except psycopg.errors.IntegrityError as refused:
-            message = f"{name} contradicts what is stored: {refused.diag.message_primary}"
-            raise Conflict(message) from refused
-        except psycopg.DataError as refused:
-            message = f"{name} holds what the database cannot: {str(refused).splitlines()[0]}"
-            raise UserError(message) from refused
-    report.imported = len(good)
+        raise _refused(report, name)
+    is_stored = False
+    while not is_stored:
+        good = [index for index in range(report.rows) if index not in problems and index not in joined]
+        if not good:
+            message = f"none of the {report.rows} rows of {name} can be imported"
+            raise InvalidRows(message, report.skipped)
+        frame = DataFrame([rows[index] for index in good], dtype=object).assign(geometry=geometry[good])
+        with progress(f"storing {layer.title_en.lower()}", len(good)) as advance:
+            store = partial(_store, connection, layer, frame, name, fit_parents_m, heal_m, report, advance)
+            refused = _try_to_store(connection, layer, frame, name, store, good, report, dry_run)
+        problems |= {good[index]: reason for index, reason in refused.items()}
+        report.skipped = _numbered(problems)
+        is_stored = not refused
+        if refused and not (skip_invalid or dry_run):
+            raise _refused(report, name)
+    report.imported = len(good) + len(joined)
     return report
+
+
+def _numbered(problems: dict[int, str]) -> list[tuple[int, str]]:
+    return [(index + 1, reason) for index, reason in sorted(problems.items())]
+
+
+def _refused(report: Report, file_name: str) -> InvalidRows:
+    message = (
+        f"{len(report.skipped)} of {report.rows} rows of {file_name} cannot be imported; nothing was changed "
+        "(--skip-invalid imports the others)"
+    )
+    return InvalidRows(message, report.skipped)
+
+
+def _try_to_store(
+    connection: Connection,
+    layer: Layer,
+    frame: DataFrame,
+    file_name: str,
+    store: Callable[[], None],
+    good: list[int],
+    report: Report,
+    dry_run: bool,
+) -> dict[int, str]:
+    """Store rows and return nothing, or else store nothing and return why the database refuses which, by index.
+
+    Raises
+    ------
+    InvalidRows
+        Boundaries do not fit each other; rows are numbered as in the file, those left out before are among them.
+    Conflict, UserError
+        The database refuses them for no row's own fault.
+    """
+    try:
+        with connection.transaction(force_rollback=dry_run):
+            store()
+            if dry_run:  # also what is checked at the commit, which will not come
+                connection.execute("set constraints all immediate")
+    except InvalidRows as refused:  # row numbers of the frame -> of the file
+        rows_of_file = [(good[row - 1] + 1, reason) for row, reason in refused.rows]
+        raise InvalidRows(str(refused), sorted([*report.skipped, *rows_of_file])) from None
+    except (psycopg.IntegrityError, psycopg.DataError) as refused:
+        named = {} if layer.is_boundary else refused_rows(connection, layer, frame)
+        if named:
+            return named
+        if isinstance(refused, psycopg.IntegrityError):
+            message = f"{file_name} contradicts what is stored: {refused.diag.message_primary}"
+            raise Conflict(message) from refused
+        message = f"{file_name} holds what the database cannot: {str(refused).splitlines()[0]}"
+        raise UserError(message) from refused
+    return {}
 
 
 def _choose_crs(file_name: str, table: Table, asked: str | None, report: Report) -> str:
@@ -178,8 +248,9 @@ def _choose_crs(file_name: str, table: Table, asked: str | None, report: Report)
     return asked
 
 
-def _choose_columns(layer: Layer, file_name: str, attributes: DataFrame, mapping: Mapping) -> dict[str, str]:
+def _choose_columns(layer: Layer, file_name: str, table: Table, mapping: Mapping, report: Report) -> dict[str, str]:
     """Return column by field."""
+    attributes = table.attributes
     known = {str(column).lower(): str(column) for column in attributes}
     for name in (*mapping.columns, *mapping.constants):
         if name not in layer.fields:
@@ -191,6 +262,8 @@ def _choose_columns(layer: Layer, file_name: str, attributes: DataFrame, mapping
             message = f"{file_name} has no column {column!r}; its columns are {', '.join(known.values())}"
             raise UserError(message)
         chosen[name] = known[column.lower()]
+    if table.cut_to is not None:
+        _match_cut_names(layer, known, chosen, mapping, table.cut_to, report)
     needed = [name for name, info in layer.row.model_fields.items() if info.is_required()]
     given = {*chosen, *mapping.constants, *(n for n, other in layer.row.defaults.items() if other in chosen)}
     missing = [name for name in needed if name not in given]
@@ -203,11 +276,56 @@ def _choose_columns(layer: Layer, file_name: str, attributes: DataFrame, mapping
     return chosen
 
 
+def _check_times(
+    layer: Layer,
+    file_name: str,
+    attributes: DataFrame,
+    fields: dict[str, str],
+    mapping: Mapping,
+    received_now: bool,
+    dry_run: bool,
+    report: Report,
+) -> None:
+    """Refuse to let rows happen now while columns that look like times are not mapped. Raises UserError."""
+    untold = [name for name in layer.times if name not in fields and name not in mapping.constants]
+    if not untold or received_now:
+        return
+    found = unmapped_times(attributes, fields.values())
+    if not found:
+        if layer.moments and untold[0] == layer.moments[0]:
+            report.notes.append(f"no column tells {untold[0]}: every row gets the time of the import")
+        return
+    message = (
+        f"{file_name}: {', '.join(found[:5])} look{'s' if len(found) == 1 else ''} like times, and none is read as "
+        f"{' or '.join(untold)}: name one with --column {untold[0]}=COLUMN, or say with --received-now that every row "
+        "counts from now"
+    )
+    if not dry_run:
+        raise UserError(message)
+    report.notes.append(f"as it is, the import would be refused: {message}")
+
+
+def _match_cut_names(
+    layer: Layer, known: dict[str, str], chosen: dict[str, str], mapping: Mapping, letters: int, report: Report
+) -> None:
+    """Match names that a Shapefile cut with the one field that begins so; tell of those that might be several."""
+    taken = set(chosen.values())
+    for lower, column in known.items():
+        if len(lower) != letters or column in taken:
+            continue
+        begun = [name for name in layer.fields if name.startswith(lower) and name not in mapping.constants]
+        if len(begun) == 1 and begun[0] not in chosen:
+            chosen[begun[0]] = column
+            report.notes.append(f"column {column}, cut to {letters} letters, is read as {begun[0]}")
+        else:
+            report.notes.append(f"column {column}, perhaps cut to {letters} letters, is no field and was not read")
+
+
 def _read_rows(
     layer: Layer,
     attributes: DataFrame,
     fields: dict[str, str],
-    constants: dict[str, str],
+    mapping: Mapping,
     timezone: str,
     problems: dict[int, str],
     advance: Callable[[int], None],
@@ -215,11 +333,13 @@ def _read_rows(
     values = {name: attributes[column].astype(object).where(attributes[column].notna(), None).tolist()
               for name, column in fields.items()}  # fmt: skip
     rows: list[dict[str, Any]] = []
-    zone = ZoneInfo(timezone)
+    constants = mapping.constants
+    unsure = Times(ZoneInfo(timezone), mapping.datetime_format)
+    times = {name: unsure.told_by([*values.get(name, ()), constants.get(name)]) for name in moments_of(layer)}
     for index in range(len(attributes)):
         given = {name: column[index] for name, column in values.items() if column[index] is not None} | constants
         try:
-            rows.append(read_row(layer, given, zone))
+            rows.append(read_row(layer, given, times))
         except UserError as error:
             problems.setdefault(index, str(error))
             rows.append({})
@@ -228,14 +348,51 @@ def _read_rows(
     return rows
 
 
-def _check_keys(connection: Connection, layer: Layer, rows: list[dict[str, Any]], problems: dict[int, str]) -> None:
+def _join_parts(
+    layer: Layer, rows: list[dict[str, Any]], geometry: Any, problems: dict[int, str], report: Report
+) -> set[int]:
+    """Make one cell or zone of rows that say the same but for their shape; return those that went into another."""
+    parts: dict[tuple[Any, ...], list[int]] = {}
+    for index, row in enumerate(rows):
+        if index not in problems:
+            parts.setdefault(tuple(row.items()), []).append(index)
+    joined: set[int] = set()
+    for first, *others in parts.values():
+        if not others:
+            continue
+        geometry[first] = shapely.union_all(geometry[[first, *others]], grid_size=LATTICE_STEP)
+        joined.update(others)
+        numbers = ", ".join(str(index + 1) for index in (first, *others)[:20])
+        report.notes.append(f"rows {numbers} say the same but for their shape: parts of {rows[first][layer.key]}")
+    return joined
+
+
+def _give_local_ids(
+    layer: Layer, rows: list[dict[str, Any]], geometry: Any, problems: dict[int, str], report: Report
+) -> None:
+    """Give cameras without a national ID one of ours, the same each time for a camera of the same name and place."""
+    if layer.name != "cameras":
+        return
+    lacking = [index for index, row in enumerate(rows) if index not in problems and not row[layer.key]]
+    for index in lacking:
+        rows[index][layer.key] = local_id(rows[index]["name"], geometry[index].x, geometry[index].y)
+    if lacking:
+        report.notes.append(
+            f"{len(lacking)} cameras without a national ID (GB/T 28181) got local ones, such as {rows[lacking[0]][layer.key]}: "
+            "give them theirs later, with PATCH /collections/cameras/items/LOCAL-..."
+        )
+
+
+def _check_keys(
+    connection: Connection, layer: Layer, rows: list[dict[str, Any]], problems: dict[int, str], joined: set[int]
+) -> None:
     """Refuse keys that stand twice in the file, are stored already, or are not for whoever imports to give."""
     if layer.name == "response_circles":
         return  # known by post and tier together; the table's unique constraint speaks
     first: dict[str, int] = {}
     for index, row in enumerate(rows):
         key = row.get(layer.key)
-        if key is None or index in problems:
+        if key is None or index in problems or index in joined:
             continue
         if str(key) in first:
             problems[index] = f"{layer.key} {key} {_TWICE} {first[str(key)] + 1} already"
@@ -271,12 +428,15 @@ def _store(
     frame: DataFrame,
     file_name: str,
     fit_parents_m: float | None,
+    heal_m: float,
     report: Report,
     advance: Callable[[int], None],
 ) -> None:
     note = f"import of {file_name}"
     if layer.name == "grid_cells":
-        published = publish_cells(connection, frame, note, fit_parents_m=fit_parents_m, progress=advance)
+        fit = max(fit_parents_m or 0.0, heal_m)
+        published = publish_cells(connection, frame, note, fit_parents_m=fit, progress=advance, heal_m=heal_m)
+        _tell_healed(published.healed, heal_m, report)
         if published.recut:
             most = max(shift for _, shift in published.recut)
             report.notes.append(
@@ -285,17 +445,21 @@ def _store(
             )
         return
     if layer.name == "patrol_zones":
-        publish_zones(connection, frame, note)
+        _tell_healed(publish_zones(connection, frame, note, heal_m=heal_m).healed, heal_m, report)
         return
-    geometry = frame["geometry"].to_numpy()
-    if layer.stored_type.startswith("Multi"):
-        geometry = shapely.multipolygons([list(shapely.get_parts(g)) for g in geometry])
-    columns = [column for column in frame.columns if column != "geometry" and frame[column].notna().any()]
-    values = [frame[column].astype(object).where(pd.notna(frame[column]), None).tolist() for column in columns]
-    rows = zip(*values, ewkb(geometry), strict=True)
-    stored = insert_rows(connection, layer.name, [*columns, "geom"], rows, layer.id_column, advance)
+    stored = insert_frame(connection, layer, frame, advance)
     if layer.is_assigned:
         report.unassigned = _assign_new(connection, layer, stored)
+
+
+def _tell_healed(moved: list[Moved], heal_m: float, report: Report) -> None:
+    report.healed = [vars(change) for change in moved]
+    if moved:
+        farthest = sorted(moved, key=lambda change: -change.metres)
+        report.notes.append(
+            f"{len(moved)} shapes were changed to fit their neighbours (--heal {heal_m:g}; gaps and overlaps up to so "
+            f"many metres): {', '.join(map(str, farthest[:30]))}{', and others less far' * (len(moved) > 30)}"
+        )
 
 
 def _assign_new(connection: Connection, layer: Layer, ids: list[int]) -> int:

@@ -20,3 +20,7 @@ from (select n.number, n.name, ST_SetSRID(ST_GeomFromWKB(n.wkb), 4490) as point
       from unnest(%(wkb)s::bytea[], %(names)s::text[]) with ordinality n (wkb, name, number)) u
 join {table} t on t.name = u.name and ST_DWithin(t.geom::geography, u.point::geography, 3000)
 group by u.number
+
+-- name: rule
+select regexp_replace(pg_get_constraintdef(c.oid), '^CHECK \((.*)\)( NOT VALID)?$', '\1') as rule
+from pg_constraint c where c.conname = %(name)s and c.conrelid = to_regclass(%(table)s)

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute
 from numpy.typing import NDArray
 
-from geo_grid.coordinates import lonlat_problem, source_crs
+from geo_grid.coordinates import lonlat_problem, not_in, source_crs
 from geo_grid.errors import InvalidRows, UnreadableFile, UserError
 from geo_grid.exchange.points import READERS, Points, write_points
 from geo_grid.locate import EVERYTHING, CityIndex, Seen
@@ -172,7 +172,9 @@ class _Work:
             if np.isnan(x[row]) or np.isnan(y[row]):
                 problems[row] = "a coordinate is missing or is no number"
             else:
-                problems[row] = lonlat_problem(lon[row], lat[row]) or "is no place"
+                is_flat = self._convert is not None and not self._convert.is_geographic
+                told = not_in(self.asked.crs, x[row], y[row]) if is_flat else lonlat_problem(lon[row], lat[row])
+                problems[row] = told or "is no place"
         if self._bounds is not None:
             west, south, east, north = self._bounds
             outside = ~((west <= lon) & (lon <= east) & (south <= lat) & (lat <= north))

@@ -72,6 +72,9 @@ def read_arrow(path: Path) -> Iterator[Points]:
             _refuse_bomb(mapped)
             with pa.ipc.open_stream(mapped) as reader:
                 _refuse_wide("the Arrow stream", reader.schema.names)
+                if len(set(reader.schema.names)) < len(reader.schema.names):
+                    message = "two columns of the Arrow stream have the same name"
+                    raise UnreadableFile(message)
                 x, y = coordinate_columns("the Arrow stream", reader.schema.names, None, None)
                 for name in (x, y):
                     kind = reader.schema.field(name).type
@@ -157,7 +160,8 @@ def read_csv(path: Path) -> Iterator[Points]:
         message = "there are no points: the CSV text is empty"
         raise UnreadableFile(message)
     encoding = text_encoding("the CSV text", head)
-    header = next(csv.reader([head.split(b"\n")[0].decode(encoding, "replace").strip("\ufeff\r\n")]), [])
+    first, _, rest = head.replace(b"\r\n", b"\n").replace(b"\r", b"\n").partition(b"\n")
+    header = next(csv.reader([first.decode(encoding, "replace").strip("\ufeff")]), [])
     _refuse_wide("the CSV text", header)
     x, y = coordinate_columns("the CSV text", header, None, None)
     if len(set(header)) < len(header):
@@ -165,7 +169,7 @@ def read_csv(path: Path) -> Iterator[Points]:
         raise UnreadableFile(message)
     schema = pa.schema([(name, pa.string()) for name in header])
     yield _no_points(schema, x, y)
-    if not head.partition(b"\n")[2].strip() and len(head) < _ONE_LINE:
+    if not rest.strip() and len(head) < _ONE_LINE:
         return  # a header alone
     try:
         with pa.csv.open_csv(
@@ -205,7 +209,7 @@ def _pairs_of_json(path: Path) -> Iterator[list[Any]]:
         with path.open("rb") as opened:
             guarded = _Guarded(opened)
             for item in ijson.items(guarded, "points.item", use_float=True):
-                guarded.found.append(item)
+                guarded.found.append(item if _is_pair(item) else _NoPair(reprlib.repr(item)[:60]))
                 if len(guarded.found) == BATCH:
                     yield guarded.found
                     guarded.found = []
@@ -283,12 +287,19 @@ def _depth(block: bytes, depth: int) -> int:
     return int(open_[-1])
 
 
-def _batch_of_pairs(chunk: list[Any], done: int) -> Points:
-    def is_pair(item: Any) -> bool:
-        return isinstance(item, list) and len(item) == 2 and all(type(v) in (int, float) for v in item)
+class _NoPair(str):
+    """The beginning of what stands in the place of a point: all of it may be very much."""
 
-    bad = [(done + row + 1, f"{reprlib.repr(item)[:60]} is no pair of numbers [lon, lat]")
-           for row, item in enumerate(chunk) if not is_pair(item)]  # fmt: skip
+    __slots__ = ()
+
+
+def _is_pair(item: Any) -> bool:
+    return isinstance(item, list) and len(item) == 2 and all(type(v) in (int, float) for v in item)
+
+
+def _batch_of_pairs(chunk: list[Any], done: int) -> Points:
+    bad = [(done + row + 1, f"{item} is no pair of numbers [lon, lat]")
+           for row, item in enumerate(chunk) if isinstance(item, _NoPair)]  # fmt: skip
     if bad:
         message = f"{len(bad)} of the first {done + len(chunk)} points cannot be read"
         raise InvalidRows(message, bad)

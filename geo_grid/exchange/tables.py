@@ -27,8 +27,15 @@ class TableForm(StrEnum):
     GEOPARQUET = "parquet"
 
 
-def as_frame(rows: Sequence[dict[str, Any]], columns: Sequence[str], srid: int) -> "gpd.GeoDataFrame":
-    """Make a table of rows that have `columns` and, as WKB, `geom`."""
+def as_frame(rows: Sequence[dict[str, Any]], columns: Sequence[str], srid: int, shift: str = "") -> "gpd.GeoDataFrame":
+    """Make a table of rows that have `columns` and, as WKB, `geom`.
+
+    Parameters
+    ----------
+    shift
+        GCJ-02 or BD-09, where the geometry is of these: no file can name them, so that a column `source_crs` does, and
+        the file says of no other system that it is its own.
+    """
     import geopandas as gpd  # not at the top: a server imports this package, and starts seconds sooner without
     import pandas as pd
 
@@ -41,7 +48,9 @@ def as_frame(rows: Sequence[dict[str, Any]], columns: Sequence[str], srid: int) 
         # whole numbers with gaps stay whole
         if (kinds := {type(value) for value in plain[name]}) <= {int, NoneType} and int in kinds:
             plain[name] = plain[name].astype("Int64")
-    return gpd.GeoDataFrame(plain, geometry=gpd.GeoSeries(geometry, index=plain.index, crs=srid))
+    if shift:
+        plain["source_crs"] = shift
+    return gpd.GeoDataFrame(plain, geometry=gpd.GeoSeries(geometry, index=plain.index, crs=None if shift else srid))
 
 
 def as_csv(frame: "gpd.GeoDataFrame", are_points: bool, digits: int = 8) -> bytes:

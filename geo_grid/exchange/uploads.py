@@ -16,8 +16,9 @@ from geo_grid.db import Connection
 from geo_grid.errors import InvalidRows, NotFound, NotOffered, UnreadableFile, UserError
 from geo_grid.exchange.importing import Mapping, Report, import_file
 from geo_grid.files.door import Asking
-from geo_grid.files.kinds import FORMATS
+from geo_grid.files.kinds import FORMATS, unknown_kind
 from geo_grid.files.limits import SENT
+from geo_grid.files.spelling import Spelling
 from geo_grid.layers import Layer, find_layer
 from geo_grid.progress import silent
 
@@ -41,6 +42,11 @@ class Asked:
     lon_column: str | None
     lat_column: str | None
     timezone: str
+    datetime_format: str | None = None
+    encoding: str | None = None
+    separator: str | None = None
+    decimal: str | None = None
+    received_now: bool = False
 
 
 @dataclass(frozen=True)
@@ -79,7 +85,7 @@ def keep(folder: Path, file: BinaryIO, file_name: str, principal_id: int, asked:
         raise NotOffered(message)
     plain = Path(file_name.replace("\\", "/")).name[:200]
     if Path(plain).suffix.lower() not in FORMATS:
-        message = f"{plain[:80]!r}: unknown kind of file; known are {', '.join(FORMATS)} (a Shapefile goes into a .zip)"
+        message = f"{unknown_kind(repr(plain[:80]), Path(plain).suffix.lower())} (a Shapefile goes into a .zip)"
         raise UnreadableFile(message)
     forget_old(folder)
     size = file.seek(0, 2)
@@ -143,11 +149,15 @@ def run(
     """
     asked = upload.asked
     layer: Layer = find_layer(asked.layer)
-    mapping = Mapping(dict(asked.columns), dict(asked.constants), asked.lon_column, asked.lat_column)
     try:
+        mapping = Mapping(
+            dict(asked.columns), dict(asked.constants), asked.lon_column, asked.lat_column, asked.datetime_format,
+            Spelling(asked.encoding, asked.separator, asked.decimal),
+        )  # fmt: skip
         return import_file(
             connection, layer, upload.path(folder), silent, asked.source_crs, mapping, skip_invalid,
             timezone=asked.timezone, dry_run=dry_run, asking=Asking(SENT, upload.file_name, given_up),
+            received_now=asked.received_now,
         )  # fmt: skip
     except InvalidRows as error:
         raise InvalidRows(_worded(error), error.rows) from None

@@ -1,5 +1,7 @@
 """A table into a file by GDAL, whole or not at all."""
 
+import re
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,14 +25,26 @@ def write_by_gdal(frame: "gpd.GeoDataFrame", path: Path, driver: str, **options:
     """
     from pyogrio.errors import DataLayerError, DataSourceError
 
+    if driver == "LIBKML":
+        frame = frame.map(_without_controls)
     try:
-        frame.to_file(path, driver=driver, **options)
+        with warnings.catch_warnings():  # that a shifted datum is named by a column, not by the file, is meant so
+            warnings.filterwarnings("ignore", "'crs' was not provided")
+            frame.to_file(path, driver=driver, **options)
     except (OSError, DataLayerError, DataSourceError) as error:
         message = f"{path.name} cannot be written: {first_line(error).replace(str(path), path.name)}"
         raise UnwritableFile(message) from None
     if driver in _ENDS and not _ends_with(path, _ENDS[driver]):
         message = f"{path.name} cannot be written: it came out cut off, as on a full disk"
         raise UnwritableFile(message)
+
+
+_CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
+"""What XML 1.0 cannot hold, not even written as a number."""
+
+
+def _without_controls(value: Any) -> Any:
+    return _CONTROLS.sub("\N{REPLACEMENT CHARACTER}", value) if isinstance(value, str) else value
 
 
 def _ends_with(path: Path, end: bytes) -> bool:

@@ -64,19 +64,29 @@ def _read(job: dict[str, Any], limits: Limits, scratch: Path | None) -> int:
         else:
             sys.meta_path.insert(0, _Without())
             from geo_grid.files import readers
+            from geo_grid.files.spelling import Spelling
 
-            if path.suffix.lower() in (*DRIVERS, ".zip"):
-                one_driver(DRIVERS.get(path.suffix.lower(), "ESRI Shapefile"))
+            is_gdals = path.suffix.lower() in (*DRIVERS, ".zip")
+            if is_gdals:
+                import pyogrio  # noqa: F401 (its libraries are loaded before memory is limited; nothing is opened yet)
             limit_memory(limits.memory_bytes)
-            source = readers.Source(path, said, job["lon"], job["lat"], scratch, limits)
+            source = readers.Source(path, said, job["lon"], job["lat"], scratch, limits, Spelling(**job["spelling"]))
+            if is_gdals:
+                source = readers.unpacked(source)
+                one_driver(readers.driver_of(source))
             found = readers.read(source)
         rows.write(rows.Rows(found.about, found.schema, rows.bounded(said, found.batches, limits)), sink)
     except (UnreadableFile, UserError) as error:
         ours = str(error).replace(str(path), said)
+        for folder in (path.parent, scratch):  # where parts of it lie is nobody's business
+            ours = ours.replace(f"{folder}/", "") if folder is not None else ours
         rows.write_refusal(type(error).__name__, ours, sink)
         return REFUSED
     except MemoryError:
         return OUT_OF_MEMORY
+    except Exception:
+        rows.write_refusal("UnreadableFile", f"{said} cannot be read: it holds what no such file holds", sink)
+        return REFUSED
     return 0
 
 

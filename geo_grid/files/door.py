@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -23,9 +23,11 @@ from pandas import DataFrame
 
 from geo_grid.errors import GeoGridError, GivenUp, UnreadableFile, UserError
 from geo_grid.files.child import OUT_OF_MEMORY, REFUSED
-from geo_grid.files.kinds import FORMATS
+from geo_grid.files.degrees import read_degrees
+from geo_grid.files.kinds import FORMATS, unknown_kind
 from geo_grid.files.limits import Limits, of_operator
 from geo_grid.files.rows import GEOMETRY
+from geo_grid.files.spelling import Spelling
 
 WALLS = ("limits", "network", "files", "calls")
 """What `standing_walls` can find."""
@@ -44,9 +46,17 @@ _ENVIRONMENT = {
 _LOOK_S = 0.2
 _BLOCK = 1 << 20
 _NEIGHBOURS = {
+    ".tab": (".dat", ".map", ".id", ".ind", ".DAT", ".MAP", ".ID", ".IND"),
+    ".mif": (".mid", ".MID"),
     ".shp": (".shx", ".dbf", ".prj", ".cpg", ".SHX", ".DBF", ".PRJ", ".CPG"),
     ".gpkg": (".gpkg-wal", ".gpkg-shm"),  # an open QGIS keeps there what was edited last
 }
+_NULLABLE = {
+    pa.int64(): pd.Int64Dtype(), pa.int32(): pd.Int32Dtype(), pa.int16(): pd.Int16Dtype(), pa.int8(): pd.Int8Dtype(),
+    pa.uint64(): pd.UInt64Dtype(), pa.uint32(): pd.UInt32Dtype(), pa.uint16(): pd.UInt16Dtype(),
+    pa.uint8(): pd.UInt8Dtype(), pa.bool_(): pd.BooleanDtype(),
+}  # fmt: skip
+"""Whole numbers stay whole beside empty cells."""
 _REFUSALS = {"UnreadableFile": UnreadableFile, "UserError": UserError}
 
 
@@ -88,16 +98,26 @@ class Table:
         What the file itself says its reference system is (an EPSG code if it has one), or None.
     is_geojson
         GeoJSON needs no source_crs: RFC 7946 fixes it.
+    unread
+        Of rows whose coordinates are no numbers: what is wrong with them, as they were written; by row, 0 the first.
+    cut_to
+        How many letters of a column's name this kind of file keeps; None: all.
     """
 
     attributes: DataFrame
     geometry: Any
     stated_crs: str | None
     is_geojson: bool
+    unread: dict[int, str] = field(default_factory=dict)
+    cut_to: int | None = None
 
 
 def read_table(
-    path: Path, lon_column: str | None = None, lat_column: str | None = None, asking: Asking | None = None
+    path: Path,
+    lon_column: str | None = None,
+    lat_column: str | None = None,
+    asking: Asking | None = None,
+    spelling: Spelling | None = None,
 ) -> Table:
     """Read a file.
 
@@ -107,6 +127,8 @@ def read_table(
         Of a CSV file or workbook; common names are found without.
     asking
         As somebody at the machine does when None.
+    spelling
+        What is said of how it is written; told from its beginning where nothing is.
 
     Raises
     ------
@@ -121,22 +143,30 @@ def read_table(
     said = asking.said or str(path)
     suffix = path.suffix.lower()
     if suffix not in FORMATS:
-        message = f"{said}: unknown kind of file {suffix or '(no ending)'}; known are {', '.join(FORMATS)}"
-        raise UnreadableFile(message)
+        raise unknown_kind(said, suffix)
     _refuse_missing(path, said)
     neighbours = [path.with_suffix(other) for other in _NEIGHBOURS.get(suffix, ())]
-    with _scratch() if suffix == ".zip" else contextlib.nullcontext() as scratch:
-        job = {"what": "table", "lon": lon_column, "lat": lat_column}
+    with _scratch() if suffix in (".zip", ".kmz") else contextlib.nullcontext() as scratch:
+        job = {"what": "table", "lon": lon_column, "lat": lat_column, "spelling": asdict(spelling or Spelling())}
         about, table = _answer(path, neighbours, scratch, job, asking)
     try:
-        frame = table.to_pandas(types_mapper={pa.int64(): pd.Int64Dtype(), pa.int32(): pd.Int32Dtype()}.get)
+        frame = table.to_pandas(types_mapper=_NULLABLE.get)
     except (pa.ArrowException, ValueError, OverflowError) as error:  # dates beyond the calendar
         message = f"{said} holds values that cannot be read: {str(error).splitlines()[0]}"
         raise UnreadableFile(message) from None
     if "lon" in about:
-        return Table(frame, _points(frame, about["lon"], about["lat"]), None, False)
+        geometry, unread = _points(frame, about["lon"], about["lat"])
+        return Table(frame, geometry, None, False, unread)
     geometry = _shapes(said, frame.pop(GEOMETRY))
-    return Table(frame, geometry, about["crs"], about["is_geojson"])
+    unread = {}
+    if about.get("is_wkt"):
+        lost = (
+            ~np.isfinite(shapely.bounds(geometry)).all(axis=1)
+            & ~shapely.is_missing(geometry)
+            & ~shapely.is_empty(geometry)
+        )
+        unread = dict.fromkeys(np.flatnonzero(lost).tolist(), "its geometry is no well-known text (WKT)")
+    return Table(frame, geometry, about["crs"], about["is_geojson"], unread, about.get("cut_to"))
 
 
 def read_extract(
@@ -188,12 +218,17 @@ def _scratch() -> Iterator[Path]:
         yield Path(folder)
 
 
-def _points(frame: DataFrame, lon: str, lat: str) -> Any:
-    """Make points of two columns of text."""
-    x, y = pd.to_numeric(frame[lon], errors="coerce"), pd.to_numeric(frame[lat], errors="coerce")
-    # what is no number becomes infinite, so that the row is named and not taken for an empty one
-    points = shapely.points(x.fillna(np.inf).to_numpy(dtype=float), y.fillna(np.inf).to_numpy(dtype=float))
-    return pd.Series(points, dtype=object).where(frame[lon].notna() & frame[lat].notna(), None).to_numpy()
+def _points(frame: DataFrame, lon: str, lat: str) -> tuple[Any, dict[int, str]]:
+    """Make points of two columns of text, and say where these are no numbers."""
+    x, y = (read_degrees(frame[name].tolist(), axis) for name, axis in ((lon, "EW"), (lat, "NS")))
+    given = (frame[lon].notna() & frame[lat].notna()).to_numpy()
+    points = np.where(given, shapely.points(np.nan_to_num(x, nan=np.inf), np.nan_to_num(y, nan=np.inf)), None)
+    unread = {}
+    for row in np.flatnonzero(given & ~(np.isfinite(x) & np.isfinite(y))).tolist():
+        said = f"lon {str(frame[lon].iloc[row])[:40]} lat {str(frame[lat].iloc[row])[:40]}"
+        comma = " (numbers with a decimal comma: say --decimal ,)" if "," in said else ""
+        unread[row] = f"{said} is not a place: both must be finite numbers, or degrees, minutes and seconds{comma}"
+    return points, unread
 
 
 def _shapes(said: str, wkb: Any) -> Any:
@@ -209,11 +244,9 @@ def _answer(
 ) -> tuple[dict[str, Any], pa.Table]:
     """Have a job done, and return what is said of the rows, and the rows."""
     said, limits = asking.said or str(path), asking.limits
-    # absolute: behind the walls nobody says which folder the process is in, and SQLite would ask
-    readable = [str(one.absolute()) for one in (path, *neighbours)]
     given = {
-        **job, "path": readable[0], "said": said, "limits": asdict(limits),
-        "readable": readable, "scratch": str(scratch) if scratch else None,
+        **job, "path": str(path.absolute()), "said": said, "limits": asdict(limits),
+        "readable": [str(one.absolute()) for one in (path, *neighbours)], "scratch": str(scratch) if scratch else None,
     }  # fmt: skip
     with _process(given) as process:
         told = _told(process, said, asking)
@@ -222,7 +255,7 @@ def _answer(
         refusal = json.loads(told[told.rindex(b"\n") + 1 :])
         raise _REFUSALS.get(refusal["refused"], GeoGridError)(refusal["message"])
     if code != 0:
-        raise _ended(code, said, limits)
+        raise _ended(code, said, limits, path.suffix.lower())
     end = told.index(b"\n")
     try:
         with pa.ipc.open_stream(pa.py_buffer(told)[end + 1 :]) as reader:
@@ -276,11 +309,12 @@ def _told(process: subprocess.Popen[bytes], said: str, asking: Asking) -> bytear
             raise UnreadableFile(message)
 
 
-def _ended(code: int, said: str, limits: Limits) -> UnreadableFile:
+def _ended(code: int, said: str, limits: Limits, suffix: str) -> UnreadableFile:
     """Say why a process ended that did not say it itself."""
     if code == -signal.SIGXCPU:
         return UnreadableFile(f"{said} takes more than {limits.processor_s} s to read, and was given up: divide it")
     what = f"needs more than {limits.memory_bytes >> 20:,} MB of memory to read" if code in (
         OUT_OF_MEMORY, -signal.SIGABRT
     ) else "is broken, or needs more memory to read than there is for one file"  # fmt: skip
-    return UnreadableFile(f"{said} {what}: divide it, and delete cells far away from a sheet's table")
+    sheet = ", and delete cells far away from a sheet's table" if suffix == ".xlsx" else ""
+    return UnreadableFile(f"{said} {what}: divide it{sheet}")

@@ -31,10 +31,11 @@ _LOAD, _JUMP_IF_EQUAL, _JUMP_IF_AT_LEAST, _RETURN = 0x20, 0x15, 0x35, 0x06
 _ARCH_OFFSET, _NUMBER_OFFSET = 4, 0
 _X32 = 0x40000000
 """Numbers from here on are x86-64's second table of the same calls."""
-# socket, socketpair, connect, execve, execveat, ptrace, process_vm_readv, process_vm_writev, bpf, io_uring_setup, kill
+# socket, socketpair, connect, execve, execveat, ptrace, process_vm_readv, process_vm_writev, bpf, io_uring_setup, kill,
+# tkill, tgkill, pidfd_send_signal
 _CALLS = {
-    "x86_64": (0xC000003E, 317, (41, 53, 42, 59, 322, 101, 310, 311, 321, 425, 62)),
-    "aarch64": (0xC00000B7, 277, (198, 199, 203, 221, 281, 117, 270, 271, 280, 425, 129)),
+    "x86_64": (0xC000003E, 317, (41, 53, 42, 59, 322, 101, 310, 311, 321, 425, 62, 200, 234, 424)),
+    "aarch64": (0xC00000B7, 277, (198, 199, 203, 221, 281, 117, 270, 271, 280, 425, 129, 130, 131, 424)),
 }
 
 

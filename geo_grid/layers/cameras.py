@@ -1,16 +1,30 @@
 """Cameras 摄像机: where they stand and look; never a password, never an image."""
 
+import hashlib
+import re
 from typing import ClassVar
 
 from pydantic import Field, field_validator
 
 from geo_grid.layers.layer import Layer, LayerRow
 
+_LOCAL = re.compile(r"LOCAL-[0-9A-Za-z._-]{1,26}", re.ASCII)
+
+
+def local_id(name: str, lon: float, lat: float) -> str:
+    """Return the local ID of a camera without a national one: the same for the same name and place."""
+    return f"LOCAL-{hashlib.sha256(f'{name} {lon:.8f} {lat:.8f}'.encode()).hexdigest()[:12]}"
+
+
+def is_local(gb28181_id: str) -> bool:
+    """Say whether an ID is a local one, which a national one may replace."""
+    return _LOCAL.fullmatch(gb28181_id) is not None
+
 
 class CameraRow(LayerRow):
-    """One camera by its GB/T 28181 device ID."""
+    """One camera by its GB/T 28181 device ID, or until it has one, by a local ID that begins with LOCAL-."""
 
-    gb28181_id: str
+    gb28181_id: str = ""
     name: str = Field(min_length=1, max_length=200)
     ptz_type: int | None = Field(None, ge=1, le=7)
     room_type: int | None = Field(None, ge=1, le=2)
@@ -26,9 +40,11 @@ class CameraRow(LayerRow):
     @field_validator("gb28181_id")
     @classmethod
     def _well_formed(cls, value: str) -> str:
+        if not value or is_local(value):
+            return value
         # centre 8 + industry 2 + type 3 + network 1 + serial 6; 131 camera, 132 IP camera
         if len(value) != 20 or not value.isascii() or not value.isdigit():
-            message = "a GB/T 28181 device ID has 20 digits"
+            message = "a GB/T 28181 device ID has 20 digits; a local one begins with LOCAL-, such as LOCAL-CC-001"
             raise ValueError(message)
         if value[10:13] not in ("131", "132"):
             message = f"digits 11-13 are {value[10:13]}, which is not a camera (131) or IP camera (132)"

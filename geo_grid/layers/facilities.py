@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from geo_grid.layers.layer import Layer, LayerRow
+from geo_grid.layers.layer import MOST_COUNTED, Layer, LayerRow, LocalCode
 
 FacilityKind = Literal[
     "mediation_organisation",
@@ -23,11 +23,11 @@ FacilityKind = Literal[
 class FacilityRow(LayerRow):
     """One facility."""
 
-    facility_code: str = Field(min_length=1, max_length=32)
+    facility_code: LocalCode = Field(min_length=1, max_length=32)
     facility_kind: FacilityKind
     name: str = Field(min_length=1, max_length=200)
     division_level: Literal["city", "county", "township", "village"] | None = None
-    member_count: int | None = Field(None, ge=0)
+    member_count: int | None = Field(None, ge=0, le=MOST_COUNTED)
     phone: str = ""
     source: str = ""
 

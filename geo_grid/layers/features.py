@@ -1,5 +1,6 @@
 """The rows of a layer as features: found, sorted and turned over page by page."""
 
+import asyncio
 import base64
 import binascii
 import json
@@ -8,8 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import numpy as np
+import shapely
 from psycopg import sql
 
+from geo_grid.china_datums import shifted_geometry
 from geo_grid.db import AsyncConnection
 from geo_grid.errors import InvalidQuery, NotFound
 from geo_grid.layers.filters import Condition
@@ -104,6 +108,7 @@ async def read_page(connection: AsyncConnection, layer: Layer, query: FeatureQue
         ),
     )
     rows = await (await connection.execute(statement, values)).fetchall()
+    rows = await shifted_rows(rows, query.crs)
     more = len(rows) > query.limit
     places = [row.pop("place") for row in rows[: query.limit]]
     following = base64.urlsafe_b64encode(json.dumps(places[-1]).encode()).decode().rstrip("=") if more else None
@@ -139,7 +144,23 @@ async def read_feature(
     row = await (await connection.execute(statement, values)).fetchone()
     if row is None:
         raise NotFound(message)
-    return row
+    return (await shifted_rows([row], crs))[0]
+
+
+async def shifted_rows(rows: list[dict[str, Any]], crs: PublishedCrs) -> list[dict[str, Any]]:
+    """Return rows as a shifted datum has them, as they are where `crs` is none: `geometry` as GeoJSON, `geom` as WKB."""
+    if not crs.shift or not rows:
+        return rows
+    return await asyncio.to_thread(_shifted, rows, crs)
+
+
+def _shifted(rows: list[dict[str, Any]], crs: PublishedCrs) -> list[dict[str, Any]]:
+    column = "geom" if "geom" in rows[0] else "geometry"
+    given = [row[column] if row[column] is None or column == "geometry" else bytes(row[column]) for row in rows]
+    shapes = shapely.from_wkb(given) if column == "geom" else shapely.from_geojson(given)
+    moved = shapely.transform(shifted_geometry(shapes, crs.shift), lambda xy: np.round(xy, crs.digits))
+    told = shapely.to_wkb(moved) if column == "geom" else shapely.to_geojson(moved)
+    return [{**row, column: one} for row, one in zip(rows, told.tolist(), strict=True)]
 
 
 def as_feature(row: dict[str, Any]) -> str:

@@ -261,8 +261,8 @@ class _Reader:
             raise InvalidQuery(message)
         if self.crs.is_flipped:
             shape = shapely.transform(shape, lambda xy: xy[:, ::-1])
-        if self.crs.srid != 4490:
-            shape = geometry_to_lonlat([shape], f"EPSG:{self.crs.srid}")[0]
+        if self.crs.name != "EPSG:4490":
+            shape = geometry_to_lonlat([shape], self.crs.name)[0]
         problem = next((p for xy in shapely.get_coordinates(shape).tolist() if (p := lonlat_problem(*xy))), None)
         if problem or not shapely.is_valid(shape):
             message = f"a geometry in the filter is not valid: {problem or shapely.is_valid_reason(shape)}"

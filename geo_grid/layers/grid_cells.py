@@ -4,7 +4,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from geo_grid.layers.layer import Layer, LayerRow
+from geo_grid.layers.layer import MOST_COUNTED, Layer, LayerRow
 
 
 class GridCellRow(LayerRow):
@@ -16,7 +16,10 @@ class GridCellRow(LayerRow):
     parent_code: str | None = None
     name: str = Field(min_length=1, max_length=200)
     cell_kind: Literal["division", "basic", "dedicated"] = "basic"
-    household_count: int | None = Field(None, ge=0)
+    household_count: int | None = Field(None, ge=0, le=MOST_COUNTED)
+    households_estimated: bool = Field(
+        False, description="the number was shared out by area when ground was divided; nobody counted it"
+    )
 
     defaults: ClassVar[dict[str, str]] = {"name": "grid_code"}
 

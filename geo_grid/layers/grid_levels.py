@@ -6,7 +6,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from geo_grid.db import Connection, load_queries
-from geo_grid.errors import Conflict, UnreadableFile
+from geo_grid.errors import Conflict, UnreadableFile, told
 
 QUERIES = load_queries("geo_grid.layers", "grid_levels.sql")
 
@@ -36,7 +36,7 @@ def read_levels(path: Path) -> list[GridLevel]:
         levels = [GridLevel.model_validate(entry) for entry in found["grid_levels"]]
     except ValidationError as error:
         first = error.errors()[0]
-        message = f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}"
+        message = f"{path}: {'.'.join(map(str, first['loc']))}: {told(first)}"
         raise UnreadableFile(message) from None
     except (OSError, ValueError, KeyError, TypeError) as error:
         message = f"{path} is not a list of [[grid_levels]] in TOML: {error}"

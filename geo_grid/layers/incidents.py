@@ -15,7 +15,9 @@ class IncidentRow(LayerRow):
     """One incident as a file or a caller gives it."""
 
     incident_number: str | None = Field(None, max_length=64)
-    category: str = Field(min_length=1, max_length=100)
+    category: str = Field(
+        min_length=1, max_length=100, description="code of a category, or its name; other names are kept"
+    )
     subtype: str = Field("", max_length=100)
     description: str = Field("", max_length=4000)
     address: str = Field("", max_length=400)

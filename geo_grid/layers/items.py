@@ -1,14 +1,16 @@
 """What maps show of a layer, as GeoJSON and as vector tiles, made by the database."""
 
 import math
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
 from psycopg import sql
 
 from geo_grid.db import AsyncConnection, load_queries
-from geo_grid.layers.features import as_feature
+from geo_grid.layers.features import as_feature, shifted_rows
 from geo_grid.layers.layer import Layer
+from geo_grid.layers.published import CRS84, PublishedCrs
 
 QUERIES = load_queries("geo_grid.layers", "forms.sql")
 _TILE_PIXELS = 256
@@ -25,6 +27,8 @@ async def items(
     bbox: tuple[float, float, float, float],
     zoom: int,
     limit: int,
+    at: datetime | None = None,
+    crs: PublishedCrs = CRS84,
 ) -> str:
     """Read what a map shows of a layer.
 
@@ -37,16 +41,22 @@ async def items(
         which keeps shared borders shared because neighbours have the same vertices.
     limit
         Most features returned; `truncated` says that there were more.
+    at
+        Of layers whose things are in force for a time: as they were then; now when not given.
+    crs
+        CRS84, or one of `published.SHIFTED`: of the geometry given out.
 
     Returns
     -------
     A GeoJSON FeatureCollection as text, with the foreign member `truncated`.
     """
     statement = sql.SQL(QUERIES["geojson"]).format(items=sql.SQL(layer.query("items")))
-    rows = await (await connection.execute(statement, _values(bbox, zoom, limit + 1))).fetchall()
-    features = ",".join(as_feature(row) for row in rows[:limit] if row["geometry"] is not None)
+    rows = await (await connection.execute(statement, _values(bbox, zoom, limit + 1, at))).fetchall()
+    drawn = await shifted_rows([row for row in rows[:limit] if row["geometry"] is not None], crs)
+    features = ",".join(map(as_feature, drawn))
     truncated = "true" if len(rows) > limit else "false"
-    return f'{{"type":"FeatureCollection","truncated":{truncated},"features":[{features}]}}'
+    named = f'"coordRefSys":"{crs.uri}",' if crs.shift else ""
+    return f'{{"type":"FeatureCollection",{named}"truncated":{truncated},"features":[{features}]}}'
 
 
 @lru_cache(maxsize=64)
@@ -89,9 +99,11 @@ def tile_bbox(zoom: int, x: int, y: int) -> tuple[float, float, float, float]:
     return max(west, -180), lat(y + 1 + _BUFFER), min(east, 180), lat(y - _BUFFER)
 
 
-def _values(bbox: tuple[float, float, float, float], zoom: int, limit: int) -> dict[str, Any]:
+def _values(
+    bbox: tuple[float, float, float, float], zoom: int, limit: int, at: datetime | None = None
+) -> dict[str, Any]:
     west, south, east, north = bbox
     return {
         "west": west, "south": south, "east": east, "north": north,
-        "zoom": zoom, "limit": limit, "pixel": 360 / _TILE_PIXELS / 2**zoom,
+        "zoom": zoom, "limit": limit, "at": at, "pixel": 360 / _TILE_PIXELS / 2**zoom,
     }  # fmt: skip

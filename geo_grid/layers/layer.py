@@ -1,13 +1,32 @@
 """What a layer is: a table, the fields of a row, and how it answers for a part of the map."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict
 
 from geo_grid.db import load_queries
+
+MOST_COUNTED = 2**31 - 1
+"""The largest `integer` of PostgreSQL."""
+_CODE = re.compile(r"[0-9A-Za-z._-]{1,32}", re.ASCII)
+
+
+def _local_code(value: str) -> str:
+    """Return a code that follows the scheme `local` (migration 0001). Raises ValueError."""
+    if not _CODE.fullmatch(value):
+        message = (
+            f"{value[:40]!r} is no code: 1 to 32 letters (A-Z), digits, dots, underscores or hyphens, without spaces"
+        )
+        raise ValueError(message)
+    return value
+
+
+LocalCode = Annotated[str, AfterValidator(_local_code)]
+"""What a thing is known by where no standard says."""
 
 
 class LayerRow(BaseModel):
@@ -100,6 +119,12 @@ class Layer:
     def fields(self) -> list[str]:
         """Names of the fields of a row."""
         return list(self.row.model_fields)
+
+    @property
+    def times(self) -> list[str]:
+        """Names of the fields that are moments."""
+        schemas = self.row.model_json_schema()["properties"]
+        return [name for name, schema in schemas.items() if _type_of(schema) == "timestamptz"]
 
     @property
     def id_column(self) -> str:

@@ -6,7 +6,8 @@ select zone_code as id,
            'responsible_unit', responsible_unit, 'is_demo', is_demo) as properties
 from patrol_zones
 where geom && ST_MakeEnvelope(%(west)s, %(south)s, %(east)s, %(north)s, 4490)
-  and valid_from <= statement_timestamp() and (valid_to is null or statement_timestamp() < valid_to)
+  and valid_from <= coalesce(%(at)s::timestamptz, statement_timestamp())
+  and (valid_to is null or coalesce(%(at)s::timestamptz, statement_timestamp()) < valid_to)
 order by zone_code
 limit %(limit)s
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from geo_grid.china_datums import NAMES
 from geo_grid.errors import UnknownCrs
 
 
@@ -19,12 +20,20 @@ class PublishedCrs:
         Whether the register's order is y, x: latitude or northing first.
     digits
         Decimals given out: about a millimetre.
+    shift
+        GCJ-02 or BD-09: longitude and latitude as Chinese web maps draw them, which no register knows; empty: none.
     """
 
     uri: str
     srid: int
     is_flipped: bool
     digits: int
+    shift: str = ""
+
+    @property
+    def name(self) -> str:
+        """What `coordinates.source_crs` calls it."""
+        return self.shift or f"EPSG:{self.srid}"
 
 
 def _epsg(code: int, is_flipped: bool, digits: int) -> PublishedCrs:
@@ -49,9 +58,15 @@ PUBLISHED = {
 }
 
 
+SHIFTED = {name: PublishedCrs(f"urn:geo-grid:crs:{name}", 4490, False, 8, name) for name in NAMES}
+"""By name. For those who draw on maps of these datums: offered beside the others, and never in their list, because no
+program knows them."""
+
+
 def published_crs(uri: str) -> PublishedCrs:
-    """Find one by its URI. Raises UnknownCrs, naming those there are."""
-    if uri not in PUBLISHED:
-        message = f"{uri[:120]!r} is not offered; the reference systems are {', '.join(PUBLISHED)}"
+    """Find one by its URI, or a shifted one by its name. Raises UnknownCrs, naming those there are."""
+    found = PUBLISHED.get(uri) or SHIFTED.get(uri.removeprefix("urn:geo-grid:crs:"))
+    if found is None:
+        message = f"{uri[:120]!r} is not offered; the reference systems are {', '.join([*PUBLISHED, *SHIFTED])}"
         raise UnknownCrs(message)
-    return PUBLISHED[uri]
+    return found

@@ -20,6 +20,7 @@ class ResponseCircleRow(LayerRow):
     travel_s: int = Field(0, ge=0, description="seconds on the road; 0: it is not told")
     speed_kmh: float | None = Field(None, gt=0, description="of an estimate")
     detour_factor: float | None = Field(None, ge=1, description="of an estimate")
+    on_foot_m: float = Field(0, ge=0, description="metres on foot between the post and the nearest road, in the time")
     responsible_unit: str = ""
 
 
@@ -32,7 +33,8 @@ LAYER = Layer(
     geometry_types=("Polygon", "MultiPolygon"),
     stored_type="MultiPolygon",
     item_key="response_circle_id",
-    more={"response_circle_id": "bigint"},
+    more={"response_circle_id": "bigint", "valid_from": "timestamptz", "valid_to": "timestamptz"},
+    moments=("valid_from", "valid_to"),
     min_zoom=10,
     drawn_from=("response_circles", "police_posts"),
 )

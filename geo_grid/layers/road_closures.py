@@ -5,13 +5,13 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from geo_grid.layers.layer import Layer, LayerRow
+from geo_grid.layers.layer import Layer, LayerRow, LocalCode
 
 
 class RoadClosureRow(LayerRow):
     """One closure: an area, or a line that no road crosses while it is in force."""
 
-    closure_code: str = Field(min_length=1, max_length=32)
+    closure_code: LocalCode = Field(min_length=1, max_length=32)
     name: str = Field(min_length=1, max_length=200)
     closure_kind: Literal["closed", "avoided"] = "closed"
     closed_from: datetime | None = None

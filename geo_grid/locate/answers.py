@@ -1,8 +1,11 @@
 """The answers about a point. Field names are relied on by clients (DESIGN, section 4)."""
 
-from typing import Literal
+from typing import Literal, Self
 
+import numpy as np
 from pydantic import BaseModel, Field
+
+from geo_grid.china_datums import shifted
 
 type ZoneType = Literal["regular", "temporary"]
 type CellKind = Literal["division", "basic", "dedicated"]
@@ -26,6 +29,7 @@ class OwningCell(BaseModel):
     level_name_en: str
     cell_kind: CellKind
     household_count: int | None
+    households_estimated: bool = Field(description="the number was shared out by area; nobody counted it")
     area_m2: float
     grid_lead: str | None = Field(description="name of the grid lead, where the cell has one")
     duties: list[Duty]
@@ -39,6 +43,21 @@ class OwningZone(BaseModel):
     name: str
     zone_type: ZoneType
     responsible_unit: str
+    is_demo: bool
+
+
+SEGMENT_REACH_M = 50.0
+"""A patrol segment answers for places this near to its line: both sides of a wide street; ours, no authority."""
+
+
+class NearSegment(BaseModel):
+    """A patrol segment 巡段 near the point: a key road that is patrolled besides the zones."""
+
+    zone_code: str
+    name: str
+    zone_type: ZoneType
+    responsible_unit: str
+    distance_m: float = Field(description="metres on the ellipsoid to its line, at most 50")
     is_demo: bool
 
 
@@ -59,14 +78,31 @@ class Alternative(BaseModel):
     distance_m: float
 
 
+def drawn_at(lon: float, lat: float, crs: str) -> tuple[float, float]:
+    """Return lon, lat of CGCS2000 where a map of a datum draws them: EPSG:4490, GCJ-02 or BD-09; eight decimals."""
+    if crs == "EPSG:4490":
+        return lon, lat
+    x, y = shifted(np.array([lon]), np.array([lat]), crs)
+    return round(float(x[0]), 8), round(float(y[0]), 8)
+
+
 class Location(BaseModel):
     """Who is responsible for a point."""
 
-    point: tuple[float, float] = Field(description="lon, lat in degrees, CGCS2000, as used")
+    point: tuple[float, float] = Field(description="lon, lat in degrees, as used; of the system that crs names")
+    crs: Literal["EPSG:4490", "GCJ-02", "BD-09"] = Field(
+        "EPSG:4490", description="of the coordinates in this answer: CGCS2000 unless another was asked for"
+    )
     grid_cells: list[OwningCell] = Field(description="outermost to innermost")
     patrol_zone: OwningZone | None
+    patrol_segments: list[NearSegment] = Field(description="within 50 m, nearest first; beside the zone")
     response: list[Response] = Field(description="fastest first")
+    response_known: bool = Field(description="false: it was asked as of a former time, whose circles are not kept")
     distance_to_boundary_m: float | None = Field(description="to the nearest border of the innermost cell")
     alternatives: list[Alternative] = Field(description="other innermost cells within the positional error")
     edition: int | None = Field(description="edition of the boundaries that answered")
     unassigned: bool = Field(description="no grid cell covers the point")
+
+    def drawn_in(self, crs: str) -> Self:
+        """Return the answer with its place as a map of a datum draws it; see `drawn_at`."""
+        return self if crs == self.crs else self.model_copy(update={"point": drawn_at(*self.point, crs), "crs": crs})

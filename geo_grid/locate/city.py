@@ -34,6 +34,7 @@ class CellFacts(NamedTuple):
     grid_level: int
     cell_kind: CellKind
     household_count: int | None
+    households_estimated: bool
     area_m2: float
 
 

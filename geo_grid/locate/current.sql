@@ -16,6 +16,12 @@ order by grid_code, duty_role, duty_id
 -- name: levels
 select grid_level, name_zh, name_en from grid_levels
 
+-- name: segments
+select zone_code, name, zone_type, responsible_unit, is_demo, ST_AsBinary(geom) as geom
+from patrol_zones
+where zone_kind = 'segment' and valid_from <= now() and (valid_to is null or now() < valid_to)
+order by zone_code
+
 -- name: circles
 select tier_minutes, post_code, circle_basis, method, ST_AsBinary(geom) as geom
 from response_circles order by post_code, tier_minutes

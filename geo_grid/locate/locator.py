@@ -22,6 +22,7 @@ from numpy.typing import ArrayLike, NDArray
 from geo_grid.coordinates import LATTICE_STEP, geometry_to_lonlat, lonlat_problem, snap_geometry
 from geo_grid.errors import InvalidCoordinates, InvalidRows, UnreadableFile
 from geo_grid.locate import kernels
+from geo_grid.locate.coverage import NARROW_GAP_M, coverage_faults, metres, narrow_gaps
 from geo_grid.locate.kernels import Index
 
 if TYPE_CHECKING:
@@ -30,9 +31,6 @@ if TYPE_CHECKING:
 _BUCKETS_PER_EDGE = 20
 """More buckets: more points find a bucket without edges, and more memory. 20 fits 20,000 cells in 100 MB."""
 _FORMAT = 2
-NARROW_GAP_M = 1.0
-"""An enclosed gap narrower than this is taken for a fault; a wider one is a place that is not the city's."""
-_METRES_PER_DEGREE = 111_000.0
 _STEPS_PER_DEGREE = 1 / LATTICE_STEP
 
 
@@ -277,15 +275,11 @@ def _refuse_bad_polygons(codes: NDArray[Any], polygons: NDArray[Any]) -> None:
 
 
 def _refuse_overlaps(codes: NDArray[Any], polygons: NDArray[Any], order: NDArray[np.int64]) -> None:
-    bad = shapely.coverage_invalid_edges(polygons)
-    rows = []
-    for index in np.flatnonzero(~shapely.is_empty(bad)).tolist():
-        lon, lat = shapely.get_coordinates(bad[index])[0]
-        rows.append(
-            (int(order[index]) + 1, f"{codes[index]} does not fit its neighbours near lon {lon:.6f} lat {lat:.6f}")
-        )
+    row_of = {str(code): int(row) + 1 for code, row in zip(codes, order, strict=True)}
+    faults = coverage_faults(codes.tolist(), polygons)
+    rows = [(row_of[code], f"{code} {fault.told_of(code)}") for fault in faults for code in fault.codes]
     message = (
-        f"{len(rows)} of {len(codes)} polygons overlap or do not share their borders exactly: correct them, or use "
+        f"{len({row for row, _ in rows})} of {len(codes)} polygons overlap or do not share their borders exactly: correct them, or use "
         "on_overlap='smallest_code'"
     )
     raise InvalidRows(message, sorted(rows))
@@ -296,11 +290,8 @@ def _refuse_gaps(index: Index) -> None:
     cells = int(index.origin[5])
     border = index.edge[(index.side == cells).any(axis=1)] * LATTICE_STEP
     owned = shapely.build_area(shapely.multilinestrings(shapely.linestrings(border.reshape(-1, 2, 2))))
-    rings = [ring for part in shapely.get_parts(owned) for ring in part.interiors]
-    holes = shapely.polygons(np.array(rings, dtype=object))
-    degrees = 2 * shapely.area(holes) / shapely.length(holes)  # the width of a long thin shape
-    narrow = holes[degrees * _METRES_PER_DEGREE < NARROW_GAP_M]
-    places = [f"near lon {lon:.6f} lat {lat:.6f}" for lon, lat in shapely.get_coordinates(shapely.centroid(narrow))]
+    centres = [(shapely.centroid(gap), width) for gap, width in narrow_gaps(owned)]
+    places = [f"{metres(width)} wide near lon {centre.x:.6f} lat {centre.y:.6f}" for centre, width in centres]
     if places:
         message = (
             f"there are {len(places)} gaps narrower than {NARROW_GAP_M} m between the polygons, {', '.join(places[:5])}"

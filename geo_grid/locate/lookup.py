@@ -5,7 +5,8 @@ from typing import Any
 
 from geo_grid.db import AsyncConnection, fetch_one, load_queries
 from geo_grid.errors import InvalidCoordinates
-from geo_grid.locate.answers import Location, OwningCell
+from geo_grid.locate.answers import SEGMENT_REACH_M, Location, OwningCell
+from geo_grid.locate.segments import degrees_m
 
 QUERIES = load_queries("geo_grid.locate", "locate.sql")
 
@@ -31,6 +32,8 @@ async def locate(
         Metres; leaf cells nearer than this are named as alternatives.
     """
     ask: dict[str, Any] = {"lon": lon, "lat": lat, "at": at, "error_m": positional_error_m}
+    east_m, north_m = degrees_m(lat)
+    ask |= {"segment_m": SEGMENT_REACH_M, "east_m": east_m, "north_m": north_m}
     ask |= await fetch_one(connection, QUERIES["moment"], ask)
     leaf = await fetch_one(connection, QUERIES["leaf"], ask)
     ask["leaf"] = leaf["grid_code"]
@@ -38,6 +41,7 @@ async def locate(
         return nowhere(lon, lat, ask["edition"])
     chain = await (await connection.execute(QUERIES["chain"], ask)).fetchall()
     zone = await fetch_one(connection, QUERIES["zone"], ask) or None
+    segments = await (await connection.execute(QUERIES["segments"], ask)).fetchall()
     response = await (await connection.execute(QUERIES["response"], ask)).fetchall()
     border = await fetch_one(connection, QUERIES["boundary_distance"], ask)
     alternatives = await (await connection.execute(QUERIES["alternatives"], ask)).fetchall()
@@ -46,6 +50,8 @@ async def locate(
             "point": (round(lon, 8), round(lat, 8)),  # eight decimals give the lattice point back
             "grid_cells": [owning_cell(row) for row in chain],
             "patrol_zone": zone,
+            "patrol_segments": [one for one in segments if one["distance_m"] <= SEGMENT_REACH_M],
+            "response_known": ask["response_known"],
             "response": sorted(response, key=lambda row: (row["tier_minutes"], row["post_code"])),
             "distance_to_boundary_m": border["distance_m"] if border else None,
             "alternatives": alternatives,
@@ -61,7 +67,9 @@ def nowhere(lon: float, lat: float, edition: int | None) -> Location:
         point=(round(lon, 8), round(lat, 8)),  # eight decimals give the lattice point back
         grid_cells=[],
         patrol_zone=None,
+        patrol_segments=[],
         response=[],
+        response_known=True,
         distance_to_boundary_m=None,
         alternatives=[],
         edition=edition,

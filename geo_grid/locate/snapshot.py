@@ -13,6 +13,7 @@ from geo_grid.locate.answers import Alternative, Duty, Location, OwningCell, Own
 from geo_grid.locate.city import CellFacts, CityIndex
 from geo_grid.locate.lookup import nowhere
 from geo_grid.locate.seen import Seen
+from geo_grid.locate.segments import Segments
 
 QUERIES = load_queries("geo_grid.locate", "current.sql")
 
@@ -54,11 +55,13 @@ class Snapshot:
         duties: dict[str, list[Duty]],
         levels: dict[int, tuple[str, str]],
         circles: list[tuple[Response, shapely.Geometry]],
+        segments: Segments,
     ) -> None:
         self.state = state
         self.city = city
         self._duties = duties
         self._levels = levels
+        self._segments = segments
         self._responses = [response for response, _ in circles]
         self._circles = np.array([geometry for _, geometry in circles], dtype=object)
         shapely.prepare(self._circles)
@@ -90,6 +93,7 @@ class Snapshot:
                 _read_duties(connection),
                 {row["grid_level"]: (row["name_zh"], row["name_en"]) for row in levels},
                 _read_circles(connection),
+                Segments(connection.execute(QUERIES["segments"]).fetchall()),
             )
 
     def locate(self, lon: float, lat: float, positional_error_m: float, seen: Seen) -> Location:
@@ -98,9 +102,11 @@ class Snapshot:
         if not seen.everywhere and leaf not in seen.cells:
             return nowhere(lon, lat, self.state.edition)
         zone = self.city.zones.owner(lon, lat)
+        segments = self._segments.near(lon, lat)
         response = self._response(lon, lat)
         if not seen.everywhere:
             zone = zone if zone in seen.zones else None
+            segments = [one for one in segments if one.zone_code in seen.zones]
             response = [one for one in response if one.post_code in seen.posts]
             near = [(code, distance) for code, distance in near if code in seen.cells]
         chain = self._chain(leaf) if leaf is not None else ()
@@ -108,7 +114,9 @@ class Snapshot:
             point=(round(lon, 8), round(lat, 8)),  # eight decimals give the lattice point back
             grid_cells=[cell for cell, bare in chain] if seen.roster else [bare for cell, bare in chain],
             patrol_zone=OwningZone.model_construct(**self.city.zone_facts[zone]._asdict()) if zone else None,
+            patrol_segments=segments,
             response=response,
+            response_known=True,
             distance_to_boundary_m=metres if leaf is not None else None,
             alternatives=[
                 Alternative.model_construct(grid_code=code, name=self.city.facts[code].name, distance_m=distance)
@@ -146,6 +154,7 @@ class Snapshot:
             level_name_en=self._levels[fact.grid_level][1],
             cell_kind=fact.cell_kind,
             household_count=fact.household_count,
+            households_estimated=fact.households_estimated,
             area_m2=fact.area_m2,
             grid_lead=next((duty.person_name for duty in duties if duty.duty_role == "grid_lead"), None),
             duties=duties,

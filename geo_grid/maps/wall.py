@@ -9,6 +9,7 @@ from geo_grid.maps.looks import LOOKS
 from geo_grid.maps.page import base_map, map_page
 
 QUERIES = load_queries("geo_grid.maps", "maps.sql")
+CATEGORIES = load_queries("geo_grid.layers", "incident_categories.sql")
 
 NOWHERE = (113.752, 36.750, 115.847, 37.812)
 """Shown while no cell is stored: the outline of Xingtai, degrees."""
@@ -42,6 +43,7 @@ class CityView:
     edition: int | None
     is_demo: bool
     levels: list[dict[str, Any]]
+    categories: list[dict[str, Any]]
     has_base_map: bool
 
 
@@ -49,6 +51,7 @@ async def city_view(connection: AsyncConnection, name_zh: str, name_en: str, tim
     """Read what the pages show about the city as a whole."""
     found = await (await connection.execute(QUERIES["city"])).fetchone() or {}
     levels = await (await connection.execute(LEVEL_QUERIES["all"])).fetchall()
+    categories = await (await connection.execute(CATEGORIES["all"])).fetchall()
     bounds = None
     if found.get("west") is not None:
         bounds = (found["west"], found["south"], found["east"], found["north"])
@@ -60,6 +63,7 @@ async def city_view(connection: AsyncConnection, name_zh: str, name_en: str, tim
         found.get("edition"),
         bool(found.get("is_demo")),
         levels,
+        categories,
         bool(found.get("has_base_map")),
     )
 
@@ -82,6 +86,7 @@ def map_options(
         "edition": view.edition,
         "timezone": view.timezone,
         "levels": view.levels,
+        "categories": view.categories,
         "person": person,
         "looks": LOOKS,
         "hasBaseMap": view.has_base_map,

@@ -28,6 +28,7 @@ class MoveUp(BaseModel):
     from_zone: str
     arrival_s: float
     method: Method
+    on_foot_s: float = Field(description="seconds of it on foot, where a place is far from a road")
 
 
 class BareZone(BaseModel):
@@ -96,6 +97,7 @@ def _suggest(bare: list[dict[str, Any]], spare: list[dict[str, Any]], router: Ro
         int(column): MoveUp(
             unit_code=some[row]["unit_code"], name=some[row]["name"], from_zone=some[row]["zone_code"],
             arrival_s=round(float(seconds[row, column]), 1), method=found[row][column].method,
+            on_foot_s=round(found[row][column].on_foot_s, 1),
         )
         for row, column in zip(rows, columns, strict=True)
         if np.isfinite(seconds[row, column])

@@ -32,6 +32,10 @@ class Responder(BaseModel):
     skills: str = ""
     arrival_s: float | None = Field(description="seconds of travel from where it is; null: the roads do not lead here")
     method: Method = Field(description="how that is known: on roads, or estimated in a straight line")
+    on_foot_s: float = Field(
+        description="seconds of it on foot: to the nearest road, and from there to the place, where these are far from one"
+    )
+    on_foot_m: float = Field(description="metres of that, by the detour factor from the straight line")
     is_free: bool = Field(description="whether it can be sent now")
     reason: Reason = Field(
         description="why it can be sent or cannot; silent: not heard of for half an hour; cut_off: roads are closed"
@@ -91,7 +95,8 @@ def _responder(row: dict[str, Any], arrival: Arrival, now: datetime) -> Responde
     return Responder.model_validate({
         **{name: row[name] for name in ("code", "name", "kind", "distance_m", "lon", "lat")},
         "status": row.get("status"), "skills": row.get("skills") or "", "arrival_s": round(arrival.travel_s, 1) if is_reached else None,
-        "method": arrival.method, "is_free": reason in ("free", "silent"), "reason": reason,
+        "method": arrival.method, "on_foot_s": round(arrival.on_foot_s, 1), "on_foot_m": round(arrival.on_foot_m, 1),
+        "is_free": reason in ("free", "silent"), "reason": reason,
     })  # fmt: skip
 
 

@@ -17,7 +17,7 @@ from geo_grid.coordinates import Floats
 from geo_grid.response import worker
 from geo_grid.response.circles import METHOD as ESTIMATED
 from geo_grid.response.circles import distances_m, geodesic_circles, radius_m
-from geo_grid.response.worker import Place, Ride, Way
+from geo_grid.response.worker import Drawn, Journeys, Place, Ride, Way
 from geo_grid.response.workers import Workers
 
 type Method = Literal["valhalla", "geodesic_estimate"]
@@ -36,6 +36,8 @@ class Areas:
 
     Attributes
     ----------
+    on_foot_m
+        Between the origin and the roads, where these are far off: gone on foot, which is in the times.
     was_answered
         False: no answer came in time, and another time may give a better one: such areas replace none that were routed.
     """
@@ -43,14 +45,24 @@ class Areas:
     shapes: Any
     method: Method
     was_answered: bool = True
+    on_foot_m: float = 0.0
 
 
 @dataclass(frozen=True)
 class Arrival:
-    """When somebody arrives: seconds of travel (infinite: the roads do not lead there), and how that is known."""
+    """When somebody arrives: seconds of travel (infinite: the roads do not lead there), and how that is known.
+
+    Attributes
+    ----------
+    on_foot_s, on_foot_m
+        Of that: from where they are to the roads and from the roads to the place, where these are far off; 0 for
+        estimates.
+    """
 
     travel_s: float
     method: Method
+    on_foot_s: float = 0.0
+    on_foot_m: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -116,7 +128,7 @@ class Router:
 
     def ask_areas(
         self, origin: Place, limits_s: Sequence[float], ride: Ride, is_inbound: bool = False, patience: float = 1.0
-    ) -> "Future[bytes | None]":
+    ) -> "Future[Drawn | None]":
         """Begin to draw; `areas_of` makes something of the answer. So many origins are drawn at once.
 
         Parameters
@@ -126,11 +138,12 @@ class Router:
         """
         return self._ask(worker.areas, origin, tuple(limits_s), ride, is_inbound, patience=patience)
 
-    def areas_of(self, asked: "Future[bytes | None]", origin: Place, limits_s: Sequence[float], ride: Ride) -> Areas:
+    def areas_of(self, asked: "Future[Drawn | None]", origin: Place, limits_s: Sequence[float], ride: Ride) -> Areas:
         """Return what is reached from an origin (or reaches it) within up to three growing times in seconds."""
-        found = _given(asked)
+        found: Drawn | None = _given(asked)
         if found is not None:
-            return Areas(shapely.get_parts(shapely.from_wkb(found)), ROUTED)
+            on_foot_m = found.on_foot_m * self.estimate.detour_factor
+            return Areas(shapely.get_parts(shapely.from_wkb(found.wkb)), ROUTED, on_foot_m=on_foot_m)
         return self.estimated_areas(origin, limits_s, ride, not asked.cancelled() and asked.exception() is None)
 
     def estimated_areas(self, origin: Place, limits_s: Sequence[float], ride: Ride, was_answered: bool) -> Areas:
@@ -154,11 +167,11 @@ class Router:
         """Return when each source (row) arrives at each target (column); long ones by all workers at once."""
         ride = ride or Ride()
         parts = [sources[begin : begin + _TOGETHER] for begin in range(0, len(sources), _TOGETHER)]
-        asked = [self._ask(worker.seconds, part, targets, ride, patience=_LONG) for part in parts]
-        found: list[list[float | None]] = []
+        asked = [self._ask(worker.journeys, part, targets, ride, patience=_LONG) for part in parts]
+        found: list[list[Arrival]] = []
         for part, answer in zip(parts, asked, strict=True):
-            found += _given(answer) or [[None] * len(targets)] * len(part)
-        return self._arrivals(found, sources, targets, ride)
+            found += self._arrivals(_given(answer), part, targets, ride)
+        return found
 
     def times(self, sources: Sequence[Place], targets: Sequence[Place], ride: Ride) -> tuple[Floats, NDArray[np.bool_]]:
         """Do the same for millions of pairs: seconds of sources (rows) to targets, and which of them are estimates."""
@@ -177,7 +190,7 @@ class Router:
     async def matrix_async(self, sources: Sequence[Place], targets: Sequence[Place], ride: Ride) -> list[list[Arrival]]:
         """Do the same for a request, without holding up others; it waits for a free worker as long as for its answer."""
         found = None
-        asked = asyncio.wrap_future(self._ask(worker.seconds, sources, targets, ride, is_urgent=True))
+        asked = asyncio.wrap_future(self._ask(worker.journeys, sources, targets, ride, is_urgent=True))
         with contextlib.suppress(Exception):  # whatever befell the worker: estimated, and labelled
             found = await asyncio.wait_for(asked, 2 * self._timeout_s)
         return self._arrivals(found, sources, targets, ride)
@@ -192,17 +205,19 @@ class Router:
         return self.estimate.detour_factor / (self.estimate.speed_of(ride) / 3.6)
 
     def _arrivals(
-        self, found: list[list[float | None]] | None, sources: Sequence[Place], targets: Sequence[Place], ride: Ride
+        self, found: Journeys | None, sources: Sequence[Place], targets: Sequence[Place], ride: Ride
     ) -> list[list[Arrival]]:
-        pace = self._pace(ride)
-        straight = distances_m(sources, targets)
-        return [
-            [
-                Arrival(float(metres) * pace, ESTIMATED) if time is None else Arrival(time, ROUTED)
-                for time, metres in zip(found[row] if found else [None] * len(targets), straight[row], strict=True)
-            ]
-            for row in range(len(sources))
-        ]
+        pace, straight = self._pace(ride), distances_m(sources, targets)
+
+        def arrival(row: int, column: int) -> Arrival:
+            time = found.seconds[row][column] if found else None
+            if found is None or time is None:
+                return Arrival(float(straight[row, column]) * pace, ESTIMATED)
+            off_m = found.from_m[row] + found.to_m[column]
+            walk_s = off_m * ride.walk_s_per_m
+            return Arrival(time + walk_s, ROUTED, walk_s, off_m * self.estimate.detour_factor)
+
+        return [[arrival(row, column) for column in range(len(targets))] for row in range(len(sources))]
 
 
 def _workers(graph: Path | None, count: int, politeness: int) -> Workers | None:

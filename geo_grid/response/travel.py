@@ -33,6 +33,7 @@ class Travel:
 
     estimate: Estimate
     road_reach_m: float
+    walk_reach_m: float
     ignores_one_ways: bool
     top_speed_kmh: int
     traffic: tuple[tuple[str, float], ...] = ()
@@ -43,6 +44,7 @@ class Travel:
         return cls(
             Estimate(settings.response_speed_kmh, settings.response_on_foot_kmh, settings.response_detour_factor),
             settings.response_road_reach_m,
+            settings.response_walk_reach_m,
             settings.response_ignores_one_ways,
             settings.response_top_speed_kmh,
             _read_traffic(settings.response_traffic),
@@ -56,9 +58,13 @@ class Travel:
         """Return how a kind of unit travels at a moment (in the city's time; None: on free roads) past closures."""
         rings = tuple(ring for shape in closed for ring in _rings(shape))
         if unit_kind in ON_FOOT:
-            return Ride("pedestrian", road_reach_m=self.road_reach_m, closed=rings)
+            return self._walking(Ride("pedestrian", road_reach_m=self.road_reach_m, closed=rings))
         options = (("ignore_oneways", self.ignores_one_ways), ("top_speed", self.top_speed_kmh))
-        return Ride("auto", options, self.factor_at(moment), self.road_reach_m, rings)
+        return self._walking(Ride("auto", options, self.factor_at(moment), self.road_reach_m, rings))
+
+    def _walking(self, ride: Ride) -> Ride:
+        pace = self.estimate.detour_factor / (self.estimate.on_foot_kmh / 3.6)
+        return ride._replace(walk_reach_m=self.walk_reach_m, walk_s_per_m=pace)
 
 
 def closures_near(closures: Sequence[Any], place: Place) -> list[Any]:

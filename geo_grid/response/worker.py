@@ -11,8 +11,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import shapely
 import valhalla
+from cachetools import LRUCache
 
 from geo_grid.compiling import make_ready
+from geo_grid.coordinates import LATTICE_STEP
+from geo_grid.response.circles import distances_m, geodesic_circles
 from geo_grid.response.expansion import Stretches, read_expansion
 from geo_grid.response.graph import actor_config
 from geo_grid.response.reach import reached_areas
@@ -25,6 +28,11 @@ _wide_actor: valhalla.Actor | None = None
 _WIDE = 50
 """From so many targets on one search forward from each source is quicker than one from each end: twenty times with
 thousands. Backward, from few targets, Valhalla's timedistancematrix is off by up to minutes: it is not asked that."""
+_BESIDE_M = 20.0
+"""Added to the distance of the nearest road when it is looked for again: rounding, and the other carriageway."""
+_MOST_MET = 20_000
+_met: "LRUCache[tuple[Place, Ride], float | None]" = LRUCache(_MOST_MET)
+"""Metres from places to the nearest road, by how it is travelled: posts, cells and units at rest are asked again and again."""
 
 
 class Ride(NamedTuple):
@@ -37,7 +45,10 @@ class Ride(NamedTuple):
     factor
         Times on the road are multiplied by it: the traffic of the hour.
     road_reach_m
-        Farthest a place may lie from a road.
+        Farthest a place may lie from a road to count as on it.
+    walk_reach_m, walk_s_per_m
+        Farthest a place may lie from a road at all: from the nearest one on, people go on foot, so many seconds for each
+        metre of the straight line.
     closed
         Closed areas as rings of lon, lat in degrees.
     """
@@ -47,6 +58,28 @@ class Ride(NamedTuple):
     factor: float = 1.0
     road_reach_m: float = 200.0
     closed: tuple[tuple[Place, ...], ...] = ()
+    walk_reach_m: float = 0.0
+    walk_s_per_m: float = 1.3 / (5 / 3.6)
+
+
+class Spot(NamedTuple):
+    """A place that is looked for on the roads: lon, lat in degrees; the roads may be so far; a way on foot to them."""
+
+    lon: float
+    lat: float
+    reach_m: float
+    on_foot_m: float = 0.0
+
+
+class Journeys(NamedTuple):
+    """Times between sources (rows) and targets (columns) over the roads, and the straight metres on foot at both ends.
+
+    Seconds are infinite where the roads do not lead there, None where no road is near.
+    """
+
+    seconds: list[list[float | None]]
+    from_m: list[float]
+    to_m: list[float]
 
 
 def open_graph(folder: str, politeness: int = 0) -> None:
@@ -74,8 +107,12 @@ def _ask(action: str, question: dict[str, Any], is_wide: bool = False) -> str:
     return answer
 
 
-def _at(places: Sequence[Place], ride: Ride) -> list[dict[str, float]]:
-    return [{"lon": lon, "lat": lat, "search_cutoff": ride.road_reach_m} for lon, lat in places]
+def _at(spots: Sequence[Spot]) -> list[dict[str, float]]:
+    return [{"lon": lon, "lat": lat, "search_cutoff": reach_m} for lon, lat, reach_m, _ in spots]
+
+
+def _spots(places: Sequence[Place], reach_m: float) -> list[Spot]:
+    return [Spot(lon, lat, reach_m) for lon, lat in places]
 
 
 def _how(ride: Ride) -> dict[str, Any]:
@@ -83,18 +120,52 @@ def _how(ride: Ride) -> dict[str, Any]:
     return how | ({"exclude_polygons": ride.closed} if ride.closed else {})
 
 
-def areas(origin: Place, limits_s: tuple[float, ...], ride: Ride, is_inbound: bool) -> bytes | None:
-    """Draw what is reached within each time, as WKB of a collection; None: no road is near."""
-    try:
-        stretches = expansion(origin, limits_s[-1] / ride.factor, ride, is_inbound)
-    except (valhalla.ValhallaError, ValueError):
-        return None
-    drawn = reached_areas(origin, stretches, [limit / ride.factor for limit in limits_s])
-    made: bytes = shapely.to_wkb(shapely.geometrycollections(drawn))
-    return made
+class Drawn(NamedTuple):
+    """Areas as WKB of a collection, and the straight metres on foot between their origin and the roads."""
+
+    wkb: bytes
+    on_foot_m: float
 
 
-def expansion(origin: Place, limit_s: float, ride: Ride, is_inbound: bool) -> Stretches:
+def areas(origin: Place, limits_s: tuple[float, ...], ride: Ride, is_inbound: bool) -> Drawn | None:
+    """Draw what is reached within each time; None: no road is near.
+
+    Where the nearest road is beyond `road_reach_m`, the way to it is on foot.
+    """
+    (spot,) = _met_at([origin], ride)
+    drawn = _drawn(spot, limits_s, ride, is_inbound)
+    return None if drawn is None else Drawn(shapely.to_wkb(shapely.geometrycollections(drawn)), spot.on_foot_m)
+
+
+def _drawn(spot: Spot, limits_s: tuple[float, ...], ride: Ride, is_inbound: bool) -> Any:
+    """Return nested areas; None: no road is near the spot."""
+    origin, walk_s = (spot.lon, spot.lat), spot.on_foot_m * ride.walk_s_per_m
+    left = [(limit - walk_s) / ride.factor for limit in limits_s if limit > walk_s]
+    roads: Any = []
+    if left:
+        try:
+            stretches = expansion(spot, left[-1], ride, is_inbound)
+        except (valhalla.ValhallaError, ValueError):
+            return None
+        roads = reached_areas(origin, stretches, left)
+    if not spot.on_foot_m:
+        return roads
+    around = [geodesic_circles(*origin, limit / ride.walk_s_per_m)[0] for limit in limits_s]
+    for number, area in enumerate(roads, len(limits_s) - len(left)):
+        around[number] = _joined(around[number], area)
+    for number in range(1, len(around)):
+        if not shapely.covers(around[number], around[number - 1]):
+            around[number] = _joined(around[number - 1], around[number])
+    return around
+
+
+def _joined(one: Any, other: Any) -> Any:
+    """Return what two areas on the lattice cover together, as a MultiPolygon on the lattice."""
+    both = shapely.union(one, other, grid_size=LATTICE_STEP)
+    return shapely.multipolygons(shapely.get_parts(both))
+
+
+def expansion(origin: Spot, limit_s: float, ride: Ride, is_inbound: bool) -> Stretches:
     """Return the stretches of road that are reached from an origin (or from which it is) within a time.
 
     Raises
@@ -103,7 +174,7 @@ def expansion(origin: Place, limit_s: float, ride: Ride, is_inbound: bool) -> St
         No road is near.
     """
     question = {
-        "locations": _at([origin], ride), "reverse": is_inbound, "action": "isochrone", "format": "pbf",
+        "locations": _at([origin]), "reverse": is_inbound, "action": "isochrone", "format": "pbf",
         "contours": [{"time": limit_s / 60}], "expansion_properties": ["duration", "edge_id", "pred_edge_id"],
     }  # fmt: skip
     try:
@@ -114,20 +185,81 @@ def expansion(origin: Place, limit_s: float, ride: Ride, is_inbound: bool) -> St
 
 
 def seconds(sources: Sequence[Place], targets: Sequence[Place], ride: Ride) -> list[list[float | None]]:
-    """Return the travel time of each source (row) to each target (column).
+    """Return the travel time of each source (row) to each target (column), with what is gone on foot; see `Journeys`."""
+    found, from_m, to_m = journeys(sources, targets, ride)
+    if not any(from_m) and not any(to_m):
+        return found
+    pace = ride.walk_s_per_m
+    return [
+        [None if time is None else time + (start + end) * pace for time, end in zip(row, to_m, strict=True)]
+        for row, start in zip(found, from_m, strict=True)
+    ]
 
-    Infinite where the roads do not lead there; None where no road is near.
+
+def journeys(sources: Sequence[Place], targets: Sequence[Place], ride: Ride) -> Journeys:
+    """Return the times between sources and targets on the roads, and what is gone on foot at both ends."""
+    starts, ends = _met_at(sources, ride), _met_at(targets, ride)
+    return Journeys(_of_all(starts, ends, ride), [one.on_foot_m for one in starts], [one.on_foot_m for one in ends])
+
+
+def _met_at(places: Sequence[Place], ride: Ride) -> list[Spot]:
+    """Return where places meet the roads: looked for first, which takes less than a matrix that fails for one of them."""
+    near = _spots(places, ride.road_reach_m)
+    if not ride.walk_reach_m:
+        return near
+    return [far or at for far, at in zip(_off_the_road(places, ride), near, strict=True)]
+
+
+def _off_the_road(places: Sequence[Place], ride: Ride) -> list[Spot | None]:
+    """Return where each place meets the roads, closed or not; None: no road is within `walk_reach_m`.
+
+    Closures are not looked at: who stands in a closed area does not walk out of it to another road.
     """
-    question = {"sources": _at(sources, ride), "targets": _at(targets, ride), "verbose": False} | _how(ride)
+    free = ride._replace(closed=(), factor=1.0, road_reach_m=max(ride.road_reach_m, ride.walk_reach_m))
+    known = {place: _met[place, free] for place in places if (place, free) in _met}
+    fresh = [place for place in dict.fromkeys(places) if place not in known]
+    known |= zip(fresh, _distances(fresh, free), strict=True)
+    _met.update({(place, free): known[place] for place in fresh[:_MOST_MET]})
+    found: list[Spot | None] = []
+    for place in places:
+        metres = known[place]
+        if metres is None:
+            found.append(None)
+        elif metres <= ride.road_reach_m:
+            found.append(Spot(*place, ride.road_reach_m))
+        else:
+            found.append(Spot(*place, metres + _BESIDE_M, metres))
+    return found
+
+
+def _distances(places: Sequence[Place], ride: Ride) -> list[float | None]:
+    """Return the straight metres from each place to the nearest road; None: none is within reach."""
+    if not places:
+        return []
+    found: list[float | None] = []
+    for place, edges in zip(places, _located(_spots(places, ride.road_reach_m), ride), strict=True):
+        points = [(edge["correlated_lon"], edge["correlated_lat"]) for edge in edges]
+        found.append(float(distances_m([place], points).min()) if points else None)
+    return found
+
+
+def _matrix(sources: Sequence[Spot], targets: Sequence[Spot], ride: Ride) -> list[list[float | None]] | None:
+    """Ask for seconds on the roads, None where it fails as a whole: for one place, or one on an island."""
+    question = {"sources": _at(sources), "targets": _at(targets), "verbose": False} | _how(ride)
     is_wide = len(targets) >= max(_WIDE, len(sources))
     try:
         found = json.loads(_ask("matrix", question, is_wide))["sources_to_targets"]["durations"]
     except valhalla.ValhallaError:
-        return _halved(sources, targets, ride)
+        return None
     return [[math.inf if time is None else time * ride.factor for time in row] for row in found]
 
 
-def _halved(sources: Sequence[Place], targets: Sequence[Place], ride: Ride) -> list[list[float | None]]:
+def _of_all(sources: Sequence[Spot], targets: Sequence[Spot], ride: Ride) -> list[list[float | None]]:
+    found = _matrix(sources, targets, ride)
+    return _halved(sources, targets, ride) if found is None else found
+
+
+def _halved(sources: Sequence[Spot], targets: Sequence[Spot], ride: Ride) -> list[list[float | None]]:
     """Ask without the places that no road is near, then for halves: one of them, or one on an island, fails the whole."""
     half = max(len(sources), len(targets)) // 2
     if half == 0:
@@ -137,34 +269,39 @@ def _halved(sources: Sequence[Place], targets: Sequence[Place], ride: Ride) -> l
     if not all(is_near):
         return _of_some(sources, targets, ride, is_near[: len(sources)], is_near[len(sources) :])
     if len(sources) >= len(targets):
-        return [*seconds(sources[:half], targets, ride), *seconds(sources[half:], targets, ride)]
-    parts = (seconds(sources, targets[:half], ride), seconds(sources, targets[half:], ride))
+        return [*_of_all(sources[:half], targets, ride), *_of_all(sources[half:], targets, ride)]
+    parts = (_of_all(sources, targets[:half], ride), _of_all(sources, targets[half:], ride))
     return [[*left, *right] for left, right in zip(*parts, strict=True)]
 
 
 def _of_some(
-    sources: Sequence[Place], targets: Sequence[Place], ride: Ride, from_some: list[bool], to_some: list[bool]
+    sources: Sequence[Spot], targets: Sequence[Spot], ride: Ride, from_some: list[bool], to_some: list[bool]
 ) -> list[list[float | None]]:
     """Ask for those that a road is near; for the others, whether only closures keep it from them."""
     free = ride._replace(closed=())
-    from_free, to_free = (_near_roads(places, free) if ride.closed else near for places, near in ((sources, from_some), (targets, to_some)))  # fmt: skip
+    from_free, to_free = (_near_roads(spots, free) if ride.closed else near for spots, near in ((sources, from_some), (targets, to_some)))  # fmt: skip
     answer: list[list[float | None]] = [[math.inf if a and b else None for b in to_free] for a in from_free]
     rows, columns = np.flatnonzero(from_some).tolist(), np.flatnonzero(to_some).tolist()
     if len(rows) and len(columns):
-        found = seconds([sources[row] for row in rows], [targets[column] for column in columns], ride)
+        found = _of_all([sources[row] for row in rows], [targets[column] for column in columns], ride)
         for row, times in zip(rows, found, strict=True):
             for column, time in zip(columns, times, strict=True):
                 answer[row][column] = time
     return answer
 
 
-def _near_roads(places: Sequence[Place], ride: Ride) -> list[bool]:
+def _near_roads(spots: Sequence[Spot], ride: Ride) -> list[bool]:
     """Say of each place whether an open road is near."""
-    question = {"locations": _at(places, ride), "verbose": False} | _how(ride)
+    return [bool(edges) for edges in _located(spots, ride)]
+
+
+def _located(spots: Sequence[Spot], ride: Ride) -> list[list[dict[str, Any]]]:
+    """Return the open roads near each place, as Valhalla's locate tells them."""
+    question = {"locations": _at(spots), "verbose": False} | _how(ride)
     try:
-        return [bool(one["edges"]) for one in json.loads(_ask("locate", question))]
+        return [one["edges"] or [] for one in json.loads(_ask("locate", question))]
     except valhalla.ValhallaError:
-        return [False] * len(places)
+        return [[] for _ in spots]
 
 
 class Way(NamedTuple):
@@ -179,8 +316,10 @@ _POLYLINE_SCALE = 1e-6
 
 
 def way(stops: Sequence[Place], ride: Ride) -> Way | None:
-    """Return the way through stops in their order; None where no road leads."""
-    question = {"locations": _at(stops, ride), "directions_type": "none", "shape_format": "polyline6"} | _how(ride)
+    """Return the way over the roads through stops in their order, without what is gone on foot; None where none leads."""
+    question = {"locations": _at(_met_at(stops, ride)), "directions_type": "none", "shape_format": "polyline6"} | _how(
+        ride
+    )
     try:
         trip = json.loads(_ask("route", question))["trip"]
     except valhalla.ValhallaError:

@@ -8,7 +8,7 @@ import psycopg
 from pydantic import BaseModel, Field, computed_field
 
 from geo_grid.coordinates import to_lonlat
-from geo_grid.db import AsyncConnection
+from geo_grid.db import AsyncConnection, load_queries
 from geo_grid.errors import Conflict, Forbidden, NotFound, UserError
 from geo_grid.layers import find_layer
 from geo_grid.layers.incidents import Step
@@ -17,6 +17,7 @@ from geo_grid.moments import Moment
 
 _CLOCK_TOLERANCE = timedelta(minutes=5)
 LAYER = find_layer("incidents")
+CATEGORIES = load_queries("geo_grid.layers", "incident_categories.sql")
 
 
 class NewIncident(BaseModel):
@@ -25,7 +26,9 @@ class NewIncident(BaseModel):
     lon: float = Field(description="longitude, or easting in the units of source_crs")
     lat: float = Field(description="latitude, or northing in the units of source_crs")
     source_crs: str = Field("EPSG:4490", max_length=200, description="EPSG code, GCJ-02 or BD-09")
-    category: str = Field(min_length=1, max_length=100)
+    category: str = Field(
+        min_length=1, max_length=100, description="code of a category (GET /incidents/categories), or its name"
+    )
     subtype: str = Field("", max_length=100)
     description: str = Field("", max_length=4000)
     address: str = Field("", max_length=400)
@@ -40,7 +43,7 @@ class Incident(BaseModel):
 
     incident_id: int
     incident_number: str | None
-    category: str
+    category: str = Field(description="code, or a name that is not listed among the categories")
     subtype: str
     description: str
     address: str
@@ -130,6 +133,20 @@ async def report(
     if idempotency_key is not None:
         await connection.execute(LAYER.query("claim_key"), {**asked, "incident_id": stored["incident_id"]})
     return await get(connection, stored["incident_id"]), True
+
+
+class Category(BaseModel):
+    """A category of incidents 警情类别."""
+
+    category_code: str
+    name_zh: str
+    name_en: str
+
+
+async def list_categories(connection: AsyncConnection) -> list[Category]:
+    """List the categories of incidents."""
+    rows = await connection.execute(CATEGORIES["all"])
+    return [Category.model_validate(row) for row in await rows.fetchall()]
 
 
 async def get(connection: AsyncConnection, incident_id: int) -> Incident:

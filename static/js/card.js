@@ -1,7 +1,7 @@
 // The card: who is responsible for a point, what is near, and filing an incident there.
 import { ask, report } from "./server.js";
 import { element } from "./element.js";
-import { metres, page, text } from "./text.js";
+import { categoryName, metres, page, text } from "./text.js";
 
 const L = window.L;
 const e = element;
@@ -47,7 +47,7 @@ export class Card {
     const parts = [this.head(text.who)];
     if (incident) {
       parts.push(e("p", { className: "incident" },
-        e("b", { textContent: `${incident.category} ${incident.subtype}` }), ` · ${text.steps[incident.step]} · #${incident.incident_id}`));
+        e("b", { textContent: `${categoryName(incident.category)} ${incident.subtype}` }), ` · ${text.steps[incident.step]} · #${incident.incident_id}`));
     }
     parts.push(e("p", { className: "quiet", textContent: `${lon.toFixed(6)}, ${lat.toFixed(6)} · ${text.edition} ${location.edition ?? "–"}` }));
     const now = location.grid_cells.at(-1)?.grid_code ?? null;
@@ -64,7 +64,8 @@ export class Card {
     }
     const zone = location.patrol_zone;
     parts.push(e("h3", { textContent: text.zone }),
-      e("p", { textContent: zone ? `${zone.name} · ${zone.responsible_unit}` : text.noZone, className: zone ? "" : "bad" }));
+      e("p", { textContent: zone ? `${zone.name} · ${zone.responsible_unit}` : text.noZone, className: zone ? "" : "bad" }),
+      ...location.patrol_segments.map(segment => e("p", { className: "segment", textContent: `${segment.name} · ${segment.responsible_unit} · ${metres(segment.distance_m)}` })));
     parts.push(e("h3", { textContent: text.circles }), location.response.length
       ? e("p", {}, ...location.response.slice(0, 6).map(r => e("span", { className: `tier tier${r.tier_minutes}`, textContent: `${text.tier(r.tier_minutes)} ${r.post_code}` })))
       : e("p", { className: "quiet", textContent: text.noCircles }));
@@ -84,12 +85,12 @@ export class Card {
       e("span", { className: "role", textContent: text[d.duty_role] }), ` ${d.person_name} ${d.phone}`));
     const level = page.lang === "zh" ? cell.level_name_zh : cell.level_name_en;
     return e("li", {}, e("span", { className: "level", textContent: level }), e("b", { textContent: cell.name }),
-      e("span", { className: "quiet", textContent: ` ${cell.grid_code}${cell.household_count === null ? "" : ` · ${cell.household_count} ${text.households}`}` }),
+      e("span", { className: "quiet", textContent: ` ${cell.grid_code}${cell.household_count === null ? "" : ` · ${cell.households_estimated ? text.about : ""}${cell.household_count} ${text.households}`}` }),
       ...people);
   }
 
-  arrival({ arrival_s: seconds, method, reason, is_free: isFree }) {
-    const time = seconds === null ? "" : text.minutes(seconds) + (method === "geodesic_estimate" ? `（${text.estimate}）` : "");
+  arrival({ arrival_s: seconds, method, on_foot_s: onFoot, reason, is_free: isFree }) {
+    const time = seconds === null ? "" : text.minutes(seconds) + (method === "geodesic_estimate" ? `（${text.estimate}）` : onFoot ? `（${text.onFoot} ${text.minutes(onFoot)}）` : "");
     return [time, isFree && reason === "free" ? "" : text.reasons[reason]].filter(Boolean).join(" · ");
   }
 
@@ -99,7 +100,7 @@ export class Card {
   }
 
   form(lon, lat) {
-    const category = e("select", { name: "category" }, ...text.categories.map(c => e("option", { textContent: c })));
+    const category = e("select", { name: "category" }, ...page.categories.map(one => e("option", { value: one.category_code, textContent: categoryName(one.category_code) })));
     const description = e("textarea", { name: "description", rows: 3, maxLength: 4000 });
     const address = e("input", { name: "address", maxLength: 400 });
     const problem = e("p", { className: "bad", hidden: true });

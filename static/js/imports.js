@@ -18,7 +18,12 @@ const ask = form([
   e("label", {}, say("图层", "Layer"), layers), e("label", {}, say("文件（可拖放到此页）", "File (or drop it on this page)"), file),
   e("label", {}, say("坐标系", "Coordinates"), e("select", { name: "source_crs" }, ...CRS.map(option))),
   e("details", {}, e("summary", { textContent: say("列对应", "Columns") }), mapping,
-    field(say("经度列", "Longitude column"), "lon_column"), field(say("纬度列", "Latitude column"), "lat_column")), bar, state,
+    field(say("经度列", "Longitude column"), "lon_column"), field(say("纬度列", "Latitude column"), "lat_column"),
+    e("label", { className: "check" }, e("input", { type: "checkbox", name: "received_now", value: "true" }), say("没有时间的行从现在算起", "rows without a time count from now"))),
+  e("details", {}, e("summary", { textContent: say("写法", "How it is written") }),
+    field(say("编码（如 GB18030、Big5、EUC-KR）", "Encoding (GB18030, Big5, EUC-KR …)"), "encoding"),
+    field(say("时间格式（如 %d/%m/%Y %H:%M）", "Form of times (%d/%m/%Y %H:%M …)"), "datetime_format"),
+    field(say("分隔符", "Separator"), "separator"), field(say("小数点", "Decimal sign"), "decimal")), bar, state,
 ], say("检查", "Check"), async () => {
   result.replaceChildren();
   show(await send(new FormData(ask)));

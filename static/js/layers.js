@@ -3,7 +3,7 @@ import { ask, poll } from "./server.js";
 import { element } from "./element.js";
 import { look } from "./look.js";
 import { drawing, mark, withTip } from "./marks.js";
-import { text } from "./text.js";
+import { categoryName, text } from "./text.js";
 
 const L = window.L;
 const SIGNS = {
@@ -57,7 +57,7 @@ export const LOOKS = [
   {
     name: "incidents", title: "open_incidents", from: 0, swatch: "incidents",
     marker: (f, at) => marker("incidents", at, f.properties.unassigned ? "unassigned" : f.properties.step, 22,
-      `${f.properties.category} ${f.properties.subtype}`, text.steps[f.properties.step], f.properties.unassigned ? text.unassigned : null),
+      `${categoryName(f.properties.category)} ${f.properties.subtype}`, text.steps[f.properties.step], f.properties.unassigned ? text.unassigned : null),
   },
   {
     name: "cameras", from: 11, swatch: "cameras",
@@ -156,7 +156,8 @@ export class LiveLayer {
     if (address) return address(bbox, zoom);
     // near by the outermost cells are not what the zoom shows, and are few: as they are
     const how = outermost && zoom > 9 ? "grid_level=1&limit=100" : `zoom=${zoom}`;
-    return `/collections/${collection}/items?bbox=${bbox}&${how}`;
+    const then = this.moment ? `&datetime=${encodeURIComponent(this.moment)}` : "";
+    return `/collections/${collection}/items?bbox=${bbox}&${how}${then}`;
   }
 
   draw(found, zoom) {

@@ -136,7 +136,7 @@ const desk = e("div", { className: "content" });
 function turn(panel) {
   shown = panel;
   swipe.hide();
-  if (cells.moment) { cells.moment = null; cells.cells.load(); }
+  if (cells.moment) cells.travel(null);
   [...tabs.children].forEach((tab, at) => tab.setAttribute("aria-selected", panels[at] === panel));
   desk.replaceChildren(panel.box);
   return panel.load();

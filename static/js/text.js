@@ -12,7 +12,7 @@ const TEXT = {
     free: (n, silent) => `空闲 ${n} 组${silent ? `，其中 ${silent} 组位置久未更新` : ""}`, holes: n => `缺口：${n} 个网格（响应圈 5 分钟可达，现无人可达）`, noHoles: "没有缺口：计划可达之处现在都可达",
     noIncidents: "当前没有未结警情", unassigned: "未分派：不在任何网格内", search: "经度, 纬度　例 114.5043, 37.0682",
     searchBad: "请输入两个数字：经度, 纬度", close: "关闭", file: "在此上报警情", send: "上报", cancel: "取消",
-    category: "类别", description: "情况", address: "地址", filed: n => `警情 ${n} 已上报并分派`, households: "户",
+    category: "类别", description: "情况", address: "地址", filed: n => `警情 ${n} 已上报并分派`, households: "户", about: "约 ", onFoot: "步行",
     grid_lead: "网格长", grid_manager: "网格管理员", grid_assistant: "网格协管员", zone: "巡控责任区", noZone: "不在任何巡控责任区内",
     outside: "不在任何网格内", border: m => `距网格边界 ${m}`, alternatives: "定位误差内的相邻网格", circles: "覆盖此处的响应圈", noCircles: "没有响应圈覆盖此处",
     responders: "谁先到", minutes: s => (s < 60 ? `${Math.round(s)} 秒` : `${Math.floor(s / 60)} 分 ${Math.round(s % 60)} 秒`), estimate: "估算",
@@ -22,7 +22,6 @@ const TEXT = {
     help: "点击地图任一点，查看谁负责", total: "共", home: "全市", account: "我的账户", logOut: "退出",
     then: (name, edition) => `当时归属：${name}（边界第 ${edition ?? "–"} 版），现归属如下`, nobody: "无",
     steps: { reported: "发现", accepted: "受理", assigned: "分派", handled: "处置", verified: "核查", evaluated: "评价" },
-    categories: ["治安", "交通", "纠纷", "求助", "消防", "诈骗", "事件"],
   },
   en: {
     subtitle: "Grid map · Command centre", demo: "Demo data", layers: "Legend and layers", incidents: "Open incidents", who: "Who is responsible here",
@@ -36,7 +35,7 @@ const TEXT = {
     free: (n, silent) => `${n} free${silent ? `, ${silent} of them not heard of lately` : ""}`, holes: n => `Holes: ${n} cells that circles reach in 5 min and nobody free does`, noHoles: "No holes: what is planned is reached now",
     noIncidents: "No open incidents", unassigned: "Unassigned: outside every grid cell", search: "lon, lat   e.g. 114.5043, 37.0682",
     searchBad: "Enter two numbers: lon, lat", close: "Close", file: "File an incident here", send: "File", cancel: "Cancel",
-    category: "Category", description: "What happened", address: "Address", filed: n => `Incident ${n} filed and assigned`, households: "households",
+    category: "Category", description: "What happened", address: "Address", filed: n => `Incident ${n} filed and assigned`, households: "households", about: "about ", onFoot: "on foot",
     grid_lead: "Grid lead", grid_manager: "Grid manager", grid_assistant: "Grid assistant", zone: "Patrol zone", noZone: "Outside every patrol zone",
     outside: "Outside every grid cell", border: m => `${m} to the cell's border`, alternatives: "Neighbours within the positional error", circles: "Circles that cover this place", noCircles: "No response circle covers this place",
     responders: "Who is there first", minutes: s => (s < 60 ? `${Math.round(s)} s` : `${Math.floor(s / 60)} min ${Math.round(s % 60)} s`), estimate: "estimate",
@@ -46,12 +45,17 @@ const TEXT = {
     help: "Click anywhere to see who is responsible", total: "total", home: "Whole city", account: "My account", logOut: "Log out",
     then: (name, edition) => `Its owner then: ${name} (edition ${edition ?? "–"}); the owner now is below`, nobody: "nobody",
     steps: { reported: "reported", accepted: "accepted", assigned: "assigned", handled: "handled", verified: "verified", evaluated: "evaluated" },
-    categories: ["Public order", "Traffic", "Dispute", "Help", "Fire", "Fraud", "City matter"],
   },
 };
 
 export const page = JSON.parse(document.getElementById("geo-grid-page").textContent);
 export const text = TEXT[page.lang];
+// A category by its code; one that is not listed has the name it came with.
+export function categoryName(code) {
+  const found = page.categories?.find(one => one.category_code === code);
+  return found ? found[`name_${page.lang}`] : code;
+}
+
 export const locale = page.lang === "zh" ? "zh-CN" : "en-GB";
 
 export function metres(value) {

@@ -5,7 +5,7 @@ import { base, LiveLayer, LOOKS, OUTLINES, sign } from "./layers.js";
 import { holesPanel } from "./holes.js";
 import { ask, every, listen, poll, together, write } from "./server.js";
 import { element as e } from "./element.js";
-import { ago, locale, page, text } from "./text.js";
+import { ago, categoryName, locale, page, text } from "./text.js";
 
 const REFRESH_MS = 15000; // 10-30 s is what walls are seen to use; no authority for it
 const ZONE = page.timezone;
@@ -128,7 +128,7 @@ function entry(incident) {
   };
   const made = e("li", { tabIndex: 0, onclick: select, onkeydown: event => { if (event.key === "Enter") select(); } },
     sign("incidents", incident.unassigned ? "unassigned" : incident.step),
-    e("div", {}, e("b", { textContent: `${incident.category} ${incident.subtype}` }), e("span", { className: `step ${incident.step}`, textContent: text.steps[incident.step] }),
+    e("div", {}, e("b", { textContent: `${categoryName(incident.category)} ${incident.subtype}` }), e("span", { className: `step ${incident.step}`, textContent: text.steps[incident.step] }),
       e("div", { className: incident.unassigned ? "bad" : "quiet", textContent: incident.unassigned ? text.unassigned : `${incident.grid_name ?? ""} · ${incident.zone_name ?? ""}` })),
     e("time", { textContent: ago(incident.received_at), dateTime: incident.received_at }));
   return made;

@@ -57,6 +57,7 @@ EXPECTED: dict[str, set[str] | None] = {
     "DELETE /imports/{import_id}": {"planner", "supervisor"},
     "GET /tileMatrixSets": MAP, "GET /tileMatrixSets/WebMercatorQuad": MAP, "GET /styles": MAP, "GET /styles/{style}": MAP, "GET /collections/{layer}/styles/{style}": MAP,
     "GET /incidents": {"wall", "dispatcher", "planner", "supervisor"},
+    "GET /incidents/categories": {"wall", "dispatcher", "planner", "supervisor"},
     "GET /incidents/{incident_id}": {"wall", "dispatcher", "planner", "supervisor"},
     "POST /incidents": {"dispatcher", "supervisor"},
     "POST /cameras/{gb28181_id}/openings": {"dispatcher", "supervisor"},

@@ -8,6 +8,8 @@ import socket
 import struct
 import subprocess
 import time
+import tracemalloc
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,7 +20,9 @@ import pytest
 from starlette.requests import Request
 
 from geo_grid.db import connect
+from geo_grid.errors import InvalidRows
 from geo_grid.exchange import arrow_bodies, uploads
+from geo_grid.exchange.points import READERS
 from tests.api.test_http import problem
 from tests.api.test_imports import HEAD, post, send
 from tests.conftest import SHARED, live_server
@@ -77,6 +81,30 @@ class TestUploads:
             assert name in told
             assert "spool" not in told
         assert not written.exists()
+
+    def test_shapes_over_each_other_are_no_division(self, asking: httpx.Client) -> None:
+        draft = asking.post("/boundaries/drafts", json={"title": "x"}).json()["draft_id"]
+        file = ("x.geojson", hostile.over_each_other(WEST, SOUTH, 2 * SIDE))
+        answer = asking.post("/boundaries/imports", files={"file": file}, data={"draft_id": draft})
+        assert "lie over each other" in problem(answer, 422)["detail"]
+        assert asking.get(f"/boundaries/drafts/{draft}").json()["history"] == []
+
+    def test_an_archive_that_is_broken_does_not_say_where_it_was_unpacked(self, asking: httpx.Client) -> None:
+        with zipfile.ZipFile(archive := io.BytesIO(), "w") as made:
+            for ending in (".shp", ".shx", ".dbf"):
+                made.writestr(f"layer{ending}", b"no shapes")
+        told = problem(send(asking, "a.zip", archive.getvalue()), 422)["detail"]
+        assert "unpacked" not in told
+        assert "/tmp" not in told
+
+    @pytest.mark.parametrize("kind", ["multipart/form-data; boundary=X", "application/x-www-form-urlencoded"])
+    def test_a_form_has_an_end(self, asking: httpx.Client, kind: str) -> None:
+        """240 texts of a megabyte were taken, and of those of others as well, before anybody looked at them."""
+        part = b'--X\r\nContent-Disposition: form-data; name="f%d"\r\n\r\n' + b"a" * 20_000 + b"\r\n"
+        multipart = b"".join(part % n for n in range(30))
+        body = multipart if kind.startswith("multipart") else b"&".join(b"f%d=" % n + b"a" * 20_000 for n in range(30))
+        answer = asking.post("/imports", content=body, headers={"Content-Type": kind})
+        assert "maximum" in problem(answer, 400)["detail"].lower()
 
     def test_files_that_wait_have_a_quota_for_each_account(self, served: tuple[str, str, Path], monkeypatch) -> None:
         monkeypatch.setattr(uploads, "MOST_WAITING", 3)
@@ -211,6 +239,29 @@ def columns_of_the_same_bytes(rows: int, columns: int) -> bytes:
     assert inner is not None
     struct.pack_into("<q", message, table._field(3), 2 * rows * 8)
     return bytes(stream[: head + length + 2 * rows * 8]) + b"\xff\xff\xff\xff\0\0\0\0"
+
+
+def test_points_that_are_none_are_kept_by_their_beginning_alone(tmp_path: Path) -> None:
+    """Sixty thousand lists of empty lists were collected before the first was looked at."""
+    (tmp_path / "points.json").write_bytes(b'{"points":[' + b",".join([b"[" + b"[]," * 100_000 + b"[]]"] * 40) + b"]}")
+    tracemalloc.start()
+    try:
+        with pytest.raises(InvalidRows) as refused:
+            list(READERS["json"](tmp_path / "points.json"))
+        assert len(refused.value.rows) == 40
+        assert tracemalloc.get_traced_memory()[1] < 60 << 20  # one of them takes 7 MB
+    finally:
+        tracemalloc.stop()
+
+
+def test_two_columns_of_one_name_are_told(asking: httpx.Client) -> None:
+    batch = pa.record_batch([pa.array([1.0])] * 3, names=["lon", "lat", "lat"])
+    with pa.ipc.new_stream(sink := io.BytesIO(), batch.schema) as writer:
+        writer.write_batch(batch)
+    answer = asking.post(
+        "/locate", content=sink.getvalue(), headers={"Content-Type": "application/vnd.apache.arrow.stream"}
+    )
+    assert "same name" in problem(answer, 422)["detail"]
 
 
 class TestWordsInsteadOf500:

@@ -30,12 +30,19 @@ VIEW = """([lon, lat, zoom]) => {
 
 
 @contextmanager
-def person(browser: Browser, url: str, name: str, path: str, query: str = "") -> Iterator[Page]:
-    """A person who logs in with a browser of their own; every error of a script fails the test."""
+def person(
+    browser: Browser, url: str, name: str, path: str, query: str = "", may_be_refused: bool = False
+) -> Iterator[Page]:
+    """A person who logs in with a browser of their own; every error of a script, and every answer of 400 or more that
+    the test does not ask for, fails the test."""
     context = browser.new_context(viewport={"width": 1920, "height": 1080})
     page = context.new_page()
     faults: list[str] = []
     page.on("pageerror", lambda error: faults.append(str(error)))
+    if not may_be_refused:
+        page.on(
+            "response", lambda answer: faults.append(f"{answer.status} {answer.url}") if answer.status >= 400 else None
+        )
     page.goto(f"{url}/login?lang=en&next={path}%3Flang%3Den{query}")
     page.fill("input[name=name]", name)
     page.fill("input[name=password]", PASSWORD)
@@ -168,8 +175,48 @@ def test_a_planners_morning(browser: Browser, city: str) -> None:
                 expect(office.locator(".content")).to_contain_text("Edition 2, from")
 
 
-def test_what_is_refused_is_said_and_the_draft_stays(browser: Browser, city: str) -> None:
+DRAWN = """() => {
+    const map = window[JSON.parse(document.getElementById('geo-grid-page').textContent).map];
+    const codes = new Set();
+    map.eachLayer(one => {
+        if (one.options.pane === "cells" && one.feature) codes.add(one.feature.properties.grid_code);
+    });
+    return [...codes];
+}"""
+
+
+def test_the_slider_of_history_shows_the_cells_of_each_edition(browser: Browser, city: str) -> None:
+    with connect(city) as connection:
+        draft = make_draft(connection, "x", "planner")
+        cut = {"type": "LineString", "coordinates": [at(1.7, 2.6), at(3.4, 2.3)]}
+        edit_draft(connection, draft, "split", {"codes": ["c22"], "line": cut}, "planner")
+        publish_draft(connection, draft, "split")
+    with connect(city) as connection:
+        draft = make_draft(connection, "y", "planner")
+        edit_draft(connection, draft, "merge", {"codes": ["c00", "c01"], "keep": "c01"}, "planner")
+        publish_draft(connection, draft, "merged")
     with live_server(city) as url, person(browser, url, user(city, "planner"), "/maps/planner") as desk:
+        look_at(desk, 2.0, 2.0, 13)
+        desk.get_by_role("button", name="History").click()
+        expect(desk.locator(".editions li")).to_have_count(3)
+        slider = desk.locator(".content input[type=range]")
+        for edition, has_split, has_merged in ((1, False, False), (2, True, False), (3, True, True), (1, False, False)):
+            with desk.expect_response(
+                lambda answer: "grid_cells/items" in answer.url and "grid_level=1" not in answer.url
+            ) as told:
+                slider.fill(str(edition - 1))
+            assert told.value.status == 200, told.value.text()
+            desk.wait_for_timeout(500)
+            drawn = set(desk.evaluate(DRAWN))
+            assert ("c22.2" in drawn, "c00" not in drawn) == (has_split, has_merged), edition
+            assert {"c22", "c01", "c55"} <= drawn
+
+
+def test_what_is_refused_is_said_and_the_draft_stays(browser: Browser, city: str) -> None:
+    with (
+        live_server(city) as url,
+        person(browser, url, user(city, "planner"), "/maps/planner", may_be_refused=True) as desk,
+    ):
         desk.fill("input[name=title]", "wrong")
         desk.keyboard.press("Enter")
         expect(desk.locator(".left header h2")).to_have_text("wrong")

@@ -120,6 +120,31 @@ def test_an_incident_is_filed_and_seen_assigned_and_its_text_stays_text(cluster:
         assert row == {"grid_code": "A", "description": hostile}
 
 
+def test_a_category_is_one_in_both_languages(cluster: Cluster, page: Page) -> None:
+    with new_database(cluster, "browser_categories") as conninfo:
+        with connect(conninfo) as connection:
+            two_by_two(connection)
+        show(page, api_key(conninfo, "supervisor"))
+        with live_server(conninfo) as url:
+            for lang, name, file, send in (
+                ("zh", "交通", "在此上报警情", "上报"),
+                ("en", "Traffic", "File an incident here", "File"),
+            ):
+                open_wall(page, f"{url}/maps/wall?lang={lang}")
+                page.locator(".place").fill(f"{WEST + SIDE / 2}, {SOUTH + SIDE / 2}")
+                page.keyboard.press("Enter")
+                page.get_by_role("button", name=file).click()
+                page.locator("select[name=category]").select_option(label=name)
+                page.get_by_role("button", name=send, exact=True).click()
+                expect(page.locator(".card .good")).to_be_visible()
+                expect(page.locator(".card .incident")).to_contain_text(name)
+                for board in page.locator(".board .incidents li b").all():  # whichever language it was filed in
+                    expect(board).to_have_text(re.compile(name))
+        with connect(conninfo) as connection:
+            found = connection.execute("select category from incidents").fetchall()
+        assert [row["category"] for row in found] == ["traffic", "traffic"]
+
+
 def test_an_empty_city_says_what_to_do(cluster: Cluster, page: Page) -> None:
     with new_database(cluster, "browser_empty") as conninfo, live_server(conninfo) as url:
         show(page, api_key(conninfo, "supervisor"))

@@ -3,6 +3,7 @@
 import io
 import json
 import sqlite3
+import struct
 import zipfile
 from pathlib import Path
 
@@ -117,3 +118,20 @@ def repeated_text(rows: int = 100_000, length: int = 100_000) -> bytes:
     made = io.BytesIO()
     pa.parquet.write_table(table, made, compression="zstd")
     return made.getvalue()
+
+
+def empty_rings(rows: int = 2_000, rings: int = 1_000) -> bytes:
+    """Polygons of empty rings, as GeoParquet: 4 bytes each in the file, an object each in memory."""
+    polygon = struct.pack("<BII", 1, 3, rings) + struct.pack("<I", 0) * rings
+    geo = {"primary_column": "geometry", "columns": {"geometry": {"encoding": "WKB", "geometry_types": []}}}
+    table = pa.table({"name": ["x"] * rows, "geometry": pa.array([polygon] * rows, pa.binary())})
+    made = io.BytesIO()
+    pa.parquet.write_table(table.replace_schema_metadata({"geo": json.dumps(geo)}), made, compression="zstd")
+    return made.getvalue()
+
+
+def over_each_other(west: float, south: float, side: float, count: int = 40) -> bytes:
+    """Squares that lie over each other, as GeoJSON."""
+    ring = [[west, south], [west + side, south], [west + side, south + side], [west, south + side], [west, south]]
+    cell = {"type": "Feature", "properties": {}, "geometry": {"type": "Polygon", "coordinates": [ring]}}
+    return json.dumps({"type": "FeatureCollection", "features": [cell] * count}).encode()

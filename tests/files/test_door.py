@@ -1,5 +1,6 @@
 """Files from strangers: only what the name promises is opened, within limits, and nothing else is touched."""
 
+import io
 import json
 import os
 import resource
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -147,6 +149,7 @@ BOMBS = {
     "cell.csv": b'lon,lat,x\n1,2,"' + b"y" * 10_000_000 + b'"\n',
     "quote.csv": b'lon,lat,x\n1,2,"never closed\n3,4,5\n',
     "long.csv": b"lon,lat\n1,2,3\n",
+    "rings.parquet": hostile.empty_rings(),
     "nothing.geojson": b'{"type":"FeatureCollection"}',
     "lines.geojson": hostile.point()[39:-2] + b"\n" + hostile.point()[39:-2],
 }
@@ -284,3 +287,42 @@ def test_a_server_that_holds_very_many_connections_reads_files_all_the_same(tmp_
         for one in held:
             os.close(one)
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_kinds_that_name_other_files_show_none_and_call_nobody(
+    tmp_path: Path, secret: Path, listener: tuple[str, list[str]]
+) -> None:
+    address, calls = listener
+    gml = (
+        f'<?xml version="1.0"?><!DOCTYPE o [<!ENTITY x SYSTEM "file://{secret}">]>'
+        f'<o:FeatureCollection xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:schemaLocation="http://o/ {address}/o.xsd"'
+        ' xmlns:o="http://ogr.maptools.org/" xmlns:gml="http://www.opengis.net/gml" xmlns:xlink="http://www.w3.org/1999/xlink">'
+        f'<gml:featureMember><o:a fid="a.0"><o:g xlink:href="{address}/g"/><o:name>&x;</o:name></o:a></gml:featureMember>'
+        "</o:FeatureCollection>"
+    )
+    table = f'!table\n!version 300\n!charset Neutral\nDefinition Table\n  File "{secret}"\n  Type NATIVE\n  Fields 1\n    word Char (10) ;\n'
+    linked = f"<kml><NetworkLink><Link><href>{address}/k.kml</href></Link></NetworkLink></kml>"
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("../../doc.kml", linked)
+    for name, content in (
+        ("a.gml", gml.encode()),
+        ("a.tab", table.encode()),
+        ("a.kmz", packed.getvalue()),
+        ("a.gpx", gml.encode()),
+    ):
+        try:
+            found = read(tmp_path / name, content).attributes.to_string()
+        except UserError as refused:
+            found = str(refused)
+        assert "sesame" not in found, name
+        assert str(tmp_path) not in found.replace(str(tmp_path / name), ""), name
+    assert calls == []
+
+
+def test_an_archive_unpacks_to_no_more_than_is_taken(tmp_path: Path) -> None:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("doc.kml", b" " * (64 << 20))
+    with pytest.raises(UnreadableFile, match=r"a\.kmz unpacks to more than"):
+        read(tmp_path / "a.kmz", packed.getvalue(), replace(SMALL, unpacked_bytes=1 << 20))

@@ -316,7 +316,7 @@ class TestBadInput:
     @pytest.mark.parametrize(
         ("codes", "polygons", "says"),
         [
-            (["A", "B"], [square(0, 0), square(0, 0, 2, 1)], "does not fit its neighbours"),
+            (["A", "B"], [square(0, 0), square(0, 0, 2, 1)], "overlaps B"),
             (["A", "A"], [square(0, 0), square(1, 0)], "repeats a code"),
             (["A"], [None], "no polygon"),
             (["A"], [shapely.Point(1, 1)], "neither a polygon"),

@@ -39,7 +39,7 @@ def test_circles_of_200_posts_nest_and_hold_what_valhalla_reaches(extract: Path)
         place = (float(post[0]), float(post[1]))
         made = worker.areas(place, LIMITS_S, ride, False)
         assert made is not None, place
-        areas = shapely.get_parts(shapely.from_wkb(made))
+        areas = shapely.get_parts(shapely.from_wkb(made.wkb))
         assert shapely.is_valid(areas).all()
         assert (shapely.get_type_id(areas) == shapely.GeometryType.MULTIPOLYGON).all()
         assert shapely.covers(areas[1:], areas[:-1]).all()
@@ -75,7 +75,7 @@ def test_circles_of_200_posts_nest_and_hold_what_valhalla_reaches(extract: Path)
 
 def _expanded(place: tuple[float, float], ride: Ride) -> dict:
     question = {
-        "locations": worker._at([place], ride), "action": "isochrone", "dedupe": True,
+        "locations": worker._at(worker._spots([place], ride.road_reach_m)), "action": "isochrone", "dedupe": True,
         "contours": [{"time": LIMITS_S[-1] / 60}], "expansion_properties": ["duration", "edge_id", "pred_edge_id"],
     }  # fmt: skip
     return json.loads(worker._ask("expansion", question | worker._how(ride)))
@@ -104,7 +104,7 @@ def test_inbound_is_not_outbound_where_streets_are_one_way(extract: Path) -> Non
     assert outbound is not None
     assert inbound is not None
     targets = [tuple(spot) for spot in places_on_roads(extract, 4000, np.random.default_rng(4))]
-    inside = shapely.covers(shapely.get_parts(shapely.from_wkb(inbound))[2], shapely.points(targets))
+    inside = shapely.covers(shapely.get_parts(shapely.from_wkb(inbound.wkb))[2], shapely.points(targets))
     here = [target for target, is_in in zip(targets, inside, strict=True) if is_in]
     times = [row[0] for row in worker.seconds(here, [place], Ride())]
     assert len(here) > 10
@@ -113,7 +113,7 @@ def test_inbound_is_not_outbound_where_streets_are_one_way(extract: Path) -> Non
 
 def test_an_expansion_is_read_as_valhalla_s_own_json_says_it(extract: Path) -> None:
     place = tuple(places_on_roads(extract, 1, np.random.default_rng(5))[0])
-    read = worker.expansion(place, LIMITS_S[-1], Ride(), is_inbound=False)
+    read = worker.expansion(worker.Spot(*place, Ride().road_reach_m), LIMITS_S[-1], Ride(), is_inbound=False)
     told = _expanded(place, Ride())["features"]
     assert len(told) == len(read.end_s) > 100
     ends = {one["properties"]["edge_id"]: one["properties"]["duration"] for one in told}

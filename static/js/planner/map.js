@@ -27,7 +27,10 @@ export class CellMap {
       label: feature => (this.layer === "patrol_zones" ? feature.properties.name : CELLS.label(feature)), pick: (feature, event) => this.pick(feature, event),
     }, 2);
     this.stops = L.layerGroup().addTo(map);
-    this.cells.onState(({ loading }) => { if (!loading) this.refresh(); });
+    this.cells.onState(({ loading, failed }) => {
+      if (failed) this.bench.tell("problem", failed);
+      else if (!loading) this.refresh();
+    });
     map.pm.setLang(page.lang);
     map.pm.setGlobalOptions({
       snappable: true, snapDistance: SNAP_PIXELS, allowSelfIntersection: false, continueDrawing: false,
@@ -36,6 +39,14 @@ export class CellMap {
   }
 
   load() { return Promise.all([this.outlines.load(), this.roads.load(), this.cells.load()]); }
+
+  // What is drawn of another time goes at once: a question that fails leaves nothing wrong under its date.
+  travel(moment) {
+    this.moment = moment;
+    this.outlines.moment = moment;
+    for (const one of [this.outlines, this.cells]) one.group.clearLayers();
+    return Promise.all([this.outlines.load(), this.cells.load()]);
+  }
 
   address(bbox, zoom) {
     if (this.bench.isLive && !this.moment && this.layer === "patrol_zones") return `${this.bench.address}/zones?bbox=${bbox}`;

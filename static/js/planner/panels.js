@@ -92,7 +92,7 @@ export class ImpactPanel extends Panel {
       e("h3", { textContent: say("各网格工作量", "Workload by cell") }),
       table([say("网格", "Cell"), say("负责人", "People"), say("户", "Households"), say("警情/年", "Incidents a year"), say("摄像机", "Cameras")],
         workloads.map(work => [`${work.name} ${work.grid_code}`, work.people.join("、") || e("span", { className: "bad", textContent: say("无人", "nobody") }),
-          pair(work.households_before, work.households_after), pair(work.incidents_before, work.incidents_after), pair(work.cameras_before, work.cameras_after)])),
+          e("span", { className: work.norm ? "bad" : "", title: work.norm ? say("超出 300–500 户", "outside 300 to 500") : "" }, pair(work.households_before, work.households_after)), pair(work.incidents_before, work.incidents_after), pair(work.cameras_before, work.cameras_after)])),
       ...(left.length ? [e("h3", { textContent: say("需另行安排", "To be given other cells") }), table([say("网格", "Cell"), say("姓名", "Name")], left.map(([code, , person]) => [code, person]))] : []),
       e("h3", { textContent: say("报告", "Report") }),
       e("p", { className: "row" }, ...["html", "pdf", "csv"].map(kind => e("a", { className: "plain", href: `${this.bench.address}/report?f=${kind}&lang=${page.lang}`, target: "_blank", textContent: kind.toUpperCase() }))));
@@ -133,10 +133,9 @@ export class HistoryPanel {
 
   travel(oldest, at, told) {
     const isNow = at === oldest.length - 1;
-    this.map.moment = isNow ? null : oldest[at].valid_from;
     told.textContent = isNow ? say("现行边界", "The boundaries in force") : say(`第 ${oldest[at].edition_id} 版，自 ${when(oldest[at].valid_from)}`, `Edition ${oldest[at].edition_id}, from ${when(oldest[at].valid_from)}`);
     told.classList.toggle("bad", !isNow);
-    this.map.cells.load();
+    this.map.travel(isNow ? null : oldest[at].valid_from);
   }
 
   compare(edition, former) {

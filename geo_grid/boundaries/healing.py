@@ -1,0 +1,143 @@
+"""Making a coverage of polygons that are one but for a stated tolerance: missing corners, slivers of overlaps and gaps."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+from geo_grid.boundaries.division import faces
+from geo_grid.coordinates import LATTICE_STEP, snap_geometry
+from geo_grid.locate.coverage import METRES_PER_DEGREE, Fault, coverage_faults, metres
+
+HEAL_M = 0.01
+"""Tolerance in metres where none is asked for: six steps of the lattice."""
+_SNAPPED_M = 0.01
+"""Corners are drawn together over no more than this, whatever gaps and overlaps may be closed."""
+
+
+@dataclass(frozen=True)
+class Moved:
+    """A polygon that healing changed.
+
+    Attributes
+    ----------
+    metres
+        How far its border moved at most: 0 where it only gained corners on it.
+    lon, lat
+        Where it moved farthest, degrees.
+    """
+
+    code: str
+    metres: float
+    lon: float
+    lat: float
+
+    def __str__(self) -> str:
+        return f"{self.code} by {metres(self.metres)} near lon {self.lon:.6f} lat {self.lat:.6f}"
+
+
+def heal(
+    codes: Sequence[str], polygons: Any, tolerance_m: float, fixed: int = 0
+) -> tuple[NDArray[Any], list[Moved], list[Fault]]:
+    """Make a coverage of polygons on the lattice, if overlaps and gaps are nowhere wider than the tolerance.
+
+    Parameters
+    ----------
+    codes, polygons
+        n codes and n valid polygons, lon, lat in degrees.
+    fixed
+        The first so many are in force: they keep the ground that others overlap.
+
+    Returns
+    -------
+    The polygons, on the lattice; those that changed; and what is left: faults wider than the tolerance, with which
+    nothing is changed, or, in theory, some that appear when corners are brought to the lattice. Faults among those in
+    force alone are not looked at.
+    """
+    shapes = np.asarray(polygons, dtype=object)
+    in_force = set(codes[:fixed])
+    faults = _of_others(coverage_faults(codes, shapes), in_force)
+    beyond = [fault for fault in faults if fault.width_m > tolerance_m]
+    if not faults or beyond or tolerance_m <= 0:
+        return shapes, [], beyond or faults
+    healed = _on_lattice(_cleaned(shapes, tolerance_m, fixed > 0))
+    as_in_force = np.concatenate([shapes[:fixed], healed[fixed:]])
+    if fixed and shapely.is_valid(as_in_force).all() and not _of_others(coverage_faults(codes, as_in_force), in_force):
+        healed = as_in_force  # what was amiss there already is not mended by the way
+    left = [Fault("mismatch", (str(codes[index]),), *shapely.get_coordinates(shapely.point_on_surface(shapes[index]))[0])
+            for index in np.flatnonzero(shapely.is_empty(healed)).tolist()]  # fmt: skip
+    moved = [
+        _moved(str(code), old, new)
+        for code, old, new in zip(codes, shapes, healed, strict=True)
+        if not shapely.is_empty(new) and not shapely.equals_identical(shapely.normalize(old), shapely.normalize(new))
+    ]
+    return healed, moved, left or _of_others(coverage_faults(codes, healed), in_force)
+
+
+def _of_others(faults: list[Fault], in_force: set[str]) -> list[Fault]:
+    return [fault for fault in faults if not in_force.issuperset(fault.codes)]
+
+
+def _cleaned(shapes: NDArray[Any], tolerance_m: float, keep_first: bool) -> NDArray[Any]:
+    """Clean a coverage, reckoned in metres, so that a tolerance is the same in every direction."""
+    west, south, east, north = shapely.total_bounds(shapes)
+    middle = np.array([(west + east) / 2, (south + north) / 2])
+    scale = np.array([np.cos(np.radians(middle[1])), 1.0]) * METRES_PER_DEGREE
+    cleaned = shapely.coverage_clean(
+        shapely.transform(shapes, lambda degrees: (degrees - middle) * scale),
+        gap_width=tolerance_m,
+        snapping_distance=min(tolerance_m, _SNAPPED_M),
+        merge_strategy="min_index" if keep_first else "longest_border",
+    )
+    return np.asarray(shapely.transform(cleaned, lambda plane: plane / scale + middle), dtype=object)
+
+
+def _on_lattice(shapes: NDArray[Any]) -> NDArray[Any]:
+    """Bring the corners of a coverage to the lattice, and where borders then cross, cut them there."""
+    snapped = np.asarray(snap_geometry(shapes), dtype=object)
+    if shapely.is_valid(snapped).all() and shapely.coverage_is_valid(snapped):
+        return snapped
+    # every border at once, cut on the lattice: the faces between them fit each other whatever became of them
+    work = faces(shapes.tolist(), shapely.LineString())
+    tree = shapely.STRtree(shapes)
+    face, owner = tree.query(shapely.point_on_surface(work), predicate="intersects")
+    shares: list[list[Any]] = [[] for _ in shapes]
+    for number in np.unique(face, return_index=True)[1].tolist():
+        shares[owner[number]].append(work[face[number]])
+    return np.array(
+        [shapely.coverage_union_all(share) if share else shapely.MultiPolygon() for share in shares], dtype=object
+    )
+
+
+def _moved(code: str, old: Any, new: Any) -> Moved:
+    """Measure how far a border moved, at the corners that only one of both has."""
+    before, after = (np.unique(shapely.get_coordinates(shape), axis=0) for shape in (old, new))
+    corners = shapely.points(np.concatenate([_without(before, after), _without(after, before)]))
+    if not len(corners):
+        inside = shapely.point_on_surface(new)
+        return Moved(code, 0.0, float(inside.x), float(inside.y))
+    lines = [shapely.boundary(shape) for shape in (old, new)]
+    scale = np.array([np.cos(np.radians(shapely.get_y(corners[0]))), 1.0]) * METRES_PER_DEGREE
+
+    def plane(shape: Any) -> Any:
+        return shapely.transform(shape, lambda degrees: degrees * scale)
+
+    flat_corners, (one, other) = plane(corners), (plane(line) for line in lines)
+    shapely.prepare([one, other])
+    apart = np.maximum(shapely.distance(flat_corners, one), shapely.distance(flat_corners, other))
+    farthest = int(np.argmax(apart))
+    least = LATTICE_STEP * METRES_PER_DEGREE  # a corner amid a border cannot lie on it more exactly
+    return Moved(
+        code,
+        float(apart[farthest]) if apart[farthest] > least / 2**10 else 0.0,
+        float(shapely.get_x(corners[farthest])),
+        float(shapely.get_y(corners[farthest])),
+    )
+
+
+def _without(points: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:
+    known = {tuple(point) for point in others.tolist()}
+    return np.array([point for point in points.tolist() if tuple(point) not in known]).reshape(-1, 2)

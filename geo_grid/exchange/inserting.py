@@ -1,0 +1,70 @@
+"""The rows of a frame into the table of a layer, and which of them the database refuses, by which rule."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pandas as pd
+import psycopg
+import shapely
+from pandas import DataFrame
+
+from geo_grid.db import Connection, ewkb, insert_rows, load_queries
+from geo_grid.layers import Layer
+
+QUERIES = load_queries("geo_grid.exchange", "importing.sql")
+_MOST_NAMED = 1_000
+
+
+def insert_frame(
+    connection: Connection, layer: Layer, frame: DataFrame, advance: Callable[[int], None] = lambda count: None
+) -> list[int]:
+    """Insert rows with their geometry, and return their primary keys, in the order of the rows.
+
+    Columns that are empty throughout get the table's defaults.
+    """
+    return _insert(connection, layer, frame, _given(frame), advance)
+
+
+def _given(frame: DataFrame) -> list[str]:
+    return [column for column in frame.columns if column != "geometry" and frame[column].notna().any()]
+
+
+def _insert(
+    connection: Connection, layer: Layer, frame: DataFrame, columns: list[str], advance: Callable[[int], None]
+) -> list[int]:
+    geometry = frame["geometry"].to_numpy()
+    if layer.stored_type.startswith("Multi"):
+        geometry = shapely.multipolygons([list(shapely.get_parts(g)) for g in geometry])
+    values = [frame[column].astype(object).where(pd.notna(frame[column]), None).tolist() for column in columns]
+    rows = zip(*values, ewkb(geometry), strict=True)
+    return insert_rows(connection, layer.name, [*columns, "geom"], rows, layer.id_column, advance)
+
+
+def refused_rows(connection: Connection, layer: Layer, frame: DataFrame) -> dict[int, str]:
+    """Find which rows the database refuses, by halves, and why: reason by position; nothing is stored."""
+    found: dict[int, str] = {}
+    waiting, columns = [(0, len(frame))], _given(frame)
+    while waiting and len(found) < _MOST_NAMED:
+        start, end = waiting.pop()
+        try:
+            with connection.transaction(force_rollback=True):
+                _insert(connection, layer, frame.iloc[start:end], columns, lambda count: None)
+                connection.execute("set constraints all immediate")
+        except (psycopg.IntegrityError, psycopg.DataError) as refused:
+            if end - start == 1:
+                found[start] = _rule(connection, refused)
+            else:
+                middle = (start + end) // 2
+                waiting += [(middle, end), (start, middle)]
+    return found
+
+
+def _rule(connection: Connection, refused: psycopg.Error) -> str:
+    said: Any = refused.diag.message_detail or refused.diag.message_primary or str(refused).splitlines()[0]
+    if isinstance(refused, psycopg.errors.NotNullViolation):
+        return f"{refused.diag.column_name} is empty"
+    if not isinstance(refused, psycopg.errors.CheckViolation):
+        return f"the database refuses it: {said}"
+    values = {"name": refused.diag.constraint_name, "table": refused.diag.table_name}
+    rule = connection.execute(QUERIES["rule"], values).fetchone()
+    return f"it breaks the rule {rule['rule'] if rule else refused.diag.constraint_name}"

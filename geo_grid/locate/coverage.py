@@ -1,0 +1,153 @@
+"""What a coverage is, for import, check, doctor and index alike: polygons that nowhere overlap, whose shared borders have the same corners, and that leave no gap between them as narrow as a slip of the pen."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+NARROW_GAP_M = 1.0
+"""An enclosed gap that is nowhere wider than this is taken for a fault; a wider one is a place that is not the city's."""
+METRES_PER_DEGREE = 111_320.0
+"""Length of a degree of latitude on the equator's great circle; for messages, not for measuring."""
+_MOST_OVERLAPS = 1_000
+_HALVINGS = 12
+"""Of the range a width lies in: to less than a thousandth of it."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A place where polygons are no coverage.
+
+    Attributes
+    ----------
+    codes
+        Of the polygons concerned.
+    lon, lat
+        Where, degrees.
+    width_m, area_m2
+        Of the overlap or gap, at its widest; 0 where only corners are missing.
+    """
+
+    kind: Literal["overlap", "mismatch", "gap"]
+    codes: tuple[str, ...]
+    lon: float
+    lat: float
+    width_m: float = 0.0
+    area_m2: float = 0.0
+
+    def told_of(self, code: str) -> str:
+        """Say what is wrong with one of the polygons."""
+        others = ", ".join(other for other in self.codes[:4] if other != code)
+        size = f"{metres(self.width_m)} wide, {self.area_m2:.2g} m2"
+        what = {
+            "overlap": f"overlaps {others} ({size})",
+            "mismatch": "has a border that does not match its neighbour's",
+            "gap": f"leaves a narrow gap to {others or 'itself'} ({size})",
+        }[self.kind]
+        return f"{what} near lon {self.lon:.6f} lat {self.lat:.6f}"
+
+
+def coverage_faults(codes: Sequence[str], polygons: Any) -> list[Fault]:
+    """Find where polygons are no coverage.
+
+    Parameters
+    ----------
+    codes, polygons
+        n codes and n valid polygons, lon, lat in degrees.
+    """
+    shapes = np.asarray(polygons, dtype=object)
+    if not len(shapes):
+        return []
+    bad = shapely.coverage_invalid_edges(shapes)
+    wrong = np.flatnonzero(~shapely.is_empty(bad))
+    tree = shapely.STRtree(shapes)
+    overlaps = list(_overlaps(codes, shapes, tree, wrong))
+    told = {code for fault in overlaps for code in fault.codes}
+    mismatches = [
+        Fault("mismatch", (str(codes[index]),), *map(float, shapely.get_coordinates(bad[index])[0]))
+        for index in wrong.tolist()
+        if str(codes[index]) not in told
+    ]
+    owned = shapely.union_all(shapes) if len(wrong) else shapely.coverage_union_all(shapes)
+    gaps = []
+    for gap, width in narrow_gaps(owned):
+        beside = tuple(str(codes[index]) for index in np.sort(tree.query(gap, predicate="intersects")).tolist())
+        gaps.append(Fault("gap", beside, *_place(gap), width, float(shapely.area(flat(gap)))))
+    return [*overlaps, *mismatches, *gaps]
+
+
+def _overlaps(codes: Sequence[str], shapes: Any, tree: shapely.STRtree, wrong: NDArray[np.int64]) -> Iterator[Fault]:
+    seen: set[int] = set()
+    found = 0
+    for first in wrong.tolist():
+        seen.add(first)
+        near = np.sort(tree.query(shapes[first], predicate="intersects"))
+        for second in near[shapely.relate_pattern(shapes[first], shapes[near], "T********")].tolist():
+            if second in seen:
+                continue
+            shared = shapely.intersection(shapes[first], shapes[second])
+            parts = [part for part in shapely.get_parts(shared) if part.geom_type == "Polygon"]
+            if parts:
+                widths = [width_m(part) for part in parts]
+                lon, lat = _place(parts[int(np.argmax(widths))])
+            else:  # so thin that no number of degrees lies within
+                widths, (lon, lat) = [0.0], map(float, shapely.get_coordinates(shared)[0])
+            area = float(shapely.area(flat(shared)))
+            yield Fault("overlap", (str(codes[first]), str(codes[second])), lon, lat, max(widths), area)
+            found += 1
+            if found == _MOST_OVERLAPS:
+                return
+
+
+def narrow_gaps(owned: Any) -> list[tuple[Any, float]]:
+    """Return the holes of an area that are nowhere wider than `NARROW_GAP_M`, with their width in metres."""
+    rings = [ring for part in shapely.get_parts(owned) for ring in part.interiors]
+    holes = shapely.polygons(np.array(rings, dtype=object))
+    widths = ((hole, width_m(hole)) for hole in holes if _least_width(flat(hole)) < NARROW_GAP_M)
+    return [(hole, width) for hole, width in widths if width < NARROW_GAP_M]
+
+
+def flat(shape: Any) -> Any:
+    """Return a shape, or an array of them, in metres north and east of the middle of them all; for small areas."""
+    west, south, east, north = shapely.total_bounds(shape)
+    middle = np.array([(west + east) / 2, (south + north) / 2])
+    scale = np.array([np.cos(np.radians(middle[1])), 1.0]) * METRES_PER_DEGREE
+    return shapely.transform(shape, lambda degrees: (degrees - middle) * scale)
+
+
+def width_m(polygon: Any) -> float:
+    """Return the width in metres of a polygon where it is widest: the diameter of the largest circle in it.
+
+    It is at least twice the area by the perimeter; from there on it is found by halving, for a polygon that is inset by
+    half its width vanishes.
+    """
+    shape = flat(polygon)
+    least = _least_width(shape)
+    most = 2 * least
+    while not _is_narrower(shape, most):
+        most *= 2
+    for _ in range(_HALVINGS):
+        middle = (least + most) / 2
+        least, most = (least, middle) if _is_narrower(shape, middle) else (middle, most)
+    return most
+
+
+def _least_width(shape: Any) -> float:
+    return 2 * float(shapely.area(shape)) / max(float(shapely.length(shape)), 1e-300)
+
+
+def _is_narrower(shape: Any, width: float) -> bool:
+    return bool(shapely.is_empty(shapely.buffer(shape, -width / 2)))
+
+
+def _place(polygon: Any) -> tuple[float, float]:
+    inside = shapely.point_on_surface(polygon)
+    return float(inside.x), float(inside.y)
+
+
+def metres(length: float) -> str:
+    """Write a length in metres for people: millimetres when it is small."""
+    return f"{length:.1f} m" if length >= 0.1 else f"{length * 1000:.1f} mm"
