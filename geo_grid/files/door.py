@@ -244,9 +244,11 @@ def _answer(
 ) -> tuple[dict[str, Any], pa.Table]:
     """Have a job done, and return what is said of the rows, and the rows."""
     said, limits = asking.said or str(path), asking.limits
+    # absolute: behind the walls nobody says which folder the process is in, and SQLite would ask
+    readable = [str(one.absolute()) for one in (path, *neighbours)]
     given = {
-        **job, "path": str(path.absolute()), "said": said, "limits": asdict(limits),
-        "readable": [str(one.absolute()) for one in (path, *neighbours)], "scratch": str(scratch) if scratch else None,
+        **job, "path": readable[0], "said": said, "limits": asdict(limits),
+        "readable": readable, "scratch": str(scratch) if scratch else None,
     }  # fmt: skip
     with _process(given) as process:
         told = _told(process, said, asking)

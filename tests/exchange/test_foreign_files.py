@@ -1,35 +1,49 @@
 """Files as other people's programs write them: read as they are meant, or refused by row or in one line."""
 
 import json
+import os
 import shutil
-import time
 import zipfile
+from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import geopandas as gpd
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet
 import pytest
 import shapely
 
-from geo_grid.db import connect
+from geo_grid.db import Cluster, connect
 from geo_grid.errors import InvalidRows, UnreadableFile, UserError
 from geo_grid.exchange import Mapping, Report, Spelling, export_file, import_file
-from geo_grid.files.door import read_table
+from geo_grid.files.door import Asking, read_table
+from geo_grid.files.limits import SENT
 from geo_grid.layers import find_layer
 from geo_grid.progress import silent
+from tests.conftest import new_database
 from tests.squares import square, two_by_two
 
 POINT = shapely.Point(114.505, 37.005)
 SCHOOL = Mapping(constants={"facility_kind": "school"})
 
 
+@pytest.fixture(scope="module")
+def built(cluster: Cluster) -> Iterator[str]:
+    with new_database(cluster, f"foreign_files_{os.getpid()}") as conninfo:
+        with connect(conninfo) as connection:
+            two_by_two(connection)
+        yield conninfo
+
+
 @pytest.fixture
-def city(database: str) -> str:
-    with connect(database) as connection:
-        two_by_two(connection)
-    return database
+def city(built: str) -> Iterator[str]:
+    """Four cells, and nothing else."""
+    yield built
+    with connect(built) as connection:
+        connection.execute("truncate incidents, facilities, police_posts, cameras, road_closures cascade")
 
 
 def load(
@@ -476,10 +490,8 @@ def test_very_many_columns_are_refused_early(tmp_path: Path, suffix: str) -> Non
         written(path, ",".join(["lon", "lat", *names]) + "\n114.5,37" + ",1" * len(names))
     else:
         pa.parquet.write_table(pa.table({name: [1] for name in names}), path)
-    began = time.monotonic()
     with pytest.raises(UnreadableFile, match=r"columns; 2,000 are taken|more than 2,000 columns"):
-        read_table(path)
-    assert time.monotonic() - began < 15  # GDAL alone takes half a minute for some
+        read_table(path, asking=Asking(replace(SENT, processor_s=10)))  # GDAL alone takes half a minute for some
 
 
 def test_zones_are_healed_too(city: str, tmp_path: Path) -> None:
@@ -487,4 +499,6 @@ def test_zones_are_healed_too(city: str, tmp_path: Path) -> None:
         {"zone_code": ["Z1", "Z2", "Z3"]}, geometry=[square(0, 0, 1, 2), square(1, 0), square(1, 1)], crs=4326
     )
     frame.to_file(tmp_path / "zones.gpkg")
-    assert load(city, "patrol_zones", tmp_path / "zones.gpkg", None, "EPSG:4326").healed[0]["code"] == "Z1"
+    assert (
+        load(city, "patrol_zones", tmp_path / "zones.gpkg", None, "EPSG:4326", dry_run=True).healed[0]["code"] == "Z1"
+    )
