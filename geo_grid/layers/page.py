@@ -73,9 +73,14 @@ def _type(schema: dict[str, Any]) -> str:
 def _limits(given: dict[str, Any]) -> str:
     least, most = given.get("minimum"), given.get("maximum", given.get("exclusiveMaximum"))
     if "exclusiveMinimum" in given:
-        return f", more than {given['exclusiveMinimum']:g}" + (f", at most {most:g}" if most is not None else "")
+        return f", more than {_number(given['exclusiveMinimum'])}" + (f", at most {_number(most)}" if most else "")
     if least is not None and most is not None:
-        return f", {least:g} to {most:g}" if "maximum" in given else f", from {least:g}, less than {most:g}"
+        upto = f" to {_number(most)}" if "maximum" in given else f" to less than {_number(most)}"
+        return f", {_number(least)}{upto}"
     if least is not None:
-        return f", at least {least:g}"
+        return f", at least {_number(least)}"
     return f", at most {given['maxLength']} letters" if "maxLength" in given else ""
+
+
+def _number(value: float) -> str:
+    return f"{int(value):,}" if value == int(value) else f"{value:g}"
