@@ -81,7 +81,9 @@ def test_a_dispatcher_sees_it_and_closes_nothing(heidelberg, browser: Browser) -
 
 def test_where_posts_should_be_is_drawn_beside_today(zoned, browser: Browser) -> None:
     client, database = zoned
-    with person(browser, str(client.base_url), user(database, "planner"), "/maps/response") as page:
+    with person(
+        browser, str(client.base_url), user(database, "planner"), "/maps/response", may_be_refused="/siting"
+    ) as page:
         page.click("[role=tab]:has-text('Siting')")
         page.select_option("select[name=within]", "SOUTH")
         page.fill("input[name=count]", "2")
