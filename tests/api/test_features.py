@@ -176,7 +176,8 @@ class TestForms:
         assert few.text.count("\x1e") == 7001
         with demo_client.stream("GET", "/collections/cameras/items?f=geojsonseq&limit=1000000") as left:
             next(left.iter_bytes())  # and go: the connection to the database is given back
-        assert demo_client.get("/collections/cameras/items?limit=10001").status_code == 400
+        more = demo_client.get("/collections/cameras/items?limit=10001").json()  # more than the most is the most
+        assert more["numberReturned"] == 10_000
         assert demo_client.get("/collections/cameras/items?f=geojsonseq&limit=5&filter=nonsense").status_code == 400
 
     @pytest.mark.parametrize("layer", ["cameras", "grid_cells", "incidents"])
@@ -198,7 +199,8 @@ class TestForms:
             assert frame.crs.to_epsg() == 4490
             order = {str(value): index for index, value in enumerate(frame[key])}
             found = frame.iloc[[order[f["id"]] for f in plain]]  # FlatGeobuf sorts by place
-            assert shapely.equals_exact(found.geometry.to_numpy(), shapes, 1e-8).all()
+            # GeoJSON alone asks for counter-clockwise rings (RFC 7946, 3.1.6)
+            assert shapely.equals_exact(shapely.orient_polygons(found.geometry.to_numpy()), shapes, 1e-8).all()
         table = pd.read_csv(io.BytesIO(forms["csv"]), dtype=str)
         assert table[key].tolist() == [f["id"] for f in plain]
 

@@ -1,0 +1,39 @@
+"""Behind a proxy with a path prefix: pages find their scripts, their data and the way to each other."""
+
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from geo_grid.db import Cluster, connect
+from tests.conftest import live_server, new_database
+from tests.identities import PASSWORD, user
+from tests.squares import two_by_two
+
+pytestmark = pytest.mark.browser
+
+
+def test_everything_a_page_asks_for_has_the_prefix(cluster: Cluster, browser: Browser) -> None:
+    with new_database(cluster, "browser_prefix") as conninfo:
+        with connect(conninfo) as connection:
+            two_by_two(connection)
+        with live_server(conninfo, public_url="http://127.0.0.1/city") as url:
+            page = browser.new_page(viewport={"width": 1600, "height": 900})
+            asked: list[tuple[str, int]] = []
+            page.on("response", lambda answer: asked.append((urlsplit(answer.url).path, answer.status)))
+            page.goto(f"{url}/city/maps/wall?lang=en")  # led to the log-in, and back
+            assert urlsplit(page.url).path == "/city/login"
+            page.fill("input[name=name]", user(conninfo, "supervisor"))
+            page.fill("input[name=password]", PASSWORD)
+            page.click("button[type=submit]")
+            expect(page.locator("label[data-layer=grid_cells] .state")).to_have_text("4", timeout=30_000)
+            assert urlsplit(page.url).path == "/city/maps/wall"
+            page.goto(f"{url}/city/collections")
+            page.click("a[href$='/city/imports']")
+            expect(page).to_have_url(f"{url}/city/imports")
+            page.close()
+    assert {path for path, _ in asked if not path.startswith("/city/")} == set()
+    assert {path for path, status in asked if status >= 400} <= {"/city/session"}
+    assert {"/city/events", "/city/collections/grid_cells/items", "/city/static/js/wall.js"} <= {
+        path for path, _ in asked
+    }
