@@ -26,6 +26,10 @@ class BadRequest(UserError):
     """The request itself is not what it should be: a header cannot be read."""
 
 
+class NotAcceptable(UserError):
+    """The client takes no form that there is."""
+
+
 class InvalidCoordinates(UserError):
     """A coordinate is not a number, out of range, or lon and lat are swapped."""
 

@@ -24,18 +24,67 @@ def within_calendar[T: date | datetime](value: T) -> T:
     return value
 
 
-def _no_number(value: Any) -> Any:
-    """Refuse a bare number, which pydantic would count from 1970. Raises ValueError."""
-    if isinstance(value, int | float) or (isinstance(value, str) and _NUMBER.fullmatch(value.strip())):
-        message = "a number alone is no time: write it as RFC 3339 does, such as 2026-11-01T08:30:00Z"
+_MOMENT = re.compile(
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ]([0-9]{2}:[0-9]{2})(?::([0-9]{2})(\.[0-9]+)?)?([Zz]|[+-][0-9]{2}:[0-9]{2})"
+)
+
+
+def read_moment(text: str) -> datetime:
+    """Read a moment as RFC 3339 writes it, with `t` and `z` in either case; seconds may be left out.
+
+    A leap second, :60 in the last minute of a month of UTC, is the first second of the next month, as for PostgreSQL.
+
+    Raises
+    ------
+    ValueError
+        It is none; a number alone is none either.
+    OverflowError
+        A leap second at the end of the calendar.
+    """
+    found = _MOMENT.fullmatch(text)
+    if found is None:
+        message = f"{text[:80]!r} is not a moment: write 2026-11-25T08:00:00Z, with a time zone"
         raise ValueError(message)
+    day, minute, second, fraction, zone = found.groups()
+    is_leap = second == "60"
+    moment = datetime.fromisoformat(
+        f"{day}T{minute}:{'59' if is_leap else second or '00'}{fraction or ''}{zone.upper()}"
+    )
+    if not is_leap:
+        return moment
+    after = moment.replace(microsecond=0) + timedelta(seconds=1)
+    in_utc = after.astimezone(UTC)
+    if (in_utc.day, in_utc.hour, in_utc.minute, in_utc.second) != (1, 0, 0, 0):
+        message = f"{text[:80]!r} is not a moment: leap seconds are at the end of a month of UTC"
+        raise ValueError(message)
+    return after
+
+
+def _from_text(value: Any) -> Any:
+    if isinstance(value, str):
+        return read_moment(value)
+    if isinstance(value, int | float):
+        message = f"{value} is not a moment: write 2026-11-25T08:00:00Z, with a time zone"
+        raise ValueError(message)  # what pydantic tells whoever asked
+    return value
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_from_text), AfterValidator(within_calendar)]
+"""A moment with its time zone, RFC 3339."""
+
+
+def _asked(value: Any) -> Any:
+    """Read what RFC 3339 writes as `Moment` does, and leave a day, or a time without a zone, to pydantic."""
+    if isinstance(value, str) and _MOMENT.fullmatch(value):
+        return read_moment(value)
+    if isinstance(value, int | float) or (isinstance(value, str) and _NUMBER.fullmatch(value.strip())):
+        message = "a number alone is no time: write 2026-01-01, or 2026-01-01T08:00:00+08:00"
+        raise ValueError(message)  # pydantic would count it from 1970
     return value
 
 
 _NUMBER = re.compile(r"[+-]?[\d_]*\.?[\d_]*(?:[eE][+-]?\d+)?")
-Moment = Annotated[AwareDatetime, AfterValidator(within_calendar), BeforeValidator(_no_number)]
-"""A moment with its time zone."""
-AskedMoment = Annotated[datetime, BeforeValidator(_no_number), AfterValidator(within_calendar)]
+AskedMoment = Annotated[datetime, BeforeValidator(_asked), AfterValidator(within_calendar)]
 """A moment or a day as people write them in a question; `in_zone` says which moment is meant."""
 
 

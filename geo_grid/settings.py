@@ -83,6 +83,7 @@ class Settings(BaseSettings):
         2000, ge=0, le=10_000, description="farthest a place may lie from a road: from there on they go on foot"
     )
     response_ignores_one_ways: bool = Field(False, description="vehicles on duty may drive against one-way streets")
+    response_uses_ferries: bool = Field(False, description="vehicles on duty and people on foot may take ferries")
     response_top_speed_kmh: int = Field(120, ge=10, le=252, description="fastest a vehicle on duty drives anywhere")
     response_road_speeds: str = Field(
         "",

@@ -36,6 +36,7 @@ from geo_grid.api import (
 from geo_grid.api.identified import Identified
 from geo_grid.api.lifetime import living
 from geo_grid.api.middleware import BodyLimit, NamedRequests
+from geo_grid.api.negotiation import Plainly
 from geo_grid.api.rights import check_complete
 from geo_grid.compiling import make_ready
 from geo_grid.db import (
@@ -140,6 +141,7 @@ def create_app(settings: Settings, conninfo: str) -> FastAPI:
     )
     app.add_middleware(Identified, settings=settings)
     app.add_middleware(NamedRequests)
+    app.add_middleware(Plainly)  # outermost: all others read the request as it makes it
     for module in _ROUTERS:
         app.include_router(module.router)
     app.mount("/static", StaticFiles(directory=static), name="static")

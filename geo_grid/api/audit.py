@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from geo_grid.access import audit
 from geo_grid.api.asking import account_of, reading, writing
 from geo_grid.api.long_answers import LongAnswer
-from geo_grid.api.parameters import Configured
+from geo_grid.api.parameters import AtMost, Configured
 from geo_grid.api.problems import PROBLEM_RESPONSES
 from geo_grid.api.rights import GuardedRoute
 from geo_grid.budgets import BULK
@@ -37,7 +37,7 @@ class AuditVerdict(BaseModel):
 async def search_audit(
     request: Request,
     wanted: Annotated[audit.Wanted, Query()],
-    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    limit: Annotated[int, Query(ge=1), AtMost(1000)] = 100,
     before: Annotated[int | None, Query(ge=1, le=2**62, description="continue before this audit_id")] = None,
 ) -> AuditPage:
     """Search the audit: by time, who, what (the beginning of an action), object and result."""

@@ -29,7 +29,7 @@ from geo_grid.api.boundary_models import (
 )
 from geo_grid.api.drafting import changed, in_force, name_of, whole, with_rights
 from geo_grid.api.pages import html_page
-from geo_grid.api.parameters import Configured
+from geo_grid.api.parameters import AtMost, Configured
 from geo_grid.api.problems import PROBLEM_RESPONSES
 from geo_grid.api.rights import GuardedRoute
 from geo_grid.boundaries import draft_findings, draft_impact, proposals, publish_due, reading
@@ -193,7 +193,7 @@ async def get_check(
     request: Request,
     draft_id: DraftId,
     all: Annotated[bool, Query(description="every cell, not only what the draft changes")] = False,
-    limit: Annotated[int, Query(ge=1, le=100_000)] = 500,
+    limit: Annotated[int, Query(ge=1), AtMost(100_000)] = 500,
 ) -> object:
     """Look for what is wrong, or looks wrong."""
 
@@ -234,7 +234,7 @@ async def get_report(
 
     report = await with_rights(request, do, SOLVING)
     if f == "html":
-        return html_page(reports.as_html(report))
+        return html_page(request, reports.as_html(report))
     if f == "csv":
         body: bytes | str = reports.as_csv(report)
     else:
@@ -278,7 +278,7 @@ async def get_overloaded(
     request: Request,
     level: Annotated[int, Query(ge=1, le=20)],
     norm: Annotated[int, Query(ge=1, le=100_000, description="households per grid manager")] = HOUSEHOLDS[1],
-    limit: Annotated[int, Query(ge=1, le=10_000)] = 100,
+    limit: Annotated[int, Query(ge=1), AtMost(10_000)] = 100,
 ) -> object:
     """List cells of a level where households per grid manager exceed a norm, the worst first."""
 

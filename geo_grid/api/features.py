@@ -1,7 +1,6 @@
 """OGC API Features: the layers as collections, their features found, sorted, turned over, in many forms."""
 
 import json
-import math
 from dataclasses import replace
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -13,17 +12,18 @@ from pydantic import BaseModel, ConfigDict, Field
 from geo_grid.api.asking import account_of, reading
 from geo_grid.api.conformance import CONFORMANCE
 from geo_grid.api.handing_out import LOOKED_AT, note_handed_out, page_size
-from geo_grid.api.links import Link, StrictRoute, base_url, here, self_links, wants_html
+from geo_grid.api.links import Link, StrictRoute, base_url, chosen, here, self_links, wants_html
 from geo_grid.api.long_answers import LongAnswer
 from geo_grid.api.pages import catalogue_page, features_page
-from geo_grid.api.parameters import Configured
+from geo_grid.api.parameters import AtMost, Configured
 from geo_grid.api.problems import PROBLEM_RESPONSES, Problem
 from geo_grid.budgets import BULK
-from geo_grid.coordinates import box_to_lonlat
+from geo_grid.db import AsyncConnection
 from geo_grid.errors import InvalidCoordinates, InvalidQuery
 from geo_grid.exchange import TableForm, as_frame, encode
 from geo_grid.layers import REGISTRY, Layer, find_layer
-from geo_grid.layers.features import FeatureQuery, as_feature, given_out, read_feature, read_page
+from geo_grid.layers.boxes import Box, read_box
+from geo_grid.layers.features import FeatureQuery, as_feature, edition_in_force, given_out, read_feature, read_page
 from geo_grid.layers.filters import GEOMETRY, read_equal, read_filter, read_interval
 from geo_grid.layers.items import items
 from geo_grid.layers.published import CGCS2000, CRS84, PUBLISHED, PublishedCrs, published_crs
@@ -65,6 +65,10 @@ MEDIA = {
     Form.FLATGEOBUF: "application/flatgeobuf",
     Form.GEOPARQUET: "application/vnd.apache.parquet",
 }
+
+
+_ASKED = {form.value: media for form, media in MEDIA.items()}
+"""What `Accept` may ask for."""
 
 
 class Answer(BaseModel):
@@ -139,41 +143,14 @@ class FeatureCollection(BaseModel):
     truncated: bool | None = None
 
 
-def read_boxes(text: str, crs: PublishedCrs) -> tuple[tuple[float, float, float, float], ...]:
-    """Read `bbox`: four numbers, or six with heights, which are not looked at; west > east crosses 180 degrees.
-
-    Raises
-    ------
-    InvalidCoordinates
-        It is no box.
-    """
+def read_boxes(text: str, crs: PublishedCrs) -> tuple[Box, ...]:
+    """Read `bbox`, numbers with commas; see `read_box`. Raises InvalidCoordinates."""
     try:
         numbers = [float(part) for part in text.split(",")]
     except ValueError:
-        numbers = []
-    if len(numbers) not in (4, 6) or not all(map(math.isfinite, numbers)):
         message = f"bbox {text[:80]!r} is not four or six numbers: west,south,east,north"
-        raise InvalidCoordinates(message)
-    first, last = numbers[:2], numbers[len(numbers) // 2 :][:2]
-    if crs.is_flipped:
-        first, last = first[::-1], last[::-1]
-    west, south, east, north = *first, *last
-    if south > north:
-        message = f"bbox {text[:80]!r} has its south north of its north"
-        raise InvalidCoordinates(message)
-    if crs.shift:
-        return (box_to_lonlat((west, south, east, north), crs.name),)
-    if crs.digits < CRS84.digits:  # in metres
-        if west > east:
-            message = f"bbox {text[:80]!r} has its west east of its east"
-            raise InvalidCoordinates(message)
-        return (box_to_lonlat((west, south, east, north), crs.name),)
-    if not (-180 <= west <= 180 and -180 <= east <= 180 and south >= -90 and north <= 90):
-        message = f"bbox {text[:80]!r} is out of range: longitudes -180 to 180, latitudes -90 to 90, in degrees"
-        raise InvalidCoordinates(message)
-    if west > east:
-        return (west, south, 180, north), (-180, south, east, north)
-    return ((west, south, east, north),)
+        raise InvalidCoordinates(message) from None
+    return read_box(numbers, crs)
 
 
 @router.get("/conformance", response_model=Conformance, responses={200: {"content": {"text/html": {}}}})
@@ -263,10 +240,8 @@ async def get_items(
     sortby: Annotated[str | None, Query(max_length=300, description="properties with commas; -name descends")] = None,
     properties: Annotated[str | None, Query(max_length=1000, description="only these, with commas")] = None,
     limit: Annotated[
-        int | None,
+        Annotated[int, Field(ge=1), AtMost(_LONGEST)] | None,
         Query(
-            ge=1,
-            le=_LONGEST,
             description=f"10 if not given; at most 10,000, as geojsonseq 1,000,000; without the right export {LOOKED_AT:,}",
         ),
     ] = None,
@@ -283,7 +258,7 @@ async def get_items(
     boxes = read_boxes(bbox, of_box) if bbox is not None else ()
     if zoom is not None:
         return await _map_view(request, found, boxes, zoom, min(limit or _DRAWN, _DRAWN), datetime, wanted)
-    form = f or (Form.HTML if wants_html(request, None) else Form.JSON)
+    form = f or Form(chosen(request, _ASKED))
     is_file = form not in (Form.JSON, Form.HTML)
     size = await page_size(request, limit or 10, is_file)
     conditions = [
@@ -294,7 +269,7 @@ async def get_items(
     if filter is not None:
         conditions.append(read_filter(filter, filter_lang, found.queryables, of_filter))
     query = FeatureQuery(
-        limit=size,
+        limit=size if form == Form.SEQUENCE else min(size, _LARGEST_PAGE),
         boxes=boxes,
         span=read_interval(datetime) if datetime is not None else None,
         conditions=tuple(conditions),
@@ -307,18 +282,16 @@ async def get_items(
         return await features_page(request, found, here(request, f="json"))
     if form == Form.SEQUENCE:
         return await _sequence(request, settings, found, query)
-    if query.limit > _LARGEST_PAGE:
-        message = f"limit is at most {_LARGEST_PAGE:,}: follow the link next, or ask for f=geojsonseq"
-        raise InvalidQuery(message)
     as_table = form.value in set(TableForm)
     async with reading(request) as database:
         page = await read_page(database, found, query, as_table)
+        following = await _following(request, database, found, page.next, datetime)
     await note_handed_out(request, layer, form, len(page.rows), is_file)
     headers = _headers(query.crs)
     links = self_links(request, MEDIA[form], {form.value: media for form, media in MEDIA.items()})
     links.append(Link(href=f"{base_url(request)}/collections/{layer}", rel="collection", type="application/json"))
-    if page.next:
-        links.append(Link(href=here(request, after=page.next), rel="next", type=MEDIA[form]))
+    if following is not None:
+        links.append(Link(href=following, rel="next", type=MEDIA[form]))
         headers["Link"] = f'<{links[-1].href}>; rel="next"'  # forms without links of their own
     if as_table:
         frame = as_frame(page.rows, given_out(found, query), query.crs.srid, query.crs.shift)
@@ -350,7 +323,7 @@ def _named(feature: str, crs: PublishedCrs) -> str:
 
 async def _sequence(request: Request, settings: Settings, layer: Layer, query: FeatureQuery) -> Response:
     """Answer with features as a GeoJSON text sequence (RFC 8142), of one state of the database."""
-    after, left = query.after, query.limit
+    after, left, following = query.after, query.limit, None
     with LongAnswer.begun(request, settings) as answer:
         async with BULK.turn(account_of(request)), reading(request) as database:
             while left > 0 and not await request.is_disconnected():
@@ -359,11 +332,23 @@ async def _sequence(request: Request, settings: Settings, layer: Layer, query: F
                 after, left = page.next, left - len(page.rows)
                 if after is None:
                     break
+            following = await _following(request, database, layer, after, request.query_params.get("datetime"))
         await note_handed_out(request, layer.name, Form.SEQUENCE, query.limit - left, True)
     headers = _headers(query.crs)
-    if after is not None:
-        headers["Link"] = f'<{here(request, after=after)}>; rel="next"'
+    if following is not None:
+        headers["Link"] = f'<{following}>; rel="next"'
     return answer.sent(MEDIA[Form.SEQUENCE], headers)
+
+
+async def _following(
+    request: Request, database: AsyncConnection, layer: Layer, after: str | None, asked_at: str | None
+) -> str | None:
+    """Return the address of the next page, which shows the boundaries of the page before, whatever was published since."""
+    if after is None:
+        return None
+    if layer.is_boundary and asked_at is None and (begun := await edition_in_force(database)) is not None:
+        return here(request, after=after, datetime=begun.astimezone(UTC).isoformat().replace("+00:00", "Z"))
+    return here(request, after=after)
 
 
 @router.get(
@@ -407,7 +392,7 @@ def feature_text(request: Request, row: dict[str, Any], layer: Layer, address: s
 async def _map_view(
     request: Request,
     layer: Layer,
-    boxes: tuple[tuple[float, float, float, float], ...],
+    boxes: tuple[Box, ...],
     zoom: int,
     limit: int,
     moment: str | None,

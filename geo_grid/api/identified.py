@@ -12,12 +12,12 @@ from limits import RateLimitItem, parse
 from limits.storage import MemoryStorage
 from limits.strategies import SlidingWindowCounterRateLimiter
 from starlette.datastructures import Headers
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from geo_grid import errors
 from geo_grid.access import Identities, Identity, csrf_token, digest_of, is_of_kind
 from geo_grid.api.cookies import SESSION, read_cookie
-from geo_grid.api.networks import is_loopback, is_within, neighbourhood, read_networks, sender
+from geo_grid.api.networks import is_loopback, neighbourhood, read_networks, scheme_of, sender
 from geo_grid.api.problems import problem_of
 from geo_grid.api.public_address import PublicAddress
 from geo_grid.db import Asker
@@ -76,16 +76,25 @@ class Identified:
         except errors.GeoGridError as refused:
             await problem_of(refused)(scope, receive, send)
             return
-        await self.app(scope, receive, send)
+
+        async def outward(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [
+                    (name, self._public.outward(scope, value.decode("latin-1")).encode("latin-1"))
+                    if name.lower() == b"location"
+                    else (name, value)
+                    for name, value in message["headers"]
+                ]
+            await send(message)
+
+        await self.app(scope, receive, outward)
 
     def _through_proxy(self, scope: Scope, headers: Headers) -> str:
         """Return the sender's address; what a trusted proxy says of it counts, what others say does not."""
         peer = scope["client"][0] if scope["client"] else ""
-        address = sender(peer, headers.getlist("x-forwarded-for"), self._proxies)
-        if is_within(peer, self._proxies):
-            told = ",".join(headers.getlist("x-forwarded-proto")).split(",")
-            if {scheme.strip() for scheme in told} == {"https"}:  # a plain hop anywhere is a plain way
-                scope["scheme"] = "https"
+        address, proxies = sender(peer, headers.getlist("x-forwarded-for"), self._proxies)
+        if scheme_of(headers.getlist("x-forwarded-proto"), proxies) == "https":
+            scope["scheme"] = "https"
         if self._only_by_proxy and scope["scheme"] != "https":
             message = "this server speaks through its proxy only, and over TLS: open the address of the proxy"
             raise errors.Forbidden(message)

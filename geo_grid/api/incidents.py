@@ -6,7 +6,8 @@ from fastapi import APIRouter, Header, Path, Query, Request, Response
 from pydantic import BaseModel
 
 from geo_grid.api.asking import reading, writing
-from geo_grid.api.parameters import known_crs
+from geo_grid.api.links import here
+from geo_grid.api.parameters import AtMost, known_crs
 from geo_grid.api.problems import PROBLEM_RESPONSES, Problem
 from geo_grid.api.rights import GuardedRoute
 from geo_grid.workflow import Category, Incident, NewIncident, get, list_categories, newest, report
@@ -50,7 +51,7 @@ async def post_incident(
 @router.get("/incidents")
 async def list_incidents(
     request: Request,
-    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    limit: Annotated[int, Query(ge=1), AtMost(1000)] = 100,
     open: Annotated[bool, Query(description="only incidents that are not closed")] = False,
     unassigned: Annotated[bool | None, Query(description="only those no grid cell covers, or only the others")] = None,
     before: Annotated[int | None, Query(ge=1, le=2**63 - 1, description="continue after this incident_id")] = None,
@@ -58,8 +59,7 @@ async def list_incidents(
     """List incidents, newest first; `next` leads to older ones."""
     async with reading(request) as database:
         page = await newest(database, limit, open, unassigned, before)
-    following = request.url.include_query_params(before=page[-1].incident_id) if len(page) == limit else None
-    return Incidents(incidents=page, next=f"{following.path}?{following.query}" if following else None)
+    return Incidents(incidents=page, next=here(request, before=page[-1].incident_id) if len(page) == limit else None)
 
 
 class Categories(BaseModel):

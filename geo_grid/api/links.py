@@ -1,5 +1,6 @@
 """What the routes of OGC API have in common: links, formats, and parameters that nobody declared."""
 
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
@@ -7,6 +8,8 @@ from fastapi import Request
 from pydantic import BaseModel
 from starlette.types import Receive, Scope, Send
 
+from geo_grid.api.negotiation import preferred
+from geo_grid.api.public_address import PublicAddress
 from geo_grid.api.rights import GuardedRoute
 from geo_grid.errors import InvalidQuery
 from geo_grid.layers import REGISTRY
@@ -40,13 +43,21 @@ class StrictRoute(GuardedRoute):
 
 
 def wants_html(request: Request, f: str | None) -> bool:
-    """Say whether a page is wanted: asked for with `f`, or by a browser."""
-    return f == "html" if f else "text/html" in request.headers.get("accept", "")
+    """Say whether a page is wanted: asked for with `f`, or by a browser, which likes it more than JSON. Raises NotAcceptable."""
+    return (f or chosen(request, {"json": "application/json", "html": "text/html"})) == "html"
+
+
+def chosen(request: Request, forms: Mapping[str, str]) -> str:
+    """Return the name of the form that a client wants most, of media types by name, the usual one first. Raises NotAcceptable."""
+    accept = ",".join(request.headers.getlist("accept"))
+    named = {media: name for name, media in forms.items()}
+    return named[preferred(accept, list(named))]
 
 
 def base_url(request: Request) -> str:
     """Return the address of the server as the client sees it, without a slash at its end."""
-    return (request.app.state.settings.public_url or str(request.base_url)).rstrip("/")
+    public: PublicAddress = request.scope["geo_grid.public"]
+    return public.base_of(request.scope)
 
 
 def here(request: Request, **changes: Any) -> str:

@@ -15,6 +15,8 @@ from geo_grid.api.geojson import Feature, FeatureCollection
 from geo_grid.api.problems import PROBLEM_RESPONSES
 from geo_grid.api.rights import GuardedRoute
 from geo_grid.budgets import MAPS
+from geo_grid.layers.boxes import Box, shape_of
+from geo_grid.layers.geojson import as_geojson
 from geo_grid.layers.published import CRS84
 from geo_grid.response.live import Hole, LiveGroup, LiveGrouping, Snapshot, units_seen
 
@@ -111,13 +113,13 @@ async def get_live_areas(
 
 def _drawn(
     snapshot: Snapshot,
-    boxes: Sequence[tuple[float, float, float, float]],
+    boxes: Sequence[Box],
     tier: int,
     cells: frozenset[str] | None,
     mine: frozenset[str] | None,
 ) -> list[Feature[LiveProperties]]:
     """Draw what is in view: of units that are seen (None: all), and within one's cells (None: all)."""
-    shown, areas = shapely.union_all(shapely.box(*zip(*boxes, strict=True))), snapshot.areas
+    shown, areas = shape_of(boxes), snapshot.areas
     if cells is not None and mine is not None:
         own = snapshot.outline(cells)
         shown = shapely.intersection(shown, own)
@@ -137,4 +139,4 @@ def _drawn(
 
 
 def _feature(shape: Any, **properties: Any) -> Feature[LiveProperties]:
-    return Feature[LiveProperties](geometry=shapely.geometry.mapping(shape), properties=LiveProperties(**properties))
+    return Feature[LiveProperties](geometry=as_geojson(shape), properties=LiveProperties(**properties))

@@ -1,7 +1,9 @@
 """Addresses and networks. Imports no app: whoever only starts a server needs it too."""
 
 import ipaddress
+import re
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from geo_grid.errors import BadRequest, UserError
 
@@ -51,8 +53,15 @@ def is_within(address: str, networks: Sequence[Network]) -> bool:
     return bool(address) and any(_peer(address) in network for network in networks)
 
 
-def sender(peer: str, told: Sequence[str], proxies: Sequence[Network]) -> str:
-    """Return the address of who sends a request; empty where the connection has none (a Unix socket).
+class Sender(NamedTuple):
+    """Who sends a request: an address (empty: a Unix socket), and through how many proxies that are trusted."""
+
+    address: str
+    proxies: int
+
+
+def sender(peer: str, told: Sequence[str], proxies: Sequence[Network]) -> Sender:
+    """Find out who sends a request.
 
     Parameters
     ----------
@@ -60,7 +69,7 @@ def sender(peer: str, told: Sequence[str], proxies: Sequence[Network]) -> str:
         The other end of the connection.
     told
         The lines X-Forwarded-For, in their order. They count from a trusted proxy only, from the last hop back to
-        the first that is none of ours.
+        the first that is none of ours. A hop may be told with its port.
 
     Raises
     ------
@@ -68,18 +77,37 @@ def sender(peer: str, told: Sequence[str], proxies: Sequence[Network]) -> str:
         What a trusted proxy tells is no address.
     """
     if not peer:
-        return ""
-    address = _peer(peer)
+        return Sender("", 0)
+    address, passed = _peer(peer), 0
     hops = [part.strip() for part in ",".join(told).split(",") if part.strip()]
-    for hop in reversed(hops):
-        if not any(address in network for network in proxies):
+    while any(address in network for network in proxies):
+        passed += 1
+        if passed > len(hops):
             break
         try:
-            address = read_address(hop)
+            address = read_address(_without_port(hops[-passed]))
         except ValueError:
-            message = "X-Forwarded-For holds something that is no IP address (ports and zones are not taken)"
+            message = "X-Forwarded-For holds something that is no IP address (zones are not taken)"
             raise BadRequest(message) from None
-    return str(address)
+    return Sender(str(address), passed)
+
+
+def scheme_of(told: Sequence[str], proxies: int) -> str | None:
+    """Return how the client reached the outermost trusted proxy, by the lines X-Forwarded-Proto; None: nobody says.
+
+    Each proxy of a chain adds what it was reached by, or says it alone. What stands before is the client's own word.
+    """
+    schemes = [part.strip().lower() for part in ",".join(told).split(",") if part.strip()]
+    return schemes[-min(proxies, len(schemes))] if schemes and proxies else None
+
+
+_WITH_PORT = re.compile(r"(?:([0-9.]+)|\[([0-9a-fA-F:.]+)\])(?::[0-9]{1,5})?")
+
+
+def _without_port(hop: str) -> str:
+    """Take off the port that some proxies add, and the brackets of IPv6 that it needs."""
+    found = _WITH_PORT.fullmatch(hop)
+    return (found[1] or found[2]) if found else hop
 
 
 def neighbourhood(address: str) -> str:

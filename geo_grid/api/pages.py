@@ -15,10 +15,11 @@ from pydantic import BaseModel
 from geo_grid.access import csrf_token
 from geo_grid.access.accounts import KIOSK_PAGES
 from geo_grid.api.asking import identity_of, reading
-from geo_grid.api.document import describe
+from geo_grid.api.document import MEDIA_TYPE, describe
 from geo_grid.api.links import Link, base_url, wants_html
 from geo_grid.api.parameters import Configured
 from geo_grid.api.problems import PROBLEM_RESPONSES
+from geo_grid.api.public_address import PublicAddress
 from geo_grid.api.rights import GuardedRoute
 from geo_grid.api.session import safe_page
 from geo_grid.errors import NotFound
@@ -55,14 +56,21 @@ _TITLES = {
 }  # fmt: skip
 
 
-def html_page(html: str, hosts: str = "") -> HTMLResponse:
+def html_page(request: Request, html: str, hosts: str = "") -> HTMLResponse:
     """Answer with a page whose own scripts run, and no other: not one that a name may smuggle in.
 
     Data travels in JSON blocks with every `<` escaped, so each `<script` is the page's own.
     """
     nonce = secrets.token_urlsafe(16)
     headers = {"Cache-Control": "no-store", "Content-Security-Policy": _MAY.format(nonce=nonce, hosts=hosts)}
-    return HTMLResponse(html.replace("<script", f'<script nonce="{nonce}"'), headers=headers)
+    made = html.replace("<script", f'<script nonce="{nonce}"')
+    public: PublicAddress = request.scope["geo_grid.public"]
+    if prefix := public.prefix:
+        made = made.replace("<html", f'<html data-base="{prefix}"', 1)
+        made = made.replace(' src="/static/', f' src="{prefix}/static/').replace(
+            ' href="/static/', f' href="{prefix}/static/'
+        )
+    return HTMLResponse(made, headers=headers)
 
 
 def _person(request: Request) -> dict[str, Any]:
@@ -77,7 +85,9 @@ def _person(request: Request) -> dict[str, Any]:
 def _plain(request: Request, name: str, lang: Literal["zh", "en"], **options: Any) -> HTMLResponse:
     title = _TITLES[name][lang == "en"]
     person = _person(request) if name != "login" else None
-    return html_page(plain_page(name, f"{title} · geo_grid", lang, {"person": person, "title": title, **options}))
+    return html_page(
+        request, plain_page(name, f"{title} · geo_grid", lang, {"person": person, "title": title, **options})
+    )
 
 
 @router.get("/")
@@ -96,7 +106,7 @@ def _landing(request: Request) -> dict[str, Any]:
     links = [
         Link(href=f"{base}/?f=json", rel="self", type="application/json"),
         Link(href=f"{base}/?f=html", rel="alternate", type="text/html"),
-        Link(href=f"{base}/openapi.json", rel="service-desc", type="application/vnd.oai.openapi+json;version=3.0"),
+        Link(href=f"{base}/openapi.json", rel="service-desc", type=MEDIA_TYPE),
         Link(href=f"{base}/docs", rel="service-doc", type="text/html"),
         Link(href=f"{base}/conformance", rel="conformance", type="application/json"),
         Link(href=f"{base}/collections", rel="data", type="application/json"),
@@ -121,7 +131,7 @@ def catalogue_page(request: Request, titles: tuple[str, str], answer: BaseModel)
     title = titles[lang == "en"]
     told = answer.model_dump(mode="json", by_alias=True, exclude_none=True)
     options = {"person": _person(request), "title": title, "answer": told, "isFixed": True}
-    return _of_several(html_page(plain_page("catalogue", f"{title} · geo_grid", lang, options)))
+    return _of_several(html_page(request, plain_page("catalogue", f"{title} · geo_grid", lang, options)))
 
 
 async def features_page(request: Request, layer: Layer, address: str) -> HTMLResponse:
@@ -132,7 +142,7 @@ async def features_page(request: Request, layer: Layer, address: str) -> HTMLRes
     lang = _language(request)
     title = layer.title_zh if lang == "zh" else layer.title_en
     options = {"person": _person(request), "title": title, "layer": layer.name, "address": address, "isFixed": True}
-    return _of_several(html_page(features_map(view, title, lang, options)))
+    return _of_several(html_page(request, features_map(view, title, lang, options)))
 
 
 def _language(request: Request) -> Literal["zh", "en"]:
@@ -152,7 +162,7 @@ async def login_page(
     """Show the log-in."""
     city = {"zh": settings.city_name_zh, "en": settings.city_name_en}
     provider = settings.oidc_name if settings.oidc_issuer else None
-    return _plain(request, "login", lang, next=safe_page(next), city=city, provider=provider)
+    return _plain(request, "login", lang, next=safe_page(request, next), city=city, provider=provider)
 
 
 @router.get("/account")
@@ -208,7 +218,7 @@ async def _city_map(
     async with reading(request) as database:
         view: CityView = await city_view(database, settings.city_name_zh, settings.city_name_en, settings.timezone)
     external = _external_base(settings)
-    return html_page(draw(view, lang, _person(request), external), _hosts(external))
+    return html_page(request, draw(view, lang, _person(request), external), _hosts(external))
 
 
 _TIANDITU = (
@@ -240,22 +250,22 @@ def _hosts(external: ExternalBase | None) -> str:
 
 
 @router.get("/docs")
-async def docs() -> HTMLResponse:
+async def docs(request: Request) -> HTMLResponse:
     """Show the API, from our own copy of Swagger UI."""
     made = get_swagger_ui_html(
-        openapi_url="/openapi.json",
+        openapi_url=f"{request.scope['geo_grid.public'].prefix}/openapi.json",
         title="geo_grid API",
         swagger_js_url="/static/vendor/swagger-ui/swagger-ui-bundle.js",
         swagger_css_url="/static/vendor/swagger-ui/swagger-ui.css",
         swagger_favicon_url="/static/icon.svg",
     )
-    return html_page(bytes(made.body).decode())
+    return html_page(request, bytes(made.body).decode())
 
 
 @router.get("/openapi.json")
 async def openapi(request: Request) -> JSONResponse:
     """Give out the OpenAPI document."""
-    return JSONResponse(describe(request.app))
+    return JSONResponse(describe(request.app, base_url(request)), media_type=MEDIA_TYPE)
 
 
 @router.get("/.well-known/security.txt")

@@ -3,9 +3,11 @@
 import contextlib
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import Depends, Query, Request
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic_core.core_schema import CoreSchema, no_info_after_validator_function
 
 from geo_grid import coordinates
 from geo_grid.api.asking import account_of
@@ -28,6 +30,19 @@ At = Annotated[
         description="answer as of this moment (RFC 3339) or day, by default in the city's time zone; now if not given"
     ),
 ]
+
+
+@dataclass(frozen=True)
+class AtMost:
+    """Of a count that a client asks for: more is taken for the most there is (OGC 17-069r4, 7.15.2)."""
+
+    most: int
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return no_info_after_validator_function(lambda count: min(count, self.most), handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {**handler(schema), "maximum": self.most}
 
 
 @dataclass(frozen=True)

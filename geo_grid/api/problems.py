@@ -25,6 +25,7 @@ STATUS: dict[type[errors.GeoGridError], int] = {
     errors.Forbidden: 403,
     errors.NotFound: 404,
     errors.NotOffered: 405,
+    errors.NotAcceptable: 406,
     errors.Conflict: 409,
     errors.Outdated: 412,
     errors.UnsupportedMedia: 415,

@@ -1,4 +1,7 @@
-"""Under which address people reach us: what is configured, not what a request says of it."""
+"""Under which address people reach us: what is configured, not what a request says of it.
+
+The one place that knows it: links are made with `base_of`, `Location` is put right by `outward`, pages are told `prefix`.
+"""
 
 import ipaddress
 from urllib.parse import urlsplit
@@ -19,17 +22,49 @@ class PublicAddress:
 
     def __init__(self, settings: Settings) -> None:
         self._bound = settings.host
-        public = urlsplit(settings.public_url or "")
-        self._netloc = public.netloc or None
-        self._origin = f"{public.scheme}://{public.netloc}" if public.netloc else None
+        public = urlsplit((settings.public_url or "").rstrip("/"))
+        self._netloc = _as_browsers_write(public.scheme, public.netloc) if public.netloc else None
+        self._origin = f"{public.scheme}://{self._netloc}" if public.netloc else None
+        self.prefix = public.path
+        """Of every path outside: `/city` where the public address is https://map.example/city; empty: none."""
+
+    def base_of(self, scope: Scope) -> str:
+        """Return the address of the server as the client sees it, without a slash at its end."""
+        return f"{self._origin or self._inner(scope)}{self.prefix}"
 
     def is_ours(self, scope: Scope, origin: str) -> bool:
         """Say whether a page of this origin (RFC 6454) is one of ours, by scheme, host and port."""
         host = Headers(scope=scope).get("host", "")
         return origin in {self._origin, f"{scope['scheme']}://{host}"}
 
+    def inward(self, path: str) -> str:
+        """Return a path as we know it, without the prefix that it has outside."""
+        is_outside = self.prefix and (path + "/").startswith((f"{self.prefix}/", f"{self.prefix}?"))
+        return (path[len(self.prefix) :] or "/") if is_outside else path
+
+    def outward(self, scope: Scope, address: str) -> str:
+        """Return an address that an answer leads to (`Location`) as the client sees it."""
+        inner = self._inner(scope)
+        if address.startswith("/") and not address.startswith("//"):
+            return f"{self.prefix}{address}"
+        if address.startswith(f"{inner}/") and not address.startswith(f"{self.base_of(scope)}/"):
+            return f"{self.base_of(scope)}{address[len(inner) :]}"
+        return address
+
+    @staticmethod
+    def _inner(scope: Scope) -> str:
+        return f"{scope['scheme']}://{Headers(scope=scope).get('host', '')}"
+
     def settle(self, scope: Scope) -> None:
-        """Put the address that is believed in the place of the `Host` that was sent: nobody asks for it after this."""
+        """Put the address that is believed in the place of the `Host` that was sent: nobody asks for it after this.
+
+        A proxy may pass the prefix on or take it off: inside there is none.
+        """
+        scope["geo_grid.public"] = self
+        if self.prefix:
+            raw = scope.get("raw_path") or b""
+            scope["path"] = self.inward(scope["path"])
+            scope["raw_path"] = self.inward(raw.decode("latin-1")).encode("latin-1")
         host, port = scope["server"] or (self._bound, None)
         if port is None:  # a Unix socket
             host = self._bound
@@ -53,6 +88,12 @@ class PublicAddress:
         if named.netloc != sent or "%" in sent or named.username is not None or not named.hostname:
             return False
         return is_loopback(named.hostname) or named.hostname in {self._bound.lower(), _plain(local)}
+
+
+def _as_browsers_write(scheme: str, netloc: str) -> str:
+    """Write host and port as they stand in `Origin` (RFC 6454, 6.1): small letters, no port that goes without saying."""
+    usual = {"https": ":443", "http": ":80"}[scheme]
+    return netloc.lower().removesuffix(usual)
 
 
 def _plain(host: str) -> str:

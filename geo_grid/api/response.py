@@ -18,6 +18,8 @@ from geo_grid.api.parameters import At, Lat, Lon, SourceCrs, moment_of, place
 from geo_grid.api.problems import PROBLEM_RESPONSES, Problem
 from geo_grid.api.rights import GuardedRoute
 from geo_grid.budgets import MAPS, ROADS, SOLVING
+from geo_grid.layers.boxes import Box, cut_to
+from geo_grid.layers.geojson import as_geojson
 from geo_grid.layers.published import CRS84
 from geo_grid.locate.lookup import city_extent
 from geo_grid.moments import AskedMoment
@@ -35,6 +37,7 @@ from geo_grid.response import (
 from geo_grid.response.coverage import Group, Grouping, response_times
 from geo_grid.response.graph import read_manifest
 from geo_grid.response.moveup import BareZone, bare_zones, read_zones
+from geo_grid.response.router import Why
 from geo_grid.response.unions import Union, UnionGrouping
 
 router = APIRouter(tags=["response"], responses=PROBLEM_RESPONSES, route_class=GuardedRoute)
@@ -90,6 +93,7 @@ class AreaProperties(BaseModel):
     )
     travel_s: int
     on_foot_m: float = Field(description="metres of the way on foot: the nearest road is so far off")
+    estimated_because: Why | None = Field(None, description="why it is an estimate; null: it is none")
 
 
 @router.get("/response/areas")
@@ -115,7 +119,7 @@ async def get_areas(
     )
     features = [
         Feature[AreaProperties](
-            geometry=shapely.geometry.mapping(shape),
+            geometry=as_geojson(shape),
             properties=AreaProperties.model_validate(
                 {
                     "tier_minutes": limit // 60,
@@ -123,6 +127,7 @@ async def get_areas(
                     "method": found.method,
                     "travel_s": limit,
                     "on_foot_m": round(found.on_foot_m),
+                    "estimated_because": found.why,
                 }
             ),
         )
@@ -166,16 +171,14 @@ def _in_city(request: Request, at: datetime | None) -> datetime:
     return (moment_of(request, at) or datetime.now(UTC)).astimezone(ZoneInfo(request.app.state.settings.timezone))
 
 
-def _cut(unions: list[Union], boxes: Sequence[tuple[float, float, float, float]]) -> list[Feature[UnionProperties]]:
+def _cut(unions: list[Union], boxes: Sequence[Box]) -> list[Feature[UnionProperties]]:
     features: list[Feature[UnionProperties]] = []
     for one in unions:
         for box in boxes:
-            shape = shapely.clip_by_rect(one.shape, *box)
+            shape = cut_to(one.shape, box)
             if not shapely.is_empty(shape):
                 properties = UnionProperties.model_validate(one._asdict())
-                features.append(
-                    Feature[UnionProperties](geometry=shapely.geometry.mapping(shape), properties=properties)
-                )
+                features.append(Feature[UnionProperties](geometry=as_geojson(shape), properties=properties))
     return features
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Coroutine
 from typing import Any, NoReturn
+from urllib.parse import urlencode
 
 from fastapi import FastAPI, params
 from fastapi.responses import RedirectResponse
@@ -14,9 +15,12 @@ from starlette.types import Receive, Scope, Send
 from geo_grid.access.audit import record_refusal
 from geo_grid.api.asking import asker_of, identity_of
 from geo_grid.api.forms import FormRequest
+from geo_grid.api.negotiation import preferred
 from geo_grid.db import acting
 from geo_grid.errors import Forbidden, NotLoggedIn
 
+_LEADABLE = ("application/problem+json", "text/html")
+"""What somebody who is not logged in is answered with: a program is told so, a person is led to the log-in."""
 PUBLIC = "public"
 """Nobody need log in."""
 ANYBODY = "anybody"
@@ -191,7 +195,7 @@ class GuardedRoute(APIRoute):
                 await self._refuse(request, right)
             except NotLoggedIn:
                 is_page = scope["method"] == "GET" and self.path in PAGES
-                if not is_page or "text/html" not in request.headers.get("accept", ""):
+                if not is_page or preferred(",".join(request.headers.getlist("accept")), _LEADABLE) != "text/html":
                     raise
                 await RedirectResponse(_login_address(request), 303)(scope, receive, send)
                 return
@@ -220,7 +224,7 @@ class GuardedRoute(APIRoute):
 
 def _login_address(request: Request) -> str:
     target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-    return str(request.url_for("login_page").include_query_params(next=target).replace(scheme="", netloc=""))
+    return f"/login?{urlencode({'next': target})}"
 
 
 def check_complete(app: FastAPI) -> None:

@@ -13,6 +13,7 @@ from geo_grid.api.asking import asker_of, identity_of
 from geo_grid.api.cookies import DEVICE, OIDC, SESSION, delete_cookie, read_cookie, set_cookie
 from geo_grid.api.links import base_url
 from geo_grid.api.problems import PROBLEM_RESPONSES
+from geo_grid.api.public_address import PublicAddress
 from geo_grid.api.rights import GuardedRoute
 from geo_grid.errors import NotFound, NotLoggedIn
 
@@ -155,7 +156,7 @@ async def confirm_factor(request: Request, given: Code) -> Response:
 @router.get("/session/oidc", response_class=RedirectResponse, status_code=303)
 async def begin_oidc(request: Request, next: Annotated[str, Query(max_length=500)] = "/") -> RedirectResponse:
     """Log in through the OpenID Connect provider, where one is configured."""
-    target, state = await _provider(request).begin(_callback(request), safe_page(next), asker_of(request))
+    target, state = await _provider(request).begin(_callback(request), safe_page(request, next), asker_of(request))
     answer = RedirectResponse(target, 303)
     set_cookie(request, answer, OIDC, state, 600)
     return answer
@@ -182,8 +183,10 @@ async def end_oidc(
     return answer
 
 
-def safe_page(target: str) -> str:
-    """Return a page of ours to go to: never another site's."""
+def safe_page(request: Request, target: str) -> str:
+    """Return the path of a page of ours to go to, as we know it: never another site's."""
+    public: PublicAddress = request.scope["geo_grid.public"]
+    target = public.inward(target)
     return target if target.startswith("/") and not target.startswith(("//", "/\\")) and target.isprintable() else "/"
 
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import shapely
 
-from geo_grid.boundaries.drawing import as_geojson
 from geo_grid.db import Connection, load_queries
+from geo_grid.layers.geojson import as_geojson
 
 QUERIES = load_queries("geo_grid.boundaries", "agreement.sql")
 

@@ -1,9 +1,7 @@
 """Cells of drafts and of the differences between editions as GeoJSON, for maps."""
 
-import json
 from typing import Any, Literal
 
-import numpy as np
 import shapely
 from pydantic import BaseModel, Field
 
@@ -11,7 +9,10 @@ from geo_grid.boundaries.division import Cell, Division, Edits
 from geo_grid.boundaries.operations import change_of
 from geo_grid.boundaries.reading import CELLS, shown_codes
 from geo_grid.db import Connection
-from geo_grid.errors import InvalidQuery
+from geo_grid.errors import InvalidCoordinates
+from geo_grid.layers.boxes import read_box, shape_of
+from geo_grid.layers.geojson import as_geojson
+from geo_grid.layers.published import CRS84
 
 MOST = 3000
 """Cells in one answer: a screen shows fewer that a person can tell apart."""
@@ -39,7 +40,7 @@ def cells_in_view(connection: Connection, changes: tuple[Division, Edits], bbox:
 
     Raises
     ------
-    InvalidQuery
+    InvalidCoordinates
         The box is no box.
     """
     before, edits = changes
@@ -75,7 +76,7 @@ def zones_in_view(changes: tuple[Division, Edits], stops: dict[str, list[dict[st
 
     Raises
     ------
-    InvalidQuery
+    InvalidCoordinates
         The box is no box.
     """
     before, edits = changes
@@ -100,18 +101,10 @@ def _feature(
     }
 
 
-def as_geojson(shape: Any) -> dict[str, Any]:
-    """Return a shape as GeoJSON, with eight decimals: enough to tell points of the lattice apart."""
-    rounded: dict[str, Any] = json.loads(shapely.to_geojson(shapely.transform(shape, lambda xy: np.round(xy, 8))))
-    return rounded
-
-
 def _box(bbox: str) -> Any:
     try:
-        west, south, east, north = (float(part) for part in bbox.split(","))
+        numbers = [float(part) for part in bbox.split(",")]
     except ValueError:
-        west = south = east = north = float("nan")
-    if not (-180 <= west <= east <= 180 and -90 <= south <= north <= 90):
         message = "bbox is west,south,east,north in degrees, such as 114.4,37.0,114.6,37.1"
-        raise InvalidQuery(message)
-    return shapely.box(west, south, east, north)
+        raise InvalidCoordinates(message) from None
+    return shape_of(read_box(numbers, CRS84))

@@ -21,6 +21,8 @@ _HEALED = 1e-5
 def split(division: Division, code: str, line: Any) -> Edits:
     """Split a cell by a line. The largest part keeps the code; the others are numbered anew, from the north-west.
 
+    Of a cell in several parts only those are divided that the line crosses; the others stay with the one that keeps the code.
+
     Parameters
     ----------
     line
@@ -32,8 +34,8 @@ def split(division: Division, code: str, line: Any) -> Edits:
         The line crosses itself, or does not divide the cell.
     """
     cell, line = division.leaf(code), drawn_line(line)
-    parts = [face for face in faces([cell.shape], line) if is_inside(face, cell.shape)]
-    if len(parts) < 2:
+    parts, whole = _divided(cell.shape, line)
+    if not parts:
         message = (
             f"the line does not divide {code} {cell.name}: draw it from border to border, beginning and ending outside"
         )
@@ -44,7 +46,8 @@ def split(division: Division, code: str, line: Any) -> Edits:
     edits: Edits = {}
     for index, part in enumerate(parts):
         if index == largest:
-            edits[code] = replace(cell, shape=part)
+            kept = shapely.coverage_union_all([part, *whole]) if whole else part
+            edits[code] = replace(cell, shape=kept)
         else:
             fresh = next(codes)
             edits[fresh] = replace(
@@ -55,6 +58,19 @@ def split(division: Division, code: str, line: Any) -> Edits:
                 household_count=None,
             )
     return completed(division, edits)
+
+
+def _divided(shape: Any, line: Any) -> tuple[list[Any], list[Any]]:
+    """Return the faces into which a line divides the parts of a shape that it crosses, and the parts that it does not."""
+    inside = [face for face in faces([shape], line) if is_inside(face, shape)]
+    divided, whole = [], []
+    for part in shapely.get_parts(shape):
+        own = [face for face in inside if is_inside(face, part)]
+        if len(own) > 1:
+            divided += own
+        else:
+            whole.append(part)
+    return divided, whole
 
 
 def merge(division: Division, codes: Sequence[str], keep: str | None = None) -> Edits:
@@ -91,6 +107,8 @@ def merge(division: Division, codes: Sequence[str], keep: str | None = None) -> 
 def move_border(division: Division, one: str, other: str, line: Any) -> Edits:
     """Draw the border between two neighbours anew; it moves in both, and in every level above.
 
+    What lies apart from where the line crosses stays whose it is.
+
     Parameters
     ----------
     line
@@ -104,21 +122,40 @@ def move_border(division: Division, one: str, other: str, line: Any) -> Edits:
     cells = [division.leaf(one), division.leaf(other)]
     line = drawn_line(line)
     united = shapely.coverage_union_all([cell.shape for cell in cells])
-    if cells[0].grid_level != cells[1].grid_level or shapely.get_num_geometries(united) > 1:
+    grounds = [
+        ground
+        for ground in shapely.get_parts(united)
+        if all(any(is_inside(part, ground) for part in shapely.get_parts(cell.shape)) for cell in cells)
+    ]
+    if cells[0].grid_level != cells[1].grid_level or not grounds:
         message = f"{one} and {other} are not neighbours of one level: they share no border"
         raise Refused(message)
-    parts = [face for face in faces([united], line) if is_inside(face, united)]
+    crossed = [(ground, parts) for ground in grounds if len(parts := _divided(ground, line)[0]) > 1]
+    parts = [part for _, found in crossed for part in found]
     if len(parts) != 2:
         message = (
-            f"the line divides {one} and {other} into {len(parts)} parts: draw the new border once across both, "
+            f"the line divides {one} and {other} into {len(parts) or 1} parts: draw the new border once across both, "
             "beginning and ending outside of them"
         )
         raise Refused(message)
     shares = [[shapely.area(shapely.intersection(part, cell.shape)) for part in parts] for cell in cells]
     mine = 0 if shares[0][0] + shares[1][1] >= shares[0][1] + shares[1][0] else 1
+    sides, ground = (parts[mine], parts[1 - mine]), crossed[0][0]
+    shapes = list(sides)
+    if any(shapely.get_num_geometries(cell.shape) > 1 for cell in cells):  # what the line does not touch stays
+        kept = [_divided(cell.shape, line)[1] if shapely.get_num_geometries(cell.shape) > 1 else [] for cell in cells]
+        lands = [[part for part in shapely.get_parts(cell.shape) if not is_inside(part, ground)] for cell in cells]
+        for face in faces([cell.shape for cell in cells], line):
+            if is_inside(face, ground):
+                owners = [index for index, own in enumerate(kept) if any(is_inside(face, part) for part in own)]
+                lands[owners[0] if owners else int(is_inside(face, sides[1]))].append(face)
+        if not all(lands):
+            message = f"the line would leave {other if lands[0] else one} without any land"
+            raise Refused(message)
+        shapes = [shapely.coverage_union_all(land) for land in lands]
     edits: Edits = {
-        one: replace(cells[0], shape=parts[mine]),
-        other: replace(cells[1], shape=parts[1 - mine]),
+        one: replace(cells[0], shape=shapes[0]),
+        other: replace(cells[1], shape=shapes[1]),
     }
     return completed(division, edits)
 
@@ -152,7 +189,7 @@ def carve(division: Division, codes: Sequence[str], area: Any, name: str, cell_k
             message = f"the area does not reach {cell.grid_code} {cell.name}"
             raise Refused(message)
         left = shapely.coverage_union_all(rest) if rest else None
-        if left is None or shapely.get_num_geometries(left) != 1:
+        if left is None or shapely.get_num_geometries(left) > shapely.get_num_geometries(cell.shape):
             message = f"the area would leave {cell.grid_code} {cell.name} " + (
                 "in pieces" if rest else "without any land"
             )
@@ -208,7 +245,7 @@ def reshape(division: Division, code: str, area: Any) -> Edits:
     edits: Edits = {}
     for one in (cell, *near):
         shape = shapely.coverage_union_all(shares[one.grid_code]) if shares[one.grid_code] else None
-        if shape is None or shapely.get_num_geometries(shape) != 1:
+        if shape is None or shapely.get_num_geometries(shape) > shapely.get_num_geometries(one.shape):
             message = f"{one.grid_code} {one.name} would be " + ("without any land" if shape is None else "in pieces")
             raise Refused(message)
         if not shapely.equals(shape, one.shape):

@@ -1,6 +1,5 @@
 """Edits made elsewhere, told apart: which cells of a file were split, merged, moved, renamed or given to another parent."""
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -8,6 +7,7 @@ from typing import Any, Literal
 import shapely
 
 from geo_grid.boundaries.division import Cell, Division, Refused, same_corners
+from geo_grid.layers.geojson import as_geojson
 
 _SAME = 0.5
 """Of the area that two shapes cover together: above it each is the other's only match, and it is the same cell."""
@@ -175,7 +175,7 @@ def _redrawn(old: list[Cell], new: list[Drawn]) -> Step:
             ("grid_code", one.grid_code), ("name", one.name), ("parent_code", one.parent_code),
             ("household_count", one.household_count), ("cell_kind", one.cell_kind),
         ) if value is not None and (one.grid_code is None or key == "grid_code")}
-        | {"geometry": json.loads(shapely.to_geojson(one.shape))}
+        | {"geometry": as_geojson(one.shape, digits=None)}
         for one in new
     ]  # fmt: skip
     return "redraw", {"codes": [cell.grid_code for cell in old], "kind": kind, "cells": cells}

@@ -63,17 +63,18 @@ def _read(job: dict[str, Any], limits: Limits, scratch: Path | None) -> int:
             found = read_extract(path, said, job["box"])
         else:
             sys.meta_path.insert(0, _Without())
-            from geo_grid.files import readers
+            from geo_grid.files import archives, readers, vectors
+            from geo_grid.files.source import Source
             from geo_grid.files.spelling import Spelling
 
             is_gdals = path.suffix.lower() in (*DRIVERS, ".zip")
             if is_gdals:
                 import pyogrio  # noqa: F401 (its libraries are loaded before memory is limited; nothing is opened yet)
             limit_memory(limits.memory_bytes)
-            source = readers.Source(path, said, job["lon"], job["lat"], scratch, limits, Spelling(**job["spelling"]))
+            source = Source(path, said, job["lon"], job["lat"], scratch, limits, Spelling(**job["spelling"]))
             if is_gdals:
-                source = readers.unpacked(source)
-                one_driver(readers.driver_of(source))
+                source = archives.unpacked(source)
+                one_driver(vectors.driver_of(source))
             found = readers.read(source)
         rows.write(rows.Rows(found.about, found.schema, rows.bounded(said, found.batches, limits)), sink)
     except (UnreadableFile, UserError) as error:

@@ -14,13 +14,15 @@ import shapely
 from psycopg import sql
 
 from geo_grid.china_datums import shifted_geometry
-from geo_grid.db import AsyncConnection
+from geo_grid.db import AsyncConnection, load_queries
 from geo_grid.errors import InvalidQuery, NotFound
+from geo_grid.layers.boxes import Box
 from geo_grid.layers.filters import Condition
+from geo_grid.layers.geojson import geojson_of
 from geo_grid.layers.layer import Layer
 from geo_grid.layers.published import CRS84, PublishedCrs
 
-type Box = tuple[float, float, float, float]
+QUERIES = load_queries("geo_grid.layers", "editions.sql")
 
 
 @dataclass(frozen=True)
@@ -163,6 +165,15 @@ def _shifted(rows: list[dict[str, Any]], crs: PublishedCrs) -> list[dict[str, An
     return [{**row, column: one} for row, one in zip(rows, told.tolist(), strict=True)]
 
 
+async def edition_in_force(connection: AsyncConnection) -> datetime | None:
+    """Return when the boundaries began that are in force at the moment of the transaction; None: there never were any.
+
+    As of that moment they are the same for ever: what is published later begins later.
+    """
+    row = await (await connection.execute(QUERIES["in_force"])).fetchone()
+    return row["valid_from"] if row else None
+
+
 def as_feature(row: dict[str, Any]) -> str:
     """Write a row as a GeoJSON feature: geometry and properties are JSON already, and are put in as they are."""
     return (
@@ -199,12 +210,9 @@ def given_out(layer: Layer, query: FeatureQuery) -> list[str]:
 
 def _json(layer: Layer, query: FeatureQuery) -> sql.Composed:
     pairs = [sql.SQL("{}, {}").format(sql.Literal(name), sql.Identifier("s", name)) for name in given_out(layer, query)]
-    return sql.SQL(
-        "{key}::text as id, ST_AsGeoJSON({geom}, {digits}, 0) as geometry, json_build_object({pairs})::text as properties"
-    ).format(
+    return sql.SQL("{key}::text as id, {geometry} as geometry, json_build_object({pairs})::text as properties").format(
         key=sql.Identifier("s", layer.item_key or layer.key),
-        geom=_geometry(query.crs),
-        digits=sql.Literal(query.crs.digits),
+        geometry=geojson_of(_transformed(query.crs), query.crs.digits, query.crs.is_flipped),
         pairs=sql.SQL(", ").join(pairs),
     )
 
@@ -221,10 +229,6 @@ def _transformed(crs: PublishedCrs) -> sql.Composable:
     return sql.SQL("ST_Transform(s.geom, {})").format(sql.Literal(crs.srid))
 
 
-def _geometry(crs: PublishedCrs) -> sql.Composable:
-    return sql.SQL("ST_FlipCoordinates({})").format(_transformed(crs)) if crs.is_flipped else _transformed(crs)
-
-
 def _where(layer: Layer, query: FeatureQuery, values: dict[str, Any], *more: sql.Composable) -> sql.Composed:
     """Return what a row must meet, and put what it binds into `values`."""
     return sql.SQL(" and ").join([*_conditions(layer, query, values), *more] or [sql.SQL("true")])
@@ -235,7 +239,10 @@ def _conditions(layer: Layer, query: FeatureQuery, values: dict[str, Any]) -> It
     for number, box in enumerate(query.boxes):
         names = [f"{side}_{number}" for side in ("west", "south", "east", "north")]
         values.update(zip(names, box, strict=True))
-        envelope = sql.SQL("ST_MakeEnvelope({}, 4490)").format(sql.SQL(", ").join(map(sql.Placeholder, names)))
+        # ST_MakeEnvelope of a point or a line meets nothing; the geometry of a box is one that does
+        envelope = sql.SQL(
+            "ST_SetSRID(ST_MakeBox2D(ST_MakePoint({}, {}), ST_MakePoint({}, {}))::geometry, 4490)"
+        ).format(*map(sql.Placeholder, names))
         boxes.append(sql.SQL("(s.geom && {0} and ST_Intersects(s.geom, {0}))").format(envelope))
     if boxes:
         yield sql.SQL("({})").format(sql.SQL(" or ").join(boxes))
@@ -251,7 +258,7 @@ def _in_span(layer: Layer, query: FeatureQuery, values: dict[str, Any]) -> Itera
         return
     first, last = sql.Identifier("s", layer.moments[0]), sql.Identifier("s", layer.moments[-1])
     if query.span is None:
-        now = sql.SQL("statement_timestamp()")
+        now = sql.SQL("now()")  # the same for all statements of a transaction, and so all pages of one file
         yield sql.SQL("{0} <= {2} and ({1} is null or {2} < {1})").format(first, last, now)
         return
     begin, end = query.span

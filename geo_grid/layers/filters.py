@@ -10,9 +10,11 @@ import cql2
 import shapely
 from psycopg import sql
 
-from geo_grid.coordinates import geometry_to_lonlat, lonlat_problem
-from geo_grid.errors import InvalidQuery
+from geo_grid.coordinates import geometry_to_lonlat, lonlat_problem, snap_geometry
+from geo_grid.errors import InvalidCoordinates, InvalidQuery
+from geo_grid.layers.boxes import read_box, shape_of
 from geo_grid.layers.published import CRS84, PublishedCrs
+from geo_grid.moments import read_moment
 
 GEOMETRY = "geometry"
 """The queryable that is the geometry."""
@@ -28,7 +30,7 @@ _MOST_VERTICES = 10_000
 _COMPARISONS = {"=": "=", "<>": "<>", "<": "<", ">": ">", "<=": "<=", ">=": ">="}
 _SPATIAL = {
     "s_intersects": "ST_Intersects", "s_within": "ST_Within", "s_contains": "ST_Contains", "s_equals": "ST_Equals",
-    "s_disjoint": "ST_Disjoint", "s_touches": "ST_Touches", "s_crosses": "ST_Crosses", "s_overlaps": "ST_Overlaps",
+    "s_disjoint": "ST_Intersects", "s_touches": "ST_Touches", "s_crosses": "ST_Crosses", "s_overlaps": "ST_Overlaps",
 }  # fmt: skip
 _INVERSE = {"s_within": "s_contains", "s_contains": "s_within"}
 # between first and last moment of two spans (OGC 21-065r2, table 10: the relations of Allen, 1983)
@@ -236,24 +238,23 @@ class _Reader:
         if not _is_property(first) or first["property"] not in (GEOMETRY, "geom"):
             message = f"{op} compares {GEOMETRY} with a geometry written in the filter"
             raise InvalidQuery(message)
-        shape = sql.SQL("ST_GeomFromWKB({}, 4490)").format(self.bind(self.shape(second).wkb, "bytea"))
+        written = self.shape(second)
+        if written.geom_type == "GeometryCollection" and op not in ("s_intersects", "s_disjoint"):
+            message = f"{op} does not compare collections of geometries of several kinds: ask for each, joined by or"
+            raise InvalidQuery(message)
+        shape = sql.SQL("ST_GeomFromWKB({}, 4490)").format(self.bind(written.wkb, "bytea"))
+        if op == "s_disjoint":  # which ST_Disjoint does not say of collections
+            return sql.SQL("(not ST_Intersects(s.geom, {}))").format(shape)
         exact = sql.SQL("{}(s.geom, {})").format(sql.SQL(_SPATIAL[op]), shape)
-        if op == "s_disjoint":
-            return exact
         return sql.SQL("(s.geom && {} and {})").format(shape, exact)  # the box is what the index knows
 
     def shape(self, node: Any) -> Any:
         """Read a geometry, in lon, lat on the lattice."""
         try:
             if isinstance(node, dict) and "bbox" in node:
-                box = [float(part) for part in node["bbox"]]
-                if len(box) not in (4, 6):
-                    message = "bbox is four numbers, or six"
-                    raise ValueError(message)
-                shape = shapely.box(*(box[:2] + box[len(box) // 2 :][:2]))
-            else:
-                shape = shapely.from_geojson(json.dumps(node))
-        except (shapely.errors.ShapelyError, TypeError, ValueError) as error:
+                return shape_of(read_box([float(part) for part in node["bbox"]], self.crs))
+            shape = shapely.from_geojson(json.dumps(node))
+        except (shapely.errors.ShapelyError, InvalidCoordinates, TypeError, ValueError) as error:
             message = f"the filter has a geometry that cannot be read: {str(error)[:200]}"
             raise InvalidQuery(message) from None
         if shapely.is_empty(shape) or shapely.get_num_coordinates(shape) > _MOST_VERTICES:
@@ -263,6 +264,10 @@ class _Reader:
             shape = shapely.transform(shape, lambda xy: xy[:, ::-1])
         if self.crs.name != "EPSG:4490":
             shape = geometry_to_lonlat([shape], self.crs.name)[0]
+        elif shapely.is_valid(
+            snapped := snap_geometry(shape)
+        ):  # else it is smaller than the lattice, and stays as it is
+            shape = snapped
         problem = next((p for xy in shapely.get_coordinates(shape).tolist() if (p := lonlat_problem(*xy))), None)
         if problem or not shapely.is_valid(shape):
             message = f"a geometry in the filter is not valid: {problem or shapely.is_valid_reason(shape)}"
@@ -338,9 +343,7 @@ def read_instant(text: Any) -> tuple[datetime, datetime]:
         if len(text) == len("2026-11-25"):
             day = datetime.combine(date.fromisoformat(text), time(), UTC)
             return day, day + timedelta(days=1, microseconds=-1)
-        moment = datetime.fromisoformat(text)
-        if moment.tzinfo is None:
-            raise ValueError
+        moment = read_moment(text)
         moment.astimezone(UTC)  # the first and last day of the calendar have no other time zone
     except (ValueError, TypeError, OverflowError):
         message = f"{str(text)[:80]!r} is not a moment: write 2026-11-25T08:00:00Z, with a time zone, or 2026-11-25"

@@ -1,7 +1,7 @@
--- The forms a layer is given out in; {items} is the layer's own statement.
+-- The forms a layer is given out in; {items} is the layer's own statement, {geometry} its geometry as GeoJSON.
 
 -- name: geojson
-select id, ST_AsGeoJSON(geom, 6) as geometry, properties::text as properties from ({items}) shown
+select id, {geometry} as geometry, properties::text as properties from ({items}) shown
 
 -- name: tile
 -- 64 of 4,096 units around the tile, so that lines and signs on its edge are whole; ST_AsMVT leaves out what has no shape

@@ -9,10 +9,13 @@ from psycopg import sql
 
 from geo_grid.db import AsyncConnection, load_queries
 from geo_grid.layers.features import as_feature, shifted_rows
+from geo_grid.layers.geojson import geojson_of
 from geo_grid.layers.layer import Layer
 from geo_grid.layers.published import CRS84, PublishedCrs
 
 QUERIES = load_queries("geo_grid.layers", "forms.sql")
+_DRAWN_DIGITS = 6
+"""Decimals of degrees on a map: some decimetres."""
 _TILE_PIXELS = 256
 _TILE_FEATURES = 20_000
 _TILE_UNITS = 4096
@@ -50,7 +53,9 @@ async def items(
     -------
     A GeoJSON FeatureCollection as text, with the foreign member `truncated`.
     """
-    statement = sql.SQL(QUERIES["geojson"]).format(items=sql.SQL(layer.query("items")))
+    statement = sql.SQL(QUERIES["geojson"]).format(
+        items=sql.SQL(layer.query("items")), geometry=geojson_of(sql.Identifier("geom"), _DRAWN_DIGITS)
+    )
     rows = await (await connection.execute(statement, _values(bbox, zoom, limit + 1, at))).fetchall()
     drawn = await shifted_rows([row for row in rows[:limit] if row["geometry"] is not None], crs)
     features = ",".join(map(as_feature, drawn))

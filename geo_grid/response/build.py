@@ -143,7 +143,7 @@ def _areas(
         place, rules = (post["lon"], post["lat"]), conditions.rules[post["circle_basis"]]
         ride = conditions.travel.ride(closed=closures_near(conditions.closures, place))._replace(factor=factor)
         questions.append((place, [rule["travel_s"] for rule in rules], ride, rules[0]["direction"] == "inbound"))
-    found = [router.estimated_areas(*question[:3], was_answered=False) for question in questions]
+    found = [router.estimated_areas(*question[:3], why="no_answer") for question in questions]
     for patience in _PATIENCE if is_asked else ():
         waiting = [number for number, areas in enumerate(found) if not areas.was_answered]
         asked = [(number, router.ask_areas(*questions[number], patience)) for number in waiting]

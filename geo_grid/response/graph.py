@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+from copy import deepcopy
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -29,7 +30,10 @@ _PROGRAMS = (
 )
 """What Valhalla's programs run with."""
 _MOST_PAIRS = 4_000_000
-_CLOSED_LENGTH_M, _CLOSED_CORNERS = 1_000_000.0, 100_000
+_LABELS = 50_000
+"""Edges for which an Actor sets memory aside at once; Valhalla's four million take longer to set aside than to explore."""
+_UNLIMITED = 1_000_000_000
+"""Metres, corners: closures are cut to where they matter and simplified before (`travel`), and a question's time is limited."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +114,7 @@ def build_graph(extract: Path, roads_dir: Path, sha256: str, area: ServiceArea =
             roads = fresh / "roads.osm.pbf"
             area.write(extract, roads)
         config = fresh / "build.json"
-        config.write_text(json.dumps(valhalla.get_config(tile_dir=fresh / "tiles", tile_extract="")))
+        config.write_text(json.dumps(_defaults(fresh)))
         program = valhalla.PYVALHALLA_DIR / "bin/valhalla_build_tiles"  # its console script needs an active environment
         # what strangers wrote is read outside of Python: behind walls, as files are
         walls = partial(
@@ -148,12 +152,33 @@ def build_graph(extract: Path, roads_dir: Path, sha256: str, area: ServiceArea =
     return folder
 
 
-def actor_config(folder: Path, matrix_algorithm: str = "costmatrix") -> dict[str, Any]:
-    """Return Valhalla's configuration for asking a graph, with limits that suit a city's command centre."""
-    config: dict[str, Any] = valhalla.get_config(tile_dir=folder / "tiles", tile_extract="")
-    config["thor"]["source_to_target_algorithm"] = matrix_algorithm
+def _defaults(folder: Path) -> dict[str, Any]:
+    """Return Valhalla's own configuration for the tiles in a folder: a copy, since all that it gives out share their parts."""
+    found: dict[str, Any] = deepcopy(valhalla.get_config(tile_dir=folder / "tiles", tile_extract=""))
+    return found
+
+
+def actor_config(folder: Path, matrix_algorithm: str = "costmatrix", is_shared: bool = False) -> dict[str, Any]:
+    """Return Valhalla's configuration for asking a graph, with limits that suit a city's command centre.
+
+    Parameters
+    ----------
+    is_shared
+        Whether the Actors of a process share the tiles they have read: those of one graph only, since a tile is known by
+        its number.
+    """
+    config = _defaults(folder)
+    config["thor"].update(source_to_target_algorithm=matrix_algorithm, max_reserved_labels_count_dijkstras=_LABELS)
+    config["mjolnir"]["global_synchronized_cache"] = is_shared
     limits = config["service_limits"]
     for costing in ("auto", "motorcycle", "pedestrian"):
-        limits[costing].update(max_matrix_location_pairs=_MOST_PAIRS, max_locations=1000)
-    limits.update(max_exclude_polygons_length=_CLOSED_LENGTH_M, max_exclude_polygons_vertices=_CLOSED_CORNERS)
+        limits[costing].update(
+            max_matrix_location_pairs=_MOST_PAIRS,
+            max_locations=1000,
+            max_distance=_UNLIMITED,
+            max_matrix_distance=_UNLIMITED,
+        )
+    limits.update(
+        max_exclude_polygons_length=_UNLIMITED, max_exclude_polygons_vertices=_UNLIMITED, allow_hard_exclusions=True
+    )
     return config

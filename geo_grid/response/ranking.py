@@ -12,8 +12,8 @@ from pydantic import BaseModel, Field
 from geo_grid.db import AsyncConnection
 from geo_grid.layers.periods import is_within
 from geo_grid.response.build import QUERIES
-from geo_grid.response.router import Arrival, Method, Router
-from geo_grid.response.travel import ON_FOOT, Travel
+from geo_grid.response.router import Arrival, Method, Router, Why
+from geo_grid.response.travel import ON_FOOT, Travel, closures_near
 from geo_grid.response.worker import Place
 
 type Reason = Literal["free", "on_the_way", "on_scene", "off_duty", "off_shift", "silent", "cut_off"]
@@ -36,6 +36,7 @@ class Responder(BaseModel):
         description="seconds of it on foot: to the nearest road, and from there to the place, where these are far from one"
     )
     on_foot_m: float = Field(description="metres of that, by the detour factor from the straight line")
+    estimated_because: Why | None = Field(None, description="why it is an estimate; null: it is none")
     is_free: bool = Field(description="whether it can be sent now")
     reason: Reason = Field(
         description="why it can be sent or cannot; silent: not heard of for half an hour; cut_off: roads are closed"
@@ -48,7 +49,7 @@ class Responder(BaseModel):
 async def closures_around(connection: AsyncConnection, place: Place) -> list[Any]:
     """Read the closures in force that can matter to a way to a place."""
     rows = await connection.execute(QUERIES["closures_around"], {"lon": place[0], "lat": place[1]})
-    return [shapely.from_wkb(row["geom"]) for row in await rows.fetchall()]
+    return closures_near([shapely.from_wkb(row["geom"]) for row in await rows.fetchall()], place)
 
 
 async def rank(
@@ -95,7 +96,8 @@ def _responder(row: dict[str, Any], arrival: Arrival, now: datetime) -> Responde
     return Responder.model_validate({
         **{name: row[name] for name in ("code", "name", "kind", "distance_m", "lon", "lat")},
         "status": row.get("status"), "skills": row.get("skills") or "", "arrival_s": round(arrival.travel_s, 1) if is_reached else None,
-        "method": arrival.method, "on_foot_s": round(arrival.on_foot_s, 1), "on_foot_m": round(arrival.on_foot_m, 1),
+        "method": arrival.method, "estimated_because": arrival.why,
+        "on_foot_s": round(arrival.on_foot_s, 1), "on_foot_m": round(arrival.on_foot_m, 1),
         "is_free": reason in ("free", "silent"), "reason": reason,
     })  # fmt: skip
 

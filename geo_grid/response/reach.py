@@ -62,7 +62,7 @@ def reached_areas(origin: tuple[float, float], stretches: Stretches, limits_s: S
         np.minimum(longer, shorter, out=longer)  # what is near in a shorter time is near in a longer one
     on_map = (corner, step, scale, np.array(origin))
     found = _outlined(fields, around, on_map, _SIMPLIFIED_M / step)
-    return found if _is_good(found) else _mended(_outlined(fields, around, on_map, 0.0))
+    return found if _is_good(found) else mended(_outlined(fields, around, on_map, 0.0))
 
 
 def _outlined(fields: Any, around: Floats, on_map: tuple[Floats, float, Floats, Floats], tolerance: float) -> Any:
@@ -87,7 +87,7 @@ def _is_good(areas: Any) -> bool:
     return bool(shapely.is_valid(areas).all() and shapely.covers(areas[1:], areas[:-1]).all())
 
 
-def _mended(areas: Any) -> Any:
+def mended(areas: Any) -> Any:
     """Take apart outlines that touch themselves in one lattice point, and see to it that areas stay nested."""
     for number in range(len(areas)):
         area = shapely.make_valid(areas[number], method="structure")

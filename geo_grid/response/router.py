@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
@@ -20,6 +21,9 @@ from geo_grid.response.circles import distances_m, geodesic_circles, radius_m
 from geo_grid.response.worker import Drawn, Journeys, Place, Ride, Way
 from geo_grid.response.workers import Workers
 
+log = logging.getLogger(__name__)
+type Why = Literal["no_roads", "no_road_near", "no_answer", "too_large"]
+"""Why travel is estimated: there is no road graph, no road near, no answer in time, or the router refuses such a question."""
 type Method = Literal["valhalla", "geodesic_estimate"]
 ROUTED: Method = "valhalla"
 METHODS: list[Method] = [ROUTED, ESTIMATED]
@@ -46,6 +50,7 @@ class Areas:
     method: Method
     was_answered: bool = True
     on_foot_m: float = 0.0
+    why: Why | None = None
 
 
 @dataclass(frozen=True)
@@ -63,6 +68,7 @@ class Arrival:
     method: Method
     on_foot_s: float = 0.0
     on_foot_m: float = 0.0
+    why: Why | None = None
 
 
 @dataclass(frozen=True)
@@ -144,15 +150,27 @@ class Router:
         if found is not None:
             on_foot_m = found.on_foot_m * self.estimate.detour_factor
             return Areas(shapely.get_parts(shapely.from_wkb(found.wkb)), ROUTED, on_foot_m=on_foot_m)
-        return self.estimated_areas(origin, limits_s, ride, not asked.cancelled() and asked.exception() is None)
+        why = self._why(asked)
+        if why == "too_large":
+            log.warning("the area around %.6f, %.6f is estimated: %s", *origin, asked.exception())
+        return self.estimated_areas(origin, limits_s, ride, why)
 
-    def estimated_areas(self, origin: Place, limits_s: Sequence[float], ride: Ride, was_answered: bool) -> Areas:
-        """Return circles as the crow flies; `was_answered` says whether the roads gave nothing or were not heard of."""
+    def estimated_areas(self, origin: Place, limits_s: Sequence[float], ride: Ride, why: Why) -> Areas:
+        """Return circles as the crow flies, and why."""
         speed = self.estimate.speed_of(ride)
         drawn = [
             geodesic_circles(*origin, radius_m(limit / 60, speed, self.estimate.detour_factor))[0] for limit in limits_s
         ]
-        return Areas(np.array(drawn, dtype=object), ESTIMATED, was_answered)
+        return Areas(np.array(drawn, dtype=object), ESTIMATED, why != "no_answer", why=why)
+
+    def _why(self, asked: "Future[Any]") -> Why:
+        """Say why a question that is over has no answer, or one without times."""
+        if self.graph is None:
+            return "no_roads"
+        if asked.cancelled() or not asked.done():
+            return "no_answer"
+        error = asked.exception()
+        return "no_road_near" if error is None else "too_large" if isinstance(error, worker.NotAsked) else "no_answer"
 
     def areas(
         self, origin: Place, limits_s: Sequence[float], ride: Ride | None = None, is_inbound: bool = False
@@ -168,10 +186,11 @@ class Router:
         ride = ride or Ride()
         parts = [sources[begin : begin + _TOGETHER] for begin in range(0, len(sources), _TOGETHER)]
         asked = [self._ask(worker.journeys, part, targets, ride, patience=_LONG) for part in parts]
-        found: list[list[Arrival]] = []
-        for part, answer in zip(parts, asked, strict=True):
-            found += self._arrivals(_given(answer), part, targets, ride)
-        return found
+        return [
+            row
+            for part, answer in zip(parts, asked, strict=True)
+            for row in self._arrivals(_given(answer), part, targets, ride, self._why(answer))
+        ]
 
     def times(self, sources: Sequence[Place], targets: Sequence[Place], ride: Ride) -> tuple[Floats, NDArray[np.bool_]]:
         """Do the same for millions of pairs: seconds of sources (rows) to targets, and which of them are estimates."""
@@ -190,10 +209,10 @@ class Router:
     async def matrix_async(self, sources: Sequence[Place], targets: Sequence[Place], ride: Ride) -> list[list[Arrival]]:
         """Do the same for a request, without holding up others; it waits for a free worker as long as for its answer."""
         found = None
-        asked = asyncio.wrap_future(self._ask(worker.journeys, sources, targets, ride, is_urgent=True))
+        asked = self._ask(worker.journeys, sources, targets, ride, is_urgent=True)
         with contextlib.suppress(Exception):  # whatever befell the worker: estimated, and labelled
-            found = await asyncio.wait_for(asked, 2 * self._timeout_s)
-        return self._arrivals(found, sources, targets, ride)
+            found = await asyncio.wait_for(asyncio.wrap_future(asked), 2 * self._timeout_s)
+        return self._arrivals(found, sources, targets, ride, self._why(asked))
 
     def way(self, stops: Sequence[Place], ride: Ride | None = None) -> Way | None:
         """Return the way through stops in their order; None where no road leads or nobody knows."""
@@ -205,14 +224,14 @@ class Router:
         return self.estimate.detour_factor / (self.estimate.speed_of(ride) / 3.6)
 
     def _arrivals(
-        self, found: Journeys | None, sources: Sequence[Place], targets: Sequence[Place], ride: Ride
+        self, found: Journeys | None, sources: Sequence[Place], targets: Sequence[Place], ride: Ride, why: Why
     ) -> list[list[Arrival]]:
         pace, straight = self._pace(ride), distances_m(sources, targets)
 
         def arrival(row: int, column: int) -> Arrival:
             time = found.seconds[row][column] if found else None
             if found is None or time is None:
-                return Arrival(float(straight[row, column]) * pace, ESTIMATED)
+                return Arrival(float(straight[row, column]) * pace, ESTIMATED, why=why)
             off_m = found.from_m[row] + found.to_m[column]
             walk_s = off_m * ride.walk_s_per_m
             return Arrival(time + walk_s, ROUTED, walk_s, off_m * self.estimate.detour_factor)

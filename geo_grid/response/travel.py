@@ -18,6 +18,8 @@ _CLOSED_WIDTH_M = 8.0
 """A line that is drawn across a road closes it: half the width of what it becomes."""
 _DEGREE_M = 111_195.0
 _CLOSURES_WITHIN_DEGREES = 0.3
+_SIMPLE_CORNERS, _SIMPLIFIED_M = 500, 5.0
+"""A closed area with more corners is simplified by so much: Valhalla looks at each corner for each question."""
 ON_FOOT = frozenset({"foot", "volunteers"})
 
 
@@ -36,6 +38,7 @@ class Travel:
     walk_reach_m: float
     ignores_one_ways: bool
     top_speed_kmh: int
+    uses_ferries: bool = False
     traffic: tuple[tuple[str, float], ...] = ()
 
     @classmethod
@@ -47,6 +50,7 @@ class Travel:
             settings.response_walk_reach_m,
             settings.response_ignores_one_ways,
             settings.response_top_speed_kmh,
+            settings.response_uses_ferries,
             _read_traffic(settings.response_traffic),
         )
 
@@ -56,11 +60,16 @@ class Travel:
 
     def ride(self, unit_kind: str = "car", moment: datetime | None = None, closed: Sequence[Any] = ()) -> Ride:
         """Return how a kind of unit travels at a moment (in the city's time; None: on free roads) past closures."""
-        rings = tuple(ring for shape in closed for ring in _rings(shape))
+        areas, lines = (
+            [ring for shape in closed if (shapely.get_dimensions(shape) == 1) == is_line for ring in _rings(shape)]
+            for is_line in (False, True)
+        )
+        rings, ferries = (*areas, *lines), (("exclude_ferries", not self.uses_ferries),)
         if unit_kind in ON_FOOT:
-            return self._walking(Ride("pedestrian", road_reach_m=self.road_reach_m, closed=rings))
-        options = (("ignore_oneways", self.ignores_one_ways), ("top_speed", self.top_speed_kmh))
-        return self._walking(Ride("auto", options, self.factor_at(moment), self.road_reach_m, rings))
+            return self._walking(Ride("pedestrian", ferries, 1.0, self.road_reach_m, rings, closed_areas=len(areas)))
+        options = (("ignore_oneways", self.ignores_one_ways), ("top_speed", self.top_speed_kmh), *ferries)
+        ride = Ride("auto", options, self.factor_at(moment), self.road_reach_m, rings, closed_areas=len(areas))
+        return self._walking(ride)
 
     def _walking(self, ride: Ride) -> Ride:
         pace = self.estimate.detour_factor / (self.estimate.on_foot_kmh / 3.6)
@@ -68,13 +77,21 @@ class Travel:
 
 
 def closures_near(closures: Sequence[Any], place: Place) -> list[Any]:
-    """Return the closures that can matter to a circle around a place, lon, lat in degrees."""
+    """Return what of closures can matter to a circle around a place, lon, lat in degrees: what lies within some 30 km."""
     lon, lat = place
     reach = shapely.box(
         lon - _CLOSURES_WITHIN_DEGREES, lat - _CLOSURES_WITHIN_DEGREES,
         lon + _CLOSURES_WITHIN_DEGREES, lat + _CLOSURES_WITHIN_DEGREES,
     )  # fmt: skip
-    return [shape for shape in closures if shapely.intersects(reach, shape)]
+    return [part for shape in closures if shapely.intersects(reach, shape) for part in _within(reach, shape)]
+
+
+def _within(reach: Any, shape: Any) -> list[Any]:
+    """Return what of a shape lies within a box, whole where all of it does; not where it only touches its edge."""
+    if shapely.covers(reach, shape):
+        return [shape]
+    parts = shapely.get_parts(shapely.intersection(shape, reach))
+    return list(parts[shapely.get_dimensions(parts) == shapely.get_dimensions(shape)])
 
 
 def _rings(shape: Any) -> list[tuple[Place, ...]]:
@@ -84,6 +101,8 @@ def _rings(shape: Any) -> list[tuple[Place, ...]]:
         flat = shapely.transform(shape, lambda xy: xy * [flatter, 1.0])
         wide = shapely.buffer(flat, _CLOSED_WIDTH_M / _DEGREE_M, cap_style="flat", quad_segs=1)
         shape = shapely.transform(wide, lambda xy: xy / [flatter, 1.0])
+    if shapely.get_num_coordinates(shape) > _SIMPLE_CORNERS:
+        shape = shapely.simplify(shape, _SIMPLIFIED_M / _DEGREE_M)
     parts = [whole for part in shapely.get_parts(shape) for whole in _without_holes(part)]
     return [tuple((float(lon), float(lat)) for lon, lat in shapely.get_coordinates(part.exterior)) for part in parts]
 

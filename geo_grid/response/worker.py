@@ -3,7 +3,6 @@
 import json
 import math
 import os
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,19 +11,24 @@ import numpy as np
 import shapely
 import valhalla
 from cachetools import LRUCache
+from numpy.typing import NDArray
 
 from geo_grid.compiling import make_ready
-from geo_grid.coordinates import LATTICE_STEP
+from geo_grid.coordinates import LATTICE_STEP, snap_geometry
 from geo_grid.response.circles import distances_m, geodesic_circles
 from geo_grid.response.expansion import Stretches, read_expansion
 from geo_grid.response.graph import actor_config
-from geo_grid.response.reach import reached_areas
+from geo_grid.response.reach import AROUND_ROAD_M, mended, reached_areas
 
 type Place = tuple[float, float]
 """lon, lat in degrees, CGCS2000."""
 
 _actor: valhalla.Actor | None = None
 _wide_actor: valhalla.Actor | None = None
+_config: str | None = None
+"""File of the configuration of this process's graph: each expansion opens an Actor of its own from it."""
+_first: str | None = None
+"""The first graph of this process: another one, which tests open, does not share its tiles."""
 _WIDE = 50
 """From so many targets on one search forward from each source is quicker than one from each end: twenty times with
 thousands. Backward, from few targets, Valhalla's timedistancematrix is off by up to minutes: it is not asked that."""
@@ -50,7 +54,9 @@ class Ride(NamedTuple):
         Farthest a place may lie from a road at all: from the nearest one on, people go on foot, so many seconds for each
         metre of the straight line.
     closed
-        Closed areas as rings of lon, lat in degrees.
+        Rings of lon, lat in degrees that no road is taken in: closed areas first, then what closed lines became.
+    closed_areas
+        How many of them are areas.
     """
 
     costing: str = "auto"
@@ -60,6 +66,7 @@ class Ride(NamedTuple):
     closed: tuple[tuple[Place, ...], ...] = ()
     walk_reach_m: float = 0.0
     walk_s_per_m: float = 1.3 / (5 / 3.6)
+    closed_areas: int = 0
 
 
 class Spot(NamedTuple):
@@ -82,24 +89,40 @@ class Journeys(NamedTuple):
     to_m: list[float]
 
 
+class NotAsked(Exception):
+    """Valhalla refuses the question itself (too far, too long, too many): that says nothing about roads."""
+
+
+_NO_WAY = frozenset({170, 171, 442, 443})
+"""Valhalla's codes of answers about roads: not connected, no road near, no path (valhalla/src/worker.cc)."""
+_OF_PAIRS = frozenset({150, 154})
+"""Of limits that single places or pairs exceed: places, distance. The others may be asked."""
+
+
 def open_graph(folder: str, politeness: int = 0) -> None:
     """Open a graph in this process, which gives way to others by so much (nice)."""
-    global _actor, _wide_actor  # noqa: PLW0603  # one of each per process
+    global _actor, _wide_actor, _config, _first  # noqa: PLW0603  # one of each per process
     os.nice(politeness)
     make_ready()
-    _wide_actor = _opened(actor_config(Path(folder), "timedistancematrix"))
-    _actor = _opened(actor_config(Path(folder)))
+    _first = _first or folder
+    _wide_actor = valhalla.Actor(_file_of(actor_config(Path(folder), "timedistancematrix", folder == _first)))
+    _config = _file_of(actor_config(Path(folder), is_shared=folder == _first))
+    _actor = valhalla.Actor(_config)
 
 
-def _opened(config: dict[str, Any]) -> valhalla.Actor:
-    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:  # given a dictionary, it leaves such a file for ever
+def _file_of(config: dict[str, Any]) -> str:
+    """Return the path of a file in memory, which is gone with the process however it ends; pyvalhalla's own stay for ever."""
+    descriptor = os.memfd_create("valhalla")
+    with open(descriptor, "w", closefd=False) as file:  # a descriptor
         json.dump(config, file)
-        file.flush()
-        return valhalla.Actor(file.name)
+    return f"/proc/self/fd/{descriptor}"
 
 
-def _ask(action: str, question: dict[str, Any], is_wide: bool = False) -> str:
+def _ask(action: str, question: dict[str, Any], is_wide: bool = False, is_fresh: bool = False) -> str:
+    """Ask Valhalla; fresh: by an Actor of its own, which nothing was asked before."""
     actor = _wide_actor if is_wide else _actor
+    if is_fresh and _config is not None:
+        actor = valhalla.Actor(_config)
     if actor is None:
         message = "no graph is open in this process"
         raise AssertionError(message)
@@ -131,9 +154,14 @@ def areas(origin: Place, limits_s: tuple[float, ...], ride: Ride, is_inbound: bo
     """Draw what is reached within each time; None: no road is near.
 
     Where the nearest road is beyond `road_reach_m`, the way to it is on foot.
+
+    Raises
+    ------
+    NotAsked
+        Valhalla refuses the question.
     """
     (spot,) = _met_at([origin], ride)
-    drawn = _drawn(spot, limits_s, ride, is_inbound)
+    drawn = _own_place(origin, len(limits_s)) if _shut([spot], ride)[0] else _drawn(spot, limits_s, ride, is_inbound)
     return None if drawn is None else Drawn(shapely.to_wkb(shapely.geometrycollections(drawn)), spot.on_foot_m)
 
 
@@ -143,11 +171,11 @@ def _drawn(spot: Spot, limits_s: tuple[float, ...], ride: Ride, is_inbound: bool
     left = [(limit - walk_s) / ride.factor for limit in limits_s if limit > walk_s]
     roads: Any = []
     if left:
-        try:
-            stretches = expansion(spot, left[-1], ride, is_inbound)
-        except (valhalla.ValhallaError, ValueError):
-            return None
-        roads = reached_areas(origin, stretches, left)
+        stretches = _reached(spot, left[-1], ride, is_inbound)
+        if stretches is None:  # no open road: is there one that is closed?
+            is_closed = ride.closed and _near_roads([spot], ride._replace(closed=()))[0]
+            return _own_place(origin, len(limits_s)) if is_closed else None
+        roads = _open(reached_areas(origin, stretches, left), ride)
     if not spot.on_foot_m:
         return roads
     around = [geodesic_circles(*origin, limit / ride.walk_s_per_m)[0] for limit in limits_s]
@@ -159,14 +187,57 @@ def _drawn(spot: Spot, limits_s: tuple[float, ...], ride: Ride, is_inbound: bool
     return around
 
 
+def _reached(spot: Spot, limit_s: float, ride: Ride, is_inbound: bool) -> Stretches | None:
+    """Return the stretches that are reached; None: no open road is near. Raises NotAsked."""
+    try:
+        return expansion(spot, limit_s, ride, is_inbound)
+    except valhalla.ValhallaError as error:
+        if error.code not in _NO_WAY:
+            raise NotAsked(error.message) from None
+        return None
+    except ValueError:
+        return None
+
+
+def _open(drawn: Any, ride: Ride) -> Any:
+    """Leave closed areas out of what was drawn: the road that a ride begins on is drawn whole."""
+    if ride.closed_areas:
+        closed = shapely.union_all(_closed_areas(ride))
+        if shapely.intersects(drawn, closed).any():
+            return mended(snap_geometry(shapely.difference(drawn, closed)))
+    return drawn
+
+
 def _joined(one: Any, other: Any) -> Any:
     """Return what two areas on the lattice cover together, as a MultiPolygon on the lattice."""
     both = shapely.union(one, other, grid_size=LATTICE_STEP)
     return shapely.multipolygons(shapely.get_parts(both))
 
 
+def _own_place(origin: Place, count: int) -> Any:
+    """Return what is reached from a place that is closed off, by any time: itself."""
+    return [geodesic_circles(*origin, metres)[0] for metres in AROUND_ROAD_M[-count:]]
+
+
+def _closed_areas(ride: Ride) -> Any:
+    return shapely.polygons([shapely.linearrings(ring) for ring in ride.closed[: ride.closed_areas]])
+
+
+def _shut(spots: Sequence[Spot], ride: Ride) -> NDArray[np.bool_]:
+    """Say of each place whether it lies in a closed area: Valhalla lets a ride leave along the road it begins on."""
+    is_shut = np.zeros(len(spots), bool)
+    if ride.closed_areas:
+        places = shapely.points([(spot.lon, spot.lat) for spot in spots])
+        is_shut[shapely.STRtree(_closed_areas(ride)).query(places, predicate="intersects")[0]] = True
+    return is_shut
+
+
 def expansion(origin: Spot, limit_s: float, ride: Ride, is_inbound: bool) -> Stretches:
     """Return the stretches of road that are reached from an origin (or from which it is) within a time.
+
+    An Actor of pyvalhalla 3.9.1 that has explored all of a small network (an island, a compound, a small extract) crashes
+    in its next expansion, whatever is asked in between; so each question has an Actor of its own. That costs some 3 ms,
+    since all of a process share the tiles they have read (graph.actor_config).
 
     Raises
     ------
@@ -178,7 +249,7 @@ def expansion(origin: Spot, limit_s: float, ride: Ride, is_inbound: bool) -> Str
         "contours": [{"time": limit_s / 60}], "expansion_properties": ["duration", "edge_id", "pred_edge_id"],
     }  # fmt: skip
     try:
-        answer = _ask("expansion", question | _how(ride)).encode()
+        answer = _ask("expansion", question | _how(ride), is_fresh=True).encode()
     except UnicodeDecodeError as error:  # pyvalhalla takes every answer for text
         answer = error.object
     return read_expansion(answer)
@@ -215,7 +286,7 @@ def _off_the_road(places: Sequence[Place], ride: Ride) -> list[Spot | None]:
 
     Closures are not looked at: who stands in a closed area does not walk out of it to another road.
     """
-    free = ride._replace(closed=(), factor=1.0, road_reach_m=max(ride.road_reach_m, ride.walk_reach_m))
+    free = ride._replace(closed=(), closed_areas=0, factor=1.0, road_reach_m=max(ride.road_reach_m, ride.walk_reach_m))
     known = {place: _met[place, free] for place in places if (place, free) in _met}
     fresh = [place for place in dict.fromkeys(places) if place not in known]
     known |= zip(fresh, _distances(fresh, free), strict=True)
@@ -243,28 +314,36 @@ def _distances(places: Sequence[Place], ride: Ride) -> list[float | None]:
     return found
 
 
-def _matrix(sources: Sequence[Spot], targets: Sequence[Spot], ride: Ride) -> list[list[float | None]] | None:
-    """Ask for seconds on the roads, None where it fails as a whole: for one place, or one on an island."""
+def _of_all(sources: Sequence[Spot], targets: Sequence[Spot], ride: Ride) -> list[list[float | None]]:
+    """Return seconds on the roads.
+
+    Infinite where the roads do not lead there, or only closed ones; None where no road is near, or it is too far to ask.
+
+    Raises
+    ------
+    NotAsked
+        Valhalla refuses the whole question.
+    """
+    shut_in, shut_out = _shut(sources, ride), _shut(targets, ride)
+    if shut_in.any() or shut_out.any():
+        return _of_open(sources, targets, ride, ~shut_in, ~shut_out)
     question = {"sources": _at(sources), "targets": _at(targets), "verbose": False} | _how(ride)
     is_wide = len(targets) >= max(_WIDE, len(sources))
     try:
         found = json.loads(_ask("matrix", question, is_wide))["sources_to_targets"]["durations"]
-    except valhalla.ValhallaError:
-        return None
+    except valhalla.ValhallaError as error:
+        if error.code not in _NO_WAY | _OF_PAIRS:
+            raise NotAsked(error.message) from None
+        return _halved(sources, targets, ride, is_no_way=error.code in _NO_WAY)
     return [[math.inf if time is None else time * ride.factor for time in row] for row in found]
 
 
-def _of_all(sources: Sequence[Spot], targets: Sequence[Spot], ride: Ride) -> list[list[float | None]]:
-    found = _matrix(sources, targets, ride)
-    return _halved(sources, targets, ride) if found is None else found
-
-
-def _halved(sources: Sequence[Spot], targets: Sequence[Spot], ride: Ride) -> list[list[float | None]]:
+def _halved(sources: Sequence[Spot], targets: Sequence[Spot], ride: Ride, is_no_way: bool) -> list[list[float | None]]:
     """Ask without the places that no road is near, then for halves: one of them, or one on an island, fails the whole."""
     half = max(len(sources), len(targets)) // 2
     if half == 0:
         is_near = _near_roads([*sources, *targets], ride._replace(closed=()))
-        return [[math.inf if all(is_near) else None]]
+        return [[math.inf if is_no_way and all(is_near) else None]]
     is_near = _near_roads([*sources, *targets], ride)
     if not all(is_near):
         return _of_some(sources, targets, ride, is_near[: len(sources)], is_near[len(sources) :])
@@ -272,6 +351,24 @@ def _halved(sources: Sequence[Spot], targets: Sequence[Spot], ride: Ride) -> lis
         return [*_of_all(sources[:half], targets, ride), *_of_all(sources[half:], targets, ride)]
     parts = (_of_all(sources, targets[:half], ride), _of_all(sources, targets[half:], ride))
     return [[*left, *right] for left, right in zip(*parts, strict=True)]
+
+
+def _of_open(
+    sources: Sequence[Spot],
+    targets: Sequence[Spot],
+    ride: Ride,
+    from_open: NDArray[np.bool_],
+    to_open: NDArray[np.bool_],
+) -> list[list[float | None]]:
+    """Ask without the places in closed areas: nobody comes from there, or gets there."""
+    answer: list[list[float | None]] = [[math.inf] * len(targets) for _ in sources]
+    rows, columns = np.flatnonzero(from_open).tolist(), np.flatnonzero(to_open).tolist()
+    if rows and columns:
+        found = _of_all([sources[row] for row in rows], [targets[column] for column in columns], ride)
+        for row, times in zip(rows, found, strict=True):
+            for column, time in zip(columns, times, strict=True):
+                answer[row][column] = time
+    return answer
 
 
 def _of_some(

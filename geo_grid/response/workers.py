@@ -1,10 +1,14 @@
-"""Worker processes, each with a pipe of its own: one that dies or hangs takes one question with it, and is replaced.
+"""Worker processes, each with a pipe of its own: one that dies or hangs is replaced, and nobody else notices.
+
+A question whose worker died is asked once more: mostly it was not the question's fault (the worker was killed, or its
+library crashed by what it was asked before). Every worker that is lost is told in the log.
 
 The pools that were tried cannot do that. pebble's workers share one pipe and its lock: one that is killed while it holds
 the lock leaves all questions unanswered. deadpool measures time within the worker, which a hang in C++ stops too.
 """
 
 import contextlib
+import logging
 import multiprocessing
 import queue
 import signal
@@ -16,8 +20,10 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Any, NamedTuple
 
+log = logging.getLogger(__name__)
 _START_S = 600.0
 """Longest a process may take to get ready: on a busy machine where nothing is compiled, a minute and more."""
+_BURIED_S = 2.0
 _MOST_PATIENT_S = 30.0
 """Longest pause before a worker that could not be started is tried again; the first is a second, each twice the last."""
 _CONTEXT = multiprocessing.get_context("forkserver")  # the server has threads, which fork does not copy
@@ -60,8 +66,8 @@ class Workers:
         """Have a worker call a function of a module; what it raises, the answer raises.
 
         The answer raises TimeoutError when the worker takes longer (waiting for a free one does not count, nor for one
-        that gets ready), EOFError or OSError when the process was lost or could not be started, RuntimeError when the
-        workers are closed.
+        that gets ready), EOFError or OSError when the process was lost twice or could not be started, RuntimeError when
+        the workers are closed.
         """
         answer: Future[T] = Future()
         with self._asking:
@@ -100,6 +106,7 @@ class _Worker:
         self._process: BaseProcess | None = None
         self._closed = threading.Event()
         self._pause_s, self._not_before = 0.0, 0.0
+        self._was_ended = False
 
     def get_ready(self) -> None:
         """Start before somebody waits for it."""
@@ -109,7 +116,7 @@ class _Worker:
     def answer(self, question: _Question) -> None:
         try:
             self._start_if_lost()
-            is_good, found = self._said(question.timeout_s, (question.function, question.arguments))
+            is_good, found = self._said_or_asked_again(question)
         except Exception as error:  # it is lost, hangs, or cannot be asked that
             self._kill()
             is_good, found = False, error.with_traceback(None)  # which would hold this frame, and what was being sent
@@ -123,9 +130,41 @@ class _Worker:
         self._closed.set()
         self._kill()
 
+    def _said_or_asked_again(self, question: _Question) -> Any:
+        asked = (question.function, question.arguments)
+        try:
+            return self._said(question.timeout_s, asked)
+        except TimeoutError:
+            log.warning("a worker hangs, asked %s, and is replaced", question.function.__name__)
+            raise
+        except (EOFError, OSError):
+            if self._closed.is_set():
+                raise
+            self._tell_lost(question, "it is asked again")
+        self._kill()
+        self._start_if_lost()
+        try:
+            return self._said(question.timeout_s, asked)
+        except (EOFError, OSError):
+            self._tell_lost(question, "for the second time: it stays without an answer")
+            raise
+
+    def _tell_lost(self, question: _Question, what_next: str) -> None:
+        if self._process is not None:
+            self._process.join(_BURIED_S)  # its end of the pipe closes a moment before it is dead
+        log.warning("a worker was lost (%s), asked %s; %s", self._ended(), question.function.__name__, what_next)
+
+    def _ended(self) -> str:
+        code = self._process.exitcode if self._process is not None else None
+        if code is None or code >= 0:
+            return f"exit {code}"
+        return f"signal {-code}, {signal.strsignal(-code)}"
+
     def _start_if_lost(self) -> None:
         if self._closed.is_set() or (self._process is not None and self._process.is_alive()):
             return
+        if self._process is not None and not self._was_ended:
+            log.warning("a worker was lost (%s) while nobody asked it", self._ended())
         if time.monotonic() < self._not_before:
             message = "the worker could not be started, which is tried again soon"
             raise OSError(message)
@@ -141,6 +180,7 @@ class _Worker:
 
     def _start(self) -> None:
         self._pipe, theirs = _CONTEXT.Pipe()
+        self._was_ended = False
         self._process = _CONTEXT.Process(target=_serve, args=(theirs, *self._prepare), daemon=True)
         self._process.start()
         theirs.close()
@@ -161,6 +201,7 @@ class _Worker:
         return self._pipe.recv()
 
     def _kill(self) -> None:
+        self._was_ended = True
         if self._process is not None and self._process.pid is not None:
             self._process.kill()
             self._process.join()

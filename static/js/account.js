@@ -1,9 +1,10 @@
 // One's own account: password and second factor.
+import { go } from "./address.js";
 import { ask, e, field, form, head, page, panel, ready, say, write } from "./office.js";
 
 const main = head();
 const { must } = page.person;
-const again = () => { location.href = `/login?lang=${page.lang}`; };
+const again = () => go(`/login?lang=${page.lang}`);
 if (must) {
   main.append(e("p", { className: "notice", textContent: must === "change_password"
     ? say("请先修改密码，然后重新登录。", "Change your password first, then log in again.")

@@ -1,4 +1,5 @@
 // The base map under everything: our own vector tiles in a dark and a light style, or one from elsewhere.
+import { at } from "./address.js";
 import { ask } from "./server.js";
 import { useTheme } from "./look.js";
 import { page } from "./text.js";
@@ -45,7 +46,7 @@ function labels(colours) {
 async function own(theme) {
   const style = await ask(`/styles/${theme}`, { patience: Infinity });
   return P.leafletLayer({
-    url: "/tiles/WebMercatorQuad/{z}/{y}/{x}?collections=base_features,roads",
+    url: at("/tiles/WebMercatorQuad/{z}/{y}/{x}?collections=base_features,roads"),
     paintRules: style.layers.filter(layer => layer.source === "base").map(paint),
     labelRules: labels(page.looks[theme]),
     backgroundColor: page.looks[theme].background,

@@ -1,4 +1,5 @@
 // The log-in: name and password, the second factor when it is asked for, the provider, or a screen's token.
+import { go } from "./address.js";
 import { e, field, form, head, page, panel, ready, say, write } from "./office.js";
 
 const main = head();
@@ -13,7 +14,7 @@ const logIn = form([
 ], say("登录", "Log in"), async given => {
   try {
     const { must } = await write("POST", "/session", { name: given.name, password: given.password, code: given.code || null });
-    location.href = must ? `/account?lang=${page.lang}` : page.next;
+    go(must ? `/account?lang=${page.lang}` : page.next);
   } catch (error) {
     if (/SecondFactorNeeded|TooMany/.test(error.type)) { // the code also tells a name's owner from strangers who guess
       code.hidden = false;
@@ -28,7 +29,7 @@ main.append(panel(page.city[page.lang], logIn, page.provider
 const screen = form([field(say("大屏令牌", "Token of a screen"), "token", { autocomplete: "off", required: true })],
   say("作为大屏打开", "Open as a screen"), async given => {
     await write("POST", "/session/kiosk", { token: given.token.trim() });
-    location.href = "/maps/wall";
+    go("/maps/wall");
   });
 main.append(e("details", {}, e("summary", { textContent: say("这是一块无人值守的大屏", "This is a screen without a person") }), screen));
 ready();

@@ -1,4 +1,5 @@
 // What the pages without a map have in common: head, forms, tables, words.
+import { go } from "./address.js";
 import { element as e } from "./element.js";
 import { ask, write } from "./server.js";
 
@@ -32,7 +33,7 @@ export function head() {
 
 async function logOut() {
   await write("DELETE", "/session");
-  location.href = "/login";
+  go("/login");
 }
 
 // A form whose button waits for the answer; what went wrong is said above it.

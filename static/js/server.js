@@ -1,3 +1,5 @@
+import { at, go } from "./address.js";
+
 // Talks to our own server. An error carries the detail of its problem+json.
 export class ServerError extends Error {
   constructor(message, status, type, retryMs = 0) {
@@ -22,14 +24,14 @@ const sleep = (ms, signal) => new Promise((done, fail) => {
 async function askOnce(path, options) {
   let answer;
   try {
-    answer = await fetch(path, options);
+    answer = await fetch(at(path), options);
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new ServerError(String(error.message));
   }
   const body = await answer.json().catch(() => ({}));
   if (answer.status === 401 && page.person) { // the session is over
-    location.href = `/login?next=${encodeURIComponent(location.pathname + location.search)}`;
+    go(`/login?next=${encodeURIComponent(location.pathname + location.search)}`);
   }
   if (!answer.ok) {
     throw new ServerError(body.detail ?? `HTTP ${answer.status}`, answer.status, body.type, (Number(answer.headers.get("Retry-After")) || 0) * 1000);
@@ -103,7 +105,7 @@ export function together(work, quietMs = 300, longestMs = 2000) {
 export function listen(kinds, heard, missed) {
   let source, timer = 0, tries = 0;
   function open() {
-    source = new EventSource("/events");
+    source = new EventSource(at("/events"));
     source.onopen = () => {
       if (tries) missed();
       tries = 0;

@@ -1,4 +1,5 @@
 // The wall page: title bar, legend, list of open incidents, card.
+import { go } from "./address.js";
 import { Card } from "./card.js";
 import { BaseMap, CHOICES } from "./basemap.js";
 import { base, LiveLayer, LOOKS, OUTLINES, sign } from "./layers.js";
@@ -43,7 +44,7 @@ async function logOut() {
   unasked();
   redraw.cancel();
   await write("DELETE", "/session");
-  location.href = `/login?lang=${page.lang}`;
+  go(`/login?lang=${page.lang}`);
 }
 const tick = () => { clock.textContent = new Date().toLocaleString(locale, { hour12: false, timeZone: ZONE }); };
 setInterval(tick, 1000);

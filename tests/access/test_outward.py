@@ -39,15 +39,15 @@ class TestAddresses:
             (["2001:DB8::0:1"], "2001:db8::1"),
             (["::ffff:1.1.1.1"], "1.1.1.1"),
         ):
-            assert sender("127.0.0.1", told, ours) == found
-        assert sender("::ffff:127.0.0.1", ["1.1.1.1"], ours) == "1.1.1.1"
-        assert sender("9.9.9.9", ["1.1.1.1"], ours) == "9.9.9.9"
-        assert sender("fe80::1%eth0", [], ours) == "fe80::1"
-        assert sender("", ["1.1.1.1"], ours) == ""
+            assert sender("127.0.0.1", told, ours).address == found
+        assert sender("::ffff:127.0.0.1", ["1.1.1.1"], ours).address == "1.1.1.1"
+        assert sender("9.9.9.9", ["1.1.1.1"], ours).address == "9.9.9.9"
+        assert sender("fe80::1%eth0", [], ours).address == "fe80::1"
+        assert sender("", ["1.1.1.1"], ours).address == ""
         assert neighbourhood("2001:db8::1") == neighbourhood("2001:db8::ffff:1") == "2001:db8::/64"
 
     @pytest.mark.parametrize(
-        "told", ["fe80::1%eth0", "fe80::1%x -c geo_grid.credential=y", "1.1.1.1:80", "unknown", "01.1.1.1", "1.1.1"]
+        "told", ["fe80::1%eth0", "fe80::1%x -c geo_grid.credential=y", "1.1.1.1:x", "unknown", "01.1.1.1", "1.1.1"]
     )
     def test_what_is_no_address_is_refused(self, url: str, database: str, told: str) -> None:
         with pytest.raises(BadRequest):

@@ -339,7 +339,7 @@ class TestFilters:
     @pytest.mark.parametrize(
         "query",
         ["datetime=yesterday", "datetime=2026-01-02/2026-01-01", "datetime=/", "crs=EPSG:4326", "bbox-crs=x&bbox=1,2,3,4",
-         "limit=0", "limit=10001", "sortby=nothing", "sortby=name,name", "properties=caller_number", "after=AAAA", "after=!",
+         "limit=0", "sortby=nothing", "sortby=name,name", "properties=caller_number", "after=AAAA", "after=!",
          "after=W10", "f=shp", "filter-lang=sql", "unknown=1", "is_demo=maybe", "incident_id=x", "zoom=3", "zoom=3&bbox=1,1,2,2&f=csv",
          "datetime=2026-01-01T00:00:00"],
     )  # fmt: skip

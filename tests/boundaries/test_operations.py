@@ -8,7 +8,7 @@ import pytest
 import shapely
 
 from geo_grid.boundaries.division import Cell, Division, Refused
-from geo_grid.boundaries.operations import carve, describe, merge, move_border, split, transfer
+from geo_grid.boundaries.operations import carve, describe, merge, move_border, reshape, split, transfer
 from geo_grid.coordinates import LATTICE_STEP, snap_geometry
 from tests.boundaries.test_drawn import wavy
 from tests.squares import SIDE, SOUTH, WEST, square
@@ -209,3 +209,40 @@ def test_any_sequence_leaves_a_division_or_is_refused(make, tries: int) -> None:
     assert done > tries / 4, (done, refused)
     check(city)
     assert set(before.cells) - set(city.cells) <= city.used_codes
+
+
+def islands() -> Division:
+    """Two levels: A in two parts with B between them, C an island far off that belongs to B too."""
+    a = shapely.MultiPolygon([square(0, 0), square(2, 0)])
+    b = shapely.MultiPolygon([square(1, 0), square(5, 0)])
+    cells = [cell("A", 2, "P", a), cell("B", 2, "P", b)]
+    return Division([cell("P", 1, None, shapely.coverage_union_all([a, b])), *cells])
+
+
+def test_a_cell_of_several_parts_is_split_only_where_the_line_crosses() -> None:
+    city = islands()
+    after = city.proved(split(city, "A", shapely.LineString([at(-0.5, 0.25), at(1.5, 0.25)])))
+    assert after.children("P") == ["A", "A.2", "B"]  # and not A.3, the part that the line does not touch
+    assert shapely.equals(after.cells["A.2"].shape, shapely.box(*at(0, 0), *at(1, 0.25)))
+    rest = shapely.union(shapely.box(*at(0, 0.25), *at(1, 1)), square(2, 0))
+    assert shapely.equals(after.cells["A"].shape, rest)
+    assert shapely.equals(after.cells["B"].shape, city.cells["B"].shape)
+    with pytest.raises(Refused, match="does not divide"):
+        split(city, "A", shapely.LineString([at(1.5, -1), at(1.5, 2)]))  # it crosses B alone
+
+
+def test_a_border_moves_where_the_line_crosses_and_parts_elsewhere_stay() -> None:
+    city = islands()
+    after = city.proved(move_border(city, "A", "B", shapely.LineString([at(0.5, -1), at(0.5, 2)])))
+    west, east = shapely.box(*at(0, 0), *at(0.5, 1)), square(2, 0)
+    assert shapely.equals(after.cells["A"].shape, shapely.union(west, east))
+    between = shapely.box(*at(0.5, 0), *at(2, 1))
+    assert shapely.equals(after.cells["B"].shape, shapely.union(between, square(5, 0)))
+
+
+def test_a_cell_of_several_parts_can_be_carved_and_reshaped() -> None:
+    city = islands()
+    after = city.proved(carve(city, ["A"], shapely.box(*at(-1, -1), *at(0.5, 2)), "school"))
+    assert shapely.get_num_geometries(after.cells["A"].shape) == 2
+    after = city.proved(reshape(city, "A", shapely.union(square(0, 0), shapely.box(*at(1, 0), *at(1.5, 1)))))
+    assert shapely.covers(after.cells["B"].shape, square(5, 0))

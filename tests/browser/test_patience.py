@@ -19,14 +19,14 @@ FILE = (
 
 
 def test_a_page_that_was_told_to_wait_asks_again(cluster: Cluster, browser: Browser) -> None:
-    """429 and 503 for its layers, its list and its events: all of them are there a moment later."""
+    """429 and 503 for its layers and its list, and 502 of a proxy for its events: all of them are there a moment later."""
     refused: dict[str, int] = {}
 
     def refuse_once(route: Route) -> None:
         path = route.request.url.partition("?")[0]
         refused[path] = refused.get(path, 0) + 1
         if refused[path] == 1:
-            status = 503 if "incidents" in path else 429
+            status = 503 if "incidents" in path else 502 if path.endswith("/events") else 429
             route.fulfill(status=status, headers={"Retry-After": "1"}, json={"detail": "wait", "status": status})
         else:
             route.continue_()

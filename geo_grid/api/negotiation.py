@@ -1,0 +1,109 @@
+"""What a client takes, by its weights: `Accept` and `Accept-Encoding` (RFC 9110, 12.4.2, 12.5.1 and 12.5.3)."""
+
+import re
+from collections.abc import Sequence
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from geo_grid.errors import NotAcceptable
+
+_WEIGHT = re.compile(r"(?:0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)")
+_ENCODING = b"accept-encoding"
+
+
+def preferred(accept: str, offers: Sequence[str]) -> str:
+    """Return the media type of an answer: of those offered the one with the greatest weight, the first of equal ones.
+
+    Parameters
+    ----------
+    accept
+        The header; empty: anything is taken.
+    offers
+        Media types without parameters, the one that is sent when nothing else is asked for first. It is sent too where the
+        header names none of them, as RFC 9110 allows: only a weight of 0 forbids it.
+
+    Raises
+    ------
+    NotAcceptable
+        Each has a weight of 0.
+    """
+    ranges = _weights(accept)
+    weights = [_weight_of(offer, ranges) for offer in offers]
+    best = max((weight for weight in weights if weight is not None), default=None)
+    if best:
+        return offers[weights.index(best)]
+    for offer, weight in zip(offers, weights, strict=True):
+        if weight is None:
+            return offer
+    message = f"Accept forbids every form there is: {', '.join(offers)}"
+    raise NotAcceptable(message)
+
+
+def takes_gzip(accept_encoding: str) -> bool:
+    """Say whether an answer may be packed with gzip."""
+    weights = _weights(accept_encoding)
+    named = weights.get("gzip", weights.get("x-gzip"))
+    return bool(weights.get("*", 0.0) if named is None else named)
+
+
+def _weights(header: str) -> dict[str, float]:
+    """Read the members of a header with their weights; one whose weight cannot be read is left out."""
+    found: dict[str, float] = {}
+    for member in header.lower().split(","):
+        name, *parameters = (part.strip() for part in member.split(";"))
+        weight = next((part[2:].strip() for part in parameters if part.startswith("q=")), "1")
+        if name and _WEIGHT.fullmatch(weight):
+            found[name] = max(float(weight), found.get(name, 0.0))
+    return found
+
+
+def _weight_of(offer: str, ranges: dict[str, float]) -> float | None:
+    """Return the weight of a media type by the most specific range that names it; None: none does."""
+    if not ranges:
+        return 1.0
+    for name in (offer, f"{offer.partition('/')[0]}/*", "*/*"):
+        if name in ranges:
+            return ranges[name]
+    return None
+
+
+class Plainly:
+    """Brings a request into the form that what is inside reads: `HEAD` is a `GET` whose body is not sent, and
+    `Accept-Encoding` says gzip or nothing, which Starlette looks for as a part of the text.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        told = ",".join(Headers(scope=scope).getlist("accept-encoding"))
+        headers = [(name, value) for name, value in scope["headers"] if name != _ENCODING]
+        if takes_gzip(told):
+            headers.append((_ENCODING, b"gzip"))
+        plain = {**scope, "headers": headers}
+        if scope["method"] != "HEAD":
+            await self.app(plain, receive, send)
+            return
+        await _headers_only(self.app, {**plain, "method": "GET"}, receive, send)
+
+
+async def _headers_only(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer with the headers alone; to what would go on for ever (events) the client is gone then."""
+    is_answered = False
+
+    async def gone_after() -> Message:
+        return {"type": "http.disconnect"} if is_answered else await receive()
+
+    async def without_body(message: Message) -> None:
+        nonlocal is_answered
+        if message["type"] == "http.response.start":
+            await send(message)
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+            is_answered = True
+
+    await app(scope, gone_after, without_body)

@@ -1,0 +1,31 @@
+"""The one writer of GeoJSON geometry (RFC 7946): exterior rings counter-clockwise, holes clockwise, no member `crs`."""
+
+import json
+from typing import Any
+
+import numpy as np
+import shapely
+from psycopg import sql
+
+
+def as_geojson(shape: Any, digits: int | None = 8) -> dict[str, Any]:
+    """Return a shape, lon, lat in degrees, as GeoJSON.
+
+    Parameters
+    ----------
+    digits
+        Decimals that are written: eight are enough to tell points of the lattice apart; None: all there are.
+    """
+    turned = shapely.orient_polygons(shape)
+    if digits is not None:
+        turned = shapely.transform(turned, lambda xy: np.round(xy, digits))
+    written: dict[str, Any] = json.loads(shapely.to_geojson(turned))
+    return written
+
+
+def geojson_of(geometry: sql.Composable, digits: int, is_flipped: bool = False) -> sql.Composed:
+    """Return SQL for a geometry as the text of GeoJSON; flipped: y before x, for reference systems that have it so."""
+    turned = sql.SQL("ST_ForcePolygonCCW({})").format(geometry)
+    if is_flipped:  # turned before: rings run counter-clockwise on the ground, whatever the order of their axes
+        turned = sql.SQL("ST_FlipCoordinates({})").format(turned)
+    return sql.SQL("ST_AsGeoJSON({}, {}, 0)").format(turned, sql.Literal(digits))
