@@ -184,7 +184,7 @@ def test_settings_links_and_addresses_exist(document: Path) -> None:
 
 @pytest.fixture(scope="module")
 def openapi() -> dict:
-    return describe(create_app(Settings(), "dbname=nothing"))
+    return describe(create_app(Settings(), "dbname=nothing"), "http://127.0.0.1:8000")
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda one: one.name)
