@@ -4,12 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import psycopg
 import shapely
-from pandas import DataFrame
 from psycopg import sql
 
 from geo_grid.boundaries import HEAL_M, Moved, metres, publish_cells, publish_zones
@@ -29,6 +28,9 @@ from geo_grid.locate import assign
 from geo_grid.locate.lookup import QUERIES as LOCATE_QUERIES
 from geo_grid.moments import Times
 from geo_grid.progress import Progress
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 QUERIES = load_queries("geo_grid.exchange", "importing.sql")
 _TWICE, _STORED = "stands in row", "is stored already"
@@ -138,6 +140,8 @@ def import_file(
     InvalidRows
         Rows are bad, and `skip_invalid` was not asked.
     """
+    from pandas import DataFrame  # not at the top: a server that starts needs none of it
+
     mapping = mapping or Mapping()
     name = asking.said if asking is not None and asking.said else path.name
     with progress(f"reading {name}"):
@@ -200,7 +204,7 @@ def _refused(report: Report, file_name: str) -> InvalidRows:
 def _try_to_store(
     connection: Connection,
     layer: Layer,
-    frame: DataFrame,
+    frame: "DataFrame",
     file_name: str,
     store: Callable[[], None],
     good: list[int],
@@ -279,7 +283,7 @@ def _choose_columns(layer: Layer, file_name: str, table: Table, mapping: Mapping
 def _check_times(
     layer: Layer,
     file_name: str,
-    attributes: DataFrame,
+    attributes: "DataFrame",
     fields: dict[str, str],
     mapping: Mapping,
     received_now: bool,
@@ -323,7 +327,7 @@ def _match_cut_names(
 
 def _read_rows(
     layer: Layer,
-    attributes: DataFrame,
+    attributes: "DataFrame",
     fields: dict[str, str],
     mapping: Mapping,
     timezone: str,
@@ -425,7 +429,7 @@ def stored_extent(connection: Connection) -> Extent | None:
 def _store(
     connection: Connection,
     layer: Layer,
-    frame: DataFrame,
+    frame: "DataFrame",
     file_name: str,
     fit_parents_m: float | None,
     heal_m: float,

@@ -1,22 +1,23 @@
 """The rows of a frame into the table of a layer, and which of them the database refuses, by which rule."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 import psycopg
 import shapely
-from pandas import DataFrame
 
 from geo_grid.db import Connection, ewkb, insert_rows, load_queries
 from geo_grid.layers import Layer
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 QUERIES = load_queries("geo_grid.exchange", "importing.sql")
 _MOST_NAMED = 1_000
 
 
 def insert_frame(
-    connection: Connection, layer: Layer, frame: DataFrame, advance: Callable[[int], None] = lambda count: None
+    connection: Connection, layer: Layer, frame: "DataFrame", advance: Callable[[int], None] = lambda count: None
 ) -> list[int]:
     """Insert rows with their geometry, and return their primary keys, in the order of the rows.
 
@@ -25,22 +26,22 @@ def insert_frame(
     return _insert(connection, layer, frame, _given(frame), advance)
 
 
-def _given(frame: DataFrame) -> list[str]:
+def _given(frame: "DataFrame") -> list[str]:
     return [column for column in frame.columns if column != "geometry" and frame[column].notna().any()]
 
 
 def _insert(
-    connection: Connection, layer: Layer, frame: DataFrame, columns: list[str], advance: Callable[[int], None]
+    connection: Connection, layer: Layer, frame: "DataFrame", columns: list[str], advance: Callable[[int], None]
 ) -> list[int]:
     geometry = frame["geometry"].to_numpy()
     if layer.stored_type.startswith("Multi"):
         geometry = shapely.multipolygons([list(shapely.get_parts(g)) for g in geometry])
-    values = [frame[column].astype(object).where(pd.notna(frame[column]), None).tolist() for column in columns]
+    values = [frame[column].astype(object).where(frame[column].notna(), None).tolist() for column in columns]
     rows = zip(*values, ewkb(geometry), strict=True)
     return insert_rows(connection, layer.name, [*columns, "geom"], rows, layer.id_column, advance)
 
 
-def refused_rows(connection: Connection, layer: Layer, frame: DataFrame) -> dict[int, str]:
+def refused_rows(connection: Connection, layer: Layer, frame: "DataFrame") -> dict[int, str]:
     """Find which rows the database refuses, by halves, and why: reason by position; nothing is stored."""
     found: dict[int, str] = {}
     waiting, columns = [(0, len(frame))], _given(frame)

@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Collection
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-from pandas import DataFrame
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 _WORDS = frozenset({"date", "time", "datetime", "timestamp", "received", "reported", "occurred"})
 _CHARACTERS = ("时间", "日期", "时刻")
@@ -18,7 +18,7 @@ _TIME = re.compile(
 )
 
 
-def unmapped_times(attributes: DataFrame, mapped: Collection[str]) -> list[str]:
+def unmapped_times(attributes: "DataFrame", mapped: Collection[str]) -> list[str]:
     """Return the columns whose name or values look like times, without those that are mapped to a field."""
     return [
         str(column)
@@ -33,7 +33,9 @@ def _is_named_so(column: str) -> bool:
 
 
 def _holds_times(values: Any) -> bool:
-    if pd.api.types.is_datetime64_any_dtype(values):
+    from pandas.api.types import is_datetime64_any_dtype
+
+    if is_datetime64_any_dtype(values):
         return True
     looked = [value for value in values.dropna().head(_LOOKED_AT).tolist() if value != ""]
     like = sum(hasattr(value, "year") or bool(_TIME.fullmatch(str(value).strip())) for value in looked)

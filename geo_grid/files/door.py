@@ -11,15 +11,14 @@ import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
+from functools import cache
 from pathlib import Path
 from threading import Event
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import shapely
-from pandas import DataFrame
 
 from geo_grid.errors import GeoGridError, GivenUp, UnreadableFile, UserError
 from geo_grid.files.child import OUT_OF_MEMORY, REFUSED
@@ -28,6 +27,9 @@ from geo_grid.files.kinds import FORMATS, unknown_kind
 from geo_grid.files.limits import Limits, of_operator
 from geo_grid.files.rows import GEOMETRY
 from geo_grid.files.spelling import Spelling
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 WALLS = ("limits", "network", "files", "calls")
 """What `standing_walls` can find."""
@@ -51,12 +53,6 @@ _NEIGHBOURS = {
     ".shp": (".shx", ".dbf", ".prj", ".cpg", ".SHX", ".DBF", ".PRJ", ".CPG"),
     ".gpkg": (".gpkg-wal", ".gpkg-shm"),  # an open QGIS keeps there what was edited last
 }
-_NULLABLE = {
-    pa.int64(): pd.Int64Dtype(), pa.int32(): pd.Int32Dtype(), pa.int16(): pd.Int16Dtype(), pa.int8(): pd.Int8Dtype(),
-    pa.uint64(): pd.UInt64Dtype(), pa.uint32(): pd.UInt32Dtype(), pa.uint16(): pd.UInt16Dtype(),
-    pa.uint8(): pd.UInt8Dtype(), pa.bool_(): pd.BooleanDtype(),
-}  # fmt: skip
-"""Whole numbers stay whole beside empty cells."""
 _REFUSALS = {"UnreadableFile": UnreadableFile, "UserError": UserError}
 
 
@@ -104,7 +100,7 @@ class Table:
         How many letters of a column's name this kind of file keeps; None: all.
     """
 
-    attributes: DataFrame
+    attributes: "DataFrame"
     geometry: Any
     stated_crs: str | None
     is_geojson: bool
@@ -150,7 +146,7 @@ def read_table(
         job = {"what": "table", "lon": lon_column, "lat": lat_column, "spelling": asdict(spelling or Spelling())}
         about, table = _answer(path, neighbours, scratch, job, asking)
     try:
-        frame = table.to_pandas(types_mapper=_NULLABLE.get)
+        frame = table.to_pandas(types_mapper=_nullable().get)
     except (pa.ArrowException, ValueError, OverflowError) as error:  # dates beyond the calendar
         message = f"{said} holds values that cannot be read: {str(error).splitlines()[0]}"
         raise UnreadableFile(message) from None
@@ -218,7 +214,19 @@ def _scratch() -> Iterator[Path]:
         yield Path(folder)
 
 
-def _points(frame: DataFrame, lon: str, lat: str) -> tuple[Any, dict[int, str]]:
+@cache
+def _nullable() -> dict[pa.DataType, Any]:
+    """Return the types of pandas for numbers that stay whole beside empty cells."""
+    import pandas as pd  # not at the top: a server that starts needs none of it
+
+    return {
+        pa.int64(): pd.Int64Dtype(), pa.int32(): pd.Int32Dtype(), pa.int16(): pd.Int16Dtype(), pa.int8(): pd.Int8Dtype(),
+        pa.uint64(): pd.UInt64Dtype(), pa.uint32(): pd.UInt32Dtype(), pa.uint16(): pd.UInt16Dtype(),
+        pa.uint8(): pd.UInt8Dtype(), pa.bool_(): pd.BooleanDtype(),
+    }  # fmt: skip
+
+
+def _points(frame: "DataFrame", lon: str, lat: str) -> tuple[Any, dict[int, str]]:
     """Make points of two columns of text, and say where these are no numbers."""
     x, y = (read_degrees(frame[name].tolist(), axis) for name, axis in ((lon, "EW"), (lat, "NS")))
     given = (frame[lon].notna() & frame[lat].notna()).to_numpy()

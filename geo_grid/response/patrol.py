@@ -5,10 +5,9 @@ The vehicle routing problem with time windows (Solomon, 1987), over travel times
 
 from collections import defaultdict
 from datetime import datetime, timedelta
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
-import vroom
 from pydantic import BaseModel, ConfigDict, Field
 
 from geo_grid.db import Connection
@@ -21,6 +20,9 @@ from geo_grid.response.router import ROUTED, Method, Router
 from geo_grid.response.stops import QUERIES, Span, due_within
 from geo_grid.response.travel import Travel
 from geo_grid.response.worker import Place, Ride
+
+if TYPE_CHECKING:
+    import vroom
 
 _NO_WAY_S = 10_000_000
 _EFFORT = 5
@@ -186,8 +188,10 @@ def _check_ins(connection: Connection, zone_code: str, span: Span) -> dict[str, 
 def _problem(
     router: Router, rides: dict[str, Ride], places: list[Place], units: list[dict[str, Any]],
     wanted: list[tuple[dict[str, Any], list[Span]]], span: Span, stop_minutes: float,
-) -> vroom.Input:  # fmt: skip
+) -> "vroom.Input":  # fmt: skip
     """Put it in VROOM's words: seconds from the beginning; places are those of units, then those of stops."""
+    import vroom  # not at the top: it loads pandas, which a server that starts does not need
+
     problem = vroom.Input()
     for kind, ride in rides.items():
         seconds = np.array([[arrival.travel_s for arrival in row] for row in router.matrix(places, places, ride)])
