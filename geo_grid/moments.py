@@ -75,6 +75,9 @@ Moment = Annotated[AwareDatetime, BeforeValidator(_from_text), AfterValidator(wi
 
 def _asked(value: Any) -> Any:
     """Read what RFC 3339 writes as `Moment` does, and leave a day, or a time without a zone, to pydantic."""
+    if isinstance(value, str) and len(value) > _LONGEST:
+        message = f"{value[:_LONGEST]!r} … is no moment: write 2026-01-01, or 2026-01-01T08:00:00+08:00"
+        raise ValueError(message)
     if isinstance(value, str) and _MOMENT.fullmatch(value):
         return read_moment(value)
     if isinstance(value, int | float) or (isinstance(value, str) and _NUMBER.fullmatch(value.strip())):
@@ -83,7 +86,9 @@ def _asked(value: Any) -> Any:
     return value
 
 
-_NUMBER = re.compile(r"[+-]?[\d_]*\.?[\d_]*(?:[eE][+-]?\d+)?")
+_LONGEST = 64
+"""Characters; what is longer is no moment, and patterns may take the square of it."""
+_NUMBER = re.compile(r"[+-]?[\d_]*+(?:\.[\d_]*+)?(?:[eE][+-]?\d++)?")
 AskedMoment = Annotated[datetime, BeforeValidator(_asked), AfterValidator(within_calendar)]
 """A moment or a day as people write them in a question; `in_zone` says which moment is meant."""
 
@@ -161,10 +166,13 @@ class Times:
 
     def _of_text(self, text: str) -> datetime:
         said = f"{text[:60]!r}"
+        if len(text) > _LONGEST:
+            message = f"{said} … is no time"
+            raise ValueError(message)
         if self.form is not None:
             try:
                 return datetime.strptime(text, self.form)
-            except ValueError:
+            except (ValueError, re.error):  # the form itself may be none, such as one that says the day twice
                 message = f"{said} is not written as {self.form} (--datetime-format)"
                 raise ValueError(message) from None
         match = next((match for form in _FORMS if (match := form.fullmatch(text))), None)

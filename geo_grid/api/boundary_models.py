@@ -4,7 +4,7 @@ from datetime import time
 from typing import Annotated, Any, Literal, get_args
 
 from fastapi import Path
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from geo_grid.api.problems import Problem
 from geo_grid.boundaries.drafts import NEEDS
@@ -34,11 +34,26 @@ class NewDraft(Given):
     title: Text
 
 
+_DEEPEST = 4
+"""Lists within lists: the polygons of a MultiPolygon, their rings, positions, numbers."""
+
+
+def _shallow(coordinates: list[Any]) -> list[Any]:
+    """Return coordinates that lie no deeper than those of a MultiPolygon. Raises ValueError."""
+    level: list[Any] = coordinates
+    for _ in range(_DEEPEST):
+        level = [each for part in level if isinstance(part, list) for each in part]
+    if level:
+        message = f"coordinates are at most {_DEEPEST} lists within each other"
+        raise ValueError(message)
+    return coordinates
+
+
 class Geometry(Given):
     """A GeoJSON geometry: lon, lat, CGCS2000 or WGS 84, degrees."""
 
     type: Literal["LineString", "Polygon", "MultiPolygon"]
-    coordinates: list[Any]
+    coordinates: Annotated[list[Any], AfterValidator(_shallow)]
 
 
 Seen = Annotated[int | None, Field(ge=0, le=10**6, description="how many steps you saw: refused if others came")]

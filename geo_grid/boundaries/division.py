@@ -1,11 +1,12 @@
 """A city's grid cells in memory, as a draft has them, and the proof that they still divide it."""
 
 import itertools
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Self
 
+import numpy as np
 import shapely
 
 from geo_grid.boundaries.check import problems_of, tiling_problem
@@ -47,6 +48,7 @@ class Cell:
 
 NEAR = 2 * LATTICE_STEP
 """A corner that a drawn line leaves on a border lies within about 3.5 mm of it; the border bends by that much."""
+_MOST_CROSSINGS, _AT_ONCE = 500, 256
 
 type Edits = dict[str, Cell | None]
 """Cells as they become, by code; None: retired."""
@@ -267,7 +269,32 @@ def same_ground(one: Any, other: Any) -> bool:
     return one is other or bool(shapely.area(shapely.symmetric_difference(one, other)) <= NEAR * shapely.length(one))
 
 
+def _refuse_thicket(borders: Sequence[Any], line: Any) -> None:
+    if shapely.is_empty(line):
+        return
+    tree, own, found = shapely.STRtree(_edges(borders)), _edges([line]), 0
+    for start in range(0, len(own), _AT_ONCE):
+        found += tree.query(own[start : start + _AT_ONCE], predicate="crosses").shape[1]
+        if found > _MOST_CROSSINGS:
+            message = f"what is drawn crosses borders more than {_MOST_CROSSINGS} times: draw it simpler"
+            raise Refused(message)
+
+
+def _edges(lines: Sequence[Any]) -> Any:
+    points, line = shapely.get_coordinates(shapely.get_parts(lines), return_index=True)
+    ends = np.stack([points[:-1], points[1:]], axis=1)[line[1:] == line[:-1]]
+    return shapely.linestrings(ends)
+
+
 def faces(shapes: Iterable[Any], line: Any) -> list[Any]:
-    """Divide the plane by the borders of shapes and a line, on the lattice: the polygons between them."""
-    work = shapely.union_all([*(shapely.boundary(shape) for shape in shapes), line], grid_size=LATTICE_STEP)
+    """Divide the plane by the borders of shapes and a line, on the lattice: the polygons between them.
+
+    Raises
+    ------
+    Refused
+        The line crosses borders very often: what is between grows with the square of its corners.
+    """
+    borders = [shapely.boundary(shape) for shape in shapes]
+    _refuse_thicket(borders, line)
+    work = shapely.union_all([*borders, line], grid_size=LATTICE_STEP)
     return list(shapely.get_parts(shapely.polygonize(shapely.get_parts(work))))

@@ -12,8 +12,9 @@ from geo_grid.boundaries.division import NEAR, Cell, Division, Edits, Refused, f
 from geo_grid.boundaries.households import counted
 from geo_grid.coordinates import snap_geometry
 
-MOST_CORNERS = 20_000
-"""Of a drawn line: a county's whole border has fewer."""
+MOST_CORNERS = 5_000
+"""Of a drawn line or area: a hand draws some hundred, and work on one takes milliseconds for each."""
+_MOST_REDRAWN = 200_000
 _HEALED = 1e-5
 """Degrees, about a metre: gaps and overlaps of shapes from elsewhere that are narrower are healed."""
 
@@ -222,7 +223,8 @@ def reshape(division: Division, code: str, area: Any) -> Edits:
     cell = division.leaf(code)
     drawn = drawn_area(area)
     siblings = {other for other in division.children(cell.parent_code) if other != code}
-    near = [other for other in division.near(shapely.union(drawn, cell.shape)) if other.grid_code in siblings]
+    around = shapely.box(*shapely.total_bounds([drawn, cell.shape]))
+    near = [other for other in division.near(around) if other.grid_code in siblings]
     near = [division.leaf(other.grid_code) for other in near]
     pieces = faces([cell.shape, *(other.shape for other in near)], shapely.boundary(drawn))
     shares: dict[str, list[Any]] = {code: [], **{other.grid_code: [] for other in near}}
@@ -354,8 +356,8 @@ def redraw(division: Division, codes: Sequence[str], cells: Sequence[Mapping[str
     """
     old = [division.leaf(code) for code in dict.fromkeys(codes)]
     shapes = [shapely.from_geojson(json.dumps(cell["geometry"])) for cell in cells]
-    if sum(shapely.get_num_coordinates(shape) for shape in shapes) > MOST_CORNERS * 10:
-        message = f"these shapes have more than {MOST_CORNERS * 10:,} corners: redraw fewer at once"
+    if sum(shapely.get_num_coordinates(shape) for shape in shapes) > _MOST_REDRAWN:
+        message = f"these shapes have more than {_MOST_REDRAWN:,} corners: redraw fewer at once"
         raise Refused(message)
     ground = shapely.coverage_union_all([cell.shape for cell in old])
     shares = _shared_out(ground, shapes)

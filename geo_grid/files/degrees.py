@@ -15,6 +15,8 @@ _SEXAGESIMAL = re.compile(
     re.ASCII | re.IGNORECASE,
 )
 _SIXTY = 60
+_LONGEST = 60
+"""Characters; what is longer is no coordinate, and patterns may take the square of it."""
 
 
 def read_degrees(texts: Sequence[object], axis: str) -> NDArray[np.float64]:
@@ -29,7 +31,7 @@ def read_degrees(texts: Sequence[object], axis: str) -> NDArray[np.float64]:
 
 
 def _read(text: object, quarters: str) -> float:
-    if not isinstance(text, str):
+    if not isinstance(text, str) or len(text) > _LONGEST:
         return float("nan")
     try:
         return float(text) if "_" not in text else float("nan")

@@ -20,9 +20,9 @@ import pytest
 from starlette.requests import Request
 
 from geo_grid.db import connect
-from geo_grid.errors import InvalidRows
+from geo_grid.errors import InvalidRows, UnreadableFile
 from geo_grid.exchange import arrow_bodies, uploads
-from geo_grid.exchange.points import READERS
+from geo_grid.exchange.points import READERS, _Guarded
 from tests.api.test_http import problem
 from tests.api.test_imports import HEAD, post, send
 from tests.conftest import SHARED, live_server
@@ -465,3 +465,57 @@ class TestADiskThatIsFullOrClosed:
         finally:
             for name in ("spool", "imports"):
                 subprocess.run(["umount", "-l", str(folder / name)], check=False)
+
+
+class TestPatternsThatLookTwice:
+    """Texts that took the square of their length, with Python's lock held: everybody waited."""
+
+    def test_a_moment_is_short(self, asking: httpx.Client) -> None:
+        began = time.process_time()
+        answer = asking.get("/locate", params={"lon": WEST, "lat": SOUTH, "at": "1" * 40_000 + "x"})
+        assert answer.status_code == 422
+        assert time.process_time() - began < 1
+
+    def test_a_coordinate_is_short(self, asking: httpx.Client) -> None:
+        began = time.process_time()
+        row = f"1°1{' ' * 100_000}x,37.06,A,n,school\n"
+        answer = send(asking, "a.csv", "lon,lat,facility_code,name,facility_kind\n" + row, layer="facilities")
+        assert answer.status_code in (201, 422)
+        assert time.process_time() - began < 5
+
+    def test_a_text_that_is_never_closed(self, tmp_path: Path) -> None:
+        (tmp_path / "points.json").write_bytes(b'{"a":"' + b'\\"' * 450_000)
+        began = time.process_time()
+        with pytest.raises(UnreadableFile):
+            list(READERS["json"](tmp_path / "points.json"))
+        assert time.process_time() - began < 5
+
+    @pytest.mark.parametrize("text", [b'"a\\"]]]b"', b'"a\\\\"', b'"[[["', b'"\\\\\\""'])
+    @pytest.mark.parametrize("cut", range(1, 8))
+    def test_texts_across_blocks_are_texts(self, text: bytes, cut: int, tmp_path: Path) -> None:
+        body = b'{"a":' + text + b',"points":[[1.0,2.0]]}'
+        (tmp_path / "points.json").write_bytes(body)
+        with (tmp_path / "points.json").open("rb") as opened:
+            guarded = _Guarded(opened)
+            while guarded.read(cut):
+                pass
+            assert guarded._depth == 0
+
+
+def test_coordinates_within_coordinates_are_told(asking: httpx.Client) -> None:
+    draft = asking.post("/boundaries/drafts", json={"title": "x"}).json()["draft_id"]
+    deep: list[object] = []
+    for _ in range(300):
+        deep = [deep]
+    step = {"operation": "carve", "codes": ["A"], "area": {"type": "Polygon", "coordinates": deep}}
+    assert "within each other" in problem(asking.post(f"/boundaries/drafts/{draft}/steps", json=step), 422)["detail"]
+
+
+def test_a_line_that_crosses_very_often_is_refused(asking: httpx.Client) -> None:
+    """Of a zigzag of 2,000 corners each piece became a cell, for half a minute; of two, with each other, gigabytes."""
+    draft = asking.post("/boundaries/drafts", json={"title": "x"}).json()["draft_id"]
+    north = [SOUTH + SIDE / 2, SOUTH + 2 * SIDE]
+    line = [[WEST + SIDE * (0.01 + n / 2_000), north[n % 2]] for n in range(1_900)]
+    step = {"operation": "split", "codes": ["A"], "line": {"type": "LineString", "coordinates": line}}
+    refused = asking.post(f"/boundaries/drafts/{draft}/steps", json=step)
+    assert "crosses borders more than" in problem(refused, 422)["detail"]

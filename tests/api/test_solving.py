@@ -62,7 +62,18 @@ def test_a_proposal_ends_with_who_asked_for_it_and_the_next_is_answered(database
 
 
 def test_a_server_does_not_load_what_few_ask_for() -> None:
-    heavy = {"pandas", "authlib", "scipy.stats", "scipy.optimize", "spopt", "pulp", "highspy", "gerrychain", "folium", "typst"}
+    heavy = {
+        "pandas",
+        "authlib",
+        "scipy.stats",
+        "scipy.optimize",
+        "spopt",
+        "pulp",
+        "highspy",
+        "gerrychain",
+        "folium",
+        "typst",
+    }
     script = f"import sys, geo_grid.api.app; print(*({heavy!r} & sys.modules.keys()))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120, check=True)
     assert done.stdout.split() == []
