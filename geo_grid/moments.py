@@ -76,12 +76,12 @@ Moment = Annotated[AwareDatetime, BeforeValidator(_from_text), AfterValidator(wi
 def _asked(value: Any) -> Any:
     """Read what RFC 3339 writes as `Moment` does, and leave a day, or a time without a zone, to pydantic."""
     if isinstance(value, str) and len(value) > _LONGEST:
-        message = f"{value[:_LONGEST]!r} … is no moment: write 2026-01-01, or 2026-01-01T08:00:00+08:00"
+        message = f"{value[:_LONGEST]!r} … is no moment: write 2026-11-25, or 2026-11-25T08:00:00Z"
         raise ValueError(message)
     if isinstance(value, str) and _MOMENT.fullmatch(value):
         return read_moment(value)
     if isinstance(value, int | float) or (isinstance(value, str) and _NUMBER.fullmatch(value.strip())):
-        message = "a number alone is no time: write 2026-01-01, or 2026-01-01T08:00:00+08:00"
+        message = "a number alone is no moment: write 2026-11-25, or 2026-11-25T08:00:00Z"
         raise ValueError(message)  # pydantic would count it from 1970
     return value
 

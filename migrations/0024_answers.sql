@@ -38,6 +38,7 @@ begin
     new.category := category_code(new.category);
     return new;
 end $$;
+revoke execute on function categorise() from public;
 create trigger incidents_categorised before insert or update of category on incidents
     for each row execute function categorise();
 

@@ -22,6 +22,7 @@ language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
     raise exception 'the ID % is national, and stays', old.gb28181_id using errcode = 'check_violation';
 end $$;
+revoke execute on function access.keep_national_id() from public;
 create trigger cameras_keep_national_id before update of gb28181_id on cameras
     for each row when (new.gb28181_id is distinct from old.gb28181_id and old.gb28181_id not like 'LOCAL-%')
     execute function access.keep_national_id();

@@ -360,7 +360,7 @@ def test_bad_steps_are_refused_in_words_and_change_nothing(planner: httpx.Client
     assert answer.status_code in (413, 422)
     assert planner.get(draft).json()["history"] == []
     assert planner.get("/boundaries/drafts/999").status_code == 404
-    assert planner.get(f"{draft}/cells", params={"bbox": "1,2,3", "level": 1}).status_code == 400
+    assert planner.get(f"{draft}/cells", params={"bbox": "1,2,3", "level": 1}).status_code == 422
     assert planner.get("/boundaries/editions/9/changes", params={"since": 1}).status_code == 404
     assert planner.delete(draft).status_code == 204
     assert planner.delete(draft).status_code == 409

@@ -80,7 +80,7 @@ def test_before_the_first_edition_there_was_no_owner(demo_client: httpx.Client) 
         ("lon=114.5&lat=37&source_crs=EPSG:4610", "no public transformation"),
         ("lon=114.5&lat=37&source_crs=nonsense", "EPSG:4490"),
         ("lon=114.5&lat=37&at=yesterday", "datetime"),
-        ("lon=114.5&lat=37&at=1767225600", "2026-01-01"),
+        ("lon=114.5&lat=37&at=1767225600", "2026-11-25T08:00:00Z"),
     ],
 )
 @pytest.mark.parametrize("path", ["/locate", "/desk"])
