@@ -11,6 +11,7 @@ from pyproj import Geod
 from geo_grid.boundaries.check import coverage_problems, tiling_problem
 from geo_grid.boundaries.division import Cell, Division
 from geo_grid.boundaries.norms import HOUSEHOLDS, all_outside
+from geo_grid.locate.coverage import METRES_PER_DEGREE
 
 COMPOUNDS = 3
 """That one worker serves at most (DOMAIN, section 1: 300-500 households or 1-3 compounds)."""
@@ -136,7 +137,7 @@ def _shapes(cells: list[Cell]) -> Iterator[Finding]:
             yield _finding(
                 "sliver", "warning", cell, f"it is a strip (roundness {roundness:.3f}): merge it with a neighbour"
             )
-        if shapely.area(flat) * 111_320.0**2 < _SMALLEST_M2:
+        if shapely.area(flat) * METRES_PER_DEGREE**2 < _SMALLEST_M2:
             area = abs(_ELLIPSOID.geometry_area_perimeter(shape)[0])
             yield _finding("too small", "warning", cell, f"it has {area:.0f} m2: merge it with a neighbour")
 

@@ -9,11 +9,8 @@ from geo_grid.files.spelling import Spelling
 
 EXACT = 2**53
 """From here on a number with a point no longer tells whole numbers apart."""
-
-
 BATCH = 20_000
-
-
+"""Rows that are handed back at a time."""
 MOST_COLUMNS = 2_000
 
 
