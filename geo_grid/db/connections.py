@@ -48,10 +48,17 @@ def database(settings: Settings, is_watched: bool = True) -> Iterator[str]:
         with Cluster(settings.state_dir) as cluster, cluster.watched() if is_watched else contextlib.nullcontext():
             yield cluster.conninfo
         return
-    conninfo = _read_url("GEO_GRID_DATABASE_URL", settings.database_url)
+    conninfo = connection_string(settings)
     with connect(conninfo):
         pass
     yield conninfo
+
+
+def connection_string(settings: Settings) -> str:
+    """Return the libpq connection string that `database` will yield, without making it available."""
+    if settings.database_url is None:
+        return Cluster(settings.state_dir).conninfo
+    return _read_url("GEO_GRID_DATABASE_URL", settings.database_url)
 
 
 def storage(settings: Settings) -> dict[str, Path]:

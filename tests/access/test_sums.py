@@ -9,7 +9,7 @@ import pytest
 
 from geo_grid.access import audit
 from geo_grid.api import lifetime
-from geo_grid.cli_access import as_owner
+from geo_grid.cli.access import as_owner
 from geo_grid.db import connect
 from tests.access.test_rights import IN_A, IN_D, INSIDE, OUTSIDE, fill
 from tests.conftest import live_server

@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
+from geo_grid.cli.terminal import Json, progress, ready_database, say, say_rows
 from geo_grid.errors import UserError
 from geo_grid.settings import settings
-from geo_grid.terminal import Json, progress, ready_database, say, say_rows
 
 files_app = typer.Typer()
 SourceCrs = Annotated[str | None, typer.Option(help="EPSG code, GCJ-02 or BD-09; required unless the file is GeoJSON.")]

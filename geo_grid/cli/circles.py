@@ -8,8 +8,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from geo_grid.cli.terminal import Json, compile_loops, progress, ready_database, say
 from geo_grid.settings import settings
-from geo_grid.terminal import Json, compile_loops, progress, ready_database, say
 
 circles_app = typer.Typer(help="Response circles.", no_args_is_help=True)
 

@@ -12,10 +12,10 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from geo_grid.cli.terminal import Json, progress, ready_database, say
 from geo_grid.errors import UserError
 from geo_grid.moments import in_zone
 from geo_grid.settings import settings
-from geo_grid.terminal import Json, progress, ready_database, say
 
 if TYPE_CHECKING:
     from geo_grid.boundaries.division import Edits
