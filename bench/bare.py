@@ -9,7 +9,8 @@ import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from geo_grid.access import Identity
-from geo_grid.api import app, asking
+from geo_grid.api import app
+from geo_grid.api.server import asking
 from geo_grid.db import Asker, AsyncConnection, AsyncPool
 from geo_grid.locate import EVERYTHING
 from geo_grid.settings import Settings

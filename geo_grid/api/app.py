@@ -9,35 +9,18 @@ from fastapi.staticfiles import StaticFiles
 from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
 
 from geo_grid import __version__
-from geo_grid.api import (
-    accounts,
-    audit,
-    boundaries,
-    bulk,
-    cameras,
-    draft_files,
-    editing,
-    events,
-    exports,
-    features,
-    health,
-    imports,
-    incidents,
-    live,
-    locate,
-    pages,
-    patrol,
-    problems,
-    response,
-    session,
-    styles,
-    tiles,
-)
-from geo_grid.api.identified import Identified
+from geo_grid.api import pages
+from geo_grid.api.access import accounts, audit, session
+from geo_grid.api.access.identified import Identified
+from geo_grid.api.boundaries import drafts, files
+from geo_grid.api.desk import bulk, cameras, events, incidents, locate
 from geo_grid.api.lifetime import living
-from geo_grid.api.middleware import BodyLimit, NamedRequests
-from geo_grid.api.negotiation import Plainly
-from geo_grid.api.rights import check_complete
+from geo_grid.api.ogc import editing, exports, features, imports, styles, tiles
+from geo_grid.api.response import live, patrol, roads
+from geo_grid.api.server import health, problems
+from geo_grid.api.server.middleware import BodyLimit, NamedRequests
+from geo_grid.api.server.negotiation import Plainly
+from geo_grid.api.server.rights import check_complete
 from geo_grid.compiling import make_ready
 from geo_grid.db import (
     application_conninfo,
@@ -69,10 +52,10 @@ _ROUTERS = (
     styles,
     exports,
     imports,
-    boundaries,
-    draft_files,
+    drafts,
+    files,
     live,
-    response,
+    roads,
     patrol,
     events,
     session,
@@ -133,8 +116,8 @@ def create_app(settings: Settings, conninfo: str) -> FastAPI:
         exceptions={
             ("POST", "/locate"): bulk.LARGEST_BODY,
             ("POST", "/imports"): imports.LARGEST_BODY,
-            ("POST", "/boundaries/imports"): draft_files.LARGEST_BODY,
-            ("POST", "/units/positions"): response.LARGEST_BODY,
+            ("POST", "/boundaries/imports"): files.LARGEST_BODY,
+            ("POST", "/units/positions"): roads.LARGEST_BODY,
             ("POST", "/session"): _LARGEST_LOGIN,
         },
         unknown=_LARGEST_LOGIN,

@@ -15,9 +15,9 @@ from geo_grid.access import Identities, digest_of, new_secret
 from geo_grid.access.accounts import QUERIES as ACCOUNTS
 from geo_grid.access.audit import settle
 from geo_grid.access.login import Logins
-from geo_grid.api.boundaries import publish_all_due
-from geo_grid.api.shares import Lending, Shares
-from geo_grid.api.tile_cache import TileCache
+from geo_grid.api.boundaries.drafts import publish_all_due
+from geo_grid.api.ogc.tile_cache import TileCache
+from geo_grid.api.server.shares import Lending, Shares
 from geo_grid.boundaries.kept import InForce
 from geo_grid.confined import Confined
 from geo_grid.db import (

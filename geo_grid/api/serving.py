@@ -9,8 +9,8 @@ from typing import Any
 
 from starlette.types import ASGIApp
 
-from geo_grid.api.networks import is_loopback, read_networks
-from geo_grid.api.sockets import Config, Server, raise_descriptor_limit
+from geo_grid.api.server.networks import is_loopback, read_networks
+from geo_grid.api.server.sockets import Config, Server, raise_descriptor_limit
 from geo_grid.errors import SetupError, UserError
 from geo_grid.settings import Settings
 

@@ -17,7 +17,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from geo_grid.api import sockets
+from geo_grid.api.server import sockets
 from geo_grid.budgets import Budget
 from geo_grid.db import Asker, acting, connect, open_pool, translated_errors
 from geo_grid.db.connections import APPLICATION_ROLE
@@ -164,7 +164,7 @@ def test_a_full_queue_says_so_at_once() -> None:
 
 def test_log_in_does_not_wait_for_comparisons(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Sixteen differences of editions that take long: too many of one account are told so, and a log-in goes on."""
-    from geo_grid.api import boundaries
+    from geo_grid.api.boundaries import drafts as boundaries
 
     with connect(database) as connection:
         two_by_two(connection)

@@ -1,0 +1,60 @@
+"""GET /healthz and /readyz."""
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel, Field
+
+from geo_grid.api.server.asking import asker_of
+from geo_grid.api.server.parameters import Configured, Located
+from geo_grid.api.server.problems import PROBLEM_RESPONSES
+from geo_grid.api.server.rights import GuardedRoute
+from geo_grid.clocks import clock_trouble
+from geo_grid.db import acting, load_queries, read_migrations
+from geo_grid.errors import DatabaseUnavailable, StorageUnavailable
+from geo_grid.state_folder import storage_trouble
+
+router = APIRouter(tags=["health"], route_class=GuardedRoute)
+QUERIES = load_queries("geo_grid.api.server", "health.sql")
+
+
+class Health(BaseModel):
+    """The server runs."""
+
+    status: str = "ok"
+
+
+class Readiness(BaseModel):
+    """The server can answer, and store what it accepts."""
+
+    status: str = "ready"
+    warnings: list[str] = Field(description="what is not as it should be, though requests are answered")
+    migration: int
+    edition: int | None
+    is_demo: bool
+    index_edition: int | None = Field(description="edition that answers from memory; none: PostGIS answers")
+
+
+@router.get("/healthz")
+async def healthz() -> Health:
+    """Say that the process runs; asks nobody else."""
+    return Health()
+
+
+@router.get("/readyz", responses=PROBLEM_RESPONSES)
+async def readyz(request: Request, settings: Configured, locations: Located) -> Readiness:
+    """Say whether the database answers, is migrated to what this program needs, and has room to store."""
+    for name, folder in request.app.state.storage.items():
+        if trouble := storage_trouble(folder, settings.least_free_mb):
+            message = f"nothing more may be stored in {name}: {trouble}"
+            raise StorageUnavailable(message)
+    async with acting(request.app.state.reserved, asker_of(request)) as database:
+        found = await (await database.execute(QUERIES["ready"])).fetchone()
+    needed = len(read_migrations())
+    if found is None or found["migration"] != needed:
+        message = f"the database is not at migration {needed}: run geo-grid migrate"
+        raise DatabaseUnavailable(message)
+    held = locations.snapshot()
+    trouble = clock_trouble(found["now"], found["newest"])
+    warnings = [trouble] if trouble else []
+    return Readiness.model_validate(
+        {**found, "warnings": warnings, "index_edition": held.city.edition if held else None}
+    )
