@@ -1,7 +1,6 @@
 """Connections, migrations, named queries and the private PostGIS cluster."""
 
 from geo_grid.db.acting import Asker, Reading, acting, acting_conninfo, ask_once
-from geo_grid.db.changes import Changes, table_versions
 from geo_grid.db.cluster import Cluster
 from geo_grid.db.connections import (
     APPLICATION_ROLE,
@@ -33,7 +32,6 @@ __all__ = [
     "Asker",
     "AsyncConnection",
     "AsyncPool",
-    "Changes",
     "Cluster",
     "Connection",
     "Reading",
@@ -57,6 +55,5 @@ __all__ = [
     "run_psql",
     "service_conninfo",
     "storage",
-    "table_versions",
     "translated_errors",
 ]

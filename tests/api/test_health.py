@@ -74,7 +74,7 @@ def test_times_that_are_stored_in_the_future_are_named(database: str) -> None:
     with live_server(database) as url:
         assert httpx.get(f"{url}/readyz").json()["warnings"] == []
         with connect(database) as connection:  # as if the clock was set an hour back since
-            connection.execute("update events set occurred_at = now() + interval '1 hour'")
+            connection.execute("update changes set happened_at = now() + interval '1 hour'")
         answer = httpx.get(f"{url}/readyz")
         assert answer.status_code == 200  # whoever asks is answered
         (warning,) = answer.json()["warnings"]

@@ -199,7 +199,7 @@ async def get_coverage(
     """Say which share of area, households, incidents of 12 months and key places is within 1, 3 and 5 minutes."""
     state = request.app.state
     moment = _in_city(request, at)
-    coverage = await state.covered.read(state.changes, by, moment)
+    coverage = await state.covered.read(by, moment)
     seen = identity_of(request).seen
     groups = await SOLVING.run(account_of(request), coverage.groups, by, moment, seen.only_cells)
     return CoverageAnswer(by=by, posts=coverage.count(moment, seen.only_posts), groups=groups)

@@ -1,0 +1,1 @@
+-- taken by the branch dbtext
