@@ -85,10 +85,12 @@ class Feed:
     @classmethod
     @contextlib.asynccontextmanager
     async def kept(cls, conninfo: str) -> AsyncIterator[Self]:
-        """Read while the context lasts."""
+        """Read while the context lasts; it begins when it is known where the feed ends, or the database is away."""
         feed = cls(conninfo)
         task = asyncio.create_task(feed._keep())
         try:
+            with contextlib.suppress(TimeoutError):
+                await feed.begun(_PATIENCE_S)
             yield feed
         finally:
             task.cancel()
