@@ -1,1 +1,0 @@
--- taken by the branch dbtext
