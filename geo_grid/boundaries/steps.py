@@ -3,6 +3,7 @@
 Said once: HTTP takes these models as they are, the command line fills them from its options, a draft keeps them as rows.
 """
 
+import itertools
 import json
 from datetime import time
 from typing import Annotated, Any, ClassVar, Literal, Self
@@ -34,7 +35,7 @@ def _shallow(coordinates: list[Any]) -> list[Any]:
     """Return coordinates that lie no deeper than those of a MultiPolygon. Raises ValueError."""
     level: list[Any] = coordinates
     for _ in range(_DEEPEST):
-        level = [each for part in level if isinstance(part, list) for each in part]
+        level = list(itertools.chain.from_iterable(part for part in level if isinstance(part, list)))
     if level:
         message = f"coordinates are at most {_DEEPEST} lists within each other"
         raise ValueError(message)

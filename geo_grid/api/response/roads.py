@@ -43,6 +43,8 @@ from geo_grid.response.unions import Union, UnionGrouping
 router = APIRouter(tags=["response"], responses=PROBLEM_RESPONSES, route_class=GuardedRoute)
 LARGEST_BODY = 2 << 20
 """Bytes: 5,000 positions."""
+MOST_VALUES = 30_000
+"""Of 5,000 positions, five each."""
 
 
 class Positions(BaseModel):
