@@ -305,6 +305,6 @@ def test_a_border_that_touches_itself_is_made_valid_and_told(city: str, tmp_path
         put(city, tmp_path, FIRST, ({"code": "B"}, shapely.transform(drawn(twice), lambda xy: xy + SIDE)))
     (reason,) = dict(refused.value.rows).values()
     assert "Self-intersection" in reason
-    assert "173.7 m wide near lon 114.51" in reason
+    assert "173.6 m wide near lon 114.510742" in reason
     with pytest.raises(InvalidRows, match="cannot be imported"):
         put(city, tmp_path, FIRST, ({"code": "C"}, drawn(eight)), heal_m=0.0)
