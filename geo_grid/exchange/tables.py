@@ -90,9 +90,7 @@ def _flat(frame: "gpd.GeoDataFrame", are_points: bool, digits: int) -> "pd.DataF
 
     plain = pd.DataFrame(frame.drop(columns="geometry"))
     for name in plain.select_dtypes("datetimetz"):  # as text: Excel knows no time zones, and rounds
-        plain[name] = plain[name].map(
-            lambda moment: None if pd.isna(moment) else moment.tz_convert("UTC").isoformat()
-        )
+        plain[name] = plain[name].map(lambda moment: None if pd.isna(moment) else moment.tz_convert("UTC").isoformat())
     if are_points:
         x, y = ("x", "y") if frame.crs is not None and frame.crs.is_projected else ("lon", "lat")
         write = f"{{:.{digits}f}}".format
