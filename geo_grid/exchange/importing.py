@@ -156,7 +156,7 @@ def import_file(
         fields = _choose_columns(layer, name, table, mapping, report)
         _check_times(layer, name, table.attributes, fields, mapping, received_now, dry_run, report)
         extent = stored_extent(connection)
-        geometry, problems = read_geometry(table.geometry, crs, layer, extent, report.notes)
+        geometry, problems = read_geometry(table.geometry, crs, layer, extent, report.notes, heal_m)
         problems |= table.unread
         rows = _read_rows(layer, table.attributes, fields, mapping, timezone, problems, advance)
         _give_local_ids(layer, rows, geometry, problems, report)
