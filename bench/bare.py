@@ -43,4 +43,4 @@ if __name__ == "__main__":
     asking.acting = plain
     owner = os.environ["GEO_GRID_DATABASE_URL"]
     made = app.create_app(Settings(app_database_url=owner), owner)
-    uvicorn.run(made, port=int(sys.argv[1]), loop="uvloop", http="httptools", log_level="warning", access_log=False)
+    uvicorn.run(made, port=int(sys.argv[1]), loop="asyncio", http="httptools", log_level="warning", access_log=False)

@@ -121,6 +121,7 @@ def create_app(settings: Settings, conninfo: str) -> FastAPI:
             ("POST", "/session"): _LARGEST_LOGIN,
         },
         unknown=_LARGEST_LOGIN,
+        values={("POST", "/locate"): bulk.LARGEST_BODY, ("POST", "/units/positions"): roads.MOST_VALUES},
     )
     app.add_middleware(Identified, settings=settings)
     app.add_middleware(NamedRequests)

@@ -71,7 +71,7 @@ def serve(app: ASGIApp, settings: Settings, bound: socket.socket, announce: Call
     config = Config(
         app,
         settings,
-        loop="uvloop",
+        loop="asyncio",  # takes in all who wait at once; uvloop one for each round, in which everybody else is answered
         timeout_graceful_shutdown=5,  # walls listen to events for ever
         ssl_certfile=settings.tls_certificate,
         ssl_keyfile=settings.tls_key,

@@ -8,7 +8,7 @@ import psycopg
 import shapely
 
 from geo_grid.boundaries.division import Division, Edits, Refused
-from geo_grid.boundaries.drafts import ATTACHED, draft_steps, hold, withdraw
+from geo_grid.boundaries.drafts import attached_steps, hold, withdraw
 from geo_grid.boundaries.drawn import draw_cells
 from geo_grid.boundaries.publish import QUERIES as PUBLISH
 from geo_grid.boundaries.publish import open_edition
@@ -24,6 +24,7 @@ from geo_grid.boundaries.reading import (
     stored_shapes,
     zone_changes,
 )
+from geo_grid.boundaries.steps import SetDuties, SetStops
 from geo_grid.boundaries.zones import AREA, SEGMENT
 from geo_grid.coordinates import snap
 from geo_grid.db import Connection, insert_rows
@@ -46,11 +47,7 @@ def publish_draft(connection: Connection, draft_id: int, note: str) -> int:
     """
     connection.execute(PUBLISH["lock"])  # before anything is read: what another publisher did is seen
     hold(connection, draft_id, may_be_submitted=True)
-    attached = [
-        step
-        for step in draft_steps(connection, draft_id)
-        if step["undone_at"] is None and step["operation"] in ATTACHED
-    ]
+    attached = attached_steps(connection, draft_id)
     changes = draft_changes(connection, draft_id), zone_changes(connection, draft_id)
     edition = bring_into_force(connection, *changes, note, attached)
     connection.execute(QUERIES["published"], {"draft_id": draft_id, "edition": edition})
@@ -113,7 +110,7 @@ def bring_into_force(
     cells: tuple[Division, Edits],
     zones: tuple[Division, Edits],
     note: str,
-    attached: Sequence[dict[str, Any]] = (),
+    attached: Sequence[SetDuties | SetStops] = (),
 ) -> int:
     """Close cells and zones, open others, draw them, and give what is open in them to its owner; return the edition.
 
@@ -175,17 +172,16 @@ def bring_into_force(
     return edition
 
 
-def _attach(connection: Connection, step: dict[str, Any], moment: datetime) -> None:
+def _attach(connection: Connection, step: SetDuties | SetStops, moment: datetime) -> None:
     """Set who answers for cells, or where patrols of zones must stop: what was said before ends."""
-    arguments = step["arguments"]
-    for code in arguments["codes"]:
-        if step["operation"] == "set_duties":
+    for code in step.codes:
+        if isinstance(step, SetDuties):
             connection.execute(QUERIES["end_duties"], {"code": code, "moment": moment})
-            for duty in arguments["duties"]:
-                connection.execute(QUERIES["give_duty"], {"phone": "", **duty, "code": code, "moment": moment})
+            for duty in step.duties:
+                connection.execute(QUERIES["give_duty"], {**duty.model_dump(), "code": code, "moment": moment})
         else:
             connection.execute(QUERIES["clear_stops"], {"code": code})
-            for stop in arguments["stops"]:
-                lon, lat = snap(stop["point"]).tolist()
-                given = {"window_from": None, "window_to": None, **stop, "code": code, "lon": lon, "lat": lat}
+            for stop in step.stops:
+                lon, lat = snap(stop.point).tolist()
+                given = {**stop.model_dump(exclude={"point"}), "code": code, "lon": lon, "lat": lat}
                 connection.execute(QUERIES["put_stop"], given)

@@ -32,7 +32,7 @@ _TIMES = ["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M%z", "%Y-%m-%dT%H:%M:%S", "%Y-%m
 
 
 class Operation(StrEnum):
-    """What can be done to cells."""
+    """What can be done to cells and zones, by hand."""
 
     SPLIT = "split"
     MERGE = "merge"
@@ -125,7 +125,7 @@ def edit(
     draft_id: Draft,
     operation: Annotated[Operation, typer.Argument(help="What is done.")],
     codes: Annotated[list[str] | None, typer.Argument(help="Codes of the cells or zones it is done to.")] = None,
-    layer: Annotated[Layer, typer.Option(help="What is redrawn.")] = Layer.GRID_CELLS,
+    layer: Annotated[Layer | None, typer.Option(help="What is redrawn; grid_cells where it can be either.")] = None,
     line: Annotated[
         str | None, typer.Option(help="WKT, GeoJSON, or a file: where to split, or the new border.")
     ] = None,
@@ -142,17 +142,18 @@ def edit(
     as_json: Json = False,
 ) -> None:
     """Do one step in a draft: it leaves the city divided at every level, or is refused and changes nothing."""
-    from geo_grid.boundaries import edit_draft
+    from geo_grid.boundaries import as_step, edit_draft
     from geo_grid.db import connect
 
     given = {
-        "codes": codes or [], "line": _geometry(line), "area": _geometry(area), "parent_code": parent, "keep": keep,
+        "codes": codes or None, "line": _geometry(line), "area": _geometry(area), "parent_code": parent, "keep": keep,
         "name": name, "household_count": households, "cell_kind": kind, "responsible_unit": unit,
-        "layer": None if layer == Layer.GRID_CELLS else layer.value,
+        "layer": layer.value if layer else None,
     }  # fmt: skip
     arguments = {key: value for key, value in given.items() if value is not None}
+    step = as_step(operation.value.replace("-", "_"), arguments, reason)
     with ready_database() as conninfo, connect(conninfo) as connection, progress(f"{operation.value}"):
-        edits = edit_draft(connection, draft_id, operation.value.replace("-", "_"), arguments, _author(), reason)
+        edits = edit_draft(connection, draft_id, step, _author())
     _say_edits(edits, as_json)
 
 
@@ -333,7 +334,7 @@ def propose_(
     as_json: Json = False,
 ) -> None:
     """Propose how to share out evenly what some neighbours contain, compared with the present."""
-    from geo_grid.boundaries import edit_draft, proposals, read_division
+    from geo_grid.boundaries import as_step, edit_draft, proposals, read_division
     from geo_grid.db import connect
 
     with ready_database() as conninfo, connect(conninfo) as connection:
@@ -347,9 +348,8 @@ def propose_(
             message = f"there is no proposal {use}; there are {', '.join(one.aim for one in found)}"
             raise UserError(message)
         for one in chosen:
-            edit_draft(
-                connection, draft_id, "regroup", {"groups": one.groups}, _author(), f"{measure.value}: {one.aim}"
-            )
+            step = as_step("regroup", {"groups": one.groups}, f"{measure.value}: {one.aim}")
+            edit_draft(connection, draft_id, step, _author())
     if as_json:
         print(json.dumps({"present": asdict(present), "proposals": [asdict(one) for one in found]}, ensure_ascii=False))
         return

@@ -98,11 +98,16 @@ def layers() -> None:
 
 
 @city_app.command()
-def migrate() -> None:
+def migrate(
+    again: Annotated[
+        bool,
+        typer.Option("--again", help="Put functions, views, triggers and policies right that were changed by hand."),
+    ] = False,
+) -> None:
     """Bring the database up to date."""
     from geo_grid.db import read_migrations
 
-    with ready_database():
+    with ready_database(again=again):
         say(f"the database is at migration {read_migrations()[-1].name}")
 
 

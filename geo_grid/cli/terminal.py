@@ -73,15 +73,15 @@ def compile_loops() -> None:
 
 
 @contextlib.contextmanager
-def ready_database(migrated: bool = True, is_watched: bool = True) -> Iterator[str]:
-    """Make the database available, migrated, and yield its connection string; see `db.database`."""
+def ready_database(migrated: bool = True, is_watched: bool = True, again: bool = False) -> Iterator[str]:
+    """Make the database available, migrated, and yield its connection string; see `db.database` and `db.migrate`."""
     from geo_grid.db import connect, database, migrate, translated_errors
     from geo_grid.layers import find_layer
 
     with database(settings(), is_watched) as conninfo:
         if migrated:
             with translated_errors():
-                for name in migrate(conninfo):
+                for name in migrate(conninfo, again=again):
                     say(f"applied migration {name}")
             with connect(conninfo) as connection:
                 found = connection.execute(find_layer("grid_cells").query("undrawn")).fetchone()

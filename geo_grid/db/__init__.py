@@ -1,6 +1,7 @@
 """Connections, migrations, named queries and the private PostGIS cluster."""
 
 from geo_grid.db.acting import Asker, Reading, acting, acting_conninfo, ask_once
+from geo_grid.db.as_text import AGAIN, differences
 from geo_grid.db.cluster import Cluster
 from geo_grid.db.connections import (
     APPLICATION_ROLE,
@@ -25,6 +26,7 @@ from geo_grid.db.psql import run_psql
 from geo_grid.db.queries import load_queries
 
 __all__ = [
+    "AGAIN",
     "APPLICATION_ROLE",
     "COPY_HEAD",
     "COPY_TAIL",
@@ -43,6 +45,7 @@ __all__ = [
     "connection_string",
     "copy_rows",
     "database",
+    "differences",
     "ewkb",
     "fetch_one",
     "insert_rows",

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
-from geo_grid.boundaries import edit_draft, read_division
+from geo_grid.boundaries import as_step, edit_draft, read_division
 from geo_grid.boundaries.division import Division, multi, single
 from geo_grid.boundaries.reading import seen_codes
 from geo_grid.boundaries.recognition import Drawn, recognise
@@ -93,7 +93,8 @@ def import_draft(
         division = division.without(in_force.cells.keys() - seen)
     done = []
     for operation, arguments in recognise(division, drawn, match):
-        edit_draft(connection, draft_id, operation, arguments, author, f"from {name}", in_force=in_force)
+        step = as_step(operation, arguments, f"from {name}")
+        edit_draft(connection, draft_id, step, author, in_force=in_force)
         done.append((str(arguments.get("kind", operation)), list(arguments["codes"])))
         advance(1)
     return done

@@ -1,7 +1,7 @@
 // The card: who is responsible for a point, what is near, and filing an incident there.
 import { ask, report } from "./server.js";
 import { element } from "./element.js";
-import { categoryName, metres, page, text } from "./text.js";
+import { categoryName, estimate, metres, page, text } from "./text.js";
 
 const L = window.L;
 const e = element;
@@ -89,8 +89,8 @@ export class Card {
       ...people);
   }
 
-  arrival({ arrival_s: seconds, method, on_foot_s: onFoot, reason, is_free: isFree }) {
-    const time = seconds === null ? "" : text.minutes(seconds) + (method === "geodesic_estimate" ? `（${text.estimate}）` : onFoot ? `（${text.onFoot} ${text.minutes(onFoot)}）` : "");
+  arrival({ arrival_s: seconds, method, estimated_because: why, on_foot_s: onFoot, reason, is_free: isFree }) {
+    const time = seconds === null ? "" : text.minutes(seconds) + (method === "geodesic_estimate" ? `（${estimate(why)}）` : onFoot ? `（${text.onFoot} ${text.minutes(onFoot)}）` : "");
     return [time, isFree && reason === "free" ? "" : text.reasons[reason]].filter(Boolean).join(" · ");
   }
 

@@ -16,6 +16,7 @@ const TEXT = {
     grid_lead: "网格长", grid_manager: "网格管理员", grid_assistant: "网格协管员", zone: "巡控责任区", noZone: "不在任何巡控责任区内",
     outside: "不在任何网格内", border: m => `距网格边界 ${m}`, alternatives: "定位误差内的相邻网格", circles: "覆盖此处的响应圈", noCircles: "没有响应圈覆盖此处",
     responders: "谁先到", minutes: s => (s < 60 ? `${Math.round(s)} 秒` : `${Math.floor(s / 60)} 分 ${Math.round(s % 60)} 秒`), estimate: "估算",
+    estimated: { no_roads: "没有路网", no_road_near: "附近没有道路", no_answer: "路网未及时应答", too_large: "超出路网计算范围" },
     reasons: { free: "可派", on_the_way: "出警途中", on_scene: "现场处置中", off_duty: "未在岗", off_shift: "不在班次", silent: "位置久未更新", cut_off: "道路不通" },
     nearPosts: "最近警务站", nearUnits: "最近巡逻力量", nearCameras: "最近摄像机", nearFacilities: "最近设施", edition: "边界版本",
     keys: "按键：1–9、0 开关图层 · B 底图 · L 语言 · / 定位 · Esc 关闭", failed: "出错了", hour: "小时前", minute: "分钟前", now: "刚刚", day: "天前",
@@ -39,6 +40,7 @@ const TEXT = {
     grid_lead: "Grid lead", grid_manager: "Grid manager", grid_assistant: "Grid assistant", zone: "Patrol zone", noZone: "Outside every patrol zone",
     outside: "Outside every grid cell", border: m => `${m} to the cell's border`, alternatives: "Neighbours within the positional error", circles: "Circles that cover this place", noCircles: "No response circle covers this place",
     responders: "Who is there first", minutes: s => (s < 60 ? `${Math.round(s)} s` : `${Math.floor(s / 60)} min ${Math.round(s % 60)} s`), estimate: "estimate",
+    estimated: { no_roads: "no road graph", no_road_near: "no road near", no_answer: "roads gave no answer in time", too_large: "too far for the road graph" },
     reasons: { free: "free", on_the_way: "on the way to another", on_scene: "on scene", off_duty: "off duty", off_shift: "off shift", silent: "not heard of lately", cut_off: "cut off" },
     nearPosts: "Nearest posts", nearUnits: "Nearest units", nearCameras: "Nearest cameras", nearFacilities: "Nearest facilities", edition: "Boundary edition",
     keys: "Keys: 1–9, 0 layers · B base map · L language · / place · Esc close", failed: "Something went wrong", hour: "h ago", minute: "min ago", now: "just now", day: "d ago",
@@ -50,6 +52,8 @@ const TEXT = {
 
 export const page = JSON.parse(document.getElementById("geo-grid-page").textContent);
 export const text = TEXT[page.lang];
+// Says of a time or a circle that it is an estimate, and why where that is known.
+export const estimate = why => text.estimate + (why ? `：${text.estimated[why]}` : "");
 // A category by its code; one that is not listed has the name it came with.
 export function categoryName(code) {
   const found = page.categories?.find(one => one.category_code === code);

@@ -21,7 +21,6 @@ from geo_grid.api.boundaries.models import (
     Findings,
     Going,
     NewDraft,
-    NewStep,
     Overloaded,
     Proposals,
     Reason,
@@ -38,6 +37,7 @@ from geo_grid.boundaries.agreement import recorded_agreement
 from geo_grid.boundaries.division import Division
 from geo_grid.boundaries.drawing import CellCollection, cells_in_view, changed_cells, zones_in_view
 from geo_grid.boundaries.norms import HOUSEHOLDS
+from geo_grid.boundaries.steps import AskedStep, Restore
 from geo_grid.budgets import DRAFTS, SOLVING
 from geo_grid.db import Connection, connect
 from geo_grid.errors import Conflict
@@ -74,19 +74,11 @@ async def delete_draft(request: Request, draft_id: DraftId) -> None:
 
 
 @router.post("/drafts/{draft_id}/steps", status_code=201, response_model=DraftInFull, responses=CHANGING)
-async def post_step(request: Request, draft_id: DraftId, step: NewStep) -> object:
+async def post_step(request: Request, draft_id: DraftId, step: AskedStep) -> object:
     """Do a step: it leaves the city divided at every level, or is refused and changes nothing."""
-    arguments = step.model_dump(mode="json", exclude={"operation", "reason", "seen"}, exclude_none=True)
-    if step.layer == reading.CELLS:
-        del arguments["layer"]  # said only where it is another
-
     return await changed(
-        request, draft_id,
-        lambda c: work.edit_draft(
-            c, draft_id, step.operation, arguments, name_of(request), step.reason,
-            in_force=in_force(request), seen=step.seen,
-        ),
-    )  # fmt: skip
+        request, draft_id, lambda c: work.edit_draft(c, draft_id, step, name_of(request), in_force=in_force(request))
+    )
 
 
 @router.post("/drafts/{draft_id}/undo", response_model=DraftInFull, responses=CHANGING)
@@ -328,8 +320,7 @@ async def post_restore(request: Request, edition_id: EditionId, approval: Approv
 
     def do(connection: Connection) -> int:
         draft_id = work.make_draft(connection, approval.note[:200], name)
-        arguments = {"edition": edition_id}
-        work.edit_draft(connection, draft_id, work.RESTORE, arguments, name, in_force=in_force(request))
+        work.edit_draft(connection, draft_id, Restore(edition=edition_id), name, in_force=in_force(request))
         work.submit(connection, draft_id, name)
         work.approve(connection, draft_id, name, approval.note, approval.effective_at)
         return draft_id

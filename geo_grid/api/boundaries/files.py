@@ -9,13 +9,14 @@ from fastapi.responses import StreamingResponse
 
 from geo_grid.access.audit import record_export
 from geo_grid.api.boundaries.drafting import in_force, name_of, whole, with_rights
-from geo_grid.api.boundaries.models import CHANGING, MISSING, Code, DraftId, DraftInFull
+from geo_grid.api.boundaries.models import CHANGING, MISSING, DraftId, DraftInFull
 from geo_grid.api.server.asking import account_of, asker_of, while_wanted, writing
 from geo_grid.api.server.long_answers import LongAnswer
 from geo_grid.api.server.parameters import Configured
 from geo_grid.api.server.problems import PROBLEM_RESPONSES
 from geo_grid.api.server.rights import GuardedRoute
 from geo_grid.boundaries import reading
+from geo_grid.boundaries.steps import Code
 from geo_grid.budgets import BULK, FILES
 from geo_grid.db import Connection, acting_conninfo
 from geo_grid.errors import UnreadableFile

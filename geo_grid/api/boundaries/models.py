@@ -1,20 +1,18 @@
 """What /boundaries takes and answers."""
 
-from datetime import time
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
 from fastapi import Path
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, Field
 
 from geo_grid.api.server.problems import Problem
-from geo_grid.boundaries.drafts import NEEDS
 from geo_grid.boundaries.drawing import CellCollection
 from geo_grid.boundaries.findings import Finding
+from geo_grid.boundaries.steps import Code, Given, Group, Seen, Text
 from geo_grid.moments import Moment
 
 DraftId = Annotated[int, Path(ge=1, le=2**63 - 1)]
 EditionId = Annotated[int, Path(ge=1, le=2**63 - 1)]
-Text = Annotated[str, Field(min_length=1, max_length=200, pattern=r"\S")]
 MISSING: dict[int | str, dict[str, Any]] = {404: {"model": Problem, "description": "No such draft or edition"}}
 CHANGING = MISSING | {
     409: {"model": Problem, "description": "It is submitted, published, discarded, or behind the boundaries in force"},
@@ -22,131 +20,10 @@ CHANGING = MISSING | {
 }
 
 
-class Given(BaseModel):
-    """A body: what is not known is refused."""
-
-    model_config = ConfigDict(extra="forbid")
-
-
 class NewDraft(Given):
     """A draft to begin."""
 
     title: Text
-
-
-_DEEPEST = 4
-"""Lists within lists: the polygons of a MultiPolygon, their rings, positions, numbers."""
-
-
-def _shallow(coordinates: list[Any]) -> list[Any]:
-    """Return coordinates that lie no deeper than those of a MultiPolygon. Raises ValueError."""
-    level: list[Any] = coordinates
-    for _ in range(_DEEPEST):
-        level = [each for part in level if isinstance(part, list) for each in part]
-    if level:
-        message = f"coordinates are at most {_DEEPEST} lists within each other"
-        raise ValueError(message)
-    return coordinates
-
-
-class Geometry(Given):
-    """A GeoJSON geometry: lon, lat, CGCS2000 or WGS 84, degrees."""
-
-    type: Literal["LineString", "Polygon", "MultiPolygon"]
-    coordinates: Annotated[list[Any], AfterValidator(_shallow)]
-
-
-Seen = Annotated[int | None, Field(ge=0, le=10**6, description="how many steps you saw: refused if others came")]
-
-
-Code = Annotated[str, Field(max_length=64)]
-
-
-class Group(Given):
-    """Cells that belong together; without a parent's code a new one is made for them."""
-
-    parent_code: Code | None = None
-    codes: Annotated[list[Code], Field(min_length=1, max_length=3000)]
-
-
-class Duty(Given):
-    """Somebody who answers for a cell from then on."""
-
-    duty_role: Literal["grid_lead", "grid_manager", "grid_assistant"]
-    person_name: Text
-    phone: Annotated[str, Field(max_length=32)] = ""
-
-
-class Stop(Given):
-    """Where a patrol of a zone must stop, and between which times of day."""
-
-    name: Text
-    point: tuple[Annotated[float, Field(ge=-180, le=180)], Annotated[float, Field(ge=-90, le=90)]]
-    window_from: time | None = None
-    window_to: time | None = None
-
-
-Operation = Literal[
-    "split", "merge", "move_border", "carve", "reshape", "transfer", "describe", "regroup", "restore", "create",
-    "retire", "set_duties", "set_stops",
-]  # fmt: skip
-_SEVERAL = ("merge", "carve")
-
-
-def _needs() -> str:
-    """Say what each operation cannot do without, as `edit_draft` asks for it."""
-    lines = []
-    for operation, (count, needed) in NEEDS.items():
-        if operation in get_args(Operation):
-            codes = [f"`codes` ({count}{' or more' if operation in _SEVERAL else ''})"] if count else []
-            lines.append(f"- `{operation}`: {', '.join([*codes, *(f'`{name}`' for name in needed)])}")
-    return "\n".join(lines)
-
-
-class NewStep(Given):
-    """An operation on cells or patrol zones."""
-
-    model_config = ConfigDict(
-        extra="forbid",
-        json_schema_extra={
-            "description": f"An operation on cells or patrol zones. What each cannot do without:\n\n{_needs()}\n\n"
-            "Other fields say more where their description names the operation."
-        },
-    )
-
-    operation: Operation = Field(description="what is done")
-    codes: list[Code] = Field([], max_length=500, description="of the cells or zones it is done to")
-    line: Geometry | None = Field(
-        None,
-        description="LineString. split: from border to border; move_border: the new border, beginning and ending outside"
-        " of both; create, reshape: of a patrol segment",
-    )
-    area: Geometry | None = Field(
-        None, description="Polygon. carve: what is carved out; reshape: the new shape; create: of a patrol zone"
-    )
-    parent_code: Code | None = Field(None, description="transfer: the cell it becomes a part of")
-    keep: Code | None = Field(None, description="merge: whose code stays; the largest one's when not given")
-    name: Text | None = Field(None, description="carve, create: of what is made; describe: the new name")
-    household_count: Annotated[int, Field(ge=0, le=10**6)] | None = Field(None, description="describe")
-    layer: Literal["grid_cells", "patrol_zones"] = Field("grid_cells", description="what is redrawn")
-    cell_kind: Literal["basic", "dedicated", "regular", "temporary"] | None = Field(
-        None, description="carve, create, describe: of a grid cell, or zone_type of a patrol zone"
-    )
-    responsible_unit: Annotated[str, Field(max_length=200)] | None = Field(
-        None, description="create, describe: of a patrol zone"
-    )
-    duties: Annotated[list[Duty], Field(max_length=100)] | None = Field(
-        None, description="set_duties: all who answer for the cell from then on"
-    )
-    stops: Annotated[list[Stop], Field(max_length=200)] | None = Field(
-        None, description="set_stops: all mandatory stops of the zone"
-    )
-    edition: Annotated[int, Field(ge=1, le=2**63 - 1)] | None = Field(None, description="restore: which one")
-    groups: Annotated[list[Group], Field(min_length=1, max_length=200)] | None = Field(
-        None, description="regroup: which cells belong together"
-    )
-    reason: Annotated[str, Field(max_length=2000)] = Field("", description="why, for the history")
-    seen: Seen = None
 
 
 class Going(Given):

@@ -21,7 +21,7 @@ from geo_grid.budgets import MAPS, ROADS, SOLVING
 from geo_grid.layers.boxes import Box, cut_to
 from geo_grid.layers.geojson import as_geojson
 from geo_grid.layers.published import CRS84
-from geo_grid.locate.lookup import city_extent
+from geo_grid.locate.lookup import circles_known, city_extent
 from geo_grid.moments import AskedMoment
 from geo_grid.response import (
     MOST_AT_ONCE,
@@ -40,9 +40,12 @@ from geo_grid.response.moveup import BareZone, bare_zones, read_zones
 from geo_grid.response.router import Why
 from geo_grid.response.unions import Union, UnionGrouping
 
+_KNOWN = "false: it was asked as of a former time, whose circles are not kept"
 router = APIRouter(tags=["response"], responses=PROBLEM_RESPONSES, route_class=GuardedRoute)
 LARGEST_BODY = 2 << 20
 """Bytes: 5,000 positions."""
+MOST_VALUES = 30_000
+"""Of 5,000 positions, five each."""
 
 
 class Positions(BaseModel):
@@ -146,24 +149,32 @@ class UnionProperties(BaseModel):
     method: str = Field(description="geodesic_estimate when one of the circles is")
 
 
+class Unions(FeatureCollection[UnionProperties]):
+    """Circles joined, the longest tier first."""
+
+    response_known: bool = Field(description=_KNOWN)
+
+
 @router.get("/response/unions")
 async def get_unions(
     request: Request,
     bbox: Annotated[str, Query(max_length=200, description="west,south,east,north, degrees: cut there")],
     by: Annotated[UnionGrouping, Query()] = "zone",
     at: At = None,
-) -> FeatureCollection[UnionProperties]:
+) -> Unions:
     """Draw what the posts of a zone, of a unit or of the city reach together, of the posts that count at the moment.
 
-    The longest tier first.
+    The longest tier first. Asked as of a former time it draws nothing: the circles of then are not kept.
     """
     state, boxes = request.app.state, read_boxes(bbox, CRS84)
     moment = _in_city(request, at)
     async with reading(request) as database:
+        if not await circles_known(database, moment_of(request, at)):
+            return Unions(features=[], response_known=False)
         circles = await state.unions.read(database, by, moment)
     budget = SOLVING if circles.joined is None else MAPS
     found = await budget.run(account_of(request), state.unions.join, circles)
-    return FeatureCollection[UnionProperties](features=await MAPS.run(account_of(request), _cut, found, boxes))
+    return Unions(features=await MAPS.run(account_of(request), _cut, found, boxes), response_known=True)
 
 
 def _in_city(request: Request, at: datetime | None) -> datetime:
@@ -186,8 +197,9 @@ class CoverageAnswer(BaseModel):
     """What is covered, by group."""
 
     by: Grouping
-    posts: int = Field(description="posts that you see that count at the moment")
-    groups: list[Group]
+    posts: int | None = Field(description="posts that you see that count at the moment; null: it is not known")
+    response_known: bool = Field(description=_KNOWN)
+    groups: list[Group] = Field(description="empty where the circles of that time are not known")
 
 
 @router.get("/response/coverage")
@@ -196,13 +208,19 @@ async def get_coverage(
     by: Annotated[Grouping, Query(description="hour: the whole city at each hour of the day")] = "city",
     at: At = None,
 ) -> CoverageAnswer:
-    """Say which share of area, households, incidents of 12 months and key places is within 1, 3 and 5 minutes."""
+    """Say which share of area, households, incidents of 12 months and key places is within 1, 3 and 5 minutes.
+
+    Asked as of a former time it tells no figures: neither the circles nor the posts of then are kept.
+    """
     state = request.app.state
+    async with reading(request) as database:
+        if not await circles_known(database, moment_of(request, at)):
+            return CoverageAnswer(by=by, posts=None, response_known=False, groups=[])
     moment = _in_city(request, at)
     coverage = await state.covered.read(by, moment)
     seen = identity_of(request).seen
     groups = await SOLVING.run(account_of(request), coverage.groups, by, moment, seen.only_cells)
-    return CoverageAnswer(by=by, posts=coverage.count(moment, seen.only_posts), groups=groups)
+    return CoverageAnswer(by=by, posts=coverage.count(moment, seen.only_posts), response_known=True, groups=groups)
 
 
 class StageTimes(BaseModel):

@@ -80,6 +80,8 @@ PROBLEM_RESPONSES: dict[int | str, dict[str, Any]] = {
 
 _MOST_ROWS, _LONGEST = 1_000, 2_000
 """Bad rows that are named, and characters of a reason: a refusal is not larger than what it refuses."""
+_MOST_FAULTS = 50
+"""Faults of one body or query that are told: whoever mends those is told the next."""
 _STORAGE = frozenset({
     errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.EFBIG, errno.ENOTDIR,
     errno.EEXIST, errno.ENOENT,
@@ -133,8 +135,8 @@ def _invalid(request: Request, error: Exception) -> ProblemResponse:
     if not isinstance(error, RequestValidationError):
         raise error
     faults = [
-        {"pointer": "/".join(str(part) for part in fault["loc"]), "detail": errors.told(fault)}
-        for fault in error.errors()
+        {"pointer": "/".join(str(part) for part in fault["loc"])[:_LONGEST], "detail": errors.told(fault)[:_LONGEST]}
+        for fault in error.errors()[:_MOST_FAULTS]
     ]
     said = "; ".join(f"{f['pointer']}: {f['detail']}" for f in faults)[:1000]
     return problem(_unprocessable(request), said, "InvalidRequest", faults)

@@ -22,6 +22,9 @@ log = logging.getLogger(__name__)
 _LOOK_S = 1.0
 _HEAD = 1 << 16
 """Bytes of a request beside its body: its line, its headers, what is around the parts of its body, and after it."""
+_PARAMETERS, _COOKIES = 200, 100
+"""Of one request: each is decoded, looked at and told of if it is unknown, so that thousands take as long as hundreds of
+requests."""
 _PIPELINED = 16
 """Requests of one connection that may wait for the answer to one before."""
 _HEADERS_S = 15.0
@@ -162,6 +165,7 @@ class Connection(HttpToolsProtocol):
     _beside_body: int = 0
     _unsent: int = 0
     _moved: float = 0.0
+    _reason: str = ""
 
     @property
     def keeper(self) -> Doorkeeper:
@@ -200,7 +204,11 @@ class Connection(HttpToolsProtocol):
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        """Begin a request."""
+        """Begin a request, unless it says more than any of ours takes."""
+        cookies = sum(value.count(b";") for name, value in self.headers if name == b"cookie")
+        if self.url.count(b"&") >= _PARAMETERS or cookies >= _COOKIES:
+            self._reason = f"A request may have {_PARAMETERS} parameters and {_COOKIES} cookies."
+            raise ValueError(self._reason)  # the parser gives up, and the client is told
         self.waiting_since = None
         self._beside_body = 0
         super().on_headers_complete()
@@ -217,7 +225,7 @@ class Connection(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what is no request, and forget those that wait."""
-        self._refuse(400, msg)
+        self._refuse(400, self._reason or msg)
 
     def _refuse(self, status: int, message: str) -> None:
         """Answer and close, or only close when another answer is on its way."""
