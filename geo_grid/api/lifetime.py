@@ -18,12 +18,12 @@ from geo_grid.access.login import Logins
 from geo_grid.api.boundaries.drafts import publish_all_due
 from geo_grid.api.ogc.tile_cache import TileCache
 from geo_grid.api.server.shares import Lending, Shares
-from geo_grid.boundaries.kept import InForce
+from geo_grid.boundaries.kept import division_in_force
+from geo_grid.changes import Feed, check_kinds
 from geo_grid.confined import Confined
 from geo_grid.db import (
     Asker,
     AsyncPool,
-    Changes,
     acting,
     acting_conninfo,
     application_conninfo,
@@ -31,6 +31,7 @@ from geo_grid.db import (
     open_pool,
     service_conninfo,
 )
+from geo_grid.derived import DerivedStates
 from geo_grid.errors import GeoGridError, SetupError
 from geo_grid.files.limits import SENT
 from geo_grid.locate import Locations
@@ -42,7 +43,6 @@ from geo_grid.response.stops import read_shifts
 from geo_grid.response.unions import Unions
 from geo_grid.settings import Settings
 from geo_grid.state_folder import swept
-from geo_grid.workflow import Feed
 
 if TYPE_CHECKING:
     from geo_grid.access.oidc import Provider
@@ -92,16 +92,16 @@ async def living(state: State, settings: Settings, owner: str) -> AsyncIterator[
         state.long_answers = Shares("long answers", settings.answers_per_account)
         state.event_streams = Shares("pages that listen to events", settings.event_streams_per_account)
         state.calculations = Shares("sitings and proposals", _SOLVERS_EACH)
-        state.changes = await stack.enter_async_context(Changes.watched(limited(conninfo, _OWN_WORK_S)))
-        state.identities = Identities(reserved, state.changes)
-        state.feed = await stack.enter_async_context(Feed.kept(own_pool, service, state.changes))
+        state.seeing_all = seeing_all = acting_conninfo(limited(own_conninfo, _OWN_WORK_S), service)
+        state.feed = await stack.enter_async_context(Feed.kept(seeing_all))
+        state.derived = derived = DerivedStates(state.feed)
+        state.identities = Identities(reserved, derived)
         state.tiles = TileCache(
-            state.changes, settings.tile_cache_mb << 20, settings.state_dir / "tiles", settings.tile_disk_mb << 20
+            state.feed, settings.tile_cache_mb << 20, settings.state_dir / "tiles", settings.tile_disk_mb << 20
         )
         stack.callback(state.tiles.close)
         state.logins = Logins(own_pool, service.credential, settings)
         state.provider = _provider(own_pool, service, state.logins, settings) if settings.oidc_issuer else None
-        state.seeing_all = seeing_all = acting_conninfo(limited(own_conninfo, _OWN_WORK_S), service)
         state.solvers = await stack.enter_async_context(
             Confined.opened(
                 settings.solver_processes,
@@ -113,10 +113,12 @@ async def living(state: State, settings: Settings, owner: str) -> AsyncIterator[
         state.redrawing = await stack.enter_async_context(
             Confined.opened(_FILES_AT_ONCE, _WAITING_FOR_FILES, settings.solver_memory_mb, SENT.wall_s)
         )
-        state.in_force = InForce(seeing_all)
-        state.unions = Unions()
+        state.in_force = division_in_force(seeing_all, derived)
+        state.unions = Unions(derived)
         state.patrol_shifts = read_shifts(settings.patrol_shifts)
-        state.locations = await stack.enter_async_context(Locations.kept(seeing_all, settings.state_dir / "editions"))
+        state.locations = await stack.enter_async_context(
+            Locations.kept(seeing_all, settings.state_dir / "editions", derived)
+        )
         state.upkeep = upkeep = stack.enter_context(
             Upkeep.kept(
                 seeing_all,
@@ -126,14 +128,14 @@ async def living(state: State, settings: Settings, owner: str) -> AsyncIterator[
                 settings.response_timeout_s,
             )
         )
-        state.covered = Covered(seeing_all, upkeep)
-        state.live = stack.enter_context(Live.kept(seeing_all, upkeep, state.changes, settings.timezone))
+        state.covered = Covered(seeing_all, upkeep, derived)
+        state.live = stack.enter_context(Live.kept(seeing_all, upkeep, derived, settings.timezone))
         stack.callback(asyncio.create_task(asyncio.to_thread(importlib.import_module, "folium")).cancel)
         for work in (
             _tidy(own_pool, service, settings),
             _settle(own_pool, service),
             _publish(seeing_all),
-            _draw_circles(upkeep, state.changes),
+            _draw_circles(upkeep, state.feed),
         ):
             stack.callback(asyncio.create_task(work).cancel)
         yield
@@ -152,6 +154,7 @@ async def _admit(owner: str, service: Asker) -> None:
             for done in await (await connection.execute(ACCOUNTS["settle"])).fetchall():
                 log.warning("%s", done[0])
             await connection.execute(ACCOUNTS["admit_server"], {"digest": service.credential})
+            await check_kinds(connection)
     except psycopg.Error as error:
         message = f"the database does not admit the server: {str(error).strip()}"
         raise SetupError(message) from None
@@ -195,11 +198,11 @@ async def _publish(conninfo: str) -> None:
             is_told = True
 
 
-async def _draw_circles(upkeep: Upkeep, changes: Changes) -> None:
+async def _draw_circles(upkeep: Upkeep, feed: Feed) -> None:
     """Draw circles again when what they depend on has changed; closures also begin and end by themselves."""
     due = asyncio.Event()
     due.set()
-    changes.on_change(lambda tables: due.set() if tables & _CIRCLES_DEPEND_ON else None)
+    feed.on_change(lambda tables: due.set() if tables & _CIRCLES_DEPEND_ON else None)
     while True:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(due.wait(), _CLOSURES_S)

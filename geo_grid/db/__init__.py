@@ -2,7 +2,6 @@
 
 from geo_grid.db.acting import Asker, Reading, acting, acting_conninfo, ask_once
 from geo_grid.db.as_text import AGAIN, differences
-from geo_grid.db.changes import Changes, table_versions
 from geo_grid.db.cluster import Cluster
 from geo_grid.db.connections import (
     APPLICATION_ROLE,
@@ -35,7 +34,6 @@ __all__ = [
     "Asker",
     "AsyncConnection",
     "AsyncPool",
-    "Changes",
     "Cluster",
     "Connection",
     "Reading",
@@ -60,6 +58,5 @@ __all__ = [
     "run_psql",
     "service_conninfo",
     "storage",
-    "table_versions",
     "translated_errors",
 ]

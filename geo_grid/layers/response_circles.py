@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from geo_grid.changes import Table
 from geo_grid.layers.layer import Layer, LayerRow
 
 
@@ -39,5 +40,5 @@ LAYER = Layer(
     more={"response_circle_id": "bigint", "valid_from": "timestamptz", "valid_to": "timestamptz"},
     moments=("valid_from", "valid_to"),
     min_zoom=10,
-    drawn_from=("response_circles", "police_posts"),
+    drawn_from=(Table.RESPONSE_CIRCLES, Table.POLICE_POSTS),
 )

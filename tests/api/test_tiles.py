@@ -162,8 +162,8 @@ def test_a_full_disk_cache_begins_anew(tmp_path: Path) -> None:
         def age_s(self) -> float:
             return 0.0
 
-        def versions(self, tables: tuple[str, ...]) -> tuple[int, ...]:
-            return (1,)
+        def versions(self, tables: tuple[str, ...]) -> tuple[tuple[int, int], ...]:
+            return ((1, 0),)
 
     layer = find_layer("grid_cells")
     cache = TileCache(Still(), 1, tmp_path / "tiles", 2 << 20)  # type: ignore[arg-type]

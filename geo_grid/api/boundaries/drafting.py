@@ -24,8 +24,8 @@ async def with_rights[T](request: Request, do: Callable[[Connection], T], budget
 
 
 def in_force(request: Request) -> Division:
-    """Return the cells in force; the server keeps them."""
-    found: Division = request.app.state.in_force.read()
+    """Return the cells in force; the server keeps them. Not on the event loop."""
+    found: Division = request.app.state.in_force.read(is_strict=True)
     return found
 
 

@@ -13,19 +13,19 @@ import lmdb
 from cachetools import LRUCache
 
 from geo_grid.access import Identity
-from geo_grid.db import Changes
+from geo_grid.changes import Feed
 from geo_grid.layers import Layer
 
 log = logging.getLogger(__name__)
 
 _LIVE_S = 5.0
-"""How long a tile is given out again of a layer whose changes are not announced."""
+"""How long a tile is given out again of a layer whose changes are not told."""
 _TRUSTED_S = 10.0
 """How long silence of the database is taken for no change."""
 _WORTH_PACKING = 1024
 _DIGEST = 16
 
-type Key = tuple[str | int, ...]
+type Key = tuple[str | int | tuple[tuple[int, int], ...], ...]
 
 
 @dataclass(frozen=True)
@@ -57,8 +57,8 @@ class Tile:
 class TileCache:
     """Keeps tiles. Their keys hold the versions of the tables they are drawn from, so no tile outlives a change."""
 
-    def __init__(self, changes: Changes, memory_bytes: int, folder: Path, disk_bytes: int) -> None:
-        self._changes = changes
+    def __init__(self, feed: Feed, memory_bytes: int, folder: Path, disk_bytes: int) -> None:
+        self._feed = feed
         self._tiles: LRUCache[Key, Tile] = LRUCache(
             max(memory_bytes, 1), getsizeof=lambda tile: 2 * len(tile.plain) + 400
         )
@@ -77,10 +77,9 @@ class TileCache:
         edition
             Name of the boundaries in force that no other database's have: files outlive databases.
         """
-        if self._changes.age_s() > _TRUSTED_S:
+        if self._feed.age_s() > _TRUSTED_S:
             return None
-        versions = self._changes.versions(layer.drawn_from)
-        return layer.name, *place, identity.sight, edition, *versions
+        return layer.name, *place, identity.sight, edition, self._feed.name, self._feed.versions(layer.drawn_from)
 
     def find(self, key: Key | None, layer: Layer) -> Tile | None:
         """Return a tile that still holds."""

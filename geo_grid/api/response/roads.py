@@ -217,7 +217,7 @@ async def get_coverage(
         if not await circles_known(database, moment_of(request, at)):
             return CoverageAnswer(by=by, posts=None, response_known=False, groups=[])
     moment = _in_city(request, at)
-    coverage = await state.covered.read(state.changes, by, moment)
+    coverage = await state.covered.read(by, moment)
     seen = identity_of(request).seen
     groups = await SOLVING.run(account_of(request), coverage.groups, by, moment, seen.only_cells)
     return CoverageAnswer(by=by, posts=coverage.count(moment, seen.only_posts), response_known=True, groups=groups)

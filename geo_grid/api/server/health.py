@@ -3,12 +3,14 @@
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
+from geo_grid.access import Identities, Identity
 from geo_grid.api.server.asking import asker_of
 from geo_grid.api.server.parameters import Configured, Located
 from geo_grid.api.server.problems import PROBLEM_RESPONSES
 from geo_grid.api.server.rights import GuardedRoute
 from geo_grid.clocks import clock_trouble
 from geo_grid.db import acting, load_queries, read_migrations
+from geo_grid.derived import DerivedNow, DerivedStates
 from geo_grid.errors import DatabaseUnavailable, StorageUnavailable
 from geo_grid.state_folder import storage_trouble
 
@@ -30,6 +32,9 @@ class Readiness(BaseModel):
     migration: int
     edition: int | None
     is_demo: bool
+    derived: list[DerivedNow] | None = Field(
+        description="what the server keeps in memory; told to whoever may export the whole city, or administers it"
+    )
     index_edition: int | None = Field(description="edition that answers from memory; none: PostGIS answers")
 
 
@@ -55,6 +60,20 @@ async def readyz(request: Request, settings: Configured, locations: Located) -> 
     held = locations.snapshot()
     trouble = clock_trouble(found["now"], found["newest"])
     warnings = [trouble] if trouble else []
+    identities: Identities = request.app.state.identities
+    asker = asker_of(request)  # nobody is identified before, so that health is told whoever asks
+    identity = await identities.current(asker) if asker.credential else None
+    states: DerivedStates = request.app.state.derived
     return Readiness.model_validate(
-        {**found, "warnings": warnings, "index_edition": held.city.edition if held else None}
+        {
+            **found,
+            "warnings": warnings,
+            "derived": states.now() if identity and _may_know(identity) else None,
+            "index_edition": held.city.edition if held else None,
+        }
     )
+
+
+def _may_know(identity: Identity) -> bool:
+    """Say whether somebody may know how much of everything there is."""
+    return bool(identity.rights & {"accounts", "audit"}) or (identity.city_wide and "export" in identity.rights)

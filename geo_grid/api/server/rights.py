@@ -202,8 +202,10 @@ class GuardedRoute(APIRoute):
         try:
             await super().handle(scope, receive, send)
         finally:
-            if scope["method"] != "GET" and right in _CHANGING:
-                scope["app"].state.identities.forget()
+            if scope["method"] not in ("GET", "HEAD", "OPTIONS"):
+                scope["app"].state.feed.poke()
+                if right in _CHANGING:
+                    scope["app"].state.identities.forget()
 
     async def _refuse(self, request: Request, right: str) -> None:
         identity = identity_of(request)
