@@ -1,0 +1,1 @@
+-- Numbered for the branches of the feed of changes and of the database as text, and dropped when they are merged.
