@@ -5,39 +5,39 @@ import contextlib
 import importlib
 import logging
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import TYPE_CHECKING
 
 import psycopg
-from psycopg_pool import PoolTimeout
 from starlette.datastructures import State
 
 from geo_grid.access import Identities, digest_of, new_secret
 from geo_grid.access.accounts import QUERIES as ACCOUNTS
-from geo_grid.access.audit import settle
 from geo_grid.access.login import Logins
-from geo_grid.api.boundaries.drafts import publish_all_due
 from geo_grid.api.ogc.tile_cache import TileCache
 from geo_grid.api.server.shares import Lending, Shares
 from geo_grid.boundaries.kept import InForce
+from geo_grid.budgets import SOLVING
 from geo_grid.confined import Confined
 from geo_grid.db import (
     Asker,
     AsyncPool,
     Changes,
-    acting,
     acting_conninfo,
     application_conninfo,
+    connect,
     limited,
     open_pool,
     service_conninfo,
 )
+from geo_grid.due import Due
 from geo_grid.errors import GeoGridError, SetupError
 from geo_grid.files.limits import SENT
 from geo_grid.locate import Locations
+from geo_grid.own_work import KINDS, Doing
 from geo_grid.response import Travel, Upkeep
 from geo_grid.response.coverage import Covered
 from geo_grid.response.live import Live
-from geo_grid.response.positions import QUERIES as POSITIONS
 from geo_grid.response.stops import read_shifts
 from geo_grid.response.unions import Unions
 from geo_grid.settings import Settings
@@ -54,13 +54,8 @@ _SOLVERS_EACH = 2
 """Sitings and proposals that one account may have at work and waiting."""
 _FILES_AT_ONCE, _WAITING_FOR_FILES = 2, 16
 """Drafts that come as files: in processes of their own, as what strangers draw may take any time to compare."""
-_TIDY_S = 3600.0
-_SETTLE_S = 15.0
 _OWN_WORK_S = 600.0
 """Longest one statement of the server itself may take, such as an edition that comes into force."""
-_PUBLISH_S = 5.0
-_CLOSURES_S = 30.0
-_CIRCLES_DEPEND_ON = frozenset({"police_posts", "road_closures", "roads"})
 
 
 @contextlib.asynccontextmanager
@@ -119,7 +114,6 @@ async def living(state: State, settings: Settings, owner: str) -> AsyncIterator[
         state.locations = await stack.enter_async_context(Locations.kept(seeing_all, settings.state_dir / "editions"))
         state.upkeep = upkeep = stack.enter_context(
             Upkeep.kept(
-                seeing_all,
                 settings.roads_dir,
                 Travel.of(settings),
                 settings.response_workers,
@@ -129,13 +123,11 @@ async def living(state: State, settings: Settings, owner: str) -> AsyncIterator[
         state.covered = Covered(seeing_all, upkeep)
         state.live = stack.enter_context(Live.kept(seeing_all, upkeep, state.changes, settings.timezone))
         stack.callback(asyncio.create_task(asyncio.to_thread(importlib.import_module, "folium")).cancel)
-        for work in (
-            _tidy(own_pool, service, settings),
-            _settle(own_pool, service),
-            _publish(seeing_all),
-            _draw_circles(upkeep, state.changes),
-        ):
-            stack.callback(asyncio.create_task(work).cancel)
+        state.due = due = Due(KINDS, Doing(settings, upkeep), own_pool, service, partial(connect, seeing_all))
+        await stack.enter_async_context(due.kept())
+        following = _Following(upkeep, seeing_all)
+        state.changes.on_change(following.hear)
+        following.begin()
         yield
 
 
@@ -157,54 +149,25 @@ async def _admit(owner: str, service: Asker) -> None:
         raise SetupError(message) from None
 
 
-async def _tidy(pool: AsyncPool, service: Asker, settings: Settings) -> None:
-    """Purge what is past its time, every hour."""
-    while True:
+class _Following:
+    """Has this server take up the roads that are imported, whichever server draws the circles."""
+
+    def __init__(self, upkeep: Upkeep, conninfo: str) -> None:
+        self._upkeep, self._conninfo = upkeep, conninfo
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def hear(self, tables: set[str]) -> None:
+        if "roads" in tables:
+            self.begin()
+
+    def begin(self) -> None:
+        task = asyncio.create_task(SOLVING.run(None, self._follow))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _follow(self) -> None:
         try:
-            async with acting(pool, service, read_only=False) as connection:
-                await connection.execute(ACCOUNTS["tidy"], {"callers_days": settings.caller_retention_days})
-                await connection.execute(POSITIONS["tidy"], {"kept_s": settings.track_retention_h * 3600})
+            with connect(self._conninfo) as connection:
+                self._upkeep.follow_roads(connection)
         except (psycopg.Error, GeoGridError) as error:
-            log.warning("what is past its time was not purged: %s", error)
-        await asyncio.sleep(_TIDY_S)
-
-
-async def _settle(pool: AsyncPool, service: Asker) -> None:
-    """Write down in the audit, soon after each minute, how often what happened often did."""
-    while True:
-        await asyncio.sleep(_SETTLE_S)
-        try:
-            async with acting(pool, service, read_only=False) as connection:
-                await settle(connection)
-        except (psycopg.Error, GeoGridError, PoolTimeout) as error:
-            log.warning("what happened often is not in the audit yet: %s", error)
-
-
-async def _publish(conninfo: str) -> None:
-    """Bring into force what was approved for a time, when it comes."""
-    is_told = False
-    while True:
-        await asyncio.sleep(_PUBLISH_S)
-        try:
-            for edition in await asyncio.to_thread(publish_all_due, conninfo):
-                log.info("edition %d came into force", edition)
-            is_told = False
-        except (psycopg.Error, GeoGridError) as error:
-            if not is_told:  # once, not every few seconds while the database is away
-                log.warning("what is due was not published, and is tried again: %s", error)
-            is_told = True
-
-
-async def _draw_circles(upkeep: Upkeep, changes: Changes) -> None:
-    """Draw circles again when what they depend on has changed; closures also begin and end by themselves."""
-    due = asyncio.Event()
-    due.set()
-    changes.on_change(lambda tables: due.set() if tables & _CIRCLES_DEPEND_ON else None)
-    while True:
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(due.wait(), _CLOSURES_S)
-        due.clear()
-        try:
-            await asyncio.to_thread(upkeep.look)
-        except Exception:  # a fault in one drawing must not end all later ones
-            log.exception("circles were not drawn, and are tried again")
+            log.warning("the roads are taken up with the next circles: %s", error)

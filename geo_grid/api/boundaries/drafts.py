@@ -32,7 +32,7 @@ from geo_grid.api.server.html import html_page
 from geo_grid.api.server.parameters import AtMost, Configured
 from geo_grid.api.server.problems import PROBLEM_RESPONSES
 from geo_grid.api.server.rights import GuardedRoute
-from geo_grid.boundaries import draft_findings, draft_impact, proposals, publish_due, reading
+from geo_grid.boundaries import draft_findings, draft_impact, proposals, publish_when_due, reading
 from geo_grid.boundaries import drafts as work
 from geo_grid.boundaries.agreement import recorded_agreement
 from geo_grid.boundaries.division import Division
@@ -135,8 +135,8 @@ async def post_publish(request: Request, draft_id: DraftId, approval: Approval) 
 
 
 async def _brought_into_force(request: Request, draft_id: int) -> dict[str, Any]:
-    """Have what is due come into force now, not at the server's next look. Raises Conflict when it could not."""
-    await DRAFTS.run(None, publish_all_due, request.app.state.seeing_all)
+    """Have what is approved for now come into force at once. Raises Conflict when it could not."""
+    await DRAFTS.run(None, _publish_when_due, request.app.state.seeing_all, draft_id)
     found = await with_rights(request, lambda c: whole(c, draft_id))
     if found["approved_at"] is None:
         message = f"draft {draft_id} could not come into force and was returned: {found['returned_because']}"
@@ -144,10 +144,9 @@ async def _brought_into_force(request: Request, draft_id: int) -> dict[str, Any]
     return found
 
 
-def publish_all_due(conninfo: str) -> list[int]:
-    """Bring into force what was approved and is due, as the server; return the editions."""
+def _publish_when_due(conninfo: str, draft_id: int) -> None:
     with connect(conninfo) as connection:
-        return publish_due(connection)
+        publish_when_due(connection, draft_id)
 
 
 @router.get("/drafts/{draft_id}/cells", response_model=CellCollection, responses=MISSING)

@@ -41,9 +41,12 @@ def reading(request: Request) -> AbstractAsyncContextManager[AsyncConnection]:
     return _acting(request, read_only=True)
 
 
-def writing(request: Request) -> AbstractAsyncContextManager[AsyncConnection]:
+@contextlib.asynccontextmanager
+async def writing(request: Request) -> AsyncIterator[AsyncConnection]:
     """Open a transaction with the rights of whoever asks; committed when it is left, before the answer goes out."""
-    return _acting(request, read_only=False)
+    async with _acting(request, read_only=False) as connection:
+        yield connection
+    request.app.state.due.soon()
 
 
 async def read_once(request: Request, statement: str, values: dict[str, Any]) -> dict[str, Any]:

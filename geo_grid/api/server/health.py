@@ -55,6 +55,10 @@ async def readyz(request: Request, settings: Configured, locations: Located) -> 
     held = locations.snapshot()
     trouble = clock_trouble(found["now"], found["newest"])
     warnings = [trouble] if trouble else []
+    warnings += [
+        f"work that is due fails ({kind}, tried {attempts} times): geo-grid doctor says why"
+        for kind, attempts in request.app.state.due.failing.items()
+    ]
     return Readiness.model_validate(
         {**found, "warnings": warnings, "index_edition": held.city.edition if held else None}
     )
