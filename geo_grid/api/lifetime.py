@@ -9,13 +9,13 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import psycopg
-from starlette.datastructures import State
 
 from geo_grid.access import Identities, digest_of, new_secret
 from geo_grid.access.accounts import QUERIES as ACCOUNTS
 from geo_grid.access.login import Logins
-from geo_grid.api.ogc.tile_cache import TileCache
 from geo_grid.api.server.shares import Lending, Shares
+from geo_grid.api.server.state import Server
+from geo_grid.api.server.tile_cache import TileCache
 from geo_grid.boundaries.kept import InForce
 from geo_grid.budgets import SOLVING
 from geo_grid.confined import Confined
@@ -29,6 +29,7 @@ from geo_grid.db import (
     limited,
     open_pool,
     service_conninfo,
+    storage,
 )
 from geo_grid.due import Due
 from geo_grid.errors import GeoGridError, SetupError
@@ -59,8 +60,8 @@ _OWN_WORK_S = 600.0
 
 
 @contextlib.asynccontextmanager
-async def living(state: State, settings: Settings, owner: str) -> AsyncIterator[None]:
-    """Keep on an app's `state` what lives as long as its server: connections, what is held in memory, what is done by itself.
+async def living(settings: Settings, owner: str) -> AsyncIterator[Server]:
+    """Build a server, and keep what it is made of while the context lasts: connections, memory, what it does by itself.
 
     Parameters
     ----------
@@ -70,65 +71,71 @@ async def living(state: State, settings: Settings, owner: str) -> AsyncIterator[
     conninfo = application_conninfo(settings, owner)
     own_conninfo = service_conninfo(settings, conninfo)
     service = Asker(digest_of(new_secret("service")))
-    state.conninfo = limited(conninfo, settings.work_timeout_s)
+    seeing_all = acting_conninfo(limited(own_conninfo, _OWN_WORK_S), service)
     await _admit(owner, service)
     async with contextlib.AsyncExitStack() as stack:
+        enter = stack.enter_async_context
         stack.enter_context(swept(settings.state_dir))
         pool, reserved, own_pool = [
-            await stack.enter_async_context(open_pool(whose, size, settings.statement_timeout_s))
+            await enter(open_pool(whose, size, settings.statement_timeout_s))
             for whose, size in (
                 (conninfo, settings.pool_size),
                 (conninfo, settings.reserved_pool_size),
                 (own_conninfo, settings.reserved_pool_size),
             )
         ]
-        state.pool, state.reserved = pool, reserved
-        state.lending = Lending(max(1, settings.pool_size // 2))
-        state.long_answers = Shares("long answers", settings.answers_per_account)
-        state.event_streams = Shares("pages that listen to events", settings.event_streams_per_account)
-        state.calculations = Shares("sitings and proposals", _SOLVERS_EACH)
-        state.changes = await stack.enter_async_context(Changes.watched(limited(conninfo, _OWN_WORK_S)))
-        state.identities = Identities(reserved, state.changes)
-        state.feed = await stack.enter_async_context(Feed.kept(own_pool, service, state.changes))
-        state.tiles = TileCache(
-            state.changes, settings.tile_cache_mb << 20, settings.state_dir / "tiles", settings.tile_disk_mb << 20
+        changes = await enter(Changes.watched(limited(conninfo, _OWN_WORK_S)))
+        logins = Logins(own_pool, service.credential, settings)
+        upkeep = stack.enter_context(
+            Upkeep.kept(settings.roads_dir, Travel.of(settings), settings.response_workers, settings.response_timeout_s)
         )
-        stack.callback(state.tiles.close)
-        state.logins = Logins(own_pool, service.credential, settings)
-        state.provider = _provider(own_pool, service, state.logins, settings) if settings.oidc_issuer else None
-        state.seeing_all = seeing_all = acting_conninfo(limited(own_conninfo, _OWN_WORK_S), service)
-        state.solvers = await stack.enter_async_context(
-            Confined.opened(
-                settings.solver_processes,
-                _WAITING_FOR_SOLVERS,
-                settings.solver_memory_mb,
-                settings.solver_timeout_s,
-            )
+        server = Server(
+            settings=settings,
+            storage=storage(settings),
+            pool=pool,
+            reserved=reserved,
+            lending=Lending(max(1, settings.pool_size // 2)),
+            conninfo=limited(conninfo, settings.work_timeout_s),
+            seeing_all=seeing_all,
+            long_answers=Shares("long answers", settings.answers_per_account),
+            event_streams=Shares("pages that listen to events", settings.event_streams_per_account),
+            calculations=Shares("sitings and proposals", _SOLVERS_EACH),
+            changes=changes,
+            identities=Identities(reserved, changes),
+            logins=logins,
+            provider=_provider(own_pool, service, logins, settings) if settings.oidc_issuer else None,
+            feed=await enter(Feed.kept(own_pool, service, changes)),
+            tiles=TileCache(
+                changes, settings.tile_cache_mb << 20, settings.state_dir / "tiles", settings.tile_disk_mb << 20
+            ),
+            solvers=await enter(
+                Confined.opened(
+                    settings.solver_processes,
+                    _WAITING_FOR_SOLVERS,
+                    settings.solver_memory_mb,
+                    settings.solver_timeout_s,
+                )
+            ),
+            redrawing=await enter(
+                Confined.opened(_FILES_AT_ONCE, _WAITING_FOR_FILES, settings.solver_memory_mb, SENT.wall_s)
+            ),
+            in_force=InForce(seeing_all),
+            locations=await enter(Locations.kept(seeing_all, settings.state_dir / "editions")),
+            unions=Unions(),
+            patrol_shifts=read_shifts(settings.patrol_shifts),
+            upkeep=upkeep,
+            covered=Covered(seeing_all, upkeep),
+            live=stack.enter_context(Live.kept(seeing_all, upkeep, changes, settings.timezone)),
+            due=await enter(
+                Due(KINDS, Doing(settings, upkeep), own_pool, service, partial(connect, seeing_all)).kept()
+            ),
         )
-        state.redrawing = await stack.enter_async_context(
-            Confined.opened(_FILES_AT_ONCE, _WAITING_FOR_FILES, settings.solver_memory_mb, SENT.wall_s)
-        )
-        state.in_force = InForce(seeing_all)
-        state.unions = Unions()
-        state.patrol_shifts = read_shifts(settings.patrol_shifts)
-        state.locations = await stack.enter_async_context(Locations.kept(seeing_all, settings.state_dir / "editions"))
-        state.upkeep = upkeep = stack.enter_context(
-            Upkeep.kept(
-                settings.roads_dir,
-                Travel.of(settings),
-                settings.response_workers,
-                settings.response_timeout_s,
-            )
-        )
-        state.covered = Covered(seeing_all, upkeep)
-        state.live = stack.enter_context(Live.kept(seeing_all, upkeep, state.changes, settings.timezone))
-        stack.callback(asyncio.create_task(asyncio.to_thread(importlib.import_module, "folium")).cancel)
-        state.due = due = Due(KINDS, Doing(settings, upkeep), own_pool, service, partial(connect, seeing_all))
-        await stack.enter_async_context(due.kept())
+        stack.callback(server.tiles.close)
         following = _Following(upkeep, seeing_all)
-        state.changes.on_change(following.hear)
+        changes.on_change(following.hear)
         following.begin()
-        yield
+        stack.callback(asyncio.create_task(asyncio.to_thread(importlib.import_module, "folium")).cancel)
+        yield server
 
 
 def _provider(pool: AsyncPool, service: Asker, logins: Logins, settings: Settings) -> "Provider":

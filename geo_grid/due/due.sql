@@ -19,8 +19,7 @@ set attempts = w.attempts + 1,
     last_error = case when w.claimed_until is null then w.last_error else 'the server that had it in hand is gone' end,
     due_at = now() + make_interval(secs => %(lease_s)s), claimed_until = now() + make_interval(secs => %(lease_s)s),
     claimed_in = pg_current_xact_id()
-from found
-where w.due_id = found.due_id
+where w.due_id = any(array(select due_id from found))  -- a join would be planned for far more rows than there are
 returning w.due_id, w.kind, w.subject, w.attempts, w.claimed_in::text as claimed_in
 
 -- name: renew

@@ -6,6 +6,7 @@ from typing import Any
 from fastapi import Request
 
 from geo_grid.api.server.asking import account_of, asker_of, identity_of
+from geo_grid.api.server.state import server_of
 from geo_grid.boundaries import drafts as work
 from geo_grid.boundaries.division import Division
 from geo_grid.budgets import DRAFTS, Budget
@@ -14,7 +15,7 @@ from geo_grid.db import Connection, acting_conninfo, connect
 
 async def with_rights[T](request: Request, do: Callable[[Connection], T], budget: Budget = DRAFTS) -> T:
     """Run work in one transaction with the rights of whoever asks, beside the event loop. Raises TooMany, Busy."""
-    conninfo = acting_conninfo(request.app.state.conninfo, asker_of(request))
+    conninfo = acting_conninfo(server_of(request).conninfo, asker_of(request))
 
     def run() -> T:
         with connect(conninfo) as connection:
@@ -25,8 +26,7 @@ async def with_rights[T](request: Request, do: Callable[[Connection], T], budget
 
 def in_force(request: Request) -> Division:
     """Return the cells in force; the server keeps them."""
-    found: Division = request.app.state.in_force.read()
-    return found
+    return server_of(request).in_force.read()
 
 
 def name_of(request: Request) -> str:

@@ -32,6 +32,7 @@ from geo_grid.api.server.html import html_page
 from geo_grid.api.server.parameters import AtMost, Configured
 from geo_grid.api.server.problems import PROBLEM_RESPONSES
 from geo_grid.api.server.rights import GuardedRoute
+from geo_grid.api.server.state import server_of
 from geo_grid.boundaries import draft_findings, draft_impact, proposals, publish_when_due, reading
 from geo_grid.boundaries import drafts as work
 from geo_grid.boundaries.agreement import recorded_agreement
@@ -136,7 +137,7 @@ async def post_publish(request: Request, draft_id: DraftId, approval: Approval) 
 
 async def _brought_into_force(request: Request, draft_id: int) -> dict[str, Any]:
     """Have what is approved for now come into force at once. Raises Conflict when it could not."""
-    await DRAFTS.run(None, _publish_when_due, request.app.state.seeing_all, draft_id)
+    await DRAFTS.run(None, _publish_when_due, server_of(request).seeing_all, draft_id)
     found = await with_rights(request, lambda c: whole(c, draft_id))
     if found["approved_at"] is None:
         message = f"draft {draft_id} could not come into force and was returned: {found['returned_because']}"
@@ -257,7 +258,7 @@ async def post_proposals(request: Request, draft_id: DraftId, wish: Wish) -> obj
         return proposals.just_below(division, wish.parents), loads, blocks
 
     async def work() -> dict[str, Any]:
-        async with request.app.state.solvers.turn() as turn:
+        async with server_of(request).solvers.turn() as turn:
             division, loads, blocks = await with_rights(request, gather, SOLVING)
             present, found = await turn.do(
                 proposals.propose, division, wish.parents, loads, wish.count, wish.locked, blocks, wish.seed
@@ -268,7 +269,7 @@ async def post_proposals(request: Request, draft_id: DraftId, wish: Wish) -> obj
                 "along_roads": blocks is not None,
             }
 
-    with request.app.state.calculations.held(identity_of(request).principal_id):
+    with server_of(request).calculations.held(identity_of(request).principal_id):
         return await while_wanted(request, work())
 
 

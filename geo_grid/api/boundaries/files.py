@@ -15,6 +15,7 @@ from geo_grid.api.server.long_answers import LongAnswer
 from geo_grid.api.server.parameters import Configured
 from geo_grid.api.server.problems import PROBLEM_RESPONSES
 from geo_grid.api.server.rights import GuardedRoute
+from geo_grid.api.server.state import server_of
 from geo_grid.boundaries import reading
 from geo_grid.budgets import BULK, FILES
 from geo_grid.db import Connection, acting_conninfo
@@ -80,10 +81,10 @@ async def post_import(
         await FILES.run(account_of(request), _save, file, path)
 
         said = FilePath((file.filename or "").replace("\\", "/")).name[:200]
-        conninfo = acting_conninfo(request.app.state.conninfo, asker_of(request))
+        conninfo = acting_conninfo(server_of(request).conninfo, asker_of(request))
 
         async def work() -> None:
-            async with FILES.turn(account_of(request)), request.app.state.redrawing.turn() as turn:
+            async with FILES.turn(account_of(request)), server_of(request).redrawing.turn() as turn:
                 await turn.do(
                     import_sent_draft, conninfo, draft_id, path, said, name_of(request), source_crs or None, match
                 )

@@ -9,10 +9,10 @@ from fastapi import APIRouter, Header, Request
 from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.types import Receive, Scope, Send
 
-from geo_grid.access import Identities
 from geo_grid.api.server.asking import asker_of, identity_of, reading
 from geo_grid.api.server.problems import PROBLEM_RESPONSES
 from geo_grid.api.server.rights import GuardedRoute
+from geo_grid.api.server.state import server_of
 from geo_grid.db import translated_errors
 from geo_grid.errors import DatabaseUnavailable
 from geo_grid.workflow import MOST, Event, Feed, Place, events_after
@@ -46,14 +46,14 @@ async def get_events(
 ) -> EventSourceResponse:
     """Tell what happens within the rights of whoever listens, after `Last-Event-ID` or from now on."""
     account = identity_of(request).principal_id
-    feed: Feed = request.app.state.feed
+    feed = server_of(request).feed
     try:
         await feed.begun(_BEGUN_S)
     except TimeoutError:
         message = "events cannot be read now: the database is away; try again"
         raise DatabaseUnavailable(message) from None
     place = Place.read(last_event_id) if last_event_id is not None else feed.place
-    give_back = request.app.state.event_streams.take(account)
+    give_back = server_of(request).event_streams.take(account)
     answer = _Listening(_events(request, feed, place), ping=15)
     answer.give_back = give_back
     return answer
@@ -87,7 +87,7 @@ async def _next(request: Request, feed: Feed, place: Place) -> tuple[list[Event]
     Rights are looked at each time, as of a state of the database not older than the events: what is given out is what
     the policy would show.
     """
-    identities: Identities = request.app.state.identities
+    identities = server_of(request).identities
     while True:
         versions = feed.versions
         identity = await identities.current(asker_of(request), versions)

@@ -13,6 +13,7 @@ from geo_grid.api.server.long_answers import LongAnswer
 from geo_grid.api.server.parameters import AnswerCrs, Configured
 from geo_grid.api.server.problems import PROBLEM_RESPONSES, Problem
 from geo_grid.api.server.rights import GuardedRoute
+from geo_grid.api.server.state import server_of
 from geo_grid.budgets import BULK
 from geo_grid.db import acting_conninfo, connect
 from geo_grid.exchange import export_file
@@ -64,7 +65,7 @@ async def get_export(
 ) -> StreamingResponse:
     """Export what whoever asks may see of a layer, in CGCS2000 or as `crs` says, which the column `source_crs` names then; who exported what is recorded first."""
     found = find_layer(layer)
-    conninfo = acting_conninfo(request.app.state.conninfo, asker_of(request))
+    conninfo = acting_conninfo(server_of(request).conninfo, asker_of(request))
     with LongAnswer.begun(request, settings) as answer, answer.folder() as folder:
         shift = "" if crs == "EPSG:4490" else crs
         path = folder / f"{layer}{'-' + shift if shift else ''}.{f}"

@@ -12,6 +12,7 @@ from geo_grid.api.server.asking import account_of, asker_of, identity_of, leavin
 from geo_grid.api.server.parameters import Configured
 from geo_grid.api.server.problems import PROBLEM_RESPONSES, Problem
 from geo_grid.api.server.rights import GuardedRoute
+from geo_grid.api.server.state import server_of
 from geo_grid.budgets import FILES
 from geo_grid.db import acting_conninfo, connect
 from geo_grid.errors import UserError
@@ -144,7 +145,7 @@ def _folder(settings: Settings) -> FilePath:
 
 
 async def _run(request: Request, folder: FilePath, upload: uploads.Upload, skip_invalid: bool, dry_run: bool) -> Report:
-    conninfo = acting_conninfo(request.app.state.conninfo, asker_of(request))
+    conninfo = acting_conninfo(server_of(request).conninfo, asker_of(request))
 
     def work(left: Event) -> Report:
         with connect(conninfo) as connection:

@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from geo_grid.access import Identity
+from geo_grid.api.server.state import server_of
 from geo_grid.db import Asker, AsyncConnection, acting, ask_once
 from geo_grid.errors import NotLoggedIn
 
@@ -46,22 +47,22 @@ async def writing(request: Request) -> AsyncIterator[AsyncConnection]:
     """Open a transaction with the rights of whoever asks; committed when it is left, before the answer goes out."""
     async with _acting(request, read_only=False) as connection:
         yield connection
-    request.app.state.due.soon()
+    server_of(request).due.soon()
 
 
 async def read_once(request: Request, statement: str, values: dict[str, Any]) -> dict[str, Any]:
     """Ask one question with the rights of whoever asks, in one round trip (see `ask_once`)."""
-    state = request.app.state
-    async with state.lending.to(account_of(request)):
-        return await ask_once(state.pool, asker_of(request), statement, values)
+    server = server_of(request)
+    async with server.lending.to(account_of(request)):
+        return await ask_once(server.pool, asker_of(request), statement, values)
 
 
 @contextlib.asynccontextmanager
 async def _acting(request: Request, read_only: bool) -> AsyncIterator[AsyncConnection]:
-    state = request.app.state
+    server = server_of(request)
     async with (
-        state.lending.to(account_of(request)),
-        acting(state.pool, asker_of(request), read_only) as connection,
+        server.lending.to(account_of(request)),
+        acting(server.pool, asker_of(request), read_only) as connection,
     ):
         yield connection
 

@@ -7,6 +7,7 @@ from geo_grid.api.server.asking import asker_of
 from geo_grid.api.server.parameters import Configured, Located
 from geo_grid.api.server.problems import PROBLEM_RESPONSES
 from geo_grid.api.server.rights import GuardedRoute
+from geo_grid.api.server.state import server_of
 from geo_grid.clocks import clock_trouble
 from geo_grid.db import acting, load_queries, read_migrations
 from geo_grid.errors import DatabaseUnavailable, StorageUnavailable
@@ -42,11 +43,11 @@ async def healthz() -> Health:
 @router.get("/readyz", responses=PROBLEM_RESPONSES)
 async def readyz(request: Request, settings: Configured, locations: Located) -> Readiness:
     """Say whether the database answers, is migrated to what this program needs, and has room to store."""
-    for name, folder in request.app.state.storage.items():
+    for name, folder in server_of(request).storage.items():
         if trouble := storage_trouble(folder, settings.least_free_mb):
             message = f"nothing more may be stored in {name}: {trouble}"
             raise StorageUnavailable(message)
-    async with acting(request.app.state.reserved, asker_of(request)) as database:
+    async with acting(server_of(request).reserved, asker_of(request)) as database:
         found = await (await database.execute(QUERIES["ready"])).fetchone()
     needed = len(read_migrations())
     if found is None or found["migration"] != needed:
@@ -57,7 +58,7 @@ async def readyz(request: Request, settings: Configured, locations: Located) -> 
     warnings = [trouble] if trouble else []
     warnings += [
         f"work that is due fails ({kind}, tried {attempts} times): geo-grid doctor says why"
-        for kind, attempts in request.app.state.due.failing.items()
+        for kind, attempts in server_of(request).due.failing.items()
     ]
     return Readiness.model_validate(
         {**found, "warnings": warnings, "index_edition": held.city.edition if held else None}
