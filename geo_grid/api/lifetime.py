@@ -17,17 +17,19 @@ from geo_grid.api.server.shares import Lending, Shares
 from geo_grid.api.server.state import Server
 from geo_grid.api.server.tile_cache import TileCache
 from geo_grid.boundaries.kept import InForce
-from geo_grid.budgets import SOLVING
+from geo_grid.budgets import BULK, DRAWING, IN_BULK, SOLVING, Budget
 from geo_grid.confined import Confined
 from geo_grid.db import (
     Asker,
     AsyncPool,
     Changes,
+    ThreadPool,
     acting_conninfo,
     application_conninfo,
     connect,
     limited,
     open_pool,
+    open_thread_pool,
     service_conninfo,
     storage,
 )
@@ -84,6 +86,11 @@ async def living(settings: Settings, owner: str) -> AsyncIterator[Server]:
                 (own_conninfo, settings.reserved_pool_size),
             )
         ]
+        long_pool = await enter(open_pool(conninfo, BULK.at_once, settings.work_timeout_s))
+        threads: dict[Budget, ThreadPool] = {}
+        for group in (IN_BULK, DRAWING):
+            lent = stack.enter_context(open_thread_pool(conninfo, group.connections, settings.work_timeout_s))
+            threads |= dict.fromkeys(group.kinds, lent)
         changes = await enter(Changes.watched(limited(conninfo, _OWN_WORK_S)))
         logins = Logins(own_pool, service.credential, settings)
         upkeep = stack.enter_context(
@@ -95,6 +102,8 @@ async def living(settings: Settings, owner: str) -> AsyncIterator[Server]:
             pool=pool,
             reserved=reserved,
             lending=Lending(max(1, settings.pool_size // 2)),
+            long_pool=long_pool,
+            threads=threads,
             conninfo=limited(conninfo, settings.work_timeout_s),
             seeing_all=seeing_all,
             long_answers=Shares("long answers", settings.answers_per_account),

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Query, Request, Response
 
-from geo_grid.api.boundaries.drafting import changed, in_force, name_of, whole, with_rights
+from geo_grid.api.boundaries.drafting import changed, changed_apart, in_force, name_of, whole
 from geo_grid.api.boundaries.models import (
     CHANGING,
     MISSING,
@@ -27,7 +27,7 @@ from geo_grid.api.boundaries.models import (
     Reason,
     Wish,
 )
-from geo_grid.api.server.asking import account_of, identity_of, while_wanted
+from geo_grid.api.server.asking import account_of, identity_of, while_wanted, with_rights
 from geo_grid.api.server.html import html_page
 from geo_grid.api.server.parameters import AtMost, Configured
 from geo_grid.api.server.problems import PROBLEM_RESPONSES
@@ -36,10 +36,11 @@ from geo_grid.api.server.state import server_of
 from geo_grid.boundaries import draft_findings, draft_impact, proposals, publish_when_due, reading
 from geo_grid.boundaries import drafts as work
 from geo_grid.boundaries.agreement import recorded_agreement
+from geo_grid.boundaries.apart import edit_apart, is_small, rebase_apart
 from geo_grid.boundaries.division import Division
 from geo_grid.boundaries.drawing import CellCollection, cells_in_view, changed_cells, zones_in_view
 from geo_grid.boundaries.norms import HOUSEHOLDS
-from geo_grid.budgets import DRAFTS, SOLVING
+from geo_grid.budgets import DRAFTS, REDRAWING, SOLVING
 from geo_grid.db import Connection, connect
 from geo_grid.errors import Conflict
 from geo_grid.exchange import reports
@@ -81,6 +82,9 @@ async def post_step(request: Request, draft_id: DraftId, step: NewStep) -> objec
     if step.layer == reading.CELLS:
         del arguments["layer"]  # said only where it is another
 
+    if not is_small(arguments):
+        asked = step.operation, arguments, name_of(request), step.reason, step.seen
+        return await changed_apart(request, draft_id, REDRAWING, edit_apart, *asked)
     return await changed(
         request, draft_id,
         lambda c: work.edit_draft(
@@ -105,7 +109,7 @@ async def post_redo(request: Request, draft_id: DraftId, going: Going) -> object
 @router.post("/drafts/{draft_id}/rebase", response_model=DraftInFull, responses=CHANGING)
 async def post_rebase(request: Request, draft_id: DraftId) -> object:
     """Do the steps again on the boundaries now in force: all of them, or the draft stays as it is."""
-    return await changed(request, draft_id, lambda c: work.rebase(c, draft_id, in_force(request)))
+    return await changed_apart(request, draft_id, REDRAWING, rebase_apart)
 
 
 @router.post("/drafts/{draft_id}/submit", response_model=DraftInFull, responses=CHANGING)

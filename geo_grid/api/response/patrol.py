@@ -6,12 +6,11 @@ from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Query, Request
 
-from geo_grid.api.boundaries.drafting import with_rights
-from geo_grid.api.server.asking import account_of, reading, writing
+from geo_grid.api.server.asking import account_of, reading, with_rights, writing
 from geo_grid.api.server.problems import PROBLEM_RESPONSES, Problem
 from geo_grid.api.server.rights import GuardedRoute
 from geo_grid.api.server.state import server_of
-from geo_grid.budgets import ROADS
+from geo_grid.budgets import ROUTES
 from geo_grid.moments import Day
 from geo_grid.response.patrol import PatrolPlan, PatrolQuestion, plan, read_task
 from geo_grid.response.stops import CheckedIn, CheckIn, Completion, Stop, check_in, completion, stops
@@ -44,7 +43,7 @@ async def get_completion(
     """Say how many stops were made of those that were due, by zone and shift, and which were missed."""
     server = server_of(request)
     now, shifts = datetime.now(ZoneInfo(server.settings.timezone)), server.patrol_shifts
-    return await with_rights(request, lambda c: completion(c, day or now.date(), shifts, now, zone_code))
+    return await with_rights(request, lambda c: completion(c, day or now.date(), shifts, now, zone_code), ROUTES)
 
 
 @router.post("/routes", responses={404: {"model": Problem}})
@@ -53,5 +52,5 @@ async def post_routes(request: Request, question: PatrolQuestion) -> PatrolPlan:
     server = server_of(request)
     now = datetime.now(ZoneInfo(server.settings.timezone))
     router, travel = server.upkeep.router, server.upkeep.travel
-    task = await with_rights(request, lambda connection: read_task(connection, question, now))
-    return await ROADS.run(account_of(request), plan, task, router, travel)
+    task = await with_rights(request, lambda connection: read_task(connection, question, now), ROUTES)
+    return await ROUTES.run(account_of(request), plan, task, router, travel)

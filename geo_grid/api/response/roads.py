@@ -10,15 +10,14 @@ import shapely
 from fastapi import APIRouter, Path, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from geo_grid.api.boundaries.drafting import with_rights
 from geo_grid.api.ogc.features import read_boxes
 from geo_grid.api.ogc.geojson import Feature, FeatureCollection
-from geo_grid.api.server.asking import account_of, identity_of, reading, while_wanted, writing
+from geo_grid.api.server.asking import account_of, identity_of, reading, while_wanted, with_rights, writing
 from geo_grid.api.server.parameters import At, Lat, Lon, SourceCrs, moment_of, place
 from geo_grid.api.server.problems import PROBLEM_RESPONSES, Problem
 from geo_grid.api.server.rights import GuardedRoute
 from geo_grid.api.server.state import server_of
-from geo_grid.budgets import MAPS, ROADS, SOLVING
+from geo_grid.budgets import MAPS, ROADS, ROUTES, SOLVING
 from geo_grid.layers.boxes import Box, cut_to
 from geo_grid.layers.geojson import as_geojson
 from geo_grid.layers.published import CRS84
@@ -245,8 +244,8 @@ async def get_move_up(request: Request) -> list[BareZone]:
     server = server_of(request)
     now = _in_city(request, None)
     router, travel = server.upkeep.router, server.upkeep.travel
-    asked = await with_rights(request, lambda connection: read_zones(connection, now))
-    return await ROADS.run(account_of(request), bare_zones, asked, router, travel, now)
+    asked = await with_rights(request, lambda connection: read_zones(connection, now), ROUTES)
+    return await ROUTES.run(account_of(request), bare_zones, asked, router, travel, now)
 
 
 class SitingQuestion(BaseModel):
@@ -300,7 +299,7 @@ async def post_siting(request: Request, asked: SitingQuestion) -> SitingAnswer:
     async def work() -> siting.Answer:
         async with server_of(request).solvers.turn() as turn:
             places = await with_rights(request, lambda connection: siting.read_places(connection, question), SOLVING)
-            seconds, estimated = await ROADS.run(
+            seconds, estimated = await ROUTES.run(
                 account_of(request), siting.travel_times, places, upkeep.router, upkeep.travel
             )
             found: siting.Answer = await turn.do(siting.solve, places, seconds, estimated)

@@ -10,8 +10,9 @@ from geo_grid.access.login import Logins
 from geo_grid.api.server.shares import Lending, Shares
 from geo_grid.api.server.tile_cache import TileCache
 from geo_grid.boundaries.kept import InForce
+from geo_grid.budgets import Budget
 from geo_grid.confined import Confined
-from geo_grid.db import AsyncPool, Changes
+from geo_grid.db import AsyncPool, Changes, ThreadPool
 from geo_grid.due import Due
 from geo_grid.locate import Locations
 from geo_grid.own_work import Doing
@@ -39,8 +40,12 @@ class Server:
         Connections for requests, of which no account borrows all.
     reserved
         Connections besides, for log-in, who asks, health and events.
+    long_pool
+        Connections besides, for answers in bulk that are read on the event loop.
+    threads
+        Connections for work in threads, by whose threads it takes.
     conninfo, seeing_all
-        How work beside the event loop connects: for whoever asks, and as the server itself, which sees everything.
+        How work in processes connects: for whoever asks, and as the server itself, which sees everything.
     solvers, redrawing
         Processes for long calculations of planners, and for what strangers drew.
     """
@@ -50,6 +55,8 @@ class Server:
     pool: AsyncPool
     reserved: AsyncPool
     lending: Lending
+    long_pool: AsyncPool
+    threads: Mapping[Budget, ThreadPool]
     conninfo: str
     seeing_all: str
     long_answers: Shares
