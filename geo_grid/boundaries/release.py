@@ -1,5 +1,6 @@
 """Drafts come into force: in one transaction, taken back by publishing what was before."""
 
+import logging
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
@@ -30,6 +31,8 @@ from geo_grid.coordinates import snap
 from geo_grid.db import Connection, insert_rows
 from geo_grid.errors import Conflict
 
+log = logging.getLogger(__name__)
+
 _ZONE_COLUMNS = [
     "zone_code", "name", "zone_kind", "zone_type", "responsible_unit", "geom", "valid_from", "edition_id", "is_demo",
 ]  # fmt: skip
@@ -54,35 +57,33 @@ def publish_draft(connection: Connection, draft_id: int, note: str) -> int:
     return edition
 
 
-def publish_due(connection: Connection) -> list[int]:
-    """Bring into force what was approved and is due, each draft in a transaction of its own; return the editions.
+def publish_when_due(connection: Connection, draft_id: int) -> float | None:
+    """Bring an approved draft into force, in the caller's transaction, when its moment has come.
 
-    What cannot come into force any more is returned to its planner with the reason.
+    One that cannot come into force any more is returned to its planner with the reason.
 
-    Parameters
-    ----------
-    connection
-        Outside a transaction.
+    Returns
+    -------
+    Seconds until its moment comes; None: nothing is to come.
     """
-    published: list[int] = []
-    while connection.execute(QUERIES["is_due"]).fetchone():
-        connection.commit()
+    connection.execute(PUBLISH["lock"])
+    due = connection.execute(QUERIES["due"], {"draft_id": draft_id}).fetchone()
+    if due is None:
+        return None
+    if due["seconds"] > 0:
+        seconds: float = due["seconds"]
+        return seconds
+    try:
         with connection.transaction():
-            connection.execute(PUBLISH["lock"])
-            due = connection.execute(QUERIES["due"]).fetchone()
-            if due is None:  # another server did it
-                break
-            try:
-                with connection.transaction():
-                    edition = publish_draft(connection, due["draft_id"], due["note"])
-                    connection.execute(QUERIES["check_now"])  # not at the commit, when it is too late to say why
-            except (Conflict, Refused) as refused:
-                withdraw(connection, due["draft_id"], str(refused))
-            except psycopg.errors.IntegrityError as refused:
-                withdraw(connection, due["draft_id"], refused.diag.message_primary)
-            else:
-                published.append(edition)
-    return published
+            edition = publish_draft(connection, draft_id, due["note"])
+            connection.execute(QUERIES["check_now"])  # not at the commit, when it is too late to say why
+    except (Conflict, Refused) as refused:
+        withdraw(connection, draft_id, str(refused))
+    except psycopg.errors.IntegrityError as refused:
+        withdraw(connection, draft_id, refused.diag.message_primary)
+    else:
+        log.info("draft %d comes into force as edition %d", draft_id, edition)
+    return None
 
 
 def roll_back(connection: Connection, edition: int, note: str) -> int:

@@ -11,10 +11,11 @@ from geo_grid.api.server.asking import identity_of, reading
 from geo_grid.api.server.parameters import AnswerCrs, At, Lat, Lon, Point, SourceCrs, moment_of, place
 from geo_grid.api.server.problems import PROBLEM_RESPONSES
 from geo_grid.api.server.rights import GuardedRoute
+from geo_grid.api.server.state import server_of
 from geo_grid.db import AsyncConnection
 from geo_grid.desk import DeskCard, desk_card, drawn_in, read_surroundings
 from geo_grid.errors import UserError
-from geo_grid.locate import Location, Locations
+from geo_grid.locate import Location
 from geo_grid.workflow import get
 
 router = APIRouter(tags=["locate"], responses=PROBLEM_RESPONSES, route_class=GuardedRoute)
@@ -59,22 +60,22 @@ async def get_desk(
     else:
         here = await place(request, lon, lat, source_crs)
     location = await _locate(request, here, at)
-    state = request.app.state
-    now = datetime.now(ZoneInfo(state.settings.timezone))
+    server = server_of(request)
+    now = datetime.now(ZoneInfo(server.settings.timezone))
     everywhere = identity_of(request).seen.everywhere
     async with reading(request) as database:
         around = await read_surroundings(database, location, everywhere)
-    card = await desk_card(location, around, state.upkeep.router, state.upkeep.travel, now, found)
+    card = await desk_card(location, around, server.upkeep.router, server.upkeep.travel, now, found)
     return drawn_in(card, crs)
 
 
 async def _locate(request: Request, here: Point, at: datetime | None) -> Location:
-    locations: Locations = request.app.state.locations
+    locations = server_of(request).locations
     seen = identity_of(request).seen
 
     def database() -> AbstractAsyncContextManager[AsyncConnection]:
         return reading(request)
 
     await locations.refuse_swapped(database, seen, here.lon, here.lat)
-    error_m = request.app.state.settings.positional_error_m
+    error_m = server_of(request).settings.positional_error_m
     return await locations.locate(database, seen, here.lon, here.lat, moment_of(request, at), error_m)
