@@ -9,23 +9,27 @@ import psycopg
 import shapely
 
 from geo_grid.boundaries.division import Division, Edits, Refused
-from geo_grid.boundaries.drafts import attached_steps, hold, withdraw
+from geo_grid.boundaries.drafts import (
+    approve,
+    attached_steps,
+    edit_draft,
+    find_draft,
+    hold,
+    make_draft,
+    submit,
+    withdraw,
+)
 from geo_grid.boundaries.drawn import draw_cells
 from geo_grid.boundaries.publish import QUERIES as PUBLISH
 from geo_grid.boundaries.publish import open_edition
 from geo_grid.boundaries.reading import (
     CELL_COLUMNS,
     QUERIES,
-    ZONES,
-    difference,
     draft_changes,
-    of_edition,
-    read_division,
-    read_zones,
     stored_shapes,
     zone_changes,
 )
-from geo_grid.boundaries.steps import SetDuties, SetStops
+from geo_grid.boundaries.steps import Restore, SetDuties, SetStops
 from geo_grid.boundaries.zones import AREA, SEGMENT
 from geo_grid.coordinates import snap
 from geo_grid.db import Connection, insert_rows
@@ -86,24 +90,42 @@ def publish_when_due(connection: Connection, draft_id: int) -> float | None:
     return None
 
 
-def roll_back(connection: Connection, edition: int, note: str) -> int:
-    """Bring the cells of a former edition into force again, as a new edition, and return it.
+def publish_now(connection: Connection, draft_id: int, by: str, note: str) -> int:
+    """Approve a draft and bring it into force, in the caller's transaction, and return the edition.
+
+    Parameters
+    ----------
+    by
+        Who submits it, if nobody did, and approves it.
+
+    Raises
+    ------
+    Conflict
+        It could not come into force; the message says why.
+    """
+    if find_draft(connection, draft_id)["submitted_at"] is None:
+        submit(connection, draft_id, by)
+    approve(connection, draft_id, by, note)
+    publish_when_due(connection, draft_id)
+    published = find_draft(connection, draft_id)
+    if published["published_edition_id"] is None:
+        message = f"draft {draft_id} cannot come into force: {published['returned_because']}"
+        raise Conflict(message)
+    return int(published["published_edition_id"])
+
+
+def draft_restoring(connection: Connection, edition: int, by: str, note: str, in_force: Division | None = None) -> int:
+    """Make a draft in which every cell and zone is as a former edition had it, submit it, and return it.
 
     Raises
     ------
     NotFound
         There is no such edition.
-    Conflict
-        Its cells are in force already.
     """
-    connection.execute(PUBLISH["lock"])
-    cells, zones = read_division(connection), read_zones(connection)
-    return bring_into_force(
-        connection,
-        (cells, difference(cells, of_edition(connection, edition))),
-        (zones, difference(zones, of_edition(connection, edition, ZONES))),
-        note,
-    )
+    draft_id = make_draft(connection, note[:200], by)
+    edit_draft(connection, draft_id, Restore(edition=edition), by, in_force=in_force)
+    submit(connection, draft_id, by)
+    return draft_id
 
 
 def bring_into_force(

@@ -32,14 +32,14 @@ from geo_grid.api.server.parameters import AtMost, Configured
 from geo_grid.api.server.problems import PROBLEM_RESPONSES
 from geo_grid.api.server.rights import GuardedRoute
 from geo_grid.api.server.state import server_of
-from geo_grid.boundaries import draft_findings, draft_impact, proposals, publish_when_due, reading
+from geo_grid.boundaries import draft_findings, draft_impact, draft_restoring, proposals, publish_when_due, reading
 from geo_grid.boundaries import drafts as work
 from geo_grid.boundaries.agreement import recorded_agreement
 from geo_grid.boundaries.apart import edit_apart, is_small, rebase_apart
 from geo_grid.boundaries.division import Division
 from geo_grid.boundaries.drawing import CellCollection, cells_in_view, changed_cells, zones_in_view
 from geo_grid.boundaries.norms import HOUSEHOLDS
-from geo_grid.boundaries.steps import AskedStep, Restore
+from geo_grid.boundaries.steps import AskedStep
 from geo_grid.budgets import DRAFTS, REDRAWING, SOLVING
 from geo_grid.db import Connection, connect
 from geo_grid.errors import Conflict
@@ -322,9 +322,7 @@ async def post_restore(request: Request, edition_id: EditionId, approval: Approv
     name = name_of(request)
 
     def do(connection: Connection) -> int:
-        draft_id = work.make_draft(connection, approval.note[:200], name)
-        work.edit_draft(connection, draft_id, Restore(edition=edition_id), name, in_force=in_force(request))
-        work.submit(connection, draft_id, name)
+        draft_id = draft_restoring(connection, edition_id, name, approval.note, in_force(request))
         work.approve(connection, draft_id, name, approval.note, approval.effective_at)
         return draft_id
 
