@@ -50,6 +50,8 @@ def commands(document: Path) -> list[Command]:
             parts = _typed(block[2])
         elif block[1] == "python":
             parts = _statements(block[2])
+        elif block[1] == "mermaid":  # a drawing
+            continue
         else:
             raise AssertionError(f"{document.name}:{line}: a block of {block[1] or 'nothing'} is not run by any test")
         for at, part, answer in parts:

@@ -1,6 +1,7 @@
 """Taking an incident in, once, with its owner; and reading incidents back."""
 
 import hashlib
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
@@ -80,8 +81,11 @@ def _incident(row: dict[str, Any]) -> Incident:
     return Incident.model_validate({**row, **place})
 
 
+type Check = Callable[[AsyncConnection, float, float], Awaitable[None]]
+
+
 async def report(
-    connection: AsyncConnection, new: NewIncident, idempotency_key: str | None = None
+    connection: AsyncConnection, new: NewIncident, idempotency_key: str | None = None, check: Check = refuse_swapped
 ) -> tuple[Incident, bool]:
     """Store an incident; the database gives it its owner, and makes the user who asks its handling dispatcher.
 
@@ -89,6 +93,8 @@ async def report(
     ----------
     connection
         The caller's transaction, on behalf of whoever reports: stored is what they commit.
+    check
+        Refuses a place, lon, lat in degrees, whose coordinates are swapped; the database is asked if nothing else is said.
 
     Returns
     -------
@@ -119,7 +125,7 @@ async def report(
                 message = "this Idempotency-Key was already used for a different incident: use a new key"
                 raise Conflict(message)
             return await get(connection, found["incident_id"]), False
-    await refuse_swapped(connection, lon, lat)
+    await check(connection, lon, lat)
     try:
         stored = await (
             await connection.execute(LAYER.query("insert"), {**new.model_dump(), "lon": lon, "lat": lat})

@@ -1,15 +1,17 @@
 """POST and GET /incidents."""
 
+from contextlib import nullcontext
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Path, Query, Request, Response
 from pydantic import BaseModel
 
-from geo_grid.api.server.asking import reading, writing
+from geo_grid.api.server.asking import identity_of, reading, writing
 from geo_grid.api.server.links import here
-from geo_grid.api.server.parameters import AtMost, known_crs
+from geo_grid.api.server.parameters import AtMost, Located, known_crs
 from geo_grid.api.server.problems import PROBLEM_RESPONSES, Problem
 from geo_grid.api.server.rights import GuardedRoute
+from geo_grid.db import AsyncConnection
 from geo_grid.workflow import Category, Incident, NewIncident, get, list_categories, newest, report
 
 router = APIRouter(tags=["incidents"], responses=PROBLEM_RESPONSES, route_class=GuardedRoute)
@@ -37,12 +39,18 @@ async def post_incident(
     request: Request,
     new: NewIncident,
     response: Response,
+    locations: Located,
     idempotency_key: Annotated[str | None, Header(min_length=1, max_length=200)] = None,
 ) -> Incident:
     """Take an incident in. 201 means that it is committed, with its owner; safe to repeat with the same key."""
     await known_crs(request, new.source_crs)
+    seen = identity_of(request).seen
+
+    async def check(connection: AsyncConnection, lon: float, lat: float) -> None:
+        await locations.refuse_swapped(lambda: nullcontext(connection), seen, lon, lat)
+
     async with writing(request) as database:
-        incident, created = await report(database, new, idempotency_key)
+        incident, created = await report(database, new, idempotency_key, check)
     response.status_code = 201 if created else 200
     response.headers["Location"] = f"/incidents/{incident.incident_id}"
     return incident
