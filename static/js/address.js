@@ -2,6 +2,9 @@
 const base = document.documentElement.dataset.base ?? "";
 
 // A path of ours as the browser must ask for it; what has the prefix already, or is no path, stays.
-export const at = path => (path.startsWith("/") && !path.startsWith("//") && !(base && path.startsWith(`${base}/`)) ? base + path : path);
+export const at = path =>
+  path.startsWith("/") && !path.startsWith("//") && !(base && path.startsWith(`${base}/`)) ? base + path : path;
 
-export const go = path => { location.href = at(path); };
+export const go = path => {
+  location.href = at(path);
+};

@@ -6,7 +6,9 @@ export function drawOn(map, shape) {
       layer.remove();
       end(layer.toGeoJSON(10).geometry);
     };
-    const ended = ({ enabled }) => { if (!enabled) setTimeout(() => end(null)); };
+    const ended = ({ enabled }) => {
+      if (!enabled) setTimeout(() => end(null));
+    };
     const end = geometry => {
       map.off("pm:create", created);
       map.off("pm:globaldrawmodetoggled", ended);

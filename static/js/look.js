@@ -1,5 +1,5 @@
 // Colours of the map, from the server, in the theme that the base map asks for.
-import { page } from "./text.js";
+import { page } from "./page.js";
 
 let theme = "dark";
 export const look = () => page.looks[theme];

@@ -1,19 +1,21 @@
 // What stands on a map beside its shapes. Leaflet reads a string as HTML, so it is given elements, made here only.
 import { element } from "./element.js";
 
-const L = window.L;
+const { L } = window;
 const SVG = "http://www.w3.org/2000/svg";
 
 // A drawing of paths, each with a class or none, 24 units wide and high.
 export function drawing(paths) {
   const made = document.createElementNS(SVG, "svg");
   made.setAttribute("viewBox", "0 0 24 24");
-  made.append(...paths.map(([line, name]) => {
-    const path = document.createElementNS(SVG, "path");
-    path.setAttribute("d", line);
-    if (name) path.setAttribute("class", name);
-    return path;
-  }));
+  made.append(
+    ...paths.map(([line, name]) => {
+      const path = document.createElementNS(SVG, "path");
+      path.setAttribute("d", line);
+      if (name) path.setAttribute("class", name);
+      return path;
+    }),
+  );
   return made;
 }
 
@@ -26,5 +28,8 @@ export function mark(place, shown, size, options = {}) {
 
 // Lines of text that show while the mouse is on a shape.
 export function withTip(shape, lines, options) {
-  return shape.bindTooltip(element("div", {}, ...lines.filter(Boolean).map(textContent => element("div", { textContent }))), options);
+  return shape.bindTooltip(
+    element("div", {}, ...lines.filter(Boolean).map(textContent => element("div", { textContent }))),
+    options,
+  );
 }
