@@ -73,7 +73,7 @@ export default [
   },
   { files: ["static/js/words.js"], rules: { "no-restricted-syntax": "off" } },
   {
-    files: ["static/vendor.mjs", "tests/scripts/**", "*.mjs"],
+    files: ["**/*.mjs"],
     languageOptions: { globals: globals.node },
   },
 ];

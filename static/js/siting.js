@@ -21,7 +21,7 @@ const CANDIDATES = [
   ["mandatory_stops", say("mandatoryStops")],
 ];
 
-const named = (label, select, name) => {
+const labelled = (label, select, name) => {
   select.name = name;
   return element("label", {}, label, select);
 };
@@ -164,9 +164,9 @@ export function sitingPanel(map) {
 
   const asking = form(
     [
-      named(say("within"), within, "within"),
-      named(say("model"), model, "model"),
-      named(
+      labelled(say("within"), within, "within"),
+      labelled(say("model"), model, "model"),
+      labelled(
         say("minutes"),
         chooser(
           say("minutes"),
@@ -176,12 +176,12 @@ export function sitingPanel(map) {
         "tier_minutes",
       ),
       element("label", {}, say("howManyArePlaced"), count),
-      named(
+      labelled(
         say("demand"),
         chooser(say("demand"), DEMANDS, () => {}),
         "demand",
       ),
-      named(
+      labelled(
         say("candidatePlaces"),
         chooser(say("candidatePlaces"), CANDIDATES, () => {}),
         "candidates",

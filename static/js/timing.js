@@ -65,11 +65,12 @@ export function every(ms, look, firstMs = ms) {
 export function together(work, quietMs = 300, longestMs = 2000) {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let timer;
-  let first = 0;
+  /** @type {number | null} */
+  let first = null;
   let isBusy = false;
   let isAgain = false;
   async function go() {
-    first = 0;
+    first = null;
     isBusy = true;
     try {
       await work();
@@ -86,13 +87,13 @@ export function together(work, quietMs = 300, longestMs = 2000) {
       return;
     }
     const now = Date.now();
-    first ||= now;
+    first ??= now;
     clearTimeout(timer);
     timer = setTimeout(go, Math.min(quietMs, first + longestMs - now));
   }
   soon.cancel = () => {
     clearTimeout(timer);
-    first = 0;
+    first = null;
     isAgain = false;
   };
   return soon;

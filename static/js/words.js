@@ -479,10 +479,13 @@ export const WORDS = /** @type {const} */ ({
   mostWentTo: ["多归于", "Most went to"],
   inForceNoMore: ["已不存在：", "In force no more: "],
   whyRestore: ["恢复第 {edition} 版的全部网格。原因：", "Bring every cell of edition {edition} back into force. Why:"],
-  chooseOne: ["“{tool}”需要先选中 {count} 个（按住 Shift 多选）", "Choose {count} cell first (Shift-click for more)"],
+  chooseOne: [
+    "“{tool}”需要先选中 {count} 个（按住 Shift 多选）",
+    "Choose {count} cell first for “{tool}” (Shift-click for more)",
+  ],
   chooseSeveral: [
     "“{tool}”需要先选中 {count} 个（按住 Shift 多选）",
-    "Choose {count} cells first (Shift-click for more)",
+    "Choose {count} cells first for “{tool}” (Shift-click for more)",
   ],
   householdsByArea: ["户数（按面积估算）", "households (by area)"],
 });
