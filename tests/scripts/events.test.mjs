@@ -1,6 +1,7 @@
 // Events of the server: what the browser does after a break, and what is renewed.
 import assert from "node:assert/strict";
-import { beforeEach, mock, test } from "node:test";
+import { beforeEach, test } from "node:test";
+import { turnedByHand } from "./clock.mjs";
 
 const sources = [];
 class Source extends EventTarget {
@@ -30,13 +31,13 @@ globalThis.EventSource = Source;
 globalThis.document = { documentElement: { dataset: { base: "/city" } } };
 const { follow, listen } = await import("../../static/js/events.js");
 
+let pass = async () => {};
 beforeEach(() => {
   sources.length = 0;
-  mock.timers.reset();
-  mock.timers.enable({ apis: ["setTimeout", "Date"] });
+  ({ pass } = turnedByHand());
 });
 
-test("events are heard by kind, at the address behind the proxy", () => {
+test("events are heard by kind, at the address behind the proxy", async () => {
   const heard = [];
   listen(["layer", "edition"], (kind, data) => heard.push([kind, data]), assert.fail);
   assert.equal(sources[0].address, "/city/events");
@@ -50,16 +51,16 @@ test("events are heard by kind, at the address behind the proxy", () => {
   ]);
 });
 
-test("a break that the browser mends itself loses nothing, so nothing is asked for again", () => {
+test("a break that the browser mends itself loses nothing, so nothing is asked for again", async () => {
   listen(["layer"], () => {}, assert.fail);
   sources[0].opens();
   sources[0].breaks(0); // CONNECTING: it sends Last-Event-ID
   sources[0].opens();
-  mock.timers.tick(120000);
+  await pass(120000);
   assert.equal(sources.length, 1);
 });
 
-test("a refusal is asked again later each time, and what was missed is told once", () => {
+test("a refusal is asked again later each time, and what was missed is told once", async () => {
   let missed = 0;
   listen(
     ["layer"],
@@ -69,14 +70,14 @@ test("a refusal is asked again later each time, and what was missed is told once
     },
   );
   sources[0].breaks(Source.CLOSED); // 429, 502, 503
-  mock.timers.tick(900);
+  await pass(900);
   assert.equal(sources.length, 1);
-  mock.timers.tick(400);
+  await pass(400);
   assert.equal(sources.length, 2);
   sources[1].breaks(Source.CLOSED);
-  mock.timers.tick(1900);
+  await pass(1900);
   assert.equal(sources.length, 2);
-  mock.timers.tick(700);
+  await pass(700);
   assert.equal(sources.length, 3);
   assert.equal(missed, 0);
   sources[2].opens();
@@ -86,7 +87,7 @@ test("a refusal is asked again later each time, and what was missed is told once
   assert.equal(missed, 1, "only a new source has missed something");
 });
 
-test("an end is an end, also while a new source is waited for", () => {
+test("an end is an end, also while a new source is waited for", async () => {
   const end = listen(
     ["layer"],
     () => {},
@@ -94,7 +95,7 @@ test("an end is an end, also while a new source is waited for", () => {
   );
   sources[0].breaks(Source.CLOSED);
   end();
-  mock.timers.tick(120000);
+  await pass(120000);
   assert.equal(sources.length, 1);
   assert.equal(sources[0].readyState, Source.CLOSED);
 });
@@ -109,17 +110,15 @@ test("the parts that events make old are renewed together, each once, all after 
   );
   sources[0].opens();
   for (const name of ["cameras", "posts", "cameras"]) sources[0].tells("layer", name);
-  mock.timers.tick(300);
+  await pass(300);
   assert.deepEqual(renewed, [["cameras", "posts"]]);
-  await Promise.resolve();
   sources[0].breaks(Source.CLOSED);
-  mock.timers.tick(1300);
+  await pass(1300);
   sources[1].opens();
-  mock.timers.tick(300);
+  await pass(300);
   assert.deepEqual(renewed[1], ["all"]);
-  await Promise.resolve();
   sources[1].tells("layer", "cameras");
   end();
-  mock.timers.tick(5000);
+  await pass(5000);
   assert.equal(renewed.length, 2);
 });

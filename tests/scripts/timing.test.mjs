@@ -1,20 +1,13 @@
 // When things are done again: clocks are turned by hand, so nothing here waits.
 import assert from "node:assert/strict";
-import { beforeEach, mock, test } from "node:test";
+import { beforeEach, test } from "node:test";
 import { every, pause, sleep, together } from "../../static/js/timing.js";
+import { turnedByHand } from "./clock.mjs";
 
+let pass = async () => {};
 beforeEach(() => {
-  mock.timers.reset();
-  mock.timers.enable({ apis: ["setTimeout", "Date"] });
+  ({ pass } = turnedByHand());
 });
-
-// What was promised meanwhile is done before the clock goes on.
-async function pass(ms, step = 50) {
-  for (let passed = 0; passed < ms; passed += step) {
-    mock.timers.tick(step);
-    for (let turn = 0; turn < 5; turn += 1) await Promise.resolve();
-  }
-}
 
 test("a steady stream is answered at the latest after the longest wait", async () => {
   const done = [];
@@ -115,7 +108,7 @@ test("nobody goes on looking when the session is over", async () => {
     },
     0,
   );
-  await pass(60000, 500);
+  await pass(60000);
   assert.equal(looks, 1);
 });
 
