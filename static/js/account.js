@@ -1,8 +1,8 @@
 // One's own account: password and second factor.
 import { go } from "./address.js";
 import { element } from "./element.js";
-import { field, form, head, panel, ready } from "./office.js";
-import { page } from "./page.js";
+import { field, form, head, panel } from "./office.js";
+import { page, ready } from "./page.js";
 import { ask, write } from "./server.js";
 import { say } from "./text.js";
 

@@ -1,7 +1,7 @@
 // Accounts, roles, keys and screens.
 import { element } from "./element.js";
-import { choice, field, form, head, panel, ready, shownOnce, table } from "./office.js";
-import { page } from "./page.js";
+import { choice, field, form, head, panel, shownOnce, table } from "./office.js";
+import { page, ready } from "./page.js";
 import { ask, write } from "./server.js";
 import { named, say } from "./text.js";
 

@@ -1,6 +1,7 @@
 // The audit: search, check, export.
 import { element } from "./element.js";
-import { choice, field, form, head, panel, ready, table } from "./office.js";
+import { choice, field, form, head, panel, table } from "./office.js";
+import { ready } from "./page.js";
 import { ask } from "./server.js";
 import { moment, named, say } from "./text.js";
 

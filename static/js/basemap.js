@@ -5,12 +5,15 @@ import { pane } from "./map.js";
 import { page } from "./page.js";
 import { ask } from "./server.js";
 
-const { L } = window;
-const { protomapsL } = window;
+const { L, protomapsL } = window;
 const KEPT = "geo-grid-base";
 const FONT = "'Noto Sans SC', 'Noto Sans CJK SC', sans-serif";
 const PLACES = { city: 19, county: 17, town: 16, suburb: 14, village: 13, quarter: 13, neighbourhood: 12, hamlet: 12 };
 
+/**
+ * What may lie under everything: dark, light, external, none.
+ * @type {string[]}
+ */
 export const CHOICES = [
   ...(page.hasBaseMap ? ["dark", "light"] : []),
   ...(page.externalBase ? ["external"] : []),
@@ -78,10 +81,12 @@ function external({ urls, subdomains }) {
 }
 
 export class BaseMap {
+  /** @param {import("leaflet").Map} map */
   constructor(map) {
+    /** @type {((choice: string) => void)[]} */
+    this.listeners = [];
     this.map = map;
     pane(map, "base", 150);
-    this.listeners = [];
     const kept = localStorage.getItem(KEPT) ?? "";
     this.choice = CHOICES.includes(kept) ? kept : CHOICES[0];
     useTheme(this.theme, map.getContainer());

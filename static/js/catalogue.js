@@ -1,7 +1,7 @@
 // What there is, for people: the texts and links of an answer of OGC API.
 import { element } from "./element.js";
-import { head, panel, ready } from "./office.js";
-import { page } from "./page.js";
+import { head, panel } from "./office.js";
+import { page, ready } from "./page.js";
 import { say } from "./text.js";
 
 const main = head();

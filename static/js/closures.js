@@ -7,7 +7,11 @@ import { moment, say } from "./text.js";
 
 const mayClose = may("layers.write");
 
-// `drawing` is told when a drawing begins and when it is over: its clicks ask for nothing.
+/**
+ * `drawing` is told when a drawing begins and when it is over: its clicks ask for nothing.
+ * @param {import("leaflet").Map} map
+ * @param {(is: boolean) => void} drawing
+ */
 export function closuresPanel(map, drawing) {
   const closures = element("ul", { className: "closures" });
   const problem = element("p", { className: "bad", hidden: true });

@@ -49,7 +49,11 @@ function leftOut(times) {
   });
 }
 
-// `join` is told by what circles are to be joined on the map.
+/**
+ * `join` is told by what circles are to be joined on the map.
+ * @param {import("leaflet").Map} map
+ * @param {(by: string) => void} join
+ */
 export function coveragePanel(map, join) {
   const by = chooser(say("groupedBy"), GROUPINGS, look);
   const measure = chooser(say("measure"), MEASURES, look);

@@ -1,7 +1,7 @@
 // Features of one layer: a table beside a small map.
 import { element } from "./element.js";
-import { head, ready, table } from "./office.js";
-import { page, pageMap } from "./page.js";
+import { head, table } from "./office.js";
+import { page, pageMap, ready } from "./page.js";
 import { ask } from "./server.js";
 import { say } from "./text.js";
 

@@ -8,7 +8,11 @@ const EVERY_MS = 10000;
 const WHILE_DRAWN_MS = 1500;
 const LISTED = 6;
 
-// `show` is told of a hole that is chosen; `renewed` when there is something new to draw.
+/**
+ * `show` is told of a hole that is chosen; `renewed` when there is something new to draw.
+ * @param {(hole: { lon: number, lat: number }) => void} show
+ * @param {() => void} renewed
+ */
 export function holesPanel(show, renewed) {
   const told = element("div", { className: "live" });
   const list = element("ol", { className: "holes" });

@@ -1,7 +1,7 @@
 // Import: choose a file, see what it would bring, then confirm.
 import { element } from "./element.js";
-import { field, form, head, panel, ready, table } from "./office.js";
-import { page } from "./page.js";
+import { field, form, head, panel, table } from "./office.js";
+import { page, ready } from "./page.js";
 import { upload, write } from "./server.js";
 import { number, say, translated } from "./text.js";
 

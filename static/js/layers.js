@@ -18,6 +18,11 @@ const SIGNS = {
   facilities: [["M4 11 12 4l8 7v9H4z"]],
 };
 
+/**
+ * The sign of a layer on the map and in the legend.
+ * @param {string} layer one that has signs
+ * @param {string} [extra] a class more
+ */
 export function sign(layer, extra = "") {
   return element("span", { className: `sign ${layer} ${extra}` }, drawing(SIGNS[layer]));
 }

@@ -1,8 +1,8 @@
 // The log-in: name and password, the second factor when it is asked for, the provider, or a screen's token.
 import { go } from "./address.js";
 import { element } from "./element.js";
-import { field, form, head, panel, ready } from "./office.js";
-import { page } from "./page.js";
+import { field, form, head, panel } from "./office.js";
+import { page, ready } from "./page.js";
 import { write } from "./server.js";
 import { say } from "./text.js";
 

@@ -17,6 +17,7 @@ const HOME = [
   ["account", "/docs", "API"],
 ];
 
+/** Puts the head on the page, and gives the part below it. */
 export function head() {
   const other = new URL(location.href);
   other.searchParams.set("lang", page.lang === "zh" ? "en" : "zh");
@@ -47,7 +48,12 @@ async function logOut() {
   go("/login");
 }
 
-// A form whose button waits for the answer; what went wrong is said above it.
+/**
+ * A form whose button waits for the answer; what went wrong is said above it.
+ * @param {(Node | string)[]} fields
+ * @param {string} button
+ * @param {(given: any) => unknown} send is given the values by name; may fail
+ */
 export function form(fields, button, send) {
   const problem = element("p", { className: "bad", hidden: true });
   problem.setAttribute("role", "alert");
@@ -68,8 +74,20 @@ export function form(fields, button, send) {
   return made;
 }
 
+/**
+ * An input with its label.
+ * @param {string} label
+ * @param {string} name
+ * @param {Record<string, any>} [properties] of the input
+ */
 export const field = (label, name, properties = {}) =>
   element("label", {}, label, element("input", { name, ...properties }));
+/**
+ * A choice among codes, as a field of a form.
+ * @param {string} label
+ * @param {string} name
+ * @param {string[]} options codes of accounts and credentials
+ */
 export const choice = (label, name, options) =>
   element(
     "label",
@@ -81,16 +99,31 @@ export const choice = (label, name, options) =>
       ...options.map(value => element("option", { value, textContent: named("access", value) })),
     ),
   );
-// A choice among values that stands by itself and is acted on at once.
+/**
+ * A choice among values that stands by itself and is acted on at once.
+ * @param {string} label
+ * @param {(string | number)[][]} options each with its value and what is shown
+ * @param {() => void} changed
+ */
 export const chooser = (label, options, changed) =>
   element(
     "select",
     { ariaLabel: label, onchange: changed },
     ...options.map(([value, textContent]) => element("option", { value, textContent })),
   );
+/**
+ * A part of a page with a title.
+ * @param {string} title
+ * @param {(Node | string | null)[]} parts
+ */
 export const panel = (title, ...parts) =>
   element("section", { className: "panel" }, element("h2", { textContent: title }), ...parts);
 
+/**
+ * A table, or the word for nothing.
+ * @param {string[]} columns
+ * @param {any[][]} rows of texts or elements
+ */
 export function table(columns, rows) {
   if (!rows.length) return element("p", { className: "quiet", textContent: say("none") });
   const cell = value => element("td", {}, value instanceof Node ? value : String(value ?? ""));
@@ -106,7 +139,11 @@ export function table(columns, rows) {
   );
 }
 
-// A secret that nobody can be shown again.
+/**
+ * A secret that nobody can be shown again.
+ * @param {string} title
+ * @param {string} secret
+ */
 export function shownOnce(title, secret) {
   return element(
     "p",
@@ -121,7 +158,3 @@ export function shownOnce(title, secret) {
     element("span", { className: "quiet", textContent: say("shownOnlyNow") }),
   );
 }
-
-export const ready = () => {
-  document.body.dataset.ready = "yes";
-};

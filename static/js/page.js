@@ -11,3 +11,8 @@ export const may = right => page.person?.rights.includes(right) ?? false;
 
 /** The map that Folium has made on this page. */
 export const pageMap = () => /** @type {import("leaflet").Map} */ (/** @type {any} */ (window)[page.map]);
+
+/** Says that everything is there which the page shows at first. */
+export const ready = () => {
+  document.body.dataset.ready = "yes";
+};

@@ -17,6 +17,10 @@ function stay({ arrives_at: arrives, leaves_at: leaves, waits_s: waits }) {
   return `${clock(arrives)}${waiting} – ${clock(leaves)}`;
 }
 
+/**
+ * Mandatory stops of today by shift and zone, and routes for those that are missed.
+ * @param {import("leaflet").Map} map where routes are drawn
+ */
 export function patrolPanel(map) {
   const drawn = L.layerGroup().addTo(map);
   const shift = chooser(say("shift"), [], draw);

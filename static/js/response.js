@@ -8,7 +8,7 @@ import { follow } from "./events.js";
 import { base, LiveLayer, lookNamed, OUTLINES } from "./layers.js";
 import { head } from "./office.js";
 import { cityMap, onClick } from "./map.js";
-import { may, page } from "./page.js";
+import { may, page, ready } from "./page.js";
 import { patrolPanel } from "./patrol.js";
 import { poll } from "./server.js";
 import { sitingPanel } from "./siting.js";
@@ -145,6 +145,4 @@ Promise.all([
   closures.look(),
   lookNowAndThen().catch(() => {}),
   ...layers.map(layer => layer.load()),
-]).then(() => {
-  document.body.dataset.ready = "yes";
-});
+]).then(ready);

@@ -26,6 +26,10 @@ const labelled = (label, select, name) => {
   return element("label", {}, label, select);
 };
 
+/**
+ * Asks where posts should be, and shows the answer beside today.
+ * @param {import("leaflet").Map} map where sites are drawn
+ */
 export function sitingPanel(map) {
   const drawn = L.layerGroup().addTo(map);
   const within = chooser(say("county"), [], () => {});

@@ -8,6 +8,10 @@ const HOURS = [1, 4, 12, 24];
 const STEP_MS = 100;
 const WHOLE_MS = 20000;
 
+/**
+ * A bar that plays back where a unit was.
+ * @param {import("leaflet").Map} map where tracks are drawn
+ */
 export function trackBar(map) {
   const drawn = L.layerGroup().addTo(map);
   const name = element("b");

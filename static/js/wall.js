@@ -7,7 +7,7 @@ import { follow } from "./events.js";
 import { holesPanel } from "./holes.js";
 import { base, LiveLayer, LOOKS, OUTLINES, sign } from "./layers.js";
 import { cityMap, onClick } from "./map.js";
-import { may, page } from "./page.js";
+import { may, page, ready } from "./page.js";
 import { readPlace } from "./places.js";
 import { ask, poll, write } from "./server.js";
 import { ago, categoryName, moment, named, number, say, timeOfDay } from "./text.js";
@@ -328,6 +328,4 @@ async function openWanted() {
 openWanted().catch(error => {
   stale.title = error.message;
 });
-Promise.all([refresh(), outlines.load(), ...layers.map(layer => layer.load())]).then(() => {
-  document.body.dataset.ready = "yes";
-});
+Promise.all([refresh(), outlines.load(), ...layers.map(layer => layer.load())]).then(ready);

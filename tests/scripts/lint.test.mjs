@@ -1,9 +1,12 @@
 // The rules find what they are for: a string that is read as HTML, words outside the catalogue.
 import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
 import { ESLint } from "eslint";
 
-const eslint = new ESLint({ cwd: new URL("../..", import.meta.url).pathname });
+const root = new URL("../..", import.meta.url).pathname;
+const eslint = new ESLint({ cwd: root });
 
 async function faults(code, filePath = "static/js/planted.js") {
   const [{ messages }] = await eslint.lintText(code, { filePath });
@@ -52,4 +55,16 @@ test("words stand in the catalogue", async () => {
 test("lines are for people", async () => {
   assert.deepEqual(await faults("one(); two();"), ["max-statements-per-line"]);
   assert.deepEqual(await faults(`one(${"a, ".repeat(50)});`), ["max-len"]);
+});
+
+test("what crosses modules and takes something says of what type", () => {
+  const folder = join(root, "static/js");
+  for (const name of readdirSync(folder, { recursive: true }).filter(file => file.endsWith(".js"))) {
+    const script = readFileSync(join(folder, name), "utf8");
+    const taken =
+      /^export (?:async )?(?:function|const) (\w+)(?: = (?:async )?)?\(?(?=\w|\{|\[)[^()]*\)?(?: =>| \{$)/gm;
+    for (const { index, 1: exported } of script.matchAll(taken)) {
+      assert.match(script.slice(0, index), /\*\/\n$/, `${name}: ${exported}`);
+    }
+  }
 });

@@ -25,7 +25,12 @@ const dialog = (title, fill) =>
     box.showModal();
   });
 
-// A few values.
+/**
+ * A few values.
+ * @param {string} title
+ * @param {HTMLElement[]} fields
+ * @returns {Promise<any>} values by name; null when it was given up
+ */
 export const askFor = (title, fields) => dialog(title, end => [form(fields, say("goOn"), async given => end(given))]);
 
 const MEASURES = {
@@ -40,7 +45,12 @@ const AIMS = {
   least_moved: say("leastMoved"),
 };
 
-// What the chosen cells contain is shared out evenly: several ways to choose from, beside the present.
+/**
+ * What the chosen cells contain is shared out evenly: several ways to choose from, beside the present.
+ * @param {import("./bench.js").Bench} bench
+ * @param {string[]} codes
+ * @returns {Promise<any>}
+ */
 export async function balance(bench, codes) {
   const wish = await askFor(say("balanceCells", { count: codes.length }), [
     element(
@@ -104,7 +114,10 @@ export async function balance(bench, codes) {
   ]);
 }
 
-// Who answers for cells from then on; whoever did until then ends.
+/**
+ * Who answers for cells from then on; whoever did until then ends.
+ * @param {string[]} codes
+ */
 export async function duties(codes) {
   const given = await askFor(say("dutiesOfCells", { codes: listed(codes) }), [
     field(say("gridLead"), "lead", { maxLength: 200 }),
@@ -126,7 +139,12 @@ export async function duties(codes) {
   };
 }
 
-// One more place where patrols of a zone must stop; or it alone.
+/**
+ * One more place where patrols of a zone must stop; or it alone.
+ * @param {string[]} codes of one zone
+ * @param {any} zone
+ * @param {any} place a GeoJSON point; null when it was given up
+ */
 export async function stops(codes, zone, place) {
   const had = zone.stops ?? [];
   const given =

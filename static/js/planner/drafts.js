@@ -9,6 +9,10 @@ import { every } from "../timing.js";
 const button = (textContent, onclick, className = "plain") =>
   element("button", { textContent, onclick, className, type: "button" });
 
+/**
+ * What has become of a draft, in words.
+ * @param {import("../../types.js").Draft} draft
+ */
 export function state(draft) {
   if (draft.published_edition_id) return say("publishedAs", { edition: draft.published_edition_id });
   if (draft.discarded_at) return say("isDiscarded");
@@ -19,6 +23,7 @@ export function state(draft) {
 }
 
 export class DraftsPanel {
+  /** @param {import("./bench.js").Bench} bench */
   constructor(bench) {
     this.bench = bench;
     this.list = element("ul", { className: "drafts" });
@@ -54,7 +59,7 @@ export class DraftsPanel {
     const { drafts } = await poll("/boundaries/drafts?open=true", { patience: 0 });
     const current = this.bench.draft;
     const known = drafts.find(one => one.draft_id === current?.draft_id);
-    if (this.bench.isLive && !known)
+    if (current && this.bench.isLive && !known)
       this.bench.open(current.draft_id); // somebody published or discarded it
     else if (
       current &&
