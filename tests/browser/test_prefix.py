@@ -25,7 +25,8 @@ def test_everything_a_page_asks_for_has_the_prefix(cluster: Cluster, browser: Br
             assert urlsplit(page.url).path == "/city/login"
             page.fill("input[name=name]", user(conninfo, "supervisor"))
             page.fill("input[name=password]", PASSWORD)
-            page.click("button[type=submit]")
+            with page.expect_response("**/city/events"):  # before the page is left
+                page.click("button[type=submit]")
             expect(page.locator("label[data-layer=grid_cells] .state")).to_have_text("4", timeout=30_000)
             assert urlsplit(page.url).path == "/city/maps/wall"
             page.goto(f"{url}/city/collections")
