@@ -1,7 +1,7 @@
 export GEO_GRID_STATE_DIR ?= $(CURDIR)/.state
 BIN := .venv/bin
 
-.PHONY: help up down test lint types bench-locate bench-access bench-boundaries bench-response bench-restart bench-memory bench-tiles drill-crowds data lock clean
+.PHONY: help up down test lint types bench-locate bench-access bench-boundaries bench-response bench-restart bench-memory bench-feed bench-tiles drill-crowds data lock clean
 
 help:            ## this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*##/\t/'
@@ -55,6 +55,10 @@ bench-restart:   ## the first start of a city where nothing is compiled, the nex
 bench-memory:    ## what a server of the full city holds at rest, and after ten minutes of questions of all kinds
 	@./setup.sh run
 	$(BIN)/python -m bench.memory
+
+bench-feed:      ## how late events are and what they cost: 1,000 units, 200 walls, incidents, a long import (ten minutes)
+	@./setup.sh run
+	$(BIN)/python -m bench.feed
 
 bench-tiles:     ## compare tiles and pages of features with the bare query and with tipg (a minute)
 	@./setup.sh run

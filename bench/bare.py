@@ -9,7 +9,8 @@ import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from geo_grid.access import Identity
-from geo_grid.api import app, asking
+from geo_grid.api import app
+from geo_grid.api.server import asking
 from geo_grid.db import Asker, AsyncConnection, AsyncPool
 from geo_grid.locate import EVERYTHING
 from geo_grid.settings import Settings
@@ -42,4 +43,4 @@ if __name__ == "__main__":
     asking.acting = plain
     owner = os.environ["GEO_GRID_DATABASE_URL"]
     made = app.create_app(Settings(app_database_url=owner), owner)
-    uvicorn.run(made, port=int(sys.argv[1]), loop="uvloop", http="httptools", log_level="warning", access_log=False)
+    uvicorn.run(made, port=int(sys.argv[1]), loop="asyncio", http="httptools", log_level="warning", access_log=False)

@@ -13,7 +13,16 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from bench.city import demo_city, say
-from geo_grid.boundaries import draft_changes, edit_draft, examine, impact_of, make_draft, publish_draft, read_division
+from geo_grid.boundaries import (
+    as_step,
+    draft_changes,
+    edit_draft,
+    examine,
+    impact_of,
+    make_draft,
+    publish_draft,
+    read_division,
+)
 from geo_grid.boundaries.division import Division, Refused
 from geo_grid.boundaries.operations import move_border
 from geo_grid.db import connect
@@ -101,7 +110,7 @@ def main() -> None:
             arguments = {"codes": [one, other], "line": json.loads(shapely.to_geojson(line))}
             begun = time.perf_counter()
             try:
-                edits = edit_draft(connection, draft, "move_border", arguments, "bench", in_force=city)
+                edits = edit_draft(connection, draft, as_step("move_border", arguments), "bench", in_force=city)
             except Refused:
                 continue
             result["edit_s"] = time.perf_counter() - begun

@@ -29,7 +29,9 @@ class City:
 
     def __init__(self, folder: Path, is_cold: bool = True) -> None:
         self.state = folder / "state"
-        self._environment = {**os.environ, "GEO_GRID_STATE_DIR": str(self.state), "GEO_GRID_PORT": str(_PORT)}
+        # a person's Python keeps what it compiled of a module, as the second start of a real machine finds it
+        inherited = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+        self._environment = {**inherited, "GEO_GRID_STATE_DIR": str(self.state), "GEO_GRID_PORT": str(_PORT)}
         if is_cold:
             cache = folder / "cache"
             self._environment |= {"NUMBA_CACHE_DIR": str(cache / "numba"), "PYTHONPYCACHEPREFIX": str(cache / "python")}

@@ -17,7 +17,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from bench.city import CACHE, Points, say
 from geo_grid.access.accounts import NewAccount, NewCredential, add_account, issue_credential
-from geo_grid.cli_access import as_owner
+from geo_grid.cli.access import as_owner
 from geo_grid.db import connect
 from geo_grid.db.connections import APPLICATION_ROLE
 

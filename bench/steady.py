@@ -11,8 +11,6 @@ import sys
 import time
 from urllib.parse import urlsplit
 
-import uvloop
-
 _CONNECTIONS = 32
 
 
@@ -61,4 +59,4 @@ async def ask(url: str, paths: list[str], rate: int, seconds: int, key: str) -> 
 
 if __name__ == "__main__":
     asked = json.load(sys.stdin)
-    print(json.dumps(uvloop.run(ask(asked["url"], asked["paths"], asked["rate"], asked["seconds"], asked["key"]))))
+    print(json.dumps(asyncio.run(ask(asked["url"], asked["paths"], asked["rate"], asked["seconds"], asked["key"]))))

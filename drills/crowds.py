@@ -27,7 +27,7 @@ from psycopg.conninfo import make_conninfo
 from bench.serving import free_port, served
 from geo_grid.access.accounts import NewAccount, NewCredential, add_account, issue_credential
 from geo_grid.boundaries import publish_cells
-from geo_grid.cli_access import as_owner
+from geo_grid.cli.access import as_owner
 from geo_grid.db import Cluster, connect, migrate
 from geo_grid.db.connections import APPLICATION_ROLE
 from geo_grid.layers.grid_levels import GridLevel, set_levels

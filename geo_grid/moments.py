@@ -120,6 +120,33 @@ _SLASHED = re.compile(
 """Day or month first: other rows of the same column tell, or somebody does."""
 
 
+_DIRECTIVES = re.compile(r"%(.?)", re.DOTALL)
+_KNOWN_DIRECTIVES = frozenset("YymdHIMSfpzbBjaA%")
+_MOST_DIRECTIVES = 10
+
+
+def check_form(form: str) -> str:
+    """Return a form of times as `datetime.strptime` has it, `%d/%m/%Y %H:%M`, if it is one that can be read quickly.
+
+    strptime tries how digits can be shared out among directives that nothing stands between: some steps for each more.
+
+    Raises
+    ------
+    ValueError
+        It has other directives than days and times need, one of them twice, or more than ten.
+    """
+    directives = _DIRECTIVES.findall(form)
+    if not directives or not _KNOWN_DIRECTIVES.issuperset(directives):
+        known = " ".join(f"%{letter}" for letter in "YymdHIMSfpzbBjaA")
+        message = f"{form[:60]!r} is no form of times: it is made of {known}, as %Y-%m-%d %H:%M:%S"
+        raise ValueError(message)
+    named = [letter for letter in directives if letter != "%"]
+    if len(named) != len(set(named)) or len(named) > _MOST_DIRECTIVES:
+        message = f"{form[:60]!r} says something twice"
+        raise ValueError(message)
+    return form
+
+
 @dataclass(frozen=True)
 class Times:
     """How the times of a column are to be read.

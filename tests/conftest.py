@@ -16,7 +16,7 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from geo_grid.api.app import create_app
-from geo_grid.api.sockets import Config, Server
+from geo_grid.api.server.sockets import Config, Server
 from geo_grid.db import Cluster, connect, migrate
 from geo_grid.db.connections import APPLICATION_ROLE
 from geo_grid.demo import load_demo

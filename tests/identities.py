@@ -16,7 +16,7 @@ from geo_grid.access.accounts import (
     change_account,
     issue_credential,
 )
-from geo_grid.cli_access import as_owner
+from geo_grid.cli.access import as_owner
 from geo_grid.db import AsyncConnection, connect
 
 _NUMBER = itertools.count(1)

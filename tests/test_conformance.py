@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from geo_grid.api.conformance import CONFORMANCE
+from geo_grid.api.ogc.conformance import CONFORMANCE
 
 ROOT = Path(__file__).parents[1]
 

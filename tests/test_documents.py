@@ -12,8 +12,8 @@ import pytest
 import typer
 
 from geo_grid.api.app import create_app
-from geo_grid.api.boundary_models import NewStep
-from geo_grid.api.document import describe
+from geo_grid.api.boundaries.models import NewStep
+from geo_grid.api.server.document import describe
 from geo_grid.boundaries.drafts import NEEDS
 from geo_grid.cli import app
 from geo_grid.db import Cluster

@@ -4,11 +4,12 @@ import asyncio
 import hashlib
 import time
 from collections import OrderedDict
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from geo_grid.db import Asker, AsyncPool, Changes, acting, load_queries, table_versions, translated_errors
+from geo_grid.changes import Table
+from geo_grid.db import Asker, AsyncPool, acting, load_queries, translated_errors
+from geo_grid.derived import DerivedStates
 from geo_grid.errors import DatabaseUnavailable
 from geo_grid.locate import Seen
 
@@ -16,11 +17,10 @@ QUERIES = load_queries("geo_grid.access", "login.sql")
 
 _KEPT_S = 30.0
 """How long an identity is kept before the database is asked again, and told that the session lives."""
-_TRUSTED_S = 10.0
-"""How long identities are trusted while the database is away; then nobody is anybody."""
 _MOST = 10_000
-_OF_RIGHTS = frozenset({"principals", "principal_cells", "credentials", "roles", "role_rights", "editions"})
-_MATTER = _OF_RIGHTS | {"police_posts"}
+_DEPENDS_ON = (
+    Table.PRINCIPALS, Table.PRINCIPAL_CELLS, Table.CREDENTIALS, Table.ROLES, Table.ROLE_RIGHTS, Table.EDITIONS, Table.POLICE_POSTS,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -43,8 +43,6 @@ class Identity:
         What of the answers about points they may see.
     sight
         The same for whoever may see the same.
-    versions
-        How often the tables that rights depend on had changed, in a state of the database not newer than all this is from.
     fetched, ends, touched
         When it was looked up, when it ends by itself, when the database was last told that the session lives;
         on this process's clock.
@@ -62,7 +60,6 @@ class Identity:
     must: str
     seen: Seen
     sight: str = ""
-    versions: Mapping[str, int] = field(default_factory=dict, compare=False)
     fetched: float = field(default_factory=time.monotonic, compare=False)
     ends: float = 0.0
     touched: float = float("-inf")
@@ -75,34 +72,27 @@ class Identities:
     is anybody.
     """
 
-    def __init__(self, pool: AsyncPool, changes: Changes) -> None:
+    def __init__(self, pool: AsyncPool, states: DerivedStates) -> None:
         self._pool = pool
-        self._changes = changes
-        self._known: OrderedDict[tuple[str, str], Identity] = OrderedDict()
-        self._generation = 0
+        self._known = states.declare("identities", _DEPENDS_ON, OrderedDict[tuple[str, str], Identity], size=len)
         self._asking: dict[tuple[Asker, bool, int], asyncio.Task[Identity | None]] = {}
-        changes.on_change(self._forget)
 
     def held(self, asker: Asker, is_act: bool) -> Identity | None:
         """Return whom memory knows for certain; not for an act that the database must be told of (see `find`)."""
-        found = self._known.get((asker.credential, asker.address))
+        known = self._known.held()
+        found = known.get((asker.credential, asker.address)) if known is not None else None
         now = time.monotonic()
-        if found is None or now - found.fetched > _KEPT_S or now >= found.ends or self._changes.age_s() > _TRUSTED_S:
+        if found is None or now - found.fetched > _KEPT_S or now >= found.ends:
             return None
         if is_act and now - found.touched > _KEPT_S:
             return None
         return found
 
-    async def current(self, asker: Asker, versions: Mapping[str, int]) -> Identity | None:
-        """Return who shows a credential, as of a state of the database that is not older than these versions of its tables
-        tell; else as `find`, for no act.
+    async def current(self, asker: Asker) -> Identity | None:
+        """Return who shows a credential, as of a state of the database that is not older than what the feed has told by
+        now; else as `find`, for no act.
         """
-        known = self.held(asker, is_act=False)
-        if known is not None and all(known.versions.get(name, 0) >= versions.get(name, 0) for name in _OF_RIGHTS):
-            return known
-        if known is not None:
-            self.forget()  # the change is announced soon
-        return await self.find(asker, is_act=False)
+        return self.held(asker, is_act=False) or await self.find(asker, is_act=False)
 
     async def find(self, asker: Asker, is_act: bool) -> Identity | None:
         """Find who shows a credential; None: it is worth nothing. Those who ask for the same at once ask together.
@@ -117,7 +107,7 @@ class Identities:
         DatabaseUnavailable
             It cannot be looked up.
         """
-        key = (asker._replace(request_id=""), is_act, self._generation)
+        key = (asker._replace(request_id=""), is_act, self._known.generation)
         asking = self._asking.get(key)
         if asking is None:
             asking = self._asking[key] = asyncio.create_task(self._ask(asker, is_act))
@@ -125,42 +115,33 @@ class Identities:
         return await asyncio.shield(asking)  # who leaves does not end it for the others
 
     async def _ask(self, asker: Asker, is_act: bool) -> Identity | None:
-        generation = self._generation
+        known = self._known.read()  # what is not true any more when this is answered goes with it
         with translated_errors():
             async with acting(self._pool, asker, read_only=not is_act) as connection:
                 if is_act:
                     await connection.execute(QUERIES["touch"])
-                versions = await table_versions(connection)  # first: what follows is as new, or newer
                 row = await (await connection.execute(QUERIES["identify"])).fetchone()
                 if row is None or row["principal_id"] is None:
                     return None
                 rights = frozenset(row["rights"])
                 seen = await Seen.read(connection, row["city_wide"], "roster" in rights)
-        if self._changes.age_s() > _TRUSTED_S:
+        if not self._known.is_trusted():
             message = "who you are cannot be checked now: the database is away; try again"
             raise DatabaseUnavailable(message)
-        before = self._known.get((asker.credential, asker.address))
+        before = known.get((asker.credential, asker.address))
         touched = time.monotonic() if is_act else before.touched if before else float("-inf")
-        found = _identity(row, asker, rights, seen, versions, touched)
-        if generation == self._generation:  # else it may be out of date already
-            self._known[asker.credential, asker.address] = found
-            while len(self._known) > _MOST:
-                self._known.popitem(last=False)
+        found = _identity(row, asker, rights, seen, touched)
+        known[asker.credential, asker.address] = found
+        while len(known) > _MOST:
+            known.popitem(last=False)
         return found
 
     def forget(self) -> None:
-        """Ask the database about everybody again: something was just changed here, and is not announced yet."""
-        self._generation += 1
-        self._known.clear()
-
-    def _forget(self, changed: set[str]) -> None:
-        if changed & _MATTER:
-            self.forget()
+        """Ask the database about everybody again: something was just changed here, and is not told yet."""
+        self._known.distrust()
 
 
-def _identity(
-    row: dict[str, Any], asker: Asker, rights: frozenset[str], seen: Seen, versions: Mapping[str, int], touched: float
-) -> Identity:
+def _identity(row: dict[str, Any], asker: Asker, rights: frozenset[str], seen: Seen, touched: float) -> Identity:
     return Identity(
         credential=asker.credential,
         principal_id=row["principal_id"],
@@ -174,7 +155,6 @@ def _identity(
         must=row["label"] if row["credential_kind"] == "session" else "",
         seen=seen,
         sight=_sight(rights, seen),
-        versions=versions,
         ends=time.monotonic() + row["good_for_s"],
         touched=touched,
     )

@@ -9,40 +9,22 @@ from fastapi.staticfiles import StaticFiles
 from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
 
 from geo_grid import __version__
-from geo_grid.api import (
-    accounts,
-    audit,
-    boundaries,
-    bulk,
-    cameras,
-    draft_files,
-    editing,
-    events,
-    exports,
-    features,
-    health,
-    imports,
-    incidents,
-    live,
-    locate,
-    pages,
-    patrol,
-    problems,
-    response,
-    session,
-    styles,
-    tiles,
-)
-from geo_grid.api.identified import Identified
+from geo_grid.api import pages
+from geo_grid.api.access import accounts, audit, session
+from geo_grid.api.access.identified import Identified
+from geo_grid.api.boundaries import drafts, files
+from geo_grid.api.desk import bulk, cameras, events, incidents, locate
 from geo_grid.api.lifetime import living
-from geo_grid.api.middleware import BodyLimit, NamedRequests
-from geo_grid.api.negotiation import Plainly
-from geo_grid.api.rights import check_complete
+from geo_grid.api.ogc import editing, exports, features, imports, styles, tiles
+from geo_grid.api.response import live, patrol, roads
+from geo_grid.api.server import health, problems
+from geo_grid.api.server.middleware import BodyLimit, NamedRequests
+from geo_grid.api.server.negotiation import Plainly
+from geo_grid.api.server.rights import check_complete
 from geo_grid.compiling import make_ready
 from geo_grid.db import (
     application_conninfo,
     service_conninfo,
-    storage,
 )
 from geo_grid.errors import SetupError
 from geo_grid.settings import Settings, asset_dir
@@ -69,10 +51,10 @@ _ROUTERS = (
     styles,
     exports,
     imports,
-    boundaries,
-    draft_files,
+    drafts,
+    files,
     live,
-    response,
+    roads,
     patrol,
     events,
     session,
@@ -110,7 +92,7 @@ def create_app(settings: Settings, conninfo: str) -> FastAPI:
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with living(app.state, settings, conninfo):
+        async with living(settings, conninfo) as app.state.server:
             yield
 
     app = FastAPI(
@@ -123,8 +105,6 @@ def create_app(settings: Settings, conninfo: str) -> FastAPI:
         docs_url=None,
         redoc_url=None,
     )
-    app.state.settings = settings
-    app.state.storage = storage(settings)
     problems.install(app)
     app.add_middleware(GZipMiddleware, minimum_size=1024, compresslevel=5, exclude_content_types=_NOT_COMPRESSED)
     app.add_middleware(
@@ -133,11 +113,12 @@ def create_app(settings: Settings, conninfo: str) -> FastAPI:
         exceptions={
             ("POST", "/locate"): bulk.LARGEST_BODY,
             ("POST", "/imports"): imports.LARGEST_BODY,
-            ("POST", "/boundaries/imports"): draft_files.LARGEST_BODY,
-            ("POST", "/units/positions"): response.LARGEST_BODY,
+            ("POST", "/boundaries/imports"): files.LARGEST_BODY,
+            ("POST", "/units/positions"): roads.LARGEST_BODY,
             ("POST", "/session"): _LARGEST_LOGIN,
         },
         unknown=_LARGEST_LOGIN,
+        values={("POST", "/locate"): bulk.LARGEST_BODY, ("POST", "/units/positions"): roads.MOST_VALUES},
     )
     app.add_middleware(Identified, settings=settings)
     app.add_middleware(NamedRequests)

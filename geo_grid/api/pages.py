@@ -1,6 +1,5 @@
 """The pages. Nothing is loaded from another host."""
 
-import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -10,28 +9,26 @@ from urllib.parse import quote, urlsplit
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse
-from pydantic import BaseModel
 
-from geo_grid.access import csrf_token
 from geo_grid.access.accounts import KIOSK_PAGES
-from geo_grid.api.asking import identity_of, reading
-from geo_grid.api.document import MEDIA_TYPE, describe
-from geo_grid.api.links import Link, base_url, wants_html
-from geo_grid.api.parameters import Configured
-from geo_grid.api.problems import PROBLEM_RESPONSES
-from geo_grid.api.public_address import PublicAddress
-from geo_grid.api.rights import GuardedRoute
-from geo_grid.api.session import safe_page
+from geo_grid.api.access.session import safe_page
+from geo_grid.api.server.asking import identity_of, reading
+from geo_grid.api.server.document import MEDIA_TYPE, describe
+from geo_grid.api.server.html import html_page, person_of
+from geo_grid.api.server.links import Link, base_url, wants_html
+from geo_grid.api.server.parameters import Configured
+from geo_grid.api.server.problems import PROBLEM_RESPONSES
+from geo_grid.api.server.rights import GuardedRoute
+from geo_grid.api.server.state import server_of
 from geo_grid.errors import NotFound
 from geo_grid.exchange import FILE_FORMATS
-from geo_grid.layers import REGISTRY, Layer
+from geo_grid.layers import REGISTRY
 from geo_grid.maps import (
     PLANNER,
     RESPONSE,
     CityView,
     ExternalBase,
     city_view,
-    features_map,
     plain_page,
     wall_page,
     workbench_page,
@@ -42,12 +39,6 @@ router = APIRouter(include_in_schema=False, responses=PROBLEM_RESPONSES, route_c
 
 Lang = Annotated[Literal["zh", "en"], Query()]
 
-_MAY = (
-    "default-src 'none'; script-src 'self' 'nonce-{nonce}'; style-src 'self' 'unsafe-inline'; img-src 'self' data: {hosts}; "
-    "font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-)
-"""Scripts run only from our own files or with this answer's nonce; nothing is loaded from another host but the base map that is configured."""
-
 _HOME = {"administrator": "/admin", "auditor": "/auditor", "planner": "/maps/planner"}
 _TITLES = {
     "login": ("登录", "Log in"), "account": ("我的账户", "My account"),
@@ -56,35 +47,9 @@ _TITLES = {
 }  # fmt: skip
 
 
-def html_page(request: Request, html: str, hosts: str = "") -> HTMLResponse:
-    """Answer with a page whose own scripts run, and no other: not one that a name may smuggle in.
-
-    Data travels in JSON blocks with every `<` escaped, so each `<script` is the page's own.
-    """
-    nonce = secrets.token_urlsafe(16)
-    headers = {"Cache-Control": "no-store", "Content-Security-Policy": _MAY.format(nonce=nonce, hosts=hosts)}
-    made = html.replace("<script", f'<script nonce="{nonce}"')
-    public: PublicAddress = request.scope["geo_grid.public"]
-    if prefix := public.prefix:
-        made = made.replace("<html", f'<html data-base="{prefix}"', 1)
-        made = made.replace(' src="/static/', f' src="{prefix}/static/').replace(
-            ' href="/static/', f' href="{prefix}/static/'
-        )
-    return HTMLResponse(made, headers=headers)
-
-
-def _person(request: Request) -> dict[str, Any]:
-    """Return who looks, for the page's script; the token is what another site's page does not know."""
-    identity, secret = identity_of(request), request.scope["geo_grid.secret"]
-    return {
-        "name": identity.display_name, "role": identity.role, "rights": sorted(identity.rights),
-        "must": identity.must, "isKiosk": identity.page is not None, "csrf": csrf_token(secret) if secret else None,
-    }  # fmt: skip
-
-
 def _plain(request: Request, name: str, lang: Literal["zh", "en"], **options: Any) -> HTMLResponse:
     title = _TITLES[name][lang == "en"]
-    person = _person(request) if name != "login" else None
+    person = person_of(request) if name != "login" else None
     return html_page(
         request, plain_page(name, f"{title} · geo_grid", lang, {"person": person, "title": title, **options})
     )
@@ -117,42 +82,12 @@ def _landing(request: Request) -> dict[str, Any]:
         ),
         Link(href=f"{base}/styles", rel="http://www.opengis.net/def/rel/ogc/1.0/styles", type="application/json"),
     ]
-    settings = request.app.state.settings
+    settings = server_of(request).settings
     return {
         "title": f"geo_grid {settings.city_name_en}",
         "description": "Grid cells, patrol zones, response circles and who is responsible for a point",
         "links": [link.model_dump(exclude_none=True) for link in links],
     }
-
-
-def catalogue_page(request: Request, titles: tuple[str, str], answer: BaseModel) -> HTMLResponse:
-    """Show an answer of OGC API as a page: its texts and its links; titles in Chinese and English."""
-    lang = _language(request)
-    title = titles[lang == "en"]
-    told = answer.model_dump(mode="json", by_alias=True, exclude_none=True)
-    options = {"person": _person(request), "title": title, "answer": told, "isFixed": True}
-    return _of_several(html_page(request, plain_page("catalogue", f"{title} · geo_grid", lang, options)))
-
-
-async def features_page(request: Request, layer: Layer, address: str) -> HTMLResponse:
-    """Show features on a small map, with a table; the page asks for them at `address`."""
-    settings = request.app.state.settings
-    async with reading(request) as database:
-        view = await city_view(database, settings.city_name_zh, settings.city_name_en, settings.timezone)
-    lang = _language(request)
-    title = layer.title_zh if lang == "zh" else layer.title_en
-    options = {"person": _person(request), "title": title, "layer": layer.name, "address": address, "isFixed": True}
-    return _of_several(html_page(request, features_map(view, title, lang, options)))
-
-
-def _language(request: Request) -> Literal["zh", "en"]:
-    """Read the language of a page whose address is not ours to add a parameter to."""
-    return "zh" if request.headers.get("accept-language", "zh").lower().startswith("zh") else "en"
-
-
-def _of_several(page: HTMLResponse) -> HTMLResponse:
-    page.headers["Vary"] = "Accept, Accept-Language, Cookie, Authorization"
-    return page
 
 
 @router.get("/login", name="login_page")
@@ -218,7 +153,7 @@ async def _city_map(
     async with reading(request) as database:
         view: CityView = await city_view(database, settings.city_name_zh, settings.city_name_en, settings.timezone)
     external = _external_base(settings)
-    return html_page(request, draw(view, lang, _person(request), external), _hosts(external))
+    return html_page(request, draw(view, lang, person_of(request), external), _hosts(external))
 
 
 _TIANDITU = (

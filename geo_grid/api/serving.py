@@ -7,8 +7,10 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from geo_grid.api.networks import is_loopback, read_networks
-from geo_grid.api.sockets import Config, Server, raise_descriptor_limit
+from starlette.types import ASGIApp
+
+from geo_grid.api.server.networks import is_loopback, read_networks
+from geo_grid.api.server.sockets import Config, Server, raise_descriptor_limit
 from geo_grid.errors import SetupError, UserError
 from geo_grid.settings import Settings
 
@@ -54,10 +56,8 @@ def listen(settings: Settings) -> socket.socket:
     return bound
 
 
-def serve(settings: Settings, conninfo: str, bound: socket.socket, announce: Callable[[], None]) -> None:
-    """Serve until SIGINT or SIGTERM."""
-    # not at the top: whoever only starts and watches a server needs no app
-    from geo_grid.api.app import create_app
+def serve(app: ASGIApp, settings: Settings, bound: socket.socket, announce: Callable[[], None]) -> None:
+    """Serve an app until SIGINT or SIGTERM; `announce` is called once it can be reached."""
 
     class Announcing(Server):
         """Tells when it can be reached."""
@@ -69,9 +69,9 @@ def serve(settings: Settings, conninfo: str, bound: socket.socket, announce: Cal
 
     raise_descriptor_limit()
     config = Config(
-        create_app(settings, conninfo),
+        app,
         settings,
-        loop="uvloop",
+        loop="asyncio",  # takes in all who wait at once; uvloop one for each round, in which everybody else is answered
         timeout_graceful_shutdown=5,  # walls listen to events for ever
         ssl_certfile=settings.tls_certificate,
         ssl_keyfile=settings.tls_key,

@@ -26,8 +26,9 @@ from geo_grid.boundaries.reading import (
     read_division,
     worked_codes,
 )
-from geo_grid.boundaries.release import publish_draft, publish_due, roll_back
+from geo_grid.boundaries.release import publish_draft, publish_when_due, roll_back
 from geo_grid.boundaries.review import draft_findings, draft_impact
+from geo_grid.boundaries.steps import as_step
 from geo_grid.locate.coverage import metres
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "Moved",
     "Published",
     "approve",
+    "as_step",
     "discard",
     "draft_changes",
     "draft_findings",
@@ -53,7 +55,7 @@ __all__ = [
     "open_edition",
     "publish_cells",
     "publish_draft",
-    "publish_due",
+    "publish_when_due",
     "publish_zones",
     "read_division",
     "rebase",

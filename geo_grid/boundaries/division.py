@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import shapely
@@ -63,7 +63,14 @@ class Division:
         Those in force.
     used_codes
         Every code that was ever given: none is given again.
+
+    Attributes
+    ----------
+    noun
+        What people call one of them, in messages.
     """
+
+    noun: ClassVar[str] = "grid cell"
 
     def __init__(self, cells: Iterable[Cell], used_codes: Iterable[str] = ()) -> None:
         self.cells = {cell.grid_code: cell for cell in cells}
@@ -84,7 +91,7 @@ class Division:
     def cell(self, code: str) -> Cell:
         """Return a cell. Raises Refused."""
         if code not in self.cells:
-            message = f"there is no grid cell {code} in this draft"
+            message = f"there is no {self.noun} {code} in this draft"
             raise Refused(message)
         return self.cells[code]
 

@@ -1,17 +1,14 @@
 """Drafts: steps on an edition that are stored, undone, done again, moved to a newer edition, and sent for approval."""
 
-import json
 import re
-from collections.abc import Callable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import shapely
 from psycopg.types.json import Jsonb
 
 from geo_grid.boundaries import operations
-from geo_grid.boundaries import zones as zoning
 from geo_grid.boundaries.division import Division, Edits, Refused
 from geo_grid.boundaries.reading import (
     CELL_COLUMNS,
@@ -25,72 +22,12 @@ from geo_grid.boundaries.reading import (
     seen_codes,
     stored_shapes,
 )
+from geo_grid.boundaries.steps import AnyStep, Restore, SetDuties, SetStops, as_step
 from geo_grid.db import Connection, insert_rows
 from geo_grid.errors import Conflict, Forbidden, NotFound, Outdated
 
-KINDS = {CELLS: ("basic", "dedicated"), ZONES: ("regular", "temporary")}
 _HIDDEN = "a neighbouring cell"
 _CODE = re.compile(r"[\w.-]+", re.ASCII)
-RESTORE = "restore"
-"""The operation that sets every cell as a former edition had it."""
-
-
-def _geometry(arguments: dict[str, Any], name: str) -> Any:
-    try:
-        shape = shapely.from_geojson(json.dumps(arguments.get(name)))
-    except (shapely.errors.ShapelyError, TypeError, ValueError):
-        shape = None
-    if shape is None or shapely.is_empty(shape):
-        message = f"the {name} is no GeoJSON geometry"
-        raise Refused(message)
-    return shape
-
-
-type _Do = Callable[[Any, dict[str, Any]], Edits]
-_COMMON: dict[str, _Do] = {
-    "split": lambda d, a: operations.split(d, a["codes"][0], _geometry(a, "line")),
-    "merge": lambda d, a: operations.merge(d, a["codes"], a.get("keep")),
-    "move_border": lambda d, a: operations.move_border(d, a["codes"][0], a["codes"][1], _geometry(a, "line")),
-    "describe": lambda d, a: operations.describe(
-        d, a["codes"][0], a.get("name"), a.get("household_count"), a.get("cell_kind"), a.get("responsible_unit")
-    ),
-}
-OPERATIONS: dict[str, dict[str, _Do]] = {
-    CELLS: _COMMON | {
-        "carve": lambda d, a: operations.carve(
-            d, a["codes"], _geometry(a, "area"), a["name"], a.get("cell_kind", "dedicated")
-        ),
-        "reshape": lambda d, a: operations.reshape(d, a["codes"][0], _geometry(a, "area")),
-        "transfer": lambda d, a: operations.transfer(d, a["codes"][0], a["parent_code"]),
-        "redraw": lambda d, a: operations.redraw(d, a["codes"], a["cells"]),
-        "regroup": lambda d, a: operations.regroup(d, a["groups"]),
-    },
-    ZONES: _COMMON | {
-        "carve": lambda d, a: operations.carve(
-            d, a["codes"], _geometry(a, "area"), a["name"], a.get("cell_kind", "regular")
-        ),
-        "reshape": lambda d, a: (
-            operations.reshape(d, a["codes"][0], _geometry(a, "area"))
-            if "area" in a
-            else zoning.redraw_segment(d, a["codes"][0], _geometry(a, "line"))
-        ),
-        "create": lambda d, a: zoning.create(
-            d, a["name"], _geometry(a, "area") if "area" in a else None, _geometry(a, "line") if "line" in a else None,
-            a.get("responsible_unit", ""), a.get("cell_kind", "regular"), a.get("code"),
-        ),
-        "retire": lambda d, a: zoning.retire(d, a["codes"][0]),
-    },
-}  # fmt: skip
-"""By layer and name, with arguments as a step keeps them: codes, and what else it needs; geometries as GeoJSON."""
-ATTACHED = {"set_duties": CELLS, "set_stops": ZONES}
-"""Steps that change no boundary, and come into force with them: who answers for a cell, where patrols must stop."""
-NEEDS = {
-    "split": (1, ("line",)), "merge": (2, ()), "move_border": (2, ("line",)), "carve": (1, ("area", "name")),
-    "reshape": (1, ()), "transfer": (1, ("parent_code",)), "describe": (1, ()), "regroup": (0, ("groups",)),
-    "redraw": (1, ("cells",)), "create": (0, ("name",)), "retire": (1, ()), "set_duties": (1, ("duties",)),
-    "set_stops": (1, ("stops",)), RESTORE: (0, ("edition",)),
-}  # fmt: skip
-"""How many codes an operation takes at least, and what it cannot do without."""
 
 
 def make_draft(connection: Connection, title: str, author: str) -> int:
@@ -127,16 +64,18 @@ def draft_steps(connection: Connection, draft_id: int) -> list[dict[str, Any]]:
     return connection.execute(QUERIES["steps"], {"draft_id": draft_id}).fetchall()
 
 
+def attached_steps(connection: Connection, draft_id: int) -> list[SetDuties | SetStops]:
+    """Return the steps that change no boundary and come into force with them: duties, and stops of patrols."""
+    kept = [
+        as_step(step["operation"], step["arguments"])
+        for step in draft_steps(connection, draft_id)
+        if step["undone_at"] is None
+    ]
+    return [step for step in kept if isinstance(step, SetDuties | SetStops)]
+
+
 def edit_draft(
-    connection: Connection,
-    draft_id: int,
-    operation: str,
-    arguments: dict[str, Any],
-    author: str,
-    reason: str = "",
-    *,
-    in_force: Division | None = None,
-    seen: int | None = None,
+    connection: Connection, draft_id: int, step: AnyStep, author: str, *, in_force: Division | None = None
 ) -> Edits:
     """Do a step, and return the cells as they become; what was undone before is forgotten.
 
@@ -144,8 +83,6 @@ def edit_draft(
     ----------
     in_force
         The cells in force, if the caller has them; read when not given.
-    seen
-        How many steps the author has seen; checked when given.
 
     Raises
     ------
@@ -158,15 +95,10 @@ def edit_draft(
     Conflict
         The draft is published, discarded, submitted, or stands on an edition that is no longer in force.
     """
-    hold(connection, draft_id, seen=seen)
-    count, needed = NEEDS[operation]
-    missing = [name for name in needed if arguments.get(name) in (None, "")]
-    if len(arguments.get("codes", ())) < count or missing:
-        message = f"{operation} needs {count} cell{'s' if count > 1 else ''}{''.join(f' and {n}' for n in missing)}"
-        raise Refused(message)
-    changed = _done(connection, draft_id, operation, arguments, in_force)
+    hold(connection, draft_id, seen=step.seen)
+    changed = _done(connection, draft_id, step, in_force)
     connection.execute(QUERIES["forget_undone"], {"draft_id": draft_id})
-    asked = {"operation": operation, "arguments": Jsonb(arguments), "author": author, "reason": reason}
+    asked = {"operation": step.operation, "arguments": Jsonb(step.arguments()), "author": author, "reason": step.reason}
     row = connection.execute(QUERIES["put_step"], {**asked, "draft_id": draft_id}).fetchone() or {}
     for layer, before, edits in changed:
         _keep(connection, draft_id, row["step_number"], layer, before, edits)
@@ -174,43 +106,37 @@ def edit_draft(
 
 
 def _done(
-    connection: Connection, draft_id: int, operation: str, arguments: dict[str, Any], in_force: Division | None
+    connection: Connection, draft_id: int, step: AnyStep, in_force: Division | None
 ) -> list[tuple[str, Division, Edits]]:
-    """Return what an operation changes: layer, what there is before it, and proved edits; nothing is stored."""
-    layer = arguments.get("layer", CELLS)
+    """Return what a step changes: layer, what there is before it, and proved edits; nothing is stored."""
     base = in_force or read_division(connection)
     cells = read_division(connection, draft_id, base)
     scope = _scope(connection, cells, base)
     if scope is not None:
-        if layer == ZONES or operation in {RESTORE, "set_stops"}:
+        if step.layer == ZONES or step.needs_city:
             message = (
                 "patrol zones and former boundaries are changed for the whole city: ask somebody who answers for it"
             )
             raise Forbidden(message)
-        scope.check_named(arguments)
-    if operation in ATTACHED:
-        known = read_zones(connection, draft_id) if ATTACHED[operation] == ZONES else cells
-        for code in arguments["codes"]:
-            known.cell(code)
-            if scope is not None and code not in scope.mine:
-                scope.refuse(code)
-        return []
-    if operation == RESTORE:
-        found: list[tuple[str, Division, Edits]] = []
-        for name, now in ((CELLS, cells), (ZONES, read_zones(connection, draft_id))):
-            edits = difference(now, of_edition(connection, arguments["edition"], name))
-            now.proved(edits)
-            found.append((name, now, edits))
-        return found
-    if operation not in OPERATIONS[layer]:
-        message = f"{operation} is not done to {layer}; known are {', '.join(OPERATIONS[layer])}"
-        raise Refused(message)
-    if arguments.get("cell_kind") not in {None, *KINDS[layer]}:
-        message = f"{arguments['cell_kind']} is no kind of {layer}; known are {', '.join(KINDS[layer])}"
-        raise Refused(message)
-    before = cells if layer == CELLS else read_zones(connection, draft_id)
+        scope.check_named(step.named())
+    match step:
+        case SetDuties() | SetStops():
+            known = cells if step.layer == CELLS else read_zones(connection, draft_id)
+            for code in step.codes:
+                known.cell(code)
+                if scope is not None and code not in scope.mine:
+                    scope.refuse(code)
+            return []
+        case Restore():
+            changed: list[tuple[str, Division, Edits]] = []
+            for layer, now in ((CELLS, cells), (ZONES, read_zones(connection, draft_id))):
+                edits = difference(now, of_edition(connection, step.edition, layer))
+                now.proved(edits)
+                changed.append((layer, now, edits))
+            return changed
+    before = cells if step.layer == CELLS else read_zones(connection, draft_id)
     try:
-        edits = OPERATIONS[layer][operation](before, arguments)
+        edits = step.edits(before)
         if scope is not None:
             scope.check_changed(before, edits)
         before.proved(edits)
@@ -218,7 +144,7 @@ def _done(
         if scope is None:
             raise
         raise Refused(scope.veiled(str(refused), before)) from None
-    return [(layer, before, edits)]
+    return [(step.layer, before, edits)]
 
 
 @dataclass(frozen=True)
@@ -228,14 +154,10 @@ class _Scope:
     mine: set[str]
     seen: set[str]
 
-    def check_named(self, arguments: dict[str, Any]) -> None:
+    def check_named(self, codes: Iterable[str]) -> None:
         """Refuse cells that whoever asks may not see, as if they did not exist."""
-        groups, cells = arguments.get("groups", ()), arguments.get("cells", ())
-        named = [*arguments.get("codes", ()), arguments.get("parent_code"), arguments.get("keep")]
-        named += [code for group in groups for code in (group.get("parent_code"), *group["codes"])]
-        named += [cell.get("grid_code") for cell in cells]
-        for code in named:
-            if code is not None and code not in self.seen:
+        for code in codes:
+            if code not in self.seen:
                 message = f"there is no grid cell {code} in this draft"
                 raise Refused(message)
 
@@ -306,7 +228,7 @@ def rebase(connection: Connection, draft_id: int, in_force: Division | None = No
         connection.execute(QUERIES["rebased"], {"draft_id": draft_id})
         for step in steps:
             try:
-                changed = _done(connection, draft_id, step["operation"], step["arguments"], in_force)
+                changed = _done(connection, draft_id, as_step(step["operation"], step["arguments"]), in_force)
             except Refused as refused:
                 message = (
                     f"step {step['step_number']} ({step['operation']}) cannot be done on the newer edition: {refused}"
@@ -360,9 +282,10 @@ def zone_stops(connection: Connection, draft_id: int) -> dict[str, list[dict[str
     found: dict[str, list[dict[str, Any]]] = {}
     for row in connection.execute(QUERIES["stops"]).fetchall():
         found.setdefault(row.pop("zone_code"), []).append(row)
-    for step in draft_steps(connection, draft_id):
-        if step["operation"] == "set_stops" and step["undone_at"] is None:
-            found |= dict.fromkeys(step["arguments"]["codes"], step["arguments"]["stops"])
+    for step in attached_steps(connection, draft_id):
+        if isinstance(step, SetStops):
+            stops = [stop.model_dump(mode="json") for stop in step.stops]
+            found |= dict.fromkeys(step.codes, stops)
     return found
 
 

@@ -95,16 +95,11 @@ where draft_id = %(draft_id)s
 update drafts set approved_at = now(), approved_by = %(by)s, note = %(note)s, effective_at = coalesce(%(effective_at)s, now())
 where draft_id = %(draft_id)s
 
--- name: is_due
-select draft_id from drafts
-where approved_at is not null and effective_at <= clock_timestamp() and published_edition_id is null and discarded_at is null
-limit 1
-
 -- name: due
-select draft_id, note from drafts
-where approved_at is not null and effective_at <= clock_timestamp() and published_edition_id is null and discarded_at is null
-order by effective_at, draft_id
-for update skip locked
+-- what was approved, and seconds until its moment comes
+select note, extract(epoch from effective_at - clock_timestamp())::float as seconds from drafts
+where draft_id = %(draft_id)s and approved_at is not null and published_edition_id is null and discarded_at is null
+for update
 
 -- name: forget_undone
 delete from draft_steps where draft_id = %(draft_id)s and undone_at is not null

@@ -8,14 +8,17 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from geo_grid.boundaries.division import faces
+from geo_grid.boundaries.division import faces, multi, same_corners
 from geo_grid.coordinates import LATTICE_STEP, snap_geometry
-from geo_grid.locate.coverage import METRES_PER_DEGREE, Fault, coverage_faults, metres
+from geo_grid.locate.coverage import METRES_PER_DEGREE, Fault, coverage_faults, metres, widest
 
 HEAL_M = 0.01
 """Tolerance in metres where none is asked for: six steps of the lattice."""
 _SNAPPED_M = 0.01
 """Corners are drawn together over no more than this, whatever gaps and overlaps may be closed."""
+
+_NEAR = 0.75 * LATTICE_STEP
+"""Degrees: a point rounded to the lattice lies no farther from where it was, and other corners are a step away."""
 
 
 @dataclass(frozen=True)
@@ -25,9 +28,9 @@ class Moved:
     Attributes
     ----------
     metres
-        How far its border moved at most: 0 where it only gained corners on it.
+        How wide the ground is, at its widest, that it gained or lost: 0 where it only gained corners on its border.
     lon, lat
-        Where it moved farthest, degrees.
+        Where that is, degrees.
     """
 
     code: str
@@ -63,25 +66,58 @@ def heal(
     beyond = [fault for fault in faults if fault.width_m > tolerance_m]
     if not faults or beyond or tolerance_m <= 0:
         return shapes, [], beyond or faults
-    healed = _on_lattice(_cleaned(shapes, tolerance_m, fixed > 0))
-    as_in_force = np.concatenate([shapes[:fixed], healed[fixed:]])
-    if fixed and shapely.is_valid(as_in_force).all() and not _of_others(coverage_faults(codes, as_in_force), in_force):
-        healed = as_in_force  # what was amiss there already is not mended by the way
-    left = [Fault("mismatch", (str(codes[index]),), *shapely.get_coordinates(shapely.point_on_surface(shapes[index]))[0])
-            for index in np.flatnonzero(shapely.is_empty(healed)).tolist()]  # fmt: skip
+    healed, left = shapes, faults
+    for snapped_m in (0.0, min(tolerance_m, _SNAPPED_M)):  # corners stay where they are if that will do
+        healed = _on_lattice(_cleaned(shapes, tolerance_m, snapped_m, fixed > 0))
+        as_in_force = np.concatenate([shapes[:fixed], healed[fixed:]])
+        if (
+            fixed
+            and shapely.is_valid(as_in_force).all()
+            and not _of_others(coverage_faults(codes, as_in_force), in_force)
+        ):
+            healed = as_in_force  # what was amiss there already is not mended by the way
+        left = [Fault("mismatch", (str(codes[index]),), *shapely.get_coordinates(shapely.point_on_surface(shapes[index]))[0])
+                for index in np.flatnonzero(shapely.is_empty(healed)).tolist()]  # fmt: skip
+        left = left or _of_others(coverage_faults(codes, healed), in_force)
+        if not left:
+            break
     moved = [
         _moved(str(code), old, new)
         for code, old, new in zip(codes, shapes, healed, strict=True)
-        if not shapely.is_empty(new) and not shapely.equals_identical(shapely.normalize(old), shapely.normalize(new))
+        if not shapely.is_empty(new) and not same_corners(multi(old), multi(new))
     ]
-    return healed, moved, left or _of_others(coverage_faults(codes, healed), in_force)
+    return healed, moved, left
+
+
+def gained_corners(before: Any, after: Any) -> NDArray[np.float64] | None:
+    """Return the corners that shapes gained, lon, lat by row; None where one lost corners, or its border moved for them.
+
+    A corner on the lattice lies within a step of the border that it is for.
+    """
+    found = []
+    for old, new in zip(before, after, strict=True):
+        one, other = (np.unique(shapely.get_coordinates(shape), axis=0) for shape in (old, new))
+        added = _without(other, one)
+        if len(_without(one, other)) or (shapely.distance(shapely.points(added), shapely.boundary(old)) > _NEAR).any():
+            return None
+        found.append(added)
+    return np.unique(np.concatenate(found), axis=0)
+
+
+def with_corners(shapes: NDArray[Any], corners: NDArray[np.float64]) -> NDArray[Any]:
+    """Give shapes on the lattice those corners that lie on their borders, within a step of the lattice."""
+    points = shapely.multipoints(corners)
+    near = shapely.dwithin(shapes, points, _NEAR)
+    given = shapes.copy()
+    given[near] = shapely.snap(shapes[near], points, _NEAR)
+    return given
 
 
 def _of_others(faults: list[Fault], in_force: set[str]) -> list[Fault]:
     return [fault for fault in faults if not in_force.issuperset(fault.codes)]
 
 
-def _cleaned(shapes: NDArray[Any], tolerance_m: float, keep_first: bool) -> NDArray[Any]:
+def _cleaned(shapes: NDArray[Any], tolerance_m: float, snapped_m: float, keep_first: bool) -> NDArray[Any]:
     """Clean a coverage, reckoned in metres, so that a tolerance is the same in every direction."""
     west, south, east, north = shapely.total_bounds(shapes)
     middle = np.array([(west + east) / 2, (south + north) / 2])
@@ -89,7 +125,7 @@ def _cleaned(shapes: NDArray[Any], tolerance_m: float, keep_first: bool) -> NDAr
     cleaned = shapely.coverage_clean(
         shapely.transform(shapes, lambda degrees: (degrees - middle) * scale),
         gap_width=tolerance_m,
-        snapping_distance=min(tolerance_m, _SNAPPED_M),
+        snapping_distance=snapped_m,
         merge_strategy="min_index" if keep_first else "longest_border",
     )
     return np.asarray(shapely.transform(cleaned, lambda plane: plane / scale + middle), dtype=object)
@@ -113,29 +149,13 @@ def _on_lattice(shapes: NDArray[Any]) -> NDArray[Any]:
 
 
 def _moved(code: str, old: Any, new: Any) -> Moved:
-    """Measure how far a border moved, at the corners that only one of both has."""
+    """Measure how wide the ground is that a shape gained or lost, and name its widest place, or else a corner gained."""
+    width, lon, lat = widest(shapely.symmetric_difference(old, new))
+    if width > LATTICE_STEP * METRES_PER_DEGREE / 2**10:  # a corner amid a border cannot lie on it more exactly
+        return Moved(code, width, lon, lat)
     before, after = (np.unique(shapely.get_coordinates(shape), axis=0) for shape in (old, new))
-    corners = shapely.points(np.concatenate([_without(before, after), _without(after, before)]))
-    if not len(corners):
-        inside = shapely.point_on_surface(new)
-        return Moved(code, 0.0, float(inside.x), float(inside.y))
-    lines = [shapely.boundary(shape) for shape in (old, new)]
-    scale = np.array([np.cos(np.radians(shapely.get_y(corners[0]))), 1.0]) * METRES_PER_DEGREE
-
-    def plane(shape: Any) -> Any:
-        return shapely.transform(shape, lambda degrees: degrees * scale)
-
-    flat_corners, (one, other) = plane(corners), (plane(line) for line in lines)
-    shapely.prepare([one, other])
-    apart = np.maximum(shapely.distance(flat_corners, one), shapely.distance(flat_corners, other))
-    farthest = int(np.argmax(apart))
-    least = LATTICE_STEP * METRES_PER_DEGREE  # a corner amid a border cannot lie on it more exactly
-    return Moved(
-        code,
-        float(apart[farthest]) if apart[farthest] > least / 2**10 else 0.0,
-        float(shapely.get_x(corners[farthest])),
-        float(shapely.get_y(corners[farthest])),
-    )
+    others = np.concatenate([_without(before, after), _without(after, before), after])
+    return Moved(code, 0.0, *map(float, others[0]))
 
 
 def _without(points: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:

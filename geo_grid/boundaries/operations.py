@@ -84,10 +84,14 @@ def merge(division: Division, codes: Sequence[str], keep: str | None = None) -> 
     """
     cells = [division.cell(code) for code in dict.fromkeys(codes)]
     if len(cells) < 2:
-        message = "name at least two cells to merge"
+        message = f"name at least two {division.noun}s to merge"
         raise Refused(message)
     if len({cell.parent_code for cell in cells}) > 1 or len({cell.grid_level for cell in cells}) > 1:
-        message = "cells of different parents are not merged: transfer one of them first"
+        message = (
+            f"{division.noun}s of different parents are not merged: transfer one of them first"
+            if len({cell.parent_code for cell in cells}) > 1
+            else f"{division.noun}s of different kinds are not merged"
+        )
         raise Refused(message)
     united = shapely.coverage_union_all([cell.shape for cell in cells])
     if shapely.get_num_geometries(united) > max(shapely.get_num_geometries(cell.shape) for cell in cells):
@@ -176,7 +180,7 @@ def carve(division: Division, codes: Sequence[str], area: Any, name: str, cell_k
     """
     cells = [division.leaf(code) for code in dict.fromkeys(codes)]
     if not cells or len({cell.parent_code for cell in cells}) > 1:
-        message = "a cell is carved out of cells of one parent"
+        message = f"a {division.noun} is carved out of {division.noun}s of one parent"
         raise Refused(message)
     drawn = drawn_area(area)
     pieces = faces([cell.shape for cell in cells], shapely.boundary(drawn))
@@ -199,7 +203,7 @@ def carve(division: Division, codes: Sequence[str], area: Any, name: str, cell_k
         edits[cell.grid_code] = replace(cell, shape=left)
     united = shapely.coverage_union_all(taken)
     if shapely.get_num_geometries(united) != 1:
-        message = "the new cell would be in pieces: draw it in one"
+        message = f"the new {division.noun} would be in pieces: draw it in one"
         raise Refused(message)
     code = division.next_codes(cells[0], 1)[0]
     edits[code] = replace(cells[0], grid_code=code, name=name, cell_kind=cell_kind, shape=united, household_count=None)

@@ -9,8 +9,9 @@ import numpy as np
 import shapely
 
 from geo_grid.boundaries.check import coverage_problems, largest_shift_m, problems_of, tiling_problem
+from geo_grid.boundaries.division import multi, same_corners
 from geo_grid.boundaries.drawn import draw_cells
-from geo_grid.boundaries.healing import Moved, heal
+from geo_grid.boundaries.healing import Moved, gained_corners, heal, with_corners
 from geo_grid.db import Connection, copy_rows, ewkb, load_queries
 from geo_grid.errors import Conflict, InvalidRows
 from geo_grid.locate.coverage import NARROW_GAP_M, Fault, metres
@@ -144,7 +145,7 @@ def publish_cells(
     published = Published(edition, len(cells))
     for level in levels:
         rows = cells.index[cells["grid_level"] == level]
-        published.healed += _heal_level(connection, cells, rows, level, heal_m)
+        published.healed += _heal_level(connection, cells, rows, level, heal_m, edition, begins)
         if level > 1:
             above = _in_force(connection, level - 1)
             _find_parents(cells, rows, above)
@@ -242,8 +243,10 @@ def _in_force(connection: Connection, level: int) -> "DataFrame":
     return frame
 
 
-def _heal_level(connection: Connection, cells: "DataFrame", rows: Any, level: int, heal_m: float) -> list[Moved]:
-    """Make a coverage of new cells together with those in force at a level, which stay as they are."""
+def _heal_level(
+    connection: Connection, cells: "DataFrame", rows: Any, level: int, heal_m: float, edition: int, begins: datetime
+) -> list[Moved]:
+    """Make a coverage of new cells together with those in force at a level, which at most gain corners."""
     present = _in_force(connection, level)
     codes = [*present["grid_code"], *cells.loc[rows, "grid_code"]]
     polygons = np.array([*present["geometry"], *cells.loc[rows, "geometry"]], dtype=object)
@@ -253,14 +256,16 @@ def _heal_level(connection: Connection, cells: "DataFrame", rows: Any, level: in
                     for i, code in cells.loc[rows, "grid_code"].items() if code in problems})  # fmt: skip
     in_force = set(present["grid_code"])
     stuck = [change for change in moved if change.code in in_force]
-    if stuck:
+    before = dict(zip(present["grid_code"], present["geometry"], strict=True))
+    if stuck and not _give_corners(connection, before, shapes[: len(present)], edition, begins):
         tree = shapely.STRtree(polygons[len(present) :])
         misfits = {}
         for change in stuck:
             place = shapely.Point(change.lon, change.lat)
             misfits[rows[tree.nearest(place)]] = (
                 f"it fits its neighbours only if {change.code}, which is in force, moves by {metres(change.metres)} "
-                f"near lon {change.lon:.6f} lat {change.lat:.6f}: take that border over from it"
+                f"near lon {change.lon:.6f} lat {change.lat:.6f}: take that border over from it, with all its corners, or "
+                "bring both into force together by a draft (docs/boundaries.md)"
             )
         _refuse(cells, misfits)
     for index, shape in zip(rows, shapes[len(present) :], strict=True):
@@ -268,10 +273,53 @@ def _heal_level(connection: Connection, cells: "DataFrame", rows: Any, level: in
     return moved
 
 
+def _give_corners(connection: Connection, before: dict[str, Any], after: Any, edition: int, begins: datetime) -> bool:
+    """Give cells in force, of every level, the corners that those of one level gained; False: more than that would change.
+
+    Cells of other levels share the border: parents, children, and the parents' neighbours.
+
+    Parameters
+    ----------
+    before, after
+        Cells of one level as they are, by code, and as they would be.
+    """
+    corners = gained_corners(list(before.values()), after)
+    if corners is None:
+        return False
+    given: dict[str, Any] = {}
+    for level in sorted(row["grid_level"] for row in connection.execute(QUERIES["levels"]).fetchall()):
+        cells = _in_force(connection, level)
+        shapes = cells["geometry"].to_numpy()
+        old = dict(zip(cells["grid_code"], shapes, strict=True))
+        new = dict(zip(cells["grid_code"], with_corners(shapes, corners), strict=True))
+        changed = {code: new[code] for code in new if new[code] is not old[code] and not _same(old[code], new[code])}
+        fits = [shapely.coverage_is_valid(list(one.values())) for one in (old, new)]
+        if fits[0] > fits[1] or not shapely.is_valid(list(changed.values())).all():
+            return False
+        given |= changed
+    if not all(_same(given.get(code, old), new) for (code, old), new in zip(before.items(), after, strict=True)):
+        return False
+    _reshape(connection, given, edition, begins)
+    return True
+
+
+def _same(one: Any, other: Any) -> bool:
+    return same_corners(multi(one), multi(other))
+
+
+def _reshape(connection: Connection, shapes: dict[str, Any], edition: int, begins: datetime) -> None:
+    """Let cells in force, by code, have other shapes from this edition on, and all else as before."""
+    for code, shape in shapes.items():
+        new = {"code": code, "geom": ewkb(multi(shape)), "valid_from": begins, "edition": edition}
+        if connection.execute(QUERIES["reshape_cell"], new).rowcount == 0:
+            connection.execute(QUERIES["close_cells"], {"codes": [code], "valid_from": begins, "edition": edition})
+            connection.execute(QUERIES["reopen_cell"], new)
+
+
 def _way_out(faults: list[Fault], heal_m: float) -> str:
     """Say which tolerance would close what is narrow enough to be a slip of the pen."""
     widest = max(fault.width_m for fault in faults)
-    if widest <= heal_m or widest >= NARROW_GAP_M:
+    if 0 < heal_m >= widest or widest >= NARROW_GAP_M:
         return ""
     return f" (--heal {np.ceil(widest * 100 + 0.5) / 100:.2f} closes what is at most so many metres wide)"
 
@@ -335,13 +383,7 @@ def _fit_parents(
             },
         )
         codes = [code for code, _ in recut]
-        connection.execute(QUERIES["close_cells"], {"codes": codes, "valid_from": begins, "edition": edition})
-        for code in codes:
-            geometry = ewkb(shapely.multipolygons([list(shapely.get_parts(outline[code]))]))[0]
-            connection.execute(
-                QUERIES["reopen_cell"],
-                {"code": code, "geom": geometry, "valid_from": begins, "edition": edition},
-            )
+        _reshape(connection, {code: outline[code] for code in codes}, edition, begins)
         if level > 2:
             changed = above[above["grid_code"].isin(codes)].assign(
                 geometry=lambda frame: [outline[code] for code in frame["grid_code"]]

@@ -41,5 +41,10 @@ select grid_code, code_scheme, grid_level, parent_code, name, cell_kind, househo
 from grid_cells
 where grid_code = %(code)s and closed_by = %(edition)s
 
+-- name: reshape_cell
+-- one that this edition opened
+update grid_cells set geom = ST_GeomFromEWKB(decode(%(geom)s, 'hex'))
+where grid_code = %(code)s and valid_to is null and edition_id = %(edition)s
+
 -- name: analyze
 analyze grid_cells, patrol_zones

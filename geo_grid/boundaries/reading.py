@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import shapely
 
@@ -12,7 +12,8 @@ from geo_grid.db import Connection, ewkb, load_queries
 from geo_grid.errors import NotFound
 
 QUERIES = load_queries("geo_grid.boundaries", "drafts.sql")
-CELLS, ZONES = "grid_cells", "patrol_zones"
+CELLS: Literal["grid_cells"] = "grid_cells"
+ZONES: Literal["patrol_zones"] = "patrol_zones"
 CELL_COLUMNS = (
     "grid_level",
     "parent_code",

@@ -1,5 +1,6 @@
 """Drafts come into force: in one transaction, taken back by publishing what was before."""
 
+import logging
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
@@ -8,7 +9,7 @@ import psycopg
 import shapely
 
 from geo_grid.boundaries.division import Division, Edits, Refused
-from geo_grid.boundaries.drafts import ATTACHED, draft_steps, hold, withdraw
+from geo_grid.boundaries.drafts import attached_steps, hold, withdraw
 from geo_grid.boundaries.drawn import draw_cells
 from geo_grid.boundaries.publish import QUERIES as PUBLISH
 from geo_grid.boundaries.publish import open_edition
@@ -24,10 +25,13 @@ from geo_grid.boundaries.reading import (
     stored_shapes,
     zone_changes,
 )
+from geo_grid.boundaries.steps import SetDuties, SetStops
 from geo_grid.boundaries.zones import AREA, SEGMENT
 from geo_grid.coordinates import snap
 from geo_grid.db import Connection, insert_rows
 from geo_grid.errors import Conflict
+
+log = logging.getLogger(__name__)
 
 _ZONE_COLUMNS = [
     "zone_code", "name", "zone_kind", "zone_type", "responsible_unit", "geom", "valid_from", "edition_id", "is_demo",
@@ -46,46 +50,40 @@ def publish_draft(connection: Connection, draft_id: int, note: str) -> int:
     """
     connection.execute(PUBLISH["lock"])  # before anything is read: what another publisher did is seen
     hold(connection, draft_id, may_be_submitted=True)
-    attached = [
-        step
-        for step in draft_steps(connection, draft_id)
-        if step["undone_at"] is None and step["operation"] in ATTACHED
-    ]
+    attached = attached_steps(connection, draft_id)
     changes = draft_changes(connection, draft_id), zone_changes(connection, draft_id)
     edition = bring_into_force(connection, *changes, note, attached)
     connection.execute(QUERIES["published"], {"draft_id": draft_id, "edition": edition})
     return edition
 
 
-def publish_due(connection: Connection) -> list[int]:
-    """Bring into force what was approved and is due, each draft in a transaction of its own; return the editions.
+def publish_when_due(connection: Connection, draft_id: int) -> float | None:
+    """Bring an approved draft into force, in the caller's transaction, when its moment has come.
 
-    What cannot come into force any more is returned to its planner with the reason.
+    One that cannot come into force any more is returned to its planner with the reason.
 
-    Parameters
-    ----------
-    connection
-        Outside a transaction.
+    Returns
+    -------
+    Seconds until its moment comes; None: nothing is to come.
     """
-    published: list[int] = []
-    while connection.execute(QUERIES["is_due"]).fetchone():
-        connection.commit()
+    connection.execute(PUBLISH["lock"])
+    due = connection.execute(QUERIES["due"], {"draft_id": draft_id}).fetchone()
+    if due is None:
+        return None
+    if due["seconds"] > 0:
+        seconds: float = due["seconds"]
+        return seconds
+    try:
         with connection.transaction():
-            connection.execute(PUBLISH["lock"])
-            due = connection.execute(QUERIES["due"]).fetchone()
-            if due is None:  # another server did it
-                break
-            try:
-                with connection.transaction():
-                    edition = publish_draft(connection, due["draft_id"], due["note"])
-                    connection.execute(QUERIES["check_now"])  # not at the commit, when it is too late to say why
-            except (Conflict, Refused) as refused:
-                withdraw(connection, due["draft_id"], str(refused))
-            except psycopg.errors.IntegrityError as refused:
-                withdraw(connection, due["draft_id"], refused.diag.message_primary)
-            else:
-                published.append(edition)
-    return published
+            edition = publish_draft(connection, draft_id, due["note"])
+            connection.execute(QUERIES["check_now"])  # not at the commit, when it is too late to say why
+    except (Conflict, Refused) as refused:
+        withdraw(connection, draft_id, str(refused))
+    except psycopg.errors.IntegrityError as refused:
+        withdraw(connection, draft_id, refused.diag.message_primary)
+    else:
+        log.info("draft %d comes into force as edition %d", draft_id, edition)
+    return None
 
 
 def roll_back(connection: Connection, edition: int, note: str) -> int:
@@ -113,7 +111,7 @@ def bring_into_force(
     cells: tuple[Division, Edits],
     zones: tuple[Division, Edits],
     note: str,
-    attached: Sequence[dict[str, Any]] = (),
+    attached: Sequence[SetDuties | SetStops] = (),
 ) -> int:
     """Close cells and zones, open others, draw them, and give what is open in them to its owner; return the edition.
 
@@ -175,17 +173,16 @@ def bring_into_force(
     return edition
 
 
-def _attach(connection: Connection, step: dict[str, Any], moment: datetime) -> None:
+def _attach(connection: Connection, step: SetDuties | SetStops, moment: datetime) -> None:
     """Set who answers for cells, or where patrols of zones must stop: what was said before ends."""
-    arguments = step["arguments"]
-    for code in arguments["codes"]:
-        if step["operation"] == "set_duties":
+    for code in step.codes:
+        if isinstance(step, SetDuties):
             connection.execute(QUERIES["end_duties"], {"code": code, "moment": moment})
-            for duty in arguments["duties"]:
-                connection.execute(QUERIES["give_duty"], {"phone": "", **duty, "code": code, "moment": moment})
+            for duty in step.duties:
+                connection.execute(QUERIES["give_duty"], {**duty.model_dump(), "code": code, "moment": moment})
         else:
             connection.execute(QUERIES["clear_stops"], {"code": code})
-            for stop in arguments["stops"]:
-                lon, lat = snap(stop["point"]).tolist()
-                given = {"window_from": None, "window_to": None, **stop, "code": code, "lon": lon, "lat": lat}
+            for stop in step.stops:
+                lon, lat = snap(stop.point).tolist()
+                given = {**stop.model_dump(exclude={"point"}), "code": code, "lon": lon, "lat": lat}
                 connection.execute(QUERIES["put_stop"], given)

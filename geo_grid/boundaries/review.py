@@ -1,7 +1,7 @@
 """What a draft changes and what is wrong with it, of cells and patrol zones together: for every way in."""
 
 from geo_grid.boundaries.division import Division, Edits
-from geo_grid.boundaries.drafts import draft_steps, require_current
+from geo_grid.boundaries.drafts import attached_steps, require_current
 from geo_grid.boundaries.findings import Finding, examine
 from geo_grid.boundaries.impact import Impact, impact_of
 from geo_grid.boundaries.operations import change_of
@@ -12,6 +12,7 @@ from geo_grid.boundaries.reading import (
     worked_codes,
     zone_changes,
 )
+from geo_grid.boundaries.steps import SetDuties
 from geo_grid.db import Connection
 
 
@@ -36,10 +37,7 @@ def draft_findings(
 
     before, edits = draft_changes(connection, draft_id, in_force)
     given = {
-        code
-        for step in draft_steps(connection, draft_id)
-        if step["operation"] == "set_duties" and step["undone_at"] is None
-        for code in step["arguments"]["codes"]
+        code for step in attached_steps(connection, draft_id) if isinstance(step, SetDuties) for code in step.codes
     }
     led, workers = led_codes(connection) | given, worked_codes(connection)
     zones, zone_edits = zone_changes(connection, draft_id)

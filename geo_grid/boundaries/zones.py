@@ -16,6 +16,8 @@ SEGMENT, AREA = 0, 1
 class Zones(Division):
     """Patrol zones: `grid_code` is the zone's code, `cell_kind` its zone_type (regular or temporary)."""
 
+    noun = "patrol zone"
+
     @cached_property
     def _tree(self) -> tuple[list[str], shapely.STRtree]:
         codes = [code for code, zone in self.cells.items() if zone.grid_level == AREA]

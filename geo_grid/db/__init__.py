@@ -1,7 +1,7 @@
 """Connections, migrations, named queries and the private PostGIS cluster."""
 
-from geo_grid.db.acting import Asker, Reading, acting, acting_conninfo, ask_once
-from geo_grid.db.changes import Changes, table_versions
+from geo_grid.db.acting import Asker, Reading, acting, acting_conninfo, acting_in_thread, ask_once
+from geo_grid.db.as_text import AGAIN, differences
 from geo_grid.db.cluster import Cluster
 from geo_grid.db.connections import (
     APPLICATION_ROLE,
@@ -9,12 +9,15 @@ from geo_grid.db.connections import (
     AsyncConnection,
     AsyncPool,
     Connection,
+    ThreadPool,
     application_conninfo,
     connect,
+    connection_string,
     database,
     fetch_one,
     limited,
     open_pool,
+    open_thread_pool,
     service_conninfo,
     storage,
     translated_errors,
@@ -25,6 +28,7 @@ from geo_grid.db.psql import run_psql
 from geo_grid.db.queries import load_queries
 
 __all__ = [
+    "AGAIN",
     "APPLICATION_ROLE",
     "COPY_HEAD",
     "COPY_TAIL",
@@ -32,17 +36,20 @@ __all__ = [
     "Asker",
     "AsyncConnection",
     "AsyncPool",
-    "Changes",
     "Cluster",
     "Connection",
     "Reading",
+    "ThreadPool",
     "acting",
     "acting_conninfo",
+    "acting_in_thread",
     "application_conninfo",
     "ask_once",
     "connect",
+    "connection_string",
     "copy_rows",
     "database",
+    "differences",
     "ewkb",
     "fetch_one",
     "insert_rows",
@@ -50,11 +57,11 @@ __all__ = [
     "load_queries",
     "migrate",
     "open_pool",
+    "open_thread_pool",
     "read_fixed",
     "read_migrations",
     "run_psql",
     "service_conninfo",
     "storage",
-    "table_versions",
     "translated_errors",
 ]

@@ -1,4 +1,4 @@
-"""Forward-only migrations: plain SQL files, each applied once in a transaction of its own.
+"""Forward-only migrations: plain SQL files, each applied once in a transaction of its own; then the text (`as_text`).
 
 Our own forty lines because the kept runners hold a row as their lock, and a row survives `kill -9`;
 an advisory lock does not.
@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psycopg
 
+from geo_grid.db.as_text import apply_text, read_text
 from geo_grid.errors import SetupError
 from geo_grid.settings import asset_dir
 
@@ -46,12 +47,20 @@ def read_migrations(folder: Path | None = None) -> list[Migration]:
     return found
 
 
-def migrate(conninfo: str, migrations: list[Migration] | None = None) -> list[str]:
-    """Apply what is missing and return the names of what was applied.
+def migrate(conninfo: str, migrations: list[Migration] | None = None, again: bool = False) -> list[str]:
+    """Apply the migrations that are missing and return their names; then make the rest as the text says.
 
     Safe when several processes start at once: each step takes an advisory lock that ends with its
     transaction, then looks again at what is applied.
+
+    Parameters
+    ----------
+    migrations
+        Only these, and not the text, which is written for all of them.
+    again
+        Apply the text also when it was the last to be applied.
     """
+    text = read_text() if migrations is None else None
     migrations = migrations or read_migrations()
     applied: list[str] = []
     with psycopg.connect(conninfo, autocommit=True) as connection:
@@ -79,6 +88,10 @@ def migrate(conninfo: str, migrations: list[Migration] | None = None) -> list[st
                     )
                     raise SetupError(message)
         _refuse_newer(connection, len(migrations))
+        if text is not None:
+            with connection.transaction():
+                connection.execute("select pg_advisory_xact_lock(%s)", (_LOCK,))
+                apply_text(connection, text, again)
     return applied
 
 

@@ -9,6 +9,7 @@ from pyproj import Geod
 
 from geo_grid.coordinates import SourceCrs, geometry_to_lonlat, lonlat_problem, not_in, snap_geometry, source_crs
 from geo_grid.layers import Layer
+from geo_grid.locate.coverage import NARROW_GAP_M, metres, widest
 
 MOST_VERTICES = 500_000
 """Of one geometry: a province's coast has fewer, and checking grows faster than they do."""
@@ -19,7 +20,7 @@ type Extent = tuple[float, float, float, float]
 
 
 def read_geometry(
-    raw: Any, crs: str, layer: Layer, extent: Extent | None, notes: list[str] | None = None
+    raw: Any, crs: str, layer: Layer, extent: Extent | None, notes: list[str] | None = None, heal_m: float = 0.0
 ) -> tuple[Any, dict[int, str]]:
     """Bring geometry to lon, lat on the lattice and find what cannot be stored.
 
@@ -31,6 +32,9 @@ def read_geometry(
         west, south, east, north of the city in degrees; tells swapped points apart.
     notes
         Gets what the sender should know of shapes that are taken: holes smaller than the lattice vanish.
+    heal_m
+        Shapes that cross or touch themselves are taken, for boundaries, where the ground in doubt is nowhere wider than
+        so many metres; 0: never.
 
     Returns
     -------
@@ -59,8 +63,11 @@ def read_geometry(
     converted = np.full(len(raw), None, dtype=object)
     if len(good):
         invalid = good[~shapely.is_valid(raw[good])]
+        if layer.is_boundary and len(invalid):
+            raw = raw.copy()
+            invalid = _mend(raw, invalid, source, heal_m, problems, [] if notes is None else notes)
         for index, reason in zip(invalid.tolist(), shapely.is_valid_reason(raw[invalid]), strict=True):
-            problems[index] = f"its geometry is not valid: {reason}"
+            problems.setdefault(index, f"its geometry is not valid: {reason}")
         good = np.setdiff1d(good, invalid)
         converted[good] = geometry_to_lonlat(raw[good], crs) if crs != "EPSG:4490" else snap_geometry(raw[good])
         if not source.is_geographic:
@@ -79,6 +86,62 @@ def read_geometry(
                 notes += _far(converted, problems, extent)
     converted[list(problems)] = None
     return converted, problems
+
+
+def _mend(raw: Any, invalid: Any, source: SourceCrs, heal_m: float, problems: dict[int, str], notes: list[str]) -> Any:
+    """Make areas that cross or touch themselves valid in place, where it is plain what is inside; return the others.
+
+    Ground that a border encloses twice is inside by one rule and outside by the other: it is in doubt.
+    """
+    mended, most = [], 0.0
+    for index in invalid.tolist():
+        if not np.isfinite(shapely.get_coordinates(raw[index])).all():
+            continue
+        ground, doubt = _both_readings(raw[index])
+        width, lon, lat = widest(shapely.transform(doubt, lambda xy: np.stack(source.convert(*xy.T), axis=1)))
+        if ground.is_empty:
+            continue
+        if heal_m > 0 and width <= heal_m:
+            raw[index] = ground
+            mended.append(index)
+            most = max(most, width)
+        else:
+            more = "" if width >= NARROW_GAP_M else f" (--heal {np.ceil(width * 100 + 0.5) / 100:.2f} takes it)"
+            place = f" {metres(width)} wide near lon {lon:.6f} lat {lat:.6f}" if width else ""
+            problems[index] = (
+                f"its border crosses or touches itself ({shapely.is_valid_reason(raw[index])}), and whether the ground"
+                f"{place} between is inside cannot be told: redraw it there{more}"
+            )
+    if mended:
+        rows = ", ".join(str(index + 1) for index in mended[:_MOST_NAMED])
+        notes.append(
+            f"the borders of {len(mended)} shapes crossed or touched themselves; they were made valid, with ground of at "
+            f"most {metres(most)} width in doubt: row {rows}{f' and {len(mended) - _MOST_NAMED} more' * (len(mended) > _MOST_NAMED)}"
+        )
+    return np.setdiff1d(invalid, np.array(mended, dtype=np.int64))
+
+
+def _both_readings(shape: Any) -> tuple[Any, Any]:
+    """Return what is inside an invalid area by the even-odd rule, and where the nonzero rule, ring by ring, says otherwise."""
+    made = shapely.get_parts(shapely.get_parts(shapely.make_valid(shape)))
+    ground = shapely.union_all([part for part in made if part.area > 0])
+    filled = [
+        shapely.difference(_filled(part.exterior), shapely.union_all([_filled(ring) for ring in part.interiors]))
+        for part in shapely.get_parts(shape)
+    ]
+    return ground, shapely.symmetric_difference(ground, shapely.union_all(filled))
+
+
+def _filled(ring: Any) -> Any:
+    """Return what a ring goes around, once or more often, in either direction (its winding number is not 0)."""
+    faces = shapely.get_parts(shapely.polygonize(shapely.get_parts(shapely.node(shapely.LineString(ring)))))
+    x, y = shapely.get_coordinates(ring).T
+    winding = []
+    for px, py in shapely.get_coordinates(shapely.point_on_surface(faces)):
+        turn = (x[1:] - x[:-1]) * (py - y[:-1]) - (px - x[:-1]) * (y[1:] - y[:-1])
+        is_up, is_down = (y[:-1] <= py) & (y[1:] > py) & (turn > 0), (y[:-1] > py) & (y[1:] <= py) & (turn < 0)
+        winding.append(is_up.sum() - is_down.sum())
+    return shapely.union_all(faces[np.array(winding, dtype=int) != 0])
 
 
 def _lost_details(raw: Any, converted: Any, good: Any) -> list[str]:

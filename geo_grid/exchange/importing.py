@@ -26,7 +26,7 @@ from geo_grid.layers import Layer
 from geo_grid.layers.cameras import local_id
 from geo_grid.locate import assign
 from geo_grid.locate.lookup import QUERIES as LOCATE_QUERIES
-from geo_grid.moments import Times
+from geo_grid.moments import Times, check_form
 from geo_grid.progress import Progress
 
 if TYPE_CHECKING:
@@ -151,11 +151,12 @@ def import_file(
         message = f"{name} has no rows"
         raise UserError(message)
     crs = _choose_crs(name, table, source_crs, report)
-    with progress("checking rows", report.rows) as advance:
+    with progress("checking rows", report.rows) as shown:
+        advance = _while_wanted(shown, name, asking)
         fields = _choose_columns(layer, name, table, mapping, report)
         _check_times(layer, name, table.attributes, fields, mapping, received_now, dry_run, report)
         extent = stored_extent(connection)
-        geometry, problems = read_geometry(table.geometry, crs, layer, extent, report.notes)
+        geometry, problems = read_geometry(table.geometry, crs, layer, extent, report.notes, heal_m)
         problems |= table.unread
         rows = _read_rows(layer, table.attributes, fields, mapping, timezone, problems, advance)
         _give_local_ids(layer, rows, geometry, problems, report)
@@ -177,7 +178,8 @@ def import_file(
             message = f"none of the {report.rows} rows of {name} can be imported"
             raise InvalidRows(message, report.skipped)
         frame = DataFrame([rows[index] for index in good], dtype=object).assign(geometry=geometry[good])
-        with progress(f"storing {layer.title_en.lower()}", len(good)) as advance:
+        with progress(f"storing {layer.title_en.lower()}", len(good)) as shown:
+            advance = _while_wanted(shown, name, asking)
             store = partial(_store, connection, layer, frame, name, fit_parents_m, heal_m, report, advance)
             refused = _try_to_store(connection, layer, frame, name, store, good, report, dry_run)
         problems |= {good[index]: reason for index, reason in refused.items()}
@@ -325,6 +327,28 @@ def _match_cut_names(
             report.notes.append(f"column {column}, perhaps cut to {letters} letters, is no field and was not read")
 
 
+def _form_of_times(mapping: Mapping) -> str | None:
+    """Return how times are written, if somebody says it. Raises UserError."""
+    if mapping.datetime_format is None:
+        return None
+    try:
+        return check_form(mapping.datetime_format)
+    except ValueError as error:
+        message = f"{error} (--datetime-format)"
+        raise UserError(message) from None
+
+
+def _while_wanted(advance: Callable[[int], None], name: str, asking: Asking | None) -> Callable[[int], None]:
+    """Return what shows progress, and ends work that nobody waits for any more. Raises GivenUp."""
+
+    def advance_or_end(count: int) -> None:
+        if asking is not None:
+            asking.refuse_given_up(name)
+        advance(count)
+
+    return advance_or_end
+
+
 def _read_rows(
     layer: Layer,
     attributes: "DataFrame",
@@ -338,7 +362,7 @@ def _read_rows(
               for name, column in fields.items()}  # fmt: skip
     rows: list[dict[str, Any]] = []
     constants = mapping.constants
-    unsure = Times(ZoneInfo(timezone), mapping.datetime_format)
+    unsure = Times(ZoneInfo(timezone), _form_of_times(mapping))
     times = {name: unsure.told_by([*values.get(name, ()), constants.get(name)]) for name in moments_of(layer)}
     for index in range(len(attributes)):
         given = {name: column[index] for name, column in values.items() if column[index] is not None} | constants

@@ -54,7 +54,7 @@ def as_frame(rows: Sequence[dict[str, Any]], columns: Sequence[str], srid: int, 
 
 
 def as_csv(frame: "gpd.GeoDataFrame", are_points: bool, digits: int = 8) -> bytes:
-    """Write a table as CSV in UTF-8: points as lon and lat, or x and y in metres; the rest as WKT.
+    """Write a table as CSV in UTF-8: points as lon and lat, or x and y in metres; the rest as WKT; moments as ISO 8601, UTC.
 
     Text that a spreadsheet would take for a formula is written so that it does not; see `files.formulas`.
     """
@@ -65,7 +65,7 @@ def as_csv(frame: "gpd.GeoDataFrame", are_points: bool, digits: int = 8) -> byte
 
 
 def as_excel(frame: "gpd.GeoDataFrame", are_points: bool, digits: int = 8) -> bytes:
-    """Write a table as an Excel workbook, geometry as in CSV; text stays text, whatever it begins with.
+    """Write a table as an Excel workbook, geometry and moments as in CSV; text stays text, whatever it begins with.
 
     Raises
     ------
@@ -78,8 +78,6 @@ def as_excel(frame: "gpd.GeoDataFrame", are_points: bool, digits: int = 8) -> by
     import pandas as pd
 
     flat = _flat(frame, are_points, digits)
-    for name in flat.select_dtypes("datetimetz"):  # Excel knows no time zones
-        flat[name] = flat[name].map(lambda moment: None if pd.isna(moment) else moment.isoformat())
     made = io.BytesIO()
     options = {"strings_to_formulas": False, "strings_to_urls": False}
     with pd.ExcelWriter(made, engine="xlsxwriter", engine_kwargs={"options": options}) as writer:
@@ -91,6 +89,8 @@ def _flat(frame: "gpd.GeoDataFrame", are_points: bool, digits: int) -> "pd.DataF
     import pandas as pd
 
     plain = pd.DataFrame(frame.drop(columns="geometry"))
+    for name in plain.select_dtypes("datetimetz"):  # as text: Excel knows no time zones, and rounds
+        plain[name] = plain[name].map(lambda moment: None if pd.isna(moment) else moment.tz_convert("UTC").isoformat())
     if are_points:
         x, y = ("x", "y") if frame.crs is not None and frame.crs.is_projected else ("lon", "lat")
         write = f"{{:.{digits}f}}".format

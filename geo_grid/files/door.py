@@ -79,6 +79,12 @@ class Asking:
         """Ask as somebody at the machine does."""
         return cls(of_operator())
 
+    def refuse_given_up(self, said: str) -> None:
+        """Go no further with a file that nobody waits for. Raises GivenUp."""
+        if self.given_up is not None and self.given_up.is_set():
+            message = f"{said} is read no further: nobody waits for it"
+            raise GivenUp(message)
+
 
 @dataclass(frozen=True)
 class Table:
@@ -302,9 +308,7 @@ def _told(process: subprocess.Popen[bytes], said: str, asking: Asking) -> bytear
     pipe, waiting = process.stdout.fileno(), select.poll()  # select() knows no descriptor beyond 1,023
     waiting.register(pipe, select.POLLIN)
     while True:
-        if asking.given_up is not None and asking.given_up.is_set():
-            message = f"{said} is read no further: nobody waits for it"
-            raise GivenUp(message)
+        asking.refuse_given_up(said)
         if time.monotonic() > deadline:
             message = f"{said} was not read within {asking.limits.wall_s:.0f} s, and was given up: divide it"
             raise UnreadableFile(message)

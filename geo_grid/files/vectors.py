@@ -1,5 +1,6 @@
 """Reading files by one driver of GDAL, in the child process: the one that the name promises."""
 
+import json
 import re
 import warnings
 from pathlib import Path
@@ -41,6 +42,8 @@ def read_vector(source: Source, path: Path, driver: str) -> Rows:
         message = f"{said} is not {driver}: it does not begin with an object"
         raise UnreadableFile(message)
     _refuse_very_wide(said, path, driver, head)
+    if driver == "TopoJSON":
+        _refuse_multiplied(said, path)
     import pyogrio.raw
     from pyogrio.errors import DataLayerError, DataSourceError
 
@@ -114,6 +117,31 @@ def _refuse_very_wide(said: str, path: Path, driver: str, head: bytes) -> None:
                 message = f"{said} has more than {MOST_COLUMNS:,} columns"
                 raise UnreadableFile(message)
             before = block[-1000:]
+
+
+def _refuse_multiplied(said: str, path: Path) -> None:
+    """Refuse a topology whose shapes refer to so many points of its arcs that written out they would be very many."""
+    try:
+        topology = json.loads(path.read_bytes())
+        lengths = [len(arc) for arc in topology["arcs"]]
+        points, waiting = 0, [topology["objects"]]
+        while waiting:
+            held = waiting.pop()
+            if isinstance(held, dict):
+                waiting += [held[name] for name in held.keys() - {"properties"}]
+            elif isinstance(held, list):
+                numbers = [number for number in held if isinstance(number, int)]
+                points += sum(lengths[number if number >= 0 else ~number] for number in numbers)
+                waiting += [part for part in held if isinstance(part, list | dict)]
+            if points > _MOST_POINTS:
+                message = f"the shapes of {said} have more than {_MOST_POINTS:,} points: divide it"
+                raise UnreadableFile(message)
+    except (ValueError, LookupError, TypeError, RecursionError):
+        message = f"{said} is no TopoJSON that can be read"
+        raise UnreadableFile(message) from None
+
+
+_MOST_POINTS = 5_000_000
 
 
 def _the_layer(said: str, path: Path, driver: str) -> str:

@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from geo_grid.changes import Table
 from geo_grid.layers.layer import Layer, LayerRow
 
 FeatureKind = Literal["water", "waterway", "green", "farmland", "built_up", "building", "railway", "place"]
@@ -29,5 +30,5 @@ LAYER = Layer(
     stored_type="Geometry",
     more={"base_feature_id": "bigint"},
     min_zoom=4,
-    drawn_from=("base_features",),
+    drawn_from=(Table.BASE_FEATURES,),
 )

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from pydantic import Field, field_validator
 
+from geo_grid.changes import Table
 from geo_grid.layers.layer import Layer, LayerRow
 
 _LOCAL = re.compile(r"LOCAL-[0-9A-Za-z._-]{1,26}", re.ASCII)
@@ -61,6 +62,6 @@ LAYER = Layer(
     geometry_types=("Point",),
     stored_type="Point",
     is_assigned=True,
-    drawn_from=("cameras",),
+    drawn_from=(Table.CAMERAS,),
     is_editable=True,
 )

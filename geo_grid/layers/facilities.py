@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from geo_grid.changes import Table
 from geo_grid.layers.layer import MOST_COUNTED, Layer, LayerRow, LocalCode
 
 FacilityKind = Literal[
@@ -40,6 +41,6 @@ LAYER = Layer(
     key="facility_code",
     geometry_types=("Point",),
     stored_type="Point",
-    drawn_from=("facilities",),
+    drawn_from=(Table.FACILITIES,),
     is_editable=True,
 )

@@ -4,6 +4,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
+from geo_grid.changes import Table
 from geo_grid.layers.layer import MOST_COUNTED, Layer, LayerRow
 
 
@@ -35,5 +36,5 @@ LAYER = Layer(
     is_boundary=True,
     more={"valid_from": "timestamptz", "valid_to": "timestamptz"},
     moments=("valid_from", "valid_to"),
-    drawn_from=("editions", "grid_levels"),
+    drawn_from=(Table.EDITIONS, Table.GRID_LEVELS),
 )

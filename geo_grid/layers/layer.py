@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
+from geo_grid.changes import Table
 from geo_grid.db import load_queries
 
 MOST_COUNTED = 2**31 - 1
@@ -80,7 +81,7 @@ class Layer:
     min_zoom
         First web map zoom at which it is drawn in tiles; before, its things would lie on each other.
     drawn_from
-        Tables whose changes are announced and that its tiles depend on; none: it changes unannounced.
+        Tables that its tiles depend on; none: its changes are not told.
     is_editable
         Rows are made, changed and removed one by one, by whoever has the right.
     """
@@ -100,7 +101,7 @@ class Layer:
     private: frozenset[str] = frozenset()
     moments: tuple[str, ...] = ()
     min_zoom: int = 0
-    drawn_from: tuple[str, ...] = ()
+    drawn_from: tuple[Table, ...] = ()
     is_editable: bool = False
 
     @cached_property

@@ -33,6 +33,7 @@ _MEANINGS = {
     "response_circles.dispatch_s": ("派警时间", "seconds until somebody is sent"),
     "response_circles.turnout_s": ("出警时间", "seconds until they leave"),
     "response_circles.travel_s": ("行驶时间", "seconds on the road; 0: not told"),
+    "response_circles.estimated_because": ("估算原因", "why it is an estimate; null: it is none, or it is not known"),
     "response_circles.on_foot_m": ("步行距离", "metres on foot between the post and the nearest road, in its time"),
     "response_circles.speed_kmh": ("速度", "of an estimate, km/h"),
     "response_circles.detour_factor": ("绕行系数", "of an estimate: way by straight line"),

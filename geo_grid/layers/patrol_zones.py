@@ -4,6 +4,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
+from geo_grid.changes import Table
 from geo_grid.layers.layer import Layer, LayerRow, LocalCode
 
 
@@ -31,5 +32,5 @@ LAYER = Layer(
     more={"valid_from": "timestamptz", "valid_to": "timestamptz"},
     moments=("valid_from", "valid_to"),
     min_zoom=9,
-    drawn_from=("editions",),
+    drawn_from=(Table.EDITIONS,),
 )

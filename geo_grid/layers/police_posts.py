@@ -4,6 +4,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
+from geo_grid.changes import Table
 from geo_grid.layers.layer import Layer, LayerRow, LocalCode
 from geo_grid.layers.periods import Periods
 
@@ -31,6 +32,6 @@ LAYER = Layer(
     geometry_types=("Point",),
     stored_type="Point",
     min_zoom=8,
-    drawn_from=("police_posts",),
+    drawn_from=(Table.POLICE_POSTS,),
     is_editable=True,
 )

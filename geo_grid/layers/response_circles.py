@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from geo_grid.changes import Table
 from geo_grid.layers.layer import Layer, LayerRow
 
 
@@ -21,6 +22,9 @@ class ResponseCircleRow(LayerRow):
     speed_kmh: float | None = Field(None, gt=0, description="of an estimate")
     detour_factor: float | None = Field(None, ge=1, description="of an estimate")
     on_foot_m: float = Field(0, ge=0, description="metres on foot between the post and the nearest road, in the time")
+    estimated_because: Literal["no_roads", "no_road_near", "no_answer", "too_large"] | None = Field(
+        None, description="why it is an estimate; null: it is none, or it is not known"
+    )
     responsible_unit: str = ""
 
 
@@ -36,5 +40,5 @@ LAYER = Layer(
     more={"response_circle_id": "bigint", "valid_from": "timestamptz", "valid_to": "timestamptz"},
     moments=("valid_from", "valid_to"),
     min_zoom=10,
-    drawn_from=("response_circles", "police_posts"),
+    drawn_from=(Table.RESPONSE_CIRCLES, Table.POLICE_POSTS),
 )

@@ -5,6 +5,7 @@ select response_circle_id::text as id,
        jsonb_build_object(
            'post_code', post_code, 'tier_minutes', tier_minutes, 'circle_basis', circle_basis, 'method', method,
            'direction', direction, 'travel_s', travel_s, 'speed_kmh', speed_kmh, 'detour_factor', detour_factor, 'on_foot_m', on_foot_m,
+           'estimated_because', estimated_because,
            'is_demo', is_demo) as properties
 from response_circles
 where geom && ST_MakeEnvelope(%(west)s, %(south)s, %(east)s, %(north)s, 4490)
@@ -15,7 +16,7 @@ limit %(limit)s
 
 -- name: stored
 select response_circle_id, post_code, tier_minutes, circle_basis, method, direction, dispatch_s, turnout_s, travel_s,
-       speed_kmh, detour_factor, on_foot_m, responsible_unit, is_demo,
+       speed_kmh, detour_factor, on_foot_m, estimated_because, responsible_unit, is_demo,
        built_at as valid_from, null::timestamptz as valid_to,  -- one that is drawn again is not kept
        geom
 from response_circles

@@ -5,6 +5,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
+from geo_grid.changes import Table
 from geo_grid.layers.layer import Layer, LayerRow, LocalCode
 
 
@@ -29,6 +30,6 @@ LAYER = Layer(
     geometry_types=("Polygon", "MultiPolygon", "LineString", "MultiLineString"),
     stored_type="Geometry",
     min_zoom=8,
-    drawn_from=("road_closures",),
+    drawn_from=(Table.ROAD_CLOSURES,),
     is_editable=True,
 )

@@ -2,6 +2,7 @@
 
 from pydantic import Field
 
+from geo_grid.changes import Table
 from geo_grid.layers.layer import Layer, LayerRow
 
 
@@ -26,5 +27,5 @@ LAYER = Layer(
     item_key="road_id",
     more={"road_id": "bigint"},
     min_zoom=5,
-    drawn_from=("roads",),
+    drawn_from=(Table.ROADS,),
 )

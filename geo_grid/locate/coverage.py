@@ -135,6 +135,16 @@ def width_m(polygon: Any) -> float:
     return most
 
 
+def widest(ground: Any) -> tuple[float, float, float]:
+    """Return the width in metres of ground, in one or many parts, where it is widest, and lon, lat of that part; 0 for no area."""
+    parts = np.array([part for part in shapely.get_parts(ground) if part.area > 0], dtype=object)
+    if not len(parts):
+        return 0.0, 0.0, 0.0
+    width = width_m(shapely.multipolygons(parts))
+    is_wide = ~shapely.is_empty(shapely.buffer(flat(parts), -0.49 * width))
+    return width, *_place(parts[int(np.argmax(is_wide))])
+
+
 def _least_width(shape: Any) -> float:
     return 2 * float(shapely.area(shape)) / max(float(shapely.length(shape)), 1e-300)
 

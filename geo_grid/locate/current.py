@@ -3,37 +3,29 @@
 import asyncio
 import contextlib
 import gc
-import logging
-import time
 from collections.abc import AsyncIterator
-from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
-from datetime import UTC, datetime, timedelta
+from concurrent.futures import ProcessPoolExecutor
+from datetime import datetime
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Self
 
-import psycopg
-from psycopg.rows import DictRow, dict_row
-
-from geo_grid.db import Reading
-from geo_grid.errors import DatabaseUnavailable, GeoGridError, UnreadableFile
+from geo_grid.changes import Table
+from geo_grid.db import Reading, connect
+from geo_grid.derived import DerivedStates
+from geo_grid.errors import DatabaseUnavailable, UnreadableFile
 from geo_grid.locate.answers import Location
 from geo_grid.locate.city import QUERIES as CITY_QUERIES
 from geo_grid.locate.city import CityIndex, open_city, saved_name
 from geo_grid.locate.lookup import locate, refuse_swapped, refuse_swapped_in
 from geo_grid.locate.seen import Seen
-from geo_grid.locate.snapshot import QUERIES, Snapshot, read_state
+from geo_grid.locate.snapshot import Snapshot, read_state
 
-log = logging.getLogger(__name__)
-
-_POLL_S = 1.0
-"""How often the state is asked for when nothing is announced."""
-_TRUSTED_S = 10.0
-"""How long a snapshot answers after it was last seen to be current: rides over a restart of the database."""
+_DEPENDS_ON = (Table.EDITIONS, Table.GRID_LEVELS, Table.DUTIES, Table.RESPONSE_CIRCLES)
 _FIRST_S = 60.0
 """How long a server waits for its first snapshot before it serves without; compiled once, it takes a second."""
-_PATIENCE_S = 5.0
-"""How long the database may take to tell its state before the connection counts as lost."""
+_TRIES = 3
+"""An edition may come into force while another is compiled."""
 
 
 class Locations:
@@ -43,41 +35,26 @@ class Locations:
     snapshot is replaced whole, so no answer mixes two editions.
     """
 
-    def __init__(self, conninfo: str, folder: Path) -> None:
+    def __init__(self, conninfo: str, folder: Path, states: DerivedStates) -> None:
         """Make one that saves compiled editions in `folder`; `conninfo` is of somebody who sees the whole city."""
         self._conninfo = conninfo
         self._folder = folder
-        self._snapshot: Snapshot | None = None
-        self._tried = asyncio.Event()
-        self._confirmed = float("-inf")  # on this process's clock
-        self._confirmed_at = datetime.min.replace(tzinfo=UTC)  # on the database's clock
-        self._trouble = ""
+        self._is_first = True
+        self._snapshot = states.declare(
+            "point_snapshot", _DEPENDS_ON, self._read,
+            size=lambda snapshot: len(snapshot.city.facts), ends_at=lambda snapshot: snapshot.state.ends_at,
+        )  # fmt: skip
+        self.snapshot = self._snapshot.held
+        """Returns the snapshot if it is known to be true now."""
 
     @classmethod
     @contextlib.asynccontextmanager
-    async def kept(cls, conninfo: str, folder: Path) -> AsyncIterator[Self]:
+    async def kept(cls, conninfo: str, folder: Path, states: DerivedStates) -> AsyncIterator[Self]:
         """Keep one fresh while the context lasts; begins once the first snapshot was tried for."""
-        locations = cls(conninfo, folder)
-        task = asyncio.create_task(locations._keep())
-        try:
-            # PostGIS can answer, but a busy server without its snapshot would stay busy
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(locations._tried.wait(), _FIRST_S)
+        locations = cls(conninfo, folder, states)
+        # PostGIS can answer, but a busy server without its snapshot would stay busy
+        async with locations._snapshot.kept(_FIRST_S):
             yield locations
-        finally:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
-
-    def snapshot(self) -> Snapshot | None:
-        """Return the snapshot if it is known to be current."""
-        found = self._snapshot
-        age = time.monotonic() - self._confirmed
-        if found is None or age > _TRUSTED_S:
-            return None
-        if found.state.until is not None and self._confirmed_at + timedelta(seconds=age) >= found.state.until:
-            return None
-        return found
 
     async def locate(
         self, reading: Reading, seen: Seen, lon: float, lat: float, at: datetime | None, positional_error_m: float
@@ -113,70 +90,33 @@ class Locations:
             return found.city
         async with reading() as connection:
             row = await (await connection.execute(CITY_QUERIES["edition_in_force"], {"at": at})).fetchone()
-        saved = await self._in_worker(row["edition"] if row else None)
+        saved = await asyncio.to_thread(self._in_worker, row["edition"] if row else None)
         return await asyncio.to_thread(CityIndex.load, saved)
 
-    async def _keep(self) -> None:
-        while True:
+    def _read(self) -> Snapshot:
+        """Read it, and compile the edition in force where that is not saved yet."""
+        for _ in range(_TRIES):
+            with connect(self._conninfo) as connection:
+                state = read_state(connection)
+            saved = self._folder / saved_name(state.edition, state.published_at)
             try:
-                async with await psycopg.AsyncConnection.connect(
-                    self._conninfo, row_factory=dict_row, autocommit=True
-                ) as connection:
-                    await connection.execute("listen geo_grid_changes")
-                    while True:
-                        await self._refresh(connection)
-                        self._tried.set()
-                        self._say("")
-                        async for _ in connection.notifies(timeout=_POLL_S, stop_after=1):
-                            pass
-            except (psycopg.Error, GeoGridError, OSError, BrokenExecutor, TimeoutError) as error:
-                self._say(f"{type(error).__name__}: {error}".strip())
-            self._tried.set()
-            await asyncio.sleep(_POLL_S)
-
-    async def _refresh(self, connection: psycopg.AsyncConnection[DictRow]) -> None:
-        """Ask for the state, and replace the snapshot when it stands on another."""
-        async with asyncio.timeout(_PATIENCE_S):
-            row = await (await connection.execute(QUERIES["state"])).fetchone()
-        asked = time.monotonic()
-        if row is None:
-            message = "the statement state returned no row"
-            raise AssertionError(message)
-        if not row["sees_all"]:
-            message = "the server was not admitted to the whole city yet"
-            raise DatabaseUnavailable(message)
-        state = read_state(row)
-        if self._snapshot is None or self._snapshot.state != state:
-            self._confirmed = float("-inf")  # known to be out of date: PostGIS answers until the next is read
-            saved = self._folder / saved_name(state.edition, row["published_at"])
-            try:
-                fresh = await asyncio.to_thread(Snapshot.read, self._conninfo, saved)
+                fresh = Snapshot.read(self._conninfo, saved)
             except UnreadableFile:
                 # before the first snapshot nobody is served yet, so a thread will do, and starts sooner
-                build = self._in_worker if self._snapshot is not None else self._in_thread
-                saved = await build(state.edition)
-                fresh = await asyncio.to_thread(Snapshot.read, self._conninfo, saved)
-            if fresh.city.edition != fresh.state.edition:
-                return  # another edition came into force meanwhile: the next round builds it
-            self._snapshot = fresh
-            # 100,000 lasting objects: walking through them again and again would hold up requests for 100 ms
-            gc.freeze()
-        self._confirmed, self._confirmed_at = asked, row["now"]
+                build = self._in_thread if self._is_first else self._in_worker
+                fresh = Snapshot.read(self._conninfo, build(state.edition))
+            if fresh.city.edition == fresh.state.edition:
+                self._is_first = False
+                # 100,000 lasting objects: walking through them again and again would hold up requests for 100 ms
+                gc.freeze()
+                return fresh
+        message = "one edition after the other comes into force"
+        raise DatabaseUnavailable(message)
 
-    async def _in_thread(self, edition: int | None) -> Path:
-        return await asyncio.to_thread(open_city, self._conninfo, self._folder, edition)
+    def _in_thread(self, edition: int | None) -> Path:
+        return open_city(self._conninfo, self._folder, edition)
 
-    async def _in_worker(self, edition: int | None) -> Path:
+    def _in_worker(self, edition: int | None) -> Path:
         # a process of its own: compiling takes a second in which this one goes on answering
-        pool = ProcessPoolExecutor(max_workers=1, mp_context=get_context("spawn"))
-        try:
-            loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(pool, open_city, self._conninfo, self._folder, edition)
-        finally:
-            pool.shutdown(wait=False)
-
-    def _say(self, trouble: str) -> None:
-        """Log a trouble once, not every second."""
-        if trouble and trouble != self._trouble:
-            log.warning("the point index is not being refreshed, PostGIS answers meanwhile: %s", trouble)
-        self._trouble = trouble
+        with ProcessPoolExecutor(max_workers=1, mp_context=get_context("spawn")) as pool:
+            return pool.submit(open_city, self._conninfo, self._folder, edition).result()

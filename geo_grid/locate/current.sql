@@ -1,12 +1,10 @@
 -- name: state
--- what a snapshot stands on; a snapshot of another state is out of date
-select now() as now, edition_at(now()) as edition, access.city_wide('map') as sees_all,
+-- what a snapshot stands on, and in how many seconds the next edition or duty begins, or a duty ends
+select edition_at(now()) as edition, access.city_wide('map') as sees_all,
        (select published_at from editions where edition_id = edition_at(now())) as published_at,
-       (select coalesce(jsonb_object_agg(table_name, version), '{}') from table_versions
-        where table_name in ('editions', 'grid_levels', 'duties', 'response_circles')) as versions,
-       least((select min(valid_from) from editions where valid_from > now()),
-             (select min(valid_from) from duties where valid_from > now()),
-             (select min(valid_to) from duties where valid_to > now())) as until
+       extract(epoch from least((select min(valid_from) from editions where valid_from > now()),
+                                (select min(valid_from) from duties where valid_from > now()),
+                                (select min(valid_to) from duties where valid_to > now())) - now())::float8 as ends_in_s
 
 -- name: duties
 select grid_code, duty_role, person_name, phone from duties

@@ -61,6 +61,11 @@ async def locate(
     )
 
 
+async def circles_known(connection: AsyncConnection, at: datetime | None) -> bool:
+    """Say whether the circles of a moment (None: now) are known: those of the past are not kept, and not guessed."""
+    return bool((await fetch_one(connection, QUERIES["moment"], {"at": at}))["response_known"])
+
+
 def nowhere(lon: float, lat: float, edition: int | None) -> Location:
     """Answer about a place that is not the asker's: the same as about one outside the city."""
     return Location.model_construct(

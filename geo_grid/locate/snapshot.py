@@ -1,14 +1,16 @@
 """Everything an answer about a point needs, in memory, as of one state of the database."""
 
+import time
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import shapely
 
 from geo_grid.db import Connection, connect, load_queries
+from geo_grid.errors import DatabaseUnavailable
 from geo_grid.locate.answers import Alternative, Duty, Location, OwningCell, OwningZone, Response
 from geo_grid.locate.city import CellFacts, CityIndex
 from geo_grid.locate.lookup import nowhere
@@ -26,23 +28,26 @@ class State:
     ----------
     edition
         The one in force; None before the first.
-    versions
-        How often each table that a snapshot holds rows of was changed; of others, as positions of units, it knows nothing.
-    until
-        When it ends by itself: the next edition or duty begins, or a duty ends. None: never.
     published_at
         When the edition was published: with its number the name of its boundaries, see `city.saved_name`.
+    ends_at
+        When it ends by itself, on this process's monotonic clock: the next edition or duty begins, or a duty ends.
     """
 
     edition: int | None
-    versions: dict[str, int]
-    until: datetime | None
     published_at: datetime | None
+    ends_at: float
 
 
-def read_state(row: dict[str, Any]) -> State:
-    """Make a State of a row of the statement `state`."""
-    return State(row["edition"], row["versions"], row["until"], row["published_at"])
+def read_state(connection: Connection) -> State:
+    """Ask for the state. Raises DatabaseUnavailable when whoever asks does not see the whole city."""
+    asked = time.monotonic()
+    row = connection.execute(QUERIES["state"]).fetchone() or {}
+    if not row["sees_all"]:
+        message = "the server was not admitted to the whole city yet"
+        raise DatabaseUnavailable(message)
+    ends_in_s = row["ends_in_s"]
+    return State(row["edition"], row["published_at"], float("inf") if ends_in_s is None else asked + ends_in_s)
 
 
 class Snapshot:
@@ -78,17 +83,16 @@ class Snapshot:
         ------
         UnreadableFile
             Nothing readable is saved there.
+        DatabaseUnavailable
+            Whoever asks does not see the whole city.
         """
         city = CityIndex.load(saved)
         with connect(conninfo) as connection:
             connection.execute("set transaction isolation level repeatable read, read only")
-            state = connection.execute(QUERIES["state"]).fetchone()
-            if state is None:
-                message = "the statement state returned no row"
-                raise AssertionError(message)
+            state = read_state(connection)
             levels = connection.execute(QUERIES["levels"]).fetchall()
             return cls(
-                read_state(state),
+                state,
                 city,
                 _read_duties(connection),
                 {row["grid_level"]: (row["name_zh"], row["name_en"]) for row in levels},

@@ -19,6 +19,7 @@ QUERIES = load_queries("geo_grid.response", "circles.sql")
 _COLUMNS = (
     "post_code", "tier_minutes", "circle_basis", "direction", "dispatch_s", "turnout_s", "travel_s", "method",
     "speed_kmh", "detour_factor", "responsible_unit", "geom", "is_demo", "drawn_from", "on_foot_m",
+    "estimated_because",
 )  # fmt: skip
 _SMALLEST_M2 = 30_000.0
 """A place whose largest circle is smaller than about 100 m around it leads nowhere."""
@@ -162,6 +163,7 @@ def _rows(post: dict[str, Any], areas: Areas, conditions: Conditions) -> Iterato
             "detour_factor": estimate.detour_factor if is_estimate else None,
             "responsible_unit": post["responsible_unit"], "geom": geom, "is_demo": post["is_demo"],
             "drawn_from": conditions.digest(post) if areas.was_answered else "", "on_foot_m": round(areas.on_foot_m),
+            "estimated_because": areas.why,
         }  # fmt: skip
 
 

@@ -5,7 +5,6 @@ Area and households of a cell count by the share of its area that is covered: th
 
 import asyncio
 import os
-import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,8 +17,10 @@ import shapely
 from numpy.typing import NDArray
 
 from geo_grid.budgets import SOLVING
+from geo_grid.changes import Table
 from geo_grid.coordinates import Floats
-from geo_grid.db import AsyncConnection, Changes, Connection, connect, load_queries
+from geo_grid.db import AsyncConnection, Connection, connect, load_queries
+from geo_grid.derived import DerivedStates
 from geo_grid.layers.periods import is_within
 from geo_grid.response.router import METHODS
 from geo_grid.response.sweep import Edges, Ints, held_areas
@@ -28,7 +29,7 @@ from geo_grid.response.upkeep import Upkeep
 
 QUERIES = load_queries("geo_grid.response", "coverage.sql")
 TIERS = (1, 3, 5)
-_DEPENDS_ON = ("response_circles", "police_posts", "editions", "facilities")
+_DEPENDS_ON = (Table.RESPONSE_CIRCLES, Table.POLICE_POSTS, Table.EDITIONS, Table.FACILITIES)
 _LONGEST_S = 600.0
 """Incidents come in all the time; their shares may be so old."""
 type Grouping = Literal["city", "county", "township", "zone", "hour"]
@@ -372,23 +373,24 @@ class Covered:
         Draws the circles of hours whose traffic is not the usual.
     """
 
-    def __init__(self, conninfo: str, upkeep: Upkeep) -> None:
+    def __init__(self, conninfo: str, upkeep: Upkeep, states: DerivedStates) -> None:
         self._conninfo, self._upkeep = conninfo, upkeep
         self._reading = asyncio.Lock()
-        self._held: tuple[tuple[int, ...], float, Coverage] | None = None
+        self._coverage = states.declare(
+            "coverage", _DEPENDS_ON, self._read, size=lambda held: len(held.leaves.codes), longest_s=_LONGEST_S, is_large=True
+        )  # fmt: skip
 
-    async def read(self, changes: Changes, by: Grouping, moment: datetime | None) -> Coverage:
+    async def read(self, by: Grouping, moment: datetime | None) -> Coverage:
         """Return it for a question; the first time, after a change, and for each new factor of traffic that takes some seconds."""
         async with self._reading:  # who waits for another's reading holds no thread meanwhile
-            return await SOLVING.run(None, self._read, changes, by, moment)
+            return await SOLVING.run(None, self._for, by, moment)
 
-    def _read(self, changes: Changes, by: Grouping, moment: datetime | None) -> Coverage:
-        versions = changes.versions(_DEPENDS_ON)
-        if self._held is None or self._held[0] != versions or time.monotonic() - self._held[1] > _LONGEST_S:
-            self._held = None  # nobody reads meanwhile; two of them at a time would double what the server keeps
-            with connect(self._conninfo) as connection:
-                self._held = (versions, time.monotonic(), Coverage.read(connection, self._upkeep.travel))
-        coverage = self._held[2]
+    def _read(self) -> Coverage:
+        with connect(self._conninfo) as connection:
+            return Coverage.read(connection, self._upkeep.travel)
+
+    def _for(self, by: Grouping, moment: datetime | None) -> Coverage:
+        coverage = self._coverage.read()
         for factor in coverage.missing(by, moment):
             with connect(self._conninfo) as connection:
                 coverage.add(factor, self._upkeep.circles_in_traffic(connection, factor))

@@ -20,8 +20,10 @@ import shapely
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
+from geo_grid.changes import Feed, Table
 from geo_grid.coordinates import Floats
-from geo_grid.db import AsyncConnection, Changes, Connection, connect, load_queries
+from geo_grid.db import AsyncConnection, Connection, connect, load_queries
+from geo_grid.derived import DerivedStates
 from geo_grid.layers.periods import is_within
 from geo_grid.response.build import closures_in_force
 from geo_grid.response.circles import distances_m
@@ -38,7 +40,9 @@ _LIMITS_S = tuple(60 * tier for tier in TIERS)
 _MOVED_M = 150.0
 """A unit that moved less still reaches about the same."""
 _EVERY_S, _AT_LEAST_EVERY_S, _WANTED_S = 3.0, 60.0, 120.0
-_DEPENDS_ON = ("patrol_units", "response_circles", "police_posts", "road_closures", "editions")
+_DEPENDS_ON = (
+    Table.PATROL_UNITS, Table.RESPONSE_CIRCLES, Table.POLICE_POSTS, Table.ROAD_CLOSURES, Table.EDITIONS,
+)  # fmt: skip
 _DRAWN_DEGREES = 5e-5
 """Areas are as coarse on the map: some 5 m."""
 _HOLE = 0.5
@@ -167,12 +171,16 @@ class Live:
         libpq connection string of somebody who sees everything.
     """
 
-    def __init__(self, conninfo: str, upkeep: Upkeep, changes: Changes, timezone: str) -> None:
+    def __init__(self, conninfo: str, upkeep: Upkeep, states: DerivedStates, timezone: str) -> None:
         self.drawing = Drawing()
         self.snapshot: Snapshot | None = None
-        self._conninfo, self._upkeep, self._changes, self._zone = conninfo, upkeep, changes, ZoneInfo(timezone)
+        self._conninfo, self._upkeep, self._zone = conninfo, upkeep, ZoneInfo(timezone)
+        self._feed: Feed = states.feed
+        self._ground = states.declare(
+            "live_ground", (Table.EDITIONS,), self._read_ground, size=lambda ground: len(ground.leaves.codes)
+        )
+        self._drawn_on: _Ground | None = None
         self._drawn: dict[str, _Drawn] = {}
-        self._ground: tuple[int, _Ground] | None = None
         self._asked = 0.0
         self._lock = threading.Lock()
         self._stopped = threading.Event()
@@ -180,9 +188,9 @@ class Live:
 
     @classmethod
     @contextlib.contextmanager
-    def kept(cls, conninfo: str, upkeep: Upkeep, changes: Changes, timezone: str) -> Iterator[Self]:
+    def kept(cls, conninfo: str, upkeep: Upkeep, states: DerivedStates, timezone: str) -> Iterator[Self]:
         """Keep it while the context lasts."""
-        live = cls(conninfo, upkeep, changes, timezone)
+        live = cls(conninfo, upkeep, states, timezone)
         try:
             yield live
         finally:
@@ -198,10 +206,10 @@ class Live:
         return self.snapshot
 
     def _keep(self) -> None:
-        seen: tuple[int, ...] = ()
+        seen: tuple[tuple[int, int], ...] = ()
         looked = float("-inf")
         while not self._stopped.is_set() and time.monotonic() - self._asked < _WANTED_S:
-            versions = self._changes.versions(_DEPENDS_ON)
+            versions = self._feed.versions(_DEPENDS_ON)
             if versions != seen or time.monotonic() - looked > _AT_LEAST_EVERY_S:
                 try:
                     self._refresh()
@@ -211,11 +219,10 @@ class Live:
             self._stopped.wait(_EVERY_S)
 
     def _refresh(self) -> None:
-        now, (edition,) = datetime.now(self._zone), self._changes.versions(("editions",))
+        now, ground = datetime.now(self._zone), self._ground.read()
+        if ground is not self._drawn_on:
+            self._drawn_on, self._drawn = ground, {}
         with connect(self._conninfo) as connection:
-            if self._ground is None or self._ground[0] != edition:
-                self._ground, self._drawn = (edition, _Ground.read(connection)), {}
-            ground = self._ground[1]
             planned = ground.planned(connection, now)
             units = connection.execute(QUERIES["units"]).fetchall()
             closures = closures_in_force(connection)
@@ -232,6 +239,10 @@ class Live:
             {code: one.reached for code, one in drawn.items()},
             frozenset(unit["unit_code"] for unit in free if reasons[unit["unit_code"]] == "silent"),
         )  # fmt: skip
+
+    def _read_ground(self) -> "_Ground":
+        with connect(self._conninfo) as connection:
+            return _Ground(*read_leaves(connection))
 
     def _draw(
         self, ground: "_Ground", units: list[dict[str, Any]], closures: list[Any], now: datetime
@@ -280,10 +291,6 @@ class _Ground:
         self._number = np.argsort(points[:, :, 0], axis=None, kind="stable")
         self._lon, self._lat = points.reshape(-1, 2)[self._number].T.copy()
         self._circles: dict[tuple[Any, ...], dict[int, Floats]] = {}
-
-    @classmethod
-    def read(cls, connection: Connection) -> "_Ground":
-        return cls(*read_leaves(connection))
 
     def inside(self, shape: Any) -> NDArray[np.intp]:
         """Return the numbers of the points that a shape holds."""

@@ -8,7 +8,9 @@ from typing import Any, Literal, NamedTuple
 import shapely
 from cachetools import LRUCache
 
+from geo_grid.changes import Table
 from geo_grid.db import AsyncConnection, load_queries
+from geo_grid.derived import Derived, DerivedStates
 from geo_grid.layers.periods import is_within
 from geo_grid.response.circles import METHOD as ESTIMATED
 
@@ -30,13 +32,18 @@ class Union(NamedTuple):
     shape: Any
 
 
+type Known = LRUCache[tuple[Any, ...], list[Union]]
+
+
 class Joining(NamedTuple):
     """What is to be joined, as it was read.
 
     Attributes
     ----------
+    known
+        What was joined before, and is kept with what will be.
     joined
-        What was joined before; None: `circles` are to be joined.
+        Of that, what is asked for; None: `circles` are to be joined.
     area
         WKB of the cells of whoever asks; None: the whole city.
     """
@@ -44,6 +51,7 @@ class Joining(NamedTuple):
     key: tuple[Any, ...]
     by: UnionGrouping
     posts: list[dict[str, Any]]
+    known: Known
     joined: list[Union] | None
     circles: list[dict[str, Any]]
     area: bytes | None
@@ -52,8 +60,13 @@ class Joining(NamedTuple):
 class Unions:
     """Joins circles, and keeps what was joined while the circles stay the same."""
 
-    def __init__(self) -> None:
-        self._known: LRUCache[tuple[Any, ...], list[Union]] = LRUCache(_KEPT)
+    def __init__(self, states: DerivedStates) -> None:
+        self._known: Derived[Known] = states.declare(
+            "unions",
+            (Table.RESPONSE_CIRCLES, Table.POLICE_POSTS, Table.EDITIONS),
+            lambda: LRUCache(_KEPT),
+            size=len,
+        )
         self._lock = threading.Lock()
 
     async def read(self, connection: AsyncConnection, by: UnionGrouping, now: datetime) -> Joining:
@@ -66,31 +79,33 @@ class Unions:
         now
             In the city's own time zone.
         """
+        known = self._known.read()  # before what is joined: what is not true any more is not kept with what is
         posts = await (await connection.execute(QUERIES["posts"])).fetchall()
         active = [post for post in posts if is_within(post["key_periods"], now)]
         key = (by, *((post["post_code"], post["last_circle"], post[f"{by}_code"]) for post in active))
-        circles, joined = [], self._held(key)
+        circles, joined = [], self._held(known, key)
         if joined is None:
             codes = [post["post_code"] for post in active]
             circles = await (await connection.execute(QUERIES["circles"], {"post_codes": codes})).fetchall()
         (own,) = await (await connection.execute(QUERIES["own_area"])).fetchall()
-        return Joining(key, by, active, joined, circles, own["geom"])
+        return Joining(key, by, active, known, joined, circles, own["geom"])
 
     def join(self, asked: Joining) -> list[Union]:
         """Join what was read, within the cells of whoever asks, the longest tier first; some seconds the first time."""
-        joined = asked.joined or self._held(asked.key)
+        joined = asked.joined or self._held(asked.known, asked.key)
         if joined is None:
             joined = _join(asked.posts, asked.circles, asked.by)
             with self._lock:
-                self._known[asked.key] = joined
+                asked.known[asked.key] = joined
         if asked.area is None:
             return joined
         area = shapely.from_wkb(asked.area)
         return [one._replace(shape=shapely.intersection(one.shape, area)) for one in joined]
 
-    def _held(self, key: tuple[Any, ...]) -> list[Union] | None:
+    def _held(self, known: Known, key: tuple[Any, ...]) -> list[Union] | None:
         with self._lock:
-            return self._known.get(key)
+            found: list[Union] | None = known.get(key)
+        return found
 
 
 def _join(posts: Sequence[dict[str, Any]], circles: Sequence[dict[str, Any]], by: UnionGrouping) -> list[Union]:

@@ -1,8 +1,8 @@
 """A server that stays: a light process keeps the database and the port, and starts what serves again when it dies."""
 
-from geo_grid.supervising.background import go_into_background, stop_in_background
+from geo_grid.supervising.background import go_into_background, say_ready, stop_in_background
 from geo_grid.supervising.lifeline import Lifeline
 from geo_grid.supervising.lock import ServerLock
 from geo_grid.supervising.supervisor import Ended, Supervisor
 
-__all__ = ["Ended", "Lifeline", "ServerLock", "Supervisor", "go_into_background", "stop_in_background"]
+__all__ = ["Ended", "Lifeline", "ServerLock", "Supervisor", "go_into_background", "say_ready", "stop_in_background"]

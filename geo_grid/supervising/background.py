@@ -13,7 +13,7 @@ from geo_grid.supervising.lock import ServerLock
 
 _PATIENCE_S = 30.0
 _LOOK_S = 0.2
-_ENDING_S = 0.3
+_READY = b"\0"
 
 
 def go_into_background(state_dir: Path) -> int | None:
@@ -23,8 +23,8 @@ def go_into_background(state_dir: Path) -> int | None:
 
     Returns
     -------
-    In the new process a descriptor, to be closed when it is ready: what is written there is shown once, and stands in no
-    log. In the old one None, when the new one is ready.
+    In the new process a descriptor, for `say_ready`: what is written there before is shown once, and stands in no log.
+    In the old one None, when the new one is ready.
 
     Raises
     ------
@@ -44,7 +44,7 @@ def go_into_background(state_dir: Path) -> int | None:
             _leave_terminal(appended.fileno())
             return tell
         os.close(tell)
-        shown_once = b""
+        received = b""
         waiting = select.poll()
         waiting.register(told)
         while True:
@@ -52,17 +52,23 @@ def go_into_background(state_dir: Path) -> int | None:
             if waiting.poll(_LOOK_S * 1000):
                 if not (more := os.read(told, 1 << 16)):
                     break
-                shown_once += more
+                received += more
         os.close(told)
-        time.sleep(_ENDING_S)  # one that ends closes its descriptors first
-        ended, status = os.waitpid(process, os.WNOHANG)
-        sys.stderr.write(said.read() + shown_once.decode())
-        if not ended:
+        is_ready = received.endswith(_READY)
+        status = 0 if is_ready else os.waitpid(process, 0)[1]
+        sys.stderr.write(said.read() + received.removesuffix(_READY).decode())
+        if is_ready:
             return None
         message = (
             f"the server ended with exit code {os.waitstatus_to_exitcode(status)} before it was ready (log: {log})"
         )
         raise SetupError(message)
+
+
+def say_ready(tell: int) -> None:
+    """Tell whoever waits in `go_into_background` that this process is ready, and let them go."""
+    os.write(tell, _READY)
+    os.close(tell)
 
 
 def _leave_terminal(log: int) -> None:

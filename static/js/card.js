@@ -2,9 +2,10 @@
 import { element } from "./element.js";
 import { may, page } from "./page.js";
 import { ask, write } from "./server.js";
-import { categoryName, duration, metres, named, say, translated } from "./text.js";
+import { categoryName, duration, estimate, metres, named, say, translated } from "./text.js";
 
 const { L } = window;
+
 export class Card {
   /**
    * @param {import("leaflet").Map} map
@@ -202,11 +203,11 @@ export class Card {
     return `${isEstimated ? say("about") : ""}${count} ${say("householdsUnit")}`;
   }
 
-  arrival({ arrival_s: seconds, method, on_foot_s: onFoot, reason, is_free: isFree }) {
+  arrival({ arrival_s: seconds, method, estimated_because: why, on_foot_s: onFoot, reason, is_free: isFree }) {
     const state = isFree && reason === "free" ? "" : named("reasons", reason);
     if (seconds === null) return state;
     let how = "";
-    if (method === "geodesic_estimate") how = `（${say("estimate")}）`;
+    if (method === "geodesic_estimate") how = `（${estimate(why)}）`;
     else if (onFoot) how = `（${say("onFoot")} ${duration(onFoot)}）`;
     return [duration(seconds) + how, state].filter(Boolean).join(" · ");
   }

@@ -27,6 +27,7 @@ export function listen(kinds, heard, missed) {
       timer = setTimeout(open, pause(tries));
       tries += 1;
     };
+    source.addEventListener("reset", missed); // the server does not know either
     for (const kind of kinds) source.addEventListener(kind, ({ data }) => heard(kind, data));
   }
   open();

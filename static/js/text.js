@@ -18,6 +18,12 @@ export const { number, percent, metres, duration, ago, moment, when, timeOfDay, 
 export const translated = (row, column) => row[`${column}_${page.lang}`];
 
 /**
+ * Says of a time or a circle that it is an estimate, and why where that is known.
+ * @param {string | null} [why]
+ */
+export const estimate = why => say("estimate") + (why ? `：${named("estimated", why)}` : "");
+
+/**
  * A category of incidents by its code; one that is not listed has the name it came with.
  * @param {string} code
  */

@@ -524,6 +524,12 @@ export const CODES = /** @type {const} */ ({
     grid_manager: ["网格管理员", "Grid manager"],
     grid_assistant: ["网格协管员", "Grid assistant"],
   },
+  estimated: {
+    no_roads: ["没有路网", "no road graph"],
+    no_road_near: ["附近没有道路", "no road near"],
+    no_answer: ["路网未及时应答", "roads gave no answer in time"],
+    too_large: ["超出路网计算范围", "too far for the road graph"],
+  },
   reasons: {
     free: ["可派", "free"],
     on_the_way: ["出警途中", "on the way to another"],

@@ -14,7 +14,7 @@ import psycopg
 import pytest
 
 from geo_grid.access.audit import check_chain, read_lines, verify
-from geo_grid.cli_access import as_owner
+from geo_grid.cli.access import as_owner
 from geo_grid.db import Connection, connect
 from tests.access.test_log_in import log_in
 from tests.conftest import live_server

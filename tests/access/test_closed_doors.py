@@ -135,7 +135,7 @@ def test_nothing_of_ones_own_can_stand_in_place_of_the_citys_tables(intruder: ps
         "create table public.mine (n int)",
         "create schema mine",
         "create temporary table mine (n int); create trigger t after insert on mine"
-        " for each statement execute function announce_change()",
+        " for each statement execute function tell_table('table')",
     ):
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             intruder.execute(statement)
@@ -144,7 +144,7 @@ def test_nothing_of_ones_own_can_stand_in_place_of_the_citys_tables(intruder: ps
         intruder.execute("select access.stage('incidents', array['category', 'geom'])")
         intruder.execute("insert into staged (row_number, category) values (0, 'x')")
         for statement in (
-            "create trigger t after insert on staged for each statement execute function announce_change()",
+            "create trigger t after insert on staged for each statement execute function tell_table('table')",
             "create rule r as on insert to staged do instead nothing",
             "alter table staged add column more int",
             "create temporary table mine (n int)",
@@ -156,7 +156,7 @@ def test_nothing_of_ones_own_can_stand_in_place_of_the_citys_tables(intruder: ps
     with connect(city) as owner:
         owner.execute("create temporary table duties (n int)")
         owner.execute(
-            "create trigger t after insert on pg_temp.duties for each statement execute function announce_change()"
+            "create trigger t after insert on pg_temp.duties for each statement execute function tell_table('table')"
         )
         with pytest.raises(psycopg.errors.InsufficientPrivilege, match="own tables"), owner.transaction():
             owner.execute("insert into pg_temp.duties values (1)")

@@ -9,7 +9,7 @@ import pytest
 
 from geo_grid.access import identities
 from geo_grid.access.accounts import NewAccount, add_account, require_factor
-from geo_grid.cli_access import as_owner
+from geo_grid.cli.access import as_owner
 from geo_grid.db import connect
 from geo_grid.errors import UserError
 from tests.conftest import live_server

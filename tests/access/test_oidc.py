@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from geo_grid.access.accounts import NewAccount, add_account
-from geo_grid.cli_access import as_owner
+from geo_grid.cli.access import as_owner
 from tests.conftest import live_server
 
 HERE = Path(__file__).parent / "provider"

@@ -17,7 +17,7 @@ from psycopg.conninfo import make_conninfo
 
 from geo_grid.access import digest_of
 from geo_grid.api.app import create_app
-from geo_grid.api.rights import RIGHTS
+from geo_grid.api.server.rights import RIGHTS
 from geo_grid.boundaries import publish_zones
 from geo_grid.db import Connection, connect
 from geo_grid.db.connections import APPLICATION_ROLE

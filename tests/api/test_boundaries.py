@@ -346,7 +346,7 @@ def test_bad_steps_are_refused_in_words_and_change_nothing(planner: httpx.Client
     for step, said in (
         ({"operation": "split", "codes": ["c00"], "line": crossing}, "crosses itself"),
         ({"operation": "split", "codes": ["c00"], "line": short}, "does not divide"),
-        ({"operation": "split", "codes": ["c00"]}, "needs 1 cell and line"),
+        ({"operation": "split", "codes": ["c00"]}, "body/split/line: Field required"),
         ({"operation": "split", "codes": ["nope"], "line": short}, "no grid cell nope"),
         ({"operation": "split", "codes": ["c00"], "line": {"type": "LineString", "coordinates": [[1]]}}, "no GeoJSON"),
         ({"operation": "merge", "codes": ["c00", "c55"]}, "not neighbours"),

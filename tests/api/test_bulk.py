@@ -14,7 +14,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from geo_grid.api import bulk
+from geo_grid.api.desk import bulk
 from geo_grid.db import connect
 from geo_grid.locate import open_city
 from tests.api.test_http import problem

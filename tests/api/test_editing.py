@@ -65,7 +65,7 @@ def test_a_feature_lives(planner: httpx.Client, city: tuple[str, str]) -> None:
             "select action, detail from access.audit_log where object_id = 'school-1' order by audit_id"
         ).fetchall()
         told = connection.execute(
-            "select count(*) as n from events where kind = 'layer' and key = 'facilities'"
+            "select count(*) as n from changes where kind = 'layer' and subject = 'facilities'"
         ).fetchone()
     assert [act["action"] for act in acts] == [
         "feature.create", "feature.change", "feature.change", "feature.change", "feature.change", "feature.delete",

@@ -1,14 +1,15 @@
 """Events: what each may hear, and what many listeners cost."""
 
 import contextlib
+import json
 import threading
 import time
 from collections.abc import Iterator
 
 import httpx
 
+from geo_grid.changes import Change
 from geo_grid.db import connect
-from geo_grid.workflow import Event, Place
 from tests.conftest import live_server
 from tests.identities import api_key, bearing, logged_in, owner, user
 from tests.squares import SIDE, SOUTH, WEST
@@ -35,8 +36,8 @@ def told_to(conninfo: str, key: str) -> list[tuple[str, str | None]]:
     with connect(conninfo) as connection:
         connection.execute("set local session authorization geo_grid_app")
         connection.execute("select set_config('geo_grid.credential', %s, true)", (digest_of(key),))
-        rows = connection.execute("select kind, key from events order by written_in, event_id").fetchall()
-    return [(row["kind"], row["key"]) for row in rows]
+        rows = connection.execute("select kind, subject from changes order by change_id").fetchall()
+    return [(row["kind"], row["subject"]) for row in rows]
 
 
 class Listener:
@@ -67,7 +68,8 @@ class Listener:
                 elif name == "id":
                     self.ids.append(value)
                 elif name == "data":
-                    self.heard.append((kind, value or None))
+                    subject = str(json.loads(value)["incident_id"]) if value.startswith("{") else value
+                    self.heard.append((kind, subject or None))
         self.ended.set()
 
     def wait_for(self, count: int) -> list[tuple[str, str | None]]:
@@ -93,17 +95,18 @@ def test_each_hears_what_the_policy_shows_and_nothing_old(city: tuple[str, str])
     time.sleep(1.5)
     before = {name: len(told_to(conninfo, key)) for name, key in keys.items()}
     listeners = {name: Listener(url, bearer(key)) for name, key in keys.items()}
-    happen(conninfo, "A", "B", "C", "D", "A")
+    happen(conninfo, "A", "B")
+    assert listeners["two"].wait_for(1)
+    cut = listeners["two"].ids[-1]  # what is written after it was heard is read later
+    happen(conninfo, "C", "D", "A")
     with connect(conninfo) as connection:
-        connection.execute("insert into events (kind) values ('incidents')")
-        connection.execute("insert into events (kind, key) values ('layer', 'cameras')")
-        connection.execute("insert into events (kind, key) values ('incident', '77')")  # nobody's cell
-        connection.execute("notify geo_grid_changes, 'events'")
+        connection.execute("insert into changes (kind) values ('incidents')")
+        connection.execute("insert into changes (kind, subject) values ('layer', 'cameras'), ('table', 'duties')")
+        connection.execute("insert into changes (kind, subject) values ('incident', '77')")  # nobody's cell
     for name, key in keys.items():
         wanted = told_to(conninfo, key)[before[name] :]
         assert listeners[name].wait_for(len(wanted)) == wanted, name
     # whoever comes back hears what was missed, from memory or, after a restart, from the database
-    cut = listeners["two"].ids[1]
     again = Listener(url, bearer(keys["two"]), after=cut)
     assert again.wait_for(3) == listeners["two"].heard[1:]
     with live_server(conninfo) as restarted:
@@ -177,14 +180,14 @@ def test_one_account_listens_so_often_and_no_more(database: str) -> None:
         assert not any(listener.ended.is_set() for listener in listeners)
 
 
-def kinds() -> Iterator[Event]:
+def kinds() -> Iterator[Change]:
     for number, (kind, cell) in enumerate([("edition", None), ("layer", None), ("incidents", None), ("incident", "A"),
-                                           ("incident", None)]):  # fmt: skip
-        yield Event(Place(1, number), kind, "1", cell)
+                                           ("incident", None), ("table", None)]):  # fmt: skip
+        yield Change(number, kind, "1", cell)
 
 
 def test_what_is_seen_by_whom() -> None:
-    """As the policy events_seen has it."""
+    """As the policy changes_seen has it."""
     seen = {
         (frozenset({"map", "incidents.read"}), None): [0, 1, 2, 3, 4],
         (frozenset({"map", "incidents.read"}), frozenset({"A"})): [0, 1, 2, 3],
@@ -194,4 +197,4 @@ def test_what_is_seen_by_whom() -> None:
         (frozenset(), None): [],
     }
     for (rights, cells), wanted in seen.items():
-        assert [event.place.event_id for event in kinds() if event.is_seen(rights, cells)] == wanted
+        assert [change.change_id for change in kinds() if change.is_seen(rights, cells)] == wanted

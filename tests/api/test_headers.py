@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from geo_grid.api.negotiation import preferred, takes_gzip
-from geo_grid.api.networks import read_networks, scheme_of, sender
+from geo_grid.api.server.negotiation import preferred, takes_gzip
+from geo_grid.api.server.networks import read_networks, scheme_of, sender
 from geo_grid.db import connect
 from geo_grid.errors import NotAcceptable
 from tests.conftest import live_server

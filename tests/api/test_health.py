@@ -74,7 +74,7 @@ def test_times_that_are_stored_in_the_future_are_named(database: str) -> None:
     with live_server(database) as url:
         assert httpx.get(f"{url}/readyz").json()["warnings"] == []
         with connect(database) as connection:  # as if the clock was set an hour back since
-            connection.execute("update events set occurred_at = now() + interval '1 hour'")
+            connection.execute("update changes set happened_at = now() + interval '1 hour'")
         answer = httpx.get(f"{url}/readyz")
         assert answer.status_code == 200  # whoever asks is answered
         (warning,) = answer.json()["warnings"]
@@ -90,3 +90,21 @@ def test_clocks_of_two_machines_are_compared() -> None:
     assert clock_trouble(now, now + timedelta(minutes=2)) is None  # units' own clocks
     assert clock_trouble(now, None) is None
     assert "3,600 s apart" in str(clock_trouble(now, None, now + timedelta(hours=1)))
+
+
+def test_what_is_kept_in_memory_is_told_to_those_it_may_be_told(database: str) -> None:
+    with connect(database) as connection:
+        two_by_two(connection)
+    keys = {role: api_key(database, role) for role in ("supervisor", "dispatcher")}
+    bound = api_key(database, "planner", ["A"])
+    with live_server(database) as url:
+        assert httpx.get(f"{url}/readyz").json()["derived"] is None
+        for key in (keys["dispatcher"], bound):
+            with bearing(url, key) as client:
+                assert client.get("/readyz").json()["derived"] is None
+        with bearing(url, keys["supervisor"]) as client:
+            told = {state["name"]: state for state in client.get("/readyz").json()["derived"]}
+    assert told.keys() == {"identities", "division_in_force", "unions", "point_snapshot", "coverage", "live_ground"}
+    assert told["point_snapshot"]["reads"] == 1
+    assert told["point_snapshot"]["age_s"] >= 0
+    assert told["coverage"]["age_s"] is None  # nobody asked

@@ -364,7 +364,7 @@ class TestNamesOfReferenceSystems:
         import asyncio
 
         from geo_grid import coordinates
-        from geo_grid.api.parameters import known_crs
+        from geo_grid.api.server.parameters import known_crs
 
         nobody = Request({"type": "http", "geo_grid.identity": None})
         asked: list[str] = []

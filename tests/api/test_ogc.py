@@ -8,7 +8,7 @@ import httpx
 import pytest
 from schemathesis.specs.openapi import definitions
 
-from geo_grid.boundaries import edit_draft, make_draft, publish_draft
+from geo_grid.boundaries import as_step, edit_draft, make_draft, publish_draft
 from geo_grid.db import connect
 from geo_grid.moments import read_moment
 from tests.api.test_features import ids
@@ -142,7 +142,7 @@ def test_pages_show_the_boundaries_of_the_first_page_while_others_are_published(
         draft = make_draft(connection, "moved", "test")
         line = [[west, south - SIDE], [west, south + SIDE / 2], [WEST + SIDE, south + SIDE]]
         arguments = {"codes": ["A", "B"], "line": {"type": "LineString", "coordinates": line}}
-        edit_draft(connection, draft, "move_border", arguments, "test")
+        edit_draft(connection, draft, as_step("move_border", arguments), "test")
         publish_draft(connection, draft, "border moved")
     found, answer = list(first["features"]), first
     while link := next((link for link in answer["links"] if link["rel"] == "next"), None):

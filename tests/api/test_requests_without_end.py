@@ -5,6 +5,7 @@ import socket
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
+import httpx
 import pytest
 
 from geo_grid.db import Cluster
@@ -74,3 +75,29 @@ def test_a_few_requests_may_wait_for_each_other(address: tuple[str, int]) -> Non
         while answers.count(b"HTTP/1.1 200 ") < 10 and (more := connection.recv(1 << 16)):
             answers += more
         assert answers.count(b"HTTP/1.1 200 ") == 10
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GET /healthz?" + b"&".join(b"a%d" % number for number in range(300)) + b" HTTP/1.1\r\n",
+        b"GET /healthz HTTP/1.1\r\nCookie: " + b"; ".join(b"a%d=1" % number for number in range(300)) + b"\r\n",
+    ],
+    ids=["parameters", "cookies"],
+)
+def test_a_request_may_say_only_so_much(address: tuple[str, int], head: bytes) -> None:
+    with socket.create_connection(address, timeout=10) as connection:
+        connection.sendall(head + b"Host: city\r\n\r\n")
+        told = connection.recv(1 << 16)
+        assert told.startswith(b"HTTP/1.1 400 ")
+        assert b"200 parameters and 100 cookies" in told
+
+
+def test_faults_without_end_are_told_to_an_end(address: tuple[str, int]) -> None:
+    with httpx.Client(base_url=f"http://{address[0]}:{address[1]}") as client:
+        fields = {f"a{number}": 1 for number in range(1_000)}
+        refused = client.post("/session", json=fields)
+        assert refused.status_code == 422
+        assert 0 < len(refused.json()["errors"]) <= 50
+        many = client.post("/session", content=b"{" + b",".join(b'"%x":1' % number for number in range(2_000)) + b"}")
+        assert many.status_code in (413, 422)

@@ -22,6 +22,8 @@ from tests.conftest import live_server, state_folder
 from tests.identities import api_key, bearing
 from tests.response.roads import graph_of
 
+TOMORROW = f"{datetime.now(UTC) + timedelta(days=2):%Y-%m-%d}"
+
 NORTH, SOUTH = (8.6920, 49.4165), (8.6930, 49.4095)
 """Neuenheim and the old town of Heidelberg, with the Neckar between them."""
 RIVER = [[8.640, 49.4285], [8.655, 49.4195], [8.670, 49.4140], [8.685, 49.4120], [8.700, 49.4131], [8.722, 49.4150], [8.760, 49.4110]]  # fmt: skip
@@ -329,8 +331,10 @@ def test_circles_of_several_posts_are_one_by_zone_unit_and_city(zoned: tuple[htt
             assert (told["posts"], told["method"]) == (len(parts), "valhalla")
     with connect(database) as connection:
         connection.execute("update police_posts set key_periods = 'Mo-Su 08:00-20:00' where post_code = 'N'")
-    night = {"by": "zone", "bbox": everywhere, "at": "2026-11-26T23:00:00+08:00"}
+    night = {"by": "zone", "bbox": everywhere, "at": f"{TOMORROW}T23:00:00+08:00"}
     told = client.get("/response/unions", params=night).json()["features"]
+    past = client.get("/response/unions", params={**night, "at": "2026-01-26T12:00:00+08:00"}).json()
+    assert (past["features"], past["response_known"]) == ([], False)
     assert {one["properties"]["code"] for one in told} == {"ZS"}
     cut = client.get("/response/unions", params={"by": "city", "bbox": "8.6,49.41,8.8,49.5"}).json()["features"]
     assert all(shapely.geometry.shape(one["geometry"]).bounds[1] >= 49.41 for one in cut)

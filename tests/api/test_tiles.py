@@ -9,8 +9,8 @@ import mapbox_vector_tile
 import pytest
 
 from bench.access import tile_of
-from geo_grid.api import asking
-from geo_grid.api.tile_cache import Tile, TileCache
+from geo_grid.api.server import asking
+from geo_grid.api.server.tile_cache import Tile, TileCache
 from geo_grid.boundaries import publish_cells
 from geo_grid.db import Cluster, ask_once, connect
 from geo_grid.layers import find_layer
@@ -162,8 +162,8 @@ def test_a_full_disk_cache_begins_anew(tmp_path: Path) -> None:
         def age_s(self) -> float:
             return 0.0
 
-        def versions(self, tables: tuple[str, ...]) -> tuple[int, ...]:
-            return (1,)
+        def versions(self, tables: tuple[str, ...]) -> tuple[tuple[int, int], ...]:
+            return ((1, 0),)
 
     layer = find_layer("grid_cells")
     cache = TileCache(Still(), 1, tmp_path / "tiles", 2 << 20)  # type: ignore[arg-type]

@@ -15,6 +15,7 @@ import shapely
 from pandas import Series
 
 from geo_grid.boundaries import (
+    as_step,
     discard,
     draft_changes,
     draft_steps,
@@ -32,8 +33,6 @@ from geo_grid.boundaries import (
     undo,
 )
 from geo_grid.boundaries.division import Cell, Division, Refused
-from geo_grid.boundaries.drafts import OPERATIONS
-from geo_grid.boundaries.reading import CELLS
 from geo_grid.coordinates import snap
 from geo_grid.db import Connection, connect
 from geo_grid.errors import Conflict, NotFound
@@ -95,9 +94,12 @@ def test_a_draft_is_edited_undone_published_and_taken_back(city: str) -> None:
         before = read_division(connection)
         draft = make_draft(connection, "新区划", "planner")
         edit_draft(
-            connection, draft, "split", {"codes": ["c22"], "line": line((1.7, 2.6), (3.4, 2.3))}, "planner", "too large"
+            connection,
+            draft,
+            as_step("split", {"codes": ["c22"], "line": line((1.7, 2.6), (3.4, 2.3))}, "too large"),
+            "planner",
         )
-        edit_draft(connection, draft, "merge", {"codes": ["c00", "c01"], "keep": "c01"}, "planner")
+        edit_draft(connection, draft, as_step("merge", {"codes": ["c00", "c01"], "keep": "c01"}), "planner")
         assert undo(connection, draft) == "merge"
         assert {step["operation"]: step["undone_at"] is None for step in draft_steps(connection, draft)} == {
             "split": True,
@@ -150,7 +152,7 @@ def test_undoing_everything_leaves_nothing(city: str) -> None:
             ("move_border", {"codes": ["c12", "c02"], "line": line((0.9, 1.5), (1.2, 2.5), (0.9, 3.5))}),
             ("describe", {"codes": ["c33"], "name": "新名", "household_count": 400}),
         ):
-            edit_draft(connection, draft, operation, arguments, "planner")
+            edit_draft(connection, draft, as_step(operation, arguments), "planner")
         while undo(connection, draft):
             pass
         assert draft_changes(connection, draft)[1] == {}
@@ -158,15 +160,18 @@ def test_undoing_everything_leaves_nothing(city: str) -> None:
             publish_draft(connection, draft, "x")
         discard(connection, draft)
         with pytest.raises(Conflict, match="discarded"):
-            edit_draft(connection, draft, "merge", {"codes": ["c00", "c01"]}, "planner")
+            edit_draft(connection, draft, as_step("merge", {"codes": ["c00", "c01"]}), "planner")
 
 
 def test_the_impact_is_what_then_happens(city: str) -> None:
     with connect(city) as connection:
         draft = make_draft(connection, "x", "planner")
-        edit_draft(connection, draft, "merge", {"codes": ["c00", "c01"], "keep": "c01"}, "planner")
+        edit_draft(connection, draft, as_step("merge", {"codes": ["c00", "c01"], "keep": "c01"}), "planner")
         edit_draft(
-            connection, draft, "move_border", {"codes": ["c33", "c43"], "line": line((3.3, 2.5), (3.3, 4.5))}, "planner"
+            connection,
+            draft,
+            as_step("move_border", {"codes": ["c33", "c43"], "line": line((3.3, 2.5), (3.3, 4.5))}),
+            "planner",
         )
         told = impact_of(connection, *draft_changes(connection, draft))
         assert told.retired == ["c00"]
@@ -189,9 +194,9 @@ def test_a_draft_that_fell_behind_is_rebased_or_refused(city: str) -> None:
     with connect(city) as connection:
         mine, other = make_draft(connection, "mine", "a"), make_draft(connection, "other", "b")
         clash = make_draft(connection, "clash", "c")
-        edit_draft(connection, mine, "merge", {"codes": ["c44", "c45"]}, "a")
-        edit_draft(connection, clash, "split", {"codes": ["c00"], "line": line((-0.5, 0.5), (1.5, 0.5))}, "c")
-        edit_draft(connection, other, "merge", {"codes": ["c00", "c01"], "keep": "c01"}, "b")
+        edit_draft(connection, mine, as_step("merge", {"codes": ["c44", "c45"]}), "a")
+        edit_draft(connection, clash, as_step("split", {"codes": ["c00"], "line": line((-0.5, 0.5), (1.5, 0.5))}), "c")
+        edit_draft(connection, other, as_step("merge", {"codes": ["c00", "c01"], "keep": "c01"}), "b")
         publish_draft(connection, other, "first")
     with connect(city) as connection:
         for call in (lambda: publish_draft(connection, mine, "x"), lambda: undo(connection, mine)):
@@ -215,7 +220,7 @@ def test_two_planners_edit_one_draft_one_after_the_other(city: str) -> None:
     def merge_with(other: str) -> None:
         try:
             with connect(city) as connection:
-                edit_draft(connection, draft, "merge", {"codes": ["c00", other], "keep": other}, other)
+                edit_draft(connection, draft, as_step("merge", {"codes": ["c00", other], "keep": other}), other)
             outcomes.append("done")
         except Refused as refused:
             outcomes.append(str(refused))
@@ -234,14 +239,14 @@ def test_a_refused_step_changes_nothing(city: str) -> None:
         draft = make_draft(connection, "x", "planner")
         for operation, arguments, words in (
             ("merge", {"codes": ["c00", "c55"]}, "not neighbours"),
-            ("split", {"codes": ["c00"]}, "needs 1 cell and line"),
-            ("merge", {"codes": ["c00"]}, "needs 2 cells"),
+            ("split", {"codes": ["c00"]}, "split needs line"),
+            ("merge", {"codes": ["c00"]}, "merge needs at least 2 of codes"),
         ):
             with pytest.raises(Refused, match=words):
-                edit_draft(connection, draft, operation, arguments, "planner")
+                edit_draft(connection, draft, as_step(operation, arguments), "planner")
         assert draft_steps(connection, draft) == []
         with pytest.raises(NotFound, match="no draft 77"):
-            edit_draft(connection, 77, "merge", {"codes": ["c00", "c01"]}, "planner")
+            edit_draft(connection, 77, as_step("merge", {"codes": ["c00", "c01"]}), "planner")
 
 
 def test_a_publish_is_seen_by_whoever_asks(city: str) -> None:
@@ -251,7 +256,7 @@ def test_a_publish_is_seen_by_whoever_asks(city: str) -> None:
         assert client.get("/locate", params={"lon": lon, "lat": lat}).json()["grid_cells"][-1]["grid_code"] == "c00"
         with connect(city) as connection:
             draft = make_draft(connection, "x", "planner")
-            edit_draft(connection, draft, "merge", {"codes": ["c00", "c01"], "keep": "c01"}, "planner")
+            edit_draft(connection, draft, as_step("merge", {"codes": ["c00", "c01"], "keep": "c01"}), "planner")
             publish_draft(connection, draft, "x")
         deadline = time.monotonic() + 20
         while time.monotonic() < deadline:
@@ -278,7 +283,7 @@ def test_what_comes_in_during_a_publish_has_an_owner_of_one_edition(city: str) -
         for codes in (["c00", "c01"], ["c33", "c34"], ["c50", "c51"]):
             with connect(city) as connection:
                 draft = make_draft(connection, "x", "planner")
-                edit_draft(connection, draft, "merge", {"codes": codes}, "planner")
+                edit_draft(connection, draft, as_step("merge", {"codes": codes}), "planner")
                 publish_draft(connection, draft, "x")
         stop.set()
         thread.join()
@@ -331,7 +336,7 @@ def test_findings_come_with_a_repair_that_mends_them() -> None:
     assert found["A"].repair == {"operation": "merge", "codes": ["B", "A"], "keep": "B"}
     assert found["D"].repair == {"operation": "merge", "codes": ["C", "D"], "keep": "C"}  # E would have too many
     repair = dict(found["A"].repair)
-    mended = division.proved(OPERATIONS[CELLS][repair.pop("operation")](division, repair))
+    mended = division.proved(as_step(repair.pop("operation"), repair).edits(division))
     assert "A" not in {f.grid_code for f in examine(mended)}
     worked = {"甲": ["A", "B", "C", "D"], "乙": ["D", "E"], "丙": ["nowhere"] * 9}
     over = [f for f in examine(division, workers=worked) if f.kind == "compounds"]
@@ -380,7 +385,7 @@ def test_a_publish_that_is_killed_leaves_the_old_or_the_new(city: str) -> None:
         old = read_division(connection).cells.keys()
         draft = make_draft(connection, "x", "planner")
         for codes in (["c00", "c01"], ["c33", "c34"], ["c50", "c51"]):
-            edit_draft(connection, draft, "merge", {"codes": codes}, "planner")
+            edit_draft(connection, draft, as_step("merge", {"codes": codes}), "planner")
         new = read_division(connection, draft).cells.keys()
     command = [sys.executable, "-m", "geo_grid", "boundaries", "publish", str(draft), "--note", "x"]
     found = old
@@ -425,7 +430,7 @@ def test_cells_that_go_to_another_parent_take_all_they_contain_with_them(databas
         connection.execute("insert into duties (grid_code, duty_role, person_name) values ('B', 'grid_lead', '王网格')")
         assign(connection, find_layer("cameras"))
         draft = make_draft(connection, "x", "planner")
-        edit_draft(connection, draft, "transfer", {"codes": ["u10"], "parent_code": "B"}, "planner")
+        edit_draft(connection, draft, as_step("transfer", {"codes": ["u10"], "parent_code": "B"}), "planner")
         told = impact_of(connection, *draft_changes(connection, draft))
     flows = {(flow.kind, flow.from_code, flow.to_code): flow.count for flow in told.flows}
     assert flows == {("cameras", "A", "B"): 2, ("households", "A", "B"): 30}

@@ -9,7 +9,7 @@ import pytest
 import shapely
 from pandas import Series
 
-from geo_grid.boundaries import edit_draft, make_draft, publish_cells, publish_draft, read_division
+from geo_grid.boundaries import as_step, edit_draft, make_draft, publish_cells, publish_draft, read_division
 from geo_grid.boundaries.division import Division
 from geo_grid.boundaries.operations import carve, merge, move_border, reshape, split, transfer
 from geo_grid.boundaries.review import draft_impact
@@ -53,7 +53,7 @@ def test_a_published_split_has_the_households_that_its_impact_promised(counted: 
     with connect(counted) as connection:
         draft = make_draft(connection, "x", "planner")
         cut = {"codes": ["A"], "line": line((-0.1, 0.54), (1.1, 0.54))}
-        edit_draft(connection, draft, "split", cut, "planner")
+        edit_draft(connection, draft, as_step("split", cut), "planner")
         promised = {work.grid_code: work.households_after for work in draft_impact(connection, draft).workloads}
         publish_draft(connection, draft, "split")
     with connect(counted) as connection:

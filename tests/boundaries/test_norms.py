@@ -6,7 +6,7 @@ import pytest
 import shapely
 from pandas import Series
 
-from geo_grid.boundaries import edit_draft, examine, make_draft, publish_cells, read_division
+from geo_grid.boundaries import as_step, edit_draft, examine, make_draft, publish_cells, read_division
 from geo_grid.boundaries.proposals import overloaded
 from geo_grid.boundaries.review import draft_impact
 from geo_grid.db import connect
@@ -101,7 +101,7 @@ def test_an_impact_says_what_comes_out_of_the_norm(town: str) -> None:
     with connect(town) as connection:
         draft = make_draft(connection, "x", "planner")
         cut = {"codes": [VILLAGE + "002"], "line": line((1.25, -0.1), (1.25, 1.1))}
-        edit_draft(connection, draft, "split", cut, "planner")
+        edit_draft(connection, draft, as_step("split", cut), "planner")
         norms = {
             work.grid_code: (work.households_after, work.norm) for work in draft_impact(connection, draft).workloads
         }

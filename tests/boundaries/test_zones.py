@@ -10,6 +10,7 @@ import shapely
 from pandas import DataFrame
 
 from geo_grid.boundaries import (
+    as_step,
     edit_draft,
     impact_of,
     make_draft,
@@ -65,7 +66,7 @@ def area(*points: tuple[float, float]) -> dict[str, Any]:
 
 def step(given: tuple[Connection, int], operation: str, **arguments: Any) -> dict[str, Any]:
     connection, number = given
-    return edit_draft(connection, number, operation, {"layer": "patrol_zones", **arguments}, "planner")
+    return edit_draft(connection, number, as_step(operation, {"layer": "patrol_zones", **arguments}), "planner")
 
 
 def zones_are_right(connection: Connection) -> bool:
@@ -165,16 +166,18 @@ def test_what_would_leave_ground_without_a_zone_or_with_two_is_refused(draft: tu
 
 def test_duties_and_stops_come_into_force_with_the_boundaries(draft: tuple[Connection, int]) -> None:
     connection, number = draft
-    edit_draft(connection, number, "split", {"codes": ["c22"], "line": line((1.7, 2.6), (3.4, 2.3))}, "planner")
+    edit_draft(
+        connection, number, as_step("split", {"codes": ["c22"], "line": line((1.7, 2.6), (3.4, 2.3))}), "planner"
+    )
     duties = [
         {"duty_role": "grid_lead", "person_name": "赵网格", "phone": "1"},
         {"duty_role": "grid_manager", "person_name": "钱网格"},
     ]
-    edit_draft(connection, number, "set_duties", {"codes": ["c22.2", "c00"], "duties": duties}, "planner")
+    edit_draft(connection, number, as_step("set_duties", {"codes": ["c22.2", "c00"], "duties": duties}), "planner")
     stop = {"name": "校门", "point": list(at(0.5, 0.5)), "window_from": "07:00", "window_to": "08:00"}
     step(draft, "set_stops", codes=["Z01"], stops=[stop])
     with pytest.raises(Refused, match="no grid cell nope"):
-        edit_draft(connection, number, "set_duties", {"codes": ["nope"], "duties": duties}, "planner")
+        edit_draft(connection, number, as_step("set_duties", {"codes": ["nope"], "duties": duties}), "planner")
     people = (
         "select grid_code, person_name from duties where valid_to is null or valid_to > clock_timestamp() order by 1, 2"
     )

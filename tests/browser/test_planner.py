@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import pytest
 from playwright.sync_api import Browser, Page, Response, expect
 
-from geo_grid.boundaries import draft_steps, edit_draft, make_draft, publish_draft
+from geo_grid.boundaries import as_step, draft_steps, edit_draft, make_draft, publish_draft
 from geo_grid.db import connect
 from tests.boundaries.test_drafts import city
 from tests.boundaries.test_operations import at
@@ -195,11 +195,11 @@ def test_the_slider_of_history_shows_the_cells_of_each_edition(browser: Browser,
     with connect(city) as connection:
         draft = make_draft(connection, "x", "planner")
         cut = {"type": "LineString", "coordinates": [at(1.7, 2.6), at(3.4, 2.3)]}
-        edit_draft(connection, draft, "split", {"codes": ["c22"], "line": cut}, "planner")
+        edit_draft(connection, draft, as_step("split", {"codes": ["c22"], "line": cut}), "planner")
         publish_draft(connection, draft, "split")
     with connect(city) as connection:
         draft = make_draft(connection, "y", "planner")
-        edit_draft(connection, draft, "merge", {"codes": ["c00", "c01"], "keep": "c01"}, "planner")
+        edit_draft(connection, draft, as_step("merge", {"codes": ["c00", "c01"], "keep": "c01"}), "planner")
         publish_draft(connection, draft, "merged")
     with live_server(city) as url, person(browser, url, user(city, "planner"), "/maps/planner") as desk:
         look_at(desk, 2.0, 2.0, 13)
@@ -294,9 +294,9 @@ def test_the_name_of_a_stop_stays_text(browser: Browser, city: str) -> None:
     with connect(city) as connection:
         draft, zones = make_draft(connection, "stops", "planner"), {"layer": "patrol_zones"}
         drawn = {"name": "south", "area": {"type": "Polygon", "coordinates": [square]}}
-        (code,) = edit_draft(connection, draft, "create", {**zones, **drawn}, "planner")
+        (code,) = edit_draft(connection, draft, as_step("create", {**zones, **drawn}), "planner")
         stop = {"name": hostile, "point": list(at(1.5, 1.5))}
-        edit_draft(connection, draft, "set_stops", {**zones, "codes": [code], "stops": [stop]}, "planner")
+        edit_draft(connection, draft, as_step("set_stops", {**zones, "codes": [code], "stops": [stop]}), "planner")
     with (
         live_server(city) as url,
         person(browser, url, user(city, "planner"), "/maps/planner", f"%26draft%3D{draft}") as desk,
@@ -318,7 +318,7 @@ def test_an_incident_shows_its_owner_then_and_now(browser: Browser, city: str) -
         ).fetchone()
         assert closed is not None
         draft = make_draft(connection, "x", "planner")
-        edit_draft(connection, draft, "merge", {"codes": ["c00", "c01"], "keep": "c01"}, "planner")
+        edit_draft(connection, draft, as_step("merge", {"codes": ["c00", "c01"], "keep": "c01"}), "planner")
         publish_draft(connection, draft, "x")
     with (
         live_server(city) as url,

@@ -145,3 +145,26 @@ def test_files_that_are_bombs_are_refused(database: str, tmp_path: Path) -> None
         (tmp_path / f"noise.{kind}").write_bytes(b"\x00\x01noise" * 50)
         with pytest.raises(UnreadableFile):
             read_table(tmp_path / f"noise.{kind}")
+
+
+@pytest.mark.parametrize("kind", ["csv", "xlsx"])
+def test_moments_come_back_exactly(cluster, database: str, tmp_path: Path, kind: str) -> None:
+    """Also those of the hour that a city's clocks show twice, with their microseconds; as text that names the offset."""
+    from tests.conftest import new_database
+
+    said = "select incident_number, received_at from incidents order by 1"
+    path, mapping = tmp_path / f"incidents.{kind}", Mapping()
+    with connect(database) as connection:
+        connection.execute(
+            "insert into incidents (incident_number, category, received_at, geom) values"
+            " ('1', 'other', '2026-11-01 01:30:00.123456-05', ST_SetSRID(ST_MakePoint(114, 37), 4490)),"
+            " ('2', 'other', '2026-11-01 01:30:00-06', ST_SetSRID(ST_MakePoint(114, 37), 4490))"
+        )
+        before = [tuple(row.values()) for row in connection.execute(said).fetchall()]
+        connection.execute("set time zone 'America/Chicago'")
+        export_file(connection, find_layer("incidents"), path)
+    table = pd.read_csv(path, dtype=str) if kind == "csv" else pd.read_excel(path, dtype=str, engine="calamine")
+    assert table["received_at"].tolist() == ["2026-11-01T06:30:00.123456+00:00", "2026-11-01T07:30:00+00:00"]
+    with new_database(cluster, f"again_{kind}") as other, connect(other) as connection:
+        import_file(connection, find_layer("incidents"), path, silent, "EPSG:4490", mapping, timezone="America/Chicago")
+        assert [tuple(row.values()) for row in connection.execute(said).fetchall()] == before

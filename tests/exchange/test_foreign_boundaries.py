@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import geopandas as gpd
+import libpysal
 import numpy as np
 import pytest
 import shapely
@@ -127,15 +128,61 @@ def test_what_is_wider_than_the_tolerance_is_named_beside_the_rows_that_were_ski
     assert "Point" in reasons[4]
 
 
-def test_cells_in_force_stay_as_they_are(city: str, tmp_path: Path) -> None:
-    write_geojson(str(tmp_path / "first.geojson"), [({"code": "A"}, square(0, 0, 1, 2))])
-    write_geojson(str(tmp_path / "more.geojson"), [({"code": "B"}, square(1, 0)), ({"code": "C"}, square(1, 1))])
-    load(city, tmp_path / "first.geojson")
-    before = stored(city)[1][0].wkt
+SECOND = Mapping({"grid_code": "code"}, {"grid_level": "2"})
+THIRD = Mapping({"grid_code": "code"}, {"grid_level": "3"})
+
+
+def put(
+    conninfo: str, folder: Path, mapping: Mapping, *rows: tuple[dict[str, object], object], **options: object
+) -> Report:
+    write_geojson(str(folder / "cells.geojson"), list(rows))
+    return load(conninfo, folder / "cells.geojson", mapping, **options)
+
+
+def test_a_cell_in_force_gains_the_corner_that_a_new_neighbour_needs(database: str, tmp_path: Path) -> None:
+    """With all that shares the border: its parent, the parent's neighbour, and its own children; nothing else changes."""
+    with connect(database) as connection:
+        local_levels(connection, 3)
+    east = shapely.union_all([square(1, 0), square(1, 1)])
+    put(database, tmp_path, FIRST, ({"code": "P"}, square(0, 0, 1, 2)), ({"code": "Q"}, square(1, 0, 1, 2)))
+    put(database, tmp_path, SECOND, ({"code": "A", "household_count": 7}, square(0, 0, 1, 2)))
+    put(database, tmp_path, THIRD, ({"code": "a", "household_count": 7}, square(0, 0, 1, 2)))
+    put(database, tmp_path, FIRST, ({"code": "R"}, square(9, 9)))
     with pytest.raises(InvalidRows) as refused:
-        load(city, tmp_path / "more.geojson")
-    assert "only if A, which is in force, moves by 0.0 mm" in refused.value.rows[0][1]
+        put(database, tmp_path, SECOND, ({"code": "B"}, square(1, 0)), ({"code": "C"}, square(1, 1)), heal_m=0.0)
+    assert "--heal 0.01" in refused.value.rows[0][1]
+    report = put(database, tmp_path, SECOND, ({"code": "B"}, square(1, 0)), ({"code": "C"}, square(1, 1)))
+    corner = (square(1, 1).bounds[0], square(1, 1).bounds[1])
+    assert [(h["code"], h["metres"], h["lon"], h["lat"]) for h in report.healed] == [("A", 0.0, *corner)]
+    codes, shapes = stored(database)
+    assert [
+        code
+        for code, shape in zip(codes, shapes, strict=True)
+        if corner in set(map(tuple, shapely.get_coordinates(shape)))
+    ] == list("ABCPQa")
+    assert shapely.equals(dict(zip(codes, shapes, strict=True))["Q"], east)
+    with connect(database) as connection:
+        households = connection.execute(
+            "select grid_code, household_count from grid_cells where valid_to is null and household_count is not null order by 1"
+        ).fetchall()
+        editions = connection.execute(
+            "select count(distinct edition_id) as n from grid_cells where valid_to is null and grid_code = any(%s)",
+            (list("ABCPQa"),),
+        ).fetchone()
+        assert [tuple(row.values()) for row in households] == [("A", 7), ("a", 7)]
+        assert editions == {"n": 1}
+        assert [finding for finding in examine(read_division(connection)) if "overlap" in finding.kind] == []
+
+
+def test_a_cell_in_force_keeps_its_ground(city: str, tmp_path: Path) -> None:
+    """A gap that only it could close is refused with the way out; a neighbour that overlaps it is cut."""
+    put(city, tmp_path, FIRST, ({"code": "A"}, square(0, 0)))
+    before = stored(city)[1][0].wkt
+    west, south, east, north = square(1, 0).bounds
+    report = put(city, tmp_path, FIRST, ({"code": "B"}, shapely.box(west - 4 * STEP, south, east, north)))
+    assert [h["code"] for h in report.healed] == ["B"]
     assert stored(city)[1][0].wkt == before
+    assert not coverage_problems(*stored(city))
 
 
 def test_faults_in_force_neither_hide_nor_stop_what_comes(city: str, cases: Path, tmp_path: Path) -> None:
@@ -202,3 +249,62 @@ def test_widths_are_those_of_the_largest_circle() -> None:
 def test_the_report_of_healing_is_read_by_programs(city: str, cases: Path) -> None:
     report = load(city, cases / "t_junction.geojson", dry_run=True)
     assert json.loads(json.dumps(report.healed))[0]["code"] == "A"
+
+
+LIBPYSAL = Path(libpysal.__file__).parent / "examples"
+
+
+@pytest.mark.parametrize(
+    ("name", "crs", "code", "count"),
+    [
+        ("10740/10740.shp", "EPSG:4269", "STFID", 195),  # tracts of Albuquerque
+        ("chicago/Chicago77.shp", "EPSG:3435", "AREA_NUMBE", 77),  # in feet
+        ("columbus/columbus.shp", "EPSG:4326", "POLYID", 49),
+        ("georgia/G_utm.shp", "EPSG:26917", "AreaKey", 159),
+        ("mexico/mexicojoin.shp", "EPSG:4326", "CODE", 32),
+        ("sids2/sids2.shp", "EPSG:4267", "FIPSNO", 100),
+        ("stl/stl_hom.shp", "EPSG:4326", "FIPSNO", 78),
+        ("us_income/us48.shp", "EPSG:4326", "STATE_FIPS", 48),
+        ("virginia/vautm17n.shp", "EPSG:32617", "FIPS", 136),
+    ],
+)
+def test_foreign_divisions_come_in_as_they_are(city: str, name: str, crs: str, code: str, count: int) -> None:
+    mapping = Mapping({"grid_code": code}, {"grid_level": "1"})
+    with connect(city) as connection:
+        report = import_file(connection, find_layer("grid_cells"), LIBPYSAL / name, silent, crs, mapping)
+    assert (report.imported, max((change["metres"] for change in report.healed), default=0.0) <= 0.01) == (count, True)
+    assert not coverage_problems(*stored(city))
+
+
+def test_a_foreign_division_that_is_none_is_refused_with_place_and_size(city: str) -> None:
+    """Municipalities around Tokyo: ten touch themselves, which is mended; some overlap others by hundreds of metres."""
+    mapping = Mapping({"grid_code": "GEOCODE"}, {"grid_level": "1"})
+    with connect(city) as connection, pytest.raises(InvalidRows) as refused:
+        import_file(
+            connection, find_layer("grid_cells"), LIBPYSAL / "tokyo/tokyomet262.shp", silent, "EPSG:30166", mapping
+        )
+    reasons = dict(refused.value.rows)
+    assert "overlaps 08449 (709.4 m wide, 5.4e+05 m2) near lon 140.487833 lat 35.947433" in reasons[16]
+    assert not any("touches itself" in reason for reason in reasons.values())
+
+
+def test_a_border_that_touches_itself_is_made_valid_and_told(city: str, tmp_path: Path) -> None:
+    """Two squares that meet in a corner, drawn in one line: plain. A square within a square, drawn in one line: not."""
+    (west, south, _, _), step = square(0, 0).bounds, SIDE / 4
+    eight = [(0, 0), (1, 0), (1, 2), (2, 2), (2, 1), (0, 1), (0, 0)]
+    twice = [(0, 0), (3, 0), (3, 3), (0, 3), (0, 0), (1, 1), (2, 1), (2, 2), (1, 2), (1, 1), (0, 0)]
+
+    def drawn(corners: list[tuple[int, int]]) -> shapely.Polygon:
+        return shapely.Polygon([(west + x * step, south + y * step) for x, y in corners])
+
+    report = put(city, tmp_path, FIRST, ({"code": "A"}, drawn(eight)))
+    assert report.notes[0].startswith("the borders of 1 shapes crossed or touched themselves")
+    codes, shapes = stored(city)
+    assert (codes, shapely.area(shapes[0])) == (["A"], pytest.approx(2 * step**2))
+    with pytest.raises(InvalidRows) as refused:
+        put(city, tmp_path, FIRST, ({"code": "B"}, shapely.transform(drawn(twice), lambda xy: xy + SIDE)))
+    (reason,) = dict(refused.value.rows).values()
+    assert "Self-intersection" in reason
+    assert "173.6 m wide near lon 114.510742" in reason
+    with pytest.raises(InvalidRows, match="cannot be imported"):
+        put(city, tmp_path, FIRST, ({"code": "C"}, drawn(eight)), heal_m=0.0)

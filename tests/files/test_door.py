@@ -326,3 +326,16 @@ def test_an_archive_unpacks_to_no_more_than_is_taken(tmp_path: Path) -> None:
         archive.writestr("doc.kml", b" " * (64 << 20))
     with pytest.raises(UnreadableFile, match=r"a\.kmz unpacks to more than"):
         read(tmp_path / "a.kmz", packed.getvalue(), replace(SMALL, unpacked_bytes=1 << 20))
+
+
+def test_shapes_that_say_the_same_arc_again_and_again_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "beats.topojson"
+    arc = [[number / 1000, (number * number % 1000) / 1000] for number in range(2_000)]
+    ring = [[0] * 200]
+    shapes = [{"type": "Polygon", "arcs": ring, "properties": {"code": str(number)}} for number in range(2_000)]
+    objects = {"beats": {"type": "GeometryCollection", "geometries": shapes}}
+    path.write_text(json.dumps({"type": "Topology", "arcs": [arc], "objects": objects}))
+    began = time.monotonic()
+    with pytest.raises(UnreadableFile, match="more than 5,000,000 points"):
+        read_table(path, asking=Asking(SENT))
+    assert time.monotonic() - began < SENT.wall_s / 2

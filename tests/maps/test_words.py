@@ -9,6 +9,7 @@ from geo_grid.access.accounts import Role
 from geo_grid.boundaries.drafts import OPERATIONS
 from geo_grid.layers.incidents import Step
 from geo_grid.response.ranking import Reason
+from geo_grid.response.router import Why
 from geo_grid.settings import asset_dir
 
 
@@ -24,6 +25,7 @@ def codes() -> dict[str, dict[str, list[str]]]:
 def test_codes_of_the_server_have_names() -> None:
     named = codes()
     assert set(named["reasons"]) == set(get_args(Reason.__value__))
+    assert set(named["estimated"]) == set(get_args(Why.__value__))
     assert set(named["steps"]) == set(get_args(Step))
     assert set(named["access"]) >= set(get_args(Role.__value__))
     assert set(named["operations"]) >= {operation for layer in OPERATIONS.values() for operation in layer}

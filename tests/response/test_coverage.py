@@ -1,6 +1,6 @@
 """What circles cover, against figures that can be told by hand, and against PostGIS."""
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pandas as pd
@@ -18,6 +18,7 @@ from geo_grid.settings import Settings
 from tests.squares import SIDE, SOUTH, WEST, two_by_two
 
 HALF = SIDE / 2
+TOMORROW = f"{datetime.now(UTC) + timedelta(days=2):%Y-%m-%d}"
 CIRCLE = (
     "insert into response_circles (post_code, tier_minutes, method, speed_kmh, detour_factor, travel_s, geom)"
     " values (%s, %s, 'drawn', 30, 1, 60, ST_Multi(ST_MakeEnvelope(%s, %s, %s, %s, 4490)))"
@@ -121,8 +122,12 @@ def test_it_is_told_over_http_within_ones_cells_with_the_clocks_beside(city: str
                            " departed_at = received_at where incident_id = 2")  # fmt: skip
     with live_server(city) as url:
         with bearing(url, api_key(city, "supervisor")) as client:
-            told = client.get("/response/coverage", params={"by": "city", "at": "2026-11-26T12:00:00+08:00"}).json()
-            assert told["posts"] == 1
+            told = client.get("/response/coverage", params={"by": "city", "at": f"{TOMORROW}T12:00:00+08:00"}).json()
+            assert (told["posts"], told["response_known"]) == (1, True)
+            for by in ("city", "hour"):  # neither posts nor circles of then are kept
+                past = client.get("/response/coverage", params={"by": by, "at": "2026-01-26T12:00:00+08:00"}).json()
+                assert past == {"by": by, "posts": None, "response_known": False, "groups": []}
+            assert client.get("/response/coverage").json()["response_known"]
             assert told["groups"][0]["tiers"][2]["area"] == pytest.approx(0.5, abs=1e-3)
             assert told["groups"][0]["incidents"] == 2
             (times,) = client.get("/response/times").json()
@@ -130,7 +135,7 @@ def test_it_is_told_over_http_within_ones_cells_with_the_clocks_beside(city: str
             assert (times["dispatch_p50_s"], times["turnout_p50_s"], times["travel_p90_s"]) == (30, 60, 110)
             assert (times["within_1"], times["within_3"]) == (0, 1)
         with bearing(url, api_key(city, "supervisor", ["A"])) as client:
-            told = client.get("/response/coverage", params={"by": "city", "at": "2026-11-26T12:00:00+08:00"}).json()
+            told = client.get("/response/coverage", params={"by": "city", "at": f"{TOMORROW}T12:00:00+08:00"}).json()
             assert told["groups"][0]["tiers"][0]["area"] == pytest.approx(0.5, abs=1e-3)
             assert told["groups"][0]["incidents"] == 1
 
@@ -154,7 +159,7 @@ def test_traffic_of_the_hour_shrinks_circles_but_not_those_of_files(city: str) -
     with live_server(city, response_speed_kmh=6, response_traffic="08:00-09:00=2|23:00-24:00=3") as url, bearing(url, api_key(city, "supervisor")) as client:  # fmt: skip
 
         def told(by: str, hour: int) -> list[dict]:
-            at = f"2026-11-26T{hour:02d}:30:00+08:00"
+            at = f"{TOMORROW}T{hour:02d}:30:00+08:00"
             return client.get("/response/coverage", params={"by": by, "at": at}).json()["groups"]
 
         (noon,), (rush,), (night,) = (told("city", hour) for hour in (12, 8, 23))

@@ -87,6 +87,16 @@ test("a refusal is asked again later each time, and what was missed is told once
   assert.equal(missed, 1, "only a new source has missed something");
 });
 
+test("a server that does not know what happened either says so", async () => {
+  let missed = 0;
+  listen(["layer"], assert.fail, () => {
+    missed += 1;
+  });
+  sources[0].opens();
+  sources[0].tells("reset", "");
+  assert.equal(missed, 1);
+});
+
 test("an end is an end, also while a new source is waited for", async () => {
   const end = listen(
     ["layer"],

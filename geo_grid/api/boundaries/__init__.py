@@ -1,0 +1,1 @@
+"""Drafts, proposals and publishing."""

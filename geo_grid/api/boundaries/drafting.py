@@ -1,0 +1,58 @@
+"""Work on drafts for whoever asks, beside the event loop."""
+
+from collections.abc import Callable
+from typing import Any
+
+from fastapi import Request
+
+from geo_grid.api.server.asking import account_of, asker_of, identity_of, while_wanted, with_rights
+from geo_grid.api.server.state import server_of
+from geo_grid.boundaries import drafts as work
+from geo_grid.boundaries.division import Division
+from geo_grid.budgets import Budget
+from geo_grid.db import Connection, acting_conninfo
+
+
+def in_force(request: Request) -> Division:
+    """Return the cells in force; the server keeps them. Not on the event loop."""
+    return server_of(request).in_force.read(is_strict=True)
+
+
+def name_of(request: Request) -> str:
+    """Return the name under which whoever asks is written down."""
+    return identity_of(request).login_name
+
+
+def whole(connection: Connection, draft_id: int) -> dict[str, Any]:
+    """Return a draft with its steps. Raises NotFound."""
+    return {**work.find_draft(connection, draft_id), "history": work.draft_steps(connection, draft_id)}
+
+
+async def changed(request: Request, draft_id: int, do: Callable[[Connection], object]) -> dict[str, Any]:
+    """Do something to a draft, and answer with the draft as it is then."""
+
+    def run(connection: Connection) -> dict[str, Any]:
+        do(connection)
+        return whole(connection, draft_id)
+
+    return await with_rights(request, run)
+
+
+async def changed_apart(
+    request: Request, draft_id: int, budget: Budget, do: Callable[..., None], *more: object
+) -> dict[str, Any]:
+    """Do something that may take any time and memory to a draft in a process, which ends with whoever asks.
+
+    Parameters
+    ----------
+    do
+        Called with how to connect as whoever asks and as the server, the draft, and the rest.
+    """
+    server, asker = server_of(request), asker_of(request)
+
+    async def work() -> None:
+        async with budget.turn(account_of(request)), server.redrawing.turn() as turn:
+            await turn.do(do, acting_conninfo(server.conninfo, asker), server.seeing_all, draft_id, *more)
+
+    await while_wanted(request, work())
+    return await with_rights(request, lambda connection: whole(connection, draft_id))

@@ -1,0 +1,92 @@
+"""Drafts as files: out as a GeoPackage for QGIS, and back with what was edited there."""
+
+import tempfile
+from pathlib import Path as FilePath
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, File, Form, Query, Request, UploadFile
+from fastapi.responses import StreamingResponse
+
+from geo_grid.access.audit import record_export
+from geo_grid.api.boundaries.drafting import changed_apart, in_force, name_of
+from geo_grid.api.boundaries.models import CHANGING, MISSING, DraftId, DraftInFull
+from geo_grid.api.server.asking import account_of, with_rights, writing
+from geo_grid.api.server.long_answers import LongAnswer
+from geo_grid.api.server.parameters import Configured
+from geo_grid.api.server.problems import PROBLEM_RESPONSES
+from geo_grid.api.server.rights import GuardedRoute
+from geo_grid.boundaries import reading
+from geo_grid.boundaries.steps import Code
+from geo_grid.budgets import BULK, FILES
+from geo_grid.db import Connection
+from geo_grid.errors import UnreadableFile
+from geo_grid.exchange import FILE_FORMATS
+from geo_grid.exchange.draft_files import export_draft, import_sent_draft
+
+router = APIRouter(prefix="/boundaries", tags=["boundaries"], responses=PROBLEM_RESPONSES, route_class=GuardedRoute)
+
+LARGEST_BODY = 256 << 20
+"""Bytes; a whole city with every building is a tenth of it."""
+_GPKG = "application/geopackage+sqlite3"
+
+
+@router.get(
+    "/drafts/{draft_id}/file",
+    response_class=StreamingResponse,
+    responses=MISSING | {200: {"content": {_GPKG: {"schema": {"type": "string", "format": "binary"}}}}},
+)
+async def get_file(
+    request: Request,
+    settings: Configured,
+    draft_id: DraftId,
+    within: Annotated[Code | None, Query(description="only this cell and what is below it")] = None,
+) -> StreamingResponse:
+    """Give a draft out as a GeoPackage; who took it is recorded first."""
+
+    def do(connection: Connection) -> int:
+        before, edits = reading.draft_changes(connection, draft_id, in_force(request))
+        return export_draft(before.edited(edits), path, within, reading.shown_codes(connection, before, edits))
+
+    with LongAnswer.begun(request, settings) as answer, answer.folder() as folder:
+        path = folder / f"draft-{draft_id}.gpkg"
+        rows = await with_rights(request, do, BULK)
+        async with writing(request) as database:  # no file leaves that is not written down
+            await record_export(database, "grid_cells", "gpkg", rows, None)
+        answer.adopt(path)
+    return answer.sent(_GPKG, {"Content-Disposition": f'attachment; filename="{path.name}"'})
+
+
+@router.post("/imports", status_code=201, response_model=DraftInFull, responses=CHANGING)
+async def post_import(
+    request: Request,
+    settings: Configured,
+    draft_id: Annotated[int, Form(ge=1, le=2**63 - 1)],
+    file: Annotated[
+        UploadFile, File(description="GeoPackage, GeoJSON, zipped Shapefile, FlatGeobuf, GeoParquet or KML")
+    ],
+    source_crs: Annotated[str | None, Form(max_length=200, description="as the file says if not given")] = None,
+    match: Annotated[
+        Literal["code", "overlap"], Form(description="how its cells are known: by grid_code, or by place alone")
+    ] = "code",
+) -> object:
+    """Do what was edited in a file as steps of a draft, all or none."""
+    suffix = FilePath(file.filename or "").suffix.lower()
+    if suffix not in FILE_FORMATS:
+        message = f"{suffix or 'a file without an ending'} is of no known kind; known are {', '.join(FILE_FORMATS)}"
+        raise UnreadableFile(message)
+    spool = settings.state_dir / "spool"
+    spool.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=spool) as folder:
+        path = FilePath(folder) / f"upload{suffix}"
+        await FILES.run(account_of(request), _save, file, path)
+
+        said = FilePath((file.filename or "").replace("\\", "/")).name[:200]
+        return await changed_apart(
+            request, draft_id, FILES, import_sent_draft, path, said, name_of(request), source_crs or None, match
+        )
+
+
+def _save(file: UploadFile, path: FilePath) -> None:
+    with path.open("wb") as out:
+        while block := file.file.read(1 << 20):
+            out.write(block)

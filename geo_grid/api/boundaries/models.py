@@ -1,0 +1,183 @@
+"""What /boundaries takes and answers."""
+
+from typing import Annotated, Any, Literal
+
+from fastapi import Path
+from pydantic import AwareDatetime, BaseModel, Field
+
+from geo_grid.api.server.problems import Problem
+from geo_grid.boundaries.drawing import CellCollection
+from geo_grid.boundaries.findings import Finding
+from geo_grid.boundaries.steps import Code, Given, Group, Seen, Text
+from geo_grid.moments import Moment
+
+DraftId = Annotated[int, Path(ge=1, le=2**63 - 1)]
+EditionId = Annotated[int, Path(ge=1, le=2**63 - 1)]
+MISSING: dict[int | str, dict[str, Any]] = {404: {"model": Problem, "description": "No such draft or edition"}}
+CHANGING = MISSING | {
+    409: {"model": Problem, "description": "It is submitted, published, discarded, or behind the boundaries in force"},
+    412: {"model": Problem, "description": "Somebody else did or undid a step meanwhile"},
+}
+
+
+class NewDraft(Given):
+    """A draft to begin."""
+
+    title: Text
+
+
+class Going(Given):
+    """Going on with a draft as it was read."""
+
+    seen: Seen = None
+
+
+class Approval(Given):
+    """Why, and when it comes into force: at once if no time is given."""
+
+    note: Annotated[str, Field(min_length=1, max_length=500, pattern=r"\S")]
+    effective_at: Moment | None = None
+
+
+class Reason(Given):
+    """Why a draft is not approved."""
+
+    reason: Annotated[str, Field(max_length=2000)] = ""
+
+
+class Step(BaseModel):
+    """A step of a draft."""
+
+    step_number: int
+    operation: str
+    arguments: dict[str, Any]
+    author: str
+    reason: str
+    done_at: AwareDatetime
+    undone_at: AwareDatetime | None
+
+
+class Draft(BaseModel):
+    """A draft and its state."""
+
+    draft_id: int
+    title: str
+    base_edition_id: int
+    made_by: str
+    made_at: AwareDatetime
+    steps: int = Field(description="not counting those undone")
+    is_stale: bool = Field(description="another edition came into force after its base: rebase it")
+    submitted_at: AwareDatetime | None
+    submitted_by: str | None
+    approved_at: AwareDatetime | None
+    approved_by: str | None
+    note: str | None
+    effective_at: AwareDatetime | None
+    returned_because: str | None
+    published_edition_id: int | None
+    discarded_at: AwareDatetime | None
+
+
+class DraftInFull(Draft):
+    """A draft with its steps, those undone too."""
+
+    history: list[Step]
+
+
+class Drafts(BaseModel):
+    """Drafts that whoever asks may see, the oldest first."""
+
+    drafts: list[Draft]
+
+
+class Edition(BaseModel):
+    """An edition of the boundaries."""
+
+    edition_id: int
+    valid_from: AwareDatetime
+    published_at: AwareDatetime
+    note: str
+    is_demo: bool
+    draft_id: int | None
+    title: str | None
+    submitted_by: str | None
+    approved_by: str | None
+
+
+class Editions(BaseModel):
+    """Editions, the newest first."""
+
+    editions: list[Edition]
+
+
+class Findings(BaseModel):
+    """Findings, errors first."""
+
+    findings: list[Finding]
+    count: int
+
+
+class Wish(Given):
+    """What is to be shared out evenly, and how."""
+
+    parents: Annotated[list[Code], Field(min_length=2, max_length=200)]
+    measure: Literal["households", "incidents", "visiting_time"] = "households"
+    count: Annotated[
+        int | None, Field(ge=2, le=200, description="how many groups; as many as parents if not given")
+    ] = None
+    locked: list[Code] = Field([], max_length=200, description="parents that keep what they have")
+    along_roads: bool = False
+    seed: Annotated[int, Field(ge=0, le=2**31)] = 1
+
+
+class Measured(BaseModel):
+    """How good a way to group cells is."""
+
+    loads: dict[str, float]
+    deviation: float
+    compactness: float
+    cut_edges: int
+    moved: float
+
+
+class Proposed(BaseModel):
+    """A way to group cells; its groups are those of the step `regroup`."""
+
+    aim: Literal["present", "balanced", "compact", "least_moved"]
+    groups: list[Group]
+    measures: Measured
+
+
+class Proposals(BaseModel):
+    """The present, and what could be instead."""
+
+    present: Proposed
+    proposals: list[Proposed]
+    along_roads: bool = Field(description="whether main roads divide these cells, and were followed")
+
+
+class OverloadedCell(BaseModel):
+    """A cell with too much to do."""
+
+    grid_code: str
+    name: str
+    households: int
+    workers: int = Field(description="grid managers")
+    assistants: int
+    households_per_worker: int | None = Field(description="by grid managers")
+
+
+class Overloaded(BaseModel):
+    """Cells with too much to do, the worst first."""
+
+    cells: list[OverloadedCell]
+
+
+class Agreement(CellCollection):
+    """Cells with the share of their recorded incidents that is still theirs."""
+
+    count: int = Field(description="incidents whose recorded owner is known")
+    agreed: float | None = Field(description="the share of all that the boundaries in force give to the recorded owner")
+    gone: dict[str, int] = Field(
+        description="recorded owners that are in force no more, or not to be seen by whoever asks, with how many incidents"
+    )

@@ -1,0 +1,1 @@
+"""What a dispatcher asks and files: places, incidents, cameras, events."""

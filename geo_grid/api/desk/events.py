@@ -1,0 +1,112 @@
+"""GET /events: what happens, as it happens (server-sent events)."""
+
+import json
+import time
+from collections.abc import AsyncIterator, Callable
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Request
+from sse_starlette import EventSourceResponse, ServerSentEvent
+from starlette.types import Receive, Scope, Send
+
+from geo_grid.access import Identity
+from geo_grid.api.server.asking import asker_of, identity_of
+from geo_grid.api.server.problems import PROBLEM_RESPONSES
+from geo_grid.api.server.rights import GuardedRoute
+from geo_grid.api.server.state import server_of
+from geo_grid.changes import Change, Feed, Place, Pulse
+from geo_grid.errors import DatabaseUnavailable
+
+router = APIRouter(tags=["events"], responses=PROBLEM_RESPONSES, route_class=GuardedRoute)
+_PATIENCE_S = 8.0
+"""How often rights are looked at again when nothing happens."""
+_BEGUN_S = 5.0
+_RESET = "reset"
+
+
+class _Listening(EventSourceResponse):
+    """A stream that counts against its account while it lasts."""
+
+    give_back: Callable[[], None]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self.give_back()
+
+
+@router.get(
+    "/events",
+    response_class=EventSourceResponse,
+    responses={200: {"description": "Events incident (data: the incident as it is now, as JSON), incidents (many: look again),"
+                                    " edition (data: its number), layer (data: its name) and reset (look again at everything)",
+                     "content": {"text/event-stream": {"schema": {"type": "string"}}}}},
+)  # fmt: skip
+async def get_events(
+    request: Request, last_event_id: Annotated[str | None, Header(max_length=4096)] = None
+) -> EventSourceResponse:
+    """Tell what happens within the rights of whoever listens, after `Last-Event-ID` or from now on."""
+    account = identity_of(request).principal_id
+    feed = server_of(request).feed
+    try:
+        await feed.begun(_BEGUN_S)
+    except TimeoutError:
+        message = "events cannot be read now: the database is away; try again"
+        raise DatabaseUnavailable(message) from None
+    begin = feed.newest if last_event_id is None else await feed.resume(Place.read(last_event_id))
+    give_back = server_of(request).event_streams.take(account)
+    answer = _Listening(_events(request, feed, begin, last_event_id is not None), ping=15)
+    answer.give_back = give_back
+    return answer
+
+
+async def _events(
+    request: Request, feed: Feed, begin: Pulse, is_told_first: bool
+) -> AsyncIterator[ServerSentEvent | bytes]:
+    """Tell what comes after a pulse, and that one first if it is what was missed."""
+    identities = server_of(request).identities
+    told, told_at = begin, time.monotonic()
+    pulses = [begin] if is_told_first else []
+    yield ServerSentEvent(comment="listening", id=None if is_told_first else str(begin.place))
+    while True:
+        try:
+            # after the pulses were taken: rights are never older than what is given out
+            identity = await identities.current(asker_of(request))
+        except DatabaseUnavailable:
+            return  # the browser comes back by itself, and goes on after the last event
+        if identity is None or "map" not in identity.rights:
+            return  # logged out, disabled, revoked, or without the right: they hear no more
+        if said := b"".join(_written(pulse, identity) for pulse in pulses):
+            told_at = time.monotonic()
+            yield said
+        elif time.monotonic() - told_at > _PATIENCE_S:
+            told_at = time.monotonic()
+            yield ServerSentEvent(comment="here", id=str(told.place))  # what others see need not be asked for again
+        if feed.newest.number == told.number:
+            await feed.news(_PATIENCE_S)
+        pulses = feed.since(told.number)
+        told = pulses[-1] if pulses else told
+
+
+def _written(pulse: Pulse, identity: Identity) -> bytes:
+    """Write of a pulse what somebody may see; everybody who sees the same is sent the same.
+
+    The last event alone has an id: whoever is cut off before it is told the pulse again.
+    """
+    found = pulse.written.get(identity.sight)
+    if found is None:
+        zones = None if identity.seen.everywhere else identity.seen.zones
+        seen = [one for one in pulse.changes if one.is_seen(identity.rights, identity.seen.only_cells)]
+        events = [(_RESET, "")] if pulse.is_reset else [(one.kind, _data(one, zones)) for one in seen]
+        found = b"".join(
+            ServerSentEvent(data, event=kind, id=str(pulse.place) if number == len(events) else None).encode()
+            for number, (kind, data) in enumerate(events, 1)
+        )
+        pulse.written[identity.sight] = found
+    return found
+
+
+def _data(change: Change, zones: frozenset[str] | None) -> str:
+    payload = change.payload_for(zones)
+    return change.subject or "" if payload is None else json.dumps(payload, ensure_ascii=False)

@@ -1,0 +1,82 @@
+"""POST and GET /incidents."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Path, Query, Request, Response
+from pydantic import BaseModel
+
+from geo_grid.api.server.asking import reading, writing
+from geo_grid.api.server.links import here
+from geo_grid.api.server.parameters import AtMost, known_crs
+from geo_grid.api.server.problems import PROBLEM_RESPONSES, Problem
+from geo_grid.api.server.rights import GuardedRoute
+from geo_grid.workflow import Category, Incident, NewIncident, get, list_categories, newest, report
+
+router = APIRouter(tags=["incidents"], responses=PROBLEM_RESPONSES, route_class=GuardedRoute)
+
+
+class Incidents(BaseModel):
+    """A page of incidents, newest first."""
+
+    incidents: list[Incident]
+    next: str | None
+
+
+@router.post(
+    "/incidents",
+    status_code=201,
+    responses={
+        200: {
+            "model": Incident,
+            "description": "The same Idempotency-Key was sent before; the incident it made",
+        },
+        409: {"model": Problem, "description": "The Idempotency-Key was used for different content"},
+    },
+)
+async def post_incident(
+    request: Request,
+    new: NewIncident,
+    response: Response,
+    idempotency_key: Annotated[str | None, Header(min_length=1, max_length=200)] = None,
+) -> Incident:
+    """Take an incident in. 201 means that it is committed, with its owner; safe to repeat with the same key."""
+    await known_crs(request, new.source_crs)
+    async with writing(request) as database:
+        incident, created = await report(database, new, idempotency_key)
+    response.status_code = 201 if created else 200
+    response.headers["Location"] = f"/incidents/{incident.incident_id}"
+    return incident
+
+
+@router.get("/incidents")
+async def list_incidents(
+    request: Request,
+    limit: Annotated[int, Query(ge=1), AtMost(1000)] = 100,
+    open: Annotated[bool, Query(description="only incidents that are not closed")] = False,
+    unassigned: Annotated[bool | None, Query(description="only those no grid cell covers, or only the others")] = None,
+    before: Annotated[int | None, Query(ge=1, le=2**63 - 1, description="continue after this incident_id")] = None,
+) -> Incidents:
+    """List incidents, newest first; `next` leads to older ones."""
+    async with reading(request) as database:
+        page = await newest(database, limit, open, unassigned, before)
+    return Incidents(incidents=page, next=here(request, before=page[-1].incident_id) if len(page) == limit else None)
+
+
+class Categories(BaseModel):
+    """The categories of incidents."""
+
+    categories: list[Category]
+
+
+@router.get("/incidents/categories")
+async def get_categories(request: Request) -> Categories:
+    """List the categories of incidents: a code, and its names."""
+    async with reading(request) as database:
+        return Categories(categories=await list_categories(database))
+
+
+@router.get("/incidents/{incident_id}", responses={404: {"model": Problem}})
+async def get_incident(request: Request, incident_id: Annotated[int, Path(ge=1, le=2**63 - 1)]) -> Incident:
+    """Read one incident."""
+    async with reading(request) as database:
+        return await get(database, incident_id)

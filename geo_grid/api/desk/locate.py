@@ -1,0 +1,81 @@
+"""GET /locate and GET /desk."""
+
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+from fastapi import APIRouter, Query, Request
+
+from geo_grid.api.server.asking import identity_of, reading
+from geo_grid.api.server.parameters import AnswerCrs, At, Lat, Lon, Point, SourceCrs, moment_of, place
+from geo_grid.api.server.problems import PROBLEM_RESPONSES
+from geo_grid.api.server.rights import GuardedRoute
+from geo_grid.api.server.state import server_of
+from geo_grid.db import AsyncConnection
+from geo_grid.desk import DeskCard, desk_card, drawn_in, read_surroundings
+from geo_grid.errors import UserError
+from geo_grid.locate import Location
+from geo_grid.workflow import get
+
+router = APIRouter(tags=["locate"], responses=PROBLEM_RESPONSES, route_class=GuardedRoute)
+
+
+@router.get("/locate")
+async def get_locate(
+    request: Request,
+    lon: Lon,
+    lat: Lat,
+    source_crs: SourceCrs = "EPSG:4490",
+    at: At = None,
+    crs: AnswerCrs = "EPSG:4490",
+) -> Location:
+    """Say who is responsible for a point: the chain of grid cells with duties, zone, circles."""
+    # the state is read here, not by dependencies: solving four of them takes as long as all the rest
+    here = await place(request, lon, lat, source_crs)
+    return (await _locate(request, here, at)).drawn_in(crs)
+
+
+@router.get("/desk")
+async def get_desk(
+    request: Request,
+    lon: Annotated[float | None, Query()] = None,
+    lat: Annotated[float | None, Query()] = None,
+    source_crs: SourceCrs = "EPSG:4490",
+    incident: Annotated[
+        int | None, Query(ge=1, le=2**63 - 1, description="incident_id, instead of lon and lat")
+    ] = None,
+    at: At = None,
+    crs: AnswerCrs = "EPSG:4490",
+) -> DeskCard:
+    """Give the dispatcher everything about one point, or about the place of an incident."""
+    found = None
+    if incident is not None and lon is None and lat is None:
+        async with reading(request) as database:
+            found = await get(database, incident)
+        here = Point(found.lon, found.lat)
+    elif incident is not None or lon is None or lat is None:
+        message = "ask either with lon and lat, or with incident"
+        raise UserError(message)
+    else:
+        here = await place(request, lon, lat, source_crs)
+    location = await _locate(request, here, at)
+    server = server_of(request)
+    now = datetime.now(ZoneInfo(server.settings.timezone))
+    everywhere = identity_of(request).seen.everywhere
+    async with reading(request) as database:
+        around = await read_surroundings(database, location, everywhere)
+    card = await desk_card(location, around, server.upkeep.router, server.upkeep.travel, now, found)
+    return drawn_in(card, crs)
+
+
+async def _locate(request: Request, here: Point, at: datetime | None) -> Location:
+    locations = server_of(request).locations
+    seen = identity_of(request).seen
+
+    def database() -> AbstractAsyncContextManager[AsyncConnection]:
+        return reading(request)
+
+    await locations.refuse_swapped(database, seen, here.lon, here.lat)
+    error_m = server_of(request).settings.positional_error_m
+    return await locations.locate(database, seen, here.lon, here.lat, moment_of(request, at), error_m)

@@ -1,0 +1,1 @@
+"""Minutes on roads, coverage now, patrols."""

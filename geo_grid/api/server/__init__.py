@@ -1,0 +1,1 @@
+"""What every route stands on: requests, rights, problems, limits."""

@@ -1,0 +1,122 @@
+"""On whose behalf a request is answered, and transactions for it."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AbstractAsyncContextManager
+from threading import Event
+from typing import Any
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+
+from geo_grid.access import Identity
+from geo_grid.api.server.state import server_of
+from geo_grid.budgets import DRAFTS, Budget
+from geo_grid.db import Asker, AsyncConnection, Connection, acting, acting_in_thread, ask_once
+from geo_grid.errors import NotLoggedIn
+
+
+def asker_of(request: Request) -> Asker:
+    """Return what the request showed, and where from."""
+    found: Asker = request.scope["geo_grid.asker"]
+    return found
+
+
+def identity_of(request: Request) -> Identity:
+    """Return who asks. Raises NotLoggedIn."""
+    found: Identity | None = request.scope["geo_grid.identity"]
+    if found is None:
+        message = "log in first, or send Authorization: Bearer with an API key that is in force"
+        raise NotLoggedIn(message)
+    return found
+
+
+def account_of(request: Request) -> int | None:
+    """Return on whose account a request is answered; None: nobody is logged in."""
+    found: Identity | None = request.scope["geo_grid.identity"]
+    return found.principal_id if found else None
+
+
+def reading(request: Request) -> AbstractAsyncContextManager[AsyncConnection]:
+    """Open a transaction that reads one state of the database with the rights of whoever asks."""
+    return _acting(request, read_only=True)
+
+
+def reading_much(request: Request) -> AbstractAsyncContextManager[AsyncConnection]:
+    """Open a transaction as `reading` does, for a long answer that has its turn in BULK: it takes no desk's connection."""
+    return acting(server_of(request).long_pool, asker_of(request))
+
+
+@contextlib.asynccontextmanager
+async def writing(request: Request) -> AsyncIterator[AsyncConnection]:
+    """Open a transaction with the rights of whoever asks; committed when it is left, before the answer goes out."""
+    async with _acting(request, read_only=False) as connection:
+        yield connection
+    server_of(request).due.soon()
+
+
+async def read_once(request: Request, statement: str, values: dict[str, Any]) -> dict[str, Any]:
+    """Ask one question with the rights of whoever asks, in one round trip (see `ask_once`)."""
+    server = server_of(request)
+    async with server.lending.to(account_of(request)):
+        return await ask_once(server.pool, asker_of(request), statement, values)
+
+
+@contextlib.asynccontextmanager
+async def _acting(request: Request, read_only: bool) -> AsyncIterator[AsyncConnection]:
+    server = server_of(request)
+    async with (
+        server.lending.to(account_of(request)),
+        acting(server.pool, asker_of(request), read_only) as connection,
+    ):
+        yield connection
+
+
+async def with_rights[T](
+    request: Request, do: Callable[[Connection], T], budget: Budget = DRAFTS, reads_one_state: bool = False
+) -> T:
+    """Run work in one transaction with the rights of whoever asks, beside the event loop. Raises TooMany, Busy."""
+    pool, asker = server_of(request).threads[budget], asker_of(request)
+
+    def run() -> T:
+        with acting_in_thread(pool, asker, reads_one_state) as connection:
+            return do(connection)
+
+    return await budget.run(account_of(request), run)
+
+
+@contextlib.asynccontextmanager
+async def leaving(request: Request) -> AsyncIterator[Event]:
+    """Watch whether a client whose body was read goes away; the event is set when it does, for work beside the loop."""
+    left = Event()
+
+    async def watch() -> None:
+        await _gone(request)
+        left.set()
+
+    watching = asyncio.create_task(watch())
+    try:
+        yield left
+    finally:
+        watching.cancel()
+
+
+async def while_wanted[T](request: Request, work: Coroutine[None, None, T]) -> T:
+    """Do long work for a request whose body was read, and cancel it when whoever asks has gone."""
+    asked = asyncio.create_task(work)
+    gone = asyncio.create_task(_gone(request))
+    try:
+        await asyncio.wait({asked, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if not asked.done():
+            raise HTTPException(408, "whoever asked has gone")  # nobody reads it
+        return asked.result()
+    finally:
+        asked.cancel()
+        gone.cancel()
+        await asyncio.gather(asked, gone, return_exceptions=True)
+
+
+async def _gone(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass

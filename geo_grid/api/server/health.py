@@ -1,0 +1,84 @@
+"""GET /healthz and /readyz."""
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel, Field
+
+from geo_grid.access import Identity
+from geo_grid.api.server.asking import asker_of
+from geo_grid.api.server.parameters import Configured, Located
+from geo_grid.api.server.problems import PROBLEM_RESPONSES
+from geo_grid.api.server.rights import GuardedRoute
+from geo_grid.api.server.state import server_of
+from geo_grid.clocks import clock_trouble
+from geo_grid.db import acting, load_queries, read_migrations
+from geo_grid.derived import DerivedNow
+from geo_grid.errors import DatabaseUnavailable, StorageUnavailable
+from geo_grid.state_folder import storage_trouble
+
+router = APIRouter(tags=["health"], route_class=GuardedRoute)
+QUERIES = load_queries("geo_grid.api.server", "health.sql")
+
+
+class Health(BaseModel):
+    """The server runs."""
+
+    status: str = "ok"
+
+
+class Readiness(BaseModel):
+    """The server can answer, and store what it accepts."""
+
+    status: str = "ready"
+    warnings: list[str] = Field(description="what is not as it should be, though requests are answered")
+    migration: int
+    edition: int | None
+    is_demo: bool
+    derived: list[DerivedNow] | None = Field(
+        description="what the server keeps in memory; told to whoever may export the whole city, or administers it"
+    )
+    index_edition: int | None = Field(description="edition that answers from memory; none: PostGIS answers")
+
+
+@router.get("/healthz")
+async def healthz() -> Health:
+    """Say that the process runs; asks nobody else."""
+    return Health()
+
+
+@router.get("/readyz", responses=PROBLEM_RESPONSES)
+async def readyz(request: Request, settings: Configured, locations: Located) -> Readiness:
+    """Say whether the database answers, is migrated to what this program needs, and has room to store."""
+    for name, folder in server_of(request).storage.items():
+        if trouble := storage_trouble(folder, settings.least_free_mb):
+            message = f"nothing more may be stored in {name}: {trouble}"
+            raise StorageUnavailable(message)
+    async with acting(server_of(request).reserved, asker_of(request)) as database:
+        found = await (await database.execute(QUERIES["ready"])).fetchone()
+    needed = len(read_migrations())
+    if found is None or found["migration"] != needed:
+        message = f"the database is not at migration {needed}: run geo-grid migrate"
+        raise DatabaseUnavailable(message)
+    held = locations.snapshot()
+    trouble = clock_trouble(found["now"], found["newest"])
+    warnings = [trouble] if trouble else []
+    identities = server_of(request).identities
+    asker = asker_of(request)  # nobody is identified before, so that health is told whoever asks
+    identity = await identities.current(asker) if asker.credential else None
+    states = server_of(request).derived
+    warnings += [
+        f"work that is due fails ({kind}, tried {attempts} times): geo-grid doctor says why"
+        for kind, attempts in server_of(request).due.failing.items()
+    ]
+    return Readiness.model_validate(
+        {
+            **found,
+            "warnings": warnings,
+            "derived": states.now() if identity and _may_know(identity) else None,
+            "index_edition": held.city.edition if held else None,
+        }
+    )
+
+
+def _may_know(identity: Identity) -> bool:
+    """Say whether somebody may know how much of everything there is."""
+    return bool(identity.rights & {"accounts", "audit"}) or (identity.city_wide and "export" in identity.rights)

@@ -1,0 +1,116 @@
+"""What happens to every request: it gets a name, and a body has an end."""
+
+import uuid
+
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+_HEADERS = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"same-origin"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (
+        b"permissions-policy",
+        b"accelerometer=(), bluetooth=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), hid=(),"
+        b" idle-detection=(), magnetometer=(), microphone=(), midi=(), payment=(), serial=(), usb=(),"
+        b" xr-spatial-tracking=()",
+    ),
+]
+_SECURE = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
+_NOT_KEPT = (b"cache-control", b"no-store")
+_NO_PAGE = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
+
+
+class NamedRequests:
+    """Gives every answer a request id, and tells browsers what they may not do with it.
+
+    A page brings its own Content-Security-Policy; what is no page may load and run nothing at all. What does not
+    say itself how long it may be kept is kept by nobody: it may be about somebody's account.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        name = scope["geo_grid.request_id"] = uuid.uuid4().hex
+
+        async def named(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = [*message["headers"], (b"x-request-id", name.encode()), *_HEADERS]
+                if scope["scheme"] == "https":
+                    headers.append(_SECURE)
+                given = {name.lower() for name, _ in headers}
+                if b"content-security-policy" not in given:
+                    headers.append(_NO_PAGE)
+                if b"cache-control" not in given and not scope["path"].startswith("/static/"):
+                    headers.append(_NOT_KEPT)
+                message["headers"] = headers
+            await send(message)
+
+        await self.app(scope, receive, named)
+
+
+_MOST_VALUES = 15_000
+"""In a body of JSON that is read whole, told by its commas: a drawn area of 5,000 corners has 10,000. Each that is wrong
+costs some microseconds on the event loop to say so."""
+
+
+class BodyLimit:
+    """Refuses bodies that are too large, or of too many values, told by their header or counted as they come.
+
+    Starlette has a limit of bytes, but answers it in plain text, not as a problem.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        largest: int,
+        exceptions: dict[tuple[str, str], int],
+        unknown: int,
+        values: dict[tuple[str, str], int],
+    ) -> None:
+        """Limit bodies to `largest` bytes; `exceptions` by method and path; `unknown` for who is not logged in.
+
+        `values`, by method and path, are how many values a body of JSON may have where that is more than elsewhere.
+        """
+        self.app = app
+        self.largest = largest
+        self.unknown = unknown
+        self.exceptions = exceptions
+        self.values = values
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, or refuse its body."""
+        if scope["type"] != "http" or scope["method"] in ("GET", "HEAD"):  # nobody reads a body there
+            await self.app(scope, receive, send)
+            return
+        limit = self.exceptions.get((scope["method"], scope["path"]), self.largest)
+        if scope["geo_grid.identity"] is None:
+            limit = min(limit, self.unknown)
+        headers = Headers(scope=scope)
+        is_form = headers.get("content-type", "").lower().startswith("multipart/")
+        most_values = float("inf") if is_form else self.values.get((scope["method"], scope["path"]), _MOST_VALUES)
+        values = 0
+        announced = headers.get("content-length", "0")
+        received = int(announced) if announced.isascii() and announced.isdigit() and int(announced) > limit else 0
+
+        async def limited() -> Message:
+            nonlocal received, values
+            if received <= limit:
+                message = await receive()
+                part = message.get("body", b"")
+                received += len(part)
+                values += part.count(b",")
+            if received > limit:
+                raise HTTPException(413, f"the body is larger than {limit:,} bytes; send it in parts")
+            if values > most_values:
+                raise HTTPException(413, f"the body has more than {most_values:,} values; send it in parts")
+            return message
+
+        await self.app(scope, limited, send)

@@ -1,0 +1,195 @@
+"""Errors as RFC 9457 problem+json: the one place where an error becomes a status."""
+
+import errno
+import http
+import logging
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import psycopg
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from psycopg_pool import PoolTimeout
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+
+from geo_grid import errors
+from geo_grid.db import translated_errors
+
+log = logging.getLogger(__name__)
+
+STATUS: dict[type[errors.GeoGridError], int] = {
+    errors.NotLoggedIn: 401,
+    errors.Forbidden: 403,
+    errors.NotFound: 404,
+    errors.NotOffered: 405,
+    errors.NotAcceptable: 406,
+    errors.Conflict: 409,
+    errors.Outdated: 412,
+    errors.UnsupportedMedia: 415,
+    errors.BadRequest: 400,
+    errors.InvalidQuery: 400,
+    errors.InvalidCoordinates: 422,
+    errors.UnknownCrs: 422,
+    errors.InvalidRows: 422,
+    errors.UnreadableFile: 422,
+    errors.UnwritableFile: 507,
+    errors.TooMany: 429,
+    errors.UserError: 422,
+    errors.Busy: 503,
+    errors.DatabaseUnavailable: 503,
+    errors.ProviderUnavailable: 503,
+    errors.StorageUnavailable: 507,
+    errors.SetupError: 500,
+    errors.GeoGridError: 500,
+}
+
+
+class Problem(BaseModel):
+    """RFC 9457 problem details."""
+
+    type: str = Field(description="urn:geo-grid:problem:<name of the error>, or about:blank")
+    title: str
+    status: int
+    detail: str = Field(description="what is wrong and what to do about it")
+    errors: list[dict[str, Any]] | None = Field(None, description="single faults, each with a place and a reason")
+
+
+class ProblemResponse(JSONResponse):
+    """JSON under the media type of problem details."""
+
+    media_type = "application/problem+json"
+
+
+PROBLEM_RESPONSES: dict[int | str, dict[str, Any]] = {
+    code: {"model": Problem, "description": text}
+    for code, text in (
+        (400, "The request is no request: its body, or what it is sent with"),
+        (401, "Nobody is logged in, or the credential is worth nothing any more"),
+        (403, "No right to this"),
+        (413, "The body is too large"),
+        (422, "The input is wrong; the detail says how"),
+        (429, "Asked too often; Retry-After says when to ask again"),
+        (503, "The database cannot be reached, or there is too much to do; Retry-After says when to ask again"),
+        (507, "The server cannot keep what it was sent or is to send"),
+    )
+}
+
+
+_MOST_ROWS, _LONGEST = 1_000, 2_000
+"""Bad rows that are named, and characters of a reason: a refusal is not larger than what it refuses."""
+_MOST_FAULTS = 50
+"""Faults of one body or query that are told: whoever mends those is told the next."""
+_STORAGE = frozenset({
+    errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.EFBIG, errno.ENOTDIR,
+    errno.EEXIST, errno.ENOENT,
+})  # fmt: skip
+"""What a disk answers that is full, closed to us, or taken away."""
+_HEADERS = {503: {"Retry-After": "2"}, 401: {"WWW-Authenticate": 'Bearer realm="geo_grid"'}}
+
+
+def problem(
+    status: int, detail: str, name: str | None = None, faults: Sequence[dict[str, Any]] | None = None
+) -> ProblemResponse:
+    """Make a problem response."""
+    body = Problem(
+        type=f"urn:geo-grid:problem:{name}" if name else "about:blank",
+        title=http.HTTPStatus(status).phrase,
+        status=status,
+        detail=detail,
+        errors=list(faults) if faults else None,
+    )
+    return ProblemResponse(body.model_dump(exclude_none=True), status, _HEADERS.get(status))
+
+
+def problem_of(error: Exception, unprocessable: int = 422) -> ProblemResponse:
+    """Make the problem response of an error of ours; `unprocessable` is the status of input that is wrong."""
+    kind = next((k for k in type(error).__mro__ if k in STATUS), errors.GeoGridError)
+    faults = (
+        [{"row": row, "detail": reason[:_LONGEST]} for row, reason in error.rows[:_MOST_ROWS]]
+        if isinstance(error, errors.InvalidRows)
+        else None
+    )
+    if STATUS[kind] >= 500 and kind is not errors.Busy:
+        log.error("%s: %s", kind.__name__, error)
+    status = unprocessable if STATUS[kind] == 422 else STATUS[kind]
+    answer = problem(status, str(error)[:_LONGEST], type(error).__name__, faults)
+    if isinstance(error, errors.ComeBack):
+        answer.headers["Retry-After"] = str(math.ceil(error.retry_after_s))
+    return answer
+
+
+def _unprocessable(request: Request) -> int:
+    """Return the status of input that is wrong: 400 where OGC API asks it (OGC 17-069r4, requirement 8), else 422."""
+    is_ogc = request.method == "GET" and request.url.path.startswith(("/collections", "/tiles"))
+    return 400 if is_ogc else 422
+
+
+def _ours(request: Request, error: Exception) -> ProblemResponse:
+    return problem_of(error, _unprocessable(request))
+
+
+def _invalid(request: Request, error: Exception) -> ProblemResponse:
+    if not isinstance(error, RequestValidationError):
+        raise error
+    faults = [
+        {"pointer": "/".join(str(part) for part in fault["loc"])[:_LONGEST], "detail": errors.told(fault)[:_LONGEST]}
+        for fault in error.errors()[:_MOST_FAULTS]
+    ]
+    said = "; ".join(f"{f['pointer']}: {f['detail']}" for f in faults)[:1000]
+    return problem(_unprocessable(request), said, "InvalidRequest", faults)
+
+
+def _http(request: Request, error: Exception) -> ProblemResponse:
+    if not isinstance(error, HTTPException):
+        raise error
+    if isinstance(error.__cause__, OSError):  # a file sent by a page is kept on disk while it comes
+        return _storage(request, error.__cause__)
+    answer = problem(error.status_code, str(error.detail))
+    answer.headers.update(error.headers or {})
+    return answer
+
+
+def _database(request: Request, error: Exception) -> ProblemResponse:
+    try:
+        with translated_errors():
+            raise error
+    except errors.GeoGridError as ours:
+        return problem_of(ours)
+    except psycopg.DataError as refused:  # a value PostgreSQL cannot hold, such as a zero byte in a text
+        said = f"the database cannot hold this: {str(refused).splitlines()[0]}"
+        return problem(_unprocessable(request), said, "InvalidRequest")
+    except psycopg.Error:
+        return _unexpected(request, error)
+
+
+def _too_deep(request: Request, _: Exception) -> ProblemResponse:
+    said = "what was sent holds lists within lists, or objects within objects, deeper than can be read"
+    return problem(_unprocessable(request), said, "InvalidRequest")
+
+
+def _storage(request: Request, error: Exception) -> ProblemResponse:
+    if not isinstance(error, OSError) or error.errno not in _STORAGE:
+        return _unexpected(request, error)
+    said = f"the server cannot keep files: {(error.strerror or 'no reason given').lower()}; nothing was changed"
+    log.error("%s: %s", said, error.filename)
+    return problem_of(errors.StorageUnavailable(said))
+
+
+def _unexpected(request: Request, error: Exception) -> ProblemResponse:
+    log.error("unexpected error at %r", request.url.path, exc_info=error)
+    return problem(500, "an unexpected error on our side; it is in the server's log")
+
+
+def install(app: FastAPI) -> None:
+    """Answer every error of the app with a problem."""
+    app.add_exception_handler(errors.GeoGridError, _ours)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(psycopg.Error, _database)
+    app.add_exception_handler(RecursionError, _too_deep)
+    app.add_exception_handler(PoolTimeout, _database)
+    app.add_exception_handler(OSError, _storage)
+    app.add_exception_handler(Exception, _unexpected)

@@ -1,0 +1,104 @@
+"""Under which address people reach us: what is configured, not what a request says of it.
+
+The one place that knows it: links are made with `base_of`, `Location` is put right by `outward`, pages are told `prefix`.
+"""
+
+import ipaddress
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers
+from starlette.types import Scope
+
+from geo_grid.api.server.networks import is_loopback
+from geo_grid.settings import Settings
+
+
+class PublicAddress:
+    """Decides which `Host` is believed: links, redirects and log-ins by a provider lead to no other.
+
+    `GEO_GRID_PUBLIC_URL` decides; without it the loopback, the host that is served on, and the address the
+    connection was made to are believed.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._bound = settings.host
+        public = urlsplit((settings.public_url or "").rstrip("/"))
+        self._netloc = _as_browsers_write(public.scheme, public.netloc) if public.netloc else None
+        self._origin = f"{public.scheme}://{self._netloc}" if public.netloc else None
+        self.prefix = public.path
+        """Of every path outside: `/city` where the public address is https://map.example/city; empty: none."""
+
+    def base_of(self, scope: Scope) -> str:
+        """Return the address of the server as the client sees it, without a slash at its end."""
+        return f"{self._origin or self._inner(scope)}{self.prefix}"
+
+    def is_ours(self, scope: Scope, origin: str) -> bool:
+        """Say whether a page of this origin (RFC 6454) is one of ours, by scheme, host and port."""
+        host = Headers(scope=scope).get("host", "")
+        return origin in {self._origin, f"{scope['scheme']}://{host}"}
+
+    def inward(self, path: str) -> str:
+        """Return a path as we know it, without the prefix that it has outside."""
+        is_outside = self.prefix and (path + "/").startswith((f"{self.prefix}/", f"{self.prefix}?"))
+        return (path[len(self.prefix) :] or "/") if is_outside else path
+
+    def outward(self, scope: Scope, address: str) -> str:
+        """Return an address that an answer leads to (`Location`) as the client sees it."""
+        inner = self._inner(scope)
+        if address.startswith("/") and not address.startswith("//"):
+            return f"{self.prefix}{address}"
+        if address.startswith(f"{inner}/") and not address.startswith(f"{self.base_of(scope)}/"):
+            return f"{self.base_of(scope)}{address[len(inner) :]}"
+        return address
+
+    @staticmethod
+    def _inner(scope: Scope) -> str:
+        return f"{scope['scheme']}://{Headers(scope=scope).get('host', '')}"
+
+    def settle(self, scope: Scope) -> None:
+        """Put the address that is believed in the place of the `Host` that was sent: nobody asks for it after this.
+
+        A proxy may pass the prefix on or take it off: inside there is none.
+        """
+        scope["geo_grid.public"] = self
+        if self.prefix:
+            raw = scope.get("raw_path") or b""
+            scope["path"] = self.inward(scope["path"])
+            scope["raw_path"] = self.inward(raw.decode("latin-1")).encode("latin-1")
+        host, port = scope["server"] or (self._bound, None)
+        if port is None:  # a Unix socket
+            host = self._bound
+        sent = Headers(scope=scope).getlist("host")
+        if self._netloc is not None:
+            believed = self._netloc
+        elif len(sent) == 1 and self._is_believed(sent[0], host):
+            return
+        else:
+            believed = f"[{host}]" if ":" in host else host
+            believed += f":{port}" if port else ""
+        others = [(name, value) for name, value in scope["headers"] if name != b"host"]
+        scope["headers"] = [(b"host", believed.encode()), *others]
+
+    def _is_believed(self, sent: str, local: str) -> bool:
+        try:
+            named = urlsplit(f"//{sent}")
+            _ = named.port  # a number, or refused
+        except ValueError:
+            return False
+        if named.netloc != sent or "%" in sent or named.username is not None or not named.hostname:
+            return False
+        return is_loopback(named.hostname) or named.hostname in {self._bound.lower(), _plain(local)}
+
+
+def _as_browsers_write(scheme: str, netloc: str) -> str:
+    """Write host and port as they stand in `Origin` (RFC 6454, 6.1): small letters, no port that goes without saying."""
+    usual = {"https": ":443", "http": ":80"}[scheme]
+    return netloc.lower().removesuffix(usual)
+
+
+def _plain(host: str) -> str:
+    """Write an address as a browser does in `Host`, where it is one."""
+    try:
+        return str(ipaddress.ip_address(host.partition("%")[0]))
+    except ValueError:
+        return host.lower()

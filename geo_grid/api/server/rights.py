@@ -1,0 +1,252 @@
+"""Which right each route needs: the whole list, checked at start; and the route that asks for it."""
+
+from collections.abc import Callable, Coroutine
+from typing import Any, NoReturn
+from urllib.parse import urlencode
+
+from fastapi import FastAPI, params
+from fastapi.responses import RedirectResponse
+from fastapi.routing import APIRoute, iter_route_contexts
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Mount
+from starlette.types import Receive, Scope, Send
+
+from geo_grid.access.audit import record_refusal
+from geo_grid.api.server.asking import asker_of, identity_of
+from geo_grid.api.server.forms import FormRequest
+from geo_grid.api.server.negotiation import preferred
+from geo_grid.api.server.state import server_of
+from geo_grid.db import acting
+from geo_grid.errors import Forbidden, NotLoggedIn
+
+_LEADABLE = ("application/problem+json", "text/html")
+"""What somebody who is not logged in is answered with: a program is told so, a person is led to the log-in."""
+PUBLIC = "public"
+"""Nobody need log in."""
+ANYBODY = "anybody"
+"""Whoever is logged in, whatever they may, even if they must change their password first."""
+
+RIGHTS: dict[tuple[str, str], str] = {
+    ("GET", "/healthz"): PUBLIC,
+    ("GET", "/readyz"): PUBLIC,
+    ("GET", "/.well-known/security.txt"): PUBLIC,
+    ("GET", "/"): ANYBODY,
+    ("GET", "/login"): PUBLIC,
+    ("GET", "/account"): ANYBODY,
+    ("GET", "/docs"): "account",
+    ("GET", "/openapi.json"): "map",
+    ("GET", "/maps/wall"): "map",
+    ("GET", "/maps/planner"): "boundaries.draft",
+    ("GET", "/maps/response"): "map",
+    ("GET", "/admin"): "accounts",
+    ("GET", "/auditor"): "audit",
+    ("POST", "/session"): PUBLIC,
+    ("POST", "/session/kiosk"): PUBLIC,
+    ("GET", "/session/oidc"): PUBLIC,
+    ("GET", "/session/oidc/callback"): PUBLIC,
+    ("GET", "/session"): ANYBODY,
+    ("DELETE", "/session"): ANYBODY,
+    ("PUT", "/session/password"): "account",
+    ("POST", "/session/factor"): "account",
+    ("PUT", "/session/factor"): "account",
+    ("GET", "/locate"): "map",
+    ("POST", "/locate"): "bulk",
+    ("GET", "/desk"): "map",
+    ("GET", "/collections"): "map",
+    ("GET", "/collections/{layer}"): "map",
+    ("GET", "/conformance"): "map",
+    ("GET", "/collections/{layer}/queryables"): "map",
+    ("GET", "/collections/{layer}/items"): "map",
+    ("GET", "/collections/{layer}/items/{item}"): "map",
+    ("OPTIONS", "/collections/{layer}/items"): "map",
+    ("OPTIONS", "/collections/{layer}/items/{item}"): "map",
+    ("POST", "/collections/{layer}/items"): "layers.write",
+    ("PUT", "/collections/{layer}/items/{item}"): "layers.write",
+    ("PATCH", "/collections/{layer}/items/{item}"): "layers.write",
+    ("DELETE", "/collections/{layer}/items/{item}"): "layers.write",
+    ("GET", "/collections/{layer}/tiles/WebMercatorQuad/{z}/{y}/{x}"): "map",
+    ("GET", "/collections/{layer}/tiles"): "map",
+    ("GET", "/collections/{layer}/tiles/WebMercatorQuad"): "map",
+    ("GET", "/collections/{layer}/tiles/WebMercatorQuad/tilejson.json"): "map",
+    ("GET", "/tiles/WebMercatorQuad/{z}/{y}/{x}"): "map",
+    ("GET", "/tileMatrixSets"): "map",
+    ("GET", "/tileMatrixSets/WebMercatorQuad"): "map",
+    ("GET", "/styles"): "map",
+    ("GET", "/styles/{style}"): "map",
+    ("GET", "/collections/{layer}/styles/{style}"): "map",
+    ("GET", "/collections/{layer}/export"): "export",
+    ("GET", "/imports"): "layers.write",
+    ("POST", "/imports"): "layers.write",
+    ("POST", "/imports/{import_id}/confirmation"): "layers.write",
+    ("DELETE", "/imports/{import_id}"): "layers.write",
+    ("GET", "/boundaries/drafts"): "boundaries.draft",
+    ("POST", "/boundaries/drafts"): "boundaries.draft",
+    ("GET", "/boundaries/drafts/{draft_id}"): "boundaries.draft",
+    ("DELETE", "/boundaries/drafts/{draft_id}"): "boundaries.draft",
+    ("POST", "/boundaries/drafts/{draft_id}/steps"): "boundaries.draft",
+    ("POST", "/boundaries/drafts/{draft_id}/undo"): "boundaries.draft",
+    ("POST", "/boundaries/drafts/{draft_id}/redo"): "boundaries.draft",
+    ("POST", "/boundaries/drafts/{draft_id}/rebase"): "boundaries.draft",
+    ("POST", "/boundaries/drafts/{draft_id}/submit"): "boundaries.draft",
+    ("POST", "/boundaries/drafts/{draft_id}/withdraw"): "boundaries.draft",
+    ("POST", "/boundaries/drafts/{draft_id}/return"): "boundaries.approve",
+    ("POST", "/boundaries/drafts/{draft_id}/publish"): "boundaries.approve",
+    ("GET", "/boundaries/drafts/{draft_id}/cells"): "boundaries.draft",
+    ("GET", "/boundaries/drafts/{draft_id}/zones"): "boundaries.draft",
+    ("GET", "/boundaries/drafts/{draft_id}/changes"): "boundaries.draft",
+    ("GET", "/boundaries/drafts/{draft_id}/check"): "boundaries.draft",
+    ("GET", "/boundaries/drafts/{draft_id}/impact"): "boundaries.draft",
+    ("GET", "/boundaries/drafts/{draft_id}/report"): "boundaries.draft",
+    ("GET", "/boundaries/drafts/{draft_id}/file"): "boundaries.draft",
+    ("POST", "/boundaries/imports"): "boundaries.draft",
+    ("POST", "/boundaries/drafts/{draft_id}/proposals"): "boundaries.draft",
+    ("GET", "/boundaries/overloaded"): "boundaries.draft",
+    ("GET", "/boundaries/agreement"): "incidents.read",
+    ("GET", "/boundaries/editions"): "map",
+    ("GET", "/boundaries/editions/{edition_id}/changes"): "map",
+    ("POST", "/boundaries/editions/{edition_id}/restore"): "boundaries.approve",
+    ("POST", "/units/positions"): "positions.write",
+    ("GET", "/units/{unit_code}/track"): "map",
+    ("GET", "/response/areas"): "map",
+    ("GET", "/response/drawing"): "map",
+    ("GET", "/response/unions"): "map",
+    ("GET", "/response/live"): "map",
+    ("GET", "/response/live/areas"): "map",
+    ("GET", "/response/coverage"): "incidents.read",
+    ("GET", "/response/times"): "incidents.read",
+    ("GET", "/response/move-up"): "incidents.read",
+    ("POST", "/response/siting"): "boundaries.draft",
+    ("GET", "/patrol/stops"): "map",
+    ("POST", "/patrol/check-ins"): "positions.write",
+    ("GET", "/patrol/completion"): "map",
+    ("POST", "/patrol/routes"): "incidents.read",
+    ("GET", "/events"): "map",
+    ("GET", "/incidents"): "incidents.read",
+    ("POST", "/incidents"): "incidents.write",
+    ("GET", "/incidents/categories"): "incidents.read",
+    ("GET", "/incidents/{incident_id}"): "incidents.read",
+    ("POST", "/cameras/{gb28181_id}/openings"): "cameras.open",
+    ("GET", "/accounts"): "accounts",
+    ("POST", "/accounts"): "accounts",
+    ("PATCH", "/accounts/{name}"): "accounts",
+    ("POST", "/accounts/{name}/password"): "accounts",
+    ("DELETE", "/accounts/{name}/factor"): "accounts",
+    ("GET", "/roles"): "accounts",
+    ("PATCH", "/roles/{role}"): "accounts",
+    ("GET", "/credentials"): "accounts",
+    ("POST", "/credentials"): "accounts",
+    ("DELETE", "/credentials/{credential_id}"): "accounts",
+    ("GET", "/audit"): "audit",
+    ("GET", "/audit/export"): "audit",
+    ("GET", "/audit/verification"): "audit",
+}
+
+_CHANGING = {ANYBODY, "account", "accounts"}
+"""What is written under these changes who may do what: from the next request on, not from its announcement."""
+
+PAGES = frozenset(
+    {"/", "/account", "/docs", "/maps/wall", "/maps/planner", "/maps/response", "/admin", "/auditor", "/imports"}
+)
+"""Opened by a person: who is not logged in is led to the log-in."""
+
+_OF_THE_WALL = frozenset({
+    "/locate", "/desk", "/collections", "/collections/{layer}", "/collections/{layer}/items",
+    "/collections/{layer}/tiles/WebMercatorQuad/{z}/{y}/{x}", "/events", "/incidents", "/incidents/{incident_id}",
+    "/session", "/", "/styles/{style}", "/response/areas", "/response/drawing", "/response/live", "/response/live/areas", "/units/{unit_code}/track", "/tiles/WebMercatorQuad/{z}/{y}/{x}",
+})  # fmt: skip
+KIOSK_ROUTES = {"/maps/wall": _OF_THE_WALL}
+"""What the one page of a kiosk reads besides itself."""
+
+
+async def note_refusal(request: Request, right: str) -> None:
+    """Write down that somebody asked for what they have no right to."""
+    route: APIRoute = request.scope["route"]
+    async with acting(server_of(request).pool, asker_of(request), read_only=False) as connection:
+        await record_refusal(connection, f"{request.method} {route.path}", right)
+
+
+async def refuse(request: Request, right: str) -> NoReturn:
+    """Refuse what the right is missing for; whoever asked is told, and it is written down. Raises Forbidden."""
+    await note_refusal(request, right)
+    message = f"the role {identity_of(request).role} has no right to this ({right})"
+    raise Forbidden(message)
+
+
+class GuardedRoute(APIRoute):
+    """A route that answers only whoever has its right; no dependency, so that nothing can be left out."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Read forms within limits."""
+        answer = super().get_route_handler()
+        if not any(isinstance(field.field_info, params.Form) for field in self.dependant.body_params):
+            return answer
+
+        async def within_limits(request: Request) -> Response:
+            return await answer(FormRequest(request.scope, request.receive))
+
+        return within_limits
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer, lead to the log-in, or refuse."""
+        right = RIGHTS.get((scope["method"], self.path), PUBLIC)  # another method: the route itself refuses it
+        if right != PUBLIC:
+            request = Request(scope)
+            try:
+                await self._refuse(request, right)
+            except NotLoggedIn:
+                is_page = scope["method"] == "GET" and self.path in PAGES
+                if not is_page or preferred(",".join(request.headers.getlist("accept")), _LEADABLE) != "text/html":
+                    raise
+                await RedirectResponse(_login_address(request), 303)(scope, receive, send)
+                return
+        try:
+            await super().handle(scope, receive, send)
+        finally:
+            if scope["method"] not in ("GET", "HEAD", "OPTIONS"):
+                server = server_of(scope)
+                server.feed.poke()
+                if right in _CHANGING:
+                    server.identities.forget()
+
+    async def _refuse(self, request: Request, right: str) -> None:
+        identity = identity_of(request)
+        if identity.page is not None and not self._is_of(identity.page, request.method):
+            await note_refusal(request, "a screen shows one page")
+            message = "this screen shows one page and reads what that page needs, nothing else"
+            raise Forbidden(message)
+        if right == ANYBODY or right in identity.rights:
+            return
+        if identity.must and self.path in PAGES:
+            message = "change your password or enrol your second factor first"
+            raise NotLoggedIn(message)
+        await refuse(request, right)
+
+    def _is_of(self, page: str, method: str) -> bool:
+        return method == "GET" and (self.path == page or self.path in KIOSK_ROUTES[page])
+
+
+def _login_address(request: Request) -> str:
+    target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    return f"/login?{urlencode({'next': target})}"
+
+
+def check_complete(app: FastAPI) -> None:
+    """Refuse to serve a route that nobody decided about.
+
+    Raises
+    ------
+    LookupError
+        A route without a right, or one that would not ask for it.
+    """
+    for context in iter_route_contexts(app.routes):
+        route = context.original_route
+        if isinstance(route, Mount) and route.path == "/static":
+            continue
+        if not isinstance(route, GuardedRoute):
+            message = f"{context.path} does not ask for rights: make it with GuardedRoute"
+            raise LookupError(message)
+        for method in route.methods or ():
+            if (method, route.path) not in RIGHTS:
+                message = f"say in geo_grid/api/server/rights.py which right {method} {route.path} needs"
+                raise LookupError(message)

@@ -1,0 +1,269 @@
+"""Connections of clients: how many, from where, how much one may ask at once, and how long keep the server waiting.
+
+The HTTP server itself waits for ever for the end of a request's headers, however long they become, and for a reader to
+read.
+"""
+
+import asyncio
+import ipaddress
+import logging
+import resource
+import socket
+from typing import Any
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from geo_grid.api.server.networks import read_networks
+from geo_grid.settings import Settings
+
+log = logging.getLogger(__name__)
+
+_LOOK_S = 1.0
+_HEAD = 1 << 16
+"""Bytes of a request beside its body: its line, its headers, what is around the parts of its body, and after it."""
+_PARAMETERS, _COOKIES = 200, 100
+"""Of one request: each is decoded, looked at and told of if it is unknown, so that thousands take as long as hundreds of
+requests."""
+_PIPELINED = 16
+"""Requests of one connection that may wait for the answer to one before."""
+_HEADERS_S = 15.0
+"""Within so many seconds of its beginning, or of its last answer, a connection brings the whole head of a request."""
+_BODY_S = 60.0
+"""Within so many seconds the next part of a body comes, while it is waited for."""
+_READING_S = 30.0
+"""Within so many seconds a client takes some of what waits for it."""
+_UNSENT = 256 << 20
+"""Bytes of answers that may wait in memory for all clients together; then those with the most are cut off."""
+_ENOUGH = 1 << 16
+"""Descriptors; more than this is not asked for."""
+_KEPT_BACK = 128
+"""Descriptors kept for the database, the processes that know roads, files and logs."""
+
+
+def raise_descriptor_limit() -> None:
+    """Let this process open as many files and connections as it may."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _ENOUGH if hard == resource.RLIM_INFINITY else min(hard, _ENOUGH)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+class Doorkeeper:
+    """Admits connections, and closes those that keep the server waiting."""
+
+    def __init__(self, settings: Settings) -> None:
+        soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        soft = _ENOUGH if soft == resource.RLIM_INFINITY else min(soft, _ENOUGH)
+        self.most = max(16, soft - _KEPT_BACK)
+        self.of_address = min(settings.connections_per_address, max(8, self.most // 2))
+        self._proxies = read_networks(settings.trusted_proxies)
+        self._all: dict[Connection, None] = {}  # in the order they came
+        self._by_address: dict[str, dict[Connection, None]] = {}
+        self._refused = 0
+
+    def admit(self, connection: "Connection") -> bool:
+        """Take a connection in; where there are too many, in place of the oldest that has nothing asked, if there is one."""
+        own = self._by_address.get(connection.address, {})
+        is_many = len(own) >= self.of_address and not self._is_proxy(connection.address)
+        if (is_many and not _give_up_one(own)) or (len(self._all) >= self.most and not _give_up_one(self._all)):
+            self._refused += 1
+            return False
+        self._all[connection] = self._by_address.setdefault(connection.address, {})[connection] = None
+        return True
+
+    def leave(self, connection: "Connection") -> None:
+        """Forget a connection that is over."""
+        self._all.pop(connection, None)
+        own = self._by_address.get(connection.address, {})
+        own.pop(connection, None)
+        if not own:
+            self._by_address.pop(connection.address, None)
+
+    async def watch(self) -> None:
+        """Look after all connections, for ever."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(_LOOK_S)
+            self._look(loop.time())
+
+    def _look(self, now: float) -> None:
+        unsent = []
+        for connection in list(self._all):
+            waits = connection.unsent(now)
+            if connection.is_overdue(now):
+                connection.transport.abort()
+            elif waits:
+                unsent.append((waits, connection))
+        total = sum(waits for waits, _ in unsent)
+        for waits, connection in sorted(unsent, key=lambda one: one[0], reverse=True):
+            if total <= _UNSENT:
+                break
+            connection.transport.abort()
+            total -= waits
+        if self._refused:
+            log.warning("%d connections were refused: there are too many, or too many of one address", self._refused)
+            self._refused = 0
+
+    def _is_proxy(self, address: str) -> bool:
+        try:
+            known = ipaddress.ip_address(address)
+        except ValueError:  # no address: a socket in the file system
+            return True
+        return any(known in network for network in self._proxies)
+
+
+def _give_up_one(connections: "dict[Connection, None]") -> bool:
+    for connection in connections:
+        if connection.waiting_since is not None:
+            connection.keeper.leave(connection)  # now, not when the loop comes to it
+            connection.transport.abort()
+            return True
+    return False
+
+
+class Config(uvicorn.Config):
+    """Settings of the HTTP server, with whom it asks about connections."""
+
+    def __init__(self, app: Any, settings: Settings, **options: Any) -> None:
+        super().__init__(
+            app,
+            http=Connection,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,  # Identified reads them, and only from proxies that are trusted
+            **options,
+        )
+        self.keeper = Doorkeeper(settings)
+
+
+class Server(uvicorn.Server):
+    """The HTTP server, whose connections are looked after."""
+
+    _watching: asyncio.Task[None]
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen."""
+        await super().startup(sockets)
+        if isinstance(self.config, Config):
+            self._watching = asyncio.create_task(self.config.keeper.watch())
+
+
+class Connection(HttpToolsProtocol):
+    """One connection of a client.
+
+    Attributes
+    ----------
+    waiting_since
+        When it was made or last answered, on the loop's clock, while the head of its next request is not here; else None.
+    """
+
+    waiting_since: float | None = None
+    address: str = ""
+    _heard: float = 0.0
+    _beside_body: int = 0
+    _unsent: int = 0
+    _moved: float = 0.0
+    _reason: str = ""
+
+    @property
+    def keeper(self) -> Doorkeeper:
+        """Who looks after it."""
+        found: Doorkeeper = self.config.keeper  # type: ignore[attr-defined]
+        return found
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin, or be refused."""
+        super().connection_made(transport)
+        self.address = self.client[0] if self.client else ""
+        self.waiting_since = self._heard = self._moved = self.loop.time()
+        if not self.keeper.admit(self):
+            transport.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End."""
+        self.keeper.leave(self)
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Take what the client sends; the parser would keep a head of any length, and copy it with every part that comes."""
+        if self.transport.is_closing():
+            return  # it was refused: what it had sent by then is nobody's
+        self._heard = self.loop.time()
+        self._beside_body += len(data)
+        super().data_received(data)
+        if self._beside_body > _HEAD and not self.transport.is_closing():
+            self._refuse(431, f"A request may have {_HEAD} bytes beside its body.")
+
+    def on_message_begin(self) -> None:
+        """Begin to read a request, unless too many wait already: each is kept until those before it are answered."""
+        if len(self.pipeline) >= _PIPELINED:
+            message = "too many requests wait on one connection"
+            raise ValueError(message)  # the parser gives up, and the client is told that this is no HTTP
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        """Begin a request, unless it says more than any of ours takes."""
+        cookies = sum(value.count(b";") for name, value in self.headers if name == b"cookie")
+        if self.url.count(b"&") >= _PARAMETERS or cookies >= _COOKIES:
+            self._reason = f"A request may have {_PARAMETERS} parameters and {_COOKIES} cookies."
+            raise ValueError(self._reason)  # the parser gives up, and the client is told
+        self.waiting_since = None
+        self._beside_body = 0
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Take part of a body."""
+        self._beside_body = max(0, self._beside_body - len(body))
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """End a request."""
+        self._beside_body = 0
+        super().on_message_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is no request, and forget those that wait."""
+        self._refuse(400, self._reason or msg)
+
+    def _refuse(self, status: int, message: str) -> None:
+        """Answer and close, or only close when another answer is on its way."""
+        self.pipeline.clear()
+        if self.cycle is None or self.cycle.response_complete:
+            content = message.encode()
+            self.transport.write(
+                STATUS_LINE[status] + b"content-type: text/plain; charset=utf-8\r\nconnection: close\r\n"
+                b"content-length: %d\r\n\r\n%b" % (len(content), content)
+            )
+            self.transport.close()
+        else:
+            self.transport.abort()
+
+    def on_response_complete(self) -> None:
+        """Wait for the next request, if none is here."""
+        super().on_response_complete()
+        if self.cycle.response_complete:
+            self.waiting_since = self.loop.time()
+
+    def resume_writing(self) -> None:
+        """Go on sending: the client took some."""
+        self._moved = self.loop.time()
+        super().resume_writing()
+
+    def unsent(self, now: float) -> int:
+        """Return how many bytes wait for the client to take them, and note whether it took some."""
+        waits = int(self.transport.get_write_buffer_size())
+        if waits < self._unsent or not waits:
+            self._moved = now
+        self._unsent = waits
+        return waits
+
+    def is_overdue(self, now: float) -> bool:
+        """Say whether the client has kept the server waiting for too long."""
+        if self._unsent and now - self._moved > _READING_S:
+            return True
+        if self.waiting_since is not None:
+            return not self._unsent and now - self.waiting_since > _HEADERS_S
+        is_body_awaited = self.cycle is not None and self.cycle.more_body and not self.flow.read_paused
+        return is_body_awaited and now - self._heard > _BODY_S

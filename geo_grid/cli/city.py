@@ -1,0 +1,140 @@
+"""`geo-grid demo`, `levels`, `layers`, `migrate`, `psql`, `doctor`: the city and the database it is in."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from geo_grid.cli.terminal import Json, compile_loops, progress, ready_database, say
+from geo_grid.settings import settings
+
+city_app = typer.Typer()
+demo_app = typer.Typer(help="The generated full-size demo city.", no_args_is_help=True)
+city_app.add_typer(demo_app, name="demo")
+
+
+def load_demo(conninfo: str, incidents: int, seed: int | None) -> None:
+    """Load the demo city and say what is in it."""
+    from geo_grid.db import connect
+    from geo_grid.demo import load_demo
+    from geo_grid.response import Travel
+
+    config = settings()
+    with connect(conninfo) as connection:
+        loaded = load_demo(
+            connection,
+            progress,
+            datetime.now(UTC).replace(microsecond=0),
+            incidents,
+            **({"seed": seed} if seed is not None else {}),
+            travel=Travel.of(config),
+            roads_dir=config.roads_dir,
+        )
+    say(", ".join(f"{count:,} {table.replace('_', ' ')}" for table, count in loaded.rows.items()))
+    say(f"{loaded.unassigned_incidents} incidents lie outside every grid cell and are flagged")
+    say("the lists of names disagree here (drawn as said, nothing guessed in silence):")
+    for line in loaded.disagreements:
+        say(f"  - {line}")
+
+
+@demo_app.command("load")
+def demo_load(
+    incidents: Annotated[int, typer.Option(min=0, max=20_000_000, help="Incidents over 12 months.")] = 100_000,
+    seed: Annotated[int | None, typer.Option(help="Another seed draws another city.")] = None,
+) -> None:
+    """Load the demo city into an empty database."""
+    compile_loops()
+    with ready_database() as conninfo:
+        load_demo(conninfo, incidents, seed)
+
+
+def set_levels(conninfo: str, path: Path) -> None:
+    """Set the levels of the grid from a TOML file."""
+    from geo_grid.boundaries import redraw_cells
+    from geo_grid.db import connect
+    from geo_grid.layers.grid_levels import read_levels, set_levels
+
+    found = read_levels(path)
+    with connect(conninfo) as connection:
+        set_levels(connection, found)
+        redraw_cells(connection)
+
+
+@city_app.command()
+def levels(
+    file: Annotated[
+        Path | None, typer.Argument(help="TOML file with [[grid_levels]]; shows the levels if not given.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Show the levels of the grid, or set them from a file."""
+    from geo_grid.db import connect
+    from geo_grid.layers.grid_levels import list_levels
+
+    with ready_database() as conninfo:
+        if file is not None:
+            set_levels(conninfo, file)
+        with connect(conninfo) as connection:
+            found = list_levels(connection)
+    if as_json:
+        print(json.dumps([level.model_dump() for level in found], ensure_ascii=False))
+        return
+    for level in found:
+        print(
+            f"{level.grid_level}  {level.name_zh}  {level.name_en}  ({level.code_scheme}, from zoom {level.min_zoom})"
+        )
+
+
+@city_app.command()
+def layers() -> None:
+    """Print what every layer holds, column by column: the page docs/layers.md."""
+    from geo_grid.layers.page import page
+
+    print(page(), end="")
+
+
+@city_app.command()
+def migrate(
+    again: Annotated[
+        bool,
+        typer.Option("--again", help="Put functions, views, triggers and policies right that were changed by hand."),
+    ] = False,
+) -> None:
+    """Bring the database up to date."""
+    from geo_grid.db import read_migrations
+
+    with ready_database(again=again):
+        say(f"the database is at migration {read_migrations()[-1].name}")
+
+
+@city_app.command(context_settings={"ignore_unknown_options": True})  # they are psql's
+def psql(
+    arguments: Annotated[list[str] | None, typer.Argument(help="For psql: -c 'select …', -f FILE, …")] = None,
+) -> None:
+    """Open psql on the database as its owner; the private PostGIS is started if it does not run."""
+    from geo_grid.db import run_psql
+
+    with ready_database(migrated=False) as conninfo:
+        raise typer.Exit(run_psql(conninfo, arguments or []))
+
+
+@city_app.command()
+def doctor(as_json: Json = False) -> None:
+    """Check this installation and its data, and say what to do about what is wrong."""
+    from geo_grid.doctor import examine
+
+    with ready_database(migrated=False) as conninfo:
+        findings = examine(conninfo, settings())
+    if as_json:
+        print(json.dumps([vars(finding) for finding in findings], ensure_ascii=False))
+    else:
+        table = Table("", "what", "found", box=None)
+        for finding in findings:
+            table.add_row("ok" if finding.ok else "!!", finding.what, finding.found)
+        Console().print(table)
+    if not all(finding.ok for finding in findings):
+        raise typer.Exit(1)

@@ -1,0 +1,246 @@
+"""`geo-grid up`, `down`, `serve`, `compile`: the server, and the processes it is made of."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from geo_grid.cli.city import load_demo, set_levels
+from geo_grid.cli.terminal import compile_loops, log_warnings, ready_database, say
+from geo_grid.settings import Settings, settings
+
+if TYPE_CHECKING:
+    from geo_grid.db import AsyncConnection
+
+serving_app = typer.Typer()
+
+Empty = Annotated[bool, typer.Option("--empty", help="Do not load the demo city.")]
+Levels = Annotated[Path | None, typer.Option(help="TOML file of grid levels for an empty city.")]
+Incidents = Annotated[int, typer.Option(min=0, max=20_000_000, help="Demo incidents over 12 months.")]
+DemoUsers = Annotated[bool, typer.Option("--demo", help="Also make a demo user of each role.")]
+Tell = Annotated[int | None, typer.Option(hidden=True, help="File descriptor for what is shown once.")]
+Line = Annotated[int, typer.Option(help="Descriptor of the line to the supervisor.")]
+Port = Annotated[int | None, typer.Option(min=0, max=65535, help="Port to serve on, instead of GEO_GRID_PORT.")]
+Host = Annotated[str | None, typer.Option(help="Address to serve on, instead of GEO_GRID_HOST.")]
+
+
+def _settings_for(host: str | None, port: int | None) -> Settings:
+    """Read the settings, with what was said on the command line, which our own processes then read as well."""
+    for name, value in (("HOST", host), ("PORT", port)):
+        if value is not None:
+            os.environ[f"GEO_GRID_{name}"] = str(value)
+    return settings()
+
+
+@serving_app.command()
+def up(
+    empty: Empty = False,
+    levels: Levels = None,
+    incidents: Incidents = 100_000,
+    demo: DemoUsers = False,
+    port: Port = None,
+    host: Host = None,
+    detach: Annotated[
+        bool, typer.Option("--detach", help="Serve in the background; stop with `geo-grid down`.")
+    ] = False,
+) -> None:
+    """Start everything: database, migrations, the demo city unless --empty, and the server; again when it dies."""
+    from geo_grid.api.serving import address, listen, refuse_open_door, stoppable
+    from geo_grid.supervising import Ended, ServerLock, Supervisor, go_into_background, say_ready
+
+    config = _settings_for(host, port)
+    refuse_open_door(config)
+    url = address(config)
+    lock = ServerLock(config.state_dir)
+    if (holder := lock.holder()) is not None:
+        say(f"geo_grid is already running at {holder['url']}/maps/wall")
+        return
+    tell: int | None = None
+    if detach:
+        tell = go_into_background(config.state_dir)
+        if tell is None:
+            say(f"running in the background; stop it with: make down   (or geo-grid down; log: {lock.log})")
+            return
+        log_warnings()
+    wishes = [*(["--empty"] if empty else []), *(["--demo"] if demo else []), "--incidents", str(incidents)]
+    wishes += ["--levels", str(levels)] if levels else []
+    wishes += ["--tell", str(tell)] if tell is not None else []
+    stop = "" if detach else ", stop: Ctrl-C"  # whoever started it in the background says how
+    is_told = False
+
+    def announce() -> None:
+        nonlocal is_told
+        say(f"geo_grid is ready: {url}/maps/wall   (API: {url}/docs{stop})")
+        if tell is not None and not is_told:
+            say_ready(tell)
+        is_told = True
+
+    with stoppable(), lock.held(url) as held:
+        if held is None:
+            say(f"geo_grid is already running at {url}/maps/wall")
+            return
+        supervisor = Supervisor(config.state_dir, listen(config), [held.fileno()])  # it loads the server meanwhile
+        from geo_grid.db import database
+
+        try:
+            with database(config), supervisor:
+                supervisor.prepare(wishes, [] if tell is None else [tell])
+                supervisor.serve(announce)
+        except Ended as ended:  # in its own words already, unless it was killed
+            if ended.code <= 0:
+                say(f"geo-grid: {ended}")
+            raise typer.Exit(ended.code if ended.code > 0 else 1) from None
+    say("stopped")
+
+
+@serving_app.command(hidden=True)
+def prepare(
+    lifeline: Line,
+    empty: Empty = False,
+    levels: Levels = None,
+    incidents: Incidents = 100_000,
+    demo: DemoUsers = False,
+    tell: Tell = None,
+) -> None:
+    """Do what `up` does before it serves: a process of its own, whose memory goes with it."""
+    from geo_grid.api.serving import stoppable
+    from geo_grid.supervising import Lifeline
+
+    line = Lifeline(lifeline)
+    line.wait_for_go()
+    with stoppable():
+        line.watch()
+        compile_loops()
+        with ready_database(is_watched=False) as conninfo:
+            if levels is not None:
+                set_levels(conninfo, levels)
+            if empty:
+                _say_if_without_levels(conninfo)
+            else:
+                _load_demo_if_empty(conninfo, incidents)
+            _make_first_users(conninfo, demo, tell)
+            _compile_edition(conninfo)
+        line.say_ready()
+
+
+@serving_app.command(hidden=True)
+def serve_supervised(
+    lifeline: Line, bound: Annotated[int, typer.Option("--socket", help="Descriptor of the bound socket.")]
+) -> None:
+    """Serve for `up`, which prepared everything, watches over the database and starts this again when it dies."""
+    import faulthandler
+    import socket
+
+    from geo_grid import compiled_code
+    from geo_grid.api import serving
+    from geo_grid.api.app import create_app
+    from geo_grid.db import connection_string, database
+    from geo_grid.supervising import Lifeline
+
+    faulthandler.enable()  # a crash in C++ leaves words too
+    os.umask(0o077)
+    line = Lifeline(lifeline)
+    is_compiled = compiled_code.is_complete()
+    if not is_compiled:
+        line.wait_for_go()  # those who prepare compile
+    app = create_app(settings(), connection_string(settings()))
+    if is_compiled:
+        line.wait_for_go()
+    with serving.stoppable():
+        line.watch()
+        with database(settings(), is_watched=False):
+            serving.serve(app, settings(), socket.socket(fileno=bound), line.say_ready)
+
+
+def _make_first_users(conninfo: str, demo: bool, tell: int | None) -> None:
+    """Make the first administrator, and demo users on request; show their passwords once, and never in a log."""
+    from geo_grid.access.first import Made, demo_users, first_administrator
+    from geo_grid.cli.access import as_owner
+
+    history = settings().password_history
+
+    async def make(connection: "AsyncConnection") -> list[Made]:
+        first = await first_administrator(connection, history)
+        users = await demo_users(connection, history) if demo else []
+        return [*([first] if first else []), *users]
+
+    made = as_owner(conninfo, make)
+    if not made:
+        return
+    lines = [
+        "these accounts were made; each password is shown once, here, and must be changed at the first log-in:",
+        *(f"  {one.login_name:20} {one.password}   ({one.role})" for one in made),
+    ]
+    if tell is None:
+        for line in lines:
+            say(line)
+    else:
+        with os.fdopen(tell, "w", encoding="utf-8") as pipe:
+            pipe.write("\n".join(lines) + "\n")
+
+
+def _load_demo_if_empty(conninfo: str, incidents: int) -> None:
+    from geo_grid.db import connect
+    from geo_grid.layers.emptiness import is_empty  # not from the demo, which takes seconds to import
+
+    with connect(conninfo) as connection:
+        empty = is_empty(connection)
+    if empty:
+        say("loading the demo city (once; about a minute)")
+        load_demo(conninfo, incidents, None)
+
+
+def _say_if_without_levels(conninfo: str) -> None:
+    from geo_grid.db import connect
+    from geo_grid.layers.grid_levels import list_levels
+
+    with connect(conninfo) as connection:
+        if not list_levels(connection):
+            say(
+                "the city has no grid levels yet: before you import cells, say which there are with"
+                " geo-grid levels FILE.toml (docs/chicago-levels.toml is an example)"
+            )
+
+
+def _compile_edition(conninfo: str) -> None:
+    """Compile the edition in force where the server looks for it: compiled there, it would keep 150 MB."""
+    from geo_grid.db import connect
+    from geo_grid.locate import edition_in_force, open_city
+
+    with connect(conninfo) as connection:
+        edition = edition_in_force(connection)
+    open_city(conninfo, settings().state_dir / "editions", edition)
+
+
+@serving_app.command()
+def down() -> None:
+    """Stop what `up --detach` started."""
+    from geo_grid.supervising import stop_in_background
+
+    url = stop_in_background(settings().state_dir)
+    say(f"stopped {url}" if url else "nothing is running here")
+
+
+@serving_app.command()
+def serve(port: Port = None, host: Host = None) -> None:
+    """Serve an existing database; loads nothing, and is not started again."""
+    from geo_grid.api import serving
+
+    config = _settings_for(host, port)
+    serving.refuse_open_door(config)
+    url = serving.address(config)
+    with serving.stoppable():
+        bound = serving.listen(config)
+        compile_loops()
+        from geo_grid.api.app import create_app
+
+        with ready_database() as conninfo:
+            app = create_app(config, conninfo)
+            serving.serve(app, config, bound, lambda: say(f"serving at {url}/maps/wall"))
+
+
+@serving_app.command("compile")
+def compile_command() -> None:
+    """Compile our own loops, once; `up` and `serve` do it by themselves."""
+    compile_loops()

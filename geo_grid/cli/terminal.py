@@ -1,0 +1,92 @@
+"""What all commands have in common: progress and words on stderr, and a database that is ready."""
+
+import contextlib
+import logging
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.logging import RichHandler
+from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bars
+
+from geo_grid.settings import settings
+
+err = Console(stderr=True, highlight=False)
+_BAD_ROWS_SHOWN = 100
+
+Json = Annotated[bool, typer.Option("--json", help="Machine output on stdout.")]
+
+
+@contextlib.contextmanager
+def progress(step: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
+    """Show a step on stderr: a bar on a terminal, a line elsewhere."""
+    if not err.is_terminal:
+        began = datetime.now(UTC)
+        yield lambda count: None
+        took = (datetime.now(UTC) - began).total_seconds()
+        err.print(f"{step} … {took:.1f} s")
+        return
+    columns = (
+        SpinnerColumn(finished_text="✓"),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Bars(*columns, console=err) as bars:
+        task = bars.add_task(step, total=total)
+        yield lambda count: bars.advance(task, count)
+        done = total or 1
+        bars.update(task, total=done, completed=done)
+
+
+def log_warnings() -> None:
+    """Show what the program logs on stderr as it is now: in colours on a terminal."""
+    handler = RichHandler(console=Console(stderr=True, highlight=False), show_path=False)
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[handler], force=True)
+
+
+def say(text: str) -> None:
+    """Tell a person something, on stderr; stdout is for answers."""
+    err.print(text, markup=False, soft_wrap=True)
+
+
+def say_rows(rows: list[tuple[int, str]]) -> None:
+    """Say of each row, by its number, why it is left out; of very many only the first."""
+    for row, reason in rows[:_BAD_ROWS_SHOWN]:
+        say(f"row {row}: {reason}")
+    if len(rows) > _BAD_ROWS_SHOWN:
+        say(f"… and {len(rows) - _BAD_ROWS_SHOWN} more rows (all with --json)")
+
+
+def compile_loops() -> None:
+    """Compile our own loops before anybody waits for what they answer; at once when that was done before."""
+    from geo_grid import compiled_code
+
+    if not compiled_code.is_complete():
+        from geo_grid.compiling import compile_all
+
+        compile_all(progress)
+
+
+@contextlib.contextmanager
+def ready_database(migrated: bool = True, is_watched: bool = True, again: bool = False) -> Iterator[str]:
+    """Make the database available, migrated, and yield its connection string; see `db.database` and `db.migrate`."""
+    from geo_grid.db import connect, database, migrate, translated_errors
+    from geo_grid.layers import find_layer
+
+    with database(settings(), is_watched) as conninfo:
+        if migrated:
+            with translated_errors():
+                for name in migrate(conninfo, again=again):
+                    say(f"applied migration {name}")
+            with connect(conninfo) as connection:
+                found = connection.execute(find_layer("grid_cells").query("undrawn")).fetchone()
+                if found is not None and found["is_undrawn"]:
+                    from geo_grid.boundaries import redraw_cells  # only now: it takes longer to load than most commands
+
+                    redraw_cells(connection)
+        yield conninfo

@@ -1,2 +1,0 @@
--- name: versions
-select table_name, version from table_versions

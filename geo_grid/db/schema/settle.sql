@@ -1,0 +1,37 @@
+-- What clocks are compared with, and what a database that was restored does not have yet.
+
+create or replace function newest_time() returns timestamptz
+language sql stable security definer set search_path = pg_catalog, public, pg_temp
+return greatest(
+    (select max(happened_at) from changes),
+    (select max(published_at) from editions),
+    (select max(reported_at) from patrol_units));
+grant execute on function newest_time to geo_grid_app;
+comment on function newest_time is 'newest moment that the database or a unit wrote down; tells nobody anything else';
+
+-- what a database that was made from another, or restored, does not have yet; the owner asks for it before a
+-- server is admitted. Tells what was done.
+create or replace function access.settle() returns setof text
+language plpgsql set search_path = pg_catalog, public, pg_temp as $$
+declare
+    here oid := (select d.oid from pg_database d where d.datname = current_database());
+    known feed;
+    newest xid8;
+begin
+    if has_database_privilege('geo_grid_app', current_database(), 'TEMPORARY') then
+        execute format('revoke temporary on database %I from public, geo_grid_app', current_database());
+    end if;
+    select * into known from feed for update;
+    select c.written_in into newest from changes c order by c.written_in desc limit 1;
+    if known.database_id <> here or newest >= pg_snapshot_xmax(pg_current_snapshot()) then
+        update feed set name = default, database_id = here, purged_to = '0';
+        update editions set published_in = '3'::xid8;  -- frozen: no transaction to come has the number of a past one
+        delete from changes c where c.kind not in ('layer', 'table')
+            or c.change_id < (select max(n.change_id) from changes n
+                              where n.kind in ('layer', 'table') and n.subject = c.subject);
+        update changes set written_in = '3'::xid8 where written_in <> pg_current_xact_id();
+        return next 'this database was restored: changes are numbered anew, and whoever listens looks again';
+    elsif known.database_id is null then
+        update feed set name = default, database_id = here;
+    end if;
+end $$;

@@ -1,0 +1,6 @@
+-- Editions of the boundaries.
+
+create or replace function edition_at(moment timestamptz) returns bigint
+language sql stable strict parallel safe
+return (select edition_id from editions where valid_from <= moment order by valid_from desc limit 1);
+grant execute on function edition_at to public;

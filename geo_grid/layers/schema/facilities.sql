@@ -1,0 +1,10 @@
+-- Facilities.
+
+create trigger facilities_audited_insert after insert on facilities
+    referencing new table as changed for each statement execute function access.audit_features('facility_code');
+create trigger facilities_audited_update after update on facilities
+    referencing old table as former new table as changed for each statement execute function access.audit_features('facility_code');
+create trigger facilities_audited_delete after delete on facilities
+    referencing old table as former for each statement execute function access.audit_features('facility_code');
+create trigger facilities_once before insert on facilities
+    for each row execute function access.refuse_second('facility_code');

@@ -1,0 +1,67 @@
+-- Incidents: as people read them, whose they are, and what their category is called.
+
+-- the last two digits tell who calls only where there are many
+create or replace function access.masked(number text) returns text
+language sql immutable set search_path = pg_catalog, pg_temp
+return case when length(number) < 7 then repeat('*', length(number))
+            else repeat('*', length(number) - 2) || right(number, 2) end;
+
+create or replace function access.incident_private(wanted bigint, out description text, out address text, out caller_number text)
+language plpgsql stable security definer set search_path = pg_catalog, public, pg_temp as $$
+begin
+    select i.description, i.address,
+           case when i.handler_id = access.me() then i.caller_number else access.masked(i.caller_number) end
+    into description, address, caller_number
+    from incidents i
+    where i.incident_id = wanted
+      and (access.city_wide('incidents.text') or i.grid_code in (select access.my_cells('incidents.text')));
+end $$;
+grant execute on function access.incident_private to geo_grid_app;
+
+-- an incident as people read it, with the names its owners had in the edition used
+create or replace view incident_cards with (security_invoker = true) as
+select i.incident_id, i.incident_number, i.category, i.subtype, coalesce(p.description, '') as description,
+       coalesce(p.address, '') as address, p.caller_number, i.step,
+       i.received_at, i.dispatched_at, i.departed_at, i.arrived_at, i.handled_at, i.feedback_at, i.verified_at,
+       i.closed_at, ST_X(i.geom) as lon, ST_Y(i.geom) as lat, i.grid_code, c.name as grid_name,
+       i.zone_code, z.name as zone_name, i.edition_id, i.unassigned, i.handler_id, i.is_demo
+from incidents i
+left join lateral access.incident_private(i.incident_id) p on true
+left join grid_cells c on c.grid_code = i.grid_code
+    and c.edition_id <= i.edition_id and (c.closed_by is null or c.closed_by > i.edition_id)
+left join patrol_zones z on z.zone_code = i.zone_code
+    and z.edition_id <= i.edition_id and (z.closed_by is null or z.closed_by > i.edition_id);
+grant select on incident_cards to geo_grid_app;
+
+-- the owner and the handler of an incident are what they are, not what a request says
+create or replace function access.own_incident() returns trigger
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
+begin
+    new.grid_code := access.owning_cell(new.geom, statement_timestamp());
+    new.zone_code := access.owning_zone(new.geom, statement_timestamp());
+    new.edition_id := edition_at(statement_timestamp());
+    new.handler_id := (select principal_id from access.asking where principal_kind = 'user');
+    new.is_demo := false;
+    return new;
+end $$;
+
+create or replace function category_code(named text) returns text
+language sql stable strict parallel safe
+begin atomic
+    select coalesce((select c.category_code from incident_categories c
+                     where c.category_code = lower(named) or c.name_zh = named or lower(c.name_en) = lower(named)
+                     limit 1), named);
+end;
+grant execute on function category_code to public;
+
+-- whoever writes: one way in for the desk, files and the demo
+create or replace function categorise() returns trigger language plpgsql as $$
+begin
+    new.category := category_code(new.category);
+    return new;
+end $$;
+
+create trigger incidents_owned before insert on incidents
+    for each row when (current_user = 'geo_grid_app') execute function access.own_incident();
+create trigger incidents_categorised before insert or update of category on incidents
+    for each row execute function categorise();

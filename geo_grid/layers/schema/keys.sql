@@ -1,0 +1,55 @@
+-- What is unique in the whole city tells nobody what they do not see.
+
+-- Posts and units are named by their codes elsewhere: whoever answers for some cells begins them with the code of one
+-- of these. Cameras and facilities have numbers that others give: they are unique among what whoever registers them
+-- sees, and whoever sees two of one number has one removed.
+create or replace function access.may_name(key text) returns boolean
+language plpgsql stable security definer set search_path = pg_catalog, public, pg_temp as $$
+declare
+    innermost text;
+begin
+    if access.city_wide('layers.write') then
+        return true;
+    end if;
+    select left(key, n) into innermost
+    from generate_series(1, length(key) - 1) n
+    where substr(key, n + 1, 1) in ('-', '.', '_')
+      and exists (select from access.cell_scope s where s.grid_code = left(key, n))
+    order by n desc
+    limit 1;
+    return coalesce(innermost in (select access.my_cells('layers.write')), false);
+end $$;
+grant execute on function access.may_name to geo_grid_app;
+
+create or replace function access.own_key() returns trigger
+language plpgsql set search_path = pg_catalog, public, pg_temp as $$
+declare
+    given text := to_jsonb(new)->>tg_argv[0];
+    is_seen boolean;
+begin
+    if not access.may_name(given) then
+        execute format('select exists (select from %I.%I where %I = $1)', tg_table_schema, tg_table_name, tg_argv[0])
+            into is_seen using given;
+        if not is_seen then  -- else that it is taken is no secret to them
+            raise exception '% is not yours to give: begin it with the code of one of your grid cells and a hyphen', given
+                using errcode = 'insufficient_privilege';
+        end if;
+    end if;
+    return new;
+end $$;
+
+-- one registration after the other, each with the rights of whoever registers
+create or replace function access.refuse_second() returns trigger
+language plpgsql set search_path = pg_catalog, public, pg_temp as $$
+declare
+    given text := to_jsonb(new)->>tg_argv[0];
+    is_seen boolean;
+begin
+    perform pg_advisory_xact_lock(tg_relid::int, 0);
+    execute format('select exists (select from %I.%I where %I = $1)', tg_table_schema, tg_table_name, tg_argv[0])
+        into is_seen using given;
+    if is_seen then
+        raise exception '% is stored already', given using errcode = 'unique_violation';
+    end if;
+    return new;
+end $$;

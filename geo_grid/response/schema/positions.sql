@@ -1,0 +1,61 @@
+-- Where units are and were.
+
+-- a batch of positions: each unit's newest becomes where it is, all of them its track. What was known already, or of
+-- a unit that is not theirs, is told and left. Returns one row for each position, by its number from 1.
+create or replace function access.report_positions(codes text[], moments timestamptz[], lons float8[], lats float8[], statuses text[])
+returns table (number bigint, outcome text)
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
+declare
+    whole_city boolean := access.city_wide('positions.write');
+begin
+    if not access.may('positions.write') then
+        raise exception 'you have no right to report positions' using errcode = 'insufficient_privilege';
+    end if;
+    return query
+    with given as (
+        select g.number, g.unit_code, g.reported_at,
+               row_number() over (partition by g.unit_code, g.reported_at order by g.number) as times, ST_SetSRID(ST_MakePoint(g.lon, g.lat), 4490) as geom, g.unit_status
+        from unnest(codes, moments, lons, lats, statuses) with ordinality
+             as g (unit_code, reported_at, lon, lat, unit_status, number)
+    ),
+    known as (
+        select g.*, u.reported_at as known_at
+        from given g
+        join patrol_units u using (unit_code)
+        where whole_city or u.unit_code in (select access.my_units('positions.write'))
+    ),
+    tracked as (
+        insert into unit_positions (unit_code, reported_at, geom)
+        select k.unit_code, k.reported_at, k.geom from known k
+        on conflict do nothing
+        returning unit_positions.unit_code, unit_positions.reported_at
+    ),
+    newest as (
+        select distinct on (k.unit_code) k.* from known k order by k.unit_code, k.reported_at desc, k.number desc
+    ),
+    moved as (
+        update patrol_units u
+        set geom = n.geom, reported_at = n.reported_at, unit_status = coalesce(n.unit_status, u.unit_status)
+        from newest n
+        where u.unit_code = n.unit_code and n.reported_at > u.reported_at
+    )
+    select g.number,
+           case when k.number is null then 'unknown'
+                when t.unit_code is null or k.times > 1 then 'repeated'
+                when k.reported_at <= k.known_at then 'late'
+                else 'accepted' end
+    from given g
+    left join known k on k.number = g.number
+    left join tracked t on t.unit_code = g.unit_code and t.reported_at = g.reported_at
+    order by g.number;
+end $$;
+grant execute on function access.report_positions to geo_grid_app;
+
+-- positions past their time are forgotten
+create or replace function access.tidy_positions(kept interval) returns void
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
+begin
+    perform access.require_service();
+    delete from unit_positions p where p.reported_at < now() - kept;
+end $$;
+grant execute on function access.tidy_positions to geo_grid_service;
