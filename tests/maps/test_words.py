@@ -5,8 +5,10 @@ import subprocess
 from pathlib import Path
 from typing import get_args
 
+from pydantic import TypeAdapter
+
 from geo_grid.access.accounts import Role
-from geo_grid.boundaries.drafts import OPERATIONS
+from geo_grid.boundaries.steps import AnyStep
 from geo_grid.layers.incidents import Step
 from geo_grid.response.ranking import Reason
 from geo_grid.response.router import Why
@@ -28,4 +30,5 @@ def test_codes_of_the_server_have_names() -> None:
     assert set(named["estimated"]) == set(get_args(Why.__value__))
     assert set(named["steps"]) == set(get_args(Step))
     assert set(named["access"]) >= set(get_args(Role.__value__))
-    assert set(named["operations"]) >= {operation for layer in OPERATIONS.values() for operation in layer}
+    steps = TypeAdapter(AnyStep).json_schema()["discriminator"]["mapping"]
+    assert set(named["operations"]) == set(steps)
