@@ -13,9 +13,10 @@ up:              ## set everything up, load the demo city, serve until Ctrl-C (D
 down:            ## stop what `make up DETACH=1` started
 	@$(BIN)/geo-grid down
 
-test:            ## set everything up, then lint, types, floors and tests on a real PostGIS
+test:            ## set everything up, then lint, types, floors, tests of the scripts and tests on a real PostGIS
 	@./setup.sh test
 	@$(MAKE) --no-print-directory lint types
+	npm test --silent
 	@rm -f .coverage .coverage.*
 	$(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term $(ARGS)
 
@@ -23,9 +24,11 @@ lint:
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
+	npm run --silent lint
 
 types:
 	$(BIN)/mypy
+	npm run --silent types
 
 bench-locate:    ## compare point location with its peers, side by side (some minutes)
 	@./setup.sh run

@@ -21,5 +21,5 @@ class StaticFiles(BuildHookInterface):
             if npm is None:
                 message = "npm is needed to fetch the web libraries: install npm, then run pip again"
                 raise RuntimeError(message)
-            subprocess.run([npm, "ci"], cwd=root, check=True)
+            subprocess.run([npm, "ci", "--omit=dev"], cwd=root, check=True)
         build_data["force_include"][str(root / "static")] = "geo_grid/_assets/static"

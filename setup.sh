@@ -93,12 +93,18 @@ if [ "$(cat "$stamp" 2>/dev/null)" != "$fingerprint" ]; then
 fi
 
 # --- web libraries ---------------------------------------------------------------------------
+# and for tests what checks our own scripts, which a machine that only runs needs not
 web=$(cat package.json package-lock.json static/vendor.mjs | sha256sum)
-if [ ! -d static/vendor ] || [ "$(cat static/vendor/installed 2>/dev/null)" != "$web" ]; then
+case "$wanted: $(cat static/vendor/installed 2>/dev/null)" in
+*": test $web" | "run: run $web") ;;
+*)
     say "fetching web libraries into static/vendor"
-    npm ci --no-audit --no-fund --loglevel=error >&2 || fail "npm could not fetch the web libraries: the npm registry cannot be reached (or, see above, refuses)"
-    printf '%s' "$web" >static/vendor/installed
-fi
+    if [ "$wanted" = test ]; then some=""; else some=--omit=dev; fi
+    # shellcheck disable=SC2086
+    npm ci $some --no-audit --no-fund --loglevel=error >&2 || fail "npm could not fetch the web libraries: the npm registry cannot be reached (or, see above, refuses)"
+    printf '%s' "$wanted $web" >static/vendor/installed
+    ;;
+esac
 
 # --- our own loops ---------------------------------------------------------------------------
 .venv/bin/geo-grid compile || fail "geo_grid's own loops could not be compiled (the message is above)"

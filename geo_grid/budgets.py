@@ -1,7 +1,8 @@
 """How much of each kind of work the server does at once beside its event loop; here and nowhere else.
 
-Each kind has threads and a queue of its own, both bounded: whoever asks for much of one kind waits in that queue, or is
-told to come back, and the others go on.
+There are three groups, with connections to the database of their own: desk and lookups; bulk; solvers and drawing. Each
+kind of work in them has threads and a queue of its own, both bounded: whoever asks for much of one kind waits in that
+queue, or is told to come back, and the others go on.
 """
 
 import asyncio
@@ -37,7 +38,8 @@ class Budget:
 
     def __init__(self, kind: str, at_once: int, waiting: int, each: int, takes_much: bool = False) -> None:
         self._kind, self._takes_much = kind, takes_much
-        self._at_once, self._most, self._each = at_once, at_once + waiting, each
+        self.at_once = at_once
+        self._most, self._each = at_once + waiting, each
         self._threads = ThreadPoolExecutor(at_once, thread_name_prefix=kind)
         self._lock = threading.Lock()
         self._admitted: Counter[int | None] = Counter()
@@ -109,9 +111,9 @@ class Budget:
 
     def _next(self) -> None:
         for turn, account in list(self._queue):
-            if len(self._running) == self._at_once:
+            if len(self._running) == self.at_once:
                 return
-            if account is not None and self._at_once > 1 and self._has_all_but_one(account):
+            if account is not None and self.at_once > 1 and self._has_all_but_one(account):
                 continue  # the last one is for somebody else
             self._queue.remove((turn, account))
             if turn.set_running_or_notify_cancel():  # else who waited has left
@@ -119,7 +121,7 @@ class Budget:
                 turn.set_result(None)
 
     def _has_all_but_one(self, account: int) -> bool:
-        return sum(whose == account for whose in self._running.values()) >= self._at_once - 1
+        return sum(whose == account for whose in self._running.values()) >= self.at_once - 1
 
 
 def _give_back() -> None:
@@ -131,17 +133,37 @@ def _give_back() -> None:
 _TRIM = getattr(ctypes.CDLL(None), "malloc_trim", None)
 """Of glibc; other C libraries have none."""
 
+
+class Group:
+    """Kinds of work that have connections in common: as many as they do at once, so that none waits for another's."""
+
+    def __init__(self, *kinds: Budget) -> None:
+        self.kinds = kinds
+        self.connections = sum(kind.at_once for kind in kinds)
+
+
 HASHING = Budget("log-in", at_once=2, waiting=60, each=4)
 """64 MiB and some 50 ms each: guesses must not take the machine."""
-MAPS = Budget("live coverage", at_once=2, waiting=200, each=100)
+MAPS = Budget("live coverage and lists", at_once=2, waiting=200, each=100)
 """Milliseconds each, asked for by every wall; many walls may share an account."""
 ROADS = Budget("questions about roads", at_once=4, waiting=60, each=16)
 """Each waits for a process that knows the roads."""
-DRAFTS = Budget("work on drafts", at_once=4, waiting=32, each=8, takes_much=True)
+SYSTEMS = Budget("reference systems", at_once=1, waiting=60, each=2)
+"""Each takes Python's lock for some 20 ms, when it is asked for the first time."""
+DESK = Group(HASHING, MAPS, ROADS, SYSTEMS)
+"""Desk and lookups: what somebody waits for on the telephone. Their questions to the database wait on the event loop."""
+
 BULK = Budget("bulk questions and answers", at_once=2, waiting=16, each=4, takes_much=True)
 FILES = Budget("files that are sent", at_once=2, waiting=16, each=4, takes_much=True)
 """Minutes each at the most; they hold up no bulk question."""
-SYSTEMS = Budget("reference systems", at_once=1, waiting=60, each=2)
-"""Each takes Python's lock for some 20 ms, when it is asked for the first time."""
-SOLVING = Budget("comparisons, proposals and siting", at_once=2, waiting=16, each=4, takes_much=True)
+IN_BULK = Group(BULK, FILES)
+
+DRAFTS = Budget("work on drafts", at_once=4, waiting=32, each=8, takes_much=True)
+REDRAWING = Budget("large shapes in drafts", at_once=2, waiting=16, each=4)
+"""In processes that end with whoever asked, with connections of their own: what strangers draw may take any time."""
+ROUTES = Budget("patrol routes, moving up and siting", at_once=2, waiting=16, each=4)
+"""Many questions about roads each."""
+SOLVING = Budget("comparisons, proposals and circles", at_once=2, waiting=16, each=4, takes_much=True)
 """Seconds each."""
+DRAWING = Group(DRAFTS, ROUTES, SOLVING)
+"""Solvers and drawing."""

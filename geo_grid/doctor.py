@@ -11,7 +11,9 @@ from geo_grid.boundaries.division import Cell, Division
 from geo_grid.boundaries.norms import HOUSEHOLDS, all_outside
 from geo_grid.clocks import clock_trouble
 from geo_grid.db import AGAIN, Connection, connect, differences, load_queries, read_migrations, storage
+from geo_grid.due import examine_due
 from geo_grid.files.door import WALLS, standing_walls
+from geo_grid.own_work import KINDS
 from geo_grid.response.graph import find_graph, imported_graph, read_manifest
 from geo_grid.settings import Settings, asset_dir
 from geo_grid.state_folder import storage_trouble
@@ -53,6 +55,7 @@ def examine(conninfo: str, settings: Settings) -> list[Finding]:
             trouble = clock_trouble(clock["now"], clock["newest"])
             findings.append(Finding("clocks", not trouble, trouble or "agree"))
             findings.append(_as_text(connection))
+            findings.append(Finding("work that is due", *examine_due(connection, KINDS)))
         findings.append(_road_graph(connection, settings.roads_dir))
         findings += _data(connection)
     return findings

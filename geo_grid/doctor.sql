@@ -40,7 +40,7 @@ select 'villages and communities without a grid lead' as what, count(*) as count
 from grid_cells c
 where c.valid_to is null and c.code_scheme = 'division_code_12'
   and not exists (select from duties d where d.grid_code = c.grid_code and d.duty_role = 'grid_lead'
-                  and d.valid_from <= now() and (d.valid_to is null or now() < d.valid_to))
+                  and in_force(d.valid_from, d.valid_to, now()))
 
 -- name: households
 -- as the cells of a division without shapes

@@ -1,6 +1,6 @@
 -- Functions, views, triggers and policies stand in .sql and .toml files beside the rooms that own them, and are applied
 -- as they are there (geo_grid/db/as_text.py). From here on migrations change tables and data only, and call no function
--- of ours but those that tables check (geo_grid/db/schema/lattice.sql): which others there are depends on the text.
+-- of ours but those that tables check (geo_grid/db/schema/lattice.sql, moments.sql): which others there are depends on the text.
 
 create table schema_text (
     one boolean primary key default true check (one),

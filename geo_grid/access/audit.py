@@ -171,11 +171,6 @@ async def drop_month(connection: AsyncConnection, month: date, months_kept: int)
         raise UserError(error.diag.message_primary or "refused") from None
 
 
-async def settle(connection: AsyncConnection) -> None:
-    """Write down the sums of what happened often, once their minute is over; as the server itself."""
-    await _one(connection, "settle", {})
-
-
 async def record_export(connection: AsyncConnection, layer: str, form: str, rows: int, bbox: str | None) -> None:
     """Record that a layer was exported; further ones within a minute are summed up. Raises Forbidden."""
     await _one(connection, "record_export", {"layer": layer, "form": form, "rows": rows, "bbox": bbox})

@@ -25,7 +25,6 @@ from geo_grid.compiling import make_ready
 from geo_grid.db import (
     application_conninfo,
     service_conninfo,
-    storage,
 )
 from geo_grid.errors import SetupError
 from geo_grid.settings import Settings, asset_dir
@@ -93,7 +92,7 @@ def create_app(settings: Settings, conninfo: str) -> FastAPI:
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with living(app.state, settings, conninfo):
+        async with living(settings, conninfo) as app.state.server:
             yield
 
     app = FastAPI(
@@ -106,8 +105,6 @@ def create_app(settings: Settings, conninfo: str) -> FastAPI:
         docs_url=None,
         redoc_url=None,
     )
-    app.state.settings = settings
-    app.state.storage = storage(settings)
     problems.install(app)
     app.add_middleware(GZipMiddleware, minimum_size=1024, compresslevel=5, exclude_content_types=_NOT_COMPRESSED)
     app.add_middleware(

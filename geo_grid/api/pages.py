@@ -19,6 +19,7 @@ from geo_grid.api.server.links import Link, base_url, wants_html
 from geo_grid.api.server.parameters import Configured
 from geo_grid.api.server.problems import PROBLEM_RESPONSES
 from geo_grid.api.server.rights import GuardedRoute
+from geo_grid.api.server.state import server_of
 from geo_grid.errors import NotFound
 from geo_grid.exchange import FILE_FORMATS
 from geo_grid.layers import REGISTRY
@@ -81,7 +82,7 @@ def _landing(request: Request) -> dict[str, Any]:
         ),
         Link(href=f"{base}/styles", rel="http://www.opengis.net/def/rel/ogc/1.0/styles", type="application/json"),
     ]
-    settings = request.app.state.settings
+    settings = server_of(request).settings
     return {
         "title": f"geo_grid {settings.city_name_en}",
         "description": "Grid cells, patrol zones, response circles and who is responsible for a point",

@@ -26,7 +26,7 @@ from geo_grid.boundaries.reading import (
     read_division,
     worked_codes,
 )
-from geo_grid.boundaries.release import publish_draft, publish_due, roll_back
+from geo_grid.boundaries.release import draft_restoring, publish_draft, publish_now, publish_when_due
 from geo_grid.boundaries.review import draft_findings, draft_impact
 from geo_grid.boundaries.steps import as_step
 from geo_grid.locate.coverage import metres
@@ -41,6 +41,7 @@ __all__ = [
     "draft_changes",
     "draft_findings",
     "draft_impact",
+    "draft_restoring",
     "draft_steps",
     "draw_missing",
     "edit_draft",
@@ -55,13 +56,13 @@ __all__ = [
     "open_edition",
     "publish_cells",
     "publish_draft",
-    "publish_due",
+    "publish_now",
+    "publish_when_due",
     "publish_zones",
     "read_division",
     "rebase",
     "redo",
     "redraw_cells",
-    "roll_back",
     "submit",
     "undo",
     "withdraw",

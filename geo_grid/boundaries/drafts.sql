@@ -39,14 +39,14 @@ select z.zone_code as grid_code, case z.zone_kind when 'area' then 1 else 0 end 
        'local' as code_scheme, z.zone_type as cell_kind, null::integer as household_count, false as households_estimated, z.is_demo, z.responsible_unit,
        ST_AsBinary(z.geom) as geom
 from patrol_zones z join editions e on e.edition_id = %(edition)s
-where z.valid_from <= e.valid_from and (z.valid_to is null or e.valid_from < z.valid_to)
+where in_force(z.valid_from, z.valid_to, e.valid_from)
 order by z.zone_code
 
 -- name: cells_of_edition
 select c.grid_code, c.grid_level, c.parent_code, c.name, c.code_scheme, c.cell_kind, c.household_count,
        c.households_estimated, c.is_demo, ST_AsBinary(c.geom) as geom
 from grid_cells c join editions e on e.edition_id = %(edition)s
-where c.valid_from <= e.valid_from and (c.valid_to is null or e.valid_from < c.valid_to)
+where in_force(c.valid_from, c.valid_to, e.valid_from)
 order by c.grid_code
 
 -- name: edition
@@ -95,16 +95,11 @@ where draft_id = %(draft_id)s
 update drafts set approved_at = now(), approved_by = %(by)s, note = %(note)s, effective_at = coalesce(%(effective_at)s, now())
 where draft_id = %(draft_id)s
 
--- name: is_due
-select draft_id from drafts
-where approved_at is not null and effective_at <= clock_timestamp() and published_edition_id is null and discarded_at is null
-limit 1
-
 -- name: due
-select draft_id, note from drafts
-where approved_at is not null and effective_at <= clock_timestamp() and published_edition_id is null and discarded_at is null
-order by effective_at, draft_id
-for update skip locked
+-- what was approved, and seconds until its moment comes
+select note, extract(epoch from effective_at - clock_timestamp())::float as seconds from drafts
+where draft_id = %(draft_id)s and approved_at is not null and published_edition_id is null and discarded_at is null
+for update
 
 -- name: forget_undone
 delete from draft_steps where draft_id = %(draft_id)s and undone_at is not null

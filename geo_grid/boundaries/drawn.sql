@@ -13,10 +13,10 @@ delete from drawn_cells
 -- those in force, and those this edition closed; `changed` where this edition did something
 select c.grid_code, c.grid_level, c.name, c.parent_code, c.cell_kind, c.household_count, c.is_demo,
        ST_AsBinary(ST_Transform(c.geom, 3857)) as geom,
-       c.valid_from <= %(moment)s and (c.valid_to is null or %(moment)s < c.valid_to) as is_open,
+       in_force(c.valid_from, c.valid_to, %(moment)s) as is_open,
        %(edition)s::bigint is null or c.edition_id = %(edition)s or c.closed_by is not distinct from %(edition)s as changed
 from grid_cells c
-where (c.valid_from <= %(moment)s and (c.valid_to is null or %(moment)s < c.valid_to))
+where in_force(c.valid_from, c.valid_to, %(moment)s)
    or c.closed_by = %(edition)s
 order by c.grid_code, c.valid_from
 

@@ -1,5 +1,6 @@
 """Drafts come into force: in one transaction, taken back by publishing what was before."""
 
+import logging
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
@@ -8,27 +9,33 @@ import psycopg
 import shapely
 
 from geo_grid.boundaries.division import Division, Edits, Refused
-from geo_grid.boundaries.drafts import attached_steps, hold, withdraw
+from geo_grid.boundaries.drafts import (
+    approve,
+    attached_steps,
+    edit_draft,
+    find_draft,
+    hold,
+    make_draft,
+    submit,
+    withdraw,
+)
 from geo_grid.boundaries.drawn import draw_cells
 from geo_grid.boundaries.publish import QUERIES as PUBLISH
 from geo_grid.boundaries.publish import open_edition
 from geo_grid.boundaries.reading import (
     CELL_COLUMNS,
     QUERIES,
-    ZONES,
-    difference,
     draft_changes,
-    of_edition,
-    read_division,
-    read_zones,
     stored_shapes,
     zone_changes,
 )
-from geo_grid.boundaries.steps import SetDuties, SetStops
+from geo_grid.boundaries.steps import Restore, SetDuties, SetStops
 from geo_grid.boundaries.zones import AREA, SEGMENT
 from geo_grid.coordinates import snap
 from geo_grid.db import Connection, insert_rows
 from geo_grid.errors import Conflict
+
+log = logging.getLogger(__name__)
 
 _ZONE_COLUMNS = [
     "zone_code", "name", "zone_kind", "zone_type", "responsible_unit", "geom", "valid_from", "edition_id", "is_demo",
@@ -54,55 +61,71 @@ def publish_draft(connection: Connection, draft_id: int, note: str) -> int:
     return edition
 
 
-def publish_due(connection: Connection) -> list[int]:
-    """Bring into force what was approved and is due, each draft in a transaction of its own; return the editions.
+def publish_when_due(connection: Connection, draft_id: int) -> float | None:
+    """Bring an approved draft into force, in the caller's transaction, when its moment has come.
 
-    What cannot come into force any more is returned to its planner with the reason.
+    One that cannot come into force any more is returned to its planner with the reason.
+
+    Returns
+    -------
+    Seconds until its moment comes; None: nothing is to come.
+    """
+    connection.execute(PUBLISH["lock"])
+    due = connection.execute(QUERIES["due"], {"draft_id": draft_id}).fetchone()
+    if due is None:
+        return None
+    if due["seconds"] > 0:
+        seconds: float = due["seconds"]
+        return seconds
+    try:
+        with connection.transaction():
+            edition = publish_draft(connection, draft_id, due["note"])
+            connection.execute(QUERIES["check_now"])  # not at the commit, when it is too late to say why
+    except (Conflict, Refused) as refused:
+        withdraw(connection, draft_id, str(refused))
+    except psycopg.errors.IntegrityError as refused:
+        withdraw(connection, draft_id, refused.diag.message_primary)
+    else:
+        log.info("draft %d comes into force as edition %d", draft_id, edition)
+    return None
+
+
+def publish_now(connection: Connection, draft_id: int, by: str, note: str) -> int:
+    """Approve a draft and bring it into force, in the caller's transaction, and return the edition.
 
     Parameters
     ----------
-    connection
-        Outside a transaction.
+    by
+        Who submits it, if nobody did, and approves it.
+
+    Raises
+    ------
+    Conflict
+        It could not come into force; the message says why.
     """
-    published: list[int] = []
-    while connection.execute(QUERIES["is_due"]).fetchone():
-        connection.commit()
-        with connection.transaction():
-            connection.execute(PUBLISH["lock"])
-            due = connection.execute(QUERIES["due"]).fetchone()
-            if due is None:  # another server did it
-                break
-            try:
-                with connection.transaction():
-                    edition = publish_draft(connection, due["draft_id"], due["note"])
-                    connection.execute(QUERIES["check_now"])  # not at the commit, when it is too late to say why
-            except (Conflict, Refused) as refused:
-                withdraw(connection, due["draft_id"], str(refused))
-            except psycopg.errors.IntegrityError as refused:
-                withdraw(connection, due["draft_id"], refused.diag.message_primary)
-            else:
-                published.append(edition)
-    return published
+    if find_draft(connection, draft_id)["submitted_at"] is None:
+        submit(connection, draft_id, by)
+    approve(connection, draft_id, by, note)
+    publish_when_due(connection, draft_id)
+    published = find_draft(connection, draft_id)
+    if published["published_edition_id"] is None:
+        message = f"draft {draft_id} cannot come into force: {published['returned_because']}"
+        raise Conflict(message)
+    return int(published["published_edition_id"])
 
 
-def roll_back(connection: Connection, edition: int, note: str) -> int:
-    """Bring the cells of a former edition into force again, as a new edition, and return it.
+def draft_restoring(connection: Connection, edition: int, by: str, note: str, in_force: Division | None = None) -> int:
+    """Make a draft in which every cell and zone is as a former edition had it, submit it, and return it.
 
     Raises
     ------
     NotFound
         There is no such edition.
-    Conflict
-        Its cells are in force already.
     """
-    connection.execute(PUBLISH["lock"])
-    cells, zones = read_division(connection), read_zones(connection)
-    return bring_into_force(
-        connection,
-        (cells, difference(cells, of_edition(connection, edition))),
-        (zones, difference(zones, of_edition(connection, edition, ZONES))),
-        note,
-    )
+    draft_id = make_draft(connection, note[:200], by)
+    edit_draft(connection, draft_id, Restore(edition=edition), by, in_force=in_force)
+    submit(connection, draft_id, by)
+    return draft_id
 
 
 def bring_into_force(

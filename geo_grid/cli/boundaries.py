@@ -401,7 +401,7 @@ def publish(
     ] = None,
 ) -> None:
     """Bring a draft into force, at once and whole; roll-back brings the former boundaries back."""
-    from geo_grid.boundaries import approve, publish_draft, submit
+    from geo_grid.boundaries import approve, publish_now, submit
     from geo_grid.db import connect
 
     if at is not None:
@@ -412,16 +412,16 @@ def publish(
         say(f"a server brings draft {draft_id} into force at {moment.isoformat()}, if one is running then")
         return
     with ready_database() as conninfo, connect(conninfo) as connection, progress("publishing"):
-        edition = publish_draft(connection, draft_id, note)
+        edition = publish_now(connection, draft_id, _author(), note)
     say(f"edition {edition} is in force")
 
 
 @boundaries_app.command("rollback")
 def rollback(edition: Annotated[int, typer.Argument(help="Number of a former edition.")], note: Note) -> None:
     """Bring the cells of a former edition into force again, as a new edition."""
-    from geo_grid.boundaries import roll_back
+    from geo_grid.boundaries import draft_restoring, publish_now
     from geo_grid.db import connect
 
     with ready_database() as conninfo, connect(conninfo) as connection, progress("rolling back"):
-        made = roll_back(connection, edition, note)
+        made = publish_now(connection, draft_restoring(connection, edition, _author(), note), _author(), note)
     say(f"edition {made} is in force, with the cells of edition {edition}")

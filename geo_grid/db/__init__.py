@@ -1,6 +1,6 @@
 """Connections, migrations, named queries and the private PostGIS cluster."""
 
-from geo_grid.db.acting import Asker, Reading, acting, acting_conninfo, ask_once
+from geo_grid.db.acting import Asker, Reading, acting, acting_conninfo, acting_in_thread, ask_once
 from geo_grid.db.as_text import AGAIN, differences
 from geo_grid.db.cluster import Cluster
 from geo_grid.db.connections import (
@@ -9,6 +9,7 @@ from geo_grid.db.connections import (
     AsyncConnection,
     AsyncPool,
     Connection,
+    ThreadPool,
     application_conninfo,
     connect,
     connection_string,
@@ -16,6 +17,7 @@ from geo_grid.db.connections import (
     fetch_one,
     limited,
     open_pool,
+    open_thread_pool,
     service_conninfo,
     storage,
     translated_errors,
@@ -37,8 +39,10 @@ __all__ = [
     "Cluster",
     "Connection",
     "Reading",
+    "ThreadPool",
     "acting",
     "acting_conninfo",
+    "acting_in_thread",
     "application_conninfo",
     "ask_once",
     "connect",
@@ -53,6 +57,7 @@ __all__ = [
     "load_queries",
     "migrate",
     "open_pool",
+    "open_thread_pool",
     "read_fixed",
     "read_migrations",
     "run_psql",

@@ -2,17 +2,18 @@
 
 import contextlib
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager
 from typing import Any, NamedTuple
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from geo_grid.db.connections import AsyncConnection, AsyncPool
+from geo_grid.db.connections import AsyncConnection, AsyncPool, Connection, ThreadPool, translated_errors
 
 _READ = "begin isolation level repeatable read read only"
 _WRITE = "begin"
+_ONE_STATE = "set transaction isolation level repeatable read, read only"
 _WHO = (  # bound: the text of a statement is shown to others of the same role, and written to logs
     "select set_config('geo_grid.credential', %s, true), set_config('geo_grid.address', %s, true),"
     " set_config('geo_grid.request_id', %s, true)"
@@ -62,6 +63,16 @@ async def acting(pool: AsyncPool, asker: Asker, read_only: bool = True) -> Async
                 await connection.rollback()
             raise
         await connection.commit()
+
+
+@contextlib.contextmanager
+def acting_in_thread(pool: ThreadPool, asker: Asker, reads_one_state: bool = False) -> Iterator[Connection]:
+    """Lend a connection as `acting` does, to work in a thread."""
+    with translated_errors(), pool.connection() as connection:
+        if reads_one_state:
+            connection.execute(_ONE_STATE)
+        connection.execute(_WHO, asker)
+        yield connection
 
 
 async def ask_once(pool: AsyncPool, asker: Asker, statement: str, values: dict[str, Any]) -> dict[str, Any]:

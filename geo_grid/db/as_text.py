@@ -7,7 +7,7 @@ A room's `schema/*.sql` holds what can be made again, each statement from a line
     create trigger ...; create constraint trigger ...;
 
 and its `schema/policies.toml` says who sees and writes which rows (`policies`). `migrate` applies all of it, in one
-transaction, when its digest is not the one that was applied last. What the text names no more is dropped then; a
+transaction, when its digest is not the one that was applied last, and after each migration. What the text names no more is dropped then; a
 function or view whose rows get another shape is dropped in a migration, and made again by the text.
 """
 
@@ -27,7 +27,7 @@ from geo_grid.db.queries import load_queries
 from geo_grid.errors import SetupError
 from geo_grid.settings import PACKAGE
 
-ROOMS = ("db", "changes", "access", "layers", "locate", "boundaries", "response")
+ROOMS = ("db", "changes", "due", "access", "layers", "locate", "boundaries", "response")
 """In the order in which their files are applied: a function in SQL comes after what it calls."""
 
 AGAIN = "geo-grid migrate --again"
@@ -150,6 +150,12 @@ def apply_text(connection: psycopg.Connection, text: Text, again: bool = False) 
     return True
 
 
+def unsettle_text(connection: psycopg.Connection) -> None:
+    """Have the text applied again, in the transaction of a migration, which may have taken away what it made."""
+    if connection.execute("select from pg_class where oid = to_regclass('public.schema_text')").rowcount:
+        connection.execute(_QUERIES["unsettle"])
+
+
 def _run(cursor: psycopg.Cursor[dict[str, Any]], statement: Statement) -> None:
     try:
         cursor.execute(statement.sql.encode())
@@ -186,7 +192,7 @@ def differences(connection: Connection) -> list[str]:
     """
     with connection.cursor(row_factory=dict_row) as cursor:
         if _ask(cursor, "applied")[0]["digest"] != read_text().digest:
-            return ["the text of another geo_grid was applied last"]
+            return ["those of this geo_grid were not applied last"]
         known = {(row["kind"], row["name"]): row["digest"] for row in _ask(cursor, "known")}
         there = {(row["kind"], row["name"]): row["digest"] for row in _described(cursor)}
     told = [f"{kind} {name} is missing" for kind, name in known if (kind, name) not in there]

@@ -61,6 +61,9 @@ order by f.oid
 -- name: known
 select kind, name, digest from schema_objects
 
+-- name: unsettle
+delete from public.schema_text
+
 -- name: forget
 delete from schema_objects
 

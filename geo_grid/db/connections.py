@@ -11,7 +11,7 @@ from typing import Any, Self
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import DictRow, dict_row
-from psycopg_pool import AsyncConnectionPool, PoolTimeout
+from psycopg_pool import AsyncConnectionPool, ConnectionPool, PoolTimeout
 
 from geo_grid.db.cluster import Cluster
 from geo_grid.errors import DatabaseUnavailable, Forbidden, UserError
@@ -28,6 +28,7 @@ _RESTART_S, _TRY_S = 4.0, 0.2
 type Connection = psycopg.Connection[DictRow]
 type AsyncConnection = psycopg.AsyncConnection[DictRow]
 type AsyncPool = AsyncConnectionPool[psycopg.AsyncConnection[DictRow]]
+type ThreadPool = ConnectionPool[psycopg.Connection[DictRow]]
 
 
 @contextlib.contextmanager
@@ -186,6 +187,35 @@ async def open_pool(conninfo: str, size: int, longest_s: float) -> AsyncIterator
         yield pool
     finally:
         await pool.close()
+
+
+@contextlib.contextmanager
+def open_thread_pool(conninfo: str, size: int, longest_s: float) -> Iterator[ThreadPool]:
+    """Open a pool for work in threads; a connection is opened when it is wanted, and closed when it was idle for long.
+
+    Parameters
+    ----------
+    size
+        Most connections: as many as threads, so that none waits.
+    longest_s
+        A statement may take so long.
+    """
+    pool: ThreadPool = ConnectionPool(
+        in_utc(limited(conninfo, longest_s)),
+        kwargs={"row_factory": dict_row},
+        min_size=0,
+        max_size=size,
+        timeout=5,
+        max_idle=60,
+        reconnect_timeout=30,
+        check=ConnectionPool.check_connection,
+        open=False,
+    )
+    pool.open()
+    try:
+        yield pool
+    finally:
+        pool.close()
 
 
 async def _check(connection: AsyncConnection) -> None:

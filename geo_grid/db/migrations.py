@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psycopg
 
-from geo_grid.db.as_text import apply_text, read_text
+from geo_grid.db.as_text import apply_text, read_text, unsettle_text
 from geo_grid.errors import SetupError
 from geo_grid.settings import asset_dir
 
@@ -76,6 +76,7 @@ def migrate(conninfo: str, migrations: list[Migration] | None = None, again: boo
                 ).fetchone()
                 if done is None:
                     connection.execute(migration.sql.encode())
+                    unsettle_text(connection)
                     connection.execute(
                         "insert into migrations (number, name, digest) values (%s, %s, %s)",
                         (migration.number, migration.name, migration.digest),

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from geo_grid.boundaries import as_step, edit_draft, read_division
+from geo_grid.boundaries.apart import in_force_apart
 from geo_grid.boundaries.division import Division, multi, single
 from geo_grid.boundaries.reading import seen_codes
 from geo_grid.boundaries.recognition import Drawn, recognise
@@ -102,6 +103,7 @@ def import_draft(
 
 def import_sent_draft(
     conninfo: str,
+    seeing_all: str,
     draft_id: int,
     path: Path,
     said: str,
@@ -113,8 +115,9 @@ def import_sent_draft(
 
     Shapes that a stranger chose may take any time and memory to compare: a server calls it in a process with limits.
     """
+    in_force = in_force_apart(seeing_all)
     with connect(conninfo) as connection:
-        import_draft(connection, draft_id, path, author, source_crs, match, asking=Asking(SENT, said))
+        import_draft(connection, draft_id, path, author, source_crs, match, in_force, asking=Asking(SENT, said))
 
 
 def _drawn(row: dict[str, Any], shape: Any) -> Drawn:

@@ -1,6 +1,5 @@
 """The rows of a layer as features: found, sorted and turned over page by page."""
 
-import asyncio
 import base64
 import binascii
 import json
@@ -13,6 +12,7 @@ import numpy as np
 import shapely
 from psycopg import sql
 
+from geo_grid.budgets import MAPS
 from geo_grid.china_datums import shifted_geometry
 from geo_grid.db import AsyncConnection, load_queries
 from geo_grid.errors import InvalidQuery, NotFound
@@ -153,7 +153,7 @@ async def shifted_rows(rows: list[dict[str, Any]], crs: PublishedCrs) -> list[di
     """Return rows as a shifted datum has them, as they are where `crs` is none: `geometry` as GeoJSON, `geom` as WKB."""
     if not crs.shift or not rows:
         return rows
-    return await asyncio.to_thread(_shifted, rows, crs)
+    return await MAPS.run(None, _shifted, rows, crs)
 
 
 def _shifted(rows: list[dict[str, Any]], crs: PublishedCrs) -> list[dict[str, Any]]:

@@ -10,14 +10,8 @@ select c.grid_code as id,
            'grid_code', c.grid_code, 'name', c.name, 'grid_level', c.grid_level, 'parent_code', c.parent_code,
            'cell_kind', c.cell_kind, 'household_count', c.household_count,
            'households_estimated', c.households_estimated, 'is_demo', c.is_demo) as properties
-from grid_cells c, level
+from level cross join lateral cells_of_level(level.fits, level.moment) c
 where c.geom && ST_MakeEnvelope(%(west)s, %(south)s, %(east)s, %(north)s, 4490)
-  and c.valid_from <= level.moment and (c.valid_to is null or level.moment < c.valid_to)
-  and (c.grid_level = level.fits
-       or (c.grid_level < level.fits and not exists (
-               select from grid_cells k
-               where k.parent_code = c.grid_code
-                 and k.valid_from <= level.moment and (k.valid_to is null or level.moment < k.valid_to))))
 order by c.grid_code
 limit %(limit)s
 
@@ -30,19 +24,14 @@ select case when is_plain
 from drawn_cells
 where to_zoom = (select d.to_zoom from draw_steps d where %(zoom)s between d.from_zoom and d.to_zoom)
   and geom && ST_TileEnvelope(%(zoom)s, %(x)s, %(y)s, margin => 64.0 / 4096)
-  and valid_from <= statement_timestamp() and (valid_to is null or statement_timestamp() < valid_to)
+  and in_force(valid_from, valid_to, statement_timestamp())
 union all
 select ST_AsMVTGeom(ST_Transform(c.geom, 3857), ST_TileEnvelope(%(zoom)s, %(x)s, %(y)s), 4096, 64),
        c.grid_code, c.grid_code, c.name, c.grid_level, c.parent_code, c.cell_kind, c.household_count, c.is_demo
-from grid_cells c
+from (select max(grid_level) as fits from grid_levels where min_zoom <= %(zoom)s) level
+cross join lateral cells_of_level(level.fits, statement_timestamp()) c
 where %(zoom)s > (select max(d.to_zoom) from draw_steps d)
   and c.geom && ST_MakeEnvelope(%(west)s, %(south)s, %(east)s, %(north)s, 4490)
-  and c.valid_from <= statement_timestamp() and (c.valid_to is null or statement_timestamp() < c.valid_to)
-  and (c.grid_level = (select max(grid_level) from grid_levels where min_zoom <= %(zoom)s)
-       or not exists (
-           select from grid_cells k
-           where k.parent_code = c.grid_code
-             and k.valid_from <= statement_timestamp() and (k.valid_to is null or statement_timestamp() < k.valid_to)))
 
 -- name: undrawn
 -- boundaries published by an older geo_grid

@@ -6,8 +6,7 @@ select zone_code as id,
            'responsible_unit', responsible_unit, 'is_demo', is_demo) as properties
 from patrol_zones
 where geom && ST_MakeEnvelope(%(west)s, %(south)s, %(east)s, %(north)s, 4490)
-  and valid_from <= coalesce(%(at)s::timestamptz, statement_timestamp())
-  and (valid_to is null or coalesce(%(at)s::timestamptz, statement_timestamp()) < valid_to)
+  and in_force(valid_from, valid_to, coalesce(%(at)s::timestamptz, statement_timestamp()))
 order by zone_code
 limit %(limit)s
 

@@ -4,20 +4,15 @@
 with owner as (
     select r.{key} as id, min(c.grid_code) as grid_code
     from {table} r
-    join grid_cells c on ST_Covers(c.geom, r.geom)
-    where c.valid_from <= statement_timestamp() and (c.valid_to is null or statement_timestamp() < c.valid_to)
-      and not exists (
-          select from grid_cells k
-          where k.parent_code = c.grid_code
-            and k.valid_from <= statement_timestamp() and (k.valid_to is null or statement_timestamp() < k.valid_to))
-      and (%(ids)s::bigint[] is null or r.{key} = any(%(ids)s))
+    join leaf_cells(statement_timestamp()) c on ST_Covers(c.geom, r.geom)
+    where %(ids)s::bigint[] is null or r.{key} = any(%(ids)s)
     group by r.{key}
 ),
 zone as (
     select r.{key} as id, min(z.zone_code) as zone_code
     from {table} r
     join patrol_zones z on ST_Covers(z.geom, r.geom)
-    where z.valid_from <= statement_timestamp() and (z.valid_to is null or statement_timestamp() < z.valid_to)
+    where in_force(z.valid_from, z.valid_to, statement_timestamp())
       and z.zone_kind = 'area'
       and (%(ids)s::bigint[] is null or r.{key} = any(%(ids)s))
     group by r.{key}

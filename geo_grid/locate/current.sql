@@ -8,7 +8,7 @@ select edition_at(now()) as edition, access.city_wide('map') as sees_all,
 
 -- name: duties
 select grid_code, duty_role, person_name, phone from duties
-where valid_from <= now() and (valid_to is null or now() < valid_to)
+where in_force(valid_from, valid_to, now())
 order by grid_code, duty_role, duty_id
 
 -- name: levels
@@ -17,7 +17,7 @@ select grid_level, name_zh, name_en from grid_levels
 -- name: segments
 select zone_code, name, zone_type, responsible_unit, is_demo, ST_AsBinary(geom) as geom
 from patrol_zones
-where zone_kind = 'segment' and valid_from <= now() and (valid_to is null or now() < valid_to)
+where zone_kind = 'segment' and in_force(valid_from, valid_to, now())
 order by zone_code
 
 -- name: circles

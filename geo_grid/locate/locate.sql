@@ -4,18 +4,9 @@ select access.owning_cell(ST_SetSRID(ST_MakePoint(%(lon)s, %(lat)s), 4490), %(at
 
 -- name: chain
 -- the leaf and its ancestors, outermost first, with who is on duty
-with recursive chain as (
-    select c.* from grid_cells c
-    where c.grid_code = %(leaf)s
-      and c.valid_from <= %(at)s and (c.valid_to is null or %(at)s < c.valid_to)
-    union all
-    select p.* from chain c
-    join grid_cells p on p.grid_code = c.parent_code
-      and p.valid_from <= %(at)s and (p.valid_to is null or %(at)s < p.valid_to)
-)
 select c.grid_code, c.name, c.grid_level, l.name_zh as level_name_zh, l.name_en as level_name_en,
        c.cell_kind, c.household_count, c.households_estimated, c.area_m2, c.is_demo, d.duties
-from chain c
+from cell_chain(%(leaf)s, %(at)s) c
 join grid_levels l using (grid_level)
 cross join lateral (
     select coalesce(jsonb_agg(jsonb_build_object(
@@ -23,7 +14,7 @@ cross join lateral (
                order by d.duty_role, d.duty_id), '[]') as duties
     from duties d
     where d.grid_code = c.grid_code
-      and d.valid_from <= %(at)s and (d.valid_to is null or %(at)s < d.valid_to)
+      and in_force(d.valid_from, d.valid_to, %(at)s)
 ) d
 order by c.grid_level
 
@@ -31,7 +22,7 @@ order by c.grid_level
 select zone_code, name, zone_type, responsible_unit, is_demo
 from patrol_zones
 where zone_code = access.owning_zone(ST_SetSRID(ST_MakePoint(%(lon)s, %(lat)s), 4490), %(at)s)
-  and valid_from <= %(at)s and (valid_to is null or %(at)s < valid_to)
+  and in_force(valid_from, valid_to, %(at)s)
 
 -- name: segments
 -- key roads that are patrolled besides the zones, near the place; lines are straight in lon and lat, and so measured
@@ -43,7 +34,7 @@ where zone_kind = 'segment'
   and geom && ST_Expand(ST_SetSRID(ST_MakePoint(%(lon)s, %(lat)s), 4490),
                         %(segment_m)s::float8 / (110000 * greatest(cos(radians(%(lat)s)), 0.01)),
                         %(segment_m)s::float8 / 110000)
-  and valid_from <= %(at)s and (valid_to is null or %(at)s < valid_to)
+  and in_force(valid_from, valid_to, %(at)s)
 order by distance_m, zone_code
 
 -- name: response
@@ -60,7 +51,7 @@ select ST_Distance(ST_Boundary(c.geom)::geography,
                    ST_SetSRID(ST_MakePoint(%(lon)s, %(lat)s), 4490)::geography) as distance_m
 from grid_cells c
 where c.grid_code = %(leaf)s
-  and c.valid_from <= %(at)s and (c.valid_to is null or %(at)s < c.valid_to)
+  and in_force(c.valid_from, c.valid_to, %(at)s)
 
 -- name: alternatives
 -- other leaf cells within the positional error, nearest first
@@ -69,15 +60,10 @@ with place as (
 ),
 near as (
     select c.grid_code, c.name, ST_Distance(c.geom::geography, place.geom::geography) as distance_m
-    from grid_cells c, place
+    from leaf_cells(%(at)s) c, place
     where c.geom && ST_Expand(place.geom,
                               %(error_m)s::float8 / (110000 * greatest(cos(radians(%(lat)s)), 0.01)),
                               %(error_m)s::float8 / 110000)
-      and c.valid_from <= %(at)s and (c.valid_to is null or %(at)s < c.valid_to)
-      and not exists (
-          select from grid_cells k
-          where k.parent_code = c.grid_code
-            and k.valid_from <= %(at)s and (k.valid_to is null or %(at)s < k.valid_to))
       and c.grid_code is distinct from %(leaf)s
 )
 select grid_code, name, distance_m from near where distance_m <= %(error_m)s order by distance_m, grid_code

@@ -29,9 +29,6 @@ values (%(post_code)s, %(tier_minutes)s, %(circle_basis)s, %(direction)s, %(disp
 -- name: extract
 select graph_key from osm_extract
 
--- name: turn
-select pg_try_advisory_xact_lock(hashtext('geo_grid.circles')) as ours
-
 -- name: closures_around
 select ST_AsBinary(geom) as geom from road_closures
 where geom && ST_Expand(ST_SetSRID(ST_MakePoint(%(lon)s, %(lat)s), 4490), 0.3)

@@ -1,8 +1,7 @@
 -- name: cells
 -- the cells in force; only the innermost with their shape
 select c.grid_code, c.parent_code, c.grid_level, c.name, coalesce(c.household_count, 0) as households, c.area_m2,
-       case when not exists (select from grid_cells k where k.parent_code = c.grid_code and k.valid_to is null)
-            then ST_AsBinary(c.geom) end as geom
+       case when c.grid_code in (select l.grid_code from leaf_cells('infinity') l) then ST_AsBinary(c.geom) end as geom
 from grid_cells c
 where c.valid_to is null
 order by c.grid_level, c.grid_code
@@ -38,16 +37,27 @@ where facility_kind in ('key_place', 'school', 'hospital', 'town_hall')
 
 -- name: times
 -- what the clocks of incidents say, by what they are grouped by; each stage by itself, and what is left out and why
-with taken as (
+-- county and township: the ancestor at the first and second level, whatever their codes are
+with recent as (
+    select grid_code, zone_code, received_at, dispatched_at, departed_at, arrived_at from incidents
+    where received_at >= now() - make_interval(months => %(months)s)
+),
+above as materialized (
+    select leaf.grid_code, cell.grid_code as code
+    from (select distinct grid_code from recent) leaf
+    cross join lateral cell_chain(leaf.grid_code, now()) cell
+    where cell.grid_level = case %(by)s when 'county' then 1 when 'township' then 2 end
+),
+taken as (
     select case %(by)s when 'city' then '' when 'zone' then i.zone_code
-                       when 'county' then left(i.grid_code, 6) when 'township' then left(i.grid_code, 9)
+                       when 'county' then a.code when 'township' then a.code
                        else extract(hour from i.received_at at time zone %(timezone)s)::int::text end as code,
            extract(epoch from i.dispatched_at - i.received_at) as dispatch_s,
            extract(epoch from i.departed_at - i.dispatched_at) as turnout_s,
            extract(epoch from i.arrived_at - i.departed_at) as travel_s,
            extract(epoch from i.arrived_at - i.received_at) as whole_s
-    from incidents i
-    where i.received_at >= now() - make_interval(months => %(months)s)
+    from recent i
+    left join above a using (grid_code)
 ),
 judged as (
     select *, case when whole_s is null or dispatch_s is null or turnout_s is null then 'no_clock'

@@ -11,7 +11,7 @@ select b.grid_code as code, ST_X(p.geom) as lon, ST_Y(p.geom) as lat,
                   where i.grid_code = b.grid_code and i.received_at > now() - interval '12 months') end as weight
 from below b
 cross join lateral (select ST_PointOnSurface(b.geom) as geom) p
-where not exists (select from grid_cells k where k.parent_code = b.grid_code and k.valid_to is null)
+where b.grid_code in (select l.grid_code from leaf_cells('infinity') l)
 order by b.grid_code
 
 -- name: posts

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from geo_grid.db import Connection, connect
-from geo_grid.response.build import QUERIES, build_circles, circles_in_traffic, read_conditions, stale_posts
+from geo_grid.db import Connection
+from geo_grid.response.build import build_circles, circles_in_traffic, read_conditions, stale_posts
 from geo_grid.response.graph import find_graph, imported_graph
 from geo_grid.response.router import Router
 from geo_grid.response.travel import Travel
@@ -37,6 +37,11 @@ class Drawing:
     codes: tuple[str, ...] = ()
     done: int = 0
 
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing is left of it."""
+        return self.done >= len(self.codes)
+
     def progress(self, seen: frozenset[str] | None) -> dict[str, int]:
         """Return `done` and `total` of those that are seen (None: all): how many there are elsewhere is nobody's."""
         counts = [seen is None or code in seen for code in self.codes]
@@ -48,26 +53,23 @@ class Upkeep:
 
     Parameters
     ----------
-    conninfo
-        libpq connection string of somebody who may draw circles.
     roads_dir
         Where the road graphs are.
     """
 
-    def __init__(self, conninfo: str, roads_dir: Path, travel: Travel, workers: int, timeout_s: float) -> None:
+    def __init__(self, roads_dir: Path, travel: Travel, workers: int, timeout_s: float) -> None:
         self.travel = travel
         self.drawing = Drawing()
-        self._conninfo = conninfo
         self._roads_dir = roads_dir
         self._workers, self._timeout_s = workers, timeout_s
-        self._stopped = threading.Event()
+        self._stopped, self._following = threading.Event(), threading.Lock()
         self.router = self._new_router(None)
 
     @classmethod
     @contextlib.contextmanager
-    def kept(cls, conninfo: str, roads_dir: Path, travel: Travel, workers: int, timeout_s: float) -> Iterator[Self]:
+    def kept(cls, roads_dir: Path, travel: Travel, workers: int, timeout_s: float) -> Iterator[Self]:
         """Keep them while the context lasts."""
-        upkeep = cls(conninfo, roads_dir, travel, workers, timeout_s)
+        upkeep = cls(roads_dir, travel, workers, timeout_s)
         try:
             yield upkeep
         finally:
@@ -77,43 +79,50 @@ class Upkeep:
     def _new_router(self, graph: Path | None) -> Router:
         return Router(graph, self.travel.estimate, self._workers, self._timeout_s, _URGENT_WORKERS)
 
-    def look(self) -> None:
-        """Take up new roads, and draw the circles that are out of date; one server of several draws at a time."""
-        self._follow_roads()
-        if self.router.graph is None:
-            return  # estimates are drawn with their posts
-        with connect(self._conninfo) as connection:
+    def draw(self, connection: Connection) -> bool:
+        """Draw some of the circles that are out of date, in the caller's transaction, and return whether more are to draw."""
+        if self._stopped.is_set():
+            return True  # another server goes on
+        try:
+            if self.drawing.is_over:
+                self._begin(connection)
+            return self._go_on(connection)
+        except BaseException:
+            self.drawing = Drawing()  # what is out of date is looked at again
+            raise
+
+    def _begin(self, connection: Connection) -> None:
+        self.follow_roads(connection)
+        stale: list[dict[str, Any]] = []
+        if self.router.graph is not None:  # estimates are drawn with their posts
             stale = stale_posts(connection, read_conditions(connection, self.travel, self.router.graph))
         self.drawing = Drawing(tuple(post["post_code"] for post in stale))
-        for begin in range(0, len(stale), _TOGETHER):
-            if self._stopped.is_set() or not self._draw(
-                {post["post_code"] for post in stale[begin : begin + _TOGETHER]}
-            ):
-                return
+
+    def _go_on(self, connection: Connection) -> bool:
+        end = min(self.drawing.done + _TOGETHER, len(self.drawing.codes))
+        codes = set(self.drawing.codes[self.drawing.done : end])
+        if codes:
+            conditions = read_conditions(connection, self.travel, self.router.graph)
+            posts = [post for post in stale_posts(connection, conditions) if post["post_code"] in codes]
+            build_circles(connection, self.router, conditions, posts, self._advance)
+        self.drawing.done = end  # other servers draw too
+        return not self.drawing.is_over
 
     def circles_in_traffic(self, connection: Connection, factor: float) -> list[dict[str, Any]]:
         """Draw the circles of all posts when travel takes so many times as long, for now: see `build.circles_in_traffic`."""
         router = self.router
         return circles_in_traffic(connection, router, read_conditions(connection, self.travel, router.graph), factor)
 
-    def _draw(self, codes: set[str]) -> bool:
-        with connect(self._conninfo) as connection:
-            if not (connection.execute(QUERIES["turn"]).fetchone() or {}).get("ours"):
-                return False
-            conditions = read_conditions(connection, self.travel, self.router.graph)
-            posts = [post for post in stale_posts(connection, conditions) if post["post_code"] in codes]
-            build_circles(connection, self.router, conditions, posts, self._advance)
-        return True
-
     def _advance(self, count: int) -> None:
         self.drawing.done += count
 
-    def _follow_roads(self) -> None:
-        with connect(self._conninfo) as connection:
-            extract = imported_graph(connection)
+    def follow_roads(self, connection: Connection) -> None:
+        """Take up the graph of the roads that are imported."""
+        extract = imported_graph(connection)
         graph = find_graph(self._roads_dir, extract)
-        if extract and graph is None and self.router.graph is None:
-            log.info("roads are imported, but their graph is not in %s: travel times are estimated", self._roads_dir)
-        if graph != self.router.graph:
-            before, self.router = self.router, self._new_router(graph)
-            before.close()
+        with self._following:
+            if extract and graph is None and self.router.graph is None:
+                log.info("roads are imported, but their graph is not in %s: times are estimated", self._roads_dir)
+            if graph != self.router.graph:
+                before, self.router = self.router, self._new_router(graph)
+                before.close()

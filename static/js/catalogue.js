@@ -1,22 +1,61 @@
 // What there is, for people: the texts and links of an answer of OGC API.
-import { e, head, page, panel, ready, say } from "./office.js";
+import { element } from "./element.js";
+import { head, panel } from "./office.js";
+import { page, ready } from "./page.js";
+import { say } from "./text.js";
 
 const main = head();
 const FORMS = { json: "GeoJSON", geojsonseq: "GeoJSON-Seq", csv: "CSV", fgb: "FlatGeobuf", parquet: "GeoParquet" };
 const form = link => new URL(link.href).searchParams.get("f");
 const items = one => one.links.filter(link => link.rel === "items");
-const card = one => panel(page.lang === "zh" ? one.title_zh : one.title, e("p", { className: "quiet", textContent: one.id }),
-  e("p", {}, e("a", { className: "action", href: items(one).find(link => form(link) === "html").href, textContent: say("查看", "Look") })),
-  e("p", {}, ...items(one).filter(link => form(link) !== "html").flatMap(link => [e("a", { href: link.href, textContent: FORMS[form(link)] }), " "])),
-  e("p", {}, e("a", { href: `/collections/${one.id}/queryables`, textContent: say("字段", "Properties") }), " ",
-    e("a", { href: `/collections/${one.id}/tiles/WebMercatorQuad/tilejson.json`, textContent: "TileJSON" })));
-const links = (all = []) => e("p", {}, ...all.filter(link => !link.templated).flatMap(link => [e("a", { href: link.href, textContent: link.title ?? link.rel.split("/").pop() }), " "]));
-const facts = one => Object.entries(one).filter(([, value]) => typeof value === "string" || typeof value === "number")
-  .map(([name, value]) => e("p", {}, e("span", { className: "quiet", textContent: `${name} ` }), String(value)));
+const card = one =>
+  panel(
+    page.lang === "zh" ? one.title_zh : one.title,
+    element("p", { className: "quiet", textContent: one.id }),
+    element(
+      "p",
+      {},
+      element("a", {
+        className: "action",
+        href: items(one).find(link => form(link) === "html").href,
+        textContent: say("look"),
+      }),
+    ),
+    element(
+      "p",
+      {},
+      ...items(one)
+        .filter(link => form(link) !== "html")
+        .flatMap(link => [element("a", { href: link.href, textContent: FORMS[form(link)] }), " "]),
+    ),
+    element(
+      "p",
+      {},
+      element("a", { href: `/collections/${one.id}/queryables`, textContent: say("properties") }),
+      " ",
+      element("a", { href: `/collections/${one.id}/tiles/WebMercatorQuad/tilejson.json`, textContent: "TileJSON" }),
+    ),
+  );
+const links = (all = []) =>
+  element(
+    "p",
+    {},
+    ...all
+      .filter(link => !link.templated)
+      .flatMap(link => [element("a", { href: link.href, textContent: link.title ?? link.rel.split("/").pop() }), " "]),
+  );
+const facts = one =>
+  Object.entries(one)
+    .filter(([, value]) => typeof value === "string" || typeof value === "number")
+    .map(([name, value]) =>
+      element("p", {}, element("span", { className: "quiet", textContent: `${name} ` }), String(value)),
+    );
 
 const { collections, conformsTo: classes, ...answer } = page.answer;
 if (collections) main.append(...collections.map(card));
-else if (classes) main.append(panel(page.title, ...classes.map(uri => e("p", { textContent: uri }))));
+else if (classes) main.append(panel(page.title, ...classes.map(uri => element("p", { textContent: uri }))));
 else main.append(panel(page.title, ...facts(answer), links(answer.links)));
-main.querySelectorAll(".panel").forEach(part => { if (!collections) part.classList.add("wide"); });
+main.querySelectorAll(".panel").forEach(part => {
+  if (!collections) part.classList.add("wide");
+});
 ready();

@@ -1,22 +1,37 @@
 // What is closed or avoided: drawn on the map, listed, opened again.
 import { drawOn } from "./draw.js";
-import { e, field, page, say, write } from "./office.js";
-import { poll } from "./server.js";
-import { locale } from "./text.js";
+import { element } from "./element.js";
+import { may } from "./page.js";
+import { poll, write } from "./server.js";
+import { moment, say } from "./text.js";
 
-const mayClose = page.person.rights.includes("layers.write");
+const mayClose = may("layers.write");
 
-// `drawing` is told when a drawing begins and when it is over: its clicks ask for nothing.
+/**
+ * `drawing` is told when a drawing begins and when it is over: its clicks ask for nothing.
+ * @param {import("leaflet").Map} map
+ * @param {(is: boolean) => void} drawing
+ */
 export function closuresPanel(map, drawing) {
-  const closures = e("ul", { className: "closures" });
-  const problem = e("p", { className: "bad", hidden: true });
+  const closures = element("ul", { className: "closures" });
+  const problem = element("p", { className: "bad", hidden: true });
   problem.setAttribute("role", "alert");
-  const hint = e("p", { className: "hint", hidden: true });
-  const named = field(say("名称", "Name"), "name", { maxLength: 200, placeholder: say("例：桥梁检修", "e.g. bridge works") });
-  const tool = (shape, kind, label, told) => e("button", { className: "tool", type: "button", data: { tool: kind }, textContent: label, onclick: () => close(shape, kind, told) });
-  const tools = e("div", { className: "row" },
-    tool("Line", "closed", say("封闭道路", "Close a road"), say("画一条线横跨道路；双击结束，Esc 取消", "Draw a line across the road; double-click ends it, Esc gives up")),
-    tool("Polygon", "avoided", say("避让区域", "Area to avoid"), say("画出要避让的区域；双击结束，Esc 取消", "Draw the area to avoid; double-click ends it, Esc gives up")));
+  const hint = element("p", { className: "hint", hidden: true });
+  const name = element("input", { name: "name", maxLength: 200, placeholder: say("exampleOfClosure") });
+  const tool = (shape, kind, label, told) =>
+    element("button", {
+      className: "tool",
+      type: "button",
+      data: { tool: kind },
+      textContent: label,
+      onclick: () => close(shape, kind, told),
+    });
+  const tools = element(
+    "div",
+    { className: "row" },
+    tool("Line", "closed", say("closeARoad"), say("drawClosure")),
+    tool("Polygon", "avoided", say("areaToAvoid"), say("drawAvoided")),
+  );
 
   async function close(shape, kind, told) {
     hint.textContent = told;
@@ -26,11 +41,17 @@ export function closuresPanel(map, drawing) {
     hint.hidden = true;
     setTimeout(() => drawing(false), 100); // the click that ends a drawing asks for no card
     if (!geometry) return;
-    const input = named.querySelector("input");
     const code = `RC${Date.now().toString(36).toUpperCase()}`;
-    const properties = { closure_code: code, name: input.value.trim() || new Date().toLocaleString(locale, { hour12: false }), closure_kind: kind };
-    await tried(() => write("POST", "/collections/road_closures/items", { type: "Feature", geometry, properties }, { "Content-Type": "application/geo+json" }));
-    input.value = "";
+    const properties = { closure_code: code, name: name.value.trim() || moment(new Date()), closure_kind: kind };
+    await tried(() =>
+      write(
+        "POST",
+        "/collections/road_closures/items",
+        { type: "Feature", geometry, properties },
+        { "Content-Type": "application/geo+json" },
+      ),
+    );
+    name.value = "";
   }
 
   async function tried(change) {
@@ -46,14 +67,38 @@ export function closuresPanel(map, drawing) {
 
   async function lookAtClosures() {
     const { features } = await poll("/collections/road_closures/items?limit=100", { patience: Infinity });
-    closures.replaceChildren(...(features.length ? features.map(({ properties: { closure_code: code, name } }) => e("li", { data: { code } }, e("span", { textContent: name }),
-      mayClose ? e("button", { className: "plain", textContent: say("开放", "Open"), onclick: () => tried(() => write("DELETE", `/collections/road_closures/items/${encodeURIComponent(code)}`)) }) : null))
-      : [e("li", { className: "quiet", textContent: say("没有封闭的道路", "Nothing is closed") })]));
+    closures.replaceChildren(
+      ...(features.length
+        ? features.map(({ properties: { closure_code: code, name: title } }) =>
+            element(
+              "li",
+              { data: { code } },
+              element("span", { textContent: title }),
+              mayClose
+                ? element("button", {
+                    className: "plain",
+                    textContent: say("open"),
+                    onclick: () =>
+                      tried(() => write("DELETE", `/collections/road_closures/items/${encodeURIComponent(code)}`)),
+                  })
+                : null,
+            ),
+          )
+        : [element("li", { className: "quiet", textContent: say("nothingIsClosed") })]),
+    );
   }
 
   document.body.append(hint);
   return {
     look: lookAtClosures,
-    panel: e("section", {}, e("h2", { textContent: say("封闭与避让", "Closed or avoided") }), mayClose ? named : null, mayClose ? tools : null, problem, closures),
+    panel: element(
+      "section",
+      {},
+      element("h2", { textContent: say("closedOrAvoided") }),
+      mayClose ? element("label", {}, say("name"), name) : null,
+      mayClose ? tools : null,
+      problem,
+      closures,
+    ),
   };
 }

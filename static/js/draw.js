@@ -1,4 +1,9 @@
-// Draws a line, an area or a place on a map with leaflet-geoman; gives its GeoJSON geometry, or null when given up.
+/**
+ * Draws a line, an area or a place with leaflet-geoman; gives a GeoJSON geometry in degrees, or null when given up.
+ * @param {import("leaflet").Map} map
+ * @param {"Line" | "Polygon" | "Marker"} shape
+ * @returns {Promise<any>}
+ */
 export function drawOn(map, shape) {
   map.pm.enableDraw(shape, { finishOn: "dblclick" });
   return new Promise(found => {
@@ -6,7 +11,9 @@ export function drawOn(map, shape) {
       layer.remove();
       end(layer.toGeoJSON(10).geometry);
     };
-    const ended = ({ enabled }) => { if (!enabled) setTimeout(() => end(null)); };
+    const ended = ({ enabled }) => {
+      if (!enabled) setTimeout(() => end(null));
+    };
     const end = geometry => {
       map.off("pm:create", created);
       map.off("pm:globaldrawmodetoggled", ended);

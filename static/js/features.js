@@ -1,11 +1,17 @@
 // Features of one layer: a table beside a small map.
-import { ask, e, head, page, ready, say, table } from "./office.js";
+import { element } from "./element.js";
+import { head, table } from "./office.js";
+import { page, pageMap, ready } from "./page.js";
+import { ask } from "./server.js";
+import { say } from "./text.js";
 
-const L = window.L;
-const map = window[page.map];
+const { L } = window;
+const map = pageMap();
 const main = head();
-document.body.append(document.querySelector(".folium-map"));
-const outlines = L.geoJSON(null, { interactive: false, style: { color: "#2b5379", weight: 1, fill: false } }).addTo(map);
+document.body.append(map.getContainer()); // after the table
+const outlines = L.geoJSON(null, { interactive: false, style: { color: "#2b5379", weight: 1, fill: false } }).addTo(
+  map,
+);
 const drawn = L.geoJSON(null, {
   style: { color: "#38b6ff", weight: 2, fillOpacity: 0.15 },
   pointToLayer: (_, at) => L.circleMarker(at, { radius: 7, color: "#ffd84d", fillOpacity: 0.6 }),
@@ -15,7 +21,7 @@ const drawn = L.geoJSON(null, {
 function select(id) {
   main.querySelectorAll("tbody tr").forEach((row, number) => {
     const mine = features[number].id === id;
-    row.setAttribute("aria-selected", mine);
+    row.setAttribute("aria-selected", String(mine));
     if (mine) row.scrollIntoView({ block: "nearest" });
   });
 }
@@ -28,12 +34,12 @@ const local = address => {
 
 let features = [];
 async function load(address) {
-  main.replaceChildren(e("p", { className: "quiet", textContent: say("载入中…", "Loading…") }));
+  main.replaceChildren(element("p", { className: "quiet", textContent: say("loading") }));
   let answer;
   try {
     answer = await ask(address);
   } catch (error) {
-    main.replaceChildren(e("p", { className: "bad", textContent: error.message }));
+    main.replaceChildren(element("p", { className: "bad", textContent: error.message }));
     return;
   }
   features = answer.features ?? [answer];
@@ -44,18 +50,46 @@ async function load(address) {
   const names = [...new Set(features.flatMap(feature => Object.keys(feature.properties)))];
   const next = answer.links?.find(link => link.rel === "next");
   main.replaceChildren(
-    e("div", { className: "pages" }, e("h2", { textContent: page.title }), e("span", { className: "quiet", textContent: features.length }),
-      next ? e("button", { className: "plain", textContent: say("下一页", "Next page"), onclick: () => load(local(next.href)) }) : null,
-      ...["json", "csv", "fgb", "parquet"].map(form => e("a", { href: address.replace(/f=json/, `f=${form}`), textContent: form }))),
+    element(
+      "div",
+      { className: "pages" },
+      element("h2", { textContent: page.title }),
+      element("span", { className: "quiet", textContent: features.length }),
+      next
+        ? element("button", { className: "plain", textContent: say("nextPage"), onclick: () => load(local(next.href)) })
+        : null,
+      ...["json", "csv", "fgb", "parquet"].map(form =>
+        element("a", { href: address.replace(/f=json/, `f=${form}`), textContent: form }),
+      ),
+    ),
     features.length === 1 && !answer.features
-      ? table([say("字段", "Property"), say("值", "Value")], names.map(name => [name, features[0].properties[name]]))
-      : table(["id", ...names], features.map(feature => [e("a", { href: `/collections/${page.layer}/items/${encodeURIComponent(feature.id)}`, textContent: feature.id }),
-        ...names.map(name => feature.properties[name])])));
-  main.querySelectorAll("tbody tr").forEach((row, number) => row.addEventListener("click", () => {
-    if (features[number]) select(features[number].id);
-  }));
+      ? table(
+          [say("property"), say("value")],
+          names.map(name => [name, features[0].properties[name]]),
+        )
+      : table(
+          ["id", ...names],
+          features.map(feature => [
+            element("a", {
+              href: `/collections/${page.layer}/items/${encodeURIComponent(feature.id)}`,
+              textContent: feature.id,
+            }),
+            ...names.map(name => feature.properties[name]),
+          ]),
+        ),
+  );
+  main.querySelectorAll("tbody tr").forEach((row, number) =>
+    row.addEventListener("click", () => {
+      if (features[number]) select(features[number].id);
+    }),
+  );
 }
-ask("/collections/grid_cells/items?bbox=-180,-90,180,90&zoom=8").then(counties => outlines.addData(counties)).catch(() => {});
+ask("/collections/grid_cells/items?bbox=-180,-90,180,90&zoom=8")
+  .then(counties => outlines.addData(counties))
+  .catch(() => {});
 // not before the stylesheets are there: the map must know its size
-if (document.readyState !== "complete") await new Promise(done => { addEventListener("load", done); });
+if (document.readyState !== "complete")
+  await new Promise(done => {
+    addEventListener("load", done);
+  });
 load(local(page.address)).then(ready);

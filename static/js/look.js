@@ -1,10 +1,18 @@
 // Colours of the map, from the server, in the theme that the base map asks for.
-import { page } from "./text.js";
+import { page } from "./page.js";
 
 let theme = "dark";
+/**
+ * Colours of the theme that is on.
+ * @returns {import("../types.js").Look}
+ */
 export const look = () => page.looks[theme];
 
-// On the map in its theme; panels stay dark.
+/**
+ * On the map in its theme; panels stay dark.
+ * @param {"dark" | "light"} chosen
+ * @param {HTMLElement} ground of the map
+ */
 export function useTheme(chosen, ground) {
   theme = chosen;
   document.documentElement.dataset.theme = theme;

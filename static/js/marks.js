@@ -1,30 +1,51 @@
 // What stands on a map beside its shapes. Leaflet reads a string as HTML, so it is given elements, made here only.
 import { element } from "./element.js";
 
-const L = window.L;
+const { L } = window;
 const SVG = "http://www.w3.org/2000/svg";
 
-// A drawing of paths, each with a class or none, 24 units wide and high.
+/**
+ * A drawing of paths, each with a class or none, 24 units wide and high.
+ * @param {string[][]} paths of SVG, each with a class or none
+ */
 export function drawing(paths) {
   const made = document.createElementNS(SVG, "svg");
   made.setAttribute("viewBox", "0 0 24 24");
-  made.append(...paths.map(([line, name]) => {
-    const path = document.createElementNS(SVG, "path");
-    path.setAttribute("d", line);
-    if (name) path.setAttribute("class", name);
-    return path;
-  }));
+  made.append(
+    ...paths.map(([line, name]) => {
+      const path = document.createElementNS(SVG, "path");
+      path.setAttribute("d", line);
+      if (name) path.setAttribute("class", name);
+      return path;
+    }),
+  );
   return made;
 }
 
-// An element at a place, so many pixels wide and high.
+/**
+ * An element at a place, so many pixels wide and high.
+ * @param {import("leaflet").LatLngExpression} place
+ * @param {HTMLElement} shown
+ * @param {number} size in pixels
+ * @param {import("leaflet").MarkerOptions} [options]
+ */
 export function mark(place, shown, size, options = {}) {
   if (!(shown instanceof Element)) throw new TypeError("a mark is an element: a string would be read as HTML");
   const icon = L.divIcon({ className: "holder", html: shown, iconSize: [size, size] });
   return L.marker(place, { icon, keyboard: false, ...options });
 }
 
-// Lines of text that show while the mouse is on a shape.
+/**
+ * Lines of text that show while the mouse is on a shape.
+ * @template {import("leaflet").Layer} Shape
+ * @param {Shape} shape
+ * @param {(string | null | undefined)[]} lines
+ * @param {import("leaflet").TooltipOptions} [options]
+ * @returns {Shape}
+ */
 export function withTip(shape, lines, options) {
-  return shape.bindTooltip(element("div", {}, ...lines.filter(Boolean).map(textContent => element("div", { textContent }))), options);
+  return shape.bindTooltip(
+    element("div", {}, ...lines.filter(Boolean).map(textContent => element("div", { textContent }))),
+    options,
+  );
 }

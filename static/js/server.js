@@ -1,53 +1,80 @@
-import { at, go } from "./address.js";
-
 // Talks to our own server. An error carries the detail of its problem+json.
+import { at, go } from "./address.js";
+import { page } from "./page.js";
+import { say } from "./text.js";
+import { pause, sleep } from "./timing.js";
+
+const BUSY = [429, 503]; // with Retry-After
+const PATIENCE_MS = 20000; // of somebody who waits for an answer
+
 export class ServerError extends Error {
-  constructor(message, status, type, retryMs = 0) {
+  /**
+   * @param {string} message
+   * @param {{ status?: number, type?: string, retryMs?: number, errors?: { row?: number, reason: string }[] }} told
+   *   `status` is 0 when the server was not reached; `retryMs` is how long it asks to wait
+   */
+  constructor(message, { status = 0, type = "", retryMs = 0, errors = [] } = {}) {
     super(message);
-    Object.assign(this, { status, type, retryMs });
+    this.status = status;
+    this.type = type;
+    this.retryMs = retryMs;
+    this.errors = errors;
   }
 }
 
-const page = JSON.parse(document.getElementById("geo-grid-page").textContent);
-const BUSY = [429, 503]; // with Retry-After
-const PATIENCE_MS = 20000; // of somebody who waits for an answer
-const LONGEST_MS = 30000;
+/**
+ * The content of an answer, or the error that it is.
+ * @param {number} status
+ * @param {any} body
+ * @param {string | null} retryAfter in seconds
+ */
+function read(status, body, retryAfter) {
+  if (status === 401 && page.person) {
+    // the session is over
+    go(`/login?next=${encodeURIComponent(location.pathname + location.search)}`);
+  }
+  if (status >= 200 && status < 300) return body;
+  const { detail, type, errors } = body;
+  throw new ServerError(detail ?? `HTTP ${status}`, {
+    status,
+    type,
+    errors,
+    retryMs: (Number(retryAfter) || 0) * 1000,
+  });
+}
 
-// How long to wait before asking again: as long as the server says, and longer each time; never all pages at the same moment.
-const pause = (tries, toldMs = 0) => Math.max(toldMs, Math.min(1000 * 2 ** tries, LONGEST_MS)) * (1 + Math.random() / 4);
-
-const sleep = (ms, signal) => new Promise((done, fail) => {
-  const timer = setTimeout(done, ms);
-  signal?.addEventListener("abort", () => { clearTimeout(timer); fail(signal.reason); }, { once: true });
-});
-
+/**
+ * @param {string} path
+ * @param {RequestInit} options
+ */
 async function askOnce(path, options) {
   let answer;
   try {
     answer = await fetch(at(path), options);
   } catch (error) {
-    if (error.name === "AbortError") throw error;
-    throw new ServerError(String(error.message));
+    if (/** @type {Error} */ (error).name === "AbortError") throw error;
+    throw new ServerError(say("cannotBeReached"));
   }
   const body = await answer.json().catch(() => ({}));
-  if (answer.status === 401 && page.person) { // the session is over
-    go(`/login?next=${encodeURIComponent(location.pathname + location.search)}`);
-  }
-  if (!answer.ok) {
-    throw new ServerError(body.detail ?? `HTTP ${answer.status}`, answer.status, body.type, (Number(answer.headers.get("Retry-After")) || 0) * 1000);
-  }
-  return body;
+  return read(answer.status, body, answer.headers.get("Retry-After"));
 }
 
-// A question that the server is too busy for is asked again, later each time, within `patience` in ms; without an end it is
-// asked again too when the server cannot be reached. `waiting` is told of the error meanwhile. What writes is sent once.
+/**
+ * A question that the server is too busy for is asked again, later each time, within `patience` in ms; without an end
+ * it is asked again too when the server cannot be reached. What writes is sent once.
+ * @param {string} path
+ * @param {RequestInit & { patience?: number, waiting?: (error: ServerError) => void }} [options]
+ *   `waiting` is told of the error meanwhile
+ * @returns {Promise<any>}
+ */
 export async function ask(path, { patience = PATIENCE_MS, waiting, ...options } = {}) {
   const until = Date.now() + patience;
   for (let tries = 0; ; tries += 1) {
     try {
       return await askOnce(path, options);
     } catch (error) {
-      const isBusy = BUSY.includes(error.status) || (patience === Infinity && error instanceof ServerError && !error.status);
+      if (!(error instanceof ServerError)) throw error;
+      const isBusy = BUSY.includes(error.status) || (patience === Infinity && !error.status);
       const ms = pause(tries, error.retryMs);
       if (!isBusy || (options.method ?? "GET") !== "GET" || Date.now() + ms > until) throw error;
       waiting?.(error);
@@ -56,76 +83,57 @@ export async function ask(path, { patience = PATIENCE_MS, waiting, ...options } 
   }
 }
 
-// A page's own polling: it does not keep a session alive.
+/**
+ * A page's own polling: it does not keep a session alive.
+ * @param {string} path
+ * @param {Parameters<typeof ask>[1]} [options]
+ */
 export const poll = (path, options = {}) => ask(path, { ...options, headers: { "Geo-Grid-Background": "1" } });
 
-// Looks every so often, and later while looking fails; returns how to end it.
-export function every(ms, look) {
-  let timer = 0, failures = 0, isOver = false;
-  async function go() {
-    try {
-      await look();
-      failures = 0;
-    } catch (error) {
-      failures += 1;
-      if (error.status === 401) isOver = true; // nobody asks any more
-      if (!isOver) timer = setTimeout(go, Math.max(ms, pause(failures, error.retryMs)));
-      return;
-    }
-    if (!isOver) timer = setTimeout(go, ms);
-  }
-  timer = setTimeout(go, ms);
-  return () => { isOver = true; clearTimeout(timer); };
+/** @returns {Record<string, string>} */
+const ownToken = () => (page.person?.csrf ? { "X-CSRF-Token": page.person.csrf } : {});
+
+/**
+ * Changes something.
+ * @param {string} method
+ * @param {string} path
+ * @param {unknown} [content] sent as JSON; a form is sent as it is
+ * @param {Record<string, string>} [headers]
+ */
+export function write(method, path, content, headers = {}) {
+  if (content instanceof FormData) return ask(path, { method, headers: { ...ownToken(), ...headers }, body: content });
+  const body = content === undefined ? undefined : JSON.stringify(content);
+  return ask(path, { method, headers: { "Content-Type": "application/json", ...ownToken(), ...headers }, body });
 }
 
-// Does what many events ask for once: when it was quiet for a while, and at the latest after the longest wait.
-export function together(work, quietMs = 300, longestMs = 2000) {
-  let due = 0, first = 0, isBusy = false, isAgain = false;
-  async function go() {
-    first = 0;
-    isBusy = true;
-    try { await work(); } catch { /* it has told what was wrong where it shows */ }
-    isBusy = false;
-    if (isAgain) soon();
-    isAgain = false;
-  }
-  function soon() {
-    if (isBusy) { isAgain = true; return; }
-    const now = Date.now();
-    first ||= now;
-    clearTimeout(due);
-    due = setTimeout(go, Math.min(quietMs, first + longestMs - now));
-  }
-  soon.cancel = () => { clearTimeout(due); isAgain = false; };
-  return soon;
-}
-
-// Hears events of these kinds. The browser comes back by itself after a break, but not after an answer such as 429 or 503:
-// then it is opened anew, and `missed` is told, because nobody knows what happened meanwhile.
-export function listen(kinds, heard, missed) {
-  let source, timer = 0, tries = 0;
-  function open() {
-    source = new EventSource(at("/events"));
-    source.onopen = () => {
-      if (tries) missed();
-      tries = 0;
+/**
+ * Sends a form with a file, and tells how far that is: with XMLHttpRequest, because fetch does not tell it.
+ * @param {string} path
+ * @param {FormData} content
+ * @param {(share: number) => void} sent from 0 to 1
+ * @returns {Promise<any>}
+ */
+export function upload(path, content, sent) {
+  return new Promise((done, fail) => {
+    const request = new XMLHttpRequest();
+    request.upload.onprogress = ({ loaded, total }) => sent(loaded / total);
+    request.upload.onload = () => sent(1);
+    request.onerror = () => fail(new ServerError(say("cannotBeReached")));
+    request.onload = () => {
+      let body = {};
+      try {
+        body = JSON.parse(request.responseText);
+      } catch {
+        // the status says it
+      }
+      try {
+        done(read(request.status, body, request.getResponseHeader("Retry-After")));
+      } catch (error) {
+        fail(error);
+      }
     };
-    source.onerror = () => {
-      if (source.readyState !== EventSource.CLOSED) return;
-      timer = setTimeout(open, pause(tries));
-      tries += 1;
-    };
-    source.addEventListener("reset", missed); // the server does not know either
-    for (const kind of kinds) source.addEventListener(kind, ({ data }) => heard(kind, data));
-  }
-  open();
-  return () => { clearTimeout(timer); source.close(); };
+    request.open("POST", at(path));
+    for (const [name, value] of Object.entries(ownToken())) request.setRequestHeader(name, value);
+    request.send(content);
+  });
 }
-
-export const write = (method, path, content, headers = {}) => ask(path, {
-  method,
-  headers: { "Content-Type": "application/json", ...(page.person?.csrf ? { "X-CSRF-Token": page.person.csrf } : {}), ...headers },
-  body: content === undefined ? undefined : JSON.stringify(content),
-});
-
-export const report = incident => write("POST", "/incidents", incident.content, { "Idempotency-Key": incident.key });

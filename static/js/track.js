@@ -1,26 +1,62 @@
 // Plays back where a unit was: a line, a sign that moves along it, a bar with the time.
-import { ask, e, page, say } from "./office.js";
-import { locale } from "./text.js";
+import { element } from "./element.js";
+import { ask } from "./server.js";
+import { moment, say } from "./text.js";
 
-const L = window.L;
+const { L } = window;
 const HOURS = [1, 4, 12, 24];
 const STEP_MS = 100;
 const WHOLE_MS = 20000;
 
+/**
+ * A bar that plays back where a unit was.
+ * @param {import("leaflet").Map} map where tracks are drawn
+ */
 export function trackBar(map) {
   const drawn = L.layerGroup().addTo(map);
-  const name = e("b");
-  const hours = e("select", { ariaLabel: say("时长", "How long"), onchange: () => load() }, ...HOURS.map(value => e("option", { value, textContent: say(`${value} 小时`, `${value} h`) })));
-  const at = e("input", { type: "range", min: 0, max: 1000, value: 1000, ariaLabel: say("时间", "Time"), oninput: () => move() });
-  const told = e("span", { className: "quiet" });
-  const play = e("button", { className: "plain", textContent: "▶", ariaLabel: say("播放", "Play"), onclick: () => (playing ? stop() : start()) });
-  const bar = e("div", { className: "swipe track panel", hidden: true }, name, hours, play, at, told, e("button", { className: "plain", textContent: "✕", ariaLabel: say("关闭", "Close"), onclick: close }));
+  const name = element("b");
+  const hours = element(
+    "select",
+    { ariaLabel: say("howLong"), onchange: () => load() },
+    ...HOURS.map(value => element("option", { value, textContent: say("hoursBack", { count: value }) })),
+  );
+  const at = element("input", {
+    type: "range",
+    min: 0,
+    max: 1000,
+    value: 1000,
+    ariaLabel: say("time"),
+    oninput: () => move(),
+  });
+  const told = element("span", { className: "quiet" });
+  const play = element("button", {
+    className: "plain",
+    textContent: "▶",
+    ariaLabel: say("play"),
+    onclick: () => (playing ? stop() : start()),
+  });
+  const bar = element(
+    "div",
+    { className: "swipe track panel", hidden: true },
+    name,
+    hours,
+    play,
+    at,
+    told,
+    element("button", { className: "plain", textContent: "✕", ariaLabel: say("close"), onclick: close }),
+  );
   document.body.append(bar);
-  let unit = null, positions = [], sign = null, playing = 0;
+  let unit = "";
+  /** @type {any[]} as reported, the earliest first */
+  let positions = [];
+  /** @type {import("leaflet").CircleMarker | null} */
+  let sign = null;
+  /** @type {ReturnType<typeof setInterval> | undefined} */
+  let playing;
 
   async function load() {
     stop();
-    const since = new Date(Date.now() - hours.value * 3600e3).toISOString();
+    const since = new Date(Date.now() - Number(hours.value) * 3600e3).toISOString();
     try {
       ({ positions } = await ask(`/units/${encodeURIComponent(unit)}/track?since=${since}`));
     } catch (error) {
@@ -30,12 +66,22 @@ export function trackBar(map) {
     drawn.clearLayers();
     sign = null;
     if (!positions.length) {
-      told.textContent = say("这段时间没有位置上报", "no positions reported in this time");
+      told.textContent = say("noPositions");
       return;
     }
-    L.polyline(positions.map(({ lat, lon }) => [lat, lon]), { color: "#6fe3a1", weight: 4, opacity: 0.8, interactive: false }).addTo(drawn);
-    sign = L.circleMarker([0, 0], { radius: 9, color: "#fff", weight: 2, fillColor: "#6fe3a1", fillOpacity: 1, interactive: false }).addTo(drawn);
-    at.value = 1000;
+    L.polyline(
+      positions.map(({ lat, lon }) => [lat, lon]),
+      { color: "#6fe3a1", weight: 4, opacity: 0.8, interactive: false },
+    ).addTo(drawn);
+    sign = L.circleMarker([0, 0], {
+      radius: 9,
+      color: "#fff",
+      weight: 2,
+      fillColor: "#6fe3a1",
+      fillOpacity: 1,
+      interactive: false,
+    }).addTo(drawn);
+    at.value = "1000";
     move();
   }
 
@@ -43,25 +89,25 @@ export function trackBar(map) {
   function move() {
     if (!sign) return;
     const [first, last] = [positions[0], positions.at(-1)].map(one => Date.parse(one.reported_at));
-    const moment = first + (last - first) * at.value / 1000;
-    const here = positions.findLast(one => Date.parse(one.reported_at) <= moment) ?? positions[0];
+    const shown = first + ((last - first) * at.valueAsNumber) / 1000;
+    const here = positions.findLast(one => Date.parse(one.reported_at) <= shown) ?? positions[0];
     sign.setLatLng([here.lat, here.lon]);
-    told.textContent = new Date(here.reported_at).toLocaleString(locale, { hour12: false, timeZone: page.timezone });
+    told.textContent = moment(here.reported_at);
   }
 
   function start() {
-    if (Number(at.value) >= 1000) at.value = 0;
+    if (at.valueAsNumber >= 1000) at.value = "0";
     play.textContent = "❚❚";
     playing = setInterval(() => {
-      at.value = Number(at.value) + 1000 * STEP_MS / WHOLE_MS;
+      at.value = String(at.valueAsNumber + (1000 * STEP_MS) / WHOLE_MS);
       move();
-      if (Number(at.value) >= 1000) stop();
+      if (at.valueAsNumber >= 1000) stop();
     }, STEP_MS);
   }
 
   function stop() {
     clearInterval(playing);
-    playing = 0;
+    playing = undefined;
     play.textContent = "▶";
   }
 

@@ -194,6 +194,45 @@ def test_log_in_does_not_wait_for_comparisons(database: str, monkeypatch: pytest
     assert seen[0]["statement_timeout"] == "2min"  # also on connections outside the pool
 
 
+def test_the_desk_is_answered_while_bulk_and_drawing_are_full(crowded: str) -> None:
+    """Lists in bulk held the connections that the desk's questions are asked with: two of two, here."""
+    keys = [api_key(crowded, role) for role in ("planner", "supervisor", "planner", "supervisor")]
+    name, line = user(crowded, "planner"), [[WEST + SIDE / 2, SOUTH - SIDE], [WEST + SIDE / 2, SOUTH + 3 * SIDE]]
+    waved = [[WEST + SIDE * (0.5 + 0.01 * (n % 2)), SOUTH + SIDE * (n / 100 - 0.5)] for n in range(300)]
+    siting = {"within": "P", "count": 1}
+    with connect(crowded) as connection:
+        connection.execute("delete from incidents where incident_id > 100")
+    with live_server(crowded, pool_size=2) as url, contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(bearing(url, key)) for key in keys]
+        drafts = [
+            client.post("/boundaries/drafts", json={"title": "x"}).json()["draft_id"] for client in clients[:4:2] * 2
+        ]
+        threads = stack.enter_context(ThreadPoolExecutor(20))
+        asked = []
+        with connect(crowded) as connection:  # all that reads incidents, or writes drafts, waits for this
+            connection.execute("select from drafts for update")
+            connection.execute("lock table incidents in access exclusive mode")
+            for number, client in enumerate(clients):
+                wanted = ("/collections/incidents/items?f=geojsonseq", "/collections/incidents/export?f=csv")
+                asked += [threads.submit(client.get, path, timeout=60) for path in wanted]
+                asked.append(threads.submit(client.post, "/response/siting", json=siting, timeout=60))
+                for shape in (line, waved):
+                    step = {"operation": "split", "codes": ["A"], "line": {"type": "LineString", "coordinates": shape}}
+                    to = f"/boundaries/drafts/{drafts[number]}/steps"
+                    asked.append(threads.submit(clients[number % 2 * 2].post, to, json=step, timeout=60))
+            time.sleep(2)
+            with bearing(url, api_key(crowded, "dispatcher")) as client:
+                for path in ("/desk", "/locate"):
+                    assert client.get(path, params=HERE, timeout=20).status_code == 200
+                assert client.get("/readyz").status_code == 200
+            with httpx.Client(base_url=url, timeout=20) as other:
+                assert other.post("/session", json={"name": name, "password": PASSWORD}).status_code == 200
+            assert sum(not one.done() for one in asked) >= 8
+        for one in asked:
+            if one.result().status_code in (429, 503):
+                assert int(one.result().headers["retry-after"]) > 0
+
+
 def test_half_sent_requests_and_silent_readers_are_given_up(crowded: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sockets, "_HEADERS_S", 1.0)
     monkeypatch.setattr(sockets, "_READING_S", 2.0)

@@ -1,8 +1,10 @@
 """Minutes on the real roads of Heidelberg, over HTTP: circles, closures, ranking, positions."""
 
+import random
 import shutil
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -187,6 +189,27 @@ def units(database: str) -> Iterator[tuple[httpx.Client, str]]:
         )
     with live_server(database) as url, bearing(url, api_key(database, "dispatcher")) as client:
         yield client, database
+
+
+def test_batches_of_the_same_units_wait_for_each_other(units: tuple[httpx.Client, str]) -> None:
+    client, database = units
+    with connect(database) as connection:
+        connection.execute(
+            "insert into patrol_units (unit_code, name, unit_kind, reported_at, geom)"
+            " select 'U' || n, 'x', 'car', now() - interval '1 hour', ST_SetSRID(ST_MakePoint(114.5, 37.0), 4490)"
+            " from generate_series(4, 400) n"
+        )
+    began = datetime.now(UTC) - timedelta(minutes=5)
+
+    def report(number: int) -> int:
+        codes = [f"U{n}" for n in range(1, 401)]
+        random.Random(number).shuffle(codes)
+        at = (began + timedelta(seconds=number)).isoformat()
+        batch = [{"unit_code": code, "lon": 114.51, "lat": 37.01, "reported_at": at} for code in codes]
+        return client.post("/units/positions", json={"positions": batch}).status_code
+
+    with ThreadPoolExecutor(6) as threads:
+        assert set(threads.map(report, range(40))) == {200}
 
 
 def test_positions_move_units_and_leave_a_track(units: tuple[httpx.Client, str]) -> None:

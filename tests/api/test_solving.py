@@ -10,9 +10,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from geo_grid.db import connect
 from tests.api.test_boundaries import begun, draw_uneven_town
 from tests.conftest import live_server
 from tests.identities import api_key, bearing
+from tests.squares import SIDE, SOUTH, WEST, two_by_two
 
 PATIENCE_S = 60.0
 
@@ -59,6 +61,39 @@ def test_a_proposal_ends_with_who_asked_for_it_and_the_next_is_answered(database
         refused = planner.post(f"{begun(planner)}/proposals", json=wish, timeout=PATIENCE_S)
         assert refused.status_code == 422
         assert "ask for less" in refused.json()["detail"]
+
+
+def test_a_large_shape_is_drawn_in_a_process_that_ends_with_who_asked_for_it(database: str) -> None:
+    with connect(database) as connection:
+        two_by_two(connection)
+    key = api_key(database, "planner")
+    waved = [[WEST + SIDE * (0.5 + 0.01 * (n % 2)), SOUTH + SIDE * (n / 100 - 0.5)] for n in range(300)]
+    step = {"operation": "split", "codes": ["A"], "line": {"type": "LineString", "coordinates": waved}}
+    with live_server(database) as url, bearing(url, key) as planner:
+        draft = begun(planner)
+        body = json.dumps(step).encode()
+        host, _, port = url.removeprefix("http://").partition(":")
+        with connect(database) as holding, socket.create_connection((host, int(port))) as left:
+            holding.execute("select from drafts for update")  # it waits for this, and could wait for a shape
+            left.sendall(
+                f"POST {draft}/steps HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {key}\r\n"
+                f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+                + body
+            )
+            until(solvers)
+            left.close()
+            until(lambda: not solvers())
+        assert planner.get(draft).json()["history"] == []
+        small = step | {"line": {"type": "LineString", "coordinates": [waved[0], waved[-1]]}}
+        assert planner.post(f"{draft}/steps", json=small | {"codes": ["B"]}).status_code == 422  # refused at once
+        assert not solvers()
+        done = planner.post(f"{draft}/steps", json=step, timeout=PATIENCE_S)
+        assert done.status_code == 201, done.text
+        refused = planner.post(f"{draft}/steps", json=step | {"seen": 0}, timeout=PATIENCE_S)
+        assert refused.status_code == 412, refused.text  # errors come through as they are
+        assert len(solvers()) == 1
+        assert planner.post(f"{draft}/rebase", timeout=PATIENCE_S).status_code == 200
+    until(lambda: not solvers())
 
 
 def test_a_server_does_not_load_what_few_ask_for() -> None:

@@ -9,8 +9,8 @@ import mapbox_vector_tile
 import pytest
 
 from bench.access import tile_of
-from geo_grid.api.ogc.tile_cache import Tile, TileCache
 from geo_grid.api.server import asking
+from geo_grid.api.server.tile_cache import Tile, TileCache
 from geo_grid.boundaries import publish_cells
 from geo_grid.db import Cluster, ask_once, connect
 from geo_grid.layers import find_layer

@@ -18,6 +18,7 @@ from geo_grid.boundaries import (
     as_step,
     discard,
     draft_changes,
+    draft_restoring,
     draft_steps,
     edit_draft,
     examine,
@@ -26,10 +27,10 @@ from geo_grid.boundaries import (
     make_draft,
     publish_cells,
     publish_draft,
+    publish_now,
     read_division,
     rebase,
     redo,
-    roll_back,
     undo,
 )
 from geo_grid.boundaries.division import Cell, Division, Refused
@@ -128,9 +129,9 @@ def test_a_draft_is_edited_undone_published_and_taken_back(city: str) -> None:
         assert list_drafts(connection, draft)[0]["published_edition_id"] == edition
         with pytest.raises(Conflict, match="was published"):
             undo(connection, draft)
-        with pytest.raises(Conflict, match="nothing would change"):
-            roll_back(connection, edition, "no")
-        roll_back(connection, 1, "as it was")
+        with pytest.raises(Conflict, match="nothing would change"), connection.transaction():
+            publish_now(connection, draft_restoring(connection, edition, "planner", "no"), "planner", "no")
+        publish_now(connection, draft_restoring(connection, 1, "planner", "as it was"), "planner", "as it was")
     with connect(city) as connection:
         again = read_division(connection)
         assert again.cells.keys() == before.cells.keys()
@@ -139,7 +140,7 @@ def test_a_draft_is_edited_undone_published_and_taken_back(city: str) -> None:
         assert again.used_codes > again.cells.keys()
         assert owners_are_right(connection)
         with pytest.raises(NotFound):
-            roll_back(connection, 99, "x")
+            draft_restoring(connection, 99, "planner", "x")
         history = connection.execute("select count(*) as n from grid_cells where grid_code = 'c22'").fetchone()
         assert history == {"n": 3}
 

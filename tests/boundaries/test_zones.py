@@ -11,14 +11,15 @@ from pandas import DataFrame
 
 from geo_grid.boundaries import (
     as_step,
+    draft_restoring,
     edit_draft,
     impact_of,
     make_draft,
     publish_draft,
+    publish_now,
     publish_zones,
     read_division,
     redo,
-    roll_back,
     undo,
 )
 from geo_grid.boundaries.division import Refused
@@ -130,7 +131,7 @@ def test_zones_are_redrawn_and_never_overlap(draft: tuple[Connection, int], zone
     ).fetchone()
     assert row == {"name": "renamed", "responsible_unit": "所三"}
     connection.commit()
-    roll_back(connection, 2, "as it was")
+    publish_now(connection, draft_restoring(connection, 2, "planner", "as it was"), "planner", "as it was")
     again = read_zones(connection)
     assert again.cells.keys() == before.cells.keys()
     assert all(

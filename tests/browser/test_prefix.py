@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, expect
 from geo_grid.db import Cluster, connect
 from tests.conftest import live_server, new_database
 from tests.identities import PASSWORD, user
-from tests.squares import two_by_two
+from tests.squares import SIDE, SOUTH, WEST, two_by_two
 
 pytestmark = pytest.mark.browser
 
@@ -25,12 +25,21 @@ def test_everything_a_page_asks_for_has_the_prefix(cluster: Cluster, browser: Br
             assert urlsplit(page.url).path == "/city/login"
             page.fill("input[name=name]", user(conninfo, "supervisor"))
             page.fill("input[name=password]", PASSWORD)
-            page.click("button[type=submit]")
+            with page.expect_response("**/city/events"):  # before the page is left
+                page.click("button[type=submit]")
             expect(page.locator("label[data-layer=grid_cells] .state")).to_have_text("4", timeout=30_000)
             assert urlsplit(page.url).path == "/city/maps/wall"
             page.goto(f"{url}/city/collections")
             page.click("a[href$='/city/imports']")
             expect(page).to_have_url(f"{url}/city/imports")
+            page.select_option("select[name=layer]", "police_posts")
+            posts = f"post_code,name,lon,lat\nP1,one,{WEST + SIDE / 2},{SOUTH + SIDE / 2}\n"
+            page.set_input_files(
+                "input[type=file]", {"name": "posts.csv", "mimeType": "text/csv", "buffer": posts.encode()}
+            )
+            page.select_option("select[name=source_crs]", "EPSG:4490")
+            page.click("form button[type=submit]")
+            expect(page.locator("main")).to_contain_text("posts.csv")
             page.close()
     assert {path for path, _ in asked if not path.startswith("/city/")} == set()
     assert {path for path, status in asked if status >= 400} <= {"/city/session"}

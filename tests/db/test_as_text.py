@@ -1,12 +1,16 @@
 """The database as text: what migrate makes of it, and what doctor finds when somebody changed the database by hand."""
 
+import json
+
 import psycopg
 import pytest
 
-from geo_grid.db import connect, differences, migrate
+from geo_grid.db import connect, differences, migrate, read_migrations
 from geo_grid.db.as_text import Statement, Text, apply_text, read_text
+from geo_grid.db.migrations import Migration
 from geo_grid.db.policies import read_policies
 from geo_grid.errors import SetupError
+from tests.test_cli import geo_grid
 
 
 def _with(text: Text, *more: str) -> Text:
@@ -59,6 +63,21 @@ def test_what_was_changed_by_hand_is_named_and_put_right(database: str, by_hand:
         assert differences(connection) == []
 
 
+def test_doctor_names_what_was_changed_and_what_to_do(database: str) -> None:
+    def found() -> dict[str, object]:
+        told = json.loads(geo_grid(database, "doctor", "--json", expect=1).stdout)  # other things are wrong here too
+        return next(finding for finding in told if finding["what"] == "functions and policies")
+
+    with connect(database) as connection:
+        connection.execute("alter policy roads_seen on roads using (true)")
+    assert found() == {
+        "what": "functions and policies", "ok": False,
+        "found": "policy roads_seen on public.roads was changed: geo-grid migrate --again makes them as geo_grid has them",
+    }  # fmt: skip
+    geo_grid(database, "migrate", "--again")
+    assert found()["ok"]
+
+
 def test_a_door_that_somebody_added_is_named(database: str) -> None:
     with connect(database) as connection:
         connection.execute("create policy all_of_it on incidents using (true)")
@@ -91,6 +110,16 @@ def test_nobody_may_call_a_function_unless_the_text_says_who(database: str) -> N
         apply_text(connection, _with(read_text(), made))
         found = connection.execute("select has_function_privilege('geo_grid_app', 'once()', 'execute') as may")
         assert found.fetchone() == {"may": False}
+
+
+def test_after_a_migration_the_text_is_applied_again(database: str) -> None:
+    text = read_text()
+    dropping = Migration(len(read_migrations()) + 1, "9999_dropping.sql", "drop trigger cameras_once on cameras")
+    migrate(database, [*read_migrations(), dropping])
+    with connect(database) as connection:
+        assert differences(connection) == ["those of this geo_grid were not applied last"]
+        assert apply_text(connection, text)
+        assert differences(connection) == []
 
 
 def test_a_text_that_cannot_be_applied_changes_nothing_and_is_named(database: str) -> None:

@@ -115,11 +115,11 @@ def test_it_is_told_over_http_within_ones_cells_with_the_clocks_beside(city: str
 
     with connect(city) as connection:
         connection.execute(
-            "update incidents set dispatched_at = received_at + interval '30 s', departed_at = received_at + interval '90 s',"
+            "update incidents set grid_code = 'A', dispatched_at = received_at + interval '30 s', departed_at = received_at + interval '90 s',"
             " arrived_at = received_at + interval '200 s' where incident_id = 1"
         )
-        connection.execute("update incidents set arrived_at = received_at - interval '5 s', dispatched_at = received_at,"
-                           " departed_at = received_at where incident_id = 2")  # fmt: skip
+        connection.execute("update incidents set grid_code = 'D', arrived_at = received_at - interval '5 s',"
+                           " dispatched_at = received_at, departed_at = received_at where incident_id = 2")  # fmt: skip
     with live_server(city) as url:
         with bearing(url, api_key(city, "supervisor")) as client:
             told = client.get("/response/coverage", params={"by": "city", "at": f"{TOMORROW}T12:00:00+08:00"}).json()
@@ -134,6 +134,9 @@ def test_it_is_told_over_http_within_ones_cells_with_the_clocks_beside(city: str
             assert (times["n"], times["out_of_order"], times["no_clock"]) == (1, 1, 0)
             assert (times["dispatch_p50_s"], times["turnout_p50_s"], times["travel_p90_s"]) == (30, 60, 110)
             assert (times["within_1"], times["within_3"]) == (0, 1)
+            for by, counted in {"county": {"P": 2}, "township": {"A": 1, "D": 1}}.items():
+                rows = client.get("/response/times", params={"by": by}).json()  # by ancestors, whatever their codes are
+                assert {row["code"]: row["n"] + row["out_of_order"] for row in rows} == counted
         with bearing(url, api_key(city, "supervisor", ["A"])) as client:
             told = client.get("/response/coverage", params={"by": "city", "at": f"{TOMORROW}T12:00:00+08:00"}).json()
             assert told["groups"][0]["tiers"][0]["area"] == pytest.approx(0.5, abs=1e-3)

@@ -116,7 +116,7 @@ begin atomic
     from access.principal_cells b
     join grid_cells c using (grid_code)
     where b.principal_id = (select w.principal_id from access.with_right(wanted) w)
-      and c.valid_from <= statement_timestamp() and (c.valid_to is null or statement_timestamp() < c.valid_to);
+      and in_force(c.valid_from, c.valid_to, statement_timestamp());
 end;
 grant execute on function access.my_area to geo_grid_app;
 

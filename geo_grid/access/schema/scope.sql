@@ -22,9 +22,7 @@ begin
 
     with leaf as materialized (
         select c.grid_code, c.geom, ST_PointOnSurface(c.geom) as inside
-        from grid_cells c
-        where c.valid_to is null
-          and not exists (select from grid_cells k where k.parent_code = c.grid_code and k.valid_to is null)
+        from leaf_cells('infinity') c
     ),
     spot as (
         select z.zone_code, case z.zone_kind when 'area' then ST_PointOnSurface(z.geom) else p.geom end as inside

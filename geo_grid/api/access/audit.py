@@ -8,7 +8,7 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 
 from geo_grid.access import audit
-from geo_grid.api.server.asking import account_of, reading, writing
+from geo_grid.api.server.asking import account_of, reading, reading_much, writing
 from geo_grid.api.server.long_answers import LongAnswer
 from geo_grid.api.server.parameters import AtMost, Configured
 from geo_grid.api.server.problems import PROBLEM_RESPONSES
@@ -49,7 +49,7 @@ async def search_audit(
 @router.get("/audit/verification")
 async def verify_audit(request: Request) -> AuditVerdict:
     """Check the chain from its first row to its last."""
-    async with BULK.turn(account_of(request)), reading(request) as database:
+    async with BULK.turn(account_of(request)), reading_much(request) as database:
         verdict = await audit.verify(database)
     return AuditVerdict(rows=verdict.rows, last_hash=verdict.last_hash, faults=verdict.faults[:100])
 
@@ -71,7 +71,7 @@ async def export_audit(
     first = date.fromisoformat(f"{month}-01") if month else None
     rows = 0
     with LongAnswer.begun(request, settings) as answer:
-        async with BULK.turn(account_of(request)), reading(request) as database:
+        async with BULK.turn(account_of(request)), reading_much(request) as database:
             async for link in audit.read_links(database, first):
                 rows += 1
                 await answer.write(audit.as_line(link))

@@ -20,6 +20,7 @@ from geo_grid.api.access.cookies import SESSION, read_cookie
 from geo_grid.api.server.networks import is_loopback, neighbourhood, read_networks, scheme_of, sender
 from geo_grid.api.server.problems import problem_of
 from geo_grid.api.server.public_address import PublicAddress
+from geo_grid.api.server.state import server_of
 from geo_grid.db import Asker
 from geo_grid.settings import Settings
 
@@ -107,7 +108,7 @@ class Identified:
             self._limit(self._login_rate, f"log-in {neighbourhood(address)}")
 
     async def _identify(self, scope: Scope, headers: Headers, asker: Asker, secret: str | None) -> Identity | None:
-        identities: Identities = scope["app"].state.identities
+        identities = server_of(scope).identities
         is_act = BACKGROUND not in headers and scope["path"] != "/events"
         known = identities.held(asker, is_act) if secret else None
         if known is not None:
@@ -118,7 +119,7 @@ class Identified:
             return None
         found = await self._look_up(identities, asker, is_act)
         if found is None and is_of_kind(secret, "kiosk"):  # it may be a copy, shown elsewhere
-            await scope["app"].state.logins.note_screen(asker.credential, asker)
+            await server_of(scope).logins.note_screen(asker.credential, asker)
         return found
 
     async def _look_up(self, identities: Identities, asker: Asker, is_act: bool) -> Identity | None:

@@ -8,13 +8,14 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from geo_grid.access import csrf_token, digest_of
-from geo_grid.access.login import Logins, Opened
+from geo_grid.access.login import Opened
 from geo_grid.api.access.cookies import DEVICE, OIDC, SESSION, delete_cookie, read_cookie, set_cookie
 from geo_grid.api.server.asking import asker_of, identity_of
 from geo_grid.api.server.links import base_url
 from geo_grid.api.server.problems import PROBLEM_RESPONSES
 from geo_grid.api.server.public_address import PublicAddress
 from geo_grid.api.server.rights import GuardedRoute
+from geo_grid.api.server.state import server_of
 from geo_grid.errors import NotFound, NotLoggedIn
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ class FactorOffer(BaseModel):
 @router.post("/session")
 async def log_in(request: Request, response: Response, given: LogIn) -> LoggedIn:
     """Log in. After five failures from one address a name is locked there, each further failure twice as long."""
-    logins: Logins = request.app.state.logins
+    logins = server_of(request).logins
     opened = await logins.with_password(given.name, given.password, given.code, _device(request), asker_of(request))
     await _leave_former(request)
     _remember(request, response, opened)
@@ -100,9 +101,9 @@ async def open_kiosk(request: Request, given: KioskToken) -> Response:
     """Turn this browser into the screen the token is for; from the token's network only."""
     asker = asker_of(request)
     shown = asker._replace(credential=digest_of(given.token))
-    found = await request.app.state.identities.find(shown, is_act=True)
+    found = await server_of(request).identities.find(shown, is_act=True)
     if found is None or found.credential_kind != "kiosk":
-        await request.app.state.logins.note_screen(shown.credential, asker)
+        await server_of(request).logins.note_screen(shown.credential, asker)
         message = "this token is worth nothing: expired, revoked, mistyped, or for another network"
         raise NotLoggedIn(message)
     await _leave_former(request)
@@ -125,7 +126,7 @@ async def who_am_i(request: Request) -> WhoAmI:
 @router.delete("/session", status_code=204)
 async def log_out(request: Request) -> Response:
     """Log out: the session is over, whoever else may know its secret."""
-    await request.app.state.logins.log_out(asker_of(request))
+    await server_of(request).logins.log_out(asker_of(request))
     response = Response(status_code=204)
     delete_cookie(request, response, SESSION)
     response.headers["Clear-Site-Data"] = '"cache", "storage"'
@@ -135,7 +136,7 @@ async def log_out(request: Request) -> Response:
 @router.put("/session/password", status_code=204)
 async def change_password(request: Request, given: PasswordChange) -> Response:
     """Change one's own password; all sessions of the account end, also this one."""
-    logins: Logins = request.app.state.logins
+    logins = server_of(request).logins
     await logins.change_password(identity_of(request), given.old, given.new, _device(request), asker_of(request))
     return Response(status_code=204)
 
@@ -143,13 +144,13 @@ async def change_password(request: Request, given: PasswordChange) -> Response:
 @router.post("/session/factor")
 async def offer_factor(request: Request) -> FactorOffer:
     """Offer a second factor for an authenticator app."""
-    return FactorOffer(**vars(await request.app.state.logins.offer_factor(identity_of(request), asker_of(request))))
+    return FactorOffer(**vars(await server_of(request).logins.offer_factor(identity_of(request), asker_of(request))))
 
 
 @router.put("/session/factor", status_code=204)
 async def confirm_factor(request: Request, given: Code) -> Response:
     """Confirm the second factor with its first code; all sessions of the account end, also this one."""
-    await request.app.state.logins.confirm_factor(identity_of(request), given.code, asker_of(request))
+    await server_of(request).logins.confirm_factor(identity_of(request), given.code, asker_of(request))
     return Response(status_code=204)
 
 
@@ -191,7 +192,7 @@ def safe_page(request: Request, target: str) -> str:
 
 
 def _provider(request: Request) -> "Provider":
-    provider: Provider | None = request.app.state.provider
+    provider = server_of(request).provider
     if provider is None:
         message = "no OpenID Connect provider is configured (GEO_GRID_OIDC_ISSUER)"
         raise NotFound(message)
@@ -205,7 +206,7 @@ def _callback(request: Request) -> str:
 async def _leave_former(request: Request) -> None:
     """End the session that the browser brought along: a log-in never goes on with an old secret."""
     if request.scope["geo_grid.secret"] and request.scope["geo_grid.identity"] is not None:
-        await request.app.state.logins.log_out(asker_of(request))
+        await server_of(request).logins.log_out(asker_of(request))
 
 
 def _device(request: Request) -> str | None:
@@ -216,4 +217,4 @@ def _device(request: Request) -> str | None:
 def _remember(request: Request, response: Response, opened: Opened) -> None:
     set_cookie(request, response, SESSION, opened.secret)
     if opened.device is not None:
-        set_cookie(request, response, DEVICE, opened.device, request.app.state.settings.known_device_days * 24 * 3600)
+        set_cookie(request, response, DEVICE, opened.device, server_of(request).settings.known_device_days * 24 * 3600)

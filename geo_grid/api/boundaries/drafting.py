@@ -5,28 +5,17 @@ from typing import Any
 
 from fastapi import Request
 
-from geo_grid.api.server.asking import account_of, asker_of, identity_of
+from geo_grid.api.server.asking import account_of, asker_of, identity_of, while_wanted, with_rights
+from geo_grid.api.server.state import server_of
 from geo_grid.boundaries import drafts as work
 from geo_grid.boundaries.division import Division
-from geo_grid.budgets import DRAFTS, Budget
-from geo_grid.db import Connection, acting_conninfo, connect
-
-
-async def with_rights[T](request: Request, do: Callable[[Connection], T], budget: Budget = DRAFTS) -> T:
-    """Run work in one transaction with the rights of whoever asks, beside the event loop. Raises TooMany, Busy."""
-    conninfo = acting_conninfo(request.app.state.conninfo, asker_of(request))
-
-    def run() -> T:
-        with connect(conninfo) as connection:
-            return do(connection)
-
-    return await budget.run(account_of(request), run)
+from geo_grid.budgets import Budget
+from geo_grid.db import Connection, acting_conninfo
 
 
 def in_force(request: Request) -> Division:
     """Return the cells in force; the server keeps them. Not on the event loop."""
-    found: Division = request.app.state.in_force.read(is_strict=True)
-    return found
+    return server_of(request).in_force.read(is_strict=True)
 
 
 def name_of(request: Request) -> str:
@@ -47,3 +36,23 @@ async def changed(request: Request, draft_id: int, do: Callable[[Connection], ob
         return whole(connection, draft_id)
 
     return await with_rights(request, run)
+
+
+async def changed_apart(
+    request: Request, draft_id: int, budget: Budget, do: Callable[..., None], *more: object
+) -> dict[str, Any]:
+    """Do something that may take any time and memory to a draft in a process, which ends with whoever asks.
+
+    Parameters
+    ----------
+    do
+        Called with how to connect as whoever asks and as the server, the draft, and the rest.
+    """
+    server, asker = server_of(request), asker_of(request)
+
+    async def work() -> None:
+        async with budget.turn(account_of(request)), server.redrawing.turn() as turn:
+            await turn.do(do, acting_conninfo(server.conninfo, asker), server.seeing_all, draft_id, *more)
+
+    await while_wanted(request, work())
+    return await with_rights(request, lambda connection: whole(connection, draft_id))

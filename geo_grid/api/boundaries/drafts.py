@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Query, Request, Response
 
-from geo_grid.api.boundaries.drafting import changed, in_force, name_of, whole, with_rights
+from geo_grid.api.boundaries.drafting import changed, changed_apart, in_force, name_of, whole
 from geo_grid.api.boundaries.models import (
     CHANGING,
     MISSING,
@@ -26,19 +26,21 @@ from geo_grid.api.boundaries.models import (
     Reason,
     Wish,
 )
-from geo_grid.api.server.asking import account_of, identity_of, while_wanted
+from geo_grid.api.server.asking import account_of, identity_of, while_wanted, with_rights
 from geo_grid.api.server.html import html_page
 from geo_grid.api.server.parameters import AtMost, Configured
 from geo_grid.api.server.problems import PROBLEM_RESPONSES
 from geo_grid.api.server.rights import GuardedRoute
-from geo_grid.boundaries import draft_findings, draft_impact, proposals, publish_due, reading
+from geo_grid.api.server.state import server_of
+from geo_grid.boundaries import draft_findings, draft_impact, draft_restoring, proposals, publish_when_due, reading
 from geo_grid.boundaries import drafts as work
 from geo_grid.boundaries.agreement import recorded_agreement
+from geo_grid.boundaries.apart import edit_apart, is_small, rebase_apart
 from geo_grid.boundaries.division import Division
 from geo_grid.boundaries.drawing import CellCollection, cells_in_view, changed_cells, zones_in_view
 from geo_grid.boundaries.norms import HOUSEHOLDS
-from geo_grid.boundaries.steps import AskedStep, Restore
-from geo_grid.budgets import DRAFTS, SOLVING
+from geo_grid.boundaries.steps import AskedStep
+from geo_grid.budgets import DRAFTS, REDRAWING, SOLVING
 from geo_grid.db import Connection, connect
 from geo_grid.errors import Conflict
 from geo_grid.exchange import reports
@@ -76,6 +78,8 @@ async def delete_draft(request: Request, draft_id: DraftId) -> None:
 @router.post("/drafts/{draft_id}/steps", status_code=201, response_model=DraftInFull, responses=CHANGING)
 async def post_step(request: Request, draft_id: DraftId, step: AskedStep) -> object:
     """Do a step: it leaves the city divided at every level, or is refused and changes nothing."""
+    if not is_small(step.arguments()):
+        return await changed_apart(request, draft_id, REDRAWING, edit_apart, step, name_of(request))
     return await changed(
         request, draft_id, lambda c: work.edit_draft(c, draft_id, step, name_of(request), in_force=in_force(request))
     )
@@ -96,7 +100,7 @@ async def post_redo(request: Request, draft_id: DraftId, going: Going) -> object
 @router.post("/drafts/{draft_id}/rebase", response_model=DraftInFull, responses=CHANGING)
 async def post_rebase(request: Request, draft_id: DraftId) -> object:
     """Do the steps again on the boundaries now in force: all of them, or the draft stays as it is."""
-    return await changed(request, draft_id, lambda c: work.rebase(c, draft_id, in_force(request)))
+    return await changed_apart(request, draft_id, REDRAWING, rebase_apart)
 
 
 @router.post("/drafts/{draft_id}/submit", response_model=DraftInFull, responses=CHANGING)
@@ -127,8 +131,8 @@ async def post_publish(request: Request, draft_id: DraftId, approval: Approval) 
 
 
 async def _brought_into_force(request: Request, draft_id: int) -> dict[str, Any]:
-    """Have what is due come into force now, not at the server's next look. Raises Conflict when it could not."""
-    await DRAFTS.run(None, publish_all_due, request.app.state.seeing_all)
+    """Have what is approved for now come into force at once. Raises Conflict when it could not."""
+    await DRAFTS.run(None, _publish_when_due, server_of(request).seeing_all, draft_id)
     found = await with_rights(request, lambda c: whole(c, draft_id))
     if found["approved_at"] is None:
         message = f"draft {draft_id} could not come into force and was returned: {found['returned_because']}"
@@ -136,10 +140,9 @@ async def _brought_into_force(request: Request, draft_id: int) -> dict[str, Any]
     return found
 
 
-def publish_all_due(conninfo: str) -> list[int]:
-    """Bring into force what was approved and is due, as the server; return the editions."""
+def _publish_when_due(conninfo: str, draft_id: int) -> None:
     with connect(conninfo) as connection:
-        return publish_due(connection)
+        publish_when_due(connection, draft_id)
 
 
 @router.get("/drafts/{draft_id}/cells", response_model=CellCollection, responses=MISSING)
@@ -250,7 +253,7 @@ async def post_proposals(request: Request, draft_id: DraftId, wish: Wish) -> obj
         return proposals.just_below(division, wish.parents), loads, blocks
 
     async def work() -> dict[str, Any]:
-        async with request.app.state.solvers.turn() as turn:
+        async with server_of(request).solvers.turn() as turn:
             division, loads, blocks = await with_rights(request, gather, SOLVING)
             present, found = await turn.do(
                 proposals.propose, division, wish.parents, loads, wish.count, wish.locked, blocks, wish.seed
@@ -261,7 +264,7 @@ async def post_proposals(request: Request, draft_id: DraftId, wish: Wish) -> obj
                 "along_roads": blocks is not None,
             }
 
-    with request.app.state.calculations.held(identity_of(request).principal_id):
+    with server_of(request).calculations.held(identity_of(request).principal_id):
         return await while_wanted(request, work())
 
 
@@ -319,9 +322,7 @@ async def post_restore(request: Request, edition_id: EditionId, approval: Approv
     name = name_of(request)
 
     def do(connection: Connection) -> int:
-        draft_id = work.make_draft(connection, approval.note[:200], name)
-        work.edit_draft(connection, draft_id, Restore(edition=edition_id), name, in_force=in_force(request))
-        work.submit(connection, draft_id, name)
+        draft_id = draft_restoring(connection, edition_id, name, approval.note, in_force(request))
         work.approve(connection, draft_id, name, approval.note, approval.effective_at)
         return draft_id
 

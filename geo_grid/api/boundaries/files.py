@@ -8,9 +8,9 @@ from fastapi import APIRouter, File, Form, Query, Request, UploadFile
 from fastapi.responses import StreamingResponse
 
 from geo_grid.access.audit import record_export
-from geo_grid.api.boundaries.drafting import in_force, name_of, whole, with_rights
+from geo_grid.api.boundaries.drafting import changed_apart, in_force, name_of
 from geo_grid.api.boundaries.models import CHANGING, MISSING, DraftId, DraftInFull
-from geo_grid.api.server.asking import account_of, asker_of, while_wanted, writing
+from geo_grid.api.server.asking import account_of, with_rights, writing
 from geo_grid.api.server.long_answers import LongAnswer
 from geo_grid.api.server.parameters import Configured
 from geo_grid.api.server.problems import PROBLEM_RESPONSES
@@ -18,7 +18,7 @@ from geo_grid.api.server.rights import GuardedRoute
 from geo_grid.boundaries import reading
 from geo_grid.boundaries.steps import Code
 from geo_grid.budgets import BULK, FILES
-from geo_grid.db import Connection, acting_conninfo
+from geo_grid.db import Connection
 from geo_grid.errors import UnreadableFile
 from geo_grid.exchange import FILE_FORMATS
 from geo_grid.exchange.draft_files import export_draft, import_sent_draft
@@ -81,16 +81,9 @@ async def post_import(
         await FILES.run(account_of(request), _save, file, path)
 
         said = FilePath((file.filename or "").replace("\\", "/")).name[:200]
-        conninfo = acting_conninfo(request.app.state.conninfo, asker_of(request))
-
-        async def work() -> None:
-            async with FILES.turn(account_of(request)), request.app.state.redrawing.turn() as turn:
-                await turn.do(
-                    import_sent_draft, conninfo, draft_id, path, said, name_of(request), source_crs or None, match
-                )
-
-        await while_wanted(request, work())
-    return await with_rights(request, lambda connection: whole(connection, draft_id))
+        return await changed_apart(
+            request, draft_id, FILES, import_sent_draft, path, said, name_of(request), source_crs or None, match
+        )
 
 
 def _save(file: UploadFile, path: FilePath) -> None:

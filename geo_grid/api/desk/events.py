@@ -9,10 +9,11 @@ from fastapi import APIRouter, Header, Request
 from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.types import Receive, Scope, Send
 
-from geo_grid.access import Identities, Identity
+from geo_grid.access import Identity
 from geo_grid.api.server.asking import asker_of, identity_of
 from geo_grid.api.server.problems import PROBLEM_RESPONSES
 from geo_grid.api.server.rights import GuardedRoute
+from geo_grid.api.server.state import server_of
 from geo_grid.changes import Change, Feed, Place, Pulse
 from geo_grid.errors import DatabaseUnavailable
 
@@ -46,11 +47,11 @@ async def get_events(
 ) -> EventSourceResponse:
     """Tell what happens within the rights of whoever listens, after `Last-Event-ID` or from now on."""
     account = identity_of(request).principal_id
-    feed: Feed = request.app.state.feed
+    feed = server_of(request).feed
     if last_event_id is None:
         await feed.look()  # what was committed before is not told any more
     begin = feed.newest if last_event_id is None else await feed.resume(Place.read(last_event_id))
-    give_back = request.app.state.event_streams.take(account)
+    give_back = server_of(request).event_streams.take(account)
     answer = _Listening(_events(request, feed, begin, last_event_id is not None), ping=15)
     answer.give_back = give_back
     return answer
@@ -60,7 +61,7 @@ async def _events(
     request: Request, feed: Feed, begin: Pulse, is_told_first: bool
 ) -> AsyncIterator[ServerSentEvent | bytes]:
     """Tell what comes after a pulse, and that one first if it is what was missed."""
-    identities: Identities = request.app.state.identities
+    identities = server_of(request).identities
     told, told_at = begin, time.monotonic()
     pulses = [begin] if is_told_first else []
     yield ServerSentEvent(comment="listening", id=None if is_told_first else str(begin.place))

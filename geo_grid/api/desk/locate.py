@@ -1,6 +1,6 @@
 """GET /locate and GET /desk."""
 
-from contextlib import AbstractAsyncContextManager
+import contextlib
 from datetime import datetime
 from typing import Annotated
 from zoneinfo import ZoneInfo
@@ -11,10 +11,11 @@ from geo_grid.api.server.asking import identity_of, reading
 from geo_grid.api.server.parameters import AnswerCrs, At, Lat, Lon, Point, SourceCrs, moment_of, place
 from geo_grid.api.server.problems import PROBLEM_RESPONSES
 from geo_grid.api.server.rights import GuardedRoute
-from geo_grid.db import AsyncConnection
+from geo_grid.api.server.state import server_of
+from geo_grid.db import Reading
 from geo_grid.desk import DeskCard, desk_card, drawn_in, read_surroundings
 from geo_grid.errors import UserError
-from geo_grid.locate import Location, Locations
+from geo_grid.locate import Location
 from geo_grid.workflow import get
 
 router = APIRouter(tags=["locate"], responses=PROBLEM_RESPONSES, route_class=GuardedRoute)
@@ -32,7 +33,7 @@ async def get_locate(
     """Say who is responsible for a point: the chain of grid cells with duties, zone, circles."""
     # the state is read here, not by dependencies: solving four of them takes as long as all the rest
     here = await place(request, lon, lat, source_crs)
-    return (await _locate(request, here, at)).drawn_in(crs)
+    return (await _locate(request, lambda: reading(request), here, at)).drawn_in(crs)
 
 
 @router.get("/desk")
@@ -48,33 +49,25 @@ async def get_desk(
     crs: AnswerCrs = "EPSG:4490",
 ) -> DeskCard:
     """Give the dispatcher everything about one point, or about the place of an incident."""
-    found = None
-    if incident is not None and lon is None and lat is None:
-        async with reading(request) as database:
-            found = await get(database, incident)
-        here = Point(found.lon, found.lat)
-    elif incident is not None or lon is None or lat is None:
+    if (lon is None) != (lat is None) or (incident is None) == (lon is None):
         message = "ask either with lon and lat, or with incident"
         raise UserError(message)
-    else:
-        here = await place(request, lon, lat, source_crs)
-    location = await _locate(request, here, at)
-    state = request.app.state
-    now = datetime.now(ZoneInfo(state.settings.timezone))
-    everywhere = identity_of(request).seen.everywhere
-    async with reading(request) as database:
+    here = Point(0.0, 0.0) if lon is None or lat is None else await place(request, lon, lat, source_crs)
+    server, everywhere = server_of(request), identity_of(request).seen.everywhere
+    async with reading(request) as database:  # one state throughout; roads are asked after it
+        found = None
+        if incident is not None:
+            found = await get(database, incident)
+            here = Point(found.lon, found.lat)
+        location = await _locate(request, lambda: contextlib.nullcontext(database), here, at)
         around = await read_surroundings(database, location, everywhere)
-    card = await desk_card(location, around, state.upkeep.router, state.upkeep.travel, now, found)
+    now = datetime.now(ZoneInfo(server.settings.timezone))
+    card = await desk_card(location, around, server.upkeep.router, server.upkeep.travel, now, found)
     return drawn_in(card, crs)
 
 
-async def _locate(request: Request, here: Point, at: datetime | None) -> Location:
-    locations: Locations = request.app.state.locations
-    seen = identity_of(request).seen
-
-    def database() -> AbstractAsyncContextManager[AsyncConnection]:
-        return reading(request)
-
-    await locations.refuse_swapped(database, seen, here.lon, here.lat)
-    error_m = request.app.state.settings.positional_error_m
-    return await locations.locate(database, seen, here.lon, here.lat, moment_of(request, at), error_m)
+async def _locate(request: Request, database: Reading, here: Point, at: datetime | None) -> Location:
+    server, seen = server_of(request), identity_of(request).seen
+    await server.locations.refuse_swapped(database, seen, here.lon, here.lat)
+    error_m = server.settings.positional_error_m
+    return await server.locations.locate(database, seen, here.lon, here.lat, moment_of(request, at), error_m)

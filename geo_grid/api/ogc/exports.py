@@ -1,22 +1,20 @@
 """GET /collections/{layer}/export: a whole layer as a file, written down in the audit."""
 
 from enum import StrEnum
-from pathlib import Path as FilePath
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import StreamingResponse
 
 from geo_grid.access.audit import record_export
-from geo_grid.api.server.asking import account_of, asker_of, writing
+from geo_grid.api.server.asking import with_rights, writing
 from geo_grid.api.server.long_answers import LongAnswer
 from geo_grid.api.server.parameters import AnswerCrs, Configured
 from geo_grid.api.server.problems import PROBLEM_RESPONSES, Problem
 from geo_grid.api.server.rights import GuardedRoute
 from geo_grid.budgets import BULK
-from geo_grid.db import acting_conninfo, connect
 from geo_grid.exchange import export_file
-from geo_grid.layers import Layer, find_layer
+from geo_grid.layers import find_layer
 from geo_grid.layers.published import CGCS2000, SHIFTED
 
 router = APIRouter(tags=["collections"], responses=PROBLEM_RESPONSES, route_class=GuardedRoute)
@@ -64,20 +62,15 @@ async def get_export(
 ) -> StreamingResponse:
     """Export what whoever asks may see of a layer, in CGCS2000 or as `crs` says, which the column `source_crs` names then; who exported what is recorded first."""
     found = find_layer(layer)
-    conninfo = acting_conninfo(request.app.state.conninfo, asker_of(request))
     with LongAnswer.begun(request, settings) as answer, answer.folder() as folder:
         shift = "" if crs == "EPSG:4490" else crs
         path = folder / f"{layer}{'-' + shift if shift else ''}.{f}"
-        rows = await BULK.run(account_of(request), _export, conninfo, found, path, shift, for_excel)
+        rows = await with_rights(
+            request, lambda c: export_file(c, found, path, shift, for_excel), BULK, reads_one_state=True
+        )
         async with writing(request) as database:  # no file leaves that is not written down
             await record_export(database, layer, f.value, rows, None)
         answer.adopt(path)
     named = SHIFTED[crs].uri if shift else CGCS2000.uri
     headers = {"Content-Disposition": f'attachment; filename="{path.name}"', "Content-Crs": f"<{named}>"}
     return answer.sent(_MEDIA[f], headers)
-
-
-def _export(conninfo: str, layer: Layer, path: FilePath, shift: str, for_excel: bool) -> int:
-    with connect(conninfo) as connection:
-        connection.execute("set transaction isolation level repeatable read, read only")
-        return export_file(connection, layer, path, shift, for_excel)

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from geo_grid.api.ogc.conformance import CONFORMANCE
 from geo_grid.api.ogc.handing_out import LOOKED_AT, note_handed_out, page_size
-from geo_grid.api.server.asking import account_of, reading
+from geo_grid.api.server.asking import account_of, reading, reading_much
 from geo_grid.api.server.html import catalogue_page, features_page
 from geo_grid.api.server.links import Link, StrictRoute, base_url, chosen, here, self_links, wants_html
 from geo_grid.api.server.long_answers import LongAnswer
@@ -325,7 +325,7 @@ async def _sequence(request: Request, settings: Settings, layer: Layer, query: F
     """Answer with features as a GeoJSON text sequence (RFC 8142), of one state of the database."""
     after, left, following = query.after, query.limit, None
     with LongAnswer.begun(request, settings) as answer:
-        async with BULK.turn(account_of(request)), reading(request) as database:
+        async with BULK.turn(account_of(request)), reading_much(request) as database:
             while left > 0 and not await request.is_disconnected():
                 page = await read_page(database, layer, replace(query, limit=min(left, _TOGETHER), after=after))
                 await answer.write("".join(f"\x1e{_named(as_feature(row), query.crs)}\n" for row in page.rows))

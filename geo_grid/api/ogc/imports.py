@@ -2,18 +2,16 @@
 
 import json
 from pathlib import Path as FilePath
-from threading import Event
 from typing import Annotated
 
 from fastapi import APIRouter, File, Form, Path, Request, UploadFile
 from pydantic import BaseModel, Field
 
-from geo_grid.api.server.asking import account_of, asker_of, identity_of, leaving
+from geo_grid.api.server.asking import account_of, identity_of, leaving, with_rights
 from geo_grid.api.server.parameters import Configured
 from geo_grid.api.server.problems import PROBLEM_RESPONSES, Problem
 from geo_grid.api.server.rights import GuardedRoute
 from geo_grid.budgets import FILES
-from geo_grid.db import acting_conninfo, connect
 from geo_grid.errors import UserError
 from geo_grid.exchange import Report, uploads
 from geo_grid.settings import Settings
@@ -144,14 +142,8 @@ def _folder(settings: Settings) -> FilePath:
 
 
 async def _run(request: Request, folder: FilePath, upload: uploads.Upload, skip_invalid: bool, dry_run: bool) -> Report:
-    conninfo = acting_conninfo(request.app.state.conninfo, asker_of(request))
-
-    def work(left: Event) -> Report:
-        with connect(conninfo) as connection:
-            return uploads.run(connection, folder, upload, skip_invalid, dry_run, left)
-
     async with leaving(request) as left:
-        return await FILES.run(account_of(request), work, left)
+        return await with_rights(request, lambda c: uploads.run(c, folder, upload, skip_invalid, dry_run, left), FILES)
 
 
 def _pairs(text: str, name: str) -> dict[str, str]:

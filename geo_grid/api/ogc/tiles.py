@@ -7,10 +7,11 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from geo_grid.api.ogc.features import Answer, LayerName
-from geo_grid.api.ogc.tile_cache import Tile, TileCache
 from geo_grid.api.server.asking import identity_of, read_once
 from geo_grid.api.server.links import Link, StrictRoute, base_url
 from geo_grid.api.server.problems import PROBLEM_RESPONSES, Problem
+from geo_grid.api.server.state import server_of
+from geo_grid.api.server.tile_cache import Tile
 from geo_grid.errors import InvalidQuery, NotFound
 from geo_grid.layers import Layer, find_layer
 from geo_grid.layers.items import tile_statement, tile_values
@@ -209,7 +210,7 @@ def _keeping(request: Request, layers: list[Layer], edition: int | None) -> str:
 
 
 def _edition(request: Request) -> int | None:
-    current = request.app.state.locations.snapshot()
+    current = server_of(request).locations.snapshot()
     return current.state.edition if current else None
 
 
@@ -218,9 +219,9 @@ async def _draw(request: Request, layers: list[Layer], z: int, y: int, x: int) -
     if max(x, y) >= 2**z:
         message = f"zoom {z} has columns and rows 0 to {2**z - 1}"
         raise NotFound(message)
-    state, identity = request.app.state, identity_of(request)
-    cache: TileCache = state.tiles
-    current = state.locations.snapshot()
+    server, identity = server_of(request), identity_of(request)
+    cache = server.tiles
+    current = server.locations.snapshot()
     edition = saved_name(current.state.edition, current.state.published_at) if current else ""
     keys = {layer: cache.key(identity, edition, layer, (z, y, x)) if current else None for layer in layers}
     made = {layer.name: found for layer, key in keys.items() if (found := cache.find(key, layer))}

@@ -14,6 +14,7 @@ from geo_grid.api.ogc.geojson import Feature, FeatureCollection
 from geo_grid.api.server.asking import account_of, identity_of, reading
 from geo_grid.api.server.problems import PROBLEM_RESPONSES
 from geo_grid.api.server.rights import GuardedRoute
+from geo_grid.api.server.state import server_of
 from geo_grid.budgets import MAPS
 from geo_grid.layers.boxes import Box, shape_of
 from geo_grid.layers.geojson import as_geojson
@@ -58,7 +59,7 @@ async def get_live(
 
     It is brought up to date every few seconds while somebody asks.
     """
-    live = request.app.state.live
+    live = server_of(request).live
     snapshot: Snapshot | None = live.read()
     cells, mine, drawing = identity_of(request).seen.only_cells, None, live.drawing
     if cells is not None:
@@ -100,7 +101,7 @@ async def get_live_areas(
 ) -> FeatureCollection[LiveProperties]:
     """Draw what each free unit that reaches into view reaches within the minutes, and the holes; within one's cells."""
     boxes = read_boxes(bbox, CRS84)
-    snapshot: Snapshot | None = request.app.state.live.read()
+    snapshot = server_of(request).live.read()
     if snapshot is None:
         return FeatureCollection[LiveProperties](features=[])
     cells, mine = identity_of(request).seen.only_cells, None

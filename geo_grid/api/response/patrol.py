@@ -6,11 +6,11 @@ from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Query, Request
 
-from geo_grid.api.boundaries.drafting import with_rights
-from geo_grid.api.server.asking import account_of, reading, writing
+from geo_grid.api.server.asking import account_of, reading, with_rights, writing
 from geo_grid.api.server.problems import PROBLEM_RESPONSES, Problem
 from geo_grid.api.server.rights import GuardedRoute
-from geo_grid.budgets import ROADS
+from geo_grid.api.server.state import server_of
+from geo_grid.budgets import ROUTES
 from geo_grid.moments import Day
 from geo_grid.response.patrol import PatrolPlan, PatrolQuestion, plan, read_task
 from geo_grid.response.stops import CheckedIn, CheckIn, Completion, Stop, check_in, completion, stops
@@ -31,7 +31,7 @@ async def get_stops(request: Request, zone_code: ZoneCode = None) -> list[Stop]:
 async def post_check_in(request: Request, given: CheckIn) -> CheckedIn:
     """Write down that a unit is at a stop; it must be within 150 m of it."""
     async with writing(request) as database:
-        return await check_in(database, given, request.app.state.settings.timezone)
+        return await check_in(database, given, server_of(request).settings.timezone)
 
 
 @router.get("/completion")
@@ -41,16 +41,16 @@ async def get_completion(
     zone_code: ZoneCode = None,
 ) -> list[Completion]:
     """Say how many stops were made of those that were due, by zone and shift, and which were missed."""
-    state = request.app.state
-    now, shifts = datetime.now(ZoneInfo(state.settings.timezone)), state.patrol_shifts
-    return await with_rights(request, lambda c: completion(c, day or now.date(), shifts, now, zone_code))
+    server = server_of(request)
+    now, shifts = datetime.now(ZoneInfo(server.settings.timezone)), server.patrol_shifts
+    return await with_rights(request, lambda c: completion(c, day or now.date(), shifts, now, zone_code), ROUTES)
 
 
 @router.post("/routes", responses={404: {"model": Problem}})
 async def post_routes(request: Request, question: PatrolQuestion) -> PatrolPlan:
     """Plan who makes which stops of a zone, in which order and when; nothing is written down."""
-    state = request.app.state
-    now = datetime.now(ZoneInfo(state.settings.timezone))
-    router, travel = state.upkeep.router, state.upkeep.travel
-    task = await with_rights(request, lambda connection: read_task(connection, question, now))
-    return await ROADS.run(account_of(request), plan, task, router, travel)
+    server = server_of(request)
+    now = datetime.now(ZoneInfo(server.settings.timezone))
+    router, travel = server.upkeep.router, server.upkeep.travel
+    task = await with_rights(request, lambda connection: read_task(connection, question, now), ROUTES)
+    return await ROUTES.run(account_of(request), plan, task, router, travel)

@@ -10,14 +10,14 @@ import shapely
 from fastapi import APIRouter, Path, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from geo_grid.api.boundaries.drafting import with_rights
 from geo_grid.api.ogc.features import read_boxes
 from geo_grid.api.ogc.geojson import Feature, FeatureCollection
-from geo_grid.api.server.asking import account_of, identity_of, reading, while_wanted, writing
+from geo_grid.api.server.asking import account_of, identity_of, reading, while_wanted, with_rights, writing
 from geo_grid.api.server.parameters import At, Lat, Lon, SourceCrs, moment_of, place
 from geo_grid.api.server.problems import PROBLEM_RESPONSES, Problem
 from geo_grid.api.server.rights import GuardedRoute
-from geo_grid.budgets import MAPS, ROADS, SOLVING
+from geo_grid.api.server.state import server_of
+from geo_grid.budgets import MAPS, ROADS, ROUTES, SOLVING
 from geo_grid.layers.boxes import Box, cut_to
 from geo_grid.layers.geojson import as_geojson
 from geo_grid.layers.published import CRS84
@@ -111,7 +111,7 @@ async def get_areas(
 ) -> FeatureCollection[AreaProperties]:
     """Draw what a car reaches from a place within 1, 3 and 5 minutes, or from where one reaches it, now; the largest first."""
     here = await place(request, lon, lat, source_crs)
-    upkeep = request.app.state.upkeep
+    upkeep = server_of(request).upkeep
     now = _in_city(request, None)
     async with reading(request) as database:
         closures = await closures_around(database, (here.lon, here.lat))
@@ -166,20 +166,20 @@ async def get_unions(
 
     The longest tier first. Asked as of a former time it draws nothing: the circles of then are not kept.
     """
-    state, boxes = request.app.state, read_boxes(bbox, CRS84)
+    server, boxes = server_of(request), read_boxes(bbox, CRS84)
     moment = _in_city(request, at)
     async with reading(request) as database:
         if not await circles_known(database, moment_of(request, at)):
             return Unions(features=[], response_known=False)
-        circles = await state.unions.read(database, by, moment)
+        circles = await server.unions.read(database, by, moment)
     budget = SOLVING if circles.joined is None else MAPS
-    found = await budget.run(account_of(request), state.unions.join, circles)
+    found = await budget.run(account_of(request), server.unions.join, circles)
     return Unions(features=await MAPS.run(account_of(request), _cut, found, boxes), response_known=True)
 
 
 def _in_city(request: Request, at: datetime | None) -> datetime:
     """Return a moment in the city's own time; None: now."""
-    return (moment_of(request, at) or datetime.now(UTC)).astimezone(ZoneInfo(request.app.state.settings.timezone))
+    return (moment_of(request, at) or datetime.now(UTC)).astimezone(ZoneInfo(server_of(request).settings.timezone))
 
 
 def _cut(unions: list[Union], boxes: Sequence[Box]) -> list[Feature[UnionProperties]]:
@@ -212,12 +212,12 @@ async def get_coverage(
 
     Asked as of a former time it tells no figures: neither the circles nor the posts of then are kept.
     """
-    state = request.app.state
+    server = server_of(request)
     async with reading(request) as database:
         if not await circles_known(database, moment_of(request, at)):
             return CoverageAnswer(by=by, posts=None, response_known=False, groups=[])
     moment = _in_city(request, at)
-    coverage = await state.covered.read(by, moment)
+    coverage = await server.covered.read(by, moment)
     seen = identity_of(request).seen
     groups = await SOLVING.run(account_of(request), coverage.groups, by, moment, seen.only_cells)
     return CoverageAnswer(by=by, posts=coverage.count(moment, seen.only_posts), response_known=True, groups=groups)
@@ -252,18 +252,18 @@ async def get_times(
 ) -> list[StageTimes]:
     """Say how long it really took, from the incidents that whoever asks sees; stages apart, exclusions counted."""
     async with reading(request) as database:
-        rows = await response_times(database, by, months, request.app.state.settings.timezone)
+        rows = await response_times(database, by, months, server_of(request).settings.timezone)
     return [StageTimes.model_validate(row) for row in rows]
 
 
 @router.get("/response/move-up")
 async def get_move_up(request: Request) -> list[BareZone]:
     """Name the zones that no car or motorcycle is free in now, and who could move up; most open incidents first."""
-    state = request.app.state
+    server = server_of(request)
     now = _in_city(request, None)
-    router, travel = state.upkeep.router, state.upkeep.travel
-    asked = await with_rights(request, lambda connection: read_zones(connection, now))
-    return await ROADS.run(account_of(request), bare_zones, asked, router, travel, now)
+    router, travel = server.upkeep.router, server.upkeep.travel
+    asked = await with_rights(request, lambda connection: read_zones(connection, now), ROUTES)
+    return await ROUTES.run(account_of(request), bare_zones, asked, router, travel, now)
 
 
 class SitingQuestion(BaseModel):
@@ -312,18 +312,18 @@ class SitingAnswer(BaseModel):
 @router.post("/response/siting")
 async def post_siting(request: Request, asked: SitingQuestion) -> SitingAnswer:
     """Say where posts or standby points should be within a cell; up to minutes for a county, ended when nobody waits."""
-    upkeep, question = request.app.state.upkeep, siting.Question(**asked.model_dump())
+    upkeep, question = server_of(request).upkeep, siting.Question(**asked.model_dump())
 
     async def work() -> siting.Answer:
-        async with request.app.state.solvers.turn() as turn:
+        async with server_of(request).solvers.turn() as turn:
             places = await with_rights(request, lambda connection: siting.read_places(connection, question), SOLVING)
-            seconds, estimated = await ROADS.run(
+            seconds, estimated = await ROUTES.run(
                 account_of(request), siting.travel_times, places, upkeep.router, upkeep.travel
             )
             found: siting.Answer = await turn.do(siting.solve, places, seconds, estimated)
             return found
 
-    with request.app.state.calculations.held(identity_of(request).principal_id):
+    with server_of(request).calculations.held(identity_of(request).principal_id):
         return SitingAnswer.model_validate(asdict(await while_wanted(request, work())))
 
 
@@ -349,7 +349,7 @@ class DrawingState(BaseModel):
 @router.get("/response/drawing")
 async def get_drawing(request: Request) -> DrawingState:
     """Tell how far this server is with drawing circles, and from which roads."""
-    upkeep = request.app.state.upkeep
+    upkeep = server_of(request).upkeep
     graph = upkeep.router.graph
     manifest = read_manifest(graph) if graph is not None else None
     roads = Roads.model_validate(vars(manifest)) if manifest else None

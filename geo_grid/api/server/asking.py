@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
 from threading import Event
 from typing import Any
@@ -11,7 +11,9 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from geo_grid.access import Identity
-from geo_grid.db import Asker, AsyncConnection, acting, ask_once
+from geo_grid.api.server.state import server_of
+from geo_grid.budgets import DRAFTS, Budget
+from geo_grid.db import Asker, AsyncConnection, Connection, acting, acting_in_thread, ask_once
 from geo_grid.errors import NotLoggedIn
 
 
@@ -41,26 +43,47 @@ def reading(request: Request) -> AbstractAsyncContextManager[AsyncConnection]:
     return _acting(request, read_only=True)
 
 
-def writing(request: Request) -> AbstractAsyncContextManager[AsyncConnection]:
+def reading_much(request: Request) -> AbstractAsyncContextManager[AsyncConnection]:
+    """Open a transaction as `reading` does, for a long answer that has its turn in BULK: it takes no desk's connection."""
+    return acting(server_of(request).long_pool, asker_of(request))
+
+
+@contextlib.asynccontextmanager
+async def writing(request: Request) -> AsyncIterator[AsyncConnection]:
     """Open a transaction with the rights of whoever asks; committed when it is left, before the answer goes out."""
-    return _acting(request, read_only=False)
+    async with _acting(request, read_only=False) as connection:
+        yield connection
+    server_of(request).due.soon()
 
 
 async def read_once(request: Request, statement: str, values: dict[str, Any]) -> dict[str, Any]:
     """Ask one question with the rights of whoever asks, in one round trip (see `ask_once`)."""
-    state = request.app.state
-    async with state.lending.to(account_of(request)):
-        return await ask_once(state.pool, asker_of(request), statement, values)
+    server = server_of(request)
+    async with server.lending.to(account_of(request)):
+        return await ask_once(server.pool, asker_of(request), statement, values)
 
 
 @contextlib.asynccontextmanager
 async def _acting(request: Request, read_only: bool) -> AsyncIterator[AsyncConnection]:
-    state = request.app.state
+    server = server_of(request)
     async with (
-        state.lending.to(account_of(request)),
-        acting(state.pool, asker_of(request), read_only) as connection,
+        server.lending.to(account_of(request)),
+        acting(server.pool, asker_of(request), read_only) as connection,
     ):
         yield connection
+
+
+async def with_rights[T](
+    request: Request, do: Callable[[Connection], T], budget: Budget = DRAFTS, reads_one_state: bool = False
+) -> T:
+    """Run work in one transaction with the rights of whoever asks, beside the event loop. Raises TooMany, Busy."""
+    pool, asker = server_of(request).threads[budget], asker_of(request)
+
+    def run() -> T:
+        with acting_in_thread(pool, asker, reads_one_state) as connection:
+            return do(connection)
+
+    return await budget.run(account_of(request), run)
 
 
 @contextlib.asynccontextmanager

@@ -3,14 +3,15 @@
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
-from geo_grid.access import Identities, Identity
+from geo_grid.access import Identity
 from geo_grid.api.server.asking import asker_of
 from geo_grid.api.server.parameters import Configured, Located
 from geo_grid.api.server.problems import PROBLEM_RESPONSES
 from geo_grid.api.server.rights import GuardedRoute
+from geo_grid.api.server.state import server_of
 from geo_grid.clocks import clock_trouble
 from geo_grid.db import acting, load_queries, read_migrations
-from geo_grid.derived import DerivedNow, DerivedStates
+from geo_grid.derived import DerivedNow
 from geo_grid.errors import DatabaseUnavailable, StorageUnavailable
 from geo_grid.state_folder import storage_trouble
 
@@ -47,11 +48,11 @@ async def healthz() -> Health:
 @router.get("/readyz", responses=PROBLEM_RESPONSES)
 async def readyz(request: Request, settings: Configured, locations: Located) -> Readiness:
     """Say whether the database answers, is migrated to what this program needs, and has room to store."""
-    for name, folder in request.app.state.storage.items():
+    for name, folder in server_of(request).storage.items():
         if trouble := storage_trouble(folder, settings.least_free_mb):
             message = f"nothing more may be stored in {name}: {trouble}"
             raise StorageUnavailable(message)
-    async with acting(request.app.state.reserved, asker_of(request)) as database:
+    async with acting(server_of(request).reserved, asker_of(request)) as database:
         found = await (await database.execute(QUERIES["ready"])).fetchone()
     needed = len(read_migrations())
     if found is None or found["migration"] != needed:
@@ -60,10 +61,14 @@ async def readyz(request: Request, settings: Configured, locations: Located) -> 
     held = locations.snapshot()
     trouble = clock_trouble(found["now"], found["newest"])
     warnings = [trouble] if trouble else []
-    identities: Identities = request.app.state.identities
+    identities = server_of(request).identities
     asker = asker_of(request)  # nobody is identified before, so that health is told whoever asks
     identity = await identities.current(asker) if asker.credential else None
-    states: DerivedStates = request.app.state.derived
+    states = server_of(request).derived
+    warnings += [
+        f"work that is due fails ({kind}, tried {attempts} times): geo-grid doctor says why"
+        for kind, attempts in server_of(request).due.failing.items()
+    ]
     return Readiness.model_validate(
         {
             **found,

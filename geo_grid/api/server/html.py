@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from geo_grid.access import csrf_token
 from geo_grid.api.server.asking import identity_of, reading
 from geo_grid.api.server.public_address import PublicAddress
+from geo_grid.api.server.state import server_of
 from geo_grid.layers import Layer
 from geo_grid.maps import city_view, features_map, plain_page
 
@@ -57,7 +58,7 @@ def catalogue_page(request: Request, titles: tuple[str, str], answer: BaseModel)
 
 async def features_page(request: Request, layer: Layer, address: str) -> HTMLResponse:
     """Show features on a small map, with a table; the page asks for them at `address`."""
-    settings = request.app.state.settings
+    settings = server_of(request).settings
     async with reading(request) as database:
         view = await city_view(database, settings.city_name_zh, settings.city_name_en, settings.timezone)
     lang = _language(request)

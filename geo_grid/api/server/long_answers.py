@@ -12,6 +12,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.types import Receive, Scope, Send
 
 from geo_grid.api.server.asking import identity_of
+from geo_grid.api.server.state import server_of
 from geo_grid.errors import InvalidQuery
 from geo_grid.settings import Settings
 
@@ -24,7 +25,7 @@ class LongAnswer:
     """One answer being made. It counts against its account until it is sent, or given up."""
 
     def __init__(self, request: Request, settings: Settings) -> None:
-        self._give_back = request.app.state.long_answers.take(identity_of(request).principal_id)
+        self._give_back = server_of(request).long_answers.take(identity_of(request).principal_id)
         self.spool = settings.state_dir / "spool"
         self._written = 0
         self._file: BinaryIO | None = None

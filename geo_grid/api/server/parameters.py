@@ -11,6 +11,7 @@ from pydantic_core.core_schema import CoreSchema, no_info_after_validator_functi
 
 from geo_grid import coordinates
 from geo_grid.api.server.asking import account_of
+from geo_grid.api.server.state import server_of
 from geo_grid.budgets import SYSTEMS
 from geo_grid.errors import UnknownCrs
 from geo_grid.locate import Locations
@@ -68,19 +69,17 @@ async def place(request: Request, lon: Lon, lat: Lat, source_crs: SourceCrs = "E
 
 def moment_of(request: Request, at: datetime | None) -> datetime | None:
     """Return the moment that was asked for: without a time zone, in the city's."""
-    return None if at is None else in_zone(at, request.app.state.settings.timezone)
+    return None if at is None else in_zone(at, server_of(request).settings.timezone)
 
 
 async def settings(request: Request) -> Settings:
     """Return the settings the app was made with."""
-    found: Settings = request.app.state.settings
-    return found
+    return server_of(request).settings
 
 
 async def locations(request: Request) -> Locations:
     """Return what answers who is responsible for a point."""
-    found: Locations = request.app.state.locations
-    return found
+    return server_of(request).locations
 
 
 Configured = Annotated[Settings, Depends(settings)]

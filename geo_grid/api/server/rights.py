@@ -16,6 +16,7 @@ from geo_grid.access.audit import record_refusal
 from geo_grid.api.server.asking import asker_of, identity_of
 from geo_grid.api.server.forms import FormRequest
 from geo_grid.api.server.negotiation import preferred
+from geo_grid.api.server.state import server_of
 from geo_grid.db import acting
 from geo_grid.errors import Forbidden, NotLoggedIn
 
@@ -161,7 +162,7 @@ KIOSK_ROUTES = {"/maps/wall": _OF_THE_WALL}
 async def note_refusal(request: Request, right: str) -> None:
     """Write down that somebody asked for what they have no right to."""
     route: APIRoute = request.scope["route"]
-    async with acting(request.app.state.pool, asker_of(request), read_only=False) as connection:
+    async with acting(server_of(request).pool, asker_of(request), read_only=False) as connection:
         await record_refusal(connection, f"{request.method} {route.path}", right)
 
 
@@ -203,9 +204,10 @@ class GuardedRoute(APIRoute):
             await super().handle(scope, receive, send)
         finally:
             if scope["method"] not in ("GET", "HEAD", "OPTIONS"):
-                scope["app"].state.feed.poke()
+                server = server_of(scope)
+                server.feed.poke()
                 if right in _CHANGING:
-                    scope["app"].state.identities.forget()
+                    server.identities.forget()
 
     async def _refuse(self, request: Request, right: str) -> None:
         identity = identity_of(request)

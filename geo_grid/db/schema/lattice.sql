@@ -1,4 +1,4 @@
--- The lattice of coordinates, schemes of codes, and moments that are stored: what tables check.
+-- The lattice of coordinates and the schemes of codes: what tables check.
 
 -- The lattice step is 2^-26 degree (about 1.7 mm): exact in a double, so comparing with the
 -- snapped copy is an exact test (docs: DESIGN, invariant 2).
@@ -21,10 +21,3 @@ return case scheme
     else false
 end;
 grant execute on function code_follows_scheme to public;
-
--- Which moments the database takes: those that every format can write, in nanoseconds too (they end with the years 1677
--- and 2262).
-create or replace function is_stored_moment(moment timestamptz) returns boolean
-language sql immutable parallel safe
-return moment is null or moment >= '1699-12-30 00:00:00+00' and moment < '2200-01-02 00:00:00+00';
-grant execute on function is_stored_moment to public;

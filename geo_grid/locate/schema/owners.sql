@@ -8,12 +8,8 @@ begin
     return (
         select near.grid_code
         from (select c.grid_code, c.geom
-              from grid_cells c
+              from leaf_cells(moment) c
               where c.geom && place
-                and c.valid_from <= moment and (c.valid_to is null or moment < c.valid_to)
-                and not exists (select from grid_cells k
-                                where k.parent_code = c.grid_code
-                                  and k.valid_from <= moment and (k.valid_to is null or moment < k.valid_to))
               order by c.grid_code
               offset 0) near
         where ST_Covers(near.geom, place)
@@ -28,7 +24,7 @@ begin
         from (select z.zone_code, z.geom
               from patrol_zones z
               where z.zone_kind = 'area' and z.geom && place
-                and z.valid_from <= moment and (z.valid_to is null or moment < z.valid_to)
+                and in_force(z.valid_from, z.valid_to, moment)
               order by z.zone_code
               offset 0) near
         where ST_Covers(near.geom, place)

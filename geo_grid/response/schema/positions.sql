@@ -11,6 +11,8 @@ begin
     if not access.may('positions.write') then
         raise exception 'you have no right to report positions' using errcode = 'insufficient_privilege';
     end if;
+    -- in one order, so that batches of the same units wait for each other instead of ending in a deadlock
+    perform from patrol_units u where u.unit_code = any(codes) order by u.unit_code for no key update;
     return query
     with given as (
         select g.number, g.unit_code, g.reported_at,

@@ -1,23 +1,43 @@
 // The draft at work: every change goes to the server, and whoever listens hears of the draft as it is then.
 import { ask, write } from "../server.js";
-import { page, say } from "../office.js";
+import { say } from "../text.js";
 
 export class Bench extends EventTarget {
+  /** @type {import("../../types.js").Draft | null} */
   draft = null;
   busy = 0;
   reason = "";
 
-  tell(kind, detail) { this.dispatchEvent(new CustomEvent(kind, { detail })); }
+  tell(kind, detail) {
+    this.dispatchEvent(new CustomEvent(kind, { detail }));
+  }
 
-  on(kind, listener) { this.addEventListener(kind, ({ detail }) => listener(detail)); }
+  /** @param {string} kind @param {(detail: any) => void} listener */
+  on(kind, listener) {
+    this.addEventListener(kind, event => listener(/** @type {CustomEvent} */ (event).detail));
+  }
 
-  get address() { return `/boundaries/drafts/${this.draft.draft_id}`; }
+  // The draft of a step, which there must be.
+  get opened() {
+    if (!this.draft) throw new Error(say("openDraftFirst"));
+    return this.draft;
+  }
 
-  get isLive() { return Boolean(this.draft && !this.draft.published_edition_id && !this.draft.discarded_at); }
+  get address() {
+    return `/boundaries/drafts/${this.opened.draft_id}`;
+  }
 
-  get isOpen() { return this.isLive && !this.draft.submitted_at; }
+  get isLive() {
+    return Boolean(this.draft && !this.draft.published_edition_id && !this.draft.discarded_at);
+  }
 
-  get canEdit() { return this.isOpen && !this.draft.is_stale && !this.busy; }
+  get isOpen() {
+    return this.isLive && !this.opened.submitted_at;
+  }
+
+  get canEdit() {
+    return this.isOpen && !this.opened.is_stale && !this.busy;
+  }
 
   // Work that the server does: shown as going on, its failure said in words.
   async run(work) {
@@ -41,9 +61,13 @@ export class Bench extends EventTarget {
     this.tell("draft", draft);
   }
 
-  open(id) { return this.run(async () => this.take(id ? await ask(`/boundaries/drafts/${id}`) : null)); }
+  open(id) {
+    return this.run(async () => this.take(id ? await ask(`/boundaries/drafts/${id}`) : null));
+  }
 
-  begin(title) { return this.run(async () => this.take(await write("POST", "/boundaries/drafts", { title }))); }
+  begin(title) {
+    return this.run(async () => this.take(await write("POST", "/boundaries/drafts", { title })));
+  }
 
   // True when it was done.
   act(path, content) {
@@ -53,20 +77,22 @@ export class Bench extends EventTarget {
     });
   }
 
-  goOn(path) { return this.act(path, { seen: this.draft.steps }); }
+  goOn(path) {
+    return this.act(path, { seen: this.opened.steps });
+  }
 
   async step(operation, given) {
     if (!this.canEdit) return;
-    if (await this.act("steps", { operation, ...given, reason: this.reason, seen: this.draft.steps })) this.tell("stepped", null);
+    if (await this.act("steps", { operation, ...given, reason: this.reason, seen: this.opened.steps }))
+      this.tell("stepped", null);
   }
 
   // What was edited in a file.
   bring(file) {
     const given = new FormData();
-    given.append("draft_id", this.draft.draft_id);
+    given.append("draft_id", String(this.opened.draft_id));
     given.append("file", file);
-    const headers = page.person.csrf ? { "X-CSRF-Token": page.person.csrf } : {};
-    return this.run(async () => this.take(await ask("/boundaries/imports", { method: "POST", headers, body: given })));
+    return this.run(async () => this.take(await write("POST", "/boundaries/imports", given)));
   }
 
   discard() {
@@ -76,8 +102,3 @@ export class Bench extends EventTarget {
     });
   }
 }
-
-export const OPERATIONS = {
-  split: say("分割", "Split"), merge: say("合并", "Merge"), move_border: say("移动边界", "Move border"), carve: say("划出专属", "Carve out"),
-  reshape: say("重画", "Reshape"), transfer: say("划转", "Transfer"), describe: say("属性", "Describe"), regroup: say("均衡", "Balance"), redraw: say("外部修改", "Redrawn elsewhere"), create: say("新建", "Create"), retire: say("终止", "Retire"), set_duties: say("负责人", "Duties"), set_stops: say("必巡点", "Stops"), restore: say("恢复版本", "Restore edition"),
-};

@@ -1,31 +1,53 @@
 // The cells of a draft on the map: shown by level, chosen by a click, drawn upon with snapping.
 import { drawOn } from "../draw.js";
-import { base, LiveLayer, LOOKS, OUTLINES } from "../layers.js";
+import { base, LiveLayer, lookNamed, OUTLINES } from "../layers.js";
 import { look } from "../look.js";
+import { pane } from "../map.js";
 import { withTip } from "../marks.js";
-import { page, say } from "../office.js";
+import { page } from "../page.js";
+import { say } from "../text.js";
 
-const L = window.L;
+const { L } = window;
 const SNAP_PIXELS = 15;
 const JUST_NOW_MS = 50; // the click that ends a drawing chooses no cell
 const COLOURS = { new: "#6fe3a1", changed: "#ffb347" };
-const CELLS = LOOKS.find(one => one.name === "grid_cells");
+const CELLS = /** @type {Required<import("../../types.js").LayerLook>} */ (lookNamed("grid_cells"));
 
 export class CellMap {
+  /** @param {import("leaflet").Map} map @param {import("./bench.js").Bench} bench */
   constructor(map, bench) {
-    Object.assign(this, { map, bench, chosen: new Map(), layer: "grid_cells", level: null, moment: null, drawn: 0 });
-    map.setMaxZoom(19);
+    this.map = map;
+    this.bench = bench;
+    /** @type {Map<string, any>} properties of what is chosen, by code */
+    this.chosen = new Map();
+    /** @type {"grid_cells" | "patrol_zones"} */
+    this.layer = "grid_cells";
+    /** @type {number | null} that is shown; null: what the zoom shows */
+    this.level = null;
+    /** @type {string | null} when what is shown was in force; null: now */
+    this.moment = null;
+    this.drawn = 0;
+    /** @type {((cell: any) => void) | null} */
+    this.target = null;
     map.doubleClickZoom.disable();
-    map.createPane("labels").style.zIndex = 650;
-    map.getPane("labels").style.pointerEvents = "none";
-    L.control.scale({ imperial: false, maxWidth: 160 }).addTo(map);
     this.outlines = new LiveLayer(map, OUTLINES, 0);
-    this.roads = new LiveLayer(map, { name: "roads", from: 14, style: () => ({ color: "#8fa3b8", weight: 1.2, opacity: 0.7 }) }, 1);
-    this.cells = new LiveLayer(map, {
-      name: "cells", from: 0,
-      address: (bbox, zoom) => this.address(bbox, zoom), style: feature => this.style(feature),
-      label: feature => (this.layer === "patrol_zones" ? feature.properties.name : CELLS.label(feature)), pick: (feature, event) => this.pick(feature, event),
-    }, 2);
+    this.roads = new LiveLayer(
+      map,
+      { name: "roads", from: 14, style: () => ({ color: "#8fa3b8", weight: 1.2, opacity: 0.7 }) },
+      1,
+    );
+    this.cells = new LiveLayer(
+      map,
+      {
+        name: "cells",
+        from: 0,
+        address: (bbox, zoom) => this.address(bbox, zoom),
+        style: feature => this.style(feature),
+        label: feature => (this.layer === "patrol_zones" ? feature.properties.name : CELLS.label(feature)),
+        pick: (feature, event) => this.pick(feature, event),
+      },
+      2,
+    );
     this.stops = L.layerGroup().addTo(map);
     this.cells.onState(({ loading, failed }) => {
       if (failed) this.bench.tell("problem", failed);
@@ -33,14 +55,21 @@ export class CellMap {
     });
     map.pm.setLang(page.lang);
     map.pm.setGlobalOptions({
-      snappable: true, snapDistance: SNAP_PIXELS, allowSelfIntersection: false, continueDrawing: false,
-      templineStyle: { color: "#ffd84d" }, hintlineStyle: { color: "#ffd84d", dashArray: "5 5" },
+      snappable: true,
+      snapDistance: SNAP_PIXELS,
+      allowSelfIntersection: false,
+      continueDrawing: false,
+      templineStyle: { color: "#ffd84d" },
+      hintlineStyle: { color: "#ffd84d", dashArray: "5 5" },
     });
   }
 
-  load() { return Promise.all([this.outlines.load(), this.roads.load(), this.cells.load()]); }
+  load() {
+    return Promise.all([this.outlines.load(), this.roads.load(), this.cells.load()]);
+  }
 
   // What is drawn of another time goes at once: a question that fails leaves nothing wrong under its date.
+  /** @param {string | null} moment null: now */
   travel(moment) {
     this.moment = moment;
     this.outlines.moment = moment;
@@ -49,8 +78,10 @@ export class CellMap {
   }
 
   address(bbox, zoom) {
-    if (this.bench.isLive && !this.moment && this.layer === "patrol_zones") return `${this.bench.address}/zones?bbox=${bbox}`;
-    if (this.bench.isLive && !this.moment) return `${this.bench.address}/cells?bbox=${bbox}&level=${this.shownLevel(zoom)}`;
+    if (this.bench.isLive && !this.moment && this.layer === "patrol_zones")
+      return `${this.bench.address}/zones?bbox=${bbox}`;
+    if (this.bench.isLive && !this.moment)
+      return `${this.bench.address}/cells?bbox=${bbox}&level=${this.shownLevel(zoom)}`;
     const layer = this.layer;
     const then = this.moment ? `&datetime=${encodeURIComponent(this.moment)}` : "";
     return `/collections/${layer}/items?bbox=${bbox}&zoom=${zoom}${then}`;
@@ -66,14 +97,28 @@ export class CellMap {
     const colour = COLOURS[properties.change];
     const isZone = this.layer === "patrol_zones";
     const isLine = isZone && (properties.grid_level === 0 || properties.zone_kind === "segment");
-    const plain = isZone ? { color: isLine ? look().segment : look().patrol_zones, weight: isLine ? 4 : 2, opacity: 0.9, fillColor: look().patrol_zones, fillOpacity: 0.08 } : CELLS.style({ properties });
+    const plain = isZone
+      ? {
+          color: isLine ? look().segment : look().patrol_zones,
+          weight: isLine ? 4 : 2,
+          opacity: 0.9,
+          fillColor: look().patrol_zones,
+          fillOpacity: 0.08,
+        }
+      : CELLS.style({ properties });
     if (isChosen) return { ...plain, color: "#ffffff", weight: 3, opacity: 1, fillColor: "#38b6ff", fillOpacity: 0.4 };
     if (colour) return { ...plain, color: colour, weight: 2.2, opacity: 1, fillColor: colour, fillOpacity: 0.28 };
     if (isZone) return plain;
-    return { ...plain, fillOpacity: base.isShown ? 0.06 : plain.fillOpacity, color: look().grid_cells[properties.grid_level - 1] ?? plain.color };
+    return {
+      ...plain,
+      fillOpacity: base.isShown ? 0.06 : plain.fillOpacity,
+      color: look().grid_cells[properties.grid_level - 1] ?? plain.color,
+    };
   }
 
-  get isDrawing() { return this.map.pm.globalDrawModeEnabled(); }
+  get isDrawing() {
+    return this.map.pm.globalDrawModeEnabled();
+  }
 
   pick({ properties }, event) {
     if (!properties.grid_code || this.isDrawing || this.moment || Date.now() - this.drawn < JUST_NOW_MS) return;
@@ -98,15 +143,20 @@ export class CellMap {
   }
 
   chose() {
-    this.cells.group.eachLayer(drawn => drawn.setStyle?.(feature => this.style(feature)));
+    this.cells.group.eachLayer((/** @type {any} */ drawn) => drawn.setStyle?.(feature => this.style(feature)));
     this.bench.tell("chosen", [...this.chosen.values()]);
   }
 
   // What is drawn is newer than what was chosen; zones show where patrols must stop.
   refresh() {
     this.stops.clearLayers();
+    /** @type {any[]} */
     const features = [];
-    this.cells.group.eachLayer(drawn => drawn.eachLayer?.(({ feature }) => { if (feature) features.push(feature); }));
+    this.cells.group.eachLayer((/** @type {any} */ drawn) =>
+      drawn.eachLayer?.(({ feature }) => {
+        if (feature) features.push(feature);
+      }),
+    );
     for (const { properties } of features) {
       if (this.chosen.has(properties.grid_code)) this.chosen.set(properties.grid_code, properties);
       (properties.stops ?? []).forEach(stop => this.mark(stop));
@@ -115,9 +165,21 @@ export class CellMap {
   }
 
   mark({ name, point: [lon, lat], window_from: from, window_to: to }) {
-    const hours = [from, to].filter(Boolean).map(time => time.slice(0, 5)).join("–");
+    const hours = [from, to]
+      .filter(Boolean)
+      .map(time => time.slice(0, 5))
+      .join("–");
     const renderer = L.svg({ pane: "markerPane" });
-    const dot = L.circleMarker([lat, lon], { radius: 6, weight: 2, color: "#07111c", fillColor: "#ffd84d", fillOpacity: 1, pane: "markerPane", renderer, pmIgnore: true });
+    const dot = L.circleMarker([lat, lon], {
+      radius: 6,
+      weight: 2,
+      color: "#07111c",
+      fillColor: "#ffd84d",
+      fillOpacity: 1,
+      pane: "markerPane",
+      renderer,
+      pmIgnore: true,
+    });
     withTip(dot, [`${name} ${hours}`]).addTo(this.stops);
   }
 
@@ -129,7 +191,11 @@ export class CellMap {
   }
 
   // The next cell that is clicked.
-  pickTarget() { return new Promise(found => { this.target = found; }); }
+  pickTarget() {
+    return new Promise(found => {
+      this.target = found;
+    });
+  }
 
   // A line or an area, as GeoJSON; null when it was given up.
   async draw(shape) {
@@ -147,23 +213,38 @@ export class CellMap {
   snapTolerance() {
     const { map } = this;
     const size = map.getSize();
-    const metres = map.distance(map.containerPointToLatLng([0, size.y / 2]), map.containerPointToLatLng([SNAP_PIXELS, size.y / 2]));
-    return say(`吸附到顶点、边界和道路：${SNAP_PIXELS} 像素（约 ${metres.toFixed(metres < 10 ? 1 : 0)} 米）；坐标取 1.7 毫米格点`,
-      `Snaps to corners, borders and roads within ${SNAP_PIXELS} px (about ${metres.toFixed(metres < 10 ? 1 : 0)} m); coordinates lie on a 1.7 mm lattice`);
+    const metres = map.distance(
+      map.containerPointToLatLng([0, size.y / 2]),
+      map.containerPointToLatLng([SNAP_PIXELS, size.y / 2]),
+    );
+    return say("snaps", { pixels: SNAP_PIXELS, metres: metres.toFixed(metres < 10 ? 1 : 0) });
   }
 }
 
+/** @param {any[]} features @returns {import("geojson").FeatureCollection} */
+const collected = features => ({ type: "FeatureCollection", features });
+
 // Two states side by side: left of the handle as it is, right of it as it becomes.
 export class Swipe {
+  /** @param {import("leaflet").Map} map @param {HTMLElement} bar with a slider and the line of the cut */
   constructor(map, bar) {
-    Object.assign(this, { map, bar, slider: bar.querySelector("input"), cut: bar.querySelector("i") });
+    this.map = map;
+    this.bar = bar;
+    this.slider = /** @type {HTMLInputElement} */ (bar.querySelector("input"));
+    this.cut = /** @type {HTMLElement} */ (bar.querySelector("i"));
+    /** @type {import("leaflet").GeoJSON | null} */
+    this.shaded = null;
+    this.panes = ["before", "after"].map((name, number) => pane(map, name, 430 + number));
     this.sides = ["before", "after"].map((name, number) => {
-      const pane = map.createPane(name);
-      pane.style.zIndex = 430 + number;
-      pane.style.pointerEvents = "none";
+      this.panes[number].style.pointerEvents = "none";
       return L.geoJSON(null, {
-        pane: name, interactive: false, renderer: L.canvas({ pane: name, padding: 0.5 }),
-        style: () => (number ? { color: "#6fe3a1", weight: 3, fillColor: "#6fe3a1", fillOpacity: 0.22 } : { color: "#ff8585", weight: 3, fillColor: "#ff8585", fillOpacity: 0.22 }),
+        pane: name,
+        interactive: false,
+        renderer: L.canvas({ pane: name, padding: 0.5 }),
+        style: () =>
+          number
+            ? { color: "#6fe3a1", weight: 3, fillColor: "#6fe3a1", fillOpacity: 0.22 }
+            : { color: "#ff8585", weight: 3, fillColor: "#ff8585", fillOpacity: 0.22 },
       });
     });
     this.slider.oninput = () => this.clip();
@@ -171,19 +252,28 @@ export class Swipe {
   }
 
   // One state, coloured by what is known of each cell.
+  /** @param {any[]} features @param {(properties: any) => import("leaflet").PathOptions} style */
   shade(features, style) {
     this.hide();
-    this.shaded = L.geoJSON({ type: "FeatureCollection", features }, { pane: "after", interactive: false, renderer: this.sides[1].options.renderer, style: ({ properties }) => style(properties) }).addTo(this.map);
-    this.map.getPane("after").style.clip = "auto";
+    this.shaded = L.geoJSON(collected(features), {
+      pane: "after",
+      interactive: false,
+      renderer: this.sides[1].options.renderer,
+      style: feature => style(feature?.properties),
+    }).addTo(this.map);
+    this.panes[1].style.clip = "auto";
     return this.shaded.getBounds();
   }
 
+  /** @param {any[]} features @returns {import("leaflet").LatLngBounds | null} */
   show(features) {
     this.shaded?.remove();
     this.sides.forEach((side, number) => {
       side.clearLayers();
       const state = number ? "after" : "before";
-      side.addData({ type: "FeatureCollection", features: features.filter(({ properties }) => properties.state === state && !properties.is_divided) });
+      side.addData(
+        collected(features.filter(({ properties }) => properties.state === state && !properties.is_divided)),
+      );
       side.addTo(this.map);
     });
     this.bar.hidden = false;
@@ -192,11 +282,13 @@ export class Swipe {
     return drawn.getLayers().length ? drawn.getBounds() : null;
   }
 
+  /** @returns {null} */
   hide() {
     this.sides.forEach(side => side.remove());
     this.shaded?.remove();
     this.shaded = null;
     this.bar.hidden = true;
+    return null;
   }
 
   clip() {
@@ -205,10 +297,10 @@ export class Swipe {
     const nw = this.map.containerPointToLayerPoint([0, 0]);
     const se = this.map.containerPointToLayerPoint(size);
     const { left, width } = this.slider.getBoundingClientRect();
-    const at = left + width * this.slider.value / this.slider.max;
+    const at = left + (width * this.slider.valueAsNumber) / Number(this.slider.max);
     const cut = nw.x + at;
     this.cut.style.left = `${at}px`;
-    this.map.getPane("before").style.clip = `rect(${nw.y}px, ${cut}px, ${se.y}px, ${nw.x}px)`;
-    this.map.getPane("after").style.clip = `rect(${nw.y}px, ${se.x}px, ${se.y}px, ${cut}px)`;
+    this.panes[0].style.clip = `rect(${nw.y}px, ${cut}px, ${se.y}px, ${nw.x}px)`;
+    this.panes[1].style.clip = `rect(${nw.y}px, ${se.x}px, ${se.y}px, ${cut}px)`;
   }
 }

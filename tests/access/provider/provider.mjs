@@ -1,4 +1,5 @@
-// An OpenID Connect provider on the loopback, with its own log-in page: node provider.mjs NODE_MODULES PORT REDIRECT_URI
+// An OpenID Connect provider on the loopback, with its own log-in page:
+// node provider.mjs NODE_MODULES PORT REDIRECT_URI
 import { createRequire } from "node:module";
 
 const [modules, port, redirect] = process.argv.slice(2);

@@ -1,0 +1,87 @@
+"""What one server is made of, for as long as it runs; `geo_grid.api.lifetime` builds it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from geo_grid.access import Identities
+from geo_grid.access.login import Logins
+from geo_grid.api.server.shares import Lending, Shares
+from geo_grid.api.server.tile_cache import TileCache
+from geo_grid.boundaries.division import Division
+from geo_grid.budgets import Budget
+from geo_grid.changes import Feed
+from geo_grid.confined import Confined
+from geo_grid.db import AsyncPool, ThreadPool
+from geo_grid.derived import Derived, DerivedStates
+from geo_grid.due import Due
+from geo_grid.locate import Locations
+from geo_grid.own_work import Doing
+from geo_grid.response import Upkeep
+from geo_grid.response.coverage import Covered
+from geo_grid.response.live import Live
+from geo_grid.response.stops import Shift
+from geo_grid.response.unions import Unions
+from geo_grid.settings import Settings
+
+if TYPE_CHECKING:
+    from geo_grid.access.oidc import Provider
+
+
+@dataclass(frozen=True)
+class Server:
+    """What routes answer with.
+
+    Attributes
+    ----------
+    storage
+        Folders on whose disks it stores, by what a person calls them.
+    pool, lending
+        Connections for requests, of which no account borrows all.
+    reserved
+        Connections besides, for log-in, who asks, health and events.
+    long_pool
+        Connections besides, for answers in bulk that are read on the event loop.
+    threads
+        Connections for work in threads, by whose threads it takes.
+    conninfo, seeing_all
+        How work in processes connects: for whoever asks, and as the server itself, which sees everything.
+    solvers, redrawing
+        Processes for long calculations of planners, and for what strangers drew.
+    """
+
+    settings: Settings
+    storage: Mapping[str, Path]
+    pool: AsyncPool
+    reserved: AsyncPool
+    lending: Lending
+    long_pool: AsyncPool
+    threads: Mapping[Budget, ThreadPool]
+    conninfo: str
+    seeing_all: str
+    long_answers: Shares
+    event_streams: Shares
+    calculations: Shares
+    feed: Feed
+    derived: DerivedStates
+    identities: Identities
+    logins: Logins
+    provider: "Provider | None"
+    tiles: TileCache
+    solvers: Confined
+    redrawing: Confined
+    in_force: Derived[Division]
+    locations: Locations
+    unions: Unions
+    patrol_shifts: Sequence[Shift]
+    upkeep: Upkeep
+    covered: Covered
+    live: Live
+    due: Due[Doing]
+
+
+def server_of(asked: Mapping[str, Any]) -> Server:
+    """Return the server that answers a request, or a scope of ASGI."""
+    found: Server = asked["app"].state.server
+    return found

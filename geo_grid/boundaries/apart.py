@@ -1,0 +1,53 @@
+"""Steps of drafts whose shapes may take any time and memory to compare: a server has them done in a process with limits."""
+
+from functools import cache
+
+from geo_grid.boundaries.division import Division
+from geo_grid.boundaries.drafts import edit_draft, rebase
+from geo_grid.boundaries.reading import QUERIES, read_division
+from geo_grid.boundaries.steps import AnyStep
+from geo_grid.db import connect
+
+_SMALL = 400
+"""Numbers in the shapes of a step that is done in a moment: 200 corners cross each other some 20,000 times at most."""
+
+
+def is_small(arguments: object) -> bool:
+    """Return whether a step with these arguments is done in a moment, whatever its shapes are."""
+    return _numbers(arguments) <= _SMALL
+
+
+def _numbers(given: object) -> int:
+    if isinstance(given, dict):
+        return sum(map(_numbers, given.values()))
+    if isinstance(given, list):
+        return sum(map(_numbers, given))
+    return int(isinstance(given, int | float))
+
+
+def in_force_apart(seeing_all: str) -> Division:
+    """Return the cells in force, which each process reads once for each edition; `seeing_all` is who sees every cell."""
+    with connect(seeing_all) as connection:
+        newest = connection.execute(QUERIES["newest"]).fetchone()
+    return _division(seeing_all, newest["edition_id"] if newest else None)
+
+
+@cache
+def _division(seeing_all: str, _edition: int | None) -> Division:
+    _division.cache_clear()  # of former editions
+    with connect(seeing_all) as connection:
+        return read_division(connection)
+
+
+def edit_apart(conninfo: str, seeing_all: str, draft_id: int, step: AnyStep, author: str) -> None:
+    """Do a step on behalf of whoever `conninfo` is; see `edit_draft`."""
+    in_force = in_force_apart(seeing_all)
+    with connect(conninfo) as connection:
+        edit_draft(connection, draft_id, step, author, in_force=in_force)
+
+
+def rebase_apart(conninfo: str, seeing_all: str, draft_id: int) -> None:
+    """Do all steps again on behalf of whoever `conninfo` is; see `rebase`."""
+    in_force = in_force_apart(seeing_all)
+    with connect(conninfo) as connection:
+        rebase(connection, draft_id, in_force)

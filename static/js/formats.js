@@ -1,0 +1,61 @@
+// Numbers, lengths and times as people read them in one language and in the city's time zone.
+import { speaker } from "./speaking.js";
+
+/**
+ * @param {"zh" | "en"} lang
+ * @param {string} [timeZone] of the city; the browser's own when it is not told
+ */
+export function formats(lang, timeZone) {
+  const { say } = speaker(lang);
+  const locale = lang === "zh" ? "zh-CN" : "en-GB";
+
+  /** @param {number | null | undefined} value @param {number} [digits] after the decimal sign, at most */
+  const number = (value, digits = 3) => value?.toLocaleString(locale, { maximumFractionDigits: digits }) ?? "–";
+
+  /** @param {number | null | undefined} share from 0 to 1 @param {number} [digits] after the decimal sign */
+  const percent = (share, digits = 0) =>
+    share === null || share === undefined ? "–" : `${(share * 100).toFixed(digits)} %`;
+
+  /** @param {number} value a length in metres */
+  function metres(value) {
+    if (value < 10) return `${value.toFixed(1)} m`;
+    return value < 1000 ? `${Math.round(value)} m` : `${(value / 1000).toFixed(1)} km`;
+  }
+
+  /** @param {number} seconds */
+  function duration(seconds) {
+    const whole = Math.round(seconds);
+    if (whole < 60) return say("seconds", { seconds: whole });
+    return say("minutesAndSeconds", { minutes: Math.floor(whole / 60), seconds: whole % 60 });
+  }
+
+  /** @param {string | Date} time @param {Date} [now] */
+  function ago(time, now = new Date()) {
+    const minutes = Math.max(0, Math.round((now.getTime() - new Date(time).getTime()) / 60000));
+    if (minutes < 1) return say("justNow");
+    if (minutes < 60) return say("minutesAgo", { count: minutes });
+    if (minutes < 2880) return say("hoursAgo", { count: Math.round(minutes / 60) });
+    return say("daysAgo", { count: Math.round(minutes / 1440) });
+  }
+
+  /** @param {string | Date} time with seconds */
+  const moment = time => new Date(time).toLocaleString(locale, { hour12: false, timeZone });
+
+  /** @param {string | Date} time without seconds */
+  const when = time =>
+    new Date(time).toLocaleString(locale, { hour12: false, timeZone, dateStyle: "short", timeStyle: "short" });
+
+  /** @param {string | Date} time its hours, minutes and seconds */
+  const timeOfDay = time => new Date(time).toLocaleTimeString(locale, { hour12: false, timeZone });
+
+  /** @param {string | Date} time its hours and minutes */
+  const clock = time => new Date(time).toLocaleTimeString(locale, { hour: "2-digit", minute: "2-digit", timeZone });
+
+  /** @param {string | Date} time its date */
+  const day = time => new Date(time).toLocaleDateString(locale, { timeZone });
+
+  /** @param {string[]} names */
+  const listed = names => names.join(lang === "zh" ? "、" : ", ");
+
+  return { number, percent, metres, duration, ago, moment, when, timeOfDay, clock, day, listed };
+}

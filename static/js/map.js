@@ -1,0 +1,32 @@
+// The Folium map of a page about the whole city, made ready for layers and their names.
+import { pageMap } from "./page.js";
+
+const { L } = window;
+
+/**
+ * A pane for what lies on the map or under it.
+ * @param {import("leaflet").Map} map
+ * @param {string} name
+ * @param {number} height where it lies among panes: tiles are at 200, shapes at 400, markers at 600
+ */
+export function pane(map, name, height) {
+  const made = map.createPane(name);
+  made.style.zIndex = String(height);
+  return made;
+}
+
+/** The map of the page, with a scale and room for names. */
+export function cityMap() {
+  const map = pageMap();
+  map.setMaxZoom(19);
+  pane(map, "labels", 650).style.pointerEvents = "none";
+  L.control.scale({ imperial: false, maxWidth: 160 }).addTo(map);
+  return map;
+}
+
+/**
+ * Hears clicks on the map: on a place, or on a feature of a layer.
+ * @param {import("leaflet").Map} map
+ * @param {(click: { latlng: import("leaflet").LatLng, feature?: any, layer?: string }) => void} heard
+ */
+export const onClick = (map, heard) => map.on("click", /** @type {any} */ (heard));

@@ -1,0 +1,77 @@
+// Numbers, lengths, times and places as people read and type them.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { formats } from "../../static/js/formats.js";
+import { readPlace } from "../../static/js/places.js";
+
+const zh = formats("zh", "Asia/Shanghai");
+const en = formats("en", "Asia/Shanghai");
+
+test("numbers and shares", () => {
+  assert.equal(en.number(1234567), "1,234,567");
+  assert.equal(en.number(1.26, 1), "1.3");
+  assert.equal(en.number(0), "0");
+  assert.equal(en.number(null), "–");
+  assert.equal(en.number(undefined), "–");
+  assert.equal(en.percent(0.1234), "12 %");
+  assert.equal(en.percent(0.1234, 1), "12.3 %");
+  assert.equal(en.percent(0), "0 %");
+  assert.equal(en.percent(null), "–");
+});
+
+test("lengths change their unit at a kilometre", () => {
+  assert.deepEqual([0, 9.94, 10, 999, 1000, 12345].map(en.metres), [
+    "0.0 m",
+    "9.9 m",
+    "10 m",
+    "999 m",
+    "1.0 km",
+    "12.3 km",
+  ]);
+});
+
+test("durations never have sixty seconds", () => {
+  assert.deepEqual([0, 59.4, 59.6, 60, 119.7, 300].map(en.duration), [
+    "0 s",
+    "59 s",
+    "1 min 0 s",
+    "1 min 0 s",
+    "2 min 0 s",
+    "5 min 0 s",
+  ]);
+  assert.equal(zh.duration(200), "3 分 20 秒");
+});
+
+test("how long ago, up to days", () => {
+  const now = new Date("2026-03-01T12:00:00Z");
+  const said = minutes => en.ago(new Date(now.getTime() - minutes * 60000), now);
+  assert.deepEqual([-5, 0, 1, 59, 60, 2879, 2880].map(said), [
+    "just now",
+    "just now",
+    "1 min ago",
+    "59 min ago",
+    "1 h ago",
+    "48 h ago",
+    "2 d ago",
+  ]);
+  assert.equal(zh.ago("2026-03-01T11:30:00Z", now), "30分钟前");
+});
+
+test("moments are those of the city, whatever the screen's own zone", () => {
+  const night = "2026-02-28T16:05:09Z"; // five past midnight in Shanghai
+  assert.match(en.moment(night), /01\/03\/2026.*(24|00):05:09/);
+  assert.match(zh.when(night), /2026\/3\/1.*(24|00):05/);
+  assert.match(en.timeOfDay(night), /(24|00):05:09/);
+  assert.match(en.clock(night), /00:05/);
+  assert.equal(en.day(night), "01/03/2026");
+  assert.equal(zh.listed(["甲", "乙"]), "甲、乙");
+});
+
+test("a place is two numbers, east before north", () => {
+  assert.deepEqual(readPlace("114.5043, 37.0682"), { lon: 114.5043, lat: 37.0682 });
+  assert.deepEqual(readPlace("  -87.6，41.9 "), { lon: -87.6, lat: 41.9 });
+  assert.deepEqual(readPlace("180 -90"), { lon: 180, lat: -90 });
+  for (const wrong of ["", "114.5", "114,5,37", "181 0", "0 91", "here, there", "37.1N 114E", "NaN 1", "1 Infinity"]) {
+    assert.equal(readPlace(wrong), null, wrong);
+  }
+});
