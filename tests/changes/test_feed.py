@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import psycopg
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from pydantic import ConfigDict, TypeAdapter, with_config
 
@@ -75,8 +75,11 @@ STEPS = st.lists(
         st.tuples(st.sampled_from(["commit", "rollback", "savepoint"]), st.integers(0, WRITERS - 1), st.just(0)),
         st.tuples(st.sampled_from(["read", "leave"]), st.just(0), st.just(0)),
     ),
+    min_size=12,
     max_size=40,
 )
+OVERTAKEN = [("write", 0, 0), ("write", 1, 1), ("commit", 1, 0), ("read", 0, 0), ("leave", 0, 0), ("commit", 0, 0)]
+"""The earlier transaction is committed after the later one was read."""
 
 
 class World:
@@ -144,6 +147,8 @@ def said(changes: Any) -> list[tuple[str, int]]:
 
 def test_any_interleaving_is_told_whole_once_and_in_order(database: str) -> None:
     @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+    @example(steps=OVERTAKEN, kept=0)
+    @example(steps=OVERTAKEN, kept=1000)
     @given(steps=STEPS, kept=st.sampled_from([0, 3, 1000]))
     def check(steps: list[tuple[str, int, int]], kept: int) -> None:
         async def go() -> None:
