@@ -19,7 +19,8 @@ from geo_grid.cli import app
 from geo_grid.db import Cluster
 from geo_grid.layers.page import page
 from geo_grid.settings import Settings
-from tests.conftest import live_server, new_database, state_folder
+from tests.conftest import live_server
+from tests.databases import DEMO_TEMPLATE, new_database, state_folder
 from tests.documents import DOCUMENTS, ROOT, Command, Terminal, commands, difference, prose, text_of
 from tests.test_cli import free_port
 
@@ -81,9 +82,9 @@ def _move_extract(source: Path, target: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def demo_city(cluster: Cluster, demo_template: str, shared: Path) -> Iterator[tuple[Path, dict[str, str], str]]:
+def demo_city(demo_cluster: Cluster, shared: Path) -> Iterator[tuple[Path, dict[str, str], str]]:
     """Folder, environment and address of a demo city that may be changed."""
-    with _folder(shared) as (folder, environment), new_database(cluster, "documents", demo_template) as conninfo:
+    with _folder(shared) as (folder, environment), new_database(demo_cluster, "documents", DEMO_TEMPLATE) as conninfo:
         with live_server(conninfo, state_dir=folder / ".state") as url:
             yield folder, {**environment, "GEO_GRID_DATABASE_URL": conninfo}, url.removeprefix("http://")
 

@@ -18,7 +18,8 @@ from geo_grid.db import connect
 from geo_grid.exchange import import_osm
 from geo_grid.layers.grid_levels import GridLevel, set_levels
 from geo_grid.progress import silent
-from tests.conftest import live_server, state_folder
+from tests.conftest import live_server
+from tests.databases import state_folder
 from tests.identities import api_key, bearing
 from tests.response.roads import graph_of
 
