@@ -14,11 +14,14 @@ from psycopg.conninfo import make_conninfo
 
 from geo_grid.api.app import create_app
 from geo_grid.api.sockets import Config, Server
-from geo_grid.db import Cluster
+from geo_grid.db import Cluster, connect
 from geo_grid.db.connections import APPLICATION_ROLE
+from geo_grid.exchange import import_osm
+from geo_grid.progress import silent
 from geo_grid.settings import Settings
 from tests import databases
 from tests.databases import DEMO_TEMPLATE, FAST, make_template, new_database, state_folder
+from tests.heidelberg import EXTRACT, THINGS, wait_for_circles, with_roads
 from tests.identities import api_key, bearing
 
 SHARED = Path(__file__).parents[2] / "shared/data"
@@ -103,7 +106,7 @@ def live_server(conninfo: str, **options: object) -> Iterator[str]:
     unlimited = dict.fromkeys(("rate_limit", "anonymous_rate_limit", "login_rate_limit"), "1000000/second")
     settings = Settings(database_url=conninfo, app_database_url=as_application, **{**unlimited, **options})
     app = create_app(settings, conninfo)
-    server = Server(Config(app, settings, loop="asyncio", timeout_graceful_shutdown=1))
+    server = Server(Config(app, settings, loop="uvloop", timeout_graceful_shutdown=1))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]}, daemon=True)
     thread.start()
     deadline = time.monotonic() + 90  # a busy machine
@@ -140,3 +143,28 @@ def client(database: str) -> Iterator[httpx.Client]:
     """A client, who sees everything, of a server over an empty database."""
     with live_server(database) as url, bearing(url, api_key(database, "supervisor")) as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+def heidelberg_template(cluster: Cluster, shared: Path) -> Iterator[str]:
+    """Name of a database with the roads of Heidelberg and the circles of its posts, to make others from."""
+    name = "template_heidelberg"
+    with new_database(cluster, name) as conninfo, with_roads(shared) as folder:
+        with connect(conninfo) as connection:
+            import_osm(connection, shared / EXTRACT, silent, None, roads_dir=folder / "roads")
+            connection.execute(THINGS)
+        with live_server(conninfo, state_dir=folder) as url, bearing(url, api_key(conninfo, "supervisor")) as client:
+            wait_for_circles(client)
+        yield name
+
+
+@pytest.fixture
+def heidelberg(cluster: Cluster, heidelberg_template: str, shared: Path) -> Iterator[tuple[httpx.Client, str]]:
+    """A supervisor's client of a server with the roads of Heidelberg, and the database."""
+    name = f"heidelberg_{time.monotonic_ns()}"
+    with new_database(cluster, name, heidelberg_template) as database, with_roads(shared) as folder:
+        with connect(database) as connection:
+            connection.execute("update patrol_units set reported_at = now()")
+        with live_server(database, state_dir=folder) as url, bearing(url, api_key(database, "supervisor")) as client:
+            wait_for_circles(client)
+            yield client, database
