@@ -207,7 +207,7 @@ def measure(city: City) -> dict[str, object]:
     server, conninfo = city.servers()[0], Cluster(city.state).conninfo
     with psycopg.connect(conninfo) as connection:
         connection.execute(
-            "insert into patrol_units (unit_code, name, unit_kind, geom) select 'bench-' || n, 'bench', 'car',"
+            "insert into patrol_units (unit_code, name, unit_kind, reported_at, geom) select 'bench-' || n, 'bench', 'car', now(),"
             " ST_SetSRID(ST_MakePoint(114.5, 37.07), 4490) from generate_series(0, %s) n",
             (_UNITS - 1,),
         )

@@ -117,7 +117,7 @@ class Feed:
 
     def versions(self, tables: Iterable[str]) -> tuple[tuple[int, int], ...]:
         """Return the state that each table is known to be in: its newest change, and how many of earlier numbers came
-        after that. The second is counted by this server; it is 0 for tables that are changed in order (migration 0028),
+        after that. The second is counted by this server; it is 0 for tables that are changed in order (changes/schema/feed.sql),
         so that their versions outlive it.
         """
         return tuple(self._versions.get(table, (0, 0)) for table in tables)

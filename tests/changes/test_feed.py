@@ -13,9 +13,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import ConfigDict, TypeAdapter, with_config
 
-from geo_grid.changes import Change, Feed, IncidentNow, Place, check_kinds
+from geo_grid.access import digest_of, new_secret
+from geo_grid.api.lifetime import _admit
+from geo_grid.changes import Change, Feed, IncidentNow, Place
 from geo_grid.changes import feed as module
-from geo_grid.db import connect
+from geo_grid.db import Asker, connect
 from geo_grid.errors import SetupError, UserError
 from tests.conftest import live_server
 from tests.identities import api_key, bearing
@@ -340,12 +342,9 @@ def test_versions_of_tables_tell_states_apart(database: str) -> None:
     run(check())
 
 
-def checked(conninfo: str) -> None:
-    async def check() -> None:
-        async with await psycopg.AsyncConnection.connect(conninfo) as connection:
-            await check_kinds(connection)
-
-    run(check())
+def admitted(conninfo: str) -> None:
+    """What a server does before it serves."""
+    run(_admit(conninfo, Asker(digest_of(new_secret("service")))))
 
 
 @pytest.mark.parametrize(
@@ -361,12 +360,12 @@ def checked(conninfo: str) -> None:
     ],
 )  # fmt: skip
 def test_a_server_and_a_database_that_differ_about_kinds_do_not_start(database: str, statement: str, told: str) -> None:
-    checked(database)
+    admitted(database)
     with connect(database) as connection:
         connection.execute("create table categories_of_nobody (n int)")
         connection.execute(statement)
     with pytest.raises(SetupError, match=told):
-        checked(database)
+        admitted(database)
 
 
 def listener(url: str, key: str, last: str | None = None) -> Iterator[tuple[str, str, str]]:

@@ -20,7 +20,6 @@ from geo_grid.errors import DatabaseUnavailable
 router = APIRouter(tags=["events"], responses=PROBLEM_RESPONSES, route_class=GuardedRoute)
 _PATIENCE_S = 8.0
 """How often rights are looked at again when nothing happens."""
-_BEGUN_S = 5.0
 _RESET = "reset"
 
 
@@ -49,11 +48,8 @@ async def get_events(
     """Tell what happens within the rights of whoever listens, after `Last-Event-ID` or from now on."""
     account = identity_of(request).principal_id
     feed = server_of(request).feed
-    try:
-        await feed.begun(_BEGUN_S)
-    except TimeoutError:
-        message = "events cannot be read now: the database is away; try again"
-        raise DatabaseUnavailable(message) from None
+    if last_event_id is None:
+        await feed.look()  # what was committed before is not told any more
     begin = feed.newest if last_event_id is None else await feed.resume(Place.read(last_event_id))
     give_back = server_of(request).event_streams.take(account)
     answer = _Listening(_events(request, feed, begin, last_event_id is not None), ping=15)
