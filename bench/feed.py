@@ -37,7 +37,9 @@ _MINUTES = float(os.environ.get("MINUTES", "5"))
 _UNITS, _EVERY_S, _WALLS = 1000, 5.0, 50
 _LISTENERS, _PER_S, _IMPORT_S = 200, 200, 60
 _LOCATE_PER_S, _LOCATE_S = 50, 20
-_PLACES = [(114.45 + n % 40 / 400, 37.03 + n // 40 / 500) for n in range(1600)]  # the centre of Xingtai
+_PLACES = [
+    (114.46875 + n % 40 / 1024, 37.03125 + n // 40 / 1024) for n in range(1600)
+]  # the centre of Xingtai, on the lattice
 _ID = re.compile(rb'"incident_id": (\d+)')
 _MADE = "insert into incidents (category, geom) values ('bench', ST_SetSRID(ST_MakePoint(%s, %s), 4490)) returning incident_id"
 
@@ -208,7 +210,7 @@ def measure(city: City) -> dict[str, object]:
     with psycopg.connect(conninfo) as connection:
         connection.execute(
             "insert into patrol_units (unit_code, name, unit_kind, reported_at, geom) select 'bench-' || n, 'bench', 'car', now(),"
-            " ST_SetSRID(ST_MakePoint(114.5, 37.07), 4490) from generate_series(0, %s) n",
+            " ST_SetSRID(ST_MakePoint(114.5, 37.0625), 4490) from generate_series(0, %s) n",
             (_UNITS - 1,),
         )
     locate_p99_ms(key)  # warm

@@ -130,6 +130,7 @@ class Feed:
         """Wait until everything that is committed by now was read. Raises DatabaseUnavailable."""
         wanted = self._read_count + (2 if self._reading else 1)
         self._wanted.set()
+        self._written.set()
         try:
             async with asyncio.timeout(_PATIENCE_S):
                 while self._read_count < wanted:

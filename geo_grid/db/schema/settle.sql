@@ -10,8 +10,7 @@ grant execute on function newest_time to geo_grid_app;
 comment on function newest_time is 'newest moment that the database or a unit wrote down; tells nobody anything else';
 
 -- what a database that was made from another, or restored, does not have yet; the owner asks for it before a
--- server is admitted. Tells what was done. Transactions are numbered anew there: the feed of changes gets another name,
--- and what was written before counts as seen, whatever its numbers were.
+-- server is admitted. Tells what was done.
 create or replace function access.settle() returns setof text
 language plpgsql set search_path = pg_catalog, public, pg_temp as $$
 declare
