@@ -216,12 +216,16 @@ def test_positions_past_their_time_are_forgotten(units: tuple[httpx.Client, str]
         connection.execute(
             "insert into unit_positions select 'U1', now(), geom from patrol_units where unit_code = 'U1'"
         )
-        connection.execute("update due_work set due_at = now() where kind = 'tidy'")  # an hour later
-    deadline = time.monotonic() + 60
+        connection.execute("select ask_for('tidy', '', now())")
+    deadline = time.monotonic() + 20
     while True:
         with connect(database) as connection:
             kept = connection.execute("select count(*) as n from unit_positions").fetchone()
-        if kept == {"n": 1}:
+            due = connection.execute(
+                "select due_at > now() + interval '59 minutes' as waits from due_work where kind = 'tidy'"
+            )
+            waits = due.fetchall()
+        if kept == {"n": 1} and waits == [{"waits": True}]:  # in one transaction
             break
         assert time.monotonic() < deadline
         time.sleep(0.2)
