@@ -112,7 +112,7 @@ class Feed:
         self._listeners.append(listener)
 
     def age_s(self) -> float:
-        """Seconds since nothing was known to have changed unnoticed."""
+        """Return how many seconds ago the feed was last read to its end."""
         return time.monotonic() - self._confirmed
 
     def versions(self, tables: Iterable[str]) -> tuple[tuple[int, int], ...]:
