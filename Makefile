@@ -1,4 +1,5 @@
 export GEO_GRID_STATE_DIR ?= $(CURDIR)/.state
+unexport PYTHONDONTWRITEBYTECODE  # else each start compiles again what has changed since the set-up
 BIN := .venv/bin
 
 .PHONY: help up down test lint types bench-locate bench-access bench-boundaries bench-response bench-restart bench-memory bench-feed bench-tiles drill-crowds data lock clean
@@ -15,10 +16,16 @@ down:            ## stop what `make up DETACH=1` started
 
 test:            ## set everything up, then lint, types, floors, tests of the scripts and tests on a real PostGIS
 	@./setup.sh test
-	@$(MAKE) --no-print-directory lint types
-	npm test --silent
 	@rm -f .coverage .coverage.*
-	$(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term $(ARGS)
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync lint types scripts demo-for-tests
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --cov --cov-append --cov-report=term $(ARGS)
+
+.PHONY: scripts demo-for-tests
+scripts:
+	npm test --silent
+
+demo-for-tests:
+	$(BIN)/coverage run -m tests.databases
 
 lint:
 	$(BIN)/ruff check .

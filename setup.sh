@@ -106,5 +106,7 @@ case "$wanted: $(cat static/vendor/installed 2>/dev/null)" in
     ;;
 esac
 
-# --- our own loops ---------------------------------------------------------------------------
+# --- our own code ----------------------------------------------------------------------------
+# whoever may not write here, or is told not to, would compile it at each start
+.venv/bin/python -m compileall -q geo_grid || fail "geo_grid could not be compiled (the message is above)"
 .venv/bin/geo-grid compile || fail "geo_grid's own loops could not be compiled (the message is above)"

@@ -28,34 +28,18 @@ comment on column feed.database_id is 'the database that these numbers are of; a
 comment on column feed.purged_to is 'greatest written_in of what is not kept any more';
 insert into feed (database_id) select database_id from event_era;
 
+-- the payload is given out by the server, which narrows it to what somebody sees
 alter table changes enable row level security;
 grant select (change_id, written_in, kind, subject, grid_code, happened_at) on changes to geo_grid_app;
 
 -- How often tables changed goes on from where it was, so that tiles on disk stay apart.
-do $$
-begin
-    perform setval(pg_get_serial_sequence('changes', 'change_id'), (select max(version) + 1 from table_versions));
-exception when null_value_not_allowed then null;
-end $$;
+select setval(pg_get_serial_sequence('changes', 'change_id'), max(version) + 1) from table_versions having count(*) > 0;
 insert into changes (kind, subject)
 select case when table_name in ('police_posts', 'patrol_units', 'facilities', 'cameras', 'road_closures', 'response_circles')
             then 'layer' else 'table' end, table_name
-from table_versions
-where table_name in ('police_posts', 'patrol_units', 'facilities', 'cameras', 'road_closures', 'response_circles', 'duties', 'base_features', 'roads', 'principals', 'principal_cells', 'role_rights', 'editions', 'grid_levels', 'credentials', 'roles');
+from table_versions;
 
--- Triggers that wrote there go now; what writes changes is in the text (geo_grid/changes/schema).
-do $$
-declare
-    before record;
-begin
-    for before in
-        select t.tgname, t.tgrelid::regclass as on_table from pg_trigger t
-        where t.tgfoid in ('announce_change'::regproc, 'tell_layer'::regproc, 'tell_incidents'::regproc,
-                           'tell_edition'::regproc)
-    loop
-        execute format('drop trigger %I on %s', before.tgname, before.on_table);
-    end loop;
-end $$;
-drop function access.events_after, event_horizon, announce_change, tell_layer, tell_incidents, tell_edition, newest_time;
+-- functions and triggers are the text's (geo_grid/changes/schema): until it is applied nothing is told
+drop function announce_change, tell_layer, tell_incidents, tell_edition cascade;
+drop function newest_time, access.events_after;
 drop table events, event_era, table_versions;
-drop function event_number;

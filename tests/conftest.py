@@ -1,33 +1,47 @@
 """Real things for tests: a private PostGIS per run, a database per test, the demo city once, a live server."""
 
 import contextlib
-import shutil
+import os
 import socket
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
-import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
 from geo_grid.api.app import create_app
 from geo_grid.api.server.sockets import Config, Server
-from geo_grid.db import Cluster, connect, migrate
+from geo_grid.db import Cluster, connect
 from geo_grid.db.connections import APPLICATION_ROLE
-from geo_grid.demo import load_demo
+from geo_grid.exchange import import_osm
 from geo_grid.progress import silent
 from geo_grid.settings import Settings
+from tests import databases
+from tests.databases import DEMO_TEMPLATE, FAST, make_template, new_database, state_folder
+from tests.heidelberg import EXTRACT, THINGS, wait_for_circles, with_roads
 from tests.identities import api_key, bearing
 
 SHARED = Path(__file__).parents[2] / "shared/data"
 CASES = Path(__file__).parents[2] / "shared/cases"
-TEMPLATE = "template_geo_grid"
-FAST = "fsync = off\nsynchronous_commit = off\nfull_page_writes = off\n"  # tests of durability run their own cluster
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # else each command that a test starts compiles all it imports again
+LONGEST = (
+    "tests/response/test_reach.py",
+    "tests/test_documents.py",
+    "tests/test_cli.py",
+    "tests/access/test_rights.py",
+    "tests/access/test_api_document.py",
+    "tests/demo/test_demo.py",
+    "tests/test_supervising.py",
+    "tests/browser/",
+)
+"""Files of a minute and more, which begin first: at the end no core waits for one of them."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
 
 
 @pytest.fixture(scope="session")
@@ -45,17 +59,6 @@ def cases() -> Path:
     return CASES
 
 
-@contextlib.contextmanager
-def state_folder() -> Iterator[Path]:
-    """A folder that the unprivileged user of PostgreSQL can reach; pytest's own is closed to others."""
-    folder = Path(tempfile.mkdtemp(prefix="geo_grid_test_", dir="/tmp"))
-    folder.chmod(0o755)
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
 @pytest.fixture
 def state_dir() -> Iterator[Path]:
     with state_folder() as folder:
@@ -65,20 +68,8 @@ def state_dir() -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
     with state_folder() as folder, Cluster(folder, FAST) as running:
-        with psycopg.connect(running.conninfo_for("postgres"), autocommit=True) as connection:
-            connection.execute(f"create database {TEMPLATE}")
-        migrate(running.conninfo_for(TEMPLATE))
+        make_template(running)
         yield running
-
-
-@contextlib.contextmanager
-def new_database(cluster: Cluster, name: str, template: str = TEMPLATE) -> Iterator[str]:
-    with psycopg.connect(cluster.conninfo_for("postgres"), autocommit=True) as connection:
-        connection.execute(f"create database {name} template {template}")
-        try:
-            yield cluster.conninfo_for(name)
-        finally:
-            connection.execute(f"drop database {name} with (force)")
 
 
 @pytest.fixture
@@ -89,19 +80,16 @@ def database(cluster: Cluster) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def demo_template(cluster: Cluster) -> Iterator[str]:
-    """Name of a database with the full-size demo city, to make others from: nobody is connected to it."""
-    name = "template_demo"
-    with new_database(cluster, name) as conninfo:
-        with connect(conninfo) as connection:
-            load_demo(connection, silent, datetime.now(UTC), incidents=20_000)
-        yield name
+def demo_cluster() -> Iterator[Cluster]:
+    """Another cluster, where DEMO_TEMPLATE is the full-size demo city, to make others from: nobody is connected to it."""
+    with databases.demo_cluster() as running:
+        yield running
 
 
 @pytest.fixture(scope="session")
-def demo(cluster: Cluster, demo_template: str) -> Iterator[str]:
+def demo(demo_cluster: Cluster) -> Iterator[str]:
     """libpq connection string of the full-size demo city, with 20,000 incidents; tests do not change it."""
-    with new_database(cluster, "demo", demo_template) as conninfo:
+    with new_database(demo_cluster, "demo", DEMO_TEMPLATE) as conninfo:
         yield conninfo
 
 
@@ -155,3 +143,28 @@ def client(database: str) -> Iterator[httpx.Client]:
     """A client, who sees everything, of a server over an empty database."""
     with live_server(database) as url, bearing(url, api_key(database, "supervisor")) as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+def heidelberg_template(cluster: Cluster, shared: Path) -> Iterator[str]:
+    """Name of a database with the roads of Heidelberg and the circles of its posts, to make others from."""
+    name = "template_heidelberg"
+    with new_database(cluster, name) as conninfo, with_roads(shared) as folder:
+        with connect(conninfo) as connection:
+            import_osm(connection, shared / EXTRACT, silent, None, roads_dir=folder / "roads")
+            connection.execute(THINGS)
+        with live_server(conninfo, state_dir=folder) as url, bearing(url, api_key(conninfo, "supervisor")) as client:
+            wait_for_circles(client)
+        yield name
+
+
+@pytest.fixture
+def heidelberg(cluster: Cluster, heidelberg_template: str, shared: Path) -> Iterator[tuple[httpx.Client, str]]:
+    """A supervisor's client of a server with the roads of Heidelberg, and the database."""
+    name = f"heidelberg_{time.monotonic_ns()}"
+    with new_database(cluster, name, heidelberg_template) as database, with_roads(shared) as folder:
+        with connect(database) as connection:
+            connection.execute("update patrol_units set reported_at = now()")
+        with live_server(database, state_dir=folder) as url, bearing(url, api_key(database, "supervisor")) as client:
+            wait_for_circles(client)
+            yield client, database

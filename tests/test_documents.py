@@ -12,14 +12,13 @@ import pytest
 import typer
 
 from geo_grid.api.app import create_app
-from geo_grid.api.boundaries.models import NewStep
 from geo_grid.api.server.document import describe
-from geo_grid.boundaries.drafts import NEEDS
 from geo_grid.cli import app
 from geo_grid.db import Cluster
 from geo_grid.layers.page import page
 from geo_grid.settings import Settings
-from tests.conftest import live_server, new_database, state_folder
+from tests.conftest import live_server
+from tests.databases import DEMO_TEMPLATE, new_database, state_folder
 from tests.documents import DOCUMENTS, ROOT, Command, Terminal, commands, difference, prose, text_of
 from tests.test_cli import free_port
 
@@ -81,9 +80,9 @@ def _move_extract(source: Path, target: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def demo_city(cluster: Cluster, demo_template: str, shared: Path) -> Iterator[tuple[Path, dict[str, str], str]]:
+def demo_city(demo_cluster: Cluster, shared: Path) -> Iterator[tuple[Path, dict[str, str], str]]:
     """Folder, environment and address of a demo city that may be changed."""
-    with _folder(shared) as (folder, environment), new_database(cluster, "documents", demo_template) as conninfo:
+    with _folder(shared) as (folder, environment), new_database(demo_cluster, "documents", DEMO_TEMPLATE) as conninfo:
         with live_server(conninfo, state_dir=folder / ".state") as url:
             yield folder, {**environment, "GEO_GRID_DATABASE_URL": conninfo}, url.removeprefix("http://")
 
@@ -205,15 +204,14 @@ def test_the_page_of_layers_is_what_the_layers_are() -> None:
 
 
 def test_what_a_step_needs_is_said_over_http_and_in_the_guide(openapi: dict) -> None:
-    schema = openapi["components"]["schemas"]["NewStep"]
+    body = openapi["paths"]["/boundaries/drafts/{draft_id}/steps"]["post"]["requestBody"]["content"]["application/json"]
     rows = [line.split("|") for line in text_of(ROOT / "docs/boundaries.md").splitlines() if line.startswith("| `")]
     guide = {row[1]: row[4] for row in rows}
-    for operation in schema["properties"]["operation"]["enum"]:
-        codes, needed = NEEDS[operation]
-        said = re.search(rf"^- `{operation}`: (.*)$", schema["description"], re.MULTILINE)
+    steps = body["schema"]["discriminator"]["mapping"]
+    assert {"split", "merge", "restore", "set_stops"} <= steps.keys()
+    for operation, reference in steps.items():
+        schema = openapi["components"]["schemas"][reference.rpartition("/")[2]]
+        assert schema["description"]
         (fields,) = (told for names, told in guide.items() if f"`{operation}`" in names)
-        for name in (*needed, *(["codes"] if codes else [])):
-            assert said is not None
-            assert f"`{name}`" in said[1]
-            assert f"`{name}`" in fields
-    assert all("description" in one for name, one in schema["properties"].items() if name in NewStep.model_fields)
+        for name in {*schema.get("required", ())} - {"operation"}:
+            assert f"`{name}`" in fields, (operation, name)

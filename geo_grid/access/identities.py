@@ -42,7 +42,7 @@ class Identity:
     seen
         What of the answers about points they may see.
     sight
-        The same for whoever may see the same.
+        Digest of rights and of what may be seen: equal for all who see the same.
     fetched, ends, touched
         When it was looked up, when it ends by itself, when the database was last told that the session lives;
         on this process's clock.

@@ -52,6 +52,9 @@ order by c.grid_code
 -- name: edition
 select edition_id, note, valid_from from editions where edition_id = %(edition)s
 
+-- name: draft
+select draft_id from drafts where draft_id = %(draft_id)s
+
 -- name: draft_cells
 -- as the last step that was not undone leaves them
 select distinct on (c.grid_code) c.grid_code, c.is_retired, c.grid_level, c.parent_code, c.name, c.code_scheme,

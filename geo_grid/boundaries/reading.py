@@ -45,7 +45,10 @@ def read_zones(connection: Connection, draft_id: int | None = None) -> Zones:
 
 
 def drafted[D: Division](connection: Connection, draft_id: int, layer: str, in_force: D) -> D:
-    """Return a division as a draft has it; cells that it leaves alone are the same objects."""
+    """Return a division as a draft has it; cells that it leaves alone are the same objects. Raises NotFound."""
+    if connection.execute(QUERIES["draft"], {"draft_id": draft_id}).fetchone() is None:
+        message = f"there is no draft {draft_id}"
+        raise NotFound(message)
     asked = {"draft_id": draft_id, "layer": layer}
     rows = connection.execute(QUERIES["draft_cells"], asked).fetchall()
     kept = _cells(row for row in rows if not row["is_retired"])

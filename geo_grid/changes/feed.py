@@ -112,12 +112,12 @@ class Feed:
         self._listeners.append(listener)
 
     def age_s(self) -> float:
-        """Seconds since nothing was known to have changed unnoticed."""
+        """Return how many seconds ago the feed was last read to its end."""
         return time.monotonic() - self._confirmed
 
     def versions(self, tables: Iterable[str]) -> tuple[tuple[int, int], ...]:
         """Return the state that each table is known to be in: its newest change, and how many of earlier numbers came
-        after that. The second is counted by this server; it is 0 for tables that are changed in order (migration 0028),
+        after that. The second is counted by this server; it is 0 for tables that are changed in order (changes/schema/feed.sql),
         so that their versions outlive it.
         """
         return tuple(self._versions.get(table, (0, 0)) for table in tables)

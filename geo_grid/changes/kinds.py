@@ -95,7 +95,7 @@ class Change:
     payload: Mapping[str, Any] | None = None
 
     def is_seen(self, rights: Collection[str], cells: Collection[str] | None) -> bool:
-        """Say whether the policy changes_seen (migration 0028) shows it to somebody.
+        """Say whether the policy changes_seen (changes/schema/policies.toml) shows it to somebody.
 
         Parameters
         ----------

@@ -154,7 +154,7 @@ def _areas(
 
 
 def _rows(post: dict[str, Any], areas: Areas, conditions: Conditions) -> Iterator[dict[str, Any]]:
-    """Yield the circles of a post. Estimates for want of an answer are out of date from the beginning: they are tried again."""
+    """Yield the circles of a post. An estimate made because no worker answered in time counts as out of date: it is retried."""
     estimate, is_estimate = conditions.travel.estimate, areas.method == METHOD
     for rule, geom in zip(conditions.rules[post["circle_basis"]], ewkb(areas.shapes), strict=True):
         yield {

@@ -168,7 +168,7 @@ class Coverage:
             for row in (*self._of_files, *circles)
             if row["post_code"] in number  # else it was made meanwhile
         ]
-        with ThreadPoolExecutor() as threads:  # GEOS lets go of Python meanwhile
+        with ThreadPoolExecutor() as threads:  # GEOS releases the GIL
             of_tiers = threads.map(self._tier, [[row for row in rows if row["tier_minutes"] == tier] for tier in TIERS])
         self._tiers[factor] = dict(zip(TIERS, of_tiers, strict=True))
         for tier in TIERS:
@@ -348,7 +348,7 @@ def _shares_held(circles: Edges, cells: NDArray[Any], of_cell: Ints) -> Floats:
 
 
 def _on_all_cores(work: Callable[..., NDArray[Any]], *arrays: NDArray[Any]) -> NDArray[Any]:
-    """Do work on pieces of arrays side by side: what is compiled lets go of Python meanwhile."""
+    """Do work on pieces of arrays in several threads: the compiled loops release the GIL."""
     if not len(arrays[0]):
         return arrays[0]
     pieces = [np.array_split(array, 2 * (os.cpu_count() or 1)) for array in arrays]

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -15,6 +16,7 @@ import shapely
 from numpy.typing import NDArray
 
 from geo_grid.coordinates import Floats
+from geo_grid.errors import GivenUp
 from geo_grid.response import worker
 from geo_grid.response.circles import METHOD as ESTIMATED
 from geo_grid.response.circles import distances_m, geodesic_circles, radius_m
@@ -192,12 +194,25 @@ class Router:
             for row in self._arrivals(_given(answer), part, targets, ride, self._why(answer))
         ]
 
-    def times(self, sources: Sequence[Place], targets: Sequence[Place], ride: Ride) -> tuple[Floats, NDArray[np.bool_]]:
-        """Do the same for millions of pairs: seconds of sources (rows) to targets, and which of them are estimates."""
+    def times(
+        self, sources: Sequence[Place], targets: Sequence[Place], ride: Ride, given_up: Event | None = None
+    ) -> tuple[Floats, NDArray[np.bool_]]:
+        """Do the same for millions of pairs: seconds of sources (rows) to targets, and which of them are estimates.
+
+        Raises
+        ------
+        GivenUp
+            `given_up` was set: nobody waits for it, and no more is asked.
+        """
         parts = [sources[begin : begin + _TOGETHER] for begin in range(0, len(sources), _TOGETHER)]
         asked = deque(self._ask(worker.seconds, part, targets, ride, patience=_LONG) for part in parts)
         seconds = np.empty((len(sources), len(targets)))
         for number in range(len(parts)):
+            if given_up is not None and given_up.is_set():
+                for waiting in asked:
+                    waiting.cancel()
+                message = "travel times are asked no further: nobody waits for them"
+                raise GivenUp(message)
             found = _given(asked.popleft())  # nobody else holds it: millions of Python's numbers are large
             rows = slice(number * _TOGETHER, number * _TOGETHER + len(parts[number]))
             seconds[rows] = np.nan if found is None else np.array(found, float)  # None becomes NaN

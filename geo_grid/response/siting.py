@@ -6,6 +6,7 @@ spopt.locate formulates them; posts that stay may be fixed, and candidates may h
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from threading import Event
 from typing import Any, Literal
 
 import numpy as np
@@ -188,10 +189,13 @@ def read_places(connection: Connection, asked: Question) -> Places:
     return Places(asked, demand, posts, others, closures_in_force(connection))
 
 
-def travel_times(places: Places, router: Router, travel: Travel) -> tuple[Floats, float]:
-    """Return the seconds from each post and candidate (column) to each demand (row), and which share is estimated."""
+def travel_times(places: Places, router: Router, travel: Travel, given_up: Event) -> tuple[Floats, float]:
+    """Return the seconds from each post and candidate (column) to each demand (row), and which share is estimated.
+
+    Raises GivenUp when `given_up` is set meanwhile.
+    """
     sources, targets = _spots([*places.posts, *places.others]), _spots(places.demand)
-    seconds, is_estimated = router.times(sources, targets, travel.ride(closed=places.closures))
+    seconds, is_estimated = router.times(sources, targets, travel.ride(closed=places.closures), given_up)
     return seconds.T, float(is_estimated.mean())
 
 

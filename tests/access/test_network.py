@@ -17,7 +17,8 @@ from geo_grid.db.connections import APPLICATION_ROLE
 from geo_grid.errors import UserError
 from geo_grid.settings import Settings
 from tests.access.test_oidc import free_port
-from tests.conftest import live_server, new_database
+from tests.conftest import live_server
+from tests.databases import new_database
 from tests.identities import PASSWORD, api_key, bearing, kiosk_token, user
 
 

@@ -49,7 +49,7 @@ def test_a_weight_of_nothing_forbids() -> None:
 @pytest.fixture(scope="module")
 def behind_proxy(cluster) -> Iterator[tuple[str, str]]:
     """(address, the owner's way in) of a city of four cells whose address outside is another, with a prefix."""
-    from tests.conftest import new_database
+    from tests.databases import new_database
 
     with new_database(cluster, "headers") as database:
         with connect(database) as connection:

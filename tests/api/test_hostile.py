@@ -36,7 +36,7 @@ CASES = SHARED.parent / "cases/cql2-broken.json"
 @pytest.fixture(scope="module")
 def served(cluster) -> Iterator[tuple[str, str, Path]]:
     """(address, the owner's way in, state folder) of one city of four cells that tests of refusals share."""
-    from tests.conftest import new_database, state_folder
+    from tests.databases import new_database, state_folder
 
     with new_database(cluster, "hostile") as database, state_folder() as folder:
         with connect(database) as connection:

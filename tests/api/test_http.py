@@ -10,7 +10,8 @@ import httpx
 import pytest
 
 from geo_grid.db import Cluster, connect, read_migrations
-from tests.conftest import live_server, new_database
+from tests.conftest import live_server
+from tests.databases import new_database
 from tests.identities import api_key, bearing, logged_in, user
 from tests.squares import SIDE, SOUTH, STEP, WEST, two_by_two
 

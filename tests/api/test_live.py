@@ -15,10 +15,8 @@ from geo_grid.coordinates import snap_geometry
 from geo_grid.db import connect
 from geo_grid.layers.grid_levels import GridLevel, set_levels
 from geo_grid.response.live import POINTS, points_inside
-from tests.api.test_response import heidelberg
 from tests.identities import api_key, bearing
 
-__all__ = ["heidelberg"]
 NORTH_POST, SOUTH_POST = (8.6920, 49.4165), (8.6700, 49.4050)
 
 

@@ -9,7 +9,8 @@ import httpx
 import pytest
 
 from geo_grid.db import Cluster
-from tests.conftest import live_server, new_database
+from tests.conftest import live_server
+from tests.databases import new_database
 
 _POST = b"POST /session HTTP/1.1\r\nHost: city\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
 _LARGE = b"a" * 4000

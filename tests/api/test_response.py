@@ -1,12 +1,10 @@
 """Minutes on the real roads of Heidelberg, over HTTP: circles, closures, ranking, positions."""
 
 import random
-import shutil
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import httpx
 import numpy as np
@@ -17,64 +15,13 @@ import shapely
 from geo_grid.boundaries import publish_cells, publish_zones
 from geo_grid.coordinates import snap_geometry
 from geo_grid.db import connect
-from geo_grid.exchange import import_osm
 from geo_grid.layers.grid_levels import GridLevel, set_levels
-from geo_grid.progress import silent
-from tests.conftest import live_server, state_folder
+from tests.conftest import live_server
+from tests.heidelberg import NORTH, SOUTH, circles, wait_for_circles
 from tests.identities import api_key, bearing
-from tests.response.roads import graph_of
 
 TOMORROW = f"{datetime.now(UTC) + timedelta(days=2):%Y-%m-%d}"
-
-NORTH, SOUTH = (8.6920, 49.4165), (8.6930, 49.4095)
-"""Neuenheim and the old town of Heidelberg, with the Neckar between them."""
 RIVER = [[8.640, 49.4285], [8.655, 49.4195], [8.670, 49.4140], [8.685, 49.4120], [8.700, 49.4131], [8.722, 49.4150], [8.760, 49.4110]]  # fmt: skip
-THINGS = """
-insert into police_posts (post_code, name, geom) values
-    ('N', '北岸警务站', ST_SnapToGrid(ST_SetSRID(ST_MakePoint(8.6920, 49.4165), 4490), 2 ^ -26)),
-    ('S', '南岸警务站', ST_SnapToGrid(ST_SetSRID(ST_MakePoint(8.6700, 49.4050), 4490), 2 ^ -26));
-insert into patrol_units (unit_code, name, unit_kind, unit_status, skills, shift, reported_at, geom) values
-    ('CAR', '巡逻车', 'car', 'on_patrol', 'first_aid', '', now(), ST_SnapToGrid(ST_SetSRID(ST_MakePoint(8.6920, 49.4166), 4490), 2 ^ -26)),
-    ('BUSY', '出警车', 'car', 'dispatched', '', '', now(), ST_SnapToGrid(ST_SetSRID(ST_MakePoint(8.6929, 49.4094), 4490), 2 ^ -26)),
-    ('NIGHT', '夜班车', 'car', 'on_patrol', '', '00:00-00:01', now(), ST_SnapToGrid(ST_SetSRID(ST_MakePoint(8.6931, 49.4094), 4490), 2 ^ -26)),
-    ('FOOT', '步巡组', 'foot', 'on_patrol', '', '', now(), ST_SnapToGrid(ST_SetSRID(ST_MakePoint(8.6900, 49.4097), 4490), 2 ^ -26));
-"""
-
-
-@pytest.fixture
-def heidelberg(database: str, shared: Path) -> Iterator[tuple[httpx.Client, str]]:
-    """A supervisor's client of a server with the roads of Heidelberg, and the database."""
-    extract = shared / "heidelberg.osm.pbf"
-    with state_folder() as folder:
-        kept = graph_of(extract)
-        shutil.copytree(kept, folder / "roads" / kept.name)  # an import would build the same again
-        with connect(database) as connection:
-            import_osm(connection, extract, silent, None, roads_dir=folder / "roads")
-            connection.execute(THINGS)
-        with live_server(database, state_dir=folder) as url, bearing(url, api_key(database, "supervisor")) as client:
-            wait_for_circles(client)
-            yield client, database
-
-
-def circles(client: httpx.Client) -> dict[tuple[str, int], tuple[shapely.Geometry, dict]]:
-    answer = client.get("/collections/response_circles/items", params={"limit": 100}).json()
-    return {
-        (one["properties"]["post_code"], one["properties"]["tier_minutes"]): (
-            shapely.geometry.shape(one["geometry"]),
-            one["properties"],
-        )
-        for one in answer["features"]
-    }
-
-
-def wait_for_circles(client: httpx.Client, other_than: shapely.Geometry | None = None) -> shapely.Geometry:
-    deadline = time.monotonic() + 60
-    while True:
-        found = circles(client).get(("N", 5))
-        if found and found[1]["method"] == "valhalla" and (other_than is None or not found[0].equals(other_than)):
-            return found[0]
-        assert time.monotonic() < deadline, found
-        time.sleep(0.2)
 
 
 def closure(code: str = "NECKAR", **properties: str) -> dict:
@@ -269,15 +216,19 @@ def test_positions_past_their_time_are_forgotten(units: tuple[httpx.Client, str]
         connection.execute(
             "insert into unit_positions select 'U1', now(), geom from patrol_units where unit_code = 'U1'"
         )
-    with live_server(database):  # tidies as it starts
-        deadline = time.monotonic() + 20
-        while True:
-            with connect(database) as connection:
-                kept = connection.execute("select count(*) as n from unit_positions").fetchone()
-            if kept == {"n": 1}:
-                break
-            assert time.monotonic() < deadline
-            time.sleep(0.2)
+        connection.execute("select ask_for('tidy', '', now())")
+    deadline = time.monotonic() + 20
+    while True:
+        with connect(database) as connection:
+            kept = connection.execute("select count(*) as n from unit_positions").fetchone()
+            due = connection.execute(
+                "select due_at > now() + interval '59 minutes' as waits from due_work where kind = 'tidy'"
+            )
+            waits = due.fetchall()
+        if kept == {"n": 1} and waits == [{"waits": True}]:  # in one transaction
+            break
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
     assert client.get("/units/U1/track").status_code == 200
 
 

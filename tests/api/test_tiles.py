@@ -14,7 +14,8 @@ from geo_grid.api.server.tile_cache import Tile, TileCache
 from geo_grid.boundaries import publish_cells
 from geo_grid.db import Cluster, ask_once, connect
 from geo_grid.layers import find_layer
-from tests.conftest import live_server, new_database
+from tests.conftest import live_server
+from tests.databases import new_database
 from tests.identities import api_key, bearing
 from tests.squares import SIDE, SOUTH, WEST, cells, local_levels, square, two_by_two
 

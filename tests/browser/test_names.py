@@ -12,7 +12,8 @@ from geo_grid.layers import REGISTRY
 from tests.access.test_rights import fill
 from tests.browser.test_office import log_in
 from tests.browser.test_wall import move
-from tests.conftest import live_server, new_database
+from tests.conftest import live_server
+from tests.databases import new_database
 from tests.identities import user
 from tests.squares import SIDE, SOUTH, WEST
 

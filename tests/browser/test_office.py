@@ -7,7 +7,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from geo_grid.db import Cluster, connect
-from tests.conftest import live_server, new_database
+from tests.conftest import live_server
+from tests.databases import new_database
 from tests.identities import PASSWORD, kiosk_token, user
 from tests.squares import two_by_two
 

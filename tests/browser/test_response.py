@@ -13,11 +13,12 @@ from geo_grid.coordinates import snap_geometry
 from geo_grid.db import connect
 from geo_grid.layers.grid_levels import GridLevel, set_levels
 from tests.api.test_live import NORTH_POST, report, two_cells
-from tests.api.test_response import RIVER, SOUTH, heidelberg, wait_for_circles, zoned
+from tests.api.test_response import RIVER, zoned
 from tests.browser.test_planner import SPOT, VIEW, person
+from tests.heidelberg import SOUTH, wait_for_circles
 from tests.identities import user
 
-__all__ = ["heidelberg", "two_cells", "zoned"]
+__all__ = ["two_cells", "zoned"]
 pytestmark = pytest.mark.browser
 
 

@@ -6,7 +6,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from geo_grid.db import Cluster, connect
-from tests.conftest import live_server, new_database
+from tests.conftest import live_server
+from tests.databases import new_database
 from tests.identities import PASSWORD, api_key, user
 from tests.squares import SIDE, SOUTH, WEST, two_by_two
 

@@ -7,7 +7,7 @@ import pytest
 from geo_grid.db import Cluster, connect, migrate, read_migrations
 from geo_grid.db.migrations import Migration
 from geo_grid.errors import SetupError
-from tests.conftest import new_database
+from tests.databases import new_database
 
 
 def test_two_processes_may_start_at_once(cluster: Cluster) -> None:

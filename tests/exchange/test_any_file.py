@@ -22,7 +22,7 @@ from geo_grid.errors import UserError
 from geo_grid.exchange import Mapping, import_file
 from geo_grid.layers import find_layer
 from geo_grid.progress import silent
-from tests.conftest import new_database
+from tests.databases import new_database
 from tests.squares import two_by_two
 
 EXAMPLES = int(os.environ.get("ANY_FILE_EXAMPLES", "2"))

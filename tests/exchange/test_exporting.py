@@ -37,7 +37,7 @@ def test_cells_come_back_as_they_went(database: str, tmp_path: Path, kind: str) 
 
 
 def test_an_export_can_be_imported_elsewhere(cluster, database: str, tmp_path: Path) -> None:
-    from tests.conftest import new_database
+    from tests.databases import new_database
 
     with connect(database) as connection:
         two_by_two(connection)
@@ -81,7 +81,7 @@ def test_every_form_comes_back_with_its_chinese_and_its_place(
     cluster, database: str, tmp_path: Path, kind: str
 ) -> None:
     """A layer of points out, and into an empty database: the same rows, on the same lattice points."""
-    from tests.conftest import new_database
+    from tests.databases import new_database
 
     what = "select facility_code, facility_kind, name, member_count, phone, geom::text from facilities order by 1"
     with connect(database) as connection:

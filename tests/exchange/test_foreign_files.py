@@ -23,7 +23,7 @@ from geo_grid.files.door import Asking, read_table
 from geo_grid.files.limits import SENT
 from geo_grid.layers import find_layer
 from geo_grid.progress import silent
-from tests.conftest import new_database
+from tests.databases import new_database
 from tests.squares import square, two_by_two
 
 POINT = shapely.Point(114.505, 37.005)

@@ -23,7 +23,7 @@ from geo_grid.db import Cluster
 from geo_grid.response.circles import distances_m
 from geo_grid.response.router import ROUTED, Estimate, Router
 from geo_grid.response.worker import Ride
-from tests.conftest import new_database
+from tests.databases import new_database
 from tests.response.roads import graph_of
 
 LIMITS_S = (60, 180, 300)

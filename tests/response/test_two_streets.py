@@ -18,7 +18,8 @@ from geo_grid.layers.grid_levels import GridLevel, set_levels
 from geo_grid.progress import silent
 from geo_grid.response import Router, Travel, build_circles, build_graph, find_graph, imported_graph, read_conditions
 from geo_grid.settings import Settings
-from tests.conftest import live_server, state_folder
+from tests.conftest import live_server
+from tests.databases import state_folder
 from tests.identities import api_key, bearing
 
 

@@ -3,12 +3,14 @@
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
+from threading import Event
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
 import shapely
 
+from geo_grid.errors import GivenUp
 from geo_grid.response.circles import METHOD, distances_m
 from geo_grid.response.ranking import rank
 from geo_grid.response.router import ROUTED, Router
@@ -96,3 +98,12 @@ def test_a_dispatcher_is_told_the_walk_beside_the_drive(router: Router) -> None:
     assert one.arrival_s is not None
     assert 0 < one.on_foot_s < one.arrival_s
     assert one.on_foot_m == pytest.approx(one.on_foot_s * travel.estimate.on_foot_kmh / 3.6, rel=0.01)
+
+
+def test_times_that_nobody_waits_for_are_asked_no_further(router: Router) -> None:
+    given_up = Event()
+    given_up.set()
+    with pytest.raises(GivenUp):
+        router.times([VADUZ] * 500, [FIELD] * 500, Travel.of(Settings()).ride(), given_up)
+    seconds, _ = router.times([VADUZ], [FIELD], Travel.of(Settings()).ride(), Event())  # and the workers are free
+    assert seconds[0, 0] > 0

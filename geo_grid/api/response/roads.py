@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
+from threading import Event
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
@@ -313,18 +314,22 @@ class SitingAnswer(BaseModel):
 async def post_siting(request: Request, asked: SitingQuestion) -> SitingAnswer:
     """Say where posts or standby points should be within a cell; up to minutes for a county, ended when nobody waits."""
     upkeep, question = server_of(request).upkeep, siting.Question(**asked.model_dump())
+    given_up = Event()
 
     async def work() -> siting.Answer:
         async with server_of(request).solvers.turn() as turn:
             places = await with_rights(request, lambda connection: siting.read_places(connection, question), SOLVING)
             seconds, estimated = await ROUTES.run(
-                account_of(request), siting.travel_times, places, upkeep.router, upkeep.travel
+                account_of(request), siting.travel_times, places, upkeep.router, upkeep.travel, given_up
             )
             found: siting.Answer = await turn.do(siting.solve, places, seconds, estimated)
             return found
 
     with server_of(request).calculations.held(identity_of(request).principal_id):
-        return SitingAnswer.model_validate(asdict(await while_wanted(request, work())))
+        try:
+            return SitingAnswer.model_validate(asdict(await while_wanted(request, work())))
+        finally:
+            given_up.set()
 
 
 class Roads(BaseModel):

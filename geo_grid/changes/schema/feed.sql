@@ -1,4 +1,4 @@
--- What writes changes: by statement for tables, by row for incidents unless there are many. Who reads them is below.
+-- The feed of changes: what writes it, and what the server reads it with, once for all who listen.
 
 -- layer: a table that maps draw; table: one that what programs hold in memory is derived from. `ordered`: its changes are
 -- written one transaction after the other, so that the newest number tells one state from another for ever.
@@ -73,7 +73,6 @@ begin
             where s.subject is not null and n.change_id is not null)
     from feed f;
 end $$;
-grant execute on function access.feed_now to geo_grid_service;
 
 -- What was not visible in one snapshot and is in another, or now: those that had no number yet, and those in progress. Of
 -- a table the newest is told, of all others each. Each half is read in the order of one index, up to a bound.
@@ -108,7 +107,7 @@ begin
                              order by o.change_id) from once o)
     from feed n;
 end $$;
-grant execute on function access.changes_after to geo_grid_service;
+grant execute on function access.feed_now, access.changes_after to geo_grid_service;
 
 -- a day of them is kept, and for ever the newest of each table: its number is the table's version
 create or replace function access.tidy_changes() returns void
@@ -128,7 +127,6 @@ begin
     update feed f
     set purged_to = greatest(f.purged_to, (select g.written_in from gone g order by g.written_in desc limit 1));
 end $$;
-
 create trigger police_posts_told after insert or update or delete or truncate on police_posts
     for each statement execute function tell_table('layer');
 create trigger patrol_units_told after insert or update or delete or truncate on patrol_units
@@ -153,15 +151,14 @@ create trigger principal_cells_told after insert or update or delete on access.p
     for each statement execute function tell_table('table');
 create trigger role_rights_told after insert or update or delete on access.role_rights
     for each statement execute function tell_table('table');
--- boundaries: tiles of them outlive a server
-create trigger editions_changed after insert or update or delete or truncate on editions
-    for each statement execute function tell_table('table', 'ordered');
-create trigger grid_levels_changed after insert or update or delete or truncate on grid_levels
-    for each statement execute function tell_table('table', 'ordered');
 create trigger credentials_told after update of revoked_at, expires_at, only_rights on access.credentials
     for each statement execute function tell_table('table');
 create trigger roles_told after update on access.roles
     for each statement execute function tell_table('table');
+create trigger editions_changed after insert or update or delete or truncate on editions
+    for each statement execute function tell_table('table', 'ordered');
+create trigger grid_levels_changed after insert or update or delete or truncate on grid_levels
+    for each statement execute function tell_table('table', 'ordered');
 create trigger editions_told after insert on editions
     referencing new table as changed for each statement execute function tell_edition();
 create trigger incidents_told_insert after insert on incidents

@@ -1,0 +1,127 @@
+"""Databases for tests, each a copy of a template, in a private PostGIS; the demo city's is made once for all processes.
+
+An empty, migrated database is copied from the template of the process's own cluster. The demo city takes more than a
+minute to load, so a whole cluster with it is made once, kept in .cache/tests under a digest of all it is made from, and
+copied file by file by each process that needs it. The city stands at the moment it was loaded: what is older than an
+hour is made again. `python -m tests.databases` makes it beforehand, beside other work.
+"""
+
+import contextlib
+import fcntl
+import hashlib
+import platform
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psycopg
+
+from geo_grid.db import Cluster, connect, migrate
+from geo_grid.demo import load_demo
+from geo_grid.progress import silent
+
+ROOT = Path(__file__).parents[1]
+TEMPLATE, DEMO_TEMPLATE = "template_geo_grid", "template_demo"
+FAST = "fsync = off\nsynchronous_commit = off\nfull_page_writes = off\n"  # tests of durability run their own cluster
+_LEAN = "max_wal_size = 64MB\nmin_wal_size = 32MB\n"  # a log is copied too
+_KEPT = ROOT / ".cache/tests"
+_KEPT_FOR_S = 3600
+_MADE_FROM = ("geo_grid", "migrations", "data", "requirements.txt", "tests/databases.py")
+
+
+@contextlib.contextmanager
+def state_folder() -> Iterator[Path]:
+    """A folder that the unprivileged user of PostgreSQL can reach; pytest's own is closed to others."""
+    folder = Path(tempfile.mkdtemp(prefix="geo_grid_test_", dir="/tmp"))
+    folder.chmod(0o755)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def new_database(cluster: Cluster, name: str, template: str = TEMPLATE) -> Iterator[str]:
+    with psycopg.connect(cluster.conninfo_for("postgres"), autocommit=True) as connection:
+        connection.execute(f"create database {name} template {template}")
+        try:
+            yield cluster.conninfo_for(name)
+        finally:
+            connection.execute(f"drop database {name} with (force)")
+
+
+def make_template(cluster: Cluster) -> None:
+    """Make the empty, migrated database that others are copied from."""
+    with psycopg.connect(cluster.conninfo_for("postgres"), autocommit=True) as connection:
+        connection.execute(f"create database {TEMPLATE}")
+    migrate(cluster.conninfo_for(TEMPLATE))
+
+
+@contextlib.contextmanager
+def demo_cluster() -> Iterator[Cluster]:
+    """A cluster of this process alone, with both templates."""
+    with state_folder() as folder:
+        with _locked():
+            _copy(_prepared(), folder / "postgres")
+        with Cluster(folder, FAST) as running:
+            yield running
+
+
+@contextlib.contextmanager
+def _locked() -> Iterator[None]:
+    _KEPT.mkdir(parents=True, exist_ok=True)
+    with (_KEPT / "lock").open("ab") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _prepared() -> Path:
+    """Return the data folder of a stopped cluster with both templates, made when none is kept; the lock is held."""
+    kept = _KEPT / f"demo-{_digest()}"
+    if kept.is_dir() and time.time() - kept.stat().st_mtime < _KEPT_FOR_S:
+        return kept
+    for old in _KEPT.glob("demo-*"):
+        shutil.rmtree(old)
+    unfinished = kept.with_suffix(".new")
+    with state_folder() as folder:
+        with Cluster(folder, FAST + _LEAN) as running:
+            make_template(running)
+            with psycopg.connect(running.conninfo_for("postgres"), autocommit=True) as connection:
+                connection.execute(f"create database {DEMO_TEMPLATE} template {TEMPLATE}")
+            with connect(running.conninfo_for(DEMO_TEMPLATE)) as connection:
+                load_demo(connection, silent, datetime.now(UTC), incidents=20_000)
+        _copy(folder / "postgres", unfinished)
+    unfinished.touch()
+    unfinished.rename(kept)  # so what a killed process leaves is never taken for a cluster
+    return kept
+
+
+def _copy(source: Path, target: Path) -> None:
+    subprocess.run(
+        ["cp", "-a", "--reflink=auto", source, target], check=True
+    )  # with its owner, whom PostgreSQL asks for
+
+
+def _digest() -> str:
+    """Return what a kept cluster is named by: of everything that it is made from and run by."""
+    told = hashlib.sha256(platform.python_version().encode())
+    extensions = Path("/usr/share/postgresql").glob("*/extension/postgis.control")
+    ours = (
+        path
+        for name in _MADE_FROM
+        for path in (sorted((ROOT / name).rglob("*")) if (ROOT / name).is_dir() else [ROOT / name])
+        if path.is_file() and "__pycache__" not in path.parts
+    )
+    for path in (*sorted(extensions), *ours):
+        told.update(f"{path}\0".encode())
+        told.update(hashlib.sha256(path.read_bytes()).digest())
+    return told.hexdigest()[:16]
+
+
+if __name__ == "__main__":
+    with _locked():
+        _prepared()
