@@ -13,6 +13,7 @@ MINUTES sets how long units report (5).
 """
 
 import asyncio
+import contextlib
 import json
 import os
 import re
@@ -99,7 +100,8 @@ async def report_positions(key: str, until: float) -> int:
                     "lat": lat,
                     "reported_at": datetime.now(UTC).isoformat(),
                 }
-                taken += (await client.post("/units/positions", json={"positions": [one]})).status_code == 200
+                with contextlib.suppress(httpx.TransportError):  # a connection that was idle is closed as it is used
+                    taken += (await client.post("/units/positions", json={"positions": [one]})).status_code == 200
                 await asyncio.sleep(max(0.0, began + _EVERY_S - time.monotonic()))
 
         await asyncio.gather(*map(unit, range(_UNITS)))
