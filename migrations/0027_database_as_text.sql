@@ -19,11 +19,11 @@ comment on table schema_objects is 'what the text made: it goes when the text na
 comment on column schema_objects.name is 'as DROP takes it';
 comment on column schema_objects.digest is 'of what the catalogue showed right after; empty: made by a migration before the text';
 
--- what migrations made until now is the text's from now on; functions of somebody else in the schema public are not
-insert into schema_objects
-select 'function', format('%I.%I(%s)', n.nspname, p.proname,
-                          (select string_agg(a.type::regtype::text, ', ' order by a.number)
-                           from unnest(p.proargtypes::oid[]) with ordinality a (type, number))), ''
+-- what migrations made until now is the text's from now on; functions of somebody else in the schema public are not.
+-- Names are written as `described` in geo_grid/db/as_text.sql writes them.
+set local search_path = pg_catalog;
+insert into public.schema_objects
+select 'function', p.oid::regprocedure::text, ''
 from pg_proc p join pg_namespace n on n.oid = p.pronamespace
 where n.nspname = 'access'
    or n.nspname = 'public' and p.proname in (
@@ -31,16 +31,17 @@ where n.nspname = 'access'
         'check_circles_nest', 'check_edition', 'code_follows_scheme', 'edition_at', 'event_horizon', 'event_number',
         'hold_editions', 'is_stored_moment', 'keep_submitted', 'newest_time', 'on_lattice', 'refuse_delete',
         'require_open_edition', 'tell_edition', 'tell_incidents', 'tell_layer');
-insert into schema_objects values
+insert into public.schema_objects values
     ('view', 'access.asking', ''), ('view', 'access.asking_rights', ''), ('view', 'public.incident_cards', '');
-insert into schema_objects
+insert into public.schema_objects
 select 'trigger', format('%I on %s', t.tgname, format('%I.%I', n.nspname, c.relname)), ''
 from pg_trigger t join pg_class c on c.oid = t.tgrelid join pg_namespace n on n.oid = c.relnamespace
 where n.nspname in ('public', 'access') and not c.relispartition and not t.tgisinternal
-  and exists (select from schema_objects o where o.kind = 'function'
+  and exists (select from public.schema_objects o where o.kind = 'function'
               and o.name like (select format('%I.%I(', f.pronamespace::regnamespace::text, f.proname)
                                from pg_proc f where f.oid = t.tgfoid) || '%');
-insert into schema_objects
+insert into public.schema_objects
 select 'policy', format('%I on %I.%I', p.polname, n.nspname, c.relname), ''
 from pg_policy p join pg_class c on c.oid = p.polrelid join pg_namespace n on n.oid = c.relnamespace
 where n.nspname in ('public', 'access');
+set local search_path = public;
