@@ -122,14 +122,23 @@ def _mend(raw: Any, invalid: Any, source: SourceCrs, heal_m: float, problems: di
 
 
 def _both_readings(shape: Any) -> tuple[Any, Any]:
-    """Return what is inside an invalid area by the even-odd rule, and where the nonzero rule, ring by ring, says otherwise."""
+    """Return what is inside an invalid area by the even-odd rule, and what of it is in doubt.
+
+    That is where the nonzero rule, ring by ring, says otherwise; and of a border that crosses itself, as a bow tie does
+    when two corners are in the wrong order, all but the largest part. One that only touches itself at a corner is plain.
+    """
     made = shapely.get_parts(shapely.get_parts(shapely.make_valid(shape)))
     ground = shapely.union_all([part for part in made if part.area > 0])
     filled = [
         shapely.difference(_filled(part.exterior), shapely.union_all([_filled(ring) for ring in part.interiors]))
         for part in shapely.get_parts(shape)
     ]
-    return ground, shapely.symmetric_difference(ground, shapely.union_all(filled))
+    doubt = shapely.symmetric_difference(ground, shapely.union_all(filled))
+    if shapely.is_valid_reason(shape).startswith("Self-intersection") and not ground.is_empty:
+        parts = shapely.get_parts(ground)
+        own = np.argsort(shapely.area(parts))[: max(0, len(parts) - shapely.get_num_geometries(shape))]
+        doubt = shapely.union_all([doubt, *parts[own]])
+    return ground, doubt
 
 
 def _filled(ring: Any) -> Any:

@@ -289,9 +289,12 @@ def test_a_foreign_division_that_is_none_is_refused_with_place_and_size(city: st
 
 
 def test_a_border_that_touches_itself_is_made_valid_and_told(city: str, tmp_path: Path) -> None:
-    """Two squares that meet in a corner, drawn in one line: plain. A square within a square, drawn in one line: not."""
+    """Two squares that meet in a corner, drawn in one line that touches itself there: plain. A line that crosses itself
+    there, as when two corners are in the wrong order, or goes around a square within a square: not.
+    """
     (west, south, _, _), step = square(0, 0).bounds, SIDE / 4
-    eight = [(0, 0), (1, 0), (1, 2), (2, 2), (2, 1), (0, 1), (0, 0)]
+    eight = [(0, 0), (1, 0), (1, 1), (2, 1), (2, 2), (1, 2), (1, 1), (0, 1), (0, 0)]
+    crossed = [(0, 0), (1, 0), (1, 2), (2, 2), (2, 1), (0, 1), (0, 0)]
     twice = [(0, 0), (3, 0), (3, 3), (0, 3), (0, 0), (1, 1), (2, 1), (2, 2), (1, 2), (1, 1), (0, 0)]
 
     def drawn(corners: list[tuple[int, int]]) -> shapely.Polygon:
@@ -306,5 +309,6 @@ def test_a_border_that_touches_itself_is_made_valid_and_told(city: str, tmp_path
     (reason,) = dict(refused.value.rows).values()
     assert "Self-intersection" in reason
     assert "173.6 m wide near lon 114.510742" in reason
-    with pytest.raises(InvalidRows, match="cannot be imported"):
-        put(city, tmp_path, FIRST, ({"code": "C"}, drawn(eight)), heal_m=0.0)
+    for corners, heal_m in ((eight, 0.0), (crossed, 0.01)):
+        with pytest.raises(InvalidRows, match="cannot be imported"):
+            put(city, tmp_path, FIRST, ({"code": "C"}, drawn(corners)), heal_m=heal_m)

@@ -37,6 +37,9 @@ _UNSENT = 256 << 20
 """Bytes of answers that may wait in memory for all clients together; then those with the most are cut off."""
 _ENOUGH = 1 << 16
 """Descriptors; more than this is not asked for."""
+_TAKEN_IN, _QUEUE = 16, 2048
+"""Connections taken in before those taken in are looked at, so that descriptors never run out meanwhile; and how many
+may wait for that."""
 _KEPT_BACK = 128
 """Descriptors kept for the database, the processes that know roads, files and logs."""
 
@@ -132,6 +135,7 @@ class Config(uvicorn.Config):
             log_level="warning",
             access_log=False,
             server_header=False,
+            backlog=_TAKEN_IN,
             proxy_headers=False,  # Identified reads them, and only from proxies that are trusted
             **options,
         )
@@ -146,6 +150,8 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen."""
         await super().startup(sockets)
+        for listening in sockets or ():
+            listening.listen(_QUEUE)  # asyncio takes in as many at once as it was told may wait
         if isinstance(self.config, Config):
             self._watching = asyncio.create_task(self.config.keeper.watch())
 
