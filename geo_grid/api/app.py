@@ -16,7 +16,7 @@ from geo_grid.api.boundaries import drafts, files
 from geo_grid.api.desk import bulk, cameras, events, incidents, locate
 from geo_grid.api.lifetime import living
 from geo_grid.api.ogc import editing, exports, features, imports, styles, tiles
-from geo_grid.api.response import live, patrol, roads
+from geo_grid.api.response import areas, coverage, drawing, live, patrol, positions, siting
 from geo_grid.api.server import health, problems
 from geo_grid.api.server.middleware import BodyLimit, NamedRequests
 from geo_grid.api.server.negotiation import Plainly
@@ -54,7 +54,11 @@ _ROUTERS = (
     drafts,
     files,
     live,
-    roads,
+    positions,
+    areas,
+    coverage,
+    siting,
+    drawing,
     patrol,
     events,
     session,
@@ -114,11 +118,11 @@ def create_app(settings: Settings, conninfo: str) -> FastAPI:
             ("POST", "/locate"): bulk.LARGEST_BODY,
             ("POST", "/imports"): imports.LARGEST_BODY,
             ("POST", "/boundaries/imports"): files.LARGEST_BODY,
-            ("POST", "/units/positions"): roads.LARGEST_BODY,
+            ("POST", "/units/positions"): positions.LARGEST_BODY,
             ("POST", "/session"): _LARGEST_LOGIN,
         },
         unknown=_LARGEST_LOGIN,
-        values={("POST", "/locate"): bulk.LARGEST_BODY, ("POST", "/units/positions"): roads.MOST_VALUES},
+        values={("POST", "/locate"): bulk.LARGEST_BODY, ("POST", "/units/positions"): positions.MOST_VALUES},
     )
     app.add_middleware(Identified, settings=settings)
     app.add_middleware(NamedRequests)

@@ -4,6 +4,7 @@ import contextlib
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
 
 from fastapi import Depends, Query, Request
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
@@ -70,6 +71,16 @@ async def place(request: Request, lon: Lon, lat: Lat, source_crs: SourceCrs = "E
 def moment_of(request: Request, at: datetime | None) -> datetime | None:
     """Return the moment that was asked for: without a time zone, in the city's."""
     return None if at is None else in_zone(at, server_of(request).settings.timezone)
+
+
+def in_city(request: Request, at: datetime | None) -> datetime:
+    """Return a moment in the city's own time; None: now."""
+    zone = ZoneInfo(server_of(request).settings.timezone)
+    return (moment_of(request, at) or datetime.now(zone)).astimezone(zone)
+
+
+CIRCLES_KNOWN = "false: it was asked as of a former time, whose circles are not kept"
+"""What `response_known` tells."""
 
 
 async def settings(request: Request) -> Settings:

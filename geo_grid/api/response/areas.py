@@ -1,0 +1,128 @@
+"""What a place reaches, or is reached from, on roads; and what the posts of a group reach together."""
+
+from collections.abc import Sequence
+from typing import Annotated, Literal
+
+import shapely
+from fastapi import APIRouter, Query, Request
+from pydantic import BaseModel, Field
+
+from geo_grid.api.ogc.features import read_boxes
+from geo_grid.api.ogc.geojson import Feature, FeatureCollection
+from geo_grid.api.server.asking import account_of, reading
+from geo_grid.api.server.parameters import CIRCLES_KNOWN, At, Lat, Lon, SourceCrs, in_city, moment_of, place
+from geo_grid.api.server.problems import PROBLEM_RESPONSES
+from geo_grid.api.server.rights import GuardedRoute
+from geo_grid.api.server.state import server_of
+from geo_grid.budgets import MAPS, ROADS, SOLVING
+from geo_grid.layers.boxes import Box, cut_to
+from geo_grid.layers.geojson import as_geojson
+from geo_grid.layers.published import CRS84
+from geo_grid.locate.lookup import circles_known
+from geo_grid.response import closures_around
+from geo_grid.response.router import Why
+from geo_grid.response.unions import Union, UnionGrouping
+
+router = APIRouter(tags=["response"], responses=PROBLEM_RESPONSES, route_class=GuardedRoute)
+
+
+class AreaProperties(BaseModel):
+    """What an area is."""
+
+    tier_minutes: Literal[1, 3, 5]
+    direction: Literal["outbound", "inbound"]
+    method: str = Field(
+        description="valhalla: on roads; geodesic_estimate: a straight line, a speed and a detour factor"
+    )
+    travel_s: int
+    on_foot_m: float = Field(description="metres of the way on foot: the nearest road is so far off")
+    estimated_because: Why | None = Field(None, description="why it is an estimate; null: it is none")
+
+
+@router.get("/response/areas")
+async def get_areas(
+    request: Request,
+    lon: Lon,
+    lat: Lat,
+    source_crs: SourceCrs = "EPSG:4490",
+    direction: Annotated[
+        Literal["outbound", "inbound"], Query(description="from the place, or to it, such as to an incident")
+    ] = "inbound",
+) -> FeatureCollection[AreaProperties]:
+    """Draw what a car reaches from a place within 1, 3 and 5 minutes, or from where one reaches it, now; the largest first."""
+    here = await place(request, lon, lat, source_crs)
+    upkeep = server_of(request).upkeep
+    now = in_city(request, None)
+    async with reading(request) as database:
+        closures = await closures_around(database, (here.lon, here.lat))
+    ride = upkeep.travel.ride("car", now, closures)
+    limits = (60, 180, 300)
+    found = await ROADS.run(
+        account_of(request), upkeep.router.areas, (here.lon, here.lat), limits, ride, direction == "inbound"
+    )
+    features = [
+        Feature[AreaProperties](
+            geometry=as_geojson(shape),
+            properties=AreaProperties.model_validate(
+                {
+                    "tier_minutes": limit // 60,
+                    "direction": direction,
+                    "method": found.method,
+                    "travel_s": limit,
+                    "on_foot_m": round(found.on_foot_m),
+                    "estimated_because": found.why,
+                }
+            ),
+        )
+        for limit, shape in reversed(list(zip(limits, found.shapes, strict=True)))
+    ]
+    return FeatureCollection[AreaProperties](features=features)
+
+
+class UnionProperties(BaseModel):
+    """Circles of several posts as one."""
+
+    code: str = Field(description="zone_code or responsible_unit; empty for the city")
+    name: str
+    tier_minutes: Literal[1, 3, 5]
+    posts: int
+    method: str = Field(description="geodesic_estimate when one of the circles is")
+
+
+class Unions(FeatureCollection[UnionProperties]):
+    """Circles joined, the longest tier first."""
+
+    response_known: bool = Field(description=CIRCLES_KNOWN)
+
+
+@router.get("/response/unions")
+async def get_unions(
+    request: Request,
+    bbox: Annotated[str, Query(max_length=200, description="west,south,east,north, degrees: cut there")],
+    by: Annotated[UnionGrouping, Query()] = "zone",
+    at: At = None,
+) -> Unions:
+    """Draw what the posts of a zone, of a unit or of the city reach together, of the posts that count at the moment.
+
+    The longest tier first. Asked as of a former time it draws nothing: the circles of then are not kept.
+    """
+    server, boxes = server_of(request), read_boxes(bbox, CRS84)
+    moment = in_city(request, at)
+    async with reading(request) as database:
+        if not await circles_known(database, moment_of(request, at)):
+            return Unions(features=[], response_known=False)
+        circles = await server.unions.read(database, by, moment)
+    budget = SOLVING if circles.joined is None else MAPS
+    found = await budget.run(account_of(request), server.unions.join, circles)
+    return Unions(features=await MAPS.run(account_of(request), _cut, found, boxes), response_known=True)
+
+
+def _cut(unions: list[Union], boxes: Sequence[Box]) -> list[Feature[UnionProperties]]:
+    features: list[Feature[UnionProperties]] = []
+    for one in unions:
+        for box in boxes:
+            shape = cut_to(one.shape, box)
+            if not shapely.is_empty(shape):
+                properties = UnionProperties.model_validate(one._asdict())
+                features.append(Feature[UnionProperties](geometry=as_geojson(shape), properties=properties))
+    return features
