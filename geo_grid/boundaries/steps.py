@@ -63,6 +63,10 @@ class Geometry(Given):
         if shape is None or shapely.is_empty(shape):
             message = f"the {name} is no GeoJSON geometry"
             raise Refused(message)
+        west, south, east, north = shapely.total_bounds(shape)
+        if not (west >= -180 and south >= -90 and east <= 180 and north <= 90):
+            message = f"the {name} leaves the earth: write lon between -180 and 180, lat between -90 and 90, degrees"
+            raise Refused(message)
         return shape
 
 

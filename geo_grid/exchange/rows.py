@@ -13,6 +13,8 @@ from geo_grid.moments import Times
 
 _EXACT = 2**53
 """From here on a number with a point no longer tells whole numbers apart."""
+_LONGEST = 20_000
+"""Characters of a text: twice as many as any field takes."""
 _SHORTENED = re.compile(r"[+-]?\d(?:\.\d+)?[eE]\+\d+", re.ASCII)
 
 
@@ -38,7 +40,9 @@ def read_row(layer: Layer, given: Mapping[str, Any], times: Mapping[str, Times])
     faults: dict[str, str] = {}
     for name, value in filled.items():
         try:
-            if name in times and value is not None:
+            if isinstance(value, str) and len(value) > _LONGEST:
+                faults[name] = f"a text of {len(value):,} characters is longer than any field takes"
+            elif name in times and value is not None:
                 filled[name] = times[name].read(value)
             else:
                 filled[name] = _whole(value, is_number=layer.columns.get(name) == "double precision")

@@ -349,6 +349,7 @@ def test_bad_steps_are_refused_in_words_and_change_nothing(planner: httpx.Client
         ({"operation": "split", "codes": ["c00"]}, "body/split/line: Field required"),
         ({"operation": "split", "codes": ["nope"], "line": short}, "no grid cell nope"),
         ({"operation": "split", "codes": ["c00"], "line": {"type": "LineString", "coordinates": [[1]]}}, "no GeoJSON"),
+        ({"operation": "split", "codes": ["c00"], "line": line((1e308, 0), (-1e308, 0))}, "leaves the earth"),
         ({"operation": "merge", "codes": ["c00", "c55"]}, "not neighbours"),
         ({"operation": "transfer", "codes": ["c00"], "parent_code": "c11"}, "not another parent"),
         ({"operation": "restore", "edition": 99}, "no edition 99"),

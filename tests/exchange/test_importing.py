@@ -405,3 +405,15 @@ def _expressed(lon: np.ndarray, lat: np.ndarray, crs: str) -> tuple[np.ndarray, 
         back = source_crs(crs).convert(x, y)
         x, y = x + lon - back[0], y + lat - back[1]
     return x, y
+
+
+def test_a_very_long_text_is_refused_and_not_repeated(database: str, tmp_path: Path) -> None:
+    with connect(database) as connection:
+        local_levels(connection)
+    path = tmp_path / "cells.geojson"
+    write_geojson(path, [({"grid_code": "A", "name": "x" * 1_000_000}, square(0, 0))])
+    with pytest.raises(InvalidRows) as refused:
+        load(database, "grid_cells", path, None, mapping=Mapping(constants={"grid_level": "1"}))
+    ((_, reason),) = refused.value.rows
+    assert "1,000,000 characters" in reason
+    assert len(reason) < 300

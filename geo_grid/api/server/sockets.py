@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 _LOOK_S = 1.0
 _HEAD = 1 << 16
 """Bytes of a request beside its body: its line, its headers, what is around the parts of its body, and after it."""
-_PARAMETERS, _COOKIES = 200, 100
+_PARAMETERS, _COOKIES, _CHOICES = 200, 100, 100
 """Of one request: each is decoded, looked at and told of if it is unknown, so that thousands take as long as hundreds of
 requests."""
 _PIPELINED = 16
@@ -212,8 +212,9 @@ class Connection(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Begin a request, unless it says more than any of ours takes."""
         cookies = sum(value.count(b";") for name, value in self.headers if name == b"cookie")
-        if self.url.count(b"&") >= _PARAMETERS or cookies >= _COOKIES:
-            self._reason = f"A request may have {_PARAMETERS} parameters and {_COOKIES} cookies."
+        choices = sum(value.count(b",") for name, value in self.headers if name.startswith(b"accept"))
+        if self.url.count(b"&") >= _PARAMETERS or cookies >= _COOKIES or choices >= _CHOICES:
+            self._reason = f"A request may have {_PARAMETERS} parameters, {_COOKIES} cookies and accept {_CHOICES} forms of answers."
             raise ValueError(self._reason)  # the parser gives up, and the client is told
         self.waiting_since = None
         self._beside_body = 0
