@@ -11,7 +11,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 import shapely
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
-from geo_grid.boundaries import operations
+from geo_grid.boundaries import operations, redrawing
 from geo_grid.boundaries import zones as zoning
 from geo_grid.boundaries.division import Division, Edits, Refused
 from geo_grid.boundaries.reading import CELLS, ZONES
@@ -295,8 +295,8 @@ class Redraw(Redrawing):
         return [*self.codes, *(cell.grid_code for cell in self.cells if cell.grid_code is not None)]
 
     def edits(self, division: Division) -> Edits:
-        """See `operations.redraw`."""
-        return operations.redraw(division, self.codes, [cell.model_dump() for cell in self.cells])
+        """See `redrawing.redraw`."""
+        return redrawing.redraw(division, self.codes, [cell.model_dump() for cell in self.cells])
 
 
 class Create(Redrawing):

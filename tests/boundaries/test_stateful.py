@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from geo_grid.boundaries.division import Division, Refused
-from geo_grid.boundaries.operations import carve, merge, move_border, redraw, regroup, reshape, split, transfer
+from geo_grid.boundaries.operations import carve, merge, move_border, regroup, reshape, split, transfer
+from geo_grid.boundaries.redrawing import redraw
 from geo_grid.boundaries.zones import AREA, Zones, create, retire
 from geo_grid.coordinates import snap_geometry
 from tests.boundaries.test_operations import WIDTH, at, check, wavy_city
