@@ -18,7 +18,7 @@ from geo_grid.api.server.state import Server
 from geo_grid.api.server.tile_cache import TileCache
 from geo_grid.boundaries.kept import division_in_force
 from geo_grid.budgets import BULK, DRAWING, IN_BULK, SOLVING, Budget
-from geo_grid.changes import Feed, check_kinds
+from geo_grid.changes import Feed, Table, check_kinds
 from geo_grid.confined import Confined
 from geo_grid.db import (
     Asker,
@@ -57,6 +57,7 @@ _SOLVERS_EACH = 2
 """Sitings and proposals that one account may have at work and waiting."""
 _FILES_AT_ONCE, _WAITING_FOR_FILES = 2, 16
 """Drafts that come as files: in processes of their own, as what strangers draw may take any time to compare."""
+_CIRCLES_DEPEND_ON = frozenset({Table.POLICE_POSTS, Table.ROAD_CLOSURES, Table.ROADS})
 _OWN_WORK_S = 600.0
 """Longest one statement of the server itself may take, such as an edition that comes into force."""
 
@@ -141,7 +142,7 @@ async def living(settings: Settings, owner: str) -> AsyncIterator[Server]:
             ),
         )
         stack.callback(server.tiles.close)
-        following = _Following(upkeep, seeing_all)
+        following = _Following(upkeep, seeing_all, server.due)
         feed.on_change(following.hear)
         following.begin()
         stack.callback(asyncio.create_task(asyncio.to_thread(importlib.import_module, "folium")).cancel)
@@ -168,14 +169,18 @@ async def _admit(owner: str, service: Asker) -> None:
 
 
 class _Following:
-    """Has this server take up the roads that are imported, whichever server draws the circles."""
+    """Has this server take up the roads that are imported, whichever server draws the circles, and look at once at what
+    became due by changes.
+    """
 
-    def __init__(self, upkeep: Upkeep, conninfo: str) -> None:
-        self._upkeep, self._conninfo = upkeep, conninfo
+    def __init__(self, upkeep: Upkeep, conninfo: str, due: Due[Doing]) -> None:
+        self._upkeep, self._conninfo, self._due = upkeep, conninfo, due
         self._tasks: set[asyncio.Task[None]] = set()
 
     def hear(self, tables: frozenset[str]) -> None:
-        if "roads" in tables:
+        if tables & _CIRCLES_DEPEND_ON:
+            self._due.soon()
+        if Table.ROADS in tables:
             self.begin()
 
     def begin(self) -> None:

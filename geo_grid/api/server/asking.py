@@ -48,12 +48,9 @@ def reading_much(request: Request) -> AbstractAsyncContextManager[AsyncConnectio
     return acting(server_of(request).long_pool, asker_of(request))
 
 
-@contextlib.asynccontextmanager
-async def writing(request: Request) -> AsyncIterator[AsyncConnection]:
+def writing(request: Request) -> AbstractAsyncContextManager[AsyncConnection]:
     """Open a transaction with the rights of whoever asks; committed when it is left, before the answer goes out."""
-    async with _acting(request, read_only=False) as connection:
-        yield connection
-    server_of(request).due.soon()
+    return _acting(request, read_only=False)
 
 
 async def read_once(request: Request, statement: str, values: dict[str, Any]) -> dict[str, Any]:
