@@ -142,6 +142,7 @@ class Group:
         self.connections = sum(kind.at_once for kind in kinds)
 
 
+# Desk and lookups: what somebody waits for on the telephone. Their questions to the database wait on the event loop.
 HASHING = Budget("log-in", at_once=2, waiting=60, each=4)
 """64 MiB and some 50 ms each: guesses must not take the machine."""
 MAPS = Budget("live coverage and lists", at_once=2, waiting=200, each=100)
@@ -150,8 +151,6 @@ ROADS = Budget("questions about roads", at_once=4, waiting=60, each=16)
 """Each waits for a process that knows the roads."""
 SYSTEMS = Budget("reference systems", at_once=1, waiting=60, each=2)
 """Each takes Python's lock for some 20 ms, when it is asked for the first time."""
-DESK = Group(HASHING, MAPS, ROADS, SYSTEMS)
-"""Desk and lookups: what somebody waits for on the telephone. Their questions to the database wait on the event loop."""
 
 BULK = Budget("bulk questions and answers", at_once=2, waiting=16, each=4, takes_much=True)
 FILES = Budget("files that are sent", at_once=2, waiting=16, each=4, takes_much=True)

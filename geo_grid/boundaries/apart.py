@@ -1,6 +1,6 @@
 """Steps of drafts whose shapes may take any time and memory to compare: a server has them done in a process with limits."""
 
-from functools import cache
+from functools import lru_cache
 
 from geo_grid.boundaries.division import Division
 from geo_grid.boundaries.drafts import edit_draft, rebase
@@ -32,9 +32,8 @@ def in_force_apart(seeing_all: str) -> Division:
     return _division(seeing_all, newest["edition_id"] if newest else None)
 
 
-@cache
+@lru_cache(maxsize=1)
 def _division(seeing_all: str, _edition: int | None) -> Division:
-    _division.cache_clear()  # of former editions
     with connect(seeing_all) as connection:
         return read_division(connection)
 
