@@ -9,6 +9,8 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator
 
+from geo_grid.errors import UserError
+
 FIRST_YEAR, LAST_YEAR = 1000, 8999
 """Near the calendar's own ends (years 1 and 9999) the next day, or the same moment elsewhere, cannot be written."""
 FIRST_STORED, LAST_STORED = 1700, 2199
@@ -121,7 +123,7 @@ _SLASHED = re.compile(
 
 
 _DIRECTIVES = re.compile(r"%(.?)", re.DOTALL)
-_KNOWN_DIRECTIVES = frozenset("YymdHIMSfpzbBjaA%")
+_OF_DAYS_AND_TIMES = "YymdHIMSfpzbBjaA"
 _MOST_DIRECTIVES = 10
 
 
@@ -132,18 +134,17 @@ def check_form(form: str) -> str:
 
     Raises
     ------
-    ValueError
+    UserError
         It has other directives than days and times need, one of them twice, or more than ten.
     """
-    directives = _DIRECTIVES.findall(form)
-    if not directives or not _KNOWN_DIRECTIVES.issuperset(directives):
-        known = " ".join(f"%{letter}" for letter in "YymdHIMSfpzbBjaA")
-        message = f"{form[:60]!r} is no form of times: it is made of {known}, as %Y-%m-%d %H:%M:%S"
-        raise ValueError(message)
-    named = [letter for letter in directives if letter != "%"]
-    if len(named) != len(set(named)) or len(named) > _MOST_DIRECTIVES:
-        message = f"{form[:60]!r} says something twice"
-        raise ValueError(message)
+    directives = [letter for letter in _DIRECTIVES.findall(form) if letter != "%"]
+    if not directives or not set(_OF_DAYS_AND_TIMES).issuperset(directives):
+        known = " ".join(f"%{letter}" for letter in _OF_DAYS_AND_TIMES)
+        message = f"{form[:60]!r} is no form of times (--datetime-format): it is made of {known}, as %Y-%m-%d %H:%M:%S"
+        raise UserError(message)
+    if len(directives) != len(set(directives)) or len(directives) > _MOST_DIRECTIVES:
+        message = f"{form[:60]!r} (--datetime-format) says something twice, or more than {_MOST_DIRECTIVES} things"
+        raise UserError(message)
     return form
 
 

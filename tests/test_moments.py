@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+from geo_grid.errors import UserError
 from geo_grid.moments import check_form
 
 
@@ -16,7 +17,7 @@ def test_forms_of_days_and_times_are_taken(form: str) -> None:
     "form", ["%j%d%m%H%I%M%S%U%W%V%f%G%Yx", "today", "%d %d", "%d%m%H%I%M%S%f%y%j%B%b", "%c", "100%"]
 )
 def test_other_forms_are_refused(form: str) -> None:
-    with pytest.raises(ValueError, match=r"form of times|twice"):
+    with pytest.raises(UserError, match=r"form of times|twice"):
         check_form(form)
 
 

@@ -142,8 +142,8 @@ def import_file(
     """
     from pandas import DataFrame  # not at the top: a server that starts needs none of it
 
-    mapping = mapping or Mapping()
-    name = asking.said if asking is not None and asking.said else path.name
+    mapping, asking = mapping or Mapping(), asking or Asking.of_operator()
+    name = asking.said or path.name
     with progress(f"reading {name}"):
         table = read_table(path, mapping.lon_column, mapping.lat_column, asking, mapping.spelling)
     report = Report(layer.name, len(table.attributes))
@@ -152,7 +152,7 @@ def import_file(
         raise UserError(message)
     crs = _choose_crs(name, table, source_crs, report)
     with progress("checking rows", report.rows) as shown:
-        advance = _while_wanted(shown, name, asking)
+        advance = asking.advancing(shown, name)
         fields = _choose_columns(layer, name, table, mapping, report)
         _check_times(layer, name, table.attributes, fields, mapping, received_now, dry_run, report)
         extent = stored_extent(connection)
@@ -179,7 +179,7 @@ def import_file(
             raise InvalidRows(message, report.skipped)
         frame = DataFrame([rows[index] for index in good], dtype=object).assign(geometry=geometry[good])
         with progress(f"storing {layer.title_en.lower()}", len(good)) as shown:
-            advance = _while_wanted(shown, name, asking)
+            advance = asking.advancing(shown, name)
             store = partial(_store, connection, layer, frame, name, fit_parents_m, heal_m, report, advance)
             refused = _try_to_store(connection, layer, frame, name, store, good, report, dry_run)
         problems |= {good[index]: reason for index, reason in refused.items()}
@@ -327,28 +327,6 @@ def _match_cut_names(
             report.notes.append(f"column {column}, perhaps cut to {letters} letters, is no field and was not read")
 
 
-def _form_of_times(mapping: Mapping) -> str | None:
-    """Return how times are written, if somebody says it. Raises UserError."""
-    if mapping.datetime_format is None:
-        return None
-    try:
-        return check_form(mapping.datetime_format)
-    except ValueError as error:
-        message = f"{error} (--datetime-format)"
-        raise UserError(message) from None
-
-
-def _while_wanted(advance: Callable[[int], None], name: str, asking: Asking | None) -> Callable[[int], None]:
-    """Return what shows progress, and ends work that nobody waits for any more. Raises GivenUp."""
-
-    def advance_or_end(count: int) -> None:
-        if asking is not None:
-            asking.refuse_given_up(name)
-        advance(count)
-
-    return advance_or_end
-
-
 def _read_rows(
     layer: Layer,
     attributes: "DataFrame",
@@ -362,7 +340,7 @@ def _read_rows(
               for name, column in fields.items()}  # fmt: skip
     rows: list[dict[str, Any]] = []
     constants = mapping.constants
-    unsure = Times(ZoneInfo(timezone), _form_of_times(mapping))
+    unsure = Times(ZoneInfo(timezone), check_form(mapping.datetime_format) if mapping.datetime_format else None)
     times = {name: unsure.told_by([*values.get(name, ()), constants.get(name)]) for name in moments_of(layer)}
     for index in range(len(attributes)):
         given = {name: column[index] for name, column in values.items() if column[index] is not None} | constants

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
@@ -84,6 +84,15 @@ class Asking:
         if self.given_up is not None and self.given_up.is_set():
             message = f"{said} is read no further: nobody waits for it"
             raise GivenUp(message)
+
+    def advancing(self, advance: Callable[[int], None], said: str) -> Callable[[int], None]:
+        """Return what shows progress, and ends work on a file that nobody waits for any more (see `refuse_given_up`)."""
+
+        def advance_or_end(count: int) -> None:
+            self.refuse_given_up(said)
+            advance(count)
+
+        return advance_or_end
 
 
 @dataclass(frozen=True)
