@@ -255,8 +255,8 @@ class TestSlowAndVanishingClients:
         key = api_key(database, "planner")
         with live_server(database, state_dir=state_dir) as url, bearing(url, key) as client:
             body = f"lon,lat\n{WEST + SIDE / 2},{SOUTH + SIDE / 2}\n"
-            post(client, CSV, body)  # the first one waits for the index
-            slow = [raw(url, key) for _ in range(20)]
+            assert post(client, CSV, body).status_code == 200  # the first one waits for the index
+            slow = [raw(url, api_key(database, "planner")) for _ in range(20)]
             for connection in slow:
                 connection.sendall(b"lon,lat\n")
             began = time.monotonic()
