@@ -18,10 +18,7 @@ _WHO = (  # bound: the text of a statement is shown to others of the same role, 
     "select set_config('geo_grid.credential', %s, true), set_config('geo_grid.address', %s, true),"
     " set_config('geo_grid.request_id', %s, true)"
 )
-_ONCE = (
-    "select set_config('transaction_read_only', 'on', true),"
-    " set_config('geo_grid.credential', %s, true), set_config('geo_grid.address', %s, true)"
-)
+_READ_ONLY = "select set_config('transaction_read_only', 'on', true)"
 
 
 class Asker(NamedTuple):
@@ -75,14 +72,21 @@ def acting_in_thread(pool: ThreadPool, asker: Asker, reads_one_state: bool = Fal
         yield connection
 
 
-async def ask_once(pool: AsyncPool, asker: Asker, statement: str, values: dict[str, Any]) -> dict[str, Any]:
-    """Ask one question that reads, on somebody's behalf, in one round trip; its one row in binary form, or nothing.
+async def ask_once(
+    pool: AsyncPool, asker: Asker, statement: str, values: dict[str, Any], read_only: bool = True
+) -> dict[str, Any]:
+    """Run one statement on somebody's behalf in one round trip; its one row in binary form, or nothing.
 
-    What is sent between two synchronisations of the protocol is one transaction (PostgreSQL 15, 55.2.4).
+    What is sent between two synchronisations of the protocol is one transaction (PostgreSQL 15, 55.2.4): it is committed
+    when this returns.
     """
-    async with pool.connection() as connection, connection.pipeline():
-        await connection.execute(_ONCE, asker[:2])
-        return await (await connection.execute(statement, values, binary=True)).fetchone() or {}
+    async with pool.connection() as connection:
+        async with connection.pipeline():
+            if read_only:
+                await connection.execute(_READ_ONLY)
+            await connection.execute(_WHO, asker)
+            answer = await connection.execute(statement, values, binary=True)
+        return await answer.fetchone() or {}
 
 
 def acting_conninfo(conninfo: str, asker: Asker) -> str:

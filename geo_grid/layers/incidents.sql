@@ -22,13 +22,6 @@ from incidents
 -- name: taken
 select incident_number as key from incidents where incident_number = any(%(keys)s)
 
--- name: insert
-insert into incidents (category, subtype, description, address, caller_number, received_at, geom)
-values (%(category)s, %(subtype)s, %(description)s, %(address)s, %(caller_number)s,
-        coalesce(%(received_at)s, now()),
-        ST_SetSRID(ST_MakePoint(%(lon)s, %(lat)s), 4490))
-returning incident_id
-
 -- name: one
 select * from incident_cards where incident_id = %(incident_id)s
 
@@ -40,13 +33,3 @@ where (not %(open_only)s or closed_at is null)
        or (received_at, incident_id) < (%(before_at)s, %(before_id)s))
 order by received_at desc, incident_id desc
 limit %(limit)s
-
--- name: lock_key
-select pg_advisory_xact_lock(hashtextextended(%(key)s, 0))
-
--- name: claim_key
-insert into idempotency_keys (idempotency_key, request_digest, incident_id, principal_id)
-values (%(key)s, %(digest)s, %(incident_id)s, access.me())
-
--- name: find_key
-select request_digest, incident_id from idempotency_keys where idempotency_key = %(key)s

@@ -13,12 +13,15 @@ from geo_grid.db import AsyncConnection, load_queries
 from geo_grid.errors import Conflict, Forbidden, NotFound, UserError
 from geo_grid.layers import find_layer
 from geo_grid.layers.incidents import Step
-from geo_grid.locate import refuse_swapped
 from geo_grid.moments import Moment
 
 _CLOCK_TOLERANCE = timedelta(minutes=5)
 LAYER = find_layer("incidents")
 CATEGORIES = load_queries("geo_grid.layers", "incident_categories.sql")
+_REPORT = (
+    "select is_new, (card).* from report_incident(%(key)s, %(digest)s, %(category)s, %(subtype)s, %(description)s,"
+    " %(address)s, %(caller_number)s, %(received_at)s, %(lon)s, %(lat)s)"
+)
 
 
 class NewIncident(BaseModel):
@@ -81,24 +84,19 @@ def _incident(row: dict[str, Any]) -> Incident:
     return Incident.model_validate({**row, **place})
 
 
-type Check = Callable[[AsyncConnection, float, float], Awaitable[None]]
+type Write = Callable[[str, dict[str, Any]], Awaitable[dict[str, Any]]]
+"""Runs a statement with its values in a transaction of its own, on behalf of whoever reports; returns its one row."""
+
+type Check = Callable[[float, float], Awaitable[None]]
+"""Refuses a place, lon, lat in degrees, whose coordinates are swapped."""
 
 
-async def report(
-    connection: AsyncConnection, new: NewIncident, idempotency_key: str | None = None, check: Check = refuse_swapped
-) -> tuple[Incident, bool]:
+async def report(write: Write, new: NewIncident, idempotency_key: str | None, check: Check) -> tuple[Incident, bool]:
     """Store an incident; the database gives it its owner, and makes the user who asks its handling dispatcher.
-
-    Parameters
-    ----------
-    connection
-        The caller's transaction, on behalf of whoever reports: stored is what they commit.
-    check
-        Refuses a place, lon, lat in degrees, whose coordinates are swapped; the database is asked if nothing else is said.
 
     Returns
     -------
-    The incident, and whether it is new: the same key with the same content gives the first one again.
+    The incident as it is committed, and whether it is new: the same key with the same content gives the first one again.
 
     Raises
     ------
@@ -115,30 +113,18 @@ async def report(
     if new.received_at is not None and new.received_at > datetime.now(UTC) + _CLOCK_TOLERANCE:
         message = f"received_at {new.received_at.isoformat()} is in the future: check the sender's clock"
         raise UserError(message)
-    digest = hashlib.sha256(new.model_dump_json().encode()).digest()
-    asked = {"key": idempotency_key, "digest": digest}
-    if idempotency_key is not None:
-        await connection.execute(LAYER.query("lock_key"), asked)
-        found = await (await connection.execute(LAYER.query("find_key"), asked)).fetchone()
-        if found is not None:
-            if bytes(found["request_digest"]) != digest:
-                message = "this Idempotency-Key was already used for a different incident: use a new key"
-                raise Conflict(message)
-            return await get(connection, found["incident_id"]), False
-    await check(connection, lon, lat)
+    await check(lon, lat)
+    digest = hashlib.sha256(new.model_dump_json().encode()).digest() if idempotency_key is not None else None
+    asked = {**new.model_dump(), "lon": lon, "lat": lat, "key": idempotency_key, "digest": digest}
     try:
-        stored = await (
-            await connection.execute(LAYER.query("insert"), {**new.model_dump(), "lon": lon, "lat": lat})
-        ).fetchone()
+        row = await write(_REPORT, asked)
     except psycopg.errors.InsufficientPrivilege:
         message = "this place is in none of your grid cells: give the call to the command centre of the city"
         raise Forbidden(message) from None
-    if stored is None:
-        message = "insert returned no row"
-        raise AssertionError(message)
-    if idempotency_key is not None:
-        await connection.execute(LAYER.query("claim_key"), {**asked, "incident_id": stored["incident_id"]})
-    return await get(connection, stored["incident_id"]), True
+    if row["is_new"] is None:
+        message = "this Idempotency-Key was already used for a different incident: use a new key"
+        raise Conflict(message)
+    return _incident(row), row["is_new"]
 
 
 class Category(BaseModel):

@@ -137,8 +137,10 @@ end;
 grant execute on function access.my_people to geo_grid_app;
 
 create or replace function access.me() returns bigint
-language sql stable security definer set search_path = pg_catalog, public, pg_temp
-return (select principal_id from access.asking);
+language plpgsql stable security definer set search_path = pg_catalog, public, pg_temp as $$
+begin
+    return (select principal_id from access.asking);
+end $$;
 grant execute on function access.me to geo_grid_app;
 
 -- refuse what is neither asked with this right nor by the owner of the database

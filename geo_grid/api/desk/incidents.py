@@ -1,17 +1,16 @@
 """POST and GET /incidents."""
 
-from contextlib import nullcontext
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Path, Query, Request, Response
 from pydantic import BaseModel
 
-from geo_grid.api.server.asking import identity_of, reading, writing
+from geo_grid.api.server.asking import identity_of, reading, write_once
 from geo_grid.api.server.links import here
 from geo_grid.api.server.parameters import AtMost, Located, known_crs
 from geo_grid.api.server.problems import PROBLEM_RESPONSES, Problem
 from geo_grid.api.server.rights import GuardedRoute
-from geo_grid.db import AsyncConnection
 from geo_grid.workflow import Category, Incident, NewIncident, get, list_categories, newest, report
 
 router = APIRouter(tags=["incidents"], responses=PROBLEM_RESPONSES, route_class=GuardedRoute)
@@ -46,11 +45,10 @@ async def post_incident(
     await known_crs(request, new.source_crs)
     seen = identity_of(request).seen
 
-    async def check(connection: AsyncConnection, lon: float, lat: float) -> None:
-        await locations.refuse_swapped(lambda: nullcontext(connection), seen, lon, lat)
+    async def check(lon: float, lat: float) -> None:
+        await locations.refuse_swapped(lambda: reading(request), seen, lon, lat)
 
-    async with writing(request) as database:
-        incident, created = await report(database, new, idempotency_key, check)
+    incident, created = await report(partial(write_once, request), new, idempotency_key, check)
     response.status_code = 201 if created else 200
     response.headers["Location"] = f"/incidents/{incident.incident_id}"
     return incident

@@ -55,9 +55,18 @@ def writing(request: Request) -> AbstractAsyncContextManager[AsyncConnection]:
 
 async def read_once(request: Request, statement: str, values: dict[str, Any]) -> dict[str, Any]:
     """Ask one question with the rights of whoever asks, in one round trip (see `ask_once`)."""
+    return await _once(request, statement, values, read_only=True)
+
+
+async def write_once(request: Request, statement: str, values: dict[str, Any]) -> dict[str, Any]:
+    """Run one statement that writes with the rights of whoever asks, in one round trip; committed when this returns."""
+    return await _once(request, statement, values, read_only=False)
+
+
+async def _once(request: Request, statement: str, values: dict[str, Any], read_only: bool) -> dict[str, Any]:
     server = server_of(request)
     async with server.lending.to(account_of(request)):
-        return await ask_once(server.pool, asker_of(request), statement, values)
+        return await ask_once(server.pool, asker_of(request), statement, values, read_only)
 
 
 @contextlib.asynccontextmanager

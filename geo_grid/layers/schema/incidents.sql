@@ -2,7 +2,7 @@
 
 -- the last two digits tell who calls only where there are many
 create or replace function access.masked(number text) returns text
-language sql immutable set search_path = pg_catalog, pg_temp
+language sql immutable
 return case when length(number) < 7 then repeat('*', length(number))
             else repeat('*', length(number) - 2) || right(number, 2) end;
 
@@ -46,12 +46,12 @@ begin
 end $$;
 
 create or replace function category_code(named text) returns text
-language sql stable strict parallel safe
-begin atomic
-    select coalesce((select c.category_code from incident_categories c
+language plpgsql stable strict parallel safe as $$  -- which keeps its plan
+begin
+    return coalesce((select c.category_code from incident_categories c
                      where c.category_code = lower(named) or c.name_zh = named or lower(c.name_en) = lower(named)
                      limit 1), named);
-end;
+end $$;
 grant execute on function category_code to public;
 
 -- whoever writes: one way in for the desk, files and the demo
