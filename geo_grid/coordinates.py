@@ -136,6 +136,12 @@ def source_crs(name: str) -> SourceCrs:
     return found
 
 
+def resolve_usual() -> None:
+    """Resolve the systems that places are usually given in, so that nobody who asks with one waits for PROJ."""
+    for name in ("EPSG:4490", "EPSG:4326", "GCJ-02", "BD-09"):
+        source_crs(name)
+
+
 def _resolve(name: str) -> SourceCrs:
     if name == "GCJ-02":
         return SourceCrs(name, True, _by_point(china_datums.gcj02_to_wgs84_refined, china_datums.Gcj02))

@@ -17,6 +17,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
+from geo_grid import coordinates
 from geo_grid.api.server import sockets
 from geo_grid.budgets import Budget
 from geo_grid.db import Asker, acting, connect, open_pool, translated_errors
@@ -147,6 +148,17 @@ def test_work_is_bounded_in_number_by_kind_and_account() -> None:
         return said
 
     assert asyncio.run(crowd()) == ["TooMany", "answered", "answered"]
+
+
+def test_nobody_waits_for_the_usual_systems(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(coordinates, "_resolved", {})  # as in a process that has just begun
+    with connect(database) as connection:
+        two_by_two(connection)
+    key = api_key(database, "dispatcher")
+    with live_server(database) as url, bearing(url, key) as client, ThreadPoolExecutor(16) as threads:
+        asked = [{"category": "theft", "source_crs": crs, **HERE} for crs in ("EPSG:4490", "EPSG:4326")] * 16
+        answers = list(threads.map(lambda one: client.post("/incidents", json=one), asked))
+    assert {answer.status_code for answer in answers} == {201}
 
 
 def test_a_full_queue_says_so_at_once() -> None:
