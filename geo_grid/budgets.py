@@ -37,7 +37,7 @@ class Budget:
     """
 
     def __init__(self, kind: str, at_once: int, waiting: int, each: int, takes_much: bool = False) -> None:
-        self._kind, self._takes_much = kind, takes_much
+        self.kind, self._takes_much = kind, takes_much
         self.at_once = at_once
         self._most, self._each = at_once + waiting, each
         self._threads = ThreadPoolExecutor(at_once, thread_name_prefix=kind)
@@ -45,6 +45,16 @@ class Budget:
         self._admitted: Counter[int | None] = Counter()
         self._running: dict[Future[None], int | None] = {}
         self._queue: deque[tuple[Future[None], int | None]] = deque()
+
+    @property
+    def running(self) -> int:
+        """How much of it is at its turn."""
+        return len(self._running)
+
+    @property
+    def waiting(self) -> int:
+        """How much of it waits for its turn."""
+        return len(self._queue)
 
     async def run[**P, T](self, account: int | None, work: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
         """Do work in a thread of this kind, when its turn comes; None: on nobody's account.
@@ -89,10 +99,10 @@ class Budget:
         turn: Future[None] = Future()
         with self._lock:
             if account is not None and self._admitted[account] >= self._each:
-                message = f"{self._kind}: {self._each} of yours are at work already; wait for one of them"
+                message = f"{self.kind}: {self._each} of yours are at work already; wait for one of them"
                 raise TooMany(message, _COME_BACK_S)
             if self._admitted.total() >= self._most:
-                message = f"{self._kind}: {self._most} are at work or waiting; try again in a moment"
+                message = f"{self.kind}: {self._most} are at work or waiting; try again in a moment"
                 raise Busy(message, _COME_BACK_S)
             self._admitted[account] += 1
             self._queue.append((turn, account))
@@ -166,3 +176,5 @@ SOLVING = Budget("comparisons, proposals and circles", at_once=2, waiting=16, ea
 """Seconds each."""
 DRAWING = Group(DRAFTS, ROUTES, SOLVING)
 """Solvers and drawing."""
+
+EVERY = (HASHING, MAPS, ROADS, SYSTEMS, *IN_BULK.kinds, REDRAWING, *DRAWING.kinds)

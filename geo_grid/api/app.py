@@ -17,7 +17,7 @@ from geo_grid.api.desk import bulk, cameras, events, incidents, locate
 from geo_grid.api.lifetime import living
 from geo_grid.api.ogc import editing, exports, features, imports, styles, tiles
 from geo_grid.api.response import areas, coverage, drawing, live, patrol, positions, siting
-from geo_grid.api.server import health, problems
+from geo_grid.api.server import health, metrics, problems
 from geo_grid.api.server.middleware import BodyLimit, NamedRequests
 from geo_grid.api.server.negotiation import Plainly
 from geo_grid.api.server.rights import check_complete
@@ -65,6 +65,7 @@ _ROUTERS = (
     accounts,
     audit,
     health,
+    metrics,
     pages,
 )
 

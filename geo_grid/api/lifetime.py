@@ -13,6 +13,7 @@ import psycopg
 from geo_grid.access import Identities, digest_of, new_secret
 from geo_grid.access.accounts import QUERIES as ACCOUNTS
 from geo_grid.access.login import Logins
+from geo_grid.api.server.requests import Requests
 from geo_grid.api.server.shares import Lending, Shares
 from geo_grid.api.server.state import Server
 from geo_grid.api.server.tile_cache import TileCache
@@ -20,6 +21,7 @@ from geo_grid.boundaries.kept import division_in_force
 from geo_grid.budgets import BULK, DRAWING, IN_BULK, SOLVING, Budget
 from geo_grid.changes import Feed, Table, check_kinds
 from geo_grid.confined import Confined
+from geo_grid.coordinates import resolve_usual
 from geo_grid.db import (
     Asker,
     AsyncPool,
@@ -78,6 +80,7 @@ async def living(settings: Settings, owner: str) -> AsyncIterator[Server]:
     await _admit(owner, service)
     async with contextlib.AsyncExitStack() as stack:
         enter = stack.enter_async_context
+        usual_systems = asyncio.create_task(asyncio.to_thread(resolve_usual))
         stack.enter_context(swept(settings.state_dir))
         pool, reserved, own_pool = [
             await enter(open_pool(whose, size, settings.statement_timeout_s))
@@ -89,8 +92,13 @@ async def living(settings: Settings, owner: str) -> AsyncIterator[Server]:
         ]
         long_pool = await enter(open_pool(conninfo, BULK.at_once, settings.work_timeout_s))
         threads: dict[Budget, ThreadPool] = {}
-        for group in (IN_BULK, DRAWING):
-            lent = stack.enter_context(open_thread_pool(conninfo, group.connections, settings.work_timeout_s))
+        pools: dict[str, AsyncPool | ThreadPool] = {
+            "desk": pool, "reserved": reserved, "own": own_pool, "long_answers": long_pool
+        }  # fmt: skip
+        for name, group in (("bulk", IN_BULK), ("drawing", DRAWING)):
+            pools[name] = lent = stack.enter_context(
+                open_thread_pool(conninfo, group.connections, settings.work_timeout_s)
+            )
             threads |= dict.fromkeys(group.kinds, lent)
         feed = await enter(Feed.kept(seeing_all))
         derived = DerivedStates(feed)
@@ -106,6 +114,7 @@ async def living(settings: Settings, owner: str) -> AsyncIterator[Server]:
             lending=Lending(max(1, settings.pool_size // 2)),
             long_pool=long_pool,
             threads=threads,
+            pools=pools,
             conninfo=limited(conninfo, settings.work_timeout_s),
             seeing_all=seeing_all,
             long_answers=Shares("long answers", settings.answers_per_account),
@@ -140,12 +149,14 @@ async def living(settings: Settings, owner: str) -> AsyncIterator[Server]:
             due=await enter(
                 Due(KINDS, Doing(settings, upkeep), own_pool, service, partial(connect, seeing_all)).kept()
             ),
+            requests=Requests(),
         )
         stack.callback(server.tiles.close)
         following = _Following(upkeep, seeing_all, server.due)
         feed.on_change(following.hear)
         following.begin()
         stack.callback(asyncio.create_task(asyncio.to_thread(importlib.import_module, "folium")).cancel)
+        await usual_systems
         yield server
 
 

@@ -1,7 +1,7 @@
 """Work that is due later, or again and again: a list in the database that all servers share."""
 
-from geo_grid.due.doing import Due
+from geo_grid.due.doing import Due, Waiting
 from geo_grid.due.kinds import Kind
 from geo_grid.due.listing import examine_due
 
-__all__ = ["Due", "Kind", "examine_due"]
+__all__ = ["Due", "Kind", "Waiting", "examine_due"]

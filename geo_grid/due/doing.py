@@ -39,6 +39,24 @@ class _Row:
     claimed_in: str
 
 
+@dataclass(frozen=True)
+class Waiting:
+    """What of one kind is on the list.
+
+    Attributes
+    ----------
+    late_s
+        Seconds since the first of it was due; 0: none is.
+    failed_tries
+        How often the row that failed most was tried.
+    """
+
+    kind: str
+    count: int
+    late_s: float
+    failed_tries: int
+
+
 class _LostError(Exception):
     """Another server has it in hand."""
 
@@ -93,6 +111,11 @@ class Due[C]:
     def soon(self) -> None:
         """Look at once: something was asked for."""
         self._wanted.set()
+
+    async def waiting(self) -> list[Waiting]:
+        """Return what is on the list, of all servers."""
+        async with acting(self._pool, self._service) as connection:
+            return [Waiting(**row) for row in await (await connection.execute(QUERIES["waiting"])).fetchall()]
 
     async def _keep(self) -> None:
         recurring = [kind.name for kind in self._kinds.values() if kind.every_s is not None]

@@ -41,6 +41,11 @@ cross join lateral (select d.due_at, d.claimed_until from due_work d where d.kin
 select kind, count(*) as count, max(attempts) as attempts from due_work where last_error is not null
 group by kind order by kind
 
+-- name: waiting
+select kind, count(*) as count, coalesce(max(attempts) filter (where last_error is not null), 0) as failed_tries,
+       greatest(0, extract(epoch from clock_timestamp() - min(due_at)))::float as late_s
+from due_work group by kind order by kind
+
 -- name: hold
 select due_id from due_work where due_id = any(%(due_ids)s) and claimed_in::text = %(claim)s
 order by due_id for update

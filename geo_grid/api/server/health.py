@@ -3,7 +3,6 @@
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
-from geo_grid.access import Identity
 from geo_grid.api.server.asking import asker_of
 from geo_grid.api.server.parameters import Configured, Located
 from geo_grid.api.server.problems import PROBLEM_RESPONSES
@@ -34,7 +33,7 @@ class Readiness(BaseModel):
     edition: int | None
     is_demo: bool
     derived: list[DerivedNow] | None = Field(
-        description="what the server keeps in memory; told to whoever may export the whole city, or administers it"
+        description="what the server keeps in memory; told to whoever has the right metrics"
     )
     index_edition: int | None = Field(description="edition that answers from memory; none: PostGIS answers")
 
@@ -73,12 +72,7 @@ async def readyz(request: Request, settings: Configured, locations: Located) -> 
         {
             **found,
             "warnings": warnings,
-            "derived": states.now() if identity and _may_know(identity) else None,
+            "derived": states.now() if identity and "metrics" in identity.rights else None,
             "index_edition": held.city.edition if held else None,
         }
     )
-
-
-def _may_know(identity: Identity) -> bool:
-    """Say whether somebody may know how much of everything there is."""
-    return bool(identity.rights & {"accounts", "audit"}) or (identity.city_wide and "export" in identity.rights)

@@ -6,6 +6,9 @@ from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from geo_grid.api.server.requests import Answered
+from geo_grid.api.server.state import server_of
+
 _HEADERS = [
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"same-origin"),
@@ -39,9 +42,11 @@ class NamedRequests:
             await self.app(scope, receive, send)
             return
         name = scope["geo_grid.request_id"] = uuid.uuid4().hex
+        answered = scope["geo_grid.answered"] = Answered()
 
         async def named(message: Message) -> None:
             if message["type"] == "http.response.start":
+                answered.status = message["status"]
                 headers = [*message["headers"], (b"x-request-id", name.encode()), *_HEADERS]
                 if scope["scheme"] == "https":
                     headers.append(_SECURE)
@@ -53,7 +58,10 @@ class NamedRequests:
                 message["headers"] = headers
             await send(message)
 
-        await self.app(scope, receive, named)
+        try:
+            await self.app(scope, receive, named)
+        finally:
+            server_of(scope).requests.note(scope["method"], answered)
 
 
 _MOST_VALUES = 15_000

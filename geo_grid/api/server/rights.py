@@ -30,6 +30,7 @@ ANYBODY = "anybody"
 RIGHTS: dict[tuple[str, str], str] = {
     ("GET", "/healthz"): PUBLIC,
     ("GET", "/readyz"): PUBLIC,
+    ("GET", "/metrics"): "metrics",
     ("GET", "/.well-known/security.txt"): PUBLIC,
     ("GET", "/"): ANYBODY,
     ("GET", "/login"): PUBLIC,
@@ -189,6 +190,7 @@ class GuardedRoute(APIRoute):
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, lead to the log-in, or refuse."""
+        scope["geo_grid.answered"].route = self.path
         right = RIGHTS.get((scope["method"], self.path), PUBLIC)  # another method: the route itself refuses it
         if right != PUBLIC:
             request = Request(scope)

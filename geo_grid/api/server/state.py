@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from geo_grid.access import Identities
 from geo_grid.access.login import Logins
+from geo_grid.api.server.requests import Requests
 from geo_grid.api.server.shares import Lending, Shares
 from geo_grid.api.server.tile_cache import TileCache
 from geo_grid.boundaries.division import Division
@@ -45,6 +46,8 @@ class Server:
         Connections besides, for answers in bulk that are read on the event loop.
     threads
         Connections for work in threads, by whose threads it takes.
+    pools
+        All of them, by name.
     conninfo, seeing_all
         How work in processes connects: for whoever asks, and as the server itself, which sees everything.
     solvers, redrawing
@@ -58,6 +61,7 @@ class Server:
     lending: Lending
     long_pool: AsyncPool
     threads: Mapping[Budget, ThreadPool]
+    pools: Mapping[str, AsyncPool | ThreadPool]
     conninfo: str
     seeing_all: str
     long_answers: Shares
@@ -79,6 +83,7 @@ class Server:
     covered: Covered
     live: Live
     due: Due[Doing]
+    requests: Requests
 
 
 def server_of(asked: Mapping[str, Any]) -> Server:

@@ -5,6 +5,7 @@ import hashlib
 import logging
 import shutil
 import time
+from collections import Counter
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -63,6 +64,13 @@ class TileCache:
             max(memory_bytes, 1), getsizeof=lambda tile: 2 * len(tile.plain) + 400
         )
         self._disk = _Disk(folder, disk_bytes) if disk_bytes else None
+        self.asked: Counter[str] = Counter()
+        """How many were found in memory or on disk, and how many had to be drawn."""
+
+    @property
+    def held_bytes(self) -> int:
+        """How much memory the tiles take."""
+        return int(self._tiles.currsize)
 
     def close(self) -> None:
         """Let go of the files."""
@@ -85,14 +93,15 @@ class TileCache:
         """Return a tile that still holds."""
         if key is None:
             return None
-        found = self._tiles.get(key)
+        found, where = self._tiles.get(key), "memory"
         if found is None and self._disk is not None and layer.is_boundary:
             plain = self._disk.get(key)
             if plain is not None:
-                found = Tile(plain)
+                found, where = Tile(plain), "disk"
                 self._remember(key, found)
         if found is not None and not layer.drawn_from and time.monotonic() - found.drawn > _LIVE_S:
-            return None
+            found = None
+        self.asked[where if found is not None else "drawn"] += 1
         return found
 
     def keep(self, key: Key | None, layer: Layer, tile: Tile) -> None:

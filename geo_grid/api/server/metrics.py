@@ -1,0 +1,90 @@
+"""GET /metrics: how the server is, in the text format of Prometheus."""
+
+from collections.abc import Iterator
+
+from fastapi import APIRouter, Request
+from fastapi.responses import PlainTextResponse
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.registry import Collector
+
+from geo_grid.api.server.problems import PROBLEM_RESPONSES
+from geo_grid.api.server.rights import GuardedRoute
+from geo_grid.api.server.state import Server, server_of
+from geo_grid.budgets import EVERY
+from geo_grid.due import Waiting
+
+router = APIRouter(tags=["health"], responses=PROBLEM_RESPONSES, route_class=GuardedRoute)
+_OF_POOLS = {"pool_size": "open", "pool_available": "idle", "requests_waiting": "asked_for"}
+"""What psycopg_pool counts, and what we call it."""
+
+
+class _Now(Collector):
+    """What the server holds at this moment."""
+
+    def __init__(self, server: Server, due: list[Waiting]) -> None:
+        self._server, self._due = server, due
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield each of them."""
+        yield GaugeMetricFamily(
+            "geo_grid_feed_age_seconds", "Since it was last known that no change is missing", self._server.feed.age_s()
+        )
+        yield from self._states()
+        yield from self._work()
+        yield from self._pools()
+        tiles = self._server.tiles
+        yield GaugeMetricFamily("geo_grid_tile_memory_bytes", "Vector tiles kept in memory", tiles.held_bytes)
+        asked = CounterMetricFamily("geo_grid_tiles", "Vector tiles asked for, by where they were", labels=["found"])
+        for where, count in tiles.asked.items():
+            asked.add_metric([where], count)
+        yield asked
+
+    def _states(self) -> Iterator[Metric]:
+        age = GaugeMetricFamily("geo_grid_state_age_seconds", "Since a state in memory was read", labels=["state"])
+        size = GaugeMetricFamily("geo_grid_state_things", "How many things a state in memory holds", labels=["state"])
+        reads = CounterMetricFamily("geo_grid_state_reads", "How often a state was read", labels=["state"])
+        troubled = GaugeMetricFamily("geo_grid_state_troubled", "1: it could not be read last time", labels=["state"])
+        for state in self._server.derived.now():
+            if state.age_s is not None:
+                age.add_metric([state.name], state.age_s)
+            size.add_metric([state.name], state.size)
+            reads.add_metric([state.name], state.reads)
+            troubled.add_metric([state.name], bool(state.trouble))
+        yield from (age, size, reads, troubled)
+
+    def _work(self) -> Iterator[Metric]:
+        count = GaugeMetricFamily("geo_grid_due_rows", "Rows on the list of due work", labels=["kind"])
+        late = GaugeMetricFamily("geo_grid_due_late_seconds", "How late the latest of a kind is", labels=["kind"])
+        tried = GaugeMetricFamily("geo_grid_due_failed_tries", "Tries of the row that failed most", labels=["kind"])
+        for row in self._due:
+            count.add_metric([row.kind], row.count)
+            late.add_metric([row.kind], row.late_s)
+            tried.add_metric([row.kind], row.failed_tries)
+        yield from (count, late, tried)
+        running = GaugeMetricFamily("geo_grid_work_running", "Work at its turn beside the event loop", labels=["kind"])
+        waiting = GaugeMetricFamily("geo_grid_work_waiting", "Work that waits for its turn", labels=["kind"])
+        for budget in EVERY:
+            running.add_metric([budget.kind], budget.running)
+            waiting.add_metric([budget.kind], budget.waiting)
+        yield from (running, waiting)
+
+    def _pools(self) -> Iterator[Metric]:
+        found = GaugeMetricFamily(
+            "geo_grid_connections", "Connections to the database, and requests that wait for one", labels=["pool", "is"]
+        )
+        for name, pool in self._server.pools.items():
+            counted = pool.get_stats()
+            for counted_as, what in _OF_POOLS.items():
+                found.add_metric([name, what], counted.get(counted_as, 0))
+        yield found
+
+
+@router.get("/metrics", response_class=PlainTextResponse)
+async def metrics(request: Request) -> PlainTextResponse:
+    """Say how the server is: requests, states in memory, due work, queues, connections, tiles, and the process."""
+    server = server_of(request)
+    now = _Now(server, await server.due.waiting())
+    return PlainTextResponse(
+        generate_latest(server.requests.registry) + generate_latest(now), media_type=CONTENT_TYPE_LATEST
+    )
