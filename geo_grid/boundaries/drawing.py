@@ -1,9 +1,9 @@
 """Cells of drafts and of the differences between editions as GeoJSON, for maps."""
 
-from typing import Any, Literal
+from typing import Any
 
 import shapely
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from geo_grid.boundaries.division import Cell, Division, Edits
 from geo_grid.boundaries.operations import change_of
@@ -11,27 +11,22 @@ from geo_grid.boundaries.reading import CELLS, shown_codes
 from geo_grid.db import Connection
 from geo_grid.errors import InvalidCoordinates
 from geo_grid.layers.boxes import read_box, shape_of
-from geo_grid.layers.geojson import as_geojson
+from geo_grid.layers.geojson import Feature, FeatureCollection, as_geojson
 from geo_grid.layers.published import CRS84
 
 MOST = 3000
 """Cells in one answer: a screen shows fewer that a person can tell apart."""
 
 
-class CellFeature(BaseModel):
+class CellFeature(Feature[dict[str, Any]]):
     """A cell, or what it was."""
 
-    type: Literal["Feature"] = "Feature"
     id: str
-    properties: dict[str, Any]
-    geometry: dict[str, Any]
 
 
-class CellCollection(BaseModel):
+class CellCollection(FeatureCollection[CellFeature]):
     """Cells as GeoJSON: lon, lat, degrees."""
 
-    type: Literal["FeatureCollection"] = "FeatureCollection"
-    features: list[CellFeature]
     truncated: bool = Field(False, description="there are more: look closer")
 
 

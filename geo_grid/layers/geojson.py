@@ -1,11 +1,27 @@
-"""The one writer of GeoJSON geometry (RFC 7946): exterior rings counter-clockwise, holes clockwise, no member `crs`."""
+"""GeoJSON (RFC 7946) as we give it out: exterior rings counter-clockwise, holes clockwise, no member `crs`."""
 
 import json
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import shapely
 from psycopg import sql
+from pydantic import BaseModel
+
+
+class Feature[P](BaseModel):
+    """A shape, and what it is."""
+
+    type: Literal["Feature"] = "Feature"
+    geometry: dict[str, Any]
+    properties: P
+
+
+class FeatureCollection[F](BaseModel):
+    """Shapes."""
+
+    type: Literal["FeatureCollection"] = "FeatureCollection"
+    features: list[F]
 
 
 def as_geojson(shape: Any, digits: int | None = 8) -> dict[str, Any]:

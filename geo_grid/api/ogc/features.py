@@ -25,6 +25,7 @@ from geo_grid.layers import REGISTRY, Layer, find_layer
 from geo_grid.layers.boxes import Box, read_box
 from geo_grid.layers.features import FeatureQuery, as_feature, edition_in_force, given_out, read_feature, read_page
 from geo_grid.layers.filters import GEOMETRY, read_equal, read_filter, read_interval
+from geo_grid.layers.geojson import FeatureCollection
 from geo_grid.layers.items import items
 from geo_grid.layers.published import CGCS2000, CRS84, PUBLISHED, PublishedCrs, published_crs
 from geo_grid.locate import city_extent
@@ -77,13 +78,6 @@ class Answer(BaseModel):
     links: list[Link]
 
 
-class LandingPage(Answer):
-    """What there is."""
-
-    title: str
-    description: str
-
-
 class Conformance(BaseModel):
     """Which requirements classes hold."""
 
@@ -130,13 +124,11 @@ class Feature(BaseModel):
     links: list[Link] | None = None
 
 
-class FeatureCollection(BaseModel):
+class Features(FeatureCollection[Feature]):
     """GeoJSON features: a page of them, or with `zoom` what a map shows, `truncated` when there were more."""
 
     model_config = ConfigDict(populate_by_name=True)
 
-    type: Literal["FeatureCollection"]
-    features: list[Feature]
     links: list[Link] | None = None
     time_stamp: datetime | None = Field(None, alias="timeStamp")
     number_returned: int | None = Field(None, alias="numberReturned")
@@ -216,7 +208,7 @@ async def get_queryables(request: Request, layer: LayerName) -> Response:
 
 @router.get(
     "/collections/{layer}/items",
-    response_model=FeatureCollection,
+    response_model=Features,
     responses={
         200: {"content": {_GEOJSON: {}, **{media: {} for form, media in MEDIA.items() if form != Form.JSON}}},
         404: {"model": Problem},

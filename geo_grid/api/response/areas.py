@@ -8,7 +8,6 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 
 from geo_grid.api.ogc.features import read_boxes
-from geo_grid.api.ogc.geojson import Feature, FeatureCollection
 from geo_grid.api.server.asking import account_of, reading
 from geo_grid.api.server.parameters import CIRCLES_KNOWN, At, Lat, Lon, SourceCrs, in_city, moment_of, place
 from geo_grid.api.server.problems import PROBLEM_RESPONSES
@@ -16,7 +15,7 @@ from geo_grid.api.server.rights import GuardedRoute
 from geo_grid.api.server.state import server_of
 from geo_grid.budgets import MAPS, ROADS, SOLVING
 from geo_grid.layers.boxes import Box, cut_to
-from geo_grid.layers.geojson import as_geojson
+from geo_grid.layers.geojson import Feature, FeatureCollection, as_geojson
 from geo_grid.layers.published import CRS84
 from geo_grid.locate.lookup import circles_known
 from geo_grid.response import closures_around
@@ -48,7 +47,7 @@ async def get_areas(
     direction: Annotated[
         Literal["outbound", "inbound"], Query(description="from the place, or to it, such as to an incident")
     ] = "inbound",
-) -> FeatureCollection[AreaProperties]:
+) -> FeatureCollection[Feature[AreaProperties]]:
     """Draw what a car reaches from a place within 1, 3 and 5 minutes, or from where one reaches it, now; the largest first."""
     here = await place(request, lon, lat, source_crs)
     upkeep = server_of(request).upkeep
@@ -76,7 +75,7 @@ async def get_areas(
         )
         for limit, shape in reversed(list(zip(limits, found.shapes, strict=True)))
     ]
-    return FeatureCollection[AreaProperties](features=features)
+    return FeatureCollection[Feature[AreaProperties]](features=features)
 
 
 class UnionProperties(BaseModel):
@@ -89,7 +88,7 @@ class UnionProperties(BaseModel):
     method: str = Field(description="geodesic_estimate when one of the circles is")
 
 
-class Unions(FeatureCollection[UnionProperties]):
+class Unions(FeatureCollection[Feature[UnionProperties]]):
     """Circles joined, the longest tier first."""
 
     response_known: bool = Field(description=CIRCLES_KNOWN)

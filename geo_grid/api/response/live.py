@@ -10,14 +10,13 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 
 from geo_grid.api.ogc.features import read_boxes
-from geo_grid.api.ogc.geojson import Feature, FeatureCollection
 from geo_grid.api.server.asking import account_of, identity_of, reading
 from geo_grid.api.server.problems import PROBLEM_RESPONSES
 from geo_grid.api.server.rights import GuardedRoute
 from geo_grid.api.server.state import server_of
 from geo_grid.budgets import MAPS
 from geo_grid.layers.boxes import Box, shape_of
-from geo_grid.layers.geojson import as_geojson
+from geo_grid.layers.geojson import Feature, FeatureCollection, as_geojson
 from geo_grid.layers.published import CRS84
 from geo_grid.response.live import Hole, LiveGroup, LiveGrouping, Snapshot, units_seen
 
@@ -98,16 +97,16 @@ async def get_live_areas(
     request: Request,
     bbox: Annotated[str, Query(max_length=200, description="west,south,east,north, degrees")],
     tier_minutes: Tier = TierMinutes.FIVE,
-) -> FeatureCollection[LiveProperties]:
+) -> FeatureCollection[Feature[LiveProperties]]:
     """Draw what each free unit that reaches into view reaches within the minutes, and the holes; within one's cells."""
     boxes = read_boxes(bbox, CRS84)
     snapshot = server_of(request).live.read()
     if snapshot is None:
-        return FeatureCollection[LiveProperties](features=[])
+        return FeatureCollection[Feature[LiveProperties]](features=[])
     cells, mine = identity_of(request).seen.only_cells, None
     if cells is not None:
         mine = await _units_seen(request, snapshot.areas)
-    return FeatureCollection[LiveProperties](
+    return FeatureCollection[Feature[LiveProperties]](
         features=await MAPS.run(account_of(request), _drawn, snapshot, boxes, tier_minutes, cells, mine)
     )
 
