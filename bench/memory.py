@@ -76,9 +76,12 @@ class Load:
         return self.client.post("/incidents", json={"lon": lon, "lat": lat, "category": "test"}, headers=key)
 
     def position(self) -> httpx.Response:
+        return self.report_position(random.choice(self.units))
+
+    def report_position(self, unit: str) -> httpx.Response:
         lon, lat = self.place()
         one = {
-            "unit_code": random.choice(self.units),
+            "unit_code": unit,
             "lon": lon,
             "lat": lat,
             "reported_at": datetime.now(UTC).isoformat(),
@@ -104,11 +107,13 @@ def measure(city: City) -> dict[str, object]:
     with httpx.Client(base_url=URL, headers={"Authorization": f"Bearer {key.strip()}"}, timeout=120) as client:
         listed = client.get("/collections/patrol_units/items", params={"limit": 500}).json()["features"]
         load = Load(client, [unit["properties"]["unit_code"] for unit in listed])
+        for unit in load.units:  # where all will be: a unit's area holds more where there are more roads
+            load.report_position(unit)
         for kind in load.kinds() * 3:
             load.ask(kind)
         while client.get("/response/live").json()["as_of"] is None:  # the first: every free unit's area
             time.sleep(1)
-        time.sleep(10)
+        time.sleep(20)
         found["after_each_once"] = memory_mb(server)
         until = time.monotonic() + _MINUTES * 60
 
