@@ -35,6 +35,8 @@ lint:
 
 types:
 	$(BIN)/mypy
+	@mkdir -p .cache
+	$(BIN)/geo-grid openapi > .cache/openapi.json
 	npm run --silent types
 
 bench-locate:    ## compare point location with its peers, side by side (some minutes)

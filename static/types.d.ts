@@ -2,11 +2,54 @@
 import type * as Leaflet from "leaflet";
 import type * as Protomaps from "protomaps-leaflet";
 import "@geoman-io/leaflet-geoman-free";
+import type { components, paths } from "../.cache/api";
+
+/** What the server takes and gives, by the name of its model: made from its OpenAPI document by `make types`. */
+export type Api = components["schemas"];
+
+/** A step of a draft as it is sent: the models of geo_grid/boundaries/steps.py. */
+export type Step =
+  paths["/boundaries/drafts/{draft_id}/steps"]["post"]["requestBody"]["content"]["application/json"];
+
+export type Operation = Step["operation"];
+
+/** The arguments of one step, beside what every step has. */
+export type Given<Name extends Operation> = Omit<
+  Extract<Step, { operation: Name }>,
+  "operation" | "layer" | "reason" | "seen"
+> & { layer?: Step["layer"] };
+
+/** The arguments of one step as a hand gives them: null where it gave up. */
+export type Drawn<Name extends Operation> = { [Argument in keyof Given<Name>]: Given<Name>[Argument] | null };
 
 /** The names in braces of a sentence. */
 export type Named<Sentence extends string> = Sentence extends `${string}{${infer Name}}${infer Rest}`
   ? Name | Named<Rest>
   : never;
+
+type Segments<Path extends string> = Path extends `${infer First}/${infer Rest}` ? [First, ...Segments<Rest>] : [Path];
+type Fits<Asked, Known> = Asked extends [infer One, ...infer Others]
+  ? Known extends [infer Its, ...infer Following]
+    ? One extends (Its extends `{${string}}` ? string : Its)
+      ? Fits<Others, Following>
+      : false
+    : false
+  : Known extends []
+    ? true
+    : false;
+type Declared<Path extends string> = Path extends keyof paths
+  ? Path
+  : {
+      [Known in keyof paths & string]: Fits<Segments<Path>, Segments<Known>> extends true ? Known : never;
+    }[keyof paths & string];
+type Content<Route> = Route extends { get: { responses: { 200: { content: { "application/json": infer Given } } } } }
+  ? Given
+  : any;
+
+/** What GET of an address answers, as its route declares; an address that is put together elsewhere: anything. */
+export type Answer<Address extends string> = string extends Address
+  ? any
+  : Content<paths[Declared<Address extends `${infer Path}?${string}` ? Path : Address>]>;
 
 /** Who looks. */
 export interface Person {
@@ -110,20 +153,6 @@ export interface LayerState {
   failed?: string;
   count?: number;
   truncated?: boolean;
-}
-
-/** A draft of boundaries, as /boundaries/drafts answers. */
-export interface Draft {
-  [name: string]: any;
-  draft_id: number;
-  title: string;
-  /** How many steps it has: told back with each change, which is refused when there are others. */
-  steps: number;
-  is_stale: boolean;
-  submitted_at: string | null;
-  approved_at: string | null;
-  published_edition_id: number | null;
-  discarded_at: string | null;
 }
 
 declare module "leaflet" {

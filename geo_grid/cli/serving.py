@@ -1,5 +1,6 @@
 """`geo-grid up`, `down`, `serve`, `compile`: the server, and the processes it is made of."""
 
+import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -238,6 +239,18 @@ def serve(port: Port = None, host: Host = None) -> None:
         with ready_database() as conninfo:
             app = create_app(config, conninfo)
             serving.serve(app, config, bound, lambda: say(f"serving at {url}/maps/wall"))
+
+
+@serving_app.command()
+def openapi() -> None:
+    """Print the OpenAPI document of the server, as GET /openapi.json gives it out; needs no database."""
+    from geo_grid.api import serving
+    from geo_grid.api.app import create_app
+    from geo_grid.api.server.document import describe
+
+    config = settings()
+    app = create_app(config, config.database_url or "")
+    print(json.dumps(describe(app, config.public_url or serving.address(config)), ensure_ascii=False))
 
 
 @serving_app.command("compile")

@@ -75,7 +75,7 @@ check.append(
     check.append(
       element("p", {
         className: faults.length ? "bad" : "",
-        textContent: faults.length ? faults.join("; ") : say("chainIsWhole", { count, hash }),
+        textContent: faults.length ? faults.join("; ") : say("chainIsWhole", { count, hash: hash ?? "" }),
       }),
     );
   }),

@@ -66,6 +66,7 @@ export class Card {
     return element("header", {}, element("h2", { textContent: title }), close);
   }
 
+  /** @param {import("../types.js").Api["DeskCard"]} card */
   fill({ location, incident, ...near }) {
     const [lon, lat] = location.point;
     const parts = [this.head(say("whoIsResponsible"))];
@@ -151,9 +152,9 @@ export class Card {
           near.responders.slice(0, 8).map(r => [r.name, this.arrival(r)]),
         ),
       );
-    for (const [title, items] of [
-      [say("nearestCameras"), near.nearest_cameras.slice(0, 4)],
-      [say("nearestFacilities"), near.nearest_facilities.slice(0, 4)],
+    for (const { title, items } of [
+      { title: say("nearestCameras"), items: near.nearest_cameras.slice(0, 4) },
+      { title: say("nearestFacilities"), items: near.nearest_facilities.slice(0, 4) },
     ]) {
       if (items.length)
         parts.push(
@@ -203,6 +204,7 @@ export class Card {
     return `${isEstimated ? say("about") : ""}${count} ${say("householdsUnit")}`;
   }
 
+  /** @param {import("../types.js").Api["Responder"]} responder */
   arrival({ arrival_s: seconds, method, estimated_because: why, on_foot_s: onFoot, reason, is_free: isFree }) {
     const state = isFree && reason === "free" ? "" : named("reasons", reason);
     if (seconds === null) return state;

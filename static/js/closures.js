@@ -79,7 +79,9 @@ export function closuresPanel(map, drawing) {
                     className: "plain",
                     textContent: say("open"),
                     onclick: () =>
-                      tried(() => write("DELETE", `/collections/road_closures/items/${encodeURIComponent(code)}`)),
+                      tried(() =>
+                        write("DELETE", `/collections/road_closures/items/${encodeURIComponent(String(code))}`),
+                      ),
                   })
                 : null,
             ),

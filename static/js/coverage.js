@@ -78,7 +78,7 @@ export function coveragePanel(map, join) {
         isReal ? ask(`/response/times?by=${by.value}`, patient) : [],
       ]);
       if (mine !== asked) return; // a later question was asked meanwhile
-      const real = new Map(times.map(one => [one.code, one]));
+      const real = new Map(times.map(one => /** @type {const} */ ([one.code, one])));
       const share = (group, tier) =>
         isReal ? (real.get(group.code)?.[`within_${tier.tier_minutes}`] ?? null) : tier[measure.value];
       const rows = groups.map(group =>

@@ -79,6 +79,15 @@ const made = async (shape, key, codes) => {
   return given && { ...(codes ? { codes } : {}), [key]: drawn, ...given };
 };
 
+/** @typedef {import("../types.js").Operation} Operation */
+/**
+ * @template {Operation} Name
+ * @typedef {(codes: string[]) => Promise<import("../types.js").Drawn<Name> | null>} Tool
+ */
+/**
+ * What each tool asks for, and with which arguments it becomes a step.
+ * @type {{ [Name in Operation]?: Tool<Name> } & { segment: Tool<"create"> }}
+ */
 const DO = {
   split: async codes => ({ codes, line: await cells.draw(LINE) }),
   merge: async codes => ({ codes }),

@@ -62,10 +62,11 @@ async function askOnce(path, options) {
 /**
  * A question that the server is too busy for is asked again, later each time, within `patience` in ms; without an end
  * it is asked again too when the server cannot be reached. What writes is sent once.
- * @param {string} path
+ * @template {string} Path
+ * @param {Path} path
  * @param {RequestInit & { patience?: number, waiting?: (error: ServerError) => void }} [options]
  *   `waiting` is told of the error meanwhile
- * @returns {Promise<any>}
+ * @returns {Promise<import("../types.js").Answer<Path>>}
  */
 export async function ask(path, { patience = PATIENCE_MS, waiting, ...options } = {}) {
   const until = Date.now() + patience;
@@ -85,7 +86,8 @@ export async function ask(path, { patience = PATIENCE_MS, waiting, ...options } 
 
 /**
  * A page's own polling: it does not keep a session alive.
- * @param {string} path
+ * @template {string} Path
+ * @param {Path} path
  * @param {Parameters<typeof ask>[1]} [options]
  */
 export const poll = (path, options = {}) => ask(path, { ...options, headers: { "Geo-Grid-Background": "1" } });

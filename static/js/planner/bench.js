@@ -3,7 +3,7 @@ import { ask, write } from "../server.js";
 import { say } from "../text.js";
 
 export class Bench extends EventTarget {
-  /** @type {import("../../types.js").Draft | null} */
+  /** @type {import("../../types.js").Api["DraftInFull"] | null} */
   draft = null;
   busy = 0;
   reason = "";
@@ -81,6 +81,12 @@ export class Bench extends EventTarget {
     return this.act(path, { seen: this.opened.steps });
   }
 
+  /**
+   * Takes a step of the draft, with the arguments that the server's model of it has.
+   * @template {import("../../types.js").Operation} Name
+   * @param {Name} operation
+   * @param {import("../../types.js").Given<Name>} given
+   */
   async step(operation, given) {
     if (!this.canEdit) return;
     if (await this.act("steps", { operation, ...given, reason: this.reason, seen: this.opened.steps }))

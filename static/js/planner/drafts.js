@@ -11,12 +11,12 @@ const button = (textContent, onclick, className = "plain") =>
 
 /**
  * What has become of a draft, in words.
- * @param {import("../../types.js").Draft} draft
+ * @param {import("../../types.js").Api["Draft"]} draft
  */
 export function state(draft) {
   if (draft.published_edition_id) return say("publishedAs", { edition: draft.published_edition_id });
   if (draft.discarded_at) return say("isDiscarded");
-  if (draft.approved_at) return say("approvedFor", { time: when(draft.effective_at) });
+  if (draft.approved_at) return say("approvedFor", { time: when(draft.effective_at ?? draft.approved_at) });
   if (draft.submitted_at) return say("isSubmitted");
   if (draft.is_stale) return say("isStale");
   return say("isAtWork");
@@ -143,7 +143,7 @@ export class DraftsPanel {
             "li",
             { className: step.undone_at ? "undone" : "" },
             element("b", { textContent: named("operations", step.operation) }),
-            ` ${(step.arguments.codes ?? []).join(" ")}`,
+            ` ${/** @type {string[]} */ (step.arguments.codes ?? []).join(" ")}`,
             element("div", {
               className: "quiet",
               textContent: [step.author, when(step.done_at), step.reason].filter(Boolean).join(" · "),

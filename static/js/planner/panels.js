@@ -342,7 +342,8 @@ export class HistoryPanel {
   // Where incidents were recorded for a cell that does not own their place now, the cell moved.
   agree() {
     return this.bench.run(async () => {
-      const { features, count, agreed, gone } = await ask("/boundaries/agreement");
+      const { features: found, count, agreed, gone } = await ask("/boundaries/agreement");
+      const features = /** @type {{ properties: any }[]} */ (found);
       if (!count) return this.bench.tell("problem", say("noRecordedOwner"));
       const bounds = this.swipe.shade(features, ({ agreed: share }) => ({
         color: "#07111c",
