@@ -19,7 +19,7 @@ from geo_grid.db.connections import APPLICATION_ROLE
 from geo_grid.exchange import import_osm
 from geo_grid.progress import silent
 from geo_grid.settings import Settings
-from tests import databases
+from tests import commands, databases
 from tests.databases import DEMO_TEMPLATE, FAST, make_template, new_database, state_folder
 from tests.heidelberg import EXTRACT, THINGS, wait_for_circles, with_roads
 from tests.identities import api_key, bearing
@@ -38,6 +38,11 @@ LONGEST = (
     "tests/browser/",
 )
 """Files of a minute and more, which begin first: at the end no core waits for one of them."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _forked_processes() -> None:
+    commands.prepare()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

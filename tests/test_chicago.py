@@ -1,9 +1,6 @@
 """A second city, by the command line alone: its own levels, real polygons, real incidents."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import geopandas as gpd
@@ -13,20 +10,11 @@ import shapely
 
 from geo_grid.coordinates import LATTICE_STEP
 from geo_grid.db import connect
+from tests.commands import geo_grid
 from tests.conftest import live_server
 from tests.identities import api_key, bearing
 
 LEVELS = Path(__file__).parents[1] / "docs/chicago-levels.toml"
-
-
-def geo_grid(conninfo: str, *arguments: object, expect: int = 0) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        [sys.executable, "-m", "geo_grid", *map(str, arguments)],
-        env={**os.environ, "GEO_GRID_DATABASE_URL": conninfo, "GEO_GRID_TIMEZONE": "America/Chicago"},
-        capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
-    assert done.returncode == expect, done.stderr
-    return done
 
 
 @pytest.fixture

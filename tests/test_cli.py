@@ -15,8 +15,8 @@ import psycopg
 import pytest
 
 from geo_grid.db import connect, read_migrations
+from tests.commands import geo_grid, run
 from tests.squares import local_levels, two_by_two
-from tests.test_chicago import geo_grid
 
 
 def free_port() -> int:
@@ -83,9 +83,7 @@ def test_an_unreachable_database_is_our_error_with_its_reason() -> None:
 
 def test_settings_that_cannot_be_are_named(database: str) -> None:
     environment = {**os.environ, "GEO_GRID_PORT": "http", "GEO_GRID_DATABASE_URL": database}
-    done = subprocess.run(
-        [sys.executable, "-m", "geo_grid", "doctor"], env=environment, capture_output=True, text=True, check=False
-    )
+    done = run(environment, "doctor")
     assert done.returncode == 2
     assert "GEO_GRID_PORT" in done.stderr
 
@@ -95,8 +93,7 @@ def test_settings_that_cannot_be_are_named(database: str) -> None:
 )
 def test_speeds_that_lead_nowhere_are_refused(setting: str) -> None:
     name, _, value = f"GEO_GRID_RESPONSE_{setting}".partition("=")
-    command = [sys.executable, "-m", "geo_grid", "circles", "build"]
-    done = subprocess.run(command, env={**os.environ, name: value}, capture_output=True, text=True, check=False)
+    done = run({**os.environ, name: value}, "circles", "build")
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert f"{name}: Input should be greater" in done.stderr
 
@@ -218,10 +215,7 @@ class TestUp:
                 break
         else:
             pytest.fail(f"it did not become ready: {''.join(said)}")
-        made = subprocess.run(
-            [sys.executable, "-m", "geo_grid", "key", "add", f"tester-{time.monotonic_ns()}", "--role", "supervisor", "--city"],
-            env=environment, capture_output=True, text=True, check=True,
-        )  # fmt: skip
+        made = run(environment, "key", "add", f"tester-{time.monotonic_ns()}", "--role", "supervisor", "--city")
         headers = {"Authorization": f"Bearer {made.stdout.strip()}"}
         url = f"http://127.0.0.1:{environment['GEO_GRID_PORT']}"
         return program, httpx.Client(base_url=url, timeout=30, headers=headers)

@@ -129,7 +129,7 @@ def create_app(settings: Settings, conninfo: str) -> FastAPI:
     app.add_middleware(NamedRequests)
     app.add_middleware(Plainly)  # outermost: all others read the request as it makes it
     for module in _ROUTERS:
-        app.include_router(module.router)
+        app.router.routes.extend(module.router.routes)  # including the router would make every route once more
     app.mount("/static", StaticFiles(directory=static), name="static")
     check_complete(app)
     return app

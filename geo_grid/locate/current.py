@@ -118,5 +118,5 @@ class Locations:
 
     def _in_worker(self, edition: int | None) -> Path:
         # a process of its own: compiling takes a second in which this one goes on answering
-        with ProcessPoolExecutor(max_workers=1, mp_context=get_context("spawn")) as pool:
+        with ProcessPoolExecutor(max_workers=1, mp_context=get_context("forkserver")) as pool:
             return pool.submit(open_city, self._conninfo, self._folder, edition).result()

@@ -4,8 +4,6 @@ import hashlib
 import json
 import os
 import re
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +14,7 @@ import pytest
 from geo_grid.access.audit import check_chain, read_lines, verify
 from geo_grid.cli.access import as_owner
 from geo_grid.db import Connection, connect
+from tests import commands
 from tests.access.test_log_in import log_in
 from tests.conftest import live_server
 from tests.identities import PASSWORD, logged_in, user
@@ -30,11 +29,9 @@ def url(database: str) -> Iterator[str]:
 @pytest.fixture
 def run(database: str) -> Callable[..., tuple[int, str]]:
     """`geo-grid audit …`: its exit code and what it said."""
-    environment = {**os.environ, "GEO_GRID_DATABASE_URL": database}
 
     def run(*arguments: str) -> tuple[int, str]:
-        command = [sys.executable, "-m", "geo_grid", "audit", *arguments]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        done = commands.run({**os.environ, "GEO_GRID_DATABASE_URL": database}, "audit", *arguments)
         return done.returncode, done.stdout + done.stderr
 
     return run

@@ -13,10 +13,10 @@ import pytest
 from geo_grid.clocks import clock_trouble
 from geo_grid.db import connect
 from geo_grid.state_folder import storage_trouble
+from tests.commands import geo_grid
 from tests.conftest import live_server
 from tests.identities import api_key, bearing
 from tests.squares import two_by_two
-from tests.test_chicago import geo_grid
 
 
 def test_a_full_disk_is_not_ready_and_says_so(database: str) -> None:

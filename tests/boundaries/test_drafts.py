@@ -42,6 +42,7 @@ from geo_grid.layers.grid_levels import set_levels
 from geo_grid.locate import assign
 from tests.boundaries.test_drawn import drawn_rows, level, wavy_city
 from tests.boundaries.test_operations import at, check
+from tests.commands import geo_grid
 from tests.conftest import live_server
 from tests.identities import api_key, bearing
 from tests.squares import SIDE, SOUTH, WEST, cells, square
@@ -346,12 +347,7 @@ def test_findings_come_with_a_repair_that_mends_them() -> None:
 
 
 def run(conninfo: str, *arguments: str, expect: int = 0) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        [sys.executable, "-m", "geo_grid", "boundaries", *arguments],
-        env={**os.environ, "GEO_GRID_DATABASE_URL": conninfo}, capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
-    assert done.returncode == expect, done.stderr
-    return done
+    return geo_grid(conninfo, "boundaries", *arguments, expect=expect)
 
 
 def test_the_whole_way_on_the_command_line(city: str, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from geo_grid.db.as_text import Statement, Text, apply_text, read_text
 from geo_grid.db.migrations import Migration
 from geo_grid.db.policies import read_policies
 from geo_grid.errors import SetupError
-from tests.test_cli import geo_grid
+from tests.commands import geo_grid
 
 
 def _with(text: Text, *more: str) -> Text:

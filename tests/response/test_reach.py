@@ -17,6 +17,8 @@ from tests.response.roads import graph_of, places_on_roads
 
 LIMITS_S = (60, 180, 300)
 POSTS, SAMPLES = 200, 80
+TOGETHER = 40
+"""Samples of one matrix: from 50 on it is another search, which says the same and takes half a second for any number."""
 DEGREE_M = 111_195.0
 
 
@@ -52,18 +54,22 @@ def test_circles_of_200_posts_nest_and_hold_what_valhalla_reaches(extract: Path)
         ][:SAMPLES]  # fmt: skip
         if not len(here):
             continue
-        times = worker.seconds([place], [tuple(spot) for spot in here], on_road)[0]
+        times = [
+            time
+            for part in np.array_split(here, np.ceil(len(here) / TOGETHER))
+            for time in worker.seconds([place], [tuple(spot) for spot in part], on_road)[0]
+        ]
         seconds = np.array([np.inf if time is None else time for time in times], float)
         flat = np.array([np.cos(np.radians(place[1])), 1.0])
         points = shapely.points(here * flat)
-        answer = _expanded(place, ride)
+        told = _told(_expanded(place, ride), flat)
         for tier, limit in enumerate(LIMITS_S):
             inside = shapely.covers(areas[tier], shapely.points(here))
             is_reached = seconds <= limit
             reached[tier] += is_reached.sum()
             held[tier] += (is_reached & inside).sum()
             near = np.zeros(len(here), bool)
-            stretches = _reached(answer, limit, flat)
+            stretches = _reached(*told, limit)
             near[stretches.query(points, "dwithin", distance=AROUND_ROAD_M[tier] / DEGREE_M)[0]] = True
             others[tier] += (~is_reached & ~near).sum()
             wrong[tier] += (~is_reached & ~near & inside).sum()
@@ -81,21 +87,24 @@ def _expanded(place: tuple[float, float], ride: Ride) -> dict:
     return json.loads(worker._ask("expansion", question | worker._how(ride)))
 
 
-def _reached(answer: dict, limit: float, flat: np.ndarray) -> shapely.STRtree:
-    """The reached stretches as Valhalla tells them, those that are reached in part cut by length."""
-    ends = {one["properties"]["edge_id"]: one["properties"]["duration"] for one in answer["features"]}
-    lines = []
-    for one in answer["features"]:
-        begin = ends.get(one["properties"]["pred_edge_id"], 0)
-        end = max(one["properties"]["duration"], begin + 1e-9)
-        if begin <= limit:
-            line = shapely.linestrings(np.array(one["geometry"]["coordinates"]) * flat)
-            if end > limit:
-                share = (limit - begin) / (end - begin)
-                cut = shapely.line_interpolate_point(line, np.linspace(0, share, 40), normalized=True)
-                line = shapely.linestrings(shapely.get_coordinates(cut))
-            lines.append(line)
-    return shapely.STRtree(lines)
+def _told(answer: dict, flat: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The lines of an expansion as Valhalla tells them, and the seconds at which each begins and ends."""
+    told = answer["features"]
+    ends = {one["properties"]["edge_id"]: one["properties"]["duration"] for one in told}
+    begin = np.array([ends.get(one["properties"]["pred_edge_id"], 0) for one in told], float)
+    end = np.array([one["properties"]["duration"] for one in told], float)
+    lines = [np.array(one["geometry"]["coordinates"]) for one in told]
+    number = np.repeat(np.arange(len(lines)), [len(line) for line in lines])
+    return shapely.linestrings(np.vstack(lines) * flat, indices=number), begin, np.maximum(end, begin + 1e-9)
+
+
+def _reached(lines: np.ndarray, begin: np.ndarray, end: np.ndarray, limit: float) -> shapely.STRtree:
+    """The stretches that are reached, those in part cut by length."""
+    part = (begin <= limit) & (limit < end)
+    share = (limit - begin[part]) / (end[part] - begin[part])
+    cut = shapely.line_interpolate_point(lines[part][:, None], np.linspace(0, share, 40, axis=1), normalized=True)
+    points = shapely.get_coordinates(cut).reshape(-1, 40, 2)
+    return shapely.STRtree(np.concatenate([lines[end <= limit], shapely.linestrings(points)]))
 
 
 def test_inbound_is_not_outbound_where_streets_are_one_way(extract: Path) -> None:
