@@ -7,6 +7,9 @@ from pydantic import Field
 from geo_grid.changes import Table
 from geo_grid.layers.layer import Layer, LayerRow
 
+Why = Literal["no_roads", "no_road_near", "no_answer", "too_large"]
+"""Why travel is estimated: there is no road graph, no road near, no answer in time, or the router refuses such a question."""
+
 
 class ResponseCircleRow(LayerRow):
     """One circle of one post."""
@@ -22,7 +25,7 @@ class ResponseCircleRow(LayerRow):
     speed_kmh: float | None = Field(None, gt=0, description="of an estimate")
     detour_factor: float | None = Field(None, ge=1, description="of an estimate")
     on_foot_m: float = Field(0, ge=0, description="metres on foot between the post and the nearest road, in the time")
-    estimated_because: Literal["no_roads", "no_road_near", "no_answer", "too_large"] | None = Field(
+    estimated_because: Why | None = Field(
         None, description="why it is an estimate; null: it is none, or it is not known"
     )
     responsible_unit: str = ""

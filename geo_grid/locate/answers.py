@@ -6,6 +6,7 @@ import numpy as np
 from pydantic import BaseModel, Field
 
 from geo_grid.china_datums import shifted
+from geo_grid.layers.response_circles import Why
 
 type ZoneType = Literal["regular", "temporary"]
 type CellKind = Literal["division", "basic", "dedicated"]
@@ -68,6 +69,9 @@ class Response(BaseModel):
     post_code: str
     circle_basis: Literal["place_tier", "force_tier", "phase"]
     method: str
+    estimated_because: Why | None = Field(
+        description="why the circle is an estimate; null: it is none, or it is not known"
+    )
 
 
 class Alternative(BaseModel):

@@ -21,5 +21,5 @@ where zone_kind = 'segment' and in_force(valid_from, valid_to, now())
 order by zone_code
 
 -- name: circles
-select tier_minutes, post_code, circle_basis, method, ST_AsBinary(geom) as geom
+select tier_minutes, post_code, circle_basis, method, estimated_because, ST_AsBinary(geom) as geom
 from response_circles order by post_code, tier_minutes

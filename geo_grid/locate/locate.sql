@@ -39,7 +39,7 @@ order by distance_m, zone_code
 
 -- name: response
 -- the fastest circle of each post that covers the place; those of the past are not kept, and not guessed
-select distinct on (post_code) tier_minutes, post_code, circle_basis, method
+select distinct on (post_code) tier_minutes, post_code, circle_basis, method, estimated_because
 from response_circles
 where geom && ST_SetSRID(ST_MakePoint(%(lon)s, %(lat)s), 4490)  -- may use the index in spite of the policies
   and ST_Covers(geom, ST_SetSRID(ST_MakePoint(%(lon)s, %(lat)s), 4490))

@@ -25,6 +25,7 @@ from geo_grid.coordinates import Floats
 from geo_grid.db import AsyncConnection, Connection, connect, load_queries
 from geo_grid.derived import DerivedStates
 from geo_grid.layers.periods import is_within
+from geo_grid.layers.response_circles import Why
 from geo_grid.response.build import closures_in_force
 from geo_grid.response.circles import distances_m
 from geo_grid.response.coverage import TIERS, Leaves, read_leaves
@@ -82,10 +83,11 @@ class Hole(BaseModel):
 
 
 class Reached(NamedTuple):
-    """What a unit reaches within 1, 3 and 5 minutes, as the map shows it, and how that is known."""
+    """What a unit reaches within 1, 3 and 5 minutes, as the map shows it, how that is known, and why it is an estimate."""
 
     name: str
     method: str
+    estimated_because: Why | None
     shapes: NDArray[Any]
 
 
@@ -262,7 +264,8 @@ class Live:
             if self._stopped.is_set():
                 break
             areas = router.areas_of(answer, place, _LIMITS_S, ride)
-            reached = Reached(unit["name"], areas.method, shapely.simplify(areas.shapes, _DRAWN_DEGREES))
+            shapes = shapely.simplify(areas.shapes, _DRAWN_DEGREES)
+            reached = Reached(unit["name"], areas.method, areas.why, shapes)
             hits = [ground.inside(shape) for shape in areas.shapes]
             how = (router.graph, ride) if areas.was_answered else ()  # else it is tried again
             kept[unit["unit_code"]] = _Drawn(place, how, hits, reached)

@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 
 from geo_grid.db import Connection, load_queries
 from geo_grid.layers.periods import is_within
+from geo_grid.layers.response_circles import Why
 from geo_grid.response.build import closures_in_force
 from geo_grid.response.circles import distances_m
 from geo_grid.response.router import Method, Router
@@ -28,6 +29,7 @@ class MoveUp(BaseModel):
     from_zone: str
     arrival_s: float
     method: Method
+    estimated_because: Why | None = Field(description="why the time is an estimate; null: it is none")
     on_foot_s: float = Field(description="seconds of it on foot, where a place is far from a road")
 
 
@@ -97,6 +99,7 @@ def _suggest(bare: list[dict[str, Any]], spare: list[dict[str, Any]], router: Ro
         int(column): MoveUp(
             unit_code=some[row]["unit_code"], name=some[row]["name"], from_zone=some[row]["zone_code"],
             arrival_s=round(float(seconds[row, column]), 1), method=found[row][column].method,
+            estimated_because=found[row][column].why,
             on_foot_s=round(found[row][column].on_foot_s, 1),
         )
         for row, column in zip(rows, columns, strict=True)

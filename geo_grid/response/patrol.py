@@ -5,6 +5,7 @@ The vehicle routing problem with time windows (Solomon, 1987), over travel times
 
 from collections import defaultdict
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
@@ -12,11 +13,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from geo_grid.db import Connection
 from geo_grid.errors import NotFound, UserError
+from geo_grid.layers.response_circles import Why
 from geo_grid.moments import Moment
 from geo_grid.response.build import closures_in_force
 from geo_grid.response.circles import METHOD as ESTIMATED
 from geo_grid.response.ranking import reason_of
-from geo_grid.response.router import ROUTED, Method, Router
+from geo_grid.response.router import ROUTED, Arrival, Method, Router
 from geo_grid.response.stops import QUERIES, Span, due_within
 from geo_grid.response.travel import Travel
 from geo_grid.response.worker import Place, Ride
@@ -64,7 +66,8 @@ class PatrolRoute(BaseModel):
     stops: list[PlannedStop]
     travel_s: int
     length_m: float | None = Field(description="on the roads; null: estimated")
-    method: Method
+    method: Method = Field(description="valhalla: the times of all its ways and its line are those of roads")
+    estimated_because: Why | None = Field(description="why the first estimated way of it is one; null: none is")
     line: list[Place] = Field(description="lon, lat in degrees")
 
 
@@ -145,7 +148,8 @@ def plan(task: Task, router: Router, travel: Travel) -> PatrolPlan:
     begins = span.begins
     places = [(row["lon"], row["lat"]) for row in [*units, *(stop for stop, _ in wanted)]]
     rides = {kind: travel.ride(kind, begins, closures) for kind in {unit["kind"] for unit in units}}
-    problem = _problem(router, rides, places, units, wanted, span, question.stop_minutes)
+    arrivals = {kind: router.matrix(places, places, ride) for kind, ride in rides.items()}
+    problem = _problem(arrivals, units, wanted, span, question.stop_minutes)
     steps = problem.solve(exploration_level=_EFFORT, nb_threads=1).routes.to_dict("records")
     served = {step["id"] for step in steps if step["type"] == "job"}
     left_out = left_out + [
@@ -153,7 +157,13 @@ def plan(task: Task, router: Router, travel: Travel) -> PatrolPlan:
     ]
     routes = [
         _route(
-            router, rides[unit["kind"]], unit, [step for step in steps if step["vehicle_id"] == number], wanted, begins
+            router,
+            rides[unit["kind"]],
+            arrivals[unit["kind"]],
+            unit,
+            [step for step in steps if step["vehicle_id"] == number],
+            wanted,
+            begins,
         )
         for number, unit in enumerate(units)
         if any(step["vehicle_id"] == number and step["type"] == "job" for step in steps)
@@ -186,15 +196,15 @@ def _check_ins(connection: Connection, zone_code: str, span: Span) -> dict[str, 
 
 
 def _problem(
-    router: Router, rides: dict[str, Ride], places: list[Place], units: list[dict[str, Any]],
+    arrivals: dict[str, list[list[Arrival]]], units: list[dict[str, Any]],
     wanted: list[tuple[dict[str, Any], list[Span]]], span: Span, stop_minutes: float,
 ) -> "vroom.Input":  # fmt: skip
     """Put it in VROOM's words: seconds from the beginning; places are those of units, then those of stops."""
     import vroom  # not at the top: it loads pandas, which a server that starts does not need
 
     problem = vroom.Input()
-    for kind, ride in rides.items():
-        seconds = np.array([[arrival.travel_s for arrival in row] for row in router.matrix(places, places, ride)])
+    for kind, rows in arrivals.items():
+        seconds = np.array([[arrival.travel_s for arrival in row] for row in rows])
         whole = np.where(np.isfinite(seconds), np.ceil(seconds), _NO_WAY_S).astype(np.uint32)
         np.fill_diagonal(whole, 0)
         problem.set_durations_matrix(profile=kind, matrix_input=whole)
@@ -220,7 +230,7 @@ def _since(span: Span, moment: datetime) -> int:
 
 
 def _route(
-    router: Router, ride: Ride, unit: dict[str, Any], steps: list[dict[str, Any]],
+    router: Router, ride: Ride, arrivals: list[list[Arrival]], unit: dict[str, Any], steps: list[dict[str, Any]],
     wanted: list[tuple[dict[str, Any], list[Span]]], begins: datetime,
 ) -> PatrolRoute:  # fmt: skip
     stops = []
@@ -236,9 +246,13 @@ def _route(
         ))  # fmt: skip
     line = [(unit["lon"], unit["lat"]), *((stop.lon, stop.lat) for stop in stops)]
     way = router.way(line, ride)
+    at = [step["location_index"] for step in steps if step["type"] in ("start", "job")]
+    estimated = [arrivals[one][other] for one, other in pairwise(at) if arrivals[one][other].method == ESTIMATED]
+    why: Why | None = estimated[0].why if estimated else None if way else "no_answer"
     return PatrolRoute(
         unit_code=unit["unit_code"], name=unit["name"], kind=unit["kind"],
         begins_at=begins + timedelta(seconds=steps[0]["arrival"]), stops=stops, travel_s=steps[-1]["duration"],
-        length_m=round(way.length_m) if way else None, method=ROUTED if way else ESTIMATED,
+        length_m=round(way.length_m) if way else None, method=ESTIMATED if why else ROUTED,
+        estimated_because=why,
         line=way.line if way else line,
     )  # fmt: skip

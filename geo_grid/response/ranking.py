@@ -11,8 +11,9 @@ from pydantic import BaseModel, Field
 
 from geo_grid.db import AsyncConnection
 from geo_grid.layers.periods import is_within
+from geo_grid.layers.response_circles import Why
 from geo_grid.response.build import QUERIES
-from geo_grid.response.router import Arrival, Method, Router, Why
+from geo_grid.response.router import Arrival, Method, Router
 from geo_grid.response.travel import ON_FOOT, Travel, closures_near
 from geo_grid.response.worker import Place
 

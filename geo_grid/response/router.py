@@ -3,13 +3,13 @@
 import asyncio
 import contextlib
 import logging
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
-from typing import Any, Literal, Self
+from typing import Any, Literal, NamedTuple, Self
 
 import numpy as np
 import shapely
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from geo_grid.coordinates import Floats
 from geo_grid.errors import GivenUp
+from geo_grid.layers.response_circles import Why
 from geo_grid.response import worker
 from geo_grid.response.circles import METHOD as ESTIMATED
 from geo_grid.response.circles import distances_m, geodesic_circles, radius_m
@@ -24,8 +25,6 @@ from geo_grid.response.worker import Drawn, Journeys, Place, Ride, Way
 from geo_grid.response.workers import Workers
 
 log = logging.getLogger(__name__)
-type Why = Literal["no_roads", "no_road_near", "no_answer", "too_large"]
-"""Why travel is estimated: there is no road graph, no road near, no answer in time, or the router refuses such a question."""
 type Method = Literal["valhalla", "geodesic_estimate"]
 ROUTED: Method = "valhalla"
 METHODS: list[Method] = [ROUTED, ESTIMATED]
@@ -71,6 +70,24 @@ class Arrival:
     on_foot_s: float = 0.0
     on_foot_m: float = 0.0
     why: Why | None = None
+
+
+class Times(NamedTuple):
+    """Travel times of n sources (rows) to m targets (columns).
+
+    Attributes
+    ----------
+    seconds
+        n by m; infinite where the roads do not lead there.
+    is_estimated
+        n by m flags: a straight line.
+    estimated
+        How many pairs are estimates, by why.
+    """
+
+    seconds: Floats
+    is_estimated: NDArray[np.bool_]
+    estimated: dict[Why, int]
 
 
 @dataclass(frozen=True)
@@ -196,8 +213,8 @@ class Router:
 
     def times(
         self, sources: Sequence[Place], targets: Sequence[Place], ride: Ride, given_up: Event | None = None
-    ) -> tuple[Floats, NDArray[np.bool_]]:
-        """Do the same for millions of pairs: seconds of sources (rows) to targets, and which of them are estimates.
+    ) -> Times:
+        """Do the same for millions of pairs.
 
         Raises
         ------
@@ -207,19 +224,23 @@ class Router:
         parts = [sources[begin : begin + _TOGETHER] for begin in range(0, len(sources), _TOGETHER)]
         asked = deque(self._ask(worker.seconds, part, targets, ride, patience=_LONG) for part in parts)
         seconds = np.empty((len(sources), len(targets)))
+        estimated: Counter[Why] = Counter()
         for number in range(len(parts)):
             if given_up is not None and given_up.is_set():
                 for waiting in asked:
                     waiting.cancel()
                 message = "travel times are asked no further: nobody waits for them"
                 raise GivenUp(message)
-            found = _given(asked.popleft())  # nobody else holds it: millions of Python's numbers are large
+            answer = asked.popleft()
+            found = _given(answer)  # nobody else holds it: millions of Python's numbers are large
             rows = slice(number * _TOGETHER, number * _TOGETHER + len(parts[number]))
             seconds[rows] = np.nan if found is None else np.array(found, float)  # None becomes NaN
+            if count := int(np.isnan(seconds[rows]).sum()):
+                estimated[self._why(answer)] += count
         is_estimated = np.isnan(seconds)
         if is_estimated.any():
             np.copyto(seconds, distances_m(sources, targets) * self._pace(ride), where=is_estimated)
-        return seconds, is_estimated
+        return Times(seconds, is_estimated, dict(estimated))
 
     async def matrix_async(self, sources: Sequence[Place], targets: Sequence[Place], ride: Ride) -> list[list[Arrival]]:
         """Do the same for a request, without holding up others; it waits for a free worker as long as for its answer."""

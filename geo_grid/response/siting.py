@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from geo_grid.coordinates import Floats
 from geo_grid.db import Connection, load_queries
 from geo_grid.errors import UserError
+from geo_grid.layers.response_circles import Why
 from geo_grid.response.build import closures_in_force
 from geo_grid.response.router import Router
 from geo_grid.response.travel import Travel
@@ -157,7 +158,10 @@ class Site:
 
 @dataclass(frozen=True)
 class Answer:
-    """Where they should be, beside how it is today; shares of demand between 0 and 1, times in seconds."""
+    """Where they should be, beside how it is today; shares of demand between 0 and 1, times in seconds.
+
+    `estimated` is the share of travel times that are straight lines, `estimated_because` the same by why.
+    """
 
     sites: list[Site]
     covered: float
@@ -166,6 +170,7 @@ class Answer:
     mean_today_s: float | None
     demand: float
     estimated: float
+    estimated_because: dict[Why, float]
 
 
 @dataclass(frozen=True)
@@ -189,20 +194,20 @@ def read_places(connection: Connection, asked: Question) -> Places:
     return Places(asked, demand, posts, others, closures_in_force(connection))
 
 
-def travel_times(places: Places, router: Router, travel: Travel, given_up: Event) -> tuple[Floats, float]:
-    """Return the seconds from each post and candidate (column) to each demand (row), and which share is estimated.
+def travel_times(places: Places, router: Router, travel: Travel, given_up: Event) -> tuple[Floats, dict[Why, float]]:
+    """Return the seconds from each post and candidate (column) to each demand (row), and which shares are estimated, by why.
 
     Raises GivenUp when `given_up` is set meanwhile.
     """
     sources, targets = _spots([*places.posts, *places.others]), _spots(places.demand)
-    seconds, is_estimated = router.times(sources, targets, travel.ride(closed=places.closures), given_up)
-    return seconds.T, float(is_estimated.mean())
+    found = router.times(sources, targets, travel.ride(closed=places.closures), given_up)
+    return found.seconds.T, {why: count / found.seconds.size for why, count in found.estimated.items()}
 
 
-def solve(places: Places, seconds: Floats, estimated: float) -> Answer:
+def solve(places: Places, seconds: Floats, estimated: dict[Why, float]) -> Answer:
     """Answer a question: for a process of its own, since a county may take minutes and gigabytes. Raises UserError.
 
-    `estimated` is the share of travel times that are straight-line estimates, because no road is near.
+    `estimated` are the shares of travel times that are straight-line estimates, by why.
     """
     asked, posts, every = places.asked, places.posts, [*places.posts, *places.others]
     weights = np.array([row["weight"] for row in places.demand], float)
@@ -220,7 +225,7 @@ def solve(places: Places, seconds: Floats, estimated: float) -> Answer:
     ]
     return Answer(
         sites, round(solved.covered, 6), round(today.covered, 6), solved.mean_s, today.mean_s, float(weights.sum()),
-        round(estimated, 6),
+        round(sum(estimated.values()), 6), {why: round(share, 6) for why, share in estimated.items()},
     )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from geo_grid.changes import Table
 from geo_grid.db import AsyncConnection, load_queries
 from geo_grid.derived import Derived, DerivedStates
 from geo_grid.layers.periods import is_within
+from geo_grid.layers.response_circles import Why
 from geo_grid.response.circles import METHOD as ESTIMATED
 
 QUERIES = load_queries("geo_grid.response", "unions.sql")
@@ -29,6 +30,7 @@ class Union(NamedTuple):
     tier_minutes: int
     posts: int
     method: str
+    estimated_because: Why | None
     shape: Any
 
 
@@ -118,6 +120,7 @@ def _join(posts: Sequence[dict[str, Any]], circles: Sequence[dict[str, Any]], by
     joined = []
     for (tier, code, name), some in sorted(of_group.items()):
         shape = shapely.simplify(shapely.union_all(shapely.from_wkb([one["geom"] for one in some])), _COARSE_DEGREES)
-        method = next((one["method"] for one in some if one["method"] == ESTIMATED), some[0]["method"])
-        joined.append(Union(code, name, -tier, len(some), method, shape))
+        first = next((one for one in some if one["method"] == ESTIMATED), some[0])
+        method, why = first["method"], first["estimated_because"]
+        joined.append(Union(code, name, -tier, len(some), method, why, shape))
     return joined

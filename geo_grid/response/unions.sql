@@ -12,7 +12,7 @@ left join lateral (
 order by p.post_code
 
 -- name: circles
-select post_code, tier_minutes, method, ST_AsBinary(geom) as geom from response_circles
+select post_code, tier_minutes, method, estimated_because, ST_AsBinary(geom) as geom from response_circles
 where direction = 'outbound' and post_code = any(%(post_codes)s)
 order by post_code, tier_minutes
 

@@ -2,7 +2,7 @@
 import { element } from "./element.js";
 import { may, page } from "./page.js";
 import { ask, write } from "./server.js";
-import { categoryName, duration, estimate, metres, named, say, translated } from "./text.js";
+import { categoryName, duration, estimated, metres, named, say, translated } from "./text.js";
 
 const { L } = window;
 
@@ -139,7 +139,7 @@ export class Card {
             ...location.response.slice(0, 6).map(r =>
               element("span", {
                 className: `tier tier${r.tier_minutes}`,
-                textContent: `${say("minutesOfTier", { minutes: r.tier_minutes })} ${r.post_code}`,
+                textContent: `${say("minutesOfTier", { minutes: r.tier_minutes })} ${r.post_code}${estimated(r)}`,
               }),
             ),
           )
@@ -208,9 +208,8 @@ export class Card {
   arrival({ arrival_s: seconds, method, estimated_because: why, on_foot_s: onFoot, reason, is_free: isFree }) {
     const state = isFree && reason === "free" ? "" : named("reasons", reason);
     if (seconds === null) return state;
-    let how = "";
-    if (method === "geodesic_estimate") how = `（${estimate(why)}）`;
-    else if (onFoot) how = `（${say("onFoot")} ${duration(onFoot)}）`;
+    let how = estimated({ method, estimated_because: why });
+    if (!how && onFoot) how = `（${say("onFoot")} ${duration(onFoot)}）`;
     return [duration(seconds) + how, state].filter(Boolean).join(" · ");
   }
 

@@ -3,7 +3,7 @@ import { element } from "./element.js";
 import { chooser } from "./office.js";
 import { page } from "./page.js";
 import { ask, poll } from "./server.js";
-import { duration, percent, say } from "./text.js";
+import { duration, estimated, percent, say } from "./text.js";
 
 const TIERS = [1, 3, 5];
 const GROUPINGS = [
@@ -122,7 +122,7 @@ export function coveragePanel(map, join) {
     const zones = await poll("/response/move-up", { patience: 0 });
     const advice = ({ suggestion }) =>
       suggestion
-        ? say("couldMoveUp", { name: suggestion.name, time: duration(suggestion.arrival_s) })
+        ? say("couldMoveUp", { name: suggestion.name, time: duration(suggestion.arrival_s) + estimated(suggestion) })
         : say("nobodyToSpare");
     const show = ({ lat, lon }) => map.setView([lat, lon], Math.max(map.getZoom(), 13));
     bare.replaceChildren(

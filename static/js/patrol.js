@@ -4,7 +4,7 @@ import { mark, withTip } from "./marks.js";
 import { chooser } from "./office.js";
 import { may } from "./page.js";
 import { ask, poll, write } from "./server.js";
-import { clock, duration, metres, percent, say } from "./text.js";
+import { clock, duration, estimated, metres, percent, say } from "./text.js";
 
 const { L } = window;
 const COLOURS = ["#ffd84d", "#38b6ff", "#6fe3a1", "#ff8bd1", "#ffb347", "#b78cff"];
@@ -175,7 +175,8 @@ export function patrolPanel(map) {
             className: "quiet",
             textContent:
               say("routeSetsOut", { time: clock(route.begins_at), travel: duration(route.travel_s) }) +
-              (route.length_m === null ? `（${say("estimate")}）` : ` · ${metres(route.length_m)}`),
+              (route.length_m === null ? "" : ` · ${metres(route.length_m)}`) +
+              estimated(route),
           }),
           element(
             "ol",

@@ -3,7 +3,7 @@ import { element } from "./element.js";
 import { mark } from "./marks.js";
 import { chooser, form } from "./office.js";
 import { ask, write } from "./server.js";
-import { duration, percent, say } from "./text.js";
+import { duration, listed, named, percent, say } from "./text.js";
 
 const { L } = window;
 const DRAWN = 12;
@@ -104,7 +104,10 @@ export function sitingPanel(map) {
       element("p", {
         className: "quiet",
         hidden: found.estimated === 0,
-        textContent: say("shareOfEstimates", { share: percent(found.estimated, 1) }),
+        textContent: say("shareOfEstimates", {
+          share: percent(found.estimated, 1),
+          why: listed(Object.keys(found.estimated_because).map(why => named("estimated", why))),
+        }),
       }),
       element(
         "ol",

@@ -18,10 +18,11 @@ export const { number, percent, metres, duration, ago, moment, when, timeOfDay, 
 export const translated = (row, column) => row[`${column}_${page.lang}`];
 
 /**
- * Says of a time or a circle that it is an estimate, and why where that is known.
- * @param {string | null} [why]
+ * Says in brackets of a time or a circle that it is an estimate, and why where that is known; nothing of one on roads.
+ * @param {{ method: string, estimated_because: string | null }} answer
  */
-export const estimate = why => say("estimate") + (why ? `：${named("estimated", why)}` : "");
+export const estimated = ({ method, estimated_because: why }) =>
+  method === "geodesic_estimate" ? `（${say("estimate")}${why ? `：${named("estimated", why)}` : ""}）` : "";
 
 /**
  * A category of incidents by its code; one that is not listed has the name it came with.

@@ -306,7 +306,7 @@ export const WORDS = /** @type {const} */ ({
     "新设 {fresh} 处，保留 {kept} 处。黄色为新设点的 {minutes} 分钟可达范围。",
     "{fresh} new, {kept} kept. In yellow: what new ones reach in {minutes} min.",
   ],
-  shareOfEstimates: ["其中 {share} 的时间为估算", "{share} of the times are estimates"],
+  shareOfEstimates: ["其中 {share} 的时间为估算（{why}）", "{share} of the times are estimates ({why})"],
   addsByItself: ["独自增加 {share}", "adds {share} by itself"],
   within: ["范围", "Within"],
   minutes: ["分钟", "Minutes"],

@@ -25,8 +25,8 @@ def past(city: tuple[str, str]) -> str:
             (LON, LAT),
         )
         connection.execute(
-            "insert into response_circles (post_code, tier_minutes, method, speed_kmh, detour_factor, geom) values"
-            " ('P1', 1, 'geodesic_estimate', 30, 1.3, ST_Multi(ST_MakeEnvelope(%s, %s, %s, %s, 4490)))",
+            "insert into response_circles (post_code, tier_minutes, method, speed_kmh, detour_factor, estimated_because, geom) values"
+            " ('P1', 1, 'geodesic_estimate', 30, 1.3, 'no_road_near', ST_Multi(ST_MakeEnvelope(%s, %s, %s, %s, 4490)))",
             (WEST, SOUTH, WEST + SIDE, SOUTH + SIDE),
         )
     return "2026-01-01"
@@ -43,7 +43,7 @@ def test_a_former_time_is_not_answered_with_the_circles_of_today(
     deadline = time.monotonic() + 10
     while not (now := ask("/locate"))["response"]:  # the server reads the new circles soon
         assert time.monotonic() < deadline
-    assert [one["post_code"] for one in now["response"]] == ["P1"]
+    assert [(one["post_code"], one["estimated_because"]) for one in now["response"]] == [("P1", "no_road_near")]
     assert now["response_known"]
     then = ask("/locate", at=past)
     assert [cell["grid_code"] for cell in then["grid_cells"]] == ["P", "A"]  # what was kept is answered

@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from threading import Event
 
 import httpx
 import numpy as np
@@ -16,6 +17,11 @@ from geo_grid.boundaries import publish_cells, publish_zones
 from geo_grid.coordinates import snap_geometry
 from geo_grid.db import connect
 from geo_grid.layers.grid_levels import GridLevel, set_levels
+from geo_grid.response.moveup import bare_zones, read_zones
+from geo_grid.response.router import Router
+from geo_grid.response.siting import Question, read_places, solve, travel_times
+from geo_grid.response.travel import Travel
+from geo_grid.settings import Settings
 from tests.conftest import live_server
 from tests.heidelberg import NORTH, SOUTH, circles, wait_for_circles
 from tests.identities import api_key, bearing
@@ -277,7 +283,12 @@ def test_a_zone_left_bare_is_named_with_who_could_move_up(zoned: tuple[httpx.Cli
     (bare,) = client.get("/response/move-up").json()
     assert (bare["zone_code"], bare["suggestion"]["from_zone"]) == ("ZS", "ZN")
     assert bare["suggestion"]["unit_code"] in {"CAR", "CAR2"}
-    assert bare["suggestion"]["method"] == "valhalla"
+    assert (bare["suggestion"]["method"], bare["suggestion"]["estimated_because"]) == ("valhalla", None)
+    now, travel = datetime.now(UTC), Travel.of(Settings())
+    with connect(database) as connection, Router.opened(None, travel.estimate) as without:
+        (told,) = bare_zones(read_zones(connection, now), without, travel, now)
+    assert told.suggestion is not None
+    assert (told.suggestion.method, told.suggestion.estimated_because) == ("geodesic_estimate", "no_roads")
     with connect(database) as connection:
         connection.execute("update patrol_units set unit_status = 'on_scene' where unit_code = 'CAR2'")
     (bare,) = client.get("/response/move-up").json()
@@ -302,7 +313,7 @@ def test_circles_of_several_posts_are_one_by_zone_unit_and_city(zoned: tuple[htt
             parts = [single[post, told["tier_minutes"]][0] for post in groups[told["code"]]]
             shape = shapely.geometry.shape(one["geometry"])
             assert shapely.area(shape) == pytest.approx(shapely.area(shapely.union_all(parts)), rel=0.01)
-            assert (told["posts"], told["method"]) == (len(parts), "valhalla")
+            assert (told["posts"], told["method"], told["estimated_because"]) == (len(parts), "valhalla", None)
     with connect(database) as connection:
         connection.execute("update police_posts set key_periods = 'Mo-Su 08:00-20:00' where post_code = 'N'")
     night = {"by": "zone", "bbox": everywhere, "at": f"{TOMORROW}T23:00:00+08:00"}
@@ -315,13 +326,19 @@ def test_circles_of_several_posts_are_one_by_zone_unit_and_city(zoned: tuple[htt
 
 
 def test_where_a_post_should_be_is_answered_beside_today(zoned: tuple[httpx.Client, str]) -> None:
-    client, _ = zoned
+    client, database = zoned
     asked = {"within": "SOUTH", "model": "maximal_covering", "tier_minutes": 3, "count": 2, "keeps_posts": True}
     answer = client.post("/response/siting", json=asked).json()
     assert answer["demand"] == 400
     assert {site["code"] for site in answer["sites"] if site["is_post"]} == {"N", "S"}
     assert len(answer["sites"]) == 4
     assert answer["covered"] >= answer["covered_today"]
+    assert (answer["estimated"], answer["estimated_because"]) == (0, {})
+    travel = Travel.of(Settings())
+    with connect(database) as connection, Router.opened(None, travel.estimate) as without:
+        places = read_places(connection, Question("SOUTH", "maximal_covering", 3, 2))
+        told = solve(places, *travel_times(places, without, travel, Event()))
+    assert (told.estimated, told.estimated_because) == (1, {"no_roads": 1})
     refused = client.post("/response/siting", json={**asked, "count": 100})
     assert refused.status_code == 422
     assert "so many candidates" in refused.json()["detail"]

@@ -14,6 +14,7 @@ from geo_grid.coordinates import snap_geometry
 from geo_grid.db import connect
 from geo_grid.errors import NotFound, UserError
 from geo_grid.layers.grid_levels import GridLevel, set_levels
+from geo_grid.response.circles import METHOD
 from geo_grid.response.patrol import PatrolQuestion, plan, read_task
 from geo_grid.response.router import ROUTED, Estimate, Router
 from geo_grid.response.stops import completion, read_shifts
@@ -111,7 +112,7 @@ def test_a_route_makes_every_stop_in_its_window_and_leaves_out_what_is_made_or_n
     begun = stops["school"].arrives_at + timedelta(seconds=stops["school"].waits_s)
     assert NOON + timedelta(hours=4) <= begun <= NOON + timedelta(hours=5)
     for route in found.routes:
-        assert route.method == ROUTED
+        assert (route.method, route.estimated_because) == (ROUTED, None)
         assert route.length_m is not None
         assert len(route.line) > len(route.stops) + 1  # along the road
         moment = route.begins_at
@@ -130,6 +131,20 @@ def test_a_route_makes_every_stop_in_its_window_and_leaves_out_what_is_made_or_n
         found = plan(read_task(connection, question, NOON), router, travel)
     assert {left.name for left in found.left_out if left.reason == "made"} == {"market", "park"}
     assert [stop.name for route in found.routes for stop in route.stops] == ["school"]
+
+
+def test_a_route_of_estimated_times_says_so_and_why(city: str, router: Router) -> None:
+    travel, question = (
+        Travel.of(Settings()),
+        PatrolQuestion(zone_code="Z1", begins_at=NOON, hours=5.5, unit_codes=["CAR"]),
+    )
+    with connect(city) as connection:
+        with Router.opened(None, Estimate()) as without:
+            (route,) = plan(read_task(connection, question, NOON), without, travel).routes
+        assert (route.method, route.estimated_because, route.length_m) == (METHOD, "no_roads", None)
+        connection.execute("update patrol_units set geom = ST_Translate(geom, 0.5, 0) where unit_code = 'CAR'")
+        (route,) = plan(read_task(connection, question, NOON), router, travel).routes
+        assert (route.method, route.estimated_because) == (METHOD, "no_road_near")
 
 
 def test_what_nobody_can_reach_in_time_is_left_out_and_who_is_missing_is_named(city: str, router: Router) -> None:

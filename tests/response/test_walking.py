@@ -54,9 +54,10 @@ def test_a_place_far_from_a_road_is_reached_by_road_and_on_foot(router: Router, 
     assert far.travel_s > far.on_foot_s + 60  # and a drive
     back = router.matrix([FIELD], [VADUZ], ride)[0][0]
     assert (back.method, back.on_foot_m) == (ROUTED, far.on_foot_m)
-    seconds, is_estimated = router.times([VADUZ], [FIELD, SEA], ride)
-    assert seconds[0, 0] == pytest.approx(far.travel_s)
-    assert is_estimated.tolist() == [[False, True]]
+    found = router.times([VADUZ], [FIELD, SEA], ride)
+    assert found.seconds[0, 0] == pytest.approx(far.travel_s)
+    assert found.is_estimated.tolist() == [[False, True]]
+    assert found.estimated == {none.why: 1} == {"no_road_near": 1}
 
 
 def test_how_far_is_walked_is_a_setting(router: Router) -> None:
@@ -105,5 +106,5 @@ def test_times_that_nobody_waits_for_are_asked_no_further(router: Router) -> Non
     given_up.set()
     with pytest.raises(GivenUp):
         router.times([VADUZ] * 500, [FIELD] * 500, Travel.of(Settings()).ride(), given_up)
-    seconds, _ = router.times([VADUZ], [FIELD], Travel.of(Settings()).ride(), Event())  # and the workers are free
+    seconds, *_ = router.times([VADUZ], [FIELD], Travel.of(Settings()).ride(), Event())  # and the workers are free
     assert seconds[0, 0] > 0

@@ -17,9 +17,9 @@ from geo_grid.budgets import MAPS, ROADS, SOLVING
 from geo_grid.layers.boxes import Box, cut_to
 from geo_grid.layers.geojson import Feature, FeatureCollection, as_geojson
 from geo_grid.layers.published import CRS84
+from geo_grid.layers.response_circles import Why
 from geo_grid.locate.lookup import circles_known
 from geo_grid.response import closures_around
-from geo_grid.response.router import Why
 from geo_grid.response.unions import Union, UnionGrouping
 
 router = APIRouter(tags=["response"], responses=PROBLEM_RESPONSES, route_class=GuardedRoute)
@@ -86,6 +86,7 @@ class UnionProperties(BaseModel):
     tier_minutes: Literal[1, 3, 5]
     posts: int
     method: str = Field(description="geodesic_estimate when one of the circles is")
+    estimated_because: Why | None = Field(description="why the first of these is; null: none is, or it is not known")
 
 
 class Unions(FeatureCollection[Feature[UnionProperties]]):

@@ -18,6 +18,7 @@ from geo_grid.budgets import MAPS
 from geo_grid.layers.boxes import Box, shape_of
 from geo_grid.layers.geojson import Feature, FeatureCollection, as_geojson
 from geo_grid.layers.published import CRS84
+from geo_grid.layers.response_circles import Why
 from geo_grid.response.live import Hole, LiveGroup, LiveGrouping, Snapshot, units_seen
 
 router = APIRouter(prefix="/response/live", tags=["response"], responses=PROBLEM_RESPONSES, route_class=GuardedRoute)
@@ -89,6 +90,7 @@ class LiveProperties(BaseModel):
     code: str
     tier_minutes: int
     method: str | None = None
+    estimated_because: Why | None = Field(None, description="why it is an estimate; null: it is none")
     live: float | None = Field(None, description="share of a hole that is reached")
 
 
@@ -125,7 +127,15 @@ def _drawn(
         shown = shapely.intersection(shown, own)
         areas = {code: areas[code]._replace(shapes=shapely.intersection(areas[code].shapes, own)) for code in mine}
     found = [
-        _feature(shape, kind="reached", code=code, name=one.name, method=one.method, tier_minutes=tier)
+        _feature(
+            shape,
+            kind="reached",
+            code=code,
+            name=one.name,
+            method=one.method,
+            estimated_because=one.estimated_because,
+            tier_minutes=tier,
+        )
         for code, one in areas.items()
         if shapely.intersects(shown, shape := one.shapes[tier // 2])
     ]

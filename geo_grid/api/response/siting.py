@@ -13,6 +13,7 @@ from geo_grid.api.server.problems import PROBLEM_RESPONSES
 from geo_grid.api.server.rights import GuardedRoute
 from geo_grid.api.server.state import server_of
 from geo_grid.budgets import ROUTES, SOLVING
+from geo_grid.layers.response_circles import Why
 from geo_grid.response import siting
 from geo_grid.response.moveup import BareZone, bare_zones, read_zones
 
@@ -70,6 +71,7 @@ class SitingAnswer(BaseModel):
     mean_today_s: float | None
     demand: float
     estimated: float = Field(description="share of travel times that are straight-line estimates")
+    estimated_because: dict[Why, float] = Field(description="that share by why; empty: none is an estimate")
 
 
 @router.post("/response/siting")
