@@ -19,7 +19,7 @@ export const translated = (row, column) => row[`${column}_${page.lang}`];
 
 /**
  * Says in brackets of a time or a circle that it is an estimate, and why where that is known; nothing of one on roads.
- * @param {{ method: string, estimated_because: string | null }} answer
+ * @param {{ method: string, estimated_because?: string | null }} answer
  */
 export const estimated = ({ method, estimated_because: why }) =>
   method === "geodesic_estimate" ? `（${say("estimate")}${why ? `：${named("estimated", why)}` : ""}）` : "";
