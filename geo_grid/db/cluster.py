@@ -146,8 +146,8 @@ class Cluster:
     def _bury_zombie(self) -> bool:
         """Whether the postmaster was killed and nobody reaps its process, as in a container without an init.
 
-        PostgreSQL would take it for a running one. Its lock file goes only when none of its children is
-        left, since the file is what keeps a second postmaster from joining them.
+        PostgreSQL would take it for a running one. Its lock files, of the data and of the socket, go only when none of
+        its children is left, since they keep a second postmaster from joining them.
         """
         postmaster = self._postmaster()
         try:
@@ -155,7 +155,8 @@ class Cluster:
         except (OSError, IndexError):
             return False
         if state == "Z" and not any(_works_in(process, self.data) for process in Path("/proc").glob("[0-9]*")):
-            (self.data / "postmaster.pid").unlink(missing_ok=True)
+            for lock in (self.data / "postmaster.pid", *self.sockets.glob(".s.PGSQL.*.lock")):
+                lock.unlink(missing_ok=True)
         return state == "Z"
 
     def ensure_running(self) -> None:

@@ -77,6 +77,20 @@ def test_committed_rows_survive_kill_9_of_postgres_and_it_comes_back_by_itself(s
                 time.sleep(0.2)
 
 
+def test_a_killed_postmaster_that_nobody_reaps_does_not_hinder_the_next(state_dir: Path) -> None:
+    with Cluster(state_dir) as cluster, subprocess.Popen(["true"], user=cluster.data.stat().st_uid) as dead:
+        while Path(f"/proc/{dead.pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z":
+            time.sleep(0.01)
+        killed = postmaster(cluster)
+        os.kill(killed, signal.SIGKILL)
+        for lock in (cluster.data / "postmaster.pid", *cluster.sockets.glob("*.lock")):
+            lock.write_text(lock.read_text().replace(str(killed), str(dead.pid), 1))
+        cluster.ensure_running()
+        assert "already exists" not in cluster.log.read_text()
+        with psycopg.connect(cluster.conninfo) as connection:
+            assert connection.execute("select 1").fetchone() == (1,)
+
+
 def test_the_watcher_survives_a_time_without_files(state_dir: Path, caplog: pytest.LogCaptureFixture) -> None:
     with Cluster(state_dir) as cluster, cluster.watched(0.05):
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
