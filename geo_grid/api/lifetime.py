@@ -36,6 +36,7 @@ from geo_grid.db import (
 from geo_grid.derived import DerivedStates
 from geo_grid.due import Due
 from geo_grid.errors import GeoGridError, SetupError
+from geo_grid.files.limits import SENT
 from geo_grid.locate import Locations
 from geo_grid.own_work import KINDS, Doing
 from geo_grid.response import Travel, Upkeep
@@ -93,9 +94,9 @@ async def living(settings: Settings, owner: str) -> AsyncIterator[Server]:
             lent = stack.enter_context(open_thread_pool(conninfo, group.connections, settings.work_timeout_s))
             threads |= dict.fromkeys(group.kinds, lent)
         apart: dict[Budget, Confined] = {}
-        for kinds in _APART:
+        for kinds, longest_s in zip(_APART, (settings.solver_timeout_s, SENT.wall_s), strict=True):
             at_once = sum(kind.at_once for kind in kinds)  # none waits but for its turn
-            done = await enter(Confined.opened(at_once, 0, settings.solver_memory_mb, settings.solver_timeout_s))
+            done = await enter(Confined.opened(at_once, 0, settings.solver_memory_mb, longest_s))
             apart |= dict.fromkeys(kinds, done)
         feed = await enter(Feed.kept(seeing_all))
         derived = DerivedStates(feed)

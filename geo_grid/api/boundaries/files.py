@@ -17,7 +17,7 @@ from geo_grid.api.server.problems import PROBLEM_RESPONSES
 from geo_grid.api.server.rights import GuardedRoute
 from geo_grid.api.server.state import server_of
 from geo_grid.boundaries.steps import Code
-from geo_grid.budgets import BULK, FILES
+from geo_grid.budgets import BULK, FILES, REDRAWING
 from geo_grid.errors import UnreadableFile
 from geo_grid.exchange import FILE_FORMATS
 from geo_grid.exchange.draft_files import export_draft_apart, import_sent_draft
@@ -78,7 +78,7 @@ async def post_import(
 
         said = FilePath((file.filename or "").replace("\\", "/")).name[:200]
         return await changed_apart(
-            request, draft_id, FILES, import_sent_draft, path, said, name_of(request), source_crs or None, match
+            request, draft_id, REDRAWING, import_sent_draft, path, said, name_of(request), source_crs or None, match
         )
 
 
