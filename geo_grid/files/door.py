@@ -281,7 +281,7 @@ def _process(job: dict[str, Any]) -> Iterator[subprocess.Popen[bytes]]:
         try:
             if process.stdin is not None:
                 with contextlib.suppress(BrokenPipeError):
-                    process.stdin.write(json.dumps(job).encode())
+                    process.stdin.write(json.dumps({**job, "parent": os.getpid()}).encode())
                     process.stdin.close()
             yield process
         finally:
