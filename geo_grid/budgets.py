@@ -20,7 +20,7 @@ _COME_BACK_S = 5.0
 
 
 class Budget:
-    """Turns for one kind of work, of which no account ever has all.
+    """Turns for one kind of work, of which no account ever has all; who has had least of them lately is next.
 
     Parameters
     ----------
@@ -45,6 +45,8 @@ class Budget:
         self._admitted: Counter[int | None] = Counter()
         self._running: dict[Future[None], int | None] = {}
         self._queue: deque[tuple[Future[None], int | None]] = deque()
+        self._begun: dict[int | None, int] = {}  # of those who are here: the number of their newest turn
+        self._turns = 0
 
     @property
     def running(self) -> int:
@@ -66,7 +68,7 @@ class Budget:
         TooMany
             The account has enough of it at work.
         Busy
-            The queue is full.
+            The queue is full, of others who have no more than this account, or of those who came since and have less.
         """
         turn = self._enter(account)
         try:
@@ -102,36 +104,49 @@ class Budget:
                 message = f"{self.kind}: {self._each} of yours are at work already; wait for one of them"
                 raise TooMany(message, _COME_BACK_S)
             if self._admitted.total() >= self._most:
-                message = f"{self.kind}: {self._most} are at work or waiting; try again in a moment"
-                raise Busy(message, _COME_BACK_S)
+                self._make_room(account)
             self._admitted[account] += 1
             self._queue.append((turn, account))
             self._next()
         return turn
+
+    def _make_room(self, account: int | None) -> None:
+        """Send away the newest that waits of whoever has most here, if that is much more than this account has; else Busy."""
+        message = f"{self.kind}: {self._most} are at work or waiting; try again in a moment"
+        waiting = {whose for _, whose in self._queue}
+        most = max(waiting, key=self._admitted.__getitem__, default=account)
+        if self._admitted[most] <= self._admitted[account] + 1:
+            raise Busy(message, _COME_BACK_S)
+        sent_away = next(one for one in reversed(self._queue) if one[1] == most)
+        self._queue.remove(sent_away)
+        if sent_away[0].set_running_or_notify_cancel():  # else they have left
+            sent_away[0].set_exception(Busy(message, _COME_BACK_S))
 
     def _leave(self, account: int | None, turn: Future[None]) -> None:
         with self._lock:
             self._admitted[account] -= 1
             if not self._admitted[account]:
                 del self._admitted[account]
+                self._begun.pop(account, None)
             self._running.pop(turn, None)
             if (turn, account) in self._queue:
                 self._queue.remove((turn, account))
             self._next()
 
     def _next(self) -> None:
-        for turn, account in list(self._queue):
-            if len(self._running) == self.at_once:
+        while len(self._running) < self.at_once:
+            at_work = Counter(self._running.values())
+            most = max(1, self.at_once - 1)  # the last one is for somebody else
+            may = [one for one in self._queue if one[1] is None or at_work[one[1]] < most]
+            if not may:
                 return
-            if account is not None and self.at_once > 1 and self._has_all_but_one(account):
-                continue  # the last one is for somebody else
+            turn, account = min(may, key=lambda one: (at_work[one[1]], self._begun.get(one[1], 0)))
             self._queue.remove((turn, account))
             if turn.set_running_or_notify_cancel():  # else who waited has left
+                self._turns += 1
+                self._begun[account] = self._turns
                 self._running[turn] = account
                 turn.set_result(None)
-
-    def _has_all_but_one(self, account: int) -> bool:
-        return sum(whose == account for whose in self._running.values()) >= self.at_once - 1
 
 
 def _give_back() -> None:
@@ -157,6 +172,9 @@ HASHING = Budget("log-in", at_once=2, waiting=60, each=4)
 """64 MiB and some 50 ms each: guesses must not take the machine."""
 MAPS = Budget("live coverage and lists", at_once=2, waiting=200, each=100)
 """Milliseconds each, asked for by every wall; many walls may share an account."""
+SEARCHES = Budget("lists of features", at_once=4, waiting=200, each=50)
+"""Of conditions and an order of the sender's choice, so that one may take as long as a statement may; whoever looks for
+one thing borrows no connection of theirs."""
 ROADS = Budget("questions about roads", at_once=4, waiting=60, each=16)
 """Each waits for a process that knows the roads."""
 SYSTEMS = Budget("reference systems", at_once=1, waiting=60, each=2)
@@ -177,4 +195,4 @@ SOLVING = Budget("comparisons, proposals and circles", at_once=2, waiting=16, ea
 DRAWING = Group(DRAFTS, ROUTES, SOLVING)
 """Solvers and drawing."""
 
-EVERY = (HASHING, MAPS, ROADS, SYSTEMS, *IN_BULK.kinds, REDRAWING, *DRAWING.kinds)
+EVERY = (HASHING, MAPS, SEARCHES, ROADS, SYSTEMS, *IN_BULK.kinds, REDRAWING, *DRAWING.kinds)

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from geo_grid.boundaries import as_step, edit_draft, read_division
 from geo_grid.boundaries.apart import in_force_apart
 from geo_grid.boundaries.division import Division, multi, single
-from geo_grid.boundaries.reading import seen_codes
+from geo_grid.boundaries.reading import draft_changes, seen_codes, shown_codes
 from geo_grid.boundaries.recognition import Drawn, recognise
 from geo_grid.coordinates import SRID
 from geo_grid.db import Connection, connect
@@ -44,6 +44,17 @@ def export_draft(division: Division, path: Path, within: str | None = None, seen
     frame["household_count"] = frame["household_count"].astype("Int64")
     write_by_gdal(frame, path, "GPKG", layer="grid_cells")
     return len(cells)
+
+
+def export_draft_apart(conninfo: str, seeing_all: str, draft_id: int, path: Path, within: str | None) -> int:
+    """Write what whoever `conninfo` is may see of the cells of a draft; see `export_draft`.
+
+    All cells are in memory meanwhile: a server calls it in a process with limits.
+    """
+    in_force = in_force_apart(seeing_all)
+    with connect(conninfo) as connection:
+        before, edits = draft_changes(connection, draft_id, in_force)
+        return export_draft(before.edited(edits), path, within, shown_codes(connection, before, edits))
 
 
 def import_draft(
