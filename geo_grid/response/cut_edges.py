@@ -74,7 +74,9 @@ def cut_edges(places: Sequence[Place], edges: Sequence[Sequence[Edge]], closed: 
                 points[edge.line] = inner
     if not points and not hemmed:
         return None
-    taken_off = shapely.buffer(shapely.multilinestrings([*points]), _TAKEN_OFF_DEGREES, cap_style="flat")
+    taken_off = shapely.buffer(
+        shapely.multilinestrings([*map(shapely.linestrings, points)]), _TAKEN_OFF_DEGREES, cap_style="flat"
+    )
     rest = shapely.get_parts(shapely.difference(polygons, taken_off))
     rings = tuple(tuple(map(tuple, shapely.get_coordinates(shapely.get_exterior_ring(part)).tolist())) for part in rest)
     return Cut(rings, tuple(points.values()), frozenset(hemmed))
