@@ -30,9 +30,17 @@ def export_draft(division: Division, path: Path, within: str | None = None, seen
         Only this cell and what is below it.
     seen
         Only these codes; all when None.
+
+    Raises
+    ------
+    UserError
+        The file has another ending.
     """
     import geopandas as gpd
 
+    if path.suffix.lower() != ".gpkg":
+        message = f"{path.name}: a draft is written as a GeoPackage: name it {path.stem}.gpkg"
+        raise UserError(message)
     cells = [cell for cell in division.cells.values() if seen is None or cell.grid_code in seen]
     if within is not None:
         division.cell(within)

@@ -14,6 +14,9 @@ from pyproj import Geod
 
 from geo_grid.coordinates import snap_geometry
 
+type Place = tuple[float, float]
+"""lon, lat in degrees, CGCS2000."""
+
 METHOD: Literal["geodesic_estimate"] = "geodesic_estimate"
 _VERTICES = 72
 _CGCS2000 = Geod(a=6378137.0, rf=298.257222101)  # GB/T 37987-2019; the ellipsoid of EPSG:4490
@@ -24,8 +27,8 @@ def radius_m(tier_minutes: float, speed_kmh: float, detour_factor: float) -> flo
     return speed_kmh * 1000 / 60 * tier_minutes / detour_factor
 
 
-def distances_m(sources: Sequence[tuple[float, float]], targets: Sequence[tuple[float, float]]) -> Any:
-    """Return straight distances on the ellipsoid in metres, sources by targets; lon, lat in degrees."""
+def distances_m(sources: Sequence[Place], targets: Sequence[Place]) -> Any:
+    """Return straight distances on the ellipsoid in metres, sources by targets."""
     from_lon, from_lat = np.asarray(sources, float).reshape(-1, 2).T
     to_lon, to_lat = np.asarray(targets, float).reshape(-1, 2).T
     shape = (len(from_lon), len(to_lon))

@@ -179,6 +179,9 @@ def actor_config(folder: Path, matrix_algorithm: str = "costmatrix", is_shared: 
             max_matrix_distance=_UNLIMITED,
         )
     limits.update(
-        max_exclude_polygons_length=_UNLIMITED, max_exclude_polygons_vertices=_UNLIMITED, allow_hard_exclusions=True
+        max_exclude_polygons_length=_UNLIMITED,
+        max_exclude_polygons_vertices=_UNLIMITED,
+        allow_hard_exclusions=True,
+        max_exclude_locations=_MOST_PAIRS,
     )
     return config

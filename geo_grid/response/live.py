@@ -27,12 +27,11 @@ from geo_grid.derived import DerivedStates
 from geo_grid.layers.periods import is_within
 from geo_grid.layers.response_circles import Why
 from geo_grid.response.build import closures_in_force
-from geo_grid.response.circles import distances_m
+from geo_grid.response.circles import Place, distances_m
 from geo_grid.response.coverage import TIERS, Leaves, read_leaves
 from geo_grid.response.ranking import reason_of
 from geo_grid.response.travel import closures_near
 from geo_grid.response.upkeep import Drawing, Upkeep
-from geo_grid.response.worker import Place
 
 log = logging.getLogger(__name__)
 QUERIES = load_queries("geo_grid.response", "live.sql")

@@ -17,11 +17,12 @@ from geo_grid.layers.response_circles import Why
 from geo_grid.moments import Moment
 from geo_grid.response.build import closures_in_force
 from geo_grid.response.circles import METHOD as ESTIMATED
+from geo_grid.response.circles import Place
 from geo_grid.response.ranking import reason_of
 from geo_grid.response.router import ROUTED, Arrival, Method, Router
 from geo_grid.response.stops import QUERIES, Span, due_within
 from geo_grid.response.travel import Travel
-from geo_grid.response.worker import Place, Ride
+from geo_grid.response.worker import Ride
 
 if TYPE_CHECKING:
     import vroom

@@ -13,9 +13,9 @@ from geo_grid.db import AsyncConnection
 from geo_grid.layers.periods import is_within
 from geo_grid.layers.response_circles import Why
 from geo_grid.response.build import QUERIES
+from geo_grid.response.circles import Place
 from geo_grid.response.router import Arrival, Method, Router
 from geo_grid.response.travel import ON_FOOT, Travel, closures_near
-from geo_grid.response.worker import Place
 
 type Reason = Literal["free", "on_the_way", "on_scene", "off_duty", "off_shift", "silent", "cut_off"]
 _SILENT_S = 1800

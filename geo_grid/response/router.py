@@ -20,8 +20,8 @@ from geo_grid.errors import GivenUp
 from geo_grid.layers.response_circles import Why
 from geo_grid.response import worker
 from geo_grid.response.circles import METHOD as ESTIMATED
-from geo_grid.response.circles import distances_m, geodesic_circles, radius_m
-from geo_grid.response.worker import Drawn, Journeys, Place, Ride, Way
+from geo_grid.response.circles import Place, distances_m, geodesic_circles, radius_m
+from geo_grid.response.worker import Drawn, Journeys, Ride, Way
 from geo_grid.response.workers import Workers
 
 log = logging.getLogger(__name__)

@@ -10,8 +10,9 @@ import shapely
 
 from geo_grid.errors import UserError
 from geo_grid.layers.periods import check_periods, is_within
+from geo_grid.response.circles import Place
 from geo_grid.response.router import Estimate
-from geo_grid.response.worker import Place, Ride
+from geo_grid.response.worker import Ride
 from geo_grid.settings import Settings
 
 _CLOSED_WIDTH_M = 8.0

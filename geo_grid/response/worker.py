@@ -15,13 +15,11 @@ from numpy.typing import NDArray
 
 from geo_grid.compiling import make_ready
 from geo_grid.coordinates import LATTICE_STEP, snap_geometry
-from geo_grid.response.circles import distances_m, geodesic_circles
+from geo_grid.response.circles import Place, distances_m, geodesic_circles
+from geo_grid.response.cut_edges import Cut, Edge, Ring, cut_edges
 from geo_grid.response.expansion import Stretches, read_expansion
 from geo_grid.response.graph import actor_config
 from geo_grid.response.reach import AROUND_ROAD_M, mended, reached_areas
-
-type Place = tuple[float, float]
-"""lon, lat in degrees, CGCS2000."""
 
 _actor: valhalla.Actor | None = None
 _wide_actor: valhalla.Actor | None = None
@@ -37,6 +35,10 @@ _BESIDE_M = 20.0
 _MOST_MET = 20_000
 _met: "LRUCache[tuple[Place, Ride], float | None]" = LRUCache(_MOST_MET)
 """Metres from places to the nearest road, by how it is travelled: posts, cells and units at rest are asked again and again."""
+_edges: "LRUCache[tuple[Spot, Ride], list[Edge]]" = LRUCache(_MOST_MET)
+"""The stretches that places near closures are on."""
+_LONG_DEGREES = 0.05
+"""Farther from a closure, some 5 km, no place is on a stretch that it crosses: hardly any is longer."""
 
 
 class Ride(NamedTuple):
@@ -57,16 +59,19 @@ class Ride(NamedTuple):
         Rings of lon, lat in degrees that no road is taken in: closed areas first, then what closed lines became.
     closed_areas
         How many of them are areas.
+    cut
+        How they are told to Valhalla for the places that are asked about; None: as they are.
     """
 
     costing: str = "auto"
     options: tuple[tuple[str, Any], ...] = ()
     factor: float = 1.0
     road_reach_m: float = 200.0
-    closed: tuple[tuple[Place, ...], ...] = ()
+    closed: tuple[Ring, ...] = ()
     walk_reach_m: float = 0.0
     walk_s_per_m: float = 1.3 / (5 / 3.6)
     closed_areas: int = 0
+    cut: Cut | None = None
 
 
 class Spot(NamedTuple):
@@ -140,7 +145,34 @@ def _spots(places: Sequence[Place], reach_m: float) -> list[Spot]:
 
 def _how(ride: Ride) -> dict[str, Any]:
     how: dict[str, Any] = {"costing": ride.costing, "costing_options": {ride.costing: dict(ride.options)}}
-    return how | ({"exclude_polygons": ride.closed} if ride.closed else {})
+    if not ride.closed:
+        return how
+    if ride.cut is None:
+        return how | {"exclude_polygons": ride.closed}
+    points = [{"lon": lon, "lat": lat, "node_snap_tolerance": 0} for lon, lat in ride.cut.points]
+    return how | {"exclude_polygons": ride.cut.rings, "exclude_locations": points}
+
+
+def _cut(spots: Sequence[Spot], ride: Ride) -> Ride:
+    """Return how to travel between spots: past closures that cross the stretches they are on, too."""
+    if not ride.closed:
+        return ride
+    closed = shapely.STRtree(shapely.polygons([shapely.linearrings(ring) for ring in ride.closed]))
+    near, _ = closed.query(shapely.points([(spot.lon, spot.lat) for spot in spots]), "dwithin", _LONG_DEGREES)
+    some = [spots[number] for number in np.unique(near)]
+    free = ride._replace(closed=(), closed_areas=0, factor=1.0)
+    known = {spot: _edges[spot, free] for spot in some if (spot, free) in _edges}
+    fresh = [spot for spot in dict.fromkeys(some) if spot not in known]
+    found = _located(fresh, free, is_verbose=True) if fresh else []
+    known |= {spot: [_edge(one) for one in edges] for spot, edges in zip(fresh, found, strict=True)}
+    _edges.update({(spot, free): known[spot] for spot in fresh[:_MOST_MET]})
+    return ride._replace(
+        cut=cut_edges([(spot.lon, spot.lat) for spot in some], [known[spot] for spot in some], ride.closed)
+    )
+
+
+def _edge(told: dict[str, Any]) -> Edge:
+    return Edge(tuple(_decoded(told["edge_info"]["shape"])), (told["correlated_lon"], told["correlated_lat"]))
 
 
 class Drawn(NamedTuple):
@@ -161,6 +193,7 @@ def areas(origin: Place, limits_s: tuple[float, ...], ride: Ride, is_inbound: bo
         Valhalla refuses the question.
     """
     (spot,) = _met_at([origin], ride)
+    ride = _cut([spot], ride)
     drawn = _own_place(origin, len(limits_s)) if _shut([spot], ride)[0] else _drawn(spot, limits_s, ride, is_inbound)
     return None if drawn is None else Drawn(shapely.to_wkb(shapely.geometrycollections(drawn)), spot.on_foot_m)
 
@@ -224,11 +257,13 @@ def _closed_areas(ride: Ride) -> Any:
 
 
 def _shut(spots: Sequence[Spot], ride: Ride) -> NDArray[np.bool_]:
-    """Say of each place whether it lies in a closed area: Valhalla lets a ride leave along the road it begins on."""
+    """Say of each place whether it lies in a closed area, or between closures: Valhalla lets a ride leave there."""
     is_shut = np.zeros(len(spots), bool)
     if ride.closed_areas:
         places = shapely.points([(spot.lon, spot.lat) for spot in spots])
         is_shut[shapely.STRtree(_closed_areas(ride)).query(places, predicate="intersects")[0]] = True
+    if ride.cut is not None:
+        is_shut |= [(spot.lon, spot.lat) in ride.cut.hemmed for spot in spots]
     return is_shut
 
 
@@ -270,6 +305,7 @@ def seconds(sources: Sequence[Place], targets: Sequence[Place], ride: Ride) -> l
 def journeys(sources: Sequence[Place], targets: Sequence[Place], ride: Ride) -> Journeys:
     """Return the times between sources and targets on the roads, and what is gone on foot at both ends."""
     starts, ends = _met_at(sources, ride), _met_at(targets, ride)
+    ride = _cut([*starts, *ends], ride)
     return Journeys(_of_all(starts, ends, ride), [one.on_foot_m for one in starts], [one.on_foot_m for one in ends])
 
 
@@ -392,9 +428,9 @@ def _near_roads(spots: Sequence[Spot], ride: Ride) -> list[bool]:
     return [bool(edges) for edges in _located(spots, ride)]
 
 
-def _located(spots: Sequence[Spot], ride: Ride) -> list[list[dict[str, Any]]]:
+def _located(spots: Sequence[Spot], ride: Ride, is_verbose: bool = False) -> list[list[dict[str, Any]]]:
     """Return the open roads near each place, as Valhalla's locate tells them."""
-    question = {"locations": _at(spots), "verbose": False} | _how(ride)
+    question = {"locations": _at(spots), "verbose": is_verbose} | _how(ride)
     try:
         return [one["edges"] or [] for one in json.loads(_ask("locate", question))]
     except valhalla.ValhallaError:
@@ -414,8 +450,9 @@ _POLYLINE_SCALE = 1e-6
 
 def way(stops: Sequence[Place], ride: Ride) -> Way | None:
     """Return the way over the roads through stops in their order, without what is gone on foot; None where none leads."""
-    question = {"locations": _at(_met_at(stops, ride)), "directions_type": "none", "shape_format": "polyline6"} | _how(
-        ride
+    spots = _met_at(stops, ride)
+    question = {"locations": _at(spots), "directions_type": "none", "shape_format": "polyline6"} | _how(
+        _cut(spots, ride)
     )
     try:
         trip = json.loads(_ask("route", question))["trip"]
