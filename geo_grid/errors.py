@@ -67,7 +67,7 @@ class UnwritableFile(UserError):
 
 
 class GivenUp(UserError):
-    """Whoever asked waits no longer, and the work was stopped."""
+    """The client has gone, and the work was stopped."""
 
 
 class Forbidden(UserError):
