@@ -23,7 +23,7 @@ _CGCS2000 = Geod(a=6378137.0, rf=298.257222101)  # GB/T 37987-2019; the ellipsoi
 
 
 def radius_m(tier_minutes: float, speed_kmh: float, detour_factor: float) -> float:
-    """Return how far, in metres in a straight line, a unit gets in the time."""
+    """Return the straight-line distance in metres that a unit covers in the time; speed in km/h."""
     return speed_kmh * 1000 / 60 * tier_minutes / detour_factor
 
 
@@ -52,8 +52,8 @@ def geodesic_circles(lon: ArrayLike, lat: ArrayLike, radius: float) -> Any:
 
     Returns
     -------
-    n valid MultiPolygons on the lattice. Around one place, a smaller radius gives a circle inside a
-    larger one's: the vertices lie on the same 72 azimuths.
+    n valid MultiPolygons on the lattice. Circles around one place nest, a smaller radius inside a larger one: their
+    vertices lie on the same 72 azimuths.
     """
     lon, lat = np.atleast_1d(np.asarray(lon, float)), np.atleast_1d(np.asarray(lat, float))
     azimuths = np.linspace(0, 360, _VERTICES, endpoint=False)

@@ -1,4 +1,4 @@
-"""What runs in a routing worker: one process, one Valhalla. It may crash or hang without taking the server along."""
+"""Functions that run in a routing worker: a process with Valhalla, which may crash or hang without harm to the server."""
 
 import json
 import math
@@ -24,14 +24,14 @@ from geo_grid.response.reach import AROUND_ROAD_M, mended, reached_areas
 _actor: valhalla.Actor | None = None
 _wide_actor: valhalla.Actor | None = None
 _config: str | None = None
-"""File of the configuration of this process's graph: each expansion opens an Actor of its own from it."""
+"""File with the configuration of this process's graph; each expansion opens a new Actor with it."""
 _first: str | None = None
-"""The first graph of this process: another one, which tests open, does not share its tiles."""
+"""The first graph of this process. A second one, which only tests open, does not share the cache of tiles."""
 _WIDE = 50
-"""From so many targets on one search forward from each source is quicker than one from each end: twenty times with
-thousands. Backward, from few targets, Valhalla's timedistancematrix is off by up to minutes: it is not asked that."""
+"""Number of targets from which on timedistancematrix (one forward search from each source) is faster than costmatrix (a
+search from both ends): twenty times with thousands. Its reverse search is wrong by up to minutes, and is not used."""
 _BESIDE_M = 20.0
-"""Added to the distance of the nearest road when it is looked for again: rounding, and the other carriageway."""
+"""Metres added to the distance of the nearest road for the query itself: allows for rounding and the other carriageway."""
 _MOST_MET = 20_000
 _met: "LRUCache[tuple[Place, Ride], float | None]" = LRUCache(_MOST_MET)
 """Metres from places to the nearest road, by how it is travelled: posts, cells and units at rest are asked again and again."""
@@ -42,21 +42,21 @@ _LONG_DEGREES = 0.05
 
 
 class Ride(NamedTuple):
-    """How somebody travels.
+    """How a unit travels, as parameters of a question to Valhalla.
 
     Attributes
     ----------
     costing, options
         Valhalla's costing model and its options.
     factor
-        Times on the road are multiplied by it: the traffic of the hour.
+        Traffic factor: multiplies the times on the road.
     road_reach_m
-        Farthest a place may lie from a road to count as on it.
+        Longest distance in metres between a place and a road that counts as being on the road.
     walk_reach_m, walk_s_per_m
-        Farthest a place may lie from a road at all: from the nearest one on, people go on foot, so many seconds for each
-        metre of the straight line.
+        Longest distance in metres between a place and a road at all. Beyond `road_reach_m` the straight line to the nearest
+        road is walked, at this many seconds per metre.
     closed
-        Rings of lon, lat in degrees that no road is taken in: closed areas first, then what closed lines became.
+        Rings of lon, lat in degrees whose roads are avoided: closed areas first, then buffered lines.
     closed_areas
         How many of them are areas.
     cut
@@ -75,7 +75,7 @@ class Ride(NamedTuple):
 
 
 class Spot(NamedTuple):
-    """A place that is looked for on the roads: lon, lat in degrees; the roads may be so far; a way on foot to them."""
+    """A place to be matched to a road: lon, lat in degrees, search radius in metres, and metres on foot to the road."""
 
     lon: float
     lat: float
@@ -84,9 +84,9 @@ class Spot(NamedTuple):
 
 
 class Journeys(NamedTuple):
-    """Times between sources (rows) and targets (columns) over the roads, and the straight metres on foot at both ends.
+    """Travel times between sources (rows) and targets (columns) on roads, and the straight metres on foot at both ends.
 
-    Seconds are infinite where the roads do not lead there, None where no road is near.
+    Seconds are infinite where no road leads there, None where no road is near.
     """
 
     seconds: list[list[float | None]]
@@ -95,17 +95,17 @@ class Journeys(NamedTuple):
 
 
 class NotAsked(Exception):
-    """Valhalla refuses the question itself (too far, too long, too many): that says nothing about roads."""
+    """The question exceeds a limit of Valhalla (distance, number of places): the answer is unknown, not "no road"."""
 
 
 _NO_WAY = frozenset({170, 171, 442, 443})
-"""Valhalla's codes of answers about roads: not connected, no road near, no path (valhalla/src/worker.cc)."""
+"""Error codes of Valhalla that are answers: not connected, no road near, no path (valhalla/src/worker.cc)."""
 _OF_PAIRS = frozenset({150, 154})
-"""Of limits that single places or pairs exceed: places, distance. The others may be asked."""
+"""Error codes of limits that depend on the number of places or the distance of a pair: parts of the question may pass."""
 
 
 def open_graph(folder: str, politeness: int = 0) -> None:
-    """Open a graph in this process, which gives way to others by so much (nice)."""
+    """Open a graph in this process; `politeness` is added to its niceness (nice(2))."""
     global _actor, _wide_actor, _config, _first  # noqa: PLW0603  # one of each per process
     os.nice(politeness)
     make_ready()
@@ -116,7 +116,7 @@ def open_graph(folder: str, politeness: int = 0) -> None:
 
 
 def _file_of(config: dict[str, Any]) -> str:
-    """Return the path of a file in memory, which is gone with the process however it ends; pyvalhalla's own stay for ever."""
+    """Write a configuration to a file in memory (memfd), which vanishes with the process; pyvalhalla leaves files behind."""
     descriptor = os.memfd_create("valhalla")
     with open(descriptor, "w", closefd=False) as file:  # a descriptor
         json.dump(config, file)
@@ -124,7 +124,7 @@ def _file_of(config: dict[str, Any]) -> str:
 
 
 def _ask(action: str, question: dict[str, Any], is_wide: bool = False, is_fresh: bool = False) -> str:
-    """Ask Valhalla; fresh: by an Actor of its own, which nothing was asked before."""
+    """Send a question to Valhalla and return its answer as text; is_fresh: by a new Actor (see `expansion`)."""
     actor = _wide_actor if is_wide else _actor
     if is_fresh and _config is not None:
         actor = valhalla.Actor(_config)
@@ -176,21 +176,21 @@ def _edge(told: dict[str, Any]) -> Edge:
 
 
 class Drawn(NamedTuple):
-    """Areas as WKB of a collection, and the straight metres on foot between their origin and the roads."""
+    """Areas as the WKB of one geometry collection, and the straight metres on foot between the origin and the roads."""
 
     wkb: bytes
     on_foot_m: float
 
 
 def areas(origin: Place, limits_s: tuple[float, ...], ride: Ride, is_inbound: bool) -> Drawn | None:
-    """Draw what is reached within each time; None: no road is near.
+    """Draw the areas that are reached within each time; None: no road is near.
 
-    Where the nearest road is beyond `road_reach_m`, the way to it is on foot.
+    When the nearest road is beyond `road_reach_m`, the straight line to it is walked.
 
     Raises
     ------
     NotAsked
-        Valhalla refuses the question.
+        The question exceeds a limit of Valhalla.
     """
     (spot,) = _met_at([origin], ride)
     ride = _cut([spot], ride)
@@ -205,7 +205,7 @@ def _drawn(spot: Spot, limits_s: tuple[float, ...], ride: Ride, is_inbound: bool
     roads: Any = []
     if left:
         stretches = _reached(spot, left[-1], ride, is_inbound)
-        if stretches is None:  # no open road: is there one that is closed?
+        if stretches is None:  # no open road near: check for a closed one
             is_closed = ride.closed and _near_roads([spot], ride._replace(closed=()))[0]
             return _own_place(origin, len(limits_s)) if is_closed else None
         roads = _open(reached_areas(origin, stretches, left), ride)
@@ -221,7 +221,7 @@ def _drawn(spot: Spot, limits_s: tuple[float, ...], ride: Ride, is_inbound: bool
 
 
 def _reached(spot: Spot, limit_s: float, ride: Ride, is_inbound: bool) -> Stretches | None:
-    """Return the stretches that are reached; None: no open road is near. Raises NotAsked."""
+    """Return the reached stretches of road; None: no open road is near. Raises NotAsked."""
     try:
         return expansion(spot, limit_s, ride, is_inbound)
     except valhalla.ValhallaError as error:
@@ -233,7 +233,7 @@ def _reached(spot: Spot, limit_s: float, ride: Ride, is_inbound: bool) -> Stretc
 
 
 def _open(drawn: Any, ride: Ride) -> Any:
-    """Leave closed areas out of what was drawn: the road that a ride begins on is drawn whole."""
+    """Subtract closed areas from reached ones: Valhalla takes the edge that a ride begins on whole, also where it is closed."""
     if ride.closed_areas:
         closed = shapely.union_all(_closed_areas(ride))
         if shapely.intersects(drawn, closed).any():
@@ -242,13 +242,13 @@ def _open(drawn: Any, ride: Ride) -> Any:
 
 
 def _joined(one: Any, other: Any) -> Any:
-    """Return what two areas on the lattice cover together, as a MultiPolygon on the lattice."""
+    """Return the union of two areas as a MultiPolygon on the lattice."""
     both = shapely.union(one, other, grid_size=LATTICE_STEP)
     return shapely.multipolygons(shapely.get_parts(both))
 
 
 def _own_place(origin: Place, count: int) -> Any:
-    """Return what is reached from a place that is closed off, by any time: itself."""
+    """Return `count` equal areas for a place that closures cut off: only the place itself."""
     return [geodesic_circles(*origin, metres)[0] for metres in AROUND_ROAD_M[-count:]]
 
 
@@ -268,11 +268,11 @@ def _shut(spots: Sequence[Spot], ride: Ride) -> NDArray[np.bool_]:
 
 
 def expansion(origin: Spot, limit_s: float, ride: Ride, is_inbound: bool) -> Stretches:
-    """Return the stretches of road that are reached from an origin (or from which it is) within a time.
+    """Return the stretches of road that are reached from an origin (or from which it is reached) within a time in seconds.
 
-    An Actor of pyvalhalla 3.9.1 that has explored all of a small network (an island, a compound, a small extract) crashes
-    in its next expansion, whatever is asked in between; so each question has an Actor of its own. That costs some 3 ms,
-    since all of a process share the tiles they have read (graph.actor_config).
+    An Actor of pyvalhalla 3.9.1 that has expanded over all of a small network (an island, a compound, a small extract)
+    crashes in its next expansion; so each expansion has a new Actor. That costs some 3 ms, since the Actors of a process
+    share a cache of tiles (graph.actor_config).
 
     Raises
     ------
@@ -285,13 +285,13 @@ def expansion(origin: Spot, limit_s: float, ride: Ride, is_inbound: bool) -> Str
     }  # fmt: skip
     try:
         answer = _ask("expansion", question | _how(ride), is_fresh=True).encode()
-    except UnicodeDecodeError as error:  # pyvalhalla takes every answer for text
+    except UnicodeDecodeError as error:  # pyvalhalla decodes every answer as text, also protobuf
         answer = error.object
     return read_expansion(answer)
 
 
 def seconds(sources: Sequence[Place], targets: Sequence[Place], ride: Ride) -> list[list[float | None]]:
-    """Return the travel time of each source (row) to each target (column), with what is gone on foot; see `Journeys`."""
+    """Return the travel time of each source (row) to each target (column), with the parts on foot; see `Journeys`."""
     found, from_m, to_m = journeys(sources, targets, ride)
     if not any(from_m) and not any(to_m):
         return found
@@ -303,14 +303,14 @@ def seconds(sources: Sequence[Place], targets: Sequence[Place], ride: Ride) -> l
 
 
 def journeys(sources: Sequence[Place], targets: Sequence[Place], ride: Ride) -> Journeys:
-    """Return the times between sources and targets on the roads, and what is gone on foot at both ends."""
+    """Return the travel times between sources and targets on roads, and the metres on foot at both ends."""
     starts, ends = _met_at(sources, ride), _met_at(targets, ride)
     ride = _cut([*starts, *ends], ride)
     return Journeys(_of_all(starts, ends, ride), [one.on_foot_m for one in starts], [one.on_foot_m for one in ends])
 
 
 def _met_at(places: Sequence[Place], ride: Ride) -> list[Spot]:
-    """Return where places meet the roads: looked for first, which takes less than a matrix that fails for one of them."""
+    """Match places to roads first: that takes less time than a matrix that fails for one of them."""
     near = _spots(places, ride.road_reach_m)
     if not ride.walk_reach_m:
         return near
@@ -318,9 +318,9 @@ def _met_at(places: Sequence[Place], ride: Ride) -> list[Spot]:
 
 
 def _off_the_road(places: Sequence[Place], ride: Ride) -> list[Spot | None]:
-    """Return where each place meets the roads, closed or not; None: no road is within `walk_reach_m`.
+    """Match each place to the nearest road, closed or not; None: no road is within `walk_reach_m`.
 
-    Closures are not looked at: who stands in a closed area does not walk out of it to another road.
+    Closures are ignored here: nobody in a closed area walks out of it to another road.
     """
     free = ride._replace(closed=(), closed_areas=0, factor=1.0, road_reach_m=max(ride.road_reach_m, ride.walk_reach_m))
     known = {place: _met[place, free] for place in places if (place, free) in _met}
@@ -351,14 +351,14 @@ def _distances(places: Sequence[Place], ride: Ride) -> list[float | None]:
 
 
 def _of_all(sources: Sequence[Spot], targets: Sequence[Spot], ride: Ride) -> list[list[float | None]]:
-    """Return seconds on the roads.
+    """Return the seconds on roads from each source (row) to each target (column).
 
-    Infinite where the roads do not lead there, or only closed ones; None where no road is near, or it is too far to ask.
+    Infinite where no open road leads there; None where no road is near, or the pair exceeds a limit of Valhalla.
 
     Raises
     ------
     NotAsked
-        Valhalla refuses the whole question.
+        The whole question exceeds a limit of Valhalla.
     """
     shut_in, shut_out = _shut(sources, ride), _shut(targets, ride)
     if shut_in.any() or shut_out.any():
@@ -375,7 +375,9 @@ def _of_all(sources: Sequence[Spot], targets: Sequence[Spot], ride: Ride) -> lis
 
 
 def _halved(sources: Sequence[Spot], targets: Sequence[Spot], ride: Ride, is_no_way: bool) -> list[list[float | None]]:
-    """Ask without the places that no road is near, then for halves: one of them, or one on an island, fails the whole."""
+    """Ask again without the places that have no road near, then in halves: one such place, or one on an island, makes the
+    whole matrix fail.
+    """
     half = max(len(sources), len(targets)) // 2
     if half == 0:
         is_near = _near_roads([*sources, *targets], ride._replace(closed=()))
@@ -396,7 +398,7 @@ def _of_open(
     from_open: NDArray[np.bool_],
     to_open: NDArray[np.bool_],
 ) -> list[list[float | None]]:
-    """Ask without the places in closed areas: nobody comes from there, or gets there."""
+    """Ask without the places in closed areas, which cannot be left or reached."""
     answer: list[list[float | None]] = [[math.inf] * len(targets) for _ in sources]
     rows, columns = np.flatnonzero(from_open).tolist(), np.flatnonzero(to_open).tolist()
     if rows and columns:
@@ -410,7 +412,7 @@ def _of_open(
 def _of_some(
     sources: Sequence[Spot], targets: Sequence[Spot], ride: Ride, from_some: list[bool], to_some: list[bool]
 ) -> list[list[float | None]]:
-    """Ask for those that a road is near; for the others, whether only closures keep it from them."""
+    """Ask for the places with an open road near; find out for the others whether only closures keep them from a road."""
     free = ride._replace(closed=())
     from_free, to_free = (_near_roads(spots, free) if ride.closed else near for spots, near in ((sources, from_some), (targets, to_some)))  # fmt: skip
     answer: list[list[float | None]] = [[math.inf if a and b else None for b in to_free] for a in from_free]
@@ -424,7 +426,7 @@ def _of_some(
 
 
 def _near_roads(spots: Sequence[Spot], ride: Ride) -> list[bool]:
-    """Say of each place whether an open road is near."""
+    """Return a flag for each place: an open road is near."""
     return [bool(edges) for edges in _located(spots, ride)]
 
 
@@ -438,7 +440,7 @@ def _located(spots: Sequence[Spot], ride: Ride, is_verbose: bool = False) -> lis
 
 
 class Way(NamedTuple):
-    """A way over the roads: seconds, metres, and its lon, lat in degrees."""
+    """A route on roads: seconds, metres, and its line of lon, lat in degrees."""
 
     duration_s: float
     length_m: float
