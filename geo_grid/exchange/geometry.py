@@ -129,6 +129,8 @@ def _mend(raw: Any, invalid: Any, source: SourceCrs, heal_m: float, problems: di
 def _is_tangled(shape: Any) -> bool:
     """Say whether the borders of an area meet themselves so often that it would take for ever to tell what they enclose."""
     rings = [shapely.get_coordinates(ring) for ring in shapely.get_rings(shape)]
+    if not rings:
+        return False
     segments = shapely.linestrings(np.concatenate([np.stack([ring[:-1], ring[1:]], axis=1) for ring in rings]))
     tree, met = shapely.STRtree(segments), 0
     for start in range(0, len(segments), _TOGETHER):
