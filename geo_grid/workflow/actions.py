@@ -5,7 +5,7 @@ Routes, the command line and the scripts (through the OpenAPI document) take nam
 
 from dataclasses import replace
 from datetime import datetime
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -306,6 +306,30 @@ def _sent(matter: Matter, unit_code: str, to: str) -> Unit:
         message = f"{unit_code} was not sent to this matter: assign it first"
         raise Conflict(message)
     return matter.units[unit_code]
+
+
+ACTIONS: tuple[type[Action], ...] = (
+    Accept, Assign, HandOver, Depart, Arrive, Handle, FeedBack, SendBack, Decide, Suspend, Resume, Verify, Reject,
+    CloseUnsolved, Reopen, Evaluate, Move,
+)  # fmt: skip
+"""In the order in which they are usual."""
+
+
+def possible(matter: Matter, now: datetime) -> list[str]:
+    """Return the names of what can be done to a matter now, by somebody who did not handle it."""
+
+    def can(action: type[Action], unit_code: str) -> bool:
+        given: dict[str, Any] = {"unit_codes": [], "unit_code": unit_code}
+        try:
+            action.model_construct(None, **given).apply(matter, None, now)
+        except Conflict:
+            return False
+        return True
+
+    names = ((action, str(action.model_fields["action"].default)) for action in ACTIONS if action is not Evaluate)
+    found = [name for action, name in names if any(can(action, code) for code in ("", *matter.units))]
+    is_over = "closed_at" in matter.clocks and matter.stage == matter.loop.before("evaluated")
+    return [*found, "evaluate"] if is_over else found
 
 
 AnyAction = Annotated[

@@ -11,11 +11,13 @@ from geo_grid.coordinates import to_lonlat
 from geo_grid.db import AsyncConnection, fetch_one, load_queries
 from geo_grid.errors import Forbidden, NotFound, Outdated, UserError
 from geo_grid.locate import locate
-from geo_grid.workflow.actions import Action, Assign, Decide, HandOver, Move, SendBack
+from geo_grid.workflow.actions import Action, Assign, Decide, HandOver, Move, SendBack, possible
 from geo_grid.workflow.incidents import Incident, get
 from geo_grid.workflow.loop import CLOCKS, Loop, Matter, Unit
 
 QUERIES = load_queries("geo_grid.workflow", "steps.sql")
+_LOCK = f"{QUERIES['matter']} for update of i"
+"""Who may not change it gets no row, and nobody else takes a step meanwhile."""
 _NOBODY = {"assigned_cell": None, "assigned_role": None, "assigned_rule": None}
 
 
@@ -47,6 +49,7 @@ class Course(BaseModel):
 
     stages: list[LoopStage]
     steps: list[TakenStep]
+    possible: list[str] = Field(description="actions that can be done to it now, by those who have the right")
 
 
 async def take_step(connection: AsyncConnection, incident_id: int, action: Action, actor_id: int) -> Incident:
@@ -77,7 +80,7 @@ async def take_step(connection: AsyncConnection, incident_id: int, action: Actio
         The place it is moved to cannot be read.
     """
     key = {"incident_id": incident_id}
-    row = await (await connection.execute(QUERIES["lock"], key)).fetchone()
+    row = await (await connection.execute(_LOCK, key)).fetchone()
     if row is None:
         await get(connection, incident_id)
         message = "this incident is not in your grid cells to act on: its command centre does"
@@ -113,14 +116,17 @@ async def take_step(connection: AsyncConnection, incident_id: int, action: Actio
 
 
 async def course_of(connection: AsyncConnection, incident_id: int) -> Course:
-    """Read what an incident goes through and what was done to it. Raises NotFound."""
+    """Read what an incident goes through, what was done to it and what can be. Raises NotFound."""
     key = {"incident_id": incident_id}
-    stages = await (await connection.execute(QUERIES["loop"], key)).fetchall()
-    if not stages:
+    row = await (await connection.execute(QUERIES["matter"], key)).fetchone()
+    if row is None:
         message = f"there is no incident {incident_id}"
         raise NotFound(message)
+    units = await (await connection.execute(QUERIES["units"], key)).fetchall()
+    stages = await (await connection.execute(QUERIES["loop"], key)).fetchall()
     steps = await (await connection.execute(QUERIES["all"], key)).fetchall()
-    return Course.model_validate({"stages": stages, "steps": steps})
+    can_be_done = possible(_matter(row, units), row["now"])
+    return Course.model_validate({"stages": stages, "steps": steps, "possible": can_be_done})
 
 
 def _matter(row: dict[str, Any], units: list[dict[str, Any]]) -> Matter:

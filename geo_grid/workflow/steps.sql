@@ -1,5 +1,4 @@
--- name: lock
--- who may not change it gets no row, and nobody else takes a step meanwhile
+-- name: matter
 select i.step as stage, i.loop_code, i.handler_id, i.handled_by, i.accepted_at, i.dispatched_at, i.departed_at, i.arrived_at,
        i.handled_at, i.feedback_at, i.verified_at, i.closed_at, i.return_count, i.is_final, i.suspended_at, i.suspended_s,
        i.outcome, i.evaluation, i.step_count, i.grid_code, i.edition_id, ST_X(i.geom) as lon, ST_Y(i.geom) as lat,
@@ -11,7 +10,6 @@ join loops l on l.loop_code = i.loop_code
 left join lateral (select s.done_at from incident_steps s where s.incident_id = i.incident_id
                    order by s.number desc limit 1) last on true
 where i.incident_id = %(incident_id)s
-for update of i
 
 -- name: units
 select unit_code, departed_at, arrived_at from incident_units
