@@ -1,8 +1,8 @@
-"""How much of each kind of work the server does at once beside its event loop; here and nowhere else.
+"""Budgets: the thread pools and bounded queues for work that would block the event loop; all of them are declared here.
 
-There are three groups, with connections to the database of their own: desk and lookups; bulk; solvers and drawing. Each
-kind of work in them has threads and a queue of its own, both bounded: whoever asks for much of one kind waits in that
-queue, or is told to come back, and the others go on.
+There are three groups: desk and lookups; bulk; solvers and drawing. Each group has its own connections to the database,
+and each kind of work in it its own threads and queue. Beyond the queue a request is refused with a Retry-After, so that
+many requests of one kind do not delay those of another.
 """
 
 import asyncio
@@ -20,20 +20,20 @@ _COME_BACK_S = 5.0
 
 
 class Budget:
-    """Turns for one kind of work, of which no account ever has all.
+    """Turns for one kind of work, of which no account ever has all; who has had least of them lately is next.
 
     Parameters
     ----------
     kind
-        What it is, in words for people.
+        Name of the work, in messages and in the names of its threads.
     at_once
-        How much of it is done at the same time.
+        Number of slots: calls that run at the same time.
     waiting
-        How much more may wait for its turn.
+        Length of the queue: calls that may wait for a slot.
     each
-        How much of it one account may have at work and waiting together.
+        Most calls of one account, running and queued together.
     takes_much
-        Whether it may take much memory, which is given back to the system after it.
+        Whether a call may use much memory; free memory is returned to the system after it.
     """
 
     def __init__(self, kind: str, at_once: int, waiting: int, each: int, takes_much: bool = False) -> None:
@@ -45,28 +45,35 @@ class Budget:
         self._admitted: Counter[int | None] = Counter()
         self._running: dict[Future[None], int | None] = {}
         self._queue: deque[tuple[Future[None], int | None]] = deque()
+        self._begun: dict[int | None, int] = {}  # of those who are here: the number of their newest turn
+        self._turns = 0
 
     @property
     def running(self) -> int:
-        """How much of it is at its turn."""
+        """Number of calls that run."""
         return len(self._running)
 
     @property
     def waiting(self) -> int:
-        """How much of it waits for its turn."""
+        """Number of calls in the queue."""
         return len(self._queue)
 
     async def run[**P, T](self, account: int | None, work: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
-        """Do work in a thread of this kind, when its turn comes; None: on nobody's account.
+        """Wait for a slot, call `work` in its thread, and return its result. Call it on the event loop.
 
-        The turn is over when the work is, also when who asked has left meanwhile.
+        A call that began runs to its end and keeps its slot until then, also when the waiting task is cancelled.
+
+        Parameters
+        ----------
+        account
+            Number of the account that the call counts for; None: the server itself, without the limits of an account.
 
         Raises
         ------
         TooMany
-            The account has enough of it at work.
+            The account has as many calls running and queued as it may.
         Busy
-            The queue is full.
+            The queue is full, of others who have no more than this account, or of those who came since and have less.
         """
         turn = self._enter(account)
         try:
@@ -87,7 +94,7 @@ class Budget:
 
     @contextlib.asynccontextmanager
     async def turn(self, account: int | None) -> AsyncIterator[None]:
-        """Have a turn for work that is done elsewhere, such as in a process. Raises as `run` does."""
+        """Hold a slot while the context lasts, for work that runs elsewhere, such as in a process. Raises as `run` does."""
         turn = self._enter(account)
         try:
             await asyncio.wrap_future(turn)
@@ -102,79 +109,97 @@ class Budget:
                 message = f"{self.kind}: {self._each} of yours are at work already; wait for one of them"
                 raise TooMany(message, _COME_BACK_S)
             if self._admitted.total() >= self._most:
-                message = f"{self.kind}: {self._most} are at work or waiting; try again in a moment"
-                raise Busy(message, _COME_BACK_S)
+                self._make_room(account)
             self._admitted[account] += 1
             self._queue.append((turn, account))
             self._next()
         return turn
+
+    def _make_room(self, account: int | None) -> None:
+        """Send away the newest that waits of whoever has most here, if that is much more than this account has; else Busy."""
+        message = f"{self.kind}: {self._most} are at work or waiting; try again in a moment"
+        waiting = {whose for _, whose in self._queue}
+        most = max(waiting, key=self._admitted.__getitem__, default=account)
+        if self._admitted[most] <= self._admitted[account] + 1:
+            raise Busy(message, _COME_BACK_S)
+        sent_away = next(one for one in reversed(self._queue) if one[1] == most)
+        self._queue.remove(sent_away)
+        if sent_away[0].set_running_or_notify_cancel():  # else they have left
+            sent_away[0].set_exception(Busy(message, _COME_BACK_S))
 
     def _leave(self, account: int | None, turn: Future[None]) -> None:
         with self._lock:
             self._admitted[account] -= 1
             if not self._admitted[account]:
                 del self._admitted[account]
+                self._begun.pop(account, None)
             self._running.pop(turn, None)
             if (turn, account) in self._queue:
                 self._queue.remove((turn, account))
             self._next()
 
     def _next(self) -> None:
-        for turn, account in list(self._queue):
-            if len(self._running) == self.at_once:
+        while len(self._running) < self.at_once:
+            at_work = Counter(self._running.values())
+            most = max(1, self.at_once - 1)  # the last one is for somebody else
+            may = [one for one in self._queue if one[1] is None or at_work[one[1]] < most]
+            if not may:
                 return
-            if account is not None and self.at_once > 1 and self._has_all_but_one(account):
-                continue  # the last one is for somebody else
+            turn, account = min(may, key=lambda one: (at_work[one[1]], self._begun.get(one[1], 0)))
             self._queue.remove((turn, account))
             if turn.set_running_or_notify_cancel():  # else who waited has left
+                self._turns += 1
+                self._begun[account] = self._turns
                 self._running[turn] = account
                 turn.set_result(None)
 
-    def _has_all_but_one(self, account: int) -> bool:
-        return sum(whose == account for whose in self._running.values()) >= self.at_once - 1
-
 
 def _give_back() -> None:
-    """Give free memory back to the system (malloc_trim(3)): what was taken and freed in small pieces stays ours else."""
+    """Return free memory to the system (malloc_trim(3)): glibc keeps small blocks that were freed."""
     if _TRIM is not None:
         _TRIM(0)
 
 
 _TRIM = getattr(ctypes.CDLL(None), "malloc_trim", None)
-"""Of glibc; other C libraries have none."""
+"""Function of glibc; None with other C libraries."""
 
 
 class Group:
-    """Kinds of work that have connections in common: as many as they do at once, so that none waits for another's."""
+    """Budgets that share a connection pool, which has one connection for each of their slots: no call waits for one."""
 
     def __init__(self, *kinds: Budget) -> None:
         self.kinds = kinds
         self.connections = sum(kind.at_once for kind in kinds)
 
 
-# Desk and lookups: what somebody waits for on the telephone. Their questions to the database wait on the event loop.
+# Desk and lookups: a dispatcher waits for them with a caller on the telephone. Their queries run on the event loop with
+# asynchronous connections; the budgets below are for work beside them.
 HASHING = Budget("log-in", at_once=2, waiting=60, each=4)
-"""64 MiB and some 50 ms each: guesses must not take the machine."""
+"""Password hashes: 64 MiB and some 50 ms each. Bounds what somebody who tries passwords can use of the machine."""
 MAPS = Budget("live coverage and lists", at_once=2, waiting=200, each=100)
 """Milliseconds each, asked for by every wall; many walls may share an account."""
+SEARCHES = Budget("lists of features", at_once=4, waiting=200, each=50)
+"""Of conditions and an order of the sender's choice, so that one may take as long as a statement may; whoever looks for
+one thing borrows no connection of theirs."""
 ROADS = Budget("questions about roads", at_once=4, waiting=60, each=16)
-"""Each waits for a process that knows the roads."""
+"""Each waits for an answer of the process that holds the road graph."""
 SYSTEMS = Budget("reference systems", at_once=1, waiting=60, each=2)
-"""Each takes Python's lock for some 20 ms, when it is asked for the first time."""
+"""Transformations of coordinates: the first use of a reference system holds the GIL for some 20 ms."""
 
 BULK = Budget("bulk questions and answers", at_once=2, waiting=16, each=4, takes_much=True)
 FILES = Budget("files that are sent", at_once=2, waiting=16, each=4, takes_much=True)
-"""Minutes each at the most; they hold up no bulk question."""
+"""Sending a file takes up to minutes; a budget of its own, so that bulk questions do not wait for it."""
 IN_BULK = Group(BULK, FILES)
 
 DRAFTS = Budget("work on drafts", at_once=4, waiting=32, each=8, takes_much=True)
 REDRAWING = Budget("large shapes in drafts", at_once=2, waiting=16, each=4)
-"""In processes that end with whoever asked, with connections of their own: what strangers draw may take any time."""
+"""Run in processes that are killed when the request is cancelled, with connections of their own: a drawn shape may take
+any time."""
 ROUTES = Budget("patrol routes, moving up and siting", at_once=2, waiting=16, each=4)
-"""Many questions about roads each."""
+"""Each asks the road process many times."""
 SOLVING = Budget("comparisons, proposals and circles", at_once=2, waiting=16, each=4, takes_much=True)
 """Seconds each."""
 DRAWING = Group(DRAFTS, ROUTES, SOLVING)
-"""Solvers and drawing."""
+"""Solvers, drafts and drawing of circles."""
 
-EVERY = (HASHING, MAPS, ROADS, SYSTEMS, *IN_BULK.kinds, REDRAWING, *DRAWING.kinds)
+EVERY = (HASHING, MAPS, SEARCHES, ROADS, SYSTEMS, *IN_BULK.kinds, REDRAWING, *DRAWING.kinds)

@@ -1,7 +1,7 @@
-"""GCJ-02 and BD-09, forward: what Chinese web maps draw on, from lon, lat of CGCS2000; whole arrays at once.
+"""Forward transformation from CGCS2000 to GCJ-02 and BD-09, the shifted datums of Chinese web maps, for whole arrays.
 
 The formulas are public knowledge (for example github.com/googollee/eviltransform, github.com/wandergis/coordtransform);
-`geocoordinates_ffi`, which reads them back, does the same point by point, and tests compare both.
+`geocoordinates_ffi`, used for the inverse, has them for single points, and tests compare both.
 """
 
 from typing import Any
@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 type Floats = NDArray[np.float64]
 NAMES = ("GCJ-02", "BD-09")
 _AXIS_M, _ECCENTRICITY2 = 6378245.0, 0.00669342162296594323
-"""Of the ellipsoid of Krassowsky, by which the shift is reckoned."""
+"""Semi-major axis and squared eccentricity of the Krassowsky ellipsoid, which the shift is defined on."""
 _WEST, _EAST, _SOUTH, _NORTH = 72.004, 137.8347, 0.8293, 55.8271
-"""Nothing is shifted outside of this box."""
+"""Box in degrees outside of which nothing is shifted."""
 _BD_PI = np.pi * 3000 / 180
 
 
 def shifted(lon: Floats, lat: Floats, name: str) -> tuple[Floats, Floats]:
-    """Return lon, lat in degrees as a shifted datum has them.
+    """Transform lon, lat in degrees to a shifted datum.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ def shifted(lon: Floats, lat: Floats, name: str) -> tuple[Floats, Floats]:
 
 
 def shifted_geometry(geometries: Any, name: str) -> Any:
-    """Return an array of geometries as a shifted datum has them; None stays None."""
+    """Transform an array of geometries (lon, lat in degrees, CGCS2000) to a shifted datum; None stays None."""
     return shapely.transform(geometries, lambda xy: np.column_stack(shifted(xy[:, 0], xy[:, 1], name)))
 
 

@@ -1,6 +1,6 @@
-"""Reads the layers of a running server into GeoDataFrames: for notebooks, and programs elsewhere.
+"""Client that reads the layers of a running server into GeoDataFrames, for notebooks and other programs.
 
-Needs GeoPandas, and nothing else of this package.
+Needs GeoPandas. Calls block; a client keeps no connection open, and may be used by several threads.
 """
 
 import io
@@ -21,16 +21,16 @@ _NEXT = re.compile(r'<([^>]+)>; rel="next"')
 
 
 class Client:
-    """A server, asked with an API key.
+    """A server, and the API key to ask it with.
 
     Parameters
     ----------
     url
-        Address of the server.
+        Address of the server, http:// or https://.
     key
-        See `geo-grid key add`.
+        API key, made by `geo-grid key add`.
     timeout_s
-        Longest wait for one page.
+        Longest wait for data, in seconds.
     """
 
     def __init__(self, url: str, key: str, timeout_s: float = 60) -> None:
@@ -44,7 +44,7 @@ class Client:
         return {one["id"]: one["title"] for one in answer["collections"]}
 
     def read(self, layer: str, limit: int | None = None, **parameters: Any) -> "gpd.GeoDataFrame":
-        """Read a layer, or what of it is asked for, page by page.
+        """Read the rows of a layer that match the parameters, page by page.
 
         Parameters
         ----------
@@ -68,11 +68,11 @@ class Client:
         import geopandas as gpd
         import pandas as pd
 
-        asked = {
+        arguments = {
             name.replace("_", "-") if name in _HYPHENS else name: _text(value) for name, value in parameters.items()
         }
         size = _PAGE if limit is None else min(limit, _PAGE)
-        query = urllib.parse.urlencode({**asked, "limit": size, "f": "parquet"})
+        query = urllib.parse.urlencode({**arguments, "limit": size, "f": "parquet"})
         address: str | None = f"{self.url}/collections/{urllib.parse.quote(layer, safe='')}/items?{query}"
         pages: list[gpd.GeoDataFrame] = []
         while address is not None and (limit is None or sum(map(len, pages)) < limit):

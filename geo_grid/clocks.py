@@ -1,23 +1,23 @@
-"""Clocks that disagree: what is stored in the future makes new positions late, and new editions impossible."""
+"""Check of clocks: a stored time in the future makes new positions count as late, and publishing impossible."""
 
 from datetime import UTC, datetime, timedelta
 
 _BEHIND = timedelta(minutes=5)
-"""Units' own clocks may be minutes ahead."""
+"""Tolerance for stored times: the clocks of units may be minutes ahead."""
 _APART = timedelta(minutes=1)
 
 
 def clock_trouble(now: datetime, newest: datetime | None, here: datetime | None = None) -> str | None:
-    """Say what is wrong with the clocks; None: nothing.
+    """Return a sentence that says what is wrong with the clocks; None: nothing. All times are aware of their zone.
 
     Parameters
     ----------
     now
-        By the database's clock.
+        Current time of the database.
     newest
-        The newest moment that is stored.
+        Newest time that is stored in the database; None: none is.
     here
-        By this machine's clock; now if not given.
+        Current time of this machine; read from its clock when None.
     """
     here = here or datetime.now(UTC)
     if newest is not None and newest - now > _BEHIND:

@@ -1,6 +1,6 @@
-"""Where the compiled code of our own loops is kept, and whether all of it is there.
+"""The folder that caches the machine code of our numba functions, and whether it is complete.
 
-Does not import numba: a start that finds everything should not wait for what would compile it.
+Does not import numba, which takes seconds: a start with a complete cache does not need the compiler.
 """
 
 import hashlib
@@ -19,19 +19,20 @@ LOOPS = (
     "geo_grid.response.expansion",
     "geo_grid.response.sweep",
 )
-"""Modules with compiled loops."""
+"""Modules with functions compiled by numba."""
 
 
 def kept_in() -> Path | None:
-    """Return the folder of compiled code; None is beside the sources, unless these cannot be written.
+    """Return the cache folder; None stands for numba's default, __pycache__ beside the sources.
 
-    NUMBA_CACHE_DIR decides when it is set. What is kept there is run as it is: the folder must belong to whoever runs it.
+    NUMBA_CACHE_DIR decides when it is set; else the folder `compiled` of the state folder when the sources are read-only.
+    Cached machine code is run unchecked, so a folder of another user is not used.
     """
     if chosen := os.environ.get("NUMBA_CACHE_DIR"):
         return Path(chosen)
     if os.access(PACKAGE, os.W_OK):
         return None
-    # the variable itself: settings of a server may be wrong in much else while a notebook only wants a loop
+    # read from the environment, not from Settings: a notebook needs no valid settings of a server
     folder = Path(os.environ.get("GEO_GRID_STATE_DIR") or default_state_dir()) / "compiled"
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -41,16 +42,16 @@ def kept_in() -> Path | None:
 
 
 def is_complete() -> bool:
-    """Say whether all loops are compiled as they are written now, for this processor."""
+    """Say whether the cache holds all functions as they are written now, compiled for this processor."""
     return stamp().exists()
 
 
 def stamp() -> Path:
-    """Return the file that says that all is compiled, named by what compiled code depends on.
+    """Return the marker file of a complete cache. Its name is a digest of all that the machine code depends on:
 
-    That is the sources as numba tells them apart, its version and the processor.
+    time and size of the sources (as numba checks them), numba's version and the model of the processor.
     """
     files = [PACKAGE.parent / f"{name.replace('.', '/')}.py" for name in LOOPS]
-    told = [(file.stat().st_mtime_ns, file.stat().st_size) for file in files]
-    digest = hashlib.sha256(repr((told, version("numba"), get_host_cpu_name())).encode()).hexdigest()[:16]
+    sources = [(file.stat().st_mtime_ns, file.stat().st_size) for file in files]
+    digest = hashlib.sha256(repr((sources, version("numba"), get_host_cpu_name())).encode()).hexdigest()[:16]
     return (kept_in() or PACKAGE / "__pycache__") / f"compiled-{digest}"

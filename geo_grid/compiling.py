@@ -1,8 +1,8 @@
-"""Our own loops, compiled by numba once, for the types they are declared with, and never inside somebody's question.
+"""Functions compiled by numba, once, for declared argument types, and never during a request.
 
-A module of loops marks what is called from outside with `@loop(types)`, and what only other loops call with `@part()`.
-`make_ready` compiles what is not in the cache and then forbids numba to compile anything more. Where nobody called it,
-as in a notebook, a loop is compiled by its first caller. `compile_all` fills the cache, once, for everybody.
+A module marks functions that Python calls with `@loop(types)`, and functions that only compiled ones call with `@part()`.
+`make_ready` compiles those that are not in the cache, and then forbids further compilation. Without it, as in a notebook,
+the first call compiles. `compile_all` fills the cache beforehand. Compiled functions release the GIL while they run.
 """
 
 import importlib
@@ -25,34 +25,34 @@ _loops: list[tuple[Any, tuple[Any, ...]]] = []
 
 
 def loop[Function: Callable[..., Any]](*types: Any, **options: Any) -> Callable[[Function], Function]:
-    """Declare a loop that is called from outside, with numba's types of its arguments; kept on disk once compiled."""
+    """Declare a function that Python calls, with the numba types of its arguments; its machine code is cached on disk."""
 
     def declare(function: Function) -> Function:
         try:
-            made = njit(cache=True, nogil=True, **options)(function)
-        except RuntimeError:  # compiled code can be kept nowhere: every start pays
-            made = njit(nogil=True, **options)(function)
-        _loops.append((made, types))
-        return cast("Function", made)
+            compiled = njit(cache=True, nogil=True, **options)(function)
+        except RuntimeError:  # no folder for the cache can be written: every start compiles again
+            compiled = njit(nogil=True, **options)(function)
+        _loops.append((compiled, types))
+        return cast("Function", compiled)
 
     return declare
 
 
 def part[Function: Callable[..., Any]](**options: Any) -> Callable[[Function], Function]:
-    """Declare what only loops of the same module call: compiled into them, and kept with them."""
+    """Declare a function that only compiled functions of the same module call: it is compiled and cached with them."""
     return cast("Callable[[Function], Function]", njit(nogil=True, **options))
 
 
 def make_ready() -> None:
-    """Compile, or take from the cache, the loops of all modules that were imported; from then on they take no other types."""
-    for made, types in _loops:
-        if types not in made.overloads:
-            made.compile(types)
-        made.disable_compile()
+    """Compile, or load from the cache, the functions of all imported modules; afterwards they accept no other types."""
+    for compiled, types in _loops:
+        if types not in compiled.overloads:
+            compiled.compile(types)
+        compiled.disable_compile()
 
 
 def compile_all(progress: Progress) -> None:
-    """Compile all loops into the cache, side by side, with progress."""
+    """Compile all functions into the cache, modules in parallel processes. Blocks for some tens of seconds."""
     with (
         ProcessPoolExecutor(min(len(LOOPS), os.cpu_count() or 1), mp_context=get_context("spawn")) as processes,
         progress("compiling what is quick because it is compiled (once)", len(LOOPS)) as advance,
@@ -65,7 +65,7 @@ def compile_all(progress: Progress) -> None:
         done_with.parent.mkdir(exist_ok=True)
         done_with.touch()
     except OSError:
-        return  # it cannot be kept: the next start compiles again
+        return  # the cache cannot be written: the next start compiles again
 
 
 def _compile(module: str) -> None:

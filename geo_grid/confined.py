@@ -1,7 +1,7 @@
-"""Work that may need all memory or never end, in processes of its own with limits of both.
+"""Calculations that may use any amount of memory or time, in child processes with limits of both.
 
-A thread cannot be ended, holds Python's lock and shares the server's memory; a process can be killed, with the client
-who asked. Few work at once, some wait for their turn, and others are told to come back.
+A thread cannot be killed, may hold the GIL and shares the server's memory; a child process is killed at its limit, or
+when the request is cancelled. Few run at once, some wait in a queue, and beyond it `Busy` is raised.
 """
 
 import asyncio
@@ -21,26 +21,26 @@ from typing import BinaryIO, Self
 from geo_grid.errors import Busy, GeoGridError, TooMuch
 
 _QUESTION, _ANSWER = struct.Struct("<Q"), struct.Struct("<Q?")
-"""What comes before each: its length in bytes, and whether the process goes on after it."""
+"""Header of each message: its length in bytes; in an answer also whether the process takes another question."""
 _KEPT_S = 300.0
-"""How long a process waits for the next question: what it imported takes seconds to import again."""
+"""Seconds that an idle process is kept: importing its libraries again takes seconds."""
 _RETRY_S = 20.0
 _POLITE = 10
-"""How much it gives way to those who wait for less (nice)."""
+"""Niceness of the processes: the server itself goes first (nice(2))."""
 _PR_SET_PDEATHSIG = 1
 
 
 class Confined:
-    """Some processes, one question at a time each.
+    """A pool of child processes, each with one call at a time. Use it on one event loop.
 
     Parameters
     ----------
     at_once, waiting
-        How many are answered at once, and how many more wait.
+        Calls that run at the same time, and calls that may wait in the queue.
     memory_mb
-        Most memory of one, beside what its programs and libraries take on disk.
+        Most private memory of a process in MiB (RLIMIT_DATA), without program files that are mapped.
     timeout_s
-        Longest it may take over one question.
+        Longest time of one call, in seconds.
     """
 
     def __init__(self, at_once: int, waiting: int, memory_mb: int, timeout_s: float) -> None:
@@ -54,7 +54,7 @@ class Confined:
     @classmethod
     @contextlib.asynccontextmanager
     async def opened(cls, at_once: int, waiting: int, memory_mb: int, timeout_s: float) -> AsyncIterator[Self]:
-        """Open it while the context lasts; then its processes are ended."""
+        """Open a pool while the context lasts; leaving kills its idle processes."""
         confined = cls(at_once, waiting, memory_mb, timeout_s)
         try:
             yield confined
@@ -64,7 +64,7 @@ class Confined:
 
     @contextlib.asynccontextmanager
     async def turn(self) -> AsyncIterator["Turn"]:
-        """Wait for a turn, and hold it while the context lasts. Raises Busy when too many wait."""
+        """Wait for a slot, and hold it while the context lasts. Raises Busy when the queue is full."""
         if self._asking >= self._most:
             message = "too many long calculations are waiting for their turn: try again in a moment"
             raise Busy(message, _RETRY_S)
@@ -116,26 +116,27 @@ class Confined:
 
 
 class Turn:
-    """The right to have something done."""
+    """A slot of the pool, held by one task."""
 
     def __init__(self, confined: Confined) -> None:
         self._confined = confined
 
     async def do[T](self, function: Callable[..., T], *arguments: object) -> T:
-        """Have a process call a function of a module, and return what it returns; what it raises is raised.
+        """Call a function in a child process and return its result; its exceptions are raised here.
 
-        When the task that waits is cancelled, the process is killed.
+        The function must be importable by name, and the arguments and result picklable. The event loop is not blocked.
+        When the waiting task is cancelled, the process is killed.
 
         Raises
         ------
         TooMuch
-            It took more memory or time than one may.
+            The call used more memory or time than the limits.
         """
         return await self._confined._do(function, arguments)
 
 
 class _Process:
-    """One process, from here."""
+    """A child process as the server sees it."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
@@ -156,7 +157,7 @@ class _Process:
         return self._process.returncode is None
 
     async def ask(self, question: bytes) -> tuple[bytes, bool]:
-        """Return its answer, and whether it goes on."""
+        """Send a pickled question; return the pickled answer, and whether the process takes another question."""
         if self._rests is not None:
             self._rests.cancel()
         if self._process.stdin is None or self._process.stdout is None:
@@ -168,7 +169,7 @@ class _Process:
         return await self._process.stdout.readexactly(length), goes_on
 
     def rest(self, idle: "list[_Process]") -> None:
-        """Wait among the idle ones for the next question, but not for ever."""
+        """Add it to the idle processes; it is killed after 300 s without a question."""
 
         def leave() -> None:
             idle.remove(self)
@@ -189,7 +190,7 @@ class _Process:
 
 
 def _confine(memory_mb: int, parent: int) -> None:
-    """Limit this process, which ends with its parent."""
+    """Set the limits of this process (called in the child), and have the kernel kill it when its parent ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
@@ -208,23 +209,26 @@ def _answer(questions: BinaryIO, answers: BinaryIO, memory_mb: int) -> None:
             function, arguments = pickle.loads(questions.read(*_QUESTION.unpack(head)))  # noqa: S301, the server's
             answer = pickle.dumps((True, function(*arguments)))
         except Exception as error:
-            answer = _told(error)
-        goes_on = _highest_kb() < memory_mb << 9  # half of it
+            answer = _pickled_error(error)
+        goes_on = _highest_kb() < memory_mb << 9  # below half of the limit; else the next call gets a fresh process
         answers.write(_ANSWER.pack(len(answer), goes_on) + answer)
         answers.flush()
         del function, arguments, answer
         gc.collect()
 
 
-def _told(error: Exception) -> bytes:
+def _pickled_error(error: Exception) -> bytes:
     try:
         return pickle.dumps((False, error.with_traceback(None)))
-    except Exception:  # what a library raised may not pass
+    except Exception:  # an exception of a library may not be picklable
         return pickle.dumps((False, GeoGridError(f"{type(error).__name__}: {error}")))
 
 
 def _highest_kb() -> int:
-    """Return the most memory this program held (getrusage would count the one that started it, before exec)."""
+    """Return the peak resident memory of this process in KiB.
+
+    getrusage would also count the parent's memory between fork and exec.
+    """
     status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
     return int(status["VmHWM"].split()[0])
 
@@ -233,7 +237,7 @@ def _main() -> None:
     memory_mb, parent = map(int, sys.argv[1:])
     _confine(memory_mb, parent)
     answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # solvers talk
+    os.dup2(2, 1)  # solvers print to standard output, which carries the answers
     _answer(sys.stdin.buffer, answers, memory_mb)
 
 

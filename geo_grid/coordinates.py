@@ -39,7 +39,7 @@ _UNSAFE_DATUMS = ("xian 1980", "beijing 1954", "new beijing")
 
 @dataclass(frozen=True)
 class SourceCrs:
-    """A named source coordinate reference system and its way to lon, lat."""
+    """A named source coordinate reference system, and the conversion from it to lon, lat."""
 
     name: str
     is_geographic: bool
@@ -63,27 +63,27 @@ _NAMED = re.compile(
 _OTHER_NAMES = {"GCJ02": "GCJ-02", "BD09": "BD-09", "OGCCRS84": "EPSG:4326", "CRS84": "EPSG:4326"}
 _REMEMBERED = 512
 _resolved: LRUCache[str, "SourceCrs | str"] = LRUCache(_REMEMBERED)
-"""By name as we write it: the system, or why it is refused."""
+"""Cache by normalised name: the resolved system, or the reason why it is refused."""
 _resolving = Lock()
 
 
 @lru_cache(maxsize=1024)
 def _name_of(spelled: str) -> str:
-    """Return the name of a system as we write it: no other text reaches PROJ, which searches a second for a name.
+    """Return the normalised name of a system. No other text is passed to PROJ, which searches its database for a second.
 
     Raises
     ------
     UnknownCrs
-        It is none of those that can be named.
+        The name is neither GCJ-02, BD-09 nor a known EPSG code.
     """
     plain = spelled.strip().upper()
     other = _OTHER_NAMES.get(plain.replace("-", "").replace("_", "").replace(":", ""))
     if other is not None:
         return other
-    found = _NAMED.fullmatch(plain)
-    if found is None or int(found[1]) not in _epsg_codes():
+    match = _NAMED.fullmatch(plain)
+    if match is None or int(match[1]) not in _epsg_codes():
         raise UnknownCrs(_unknown(spelled))
-    return f"EPSG:{int(found[1])}"
+    return f"EPSG:{int(match[1])}"
 
 
 def _unknown(spelled: str) -> str:
@@ -96,7 +96,7 @@ def _epsg_codes() -> frozenset[int]:
 
 
 def is_resolved(name: str) -> bool:
-    """Say whether `source_crs` answers at once; else PROJ is asked, which may take most of a second."""
+    """Say whether the system is cached; else `source_crs` blocks for up to a second while PROJ resolves it."""
     try:
         return _name_of(name) in _resolved
     except UnknownCrs:
@@ -119,7 +119,7 @@ def source_crs(name: str) -> SourceCrs:
     Raises
     ------
     UnknownCrs
-        There is no such code, it is no name, or its datum (Xi'an 80, Beijing 54) has no public transformation.
+        The name is not known, or the datum (Xi'an 80, Beijing 54) has no public transformation.
     """
     plain = _name_of(name)
     with _resolving:
@@ -137,7 +137,7 @@ def source_crs(name: str) -> SourceCrs:
 
 
 def resolve_usual() -> None:
-    """Resolve the systems that places are usually given in, so that nobody who asks with one waits for PROJ."""
+    """Resolve the most common systems into the cache, so that no request waits for PROJ."""
     for name in ("EPSG:4490", "EPSG:4326", "GCJ-02", "BD-09"):
         source_crs(name)
 
@@ -154,7 +154,7 @@ def _resolve(name: str) -> SourceCrs:
 
 
 def _of_proj(crs: CRS, name: str) -> SourceCrs:
-    """Make the conversion of a system that PROJ knows. Raises UnknownCrs."""
+    """Make the conversion of a system of PROJ. Raises UnknownCrs."""
     geodetic = crs.geodetic_crs
     datum = geodetic.name if geodetic is not None else ""
     if any(unsafe in datum.lower() for unsafe in _UNSAFE_DATUMS):
@@ -171,7 +171,7 @@ def _of_proj(crs: CRS, name: str) -> SourceCrs:
 
     def convert(x: Floats, y: Floats) -> tuple[Floats, Floats]:
         lon, lat = (np.asarray(v, dtype=np.float64) for v in transformer.transform(x, y))
-        if crs.is_projected:  # far outside its area a projection wraps: what does not come back is no place
+        if crs.is_projected:  # far outside its area a projection wraps round: check that the inverse gives x, y again
             back = transformer.transform(lon, lat, direction=TransformDirection.INVERSE)
             lost = ~(np.hypot(back[0] - x, back[1] - y) <= 1.0)
             lon, lat = np.where(lost, np.inf, lon), np.where(lost, np.inf, lat)
@@ -181,21 +181,21 @@ def _of_proj(crs: CRS, name: str) -> SourceCrs:
 
 
 def not_in(name: str, x: float, y: float) -> str:
-    """Say that an easting and northing are no place in a projected system, and which one they look like.
+    """Return the message that x, y lie outside a projected system, with the system that they probably belong to.
 
     CGCS2000 has every Gauss-Krüger zone twice (EPSG): with the zone's number before the easting, of 3 degrees 4513-4533
     (zones 25-45) and of 6 degrees 4491-4501 (zones 13-23), and without it, 4534-4554 and 4502-4512, in the same order.
     """
     code = int(name.removeprefix("EPSG:")) if name.startswith("EPSG:") else 0
     zone = math.floor(x / 1e6) if math.isfinite(x) else 0
-    said = f"x {x} y {y} is no place in {name}"
+    refusal = f"x {x} y {y} is no place in {name}"
     if 25 <= zone <= 45 and (4513 <= code <= 4554 or 4491 <= code <= 4512):
-        return f"{said}: its easting begins with zone {zone}, which is EPSG:{4513 + zone - 25}"
+        return f"{refusal}: its easting begins with zone {zone}, which is EPSG:{4513 + zone - 25}"
     if 13 <= zone <= 23 and (4513 <= code <= 4554 or 4491 <= code <= 4512):
-        return f"{said}: its easting begins with zone {zone}, which is EPSG:{4491 + zone - 13}"
+        return f"{refusal}: its easting begins with zone {zone}, which is EPSG:{4491 + zone - 13}"
     if zone == 0 and (4513 <= code <= 4533 or 4491 <= code <= 4501):
-        return f"{said}: its easting has no zone before it, which is EPSG:{code + (21 if code >= 4513 else 11)}"
-    return said
+        return f"{refusal}: its easting has no zone before it, which is EPSG:{code + (21 if code >= 4513 else 11)}"
+    return refusal
 
 
 def snap(degrees: ArrayLike) -> Floats:
@@ -206,8 +206,8 @@ def snap(degrees: ArrayLike) -> Floats:
 def snap_geometry(geometry: Any) -> Any:
     """Snap one geometry or an array of them to the lattice and drop vertices that became equal.
 
-    An area with details smaller than the lattice, which rounding alone would break, loses these: holes and corners
-    vanish, necks part. It is empty when nothing is left, and stays broken when it was.
+    Polygons that rounding alone would make invalid are repaired: holes and corners smaller than the lattice vanish, and
+    necks are cut. The result is empty when nothing is left. A polygon that was invalid before stays as it is.
     """
     given = np.asarray(shapely.force_2d(geometry), dtype=object)
     plain = given.reshape(-1)
@@ -215,13 +215,13 @@ def snap_geometry(geometry: Any) -> Any:
     broken = np.isin(shapely.get_type_id(plain), _AREAS) & ~shapely.is_valid(snapped)
     snapped[~broken] = shapely.remove_repeated_points(snapped[~broken], 0)
     mended = broken & shapely.is_valid(plain)
-    # precision 0: what is computed with these shapes later is not to be rounded on the way
+    # precision 0: later operations on these shapes must not round to the lattice
     snapped[mended] = shapely.set_precision(shapely.set_precision(plain[mended], LATTICE_STEP), 0)
     return snapped.reshape(given.shape) if given.ndim else snapped[0]
 
 
 def lonlat_problem(lon: float, lat: float) -> str | None:
-    """Say what is wrong with one lon, lat in degrees, or None."""
+    """Return what is wrong with one lon, lat in degrees; None: nothing."""
     if not (math.isfinite(lon) and math.isfinite(lat)):
         return f"lon {lon} lat {lat} is not a place: both must be finite numbers"
     if abs(lat) > 90 and abs(lat) <= 180 and abs(lon) <= 90:
@@ -261,14 +261,14 @@ def to_lonlat(x: float, y: float, crs: str = "EPSG:4490") -> tuple[float, float]
 
 
 def box_to_lonlat(box: tuple[float, float, float, float], crs: str) -> tuple[float, float, float, float]:
-    """Return the box, west, south, east, north in degrees, around a box (x and y, least and most) in `crs`.
+    """Convert a box (x min, y min, x max, y max in `crs`) to its bounding box west, south, east, north in degrees.
 
     Raises
     ------
     InvalidCoordinates
-        It lies outside what `crs` can express.
+        The box lies outside the area of `crs`.
     """
-    if not crs.startswith("EPSG:"):  # shifted by hardly the same everywhere in a box: its corners tell
+    if not crs.startswith("EPSG:"):  # GCJ-02 and BD-09 shift a box almost evenly: its corners suffice
         west, south, east, north = box
         lon, lat = source_crs(crs).convert(np.array([west, west, east, east]), np.array([south, north, south, north]))
         return float(lon.min()), float(lat.min()), float(lon.max()), float(lat.max())
@@ -280,9 +280,9 @@ def box_to_lonlat(box: tuple[float, float, float, float], crs: str) -> tuple[flo
 
 
 def geometry_to_lonlat(geometries: Any, crs: str | CRS) -> Any:
-    """Convert an array of geometries from `crs`, a name or what PROJ knows it as, to lon, lat on the lattice.
+    """Convert an array of geometries from `crs` (a name, or a CRS of pyproj) to lon, lat in degrees on the lattice.
 
-    Points that `crs` cannot express become infinite; the caller checks the result.
+    Points outside the area of `crs` become infinite; the caller checks the result.
     """
     source = source_crs(crs) if isinstance(crs, str) else _of_proj(crs, crs.name)
 

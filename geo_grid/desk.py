@@ -48,7 +48,7 @@ class DeskCard(BaseModel):
 
 
 def drawn_in(card: DeskCard, crs: str) -> DeskCard:
-    """Return a card with every place as a map of a datum draws it: EPSG:4490, GCJ-02 or BD-09; the location names it."""
+    """Return a copy of a card with all places in the datum of a map (EPSG:4490, GCJ-02 or BD-09); its location names it."""
     if crs == card.location.crs:
         return card
 
@@ -77,13 +77,13 @@ class Surroundings(NamedTuple):
 
 
 async def read_surroundings(connection: AsyncConnection, location: Location, everywhere: bool) -> Surroundings:
-    """Read what is near a place whose owners are known, in a transaction on behalf of whoever asks.
+    """Read what is near a located place, in a transaction with the rights of the principal.
 
     Parameters
     ----------
     everywhere
-        Whether they see the whole city; else a place that is not theirs has nothing near it, like one that
-        does not exist.
+        Whether the principal sees the whole city; if not, a place outside the principal's cells has nothing near it,
+        as if it did not exist.
     """
     lon, lat = location.point
     near: dict[str, list[dict[str, Any]]] = {}
@@ -102,14 +102,16 @@ async def desk_card(
     now: datetime,
     incident: Incident | None = None,
 ) -> DeskCard:
-    """Answer for a place; no connection is held while roads are asked.
+    """Make the card of a place. No database connection is held while the road process computes arrival times.
 
     Parameters
     ----------
+    around
+        Of `read_surroundings`.
     router, travel
-        Say when posts and units would be there.
+        Compute the arrival times of posts and units.
     now
-        In the city's own time zone.
+        Current time in the city's time zone.
     """
     near, closures = around
     responders = await rank(router, travel, location.point, near["posts"] + near["units"], closures, now)

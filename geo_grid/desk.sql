@@ -1,7 +1,8 @@
--- The index orders by distance on a sphere; three times as many as wanted are measured on the ellipsoid.
+-- The index orders by distance on a sphere. So three times as many rows as are wanted are read from it, and ordered by
+-- their distance on the ellipsoid.
 
 -- name: posts
--- as many as are ranked by arrival: the nearest over the roads need not be the nearest in a straight line
+-- these are ranked by arrival time: the nearest post over the roads need not be the nearest in a straight line
 select * from (
     select p.post_code as code, p.name, p.post_kind as kind, p.responsible_unit, p.phone, p.key_periods, p.is_demo,
            ST_X(p.geom) as lon, ST_Y(p.geom) as lat,

@@ -25,7 +25,7 @@ _NAMED = 8
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing looked at."""
+    """The result of one check."""
 
     what: str
     ok: bool
@@ -33,7 +33,7 @@ class Finding:
 
 
 def examine(conninfo: str, settings: Settings) -> list[Finding]:
-    """Look at everything and return what was found; changes nothing."""
+    """Run all checks and return their results; changes nothing. Blocks for some seconds."""
     web = asset_dir("static") / "vendor/leaflet/leaflet.js"
     findings = [Finding("web libraries", web.is_file(), "present" if web.is_file() else "missing: run make up")]
     findings.append(_walls())

@@ -8,7 +8,7 @@ class GeoGridError(Exception):
     """Something went wrong on our side."""
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pass from one process to another whole: an exception is made anew from its message alone otherwise."""
+        """Pickle with all attributes, for another process: by default only the message would be passed on."""
         return _restored, (type(self), self.args, self.__dict__)
 
 
@@ -27,7 +27,7 @@ class BadRequest(UserError):
 
 
 class NotAcceptable(UserError):
-    """The client takes no form that there is."""
+    """None of the media types that the client accepts (header Accept) is offered."""
 
 
 class InvalidCoordinates(UserError):
@@ -35,7 +35,7 @@ class InvalidCoordinates(UserError):
 
 
 class InvalidQuery(UserError):
-    """A question to a collection cannot be answered as it is put."""
+    """A parameter or filter of a query to a collection is not valid."""
 
 
 class UnknownCrs(UserError):
@@ -43,7 +43,7 @@ class UnknownCrs(UserError):
 
 
 class InvalidRows(UserError):
-    """Rows of a file cannot be taken.
+    """Rows of a file cannot be imported.
 
     Parameters
     ----------
@@ -67,19 +67,19 @@ class UnwritableFile(UserError):
 
 
 class GivenUp(UserError):
-    """Whoever asked waits no longer, and the work was stopped."""
+    """The client has gone, and the work was stopped."""
 
 
 class Forbidden(UserError):
-    """Whoever asks has no right to it."""
+    """The principal has no right to do this."""
 
 
 class NotLoggedIn(UserError):
-    """Nobody is asking, or their credential is worth nothing any more."""
+    """The request has no credential, or one that is unknown, expired or revoked."""
 
 
 class ComeBack(GeoGridError):
-    """Not now, but perhaps later.
+    """The request cannot be carried out now, and may be tried again.
 
     Parameters
     ----------
@@ -93,15 +93,15 @@ class ComeBack(GeoGridError):
 
 
 class TooMany(ComeBack, UserError):
-    """Asked too often, or locked out."""
+    """A limit of requests was exceeded, or the account is locked."""
 
 
 class Busy(ComeBack):
-    """The server has as much of such work as it takes at once."""
+    """The queue for this kind of work is full."""
 
 
 class TooMuch(UserError):
-    """It would take more memory or time than one question may."""
+    """The request would use more memory or time than one may."""
 
 
 class NotFound(UserError):
@@ -113,15 +113,15 @@ class Conflict(UserError):
 
 
 class Outdated(UserError):
-    """It was changed since whoever asks read it."""
+    """The resource was changed since the client read it."""
 
 
 class NotOffered(UserError):
-    """This cannot be done to it by this way; the message names the way."""
+    """The resource does not offer this method; the message names one that does."""
 
 
 class UnsupportedMedia(UserError):
-    """The body is in a form that is not taken here."""
+    """The media type of the request's body is not accepted here."""
 
 
 class SetupError(GeoGridError):
@@ -133,13 +133,13 @@ class DatabaseUnavailable(GeoGridError):
 
 
 class StorageUnavailable(GeoGridError):
-    """The server cannot keep what it was sent, or is to send: its disk is full, or closed to it."""
+    """The server cannot write to its disk: it is full, read-only, or access is denied."""
 
 
 class ProviderUnavailable(GeoGridError):
-    """The log-in provider cannot be reached, or answers what it should not."""
+    """The OpenID Connect provider cannot be reached, or its answer is not valid."""
 
 
 def told(fault: Mapping[str, Any]) -> str:
-    """Return what a fault that pydantic found says to people, without the name of Python's error before it."""
+    """Return the message of one error of pydantic (an item of `errors()`), without the name of the exception before it."""
     return str(fault["msg"]).removeprefix("Value error, ")

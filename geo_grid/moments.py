@@ -1,4 +1,4 @@
-"""Moments and days that others name: within the part of the calendar that can be reckoned with in every time zone."""
+"""Parsing and validation of moments and days in requests and files."""
 
 import re
 from collections.abc import Iterable
@@ -12,14 +12,15 @@ from pydantic import AfterValidator, AwareDatetime, BeforeValidator
 from geo_grid.errors import UserError
 
 FIRST_YEAR, LAST_YEAR = 1000, 8999
-"""Near the calendar's own ends (years 1 and 9999) the next day, or the same moment elsewhere, cannot be written."""
+"""Years that are accepted. Near the ends of Python's calendar (1 and 9999) adding a day, or converting to another time
+zone, overflows."""
 FIRST_STORED, LAST_STORED = 1700, 2199
-"""Of what happens (migration 0025): every format can write these years, in nanoseconds too."""
+"""Years of stored events (migration 0025): every export format can write them, also as nanoseconds in 64 bits."""
 MONTHS, HALF_DAY = 12, 12
 
 
 def within_calendar[T: date | datetime](value: T) -> T:
-    """Return a moment or day that lies well within the calendar. Raises ValueError."""
+    """Return the value if its year is accepted (`FIRST_YEAR` to `LAST_YEAR`). Raises ValueError."""
     if not FIRST_YEAR <= value.year <= LAST_YEAR:
         message = f"{value.isoformat()} is not between the years {FIRST_YEAR} and {LAST_YEAR}"
         raise ValueError(message)
@@ -32,14 +33,14 @@ _MOMENT = re.compile(
 
 
 def read_moment(text: str) -> datetime:
-    """Read a moment as RFC 3339 writes it, with `t` and `z` in either case; seconds may be left out.
+    """Parse a timestamp of RFC 3339; `t` and `z` may be in either case, and the seconds may be left out.
 
-    A leap second, :60 in the last minute of a month of UTC, is the first second of the next month, as for PostgreSQL.
+    A leap second (:60 in the last minute of a month of UTC) becomes the first second of the next month, as in PostgreSQL.
 
     Raises
     ------
     ValueError
-        It is none; a number alone is none either.
+        The text is no timestamp, or only a number.
     OverflowError
         A leap second at the end of the calendar.
     """
@@ -67,16 +68,16 @@ def _from_text(value: Any) -> Any:
         return read_moment(value)
     if isinstance(value, int | float):
         message = f"{value} is not a moment: write 2026-11-25T08:00:00Z, with a time zone"
-        raise ValueError(message)  # what pydantic tells whoever asked
+        raise ValueError(message)  # pydantic puts the message into the answer
     return value
 
 
 Moment = Annotated[AwareDatetime, BeforeValidator(_from_text), AfterValidator(within_calendar)]
-"""A moment with its time zone, RFC 3339."""
+"""Type of a field: a timestamp with its time zone, RFC 3339."""
 
 
 def _asked(value: Any) -> Any:
-    """Read what RFC 3339 writes as `Moment` does, and leave a day, or a time without a zone, to pydantic."""
+    """Parse timestamps of RFC 3339 as `Moment` does; a day, or a time without a zone, is left to pydantic."""
     if isinstance(value, str) and len(value) > _LONGEST:
         message = f"{value[:_LONGEST]!r} … is no moment: write 2026-11-25, or 2026-11-25T08:00:00Z"
         raise ValueError(message)
@@ -84,19 +85,19 @@ def _asked(value: Any) -> Any:
         return read_moment(value)
     if isinstance(value, int | float) or (isinstance(value, str) and _NUMBER.fullmatch(value.strip())):
         message = "a number alone is no moment: write 2026-11-25, or 2026-11-25T08:00:00Z"
-        raise ValueError(message)  # pydantic would count it from 1970
+        raise ValueError(message)  # pydantic would read it as seconds since 1970
     return value
 
 
 _LONGEST = 64
-"""Characters; what is longer is no moment, and patterns may take the square of it."""
+"""Most characters of a time: regular expressions may take time quadratic in the length."""
 _NUMBER = re.compile(r"[+-]?[\d_]*+(?:\.[\d_]*+)?(?:[eE][+-]?\d++)?")
 AskedMoment = Annotated[datetime, BeforeValidator(_asked), AfterValidator(within_calendar)]
-"""A moment or a day as people write them in a question; `in_zone` says which moment is meant."""
+"""Type of a parameter: a moment or a day, with or without a time zone; `in_zone` completes it."""
 
 
 def in_zone(moment: datetime, timezone: str) -> datetime:
-    """Return the moment that is meant: one that names no time zone is of this one, a day is its beginning."""
+    """Return the moment with a time zone: `timezone` (an IANA name) if it names none; a day stands for its beginning."""
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=ZoneInfo(timezone))
 
 
@@ -115,11 +116,11 @@ _FORMS = tuple(
         rf"(?P<day>\d{{1,2}})\.(?P<month>\d{{1,2}})\.(?P<year>\d{{4}}){_CLOCK}",
     )
 )
-"""How times are written that can be read in one way only."""
+"""Regular expressions of the unambiguous forms of a time."""
 _SLASHED = re.compile(
     rf"(?P<one>\d{{1,2}})(?P<mark>[-/])(?P<other>\d{{1,2}})(?P=mark)(?P<year>\d{{4}}){_CLOCK}", re.ASCII
 )
-"""Day or month first: other rows of the same column tell, or somebody does."""
+"""The ambiguous form: day or month first. Other rows of the column, or --datetime-format, decide."""
 
 
 _DIRECTIVES = re.compile(r"%(.?)", re.DOTALL)
@@ -128,14 +129,14 @@ _MOST_DIRECTIVES = 10
 
 
 def check_form(form: str) -> str:
-    """Return a form of times as `datetime.strptime` has it, `%d/%m/%Y %H:%M`, if it is one that can be read quickly.
+    """Return a format of `datetime.strptime`, such as `%d/%m/%Y %H:%M`, if it can be parsed in bounded time.
 
-    strptime tries how digits can be shared out among directives that nothing stands between: some steps for each more.
+    strptime backtracks over adjacent directives without separators, and each one more multiplies the steps.
 
     Raises
     ------
     UserError
-        It has other directives than days and times need, one of them twice, or more than ten.
+        The format has directives other than those of days and times, one of them twice, or more than ten.
     """
     directives = [letter for letter in _DIRECTIVES.findall(form) if letter != "%"]
     if not directives or not set(_OF_DAYS_AND_TIMES).issuperset(directives):
@@ -150,16 +151,16 @@ def check_form(form: str) -> str:
 
 @dataclass(frozen=True)
 class Times:
-    """How the times of a column are to be read.
+    """How the times of one column of a file are parsed.
 
     Attributes
     ----------
     zone
-        Of those that name none.
+        Time zone of values that name none.
     form
-        As `datetime.strptime` has it (`%d/%m/%Y %H:%M`); None: by the forms that can be read in one way only.
+        Format of `datetime.strptime` (`%d/%m/%Y %H:%M`); None: the unambiguous forms.
     month_first
-        What the other rows tell of 01/02/2016; None: nothing, or both.
+        Whether 01/02/2016 is 2 January, as other rows show; None: they show neither, or both.
     """
 
     zone: ZoneInfo
@@ -167,19 +168,19 @@ class Times:
     month_first: bool | None = None
 
     def told_by(self, values: Iterable[object]) -> "Times":
-        """Return how times are to be read after a look at all of them: 01/29/2016 tells what 01/02/2016 means."""
+        """Return a copy with `month_first` set from all values of the column: 01/29/2016 decides what 01/02/2016 means."""
         found = (_SLASHED.fullmatch(value.strip()) for value in values if isinstance(value, str))
         parts = [(int(match["one"]) > MONTHS, int(match["other"]) > MONTHS) for match in found if match]
         day_first, month_first = (any(column) for column in zip(*parts, strict=True)) if parts else (False, False)
         return self if day_first == month_first else replace(self, month_first=month_first)
 
     def read(self, value: object) -> datetime:
-        """Read one moment, in UTC.
+        """Parse one value; return the moment in UTC.
 
         Raises
         ------
         ValueError
-            It is no time, may be two, or lies outside what can be stored; the message says so to people.
+            The value is no time, is ambiguous, or lies outside the years that can be stored; the message is for the user.
         """
         if isinstance(value, datetime):
             found = value
@@ -200,7 +201,7 @@ class Times:
         if self.form is not None:
             try:
                 return datetime.strptime(text, self.form)
-            except (ValueError, re.error):  # the form itself may be none, such as one that says the day twice
+            except (ValueError, re.error):  # re.error: the format itself is not valid, such as one with the day twice
                 message = f"{said} is not written as {self.form} (--datetime-format)"
                 raise ValueError(message) from None
         match = next((match for form in _FORMS if (match := form.fullmatch(text))), None)
@@ -255,7 +256,7 @@ def _offset(said: str | None) -> timezone | None:
 
 
 def _located(local: datetime, zone: ZoneInfo) -> datetime:
-    """Return a moment by the clocks of a zone. Raises ValueError on nights when they change: it is none, or two."""
+    """Return a local time as a moment. Raises ValueError when a change of clocks skips it, or makes it occur twice."""
     first, second = (local.replace(tzinfo=zone, fold=fold) for fold in (0, 1))
     if first.utcoffset() == second.utcoffset():
         return first

@@ -1,4 +1,4 @@
-"""What the server does by itself, and when: each kind is declared here, once."""
+"""The kinds of due work of a server, all declared here."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,30 +16,30 @@ from geo_grid.settings import Settings
 
 @dataclass(frozen=True)
 class Doing:
-    """What it is done with."""
+    """What the functions below need; the first argument of each."""
 
     settings: Settings
     upkeep: Upkeep
 
 
 def _publish(_: Doing, connection: Connection, draft_ids: Sequence[str]) -> float | None:
-    """Bring into force what was approved for a moment, when it has come."""
+    """Publish a draft at the moment it was approved for."""
     return publish_when_due(connection, int(draft_ids[0]))
 
 
 def _draw_circles(doing: Doing, connection: Connection, _: Sequence[str]) -> float | None:
-    """Draw circles again when what they depend on has changed; closures also begin and end by themselves."""
+    """Redraw response circles when posts, roads, rules or closures have changed; closures also begin and end in time."""
     return 0.0 if doing.upkeep.draw(connection) else None
 
 
 def _tidy(doing: Doing, connection: Connection, _: Sequence[str]) -> None:
-    """Purge what is past its time."""
+    """Delete expired sessions, callers and unit positions that are older than the settings allow."""
     connection.execute(ACCOUNTS["tidy"], {"callers_days": doing.settings.caller_retention_days})
     connection.execute(POSITIONS["tidy"], {"kept_s": doing.settings.track_retention_h * 3600})
 
 
 def _sum_up(_: Doing, connection: Connection, __: Sequence[str]) -> None:
-    """Write down in the audit, soon after each minute, how often what happened often did."""
+    """Write the counts of frequent events of each past minute into the audit."""
     connection.execute(AUDIT["settle"])
 
 

@@ -1,4 +1,4 @@
-"""How long work tells its caller how far it is, without knowing who watches."""
+"""Interface by which long work reports its progress, without knowing how it is displayed."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -6,13 +6,13 @@ from typing import Protocol
 
 
 class Progress(Protocol):
-    """Shows one step of long work; the function it yields advances the step by a number of rows."""
+    """Displays steps of long work; the context yields a function that advances the step by a number of items."""
 
     def __call__(self, step: str, total: int | None = None) -> AbstractContextManager[Callable[[int], None]]:
-        """Begin a step of `total` rows, or of unknown length."""
+        """Begin a step of `total` items; None: of unknown length."""
 
 
 @contextmanager
 def silent(step: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
-    """Show nothing."""
+    """Report progress to nobody."""
     yield lambda count: None

@@ -1,4 +1,4 @@
-"""The state folder on disk: closed to other users of this machine, and its logs kept small."""
+"""The state folder on disk: its permissions, the size of its logs, and the free space of its disk."""
 
 import contextlib
 import fcntl
@@ -24,22 +24,23 @@ _OURS = (
     "start.lock",
     "users.lock",
 )
-"""Kept by us in it; PostgreSQL's own are closed by PostgreSQL."""
+"""Files and folders of geo_grid in it; PostgreSQL sets the permissions of its own."""
 _HALF_DONE_S = 86400.0
 LARGEST_LOG = 16 << 20
-"""Bytes of a log, and of the one before it."""
+"""Most bytes of a log, and of the previous one that is kept beside it."""
 
 
 def open_state_folder(folder: Path) -> None:
-    """Make the folder if it is not there, and close it to other users.
+    """Create the folder if it does not exist, and deny other users access to it.
 
-    Root's can be passed through, but not listed: PostgreSQL, which does not run as root, must reach its own folders.
-    A folder that belongs to everybody, such as /tmp, or to somebody else stays as it is.
+    When root owns it, others may pass through it (mode 0711) but not list it: PostgreSQL, which does not run as root,
+    must reach its own folders. The permissions of a folder that everybody may write to, such as /tmp, or that another
+    user owns, are not changed.
     """
     folder.mkdir(parents=True, exist_ok=True)
     is_root = os.geteuid() == 0
-    found = folder.stat()
-    if found.st_uid != os.geteuid() or found.st_mode & stat.S_ISVTX:
+    status = folder.stat()
+    if status.st_uid != os.geteuid() or status.st_mode & stat.S_ISVTX:
         return
     _close(folder, 0o711 if is_root else 0o700)
     if is_root:
@@ -56,20 +57,21 @@ def _close(path: Path, most: int) -> None:
 
 @contextlib.contextmanager
 def swept(folder: Path) -> Iterator[None]:
-    """Remove what killed servers left half-done, unless another server uses the folder; it counts as used meanwhile.
+    """Hold a shared lock on the folder while the context lasts; at the start, delete what killed servers left unfinished.
 
-    Half-made editions and road graphs go when they are a day old: the command line makes some too.
+    Nothing is deleted while another server holds the lock. Unfinished editions and road graphs are deleted only when they
+    are a day old, since the command line makes some too.
     """
     with contextlib.ExitStack() as stack:
-        with contextlib.suppress(OSError):  # of a disk that takes nothing: `storage_trouble` says so
+        with contextlib.suppress(OSError):  # `storage_trouble` reports a disk that cannot be written
             folder.mkdir(parents=True, exist_ok=True)
             lock = stack.enter_context((folder / "spool.lock").open("ab"))
             with contextlib.suppress(BlockingIOError):
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 _remove(folder.glob("spool/*"))
                 old = time.time() - _HALF_DONE_S
-                made = (left for room in ("editions", "roads") for left in folder.glob(f"{room}/.*"))
-                _remove(left for left in made if left.stat().st_mtime < old)
+                unfinished = (left for room in ("editions", "roads") for left in folder.glob(f"{room}/.*"))
+                _remove(left for left in unfinished if left.stat().st_mtime < old)
             fcntl.flock(lock, fcntl.LOCK_SH)
         yield
 
@@ -83,25 +85,31 @@ def _remove(files: Iterable[Path]) -> None:
 
 
 def storage_trouble(folder: Path, least_free_mb: int) -> str | None:
-    """Say why nothing more may be stored where a folder is; None: there is room."""
-    there = next((parent for parent in (folder, *folder.absolute().parents) if parent.exists()), folder)
+    """Return why nothing more can be stored on the disk of a folder; None: there is room.
+
+    Parameters
+    ----------
+    least_free_mb
+        Free space that is needed, in MiB.
+    """
+    existing = next((parent for parent in (folder, *folder.absolute().parents) if parent.exists()), folder)
     try:
-        found = os.statvfs(there)
+        disk = os.statvfs(existing)
     except OSError as error:
         return f"it cannot be reached: {error.strerror}"
-    if found.f_flag & os.ST_RDONLY:
+    if disk.f_flag & os.ST_RDONLY:
         return "its disk is read-only, as after a fault: look at the disk, and mount it for writing"
-    free_mb = found.f_bavail * found.f_frsize >> 20
-    if free_mb < least_free_mb or (found.f_files and not found.f_favail):
+    free_mb = disk.f_bavail * disk.f_frsize >> 20
+    if free_mb < least_free_mb or (disk.f_files and not disk.f_favail):
         return f"its disk is full: {free_mb:,} MB are free, and {least_free_mb:,} are needed; free some space"
     return None
 
 
 def keep_small(log: Path, largest: int = LARGEST_LOG) -> None:
-    """Move what a log says to `<name>.1` when it has grown too large.
+    """Rotate a log larger than `largest` bytes: copy it to `<name>.1` and truncate it.
 
-    It is emptied in place, not renamed: whoever appends to it holds it open. A line that is written between copying
-    and emptying is lost; a copy that no disk can hold is too, for no log may fill a disk.
+    It is truncated in place, not renamed, since the processes that append to it hold it open. A line written between the
+    copy and the truncation is lost, and so is the whole content when the disk has no room for the copy.
     """
     if not log.is_file() or log.stat().st_size <= largest:
         return

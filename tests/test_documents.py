@@ -2,7 +2,6 @@
 
 import os
 import re
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +16,7 @@ from geo_grid.cli import app
 from geo_grid.db import Cluster
 from geo_grid.layers.page import page
 from geo_grid.settings import Settings
+from tests.commands import program
 from tests.conftest import live_server
 from tests.databases import DEMO_TEMPLATE, new_database, state_folder
 from tests.documents import DOCUMENTS, ROOT, Command, Terminal, commands, difference, prose, text_of
@@ -49,10 +49,7 @@ _MOVED = (-87.65 - 121.47, 41.88 - 31.23)
 def _folder(shared: Path) -> Iterator[tuple[Path, dict[str, str]]]:
     """A folder as the documents speak of, with the files they name, and the environment of a reader."""
     with state_folder() as folder:
-        programs = folder / ".venv/bin"
-        programs.mkdir(parents=True)
-        (programs / "geo-grid").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m geo_grid "$@"\n')
-        (programs / "geo-grid").chmod(0o755)
+        (folder / ".venv/bin").mkdir(parents=True)
         (folder / ".curlrc").write_text("silent\nshow-error\n")
         (folder / "docs").symlink_to(ROOT / "docs")
         for name, real in (
@@ -66,7 +63,8 @@ def _folder(shared: Path) -> Iterator[tuple[Path, dict[str, str]]]:
         )
         _move_extract(shared / "shanghai_centre.osm", folder / "chicago.osm.pbf")
         ours = {name: value for name, value in os.environ.items() if not name.startswith("GEO_GRID_")}
-        yield folder, {**ours, "PYTHONPATH": str(ROOT), "CURL_HOME": str(folder), "COLUMNS": "200"}
+        with program(folder / ".venv/bin/geo-grid"):
+            yield folder, {**ours, "PYTHONPATH": str(ROOT), "CURL_HOME": str(folder), "COLUMNS": "200"}
 
 
 def _move_extract(source: Path, target: Path) -> None:

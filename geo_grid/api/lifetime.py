@@ -14,11 +14,11 @@ from geo_grid.access import Identities, digest_of, new_secret
 from geo_grid.access.accounts import QUERIES as ACCOUNTS
 from geo_grid.access.login import Logins
 from geo_grid.api.server.requests import Requests
-from geo_grid.api.server.shares import Lending, Shares
+from geo_grid.api.server.shares import Lending, Shares, Together
 from geo_grid.api.server.state import Server
 from geo_grid.api.server.tile_cache import TileCache
 from geo_grid.boundaries.kept import division_in_force
-from geo_grid.budgets import BULK, DRAWING, IN_BULK, SOLVING, Budget
+from geo_grid.budgets import BULK, DRAWING, FILES, IN_BULK, REDRAWING, SEARCHES, SOLVING, Budget
 from geo_grid.changes import Feed, Table, check_kinds
 from geo_grid.confined import Confined
 from geo_grid.coordinates import resolve_usual
@@ -57,8 +57,8 @@ log = logging.getLogger(__name__)
 _WAITING_FOR_SOLVERS = 4
 _SOLVERS_EACH = 2
 """Sitings and proposals that one account may have at work and waiting."""
-_FILES_AT_ONCE, _WAITING_FOR_FILES = 2, 16
-"""Drafts that come as files: in processes of their own, as what strangers draw may take any time to compare."""
+_APART = (BULK, FILES), (REDRAWING, SOLVING)
+"""Kinds of work that have processes in common: files that come and go; what is drawn, and compared."""
 _CIRCLES_DEPEND_ON = frozenset({Table.POLICE_POSTS, Table.ROAD_CLOSURES, Table.ROADS})
 _OWN_WORK_S = 600.0
 """Longest one statement of the server itself may take, such as an edition that comes into force."""
@@ -90,16 +90,22 @@ async def living(settings: Settings, owner: str) -> AsyncIterator[Server]:
                 (own_conninfo, settings.reserved_pool_size),
             )
         ]
+        search_pool = await enter(open_pool(conninfo, SEARCHES.at_once, settings.statement_timeout_s))
         long_pool = await enter(open_pool(conninfo, BULK.at_once, settings.work_timeout_s))
         threads: dict[Budget, ThreadPool] = {}
         pools: dict[str, AsyncPool | ThreadPool] = {
-            "desk": pool, "reserved": reserved, "own": own_pool, "long_answers": long_pool
+            "desk": pool, "reserved": reserved, "own": own_pool, "lists": search_pool, "long_answers": long_pool
         }  # fmt: skip
         for name, group in (("bulk", IN_BULK), ("drawing", DRAWING)):
             pools[name] = lent = stack.enter_context(
                 open_thread_pool(conninfo, group.connections, settings.work_timeout_s)
             )
             threads |= dict.fromkeys(group.kinds, lent)
+        apart: dict[Budget, Confined] = {}
+        for kinds, longest_s in zip(_APART, (settings.solver_timeout_s, SENT.wall_s), strict=True):
+            at_once = sum(kind.at_once for kind in kinds)  # none waits but for its turn
+            done = await enter(Confined.opened(at_once, 0, settings.solver_memory_mb, longest_s))
+            apart |= dict.fromkeys(kinds, done)
         feed = await enter(Feed.kept(seeing_all))
         derived = DerivedStates(feed)
         logins = Logins(own_pool, service.credential, settings)
@@ -112,11 +118,13 @@ async def living(settings: Settings, owner: str) -> AsyncIterator[Server]:
             pool=pool,
             reserved=reserved,
             lending=Lending(max(1, settings.pool_size // 2)),
+            search_pool=search_pool,
             long_pool=long_pool,
             threads=threads,
             pools=pools,
             conninfo=limited(conninfo, settings.work_timeout_s),
             seeing_all=seeing_all,
+            readiness=Together(),
             long_answers=Shares("long answers", settings.answers_per_account),
             event_streams=Shares("pages that listen to events", settings.event_streams_per_account),
             calculations=Shares("sitings and proposals", _SOLVERS_EACH),
@@ -136,9 +144,7 @@ async def living(settings: Settings, owner: str) -> AsyncIterator[Server]:
                     settings.solver_timeout_s,
                 )
             ),
-            redrawing=await enter(
-                Confined.opened(_FILES_AT_ONCE, _WAITING_FOR_FILES, settings.solver_memory_mb, SENT.wall_s)
-            ),
+            apart=apart,
             in_force=division_in_force(seeing_all, derived),
             locations=await enter(Locations.kept(seeing_all, settings.state_dir / "editions", derived)),
             unions=Unions(derived),

@@ -1,10 +1,12 @@
-"""Steps of drafts whose shapes may take any time and memory to compare: a server has them done in a process with limits."""
+"""What may take any time and memory of drafts, such as to compare shapes: a server has it done in a process with limits."""
 
 from functools import lru_cache
 
 from geo_grid.boundaries.division import Division
 from geo_grid.boundaries.drafts import edit_draft, rebase
+from geo_grid.boundaries.findings import Finding
 from geo_grid.boundaries.reading import QUERIES, read_division
+from geo_grid.boundaries.review import draft_findings
 from geo_grid.boundaries.steps import AnyStep
 from geo_grid.db import connect
 
@@ -50,3 +52,10 @@ def rebase_apart(conninfo: str, seeing_all: str, draft_id: int) -> None:
     in_force = in_force_apart(seeing_all)
     with connect(conninfo) as connection:
         rebase(connection, draft_id, in_force)
+
+
+def all_findings_apart(conninfo: str, seeing_all: str, draft_id: int) -> list[Finding]:
+    """Examine every cell of a draft that whoever `conninfo` is may see; see `draft_findings`."""
+    in_force = in_force_apart(seeing_all)
+    with connect(conninfo) as connection:
+        return draft_findings(connection, draft_id, in_force, every=True)

@@ -9,7 +9,16 @@ from datetime import time
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 import shapely
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    FailFast,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
 
 from geo_grid.boundaries import operations, redrawing
 from geo_grid.boundaries import zones as zoning
@@ -74,7 +83,7 @@ class Group(Given):
     """Cells that belong together; without a parent's code a new one is made for them."""
 
     parent_code: Code | None = None
-    codes: Annotated[list[Code], Field(min_length=1, max_length=3000)]
+    codes: Annotated[list[Code], Field(min_length=1, max_length=3000), FailFast()]
 
 
 class Duty(Given):

@@ -1,4 +1,7 @@
-"""One feed of everything that others must hear of: read once for all, in the order of each subject, nothing missed."""
+"""The feed of changes: one append-only table that each server reads once for all its listeners.
+
+Changes of one subject arrive in commit order, and none is missed.
+"""
 
 from geo_grid.changes.feed import Feed, Pulse
 from geo_grid.changes.kinds import LAYERS, Change, IncidentNow, Kind, Table, check_kinds

@@ -1,4 +1,4 @@
-"""The feed of changes, read once for all who depend on it or listen."""
+"""Polls the table of changes, once per server, and hands each batch to derived state and to listeners of events."""
 
 import asyncio
 import contextlib
@@ -20,33 +20,35 @@ from geo_grid.errors import DatabaseUnavailable, GeoGridError
 log = logging.getLogger(__name__)
 
 MOST = 5_000
-"""Changes read at once. Who missed more looks again at everything."""
+"""Most changes of one read. A reader that missed more gets a reset and reloads everything."""
 _KEPT = 2_000
-"""Newest changes in memory; what came before is asked for."""
+"""Newest changes held in memory; older ones are read from the database."""
 _WRITTEN = 20
-"""Pulses of which it is kept how they were written to those who listen."""
+"""Newest pulses that keep their serialised form (`Pulse.written`)."""
 _POLL_S = 0.1
+"""Longest time between two reads, in seconds."""
 _PAUSE_S = 0.05
-"""Least between two readings, however often it is said that something was written."""
+"""Shortest time between two reads, in seconds, however often `poke` is called."""
 _AGAIN_S = 0.5
+"""Seconds until a lost connection is opened again."""
 _PATIENCE_S = 10.0
-"""How long the database may take before the connection counts as lost."""
+"""Seconds that the database may take to answer before the connection counts as lost."""
 
 
 @dataclass(frozen=True)
 class Pulse:
-    """What was read at once.
+    """The changes of one read: a batch.
 
     Attributes
     ----------
     number
-        Pulses of a server are numbered from 1.
+        Counts the pulses of this server process, from 1.
     place
-        Whoever knows these changes is here.
+        Position in the feed after these changes; a client resumes from it.
     is_reset
-        It is not known what changed: look again at everything.
+        Some changes were missed: reload everything.
     written
-        What whoever gives it out wrote of it, by who sees the same.
+        Cache of the pulse serialised for listeners, one entry for each set of rights that sees the same changes.
     """
 
     number: int
@@ -57,14 +59,16 @@ class Pulse:
 
 
 class Feed:
-    """Reads what others changed, ten times a second, and at once after what was written here.
+    """Reads new changes every 0.1 s, and at once after this server wrote something (`poke`).
 
-    What depends on tables is told of a pulse before those who listen hear of it (`on_change`, `news`).
+    Derived state is invalidated (`on_change`) before listeners of events wake (`news`). Methods are called on the event
+    loop of the constructor, but for `poke` and `look_from_thread`, which any other thread may call, and `age_s` and
+    `versions`, which only read.
 
     Parameters
     ----------
     conninfo
-        libpq connection string of the server itself, or the owner.
+        libpq connection string of the service role, or of the database's owner.
     """
 
     def __init__(self, conninfo: str) -> None:
@@ -85,7 +89,7 @@ class Feed:
     @classmethod
     @contextlib.asynccontextmanager
     async def kept(cls, conninfo: str) -> AsyncIterator[Self]:
-        """Read while the context lasts; it begins when it is known where the feed ends, or the database is away."""
+        """Read while the context lasts. Entering waits for the first read, or 10 s when the database does not answer."""
         feed = cls(conninfo)
         task = asyncio.create_task(feed._keep())
         try:
@@ -99,35 +103,41 @@ class Feed:
 
     @property
     def newest(self) -> Pulse:
-        """The newest pulse: whoever comes now begins after it."""
+        """The newest pulse: a new listener receives those after it."""
         return self._pulses[-1]
 
     @property
     def name(self) -> str:
-        """What no feed of another database has: numbers of changes are of this one."""
+        """Unique name of the feed of this database; places of another feed are not valid here. Empty before the first read."""
         return self._last.feed if self._last else ""
 
     def on_change(self, listener: Callable[[frozenset[str]], None]) -> None:
-        """Call `listener` with the names of the tables that changed, on the event loop, before anybody hears of it."""
+        """Call `listener` with the names of the changed tables, on the event loop, before listeners of events wake."""
         self._listeners.append(listener)
 
     def age_s(self) -> float:
-        """Return how many seconds ago the feed was last read to its end."""
+        """Return the seconds since the last read that succeeded began; infinity before the first."""
         return time.monotonic() - self._confirmed
 
     def versions(self, tables: Iterable[str]) -> tuple[tuple[int, int], ...]:
-        """Return the state that each table is known to be in: its newest change, and how many of earlier numbers came
-        after that. The second is counted by this server; it is 0 for tables that are changed in order (changes/schema/feed.sql),
-        so that their versions outlive it.
+        """Return the version of each table: the number of its newest change, and how many changes with lower numbers were
+        committed after that one. The second is counted by this process; it stays 0 for tables whose changes are written
+        one transaction at a time (`ordered` in changes/schema/feed.sql), whose versions are valid after a restart too.
         """
         return tuple(self._versions.get(table, (0, 0)) for table in tables)
 
     def poke(self) -> None:
-        """Say, from any thread, that something was written here: it is read at once."""
+        """Read at once, because this server wrote something. Any thread may call it; it does not wait."""
         self._loop.call_soon_threadsafe(self._written.set)
 
     async def look(self) -> None:
-        """Wait until everything that is committed by now was read. Raises DatabaseUnavailable."""
+        """Wait until a read that began after this call is done, so that all that is committed now is known.
+
+        Raises
+        ------
+        DatabaseUnavailable
+            No read succeeded within 10 s.
+        """
         wanted = self._read_count + (2 if self._reading else 1)
         self._wanted.set()
         self._written.set()
@@ -136,57 +146,60 @@ class Feed:
                 while self._read_count < wanted:
                     await self._done.wait()
         except TimeoutError:
-            message = "it is not known what changed: the database is away; try again"
+            message = "changes cannot be read: the database does not answer; try again"
             raise DatabaseUnavailable(message) from None
 
     def look_from_thread(self) -> None:
-        """Do what `look` does, in a thread beside the event loop."""
+        """Do what `look` does; for threads other than the event loop's, which it would block for ever."""
         asyncio.run_coroutine_threadsafe(self.look(), self._loop).result()
 
     async def begun(self, patience_s: float) -> None:
-        """Wait until it is known where the feed ends. Raises TimeoutError."""
+        """Wait until the feed was read for the first time. Raises TimeoutError after `patience_s` seconds."""
         async with asyncio.timeout(patience_s):
             await self._begun.wait()
 
     def since(self, number: int) -> list[Pulse]:
-        """Return the pulses after one, in their order; one that says to look again when not all are kept."""
+        """Return the pulses after that of this number, in order; a single reset when some are no longer in memory."""
         newest = self.newest
         if number < self._pulses[0].number - 1:
             return [Pulse(newest.number, newest.place, is_reset=True)]
         return [self._pulses[at] for at in range(number - newest.number, 0)]
 
     async def news(self, patience_s: float) -> None:
-        """Wait for the next pulse, or until `patience_s` have passed."""
+        """Wait for the next pulse, at most `patience_s` seconds."""
         news = self._news
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(patience_s):
                 await news.wait()
 
     async def resume(self, place: Place) -> Pulse:
-        """Return what is missing between a place and the newest pulse, as one pulse with the number of that.
+        """Return all changes between a place and the newest pulse, as one pulse with the newest one's number.
+
+        It is a reset when the place is of another feed, or too long ago. Older places than those in memory are read from
+        the database.
 
         Raises
         ------
         DatabaseUnavailable
-            It must be asked, and does not answer.
+            The changes are no longer in memory, and the database does not answer.
         """
         newest, last = self.newest, self._last
-        kept = next((pulse for pulse in reversed(self._pulses) if pulse.place == place), None)
-        if kept is not None:
-            missed = self.since(kept.number)
+        kept_pulse = next((pulse for pulse in reversed(self._pulses) if pulse.place == place), None)
+        if kept_pulse is not None:
+            missed = self.since(kept_pulse.number)
             changes = tuple(change for pulse in missed for change in pulse.changes)
             return Pulse(newest.number, newest.place, changes, any(pulse.is_reset for pulse in missed))
         reset = Pulse(newest.number, newest.place, is_reset=True)
         if last is None or place.feed != last.feed or place.xmax > last.xmax:
             return reset
         if self._connection is None:
-            message = "events cannot be read now: the database is away; try again"
+            message = "events cannot be read: the database does not answer; try again"
             raise DatabaseUnavailable(message)
         with translated_errors():
-            found = await self._ask(self._connection, place, newest.place)
-        if found["is_more"] or not found["is_kept"] or found["feed"] != place.feed:
+            answer = await self._ask(self._connection, place, newest.place)
+        if answer["is_more"] or not answer["is_kept"] or answer["feed"] != place.feed:
             return reset
-        return Pulse(newest.number, newest.place, _changes(found["told"]))
+        return Pulse(newest.number, newest.place, _changes(answer["told"]))
 
     @staticmethod
     async def _ask(
@@ -196,7 +209,7 @@ class Feed:
         return await fetch_one(connection, QUERIES["after"], values)
 
     async def _keep(self) -> None:
-        trouble = ""
+        last_error = ""
         while True:
             try:
                 with translated_errors():
@@ -206,13 +219,13 @@ class Feed:
                         while True:
                             async with asyncio.timeout(_PATIENCE_S):
                                 await self._read(connection)
-                            self._connection, trouble = connection, ""
+                            self._connection, last_error = connection, ""
                             await self._pause()
             except (psycopg.Error, GeoGridError, OSError, TimeoutError) as error:
-                said = f"{type(error).__name__}: {error}".strip()
-                if said != trouble:  # once, not all the time while the database is away
-                    log.warning("changes are not read, and are tried again: %s", said)
-                trouble = said
+                described = f"{type(error).__name__}: {error}".strip()
+                if described != last_error:  # logged once, not at every retry
+                    log.warning("changes cannot be read; trying again every %.1f s: %s", _AGAIN_S, described)
+                last_error = described
             finally:
                 self._connection, self._reading = None, False
             await asyncio.sleep(_AGAIN_S)
@@ -227,36 +240,36 @@ class Feed:
         self._written.clear()
 
     async def _read(self, connection: psycopg.AsyncConnection[dict[str, Any]]) -> None:
-        """Read what is new, in one state of the database, and tell it."""
-        asked, self._reading = time.monotonic(), True
+        """Read the new changes in one snapshot, and publish them as a pulse."""
+        started, self._reading = time.monotonic(), True
         if self._last is None:
             await self._begin(connection)
         else:
-            found = await self._ask(connection, self._last)
-            if found["is_more"] or found["feed"] != self._last.feed:
+            answer = await self._ask(connection, self._last)
+            if answer["is_more"] or answer["feed"] != self._last.feed:
                 await self._begin(connection)
             else:
-                self._last = Place(found["feed"], found["snapshot"])
-                if found["told"]:
-                    self._tell(_changes(found["told"]))
-        self._confirmed, self._reading = asked, False
+                self._last = Place(answer["feed"], answer["snapshot"])
+                if answer["told"]:
+                    self._tell(_changes(answer["told"]))
+        self._confirmed, self._reading = started, False
         self._read_count += 1
-        # whoever waits holds the old one; whoever comes later waits for the next
+        # who waits already holds the old event; who comes later waits for the next read
         done, self._done = self._done, asyncio.Event()
         done.set()
 
     async def _begin(self, connection: psycopg.AsyncConnection[dict[str, Any]]) -> None:
-        """Begin at the end of the feed, where nothing is known of before."""
-        found = await fetch_one(connection, QUERIES["now"])
-        self._last = Place(found["feed"], found["snapshot"])
+        """Start at the end of the feed, with a reset: earlier changes are unknown."""
+        feed_end = await fetch_one(connection, QUERIES["now"])
+        self._last = Place(feed_end["feed"], feed_end["snapshot"])
         late = {name: before[1] + 1 for name, before in self._versions.items()}
-        self._versions = {name: (newest, late.get(name, 0)) for name, newest in found["newest"].items()}
+        self._versions = {name: (newest, late.get(name, 0)) for name, newest in feed_end["newest"].items()}
         self._tell((), is_reset=True)
         self._begun.set()
 
     def _tell(self, changes: tuple[Change, ...], is_reset: bool = False) -> None:
         if self._last is None:
-            message = "there is no place yet"
+            message = "a pulse needs the place of a first read"
             raise AssertionError(message)
         pulse = Pulse(self.newest.number + 1, self._last, changes, is_reset)
         changed = frozenset(Table) if is_reset else frozenset(filter(None, map(self._counted, changes)))
@@ -272,7 +285,7 @@ class Feed:
         news.set()
 
     def _counted(self, change: Change) -> str | None:
-        """Count a change of a table; return its name."""
+        """Note a change in the version of its table; return the table's name, or None for other kinds of change."""
         if change.kind not in (Kind.LAYER, Kind.TABLE) or change.subject is None:
             return None
         newest, late = self._versions.get(change.subject, (0, 0))

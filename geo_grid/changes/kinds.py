@@ -1,4 +1,4 @@
-"""What can change: every kind and every table, declared once and compared with what the database writes."""
+"""Kinds of change and the tables they are about, declared once and compared with the triggers of the database."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -14,21 +14,22 @@ QUERIES = load_queries("geo_grid.changes", "changes.sql")
 
 
 class Kind(StrEnum):
-    """Kinds of change. The subject of one is what changed; without a subject: many did, look again."""
+    """Kinds of change; each says what its subject is."""
 
     INCIDENT = "incident"
-    """Subject: incident_id; payload: `IncidentNow`; of the cell that owns it."""
+    """An incident. Subject: incident_id; payload: `IncidentNow`; grid_code: the cell that owns it."""
     INCIDENTS = "incidents"
+    """More than 100 incidents in one statement, without a subject: reload them."""
     EDITION = "edition"
-    """Boundaries were published; subject: edition_id."""
+    """Boundaries were published. Subject: edition_id."""
     LAYER = "layer"
-    """Rows of a table that maps draw; subject: its name."""
+    """Rows of a table that maps draw. Subject: the table's name."""
     TABLE = "table"
-    """Rows of a table that only this program reads; nobody else is told. Subject: its name."""
+    """Rows of a table that only derived state depends on; not sent to listeners of events. Subject: the table's name."""
 
 
 class Table(StrEnum):
-    """Tables whose changes are told, so that what is held in memory can depend on them."""
+    """Tables that write changes, so that derived state can depend on them."""
 
     POLICE_POSTS = "police_posts"
     PATROL_UNITS = "patrol_units"
@@ -51,11 +52,11 @@ class Table(StrEnum):
 LAYERS = frozenset({
     Table.POLICE_POSTS, Table.PATROL_UNITS, Table.FACILITIES, Table.CAMERAS, Table.ROAD_CLOSURES, Table.RESPONSE_CIRCLES,
 })  # fmt: skip
-"""Tables whose changes are of the kind layer."""
+"""Tables whose changes are of the kind `Kind.LAYER`; those of all others are of `Kind.TABLE`."""
 
 
 class IncidentNow(TypedDict):
-    """An incident as it is after a change, without what is private; see `workflow.Incident`."""
+    """An incident after a change, without its private fields; lon and lat in degrees (EPSG:4490). See `workflow.Incident`."""
 
     incident_id: int
     category: str
@@ -76,16 +77,16 @@ class IncidentNow(TypedDict):
 
 @dataclass(frozen=True)
 class Change:
-    """Something changed.
+    """One row of the table of changes.
 
     Attributes
     ----------
     kind, subject
-        See `Kind`.
+        See `Kind`. Without a subject, any number of them may have changed.
     grid_code
-        The cell that owns the incident.
+        The cell that owns the incident; None for other kinds.
     payload
-        What a screen needs to show the subject as it is now.
+        What a screen needs to draw the subject in its new state.
     """
 
     change_id: int
@@ -95,14 +96,14 @@ class Change:
     payload: Mapping[str, Any] | None = None
 
     def is_seen(self, rights: Collection[str], cells: Collection[str] | None) -> bool:
-        """Say whether the policy changes_seen (changes/schema/policies.toml) shows it to somebody.
+        """Say whether a principal may see the change: the same rule as the policy changes_seen (changes/schema/policies.toml).
 
         Parameters
         ----------
         rights
-            What they may.
+            Names of the principal's rights.
         cells
-            Codes of the cells they are bound to, with all below; None: the whole city.
+            Codes of the cells the principal is bound to, with all their descendants; None: the whole city.
         """
         if self.kind in (Kind.EDITION, Kind.LAYER):
             return "map" in rights
@@ -111,24 +112,24 @@ class Change:
         return self.kind == Kind.INCIDENTS or cells is None or self.grid_code in cells
 
     def payload_for(self, zones: Collection[str] | None) -> Mapping[str, Any] | None:
-        """Return the payload for somebody who sees these patrol zones; None: all. Names of others are left out."""
+        """Return the payload for a principal who sees these patrol zones; None: all. The name of any other zone is blanked."""
         if self.payload is None or zones is None or self.payload.get("zone_code") in zones:
             return self.payload
         return {**self.payload, "zone_name": None}
 
 
 async def check_kinds(connection: psycopg.AsyncConnection[Any]) -> None:
-    """Compare what is declared here with what the database's triggers write.
+    """Compare the kinds and tables declared here with those that the database's triggers write.
 
     Parameters
     ----------
     connection
-        Of the database's owner.
+        Connection of the database's owner.
 
     Raises
     ------
     SetupError
-        The database writes what is not declared here, or does not write what is.
+        The two sets differ.
     """
     declared: set[tuple[str, str | None]] = {
         (kind.value, None) for kind in (Kind.INCIDENT, Kind.INCIDENTS, Kind.EDITION)
@@ -136,10 +137,16 @@ async def check_kinds(connection: psycopg.AsyncConnection[Any]) -> None:
     declared |= {((Kind.LAYER if table in LAYERS else Kind.TABLE).value, table.value) for table in Table}
     written = {tuple(row[:2]) for row in await (await connection.execute(QUERIES["sources"])).fetchall()}
     differing = [
-        f"{' of '.join(filter(None, one))} is {what}"
-        for some, what in ((written - declared, "not declared here"), (declared - written, "not written by it"))
-        for one in sorted(some, key=str)
+        f"{' of '.join(filter(None, source))} is {difference}"
+        for sources, difference in (
+            (written - declared, "not declared here"),
+            (declared - written, "not written by it"),
+        )
+        for source in sorted(sources, key=str)
     ]
     if differing:
-        message = f"the changes that the database tells are not those of this geo_grid: {'; '.join(differing)}"
+        message = (
+            "the triggers of the database and this version of geo_grid declare different kinds of change"
+            f" (run geo-grid migrate of the version that serves): {'; '.join(differing)}"
+        )
         raise SetupError(message)

@@ -1,4 +1,4 @@
-"""A place in the feed: the database's snapshot as of which somebody has read it."""
+"""A place in the feed of changes: the database snapshot up to which it was read."""
 
 import re
 from dataclasses import dataclass
@@ -7,44 +7,47 @@ from functools import cached_property
 from geo_grid.errors import UserError
 
 LONGEST = 4096
-"""Characters of a place: some hundreds of transactions that write at the same time."""
+"""Most characters of a place: room for some hundreds of transactions in progress."""
 _PLACE = re.compile(r"([0-9a-f]{16})-(\d{1,19}):(\d{1,19}):((?:\d{1,19}(?:,\d{1,19})*)?)")
 _OF_BEFORE = re.compile(r"[0-9]{1,20}-[0-9]{1,20}")
 
 
 @dataclass(frozen=True)
 class Place:
-    """Everything that was committed in a snapshot (pg_snapshot of PostgreSQL: xmin:xmax:xip_list) of a feed.
+    """A position in a feed: all changes that are visible in a snapshot were read.
 
     Attributes
     ----------
     feed
-        Name of the feed: numbers of transactions are of one database; empty: of the program before this one.
+        Name of the feed, since transaction numbers are only valid in one database; empty for an id that an earlier
+        version of geo_grid gave out.
+    snapshot
+        PostgreSQL's text form of pg_snapshot, xmin:xmax:xip_list.
     """
 
     feed: str
     snapshot: str
 
     def __str__(self) -> str:
-        """Write it as the id of an event."""
+        """Return the place as the id of a server-sent event."""
         return f"{self.feed}-{self.snapshot}"
 
     @cached_property
     def xmax(self) -> int:
-        """The first number that no transaction had yet."""
+        """The lowest transaction number that was not assigned yet in the snapshot."""
         return int(self.snapshot.split(":")[1])
 
     @classmethod
     def read(cls, text: str) -> "Place":
-        """Read the id of an event. Raises UserError."""
-        if _OF_BEFORE.fullmatch(text):  # a page that was open while the program was renewed
+        """Parse the id of a server-sent event. Raises UserError when it is none."""
+        if _OF_BEFORE.fullmatch(text):  # of a page that stayed open while the server was upgraded
             return cls("", "1:1:")
-        found = _PLACE.fullmatch(text) if len(text) <= LONGEST and text.isascii() else None
-        if found is not None:
-            xmin, xmax, listed = int(found[2]), int(found[3]), found[4]
+        match = _PLACE.fullmatch(text) if len(text) <= LONGEST and text.isascii() else None
+        if match is not None:
+            xmin, xmax, listed = int(match[2]), int(match[3]), match[4]
             running = [int(one) for one in listed.split(",")] if listed else []
             inside = not running or (xmin <= running[0] and running[-1] < xmax)
             if 0 < xmin <= xmax < 2**63 and inside and sorted(set(running)) == running:
-                return cls(found[1], f"{xmin}:{xmax}:{','.join(map(str, running))}")
+                return cls(match[1], f"{xmin}:{xmax}:{','.join(map(str, running))}")
         message = f"{text[:60]!r} is not the id of an event"
         raise UserError(message)

@@ -167,3 +167,5 @@ def export(
     with ready_database() as conninfo, connect(conninfo) as connection, progress(f"exporting {layer}"):
         count = export_file(connection, found, file, shift, for_excel)
     say(f"{count} rows of {layer} written to {file}{', in ' + shift if shift else ''}")
+    if file.suffix.lower() == ".shp":
+        say("note: a Shapefile cuts names of columns to ten letters; an import matches them again")

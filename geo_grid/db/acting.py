@@ -13,7 +13,6 @@ from geo_grid.db.connections import AsyncConnection, AsyncPool, Connection, Thre
 
 _READ = "begin isolation level repeatable read read only"
 _WRITE = "begin"
-_ONE_STATE = "set transaction isolation level repeatable read, read only"
 _WHO = (  # bound: the text of a statement is shown to others of the same role, and written to logs
     "select set_config('geo_grid.credential', %s, true), set_config('geo_grid.address', %s, true),"
     " set_config('geo_grid.request_id', %s, true)"
@@ -63,11 +62,9 @@ async def acting(pool: AsyncPool, asker: Asker, read_only: bool = True) -> Async
 
 
 @contextlib.contextmanager
-def acting_in_thread(pool: ThreadPool, asker: Asker, reads_one_state: bool = False) -> Iterator[Connection]:
+def acting_in_thread(pool: ThreadPool, asker: Asker) -> Iterator[Connection]:
     """Lend a connection as `acting` does, to work in a thread."""
     with translated_errors(), pool.connection() as connection:
-        if reads_one_state:
-            connection.execute(_ONE_STATE)
         connection.execute(_WHO, asker)
         yield connection
 

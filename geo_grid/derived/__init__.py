@@ -1,4 +1,4 @@
-"""State in memory that is true, declared by what it depends on: there is no other way to keep any."""
+"""Derived state: everything a server caches in memory, declared by the tables it depends on and invalidated by the feed."""
 
 from geo_grid.derived.state import Derived, DerivedNow, DerivedStates
 

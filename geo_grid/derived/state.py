@@ -1,4 +1,4 @@
-"""One kind of state in memory: read whole, distrusted at once when what it depends on changes, read again when wanted."""
+"""Derived state: a value in memory that is read whole, invalidated when a table it depends on changes, and read again."""
 
 import asyncio
 import contextlib
@@ -16,12 +16,13 @@ from geo_grid.errors import SetupError
 log = logging.getLogger(__name__)
 
 _TRUSTED_S = 10.0
-"""How long what was read is trusted while nobody knows what changed: rides over a restart of the database."""
+"""Seconds that a value is served while the feed of changes cannot be read: bridges a restart of the database."""
 _AGAIN_S = 1.0
+"""Seconds until a read that failed is tried again."""
 
 
 class DerivedNow(BaseModel):
-    """A state that the server keeps in memory, as it is now."""
+    """Age, size and number of reads of one derived state, for /readyz and /metrics."""
 
     name: str
     age_s: float | None = Field(description="since it was read; null: it is not held, or not trusted any more")
@@ -31,7 +32,7 @@ class DerivedNow(BaseModel):
 
 
 class Derived[T]:
-    """A state that follows tables. Made by `DerivedStates.declare`."""
+    """A value that follows tables; made by `DerivedStates.declare`. Any thread may call `held`, `read` and `now`."""
 
     def __init__(
         self, feed: Feed, name: str, depends_on: frozenset[Table], read: Callable[[], T],
@@ -48,61 +49,65 @@ class Derived[T]:
 
     @property
     def generation(self) -> int:
-        """How often it was distrusted: what was asked for before is not as new as what is asked for after."""
+        """How often the value was invalidated. A result computed under an earlier generation is stale."""
         return self._generation
 
     def held(self) -> T | None:
-        """Return it if it is known to be true now."""
+        """Return the value, or None when it is stale, has ended, or the feed could not be read for 10 s. Never blocks."""
         held = self._held
         return None if held is None or self._is_over(held) or not self.is_trusted() else held[0]
 
     def is_trusted(self) -> bool:
-        """Say whether it is known what changed; not while the database is away for long."""
+        """Say whether the feed of changes was read in the last 10 s, so that an invalidation cannot have been missed."""
         return self._feed.age_s() <= _TRUSTED_S
 
     def read(self, is_strict: bool = False) -> T:
-        """Return it, read again if need be, in a thread where that takes long; those who want it at once read it once.
+        """Return the value; read it first when it is stale. Blocks meanwhile: call it in a thread of a pool.
+
+        Concurrent callers wait for one read (a lock).
 
         Parameters
         ----------
         is_strict
-            As of now, also when that changed some milliseconds ago. Not on the event loop.
+            Wait first until every change committed by now was read, so that the value is not some milliseconds old.
+            Not on the event loop, which it would block for ever.
 
         Raises
         ------
         DatabaseUnavailable
-            It cannot be read.
+            The database does not answer. Other errors of the reading function pass through.
         """
         if is_strict:
             self._feed.look_from_thread()
-        found = self.held()
-        if found is not None:
-            return found
+        value = self.held()
+        if value is not None:
+            return value
         with self._lock:
-            found = self.held()
-            if found is not None:
-                return found
+            value = self.held()
+            if value is not None:
+                return value
             generation, began = self._generation, time.monotonic()
             if self._is_large:
-                self._held = None  # two of them at a time would double what the server keeps
+                self._held = None  # two of them at the same time would double the memory
             try:
-                found = self._read()
+                value = self._read()
             except BaseException as error:
                 self._trouble = f"{type(error).__name__}: {error}".strip()
                 raise
-            self._held, self._trouble = (found, generation, began), ""
+            self._held, self._trouble = (value, generation, began), ""
             self._reads += 1
-        return found
+        return value
 
     def distrust(self) -> None:
-        """Have it read again: something changed, or was just changed here and is not in the feed yet."""
+        """Invalidate the value: a table changed, or this server just wrote what is not in the feed yet. On the event loop."""
         self._generation += 1
         self._told.set()
 
     @contextlib.asynccontextmanager
     async def kept(self, first_s: float) -> AsyncIterator[None]:
-        """While the context lasts, read it in a thread as soon as it is not true any more; begins once that was tried,
-        or after `first_s`.
+        """While the context lasts, read the value again in a thread as soon as it is stale, before anybody asks.
+
+        Entering waits for the first attempt, at most `first_s` seconds.
         """
         task = asyncio.create_task(self._keep())
         try:
@@ -115,7 +120,7 @@ class Derived[T]:
                 await task
 
     async def _keep(self) -> None:
-        said = ""
+        logged = ""
         while True:
             self._told.clear()
             longest_s = _AGAIN_S
@@ -123,10 +128,13 @@ class Derived[T]:
             if held is None or self._is_over(held):
                 try:
                     await asyncio.to_thread(self.read)
-                except Exception as error:  # whatever it is, it must not end all later readings
-                    if self._trouble != said:  # once, not every second
-                        log.warning("%s is not up to date, and is read again: %s", self.name, self._trouble or error)
-                said = self._trouble
+                except Exception as error:  # no error may end the loop
+                    if self._trouble != logged:  # logged once, not at every retry
+                        log.warning(
+                            "derived state %s is stale and could not be read; trying again every %.0f s: %s",
+                            self.name, _AGAIN_S, self._trouble or error,
+                        )  # fmt: skip
+                logged = self._trouble
                 self._tried.set()
             elif not self._trouble:
                 longest_s = max(0.01, self._end_of(held) - time.monotonic())
@@ -136,7 +144,7 @@ class Derived[T]:
                 continue
 
     def now(self) -> DerivedNow:
-        """Say how it is."""
+        """Return its age, size and number of reads."""
         held = self._held
         is_true = self.held() is not None
         return DerivedNow(
@@ -152,7 +160,7 @@ class Derived[T]:
 
 
 class DerivedStates:
-    """All of them: told of each change before those who listen."""
+    """All derived states of a server; the feed invalidates them before listeners of events wake."""
 
     def __init__(self, feed: Feed) -> None:
         self.feed = feed
@@ -170,27 +178,28 @@ class DerivedStates:
         longest_s: float = float("inf"),
         is_large: bool = False,
     ) -> Derived[T]:
-        """Declare a state.
+        """Declare a derived state.
 
         Parameters
         ----------
         depends_on
-            Tables; when one of them changes it is distrusted at once.
+            Tables (`changes.Table`); a change of one of them invalidates the value at once.
         read
-            Reads it whole, as of one state of the database. What it returns is shared by all threads.
+            Reads the whole value from one snapshot of the database. All threads share what it returns: nobody may
+            change it.
         size
-            How many things it holds, for people.
+            Number of items in a value, for /readyz and /metrics.
         ends_at
-            When it ends by itself, on this process's monotonic clock.
+            When a value ends even without a change, in seconds of `time.monotonic`.
         longest_s
-            How old it may become.
+            Longest age of a value, in seconds.
         is_large
-            Let go of the old one before the new one is read: nobody has it meanwhile.
+            Free the old value before the new one is read, to save memory: `held` returns None meanwhile.
 
         Raises
         ------
         SetupError
-            A table is not declared among those whose changes are told, or the name is taken.
+            A table does not write changes, or the name is taken.
         """
         unknown = sorted(set(depends_on) - set(Table))
         if unknown or name in self._all:
@@ -200,12 +209,12 @@ class DerivedStates:
                 else "is declared twice"
             )
             raise SetupError(message)
-        made = Derived(self.feed, name, frozenset(map(Table, depends_on)), read, size, ends_at, longest_s, is_large)
-        self._all[name] = made
-        return made
+        state = Derived(self.feed, name, frozenset(map(Table, depends_on)), read, size, ends_at, longest_s, is_large)
+        self._all[name] = state
+        return state
 
     def now(self) -> list[DerivedNow]:
-        """Say how each is."""
+        """Return age, size and number of reads of each."""
         return [one.now() for one in self._all.values()]
 
     def _tell(self, changed: frozenset[str]) -> None:

@@ -1,4 +1,4 @@
-"""Work that is due later, or again and again: a list in the database that all servers share."""
+"""Due work: jobs to do at a later time or periodically, in one table (due_work) that all servers share."""
 
 from geo_grid.due.doing import Due, Waiting
 from geo_grid.due.kinds import Kind

@@ -1,7 +1,8 @@
-"""Does what is due: one loop for each server, and any number of servers on one list.
+"""Runs due work: one loop in each server; any number of servers share the table.
 
-A server claims rows for some seconds and says again, while it lives, that it has them in hand. When it dies, others claim
-them after that. The claim is ended in the transaction of the work: work that lost its claim is rolled back.
+A server claims jobs with a lease of some seconds (`for update skip locked`) and renews it while it works on them. When it
+dies the lease expires, and another server claims the jobs. The transaction that does a job also ends its claim; if the
+claim was lost meanwhile it is rolled back.
 """
 
 import asyncio
@@ -23,14 +24,14 @@ log = logging.getLogger(__name__)
 QUERIES = load_queries("geo_grid.due", "due.sql")
 _LEASE_S = 30.0
 _LOOK_S = 2.0
-"""How late a server hears of what others asked for."""
+"""Longest time between two polls, in seconds: the delay of jobs that other processes added."""
 _PAUSE_S = 0.1
-"""Between two looks, however often somebody says that there is something to do."""
+"""Shortest time between two polls, in seconds, however often `soon` is called."""
 
 
 @dataclass(frozen=True)
 class _Row:
-    """Work that this server has in hand."""
+    """A job that this server has claimed."""
 
     due_id: int
     kind: str
@@ -41,14 +42,14 @@ class _Row:
 
 @dataclass(frozen=True)
 class Waiting:
-    """What of one kind is on the list.
+    """How many jobs of one kind wait, for /metrics.
 
     Attributes
     ----------
     late_s
-        Seconds since the first of it was due; 0: none is.
+        Seconds since the oldest of them was due; 0: none is due yet.
     failed_tries
-        How often the row that failed most was tried.
+        Highest number of attempts of a job that fails; 0: none fails.
     """
 
     kind: str
@@ -58,24 +59,24 @@ class Waiting:
 
 
 class _LostError(Exception):
-    """Another server has it in hand."""
+    """The lease expired, and another server has claimed the job."""
 
 
 class Due[C]:
-    """What is due, done by this server.
+    """The worker of one server process. Its methods belong on the event loop; jobs run in the threads of their budgets.
 
     Parameters
     ----------
     kinds
-        Those that are declared; rows of others are left alone.
+        The kinds it can do; rows of other kinds stay in the table.
     doing
-        What the work is done with, handed to each.
+        First argument of every `Kind.do`.
     pool, service
-        Connections of the server itself, which claim.
+        Connection pool and principal of the service role, for claims.
     connecting
-        Opens a transaction of the server itself, for the work.
+        Opens a transaction of the service role, for a job; called in a thread.
     lease_s
-        How long after the death of a server others take its work.
+        Lease in seconds: how long after the death of a server others claim its jobs.
     """
 
     def __init__(
@@ -88,7 +89,7 @@ class Due[C]:
         lease_s: float = _LEASE_S,
     ) -> None:
         self.failing: dict[str, int] = {}
-        """Of each kind that fails anywhere, how often it was tried."""
+        """By kind with a failing job on any server: the highest number of attempts, as of the last poll."""
         self._kinds = {kind.name: kind for kind in kinds}
         self._doing, self._pool, self._service, self._connecting = doing, pool, service, connecting
         self._lease_s = lease_s
@@ -98,7 +99,7 @@ class Due[C]:
 
     @contextlib.asynccontextmanager
     async def kept(self) -> AsyncIterator[Self]:
-        """Do what is due while the context lasts."""
+        """Run due jobs while the context lasts; leaving cancels those in progress, which others claim when the lease ends."""
         loop = asyncio.create_task(self._keep())
         try:
             yield self
@@ -109,11 +110,11 @@ class Due[C]:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     def soon(self) -> None:
-        """Look at once: something was asked for."""
+        """Poll at once: a job was added."""
         self._wanted.set()
 
     async def waiting(self) -> list[Waiting]:
-        """Return what is on the list, of all servers."""
+        """Return how many jobs of each kind wait, those of all servers together."""
         async with acting(self._pool, self._service) as connection:
             return [Waiting(**row) for row in await (await connection.execute(QUERIES["waiting"])).fetchall()]
 
@@ -129,8 +130,8 @@ class Due[C]:
                 wait_s = await self._look()
                 self._is_told = False
             except (psycopg.Error, OSError, GeoGridError) as error:
-                if not self._is_told:  # once, not every few seconds while the database is away
-                    log.warning("what is due was not looked at, and is soon: %s", error)
+                if not self._is_told:  # logged once, not at every retry
+                    log.warning("due work could not be claimed; trying again every %.0f s: %s", _LOOK_S, error)
                 self._is_told = True
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wanted.wait(), max(0.0, wait_s - _PAUSE_S))
@@ -138,7 +139,7 @@ class Due[C]:
             await asyncio.sleep(_PAUSE_S)
 
     async def _look(self) -> float:
-        """Take in hand what is due, and return after how many seconds to look again."""
+        """Renew leases, claim due jobs and start them; return the seconds until the next poll."""
         held = [row for rows, _ in self._in_hand.values() for row in rows]
         idle = [kind for kind in self._kinds.values() if kind.name not in self._in_hand]
         claimed: defaultdict[str, list[_Row]] = defaultdict(list)
@@ -150,8 +151,8 @@ class Due[C]:
                     {"due_ids": [row.due_id for row in held], "claims": claims, "lease_s": self._lease_s},
                 )
             names, limits = [kind.name for kind in idle], [kind.at_once for kind in idle]
-            asked = {"kinds": names, "limits": limits, "lease_s": self._lease_s}
-            for row in await (await connection.execute(QUERIES["claim"], asked)).fetchall():
+            limits_of_kinds = {"kinds": names, "limits": limits, "lease_s": self._lease_s}
+            for row in await (await connection.execute(QUERIES["claim"], limits_of_kinds)).fetchall():
                 claimed[row["kind"]].append(_Row(**row))
             waiting = [name for name in names if name not in claimed]
             following = await (await connection.execute(QUERIES["next"], {"kinds": waiting})).fetchone() or {}
@@ -170,19 +171,19 @@ class Due[C]:
                 failed = [(row, error) for row in rows]
             if failed:
                 await self._note(kind, failed)
-        except psycopg.Error as error:  # the claim ends by itself
-            log.warning("that %s failed was not written down: %s", kind.name, error)
+        except psycopg.Error as error:  # the lease expires, and the job is claimed again
+            log.warning("due work %s failed, and the failure could not be recorded: %s", kind.name, error)
         finally:
             del self._in_hand[kind.name]
             self.soon()
 
     def _work(self, kind: Kind[C], rows: Sequence[_Row]) -> list[tuple[_Row, Exception]]:
-        """Do work in a thread; return what failed, and why."""
+        """Do claimed jobs (in a thread); return those that failed, each with its error."""
         try:
             self._done(kind, rows)
         except _LostError:
-            log.warning("%s was taken over by another server", kind.name)
-        except Exception as error:  # a fault in one must not end all others
+            log.warning("due work %s took longer than its lease, and another server claimed it", kind.name)
+        except Exception as error:  # an error in one job must not stop the others
             if len(rows) > 1:
                 return [failed for row in rows for failed in self._work(kind, [row])]
             is_ours = not isinstance(error, psycopg.Error | GeoGridError)

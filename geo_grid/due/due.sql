@@ -1,5 +1,5 @@
 -- name: expect
--- what recurs is on the list from the first start on
+-- adds recurring jobs at the first start of a server
 insert into due_work (kind, subject, due_at) select unnest(%(kinds)s::text[]), '', now()
 on conflict (kind, subject) do nothing
 
@@ -32,7 +32,7 @@ set due_at = case when due_at = claimed_until then now() + make_interval(secs =>
 from held where w.due_id = held.due_id
 
 -- name: next
--- seconds until some of these kinds is due; null: nothing is to come
+-- seconds until the next job of these kinds is due; null: there is none
 select extract(epoch from min(greatest(w.due_at, w.claimed_until)) - clock_timestamp())::float as seconds
 from unnest(%(kinds)s::text[]) k (kind)
 cross join lateral (select d.due_at, d.claimed_until from due_work d where d.kind = k.kind order by d.due_at limit 1) w
@@ -54,7 +54,7 @@ order by due_id for update
 delete from due_work where due_id = any(%(due_ids)s) and due_at = claimed_until
 
 -- name: again
--- what was asked for again meanwhile stays due from then
+-- a job that was asked for again while it was done keeps that earlier moment
 update due_work
 set due_at = least(case when due_at < claimed_until then due_at end, clock_timestamp() + make_interval(secs => %(wait_s)s)),
     attempts = 0, last_error = null, claimed_until = null, claimed_in = null
@@ -67,7 +67,7 @@ set due_at = clock_timestamp() + make_interval(secs => %(wait_s)s), last_error =
 where due_id = %(due_id)s and claimed_in::text = %(claim)s
 
 -- name: troubled
--- what failed at the last try, those that failed most often first
+-- jobs whose last attempt failed, those with most attempts first
 select kind, subject, attempts, last_error from due_work
 where last_error is not null and kind = any(%(kinds)s)
 order by attempts desc, kind, subject limit %(limit)s

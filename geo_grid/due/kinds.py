@@ -1,4 +1,4 @@
-"""What a kind of work for later is: who does it, how often, and how long it waits when it fails."""
+"""A kind of due work: the function that does it, its budget, how often it recurs, and its back-off after failures."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,24 +9,24 @@ from geo_grid.db import Connection
 
 @dataclass(frozen=True)
 class Kind[C]:
-    """A kind of work.
+    """A kind of due work; its rows in due_work are called jobs.
 
     Attributes
     ----------
     name
-        As in the table due_work.
+        Value of due_work.kind.
     do
-        Does work on some subjects, in a thread, in the transaction that also ends it: what it writes is done once, or
-        not at all. What it raises keeps the work on the list. It returns after how many seconds it is to be done again;
-        None: when `every_s` says.
+        Called in a thread of the budget with the subjects of the claimed jobs. Its transaction also ends the jobs, so
+        what it writes is committed exactly once. An exception rolls back and leaves the jobs for a retry. Returns the
+        seconds until the job is due again; None: `every_s`.
     budget
-        Whose threads it takes.
+        The threads and queue that run it.
     every_s
-        How often it recurs; None: it is over when it is done.
+        Seconds between two runs; None: the job is deleted once it is done.
     at_once
-        How many subjects one call gets at the most. When a call fails, each of them is tried alone.
+        Most subjects of one call. When a call with several fails, each is tried alone.
     first_wait_s, longest_wait_s
-        How long it waits after it failed; twice as long each time.
+        Back-off in seconds: the wait after the first failure, doubled at each further one up to the longest.
     """
 
     name: str
@@ -38,5 +38,5 @@ class Kind[C]:
     longest_wait_s: float = 600.0
 
     def wait_s(self, attempts: int) -> float:
-        """Return how long it waits after it failed so many times."""
+        """Return the back-off in seconds after this many failed attempts (1 or more)."""
         return min(self.longest_wait_s, self.first_wait_s * 2.0 ** min(attempts - 1, 30))

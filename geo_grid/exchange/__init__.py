@@ -2,7 +2,7 @@
 
 from geo_grid.exchange import uploads
 from geo_grid.exchange.editing import Editor, FeatureChange, GivenFeature
-from geo_grid.exchange.exporting import export_file
+from geo_grid.exchange.exporting import export_apart, export_file
 from geo_grid.exchange.importing import Mapping, Report, import_file, stored_extent
 from geo_grid.exchange.locating import FORMS, Asked, Located, locate_points
 from geo_grid.exchange.osm import OsmReport, import_osm, is_osm
@@ -25,6 +25,7 @@ __all__ = [
     "TableForm",
     "as_frame",
     "encode",
+    "export_apart",
     "export_file",
     "import_file",
     "import_osm",

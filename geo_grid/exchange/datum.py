@@ -15,6 +15,8 @@ QUERIES = load_queries("geo_grid.exchange", "importing.sql")
 _DATUMS = {"EPSG:4490": "WGS 84 or CGCS2000", "GCJ-02": "GCJ-02", "BD-09": "BD-09"}
 _SAME = {"EPSG:4326": "EPSG:4490", "GCJ02": "GCJ-02", "BD09": "BD-09"}
 _SAMPLE = 300
+_LONGEST = 256
+"""Characters of a name that are compared: as many as any has that is stored, and more."""
 _ENOUGH = 10
 """Points with something to compare with, at least."""
 _FARTHER, _LEAST_M = 2.0, 40.0
@@ -43,7 +45,7 @@ def guess_datum(connection: Connection, layer: Layer, table: Table, crs: str) ->
         return None
     names = None
     if "name" in layer.fields and "name" in table.attributes:
-        names = table.attributes["name"].iloc[chosen].astype(str).tolist()
+        names = table.attributes["name"].iloc[chosen].astype(str).str.slice(0, _LONGEST).tolist()
     for what, measure in (("things of the same name", "datum_by_name"), ("roads", "datum_by_road")):
         if measure == "datum_by_name" and names is None:
             continue

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from geo_grid.boundaries import as_step, edit_draft, read_division
 from geo_grid.boundaries.apart import in_force_apart
 from geo_grid.boundaries.division import Division, multi, single
-from geo_grid.boundaries.reading import seen_codes
+from geo_grid.boundaries.reading import draft_changes, seen_codes, shown_codes
 from geo_grid.boundaries.recognition import Drawn, recognise
 from geo_grid.coordinates import SRID
 from geo_grid.db import Connection, connect
@@ -30,9 +30,17 @@ def export_draft(division: Division, path: Path, within: str | None = None, seen
         Only this cell and what is below it.
     seen
         Only these codes; all when None.
+
+    Raises
+    ------
+    UserError
+        The file has another ending.
     """
     import geopandas as gpd
 
+    if path.suffix.lower() != ".gpkg":
+        message = f"{path.name}: a draft is written as a GeoPackage: name it {path.stem}.gpkg"
+        raise UserError(message)
     cells = [cell for cell in division.cells.values() if seen is None or cell.grid_code in seen]
     if within is not None:
         division.cell(within)
@@ -44,6 +52,17 @@ def export_draft(division: Division, path: Path, within: str | None = None, seen
     frame["household_count"] = frame["household_count"].astype("Int64")
     write_by_gdal(frame, path, "GPKG", layer="grid_cells")
     return len(cells)
+
+
+def export_draft_apart(conninfo: str, seeing_all: str, draft_id: int, path: Path, within: str | None) -> int:
+    """Write what whoever `conninfo` is may see of the cells of a draft; see `export_draft`.
+
+    All cells are in memory meanwhile: a server calls it in a process with limits.
+    """
+    in_force = in_force_apart(seeing_all)
+    with connect(conninfo) as connection:
+        before, edits = draft_changes(connection, draft_id, in_force)
+        return export_draft(before.edited(edits), path, within, shown_codes(connection, before, edits))
 
 
 def import_draft(

@@ -7,14 +7,15 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import shapely
+from psycopg import IsolationLevel
 
 from geo_grid.china_datums import shifted_geometry
 from geo_grid.coordinates import SRID
-from geo_grid.db import Connection
+from geo_grid.db import Connection, connect
 from geo_grid.errors import UnwritableFile, UserError
 from geo_grid.exchange.tables import TableForm, as_csv, as_excel, as_frame, encode
 from geo_grid.exchange.writing import write_by_gdal
-from geo_grid.layers import Layer
+from geo_grid.layers import Layer, find_layer
 from geo_grid.layers.features import all_rows, exported_columns
 
 if TYPE_CHECKING:
@@ -83,3 +84,13 @@ def export_file(connection: Connection, layer: Layer, path: Path, shift: str = "
         message = f"{path.name} cannot be written: {error.strerror or error}"
         raise UnwritableFile(message) from None
     return len(frame)
+
+
+def export_apart(conninfo: str, layer: str, path: Path, shift: str, for_excel: bool) -> int:
+    """Write what whoever `conninfo` is may see of a layer, all of one state of the database; see `export_file`.
+
+    All rows are in memory meanwhile: a server calls it in a process with limits.
+    """
+    with connect(conninfo) as connection:
+        connection.isolation_level, connection.read_only = IsolationLevel.REPEATABLE_READ, True
+        return export_file(connection, find_layer(layer), path, shift, for_excel)

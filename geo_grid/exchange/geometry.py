@@ -15,6 +15,8 @@ MOST_VERTICES = 500_000
 """Of one geometry: a province's coast has fewer, and checking grows faster than they do."""
 
 _MOST_NAMED = 20
+_MOST_CROSSINGS, _TOGETHER = 1_000, 256
+"""Times that the border of one shape meets itself; segments of it that are looked at before these are counted."""
 
 type Extent = tuple[float, float, float, float]
 
@@ -97,6 +99,9 @@ def _mend(raw: Any, invalid: Any, source: SourceCrs, heal_m: float, problems: di
     for index in invalid.tolist():
         if not np.isfinite(shapely.get_coordinates(raw[index])).all():
             continue
+        if _is_tangled(raw[index]):
+            problems[index] = f"its border crosses or touches itself more than {_MOST_CROSSINGS:,} times: draw it anew"
+            continue
         ground, doubt = _both_readings(raw[index])
         width, lon, lat = widest(shapely.transform(doubt, lambda xy: np.stack(source.convert(*xy.T), axis=1)))
         if ground.is_empty:
@@ -119,6 +124,19 @@ def _mend(raw: Any, invalid: Any, source: SourceCrs, heal_m: float, problems: di
             f"most {metres(most)} width in doubt: row {rows}{f' and {len(mended) - _MOST_NAMED} more' * (len(mended) > _MOST_NAMED)}"
         )
     return np.setdiff1d(invalid, np.array(mended, dtype=np.int64))
+
+
+def _is_tangled(shape: Any) -> bool:
+    """Say whether the borders of an area meet themselves so often that it would take for ever to tell what they enclose."""
+    rings = [shapely.get_coordinates(ring) for ring in shapely.get_rings(shape)]
+    segments = shapely.linestrings(np.concatenate([np.stack([ring[:-1], ring[1:]], axis=1) for ring in rings]))
+    tree, met = shapely.STRtree(segments), 0
+    for start in range(0, len(segments), _TOGETHER):
+        some = segments[start : start + _TOGETHER]
+        met += tree.query(some, predicate="intersects").shape[1] - 3 * len(some)  # itself, and one at each end
+        if met > 2 * _MOST_CROSSINGS:  # each is found from both sides
+            return True
+    return False
 
 
 def _both_readings(shape: Any) -> tuple[Any, Any]:

@@ -152,13 +152,12 @@ def import_file(
         raise UserError(message)
     crs = _choose_crs(name, table, source_crs, report)
     with progress("checking rows", report.rows) as shown:
-        advance = asking.advancing(shown, name)
         fields = _choose_columns(layer, name, table, mapping, report)
         _check_times(layer, name, table.attributes, fields, mapping, received_now, dry_run, report)
         extent = stored_extent(connection)
         geometry, problems = read_geometry(table.geometry, crs, layer, extent, report.notes, heal_m)
         problems |= table.unread
-        rows = _read_rows(layer, table.attributes, fields, mapping, timezone, problems, advance)
+        rows = _read_rows(layer, table.attributes, fields, mapping, timezone, problems, shown)
         _give_local_ids(layer, rows, geometry, problems, report)
         joined = _join_parts(layer, rows, geometry, problems, report) if layer.is_boundary else set()
         _check_keys(connection, layer, rows, problems, joined)
@@ -179,8 +178,7 @@ def import_file(
             raise InvalidRows(message, report.skipped)
         frame = DataFrame([rows[index] for index in good], dtype=object).assign(geometry=geometry[good])
         with progress(f"storing {layer.title_en.lower()}", len(good)) as shown:
-            advance = asking.advancing(shown, name)
-            store = partial(_store, connection, layer, frame, name, fit_parents_m, heal_m, report, advance)
+            store = partial(_store, connection, layer, frame, name, fit_parents_m, heal_m, report, shown)
             refused = _try_to_store(connection, layer, frame, name, store, good, report, dry_run)
         problems |= {good[index]: reason for index, reason in refused.items()}
         report.skipped = _numbered(problems)

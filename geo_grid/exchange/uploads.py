@@ -9,10 +9,9 @@ import time
 from collections.abc import Mapping as Named
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Event
 from typing import Any, BinaryIO
 
-from geo_grid.db import Connection
+from geo_grid.db import Connection, connect
 from geo_grid.errors import InvalidRows, NotFound, NotOffered, UnreadableFile, UserError
 from geo_grid.exchange.importing import Mapping, Report, import_file
 from geo_grid.files.door import Asking
@@ -138,15 +137,8 @@ def run(
     upload: Upload,
     skip_invalid: bool,
     dry_run: bool,
-    given_up: Event | None = None,
 ) -> Report:
-    """Try the import of a file, or do it, in the caller's transaction; raises as `import_file` does.
-
-    Parameters
-    ----------
-    given_up
-        Set when nobody waits for it any more.
-    """
+    """Try the import of a file, or do it, in the caller's transaction; raises as `import_file` does."""
     asked = upload.asked
     layer: Layer = find_layer(asked.layer)
     try:
@@ -156,13 +148,22 @@ def run(
         )  # fmt: skip
         return import_file(
             connection, layer, upload.path(folder), silent, asked.source_crs, mapping, skip_invalid,
-            timezone=asked.timezone, dry_run=dry_run, asking=Asking(SENT, upload.file_name, given_up),
+            timezone=asked.timezone, dry_run=dry_run, asking=Asking(SENT, upload.file_name),
             received_now=asked.received_now,
         )  # fmt: skip
     except InvalidRows as error:
         raise InvalidRows(_worded(error), error.rows) from None
     except UserError as error:
         raise type(error)(_worded(error)) from None
+
+
+def run_apart(conninfo: str, folder: Path, upload: Upload, skip_invalid: bool, dry_run: bool) -> Report:
+    """Try the import of a file, or do it, in a transaction of whoever `conninfo` is; see `run`.
+
+    Rows and shapes are checked one by one: a server calls it in a process with limits.
+    """
+    with connect(conninfo) as connection:
+        return run(connection, folder, upload, skip_invalid, dry_run)
 
 
 def _worded(error: UserError) -> str:

@@ -4,6 +4,7 @@ It puts the walls up before it imports anything that could read a stranger's byt
 """
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,8 @@ def main() -> int:
     limits = Limits(**job["limits"])
     scratch = Path(job["scratch"]) if job["scratch"] else None
     standing = confine(readable, scratch, limits.processor_s, limits.unpacked_bytes if scratch else 0)
+    if os.getppid() != job["parent"]:
+        return OUT_OF_MEMORY  # who asked ended before this process would have ended with them
     if job["what"] == "walls":
         print(json.dumps(standing))
         return 0

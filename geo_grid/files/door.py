@@ -9,18 +9,17 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
-from threading import Event
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 import shapely
 
-from geo_grid.errors import GeoGridError, GivenUp, UnreadableFile, UserError
+from geo_grid.errors import GeoGridError, UnreadableFile, UserError
 from geo_grid.files.child import OUT_OF_MEMORY, REFUSED
 from geo_grid.files.degrees import read_degrees
 from geo_grid.files.kinds import FORMATS, unknown_kind
@@ -66,33 +65,15 @@ class Asking:
         What its reading may take.
     said
         What its sender calls it; its path when None.
-    given_up
-        Set when nobody waits for it any more: it is read no further.
     """
 
     limits: Limits
     said: str | None = None
-    given_up: Event | None = None
 
     @classmethod
     def of_operator(cls) -> "Asking":
         """Ask as somebody at the machine does."""
         return cls(of_operator())
-
-    def refuse_given_up(self, said: str) -> None:
-        """Go no further with a file that nobody waits for. Raises GivenUp."""
-        if self.given_up is not None and self.given_up.is_set():
-            message = f"{said} is read no further: nobody waits for it"
-            raise GivenUp(message)
-
-    def advancing(self, advance: Callable[[int], None], said: str) -> Callable[[int], None]:
-        """Return what shows progress, and ends work on a file that nobody waits for any more (see `refuse_given_up`)."""
-
-        def advance_or_end(count: int) -> None:
-            self.refuse_given_up(said)
-            advance(count)
-
-        return advance_or_end
 
 
 @dataclass(frozen=True)
@@ -147,8 +128,6 @@ def read_table(
         It is missing, empty, of an unknown kind, not what its name says, or takes more than it may.
     UserError
         It holds several tables.
-    GivenUp
-        See `Asking`.
     """
     asking = asking or Asking.of_operator()
     said = asking.said or str(path)
@@ -302,7 +281,7 @@ def _process(job: dict[str, Any]) -> Iterator[subprocess.Popen[bytes]]:
         try:
             if process.stdin is not None:
                 with contextlib.suppress(BrokenPipeError):
-                    process.stdin.write(json.dumps(job).encode())
+                    process.stdin.write(json.dumps({**job, "parent": os.getpid()}).encode())
                     process.stdin.close()
             yield process
         finally:
@@ -317,7 +296,6 @@ def _told(process: subprocess.Popen[bytes], said: str, asking: Asking) -> bytear
     pipe, waiting = process.stdout.fileno(), select.poll()  # select() knows no descriptor beyond 1,023
     waiting.register(pipe, select.POLLIN)
     while True:
-        asking.refuse_given_up(said)
         if time.monotonic() > deadline:
             message = f"{said} was not read within {asking.limits.wall_s:.0f} s, and was given up: divide it"
             raise UnreadableFile(message)

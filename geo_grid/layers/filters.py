@@ -245,8 +245,11 @@ class _Reader:
         shape = sql.SQL("ST_GeomFromWKB({}, 4490)").format(self.bind(written.wkb, "bytea"))
         if op == "s_disjoint":  # which ST_Disjoint does not say of collections
             return sql.SQL("(not ST_Intersects(s.geom, {}))").format(shape)
-        exact = sql.SQL("{}(s.geom, {})").format(sql.SQL(_SPATIAL[op]), shape)
-        return sql.SQL("(s.geom && {} and {})").format(shape, exact)  # the box is what the index knows
+        # the box is what the index knows; whether two meet at all is told fast, how they lie to each other is not
+        conditions = [sql.SQL("s.geom && {}"), sql.SQL("ST_Intersects(s.geom, {})")]
+        if op != "s_intersects":
+            conditions.append(sql.SQL(f"{_SPATIAL[op]}(s.geom, {{}})"))
+        return sql.SQL("({})").format(sql.SQL(" and ").join(condition.format(shape) for condition in conditions))
 
     def shape(self, node: Any) -> Any:
         """Read a geometry, in lon, lat on the lattice."""

@@ -8,6 +8,8 @@ import shapely
 from psycopg import sql
 from pydantic import BaseModel
 
+from geo_grid.china_datums import shifted_geometry
+
 
 class Feature[P](BaseModel):
     """A shape, and what it is."""
@@ -24,15 +26,17 @@ class FeatureCollection[F](BaseModel):
     features: list[F]
 
 
-def as_geojson(shape: Any, digits: int | None = 8) -> dict[str, Any]:
+def as_geojson(shape: Any, digits: int | None = 8, shift: str = "") -> dict[str, Any]:
     """Return a shape, lon, lat in degrees, as GeoJSON.
 
     Parameters
     ----------
     digits
         Decimals that are written: eight are enough to tell points of the lattice apart; None: all there are.
+    shift
+        GCJ-02 or BD-09: written as maps of these draw it; the answer names it.
     """
-    turned = shapely.orient_polygons(shape)
+    turned = shapely.orient_polygons(shifted_geometry(shape, shift) if shift else shape)
     if digits is not None:
         turned = shapely.transform(turned, lambda xy: np.round(xy, digits))
     written: dict[str, Any] = json.loads(shapely.to_geojson(turned))

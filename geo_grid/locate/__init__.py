@@ -1,4 +1,4 @@
-"""Point -> owner: who is responsible for a place, and assignment of what happens there."""
+"""Point location: which grid cells and patrol zone own a point, and the assignment of incidents and cameras to them."""
 
 from geo_grid.locate.answers import Location, OwningCell, OwningZone, Response
 from geo_grid.locate.assignment import Assigned, assign, assign_all, hold_edition, never_assigned

@@ -48,11 +48,12 @@ class OwningZone(BaseModel):
 
 
 SEGMENT_REACH_M = 50.0
-"""A patrol segment answers for places this near to its line: both sides of a wide street; ours, no authority."""
+"""Longest distance in metres between a place and a segment that is responsible for it: both sides of a wide street. Our
+choice, no official number exists."""
 
 
 class NearSegment(BaseModel):
-    """A patrol segment 巡段 near the point: a key road that is patrolled besides the zones."""
+    """A patrol segment 巡段 near the point: a key road that is patrolled in addition to the zones."""
 
     zone_code: str
     name: str
@@ -83,7 +84,7 @@ class Alternative(BaseModel):
 
 
 def drawn_at(lon: float, lat: float, crs: str) -> tuple[float, float]:
-    """Return lon, lat of CGCS2000 where a map of a datum draws them: EPSG:4490, GCJ-02 or BD-09; eight decimals."""
+    """Convert lon, lat in degrees (CGCS2000) to the datum of a map (EPSG:4490, GCJ-02 or BD-09), to eight decimals."""
     if crs == "EPSG:4490":
         return lon, lat
     x, y = shifted(np.array([lon]), np.array([lat]), crs)
@@ -108,5 +109,5 @@ class Location(BaseModel):
     unassigned: bool = Field(description="no grid cell covers the point")
 
     def drawn_in(self, crs: str) -> Self:
-        """Return the answer with its place as a map of a datum draws it; see `drawn_at`."""
+        """Return a copy with the point in the datum of a map; see `drawn_at`."""
         return self if crs == self.crs else self.model_copy(update={"point": drawn_at(*self.point, crs), "crs": crs})

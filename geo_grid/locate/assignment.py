@@ -1,4 +1,4 @@
-"""Gives incidents and cameras to the leaf cell and patrol zone that own them."""
+"""Assigns incidents and cameras to the leaf cell and patrol zone that own them."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ from geo_grid.progress import Progress
 
 QUERIES = load_queries("geo_grid.locate", "assignment.sql")
 
-# COPY in binary, whose rows are of one length here: a field count, then a length before each value
+# a row of COPY in binary, here of fixed length: the number of fields, then each value after its length
 _POINT = np.dtype(
     [("fields", ">i2"), ("l1", ">i4"), ("id", ">i8"), ("l2", ">i4"), ("x", ">f8"), ("l3", ">i4"), ("y", ">f8")]
 )
@@ -24,7 +24,7 @@ _BATCH = 65_536
 
 @dataclass(frozen=True)
 class Assigned:
-    """How many rows a layer has, and how many of them no grid cell covers."""
+    """Number of rows of a layer, and number of those that no grid cell covers."""
 
     rows: int
     unassigned: int
@@ -40,26 +40,26 @@ def assign(connection: Connection, layer: Layer, ids: list[int] | None = None) -
     Parameters
     ----------
     layer
-        One with `is_assigned`.
+        A layer with `is_assigned`.
     ids
-        Primary keys; all rows when not given.
+        Primary keys; None: all rows.
     """
     connection.execute(_statement("assign", layer), {"ids": ids}, prepare=False)
     return _count(connection, layer)
 
 
 def hold_edition(connection: Connection) -> None:
-    """Keep the edition in force until the caller's transaction ends: publishers wait, readers do not."""
+    """Lock the edition in force until the caller's transaction ends: publishing waits, readers do not."""
     connection.execute(QUERIES["hold_edition"])
 
 
 def assign_all(connection: Connection, layer: Layer, city: CityIndex, progress: Progress) -> Assigned:
-    """Assign every row of a layer through the index: the same answer as `assign`, sooner.
+    """Assign every row of a layer by the index in memory: the same result as `assign`, in less time.
 
     Parameters
     ----------
     connection
-        The caller's transaction, in which `hold_edition` was called before `city` was chosen.
+        The caller's transaction, in which `hold_edition` was called before `city` was read.
     """
     with progress(f"reading {layer.name}"):
         points = read_fixed(connection, _statement("points", layer), _POINT)
@@ -97,6 +97,6 @@ def _count(connection: Connection, layer: Layer) -> Assigned:
 
 
 def never_assigned(connection: Connection, layer: Layer) -> list[int]:
-    """Return the primary keys of rows that no edition was asked about yet."""
+    """Return the primary keys of rows that have not been assigned by any edition yet."""
     rows = connection.execute(_statement("never_assigned", layer)).fetchall()
     return [row["id"] for row in rows]

@@ -31,7 +31,7 @@ select count(*) as rows, count(*) filter (where unassigned) as unassigned from {
 select {key} as id from {table} where edition_id is null
 
 -- name: hold_edition
--- no edition is published until this transaction ends; readers are not held up
+-- locks publishing until this transaction ends; readers do not wait
 lock table editions in share mode
 
 -- name: points

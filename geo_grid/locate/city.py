@@ -1,4 +1,4 @@
-"""Who owns a point in one edition of the city's boundaries: leaf cell, its parents, patrol zone."""
+"""The compiled boundaries of one edition: finds the leaf cell of a point, its ancestors, and the patrol zone."""
 
 import contextlib
 import fcntl
@@ -25,7 +25,7 @@ _KEPT = 5
 
 
 class CellFacts(NamedTuple):
-    """What an edition says of a grid cell."""
+    """Attributes of a grid cell in an edition."""
 
     grid_code: str
     name: str
@@ -39,7 +39,7 @@ class CellFacts(NamedTuple):
 
 
 class ZoneFacts(NamedTuple):
-    """What an edition says of a patrol zone."""
+    """Attributes of a patrol zone in an edition."""
 
     zone_code: str
     name: str
@@ -49,12 +49,12 @@ class ZoneFacts(NamedTuple):
 
 
 class CityIndex:
-    """The boundaries of one edition, compiled. Immutable; may be shared by threads.
+    """The boundaries of one edition, as an index in memory. Immutable; may be shared by threads.
 
     Attributes
     ----------
     edition
-        Its number; None before the first edition.
+        Number of the edition; None before the first.
     cells, zones
         Locators of the leaf cells (those without children) and of the patrol zones.
     facts, zone_facts
@@ -74,7 +74,7 @@ class CityIndex:
     def compile(cls, connection: Connection, edition: int | None) -> Self:
         """Compile an edition from PostGIS, in one query.
 
-        Where cells overlap in spite of all checks the smallest code owns, as in PostGIS.
+        Where cells overlap in spite of all checks, the smallest code owns the ground, as in PostGIS.
         """
         with connection.cursor(binary=True) as cursor:
             rows = cursor.execute(QUERIES["compile"], {"edition": edition}).fetchall()
@@ -108,7 +108,7 @@ class CityIndex:
         return sorted({fact.grid_level for fact in self.facts.values()})
 
     def save(self, path: Path) -> None:
-        """Save to a folder, whole or not at all."""
+        """Save to a folder, atomically: it appears when it is complete."""
         path.parent.mkdir(parents=True, exist_ok=True)
         fresh = Path(tempfile.mkdtemp(dir=path.parent, prefix=".new-"))
         try:
@@ -128,7 +128,7 @@ class CityIndex:
         Raises
         ------
         UnreadableFile
-            It is missing, incomplete, or of another format.
+            The folder is missing, incomplete, or of another format.
         """
         try:
             about = json.loads((path / "city.json").read_text())
@@ -152,9 +152,10 @@ def edition_in_force(connection: Connection, at: datetime | None = None) -> int 
 
 
 def open_city(conninfo: str, folder: Path, edition: int | None) -> Path:
-    """Make sure that an edition is compiled and saved.
+    """Compile an edition and save it, unless that was done before.
 
-    Runs for a second or two: a server calls it in a worker process. Two callers build once.
+    Blocks for a second or two, holding the GIL: a server calls it in a worker process. A lock on a file makes concurrent
+    callers, also of other processes, wait for one build.
 
     Returns
     -------
@@ -178,9 +179,9 @@ def open_city(conninfo: str, folder: Path, edition: int | None) -> Path:
 
 
 def saved_name(edition: int | None, published_at: datetime | None) -> str:
-    """Name the folder of a saved edition.
+    """Return the name of the folder of a saved edition.
 
-    The moment tells apart editions of the same number in databases that share a folder.
+    The moment distinguishes editions with the same number of databases that share a state folder.
     """
     return f"edition-{edition}-{published_at.timestamp():.6f}" if published_at is not None else "edition-none"
 
@@ -205,7 +206,7 @@ def _one_at_a_time(folder: Path) -> Iterator[None]:
 
 
 def _forget_old(folder: Path) -> None:
-    """Remove the saved editions used longest ago; a process that has one mapped keeps it."""
+    """Delete the least recently used saved editions; processes that have one mapped can go on using it."""
     saved = sorted(folder.glob("edition-*"), key=lambda path: path.stat().st_mtime, reverse=True)
     for path in saved[_KEPT:]:
         shutil.rmtree(path, ignore_errors=True)

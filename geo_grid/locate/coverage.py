@@ -1,4 +1,5 @@
-"""What a coverage is, for import, check, doctor and index alike: polygons that nowhere overlap, whose shared borders have the same corners, and that leave no gap between them as narrow as a slip of the pen."""
+"""Validation of a coverage, for import, check, doctor and index alike: polygons that do not overlap, whose shared borders
+have the same vertices, and that leave no narrow gaps between them."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -9,26 +10,26 @@ import shapely
 from numpy.typing import NDArray
 
 NARROW_GAP_M = 1.0
-"""An enclosed gap that is nowhere wider than this is taken for a fault; a wider one is a place that is not the city's."""
+"""Metres up to which the width of an enclosed gap counts as a fault; a wider gap is ground that belongs to no cell."""
 METRES_PER_DEGREE = 111_320.0
-"""Length of a degree of latitude on the equator's great circle; for messages, not for measuring."""
+"""Length of a degree at the equator; for messages, not for measuring."""
 _MOST_OVERLAPS = 1_000
 _HALVINGS = 12
-"""Of the range a width lies in: to less than a thousandth of it."""
+"""Steps of the bisection of a width: leaves less than a thousandth of the initial interval."""
 
 
 @dataclass(frozen=True)
 class Fault:
-    """A place where polygons are no coverage.
+    """A place where polygons violate the rules of a coverage.
 
     Attributes
     ----------
     codes
-        Of the polygons concerned.
+        Codes of the polygons concerned.
     lon, lat
-        Where, degrees.
+        The place, in degrees.
     width_m, area_m2
-        Of the overlap or gap, at its widest; 0 where only corners are missing.
+        Width at its widest place, and area, of the overlap or gap; 0 for vertices that do not match.
     """
 
     kind: Literal["overlap", "mismatch", "gap"]
@@ -39,7 +40,7 @@ class Fault:
     area_m2: float = 0.0
 
     def told_of(self, code: str) -> str:
-        """Say what is wrong with one of the polygons."""
+        """Return the fault as a sentence about one of the polygons."""
         others = ", ".join(other for other in self.codes[:4] if other != code)
         size = f"{metres(self.width_m)} wide, {self.area_m2:.2g} m2"
         what = {
@@ -51,7 +52,7 @@ class Fault:
 
 
 def coverage_faults(codes: Sequence[str], polygons: Any) -> list[Fault]:
-    """Find where polygons are no coverage.
+    """Find all places where polygons violate the rules of a coverage.
 
     Parameters
     ----------
@@ -93,7 +94,7 @@ def _overlaps(codes: Sequence[str], shapes: Any, tree: shapely.STRtree, wrong: N
             if parts:
                 widths = [width_m(part) for part in parts]
                 lon, lat = _place(parts[int(np.argmax(widths))])
-            else:  # so thin that no number of degrees lies within
+            else:  # too thin for its width to be computed in double precision
                 widths, (lon, lat) = [0.0], map(float, shapely.get_coordinates(shared)[0])
             area = float(shapely.area(flat(shared)))
             yield Fault("overlap", (str(codes[first]), str(codes[second])), lon, lat, max(widths), area)
@@ -103,7 +104,7 @@ def _overlaps(codes: Sequence[str], shapes: Any, tree: shapely.STRtree, wrong: N
 
 
 def narrow_gaps(owned: Any) -> list[tuple[Any, float]]:
-    """Return the holes of an area that are nowhere wider than `NARROW_GAP_M`, with their width in metres."""
+    """Return the holes of an area whose width is at most `NARROW_GAP_M`, with their width in metres."""
     rings = [ring for part in shapely.get_parts(owned) for ring in part.interiors]
     holes = shapely.polygons(np.array(rings, dtype=object))
     widths = ((hole, width_m(hole)) for hole in holes if _least_width(flat(hole)) < NARROW_GAP_M)
@@ -111,7 +112,7 @@ def narrow_gaps(owned: Any) -> list[tuple[Any, float]]:
 
 
 def flat(shape: Any) -> Any:
-    """Return a shape, or an array of them, in metres north and east of the middle of them all; for small areas."""
+    """Project a shape, or an array of shapes, to metres east and north of their common centre; for small areas."""
     west, south, east, north = shapely.total_bounds(shape)
     middle = np.array([(west + east) / 2, (south + north) / 2])
     scale = np.array([np.cos(np.radians(middle[1])), 1.0]) * METRES_PER_DEGREE
@@ -119,10 +120,10 @@ def flat(shape: Any) -> Any:
 
 
 def width_m(polygon: Any) -> float:
-    """Return the width in metres of a polygon where it is widest: the diameter of the largest circle in it.
+    """Return the width of a polygon (lon, lat in degrees) in metres: the diameter of the largest circle inside it.
 
-    It is at least twice the area by the perimeter; from there on it is found by halving, for a polygon that is inset by
-    half its width vanishes.
+    Found by bisection, since a negative buffer by half the width makes the polygon vanish. The lower bound is twice the
+    area divided by the perimeter.
     """
     shape = flat(polygon)
     least = _least_width(shape)
@@ -136,7 +137,7 @@ def width_m(polygon: Any) -> float:
 
 
 def widest(ground: Any) -> tuple[float, float, float]:
-    """Return the width in metres of ground, in one or many parts, where it is widest, and lon, lat of that part; 0 for no area."""
+    """Return the largest width in metres of the parts of a geometry, and lon, lat of that part; 0 for no area."""
     parts = np.array([part for part in shapely.get_parts(ground) if part.area > 0], dtype=object)
     if not len(parts):
         return 0.0, 0.0, 0.0
@@ -159,5 +160,5 @@ def _place(polygon: Any) -> tuple[float, float]:
 
 
 def metres(length: float) -> str:
-    """Write a length in metres for people: millimetres when it is small."""
+    """Format a length in metres for a message: in millimetres when it is small."""
     return f"{length:.1f} m" if length >= 0.1 else f"{length * 1000:.1f} mm"

@@ -1,4 +1,4 @@
-"""Keeps a snapshot of the city in memory, fresh, and answers from it; from PostGIS where it cannot."""
+"""Answers questions about points from a snapshot in memory while that is current, else from PostGIS."""
 
 import asyncio
 import contextlib
@@ -23,9 +23,9 @@ from geo_grid.locate.snapshot import Snapshot, read_state
 
 _DEPENDS_ON = (Table.EDITIONS, Table.GRID_LEVELS, Table.DUTIES, Table.RESPONSE_CIRCLES)
 _FIRST_S = 60.0
-"""How long a server waits for its first snapshot before it serves without; compiled once, it takes a second."""
+"""Longest time in seconds that the start of a server waits for the first snapshot; reading a saved edition takes a second."""
 _TRIES = 3
-"""An edition may come into force while another is compiled."""
+"""Attempts to read a snapshot: an edition may come into force while another is compiled."""
 
 
 class Locations:
@@ -36,7 +36,7 @@ class Locations:
     """
 
     def __init__(self, conninfo: str, folder: Path, states: DerivedStates) -> None:
-        """Make one that saves compiled editions in `folder`; `conninfo` is of somebody who sees the whole city."""
+        """`folder` receives compiled editions; `conninfo` is the connection string of a role that sees the whole city."""
         self._conninfo = conninfo
         self._folder = folder
         self._is_first = True
@@ -45,28 +45,28 @@ class Locations:
             size=lambda snapshot: len(snapshot.city.facts), ends_at=lambda snapshot: snapshot.state.ends_at,
         )  # fmt: skip
         self.snapshot = self._snapshot.held
-        """Returns the snapshot if it is known to be true now."""
+        """Function that returns the snapshot if it is current, else None; see `Derived.held`."""
 
     @classmethod
     @contextlib.asynccontextmanager
     async def kept(cls, conninfo: str, folder: Path, states: DerivedStates) -> AsyncIterator[Self]:
-        """Keep one fresh while the context lasts; begins once the first snapshot was tried for."""
+        """Keep the snapshot current while the context lasts. Entering waits for the first attempt to read it."""
         locations = cls(conninfo, folder, states)
-        # PostGIS can answer, but a busy server without its snapshot would stay busy
+        # PostGIS could answer meanwhile, but under load a server that starts so would never catch up
         async with locations._snapshot.kept(_FIRST_S):
             yield locations
 
     async def locate(
         self, reading: Reading, seen: Seen, lon: float, lat: float, at: datetime | None, positional_error_m: float
     ) -> Location:
-        """Say who is responsible for a point; see `lookup.locate`.
+        """Return who is responsible for a point; see `lookup.locate`. Call it on the event loop.
 
         Parameters
         ----------
         reading
-            Opens a transaction on behalf of whoever asks, where PostGIS must answer.
+            Opens a transaction with the principal's rights, for answers by PostGIS.
         seen
-            What they may see, where memory answers.
+            What the principal may see, for answers from memory.
         """
         found = self.snapshot() if at is None else None
         if found is not None:
@@ -84,7 +84,7 @@ class Locations:
             await refuse_swapped(connection, lon, lat)
 
     async def city(self, reading: Reading, at: datetime | None = None) -> CityIndex:
-        """Return the compiled edition in force at a moment; a past one is compiled when first asked for."""
+        """Return the index of the edition in force at a moment; the first question about a past one compiles it."""
         found = self.snapshot() if at is None else None
         if found is not None:
             return found.city
@@ -94,7 +94,7 @@ class Locations:
         return await asyncio.to_thread(CityIndex.load, saved)
 
     def _read(self) -> Snapshot:
-        """Read it, and compile the edition in force where that is not saved yet."""
+        """Read a snapshot; compile the edition in force first if it is not saved yet."""
         for _ in range(_TRIES):
             with connect(self._conninfo) as connection:
                 state = read_state(connection)
@@ -102,12 +102,13 @@ class Locations:
             try:
                 fresh = Snapshot.read(self._conninfo, saved)
             except UnreadableFile:
-                # before the first snapshot nobody is served yet, so a thread will do, and starts sooner
+                # before the first snapshot no request is served yet, so compiling may hold the GIL in this process
                 build = self._in_thread if self._is_first else self._in_worker
                 fresh = Snapshot.read(self._conninfo, build(state.edition))
             if fresh.city.edition == fresh.state.edition:
                 self._is_first = False
-                # 100,000 lasting objects: walking through them again and again would hold up requests for 100 ms
+                # exempt the snapshot's 100,000 objects from the garbage collector: each full collection would stop all
+                # requests for 100 ms
                 gc.freeze()
                 return fresh
         message = "one edition after the other comes into force"
@@ -117,6 +118,6 @@ class Locations:
         return open_city(self._conninfo, self._folder, edition)
 
     def _in_worker(self, edition: int | None) -> Path:
-        # a process of its own: compiling takes a second in which this one goes on answering
+        # in another process: compiling holds the GIL for a second, which would stop all requests
         with ProcessPoolExecutor(max_workers=1, mp_context=get_context("forkserver")) as pool:
             return pool.submit(open_city, self._conninfo, self._folder, edition).result()

@@ -1,4 +1,4 @@
-"""The loops of the point index, compiled by numba. Exact: coordinates are integers on the lattice.
+"""The compiled functions of the point index (numba; they release the GIL). Exact: coordinates are integers on the lattice.
 
 Coordinates count lattice steps: |x| <= 180 * 2^26 < 2^34, so differences stay below 2^35.
 

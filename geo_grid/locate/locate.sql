@@ -1,5 +1,5 @@
 -- name: leaf
--- the one-owner rule, judged among all cells; told only to whom the cell belongs
+-- the one-owner rule among all cells; the result is returned only if the principal may see the owner
 select access.owning_cell(ST_SetSRID(ST_MakePoint(%(lon)s, %(lat)s), 4490), %(at)s) as grid_code
 
 -- name: chain
@@ -25,7 +25,7 @@ where zone_code = access.owning_zone(ST_SetSRID(ST_MakePoint(%(lon)s, %(lat)s), 
   and in_force(valid_from, valid_to, %(at)s)
 
 -- name: segments
--- key roads that are patrolled besides the zones, near the place; lines are straight in lon and lat, and so measured
+-- patrol segments near the place, nearest first; distances are to lines that are straight in lon and lat
 select zone_code, name, zone_type, responsible_unit, is_demo,
        ST_Distance(ST_Scale(ST_Translate(geom, -%(lon)s::float8, -%(lat)s::float8), %(east_m)s, %(north_m)s),
                    ST_SetSRID(ST_MakePoint(0, 0), 4490)) as distance_m
@@ -38,10 +38,10 @@ where zone_kind = 'segment'
 order by distance_m, zone_code
 
 -- name: response
--- the fastest circle of each post that covers the place; those of the past are not kept, and not guessed
+-- the circle of the shortest tier of each post that covers the place; circles of the past are not stored
 select distinct on (post_code) tier_minutes, post_code, circle_basis, method, estimated_because
 from response_circles
-where geom && ST_SetSRID(ST_MakePoint(%(lon)s, %(lat)s), 4490)  -- may use the index in spite of the policies
+where geom && ST_SetSRID(ST_MakePoint(%(lon)s, %(lat)s), 4490)  -- leakproof, so that the index is used in spite of the policies
   and ST_Covers(geom, ST_SetSRID(ST_MakePoint(%(lon)s, %(lat)s), 4490))
   and %(response_known)s
 order by post_code, tier_minutes

@@ -1,4 +1,4 @@
-"""Point location in process: exact, thousands of times faster than asking a database point by point.
+"""Point location in memory: exact, and thousands of times faster than a database query for each point.
 
     from geo_grid.locate import Locator
     locator = Locator.from_geodataframe(beats, code="beat")
@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     import geopandas as gpd
 
 _BUCKETS_PER_EDGE = 20
-"""More buckets: more points find a bucket without edges, and more memory. 20 fits 20,000 cells in 100 MB."""
+"""Buckets of the grid per edge. With more, more points fall into a bucket without edges, but the index takes more memory:
+with 20 it takes 100 MB for 20,000 cells."""
 _FORMAT = 2
 _STEPS_PER_DEGREE = 1 / LATTICE_STEP
 
@@ -55,7 +56,7 @@ class Locator:
         self.codes = codes
         self.index = index = _frozen(index)
         self.path = path
-        # for single points, where calling compiled code costs more than a look at one bucket
+        # for single points: a call of a compiled function takes longer than reading one bucket in Python
         self._names: list[str] = codes.tolist()
         self._buckets = memoryview(index.bucket)
         self._grid: list[int] = index.origin.tolist()
@@ -207,7 +208,7 @@ class Locator:
         return sum(array.nbytes for array in self.index)
 
     def save(self, path: Path) -> None:
-        """Save to a folder, whole or not at all."""
+        """Save to a folder, atomically: it appears when it is complete."""
         path.parent.mkdir(parents=True, exist_ok=True)
         fresh = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}-"))
         for name, array in self.index._asdict().items():
@@ -225,7 +226,7 @@ class Locator:
         Raises
         ------
         UnreadableFile
-            It is missing, incomplete, or of another format.
+            The folder is missing, incomplete, or of another format.
         """
         try:
             about = json.loads((path / "locator.json").read_text())
@@ -245,7 +246,7 @@ class Locator:
 
 
 def _points(lon: ArrayLike, lat: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    # what cannot be written, as of Arrow, is copied: loops are compiled for one kind of array
+    # read-only arrays, such as those of Arrow, are copied: the functions are compiled for writable arrays only
     x, y = (np.require(values, np.float64, ("C", "W")) for values in (lon, lat))
     if x.ndim != 1 or x.shape != y.shape:
         message = f"lon has shape {x.shape} and lat {y.shape}: both must be one-dimensional and equally long"
@@ -286,7 +287,7 @@ def _refuse_overlaps(codes: NDArray[Any], polygons: NDArray[Any], order: NDArray
 
 
 def _refuse_gaps(index: Index) -> None:
-    """Refuse places that nobody owns and that are as narrow as a slip of the pen."""
+    """Raise InvalidRows for gaps that are narrower than `NARROW_GAP_M`."""
     cells = int(index.origin[5])
     border = index.edge[(index.side == cells).any(axis=1)] * LATTICE_STEP
     owned = shapely.build_area(shapely.multilinestrings(shapely.linestrings(border.reshape(-1, 2, 2))))
@@ -301,7 +302,7 @@ def _refuse_gaps(index: Index) -> None:
 
 
 def _give_to_smallest(polygons: NDArray[Any]) -> NDArray[Any]:
-    """Cut polygons (ascending by code) so that the smallest keeps shared ground, noded on the lattice."""
+    """Cut overlaps from polygons (ascending by code) so that the smallest code keeps them; borders are noded on the lattice."""
     lines = shapely.union_all(shapely.boundary(polygons), grid_size=LATTICE_STEP)
     faces = shapely.get_parts(shapely.polygonize(shapely.get_parts(lines)))
     face, polygon = shapely.STRtree(polygons).query(shapely.point_on_surface(faces), predicate="intersects")
@@ -334,7 +335,7 @@ def _build(polygons: NDArray[Any]) -> tuple[Index, bool]:
 
 
 def _frozen(index: Index) -> Index:
-    """Return plain views that cannot be written: the one kind of index that loops are compiled for, built or memory-mapped."""
+    """Return read-only views as plain arrays, whether built or memory-mapped: the type that the functions are compiled for."""
     views: list[Any] = [np.asarray(array).view() for array in index]
     for view in views:
         view.setflags(write=False)

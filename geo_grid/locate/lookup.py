@@ -1,4 +1,4 @@
-"""One point in, its owners out: the question put to PostGIS."""
+"""Point location by PostGIS: the owners of one point, at any moment."""
 
 from datetime import datetime
 from typing import Any
@@ -18,12 +18,12 @@ async def locate(
     at: datetime | None = None,
     positional_error_m: float = 10,
 ) -> Location:
-    """Say who is responsible for a point.
+    """Return who is responsible for a point.
 
     Parameters
     ----------
     connection
-        The caller's transaction, repeatable read, so that one edition answers; on behalf of whoever asks.
+        The caller's transaction with the principal's rights; repeatable read, so that one edition answers.
     lon, lat
         Degrees, CGCS2000, on the lattice (see `coordinates.to_lonlat`).
     at
@@ -62,12 +62,12 @@ async def locate(
 
 
 async def circles_known(connection: AsyncConnection, at: datetime | None) -> bool:
-    """Say whether the circles of a moment (None: now) are known: those of the past are not kept, and not guessed."""
+    """Say whether the circles at a moment (None: now) are known: those of the past are not stored."""
     return bool((await fetch_one(connection, QUERIES["moment"], {"at": at}))["response_known"])
 
 
 def nowhere(lon: float, lat: float, edition: int | None) -> Location:
-    """Answer about a place that is not the asker's: the same as about one outside the city."""
+    """Return the answer for a place outside the principal's cells, the same as for one outside the city."""
     return Location.model_construct(
         point=(round(lon, 8), round(lat, 8)),  # eight decimals give the lattice point back
         grid_cells=[],
@@ -87,24 +87,24 @@ async def _sees_all(connection: AsyncConnection) -> bool:
 
 
 def owning_cell(row: dict[str, Any]) -> OwningCell:
-    """Make an answer of a row of the statement `chain`."""
+    """Convert a row of the query `chain`."""
     leads = [duty["person_name"] for duty in row["duties"] if duty["duty_role"] == "grid_lead"]
     return OwningCell.model_validate({**row, "grid_lead": leads[0] if leads else None})
 
 
 async def refuse_swapped(connection: AsyncConnection, lon: float, lat: float) -> None:
-    """Refuse lon, lat outside the city when lat, lon lies inside it: nobody means that.
+    """Refuse lon, lat outside the city when lat, lon lies inside it: they are swapped.
 
     Raises
     ------
     InvalidCoordinates
-        With both readings, so that the sender can see which was meant.
+        The message has both readings.
     """
     refuse_swapped_in(await city_extent(connection), lon, lat)
 
 
 async def city_extent(connection: AsyncConnection) -> tuple[float, float, float, float] | None:
-    """Return west, south, east, north, in degrees, of the outermost cells that whoever asks may see."""
+    """Return west, south, east, north in degrees of the outermost cells that the principal may see; None: there are none."""
     extent = await fetch_one(connection, QUERIES["extent"])
     if extent["west"] is None:
         return None

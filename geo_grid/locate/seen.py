@@ -1,4 +1,4 @@
-"""What of the answers about points somebody may see; asked of the database, so that index and policies agree."""
+"""What a principal may see of answers about points, read from the database so that memory and row policies agree."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -10,18 +10,18 @@ QUERIES = load_queries("geo_grid.locate", "seen.sql")
 
 @dataclass(frozen=True)
 class Seen:
-    """What somebody may see.
+    """What a principal may see. Immutable; may be shared by threads.
 
     Attributes
     ----------
     everywhere
-        The whole city; `cells`, `zones` and `posts` say nothing then.
+        Whether it is the whole city; `cells`, `zones` and `posts` are not used then.
     roster
-        Who is on duty.
+        Whether the principal may see who is on duty.
     cells, zones, posts
-        Codes within their grid cells.
+        Codes of what lies within the principal's grid cells.
     bounds
-        West, south, east, north of the outermost cells they know of, in degrees; None: they know of none.
+        West, south, east, north in degrees of the outermost cells that the principal may see; None: there are none.
     """
 
     everywhere: bool = True
@@ -33,17 +33,17 @@ class Seen:
 
     @property
     def only_cells(self) -> frozenset[str] | None:
-        """The codes of the grid cells that they may see; None: all."""
+        """Codes of the grid cells that the principal may see; None: all."""
         return None if self.everywhere else self.cells
 
     @property
     def only_posts(self) -> frozenset[str] | None:
-        """The codes of the police posts that they may see; None: all."""
+        """Codes of the police posts that the principal may see; None: all."""
         return None if self.everywhere else self.posts
 
     @classmethod
     async def read(cls, connection: AsyncConnection, everywhere: bool, roster: bool) -> Self:
-        """Ask on whose behalf the transaction of `connection` runs."""
+        """Read the sets for the principal of the connection's transaction."""
         if everywhere:
             return cls(everywhere, roster)
         row = await (await connection.execute(QUERIES["seen"])).fetchone() or {}
@@ -52,4 +52,4 @@ class Seen:
 
 
 EVERYTHING = Seen()
-"""What the owner of the database sees."""
+"""The sets of the database's owner."""

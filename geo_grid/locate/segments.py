@@ -10,9 +10,9 @@ import shapely
 from geo_grid.locate.answers import SEGMENT_REACH_M, NearSegment
 
 _AXIS_M, _ECCENTRICITY2 = 6378137.0, 0.00669438002290
-"""Of the ellipsoid of CGCS2000 (GB/T 37987-2019)."""
+"""Semi-major axis and squared eccentricity of the ellipsoid of CGCS2000 (GB/T 37987-2019)."""
 _LEAST_DEGREE_M = 110_000.0
-"""No degree of latitude is shorter."""
+"""Lower bound of the length of a degree of latitude."""
 
 
 class Segments:

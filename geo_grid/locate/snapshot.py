@@ -1,4 +1,4 @@
-"""Everything an answer about a point needs, in memory, as of one state of the database."""
+"""A snapshot in memory of everything that answers about points need, read in one transaction."""
 
 import time
 from dataclasses import dataclass
@@ -22,16 +22,16 @@ QUERIES = load_queries("geo_grid.locate", "current.sql")
 
 @dataclass(frozen=True)
 class State:
-    """What a snapshot stands on.
+    """Version and validity of a snapshot.
 
     Attributes
     ----------
     edition
-        The one in force; None before the first.
+        Number of the edition in force; None before the first.
     published_at
-        When the edition was published: with its number the name of its boundaries, see `city.saved_name`.
+        When the edition was published; part of the name of its saved index, see `city.saved_name`.
     ends_at
-        When it ends by itself, on this process's monotonic clock: the next edition or duty begins, or a duty ends.
+        When the snapshot ends, in seconds of `time.monotonic`: the next edition or duty begins, or a duty ends.
     """
 
     edition: int | None
@@ -40,7 +40,7 @@ class State:
 
 
 def read_state(connection: Connection) -> State:
-    """Ask for the state. Raises DatabaseUnavailable when whoever asks does not see the whole city."""
+    """Read the state. Raises DatabaseUnavailable when the connection's role does not see the whole city."""
     asked = time.monotonic()
     row = connection.execute(QUERIES["state"]).fetchone() or {}
     if not row["sees_all"]:
@@ -51,7 +51,7 @@ def read_state(connection: Connection) -> State:
 
 
 class Snapshot:
-    """Answers about points as of one state of the database. Immutable; may be shared by threads."""
+    """Answers questions about points as of one snapshot of the database. Immutable; may be shared by threads."""
 
     def __init__(
         self,
@@ -75,16 +75,16 @@ class Snapshot:
 
     @classmethod
     def read(cls, conninfo: str, saved: Path) -> Self:
-        """Read one state whole, in one transaction; `saved` is a folder of `city.open_city`.
+        """Read a snapshot in one transaction; `saved` is a folder made by `city.open_city`. Blocks for some seconds.
 
-        The caller checks that the state's edition is the saved one's: another may have come into force.
+        The caller must check that the edition of the result is the saved one: another may have come into force.
 
         Raises
         ------
         UnreadableFile
-            Nothing readable is saved there.
+            The folder has no saved edition.
         DatabaseUnavailable
-            Whoever asks does not see the whole city.
+            The connection's role does not see the whole city.
         """
         city = CityIndex.load(saved)
         with connect(conninfo) as connection:
@@ -101,7 +101,7 @@ class Snapshot:
             )
 
     def locate(self, lon: float, lat: float, positional_error_m: float, seen: Seen) -> Location:
-        """Say who is responsible for a point; lon, lat in degrees, CGCS2000, on the lattice."""
+        """Return who is responsible for a point; lon, lat in degrees, CGCS2000, on the lattice; the error in metres."""
         leaf, metres, near = self.city.cells.look(lon, lat, positional_error_m)
         if not seen.everywhere and leaf not in seen.cells:
             return nowhere(lon, lat, self.state.edition)
@@ -140,7 +140,7 @@ class Snapshot:
         return sorted(fastest.values(), key=lambda response: (response.tier_minutes, response.post_code))
 
     def _chain(self, leaf: str) -> tuple[tuple[OwningCell, OwningCell], ...]:
-        """Return the cells that own what lies in a leaf: each with who is on duty, and without."""
+        """Return the leaf cell and its ancestors, each with and without the people on duty."""
         found = self._chains.get(leaf)
         if found is None:
             found = self._chains[leaf] = tuple(
@@ -171,7 +171,7 @@ class Snapshot:
 
 def _read_duties(connection: Connection) -> dict[str, list[Duty]]:
     duties: dict[str, list[Duty]] = {}
-    # row by row, so that a server's other threads get their turn
+    # row by row, so that other threads can take the GIL in between
     for row in connection.execute(QUERIES["duties"]):
         duty = Duty.model_construct(duty_role=row["duty_role"], person_name=row["person_name"], phone=row["phone"])
         duties.setdefault(row["grid_code"], []).append(duty)

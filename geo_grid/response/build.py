@@ -1,4 +1,4 @@
-"""Draws the circles of posts and keeps them, and knows which are out of date."""
+"""Draws and stores the response circles of posts, and finds those that are stale."""
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
@@ -22,16 +22,16 @@ _COLUMNS = (
     "estimated_because",
 )  # fmt: skip
 _SMALLEST_M2 = 30_000.0
-"""A place whose largest circle is smaller than about 100 m around it leads nowhere."""
+"""Area in m2 of a circle of about 100 m radius: a post whose largest circle is smaller counts as isolated."""
 _AT_ONCE = 24
-"""Posts that are drawn and stored together: what is lost when the work is interrupted."""
+"""Posts of one batch: the work that is lost at an interruption."""
 _PATIENCE = (4, 12)
-"""How many times as long as a dispatcher's question drawing may take, at the first and the second try: nobody waits for it."""
+"""Factors of the router's time-out for the first and the second attempt to draw: no dispatcher waits for it."""
 
 
 @dataclass
 class Built:
-    """Circles that were drawn, by method, and the posts for which no answer came: they keep the routed circles they had."""
+    """Number of circles drawn by method, and codes of the posts whose attempts timed out: they keep their routed circles."""
 
     made: dict[str, int] = field(default_factory=dict)
     unanswered: list[str] = field(default_factory=list)
@@ -44,9 +44,9 @@ class Conditions:
     Attributes
     ----------
     rules
-        Rows of circle_rules by circle_basis, tiers growing.
+        Rows of circle_rules by circle_basis, in ascending order of tiers.
     closures
-        Areas and lines in force.
+        Polygons and lines in force, EPSG:4490.
     graph
         Name of the road graph; empty: none.
     """
@@ -57,7 +57,7 @@ class Conditions:
     graph: str
 
     def digest(self, post: dict[str, Any]) -> str:
-        """Return what the circles of a post must have been drawn from to be up to date."""
+        """Return a digest of all inputs of a post's circles; stored circles with another digest are stale."""
         near = closures_near(self.closures, (post["lon"], post["lat"]))
         told = repr((
             post["lon"], post["lat"], self.rules[post["circle_basis"]], self.graph, replace(self.travel, traffic=()),  # as on free roads
@@ -67,12 +67,12 @@ class Conditions:
 
 
 def read_conditions(connection: Connection, travel: Travel, graph: Path | None) -> Conditions:
-    """Read what circles depend on, at the moment of the transaction."""
+    """Read what circles depend on, in force at the transaction's time."""
     return Conditions(travel, read_rules(connection), closures_in_force(connection), graph.name if graph else "")
 
 
 def closures_in_force(connection: Connection) -> list[Any]:
-    """Read the areas and lines that are closed or avoided at the moment of the transaction."""
+    """Read the polygons and lines (EPSG:4490) that are closed or avoided at the transaction's time."""
     return [shapely.from_wkb(row["geom"]) for row in connection.execute(QUERIES["closures"]).fetchall()]
 
 
@@ -81,7 +81,7 @@ def _posts(connection: Connection) -> list[dict[str, Any]]:
 
 
 def stale_posts(connection: Connection, conditions: Conditions) -> list[dict[str, Any]]:
-    """Return the posts whose circles are missing or were drawn from something else."""
+    """Return the posts whose circles are missing, or were drawn from other inputs."""
     return [post for post in _posts(connection) if post["drawn_from"] != conditions.digest(post)]
 
 
@@ -92,37 +92,41 @@ def build_circles(
     posts: Sequence[dict[str, Any]] | None = None,
     progress: Callable[[int], None] = lambda count: None,
 ) -> Built:
-    """Draw the circles of posts again, of all by default.
+    """Draw and store the circles of posts, by default of all, in the caller's transaction. Blocks: call it in a thread.
 
-    Old circles are served until the caller's transaction commits; routed ones stay where no answer came in time.
+    Old circles are served until the transaction commits. Where the router did not answer in time, routed circles stay.
+
+    Parameters
+    ----------
+    progress
+        Called with the number of posts after each batch.
     """
     if posts is None:
         posts = _posts(connection)
     built = Built()
     has_answers = True
     for begin in range(0, len(posts), _AT_ONCE):
-        some = posts[begin : begin + _AT_ONCE]
-        areas = _areas(some, router, conditions, is_asked=has_answers)
-        has_answers = any(
-            one.was_answered for one in areas
-        )  # where a whole lot got none, the others would wait in vain
-        built.unanswered += [post["post_code"] for post, one in zip(some, areas, strict=True) if not one.was_answered]
+        batch = posts[begin : begin + _AT_ONCE]
+        areas = _areas(batch, router, conditions, is_asked=has_answers)
+        # if no post of a batch got an answer, the next batch is estimated without asking: it would only wait
+        has_answers = any(one.was_answered for one in areas)
+        built.unanswered += [post["post_code"] for post, one in zip(batch, areas, strict=True) if not one.was_answered]
         drawn = [
-            (post, one) for post, one in zip(some, areas, strict=True) if one.was_answered or not post["is_routed"]
+            (post, one) for post, one in zip(batch, areas, strict=True) if one.was_answered or not post["is_routed"]
         ]
         rows = [row for post, one in drawn for row in _rows(post, one, conditions)]
         connection.execute(QUERIES["clear"], {"post_codes": [post["post_code"] for post, _ in drawn], "drawn": METHODS})
         insert_rows(connection, "response_circles", _COLUMNS, ([row[name] for name in _COLUMNS] for row in rows))
         for row in rows:
             built.made[row["method"]] = built.made.get(row["method"], 0) + 1
-        progress(len(some))
+        progress(len(batch))
     return built
 
 
 def circles_in_traffic(
     connection: Connection, router: Router, conditions: Conditions, factor: float
 ) -> list[dict[str, Any]]:
-    """Draw the outbound circles of all posts as they are when travel takes so many times as long; nothing is kept.
+    """Draw the outbound circles of all posts with travel times multiplied by `factor`; nothing is stored.
 
     Returns
     -------
@@ -138,23 +142,23 @@ def circles_in_traffic(
 def _areas(
     posts: Sequence[dict[str, Any]], router: Router, conditions: Conditions, factor: float = 1.0, is_asked: bool = True
 ) -> list[Areas]:
-    """Draw what each post reaches: all are asked for before the first is waited for, and those without an answer once more."""
+    """Draw the areas of posts: sends all questions before it waits for answers, and asks a second time after a time-out."""
     questions = []
     for post in posts:
         place, rules = (post["lon"], post["lat"]), conditions.rules[post["circle_basis"]]
         ride = conditions.travel.ride(closed=closures_near(conditions.closures, place))._replace(factor=factor)
         questions.append((place, [rule["travel_s"] for rule in rules], ride, rules[0]["direction"] == "inbound"))
-    found = [router.estimated_areas(*question[:3], why="no_answer") for question in questions]
+    results = [router.estimated_areas(*question[:3], why="no_answer") for question in questions]
     for patience in _PATIENCE if is_asked else ():
-        waiting = [number for number, areas in enumerate(found) if not areas.was_answered]
-        asked = [(number, router.ask_areas(*questions[number], patience)) for number in waiting]
-        for number, answer in asked:
-            found[number] = router.areas_of(answer, *questions[number][:3])
-    return found
+        waiting = [number for number, areas in enumerate(results) if not areas.was_answered]
+        pending = [(number, router.ask_areas(*questions[number], patience)) for number in waiting]
+        for number, answer in pending:
+            results[number] = router.areas_of(answer, *questions[number][:3])
+    return results
 
 
 def _rows(post: dict[str, Any], areas: Areas, conditions: Conditions) -> Iterator[dict[str, Any]]:
-    """Yield the circles of a post. An estimate made because no worker answered in time counts as out of date: it is retried."""
+    """Yield the rows of a post's circles. Estimates after a time-out get no digest, so that they are stale and retried."""
     estimate, is_estimate = conditions.travel.estimate, areas.method == METHOD
     for rule, geom in zip(conditions.rules[post["circle_basis"]], ewkb(areas.shapes), strict=True):
         yield {
@@ -168,7 +172,7 @@ def _rows(post: dict[str, Any], areas: Areas, conditions: Conditions) -> Iterato
 
 
 async def build_circles_of(connection: AsyncConnection, post_code: str, speed_kmh: float, detour_factor: float) -> None:
-    """Estimate the circles of one post, which was made or moved in the caller's transaction, until they are drawn on roads."""
+    """Store estimated circles of a post that the caller's transaction made or moved; due work draws them on roads later."""
     post = await (
         await connection.execute(QUERIES["posts"], {"post_code": post_code, "drawn": METHODS, "routed": ROUTED})
     ).fetchone()
@@ -183,6 +187,6 @@ async def build_circles_of(connection: AsyncConnection, post_code: str, speed_km
 
 
 async def isolated_posts(connection: AsyncConnection) -> list[str]:
-    """Return the posts, of those that whoever asks sees, that hardly get anywhere on the roads."""
+    """Return the codes of isolated posts (largest circle below 30,000 m2), of those that the principal sees."""
     rows = await connection.execute(QUERIES["isolated"], {"smallest_m2": _SMALLEST_M2})
     return [row["post_code"] for row in await rows.fetchall()]

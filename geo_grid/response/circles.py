@@ -14,18 +14,21 @@ from pyproj import Geod
 
 from geo_grid.coordinates import snap_geometry
 
+type Place = tuple[float, float]
+"""lon, lat in degrees, CGCS2000."""
+
 METHOD: Literal["geodesic_estimate"] = "geodesic_estimate"
 _VERTICES = 72
 _CGCS2000 = Geod(a=6378137.0, rf=298.257222101)  # GB/T 37987-2019; the ellipsoid of EPSG:4490
 
 
 def radius_m(tier_minutes: float, speed_kmh: float, detour_factor: float) -> float:
-    """Return how far, in metres in a straight line, a unit gets in the time."""
+    """Return the straight-line distance in metres that a unit covers in the time; speed in km/h."""
     return speed_kmh * 1000 / 60 * tier_minutes / detour_factor
 
 
-def distances_m(sources: Sequence[tuple[float, float]], targets: Sequence[tuple[float, float]]) -> Any:
-    """Return straight distances on the ellipsoid in metres, sources by targets; lon, lat in degrees."""
+def distances_m(sources: Sequence[Place], targets: Sequence[Place]) -> Any:
+    """Return straight distances on the ellipsoid in metres, sources by targets."""
     from_lon, from_lat = np.asarray(sources, float).reshape(-1, 2).T
     to_lon, to_lat = np.asarray(targets, float).reshape(-1, 2).T
     shape = (len(from_lon), len(to_lon))
@@ -49,8 +52,8 @@ def geodesic_circles(lon: ArrayLike, lat: ArrayLike, radius: float) -> Any:
 
     Returns
     -------
-    n valid MultiPolygons on the lattice. Around one place, a smaller radius gives a circle inside a
-    larger one's: the vertices lie on the same 72 azimuths.
+    n valid MultiPolygons on the lattice. Circles around one place nest, a smaller radius inside a larger one: their
+    vertices lie on the same 72 azimuths.
     """
     lon, lat = np.atleast_1d(np.asarray(lon, float)), np.atleast_1d(np.asarray(lat, float))
     azimuths = np.linspace(0, 360, _VERTICES, endpoint=False)

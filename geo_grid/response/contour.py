@@ -1,6 +1,7 @@
-"""Outlines of what lies under a level on a grid: marching squares (Lorensen and Cline, 1987), simplified as they are traced.
+"""Contour polygons of a scalar field on a grid: marching squares (Lorensen and Cline, 1987), simplified while traced.
 
-Compiled, since it is most of the time that drawing a circle takes; contourpy and a simplification by GEOS take thrice as long.
+Compiled, since it takes most of the time of drawing a circle; contourpy with a simplification by GEOS takes three times
+as long.
 """
 
 import math
@@ -11,28 +12,28 @@ from numba import types
 from geo_grid.compiling import loop, part
 
 _BESIDE_NODE = 1e-3
-"""Of a step: outlines keep off the nodes, so that no two of them touch."""
+"""Least distance of an outline from a node, in grid steps, so that no two outlines touch."""
 
 
 @loop(types.float32[:, ::1], *[types.float64] * 4)
 def outlines(field, level, nearest, largest_block, tolerance):  # type: ignore[no-untyped-def]
-    """Return polygons around what is under a level.
+    """Return the polygons around the nodes whose value lies below a level.
 
     Parameters
     ----------
     field
-        rows by columns: squares of distances; its border is far.
+        rows by columns: squared distances; its border lies above the level.
     level, nearest
-        Distances: of the outline, and beyond which they are all the same.
+        Distance of the outline, and the distance at which values are capped.
     largest_block
-        Holes of at most so many square steps are filled.
+        Holes of at most this area, in square grid steps, are filled.
     tolerance
-        Steps by which an outline may be off.
+        Tolerance of the simplification, in grid steps.
 
     Returns
     -------
-    n points as column, row in steps; offsets of rings into points; offsets of polygons into rings, the first of each
-    being its outline.
+    n points as column, row in grid steps; offsets of rings into points; offsets of polygons into rings, the exterior ring
+    first.
     """
     left, low, field = _window(field, level * level)
     follows, edges = _followers(field, level * level)
@@ -49,7 +50,7 @@ def outlines(field, level, nearest, largest_block, tolerance):  # type: ignore[n
             follows[at] = -1
             at = after
         if -largest_block <= _size(traced, begin, count) <= 0:
-            count = begin  # a block that is shut in
+            count = begin  # drop a small hole: a block enclosed by reached roads
         else:
             first.append(count)
     traced[:, 0] += left
@@ -59,7 +60,7 @@ def outlines(field, level, nearest, largest_block, tolerance):  # type: ignore[n
 
 @part()
 def _window(field, level2):  # type: ignore[no-untyped-def]
-    """Return the part of a field that holds all that is under, with one node around it, and its first column and row."""
+    """Return the window of a field with all nodes below the level and a margin of one, and its first column and row."""
     rows, columns = field.shape
     left, right, low, high = columns, 0, rows, 0
     for row in range(rows):
@@ -72,9 +73,10 @@ def _window(field, level2):  # type: ignore[no-untyped-def]
 
 @part()
 def _followers(field, level2):  # type: ignore[no-untyped-def]
-    """Return for each edge of the grid the next one that an outline crosses, with what is under on its left; and which are.
+    """Return for each grid edge the next edge that its outline crosses (-1: none), and the edges that are crossed.
 
-    Edges along rows come first, then those along columns, each by its node with the lower row and column; -1: none.
+    Outlines have the nodes below the level on their left. Edges along rows are numbered first, then those along columns,
+    each by its node with the lower row and column.
     """
     rows, columns = field.shape
     upright = rows * columns
@@ -90,8 +92,8 @@ def _followers(field, level2):  # type: ignore[no-untyped-def]
             node = row * columns + column
             corners = (a, b, c, d)
             sides = (node, upright + node + 1, node + columns, upright + node)  # from each corner to the next
-            # around the square, an outline enters where a corner that is under is followed by one that is not, and
-            # leaves at the other end of the run of corners that are under; so a saddle's corners are cut off one by one
+            # going round the square, an outline enters after a corner below the level that is followed by one above it,
+            # and leaves at the other end of that run of corners below; so the two corners of a saddle are kept apart
             for at in range(4):
                 if corners[at] and not corners[(at + 1) % 4]:
                     leaving = at - 1
@@ -104,7 +106,7 @@ def _followers(field, level2):  # type: ignore[no-untyped-def]
 
 @part()
 def _cross(points, number, field, edge, columns, level, nearest):  # type: ignore[no-untyped-def]
-    """Write down where an outline crosses an edge: column, row."""
+    """Store the point where an outline crosses an edge, as column, row."""
     upright = field.shape[0] * columns
     node = edge % upright
     row, column = node // columns, node % columns
@@ -118,7 +120,7 @@ def _cross(points, number, field, edge, columns, level, nearest):  # type: ignor
 
 @part()
 def _size(points, begin, end):  # type: ignore[no-untyped-def]
-    """Return the area of a ring, negative for a hole."""
+    """Return the signed area of a ring in square grid steps, negative for a hole."""
     total = 0.0
     for at in range(begin, end):
         after = at + 1 if at + 1 < end else begin
@@ -139,7 +141,7 @@ def _is_inside(points, begin, end, x, y):  # type: ignore[no-untyped-def]
 
 @part()
 def _assembled(traced, first, tolerance):  # type: ignore[no-untyped-def]
-    """Put holes behind the outline around them, simplify, and close rings."""
+    """Sort holes behind the exterior ring that encloses them, simplify, and close the rings."""
     rings = len(first) - 1
     sizes = np.array([_size(traced, first[ring], first[ring + 1]) for ring in range(rings)])
     owner = np.full(rings, -1)
@@ -157,7 +159,7 @@ def _assembled(traced, first, tolerance):  # type: ignore[no-untyped-def]
         if sizes[outer] <= 0:
             continue
         for turn in range(-1, rings):
-            ring = outer if turn < 0 else turn  # the outline comes first
+            ring = outer if turn < 0 else turn  # the exterior ring comes first
             if turn >= 0 and owner[ring] != outer:
                 continue
             is_kept = _kept(traced, first[ring], first[ring + 1], tolerance)
@@ -177,7 +179,10 @@ def _assembled(traced, first, tolerance):  # type: ignore[no-untyped-def]
 
 @part()
 def _kept(points, begin, end, tolerance):  # type: ignore[no-untyped-def]
-    """Say which points of a ring remain (Douglas and Peucker, 1973), from its first point and the one farthest from it."""
+    """Return which points of a ring remain after simplification (Douglas and Peucker, 1973).
+
+    It is split at its first point and the point farthest from that.
+    """
     count = end - begin
     is_kept = np.zeros(count, np.bool_)
     far, farthest = 0, -1.0

@@ -1,6 +1,6 @@
-"""What circles cover: area, households, incidents and key places, by city, county, township, zone or hour.
+"""Coverage by response circles: area, households, incidents and key places, by city, county, township, zone or hour.
 
-Area and households of a cell count by the share of its area that is covered: the union of the circles' parts in it.
+Area and households of a cell count by the share of its area that the union of the circles covers.
 """
 
 import asyncio
@@ -31,12 +31,12 @@ QUERIES = load_queries("geo_grid.response", "coverage.sql")
 TIERS = (1, 3, 5)
 _DEPENDS_ON = (Table.RESPONSE_CIRCLES, Table.POLICE_POSTS, Table.EDITIONS, Table.FACILITIES)
 _LONGEST_S = 600.0
-"""Incidents come in all the time; their shares may be so old."""
+"""Longest age of the derived state in seconds: incidents, which arrive all the time, do not invalidate it."""
 type Grouping = Literal["city", "county", "township", "zone", "hour"]
 
 
 class Leaves(NamedTuple):
-    """The innermost cells: n codes, areas in m2, households, and the code of what each belongs to, by grouping."""
+    """The n leaf cells in force: codes, areas in m2, households, and by grouping the code of the group of each."""
 
     codes: list[str]
     names: list[str]
@@ -46,11 +46,11 @@ class Leaves(NamedTuple):
     group_names: dict[str, dict[str, str]]
 
     def kept(self, cells: frozenset[str] | None) -> NDArray[np.bool_]:
-        """Say which of them count: those of these codes, None: all."""
+        """Return n flags: whether the cell is among these codes; None: all are."""
         return np.array([cells is None or code in cells for code in self.codes], dtype=bool)
 
     def groups(self, by: str, kept: NDArray[np.bool_]) -> list[tuple[str, str, NDArray[np.bool_]]]:
-        """Return code and name of each group, and which of those that count are in it; city: one without a code."""
+        """Return code, name and n flags of each group: the cells in it, of those in `kept`. The city's code is empty."""
         if by == "city":
             return [("", "", kept)]
         of_leaf, names = self.group[by], self.group_names[by]
@@ -58,25 +58,28 @@ class Leaves(NamedTuple):
 
 
 class Meetings(NamedTuple):
-    """Where circles of a tier and cells meet, by pair: cell, post, whether the circle holds the whole cell, the circle."""
+    """Pairs of a leaf cell and a circle of one tier that intersect; all arrays have one item per pair.
+
+    Indices of cell, post and circle, and whether the circle contains the whole cell.
+    """
 
     cell: Ints
     post: Ints
     is_whole: NDArray[np.bool_]
     circle: Ints
     edges: Edges
-    """Of the circles."""
+    """Edges of all circles."""
 
 
 class Hits(NamedTuple):
-    """Which points lie in which circles of a tier."""
+    """Pairs of a point and a post whose circle of one tier contains it, as indices."""
 
     point: Ints
     post: Ints
 
 
 class Tier(NamedTuple):
-    """What the circles of a tier meet: cells, and points of each kind."""
+    """Intersections of the circles of one tier with cells, and with points of each kind."""
 
     meetings: Meetings
     hits: dict[str, Hits]
@@ -84,7 +87,7 @@ class Tier(NamedTuple):
 
 @dataclass(frozen=True)
 class Share:
-    """What of a group is covered within a tier, each between 0 and 1; None where the group has none."""
+    """Covered shares of a group within a tier, each between 0 and 1; None: the group has nothing of that kind."""
 
     tier_minutes: int
     area: float | None
@@ -97,7 +100,7 @@ class Share:
 
 @dataclass(frozen=True)
 class Group:
-    """What a group has, and what of it is covered."""
+    """Totals of a group, and the covered share of each."""
 
     code: str
     name: str
@@ -106,12 +109,14 @@ class Group:
     incidents: int
     key_places: int
     traffic_factor: float
-    """What travel times are multiplied by at the moment."""
+    """Factor of travel times at the moment that was asked about."""
     tiers: list[Share]
 
 
 class Coverage:
-    """All that is needed to say what any set of posts covers, as of one state of the database.
+    """Intersections of circles with cells and points, from one snapshot, to compute what any set of posts covers.
+
+    May be used by several threads at the same time.
 
     Parameters
     ----------
@@ -137,14 +142,14 @@ class Coverage:
 
     @classmethod
     def read(cls, connection: Connection, travel: Travel | None = None, months: int = 12) -> "Coverage":
-        """Read and intersect everything, in the caller's transaction.
+        """Read cells, circles and points in the caller's transaction, and intersect them. Blocks for some seconds.
 
         Parameters
         ----------
         travel
-            Tells the traffic of the hour; None: roads are always free.
+            Gives the traffic factor of an hour; None: roads are always free.
         months
-            Incidents of so many last months count.
+            Number of past months whose incidents count.
         """
         leaves, shapes = read_leaves(connection)
         posts = connection.execute(QUERIES["posts"]).fetchall()
@@ -158,15 +163,15 @@ class Coverage:
         return found
 
     def add(self, factor: float, circles: Sequence[dict[str, Any]]) -> None:
-        """Take in circles that we drew, rows with post_code, tier_minutes and geom, for travel that takes so many times as long.
+        """Add circles for a traffic factor: rows with post_code, tier_minutes and geom (EWKB).
 
-        Those of files count beside them.
+        Imported circles count for every factor, beside these.
         """
         number = {post["post_code"]: index for index, post in enumerate(self.posts)}
         rows = [
             {**row, "post": number[row["post_code"]]}
             for row in (*self._of_files, *circles)
-            if row["post_code"] in number  # else it was made meanwhile
+            if row["post_code"] in number  # else the post was added since `read`
         ]
         with ThreadPoolExecutor() as threads:  # GEOS releases the GIL
             of_tiers = threads.map(self._tier, [[row for row in rows if row["tier_minutes"] == tier] for tier in TIERS])
@@ -186,60 +191,61 @@ class Coverage:
         return Tier(_meet(self._tree, self._shapes, post, drawn), hits)
 
     def _own(self, hits: Hits) -> Hits:
-        """Keep the incidents that lie in circles of posts of their own zone."""
+        """Return the pairs in which the incident lies in the patrol zone of the post."""
         of_post = np.array([post["zone_code"] for post in self.posts], dtype=object)[hits.post]
         is_own = (self._of_zone[hits.point] == of_post) & (of_post != "")
         return Hits(hits.point[is_own], hits.post[is_own])
 
     def missing(self, by: Grouping, moment: datetime | None) -> set[float]:
-        """Return the factors of travel times whose circles must be added before this is asked."""
+        """Return the traffic factors whose circles must be added (`add`) before this question can be answered."""
         return {self._factor(when) for when in (_hours(moment) if by == "hour" else [moment])} - self._tiers.keys()
 
     def _factor(self, moment: datetime | None) -> float:
         return self._travel.factor_at(moment) if self._travel else 1.0
 
     def active(self, moment: datetime | None) -> NDArray[np.bool_]:
-        """Say which posts count at a moment, in the city's own time; all of them at none."""
+        """Return a flag for each post: whether it is on duty at a moment (in the city's time zone); None: all are."""
         return np.array([moment is None or is_within(post["key_periods"], moment) for post in self.posts], dtype=bool)
 
     def count(self, moment: datetime | None, seen: frozenset[str] | None) -> int:
-        """Return how many posts count at a moment, of those that are seen (None: all)."""
+        """Return how many posts are on duty at a moment, of those in `seen` (None: all)."""
         active = self.active(moment)
         return sum(seen is None or self.posts[at]["post_code"] in seen for at in np.flatnonzero(active))
 
     def covered(self, active: NDArray[np.bool_], tier: int, factor: float = 1.0) -> Floats:
-        """Return the share of each innermost cell that active posts cover within a tier.
+        """Return the share of each leaf cell that active posts cover within a tier, an array of n between 0 and 1.
 
-        Only cells that posts reach which were not asked about last time, or are not now, are cut again.
+        Starts from the previous result for the factor and tier: only cells are intersected again that a post reaches
+        which became active or inactive since.
         """
         before, known = self._last[factor, tier]
         cell, post, is_whole, circle, edges = self._tiers[factor][tier].meetings
         is_open = np.zeros(len(known), dtype=bool)
         is_open[cell[(active != before)[post]]] = True
-        found = np.where(is_open, 0.0, known)
+        shares = np.where(is_open, 0.0, known)
         chosen = active[post] & is_open[cell]
-        found[cell[chosen & is_whole]] = 1
-        pairs = np.flatnonzero(chosen & ~is_whole & (found[cell] < 1))
+        shares[cell[chosen & is_whole]] = 1
+        pairs = np.flatnonzero(chosen & ~is_whole & (shares[cell] < 1))
         pairs = pairs[np.argsort(cell[pairs], kind="stable")]
         cells, row = np.unique(cell[pairs], return_inverse=True)
-        nth = np.arange(len(row)) - np.searchsorted(row, row)  # of the circles that meet its cell
+        nth = np.arange(len(row)) - np.searchsorted(row, row)  # counts the circles of each cell from 0
         circles = np.full((len(cells), int(nth.max(initial=0)) + 1), -1)
         circles[row, nth] = circle[pairs]
-        found[cells] = _on_all_cores(partial(_shares_held, edges), self._shapes[cells], circles)
-        self._last[factor, tier] = (active, found)  # whole: others ask at the same time
-        return found
+        shares[cells] = _on_all_cores(partial(_shares_held, edges), self._shapes[cells], circles)
+        self._last[factor, tier] = (active, shares)  # replaced in one assignment: other threads read it meanwhile
+        return shares
 
     def groups(self, by: Grouping, moment: datetime | None = None, cells: frozenset[str] | None = None) -> list[Group]:
-        """Say what is covered, by group.
+        """Return totals and covered shares by group.
 
         Parameters
         ----------
         by
-            hour: the whole city at each hour of the moment's day.
+            Grouping; hour: the whole city at each hour of the moment's day.
         moment
-            Posts that count then are asked about; None: all. In the city's own time.
+            Posts on duty then count, in the city's time zone; None: all posts.
         cells
-            Only these innermost cells count; None: all.
+            Codes of the leaf cells that count; None: all.
         """
         kept = self.leaves.kept(cells)
         if by == "hour":
@@ -292,7 +298,7 @@ def _share(part: float, whole: float) -> float | None:
 
 
 def read_leaves(connection: Connection) -> tuple[Leaves, NDArray[Any]]:
-    """Read the innermost cells in force, and their shapes."""
+    """Read the leaf cells in force, and their shapes (array of n, EPSG:4490)."""
     rows = {row["grid_code"]: row for row in connection.execute(QUERIES["cells"]).fetchall()}
     leaves = [row for row in rows.values() if row["geom"] is not None]
     shapes = shapely.from_wkb([row["geom"] for row in leaves])
@@ -328,7 +334,7 @@ def _spots(rows: list[dict[str, Any]]) -> NDArray[Any]:
 
 
 def _owners(tree: shapely.STRtree, shapes: NDArray[Any], spots: NDArray[Any]) -> Ints:
-    """Return the innermost cell of each point, -1 for none; on a border any of them: shares do not change by it."""
+    """Return the index of the leaf cell of each point, -1: none. On a border any of the cells, which suffices for shares."""
     found = np.full(len(spots), -1, dtype=np.int64)
     if len(spots) and len(shapes):
         spot, cell = tree.query(spots, predicate="intersects")
@@ -342,13 +348,16 @@ def _meet(tree: shapely.STRtree, shapes: NDArray[Any], post: Ints, circles: NDAr
 
 
 def _shares_held(circles: Edges, cells: NDArray[Any], of_cell: Ints) -> Floats:
-    """Return the share of each of n cells that its circles (n by most, negative where it has fewer) hold together."""
+    """Return the share of each of n cells that the union of its circles covers.
+
+    `of_cell` has the indices of circles, n by the largest number of circles of a cell; -1 fills the rest.
+    """
     shares: Floats = np.minimum(held_areas(cells, circles, of_cell) / shapely.area(cells), 1.0)
     return shares
 
 
 def _on_all_cores(work: Callable[..., NDArray[Any]], *arrays: NDArray[Any]) -> NDArray[Any]:
-    """Do work on pieces of arrays in several threads: the compiled loops release the GIL."""
+    """Call `work` on slices of the arrays in several threads, one per core: the compiled functions release the GIL."""
     if not len(arrays[0]):
         return arrays[0]
     pieces = [np.array_split(array, 2 * (os.cpu_count() or 1)) for array in arrays]
@@ -357,20 +366,20 @@ def _on_all_cores(work: Callable[..., NDArray[Any]], *arrays: NDArray[Any]) -> N
 
 
 async def response_times(connection: AsyncConnection, by: Grouping, months: int, timezone: str) -> list[dict[str, Any]]:
-    """Return what the clocks of incidents say: n, P50 and P90 of each stage in seconds, and how many are left out and why."""
+    """Return n, P50 and P90 in seconds of each stage of response by group, and how many incidents are excluded and why."""
     rows = await connection.execute(QUERIES["times"], {"by": by, "months": months, "timezone": timezone})
     return await rows.fetchall()
 
 
 class Covered:
-    """Coverage as of now, read again when circles, posts or boundaries have changed, or after a while.
+    """Coverage as derived state: invalidated by changes of circles, posts or boundaries, and after 10 minutes.
 
     Parameters
     ----------
     conninfo
-        libpq connection string of somebody who sees everything.
+        libpq connection string of a role that sees the whole city.
     upkeep
-        Draws the circles of hours whose traffic is not the usual.
+        Draws the circles for the traffic factor of an hour.
     """
 
     def __init__(self, conninfo: str, upkeep: Upkeep, states: DerivedStates) -> None:
@@ -381,8 +390,10 @@ class Covered:
         )  # fmt: skip
 
     async def read(self, by: Grouping, moment: datetime | None) -> Coverage:
-        """Return it for a question; the first time, after a change, and for each new factor of traffic that takes some seconds."""
-        async with self._reading:  # who waits for another's reading holds no thread meanwhile
+        """Return the coverage with all circles that a question needs. Takes seconds the first time, after a change, and
+        for each new traffic factor; it waits in a thread of SOLVING, not on the event loop.
+        """
+        async with self._reading:  # callers that wait for another's read hold no thread
             return await SOLVING.run(None, self._for, by, moment)
 
     def _read(self) -> Coverage:

@@ -1,4 +1,4 @@
-"""The inner loops of drawing what is reached: compiled, on plain arrays; metres around an origin."""
+"""Compiled functions that draw reached roads as a distance field on a grid; coordinates in metres from the origin."""
 
 import math
 
@@ -12,7 +12,7 @@ _POINTS, _FIRST, _TIMES = types.float64[:, ::1], types.int64[::1], types.float64
 
 @loop(_POINTS, _FIRST, _TIMES, types.float64)
 def extent(xy, first, begin_s, limit):  # type: ignore[no-untyped-def]
-    """Return the corners of what is begun within the limit, and of the origin."""
+    """Return the bounding box of the origin and of all stretches that begin within the limit (seconds)."""
     low, high = np.zeros(2), np.zeros(2)
     for stretch in range(len(begin_s)):
         if begin_s[stretch] < limit:
@@ -33,7 +33,9 @@ def _distance2(ax, ay, bx, by, x, y):  # type: ignore[no-untyped-def]
 
 @part()
 def _is_drawn(fields, tier, ax, ay, bx, by, corner_x, corner_y, step):  # type: ignore[no-untyped-def]
-    """Say whether the nodes nearest to both ends and the middle are as far from a drawn one: the other direction passed here."""
+    """Say whether a line is in the field already, as the other direction of the same road: checked at the nodes nearest to
+    its ends and its middle.
+    """
     for share in (0.0, 0.5, 1.0):
         column = round((ax + share * (bx - ax) - corner_x) / step)
         row = round((ay + share * (by - ay) - corner_y) / step)
@@ -45,7 +47,7 @@ def _is_drawn(fields, tier, ax, ay, bx, by, corner_x, corner_y, step):  # type: 
 
 @part(fastmath=True)
 def _stamp(fields, tier_from, tier_to, ax, ay, bx, by, corner_x, corner_y, step, reach):  # type: ignore[no-untyped-def]
-    """Lower the fields of some tiers to the squared distance from a short line, as far as `reach` metres around it."""
+    """Lower the fields of some tiers to the squared distance from a short line, at nodes within `reach` metres of it."""
     if _is_drawn(fields, tier_from, ax, ay, bx, by, corner_x, corner_y, step):
         return
     _, rows, columns = fields.shape
@@ -62,7 +64,7 @@ def _stamp(fields, tier_from, tier_to, ax, ay, bx, by, corner_x, corner_y, step,
 
 @part()
 def _nearest(xy, begin, end):  # type: ignore[no-untyped-def]
-    """Return how far along a line, in metres, it is nearest to 0, 0, and that place."""
+    """Return the point of a line that is nearest to the origin, as metres along the line and x, y."""
     best, best_along, best_x, best_y, along = np.inf, 0.0, xy[begin, 0], xy[begin, 1], 0.0
     for point in range(begin, end - 1):
         ax, ay = xy[point]
@@ -78,7 +80,7 @@ def _nearest(xy, begin, end):  # type: ignore[no-untyped-def]
 
 @loop(_POINTS, _FIRST, _TIMES, _TIMES, types.boolean[::1], _TIMES, *[types.float64] * 4, types.float32[:, :, ::1])
 def draw(xy, first, begin_s, end_s, is_first, limits, corner_x, corner_y, step, reach, fields):  # type: ignore[no-untyped-def]
-    """Lower each tier's field around what it reaches of each stretch, clipped where the time runs out."""
+    """Lower each tier's field around the reached part of each stretch, which ends where the tier's time runs out."""
     tiers = len(limits)
     longest_piece = 6 * step
     for stretch in range(len(begin_s)):

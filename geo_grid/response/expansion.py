@@ -1,4 +1,4 @@
-"""Valhalla's answer to /expansion, as protobuf: a third of the time that its JSON takes to write and to read."""
+"""Parser of Valhalla's protobuf answer to /expansion; writing and reading it takes a third of the time of its JSON."""
 
 from typing import NamedTuple
 
@@ -11,18 +11,18 @@ from geo_grid.coordinates import Floats
 
 
 class Stretches(NamedTuple):
-    """Stretches of road that an expansion passed.
+    """The m stretches of road that an expansion reached.
 
     Attributes
     ----------
     points
-        n lon, lat in degrees, one stretch after the other, each in the direction of growing time.
+        n by 2 lon, lat in degrees: the stretches one after the other, each in the direction of increasing time.
     first
-        m + 1 offsets into points.
+        m + 1 offsets of the stretches into points.
     begin_s, end_s
-        m times at both ends, seconds from the origin.
+        m travel times from the origin to both ends, in seconds.
     is_first
-        m flags: the origin lies on this stretch; its time begins there.
+        m flags: the origin lies on this stretch, and time starts there.
     """
 
     points: Floats
@@ -33,14 +33,14 @@ class Stretches(NamedTuple):
 
 
 def read_expansion(answer: bytes) -> Stretches:
-    """Read an answer that was asked for duration, edge_id and pred_edge_id.
+    """Parse an answer to a request with the properties duration, edge_id and pred_edge_id.
 
     The message is valhalla.Api, its field 7 an Expansion (Valhalla, proto/api.proto and proto/expansion.proto).
 
     Raises
     ------
     ValueError
-        It is something else, or empty.
+        The answer is no such message, or has no stretches.
     """
     is_whole, seconds, edges, before, degrees, first = _read(np.frombuffer(answer, np.uint8))
     if not is_whole or not len(edges) or not len(edges) == len(before) == len(seconds) == len(first) - 1:
@@ -55,7 +55,9 @@ def read_expansion(answer: bytes) -> Stretches:
 
 @loop(types.uint8[::1].copy(readonly=True))
 def _read(data):  # type: ignore[no-untyped-def]
-    """Return whether all could be read, seconds, edges, those before them, lon, lat, ... and offsets into these pairs."""
+    """Return whether the parsing succeeded, and the arrays of durations (s), edge ids, ids of the preceding edges,
+    coordinates (lon, lat alternating) and offsets into the pairs of coordinates.
+    """
     size = len(data)
     packed = np.empty((3, size), np.int64)
     counts = np.zeros(3, np.int64)
@@ -65,7 +67,7 @@ def _read(data):  # type: ignore[no-untyped-def]
     while at < size and is_whole:
         is_inner = at < inner_end
         key, at = _varint(data, at)
-        if key & 7 != 2:  # neither a message nor packed: nothing that is asked for
+        if key & 7 != 2:  # neither a message nor a packed field: skip it
             at = _after_plain(data, at, key & 7)
             continue
         length, at = _varint(data, at)
@@ -103,7 +105,7 @@ def _read(data):  # type: ignore[no-untyped-def]
 
 @part()
 def _varint(data, at):  # type: ignore[no-untyped-def]
-    """Return a number and where the next begins: beyond the end when it is cut off (protobuf.dev, encoding)."""
+    """Return a varint and the position after it; beyond the end of the data if it is cut off (protobuf.dev, encoding)."""
     value, shift = np.int64(0), np.int64(0)
     while at < len(data) and shift < 64:
         byte = np.int64(data[at])
@@ -117,7 +119,7 @@ def _varint(data, at):  # type: ignore[no-untyped-def]
 
 @part()
 def _after_plain(data, at, wire):  # type: ignore[no-untyped-def]
-    """Return where a number ends; beyond the end when there is no such kind of field."""
+    """Return the position after a field of fixed length or a varint; beyond the end for an unknown wire type."""
     if wire == 0:
         return _varint(data, at)[1]
     if wire in (1, 5):

@@ -22,18 +22,19 @@ from geo_grid.response.service_area import WHOLE, ServiceArea
 
 QUERIES = load_queries("geo_grid.response", "circles.sql")
 _KEPT = 2
-"""Graphs that are kept: the newest, and the one that a running server may still read."""
+"""Number of graphs that are kept on disk: the newest, and the one that a running server may still read."""
 _LONGEST_S = 3600.0
 _PROGRAMS = (
     valhalla.PYVALHALLA_DIR.parent,
     *map(Path, ("/usr", "/lib", "/lib64", "/etc/ld.so.cache", "/dev/urandom", "/proc/self")),
 )
-"""What Valhalla's programs run with."""
+"""Environment of Valhalla's programs."""
 _MOST_PAIRS = 4_000_000
 _LABELS = 50_000
-"""Edges for which an Actor sets memory aside at once; Valhalla's four million take longer to set aside than to explore."""
+"""Edges for which an Actor reserves memory at first; to reserve Valhalla's default of four million takes longer than most
+expansions."""
 _UNLIMITED = 1_000_000_000
-"""Metres, corners: closures are cut to where they matter and simplified before (`travel`), and a question's time is limited."""
+"""Replaces Valhalla's limits of metres and corners: `travel` clips and simplifies closures, and questions have a time-out."""
 
 
 @dataclass(frozen=True)
@@ -47,11 +48,11 @@ class Manifest:
     built_at, valhalla
         When (RFC 3339), and by which version.
     bytes
-        Size of its tiles.
+        Size of the tiles.
     box
         The service area: west, south, east, north in degrees; None: the whole extract.
     speeds_kmh
-        What vehicles on duty drive on classes of road, instead of limits.
+        Speeds in km/h of vehicles on duty by class of road, in place of speed limits.
     """
 
     extract: str
@@ -64,12 +65,12 @@ class Manifest:
 
 
 def graph_folder(roads_dir: Path, key: str) -> Path:
-    """Return the folder of a graph, whether or not it was built; its key is of `ServiceArea.key`."""
+    """Return the folder of a graph, which may not exist yet; `key` as made by `ServiceArea.key`."""
     return roads_dir / key[:16]
 
 
 def find_graph(roads_dir: Path, key: str | None) -> Path | None:
-    """Return the folder of a graph that is whole, or None."""
+    """Return the folder of a complete graph, or None."""
     if key is None:
         return None
     folder = graph_folder(roads_dir, key)
@@ -77,23 +78,25 @@ def find_graph(roads_dir: Path, key: str | None) -> Path | None:
 
 
 def imported_graph(connection: Connection) -> str | None:
-    """Return the key of the graph of the stored roads; None: there are none, or no graph was made of them."""
+    """Return the key of the graph of the imported roads; None: no roads are imported, or no graph was built."""
     row = connection.execute(QUERIES["extract"]).fetchone()
     return row["graph_key"] if row else None
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """Read what a graph was built from."""
+    """Read the manifest of a graph."""
     return Manifest(**json.loads((folder / "manifest.json").read_text()))
 
 
 def build_graph(extract: Path, roads_dir: Path, sha256: str, area: ServiceArea = WHOLE) -> Path:
-    """Build the graph of an extract, whole or not at all, and return its folder. One that is there stays.
+    """Build the graph of an extract, and return its folder; an existing graph is not built again. Blocks for minutes.
+
+    The folder appears when the graph is complete, so that a failure leaves nothing behind.
 
     Parameters
     ----------
     sha256
-        Digest of the extract; with the service area it is what the graph is found by.
+        Digest of the extract; it and the service area make the key of the graph.
 
     Raises
     ------
@@ -116,7 +119,7 @@ def build_graph(extract: Path, roads_dir: Path, sha256: str, area: ServiceArea =
         config = fresh / "build.json"
         config.write_text(json.dumps(_defaults(fresh)))
         program = valhalla.PYVALHALLA_DIR / "bin/valhalla_build_tiles"  # its console script needs an active environment
-        # what strangers wrote is read outside of Python: behind walls, as files are
+        # Valhalla parses an untrusted file: run it in the same sandbox as the readers of files
         walls = partial(
             confine_program, [*_PROGRAMS, config, roads], fresh, of_operator().memory_bytes, of_operator().processor_s
         )
@@ -153,19 +156,19 @@ def build_graph(extract: Path, roads_dir: Path, sha256: str, area: ServiceArea =
 
 
 def _defaults(folder: Path) -> dict[str, Any]:
-    """Return Valhalla's own configuration for the tiles in a folder: a copy, since all that it gives out share their parts."""
+    """Return Valhalla's default configuration for the tiles in a folder; a deep copy, since the library shares its parts."""
     found: dict[str, Any] = deepcopy(valhalla.get_config(tile_dir=folder / "tiles", tile_extract=""))
     return found
 
 
 def actor_config(folder: Path, matrix_algorithm: str = "costmatrix", is_shared: bool = False) -> dict[str, Any]:
-    """Return Valhalla's configuration for asking a graph, with limits that suit a city's command centre.
+    """Return Valhalla's configuration for queries of a graph, with the limits of a city's command centre.
 
     Parameters
     ----------
     is_shared
-        Whether the Actors of a process share the tiles they have read: those of one graph only, since a tile is known by
-        its number.
+        Whether the Actors of a process share one cache of tiles. Only for Actors of the same graph: the cache knows tiles
+        by their number alone.
     """
     config = _defaults(folder)
     config["thor"].update(source_to_target_algorithm=matrix_algorithm, max_reserved_labels_count_dijkstras=_LABELS)
@@ -179,6 +182,9 @@ def actor_config(folder: Path, matrix_algorithm: str = "costmatrix", is_shared: 
             max_matrix_distance=_UNLIMITED,
         )
     limits.update(
-        max_exclude_polygons_length=_UNLIMITED, max_exclude_polygons_vertices=_UNLIMITED, allow_hard_exclusions=True
+        max_exclude_polygons_length=_UNLIMITED,
+        max_exclude_polygons_vertices=_UNLIMITED,
+        allow_hard_exclusions=True,
+        max_exclude_locations=_MOST_PAIRS,
     )
     return config

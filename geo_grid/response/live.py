@@ -1,7 +1,7 @@
-"""What those who are free reach now, from where they are, beside what the circles promise; and the holes, by cell.
+"""Live coverage: what free units reach now from their positions, compared with the circles of posts; and the holes in it.
 
-Shares of cells are counted on points inside them, `POINTS` in each: one cell is known to within some percent, a county
-of a thousand cells to within some tenths. `coverage` measures areas exactly, and takes seconds.
+The covered share of a leaf cell is estimated by `POINTS` sample points inside it: to within some percent for one cell, and
+some tenths of a percent for a county of a thousand cells. `coverage` measures areas exactly, and takes seconds.
 """
 
 import contextlib
@@ -27,31 +27,30 @@ from geo_grid.derived import DerivedStates
 from geo_grid.layers.periods import is_within
 from geo_grid.layers.response_circles import Why
 from geo_grid.response.build import closures_in_force
-from geo_grid.response.circles import distances_m
+from geo_grid.response.circles import Place, distances_m
 from geo_grid.response.coverage import TIERS, Leaves, read_leaves
 from geo_grid.response.ranking import reason_of
 from geo_grid.response.travel import closures_near
 from geo_grid.response.upkeep import Drawing, Upkeep
-from geo_grid.response.worker import Place
 
 log = logging.getLogger(__name__)
 QUERIES = load_queries("geo_grid.response", "live.sql")
 POINTS = 16
 _LIMITS_S = tuple(60 * tier for tier in TIERS)
 _MOVED_M = 150.0
-"""A unit that moved less still reaches about the same."""
+"""Metres that a unit must move before its reach is drawn again."""
 _EVERY_S, _AT_LEAST_EVERY_S, _WANTED_S = 3.0, 60.0, 120.0
 _DEPENDS_ON = (
     Table.PATROL_UNITS, Table.RESPONSE_CIRCLES, Table.POLICE_POSTS, Table.ROAD_CLOSURES, Table.EDITIONS,
 )  # fmt: skip
 _DRAWN_DEGREES = 5e-5
-"""Areas are as coarse on the map: some 5 m."""
+"""Tolerance in degrees (some 5 m) by which areas are simplified for the map."""
 _HOLE = 0.5
 type LiveGrouping = Literal["city", "county", "township", "zone"]
 
 
 class LiveShare(BaseModel):
-    """What of a group is reached within a tier, each between 0 and 1."""
+    """Covered shares of a group within a tier, each between 0 and 1."""
 
     tier_minutes: int
     area: float = Field(description="by those who are free now")
@@ -61,7 +60,7 @@ class LiveShare(BaseModel):
 
 
 class LiveGroup(BaseModel):
-    """A part of the city now."""
+    """Live coverage of one part of the city."""
 
     code: str
     name: str
@@ -69,7 +68,7 @@ class LiveGroup(BaseModel):
 
 
 class Hole(BaseModel):
-    """A cell of which the circles promise at least half, and those who are free reach less."""
+    """A leaf cell of which circles of posts cover at least half, and free units reach less than half."""
 
     grid_code: str
     name: str
@@ -83,7 +82,7 @@ class Hole(BaseModel):
 
 
 class Reached(NamedTuple):
-    """What a unit reaches within 1, 3 and 5 minutes, as the map shows it, how that is known, and why it is an estimate."""
+    """Areas that a unit reaches within 1, 3 and 5 minutes, simplified for the map; their method, and why it is an estimate."""
 
     name: str
     method: str
@@ -100,14 +99,14 @@ class _Drawn(NamedTuple):
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What is reached at a moment: shares of the innermost cells by tier, and what each free unit reaches.
+    """Live coverage at one moment: covered shares of the leaf cells by tier, and the areas of each free unit. Immutable.
 
     Attributes
     ----------
     areas
-        By unit_code, of those who are free.
+        By unit_code of the free units.
     silent
-        unit_code of those of them that were not heard of lately.
+        unit_code of the free units without a recent position report.
     """
 
     as_of: datetime
@@ -120,7 +119,7 @@ class Snapshot:
     silent: frozenset[str]
 
     def groups(self, by: LiveGrouping, cells: frozenset[str] | None) -> list[LiveGroup]:
-        """Say what is reached, by group; only these innermost cells count (None: all)."""
+        """Return the covered shares by group, of the leaf cells with these codes (None: all)."""
         return [self._group(*group) for group in self.leaves.groups(by, self.leaves.kept(cells))]
 
     def _group(self, code: str, name: str, kept: NDArray[np.bool_]) -> LiveGroup:
@@ -140,9 +139,9 @@ class Snapshot:
         return LiveGroup(code=code, name=name, tiers=tiers)
 
     def holes(self, tier: int, cells: frozenset[str] | None) -> list[Hole]:
-        """Name the holes, those with most households first."""
-        found = np.flatnonzero(self.leaves.kept(cells) & (self.planned[tier] >= _HOLE) & (self.live[tier] < _HOLE))
-        found = found[np.lexsort((found, -self.leaves.households[found]))]
+        """Return the holes within a tier, those with most households first."""
+        numbers = np.flatnonzero(self.leaves.kept(cells) & (self.planned[tier] >= _HOLE) & (self.live[tier] < _HOLE))
+        numbers = numbers[np.lexsort((numbers, -self.leaves.households[numbers]))]
         leaves = self.leaves
         return [
             Hole(
@@ -152,11 +151,11 @@ class Snapshot:
                 households=int(leaves.households[at]),
                 planned=float(self.planned[tier][at]), live=float(self.live[tier][at]),
             )
-            for at in found.tolist()
+            for at in numbers.tolist()
         ]  # fmt: skip
 
     def outline(self, codes: Iterable[str]) -> Any:
-        """Return the shape of some innermost cells together."""
+        """Return the union of leaf cells by their codes."""
         return shapely.union_all(self.shapes[[self._number[code] for code in codes if code in self._number]])
 
     @cached_property
@@ -165,12 +164,12 @@ class Snapshot:
 
 
 class Live:
-    """Keeps a snapshot up to date while somebody asks for it, in a thread of its own.
+    """Keeps a snapshot up to date while clients ask for it, in a thread of its own.
 
     Parameters
     ----------
     conninfo
-        libpq connection string of somebody who sees everything.
+        libpq connection string of a role that sees the whole city.
     """
 
     def __init__(self, conninfo: str, upkeep: Upkeep, states: DerivedStates, timezone: str) -> None:
@@ -191,7 +190,7 @@ class Live:
     @classmethod
     @contextlib.contextmanager
     def kept(cls, conninfo: str, upkeep: Upkeep, states: DerivedStates, timezone: str) -> Iterator[Self]:
-        """Keep it while the context lasts."""
+        """Run the thread while the context lasts."""
         live = cls(conninfo, upkeep, states, timezone)
         try:
             yield live
@@ -199,7 +198,7 @@ class Live:
             live._stopped.set()
 
     def read(self) -> Snapshot | None:
-        """Return the latest; None while the first is made, which `drawing` tells the progress of."""
+        """Return the latest snapshot, without waiting; None until the first is made (`drawing` has its progress)."""
         self._asked = time.monotonic()
         with self._lock:
             if self._thread is None or not self._thread.is_alive():
@@ -215,8 +214,8 @@ class Live:
             if versions != seen or time.monotonic() - looked > _AT_LEAST_EVERY_S:
                 try:
                     self._refresh()
-                except Exception:  # a fault in one look must not end all later ones
-                    log.exception("live coverage was not brought up to date, and is tried again")
+                except Exception:  # no error may end the thread
+                    log.exception("live coverage could not be updated; trying again")
                 seen, looked = versions, time.monotonic()
             self._stopped.wait(_EVERY_S)
 
@@ -249,7 +248,7 @@ class Live:
     def _draw(
         self, ground: "_Ground", units: list[dict[str, Any]], closures: list[Any], now: datetime
     ) -> dict[str, _Drawn]:
-        """Draw what has changed, and keep the rest."""
+        """Draw the areas of units that moved or whose conditions changed, and keep those of the others."""
         router, kept, asked = self._upkeep.router, {}, []
         for unit in units:
             place = (unit["lon"], unit["lat"])
@@ -267,14 +266,14 @@ class Live:
             shapes = shapely.simplify(areas.shapes, _DRAWN_DEGREES)
             reached = Reached(unit["name"], areas.method, areas.why, shapes)
             hits = [ground.inside(shape) for shape in areas.shapes]
-            how = (router.graph, ride) if areas.was_answered else ()  # else it is tried again
+            how = (router.graph, ride) if areas.was_answered else ()  # (): drawn again at the next update
             kept[unit["unit_code"]] = _Drawn(place, how, hits, reached)
             self.drawing.done += 1
         return kept
 
 
 async def units_seen(connection: AsyncConnection, unit_codes: Sequence[str]) -> frozenset[str]:
-    """Return which units, of these, whoever asks sees."""
+    """Return which of these units the principal of the connection sees."""
     rows = await connection.execute(QUERIES["units_seen"], {"unit_codes": list(unit_codes)})
     return frozenset(row["unit_code"] for row in await rows.fetchall())
 
@@ -284,19 +283,19 @@ def _apart_m(one: Place, other: Place) -> float:
 
 
 class _Ground:
-    """The innermost cells with points inside each, and the circles of posts on them."""
+    """The leaf cells with their sample points, and the circles of posts."""
 
     def __init__(self, leaves: Leaves, shapes: NDArray[Any]) -> None:
         self.leaves, self.shapes = leaves, shapes
         points = points_inside(shapes)
         self.places = points[:, 0, :].copy()
-        # plain numbers from west to east: a tree of so many shapes would hold 150 MB
+        # coordinates sorted from west to east: an R-tree of as many points would take 150 MB
         self._number = np.argsort(points[:, :, 0], axis=None, kind="stable")
         self._lon, self._lat = points.reshape(-1, 2)[self._number].T.copy()
         self._circles: dict[tuple[Any, ...], dict[int, Floats]] = {}
 
     def inside(self, shape: Any) -> NDArray[np.intp]:
-        """Return the numbers of the points that a shape holds."""
+        """Return the indices of the sample points inside a shape."""
         if shape.is_empty:
             return np.zeros(0, np.intp)
         west, south, east, north = shape.bounds
@@ -313,14 +312,14 @@ class _Ground:
         return np.concatenate([np.zeros(0, np.intp), *map(self.inside, shapes)])
 
     def shares(self, hits: NDArray[np.intp]) -> Floats:
-        """Return the share of each cell whose points are among these, however often."""
+        """Return the covered share of each cell from the indices of covered points; repeated indices count once."""
         is_hit = np.zeros(len(self.leaves.codes) * POINTS, dtype=bool)
         is_hit[hits] = True
         shares: Floats = is_hit.reshape(-1, POINTS).mean(axis=1)
         return shares
 
     def planned(self, connection: Connection, now: datetime) -> dict[int, Floats]:
-        """Return what circles of posts that count now hold; worked out again when circles or posts have changed."""
+        """Return by tier the share of each cell in circles of posts on duty now; cached until circles or posts change."""
         posts = connection.execute(QUERIES["posts"]).fetchall()
         active = [post["post_code"] for post in posts if is_within(post["key_periods"], now)]
         key = (*active, *(post["last_circle"] for post in posts))
@@ -334,9 +333,10 @@ class _Ground:
 
 
 def points_inside(shapes: NDArray[Any]) -> NDArray[np.float64]:
-    """Return `POINTS` points spread evenly inside each of n polygons, as n by POINTS by lon, lat.
+    """Return `POINTS` points spread evenly inside each of n polygons, an array of n by POINTS by 2 (lon, lat in degrees).
 
-    They are of Halton's sequence over each box; a polygon too thin to catch enough gets one of its own again and again.
+    They are the first points of a Halton sequence over the bounding box that lie inside. A polygon too thin for enough of
+    them gets its point on surface for the rest.
     """
     west, south, east, north = (column[:, None] for column in shapely.bounds(shapes).reshape(-1, 4).T)
     spread = np.column_stack([_van_der_corput(6 * POINTS, base) for base in (2, 3)])
@@ -344,17 +344,17 @@ def points_inside(shapes: NDArray[Any]) -> NDArray[np.float64]:
     shapely.prepare(shapes)
     is_inside = shapely.contains_xy(shapes[:, None], lon, lat)
     chosen = np.argsort(~is_inside, axis=1, kind="stable")[:, :POINTS]
-    found = np.stack([np.take_along_axis(lon, chosen, 1), np.take_along_axis(lat, chosen, 1)], axis=-1)
+    points = np.stack([np.take_along_axis(lon, chosen, 1), np.take_along_axis(lat, chosen, 1)], axis=-1)
     middle = shapely.get_coordinates(shapely.point_on_surface(shapes))
     is_out = ~np.take_along_axis(is_inside, chosen, 1)
-    found[is_out] = np.repeat(middle[:, None], POINTS, axis=1)[is_out]
-    return found
+    points[is_out] = np.repeat(middle[:, None], POINTS, axis=1)[is_out]
+    return points
 
 
 def _van_der_corput(count: int, base: int) -> Floats:
-    """Return the first numbers of a sequence that fills 0 to 1 evenly (van der Corput, 1935); a column of Halton's.
+    """Return the first numbers of the van der Corput sequence (1935) in 0 to 1: one dimension of a Halton sequence.
 
-    scipy.stats has it, and takes a second and 60 MB to import.
+    scipy.stats has it too, but takes a second and 60 MB to import.
     """
     rest, found, share = np.arange(1, count + 1), np.zeros(count), 1.0
     while rest.any():

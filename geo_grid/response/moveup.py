@@ -1,4 +1,4 @@
-"""Zones that nobody free is in, and who could move up from a zone that has others."""
+"""Move-up: patrol zones without a free unit, and free units of other zones that could move there."""
 
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -17,12 +17,12 @@ from geo_grid.response.worker import Ride
 
 QUERIES = load_queries("geo_grid.response", "moveup.sql")
 _NEAREST = 6
-"""So many of the nearest, in a straight line, are compared over the roads for each zone."""
+"""Number of nearest units (in a straight line) for each zone whose travel times over the roads are compared."""
 _FORBIDDEN = 1e9
 
 
 class MoveUp(BaseModel):
-    """Who could move up."""
+    """A unit that could move up."""
 
     unit_code: str
     name: str
@@ -45,7 +45,7 @@ class BareZone(BaseModel):
 
 
 class Bare(NamedTuple):
-    """The bare zones, units that others have to spare, and what is closed."""
+    """The bare zones, the free units that other zones can spare, and the closures in force."""
 
     zones: list[dict[str, Any]]
     spare: list[dict[str, Any]]
@@ -53,7 +53,7 @@ class Bare(NamedTuple):
 
 
 def read_zones(connection: Connection, now: datetime) -> Bare:
-    """Read the bare zones that whoever asks sees, those with most open incidents first; `now` in the city's own time zone."""
+    """Read the bare zones that the principal sees, those with most open incidents first; `now` in the city's time zone."""
     units = [
         unit
         for unit in connection.execute(QUERIES["units"]).fetchall()
@@ -74,9 +74,9 @@ def read_zones(connection: Connection, now: datetime) -> Bare:
 
 
 def bare_zones(found: Bare, router: Router, travel: Travel, now: datetime) -> list[BareZone]:
-    """Say who moves up to the bare zones; no connection is held while roads are asked.
+    """Suggest units for the bare zones. Needs no database connection; blocks: call it in a thread.
 
-    Every unit is suggested once, and no zone gives its last; together the arrival times are the least possible.
+    Each unit is suggested at most once, no zone gives its last free unit, and the sum of arrival times is minimal.
     """
     bare = found.zones
     chosen = _suggest(bare, found.spare, router, travel.ride("car", now, found.closures))
@@ -92,7 +92,7 @@ def _suggest(bare: list[dict[str, Any]], spare: list[dict[str, Any]], router: Ro
     some = [spare[index] for index in near]
     found = router.matrix([(unit["lon"], unit["lat"]) for unit in some], places, ride)
     seconds = np.array([[arrival.travel_s for arrival in row] for row in found])
-    from scipy.optimize import linear_sum_assignment  # not at the top: few ask for it, beside the event loop
+    from scipy.optimize import linear_sum_assignment  # imported here: a slow import for a rare request
 
     rows, columns = linear_sum_assignment(np.where(np.isfinite(seconds), seconds, _FORBIDDEN))
     return {

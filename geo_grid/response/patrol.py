@@ -1,6 +1,6 @@
-"""Patrol routes: in which order, by whom and when the mandatory stops of a zone are made, solved by VROOM.
+"""Patrol routes: which unit visits which mandatory stops of a zone, in which order and when.
 
-The vehicle routing problem with time windows (Solomon, 1987), over travel times on roads.
+A vehicle routing problem with time windows (Solomon, 1987) over travel times on roads, solved by VROOM.
 """
 
 from collections import defaultdict
@@ -17,11 +17,12 @@ from geo_grid.layers.response_circles import Why
 from geo_grid.moments import Moment
 from geo_grid.response.build import closures_in_force
 from geo_grid.response.circles import METHOD as ESTIMATED
+from geo_grid.response.circles import Place
 from geo_grid.response.ranking import reason_of
 from geo_grid.response.router import ROUTED, Arrival, Method, Router
 from geo_grid.response.stops import QUERIES, Span, due_within
 from geo_grid.response.travel import Travel
-from geo_grid.response.worker import Place, Ride
+from geo_grid.response.worker import Ride
 
 if TYPE_CHECKING:
     import vroom
@@ -57,7 +58,7 @@ class PlannedStop(BaseModel):
 
 
 class PatrolRoute(BaseModel):
-    """What one unit does."""
+    """The route of one unit."""
 
     unit_code: str
     name: str
@@ -81,19 +82,19 @@ class LeftOut(BaseModel):
 
 
 class PatrolPlan(BaseModel):
-    """Routes that make as many stops as can be, in the least time."""
+    """Routes that visit as many stops as possible, in the least time."""
 
     routes: list[PatrolRoute]
     left_out: list[LeftOut]
 
 
 class Task(NamedTuple):
-    """What is to be done, as it was read: stops with the windows they are due in, who can go, what is closed.
+    """Input of a plan, as read: stops with their time windows, available units, closures in force.
 
     Attributes
     ----------
     left_out
-        Stops that need nobody then.
+        Stops that need no visit in that time.
     """
 
     question: PatrolQuestion
@@ -105,19 +106,19 @@ class Task(NamedTuple):
 
 
 def read_task(connection: Connection, question: PatrolQuestion, now: datetime) -> Task:
-    """Read what a plan needs; stops that were made already are left out.
+    """Read the input of a plan with the rights of the principal; stops that were visited already are left out.
 
     Parameters
     ----------
     now
-        In the city's own time zone.
+        Current time in the city's time zone.
 
     Raises
     ------
     NotFound
-        The zone has no mandatory stops that whoever asks sees, or there is no such unit.
+        The principal sees no mandatory stops in the zone, or no such unit.
     UserError
-        Nobody can go.
+        No unit is available.
     """
     begins = (question.begins_at or now).astimezone(now.tzinfo).replace(microsecond=0)
     span = Span(begins, begins + timedelta(hours=question.hours))
@@ -141,7 +142,7 @@ def read_task(connection: Connection, question: PatrolQuestion, now: datetime) -
 
 
 def plan(task: Task, router: Router, travel: Travel) -> PatrolPlan:
-    """Plan who makes which stops; no connection is held while roads are asked."""
+    """Plan the routes. Needs no database connection; blocks: call it in a thread."""
     question, span, units, wanted, left_out, closures = task
     if not wanted:
         return PatrolPlan(routes=[], left_out=left_out)
@@ -199,8 +200,8 @@ def _problem(
     arrivals: dict[str, list[list[Arrival]]], units: list[dict[str, Any]],
     wanted: list[tuple[dict[str, Any], list[Span]]], span: Span, stop_minutes: float,
 ) -> "vroom.Input":  # fmt: skip
-    """Put it in VROOM's words: seconds from the beginning; places are those of units, then those of stops."""
-    import vroom  # not at the top: it loads pandas, which a server that starts does not need
+    """Make VROOM's input: times in seconds since the start of the span; the places of units, then those of stops."""
+    import vroom  # imported here: it loads pandas, which would slow the start of a server
 
     problem = vroom.Input()
     for kind, rows in arrivals.items():

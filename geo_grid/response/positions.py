@@ -1,4 +1,4 @@
-"""Where units are: reports in batches, the newest kept as where a unit is, all of them as its track for a time."""
+"""Positions of units: reports come in batches; the newest is the unit's position, and all are kept for a time as its track."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,12 +16,12 @@ from geo_grid.response.circles import distances_m
 QUERIES = load_queries("geo_grid.response", "positions.sql")
 _CLOCK_TOLERANCE = timedelta(minutes=2)
 _FAR_M = 100_000.0
-"""A unit this far from the city is a wrong position, or a wrong city."""
+"""Distance in metres from the city beyond which a position is refused as an error."""
 MOST_AT_ONCE = 5000
 
 
 class Position(BaseModel):
-    """Where a unit said it was."""
+    """A position that a unit reports."""
 
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
 
@@ -33,7 +33,7 @@ class Position(BaseModel):
 
 
 class Left(BaseModel):
-    """A position that did not become where its unit is, and why."""
+    """A position of a batch that was refused, and why."""
 
     number: int = Field(description="of the position in the batch, from 1")
     reason: str
@@ -46,7 +46,7 @@ class _Sorted:
 
 
 class Taken(BaseModel):
-    """What became of a batch."""
+    """Result of a batch."""
 
     accepted: int = Field(description="positions that are now where their units are")
     late: int = Field(description="older than what was known: in the track only")
@@ -57,17 +57,17 @@ class Taken(BaseModel):
 async def take_positions(
     connection: AsyncConnection, positions: Sequence[Position], extent: tuple[float, float, float, float] | None
 ) -> Taken:
-    """Store a batch in the caller's transaction. Bad positions are left out one by one, with the reason.
+    """Store a batch in the caller's transaction. Invalid positions are refused one by one, each with the reason.
 
     Parameters
     ----------
     extent
-        west, south, east, north of the city in degrees; None: nothing is too far.
+        west, south, east, north of the city in degrees; None: no position is too far.
 
     Raises
     ------
     Forbidden
-        Whoever asks may not report positions.
+        The principal may not report positions.
     """
     given = _sorted(positions, extent)
     places = snap([(one.lon, one.lat) for _, one in given.good]).reshape(-1, 2)
@@ -115,7 +115,7 @@ def _sorted(positions: Sequence[Position], extent: tuple[float, float, float, fl
 
 
 class TrackPoint(BaseModel):
-    """Where a unit was."""
+    """A point of a unit's track."""
 
     reported_at: datetime
     lon: float
@@ -123,7 +123,7 @@ class TrackPoint(BaseModel):
 
 
 async def track(connection: AsyncConnection, unit_code: str, since: datetime, until: datetime) -> list[TrackPoint]:
-    """Read where a unit was, oldest first. Raises NotFound for a unit that whoever asks does not see."""
+    """Read the track of a unit, oldest point first. Raises NotFound for a unit that the principal does not see."""
     if await (await connection.execute(QUERIES["unit"], {"unit_code": unit_code})).fetchone() is None:
         message = f"there is no unit {unit_code!r}"
         raise NotFound(message)

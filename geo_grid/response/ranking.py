@@ -1,4 +1,4 @@
-"""Who gets there first: posts and units by arrival time, with why."""
+"""Ranking of posts and units by arrival time at a place, with the reason why each can be sent or not."""
 
 import asyncio
 import math
@@ -13,13 +13,13 @@ from geo_grid.db import AsyncConnection
 from geo_grid.layers.periods import is_within
 from geo_grid.layers.response_circles import Why
 from geo_grid.response.build import QUERIES
+from geo_grid.response.circles import Place
 from geo_grid.response.router import Arrival, Method, Router
 from geo_grid.response.travel import ON_FOOT, Travel, closures_near
-from geo_grid.response.worker import Place
 
 type Reason = Literal["free", "on_the_way", "on_scene", "off_duty", "off_shift", "silent", "cut_off"]
 _SILENT_S = 1800
-"""A unit that has not been heard of for this long may be anywhere."""
+"""Seconds without a position report after which a unit counts as silent."""
 _BUSY: dict[str | None, Reason] = {"dispatched": "on_the_way", "on_scene": "on_scene", "off_duty": "off_duty"}
 
 
@@ -48,7 +48,7 @@ class Responder(BaseModel):
 
 
 async def closures_around(connection: AsyncConnection, place: Place) -> list[Any]:
-    """Read the closures in force that can matter to a way to a place."""
+    """Read the closures in force near enough to affect a route to a place."""
     rows = await connection.execute(QUERIES["closures_around"], {"lon": place[0], "lat": place[1]})
     return closures_near([shapely.from_wkb(row["geom"]) for row in await rows.fetchall()], place)
 
@@ -61,7 +61,7 @@ async def rank(
     closures: Sequence[Any],
     now: datetime,
 ) -> list[Responder]:
-    """Rank candidates by when they would be at a place: those that can be sent first.
+    """Rank candidates by arrival time at a place; those that can be sent come first.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ async def rank(
         Rows with code, name, kind, lon, lat, distance_m, and for units status, skills, shift and reported_at,
         for posts key_periods.
     now
-        In the city's own time zone.
+        Current time in the city's time zone.
     """
     asked = []
     for is_on_foot in (False, True):
@@ -104,7 +104,7 @@ def _responder(row: dict[str, Any], arrival: Arrival, now: datetime) -> Responde
 
 
 def reason_of(row: dict[str, Any], now: datetime) -> Reason:
-    """Say why a post or unit can be sent or cannot; rows and `now` as `rank` takes them."""
+    """Return why a post or unit can be sent or cannot; rows and `now` as for `rank`."""
     if row.get("status") in _BUSY:
         return _BUSY[row["status"]]
     if not is_within(row.get("shift") or row.get("key_periods") or "", now):

@@ -1,9 +1,8 @@
-"""From the roads that are reached in a time to the area that counts as reached.
+"""Reached areas: polygons around the roads that are reached within a time.
 
-A place counts when a reached stretch of road passes within `AROUND_ROAD_M`, or when it is shut in by such
-places: the inside of a block. The roads are drawn as distances on a grid of nodes; the area is what lies
-under a contour of it. One grid serves all times and the distance grows with the time, so that a shorter
-time's area lies inside a longer one's by construction.
+A place is reached when a reached stretch of road lies within `AROUND_ROAD_M`, or when such places enclose it: the inside
+of a block. A grid of nodes holds the distance to the nearest reached road; the area is bounded by a contour of it. One
+grid serves all times, and the contour's distance grows with the time, so that areas nest by construction.
 """
 
 import math
@@ -20,25 +19,26 @@ from geo_grid.response.drawing import draw, extent
 from geo_grid.response.expansion import Stretches
 
 AROUND_ROAD_M = (20.0, 24.0, 28.0)
-"""Metres beside a road, from the shortest time to the longest: a carriageway and the fronts along it."""
+"""Metres beside a road that are reached, from the shortest time to the longest: a carriageway and the fronts along it."""
 LARGEST_BLOCK_M2 = 100_000.0
-"""Blocks shut in by reached roads are reached; superblocks of some 300 m by 300 m are common. Ours; nothing official exists."""
+"""Largest block in m2 that counts as reached when reached roads enclose it. Superblocks of some 300 m by 300 m are common;
+the number is our choice, no official one exists."""
 _SIMPLIFIED_M = 1.3
-"""Less than half of what lies between the outlines of two times."""
+"""Tolerance of simplification in metres: less than half the distance between the outlines of two times."""
 _FINEST_M, _MOST_NODES = 12.0, 320
 _FAR, _NEAR_M = np.float32(1e12), 4 * AROUND_ROAD_M[-1]
 _EARTH_M = 6_371_008.8  # mean radius, IUGG
 
 
 def reached_areas(origin: tuple[float, float], stretches: Stretches, limits_s: Sequence[float]) -> Any:
-    """Draw what is reached from (or reaches) an origin within each time.
+    """Draw the areas that are reached from an origin (or from which it is reached) within each time.
 
     Parameters
     ----------
     origin
         lon, lat in degrees, CGCS2000.
     limits_s
-        Up to three times in seconds, growing.
+        Up to three times in seconds, ascending.
 
     Returns
     -------
@@ -59,14 +59,14 @@ def reached_areas(origin: tuple[float, float], stretches: Stretches, limits_s: S
         step, around[-1] + 1.5 * step, fields,
     )  # fmt: skip
     for shorter, longer in pairwise(fields):
-        np.minimum(longer, shorter, out=longer)  # what is near in a shorter time is near in a longer one
+        np.minimum(longer, shorter, out=longer)  # roads reached in a shorter time are reached in a longer one too
     on_map = (corner, step, scale, np.array(origin))
-    found = _outlined(fields, around, on_map, _SIMPLIFIED_M / step)
-    return found if _is_good(found) else mended(_outlined(fields, around, on_map, 0.0))
+    areas = _outlined(fields, around, on_map, _SIMPLIFIED_M / step)
+    return areas if _is_good(areas) else mended(_outlined(fields, around, on_map, 0.0))
 
 
 def _outlined(fields: Any, around: Floats, on_map: tuple[Floats, float, Floats, Floats], tolerance: float) -> Any:
-    """Return the area of each tier, without the holes that are blocks, on the lattice."""
+    """Return the area of each tier on the lattice, with small enclosed blocks filled."""
     corner, step, scale, origin = on_map
     areas = []
     for field, level in zip(fields, around, strict=True):
@@ -88,11 +88,11 @@ def _is_good(areas: Any) -> bool:
 
 
 def mended(areas: Any) -> Any:
-    """Take apart outlines that touch themselves in one lattice point, and see to it that areas stay nested."""
+    """Repair outlines that touch themselves at a lattice point after rounding, and keep areas nested."""
     for number in range(len(areas)):
         area = shapely.make_valid(areas[number], method="structure")
         if number and not shapely.covers(area, areas[number - 1]):
-            area = areas[number - 1]  # smaller than it is, but never wrong
+            area = areas[number - 1]  # fall back to the shorter time's area: too small, but reached for certain
         parts = shapely.get_parts(area)
         areas[number] = shapely.multipolygons(parts[shapely.get_dimensions(parts) == 2])
     return areas

@@ -1,4 +1,5 @@
-"""The router: travel times on real roads, by Valhalla in worker processes, and an estimate when that gives none."""
+"""The router: travel times and reached areas on roads, by Valhalla in worker processes, with a straight-line estimate as
+fallback."""
 
 import asyncio
 import contextlib
@@ -20,31 +21,32 @@ from geo_grid.errors import GivenUp
 from geo_grid.layers.response_circles import Why
 from geo_grid.response import worker
 from geo_grid.response.circles import METHOD as ESTIMATED
-from geo_grid.response.circles import distances_m, geodesic_circles, radius_m
-from geo_grid.response.worker import Drawn, Journeys, Place, Ride, Way
+from geo_grid.response.circles import Place, distances_m, geodesic_circles, radius_m
+from geo_grid.response.worker import Drawn, Journeys, Ride, Way
 from geo_grid.response.workers import Workers
 
 log = logging.getLogger(__name__)
 type Method = Literal["valhalla", "geodesic_estimate"]
 ROUTED: Method = "valhalla"
 METHODS: list[Method] = [ROUTED, ESTIMATED]
-"""Of what we draw; circles of files come with a method of their own."""
+"""Methods of circles that geo_grid draws; imported circles have methods of their own."""
 _TOGETHER, _LONG = 10, 12
-"""Sources of one part of a matrix, and how many times as long as other questions it may take."""
+"""Sources in one part of a matrix, and the factor of its time-out."""
 _POLITE = 5
-"""How much the processes of long work give way to the others (nice)."""
+"""Niceness of worker processes for long work (nice(2))."""
 
 
 @dataclass(frozen=True)
 class Areas:
-    """What is reached within some times: valid MultiPolygons, each inside the next, and how that is known.
+    """Reached areas for some times: valid MultiPolygons (EPSG:4490), each inside the next, and their method.
 
     Attributes
     ----------
     on_foot_m
-        Between the origin and the roads, where these are far off: gone on foot, which is in the times.
+        Straight metres on foot between the origin and the nearest road, when that is far; the times include them.
     was_answered
-        False: no answer came in time, and another time may give a better one: such areas replace none that were routed.
+        False: the question timed out or its worker was lost, and a retry may succeed. Such estimates must not replace
+        routed areas.
     """
 
     shapes: Any
@@ -56,12 +58,12 @@ class Areas:
 
 @dataclass(frozen=True)
 class Arrival:
-    """When somebody arrives: seconds of travel (infinite: the roads do not lead there), and how that is known.
+    """Travel time in seconds (infinite: no road leads there), and its method.
 
     Attributes
     ----------
     on_foot_s, on_foot_m
-        Of that: from where they are to the roads and from the roads to the place, where these are far off; 0 for
+        Part of it on foot, in seconds and metres: between the nearest road and a start or destination far from it; 0 for
         estimates.
     """
 
@@ -78,11 +80,11 @@ class Times(NamedTuple):
     Attributes
     ----------
     seconds
-        n by m; infinite where the roads do not lead there.
+        n by m; infinite where no road leads there.
     is_estimated
-        n by m flags: a straight line.
+        n by m flags: a straight-line estimate.
     estimated
-        How many pairs are estimates, by why.
+        Number of pairs that are estimates, by reason.
     """
 
     seconds: Floats
@@ -92,30 +94,33 @@ class Times(NamedTuple):
 
 @dataclass(frozen=True)
 class Estimate:
-    """How travel is estimated without roads: straight lines, speeds in km/h and a detour factor."""
+    """Parameters of estimates without roads: speeds in km/h, and the detour factor of straight lines."""
 
     speed_kmh: float = 30.0
     on_foot_kmh: float = 5.0
     detour_factor: float = 1.3
 
     def speed_of(self, ride: Ride) -> float:
-        """Return the speed of a ride in km/h, with the traffic of the hour."""
+        """Return the speed of a ride in km/h, divided by its traffic factor."""
         return (self.on_foot_kmh if ride.costing == "pedestrian" else self.speed_kmh) / ride.factor
 
 
 class Router:
-    """Answers always: from the road graph where it can, else estimated, and says which.
+    """Answers every question: by the road graph if possible, else by an estimate; each answer names its method.
+
+    Any thread may call it. Methods block until the answer comes, but for `ask_areas` and `matrix_async`.
 
     Parameters
     ----------
     graph
-        Folder of `graph.build_graph`; None: everything is estimated.
+        Folder made by `graph.build_graph`; None: everything is estimated.
     workers
-        Processes that ask Valhalla.
+        Number of processes that run Valhalla.
     urgent_workers
-        Processes of their own for `matrix_async`, so that a dispatcher waits for no long work; 0: the same as the others.
+        Number of further processes for `matrix_async`, so that a dispatcher does not wait for long work; 0: none, the
+        others serve it.
     timeout_s
-        Longest one question may take; a worker that is asked for longer is replaced.
+        Time-out of one question in seconds; a worker that exceeds it is replaced.
     """
 
     def __init__(
@@ -138,7 +143,7 @@ class Router:
             router.close()
 
     def close(self) -> None:
-        """End the workers; questions that are still asked are answered by estimate."""
+        """End the workers; questions in progress and later ones are answered by estimates."""
         for workers in (self._workers, self._urgent):
             if workers is not None:
                 workers.close()
@@ -154,17 +159,17 @@ class Router:
     def ask_areas(
         self, origin: Place, limits_s: Sequence[float], ride: Ride, is_inbound: bool = False, patience: float = 1.0
     ) -> "Future[Drawn | None]":
-        """Begin to draw; `areas_of` makes something of the answer. So many origins are drawn at once.
+        """Start drawing the areas of an origin; pass the result to `areas_of`. Several can be drawn at the same time.
 
         Parameters
         ----------
         patience
-            How many times as long as other questions it may take.
+            Factor of the time-out.
         """
         return self._ask(worker.areas, origin, tuple(limits_s), ride, is_inbound, patience=patience)
 
     def areas_of(self, asked: "Future[Drawn | None]", origin: Place, limits_s: Sequence[float], ride: Ride) -> Areas:
-        """Return what is reached from an origin (or reaches it) within up to three growing times in seconds."""
+        """Wait for the answer to `ask_areas` with the same arguments, and return the areas, or estimates in their place."""
         found: Drawn | None = _given(asked)
         if found is not None:
             on_foot_m = found.on_foot_m * self.estimate.detour_factor
@@ -175,7 +180,7 @@ class Router:
         return self.estimated_areas(origin, limits_s, ride, why)
 
     def estimated_areas(self, origin: Place, limits_s: Sequence[float], ride: Ride, why: Why) -> Areas:
-        """Return circles as the crow flies, and why."""
+        """Return circles around an origin (straight lines), with the reason of the estimate."""
         speed = self.estimate.speed_of(ride)
         drawn = [
             geodesic_circles(*origin, radius_m(limit / 60, speed, self.estimate.detour_factor))[0] for limit in limits_s
@@ -183,7 +188,7 @@ class Router:
         return Areas(np.array(drawn, dtype=object), ESTIMATED, why != "no_answer", why=why)
 
     def _why(self, asked: "Future[Any]") -> Why:
-        """Say why a question that is over has no answer, or one without times."""
+        """Return the reason why a finished question has no answer, or no times."""
         if self.graph is None:
             return "no_roads"
         if asked.cancelled() or not asked.done():
@@ -194,14 +199,16 @@ class Router:
     def areas(
         self, origin: Place, limits_s: Sequence[float], ride: Ride | None = None, is_inbound: bool = False
     ) -> Areas:
-        """Ask, and wait for it."""
+        """Return the areas that are reached from an origin (or from which it is reached) within up to three ascending
+        times in seconds.
+        """
         ride = ride or Ride()
         return self.areas_of(self.ask_areas(origin, limits_s, ride, is_inbound), origin, limits_s, ride)
 
     def matrix(
         self, sources: Sequence[Place], targets: Sequence[Place], ride: Ride | None = None
     ) -> list[list[Arrival]]:
-        """Return when each source (row) arrives at each target (column); long ones by all workers at once."""
+        """Return the arrival of each source (row) at each target (column); all workers share the sources."""
         ride = ride or Ride()
         parts = [sources[begin : begin + _TOGETHER] for begin in range(0, len(sources), _TOGETHER)]
         asked = [self._ask(worker.journeys, part, targets, ride, patience=_LONG) for part in parts]
@@ -214,27 +221,27 @@ class Router:
     def times(
         self, sources: Sequence[Place], targets: Sequence[Place], ride: Ride, given_up: Event | None = None
     ) -> Times:
-        """Do the same for millions of pairs.
+        """Return travel times as arrays, for millions of pairs.
 
         Raises
         ------
         GivenUp
-            `given_up` was set: nobody waits for it, and no more is asked.
+            `given_up` was set while it ran.
         """
         parts = [sources[begin : begin + _TOGETHER] for begin in range(0, len(sources), _TOGETHER)]
-        asked = deque(self._ask(worker.seconds, part, targets, ride, patience=_LONG) for part in parts)
+        pending = deque(self._ask(worker.seconds, part, targets, ride, patience=_LONG) for part in parts)
         seconds = np.empty((len(sources), len(targets)))
         estimated: Counter[Why] = Counter()
         for number in range(len(parts)):
             if given_up is not None and given_up.is_set():
-                for waiting in asked:
+                for waiting in pending:
                     waiting.cancel()
-                message = "travel times are asked no further: nobody waits for them"
+                message = "the computation of travel times was cancelled: its client has gone"
                 raise GivenUp(message)
-            answer = asked.popleft()
-            found = _given(answer)  # nobody else holds it: millions of Python's numbers are large
+            answer = pending.popleft()
+            rows_found = _given(answer)  # the only reference to it, since millions of Python floats take much memory
             rows = slice(number * _TOGETHER, number * _TOGETHER + len(parts[number]))
-            seconds[rows] = np.nan if found is None else np.array(found, float)  # None becomes NaN
+            seconds[rows] = np.nan if rows_found is None else np.array(rows_found, float)  # None becomes NaN
             if count := int(np.isnan(seconds[rows]).sum()):
                 estimated[self._why(answer)] += count
         is_estimated = np.isnan(seconds)
@@ -243,20 +250,20 @@ class Router:
         return Times(seconds, is_estimated, dict(estimated))
 
     async def matrix_async(self, sources: Sequence[Place], targets: Sequence[Place], ride: Ride) -> list[list[Arrival]]:
-        """Do the same for a request, without holding up others; it waits for a free worker as long as for its answer."""
+        """Return arrivals as `matrix` does, on the event loop, by the urgent workers. Estimates after twice the time-out."""
         found = None
         asked = self._ask(worker.journeys, sources, targets, ride, is_urgent=True)
-        with contextlib.suppress(Exception):  # whatever befell the worker: estimated, and labelled
+        with contextlib.suppress(Exception):  # whatever happened to the worker: use an estimate, labelled as such
             found = await asyncio.wait_for(asyncio.wrap_future(asked), 2 * self._timeout_s)
         return self._arrivals(found, sources, targets, ride, self._why(asked))
 
     def way(self, stops: Sequence[Place], ride: Ride | None = None) -> Way | None:
-        """Return the way through stops in their order; None where no road leads or nobody knows."""
+        """Return the route through stops in their order; None: no road leads there, or there is no answer."""
         found: Way | None = _given(self._ask(worker.way, stops, ride or Ride()))
         return found
 
     def _pace(self, ride: Ride) -> float:
-        """Return seconds per straight metre."""
+        """Return the seconds per metre of a straight line."""
         return self.estimate.detour_factor / (self.estimate.speed_of(ride) / 3.6)
 
     def _arrivals(
@@ -284,5 +291,5 @@ def _workers(graph: Path | None, count: int, politeness: int) -> Workers | None:
 def _given(asked: "Future[Any]") -> Any:
     try:
         return asked.result()
-    except Exception:  # whatever befell the worker: the caller estimates, and labels it
+    except Exception:  # whatever happened to the worker: the caller uses an estimate, labelled as such
         return None

@@ -1,4 +1,4 @@
-"""What the minutes of circles are made of: until somebody is sent, until they leave, and on the road."""
+"""Rules of response circles: how the minutes of a tier divide into dispatch delay, turnout and travel."""
 
 from itertools import pairwise
 from typing import Any
@@ -12,7 +12,7 @@ QUERIES = load_queries("geo_grid.response", "rules.sql")
 
 
 def read_rules(connection: Connection) -> dict[str, list[dict[str, Any]]]:
-    """Return rows of circle_rules by circle_basis, tiers growing."""
+    """Return the rows of circle_rules by circle_basis, in ascending order of tiers."""
     found: dict[str, list[dict[str, Any]]] = {}
     for row in connection.execute(QUERIES["rules"]).fetchall():
         found.setdefault(row.pop("circle_basis"), []).append(row)
@@ -23,14 +23,14 @@ def change_rule(
     connection: Connection, basis: str, tier_minutes: int, dispatch_s: int | None, turnout_s: int | None,
     direction: str | None,
 ) -> int:  # fmt: skip
-    """Change a tier in the caller's transaction, and return its seconds on the road; None leaves what it is.
+    """Change a tier in the caller's transaction, and return its seconds of travel. None leaves a value unchanged.
 
     Raises
     ------
     NotFound
         The basis has no such tier.
     UserError
-        No time is left to travel, or a longer tier would reach less far than a shorter one.
+        No time is left for travel, or a longer tier would have less than a shorter one.
     """
     values = {"circle_basis": basis, "tier_minutes": tier_minutes, "dispatch_s": dispatch_s, "turnout_s": turnout_s}
     try:

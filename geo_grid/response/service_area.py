@@ -1,4 +1,4 @@
-"""What of an extract becomes the road graph: the roads of a service area, with the speeds of vehicles on duty."""
+"""The part of an OpenStreetMap extract that becomes the road graph, with the speeds of vehicles on duty."""
 
 import hashlib
 from collections.abc import Iterator
@@ -12,18 +12,18 @@ from geo_grid.errors import UserError
 
 _SLOWEST_KMH, _FASTEST_KMH = 5, 200
 _ON_ROADS = ("highway", "route", "man_made", "railway")
-"""Keys of ways that Valhalla makes edges of: roads, ferries, piers, platforms."""
+"""Keys of the ways that Valhalla converts to edges: roads, ferries, piers, platforms."""
 
 
 class ServiceArea(NamedTuple):
-    """What to make a road graph of.
+    """Area and speeds of a road graph.
 
     Attributes
     ----------
     box
-        west, south, east, north in degrees: ways that reach into it; None: the whole extract.
+        west, south, east, north in degrees: ways that intersect it are taken; None: the whole extract.
     speeds_kmh
-        Pairs of OpenStreetMap's highway class and the speed that vehicles on duty drive on it, instead of limits.
+        Pairs of an OpenStreetMap highway class and the speed of vehicles on duty on it, in place of speed limits.
     """
 
     box: tuple[float, float, float, float] | None = None
@@ -31,7 +31,7 @@ class ServiceArea(NamedTuple):
 
     @classmethod
     def of(cls, box: tuple[float, float, float, float] | None, speeds: str) -> Self:
-        """Read speeds as the settings write them, such as `primary=70|residential=40`. Raises UserError."""
+        """Parse speeds of the settings, such as `primary=70|residential=40` (km/h). Raises UserError."""
         found = []
         for part in filter(None, speeds.split("|")):
             road, _, kmh = part.partition("=")
@@ -45,11 +45,11 @@ class ServiceArea(NamedTuple):
         return cls(box, tuple(sorted(found)))
 
     def key(self, sha256: str) -> str:
-        """Return by what the graph of an extract with this digest is told from others."""
+        """Return the key of the graph made from this area and an extract with this digest."""
         return sha256 if self == WHOLE else hashlib.sha256(f"{sha256} {self}".encode()).hexdigest()
 
     def write(self, extract: Path, target: Path) -> None:
-        """Write what the graph is made of as an extract of its own. Raises RuntimeError for what is no extract."""
+        """Write the part of an extract that lies in the area. Raises RuntimeError when the file is no extract."""
         speeds, kept = dict(self.speeds_kmh), osmium.IdTracker()
         with osmium.BackReferenceWriter(str(target), ref_src=str(extract), overwrite=True, remove_tags=False) as writer:
             for way in _ways(extract):

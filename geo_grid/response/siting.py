@@ -1,4 +1,4 @@
-"""Where posts or standby points should be: location models of spopt, solved exactly by HiGHS.
+"""Siting of posts or standby points: location models of spopt, solved exactly by HiGHS.
 
 Maximal covering (Church and ReVelle, 1974), set covering (Toregas et al., 1971) and p-median (Hakimi, 1964), as
 spopt.locate formulates them; posts that stay may be fixed, and candidates may have capacities.
@@ -26,7 +26,7 @@ type Demand = Literal["households", "incidents"]
 type Candidates = Literal["governance_centres", "mandatory_stops"]
 MOST_DEMAND, MOST_CANDIDATES = 4000, 600
 _UNREACHED_S = 1e6
-"""Stands for no way at all: longer than any, and a number the solver can bear."""
+"""Seconds in place of infinity, which the solver does not accept; longer than any travel time."""
 
 
 @dataclass(frozen=True)
@@ -36,13 +36,13 @@ class Siting:
     Attributes
     ----------
     chosen
-        Numbers of the candidates that are used, those that were fixed among them.
+        Indices of the chosen candidates, with those that were fixed.
     adds
-        For each of them, the share of all demand that no other one covers within the limit.
+        For each chosen candidate, the share of all demand that only it covers within the limit.
     covered
-        Share of all demand within the limit of one that is used.
+        Share of all demand within the limit of a chosen candidate.
     mean_s
-        Travel time to the nearest that is used, by demand; of what can be reached at all.
+        Mean travel time in seconds to the nearest chosen candidate, weighted by demand, of the demand that can be reached.
     """
 
     chosen: list[int]
@@ -60,29 +60,29 @@ def site(
     fixed: NDArray[np.bool_] | None = None,
     capacities: Floats | None = None,
 ) -> Siting:
-    """Choose among candidates.
+    """Choose among candidates. May take minutes and gigabytes: call it in a process with limits (`confined`).
 
     Parameters
     ----------
     seconds
-        Travel times, n demands by m candidates; infinite where there is no way.
+        Travel times, n demands by m candidates; infinite: no road leads there.
     weights
-        Demand of each place, n; not negative.
+        n: demand of each place; not negative.
     limit_s
-        Within it a demand is covered.
+        Travel time in seconds within which a demand is covered.
     count
-        How many are used in all, those that are fixed among them; set covering finds the fewest itself.
+        Number of candidates to choose, with those that are fixed; set covering finds the least number itself.
     fixed
-        m flags: it is used in any case.
+        m flags: the candidate is chosen in any case.
     capacities
         m: most demand each can serve (set covering and p-median).
 
     Raises
     ------
     UserError
-        Nothing satisfies what is asked; the message says why.
+        The problem has no solution; the message says why.
     """
-    import pulp  # not at the top, like spopt below: only the process that solves loads solvers
+    import pulp  # imported here, like spopt below: only the process that solves loads the solvers
 
     times = np.where(np.isfinite(seconds), seconds, _UNREACHED_S)
     kept = np.zeros(times.shape[1], bool) if fixed is None else fixed
@@ -110,7 +110,7 @@ def _model(
         return MCLP.from_cost_matrix(times, weights, limit_s, count, predefined)
     if model == "p_median":
         return PMedian.from_cost_matrix(times, weights, count, predefined, capacities)
-    reached = (times <= limit_s).any(axis=1)  # what nothing covers would make it impossible
+    reached = (times <= limit_s).any(axis=1)  # demand that no candidate covers would make the model infeasible
     if not reached.any():
         message = "no candidate covers any demand within the time: choose others, or a longer time"
         raise UserError(message)
@@ -132,7 +132,9 @@ def _solution(chosen: list[int], seconds: Floats, weights: Floats, limit_s: floa
 
 @dataclass(frozen=True)
 class Question:
-    """Where posts should be within a cell; fields as of `site`, but count without posts that stay, capacity for each."""
+    """A siting question within a cell; fields as for `site`, but `count` excludes existing posts that stay, and
+    `capacity` is the same for each candidate.
+    """
 
     within: str
     model: Model
@@ -146,7 +148,7 @@ class Question:
 
 @dataclass(frozen=True)
 class Site:
-    """A place that is used: a post there is, or a candidate; with the share of all demand that it alone covers."""
+    """A chosen place, an existing post or a candidate, with the share of all demand that only it covers."""
 
     code: str
     name: str
@@ -158,9 +160,9 @@ class Site:
 
 @dataclass(frozen=True)
 class Answer:
-    """Where they should be, beside how it is today; shares of demand between 0 and 1, times in seconds.
+    """The chosen places, compared with the existing posts; shares of demand between 0 and 1, times in seconds.
 
-    `estimated` is the share of travel times that are straight lines, `estimated_because` the same by why.
+    `estimated` is the share of travel times that are straight-line estimates, `estimated_because` the same by reason.
     """
 
     sites: list[Site]
@@ -175,7 +177,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Places:
-    """What a question is about: rows of demand, of posts and of candidates, and the closures in force."""
+    """Input of a question, as read: rows of demand, of posts and of candidates, and the closures in force."""
 
     asked: Question
     demand: list[dict[str, Any]]
@@ -185,7 +187,7 @@ class Places:
 
 
 def read_places(connection: Connection, asked: Question) -> Places:
-    """Read what a question is about, with the rights of whoever the connection is for. Raises UserError."""
+    """Read the input of a question, with the rights of the connection's principal. Raises UserError."""
     values = {"within": asked.within, "demand": asked.demand, "candidates": asked.candidates}
     demand = connection.execute(QUERIES["demand"], values).fetchall()
     posts = connection.execute(QUERIES["posts"], values).fetchall()
@@ -195,9 +197,9 @@ def read_places(connection: Connection, asked: Question) -> Places:
 
 
 def travel_times(places: Places, router: Router, travel: Travel, given_up: Event) -> tuple[Floats, dict[Why, float]]:
-    """Return the seconds from each post and candidate (column) to each demand (row), and which shares are estimated, by why.
+    """Return the seconds from each post and candidate (column) to each demand (row), and the shares estimated by reason.
 
-    Raises GivenUp when `given_up` is set meanwhile.
+    Blocks for minutes. Raises GivenUp when `given_up` is set meanwhile.
     """
     sources, targets = _spots([*places.posts, *places.others]), _spots(places.demand)
     found = router.times(sources, targets, travel.ride(closed=places.closures), given_up)
@@ -205,9 +207,9 @@ def travel_times(places: Places, router: Router, travel: Travel, given_up: Event
 
 
 def solve(places: Places, seconds: Floats, estimated: dict[Why, float]) -> Answer:
-    """Answer a question: for a process of its own, since a county may take minutes and gigabytes. Raises UserError.
+    """Answer a question. Runs in a process with limits, since a county may take minutes and gigabytes. Raises UserError.
 
-    `estimated` are the shares of travel times that are straight-line estimates, by why.
+    `estimated` has the shares of travel times that are straight-line estimates, by reason.
     """
     asked, posts, every = places.asked, places.posts, [*places.posts, *places.others]
     weights = np.array([row["weight"] for row in places.demand], float)

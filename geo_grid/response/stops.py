@@ -1,4 +1,4 @@
-"""Mandatory stops: who was there, and how many of those that were due were made, by zone and shift."""
+"""Mandatory stops of patrol zones: check-ins of units, and the completion of due stops by zone and shift."""
 
 import re
 from collections import defaultdict
@@ -15,32 +15,32 @@ from geo_grid.moments import Moment
 
 QUERIES = load_queries("geo_grid.response", "patrol.sql")
 NEAR_M = 150.0
-"""A unit this near was at the stop: its own error, and that of where the stop is drawn."""
+"""Most metres between a unit that checks in and the stop: allows for the errors of both positions."""
 _CLOCK_TOLERANCE = timedelta(minutes=2)
 _OLDEST = timedelta(hours=24)
 _SHIFT = re.compile(r"([^=|]{1,40})=(\d\d:\d\d)-(\d\d:\d\d)")
 
 
 class Shift(NamedTuple):
-    """A part of the day, in the city's own time; one that ends before it begins ends on the next day."""
+    """A part of the day in the city's time zone; if its end is before its beginning, it ends on the next day."""
 
     name: str
     begins: time
     ends: time
 
     def on(self, day: date, zone: tzinfo | None) -> "Span":
-        """Return when it begins and ends on a day."""
+        """Return the span of the shift that begins on a day."""
         return _span(day, self.begins, self.ends, zone)
 
 
 class Span(NamedTuple):
-    """From when to when."""
+    """A span of time, from begin to end."""
 
     begins: datetime
     ends: datetime
 
     def meets(self, other: "Span") -> "Span | None":
-        """Return what two have in common."""
+        """Return the intersection with another span, or None."""
         both = Span(max(self.begins, other.begins), min(self.ends, other.ends))
         return both if both.begins < both.ends else None
 
@@ -51,7 +51,7 @@ def _span(day: date, begins: time, ends: time, zone: tzinfo | None) -> Span:
 
 
 def read_shifts(text: str) -> list[Shift]:
-    """Read shifts as the settings write them, `day=08:00-20:00|night=20:00-08:00`. Raises UserError."""
+    """Parse shifts of the settings, such as `day=08:00-20:00|night=20:00-08:00`. Raises UserError."""
     found = []
     for part in text.split("|"):
         matched = _SHIFT.fullmatch(part.strip())
@@ -81,7 +81,7 @@ class Stop(BaseModel):
 
 
 class CheckIn(BaseModel):
-    """That a unit is at a stop."""
+    """A unit's report that it is at a stop."""
 
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
 
@@ -93,7 +93,7 @@ class CheckIn(BaseModel):
 
 
 class CheckedIn(BaseModel):
-    """What was written down."""
+    """A check-in as it was stored."""
 
     zone_code: str
     stop: str
@@ -104,22 +104,22 @@ class CheckedIn(BaseModel):
 
 
 async def stops(connection: AsyncConnection, zone_code: str | None) -> list[Stop]:
-    """Return the stops of a zone or of all that whoever asks sees."""
+    """Return the stops of a zone, or of all zones that the principal sees."""
     rows = await connection.execute(QUERIES["stops"], {"zone_code": zone_code})
     return [Stop.model_validate(row) for row in await rows.fetchall()]
 
 
 async def check_in(connection: AsyncConnection, given: CheckIn, timezone: str) -> CheckedIn:
-    """Write a check-in down, in the caller's transaction.
+    """Store a check-in in the caller's transaction.
 
     Raises
     ------
     NotFound
-        Whoever asks sees no such stop or unit.
+        The principal sees no such stop or unit.
     UserError
-        The unit is too far from the stop, or the moment is in the future or long past.
+        The unit is too far from the stop, or the moment is in the future or more than a day past.
     Forbidden
-        They may not report for this zone.
+        The principal may not report for this zone.
     """
     now = datetime.now(UTC)
     moment = given.checked_at or now
@@ -156,7 +156,7 @@ def _windows(stop: dict[str, Any], days: Iterable[date], zone: tzinfo | None) ->
 
 
 def due_within(stop: dict[str, Any], span: Span) -> list[Span]:
-    """Return when a stop is due within a span; a row with window_from and window_to, None: from or until midnight."""
+    """Return the parts of a span in which a stop is due. `stop` has window_from and window_to; None stands for midnight."""
     first = span.begins.date() - timedelta(days=1)
     days = (first + timedelta(days=number) for number in range((span.ends.date() - first).days + 1))
     if stop["window_from"] is None and stop["window_to"] is None:
@@ -165,7 +165,7 @@ def due_within(stop: dict[str, Any], span: Span) -> list[Span]:
 
 
 class Completion(BaseModel):
-    """How many mandatory stops of a zone were made in a shift, of those that were due."""
+    """Completion of a zone's mandatory stops in one shift: how many were due, and how many were visited."""
 
     zone_code: str
     name: str
@@ -180,14 +180,14 @@ class Completion(BaseModel):
 def completion(
     connection: Connection, day: date, shifts: Sequence[Shift], now: datetime, zone_code: str | None = None
 ) -> list[Completion]:
-    """Say how many stops were made, by zone and shift, of the zones that whoever asks sees.
+    """Return the completion of stops by zone and shift, of the zones that the principal sees.
 
     Parameters
     ----------
     day
-        On which the shifts begin.
+        Day on which the shifts begin.
     now
-        In the city's own time zone; by it what can still be made is told from what was missed.
+        Current time in the city's time zone: stops whose window is over were missed, the others are open.
     """
     spans = [(shift.name, shift.on(day, now.tzinfo)) for shift in shifts]
     until, since = max(span.ends for _, span in spans), min(span.begins for _, span in spans)

@@ -1,8 +1,8 @@
-"""How much of a polygon several others hold together: exact areas, without making the union.
+"""The exact area of the part of a polygon that the union of others covers, without making the union.
 
 A horizontal line sweeps over the edges of the polygon and of the others (Shamos and Hoey, 1976). Between two heights at
-which an edge ends or two of them cross, what is held are trapezia. GEOS does the same by joining the others and
-intersecting, in some ten times the time: it makes shapes, of which only the area is wanted.
+which edges end or cross, the covered part consists of trapezia, whose areas are summed. Union and intersection by GEOS
+take some ten times as long, since they make geometries of which only the area is wanted.
 """
 
 from typing import Any, NamedTuple
@@ -19,7 +19,7 @@ Ints = NDArray[np.int64]
 
 
 class Edges(NamedTuple):
-    """The edges of n shapes that are not level: each from its lower to its higher end, and n + 1 offsets into them."""
+    """The edges of n shapes, without horizontal ones: lower and higher ends, and n + 1 offsets of the shapes into them."""
 
     low: Floats
     high: Floats
@@ -27,11 +27,11 @@ class Edges(NamedTuple):
 
     @classmethod
     def of(cls, shapes: NDArray[Any]) -> "Edges":
-        """Take apart polygons and multipolygons."""
+        """Return the edges of an array of polygons and multipolygons."""
         parts, shape_of_part = shapely.get_parts(shapes, return_index=True)
         rings, part_of_ring = shapely.get_rings(parts, return_index=True)
         points, ring = shapely.get_coordinates(rings, return_index=True)
-        is_edge = (ring[1:] == ring[:-1]) & (points[1:, 1] != points[:-1, 1])  # a level edge holds nothing beside it
+        is_edge = (ring[1:] == ring[:-1]) & (points[1:, 1] != points[:-1, 1])  # a horizontal edge bounds no trapezium
         begin, end = points[:-1][is_edge], points[1:][is_edge]
         shape = shape_of_part[part_of_ring[ring[:-1][is_edge]]]
         is_up = (begin[:, 1] < end[:, 1])[:, None]
@@ -40,14 +40,16 @@ class Edges(NamedTuple):
 
 
 def held_areas(polygons: NDArray[Any], shapes: Edges, others: Ints) -> Floats:
-    """Return the area of each of n polygons that lies in any of its others, in square units of its coordinates.
+    """Return the area of each of n polygons that any of its other shapes covers, in square units of the coordinates.
+
+    Releases the GIL while it computes.
 
     Parameters
     ----------
     polygons
         n polygons or multipolygons.
     others
-        n by most: numbers of shapes, negative where there are fewer.
+        n by the largest number of others: indices of shapes; -1 fills the rest.
     """
     found: Floats = _swept(*Edges.of(polygons), *shapes, shapely.bounds(polygons).reshape(-1, 4), others)
     return found
@@ -84,7 +86,7 @@ def _swept(low, high, first, other_low, other_high, other_first, boxes, others):
 
 @part()
 def _sweep(low, high, number, box, most):  # type: ignore[no-untyped-def]
-    """Sweep over one polygon's edges, number 0, and those of others; those left of it only say what is inside."""
+    """Sweep over the edges of one polygon (number 0) and of its others; edges left of its box only toggle what is inside."""
     west, south, _, north = box
     order = np.argsort(low[:, 1])
     low, high, number = low[order], high[order], number[order]
@@ -108,7 +110,7 @@ def _sweep(low, high, number, box, most):  # type: ignore[no-untyped-def]
             count += 1
             upcoming += 1
         before, count = count, 0
-        for nth in range(before):  # from left to right, but for those that are new
+        for nth in range(before):  # edges that were active before are in order from left to right
             edge = active[nth]
             if high[edge, 1] <= half:
                 continue
@@ -127,13 +129,15 @@ def _sweep(low, high, number, box, most):  # type: ignore[no-untyped-def]
             if one:
                 holding += 1 if is_inside[one] else -1
             if is_inside[0] and holding:
-                area += (middle[place + 1] - middle[place]) * (above - below)  # a trapezium, by its middle line
+                area += (middle[place + 1] - middle[place]) * (
+                    above - below
+                )  # area of a trapezium: median times height
     return area
 
 
 @part()
 def _crossings(low, high, number):  # type: ignore[no-untyped-def]
-    """Return the heights at which edges of different shapes cross; they are given by growing lower end."""
+    """Return the heights at which edges of different shapes cross; the edges must be sorted by their lower end."""
     found = np.empty(64)
     count = 0
     for one in range(len(low)):

@@ -1,4 +1,4 @@
-"""How the police travel: from the settings, with the traffic of the hour and what is closed."""
+"""How police units travel: costing options from the settings, traffic factors by hour, and road closures."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,27 +10,28 @@ import shapely
 
 from geo_grid.errors import UserError
 from geo_grid.layers.periods import check_periods, is_within
+from geo_grid.response.circles import Place
 from geo_grid.response.router import Estimate
-from geo_grid.response.worker import Place, Ride
+from geo_grid.response.worker import Ride
 from geo_grid.settings import Settings
 
 _CLOSED_WIDTH_M = 8.0
-"""A line that is drawn across a road closes it: half the width of what it becomes."""
+"""Metres by which a closure drawn as a line is buffered to a polygon, to each side."""
 _DEGREE_M = 111_195.0
 _CLOSURES_WITHIN_DEGREES = 0.3
 _SIMPLE_CORNERS, _SIMPLIFIED_M = 500, 5.0
-"""A closed area with more corners is simplified by so much: Valhalla looks at each corner for each question."""
+"""Closed areas with more vertices are simplified with this tolerance in metres: Valhalla tests every vertex at each query."""
 ON_FOOT = frozenset({"foot", "volunteers"})
 
 
 @dataclass(frozen=True)
 class Travel:
-    """How vehicles and people on foot travel, whenever and wherever nothing is closed.
+    """How vehicles and people on foot travel, apart from closures.
 
     Attributes
     ----------
     traffic
-        Pairs of opening hours and the factor of travel times in them; the first that fits counts.
+        Pairs of OpenStreetMap opening hours and the factor of travel times in them; the first that matches counts.
     """
 
     estimate: Estimate
@@ -55,11 +56,11 @@ class Travel:
         )
 
     def factor_at(self, moment: datetime | None) -> float:
-        """Return what travel times of vehicles are multiplied by at a moment, in the city's time; None: on free roads."""
+        """Return the traffic factor of vehicles at a moment (in the city's time zone); None: free roads, factor 1."""
         return next((times for hours, times in self.traffic if moment and is_within(hours, moment)), 1.0)
 
     def ride(self, unit_kind: str = "car", moment: datetime | None = None, closed: Sequence[Any] = ()) -> Ride:
-        """Return how a kind of unit travels at a moment (in the city's time; None: on free roads) past closures."""
+        """Return the ride of a kind of unit at a moment (in the city's time zone; None: free roads), avoiding closures."""
         areas, lines = (
             [ring for shape in closed if (shapely.get_dimensions(shape) == 1) == is_line for ring in _rings(shape)]
             for is_line in (False, True)
@@ -77,7 +78,7 @@ class Travel:
 
 
 def closures_near(closures: Sequence[Any], place: Place) -> list[Any]:
-    """Return what of closures can matter to a circle around a place, lon, lat in degrees: what lies within some 30 km."""
+    """Clip closures to some 30 km around a place (lon, lat in degrees), as far as a circle around it can reach."""
     lon, lat = place
     reach = shapely.box(
         lon - _CLOSURES_WITHIN_DEGREES, lat - _CLOSURES_WITHIN_DEGREES,
@@ -87,7 +88,7 @@ def closures_near(closures: Sequence[Any], place: Place) -> list[Any]:
 
 
 def _within(reach: Any, shape: Any) -> list[Any]:
-    """Return what of a shape lies within a box, whole where all of it does; not where it only touches its edge."""
+    """Clip a shape to a box; return its parts, without those that only touch the box's edge."""
     if shapely.covers(reach, shape):
         return [shape]
     parts = shapely.get_parts(shapely.intersection(shape, reach))
@@ -95,7 +96,7 @@ def _within(reach: Any, shape: Any) -> list[Any]:
 
 
 def _rings(shape: Any) -> list[tuple[Place, ...]]:
-    """Return the outlines of a closure as closed rings; a line becomes as wide as it takes to cut a road."""
+    """Return a closure as closed rings of lon, lat; a line is buffered enough to cut a road."""
     if shapely.get_dimensions(shape) == 1:
         flatter = cos(radians(shapely.bounds(shape)[1]))
         flat = shapely.transform(shape, lambda xy: xy * [flatter, 1.0])
@@ -108,7 +109,7 @@ def _rings(shape: Any) -> list[tuple[Place, ...]]:
 
 
 def _without_holes(polygon: Any) -> Any:
-    """Return a polygon in parts without holes: Valhalla knows outlines only."""
+    """Split a polygon with holes into parts without: Valhalla takes exterior rings only."""
     if not shapely.get_num_interior_rings(polygon):
         return [polygon]
     return shapely.get_parts(shapely.constrained_delaunay_triangles(polygon))

@@ -1,4 +1,4 @@
-"""Circles of several posts as one: of a patrol zone, of a unit, of the whole city."""
+"""Unions of the circles of several posts: of a patrol zone, of a responsible unit, of the whole city."""
 
 import threading
 from collections.abc import Sequence
@@ -18,12 +18,12 @@ from geo_grid.response.circles import METHOD as ESTIMATED
 QUERIES = load_queries("geo_grid.response", "unions.sql")
 _KEPT = 24
 _COARSE_DEGREES = 2e-5
-"""Some 2 m: finer than circles are known, and a third of their corners."""
+"""Tolerance of simplification in degrees (some 2 m): below the accuracy of circles, and leaves a third of the vertices."""
 type UnionGrouping = Literal["city", "zone", "unit"]
 
 
 class Union(NamedTuple):
-    """What posts of a group reach together within a tier; an estimate when one of its circles is."""
+    """The union of a group's circles of one tier; an estimate when one of the circles is."""
 
     code: str
     name: str
@@ -38,16 +38,16 @@ type Known = LRUCache[tuple[Any, ...], list[Union]]
 
 
 class Joining(NamedTuple):
-    """What is to be joined, as it was read.
+    """Input of a union, as read.
 
     Attributes
     ----------
     known
-        What was joined before, and is kept with what will be.
+        Cache of unions, which the result is added to.
     joined
-        Of that, what is asked for; None: `circles` are to be joined.
+        The cached result; None: `circles` must be joined.
     area
-        WKB of the cells of whoever asks; None: the whole city.
+        WKB of the union of the principal's cells; None: the whole city.
     """
 
     key: tuple[Any, ...]
@@ -60,7 +60,7 @@ class Joining(NamedTuple):
 
 
 class Unions:
-    """Joins circles, and keeps what was joined while the circles stay the same."""
+    """Joins circles, and caches unions until circles change."""
 
     def __init__(self, states: DerivedStates) -> None:
         self._known: Derived[Known] = states.declare(
@@ -72,16 +72,17 @@ class Unions:
         self._lock = threading.Lock()
 
     async def read(self, connection: AsyncConnection, by: UnionGrouping, now: datetime) -> Joining:
-        """Read the circles of the posts that count now, of those that whoever asks sees.
+        """Read the circles of the posts on duty now, of those that the principal sees.
 
         Parameters
         ----------
         by
-            zone: the patrol zone that the post is in; unit: its responsible_unit.
+            zone: the patrol zone that contains the post; unit: its responsible_unit.
         now
-            In the city's own time zone.
+            Current time in the city's time zone.
         """
-        known = self._known.read()  # before what is joined: what is not true any more is not kept with what is
+        # read before the circles: older circles must not get into a cache that is valid for newer ones
+        known = self._known.read()
         posts = await (await connection.execute(QUERIES["posts"])).fetchall()
         active = [post for post in posts if is_within(post["key_periods"], now)]
         key = (by, *((post["post_code"], post["last_circle"], post[f"{by}_code"]) for post in active))
@@ -93,7 +94,9 @@ class Unions:
         return Joining(key, by, active, known, joined, circles, own["geom"])
 
     def join(self, asked: Joining) -> list[Union]:
-        """Join what was read, within the cells of whoever asks, the longest tier first; some seconds the first time."""
+        """Return the unions clipped to the principal's cells, the longest tier first. Takes seconds if not cached: call it
+        in a thread.
+        """
         joined = asked.joined or self._held(asked.known, asked.key)
         if joined is None:
             joined = _join(asked.posts, asked.circles, asked.by)

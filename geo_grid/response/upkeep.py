@@ -1,4 +1,4 @@
-"""Keeps a server's router and the circles up to date: with the roads, the posts and what is closed."""
+"""Keeps a server's router and the stored circles up to date with imported roads, posts and closures."""
 
 import contextlib
 import logging
@@ -16,22 +16,22 @@ from geo_grid.response.travel import Travel
 
 log = logging.getLogger(__name__)
 _TOGETHER = 120
-"""Posts whose new circles come into force together: the lookup reads all circles again each time."""
+"""Posts whose circles are drawn in one transaction: each commit invalidates the circles of the lookup."""
 
 _URGENT_WORKERS = 2
-"""For the desk: it asks for those on wheels and those on foot at once."""
+"""Workers for the desk, which asks for vehicles and for units on foot at the same time."""
 
 
 @dataclass
 class Drawing:
-    """How far the drawing of what is out of date is.
+    """Progress of drawing stale circles or areas.
 
     Attributes
     ----------
     codes
-        Of the posts or units that are drawn, in their order.
+        Codes of the posts or units to draw, in order.
     done
-        How many of them are.
+        Number of them that are drawn.
     """
 
     codes: tuple[str, ...] = ()
@@ -39,22 +39,22 @@ class Drawing:
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing is left of it."""
+        """Whether all are drawn."""
         return self.done >= len(self.codes)
 
     def progress(self, seen: frozenset[str] | None) -> dict[str, int]:
-        """Return `done` and `total` of those that are seen (None: all): how many there are elsewhere is nobody's."""
+        """Return `done` and `total`, counting only codes in `seen` (None: all), so that no other numbers are disclosed."""
         counts = [seen is None or code in seen for code in self.codes]
         return {"done": sum(counts[: self.done]), "total": sum(counts)}
 
 
 class Upkeep:
-    """A router that follows the roads that are imported, and circles that follow everything.
+    """Owns the router, replaces it when roads are imported, and draws stale circles.
 
     Parameters
     ----------
     roads_dir
-        Where the road graphs are.
+        Folder of the road graphs.
     """
 
     def __init__(self, roads_dir: Path, travel: Travel, workers: int, timeout_s: float) -> None:
@@ -68,7 +68,7 @@ class Upkeep:
     @classmethod
     @contextlib.contextmanager
     def kept(cls, roads_dir: Path, travel: Travel, workers: int, timeout_s: float) -> Iterator[Self]:
-        """Keep them while the context lasts."""
+        """Open it while the context lasts; leaving ends the router's workers."""
         upkeep = cls(roads_dir, travel, workers, timeout_s)
         try:
             yield upkeep
@@ -80,15 +80,15 @@ class Upkeep:
         return Router(graph, self.travel.estimate, self._workers, self._timeout_s, _URGENT_WORKERS)
 
     def draw(self, connection: Connection) -> bool:
-        """Draw some of the circles that are out of date, in the caller's transaction, and return whether more are to draw."""
+        """Draw a batch of stale circles in the caller's transaction; return whether more are stale. Blocks."""
         if self._stopped.is_set():
-            return True  # another server goes on
+            return True  # another server is drawing: look again
         try:
             if self.drawing.is_over:
                 self._begin(connection)
             return self._go_on(connection)
         except BaseException:
-            self.drawing = Drawing()  # what is out of date is looked at again
+            self.drawing = Drawing()  # the next call reads the stale posts again
             raise
 
     def _begin(self, connection: Connection) -> None:
@@ -109,7 +109,7 @@ class Upkeep:
         return not self.drawing.is_over
 
     def circles_in_traffic(self, connection: Connection, factor: float) -> list[dict[str, Any]]:
-        """Draw the circles of all posts when travel takes so many times as long, for now: see `build.circles_in_traffic`."""
+        """Draw the circles of all posts with travel times multiplied by `factor`: see `build.circles_in_traffic`."""
         router = self.router
         return circles_in_traffic(connection, router, read_conditions(connection, self.travel, router.graph), factor)
 
@@ -117,12 +117,15 @@ class Upkeep:
         self.drawing.done += count
 
     def follow_roads(self, connection: Connection) -> None:
-        """Take up the graph of the roads that are imported."""
+        """Open a router on the graph of the imported roads, if that is another one."""
         extract = imported_graph(connection)
         graph = find_graph(self._roads_dir, extract)
         with self._following:
             if extract and graph is None and self.router.graph is None:
-                log.info("roads are imported, but their graph is not in %s: times are estimated", self._roads_dir)
+                log.info(
+                    "the graph of the imported roads is not in %s, and travel times are estimated: import the roads on this"
+                    " machine too", self._roads_dir,
+                )  # fmt: skip
             if graph != self.router.graph:
                 before, self.router = self.router, self._new_router(graph)
                 before.close()

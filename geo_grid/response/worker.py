@@ -1,4 +1,4 @@
-"""What runs in a routing worker: one process, one Valhalla. It may crash or hang without taking the server along."""
+"""Functions that run in a routing worker: a process with Valhalla, which may crash or hang without harm to the server."""
 
 import json
 import math
@@ -15,62 +15,67 @@ from numpy.typing import NDArray
 
 from geo_grid.compiling import make_ready
 from geo_grid.coordinates import LATTICE_STEP, snap_geometry
-from geo_grid.response.circles import distances_m, geodesic_circles
+from geo_grid.response.circles import Place, distances_m, geodesic_circles
+from geo_grid.response.cut_edges import Cut, Edge, Ring, cut_edges
 from geo_grid.response.expansion import Stretches, read_expansion
 from geo_grid.response.graph import actor_config
 from geo_grid.response.reach import AROUND_ROAD_M, mended, reached_areas
 
-type Place = tuple[float, float]
-"""lon, lat in degrees, CGCS2000."""
-
 _actor: valhalla.Actor | None = None
 _wide_actor: valhalla.Actor | None = None
 _config: str | None = None
-"""File of the configuration of this process's graph: each expansion opens an Actor of its own from it."""
+"""File with the configuration of this process's graph; each expansion opens a new Actor with it."""
 _first: str | None = None
-"""The first graph of this process: another one, which tests open, does not share its tiles."""
+"""The first graph of this process. A second one, which only tests open, does not share the cache of tiles."""
 _WIDE = 50
-"""From so many targets on one search forward from each source is quicker than one from each end: twenty times with
-thousands. Backward, from few targets, Valhalla's timedistancematrix is off by up to minutes: it is not asked that."""
+"""Number of targets from which on timedistancematrix (one forward search from each source) is faster than costmatrix (a
+search from both ends): twenty times with thousands. Its reverse search is wrong by up to minutes, and is not used."""
 _BESIDE_M = 20.0
-"""Added to the distance of the nearest road when it is looked for again: rounding, and the other carriageway."""
+"""Metres added to the distance of the nearest road for the query itself: allows for rounding and the other carriageway."""
 _MOST_MET = 20_000
 _met: "LRUCache[tuple[Place, Ride], float | None]" = LRUCache(_MOST_MET)
 """Metres from places to the nearest road, by how it is travelled: posts, cells and units at rest are asked again and again."""
+_edges: "LRUCache[tuple[Spot, Ride], list[Edge]]" = LRUCache(_MOST_MET)
+"""The stretches that places near closures are on."""
+_LONG_DEGREES = 0.05
+"""Farther from a closure, some 5 km, no place is on a stretch that it crosses: hardly any is longer."""
 
 
 class Ride(NamedTuple):
-    """How somebody travels.
+    """How a unit travels, as parameters of a question to Valhalla.
 
     Attributes
     ----------
     costing, options
         Valhalla's costing model and its options.
     factor
-        Times on the road are multiplied by it: the traffic of the hour.
+        Traffic factor: multiplies the times on the road.
     road_reach_m
-        Farthest a place may lie from a road to count as on it.
+        Longest distance in metres between a place and a road that counts as being on the road.
     walk_reach_m, walk_s_per_m
-        Farthest a place may lie from a road at all: from the nearest one on, people go on foot, so many seconds for each
-        metre of the straight line.
+        Longest distance in metres between a place and a road at all. Beyond `road_reach_m` the straight line to the nearest
+        road is walked, at this many seconds per metre.
     closed
-        Rings of lon, lat in degrees that no road is taken in: closed areas first, then what closed lines became.
+        Rings of lon, lat in degrees whose roads are avoided: closed areas first, then buffered lines.
     closed_areas
         How many of them are areas.
+    cut
+        How they are told to Valhalla for the places that are asked about; None: as they are.
     """
 
     costing: str = "auto"
     options: tuple[tuple[str, Any], ...] = ()
     factor: float = 1.0
     road_reach_m: float = 200.0
-    closed: tuple[tuple[Place, ...], ...] = ()
+    closed: tuple[Ring, ...] = ()
     walk_reach_m: float = 0.0
     walk_s_per_m: float = 1.3 / (5 / 3.6)
     closed_areas: int = 0
+    cut: Cut | None = None
 
 
 class Spot(NamedTuple):
-    """A place that is looked for on the roads: lon, lat in degrees; the roads may be so far; a way on foot to them."""
+    """A place to be matched to a road: lon, lat in degrees, search radius in metres, and metres on foot to the road."""
 
     lon: float
     lat: float
@@ -79,9 +84,9 @@ class Spot(NamedTuple):
 
 
 class Journeys(NamedTuple):
-    """Times between sources (rows) and targets (columns) over the roads, and the straight metres on foot at both ends.
+    """Travel times between sources (rows) and targets (columns) on roads, and the straight metres on foot at both ends.
 
-    Seconds are infinite where the roads do not lead there, None where no road is near.
+    Seconds are infinite where no road leads there, None where no road is near.
     """
 
     seconds: list[list[float | None]]
@@ -90,17 +95,17 @@ class Journeys(NamedTuple):
 
 
 class NotAsked(Exception):
-    """Valhalla refuses the question itself (too far, too long, too many): that says nothing about roads."""
+    """The question exceeds a limit of Valhalla (distance, number of places): the answer is unknown, not "no road"."""
 
 
 _NO_WAY = frozenset({170, 171, 442, 443})
-"""Valhalla's codes of answers about roads: not connected, no road near, no path (valhalla/src/worker.cc)."""
+"""Error codes of Valhalla that are answers: not connected, no road near, no path (valhalla/src/worker.cc)."""
 _OF_PAIRS = frozenset({150, 154})
-"""Of limits that single places or pairs exceed: places, distance. The others may be asked."""
+"""Error codes of limits that depend on the number of places or the distance of a pair: parts of the question may pass."""
 
 
 def open_graph(folder: str, politeness: int = 0) -> None:
-    """Open a graph in this process, which gives way to others by so much (nice)."""
+    """Open a graph in this process; `politeness` is added to its niceness (nice(2))."""
     global _actor, _wide_actor, _config, _first  # noqa: PLW0603  # one of each per process
     os.nice(politeness)
     make_ready()
@@ -111,7 +116,7 @@ def open_graph(folder: str, politeness: int = 0) -> None:
 
 
 def _file_of(config: dict[str, Any]) -> str:
-    """Return the path of a file in memory, which is gone with the process however it ends; pyvalhalla's own stay for ever."""
+    """Write a configuration to a file in memory (memfd), which vanishes with the process; pyvalhalla leaves files behind."""
     descriptor = os.memfd_create("valhalla")
     with open(descriptor, "w", closefd=False) as file:  # a descriptor
         json.dump(config, file)
@@ -119,7 +124,7 @@ def _file_of(config: dict[str, Any]) -> str:
 
 
 def _ask(action: str, question: dict[str, Any], is_wide: bool = False, is_fresh: bool = False) -> str:
-    """Ask Valhalla; fresh: by an Actor of its own, which nothing was asked before."""
+    """Send a question to Valhalla and return its answer as text; is_fresh: by a new Actor (see `expansion`)."""
     actor = _wide_actor if is_wide else _actor
     if is_fresh and _config is not None:
         actor = valhalla.Actor(_config)
@@ -140,27 +145,55 @@ def _spots(places: Sequence[Place], reach_m: float) -> list[Spot]:
 
 def _how(ride: Ride) -> dict[str, Any]:
     how: dict[str, Any] = {"costing": ride.costing, "costing_options": {ride.costing: dict(ride.options)}}
-    return how | ({"exclude_polygons": ride.closed} if ride.closed else {})
+    if not ride.closed:
+        return how
+    if ride.cut is None:
+        return how | {"exclude_polygons": ride.closed}
+    points = [{"lon": lon, "lat": lat, "node_snap_tolerance": 0} for lon, lat in ride.cut.points]
+    return how | {"exclude_polygons": ride.cut.rings, "exclude_locations": points}
+
+
+def _cut(spots: Sequence[Spot], ride: Ride) -> Ride:
+    """Return how to travel between spots: past closures that cross the stretches they are on, too."""
+    if not ride.closed:
+        return ride
+    closed = shapely.STRtree(shapely.polygons([shapely.linearrings(ring) for ring in ride.closed]))
+    near, _ = closed.query(shapely.points([(spot.lon, spot.lat) for spot in spots]), "dwithin", _LONG_DEGREES)
+    some = [spots[number] for number in np.unique(near)]
+    free = ride._replace(closed=(), closed_areas=0, factor=1.0)
+    known = {spot: _edges[spot, free] for spot in some if (spot, free) in _edges}
+    fresh = [spot for spot in dict.fromkeys(some) if spot not in known]
+    found = _located(fresh, free, is_verbose=True) if fresh else []
+    known |= {spot: [_edge(one) for one in edges] for spot, edges in zip(fresh, found, strict=True)}
+    _edges.update({(spot, free): known[spot] for spot in fresh[:_MOST_MET]})
+    return ride._replace(
+        cut=cut_edges([(spot.lon, spot.lat) for spot in some], [known[spot] for spot in some], ride.closed)
+    )
+
+
+def _edge(told: dict[str, Any]) -> Edge:
+    return Edge(tuple(_decoded(told["edge_info"]["shape"])), (told["correlated_lon"], told["correlated_lat"]))
 
 
 class Drawn(NamedTuple):
-    """Areas as WKB of a collection, and the straight metres on foot between their origin and the roads."""
+    """Areas as the WKB of one geometry collection, and the straight metres on foot between the origin and the roads."""
 
     wkb: bytes
     on_foot_m: float
 
 
 def areas(origin: Place, limits_s: tuple[float, ...], ride: Ride, is_inbound: bool) -> Drawn | None:
-    """Draw what is reached within each time; None: no road is near.
+    """Draw the areas that are reached within each time; None: no road is near.
 
-    Where the nearest road is beyond `road_reach_m`, the way to it is on foot.
+    When the nearest road is beyond `road_reach_m`, the straight line to it is walked.
 
     Raises
     ------
     NotAsked
-        Valhalla refuses the question.
+        The question exceeds a limit of Valhalla.
     """
     (spot,) = _met_at([origin], ride)
+    ride = _cut([spot], ride)
     drawn = _own_place(origin, len(limits_s)) if _shut([spot], ride)[0] else _drawn(spot, limits_s, ride, is_inbound)
     return None if drawn is None else Drawn(shapely.to_wkb(shapely.geometrycollections(drawn)), spot.on_foot_m)
 
@@ -172,7 +205,7 @@ def _drawn(spot: Spot, limits_s: tuple[float, ...], ride: Ride, is_inbound: bool
     roads: Any = []
     if left:
         stretches = _reached(spot, left[-1], ride, is_inbound)
-        if stretches is None:  # no open road: is there one that is closed?
+        if stretches is None:  # no open road near: check for a closed one
             is_closed = ride.closed and _near_roads([spot], ride._replace(closed=()))[0]
             return _own_place(origin, len(limits_s)) if is_closed else None
         roads = _open(reached_areas(origin, stretches, left), ride)
@@ -188,7 +221,7 @@ def _drawn(spot: Spot, limits_s: tuple[float, ...], ride: Ride, is_inbound: bool
 
 
 def _reached(spot: Spot, limit_s: float, ride: Ride, is_inbound: bool) -> Stretches | None:
-    """Return the stretches that are reached; None: no open road is near. Raises NotAsked."""
+    """Return the reached stretches of road; None: no open road is near. Raises NotAsked."""
     try:
         return expansion(spot, limit_s, ride, is_inbound)
     except valhalla.ValhallaError as error:
@@ -200,7 +233,7 @@ def _reached(spot: Spot, limit_s: float, ride: Ride, is_inbound: bool) -> Stretc
 
 
 def _open(drawn: Any, ride: Ride) -> Any:
-    """Leave closed areas out of what was drawn: the road that a ride begins on is drawn whole."""
+    """Subtract closed areas from reached ones: Valhalla takes the edge that a ride begins on whole, also where it is closed."""
     if ride.closed_areas:
         closed = shapely.union_all(_closed_areas(ride))
         if shapely.intersects(drawn, closed).any():
@@ -209,13 +242,13 @@ def _open(drawn: Any, ride: Ride) -> Any:
 
 
 def _joined(one: Any, other: Any) -> Any:
-    """Return what two areas on the lattice cover together, as a MultiPolygon on the lattice."""
+    """Return the union of two areas as a MultiPolygon on the lattice."""
     both = shapely.union(one, other, grid_size=LATTICE_STEP)
     return shapely.multipolygons(shapely.get_parts(both))
 
 
 def _own_place(origin: Place, count: int) -> Any:
-    """Return what is reached from a place that is closed off, by any time: itself."""
+    """Return `count` equal areas for a place that closures cut off: only the place itself."""
     return [geodesic_circles(*origin, metres)[0] for metres in AROUND_ROAD_M[-count:]]
 
 
@@ -224,20 +257,22 @@ def _closed_areas(ride: Ride) -> Any:
 
 
 def _shut(spots: Sequence[Spot], ride: Ride) -> NDArray[np.bool_]:
-    """Say of each place whether it lies in a closed area: Valhalla lets a ride leave along the road it begins on."""
+    """Say of each place whether it lies in a closed area, or between closures: Valhalla lets a ride leave there."""
     is_shut = np.zeros(len(spots), bool)
     if ride.closed_areas:
         places = shapely.points([(spot.lon, spot.lat) for spot in spots])
         is_shut[shapely.STRtree(_closed_areas(ride)).query(places, predicate="intersects")[0]] = True
+    if ride.cut is not None:
+        is_shut |= [(spot.lon, spot.lat) in ride.cut.hemmed for spot in spots]
     return is_shut
 
 
 def expansion(origin: Spot, limit_s: float, ride: Ride, is_inbound: bool) -> Stretches:
-    """Return the stretches of road that are reached from an origin (or from which it is) within a time.
+    """Return the stretches of road that are reached from an origin (or from which it is reached) within a time in seconds.
 
-    An Actor of pyvalhalla 3.9.1 that has explored all of a small network (an island, a compound, a small extract) crashes
-    in its next expansion, whatever is asked in between; so each question has an Actor of its own. That costs some 3 ms,
-    since all of a process share the tiles they have read (graph.actor_config).
+    An Actor of pyvalhalla 3.9.1 that has expanded over all of a small network (an island, a compound, a small extract)
+    crashes in its next expansion; so each expansion has a new Actor. That costs some 3 ms, since the Actors of a process
+    share a cache of tiles (graph.actor_config).
 
     Raises
     ------
@@ -250,13 +285,13 @@ def expansion(origin: Spot, limit_s: float, ride: Ride, is_inbound: bool) -> Str
     }  # fmt: skip
     try:
         answer = _ask("expansion", question | _how(ride), is_fresh=True).encode()
-    except UnicodeDecodeError as error:  # pyvalhalla takes every answer for text
+    except UnicodeDecodeError as error:  # pyvalhalla decodes every answer as text, also protobuf
         answer = error.object
     return read_expansion(answer)
 
 
 def seconds(sources: Sequence[Place], targets: Sequence[Place], ride: Ride) -> list[list[float | None]]:
-    """Return the travel time of each source (row) to each target (column), with what is gone on foot; see `Journeys`."""
+    """Return the travel time of each source (row) to each target (column), with the parts on foot; see `Journeys`."""
     found, from_m, to_m = journeys(sources, targets, ride)
     if not any(from_m) and not any(to_m):
         return found
@@ -268,13 +303,14 @@ def seconds(sources: Sequence[Place], targets: Sequence[Place], ride: Ride) -> l
 
 
 def journeys(sources: Sequence[Place], targets: Sequence[Place], ride: Ride) -> Journeys:
-    """Return the times between sources and targets on the roads, and what is gone on foot at both ends."""
+    """Return the travel times between sources and targets on roads, and the metres on foot at both ends."""
     starts, ends = _met_at(sources, ride), _met_at(targets, ride)
+    ride = _cut([*starts, *ends], ride)
     return Journeys(_of_all(starts, ends, ride), [one.on_foot_m for one in starts], [one.on_foot_m for one in ends])
 
 
 def _met_at(places: Sequence[Place], ride: Ride) -> list[Spot]:
-    """Return where places meet the roads: looked for first, which takes less than a matrix that fails for one of them."""
+    """Match places to roads first: that takes less time than a matrix that fails for one of them."""
     near = _spots(places, ride.road_reach_m)
     if not ride.walk_reach_m:
         return near
@@ -282,9 +318,9 @@ def _met_at(places: Sequence[Place], ride: Ride) -> list[Spot]:
 
 
 def _off_the_road(places: Sequence[Place], ride: Ride) -> list[Spot | None]:
-    """Return where each place meets the roads, closed or not; None: no road is within `walk_reach_m`.
+    """Match each place to the nearest road, closed or not; None: no road is within `walk_reach_m`.
 
-    Closures are not looked at: who stands in a closed area does not walk out of it to another road.
+    Closures are ignored here: nobody in a closed area walks out of it to another road.
     """
     free = ride._replace(closed=(), closed_areas=0, factor=1.0, road_reach_m=max(ride.road_reach_m, ride.walk_reach_m))
     known = {place: _met[place, free] for place in places if (place, free) in _met}
@@ -315,14 +351,14 @@ def _distances(places: Sequence[Place], ride: Ride) -> list[float | None]:
 
 
 def _of_all(sources: Sequence[Spot], targets: Sequence[Spot], ride: Ride) -> list[list[float | None]]:
-    """Return seconds on the roads.
+    """Return the seconds on roads from each source (row) to each target (column).
 
-    Infinite where the roads do not lead there, or only closed ones; None where no road is near, or it is too far to ask.
+    Infinite where no open road leads there; None where no road is near, or the pair exceeds a limit of Valhalla.
 
     Raises
     ------
     NotAsked
-        Valhalla refuses the whole question.
+        The whole question exceeds a limit of Valhalla.
     """
     shut_in, shut_out = _shut(sources, ride), _shut(targets, ride)
     if shut_in.any() or shut_out.any():
@@ -339,7 +375,9 @@ def _of_all(sources: Sequence[Spot], targets: Sequence[Spot], ride: Ride) -> lis
 
 
 def _halved(sources: Sequence[Spot], targets: Sequence[Spot], ride: Ride, is_no_way: bool) -> list[list[float | None]]:
-    """Ask without the places that no road is near, then for halves: one of them, or one on an island, fails the whole."""
+    """Ask again without the places that have no road near, then in halves: one such place, or one on an island, makes the
+    whole matrix fail.
+    """
     half = max(len(sources), len(targets)) // 2
     if half == 0:
         is_near = _near_roads([*sources, *targets], ride._replace(closed=()))
@@ -360,7 +398,7 @@ def _of_open(
     from_open: NDArray[np.bool_],
     to_open: NDArray[np.bool_],
 ) -> list[list[float | None]]:
-    """Ask without the places in closed areas: nobody comes from there, or gets there."""
+    """Ask without the places in closed areas, which cannot be left or reached."""
     answer: list[list[float | None]] = [[math.inf] * len(targets) for _ in sources]
     rows, columns = np.flatnonzero(from_open).tolist(), np.flatnonzero(to_open).tolist()
     if rows and columns:
@@ -374,7 +412,7 @@ def _of_open(
 def _of_some(
     sources: Sequence[Spot], targets: Sequence[Spot], ride: Ride, from_some: list[bool], to_some: list[bool]
 ) -> list[list[float | None]]:
-    """Ask for those that a road is near; for the others, whether only closures keep it from them."""
+    """Ask for the places with an open road near; find out for the others whether only closures keep them from a road."""
     free = ride._replace(closed=())
     from_free, to_free = (_near_roads(spots, free) if ride.closed else near for spots, near in ((sources, from_some), (targets, to_some)))  # fmt: skip
     answer: list[list[float | None]] = [[math.inf if a and b else None for b in to_free] for a in from_free]
@@ -388,13 +426,13 @@ def _of_some(
 
 
 def _near_roads(spots: Sequence[Spot], ride: Ride) -> list[bool]:
-    """Say of each place whether an open road is near."""
+    """Return a flag for each place: an open road is near."""
     return [bool(edges) for edges in _located(spots, ride)]
 
 
-def _located(spots: Sequence[Spot], ride: Ride) -> list[list[dict[str, Any]]]:
+def _located(spots: Sequence[Spot], ride: Ride, is_verbose: bool = False) -> list[list[dict[str, Any]]]:
     """Return the open roads near each place, as Valhalla's locate tells them."""
-    question = {"locations": _at(spots), "verbose": False} | _how(ride)
+    question = {"locations": _at(spots), "verbose": is_verbose} | _how(ride)
     try:
         return [one["edges"] or [] for one in json.loads(_ask("locate", question))]
     except valhalla.ValhallaError:
@@ -402,7 +440,7 @@ def _located(spots: Sequence[Spot], ride: Ride) -> list[list[dict[str, Any]]]:
 
 
 class Way(NamedTuple):
-    """A way over the roads: seconds, metres, and its lon, lat in degrees."""
+    """A route on roads: seconds, metres, and its line of lon, lat in degrees."""
 
     duration_s: float
     length_m: float
@@ -414,8 +452,9 @@ _POLYLINE_SCALE = 1e-6
 
 def way(stops: Sequence[Place], ride: Ride) -> Way | None:
     """Return the way over the roads through stops in their order, without what is gone on foot; None where none leads."""
-    question = {"locations": _at(_met_at(stops, ride)), "directions_type": "none", "shape_format": "polyline6"} | _how(
-        ride
+    spots = _met_at(stops, ride)
+    question = {"locations": _at(spots), "directions_type": "none", "shape_format": "polyline6"} | _how(
+        _cut(spots, ride)
     )
     try:
         trip = json.loads(_ask("route", question))["trip"]

@@ -1,10 +1,10 @@
-"""Worker processes, each with a pipe of its own: one that dies or hangs is replaced, and nobody else notices.
+"""A pool of worker processes, each with its own pipe: one that dies or hangs is replaced without effect on the others.
 
-A question whose worker died is asked once more: mostly it was not the question's fault (the worker was killed, or its
-library crashed by what it was asked before). Every worker that is lost is told in the log.
+A question whose worker died is retried once, since the question is seldom the cause (the worker was killed, or its library
+crashed because of an earlier question). Every lost worker is logged.
 
-The pools that were tried cannot do that. pebble's workers share one pipe and its lock: one that is killed while it holds
-the lock leaves all questions unanswered. deadpool measures time within the worker, which a hang in C++ stops too.
+Two existing pools were tried and rejected. pebble's workers share one pipe and its lock: a worker that is killed while it
+holds the lock blocks all questions. deadpool measures its time-out in the worker, where a hang in C++ stops that too.
 """
 
 import contextlib
@@ -22,10 +22,10 @@ from typing import Any, NamedTuple
 
 log = logging.getLogger(__name__)
 _START_S = 600.0
-"""Longest a process may take to get ready: on a busy machine where nothing is compiled, a minute and more."""
+"""Time-out in seconds for the start of a process: on a busy machine with an empty compilation cache it takes minutes."""
 _BURIED_S = 2.0
 _MOST_PATIENT_S = 30.0
-"""Longest pause before a worker that could not be started is tried again; the first is a second, each twice the last."""
+"""Longest back-off in seconds after a failed start of a worker; it begins with 1 s and doubles."""
 _CONTEXT = multiprocessing.get_context("forkserver")  # the server has threads, which fork does not copy
 
 
@@ -37,17 +37,17 @@ class _Question(NamedTuple):
 
 
 class Workers:
-    """Some processes, each of which is asked one question at a time, in the order of asking.
+    """A pool of processes with a queue: each answers one question at a time. Any thread may call its methods.
 
     Parameters
     ----------
     count
-        How many.
+        Number of processes.
     prepare, arguments
-        What each process calls first. It is ready when that has returned.
+        Function that each process calls first; the process is ready when it returns.
     preloaded
-        Modules that are there before a fork, so that a lost process is replaced in a moment. The first workers of a
-        program decide.
+        Modules that the fork server imports, so that a lost process is replaced quickly. The first pool of a program
+        decides, since it starts the fork server.
     """
 
     def __init__(
@@ -63,11 +63,11 @@ class Workers:
             thread.start()
 
     def ask[T](self, function: Callable[..., T], *arguments: object, timeout_s: float) -> "Future[T]":
-        """Have a worker call a function of a module; what it raises, the answer raises.
+        """Queue a call of a module's function in a worker; returns at once with the future of its result or exception.
 
-        The answer raises TimeoutError when the worker takes longer (waiting for a free one does not count, nor for one
-        that gets ready), EOFError or OSError when the process was lost twice or could not be started, RuntimeError when
-        the workers are closed.
+        The future raises TimeoutError when the call exceeds the time-out (the time in the queue, or until the worker has
+        started, does not count), EOFError or OSError when the process was lost twice or could not be started, and
+        RuntimeError when the pool is closed.
         """
         answer: Future[T] = Future()
         with self._asking:
@@ -78,7 +78,7 @@ class Workers:
         return answer
 
     def close(self) -> None:
-        """End the processes; what they are asked just now fails, what waits is cancelled."""
+        """Kill the processes: running calls fail, queued ones are cancelled."""
         with self._asking:
             self._is_closed = True
         with contextlib.suppress(queue.Empty):
@@ -98,7 +98,7 @@ class Workers:
 
 
 class _Worker:
-    """One process after the other, and the pipe to the one there is. All but `close` is called by one thread."""
+    """The current process of one worker, and the pipe to it. One thread calls all methods but `close`."""
 
     def __init__(self, prepare: Callable[..., object], arguments: tuple[object, ...]) -> None:
         self._prepare = (prepare, arguments)
@@ -109,21 +109,21 @@ class _Worker:
         self._was_ended = False
 
     def get_ready(self) -> None:
-        """Start before somebody waits for it."""
-        with contextlib.suppress(Exception):  # the next question says why
+        """Start the process before a question comes."""
+        with contextlib.suppress(Exception):  # the next question raises the error
             self._start_if_lost()
 
     def answer(self, question: _Question) -> None:
         try:
             self._start_if_lost()
-            is_good, found = self._said_or_asked_again(question)
-        except Exception as error:  # it is lost, hangs, or cannot be asked that
+            is_good, result = self._said_or_asked_again(question)
+        except Exception as error:  # the process is lost or hangs, or the question cannot be pickled
             self._kill()
-            is_good, found = False, error.with_traceback(None)  # which would hold this frame, and what was being sent
+            is_good, result = False, error.with_traceback(None)  # the traceback would keep this frame's objects alive
         if is_good:
-            question.answer.set_result(found)
+            question.answer.set_result(result)
         else:
-            question.answer.set_exception(found)
+            question.answer.set_exception(result)
             self.get_ready()
 
     def close(self) -> None:
@@ -131,11 +131,11 @@ class _Worker:
         self._kill()
 
     def _said_or_asked_again(self, question: _Question) -> Any:
-        asked = (question.function, question.arguments)
+        call = (question.function, question.arguments)
         try:
-            return self._said(question.timeout_s, asked)
+            return self._said(question.timeout_s, call)
         except TimeoutError:
-            log.warning("a worker hangs, asked %s, and is replaced", question.function.__name__)
+            log.warning("a worker exceeded its time-out in %s, and is replaced", question.function.__name__)
             raise
         except (EOFError, OSError):
             if self._closed.is_set():
@@ -144,14 +144,14 @@ class _Worker:
         self._kill()
         self._start_if_lost()
         try:
-            return self._said(question.timeout_s, asked)
+            return self._said(question.timeout_s, call)
         except (EOFError, OSError):
-            self._tell_lost(question, "for the second time: it stays without an answer")
+            self._tell_lost(question, "the second time: the question fails")
             raise
 
     def _tell_lost(self, question: _Question, what_next: str) -> None:
         if self._process is not None:
-            self._process.join(_BURIED_S)  # its end of the pipe closes a moment before it is dead
+            self._process.join(_BURIED_S)  # its end of the pipe closes a moment before it has an exit code
         log.warning("a worker was lost (%s), asked %s; %s", self._ended(), question.function.__name__, what_next)
 
     def _ended(self) -> str:
@@ -164,12 +164,12 @@ class _Worker:
         if self._closed.is_set() or (self._process is not None and self._process.is_alive()):
             return
         if self._process is not None and not self._was_ended:
-            log.warning("a worker was lost (%s) while nobody asked it", self._ended())
+            log.warning("an idle worker was lost (%s)", self._ended())
         if time.monotonic() < self._not_before:
-            message = "the worker could not be started, which is tried again soon"
+            message = "the worker could not be started; trying again soon"
             raise OSError(message)
         self._pause_s = min(max(2 * self._pause_s, 1.0), _MOST_PATIENT_S)
-        self._not_before = time.monotonic() + _START_S  # until it is known how this ends
+        self._not_before = time.monotonic() + _START_S  # until this attempt has ended
         try:
             self._start()
         except BaseException:
@@ -184,7 +184,7 @@ class _Worker:
         self._process = _CONTEXT.Process(target=_serve, args=(theirs, *self._prepare), daemon=True)
         self._process.start()
         theirs.close()
-        if self._closed.is_set():  # meanwhile, by another thread that did not see this process
+        if self._closed.is_set():  # by another thread, before it could see this process
             self._kill()
             message = "the workers are closed"
             raise RuntimeError(message)
@@ -211,7 +211,7 @@ def _serve(pipe: Connection, prepare: Callable[..., object], arguments: tuple[ob
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the server, which ends its workers
     prepare(*arguments)
     pipe.send(None)
-    with contextlib.suppress(EOFError, OSError):  # the server is gone
+    with contextlib.suppress(EOFError, OSError):  # the server has ended
         while True:
             function, given = pipe.recv()
             try:

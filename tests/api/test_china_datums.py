@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 import shapely
 
-from geo_grid.china_datums import NAMES, shifted
+from geo_grid.china_datums import NAMES, shifted, shifted_geometry
 from geo_grid.coordinates import snap, source_crs
 from geo_grid.db import connect
 from geo_grid.exchange import Mapping, export_file
@@ -125,3 +125,31 @@ def test_an_export_names_its_datum_and_comes_back(
         row = connection.execute("select ST_X(geom) as lon, ST_Y(geom) as lat from police_posts").fetchone()
     assert (row["lon"], row["lat"]) == pytest.approx((LON, LAT), abs=5e-8)
     assert planner.get("/collections/police_posts/export", params={"crs": "EPSG:4547"}).status_code == 400
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_areas_are_drawn_on_such_maps_too(posted: str, planner: httpx.Client, name: str) -> None:
+    with connect(posted) as connection:
+        connection.execute(
+            "insert into response_circles (post_code, tier_minutes, method, geom) values ('P1', 1, 'theirs',"
+            " ST_Multi(ST_MakeEnvelope(%s, %s, %s, %s, 4490)))",
+            (WEST, SOUTH, WEST + SIDE, SOUTH + SIDE),
+        )
+    box = f"{WEST - 1},{SOUTH - 1},{WEST + 1},{SOUTH + 1}"
+    for path, asked in (
+        ("/response/areas", {"lon": LON, "lat": LAT}),
+        ("/response/unions", {"by": "city", "bbox": box}),
+    ):
+        plain, shown = (planner.get(path, params={**asked, **more}).json() for more in ({}, {"crs": name}))
+        assert plain["coordRefSys"] == "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
+        assert shown["coordRefSys"] == f"urn:geo-grid:crs:{name}"
+        assert plain["features"]
+        for one, other in zip(plain["features"], shown["features"], strict=True):
+            ours, theirs = (shapely.geometry.shape(feature["geometry"]) for feature in (one, other))
+            assert shapely.get_coordinates(theirs)[0] == pytest.approx(
+                drawn(*shapely.get_coordinates(ours)[0], name), abs=5e-8
+            )
+            assert shapely.equals_exact(theirs, shifted_geometry(ours, name), 5e-8)
+    live = planner.get("/response/live/areas", params={"bbox": box, "crs": name}).json()
+    assert live["coordRefSys"] == f"urn:geo-grid:crs:{name}"
+    assert planner.get("/response/areas", params={"lon": LON, "lat": LAT, "crs": "EPSG:3857"}).status_code == 422

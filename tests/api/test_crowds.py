@@ -396,6 +396,83 @@ def test_no_account_has_all_turns_of_one_kind() -> None:
     asyncio.run(check())
 
 
+def test_who_had_least_of_one_kind_is_next() -> None:
+    """Eight questions of each of four accounts were answered before the first of a fifth."""
+    budget, gate = Budget("tests", at_once=1, waiting=20, each=10), threading.Event()
+    said: list[int] = []
+
+    async def check() -> None:
+        tasks = [asyncio.create_task(budget.run(0, gate.wait, 20))]
+        for account in (1, 1, 1, 2, 2, 3):
+            tasks.append(asyncio.create_task(budget.run(account, said.append, account)))
+        await asyncio.sleep(0.1)
+        left = asyncio.create_task(budget.run(3, said.append, 99))
+        await asyncio.sleep(0.1)
+        left.cancel()
+        gate.set()
+        await asyncio.gather(*tasks)
+
+    asyncio.run(check())
+    assert said == [1, 2, 3, 1, 2, 1]
+
+
+def test_a_full_queue_has_room_for_who_has_least() -> None:
+    """Four accounts filled the queue, and a fifth was told to come back for as long as they went on."""
+    budget, gate = Budget("tests", at_once=1, waiting=3, each=4), threading.Event()
+
+    async def check() -> None:
+        greedy = [asyncio.create_task(budget.run(1, gate.wait, 20)) for _ in range(4)]
+        await asyncio.sleep(0.1)
+        other = asyncio.create_task(budget.run(2, int))
+        await asyncio.sleep(0.1)
+        gate.set()
+        assert await asyncio.wait_for(other, 5) == 0
+        told = await asyncio.gather(*greedy, return_exceptions=True)
+        assert [type(one) for one in told] == [bool, bool, bool, Busy]  # the newest went away
+        assert await budget.run(1, int) == 0
+
+    asyncio.run(check())
+
+
+def test_files_that_nobody_waits_for_are_not_made(crowded: str) -> None:
+    """36 of readers who had left kept everybody's files waiting for minutes."""
+    keys = [api_key(crowded, "supervisor") for _ in range(3)]
+    with live_server(crowded) as url, connect(crowded) as connection:
+        connection.execute("lock table incidents in access exclusive mode")
+        with held([ask_and_not_read(url, "/collections/incidents/export?f=xlsx", key) for key in keys * 3]):
+            time.sleep(3)
+        with bearing(url, api_key(crowded, "planner")) as client:
+            made = client.get("/collections/police_posts/export?f=csv", timeout=30)
+            assert made.status_code == 200, made.text
+
+
+def test_lists_of_features_hold_no_connection_of_the_desk(crowded: str) -> None:
+    """Two accounts whose filters take long held all eight, and the desk answered 503."""
+    keys = [api_key(crowded, "supervisor") for _ in range(3)]
+    slow = "/collections/incidents/items?limit=1&filter=S_OVERLAPS(geometry,POLYGON((0%200,1%200,1%201,0%200)))"
+    with live_server(crowded, pool_size=2) as url, connect(crowded) as connection:
+        connection.execute("lock table incidents in access exclusive mode")
+        with (
+            held([ask_and_not_read(url, slow, key) for key in keys * 3]),
+            bearing(url, api_key(crowded, "planner")) as desk,
+        ):
+            time.sleep(1)
+            for path in ("/desk", "/response/unions"):
+                answer = desk.get(path, params=HERE if path == "/desk" else {"bbox": "114,36,115,38"}, timeout=20)
+                assert answer.status_code == 200, answer.text
+
+
+def test_health_tells_nobody_which_secret_is_good(database: str) -> None:
+    """Secrets could be tried there as often as one liked, each on a connection that log-in needs."""
+    with live_server(database, anonymous_rate_limit="20/minute") as url, httpx.Client(base_url=url) as client:
+        tried = [
+            client.get("/readyz", headers={"Authorization": f"Bearer gg_k_{number:043d}"}).status_code
+            for number in range(40)
+        ]
+        assert tried.count(429) >= 10
+        assert {client.get("/readyz").status_code for _ in range(40)} == {200}  # whoever watches over it is told
+
+
 def test_a_transaction_that_nobody_goes_on_with_ends(database: str) -> None:
     async def forget() -> None:
         async with open_pool(database, 1, 0.3) as pool:

@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,18 @@ class TestItems:
             found = everything(demo_client, f"/collections/{layer}/items")
             total = counted(demo, f"{layer}{' where valid_to is null' if layer == 'grid_cells' else ''}")
             assert len({feature["id"] for feature in found}) == len(found) == total
+
+    def test_a_page_tells_its_time_how_much_it_holds_and_where_others_are(self, demo_client: httpx.Client) -> None:
+        answer = demo_client.get("/collections/facilities/items", params={"limit": 3})
+        page = answer.json()
+        assert answer.headers["content-type"] == "application/geo+json"
+        assert page["numberReturned"] == len(page["features"]) == 3
+        assert abs(datetime.now(UTC) - datetime.fromisoformat(page["timeStamp"])).total_seconds() < 60
+        links = {(link["rel"], link["type"]): link["href"] for link in page["links"]}
+        assert demo_client.get(links["self", "application/geo+json"]).json()["features"] == page["features"]
+        after = demo_client.get(links["next", "application/geo+json"]).json()
+        assert not set(ids(page)) & set(ids(after))
+        assert ("alternate", "text/html") in links
 
     def test_pages_stay_whole_while_rows_come(self, client: httpx.Client, database: str) -> None:
         row = "insert into facilities (facility_code, facility_kind, name, geom) select 'F' || n, 'school', 'x', 'SRID=4490;POINT(114.5 37)'::geometry from generate_series(%s::int, %s::int) n"
@@ -305,6 +318,24 @@ class TestFilters:
             f"{layer} where ({plain}){' and valid_to is null' if layer == 'grid_cells' else ''}".replace("%%", "%"),
         )
         assert len(found) == total > 0
+
+    def test_a_filter_holds_beside_a_box_a_time_and_a_limit(self, client: httpx.Client, database: str) -> None:
+        with connect(database) as connection:
+            for category, lon, hour in (
+                ("x", 114.5, 1), ("x", 114.5, 2), ("y", 114.5, 1), ("x", 115.5, 1), ("x", 114.5, 9),
+            ):  # fmt: skip
+                connection.execute(
+                    "insert into incidents (category, description, received_at, geom) values (%s, %s,"
+                    " timestamptz '2026-01-01T00:00:00Z' + make_interval(hours => %s), ST_SetSRID(ST_MakePoint(%s, 37), 4490))",
+                    (category, f"{category} {lon} {hour}", hour, lon),
+                )  # fmt: skip
+        asked = {"bbox": "114,36,115,38", "datetime": "2026-01-01T00:00:00Z/2026-01-01T05:00:00Z"}
+        first = client.get(
+            "/collections/incidents/items", params={"filter": "category = 'x'", "limit": 1, **asked}
+        ).json()
+        assert first["numberReturned"] == 1
+        found = everything(client, "/collections/incidents/items", filter="category = 'x'", **{**asked, "limit": 1})
+        assert sorted(feature["properties"]["description"] for feature in found) == ["x 114.5 1", "x 114.5 2"]
 
     def test_json_says_the_same_as_text(self, demo_client: httpx.Client) -> None:
         tree = {"op": "and", "args": [

@@ -29,10 +29,26 @@ OFFERS = ["application/json", "text/html"]
         ("text/html;q=0,*/*", "application/json"), ("text/*;q=0.9,*/*;q=0.1", "text/html"), ("application/json;q=0,*/*;q=0.1", "text/html"),
         ("application/xml", "application/json"), ("application/json;q=0", "text/html"), ("text/html;q=nonsense", "application/json"),
         ("text/html;level=1;q=0.7,application/json;q=0.6", "text/html"), ("text/html;q=0.001,*/*;q=0", "text/html"),
+        ("application/geo+json,text/html;q=0.9", "application/json"), ("application/geo+json;q=0.1,text/html", "text/html"),
     ],
 )  # fmt: skip
 def test_the_form_with_the_greatest_weight_is_chosen(accept: str, chosen: str) -> None:
     assert preferred(accept, OFFERS) == chosen
+
+
+def test_geojson_is_json_and_an_answer_says_that_it_depends_on_accept(behind_proxy: tuple[str, str]) -> None:
+    url, database = behind_proxy
+    with bearing(url, api_key(database, "planner")) as client:
+        for path in ("/", "/collections", "/collections/grid_cells/items", "/collections/grid_cells/items/A"):
+            for accept in ("application/json, text/html;q=0.1", "application/geo+json, text/html;q=0.1"):
+                answer = client.get(path, headers={"Accept": accept})
+                assert answer.headers["content-type"] in ("application/json", "application/geo+json"), (path, accept)
+            for accept in ("*/*", "*/*;q=0", "text/html"):
+                assert "Accept" in client.get(path, headers={"Accept": accept}).headers["vary"].split(", "), (
+                    path,
+                    accept,
+                )
+        assert "Accept" not in client.get("/healthz").headers.get("vary", "").split(", ")
 
 
 def test_a_weight_of_nothing_forbids() -> None:

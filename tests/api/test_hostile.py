@@ -136,9 +136,11 @@ class TestUploads:
 
 
 def readers() -> int:
-    """How many processes of this one read a file."""
-    said = subprocess.run(["ps", "-eo", "ppid,args"], capture_output=True, text=True, check=True).stdout
-    return sum(line.split()[0] == str(os.getpid()) and "geo_grid.files.child" in line for line in said.splitlines()[1:])
+    """How many processes read a file for those that import for this one."""
+    said = subprocess.run(["ps", "-eo", "pid,ppid,args"], capture_output=True, text=True, check=True).stdout
+    rows = [line.split(None, 2) for line in said.splitlines()[1:]]
+    ours = {pid for pid, parent, args in rows if parent == str(os.getpid()) and "geo_grid.confined" in args}
+    return sum(parent in ours and "geo_grid.files.child" in args for _, parent, args in rows)
 
 
 def wait_for(found, seconds: float = 20) -> None:

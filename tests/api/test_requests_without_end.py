@@ -59,7 +59,7 @@ def test_a_head_that_is_too_long_is_told_so(address: tuple[str, int]) -> None:
 
 
 def test_a_body_of_small_parts_is_taken(address: tuple[str, int]) -> None:
-    body = b'{"password": "' + b"x" * 900 + b'"}'
+    body = b'{"password": "' + b"x" * 15_000 + b'"}'  # and 75 kB around its parts
     parts = b"".join(b"1\r\n%c\r\n" % octet for octet in body) + b"0\r\n\r\n"
     with socket.create_connection(address, timeout=30) as connection:
         connection.sendall(_POST + parts)
@@ -103,6 +103,11 @@ def test_faults_without_end_are_told_to_an_end(address: tuple[str, int]) -> None
         assert 0 < len(refused.json()["errors"]) <= 50
         many = client.post("/session", content=b"{" + b",".join(b'"%x":1' % number for number in range(2_000)) + b"}")
         assert many.status_code in (413, 422)
+        named = client.post(
+            "/session", content=b"{" + b",".join(b'"%x":1' % number for number in range(1_900)) + b"}" + b" :" * 700
+        )
+        assert named.status_code == 413  # each name that nobody knows is found out by itself
+        assert "names more than" in named.json()["detail"]
 
 
 @pytest.mark.parametrize("name", [b"Host", b"Accept", b"Authorization", b"Cookie", b"Accept-Encoding", b"Origin"])

@@ -96,6 +96,28 @@ def test_a_large_shape_is_drawn_in_a_process_that_ends_with_who_asked_for_it(dat
     until(lambda: not solvers())
 
 
+def test_a_check_of_everything_ends_with_who_asked_for_it(database: str) -> None:
+    """Four accounts that had left by then kept everybody from drafts for minutes."""
+    with connect(database) as connection:
+        two_by_two(connection)
+    key = api_key(database, "planner")
+    with live_server(database) as url, bearing(url, key) as planner:
+        draft = begun(planner)
+        host, _, port = url.removeprefix("http://").partition(":")
+        with connect(database) as holding, socket.create_connection((host, int(port))) as left:
+            holding.execute("lock table drafts in access exclusive mode")
+            left.sendall(
+                f"GET {draft}/check?all=true HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {key}\r\n\r\n".encode()
+            )
+            until(solvers)
+            left.close()
+            until(lambda: not solvers())
+        found = planner.get(f"{draft}/check?all=true", timeout=PATIENCE_S)
+        assert found.status_code == 200, found.text
+        assert found.json() == planner.get(f"{draft}/check?all=true", timeout=PATIENCE_S).json()
+    until(lambda: not solvers())
+
+
 def test_a_server_does_not_load_what_few_ask_for() -> None:
     heavy = {
         "pandas",

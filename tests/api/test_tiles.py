@@ -45,6 +45,29 @@ def test_a_tile_is_described_drawn_and_told_unchanged(client: httpx.Client, data
     assert client.get(TILE.replace(str(Y), "0")).status_code == 204
 
 
+def test_tile_sets_of_a_layer_are_listed_described_and_lead_to_tiles(client: httpx.Client, database: str) -> None:
+    with connect(database) as connection:
+        two_by_two(connection)
+    described = next(
+        link
+        for link in client.get("/collections/grid_cells").json()["links"]
+        if link["rel"].endswith("/tilesets-vector")
+    )
+    (listed,) = client.get(described["href"]).json()["tilesets"]
+    links = {link["rel"].rpartition("/")[2]: link for link in listed["links"]}
+    assert client.get(links["self"]["href"]).json() == listed
+    assert (listed["dataType"], listed["crs"]) == ("vector", "http://www.opengis.net/def/crs/EPSG/0/3857")
+    matrices = client.get(links["tiling-scheme"]["href"]).json()
+    assert matrices["uri"] == listed["tileMatrixSetURI"]
+    item = links["item"]
+    assert (item["templated"], item["type"]) == (True, "application/vnd.mapbox-vector-tile")
+    address = item["href"].format(tileMatrix=ZOOM, tileRow=Y, tileCol=X)
+    drawn = client.get(address)
+    assert (drawn.status_code, drawn.headers["content-type"], codes(drawn)) == (200, item["type"], set("ABCD"))
+    beyond = item["href"].format(tileMatrix=ZOOM, tileRow=2**ZOOM, tileCol=X)
+    assert client.get(beyond).status_code == 404
+
+
 def test_a_publish_is_seen_in_tiles_that_were_kept(client: httpx.Client, database: str) -> None:
     with connect(database) as connection:
         two_by_two(connection)

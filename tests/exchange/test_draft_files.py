@@ -10,7 +10,7 @@ import shapely
 from geo_grid.boundaries import draft_steps, make_draft, read_division
 from geo_grid.boundaries.division import Refused
 from geo_grid.db import Connection, connect
-from geo_grid.errors import InvalidRows
+from geo_grid.errors import InvalidRows, UserError
 from geo_grid.exchange.draft_files import export_draft, import_draft
 from tests.boundaries.test_drafts import city
 from tests.boundaries.test_operations import at, check
@@ -41,6 +41,12 @@ def halves(shape: shapely.Geometry, line: list[tuple[float, float]]) -> list[sha
     work = shapely.union_all([shape.boundary, shapely.LineString([at(*point) for point in line])])
     parts = shapely.get_parts(shapely.polygonize(shapely.get_parts(work)))
     return [shapely.MultiPolygon([part]) for part in parts if shape.covers(part.representative_point())]
+
+
+def test_a_draft_is_written_under_no_other_ending(city: str, tmp_path: Path) -> None:
+    with connect(city) as connection, pytest.raises(UserError, match=r"name it draft\.gpkg"):
+        export_draft(read_division(connection), tmp_path / "draft.geojson")
+    assert not list(tmp_path.iterdir())
 
 
 def test_what_was_edited_comes_in_as_steps(city: str, file: Path) -> None:

@@ -7,7 +7,7 @@ import shapely
 
 from geo_grid.coordinates import snap_geometry
 from geo_grid.db import connect
-from geo_grid.errors import UserError
+from geo_grid.errors import UnwritableFile, UserError
 from geo_grid.exchange import Mapping, export_file, import_file
 from geo_grid.layers import REGISTRY, find_layer
 from geo_grid.progress import silent
@@ -34,6 +34,25 @@ def test_cells_come_back_as_they_went(database: str, tmp_path: Path, kind: str) 
         for _, r in frame.iterrows()
     }
     assert all(shapely.equals_identical(again[name], shape) for name, shape in before.items())
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_shapefile_loses_nothing_in_silence(database: str, tmp_path: Path) -> None:
+    """GDAL cuts texts off at 254 bytes, and its warnings named folders of ours."""
+    layer, point = find_layer("facilities"), "ST_SetSRID(ST_MakePoint(114.5, 37), 4490)"
+    insert = (
+        "insert into facilities (facility_code, facility_kind, name, source, geom) values (%s, 'school', 'x', %s, "
+        + point
+        + ")"
+    )
+    with connect(database) as connection:
+        connection.execute(insert, ("F-1", "学" * 84))  # 252 bytes
+        assert export_file(connection, layer, tmp_path / "whole.shp") == 1
+        connection.execute(insert, ("F-2", "学" * 85))
+        with pytest.raises(UnwritableFile, match=r"254 bytes, and source has longer ones: write \.gpkg"):
+            export_file(connection, layer, tmp_path / "cut.shp")
+    assert not list(tmp_path.glob("cut*"))
+    assert gpd.read_file(tmp_path / "whole.shp")["source"].tolist() == ["学" * 84]
 
 
 def test_an_export_can_be_imported_elsewhere(cluster, database: str, tmp_path: Path) -> None:

@@ -1,17 +1,18 @@
 """Real roads for tests: the extracts of Liechtenstein and Heidelberg as road graphs, and places on their roads."""
 
+import fcntl
 import hashlib
-import tempfile
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 import osmium
 import shapely
+import valhalla
 from osmium.filter import KeyFilter
 from osmium.geom import WKBFactory
 
-from geo_grid.response import build_graph
+from geo_grid.response import graph
 
 _DRIVEN = {
     "motorway", "motorway_link", "trunk", "trunk_link", "primary", "primary_link", "secondary", "secondary_link",
@@ -19,13 +20,18 @@ _DRIVEN = {
 }  # fmt: skip
 
 
-_KEPT = tempfile.TemporaryDirectory(prefix="geo_grid_graphs_")
-"""Graphs that tests only read, built once in a process."""
+_KEPT = Path(__file__).parents[2] / ".cache/tests/graphs"
+"""Graphs that tests only read, built once for all processes; for each version of what builds them."""
 
 
 @cache
-def graph_of(extract: Path, folder: Path = Path(_KEPT.name)) -> Path:
-    return build_graph(extract, folder / extract.name, hashlib.sha256(extract.read_bytes()).hexdigest())
+def graph_of(extract: Path) -> Path:
+    builder = hashlib.sha256(valhalla.__version__.encode() + Path(graph.__file__).read_bytes()).hexdigest()[:16]
+    folder = _KEPT / builder / extract.name
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("ab") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return graph.build_graph(extract, folder, hashlib.sha256(extract.read_bytes()).hexdigest())
 
 
 @cache

@@ -76,7 +76,7 @@ def test_a_post_in_a_closed_area_promises_nothing_and_is_named(two_streets: tupl
     assert client.get("/locate", params=inside).json()["response"] != []
     # its part of the street, which cuts the network in two, then the whole city
     for place, isolated in (
-        (around_p1, {"P1", "P3", "P4"}),
+        (around_p1, {"P1", "P2", "P3", "P4"}),
         ((114.49, 36.99, 114.51, 37.01), {"P1", "P2", "P3", "P4"}),
     ):
         closure = {"type": "Feature", "properties": {"closure_code": "C", "name": "x"}, "geometry": box(*place)}

@@ -5,12 +5,12 @@ from typing import Any
 
 from fastapi import Request
 
-from geo_grid.api.server.asking import account_of, asker_of, identity_of, while_wanted, with_rights
+from geo_grid.api.server.asking import apart, identity_of, with_rights
 from geo_grid.api.server.state import server_of
 from geo_grid.boundaries import drafts as work
 from geo_grid.boundaries.division import Division
 from geo_grid.budgets import Budget
-from geo_grid.db import Connection, acting_conninfo
+from geo_grid.db import Connection
 
 
 def in_force(request: Request) -> Division:
@@ -41,18 +41,12 @@ async def changed(request: Request, draft_id: int, do: Callable[[Connection], ob
 async def changed_apart(
     request: Request, draft_id: int, budget: Budget, do: Callable[..., None], *more: object
 ) -> dict[str, Any]:
-    """Do something that may take any time and memory to a draft in a process, which ends with whoever asks.
+    """Do something that may take any time and memory to a draft; see `apart`.
 
     Parameters
     ----------
     do
         Called with how to connect as whoever asks and as the server, the draft, and the rest.
     """
-    server, asker = server_of(request), asker_of(request)
-
-    async def work() -> None:
-        async with budget.turn(account_of(request)), server.redrawing.turn() as turn:
-            await turn.do(do, acting_conninfo(server.conninfo, asker), server.seeing_all, draft_id, *more)
-
-    await while_wanted(request, work())
+    await apart(request, budget, do, server_of(request).seeing_all, draft_id, *more)
     return await with_rights(request, lambda connection: whole(connection, draft_id))

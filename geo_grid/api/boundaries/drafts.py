@@ -26,7 +26,7 @@ from geo_grid.api.boundaries.models import (
     Reason,
     Wish,
 )
-from geo_grid.api.server.asking import account_of, identity_of, while_wanted, with_rights
+from geo_grid.api.server.asking import account_of, apart, identity_of, while_wanted, with_rights
 from geo_grid.api.server.html import html_page
 from geo_grid.api.server.parameters import AtMost, Configured
 from geo_grid.api.server.problems import PROBLEM_RESPONSES
@@ -35,7 +35,7 @@ from geo_grid.api.server.state import server_of
 from geo_grid.boundaries import draft_findings, draft_impact, draft_restoring, proposals, publish_when_due, reading
 from geo_grid.boundaries import drafts as work
 from geo_grid.boundaries.agreement import recorded_agreement
-from geo_grid.boundaries.apart import edit_apart, is_small, rebase_apart
+from geo_grid.boundaries.apart import all_findings_apart, edit_apart, is_small, rebase_apart
 from geo_grid.boundaries.division import Division
 from geo_grid.boundaries.drawing import CellCollection, cells_in_view, changed_cells, zones_in_view
 from geo_grid.boundaries.norms import HOUSEHOLDS
@@ -192,11 +192,11 @@ async def get_check(
 ) -> object:
     """Look for what is wrong, or looks wrong."""
 
-    def do(connection: Connection) -> dict[str, Any]:
-        findings = draft_findings(connection, draft_id, in_force(request), all)
-        return {"findings": findings[:limit], "count": len(findings)}
-
-    return await with_rights(request, do)
+    if all:
+        findings = await apart(request, SOLVING, all_findings_apart, server_of(request).seeing_all, draft_id)
+    else:
+        findings = await with_rights(request, lambda c: draft_findings(c, draft_id, in_force(request)))
+    return {"findings": findings[:limit], "count": len(findings)}
 
 
 @router.get("/drafts/{draft_id}/impact", responses=MISSING)

@@ -8,20 +8,19 @@ from fastapi import APIRouter, File, Form, Query, Request, UploadFile
 from fastapi.responses import StreamingResponse
 
 from geo_grid.access.audit import record_export
-from geo_grid.api.boundaries.drafting import changed_apart, in_force, name_of
+from geo_grid.api.boundaries.drafting import changed_apart, name_of
 from geo_grid.api.boundaries.models import CHANGING, MISSING, DraftId, DraftInFull
-from geo_grid.api.server.asking import account_of, with_rights, writing
+from geo_grid.api.server.asking import account_of, apart, writing
 from geo_grid.api.server.long_answers import LongAnswer
 from geo_grid.api.server.parameters import Configured
 from geo_grid.api.server.problems import PROBLEM_RESPONSES
 from geo_grid.api.server.rights import GuardedRoute
-from geo_grid.boundaries import reading
+from geo_grid.api.server.state import server_of
 from geo_grid.boundaries.steps import Code
-from geo_grid.budgets import BULK, FILES
-from geo_grid.db import Connection
+from geo_grid.budgets import BULK, FILES, REDRAWING
 from geo_grid.errors import UnreadableFile
 from geo_grid.exchange import FILE_FORMATS
-from geo_grid.exchange.draft_files import export_draft, import_sent_draft
+from geo_grid.exchange.draft_files import export_draft_apart, import_sent_draft
 
 router = APIRouter(prefix="/boundaries", tags=["boundaries"], responses=PROBLEM_RESPONSES, route_class=GuardedRoute)
 
@@ -43,13 +42,10 @@ async def get_file(
 ) -> StreamingResponse:
     """Give a draft out as a GeoPackage; who took it is recorded first."""
 
-    def do(connection: Connection) -> int:
-        before, edits = reading.draft_changes(connection, draft_id, in_force(request))
-        return export_draft(before.edited(edits), path, within, reading.shown_codes(connection, before, edits))
-
     with LongAnswer.begun(request, settings) as answer, answer.folder() as folder:
         path = folder / f"draft-{draft_id}.gpkg"
-        rows = await with_rights(request, do, BULK)
+        seeing_all = server_of(request).seeing_all
+        rows = await apart(request, BULK, export_draft_apart, seeing_all, draft_id, path, within)
         async with writing(request) as database:  # no file leaves that is not written down
             await record_export(database, "grid_cells", "gpkg", rows, None)
         answer.adopt(path)
@@ -82,7 +78,7 @@ async def post_import(
 
         said = FilePath((file.filename or "").replace("\\", "/")).name[:200]
         return await changed_apart(
-            request, draft_id, FILES, import_sent_draft, path, said, name_of(request), source_crs or None, match
+            request, draft_id, REDRAWING, import_sent_draft, path, said, name_of(request), source_crs or None, match
         )
 
 

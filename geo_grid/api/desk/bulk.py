@@ -10,7 +10,7 @@ from fastapi.responses import StreamingResponse
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from geo_grid.api.server.asking import account_of, identity_of, reading_much
+from geo_grid.api.server.asking import account_of, identity_of, leaving, reading_much
 from geo_grid.api.server.long_answers import LongAnswer
 from geo_grid.api.server.parameters import At, Configured, Located, SourceCrs, known_crs, moment_of
 from geo_grid.api.server.problems import PROBLEM_RESPONSES, Problem
@@ -85,9 +85,17 @@ async def post_locate(
         await _receive(request, body)
         async with BULK.turn(account_of(request)):  # a past edition may have to be compiled
             city = await locations.city(lambda: reading_much(request), moment_of(request, at))
-        done = await BULK.run(
-            account_of(request), locate_points, city, _path(body), _path(answer.file), FORMS[media], asked
-        )
+        async with leaving(request) as refuse_left:
+            done = await BULK.run(
+                account_of(request),
+                locate_points,
+                city,
+                _path(body),
+                _path(answer.file),
+                FORMS[media],
+                asked,
+                refuse_left,
+            )
     headers = {
         "Geo-Grid-Edition": str(city.edition),
         "Geo-Grid-Points": str(done.points),

@@ -7,13 +7,13 @@ from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import StreamingResponse
 
 from geo_grid.access.audit import record_export
-from geo_grid.api.server.asking import with_rights, writing
+from geo_grid.api.server.asking import apart, writing
 from geo_grid.api.server.long_answers import LongAnswer
 from geo_grid.api.server.parameters import AnswerCrs, Configured
 from geo_grid.api.server.problems import PROBLEM_RESPONSES, Problem
 from geo_grid.api.server.rights import GuardedRoute
 from geo_grid.budgets import BULK
-from geo_grid.exchange import export_file
+from geo_grid.exchange import export_apart
 from geo_grid.layers import find_layer
 from geo_grid.layers.published import CGCS2000, SHIFTED
 
@@ -61,13 +61,11 @@ async def get_export(
     for_excel: Annotated[bool, Query(description="of csv: with a byte order mark, by which Excel knows UTF-8")] = False,
 ) -> StreamingResponse:
     """Export what whoever asks may see of a layer, in CGCS2000 or as `crs` says, which the column `source_crs` names then; who exported what is recorded first."""
-    found = find_layer(layer)
+    find_layer(layer)
     with LongAnswer.begun(request, settings) as answer, answer.folder() as folder:
         shift = "" if crs == "EPSG:4490" else crs
         path = folder / f"{layer}{'-' + shift if shift else ''}.{f}"
-        rows = await with_rights(
-            request, lambda c: export_file(c, found, path, shift, for_excel), BULK, reads_one_state=True
-        )
+        rows = await apart(request, BULK, export_apart, layer, path, shift, for_excel)
         async with writing(request) as database:  # no file leaves that is not written down
             await record_export(database, layer, f.value, rows, None)
         answer.adopt(path)

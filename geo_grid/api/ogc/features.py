@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from geo_grid.api.ogc.conformance import CONFORMANCE
 from geo_grid.api.ogc.handing_out import LOOKED_AT, note_handed_out, page_size
-from geo_grid.api.server.asking import account_of, reading, reading_much
+from geo_grid.api.server.asking import account_of, reading, reading_much, searching, while_wanted
 from geo_grid.api.server.html import catalogue_page, features_page
 from geo_grid.api.server.links import Link, StrictRoute, base_url, chosen, here, self_links, wants_html
 from geo_grid.api.server.long_answers import LongAnswer
@@ -23,7 +23,15 @@ from geo_grid.errors import InvalidCoordinates, InvalidQuery
 from geo_grid.exchange import TableForm, as_frame, encode
 from geo_grid.layers import REGISTRY, Layer, find_layer
 from geo_grid.layers.boxes import Box, read_box
-from geo_grid.layers.features import FeatureQuery, as_feature, edition_in_force, given_out, read_feature, read_page
+from geo_grid.layers.features import (
+    FeatureQuery,
+    Page,
+    as_feature,
+    edition_in_force,
+    given_out,
+    read_feature,
+    read_page,
+)
 from geo_grid.layers.filters import GEOMETRY, read_equal, read_filter, read_interval
 from geo_grid.layers.geojson import FeatureCollection
 from geo_grid.layers.items import items
@@ -275,9 +283,13 @@ async def get_items(
     if form == Form.SEQUENCE:
         return await _sequence(request, settings, found, query)
     as_table = form.value in set(TableForm)
-    async with reading(request) as database:
-        page = await read_page(database, found, query, as_table)
-        following = await _following(request, database, found, page.next, datetime)
+
+    async def search() -> tuple[Page, str | None]:
+        async with searching(request) as database:
+            page = await read_page(database, found, query, as_table)
+            return page, await _following(request, database, found, page.next, datetime)
+
+    page, following = await while_wanted(request, search())
     await note_handed_out(request, layer, form, len(page.rows), is_file)
     headers = _headers(query.crs)
     links = self_links(request, MEDIA[form], {form.value: media for form, media in MEDIA.items()})

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, File, Form, Path, Request, UploadFile
 from pydantic import BaseModel, Field
 
-from geo_grid.api.server.asking import account_of, identity_of, leaving, with_rights
+from geo_grid.api.server.asking import account_of, apart, identity_of
 from geo_grid.api.server.parameters import Configured
 from geo_grid.api.server.problems import PROBLEM_RESPONSES, Problem
 from geo_grid.api.server.rights import GuardedRoute
@@ -142,8 +142,7 @@ def _folder(settings: Settings) -> FilePath:
 
 
 async def _run(request: Request, folder: FilePath, upload: uploads.Upload, skip_invalid: bool, dry_run: bool) -> Report:
-    async with leaving(request) as left:
-        return await with_rights(request, lambda c: uploads.run(c, folder, upload, skip_invalid, dry_run, left), FILES)
+    return await apart(request, FILES, uploads.run_apart, folder, upload, skip_invalid, dry_run)
 
 
 def _pairs(text: str, name: str) -> dict[str, str]:

@@ -8,14 +8,15 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 
 from geo_grid.api.ogc.features import read_boxes
+from geo_grid.api.ogc.geojson import ShiftableFeatures, datum_of
 from geo_grid.api.server.asking import account_of, reading
-from geo_grid.api.server.parameters import CIRCLES_KNOWN, At, Lat, Lon, SourceCrs, in_city, moment_of, place
+from geo_grid.api.server.parameters import CIRCLES_KNOWN, AnswerCrs, At, Lat, Lon, SourceCrs, in_city, moment_of, place
 from geo_grid.api.server.problems import PROBLEM_RESPONSES
 from geo_grid.api.server.rights import GuardedRoute
 from geo_grid.api.server.state import server_of
 from geo_grid.budgets import MAPS, ROADS, SOLVING
 from geo_grid.layers.boxes import Box, cut_to
-from geo_grid.layers.geojson import Feature, FeatureCollection, as_geojson
+from geo_grid.layers.geojson import Feature, as_geojson
 from geo_grid.layers.published import CRS84
 from geo_grid.layers.response_circles import Why
 from geo_grid.locate.lookup import circles_known
@@ -47,7 +48,8 @@ async def get_areas(
     direction: Annotated[
         Literal["outbound", "inbound"], Query(description="from the place, or to it, such as to an incident")
     ] = "inbound",
-) -> FeatureCollection[Feature[AreaProperties]]:
+    crs: AnswerCrs = "EPSG:4490",
+) -> ShiftableFeatures[AreaProperties]:
     """Draw what a car reaches from a place within 1, 3 and 5 minutes, or from where one reaches it, now; the largest first."""
     here = await place(request, lon, lat, source_crs)
     upkeep = server_of(request).upkeep
@@ -59,9 +61,10 @@ async def get_areas(
     found = await ROADS.run(
         account_of(request), upkeep.router.areas, (here.lon, here.lat), limits, ride, direction == "inbound"
     )
+    shift, uri = datum_of(crs)
     features = [
         Feature[AreaProperties](
-            geometry=as_geojson(shape),
+            geometry=as_geojson(shape, shift=shift),
             properties=AreaProperties.model_validate(
                 {
                     "tier_minutes": limit // 60,
@@ -75,7 +78,7 @@ async def get_areas(
         )
         for limit, shape in reversed(list(zip(limits, found.shapes, strict=True)))
     ]
-    return FeatureCollection[Feature[AreaProperties]](features=features)
+    return ShiftableFeatures[AreaProperties](features=features, coord_ref_sys=uri)
 
 
 class UnionProperties(BaseModel):
@@ -89,7 +92,7 @@ class UnionProperties(BaseModel):
     estimated_because: Why | None = Field(description="why the first of these is; null: none is, or it is not known")
 
 
-class Unions(FeatureCollection[Feature[UnionProperties]]):
+class Unions(ShiftableFeatures[UnionProperties]):
     """Circles joined, the longest tier first."""
 
     response_known: bool = Field(description=CIRCLES_KNOWN)
@@ -101,28 +104,32 @@ async def get_unions(
     bbox: Annotated[str, Query(max_length=200, description="west,south,east,north, degrees: cut there")],
     by: Annotated[UnionGrouping, Query()] = "zone",
     at: At = None,
+    crs: AnswerCrs = "EPSG:4490",
 ) -> Unions:
     """Draw what the posts of a zone, of a unit or of the city reach together, of the posts that count at the moment.
 
     The longest tier first. Asked as of a former time it draws nothing: the circles of then are not kept.
     """
     server, boxes = server_of(request), read_boxes(bbox, CRS84)
-    moment = in_city(request, at)
+    moment, (shift, uri) = in_city(request, at), datum_of(crs)
     async with reading(request) as database:
         if not await circles_known(database, moment_of(request, at)):
-            return Unions(features=[], response_known=False)
+            return Unions(features=[], response_known=False, coord_ref_sys=uri)
         circles = await server.unions.read(database, by, moment)
     budget = SOLVING if circles.joined is None else MAPS
     found = await budget.run(account_of(request), server.unions.join, circles)
-    return Unions(features=await MAPS.run(account_of(request), _cut, found, boxes), response_known=True)
+    features = await MAPS.run(account_of(request), _cut, found, boxes, shift)
+    return Unions(features=features, response_known=True, coord_ref_sys=uri)
 
 
-def _cut(unions: list[Union], boxes: Sequence[Box]) -> list[Feature[UnionProperties]]:
+def _cut(unions: list[Union], boxes: Sequence[Box], shift: str) -> list[Feature[UnionProperties]]:
     features: list[Feature[UnionProperties]] = []
     for one in unions:
         for box in boxes:
             shape = cut_to(one.shape, box)
             if not shapely.is_empty(shape):
                 properties = UnionProperties.model_validate(one._asdict())
-                features.append(Feature[UnionProperties](geometry=as_geojson(shape), properties=properties))
+                features.append(
+                    Feature[UnionProperties](geometry=as_geojson(shape, shift=shift), properties=properties)
+                )
     return features

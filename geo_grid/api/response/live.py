@@ -10,13 +10,15 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 
 from geo_grid.api.ogc.features import read_boxes
+from geo_grid.api.ogc.geojson import ShiftableFeatures, datum_of
 from geo_grid.api.server.asking import account_of, identity_of, reading
+from geo_grid.api.server.parameters import AnswerCrs
 from geo_grid.api.server.problems import PROBLEM_RESPONSES
 from geo_grid.api.server.rights import GuardedRoute
 from geo_grid.api.server.state import server_of
 from geo_grid.budgets import MAPS
 from geo_grid.layers.boxes import Box, shape_of
-from geo_grid.layers.geojson import Feature, FeatureCollection, as_geojson
+from geo_grid.layers.geojson import Feature, as_geojson
 from geo_grid.layers.published import CRS84
 from geo_grid.layers.response_circles import Why
 from geo_grid.response.live import Hole, LiveGroup, LiveGrouping, Snapshot, units_seen
@@ -99,17 +101,20 @@ async def get_live_areas(
     request: Request,
     bbox: Annotated[str, Query(max_length=200, description="west,south,east,north, degrees")],
     tier_minutes: Tier = TierMinutes.FIVE,
-) -> FeatureCollection[Feature[LiveProperties]]:
+    crs: AnswerCrs = "EPSG:4490",
+) -> ShiftableFeatures[LiveProperties]:
     """Draw what each free unit that reaches into view reaches within the minutes, and the holes; within one's cells."""
     boxes = read_boxes(bbox, CRS84)
+    shift, uri = datum_of(crs)
     snapshot = server_of(request).live.read()
     if snapshot is None:
-        return FeatureCollection[Feature[LiveProperties]](features=[])
+        return ShiftableFeatures[LiveProperties](features=[], coord_ref_sys=uri)
     cells, mine = identity_of(request).seen.only_cells, None
     if cells is not None:
         mine = await _units_seen(request, snapshot.areas)
-    return FeatureCollection[Feature[LiveProperties]](
-        features=await MAPS.run(account_of(request), _drawn, snapshot, boxes, tier_minutes, cells, mine)
+    return ShiftableFeatures[LiveProperties](
+        features=await MAPS.run(account_of(request), _drawn, snapshot, boxes, tier_minutes, cells, mine, shift),
+        coord_ref_sys=uri,
     )
 
 
@@ -119,6 +124,7 @@ def _drawn(
     tier: int,
     cells: frozenset[str] | None,
     mine: frozenset[str] | None,
+    shift: str,
 ) -> list[Feature[LiveProperties]]:
     """Draw what is in view: of units that are seen (None: all), and within one's cells (None: all)."""
     shown, areas = shape_of(boxes), snapshot.areas
@@ -129,6 +135,7 @@ def _drawn(
     found = [
         _feature(
             shape,
+            shift,
             kind="reached",
             code=code,
             name=one.name,
@@ -143,10 +150,12 @@ def _drawn(
         shape = snapshot.outline([hole.grid_code])
         if shapely.intersects(shown, shape):
             found.append(
-                _feature(shape, kind="hole", code=hole.grid_code, name=hole.name, live=hole.live, tier_minutes=tier)
+                _feature(
+                    shape, shift, kind="hole", code=hole.grid_code, name=hole.name, live=hole.live, tier_minutes=tier
+                )
             )
     return found
 
 
-def _feature(shape: Any, **properties: Any) -> Feature[LiveProperties]:
-    return Feature[LiveProperties](geometry=as_geojson(shape), properties=LiveProperties(**properties))
+def _feature(shape: Any, shift: str, **properties: Any) -> Feature[LiveProperties]:
+    return Feature[LiveProperties](geometry=as_geojson(shape, shift=shift), properties=LiveProperties(**properties))

@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 from threading import Event
-from typing import Literal
+from typing import Literal, get_args
 
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
@@ -71,7 +71,9 @@ class SitingAnswer(BaseModel):
     mean_today_s: float | None
     demand: float
     estimated: float = Field(description="share of travel times that are straight-line estimates")
-    estimated_because: dict[Why, float] = Field(description="that share by why; empty: none is an estimate")
+    estimated_because: dict[str, float] = Field(
+        description=f"that share by why, {', '.join(get_args(Why))}; empty: none is an estimate"
+    )
 
 
 @router.post("/response/siting")

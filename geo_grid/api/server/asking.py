@@ -12,9 +12,9 @@ from starlette.requests import Request
 
 from geo_grid.access import Identity
 from geo_grid.api.server.state import server_of
-from geo_grid.budgets import DRAFTS, Budget
-from geo_grid.db import Asker, AsyncConnection, Connection, acting, acting_in_thread, ask_once
-from geo_grid.errors import NotLoggedIn
+from geo_grid.budgets import DRAFTS, SEARCHES, Budget
+from geo_grid.db import Asker, AsyncConnection, Connection, acting, acting_conninfo, acting_in_thread, ask_once
+from geo_grid.errors import GivenUp, NotLoggedIn
 
 
 def asker_of(request: Request) -> Asker:
@@ -48,6 +48,13 @@ def reading_much(request: Request) -> AbstractAsyncContextManager[AsyncConnectio
     return acting(server_of(request).long_pool, asker_of(request))
 
 
+@contextlib.asynccontextmanager
+async def searching(request: Request) -> AsyncIterator[AsyncConnection]:
+    """Have a turn in SEARCHES, and a transaction as `reading` opens: whoever asks chose what is looked for, and how."""
+    async with SEARCHES.turn(account_of(request)), acting(server_of(request).search_pool, asker_of(request)) as found:
+        yield found
+
+
 def writing(request: Request) -> AbstractAsyncContextManager[AsyncConnection]:
     """Open a transaction with the rights of whoever asks; committed when it is left, before the answer goes out."""
     return _acting(request, read_only=False)
@@ -79,31 +86,61 @@ async def _acting(request: Request, read_only: bool) -> AsyncIterator[AsyncConne
         yield connection
 
 
-async def with_rights[T](
-    request: Request, do: Callable[[Connection], T], budget: Budget = DRAFTS, reads_one_state: bool = False
-) -> T:
-    """Run work in one transaction with the rights of whoever asks, beside the event loop. Raises TooMany, Busy."""
+async def with_rights[T](request: Request, do: Callable[[Connection], T], budget: Budget = DRAFTS) -> T:
+    """Run work in one transaction with the rights of whoever asks, beside the event loop. Raises TooMany, Busy.
+
+    Who leaves, waits for a turn no longer; what is at work by then is done, or ends with its statement.
+    """
     pool, asker = server_of(request).threads[budget], asker_of(request)
 
     def run() -> T:
-        with acting_in_thread(pool, asker, reads_one_state) as connection:
+        with acting_in_thread(pool, asker) as connection:
             return do(connection)
 
-    return await budget.run(account_of(request), run)
+    return await while_wanted(request, budget.run(account_of(request), run))
+
+
+async def apart[T](request: Request, budget: Budget, do: Callable[..., T], *more: object) -> T:
+    """Have work done in a process with limits of time and memory, which ends with whoever asks; its body was read.
+
+    Parameters
+    ----------
+    do
+        Called with how to connect as whoever asks, and the rest.
+
+    Raises
+    ------
+    TooMany, Busy
+        There is no turn.
+    TooMuch
+        It took more memory or time than one may.
+    """
+    server, conninfo = server_of(request), acting_conninfo(server_of(request).conninfo, asker_of(request))
+
+    async def work() -> T:
+        async with budget.turn(account_of(request)), server.apart[budget].turn() as turn:
+            return await turn.do(do, conninfo, *more)
+
+    return await while_wanted(request, work())
 
 
 @contextlib.asynccontextmanager
-async def leaving(request: Request) -> AsyncIterator[Event]:
-    """Watch whether a client whose body was read goes away; the event is set when it does, for work beside the loop."""
+async def leaving(request: Request) -> AsyncIterator[Callable[[object], None]]:
+    """Watch whether a client whose body was read goes away; what work beside the loop calls, now and then, raises then."""
     left = Event()
 
     async def watch() -> None:
         await _gone(request)
         left.set()
 
+    def refuse_left(_: object) -> None:
+        if left.is_set():
+            message = "nobody waits for this any more"
+            raise GivenUp(message)
+
     watching = asyncio.create_task(watch())
     try:
-        yield left
+        yield refuse_left
     finally:
         watching.cancel()
 

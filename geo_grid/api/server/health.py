@@ -1,15 +1,17 @@
 """GET /healthz and /readyz."""
 
+from typing import Any
+
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
-from geo_grid.api.server.asking import asker_of
+from geo_grid.access import Identity
 from geo_grid.api.server.parameters import Configured, Located
 from geo_grid.api.server.problems import PROBLEM_RESPONSES
 from geo_grid.api.server.rights import GuardedRoute
 from geo_grid.api.server.state import server_of
 from geo_grid.clocks import clock_trouble
-from geo_grid.db import acting, load_queries, read_migrations
+from geo_grid.db import Asker, acting, fetch_one, load_queries, read_migrations
 from geo_grid.derived import DerivedNow
 from geo_grid.errors import DatabaseUnavailable, StorageUnavailable
 from geo_grid.state_folder import storage_trouble
@@ -51,22 +53,25 @@ async def readyz(request: Request, settings: Configured, locations: Located) -> 
         if trouble := storage_trouble(folder, settings.least_free_mb):
             message = f"nothing more may be stored in {name}: {trouble}"
             raise StorageUnavailable(message)
-    async with acting(server_of(request).reserved, asker_of(request)) as database:
-        found = await (await database.execute(QUERIES["ready"])).fetchone()
+    server = server_of(request)
+
+    async def ask() -> dict[str, Any]:
+        async with acting(server.reserved, Asker("")) as database:
+            return await fetch_one(database, QUERIES["ready"])
+
+    found = await server.readiness.ask(ask)  # anybody may ask, and as often as they like
     needed = len(read_migrations())
-    if found is None or found["migration"] != needed:
+    if found.get("migration") != needed:
         message = f"the database is not at migration {needed}: run geo-grid migrate"
         raise DatabaseUnavailable(message)
     held = locations.snapshot()
     trouble = clock_trouble(found["now"], found["newest"])
     warnings = [trouble] if trouble else []
-    identities = server_of(request).identities
-    asker = asker_of(request)  # nobody is identified before, so that health is told whoever asks
-    identity = await identities.current(asker) if asker.credential else None
-    states = server_of(request).derived
+    identity: Identity | None = request.scope["geo_grid.identity"]
+    states = server.derived
     warnings += [
         f"work that is due fails ({kind}, tried {attempts} times): geo-grid doctor says why"
-        for kind, attempts in server_of(request).due.failing.items()
+        for kind, attempts in server.due.failing.items()
     ]
     return Readiness.model_validate(
         {

@@ -8,7 +8,7 @@ from fastapi import Request
 from pydantic import BaseModel
 from starlette.types import Receive, Scope, Send
 
-from geo_grid.api.server.negotiation import preferred
+from geo_grid.api.server.negotiation import accept_of, preferred
 from geo_grid.api.server.public_address import PublicAddress
 from geo_grid.api.server.rights import GuardedRoute
 from geo_grid.errors import InvalidQuery
@@ -49,9 +49,8 @@ def wants_html(request: Request, f: str | None) -> bool:
 
 def chosen(request: Request, forms: Mapping[str, str]) -> str:
     """Return the name of the form that a client wants most, of media types by name, the usual one first. Raises NotAcceptable."""
-    accept = ",".join(request.headers.getlist("accept"))
     named = {media: name for name, media in forms.items()}
-    return named[preferred(accept, list(named))]
+    return named[preferred(accept_of(request), list(named))]
 
 
 def base_url(request: Request) -> str:

@@ -3,13 +3,23 @@
 import re
 from collections.abc import Sequence
 
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from geo_grid.errors import NotAcceptable
 
 _WEIGHT = re.compile(r"(?:0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)")
 _ENCODING = b"accept-encoding"
+_JSON = ("application/json", "application/geo+json")
+"""GeoJSON is JSON: who asks for one of them takes the other."""
+_VARIES = "geo_grid.varies"
+
+
+def accept_of(request: HTTPConnection) -> str:
+    """Return what a request accepts, and have its answer say that it depends on it (`Vary`)."""
+    request.scope[_VARIES].add("Accept")
+    return ",".join(request.headers.getlist("accept"))
 
 
 def preferred(accept: str, offers: Sequence[str]) -> str:
@@ -62,7 +72,8 @@ def _weight_of(offer: str, ranges: dict[str, float]) -> float | None:
     """Return the weight of a media type by the most specific range that names it; None: none does."""
     if not ranges:
         return 1.0
-    for name in (offer, f"{offer.partition('/')[0]}/*", "*/*"):
+    others = _JSON if offer in _JSON else ()
+    for name in (offer, *others, f"{offer.partition('/')[0]}/*", "*/*"):
         if name in ranges:
             return ranges[name]
     return None
@@ -70,7 +81,8 @@ def _weight_of(offer: str, ranges: dict[str, float]) -> float | None:
 
 class Plainly:
     """Brings a request into the form that what is inside reads: `HEAD` is a `GET` whose body is not sent, and
-    `Accept-Encoding` says gzip or nothing, which Starlette looks for as a part of the text.
+    `Accept-Encoding` says gzip or nothing, which Starlette looks for as a part of the text. What an answer depended on
+    inside, it says.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -85,11 +97,20 @@ class Plainly:
         headers = [(name, value) for name, value in scope["headers"] if name != _ENCODING]
         if takes_gzip(told):
             headers.append((_ENCODING, b"gzip"))
-        plain = {**scope, "headers": headers}
+        varies: set[str] = set()
+        plain = {**scope, "headers": headers, _VARIES: varies}
+
+        async def telling(message: Message) -> None:
+            if message["type"] == "http.response.start" and varies:
+                headers = MutableHeaders(scope=message)
+                told = [name.strip() for name in ",".join(headers.getlist("vary")).split(",") if name.strip()]
+                headers["vary"] = ", ".join([*sorted(varies.difference(told)), *told])
+            await send(message)
+
         if scope["method"] != "HEAD":
-            await self.app(plain, receive, send)
+            await self.app(plain, receive, telling)
             return
-        await _headers_only(self.app, {**plain, "method": "GET"}, receive, send)
+        await _headers_only(self.app, {**plain, "method": "GET"}, receive, telling)
 
 
 async def _headers_only(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:

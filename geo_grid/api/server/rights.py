@@ -15,7 +15,7 @@ from starlette.types import Receive, Scope, Send
 from geo_grid.access.audit import record_refusal
 from geo_grid.api.server.asking import asker_of, identity_of
 from geo_grid.api.server.forms import FormRequest
-from geo_grid.api.server.negotiation import preferred
+from geo_grid.api.server.negotiation import accept_of, preferred
 from geo_grid.api.server.state import server_of
 from geo_grid.db import acting
 from geo_grid.errors import Forbidden, NotLoggedIn
@@ -200,7 +200,7 @@ class GuardedRoute(APIRoute):
                 await self._refuse(request, right)
             except NotLoggedIn:
                 is_page = scope["method"] == "GET" and self.path in PAGES
-                if not is_page or preferred(",".join(request.headers.getlist("accept")), _LEADABLE) != "text/html":
+                if not is_page or preferred(accept_of(request), _LEADABLE) != "text/html":
                     raise
                 await RedirectResponse(_login_address(request), 303)(scope, receive, send)
                 return

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 
 from geo_grid.errors import Busy, TooMany
 
@@ -86,3 +86,16 @@ class Lending:
                 del self._of[account]
             else:
                 self._of[account] = own, users - 1
+
+
+class Together[T]:
+    """Asks one question once for all who ask it at the same time."""
+
+    def __init__(self) -> None:
+        self._asking: asyncio.Task[T] | None = None
+
+    async def ask(self, question: Callable[[], Coroutine[None, None, T]]) -> T:
+        """Return the answer to a question, which may be on its way already; what it raises, all are told."""
+        if self._asking is None or self._asking.done():
+            self._asking = asyncio.create_task(question())
+        return await asyncio.shield(self._asking)  # who leaves does not end it for the others

@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 _LOOK_S = 1.0
 _HEAD = 1 << 16
-"""Bytes of a request beside its body: its line, its headers, what is around the parts of its body, and after it."""
+"""Bytes of a request beside its body: its line and headers, what is between two parts of its body, and after it."""
 _PARAMETERS, _COOKIES, _CHOICES = 200, 100, 100
 """Of one request: each is decoded, looked at and told of if it is unknown, so that thousands take as long as hundreds of
 requests."""
@@ -169,6 +169,7 @@ class Connection(HttpToolsProtocol):
     address: str = ""
     _heard: float = 0.0
     _beside_body: int = 0
+    _parts: list[bytes]
     _unsent: int = 0
     _moved: float = 0.0
     _reason: str = ""
@@ -183,6 +184,7 @@ class Connection(HttpToolsProtocol):
         """Begin, or be refused."""
         super().connection_made(transport)
         self.address = self.client[0] if self.client else ""
+        self._parts = []
         self.waiting_since = self._heard = self._moved = self.loop.time()
         if not self.keeper.admit(self):
             transport.abort()
@@ -199,6 +201,7 @@ class Connection(HttpToolsProtocol):
         self._heard = self.loop.time()
         self._beside_body += len(data)
         super().data_received(data)
+        self._hand_on()
         if self._beside_body > _HEAD and not self.transport.is_closing():
             self._refuse(431, f"A request may have {_HEAD} bytes beside its body.")
 
@@ -221,13 +224,21 @@ class Connection(HttpToolsProtocol):
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
-        """Take part of a body."""
-        self._beside_body = max(0, self._beside_body - len(body))
-        super().on_body(body)
+        """Take part of a body: as long as there is more of it, what is around it may be long, as it is of small parts."""
+        self._beside_body = 0
+        self._parts.append(body)
+
+    def _hand_on(self) -> None:
+        """Hand the parts of a body on together: one by one, each would copy all that wait."""
+        if self._parts:
+            body = b"".join(self._parts)
+            self._parts.clear()
+            super().on_body(body)
 
     def on_message_complete(self) -> None:
         """End a request."""
         self._beside_body = 0
+        self._hand_on()
         super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:

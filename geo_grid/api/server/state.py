@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from geo_grid.access import Identities
 from geo_grid.access.login import Logins
 from geo_grid.api.server.requests import Requests
-from geo_grid.api.server.shares import Lending, Shares
+from geo_grid.api.server.shares import Lending, Shares, Together
 from geo_grid.api.server.tile_cache import TileCache
 from geo_grid.boundaries.division import Division
 from geo_grid.budgets import Budget
@@ -42,16 +42,20 @@ class Server:
         Connections for requests, of which no account borrows all.
     reserved
         Connections besides, for log-in, who asks, health and events.
-    long_pool
-        Connections besides, for answers in bulk that are read on the event loop.
+    search_pool, long_pool
+        Connections besides, for lists of features, and for answers in bulk that are read on the event loop.
     threads
         Connections for work in threads, by whose threads it takes.
     pools
         All of them, by name.
     conninfo, seeing_all
         How work in processes connects: for whoever asks, and as the server itself, which sees everything.
-    solvers, redrawing
-        Processes for long calculations of planners, and for what strangers drew.
+    readiness
+        What the database says of itself when whoever asks for health.
+    solvers
+        Processes for long calculations of planners.
+    apart
+        Processes for work that takes much memory, or any time as strangers drew it, by whose turns it takes.
     """
 
     settings: Settings
@@ -59,11 +63,13 @@ class Server:
     pool: AsyncPool
     reserved: AsyncPool
     lending: Lending
+    search_pool: AsyncPool
     long_pool: AsyncPool
     threads: Mapping[Budget, ThreadPool]
     pools: Mapping[str, AsyncPool | ThreadPool]
     conninfo: str
     seeing_all: str
+    readiness: Together[dict[str, Any]]
     long_answers: Shares
     event_streams: Shares
     calculations: Shares
@@ -74,7 +80,7 @@ class Server:
     provider: "Provider | None"
     tiles: TileCache
     solvers: Confined
-    redrawing: Confined
+    apart: Mapping[Budget, Confined]
     in_force: Derived[Division]
     locations: Locations
     unions: Unions

@@ -1,7 +1,8 @@
--- The feed of changes: what writes it, and what the server reads it with, once for all who listen.
+-- The feed of changes: the triggers that write it, and the functions that each server reads it with for all its listeners.
 
--- layer: a table that maps draw; table: one that what programs hold in memory is derived from. `ordered`: its changes are
--- written one transaction after the other, so that the newest number tells one state from another for ever.
+-- First argument, the kind: 'layer' for a table that maps draw, 'table' for one that only derived state depends on.
+-- Second argument 'ordered': a lock until the commit makes transactions that change the table wait for each other, so that
+-- the number of its newest change identifies the table's state, also after a restart.
 create or replace function tell_table() returns trigger
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 begin
@@ -19,7 +20,7 @@ create or replace function tell_incidents() returns trigger
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp set timezone = 'UTC' as $$
 begin
     if (select count(*) from (select from changed limit 101) few) > 100 then
-        insert into changes (kind) values ('incidents');  -- many at once: look again
+        insert into changes (kind) values ('incidents');  -- one change without a subject: readers reload all incidents
     else
         insert into changes (kind, subject, grid_code, payload)
         select 'incident', i.incident_id::text, i.grid_code,
@@ -45,7 +46,7 @@ begin
     return null;
 end $$;
 
--- what can be written here: a server that does not know all of it, or misses some, does not start
+-- Kinds and tables that the triggers can write: a server that declares others does not start (check_kinds in kinds.py).
 create or replace view change_sources as
 select case t.tgfoid when 'tell_edition'::regproc then 'edition'
                      else split_part(encode(t.tgargs, 'escape'), '\000', 1) end as kind,
@@ -74,8 +75,9 @@ begin
     from feed f;
 end $$;
 
--- What was not visible in one snapshot and is in another, or now: those that had no number yet, and those in progress. Of
--- a table the newest is told, of all others each. Each half is read in the order of one index, up to a bound.
+-- Changes that were not visible in the snapshot `last` and are visible in `upto` (null: now): those of transactions that had
+-- no number yet, and those of transactions that were in progress. Of each table only the newest change is returned, of
+-- other kinds every change. Each half of the union is one index scan that ends at the limit.
 create or replace function access.changes_after(last pg_snapshot, upto pg_snapshot, most integer)
 returns table (feed text, snapshot text, is_kept boolean, is_more boolean, told jsonb)
 language plpgsql stable security definer set search_path = pg_catalog, public, pg_temp as $$
@@ -109,7 +111,7 @@ begin
 end $$;
 grant execute on function access.feed_now, access.changes_after to geo_grid_service;
 
--- a day of them is kept, and for ever the newest of each table: its number is the table's version
+-- Deletes changes older than a day, but for the newest of each table, whose number is the table's version.
 create or replace function access.tidy_changes() returns void
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 begin

@@ -1,6 +1,6 @@
--- How work gets on the list.
+-- How jobs get into due_work.
 
--- Work is asked for in the transaction of what makes it due; whoever asks for the same at an earlier moment wins.
+-- A job is added in the transaction that makes it due. If it is there already, the earlier of both moments stays.
 create or replace function ask_for(wanted_kind text, wanted_subject text, wanted_at timestamptz) returns void
 language sql security definer set search_path = pg_catalog, public, pg_temp
 begin atomic
@@ -18,7 +18,8 @@ create trigger drafts_due after insert or update on drafts for each row
     when (new.approved_at is not null and new.published_edition_id is null and new.discarded_at is null)
     execute function ask_for_publishing();
 
--- At the commit, as all ask by one row: nobody waits for another's long transaction. An insert of many rows asks once.
+-- Deferred to the commit, since all transactions update the same row: its lock is then held shortly, and none waits for
+-- another's long transaction. The setting makes a transaction of many rows ask once.
 create or replace function ask_for_circles() returns trigger
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 begin

@@ -1,7 +1,7 @@
--- Who owns a point, judged among all, told to whom it belongs.
+-- The one-owner rule: which leaf cell and which patrol zone own a point.
 
--- The same question put so that only the innermost cells whose boxes hold the point are measured, and in PL/pgSQL,
--- which keeps its plan. Judged among all; told by the functions that ask these.
+-- The smallest code among all leaf cells, or zones, that cover a point, whatever the principal may see; so these functions
+-- are not granted to anybody. Only geometries whose bounding boxes contain the point are tested. PL/pgSQL caches the plan.
 create or replace function access.leaf_cell(place geometry, moment timestamptz) returns text
 language plpgsql stable security definer set search_path = pg_catalog, public, pg_temp as $$
 begin
@@ -31,8 +31,8 @@ begin
         limit 1);
 end $$;
 
--- Owners of a point, told only to whom they belong: the one-owner rule needs all neighbours, also those that whoever
--- asks may not see.
+-- The owner of a point if the principal may see it, else null. The rule itself needs all neighbours, also those that the
+-- principal may not see.
 create or replace function access.owning_cell(place geometry, moment timestamptz) returns text
 language plpgsql stable security definer set search_path = pg_catalog, public, pg_temp as $$
 declare

@@ -1,6 +1,6 @@
--- Circles of one post nest.
+-- Constraint: the circles of a post nest, each inside the one of the next longer tier.
 
--- each pair is asked about once per circle that is in it
+-- A deferred trigger checks each new circle against the post's others, so a pair of new circles is checked twice.
 create or replace function check_circles_nest() returns trigger language plpgsql as $$
 declare
     other record;

@@ -1,7 +1,8 @@
--- Where units are and were.
+-- Positions and tracks of units.
 
--- a batch of positions: each unit's newest becomes where it is, all of them its track. What was known already, or of
--- a unit that is not theirs, is told and left. Returns one row for each position, by its number from 1.
+-- Stores a batch of positions: the newest of each unit becomes its position, and all are added to its track. Positions that
+-- are known already, or of units that the principal may not see, are skipped. Returns the outcome of each position, by its
+-- number from 1.
 create or replace function access.report_positions(codes text[], moments timestamptz[], lons float8[], lats float8[], statuses text[])
 returns table (number bigint, outcome text)
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
@@ -11,7 +12,7 @@ begin
     if not access.may('positions.write') then
         raise exception 'you have no right to report positions' using errcode = 'insufficient_privilege';
     end if;
-    -- in one order, so that batches of the same units wait for each other instead of ending in a deadlock
+    -- rows are locked in the order of their keys, so that batches of the same units wait for each other without a deadlock
     perform from patrol_units u where u.unit_code = any(codes) order by u.unit_code for no key update;
     return query
     with given as (
@@ -53,7 +54,7 @@ begin
 end $$;
 grant execute on function access.report_positions to geo_grid_app;
 
--- positions past their time are forgotten
+-- Deletes positions that are older than `kept`.
 create or replace function access.tidy_positions(kept interval) returns void
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 begin
