@@ -89,6 +89,7 @@ EXPECTED: dict[str, set[str] | None] = {
     "GET /response/coverage": {"wall", "dispatcher", "planner", "supervisor"}, "GET /response/times": {"wall", "dispatcher", "planner", "supervisor"},
     "GET /boundaries/agreement": {"wall", "dispatcher", "planner", "supervisor"},
     "GET /boundaries/editions": MAP, "GET /boundaries/editions/{edition_id}/changes": MAP,
+    "GET /metrics": {"supervisor", "administrator", "auditor"},
     "GET /audit": {"auditor"}, "GET /audit/export": {"auditor"}, "GET /audit/verification": {"auditor"},
 }  # fmt: skip
 PAGES = {"/", "/account", "/docs", "/maps/wall", "/admin", "/auditor", "/imports", "/maps/planner", "/maps/response"}
