@@ -7,8 +7,8 @@ from pydantic import Field
 
 from geo_grid.layers.layer import Layer, LayerRow
 
-Step = Literal["reported", "accepted", "assigned", "handled", "verified", "evaluated"]
-"""The six steps; our default, unconfirmed by the city's source."""
+Step = Literal["reported", "accepted", "assigned", "handled", "fed_back", "verified", "evaluated"]
+"""The stages of all loops; which of them a matter goes through, its loop says (geo_grid/workflow/loop.py)."""
 
 
 class IncidentRow(LayerRow):

@@ -1,5 +1,20 @@
 """What happens to an incident, from report to evaluation."""
 
+from geo_grid.workflow.actions import Action, AnyAction
 from geo_grid.workflow.incidents import Category, Incident, NewIncident, get, list_categories, newest, report
+from geo_grid.workflow.steps import Course, course_of, take_step
 
-__all__ = ["Category", "Incident", "NewIncident", "get", "list_categories", "newest", "report"]
+__all__ = [
+    "Action",
+    "AnyAction",
+    "Category",
+    "Course",
+    "Incident",
+    "NewIncident",
+    "course_of",
+    "get",
+    "list_categories",
+    "newest",
+    "report",
+    "take_step",
+]

@@ -71,6 +71,19 @@ class Incident(BaseModel):
     unassigned: bool
     handler_id: int | None = Field(description="account of the dispatcher who handles it")
     is_demo: bool
+    loop_code: str = Field(description="loop it goes through: GET /incidents/{id}/steps names its stages")
+    accepted_at: datetime | None
+    unit_codes: list[str] = Field(description="patrol units that have it now")
+    assigned_cell: str | None = Field(description="grid cell whose manager or lead has it")
+    assigned_role: str | None
+    assigned_rule: str | None = Field(description="what decided who has it: leaf, ancestor, units, none")
+    return_count: int = Field(description="how often it was sent back 退单")
+    is_final: bool = Field(description="the level above decided who has it")
+    suspended_at: datetime | None = Field(description="since when its clock stands; null: it runs")
+    suspended_s: float = Field(description="seconds that its clock stood before")
+    outcome: str | None
+    evaluation: int | None
+    step_count: int = Field(description="steps taken: send it as `seen` with the next")
 
     @computed_field  # type: ignore[prop-decorator]
     @property

@@ -516,6 +516,7 @@ export const CODES = /** @type {const} */ ({
     accepted: ["受理", "accepted"],
     assigned: ["分派", "assigned"],
     handled: ["处置", "handled"],
+    fed_back: ["反馈", "fed back"],
     verified: ["核查", "verified"],
     evaluated: ["评价", "evaluated"],
   },

@@ -32,7 +32,10 @@ def city(database: str) -> str:
         "truncate incidents",
         "delete from incidents",
         "update incidents set caller_number = '1'",
-        "update incidents set step = 'evaluated'",
+        "update incidents set received_at = now()",
+        "update incident_steps set note = 'mine'",
+        "delete from incident_steps",
+        "update loops set most_returns = 0",
         "update duties set person_name = 'me'",
         "update changes set kind = 'table'",
         "insert into changes (kind) values ('incidents')",
@@ -83,11 +86,21 @@ def test_it_owns_nothing_and_belongs_to_nobody(database: str) -> None:
     assert role == {"mighty": False, "memberships": 0, "tables": 0, "functions": 0}
 
 
+def test_without_a_credential_no_step_is_taken(city: str) -> None:
+    with psycopg.connect(city) as connection:
+        assert connection.execute("update incidents set step = 'accepted'").rowcount == 0
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connection.execute(
+                "insert into incident_steps (incident_id, number, action, stage_before, stage_after, actor_name, done_at, lon, lat)"
+                " values (1, 1, 'accept', 'reported', 'accepted', 'me', now(), 114.5, 37)"
+            )
+
+
 def test_without_a_credential_it_sees_nothing(city: str) -> None:
     with psycopg.connect(city) as connection:
         for table in ("grid_cells", "patrol_zones", "duties", "police_posts", "response_circles", "patrol_units",
                       "incidents", "incident_cards", "cameras", "facilities", "roads", "mandatory_stops",
-                      "idempotency_keys"):  # fmt: skip
+                      "idempotency_keys", "incident_steps", "incident_units"):  # fmt: skip
             assert connection.execute(f"select count(*) from {table}").fetchone() == (0,), table
         assert connection.execute("select count(change_id) from changes").fetchone() == (0,)
 

@@ -60,6 +60,8 @@ EXPECTED: dict[str, set[str] | None] = {
     "GET /incidents/categories": {"wall", "dispatcher", "planner", "supervisor"},
     "GET /incidents/{incident_id}": {"wall", "dispatcher", "planner", "supervisor"},
     "POST /incidents": {"dispatcher", "supervisor"},
+    "GET /incidents/{incident_id}/steps": {"dispatcher", "supervisor"},
+    "POST /incidents/{incident_id}/steps": {"dispatcher", "supervisor"},
     "POST /cameras/{gb28181_id}/openings": {"dispatcher", "supervisor"},
     "OPTIONS /collections/{layer}/items": MAP, "OPTIONS /collections/{layer}/items/{item}": MAP,
     "POST /collections/{layer}/items": {"planner", "supervisor"},
@@ -146,6 +148,7 @@ ANSWERS: dict[int, set[str]] = {
         "PUT /session/factor",
         "POST /units/positions",
         "POST /incidents",
+        "POST /incidents/{incident_id}/steps",
         "POST /cameras/{gb28181_id}/openings",
         "POST /patrol/check-ins",
         "POST /imports",
@@ -276,6 +279,10 @@ QUESTIONS: dict[str, list[str]] = {
     "POST /locate": ['/locate {{"points": [[{lon}, {lat}]]}}'],
     "GET /desk": ["/desk?lon={lon}&lat={lat}", "/desk?incident={number}"],
     "GET /incidents/{incident_id}": ["/incidents/{number}"],
+    "GET /incidents/{incident_id}/steps": ["/incidents/{number}/steps"],
+    "POST /incidents/{incident_id}/steps": [
+        '/incidents/{number}/steps {{"action": "move", "lon": {lon}, "lat": {lat}}}'
+    ],
     "GET /response/unions": ["/response/unions?bbox={box}&by=city"],
     "GET /response/live/areas": ["/response/live/areas?bbox={box}"],
     "GET /units/{unit_code}/track": ["/units/unit-{cell}/track?since=2000-01-01T00:00:00Z"],

@@ -6,14 +6,29 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Path, Query, Request, Response
 from pydantic import BaseModel
 
-from geo_grid.api.server.asking import identity_of, reading, write_once
+from geo_grid.api.server.asking import identity_of, reading, write_once, writing
 from geo_grid.api.server.links import here
 from geo_grid.api.server.parameters import AtMost, Located, known_crs
 from geo_grid.api.server.problems import PROBLEM_RESPONSES, Problem
-from geo_grid.api.server.rights import GuardedRoute
-from geo_grid.workflow import Category, Incident, NewIncident, get, list_categories, newest, report
+from geo_grid.api.server.rights import GuardedRoute, refuse
+from geo_grid.workflow import (
+    AnyAction,
+    Category,
+    Course,
+    Incident,
+    NewIncident,
+    course_of,
+    get,
+    list_categories,
+    newest,
+    report,
+    take_step,
+)
 
 router = APIRouter(tags=["incidents"], responses=PROBLEM_RESPONSES, route_class=GuardedRoute)
+
+
+IncidentId = Annotated[int, Path(ge=1, le=2**63 - 1)]
 
 
 class Incidents(BaseModel):
@@ -82,7 +97,32 @@ async def get_categories(request: Request) -> Categories:
 
 
 @router.get("/incidents/{incident_id}", responses={404: {"model": Problem}})
-async def get_incident(request: Request, incident_id: Annotated[int, Path(ge=1, le=2**63 - 1)]) -> Incident:
+async def get_incident(request: Request, incident_id: IncidentId) -> Incident:
     """Read one incident."""
     async with reading(request) as database:
         return await get(database, incident_id)
+
+
+@router.post(
+    "/incidents/{incident_id}/steps",
+    status_code=201,
+    responses={
+        404: {"model": Problem},
+        409: {"model": Problem, "description": "It cannot be done at this stage"},
+        412: {"model": Problem, "description": "Others took steps that were not seen"},
+    },
+)
+async def post_step(request: Request, incident_id: IncidentId, action: AnyAction) -> Incident:
+    """Do something to an incident: accept, assign, depart, arrive, handle, return, suspend, verify, close, evaluate ..."""
+    identity = identity_of(request)
+    if action.right not in identity.rights:
+        await refuse(request, action.right)
+    async with writing(request) as database:
+        return await take_step(database, incident_id, action, identity.principal_id)
+
+
+@router.get("/incidents/{incident_id}/steps", responses={404: {"model": Problem}})
+async def get_steps(request: Request, incident_id: IncidentId) -> Course:
+    """List the stages of its loop, and what was done to it."""
+    async with reading(request) as database:
+        return await course_of(database, incident_id)

@@ -127,6 +127,8 @@ RIGHTS: dict[tuple[str, str], str] = {
     ("POST", "/incidents"): "incidents.write",
     ("GET", "/incidents/categories"): "incidents.read",
     ("GET", "/incidents/{incident_id}"): "incidents.read",
+    ("GET", "/incidents/{incident_id}/steps"): "incidents.text",
+    ("POST", "/incidents/{incident_id}/steps"): "incidents.write",
     ("POST", "/cameras/{gb28181_id}/openings"): "cameras.open",
     ("GET", "/accounts"): "accounts",
     ("POST", "/accounts"): "accounts",

@@ -24,7 +24,11 @@ select i.incident_id, i.incident_number, i.category, i.subtype, coalesce(p.descr
        coalesce(p.address, '') as address, p.caller_number, i.step,
        i.received_at, i.dispatched_at, i.departed_at, i.arrived_at, i.handled_at, i.feedback_at, i.verified_at,
        i.closed_at, ST_X(i.geom) as lon, ST_Y(i.geom) as lat, i.grid_code, c.name as grid_name,
-       i.zone_code, z.name as zone_name, i.edition_id, i.unassigned, i.handler_id, i.is_demo
+       i.zone_code, z.name as zone_name, i.edition_id, i.unassigned, i.handler_id, i.is_demo,
+       i.loop_code, i.accepted_at, i.assigned_cell, i.assigned_role, i.assigned_rule, i.return_count, i.is_final,
+       i.suspended_at, i.suspended_s, i.outcome, i.evaluation, i.step_count,
+       array(select u.unit_code from incident_units u
+             where u.incident_id = i.incident_id and u.released_at is null order by u.assigned_at, u.unit_code) as unit_codes
 from incidents i
 left join lateral access.incident_private(i.incident_id) p on true
 left join grid_cells c on c.grid_code = i.grid_code

@@ -1,0 +1,339 @@
+"""What people do to a matter: each action is one typed model, with the right it needs and what it makes of the matter.
+
+Routes, the command line and the scripts (through the OpenAPI document) take names and arguments from here.
+"""
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from geo_grid.errors import Conflict
+from geo_grid.workflow.loop import Matter, Unit
+
+Note = Annotated[str, Field(max_length=4000)]
+Reason = Annotated[str, Field(min_length=1, max_length=4000, description="why; kept with the step")]
+UnitCode = Annotated[str, Field(min_length=1, max_length=64)]
+
+
+class Action(BaseModel):
+    """Something done to a matter."""
+
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+
+    right: ClassVar[str] = "incidents.write"
+    """What whoever does it must have, in the matter's grid cell."""
+
+    action: str
+    note: Note = ""
+    seen: Annotated[int | None, Field(ge=0, le=10**6)] = Field(
+        None, description="how many steps you saw: refused (412) if others came meanwhile"
+    )
+
+    def apply(self, matter: Matter, actor_id: int | None, now: datetime) -> Matter:
+        """Return what it makes of a matter. Raises Conflict where it cannot be done now, and says what can."""
+        raise NotImplementedError
+
+    def details(self) -> dict[str, object]:
+        """Return its own arguments, as they are kept with the step."""
+        return self.model_dump(mode="json", exclude={"action", "note", "seen"}, exclude_none=True)
+
+
+class Accept(Action):
+    """Take a reported matter in hand."""
+
+    action: Literal["accept"] = "accept"
+
+    def apply(self, matter: Matter, actor_id: int | None, now: datetime) -> Matter:
+        """Make whoever accepts it its handler."""
+        if matter.stage == "accepted":
+            message = "this matter was taken in hand already: look at it again"
+            raise Conflict(message)
+        return replace(matter.moved_to("accepted", now), handler_id=actor_id)
+
+
+class Assign(Action):
+    """Give it to units by name, else to whoever answers for its grid cell."""
+
+    action: Literal["assign"] = "assign"
+    unit_codes: Annotated[list[UnitCode], Field(max_length=20)] = []
+
+    def apply(self, matter: Matter, actor_id: int | None, now: datetime) -> Matter:
+        """Send units; more may follow while it is being handled."""
+        new = dict.fromkeys(self.unit_codes, Unit())
+        if matter.stage == "assigned":
+            matter.refuse_unless("assigned", to="be assigned")
+            if already := sorted(new.keys() & matter.units.keys()):
+                message = f"{', '.join(already)} has this matter already"
+                raise Conflict(message)
+            return replace(matter, units={**matter.units, **new})
+        return replace(matter.moved_to("assigned", now), units=new)
+
+
+class HandOver(Action):
+    """Give it to another person at the desk."""
+
+    action: Literal["hand_over"] = "hand_over"
+    handler: Annotated[str, Field(min_length=1, max_length=100, description="login name of who takes it over")]
+
+    def apply(self, matter: Matter, actor_id: int | None, now: datetime) -> Matter:
+        """Leave it where it is: the handler is looked up by whoever stores this."""
+        matter.refuse_closed("be handed over")
+        return matter
+
+
+class Depart(Action):
+    """A unit that was sent sets out."""
+
+    action: Literal["depart"] = "depart"
+    unit_code: UnitCode
+
+    def apply(self, matter: Matter, actor_id: int | None, now: datetime) -> Matter:
+        """Set the unit's clock, and the matter's at its first unit."""
+        unit = _sent(matter, self.unit_code, to="depart")
+        if unit.departed_at is not None:
+            message = f"{self.unit_code} has set out already"
+            raise Conflict(message)
+        units = {**matter.units, self.unit_code: replace(unit, departed_at=now)}
+        return replace(matter, units=units, clocks={"departed_at": now, **matter.clocks})
+
+
+class Arrive(Action):
+    """A unit that set out is on scene."""
+
+    action: Literal["arrive"] = "arrive"
+    unit_code: UnitCode
+
+    def apply(self, matter: Matter, actor_id: int | None, now: datetime) -> Matter:
+        """Set the unit's clock, and the matter's at its first unit."""
+        unit = _sent(matter, self.unit_code, to="arrive")
+        if unit.departed_at is None or unit.arrived_at is not None:
+            message = f"{self.unit_code} " + (
+                "is there already" if unit.arrived_at else "has not set out: depart first"
+            )
+            raise Conflict(message)
+        units = {**matter.units, self.unit_code: replace(unit, arrived_at=now)}
+        return replace(matter, units=units, clocks={"arrived_at": now, **matter.clocks})
+
+
+class Handle(Action):
+    """Report that it is dealt with."""
+
+    action: Literal["handle"] = "handle"
+
+    def apply(self, matter: Matter, actor_id: int | None, now: datetime) -> Matter:
+        """Remember who says so: somebody else verifies it."""
+        return replace(matter.moved_to("handled", now), handled_by=actor_id)
+
+
+class FeedBack(Action):
+    """Tell whoever reported it what was done, where the loop has that stage."""
+
+    action: Literal["feed_back"] = "feed_back"
+
+    def apply(self, matter: Matter, actor_id: int | None, now: datetime) -> Matter:
+        """Move it on."""
+        return matter.moved_to("fed_back", now)
+
+
+class SendBack(Action):
+    """Send it back 退单: it went to the wrong desk. Who owns the place is kept with the step, as evidence."""
+
+    action: Literal["return"] = "return"
+    reason: Reason
+
+    def apply(self, matter: Matter, actor_id: int | None, now: datetime) -> Matter:
+        """Make it wait to be assigned anew, within the loop's limits of time and number."""
+        matter.refuse_unless("assigned", to="be sent back")
+        since = matter.clocks["dispatched_at"]
+        if matter.is_final or matter.return_count >= matter.loop.most_returns:
+            message = (
+                "the level above has decided who has this matter: it is not sent back again"
+                if matter.is_final
+                else f"this matter was sent back {matter.return_count} times: the level above decides (action decide)"
+            )
+            raise Conflict(message)
+        if now - since > matter.loop.return_within:
+            hours = matter.loop.return_within.total_seconds() / 3600
+            message = f"a matter is sent back within {hours:g} hours after it was assigned, at {since.isoformat()}"
+            raise Conflict(message)
+        return replace(matter.moved_back_to("accepted"), units={}, return_count=matter.return_count + 1)
+
+
+class Decide(Action):
+    """Say for good who has it, after it was sent back: the word of the level above."""
+
+    right: ClassVar[str] = "incidents.verify"
+    action: Literal["decide"] = "decide"
+    reason: Reason
+    unit_codes: Annotated[list[UnitCode], Field(max_length=20)] = []
+
+    def apply(self, matter: Matter, actor_id: int | None, now: datetime) -> Matter:
+        """Assign it, finally."""
+        if not matter.return_count:
+            message = "this matter was not sent back: assign it"
+            raise Conflict(message)
+        if matter.stage == "assigned":
+            matter.refuse_unless("assigned", to="be decided")
+            return replace(matter, is_final=True, units={**dict.fromkeys(self.unit_codes, Unit()), **matter.units})
+        return replace(matter.moved_to("assigned", now), is_final=True, units=dict.fromkeys(self.unit_codes, Unit()))
+
+
+class Suspend(Action):
+    """Let its clock stand, such as while something must be waited for."""
+
+    action: Literal["suspend"] = "suspend"
+    reason: Reason
+
+    def apply(self, matter: Matter, actor_id: int | None, now: datetime) -> Matter:
+        """Stop the clock."""
+        matter.refuse_unless("accepted", "assigned", "handled", "fed_back", to="be suspended")
+        return replace(matter, suspended_at=now)
+
+
+class Resume(Action):
+    """Let its clock run again."""
+
+    action: Literal["resume"] = "resume"
+
+    def apply(self, matter: Matter, actor_id: int | None, now: datetime) -> Matter:
+        """Add up how long it stood."""
+        if matter.suspended_at is None:
+            message = "this matter is not suspended"
+            raise Conflict(message)
+        stood = (now - matter.suspended_at).total_seconds()
+        return replace(matter, suspended_at=None, suspended_s=matter.suspended_s + stood)
+
+
+class Verify(Action):
+    """Agree that it is dealt with, which closes it; whoever handled it cannot."""
+
+    right: ClassVar[str] = "incidents.verify"
+    action: Literal["verify"] = "verify"
+
+    def apply(self, matter: Matter, actor_id: int | None, now: datetime) -> Matter:
+        """Close it."""
+        moved = matter.moved_to("verified", now)
+        if actor_id is not None and actor_id == matter.handled_by:
+            message = "whoever handled a matter does not verify it: ask somebody else to"
+            raise Conflict(message)
+        return moved
+
+
+class Reject(Action):
+    """Disagree that it is dealt with: it is to be handled again."""
+
+    right: ClassVar[str] = "incidents.verify"
+    action: Literal["reject"] = "reject"
+    reason: Reason
+
+    def apply(self, matter: Matter, actor_id: int | None, now: datetime) -> Matter:
+        """Give it back to those who have it."""
+        matter.refuse_unless("handled", "fed_back", to="be rejected")
+        return replace(matter.moved_back_to("assigned"), handled_by=None)
+
+
+class CloseUnsolved(Action):
+    """Close it without a solution."""
+
+    right: ClassVar[str] = "incidents.verify"
+    action: Literal["close"] = "close"
+    reason: Reason
+
+    def apply(self, matter: Matter, actor_id: int | None, now: datetime) -> Matter:
+        """Close it where it is."""
+        matter.refuse_closed("be closed")
+        stood = (now - matter.suspended_at).total_seconds() if matter.suspended_at else 0.0
+        return replace(
+            matter,
+            clocks={**matter.clocks, "closed_at": now},
+            outcome="not_solved",
+            suspended_at=None,
+            suspended_s=matter.suspended_s + stood,
+        )
+
+
+class Reopen(Action):
+    """Open a closed matter again."""
+
+    right: ClassVar[str] = "incidents.verify"
+    action: Literal["reopen"] = "reopen"
+    reason: Reason
+
+    def apply(self, matter: Matter, actor_id: int | None, now: datetime) -> Matter:
+        """Put it back to where work on it goes on."""
+        if "closed_at" not in matter.clocks:
+            message = "this matter is open"
+            raise Conflict(message)
+        if matter.stage in {"reported", "accepted", "assigned"}:
+            return replace(matter.moved_back_to(matter.stage), outcome=None)
+        return replace(matter.moved_back_to("assigned"), handled_by=None)
+
+
+class Evaluate(Action):
+    """Say how well a closed matter was dealt with."""
+
+    right: ClassVar[str] = "incidents.verify"
+    action: Literal["evaluate"] = "evaluate"
+    score: Annotated[int, Field(ge=1, le=5)]
+
+    def apply(self, matter: Matter, actor_id: int | None, now: datetime) -> Matter:
+        """End it."""
+        if matter.stage != matter.loop.before("evaluated") or "closed_at" not in matter.clocks:
+            message = f"this matter is {matter.stage} and cannot be evaluated: that follows its end"
+            raise Conflict(message)
+        return replace(matter, stage="evaluated", evaluation=self.score)
+
+
+class Move(Action):
+    """Move it to where it really is: its owners are found anew."""
+
+    action: Literal["move"] = "move"
+    lon: float = Field(description="longitude, or easting in the units of source_crs")
+    lat: float = Field(description="latitude, or northing in the units of source_crs")
+    source_crs: str = Field("EPSG:4490", max_length=200, description="EPSG code, GCJ-02 or BD-09")
+
+    def apply(self, matter: Matter, actor_id: int | None, now: datetime) -> Matter:
+        """Leave it at its stage."""
+        matter.refuse_closed("be moved")
+        return matter
+
+
+def _sent(matter: Matter, unit_code: str, to: str) -> Unit:
+    matter.refuse_unless("assigned", to=to)
+    if unit_code not in matter.units:
+        message = f"{unit_code} was not sent to this matter: assign it first"
+        raise Conflict(message)
+    return matter.units[unit_code]
+
+
+ACTIONS: tuple[type[Action], ...] = (
+    Accept, Assign, HandOver, Depart, Arrive, Handle, FeedBack, SendBack, Decide, Suspend, Resume, Verify, Reject,
+    CloseUnsolved, Reopen, Evaluate, Move,
+)  # fmt: skip
+"""In the order in which they are usual."""
+
+
+def possible(matter: Matter, now: datetime) -> list[str]:
+    """Return the names of what can be done to a matter now, by somebody who did not handle it."""
+
+    def can(action: type[Action], unit_code: str) -> bool:
+        given: dict[str, Any] = {"unit_codes": [], "unit_code": unit_code}
+        try:
+            action.model_construct(None, **given).apply(matter, None, now)
+        except Conflict:
+            return False
+        return True
+
+    names = ((action, str(action.model_fields["action"].default)) for action in ACTIONS if action is not Evaluate)
+    found = [name for action, name in names if any(can(action, code) for code in ("", *matter.units))]
+    is_over = "closed_at" in matter.clocks and matter.stage == matter.loop.before("evaluated")
+    return [*found, "evaluate"] if is_over else found
+
+
+AnyAction = Annotated[
+    Accept | Assign | HandOver | Depart | Arrive | Handle | FeedBack | SendBack | Decide | Suspend | Resume | Verify
+    | Reject | CloseUnsolved | Reopen | Evaluate | Move,
+    Field(discriminator="action"),
+]  # fmt: skip
