@@ -46,6 +46,7 @@ jit = off                       # PostGIS cost figures trigger it where it only 
 timezone = 'Asia/Shanghai'
 log_timezone = 'Asia/Shanghai'
 log_min_messages = warning
+client_connection_check_interval = 2s  # a statement whose client is gone ends
 recovery_init_sync_method = syncfs  # after a crash: one call for the file system, not one for each file
 """
 

@@ -6,7 +6,7 @@ import contextlib
 import logging
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
@@ -291,5 +291,8 @@ def _workers(graph: Path | None, count: int, politeness: int) -> Workers | None:
 def _given(asked: "Future[Any]") -> Any:
     try:
         return asked.result()
-    except Exception:  # whatever happened to the worker: the caller uses an estimate, labelled as such
+    except (worker.NotAsked, CancelledError, OSError, EOFError):  # of lost workers and time-outs the workers tell
+        return None
+    except Exception:  # whatever it is: the caller uses an estimate, labelled as such
+        log.warning("a question about roads failed, an estimate takes its place", exc_info=True)
         return None

@@ -66,13 +66,13 @@ class Workers:
         """Queue a call of a module's function in a worker; returns at once with the future of its result or exception.
 
         The future raises TimeoutError when the call exceeds the time-out (the time in the queue, or until the worker has
-        started, does not count), EOFError or OSError when the process was lost twice or could not be started, and
-        RuntimeError when the pool is closed.
+        started, does not count), and EOFError or OSError when the process was lost twice or could not be started. It is
+        cancelled when the pool is closed.
         """
         answer: Future[T] = Future()
         with self._asking:
             if self._is_closed:
-                answer.set_exception(RuntimeError("the workers are closed"))
+                answer.cancel()
             else:
                 self._asked.put(_Question(answer, function, arguments, timeout_s))
         return answer

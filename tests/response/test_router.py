@@ -165,6 +165,14 @@ def test_a_router_that_is_closed_meanwhile_gave_no_answer(graph: Path) -> None:
     assert (areas.method, areas.was_answered) == (METHOD, False)
 
 
+def test_a_fault_of_our_own_is_an_estimate_and_is_logged(router: Router, caplog: pytest.LogCaptureFixture) -> None:
+    asked = router.ask_areas((9.5, 47.1), "none", Ride())  # type: ignore[arg-type]
+    found = router.areas_of(asked, (9.5, 47.1), (60.0,), Ride())
+    assert found.why == "no_answer"
+    assert "a question about roads failed" in caplog.text
+    assert "Traceback" in caplog.text
+
+
 def test_a_worker_that_hangs_is_replaced(graph: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with Router.opened(graph, Estimate(), workers=1, timeout_s=4) as router:
         assert router.areas(VADUZ, LIMITS_S).method in {ROUTED, METHOD}  # the first question also starts the worker
