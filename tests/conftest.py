@@ -28,16 +28,19 @@ SHARED = Path(__file__).parents[2] / "shared/data"
 CASES = Path(__file__).parents[2] / "shared/cases"
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # else each command that a test starts compiles all it imports again
 LONGEST = (
-    "tests/response/test_reach.py",
     "tests/test_documents.py",
-    "tests/test_cli.py",
     "tests/access/test_rights.py",
-    "tests/access/test_api_document.py",
-    "tests/demo/test_demo.py",
     "tests/test_supervising.py",
+    "tests/response/test_reach.py",
     "tests/browser/",
+    "tests/access/test_api_document.py",
+    "tests/test_cli.py",
+    "tests/demo/test_demo.py",
+    "tests/api/test_crowds.py",
+    "tests/exchange/test_foreign_boundaries.py",
 )
-"""Files of a minute and more, which begin first: at the end no core waits for one of them."""
+"""Files of half a minute and more, which begin first, in this order: at the end no core waits for one of them. The
+browser's are together, since it is started for those that come after each other."""
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -46,7 +49,10 @@ def _forked_processes() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
+    def place(item: pytest.Item) -> int:
+        return next((number for number, name in enumerate(LONGEST) if item.nodeid.startswith(name)), len(LONGEST))
+
+    items.sort(key=place)
 
 
 @pytest.fixture(scope="session")
