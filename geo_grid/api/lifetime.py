@@ -1,4 +1,4 @@
-"""What lives as long as a server, and what it does by itself."""
+"""Builds and closes the parts of a server: pools, caches, processes and background tasks."""
 
 import asyncio
 import contextlib
@@ -56,22 +56,23 @@ log = logging.getLogger(__name__)
 
 _WAITING_FOR_SOLVERS = 4
 _SOLVERS_EACH = 2
-"""Sitings and proposals that one account may have at work and waiting."""
+"""Most sitings and proposals of one account, running and queued."""
 _FILES_AT_ONCE, _WAITING_FOR_FILES = 2, 16
-"""Drafts that come as files: in processes of their own, as what strangers draw may take any time to compare."""
+"""Files with drafts that are compared at the same time, in processes with limits, and that may wait: shapes of a file may
+take any time."""
 _CIRCLES_DEPEND_ON = frozenset({Table.POLICE_POSTS, Table.ROAD_CLOSURES, Table.ROADS})
 _OWN_WORK_S = 600.0
-"""Longest one statement of the server itself may take, such as an edition that comes into force."""
+"""Time-out in seconds of a statement of the service role, such as the publishing of an edition."""
 
 
 @contextlib.asynccontextmanager
 async def living(settings: Settings, owner: str) -> AsyncIterator[Server]:
-    """Build a server, and keep what it is made of while the context lasts: connections, memory, what it does by itself.
+    """Build a server, and run its pools, derived state and background tasks while the context lasts.
 
     Parameters
     ----------
     owner
-        libpq connection string of the database's owner, who admits the server to it.
+        libpq connection string of the database's owner, who gives the server its credential.
     """
     conninfo = application_conninfo(settings, owner)
     own_conninfo = service_conninfo(settings, conninfo)
@@ -161,13 +162,13 @@ async def living(settings: Settings, owner: str) -> AsyncIterator[Server]:
 
 
 def _provider(pool: AsyncPool, service: Asker, logins: Logins, settings: Settings) -> "Provider":
-    from geo_grid.access.oidc import Provider  # a third of a second, which most servers do not need
+    from geo_grid.access.oidc import Provider  # imported here: takes a third of a second, and few servers need it
 
     return Provider(pool, service.credential, logins, settings)
 
 
 async def _admit(owner: str, service: Asker) -> None:
-    """Have the database's owner admit this server, under a secret that dies with it."""
+    """Register the credential of the service role for this server, as the database's owner; it is valid for one start."""
     try:
         async with await psycopg.AsyncConnection.connect(owner, connect_timeout=5) as connection:
             for done in await (await connection.execute(ACCOUNTS["settle"])).fetchall():
@@ -204,4 +205,4 @@ class _Following:
             with connect(self._conninfo) as connection:
                 self._upkeep.follow_roads(connection)
         except (psycopg.Error, GeoGridError) as error:
-            log.warning("the roads are taken up with the next circles: %s", error)
+            log.warning("the new road graph could not be opened; trying again when circles are drawn: %s", error)

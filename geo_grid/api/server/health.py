@@ -40,13 +40,13 @@ class Readiness(BaseModel):
 
 @router.get("/healthz")
 async def healthz() -> Health:
-    """Say that the process runs; asks nobody else."""
+    """Answer that the process runs, without any other check."""
     return Health()
 
 
 @router.get("/readyz", responses=PROBLEM_RESPONSES)
 async def readyz(request: Request, settings: Configured, locations: Located) -> Readiness:
-    """Say whether the database answers, is migrated to what this program needs, and has room to store."""
+    """Answer whether the database can be reached and is migrated, and the disks have room."""
     for name, folder in server_of(request).storage.items():
         if trouble := storage_trouble(folder, settings.least_free_mb):
             message = f"nothing more may be stored in {name}: {trouble}"
@@ -61,7 +61,7 @@ async def readyz(request: Request, settings: Configured, locations: Located) -> 
     trouble = clock_trouble(found["now"], found["newest"])
     warnings = [trouble] if trouble else []
     identities = server_of(request).identities
-    asker = asker_of(request)  # nobody is identified before, so that health is told whoever asks
+    asker = asker_of(request)  # the route is public, so the identity was not looked up before
     identity = await identities.current(asker) if asker.credential else None
     states = server_of(request).derived
     warnings += [
