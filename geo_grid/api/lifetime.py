@@ -181,8 +181,8 @@ async def _admit(owner: str, service: Asker) -> None:
 
 
 class _Following:
-    """Has this server take up the roads that are imported, whichever server draws the circles, and look at once at what
-    became due by changes.
+    """Opens the graph of newly imported roads in this server, whichever server draws the circles, and polls due work at once
+    after changes that cause some.
     """
 
     def __init__(self, upkeep: Upkeep, conninfo: str, due: Due[Doing]) -> None:

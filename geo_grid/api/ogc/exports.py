@@ -1,4 +1,4 @@
-"""GET /collections/{layer}/export: a whole layer as a file, written down in the audit."""
+"""GET /collections/{layer}/export: a whole layer as a file, recorded in the audit."""
 
 from enum import StrEnum
 from typing import Annotated
@@ -60,7 +60,9 @@ async def get_export(
     crs: AnswerCrs = "EPSG:4490",
     for_excel: Annotated[bool, Query(description="of csv: with a byte order mark, by which Excel knows UTF-8")] = False,
 ) -> StreamingResponse:
-    """Export what whoever asks may see of a layer, in CGCS2000 or as `crs` says, which the column `source_crs` names then; who exported what is recorded first."""
+    """Export the rows of a layer that the principal may see, in CGCS2000 or the system of `crs`, which the column
+    `source_crs` names then. The export is recorded in the audit first.
+    """
     found = find_layer(layer)
     with LongAnswer.begun(request, settings) as answer, answer.folder() as folder:
         shift = "" if crs == "EPSG:4490" else crs
@@ -68,7 +70,7 @@ async def get_export(
         rows = await with_rights(
             request, lambda c: export_file(c, found, path, shift, for_excel), BULK, reads_one_state=True
         )
-        async with writing(request) as database:  # no file leaves that is not written down
+        async with writing(request) as database:  # recorded before the file is sent
             await record_export(database, layer, f.value, rows, None)
         answer.adopt(path)
     named = SHIFTED[crs].uri if shift else CGCS2000.uri

@@ -1,4 +1,4 @@
-"""What a place reaches, or is reached from, on roads; and what the posts of a group reach together."""
+"""Areas that are reached from a place on roads, or from which it is reached; and unions of the circles of several posts."""
 
 from collections.abc import Sequence
 from typing import Annotated, Literal
@@ -26,7 +26,7 @@ router = APIRouter(tags=["response"], responses=PROBLEM_RESPONSES, route_class=G
 
 
 class AreaProperties(BaseModel):
-    """What an area is."""
+    """Properties of a reached area."""
 
     tier_minutes: Literal[1, 3, 5]
     direction: Literal["outbound", "inbound"]
@@ -48,7 +48,9 @@ async def get_areas(
         Literal["outbound", "inbound"], Query(description="from the place, or to it, such as to an incident")
     ] = "inbound",
 ) -> FeatureCollection[Feature[AreaProperties]]:
-    """Draw what a car reaches from a place within 1, 3 and 5 minutes, or from where one reaches it, now; the largest first."""
+    """Return the areas that a car reaches from a place within 1, 3 and 5 minutes at present, or from which it reaches the
+    place; the largest first.
+    """
     here = await place(request, lon, lat, source_crs)
     upkeep = server_of(request).upkeep
     now = in_city(request, None)
@@ -79,7 +81,7 @@ async def get_areas(
 
 
 class UnionProperties(BaseModel):
-    """Circles of several posts as one."""
+    """Properties of a union of circles."""
 
     code: str = Field(description="zone_code or responsible_unit; empty for the city")
     name: str
@@ -90,7 +92,7 @@ class UnionProperties(BaseModel):
 
 
 class Unions(FeatureCollection[Feature[UnionProperties]]):
-    """Circles joined, the longest tier first."""
+    """Unions of circles, the longest tier first."""
 
     response_known: bool = Field(description=CIRCLES_KNOWN)
 
@@ -102,9 +104,9 @@ async def get_unions(
     by: Annotated[UnionGrouping, Query()] = "zone",
     at: At = None,
 ) -> Unions:
-    """Draw what the posts of a zone, of a unit or of the city reach together, of the posts that count at the moment.
+    """Return the unions of the circles of posts by zone, by unit or for the city, of the posts on duty at the moment.
 
-    The longest tier first. Asked as of a former time it draws nothing: the circles of then are not kept.
+    The longest tier first. For a past time the answer is empty, since past circles are not stored.
     """
     server, boxes = server_of(request), read_boxes(bbox, CRS84)
     moment = in_city(request, at)
