@@ -1,4 +1,4 @@
-"""GeoJSON (RFC 7946) as we give it out: exterior rings counter-clockwise, holes clockwise, no member `crs`."""
+"""GeoJSON output (RFC 7946): exterior rings counter-clockwise, holes clockwise, no member `crs`."""
 
 import json
 from typing import Any, Literal
@@ -30,7 +30,7 @@ def as_geojson(shape: Any, digits: int | None = 8) -> dict[str, Any]:
     Parameters
     ----------
     digits
-        Decimals that are written: eight are enough to tell points of the lattice apart; None: all there are.
+        Decimals of the output: eight distinguish all points of the lattice; None: all.
     """
     turned = shapely.orient_polygons(shape)
     if digits is not None:
@@ -40,8 +40,8 @@ def as_geojson(shape: Any, digits: int | None = 8) -> dict[str, Any]:
 
 
 def geojson_of(geometry: sql.Composable, digits: int, is_flipped: bool = False) -> sql.Composed:
-    """Return SQL for a geometry as the text of GeoJSON; flipped: y before x, for reference systems that have it so."""
+    """Return SQL for a geometry as GeoJSON text; is_flipped: y before x, for reference systems with that axis order."""
     turned = sql.SQL("ST_ForcePolygonCCW({})").format(geometry)
-    if is_flipped:  # turned before: rings run counter-clockwise on the ground, whatever the order of their axes
+    if is_flipped:  # rings were oriented before, so that they are counter-clockwise on the ground in any axis order
         turned = sql.SQL("ST_FlipCoordinates({})").format(turned)
     return sql.SQL("ST_AsGeoJSON({}, {}, 0)").format(turned, sql.Literal(digits))
