@@ -73,14 +73,13 @@ async def _events(
             return  # the browser reconnects by itself, and resumes after the last event
         if identity is None or "map" not in identity.rights:
             return  # logged out, disabled, revoked, or without the right
-        if said := b"".join(_written(pulse, identity) for pulse in pulses):
+        if events := b"".join(_written(pulse, identity) for pulse in pulses):
             told_at = time.monotonic()
-            yield said
+            yield events
         elif time.monotonic() - told_at > _PATIENCE_S:
             told_at = time.monotonic()
-            yield ServerSentEvent(
-                comment="here", id=str(told.place)
-            )  # moves the place of resumption past changes of others
+            # moves the listener's place past changes that it may not see
+            yield ServerSentEvent(comment="here", id=str(told.place))
         if feed.newest.number == told.number:
             await feed.news(_PATIENCE_S)
         pulses = feed.since(told.number)
