@@ -3,8 +3,8 @@ import { at } from "./address.js";
 import { pause, together } from "./timing.js";
 
 /**
- * Listens to events of these kinds. After a lost connection the browser reconnects by itself and resumes after the last
- * event, but not after an answer such as 429 or 503: then a new source is opened, which starts with new events only, and
+ * Listens to events of these kinds. After a lost connection the browser reconnects by itself and resumes after the
+ * last event, but not after an answer such as 429 or 503: then a new source is opened, which starts with new events only, and
  * `missed` is called.
  * @param {string[]} kinds
  * @param {(kind: string, data: string) => void} heard

@@ -60,8 +60,8 @@ async function askOnce(path, options) {
 }
 
 /**
- * Sends a request. Reads are retried with back-off while the server is busy, for `patience` ms; with an infinite patience
- * also while the server cannot be reached. Writes are sent once.
+ * Sends a request. Reads are retried with back-off while the server is busy, for `patience` ms; with an infinite
+ * patience also while the server cannot be reached. Writes are sent once.
  * @template {string} Path
  * @param {Path} path
  * @param {RequestInit & { patience?: number, waiting?: (error: ServerError) => void }} [options]

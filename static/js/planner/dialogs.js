@@ -4,8 +4,8 @@ import { field, form, table } from "../office.js";
 import { write } from "../server.js";
 import { listed, number, say } from "../text.js";
 
-// Opens a dialog. `fill` gets a function that closes it with an answer, and returns its elements. Resolves to null when it
-// is cancelled.
+// Opens a dialog. `fill` gets a function that closes it with an answer, and returns its elements. Resolves to null when
+// it is cancelled.
 const dialog = (title, fill) =>
   new Promise(found => {
     const box = element("dialog", { className: "panel" });
