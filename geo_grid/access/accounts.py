@@ -1,4 +1,4 @@
-"""Care of accounts, keys and kiosks; every function works in the caller's transaction and with its rights."""
+"""Administration of accounts, API keys and kiosks; every function runs in the caller's transaction with its rights."""
 
 import contextlib
 import ipaddress
@@ -52,7 +52,7 @@ class NewAccount(BaseModel):
 
 
 class AccountChange(BaseModel):
-    """What to change of an account; what is not given stays."""
+    """Changes of an account; fields that are not given stay."""
 
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
 
@@ -135,7 +135,7 @@ class Credential(BaseModel):
 
 @contextlib.contextmanager
 def _told() -> Iterator[None]:
-    """Turn what the database refuses into our errors, in its words."""
+    """Convert refusals of the database to our errors, with its messages."""
     try:
         with translated_errors():
             yield
@@ -144,18 +144,18 @@ def _told() -> Iterator[None]:
         message = f"there is an account with this {what} already"
         raise Conflict(message) from None
     except (psycopg.errors.CheckViolation, psycopg.errors.ForeignKeyViolation) as error:
-        # a constraint's name says what it asks; our functions say it in a message
+        # constraints are named after their rule; our functions raise a message
         reason = error.diag.constraint_name or error.diag.message_primary or "refused"
         raise UserError(reason.replace("_", " ") if error.diag.constraint_name else reason) from None
 
 
 async def add_account(connection: AsyncConnection, new: NewAccount, history: int, is_demo: bool = False) -> str | None:
-    """Make an account and return its one-time password; None for machines, kiosks and users of the provider.
+    """Make an account and return its one-time password; None for machines, kiosks and users of the OpenID provider.
 
     Raises
     ------
     Conflict, Forbidden, UserError
-        The name is taken; the right is missing; role, person and cells do not go together.
+        The name is taken; the right is missing; role, person and cells do not match.
     """
     values = {**new.model_dump(), "display_name": new.display_name or new.name, "is_demo": is_demo}
     with _told():
@@ -185,7 +185,7 @@ async def list_roles(connection: AsyncConnection) -> list[RoleAbout]:
 
 
 async def require_factor(connection: AsyncConnection, role: str, required: bool) -> None:
-    """Ask a second factor of everybody with a role, or no more. Raises NotFound, Forbidden."""
+    """Require a second factor of all users with a role, or stop requiring it. Raises NotFound, Forbidden."""
     with _told():
         found = await fetch_one(connection, QUERIES["require_factor"], {"role": role, "required": required})
     if not found["found"]:
@@ -194,7 +194,7 @@ async def require_factor(connection: AsyncConnection, role: str, required: bool)
 
 
 async def remove_factor(connection: AsyncConnection, name: str) -> None:
-    """Remove the second factor of an account, whose telephone is lost. Raises NotFound, Forbidden."""
+    """Remove the second factor of an account, as when the telephone is lost. Raises NotFound, Forbidden."""
     with _told():
         found = await fetch_one(connection, QUERIES["remove_factor"], {"name": name})
     if not found["found"]:
@@ -203,7 +203,7 @@ async def remove_factor(connection: AsyncConnection, name: str) -> None:
 
 
 async def issue_credential(connection: AsyncConnection, new: NewCredential) -> tuple[int, str]:
-    """Make a key or kiosk token; return its number and its secret, which nobody can be shown again.
+    """Make an API key or kiosk token; return its number and its secret, which is not stored and cannot be shown again.
 
     Raises
     ------
@@ -226,7 +226,7 @@ async def list_credentials(connection: AsyncConnection) -> list[Credential]:
 
 
 async def revoke_credential(connection: AsyncConnection, credential_id: int) -> None:
-    """Revoke a key or kiosk token, at once. Raises NotFound, Forbidden."""
+    """Revoke an API key or kiosk token; it takes effect at once. Raises NotFound, Forbidden."""
     with _told():
         found = await fetch_one(connection, QUERIES["revoke"], {"credential_id": credential_id})
     if not found["found"]:
@@ -247,7 +247,7 @@ async def reset_password(connection: AsyncConnection, name: str, history: int) -
 
 
 async def set_password(connection: AsyncConnection, principal_id: int, password: str, history: int) -> None:
-    """Set a password that its user chose, in a transaction of the server itself.
+    """Set a password that its user chose, in a transaction of the service role.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""The audit: read, check its chain, export, drop whole months. Writing is the database's own (migration 0010)."""
+"""The audit: search, verification of its hash chain, export, dropping of months. The database writes it (migration 0010)."""
 
 import hashlib
 import json
@@ -36,7 +36,7 @@ class Entry(BaseModel):
 
 
 class Wanted(BaseModel):
-    """Which rows of the audit; those that fit all that is given."""
+    """Filter of audit rows; all given conditions must match."""
 
     since: Moment | None = None
     until: Moment | None = None
@@ -47,7 +47,7 @@ class Wanted(BaseModel):
 
 
 class Link(NamedTuple):
-    """A row as the chain sees it: what was hashed, letter for letter, with both hashes."""
+    """A row of the hash chain: the exact text that was hashed, its hash and that of the row before."""
 
     audit_id: int
     body: str
@@ -57,16 +57,16 @@ class Link(NamedTuple):
 
 @dataclass
 class Verdict:
-    """What a check of the chain found.
+    """Result of a verification of the chain.
 
     Attributes
     ----------
     rows
-        How many rows were checked.
+        Number of rows checked.
     last_id, last_hash
-        Of the last one; written down elsewhere, the hash shows later that nothing before it was changed.
+        Number and hash of the last row. A copy of the hash kept elsewhere proves later that no earlier row was changed.
     faults
-        Rows that are not what they were, or are missing.
+        Sentences about rows that were changed or are missing.
     """
 
     rows: int = 0
@@ -75,7 +75,7 @@ class Verdict:
     faults: list[str] = field(default_factory=list)
 
     def add(self, link: Link) -> None:
-        """Check the next row, against its own hash and the row before, where that is known."""
+        """Check the next row against its own hash, and against the row before if that is known."""
         if self.last_id is not None and link.audit_id != self.last_id + 1:
             self.faults.append(f"rows {self.last_id + 1} to {link.audit_id - 1} are missing")
         elif self.last_hash is not None and link.previous_hash != self.last_hash:
@@ -88,7 +88,7 @@ class Verdict:
 
 
 def check_chain(links: Iterable[Link]) -> Verdict:
-    """Check rows in their order; what came before the first is not known, as for the export of one month."""
+    """Check rows in order; the row before the first need not be known, as for the export of one month."""
     verdict = Verdict()
     for link in links:
         verdict.add(link)
@@ -109,7 +109,7 @@ async def verify(connection: AsyncConnection) -> Verdict:
 
 
 async def read_links(connection: AsyncConnection, month: date | None = None) -> AsyncIterator[Link]:
-    """Read rows in their order, of one month (UTC) or all. Raises Forbidden."""
+    """Read the rows of one month (UTC), or all, in order. Raises Forbidden."""
     following = None if month is None else date(month.year + month.month // 12, month.month % 12 + 1, 1)
     since, until = (None if day is None else f"{day} 00:00+00" for day in (month, following))
     after = 0
@@ -131,14 +131,14 @@ async def read_links(connection: AsyncConnection, month: date | None = None) -> 
 
 
 async def search(connection: AsyncConnection, wanted: Wanted, limit: int, before: int | None) -> list[Entry]:
-    """Find rows, newest first; `before` is the audit_id that ended the page before. Raises Forbidden."""
+    """Find rows, newest first; `before` is the last audit_id of the previous page. Raises Forbidden."""
     newest = before if before is not None else 2**62
     rows = await _all(connection, {**wanted.model_dump(), "after": 0, "before": newest, "limit": limit})
     return [Entry.model_validate_json(row["body"]) for row in rows]
 
 
 def as_line(link: Link) -> str:
-    """Write a row as one line of an export."""
+    """Format a row as one line of an export."""
     return json.dumps(link._asdict(), ensure_ascii=False) + "\n"
 
 
@@ -158,12 +158,12 @@ async def note_export(connection: AsyncConnection, month: date | None, rows: int
 
 
 async def drop_month(connection: AsyncConnection, month: date, months_kept: int) -> int:
-    """Drop a month of the audit, as the database's owner, and return how many rows it had.
+    """Drop a month of the audit, as the database's owner, and return its number of rows.
 
     Raises
     ------
     UserError
-        It is too young, or was not exported since it ended.
+        The month is too recent, or was not exported after it ended.
     """
     try:
         return int((await fetch_one(connection, QUERIES["drop"], {"month": month, "months": months_kept}))["rows"])
@@ -172,24 +172,25 @@ async def drop_month(connection: AsyncConnection, month: date, months_kept: int)
 
 
 async def record_export(connection: AsyncConnection, layer: str, form: str, rows: int, bbox: str | None) -> None:
-    """Record that a layer was exported; further ones within a minute are summed up. Raises Forbidden."""
+    """Record the export of a layer; further ones within a minute are counted in one row. Raises Forbidden."""
     await _one(connection, "record_export", {"layer": layer, "form": form, "rows": rows, "bbox": bbox})
 
 
 async def record_refusal(connection: AsyncConnection, route: str, right: str) -> None:
-    """Record that somebody asked for what they have no right to; further refusals within a minute are summed up."""
+    """Record a request without the required right; further ones within a minute are counted in one row."""
     await _one(connection, "record_refusal", {"route": route, "right": right})
 
 
 async def open_camera(connection: AsyncConnection, gb28181_id: str, reason: str, incident_id: int | None) -> int | None:
-    """Record who opens a camera, why and for which open incident; None where they see no such camera.
+    """Record who opens a camera, why and for which open incident; return the number of the record, or None if the
+    principal sees no such camera.
 
     Raises
     ------
     Forbidden
         The right is missing.
     UserError
-        They see no such incident that is open.
+        The principal sees no such open incident.
     """
     values = {"gb28181_id": gb28181_id, "reason": reason, "incident_id": incident_id}
     try:

@@ -1,11 +1,11 @@
-"""Secrets that prove who somebody is: made here, shown once, stored as their SHA-256."""
+"""Secrets of sessions, keys and tokens: random, shown once, and stored as their SHA-256."""
 
 import hashlib
 import secrets
 
 _PREFIX = {"session": "gg_s_", "key": "gg_k_", "kiosk": "gg_w_", "service": "gg_i_", "device": "gg_d_"}
-"""So that a secret that turns up where it should not is known for what it is. Its digest covers it: a key cannot
-pass for a session."""
+"""Prefixes of secrets, so that a leaked one can be recognised. The digest covers the prefix: a key cannot be used as a
+session."""
 
 
 def new_secret(kind: str) -> str:
@@ -14,18 +14,18 @@ def new_secret(kind: str) -> str:
 
 
 def is_of_kind(secret: str, *kinds: str) -> bool:
-    """Say whether a secret is of one of these kinds, by what it says of itself."""
+    """Say whether a secret is of one of these kinds, by its prefix."""
     return secret.startswith(tuple(_PREFIX[kind] for kind in kinds))
 
 
 def digest_of(secret: str) -> str:
-    """Return what is stored of a secret. Plain SHA-256 will do: nobody guesses 256 random bits."""
+    """Return the SHA-256 of a secret in hexadecimal, which is stored. 256 random bits need no slow hash."""
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
 def csrf_token(secret: str) -> str:
-    """Return the token a page must send with a write: known to our pages, not to another site's.
+    """Return the CSRF token that our pages send with each write; pages of other sites cannot know it.
 
-    A digest of the session's secret in another domain than `digest_of`, so neither tells the other.
+    It is a digest of the session's secret, separated from `digest_of` by a label, so that neither reveals the other.
     """
     return hashlib.blake2b(secret.encode(), person=b"geo_grid csrf", digest_size=24).hexdigest()

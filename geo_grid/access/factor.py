@@ -1,4 +1,4 @@
-"""The second factor: codes of an authenticator app (RFC 6238), each taken once."""
+"""The second factor: time-based one-time codes of an authenticator app (TOTP, RFC 6238), each accepted once."""
 
 import hmac
 from dataclasses import dataclass
@@ -8,12 +8,12 @@ import segno
 
 _STEP_S = 30
 _DRIFT = 1
-"""Steps a telephone's clock may be off, either way (RFC 6238, section 5.2)."""
+"""Time steps that a telephone's clock may be fast or slow (RFC 6238, section 5.2)."""
 
 
 @dataclass(frozen=True)
 class Offer:
-    """What an authenticator app needs: the secret, as text, as an address and as a picture."""
+    """The secret for an authenticator app, as text, as a URI and as a QR code."""
 
     secret: str
     address: str
@@ -28,12 +28,12 @@ def new_offer(login_name: str, issuer: str) -> Offer:
 
 
 def matching_step(secret: str, code: str, clock: float) -> int | None:
-    """Return the time step whose code this is, None where it is none near.
+    """Return the time step that has this code, within the tolerance; None: there is none.
 
     Parameters
     ----------
     clock
-        Unix time of the database: one clock for all servers.
+        Unix time in seconds by the clock of the database, which all servers share.
     """
     totp = pyotp.TOTP(secret, interval=_STEP_S)
     now = int(clock // _STEP_S)

@@ -16,7 +16,7 @@ class Made:
 
 
 async def first_administrator(connection: AsyncConnection, history: int) -> Made | None:
-    """Make the administrator when there is no user yet, in a transaction of the database's owner."""
+    """Make the first administrator if there is no user yet, in a transaction of the database's owner; else None."""
     row = await (await connection.execute(QUERIES["no_accounts"])).fetchone()
     if row is None or not row["none"]:
         return None
@@ -27,7 +27,7 @@ async def first_administrator(connection: AsyncConnection, history: int) -> Made
 
 
 async def demo_users(connection: AsyncConnection, history: int) -> list[Made]:
-    """Make a user of each role, plainly marked; the dispatcher answers for one township, the others for the city."""
+    """Make a user of each role, marked as demo; the dispatcher is bound to one township, the others to the whole city."""
     township = (await (await connection.execute(QUERIES["first_township"])).fetchone() or {}).get("grid_code")
     present = {row["login_name"] for row in await (await connection.execute(QUERIES["list"])).fetchall()}
     roles: dict[Role, str] = {

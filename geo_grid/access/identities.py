@@ -1,4 +1,4 @@
-"""Who asks: looked up in the database, kept in memory for seconds, forgotten when anything changes."""
+"""Resolves credentials to identities: a cache of the database's answers, invalidated by changes of accounts and rights."""
 
 import asyncio
 import hashlib
@@ -16,7 +16,7 @@ from geo_grid.locate import Seen
 QUERIES = load_queries("geo_grid.access", "login.sql")
 
 _KEPT_S = 30.0
-"""How long an identity is kept before the database is asked again, and told that the session lives."""
+"""Seconds that an identity is cached; the next lookup also extends the session's life in the database."""
 _MOST = 10_000
 _DEPENDS_ON = (
     Table.PRINCIPALS, Table.PRINCIPAL_CELLS, Table.CREDENTIALS, Table.ROLES, Table.ROLE_RIGHTS, Table.EDITIONS, Table.POLICE_POSTS,
@@ -25,27 +25,27 @@ _DEPENDS_ON = (
 
 @dataclass(frozen=True)
 class Identity:
-    """Somebody who asks, and what they may.
+    """The principal of a request, with its rights. Immutable.
 
     Attributes
     ----------
     credential
-        Digest of what they showed.
+        Digest of the secret.
     credential_kind
         session, key, kiosk or service.
     rights
-        See migration 0008.
+        Names of rights, see migration 0008.
     page
-        The one page a kiosk may show.
+        The only page that a kiosk may show.
     must
-        What a session must do before it may do anything else: change_password or enrol_factor.
+        Action that the session must take before any other: change_password or enrol_factor; empty: none.
     seen
-        What of the answers about points they may see.
+        What the principal may see of answers about points.
     sight
-        Digest of rights and of what may be seen: equal for all who see the same.
+        Digest of rights and visible cells: equal for principals who see the same, so that caches can be shared.
     fetched, ends, touched
-        When it was looked up, when it ends by itself, when the database was last told that the session lives;
-        on this process's clock.
+        When it was looked up, when it expires, and when the session was last extended in the database, in seconds of
+        `time.monotonic`.
     """
 
     credential: str
@@ -66,10 +66,10 @@ class Identity:
 
 
 class Identities:
-    """Finds who shows a credential.
+    """Finds the identity of a credential. Its methods belong on the event loop.
 
-    Fails closed: when the database was not heard of for 10 s, or the credential cannot be looked up, nobody
-    is anybody.
+    Fails closed: when the feed of changes could not be read for 10 s, or the database does not answer, no credential is
+    accepted.
     """
 
     def __init__(self, pool: AsyncPool, states: DerivedStates) -> None:
@@ -78,7 +78,9 @@ class Identities:
         self._asking: dict[tuple[Asker, bool, int], asyncio.Task[Identity | None]] = {}
 
     def held(self, asker: Asker, is_act: bool) -> Identity | None:
-        """Return whom memory knows for certain; not for an act that the database must be told of (see `find`)."""
+        """Return a cached identity without waiting; None: it is unknown or stale, or the act must extend the session in the
+        database (see `find`).
+        """
         known = self._known.held()
         found = known.get((asker.credential, asker.address)) if known is not None else None
         now = time.monotonic()
@@ -89,33 +91,33 @@ class Identities:
         return found
 
     async def current(self, asker: Asker) -> Identity | None:
-        """Return who shows a credential, as of a state of the database that is not older than what the feed has told by
-        now; else as `find`, for no act.
+        """Return the identity of a credential as `find` does, not older than the newest change that the feed has read, and
+        without extending the session.
         """
         return self.held(asker, is_act=False) or await self.find(asker, is_act=False)
 
     async def find(self, asker: Asker, is_act: bool) -> Identity | None:
-        """Find who shows a credential; None: it is worth nothing. Those who ask for the same at once ask together.
+        """Return the identity of a credential; None: it is unknown, expired or revoked. Concurrent calls share one query.
 
         Parameters
         ----------
         is_act
-            Whether a person does something: that keeps a session alive, a page's own polling does not.
+            Whether a person acts, which extends a session; the polling of a page does not.
 
         Raises
         ------
         DatabaseUnavailable
-            It cannot be looked up.
+            The database does not answer.
         """
         key = (asker._replace(request_id=""), is_act, self._known.generation)
         asking = self._asking.get(key)
         if asking is None:
             asking = self._asking[key] = asyncio.create_task(self._ask(asker, is_act))
             asking.add_done_callback(lambda _: self._asking.pop(key, None))
-        return await asyncio.shield(asking)  # who leaves does not end it for the others
+        return await asyncio.shield(asking)  # a cancelled request must not cancel the query for the others
 
     async def _ask(self, asker: Asker, is_act: bool) -> Identity | None:
-        known = self._known.read()  # what is not true any more when this is answered goes with it
+        known = self._known.read()  # the cache before the query: a change meanwhile invalidates the answer with it
         with translated_errors():
             async with acting(self._pool, asker, read_only=not is_act) as connection:
                 if is_act:
@@ -126,7 +128,7 @@ class Identities:
                 rights = frozenset(row["rights"])
                 seen = await Seen.read(connection, row["city_wide"], "roster" in rights)
         if not self._known.is_trusted():
-            message = "who you are cannot be checked now: the database is away; try again"
+            message = "your credential cannot be checked now: the database does not answer; try again"
             raise DatabaseUnavailable(message)
         before = known.get((asker.credential, asker.address))
         touched = time.monotonic() if is_act else before.touched if before else float("-inf")
@@ -137,7 +139,7 @@ class Identities:
         return found
 
     def forget(self) -> None:
-        """Ask the database about everybody again: something was just changed here, and is not told yet."""
+        """Invalidate all cached identities: this server just changed what the feed has not read yet."""
         self._known.distrust()
 
 
@@ -162,5 +164,5 @@ def _identity(row: dict[str, Any], asker: Asker, rights: frozenset[str], seen: S
 
 def _sight(rights: frozenset[str], seen: Seen) -> str:
     parts = ["all"] if seen.everywhere else [*sorted(seen.cells), "/", *sorted(seen.zones), "/", *sorted(seen.posts)]
-    told = "\n".join([*sorted(rights), "/", *parts])
-    return hashlib.blake2b(told.encode(), digest_size=12).hexdigest()
+    facts = "\n".join([*sorted(rights), "/", *parts])
+    return hashlib.blake2b(facts.encode(), digest_size=12).hexdigest()

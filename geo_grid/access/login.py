@@ -1,4 +1,4 @@
-"""Logging in and out, passwords and second factors of one's own account."""
+"""Log-in and log-out, and changes of password and second factor by the account's owner."""
 
 import asyncio
 import math
@@ -24,11 +24,11 @@ class Opened:
     Attributes
     ----------
     secret
-        What the browser shows from now on.
+        Secret of the session, for the browser's cookie.
     must
-        What it must do first (see `Identity.must`).
+        Action that the session must take first (see `Identity.must`).
     device
-        What the browser is known by at later log-ins; None before it was logged in fully.
+        Secret that identifies the browser at later log-ins; None until a log-in is complete.
     """
 
     secret: str
@@ -42,7 +42,7 @@ class SecondFactorNeeded(NotLoggedIn):
 
 @dataclass(frozen=True)
 class _Tried:
-    """A name that somebody tries to log in with, from a device; its digest is None where it brought none."""
+    """An attempt to log in: the name, and the digest of the device's secret (None: it has none)."""
 
     name: str
     device: str | None
@@ -58,7 +58,7 @@ class Logins:
     Parameters
     ----------
     service
-        Credential of the server itself: what judges a log-in answers to nobody else.
+        Credential of the service role, the only one that may call the log-in functions of the database.
     """
 
     def __init__(self, pool: AsyncPool, service: str, settings: Settings) -> None:
@@ -72,12 +72,12 @@ class Logins:
     ) -> Opened:
         """Log in with name, password and, where the account has one, a code of the second factor.
 
-        Names that are nobody's, wrong passwords, wrong codes and locked names look alike.
+        Unknown names, wrong passwords, wrong codes and locked names get the same answer.
 
         Parameters
         ----------
         device
-            What the browser is known by, if it was logged in from before: strangers do not lock it out.
+            Secret of a browser that was logged in before: failures from elsewhere do not lock it out.
 
         Raises
         ------
@@ -86,7 +86,7 @@ class Logins:
         SecondFactorNeeded
             The code is missing.
         TooMany
-            Too many failures with this name from here; or, where no second factor is shown, from everywhere.
+            Too many failures with this name from this address or device; or, without a second factor, from anywhere.
         """
         tried = _Tried.of(name, device)
         async with self._one_at_a_time, acting(self._pool, self._as_service(asker), read_only=False) as connection:
@@ -96,9 +96,9 @@ class Logins:
                 outcome: Opened | Exception = _locked(max(facts["blocked_s"], facts["crowded_s"]))
             else:
                 outcome = await self._judge(connection, tried, password, code, facts)
-                if facts["crowded_s"] > 0 and isinstance(outcome, Exception):  # nobody learns what was wrong
+                if facts["crowded_s"] > 0 and isinstance(outcome, Exception):  # do not disclose what was wrong
                     outcome = _locked(facts["crowded_s"])
-        if isinstance(outcome, Exception):  # only now: what was noted about it is committed
+        if isinstance(outcome, Exception):  # raised after the commit, so that the recorded failure is kept
             raise outcome
         return outcome
 
@@ -119,7 +119,7 @@ class Logins:
             who = {"principal_id": facts["principal_id"], "step": step}
             if step is None or not (await fetch_one(connection, QUERIES["use_step"], who))["taken"]:
                 return await failed("code")
-        elif facts["crowded_s"] > 0:  # strangers guess, and nothing but the password tells its owner from them
+        elif facts["crowded_s"] > 0:  # under attack, and a password alone does not tell the owner from an attacker
             return await failed("locked: no second factor")
         must = ""
         if facts["must_change"] or facts["password_age"].days >= self._settings.password_max_age_days:
@@ -131,12 +131,12 @@ class Logins:
         return opened
 
     async def open(self, connection: AsyncConnection, principal_id: int, device: str | None, must: str = "") -> Opened:
-        """Open a session in the server's own transaction: always with new secrets, never one that was brought along.
+        """Open a session in a transaction of the service role, always with new secrets (against session fixation).
 
         Parameters
         ----------
         device
-            Digest of what the browser was known by.
+            Digest of the browser's former device secret; None: it had none.
         """
         secret, known = new_secret("session"), None if must else new_secret("device")
         await connection.execute(
@@ -156,12 +156,12 @@ class Logins:
         return Opened(secret, must, known)
 
     async def note_screen(self, digest: str, asker: Asker) -> None:
-        """Write down that a screen's token was shown and not taken: it may be a copy."""
+        """Record in the audit that a kiosk token was refused: it may have been copied."""
         async with acting(self._pool, self._as_service(asker), read_only=False) as connection:
             await connection.execute(QUERIES["note_screen"], {"digest": digest})
 
     async def log_out(self, asker: Asker) -> None:
-        """End the session that asks."""
+        """End the session of the request."""
         async with acting(self._pool, asker, read_only=False) as connection:
             await connection.execute(QUERIES["close"])
 

@@ -1,4 +1,4 @@
-"""Log-in through an OpenID Connect provider: authorisation code with PKCE, state and nonce good for once."""
+"""Log-in through an OpenID Connect provider: authorisation code flow with PKCE; state and nonce are valid once."""
 
 import secrets
 import time
@@ -20,17 +20,18 @@ from geo_grid.settings import Settings
 _TIMEOUT_S = 5.0
 _KEPT_S = 600.0
 _SKEW_S = 60
-"""Seconds the provider's clock may differ from ours."""
+"""Seconds by which the provider's clock may differ from ours."""
 _ALGORITHMS = ["RS256", "PS256", "ES256", "EdDSA"]
 
 
 def refuse_foreign(claims: dict[str, Any], client_id: str) -> None:
-    """Refuse a token that was made for somebody else and names us beside (OpenID Connect Core 1.0, 3.1.3.7, 3 to 5).
+    """Refuse a token that was issued to another party and only lists us as an audience (OpenID Connect Core 1.0, 3.1.3.7,
+    steps 3 to 5).
 
     Raises
     ------
     ValueError
-        It names several audiences and not us as the party it was issued to, or another party.
+        The authorised party (azp) is another one, or missing with several audiences.
     """
     audience = claims.get("aud")
     party = claims.get("azp", client_id if audience in (client_id, [client_id]) else None)
@@ -40,7 +41,7 @@ def refuse_foreign(claims: dict[str, Any], client_id: str) -> None:
 
 
 class Provider:
-    """The provider of the settings. Who it knows is let in when an account here names its `sub`."""
+    """The provider of the settings. Its users may log in if an account has their subject identifier (`sub`)."""
 
     def __init__(self, pool: AsyncPool, service: str, logins: Logins, settings: Settings) -> None:
         self._pool = pool
@@ -55,7 +56,7 @@ class Provider:
 
         Returns
         -------
-        The provider's page to open, and the state, which this browser must bring back.
+        URL of the provider's page to open, and the state, which this browser must return.
 
         Raises
         ------
@@ -76,13 +77,13 @@ class Provider:
     async def end(
         self, redirect_uri: str, code: str, state: str, device: str | None, asker: Asker
     ) -> tuple[Opened, str]:
-        """End a log-in with what the provider sent back; return the session and the page to go to.
+        """Complete a log-in with the code and state from the provider; return the session and the page to open.
 
         Raises
         ------
         NotLoggedIn
-            The state is unknown, used or old; the token is not for us or not of this log-in; or no account
-            here names this `sub`.
+            The state is unknown, used or expired; the token is not for us or not of this log-in; or no account has
+            this `sub`.
         ProviderUnavailable
             The provider does not answer, or refuses the code.
         """
@@ -114,7 +115,7 @@ class Provider:
                 token = await client.fetch_token(
                     about["token_endpoint"], code=code, code_verifier=begun["verifier"], grant_type="authorization_code"
                 )
-        except Exception as error:  # whatever the library makes of an answer: nobody is let in by it
+        except Exception as error:  # any error of the library means: no log-in
             message = f"the log-in provider gave no token: {error}"[:300]
             raise ProviderUnavailable(message) from None
         try:
@@ -146,7 +147,7 @@ class Provider:
         )
 
     async def _discover(self) -> tuple[dict[str, Any], KeySet]:
-        """Read what the provider says of itself, and its keys (OpenID Connect Discovery 1.0)."""
+        """Read the provider's metadata and keys (OpenID Connect Discovery 1.0)."""
         if self._about is None or time.monotonic() - self._about[0] > _KEPT_S:
             try:
                 async with httpx2.AsyncClient(timeout=_TIMEOUT_S) as client:

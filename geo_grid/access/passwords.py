@@ -1,4 +1,4 @@
-"""Passwords: Argon2id as RFC 9106 recommends, and what makes one good enough."""
+"""Passwords: hashing by Argon2id as RFC 9106 recommends, and the rules for new ones."""
 
 import secrets
 import string
@@ -15,33 +15,33 @@ _HASHER = PasswordHasher()
 
 
 def _hash_of_nothing() -> str:
-    """Make a hash that no password has, at the cost of none: its digest is random."""
+    """Make a hash with a random digest, which no password matches, without computing one."""
     salt, digest = (b64encode(secrets.token_bytes(size)).decode().rstrip("=") for size in (16, _HASHER.hash_len))
     costs = f"m={_HASHER.memory_cost},t={_HASHER.time_cost},p={_HASHER.parallelism}"
     return f"$argon2id$v=19${costs}${salt}${digest}"
 
 
 _NOBODY = _hash_of_nothing()
-"""Verified for names that are nobody's, so that they take as long as the others."""
+"""Hash that is verified for unknown names, so that these take the same time as known ones."""
 _LONGEST = 256
 _KINDS_NEEDED = 3
 _NAME_TELLS = 4
-"""Letters; a shorter name is in many a random password."""
+"""Least length of a name that a password may not contain: shorter ones occur in random passwords by chance."""
 
 
 async def matches(password: str, stored: str | None) -> bool:
-    """Say whether a password has this hash; takes as long when there is none."""
+    """Say whether a password has this hash, in a thread of HASHING; takes the same time when there is none (None)."""
     fits = await HASHING.run(None, _verify, stored or _NOBODY, password[:_LONGEST])
     return fits and stored is not None
 
 
 async def hashed(password: str) -> str:
-    """Hash a password, with a salt of its own."""
+    """Hash a password with a random salt, in a thread of HASHING."""
     return await HASHING.run(None, _HASHER.hash, password)
 
 
 def one_time_password() -> str:
-    """Make a random password that `refuse_weak` takes; 119 bits."""
+    """Make a random password of 119 bits that `refuse_weak` accepts."""
     letters = string.ascii_letters + string.digits
     return (
         "-".join("".join(secrets.choice(letters) for _ in range(5)) for _ in range(4))

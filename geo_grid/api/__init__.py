@@ -1,1 +1,2 @@
-"""HTTP: thin routers over the middle. The app is `geo_grid.api.app`: who only starts or stops a server needs none."""
+"""HTTP: thin routers on top of the domain modules. The app is `geo_grid.api.app`; starting or stopping a server does not
+import it."""

@@ -34,11 +34,11 @@ log = logging.getLogger(__name__)
 _NOT_COMPRESSED = (
     *DEFAULT_EXCLUDED_CONTENT_TYPES,
     "application/vnd.apache.arrow.stream",
-    "application/vnd.mapbox-vector-tile",  # kept packed
+    "application/vnd.mapbox-vector-tile",  # cached in compressed form
     "application/vnd.apache.parquet",
 )
 _LARGEST_BODY = 1 << 20
-"""Bytes; where a route says nothing else."""
+"""Most bytes of a request's body, if the route has no limit of its own."""
 _LARGEST_LOGIN = 16 << 10
 _ROUTERS = (
     locate,
@@ -76,19 +76,19 @@ def create_app(settings: Settings, conninfo: str) -> FastAPI:
     Parameters
     ----------
     conninfo
-        libpq connection string of a migrated database, as its owner, who admits the server to it; the server
-        itself works as the role that owns nothing.
+        libpq connection string of a migrated database, as its owner, who gives the server its credential; the server
+        itself works with roles that own nothing.
 
     Raises
     ------
     SetupError
         The web libraries are missing.
     UserError
-        It is not said how to connect as that role.
+        The connection string of those roles is not configured.
     LookupError
-        A route was not decided about.
+        A route has no declared right.
     """
-    service_conninfo(settings, application_conninfo(settings, conninfo))  # refused now, not when it begins
+    service_conninfo(settings, application_conninfo(settings, conninfo))  # raises before the start, not during it
     static = asset_dir("static")
     if not (static / "vendor/leaflet/leaflet.js").is_file():
         message = f"the web libraries are missing from {static / 'vendor'}: run make up, which fetches them with npm"
@@ -106,7 +106,7 @@ def create_app(settings: Settings, conninfo: str) -> FastAPI:
         summary="The map a city's command centre runs on",
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
         lifespan=lifespan,
-        openapi_url=None,  # pages.openapi gives it out, to whom it is for
+        openapi_url=None,  # served by pages.openapi, which checks rights
         docs_url=None,
         redoc_url=None,
     )
@@ -127,9 +127,9 @@ def create_app(settings: Settings, conninfo: str) -> FastAPI:
     )
     app.add_middleware(Identified, settings=settings)
     app.add_middleware(NamedRequests)
-    app.add_middleware(Plainly)  # outermost: all others read the request as it makes it
+    app.add_middleware(Plainly)  # outermost: it normalises the request for all others
     for module in _ROUTERS:
-        app.router.routes.extend(module.router.routes)  # including the router would make every route once more
+        app.router.routes.extend(module.router.routes)  # include_router would copy every route
     app.mount("/static", StaticFiles(directory=static), name="static")
     check_complete(app)
     return app

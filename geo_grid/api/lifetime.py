@@ -1,4 +1,4 @@
-"""What lives as long as a server, and what it does by itself."""
+"""Builds and closes the parts of a server: pools, caches, processes and background tasks."""
 
 import asyncio
 import contextlib
@@ -61,17 +61,17 @@ _APART = (BULK, FILES), (REDRAWING, SOLVING)
 """Kinds of work that have processes in common: files that come and go; what is drawn, and compared."""
 _CIRCLES_DEPEND_ON = frozenset({Table.POLICE_POSTS, Table.ROAD_CLOSURES, Table.ROADS})
 _OWN_WORK_S = 600.0
-"""Longest one statement of the server itself may take, such as an edition that comes into force."""
+"""Time-out in seconds of a statement of the service role, such as the publishing of an edition."""
 
 
 @contextlib.asynccontextmanager
 async def living(settings: Settings, owner: str) -> AsyncIterator[Server]:
-    """Build a server, and keep what it is made of while the context lasts: connections, memory, what it does by itself.
+    """Build a server, and run its pools, derived state and background tasks while the context lasts.
 
     Parameters
     ----------
     owner
-        libpq connection string of the database's owner, who admits the server to it.
+        libpq connection string of the database's owner, who gives the server its credential.
     """
     conninfo = application_conninfo(settings, owner)
     own_conninfo = service_conninfo(settings, conninfo)
@@ -167,13 +167,13 @@ async def living(settings: Settings, owner: str) -> AsyncIterator[Server]:
 
 
 def _provider(pool: AsyncPool, service: Asker, logins: Logins, settings: Settings) -> "Provider":
-    from geo_grid.access.oidc import Provider  # a third of a second, which most servers do not need
+    from geo_grid.access.oidc import Provider  # imported here: takes a third of a second, and few servers need it
 
     return Provider(pool, service.credential, logins, settings)
 
 
 async def _admit(owner: str, service: Asker) -> None:
-    """Have the database's owner admit this server, under a secret that dies with it."""
+    """Register the credential of the service role for this server, as the database's owner; it is valid for one start."""
     try:
         async with await psycopg.AsyncConnection.connect(owner, connect_timeout=5) as connection:
             for done in await (await connection.execute(ACCOUNTS["settle"])).fetchall():
@@ -186,8 +186,8 @@ async def _admit(owner: str, service: Asker) -> None:
 
 
 class _Following:
-    """Has this server take up the roads that are imported, whichever server draws the circles, and look at once at what
-    became due by changes.
+    """Opens the graph of newly imported roads in this server, whichever server draws the circles, and polls due work at once
+    after changes that cause some.
     """
 
     def __init__(self, upkeep: Upkeep, conninfo: str, due: Due[Doing]) -> None:
@@ -210,4 +210,4 @@ class _Following:
             with connect(self._conninfo) as connection:
                 self._upkeep.follow_roads(connection)
         except (psycopg.Error, GeoGridError) as error:
-            log.warning("the roads are taken up with the next circles: %s", error)
+            log.warning("the new road graph could not be opened; trying again when circles are drawn: %s", error)

@@ -1,4 +1,4 @@
-"""The pages. Nothing is loaded from another host."""
+"""The HTML pages. They load nothing from other hosts, but for a base map that is configured."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -57,7 +57,7 @@ def _plain(request: Request, name: str, lang: Literal["zh", "en"], **options: An
 
 @router.get("/")
 async def home(request: Request, f: Annotated[Literal["json", "html"] | None, Query()] = None) -> Response:
-    """Lead a person to where their work is, and tell a program what there is (OGC API landing page)."""
+    """Redirect a person to the page of their role, and answer a program with the landing page of OGC API."""
     identity = identity_of(request)
     if not wants_html(request, f):
         return JSONResponse(_landing(request))
@@ -94,7 +94,7 @@ def _landing(request: Request) -> dict[str, Any]:
 async def login_page(
     request: Request, settings: Configured, lang: Lang = "zh", next: Annotated[str, Query(max_length=2000)] = "/"
 ) -> HTMLResponse:
-    """Show the log-in."""
+    """Show the log-in page."""
     city = {"zh": settings.city_name_zh, "en": settings.city_name_en}
     provider = settings.oidc_name if settings.oidc_issuer else None
     return _plain(request, "login", lang, next=safe_page(request, next), city=city, provider=provider)
@@ -164,7 +164,7 @@ _TIANDITU = (
 
 
 def _external_base(settings: Settings) -> ExternalBase | None:
-    """Read the base map from elsewhere that is configured: the only thing a page loads from another host."""
+    """Return the configured external base map, the only content that a page loads from another host; None: there is none."""
     if settings.base_map_url is not None:
         return ExternalBase(
             (settings.base_map_url,), tuple(settings.base_map_subdomains), settings.base_map_attribution

@@ -1,4 +1,4 @@
-"""What it takes to serve: an address, a socket, signals, and the server itself."""
+"""Running the HTTP server: its address, socket and signals."""
 
 import contextlib
 import signal
@@ -22,7 +22,7 @@ def address(settings: Settings) -> str:
 
 
 def refuse_open_door(settings: Settings) -> None:
-    """Refuse to listen beyond this machine in plain text: passwords and keys would pass for all to read.
+    """Refuse to listen on other than loopback addresses without TLS: passwords and keys could be read on the network.
 
     Raises
     ------
@@ -40,7 +40,7 @@ def refuse_open_door(settings: Settings) -> None:
 
 
 def listen(settings: Settings) -> socket.socket:
-    """Bind the port before long work begins. Raises SetupError when it cannot be had."""
+    """Bind the port before the slow part of a start. Raises SetupError when it is in use or not permitted."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     bound = socket.socket(family, socket.SOCK_STREAM)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -57,10 +57,10 @@ def listen(settings: Settings) -> socket.socket:
 
 
 def serve(app: ASGIApp, settings: Settings, bound: socket.socket, announce: Callable[[], None]) -> None:
-    """Serve an app until SIGINT or SIGTERM; `announce` is called once it can be reached."""
+    """Serve an app until SIGINT or SIGTERM (blocks); `announce` is called once it accepts connections."""
 
     class Announcing(Server):
-        """Tells when it can be reached."""
+        """Calls `announce` once it accepts connections."""
 
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets)
@@ -71,8 +71,8 @@ def serve(app: ASGIApp, settings: Settings, bound: socket.socket, announce: Call
     config = Config(
         app,
         settings,
-        loop="asyncio",  # takes in all who wait at once; uvloop one for each round, in which everybody else is answered
-        timeout_graceful_shutdown=5,  # walls listen to events for ever
+        loop="asyncio",  # accepts all pending connections in one iteration of the loop; uvloop accepts one per iteration
+        timeout_graceful_shutdown=5,  # streams of events never end by themselves
         ssl_certfile=settings.tls_certificate,
         ssl_keyfile=settings.tls_key,
     )
@@ -82,12 +82,12 @@ def serve(app: ASGIApp, settings: Settings, bound: socket.socket, announce: Call
 
 @contextlib.contextmanager
 def stoppable() -> Iterator[None]:
-    """Turn SIGTERM and SIGHUP into an orderly end, so that the database is stopped too."""
+    """Convert SIGTERM and SIGHUP to an orderly shutdown, so that the private database is stopped too."""
 
     def end(number: int, _: Any) -> None:
         sys.exit(0 if number == signal.SIGTERM else 128 + number)
 
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, end)
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts what is in its background deaf to it
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # shells start background jobs with SIGINT ignored
     yield

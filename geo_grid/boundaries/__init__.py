@@ -1,4 +1,4 @@
-"""Boundaries in editions: drafted, checked, then published in one transaction, and taken back."""
+"""Boundaries of grid cells and patrol zones, in editions: drafted, checked, published in one transaction, and reverted."""
 
 from geo_grid.boundaries.drafts import (
     approve,

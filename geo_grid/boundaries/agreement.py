@@ -1,4 +1,4 @@
-"""Whom incidents belonged to when they were recorded, against whom the boundaries in force give them to."""
+"""Comparison of the owner that incidents were recorded with, and their owner by the boundaries in force."""
 
 from collections import Counter
 from typing import Any
@@ -12,13 +12,13 @@ QUERIES = load_queries("geo_grid.boundaries", "agreement.sql")
 
 
 def recorded_agreement(connection: Connection) -> dict[str, Any]:
-    """Compare the recorded owner of incidents with the present one, by cell: where they differ, boundaries moved.
+    """Compare the recorded owner of incidents with the present one, by cell. They differ where boundaries have moved.
 
     Returns
     -------
-    `features`: the cells that incidents were recorded for, each with `recorded` (how many), `agreed` (the share that is
-    still theirs) and `went_to` (the code that got most of the rest); `agreed`: the share of all; `count`; `gone`: codes
-    that were recorded and are in force no more, with how many.
+    `features`: the cells that incidents were recorded for, each with `recorded` (number of incidents), `agreed` (share
+    that the cell still owns) and `went_to` (code of the cell that owns most of the others); `agreed`: share over all
+    cells; `count`: number of incidents; `gone`: recorded codes that are no longer in force, with their numbers.
     """
     rows = connection.execute(QUERIES["pairs"]).fetchall()
     recorded: Counter[str] = Counter()

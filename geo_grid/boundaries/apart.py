@@ -11,11 +11,11 @@ from geo_grid.boundaries.steps import AnyStep
 from geo_grid.db import connect
 
 _SMALL = 400
-"""Numbers in the shapes of a step that is done in a moment: 200 corners cross each other some 20,000 times at most."""
+"""Most coordinates of a step that a server does in a thread: 200 vertices give at most some 20,000 crossings."""
 
 
 def is_small(arguments: object) -> bool:
-    """Return whether a step with these arguments is done in a moment, whatever its shapes are."""
+    """Say whether a step with these arguments takes little time, whatever its shapes are."""
     return _numbers(arguments) <= _SMALL
 
 
@@ -28,7 +28,9 @@ def _numbers(given: object) -> int:
 
 
 def in_force_apart(seeing_all: str) -> Division:
-    """Return the cells in force, which each process reads once for each edition; `seeing_all` is who sees every cell."""
+    """Return the cells in force; each process reads them once per edition. `seeing_all`: connection string of a role that
+    sees every cell.
+    """
     with connect(seeing_all) as connection:
         newest = connection.execute(QUERIES["newest"]).fetchone()
     return _division(seeing_all, newest["edition_id"] if newest else None)
@@ -41,14 +43,14 @@ def _division(seeing_all: str, _edition: int | None) -> Division:
 
 
 def edit_apart(conninfo: str, seeing_all: str, draft_id: int, step: AnyStep, author: str) -> None:
-    """Do a step on behalf of whoever `conninfo` is; see `edit_draft`."""
+    """Do a step with the rights of the principal that `conninfo` names; see `edit_draft`."""
     in_force = in_force_apart(seeing_all)
     with connect(conninfo) as connection:
         edit_draft(connection, draft_id, step, author, in_force=in_force)
 
 
 def rebase_apart(conninfo: str, seeing_all: str, draft_id: int) -> None:
-    """Do all steps again on behalf of whoever `conninfo` is; see `rebase`."""
+    """Rebase a draft with the rights of the principal that `conninfo` names; see `rebase`."""
     in_force = in_force_apart(seeing_all)
     with connect(conninfo) as connection:
         rebase(connection, draft_id, in_force)

@@ -1,4 +1,4 @@
-"""Topology of a coverage: no gaps, no overlaps, children tile their parents."""
+"""Topology checks of a coverage: no gaps, no overlaps, children tile their parents."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -27,7 +27,7 @@ def coverage_problems(codes: Sequence[str], polygons: Any) -> dict[str, str]:
 
 
 def problems_of(faults: Sequence[Fault]) -> dict[str, str]:
-    """Return by code what is wrong with a polygon; of very many faults the first."""
+    """Return by code a sentence with the faults of a polygon; of very many faults only the first."""
     told: dict[str, list[str]] = {}
     for fault in faults:
         for code in fault.codes:
@@ -39,7 +39,7 @@ def problems_of(faults: Sequence[Fault]) -> dict[str, str]:
 
 
 def tiling_problem(parent: Any, children: Any) -> str | None:
-    """Say where children that form a coverage do not tile their parent exactly, or None."""
+    """Return where children, which form a coverage, do not tile their parent exactly; None: they do."""
     united = shapely.coverage_union_all(children)
     if shapely.equals_identical(
         *(shapely.normalize(shapely.multipolygons(shapely.get_parts(one))) for one in (parent, united))
@@ -54,5 +54,5 @@ def tiling_problem(parent: Any, children: Any) -> str | None:
 
 
 def largest_shift_m(one: Any, other: Any) -> float:
-    """Measure how far the border of one polygon strays from the other's, in metres (Hausdorff distance)."""
+    """Return the largest distance between the borders of two polygons in metres (Hausdorff distance)."""
     return float(shapely.hausdorff_distance(*shapely.boundary(flat(np.array([one, other], dtype=object)))))

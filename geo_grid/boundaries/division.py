@@ -1,4 +1,4 @@
-"""A city's grid cells in memory, as a draft has them, and the proof that they still divide it."""
+"""A division: the grid cells of a city in memory, in force or as a draft has them, and the proof that they tile the city."""
 
 import itertools
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -28,9 +28,9 @@ class Cell:
     shape
         Polygon or MultiPolygon on the lattice, lon, lat.
     households_estimated
-        The number was shared out when ground was divided; nobody counted it.
+        The number was apportioned by area when a cell was divided, not counted.
     responsible_unit
-        Of patrol zones.
+        For patrol zones only.
     """
 
     grid_code: str
@@ -47,27 +47,28 @@ class Cell:
 
 
 NEAR = 2 * LATTICE_STEP
-"""A corner that a drawn line leaves on a border lies within about 3.5 mm of it; the border bends by that much."""
+"""Tolerance in degrees (some 3.5 mm): a vertex that a drawn line adds to a border lies within it, and moves the border by at
+most that."""
 _MOST_CROSSINGS, _AT_ONCE = 500, 256
 
 type Edits = dict[str, Cell | None]
-"""Cells as they become, by code; None: retired."""
+"""New states of cells by code; None: the cell is retired."""
 
 
 class Division:
-    """Cells of all levels, each level a coverage, children tiling their parents. Never changed: an edit makes another.
+    """Cells of all levels: each level is a coverage, and children tile their parents. Immutable: an edit makes a new one.
 
     Parameters
     ----------
     cells
-        Those in force.
+        The cells in force.
     used_codes
-        Every code that was ever given: none is given again.
+        Every code that was ever used: none is used again.
 
     Attributes
     ----------
     noun
-        What people call one of them, in messages.
+        Name of one element, in messages.
     """
 
     noun: ClassVar[str] = "grid cell"
@@ -96,7 +97,7 @@ class Division:
         return self.cells[code]
 
     def leaf(self, code: str) -> Cell:
-        """Return a cell that is not divided further. Raises Refused."""
+        """Return a leaf cell. Raises Refused when there is none with this code, or it has children."""
         found = self.cell(code)
         if self.children(code):
             message = f"{code} {found.name} is divided further: change its cells, and its border follows them"
@@ -104,23 +105,23 @@ class Division:
         return found
 
     def children(self, code: str | None) -> list[str]:
-        """Return the codes of the cells just below one; of the outermost for None."""
+        """Return the codes of a cell's children; None: of the outermost cells."""
         return sorted(self._families.get(code, []))
 
     def ancestors(self, code: str) -> Iterator[str]:
-        """Yield the cells above one, the nearest first."""
+        """Yield the codes of a cell's ancestors, from its parent upwards."""
         parent = self.cell(code).parent_code
         while parent is not None:
             yield parent
             parent = self.cell(parent).parent_code
 
     def leaves(self, code: str) -> list[str]:
-        """Return the codes of the cells below one that are not divided further; itself, if it is one."""
+        """Return the codes of the leaf cells below a cell; the cell itself if it is a leaf."""
         children = self.children(code)
         return [leaf for child in children for leaf in self.leaves(child)] if children else [code]
 
     def households(self, code: str) -> int | None:
-        """Return what a cell says of its households, or else what those below it say; None where one does not."""
+        """Return the households of a cell: its own number, else the sum of its children's; None: one of them has none."""
         cell, children = self.cell(code), self.children(code)
         if cell.household_count is not None or not children:
             return cell.household_count
@@ -128,12 +129,12 @@ class Division:
         return None if None in counts else sum(count for count in counts if count is not None)
 
     def near(self, shape: Any) -> list[Cell]:
-        """Return the cells of every level whose box touches a shape's."""
+        """Return the cells of all levels whose bounding box intersects that of a shape (R-tree query)."""
         codes, tree = self._tree
         return [self.cells[codes[index]] for index in tree.query(shape).tolist()]
 
     def edited(self, edits: Edits, used_codes: Iterable[str] = ()) -> Self:
-        """Return the division with cells as they become; more codes may have been given meanwhile."""
+        """Return the division with edits applied, and more codes marked as used. Nothing is checked; see `proved`."""
         cells = {**self.cells, **{code: cell for code, cell in edits.items() if cell is not None}}
         for code, cell in edits.items():
             if cell is None:
@@ -141,16 +142,16 @@ class Division:
         return type(self)(cells.values(), self.used_codes.union(edits, used_codes))
 
     def without(self, codes: Collection[str]) -> Self:
-        """Return the division without some cells: for somebody who may not see them."""
+        """Return the division without some cells, for a principal who may not see them."""
         return type(self)((cell for code, cell in self.cells.items() if code not in codes), self.used_codes)
 
     def refit(self, edits: Edits) -> Edits:
-        """Complete edits: every cell above a changed one gets the union of its children.
+        """Complete edits: every ancestor of a changed cell gets the union of its children.
 
         Raises
         ------
         Refused
-            A cell above would be left without children.
+            An ancestor would be left without children.
         """
         complete = dict(edits)
         after = self.edited(complete)
@@ -179,7 +180,7 @@ class Division:
         return complete
 
     def proved(self, edits: Edits) -> "Division":
-        """Return the division with edits, if it still is one.
+        """Return the division with edits applied, if it is valid.
 
         Raises
         ------
@@ -217,7 +218,7 @@ class Division:
         return after
 
     def _new_faults(self, cells: dict[str, Cell]) -> list[Fault]:
-        """Return the faults of a coverage among cells as they become; gaps that were there before are not theirs."""
+        """Return the faults of the coverage that the edited cells form, without gaps that existed before."""
         faults = coverage_faults(list(cells), [cell.shape for cell in cells.values()])
         if not any(fault.kind == "gap" for fault in faults):
             return faults
@@ -229,7 +230,7 @@ class Division:
         return [fault for fault in faults if fault.kind != "gap" or (fault.lon, fault.lat) not in known]
 
     def next_codes(self, like: Cell, count: int) -> list[str]:
-        """Number new cells beside one: by its code scheme, after the highest number ever given there."""
+        """Return codes for new siblings of a cell: by its code scheme, after the highest number ever used there."""
         width = _SEQUENCE.get(like.code_scheme)
         if width is None:
             head, _, tail = like.grid_code.rpartition(".")
@@ -247,32 +248,32 @@ class Division:
 
 
 def is_number(text: str) -> bool:
-    """Say whether a text is a whole number in the digits 0 to 9: there are others, not all of which `int` reads."""
+    """Say whether a text consists of the digits 0 to 9: `str.isdigit` also accepts others, some of which `int` refuses."""
     return text.isascii() and text.isdigit()
 
 
 _SEQUENCE = {"division_code_6": 2, "division_code_9": 3, "division_code_12": 3, "unit_grid_15": 3, "unit_grid_20": 3}
-"""Digits of the running number at the end of a code (migration 0001); codes that are local have none."""
+"""Digits of the sequence number at the end of a code, by code scheme (migration 0001); local codes have none."""
 
 
 def single(shape: Any) -> Any:
-    """Return the one part of a shape that has one; the shape itself otherwise."""
+    """Return the only part of a shape with one part; else the shape itself."""
     return shapely.get_geometry(shape, 0) if shapely.get_num_geometries(shape) == 1 else shape
 
 
 def multi(shape: Any) -> Any:
-    """Return a shape as it is stored: of several parts, be it one."""
+    """Return a shape as it is stored, as a MultiPolygon or MultiLineString."""
     parts = shapely.get_parts(shape)
     return shapely.multilinestrings(parts) if "Line" in shape.geom_type else shapely.multipolygons(parts)
 
 
 def same_corners(one: Any, other: Any) -> bool:
-    """Say whether two shapes have the same vertices, wherever their rings begin."""
+    """Say whether two shapes have the same vertices, whichever vertex their rings begin with."""
     return bool(shapely.equals_identical(shapely.normalize(one), shapely.normalize(other)))
 
 
 def same_ground(one: Any, other: Any) -> bool:
-    """Say whether two areas differ at most by corners on their borders, which bend by less than the tolerance."""
+    """Say whether two areas are equal but for vertices on their borders, within the tolerance `NEAR`."""
     return one is other or bool(shapely.area(shapely.symmetric_difference(one, other)) <= NEAR * shapely.length(one))
 
 
@@ -299,7 +300,7 @@ def faces(shapes: Iterable[Any], line: Any) -> list[Any]:
     Raises
     ------
     Refused
-        The line crosses borders very often: what is between grows with the square of its corners.
+        The line crosses borders too often: the number of faces grows with the square of its vertices.
     """
     borders = [shapely.boundary(shape) for shape in shapes]
     _refuse_thicket(borders, line)

@@ -1,4 +1,4 @@
-"""Drafts: steps on an edition that are stored, undone, done again, moved to a newer edition, and sent for approval."""
+"""Drafts: stored steps on top of an edition, which can be undone, redone, rebased, submitted and approved."""
 
 import re
 from collections.abc import Iterable
@@ -45,27 +45,27 @@ def make_draft(connection: Connection, title: str, author: str) -> int:
 def list_drafts(
     connection: Connection, draft_id: int | None = None, is_open: bool | None = None
 ) -> list[dict[str, Any]]:
-    """List drafts with their state: steps, who sent and approved them, and whether another edition came after their base."""
+    """List drafts with their number of steps, who submitted and approved them, and whether their base is outdated."""
     return connection.execute(QUERIES["list"], {"draft_id": draft_id, "is_open": is_open}).fetchall()
 
 
 def find_draft(connection: Connection, draft_id: int) -> dict[str, Any]:
     """Return one draft, as `list_drafts` does. Raises NotFound."""
-    found = list_drafts(connection, draft_id)
-    if not found:
+    drafts = list_drafts(connection, draft_id)
+    if not drafts:
         message = f"there is no draft {draft_id}"
         raise NotFound(message)
-    return found[0]
+    return drafts[0]
 
 
 def draft_steps(connection: Connection, draft_id: int) -> list[dict[str, Any]]:
-    """List the steps of a draft, those undone too."""
+    """List the steps of a draft, with those that were undone."""
     find_draft(connection, draft_id)
     return connection.execute(QUERIES["steps"], {"draft_id": draft_id}).fetchall()
 
 
 def attached_steps(connection: Connection, draft_id: int) -> list[SetDuties | SetStops]:
-    """Return the steps that change no boundary and come into force with them: duties, and stops of patrols."""
+    """Return the steps that change no boundary but come into force with the draft: duties and mandatory stops."""
     kept = [
         as_step(step["operation"], step["arguments"])
         for step in draft_steps(connection, draft_id)
@@ -77,23 +77,23 @@ def attached_steps(connection: Connection, draft_id: int) -> list[SetDuties | Se
 def edit_draft(
     connection: Connection, draft_id: int, step: AnyStep, author: str, *, in_force: Division | None = None
 ) -> Edits:
-    """Do a step, and return the cells as they become; what was undone before is forgotten.
+    """Add a step to a draft, and return the new states of cells; steps that were undone are deleted.
 
     Parameters
     ----------
     in_force
-        The cells in force, if the caller has them; read when not given.
+        The cells in force, if the caller has them; None: they are read.
 
     Raises
     ------
     Refused
-        It would break the division; the draft is as it was.
+        The result would not be a valid division; the draft is unchanged.
     Forbidden
-        It would change cells that whoever asks may not redraw.
+        The step would change cells that the principal may not redraw.
     Outdated
-        Somebody did or undid a step meanwhile.
+        The draft has other steps than the client saw (`Step.seen`).
     Conflict
-        The draft is published, discarded, submitted, or stands on an edition that is no longer in force.
+        The draft is published, discarded, submitted, or based on an edition that is no longer in force.
     """
     hold(connection, draft_id, seen=step.seen)
     changed = _done(connection, draft_id, step, in_force)
@@ -108,7 +108,7 @@ def edit_draft(
 def _done(
     connection: Connection, draft_id: int, step: AnyStep, in_force: Division | None
 ) -> list[tuple[str, Division, Edits]]:
-    """Return what a step changes: layer, what there is before it, and proved edits; nothing is stored."""
+    """Apply a step in memory: return layer, division before the step, and checked edits. Nothing is stored."""
     base = in_force or read_division(connection)
     cells = read_division(connection, draft_id, base)
     scope = _scope(connection, cells, base)
@@ -149,27 +149,27 @@ def _done(
 
 @dataclass(frozen=True)
 class _Scope:
-    """What somebody who does not answer for the whole city may change, and see; what their draft made is theirs."""
+    """What a principal who is bound to some cells may change and see; cells that the draft made belong to it too."""
 
     mine: set[str]
     seen: set[str]
 
     def check_named(self, codes: Iterable[str]) -> None:
-        """Refuse cells that whoever asks may not see, as if they did not exist."""
+        """Refuse cells that the principal may not see, as if they did not exist."""
         for code in codes:
             if code not in self.seen:
                 message = f"there is no grid cell {code} in this draft"
                 raise Refused(message)
 
     def check_changed(self, before: Division, edits: Edits) -> None:
-        """Refuse what changes cells of others; that their border gets a corner where a line ends is no change."""
+        """Refuse edits that change cells of others; a new vertex where a line ends on their border is allowed."""
         for code in sorted(edits.keys() & before.cells.keys() - self.mine):
             new = edits[code]
             if new is None or not operations.is_only_bent(before.cells[code], new):
                 self.refuse(code)
 
     def veiled(self, message: str, division: Division) -> str:
-        """Return a message without the codes and names of cells that whoever asks may not see."""
+        """Return a message with the codes and names of cells blanked that the principal may not see."""
         for code in dict.fromkeys(word.strip(".-") for word in _CODE.findall(message)):
             hidden = division.cells.get(code) if code not in self.seen else None
             if hidden is not None:
@@ -177,7 +177,7 @@ class _Scope:
         return message
 
     def refuse(self, code: str) -> None:
-        """Say that a cell is not theirs, by its code if they may see it."""
+        """Raise Forbidden for a cell; the message has its code only if the principal may see it."""
         which = code if code in self.seen else _HIDDEN
         message = f"{which} is not yours to change: ask whoever answers for it, or the city"
         raise Forbidden(message)
@@ -192,32 +192,32 @@ def _scope(connection: Connection, drafted: Division, base: Division) -> _Scope 
 
 
 def undo(connection: Connection, draft_id: int, seen: int | None = None) -> str | None:
-    """Undo the last step and return its operation; None when there is none. Raises as `edit_draft`."""
+    """Undo the last step and return its operation; None: there is none. Raises as `edit_draft`."""
     hold(connection, draft_id, seen=seen)
     row = connection.execute(QUERIES["undo"], {"draft_id": draft_id}).fetchone()
     return None if row is None else str(row["operation"])
 
 
 def redo(connection: Connection, draft_id: int, seen: int | None = None) -> str | None:
-    """Do again the step that was undone last and return its operation; None when there is none."""
+    """Redo the step that was undone last and return its operation; None: there is none. Raises as `edit_draft`."""
     hold(connection, draft_id, seen=seen)
     row = connection.execute(QUERIES["redo"], {"draft_id": draft_id}).fetchone()
     return None if row is None else str(row["operation"])
 
 
 def discard(connection: Connection, draft_id: int) -> None:
-    """Give a draft up; its steps stay readable."""
+    """Discard a draft; its steps stay readable."""
     hold(connection, draft_id, may_be_stale=True)
     connection.execute(QUERIES["discard"], {"draft_id": draft_id})
 
 
 def rebase(connection: Connection, draft_id: int, in_force: Division | None = None) -> int:
-    """Do a draft's steps again on the edition now in force, and return how many.
+    """Rebase a draft: apply its steps to the edition now in force, and return their number.
 
     Raises
     ------
     Refused
-        A step cannot be done there; the draft is as it was.
+        A step cannot be applied there; the draft is unchanged.
     """
     hold(connection, draft_id, may_be_stale=True)
     steps = [step for step in draft_steps(connection, draft_id) if step["undone_at"] is None]
@@ -240,7 +240,7 @@ def rebase(connection: Connection, draft_id: int, in_force: Division | None = No
 
 
 def submit(connection: Connection, draft_id: int, by: str, seen: int | None = None) -> None:
-    """Send a draft for approval; nobody changes it until it is withdrawn or returned. Raises Conflict when it is empty."""
+    """Submit a draft for approval; it cannot be changed until it is withdrawn or returned. Raises Conflict when empty."""
     found = hold(connection, draft_id, seen=seen)
     if not found["steps"]:
         message = f"draft {draft_id} changes nothing yet"
@@ -249,20 +249,20 @@ def submit(connection: Connection, draft_id: int, by: str, seen: int | None = No
 
 
 def withdraw(connection: Connection, draft_id: int, reason: str | None = None) -> None:
-    """Take a draft back from approval, or return it with a reason. Raises Conflict when it is not submitted."""
+    """Withdraw a submitted draft, or return it with a reason. Raises Conflict when it is not submitted."""
     _submitted(connection, draft_id)
     connection.execute(QUERIES["withdraw"], {"draft_id": draft_id, "reason": reason})
 
 
 def approve(connection: Connection, draft_id: int, by: str, note: str, effective_at: datetime | None = None) -> None:
-    """Approve a submitted draft, as a second person; the server brings it into force at once, or at a time.
+    """Approve a submitted draft, as a second person; due work publishes it at once, or at `effective_at`.
 
     Raises
     ------
     Conflict
-        It is not submitted, or another edition came into force meanwhile.
+        The draft is not submitted, or another edition has come into force since.
     Forbidden
-        Whoever asks drew or submitted it (migration 0017).
+        The principal drew or submitted it (migration 0017).
     """
     _submitted(connection, draft_id)
     require_current(connection, draft_id)
@@ -278,7 +278,7 @@ def _submitted(connection: Connection, draft_id: int) -> None:
 
 
 def zone_stops(connection: Connection, draft_id: int) -> dict[str, list[dict[str, Any]]]:
-    """Return the mandatory stops of each patrol zone, as a draft has them; points are lon, lat."""
+    """Return the mandatory stops by patrol zone, as a draft has them; points are lon, lat in degrees."""
     found: dict[str, list[dict[str, Any]]] = {}
     for row in connection.execute(QUERIES["stops"]).fetchall():
         found.setdefault(row.pop("zone_code"), []).append(row)
@@ -297,32 +297,32 @@ def hold(
     may_be_submitted: bool = False,
     seen: int | None = None,
 ) -> dict[str, Any]:
-    """Hold a draft against others until the transaction ends, if it can still be changed, and return it."""
+    """Lock a draft until the transaction ends, if it can still be changed, and return it. Raises as `edit_draft`."""
     connection.execute(QUERIES["lock"], {"draft_id": draft_id})
-    found = require_current(connection, draft_id, may_be_stale)
-    if found["submitted_at"] is not None and not may_be_submitted:
+    draft = require_current(connection, draft_id, may_be_stale)
+    if draft["submitted_at"] is not None and not may_be_submitted:
         message = f"draft {draft_id} is submitted: withdraw it before changing it"
         raise Conflict(message)
-    if seen is not None and seen != found["steps"]:
+    if seen is not None and seen != draft["steps"]:
         message = (
-            f"somebody changed draft {draft_id} meanwhile: it has {found['steps']} steps, you saw {seen}; look again"
+            f"somebody changed draft {draft_id} meanwhile: it has {draft['steps']} steps, you saw {seen}; look again"
         )
         raise Outdated(message)
-    return found
+    return draft
 
 
 def require_current(connection: Connection, draft_id: int, may_be_stale: bool = False) -> dict[str, Any]:
-    """Return a draft that is neither published nor discarded nor behind the boundaries in force. Raises Conflict."""
-    found = find_draft(connection, draft_id)
-    if found["published_edition_id"] is not None or found["discarded_at"] is not None:
+    """Return a draft. Raises Conflict when it is published, discarded, or based on an edition no longer in force."""
+    draft = find_draft(connection, draft_id)
+    if draft["published_edition_id"] is not None or draft["discarded_at"] is not None:
         message = (
-            f"draft {draft_id} was {'published' if found['published_edition_id'] else 'discarded'}: make a new one"
+            f"draft {draft_id} was {'published' if draft['published_edition_id'] else 'discarded'}: make a new one"
         )
         raise Conflict(message)
-    if found["is_stale"] and not may_be_stale:
+    if draft["is_stale"] and not may_be_stale:
         message = f"another edition came into force after draft {draft_id} was made: rebase it first"
         raise Conflict(message)
-    return found
+    return draft
 
 
 def _keep(connection: Connection, draft_id: int, step: int, layer: str, division: Division, edits: Edits) -> None:

@@ -78,7 +78,7 @@ from editions e left join drafts d on d.published_edition_id = e.edition_id
 order by e.valid_from desc limit %(limit)s
 
 -- name: mine
--- the cells that whoever asks may redraw; null: all
+-- codes of the cells that the principal may redraw; null: all
 select case when access.city_wide('boundaries.draft') then null
             else array(select access.my_cells('boundaries.draft')) end as codes
 
@@ -99,7 +99,7 @@ update drafts set approved_at = now(), approved_by = %(by)s, note = %(note)s, ef
 where draft_id = %(draft_id)s
 
 -- name: due
--- what was approved, and seconds until its moment comes
+-- an approved draft, and the seconds until its moment
 select note, extract(epoch from effective_at - clock_timestamp())::float as seconds from drafts
 where draft_id = %(draft_id)s and approved_at is not null and published_edition_id is null and discarded_at is null
 for update

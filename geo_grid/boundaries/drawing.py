@@ -15,11 +15,11 @@ from geo_grid.layers.geojson import Feature, FeatureCollection, as_geojson
 from geo_grid.layers.published import CRS84
 
 MOST = 3000
-"""Cells in one answer: a screen shows fewer that a person can tell apart."""
+"""Most cells of one answer: more cannot be distinguished on a screen."""
 
 
 class CellFeature(Feature[dict[str, Any]]):
-    """A cell, or what it was."""
+    """A cell, before or after a change."""
 
     id: str
 
@@ -31,12 +31,13 @@ class CellCollection(FeatureCollection[CellFeature]):
 
 
 def cells_in_view(connection: Connection, changes: tuple[Division, Edits], bbox: str, level: int) -> dict[str, Any]:
-    """Return the cells of a level, or above it where there is none, in a box; `change` says what the draft did to them.
+    """Return the cells of a level in a box, or of the level above where an area is not divided so far. The property
+    `change` says how the draft changed them.
 
     Raises
     ------
     InvalidCoordinates
-        The box is no box.
+        `bbox` is not west,south,east,north in degrees.
     """
     before, edits = changes
     after = before.edited(edits)
@@ -52,7 +53,7 @@ def cells_in_view(connection: Connection, changes: tuple[Division, Edits], bbox:
 
 
 def changed_cells(before: Division, edits: Edits, layer: str = CELLS) -> dict[str, Any]:
-    """Return changed cells, or zones, as they were (`state` before) and as they become (`state` after)."""
+    """Return the changed cells or zones before the edits (`state` before) and after them (`state` after)."""
     features = []
     for code in sorted(edits):
         change = change_of(before, edits, code)
@@ -72,7 +73,7 @@ def zones_in_view(changes: tuple[Division, Edits], stops: dict[str, list[dict[st
     Raises
     ------
     InvalidCoordinates
-        The box is no box.
+        `bbox` is not west,south,east,north in degrees.
     """
     before, edits = changes
     box = _box(bbox)

@@ -1,4 +1,4 @@
-"""Grid cells as maps draw them: simplified for each zoom with their shared borders kept, ready in the tiles' own coordinates."""
+"""Grid cells generalised for tiles: simplified for each zoom so that shared borders stay equal, stored in EPSG:3857."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,7 +14,7 @@ from geo_grid.layers.grid_levels import GridLevel, list_levels
 
 QUERIES = load_queries("geo_grid.boundaries", "drawn.sql")
 LAST_ZOOM = 15
-"""From the next zoom on cells are drawn as they are: half a pixel is about a metre there."""
+"""Last zoom with simplified cells: at the next, half a pixel is about a metre, and cells are drawn unchanged."""
 _ZOOMS_ALIKE = 3
 _MERCATOR_M = 2 * np.pi * 6378137.0
 """Width of the world in EPSG:3857."""
@@ -24,12 +24,12 @@ _COLUMNS = ("grid_code", "grid_level", "name", "parent_code", "cell_kind", "hous
 
 @dataclass(frozen=True)
 class Step:
-    """Zooms at which the same shapes are drawn.
+    """A range of zooms that share the same simplified shapes.
 
     Attributes
     ----------
     level
-        Cells of this level are drawn, and of those above it where an area is not divided so far.
+        Level of the cells that are drawn; where an area is not divided so far, those of the level above.
     """
 
     from_zoom: int
@@ -38,7 +38,7 @@ class Step:
 
 
 def draw_steps(levels: list[GridLevel]) -> list[Step]:
-    """Divide the zooms: where the level changes, and at least every three."""
+    """Divide the zooms into steps: a new one where the level changes, and at least at every third zoom."""
     steps = []
     shown = [
         max(k.grid_level for k in levels if k.min_zoom <= zoom or k.grid_level == 1) for zoom in range(LAST_ZOOM + 1)
@@ -51,12 +51,12 @@ def draw_steps(levels: list[GridLevel]) -> list[Step]:
 
 
 def draw_cells(connection: Connection, edition: int | None, moment: datetime) -> None:
-    """Draw the cells that are in force at a moment, in the caller's transaction.
+    """Simplify and store the cells that are in force at a moment, in the caller's transaction.
 
     Parameters
     ----------
     edition
-        Only what this edition opened or closed, and the neighbours, whose shared borders moved; all when None.
+        Only cells that this edition opened or closed, and their neighbours, whose shared borders moved; None: all cells.
     """
     steps = draw_steps(list_levels(connection))
     stored = {(s["from_zoom"], s["to_zoom"], s["grid_level"]) for s in connection.execute(QUERIES["steps"]).fetchall()}
@@ -83,7 +83,7 @@ def draw_cells(connection: Connection, edition: int | None, moment: datetime) ->
         if edition is not None:
             gone = [str(code) for code in codes[redrawn | changed]]
             connection.execute(QUERIES["close"], {"codes": gone, "to_zoom": step.to_zoom, "moment": moment})
-        # the root of the area below which a corner is cut (Visvalingam-Whyatt): half a pixel
+        # half a pixel: the square root of the triangle area below which a vertex is removed (Visvalingam-Whyatt)
         tolerance = _MERCATOR_M / _TILE_PIXELS / 2**step.to_zoom / 2
         simple = shapely.orient_polygons(shapely.coverage_simplify(shapes[together], tolerance), exterior_cw=True)
         kept = [(index, shape) for index, shape in zip(together.tolist(), simple, strict=True) if redrawn[index]]
@@ -102,20 +102,20 @@ def draw_cells(connection: Connection, edition: int | None, moment: datetime) ->
 
 
 def redraw_cells(connection: Connection) -> None:
-    """Draw all cells in force again: the levels, or what zooms they are shown at, changed."""
+    """Simplify all cells in force again, after a change of the levels or of the zooms at which they are shown."""
     clock = connection.execute(QUERIES["clock"]).fetchone() or {}
     draw_cells(connection, None, clock["now"])
 
 
 def draw_missing(connection: Connection) -> None:
-    """Draw the cells in force if that was never done: boundaries published by an older geo_grid."""
+    """Simplify the cells in force if that was never done, as for boundaries published by an older version of geo_grid."""
     found = connection.execute(find_layer("grid_cells").query("undrawn")).fetchone() or {}
     if found["is_undrawn"]:
         redraw_cells(connection)
 
 
 def _are_plain(shapes: Any, step: Step) -> NDArray[np.bool_]:
-    """Say which shapes stay valid polygons when a tile rounds their corners, at every zoom of a step."""
+    """Return a flag for each shape: it stays a valid polygon when a tile rounds its vertices, at every zoom of a step."""
     good = np.ones(len(shapes), dtype=bool)
     for zoom in range(step.from_zoom, step.to_zoom + 1):
         units = 2**zoom * _TILE_UNITS / _MERCATOR_M
@@ -124,7 +124,7 @@ def _are_plain(shapes: Any, step: Step) -> NDArray[np.bool_]:
 
 
 def _touching(tree: shapely.STRtree, shapes: Any, marked: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Mark the shapes whose boxes touch a marked one's, and these themselves."""
+    """Return a flag for each shape: it is marked, or its bounding box intersects that of a marked one."""
     if marked.all() or not marked.any():
         return marked
     near = np.zeros(len(shapes), dtype=bool)

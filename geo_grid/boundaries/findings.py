@@ -14,27 +14,29 @@ from geo_grid.boundaries.norms import HOUSEHOLDS, all_outside
 from geo_grid.locate.coverage import METRES_PER_DEGREE
 
 COMPOUNDS = 3
-"""That one worker serves at most (DOMAIN, section 1: 300-500 households or 1-3 compounds)."""
+"""Most compounds that one worker serves (DOMAIN, section 1: 300-500 households or 1-3 compounds)."""
 _SLIVER = 0.03
-"""4 pi area / perimeter^2 (Polsby and Popper, 1991): 1 for a circle, 0.03 for a strip 40 times as long as wide."""
+"""Roundness below which a cell is a sliver: 4 pi area / perimeter^2 (Polsby and Popper, 1991), 1 for a circle, 0.03 for a
+strip 40 times as long as wide."""
 _SMALLEST_M2 = 400.0
 _MOST_REPAIRS = 200
-"""Repairs are sought for so many findings: a person applies them one by one."""
+"""Most findings for which repairs are computed: a person applies them one by one."""
 _LARGE_SIBLINGS, _LARGE_TIMES = 3, 20.0
-"""A cell is too large when it has so many siblings, and more than so many times their median area; ours, no authority."""
+"""A cell with at least this many siblings is too large beyond this multiple of their median area. Our choice; no official
+number exists."""
 _ELLIPSOID = Geod(ellps="GRS80")
 
 
 @dataclass(frozen=True)
 class Finding:
-    """Something to look at.
+    """A fault or peculiarity of a division.
 
     Attributes
     ----------
     lon, lat
-        Where to look, degrees.
+        Its place, in degrees.
     repair
-        An operation with its arguments that would mend it, where there is a plain one; done only on request.
+        Operation with arguments that would repair it, if there is an obvious one; done only on request.
     """
 
     kind: str
@@ -58,13 +60,13 @@ def examine(
     Parameters
     ----------
     led
-        Codes that have a grid lead, which leads all below too; nobody is missed when it is empty.
+        Codes of cells with a grid lead, who also leads all cells below; empty: missing leads are not reported.
     households
-        The least and the most a basic cell should have; see `norms`.
+        Least and most households of a basic cell; see `norms`.
     only
-        Codes of the cells to examine, with those their borders touch; all when not given.
+        Codes of the cells to examine, together with their neighbours; None: all.
     workers
-        Codes of the cells that each worker answers for, by name; nobody's work is looked at when not given.
+        Codes of the cells that each worker answers for, by name; None: workers are not examined.
     """
     cells = list(division.cells.values()) if only is None else [division.cells[c] for c in only if c in division.cells]
     found = sorted(
@@ -106,7 +108,7 @@ def _topology(division: Division, cells: list[Cell]) -> Iterator[Finding]:
     wrong: set[str] = set()
     for level in sorted({cell.grid_level for cell in cells}):
         here = [cell for cell in cells if cell.grid_level == level]
-        if len(cells) < len(division.cells):  # their neighbours too, whose borders they share
+        if len(cells) < len(division.cells):  # with their neighbours, since faults concern shared borders
             near = {one.grid_code: one for cell in here for one in division.near(cell.shape) if one.grid_level == level}
             here = list(near.values())
         shapes = np.array([cell.shape for cell in here], dtype=object)
@@ -117,7 +119,7 @@ def _topology(division: Division, cells: list[Cell]) -> Iterator[Finding]:
         if cell.parent_code is not None and cell.parent_code not in division.cells:
             yield _finding("no parent", "error", cell, f"its parent {cell.parent_code} is not in force")
         codes = division.children(cell.grid_code)
-        if not codes or wrong.intersection(codes):  # said already
+        if not codes or wrong.intersection(codes):  # reported already
             continue
         problem = tiling_problem(cell.shape, [division.cells[code].shape for code in codes])
         if problem is not None:

@@ -1,4 +1,4 @@
-"""Making a coverage of polygons that are one but for a stated tolerance: missing corners, slivers of overlaps and gaps."""
+"""Healing: turns polygons into a coverage when overlaps, gaps and missing vertices are within a tolerance."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,12 +13,12 @@ from geo_grid.coordinates import LATTICE_STEP, snap_geometry
 from geo_grid.locate.coverage import METRES_PER_DEGREE, Fault, coverage_faults, metres, widest
 
 HEAL_M = 0.01
-"""Tolerance in metres where none is asked for: six steps of the lattice."""
+"""Default tolerance in metres: six steps of the lattice."""
 _SNAPPED_M = 0.01
-"""Corners are drawn together over no more than this, whatever gaps and overlaps may be closed."""
+"""Largest distance in metres over which vertices are snapped together, whatever the tolerance for gaps and overlaps."""
 
 _NEAR = 0.75 * LATTICE_STEP
-"""Degrees: a point rounded to the lattice lies no farther from where it was, and other corners are a step away."""
+"""Degrees: longer than the shift of a point by rounding to the lattice, and shorter than the distance to other points."""
 
 
 @dataclass(frozen=True)
@@ -28,9 +28,9 @@ class Moved:
     Attributes
     ----------
     metres
-        How wide the ground is, at its widest, that it gained or lost: 0 where it only gained corners on its border.
+        Width of the ground that it gained or lost, at the widest place; 0: it only gained vertices on its border.
     lon, lat
-        Where that is, degrees.
+        That place, in degrees.
     """
 
     code: str
@@ -45,20 +45,20 @@ class Moved:
 def heal(
     codes: Sequence[str], polygons: Any, tolerance_m: float, fixed: int = 0
 ) -> tuple[NDArray[Any], list[Moved], list[Fault]]:
-    """Make a coverage of polygons on the lattice, if overlaps and gaps are nowhere wider than the tolerance.
+    """Turn polygons into a coverage on the lattice, if no overlap or gap is wider than the tolerance.
 
     Parameters
     ----------
     codes, polygons
         n codes and n valid polygons, lon, lat in degrees.
     fixed
-        The first so many are in force: they keep the ground that others overlap.
+        Number of leading polygons that are in force: they keep ground that others overlap.
 
     Returns
     -------
-    The polygons, on the lattice; those that changed; and what is left: faults wider than the tolerance, with which
-    nothing is changed, or, in theory, some that appear when corners are brought to the lattice. Faults among those in
-    force alone are not looked at.
+    The polygons on the lattice; those that changed; and the remaining faults. These are wider than the tolerance (then
+    no polygon is changed) or, in theory, arise by rounding vertices to the lattice. Faults between polygons in force are
+    ignored.
     """
     shapes = np.asarray(polygons, dtype=object)
     in_force = set(codes[:fixed])
@@ -67,7 +67,7 @@ def heal(
     if not faults or beyond or tolerance_m <= 0:
         return shapes, [], beyond or faults
     healed, left = shapes, faults
-    for snapped_m in (0.0, min(tolerance_m, _SNAPPED_M)):  # corners stay where they are if that will do
+    for snapped_m in (0.0, min(tolerance_m, _SNAPPED_M)):  # vertices are snapped only if healing fails without
         healed = _on_lattice(_cleaned(shapes, tolerance_m, snapped_m, fixed > 0))
         as_in_force = np.concatenate([shapes[:fixed], healed[fixed:]])
         if (
@@ -75,7 +75,7 @@ def heal(
             and shapely.is_valid(as_in_force).all()
             and not _of_others(coverage_faults(codes, as_in_force), in_force)
         ):
-            healed = as_in_force  # what was amiss there already is not mended by the way
+            healed = as_in_force  # faults between polygons in force stay as they are
         left = [Fault("mismatch", (str(codes[index]),), *shapely.get_coordinates(shapely.point_on_surface(shapes[index]))[0])
                 for index in np.flatnonzero(shapely.is_empty(healed)).tolist()]  # fmt: skip
         left = left or _of_others(coverage_faults(codes, healed), in_force)
@@ -90,9 +90,9 @@ def heal(
 
 
 def gained_corners(before: Any, after: Any) -> NDArray[np.float64] | None:
-    """Return the corners that shapes gained, lon, lat by row; None where one lost corners, or its border moved for them.
+    """Return the vertices that shapes gained, an array of n by 2 (lon, lat); None: one lost vertices, or its border moved.
 
-    A corner on the lattice lies within a step of the border that it is for.
+    A gained vertex is on the lattice, and so within a lattice step of the border.
     """
     found = []
     for old, new in zip(before, after, strict=True):
@@ -105,7 +105,7 @@ def gained_corners(before: Any, after: Any) -> NDArray[np.float64] | None:
 
 
 def with_corners(shapes: NDArray[Any], corners: NDArray[np.float64]) -> NDArray[Any]:
-    """Give shapes on the lattice those corners that lie on their borders, within a step of the lattice."""
+    """Insert those vertices into shapes on the lattice that lie on their borders, within a lattice step."""
     points = shapely.multipoints(corners)
     near = shapely.dwithin(shapes, points, _NEAR)
     given = shapes.copy()
@@ -118,7 +118,7 @@ def _of_others(faults: list[Fault], in_force: set[str]) -> list[Fault]:
 
 
 def _cleaned(shapes: NDArray[Any], tolerance_m: float, snapped_m: float, keep_first: bool) -> NDArray[Any]:
-    """Clean a coverage, reckoned in metres, so that a tolerance is the same in every direction."""
+    """Clean a coverage in a local projection in metres, so that the tolerance is the same in every direction."""
     west, south, east, north = shapely.total_bounds(shapes)
     middle = np.array([(west + east) / 2, (south + north) / 2])
     scale = np.array([np.cos(np.radians(middle[1])), 1.0]) * METRES_PER_DEGREE
@@ -132,11 +132,11 @@ def _cleaned(shapes: NDArray[Any], tolerance_m: float, snapped_m: float, keep_fi
 
 
 def _on_lattice(shapes: NDArray[Any]) -> NDArray[Any]:
-    """Bring the corners of a coverage to the lattice, and where borders then cross, cut them there."""
+    """Round the vertices of a coverage to the lattice, and node borders that cross afterwards."""
     snapped = np.asarray(snap_geometry(shapes), dtype=object)
     if shapely.is_valid(snapped).all() and shapely.coverage_is_valid(snapped):
         return snapped
-    # every border at once, cut on the lattice: the faces between them fit each other whatever became of them
+    # all borders are noded together on the lattice, so the faces between them form a coverage in any case
     work = faces(shapes.tolist(), shapely.LineString())
     tree = shapely.STRtree(shapes)
     face, owner = tree.query(shapely.point_on_surface(work), predicate="intersects")
@@ -149,9 +149,9 @@ def _on_lattice(shapes: NDArray[Any]) -> NDArray[Any]:
 
 
 def _moved(code: str, old: Any, new: Any) -> Moved:
-    """Measure how wide the ground is that a shape gained or lost, and name its widest place, or else a corner gained."""
+    """Return the width of the ground that a shape gained or lost, at its widest place; else a vertex that it gained."""
     width, lon, lat = widest(shapely.symmetric_difference(old, new))
-    if width > LATTICE_STEP * METRES_PER_DEGREE / 2**10:  # a corner amid a border cannot lie on it more exactly
+    if width > LATTICE_STEP * METRES_PER_DEGREE / 2**10:  # below this, only the rounding of a vertex added to a border
         return Moved(code, width, lon, lat)
     before, after = (np.unique(shapely.get_coordinates(shape), axis=0) for shape in (old, new))
     others = np.concatenate([_without(before, after), _without(after, before), after])

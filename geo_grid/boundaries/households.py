@@ -1,4 +1,4 @@
-"""Households of cells whose ground a step divides: shared out, so that none is lost, and marked as an estimate."""
+"""Apportionment of households by area when a step divides cells: the sum is kept, and the numbers are marked as estimates."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -10,14 +10,14 @@ from geo_grid.boundaries.division import NEAR, Cell, Division, Edits, same_groun
 
 @dataclass(frozen=True)
 class Share:
-    """What of an old cell's households comes to a new one; it may be the same.
+    """The households that a new cell (or the same one) gets from an old cell.
 
     Attributes
     ----------
     households
-        A whole number; the shares of an old cell sum up to what it says. None: it does not say.
+        Whole number; the shares of an old cell add up to its number. None: the old cell has no number.
     is_estimate
-        It was shared out by area, or is part of what was.
+        The number was apportioned by area, now or before.
     """
 
     from_code: str
@@ -27,9 +27,9 @@ class Share:
 
 
 def shared_out(old: Iterable[Cell], new: Iterable[Cell]) -> list[Share]:
-    """Share out the households of old cells among the new ones that take their ground, by area.
+    """Apportion the households of old cells by area to the new cells that take their ground.
 
-    What a border moves by less than the tolerance (`same_ground`) takes no household along.
+    A border that moves by less than the tolerance (`same_ground`) moves no household.
     """
     old, new = [cell for cell in old if _is_area(cell)], [cell for cell in new if _is_area(cell)]
     if not old or not new:
@@ -51,10 +51,10 @@ def shared_out(old: Iterable[Cell], new: Iterable[Cell]) -> list[Share]:
 
 
 def counted(before: Division, edits: Edits) -> Edits:
-    """Complete edits with households: of cells that change their ground; the others keep what they say.
+    """Complete edits with the households of cells whose ground changes.
 
-    A cell that is not divided further gets the shares of those whose ground it takes. One that is, and says a number
-    of its own, gives and takes what goes from and to it below. New cells that say a number keep it.
+    A leaf cell gets the shares of the old cells whose ground it takes. A cell with children and a number of its own gains
+    and loses what its descendants do. New cells with a number keep it.
     """
     after = before.edited(edits)
     complete = dict(edits)
@@ -103,7 +103,7 @@ def _with(cell: Cell, shares: list[Share]) -> Cell:
 
 
 def _risen(before: Division, after: Division, moves: list[Share]) -> list[Share]:
-    """Return what goes from a cell to another of the level above when it goes below; a cell that ends gives all."""
+    """Return the moves between parents that result from moves between their children; a retired cell gives all."""
     found = []
     for one in moves:
         start, end = before.cells[one.from_code].parent_code, after.cells[one.to_code].parent_code
@@ -137,7 +137,7 @@ def _is_area(cell: Cell) -> bool:
 
 
 def _apportioned(count: int | None, areas: list[float]) -> list[int] | list[None]:
-    """Divide a whole number by areas into whole numbers (largest remainders; Hamilton's method)."""
+    """Divide a whole number into whole numbers in proportion to areas (largest remainders; Hamilton's method)."""
     if count is None:
         return [None] * len(areas)
     exact = [count * area / sum(areas) for area in areas]

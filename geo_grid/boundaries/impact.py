@@ -1,4 +1,4 @@
-"""What a draft would change, told before it is brought into force."""
+"""Impact of a draft before it is published: changes of cells, of owners of incidents and other objects, and of workload."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -26,7 +26,7 @@ _XY = np.dtype([("fields", ">i2"), ("l1", ">i4"), ("x", ">f8"), ("l2", ">i4"), (
 
 @dataclass(frozen=True)
 class Flow:
-    """Things of one kind that go from a cell to another; None: from or to nobody."""
+    """Number of objects of one kind whose owner changes from one cell to another; None: no owner."""
 
     kind: str
     from_code: str | None
@@ -36,20 +36,20 @@ class Flow:
 
 @dataclass(frozen=True)
 class Workload:
-    """What a cell that changes asks of whoever answers for it, before and after.
+    """Workload of a cell that changes, before and after.
 
     Attributes
     ----------
     people
         Grid lead and managers of the cell, or of the nearest cell above that has any; the responsible unit of a zone.
     households_before, households_after
-        After a border moved what was shared out by area; None where it is not known.
+        Number of households, apportioned by area where borders moved; None: not known.
     is_estimate
-        The number after was shared out by area: nobody counted it.
+        The number after is apportioned by area, not counted.
     norm
-        On which side of the norm (`norms.HOUSEHOLDS`) a basic cell would lie after; None: within, or no basic cell.
+        Side of the norm (`norms.HOUSEHOLDS`) on which a basic cell would lie; None: within the norm, or no basic cell.
     incidents_before, incidents_after
-        Of the last twelve months, by place.
+        Incidents of the last twelve months, by their place.
     """
 
     grid_code: str
@@ -67,20 +67,20 @@ class Workload:
 
 @dataclass
 class Impact:
-    """What changes.
+    """The impact of edits.
 
     Attributes
     ----------
     opened, changed, retired
-        Codes of cells; one that only got a corner where a neighbour's new border ends is not changed.
+        Codes of cells; a cell that only got a vertex where a neighbour's new border ends is not changed.
     flows
-        Who loses how many of what to whom; posts and facilities belong to the cell they stand in.
+        Objects that change their owner; posts and facilities are owned by the cell that contains them.
     stay
-        How many of each kind lie in changed cells and keep their owner.
+        Number of objects of each kind in changed cells that keep their owner.
     workloads
-        Of every cell that is not divided further and changes.
+        Workload of every leaf cell that changes.
     left_duties
-        People whose duty hangs on a code that goes: code, duty and name.
+        Duties on codes that are retired: code, duty and name.
     """
 
     opened: list[str] = field(default_factory=list)
@@ -92,13 +92,13 @@ class Impact:
     left_duties: list[tuple[str, str, str]] = field(default_factory=list)
 
     def joined(self, other: "Impact") -> "Impact":
-        """Return both together; things that belong to a cell and to a zone are told once for each."""
+        """Return the sum of both; objects that a cell and a zone own count once for each."""
         both = {name: getattr(self, name) + getattr(other, name) for name in vars(self) if name != "stay"}
         stay = {kind: self.stay.get(kind, 0) + other.stay.get(kind, 0) for kind in {**self.stay, **other.stay}}
         return Impact(**both, stay=stay)
 
     def shown(self, codes: set[str]) -> "Impact":
-        """Return what concerns these cells alone: to whoever sees no others."""
+        """Return the part that concerns these cells only, for a principal who sees no others."""
         return Impact(
             opened=[code for code in self.opened if code in codes],
             changed=[code for code in self.changed if code in codes],
@@ -113,18 +113,18 @@ class Impact:
 def impact_of(
     connection: Connection, before: Division, edits: Edits, owned_by: Literal["grid_code", "zone_code"] = "grid_code"
 ) -> Impact:
-    """Tell what edits would change: cells, the owners of what lies in them, households and duties.
+    """Compute the impact of edits on cells, owners of objects, households and duties.
 
-    Two things change an owner: a cell that is not divided further gets another border, or a cell goes to another
-    parent with all it contains. Only what lies in such cells is looked at: its points are located in memory, in the
-    cells as they are and as they would be. What whoever asks may not see is not counted.
+    The owner of an object changes in two cases: the border of a leaf cell moves, or a cell goes to another parent with all
+    it contains. Only objects in such cells are read; their points are located in memory, in the cells before and after.
+    Objects that the principal may not see are not counted.
 
     Parameters
     ----------
     before, edits
-        Grid cells, or patrol zones; of these areas own things, road segments do not.
+        Grid cells or patrol zones; road segments among these own nothing.
     owned_by
-        The column that says to whom things belong: zone_code for patrol zones.
+        Column with the owner of an object: zone_code for patrol zones.
     """
     after = before.edited(edits)
     codes: dict[str | None, list[str]] = {}
@@ -184,7 +184,7 @@ def _located(
     found: Impact,
     owned_by: str,
 ) -> tuple[list[Flow], dict[str, tuple[Counter[str], Counter[str]]]]:
-    """Locate what lies in changed leaves and in regrouped cells; count it by owner, before and after."""
+    """Locate the objects in changed leaf cells and in regrouped cells; count them by owner, before and after."""
     sides = [
         {leaf: group for group in groups if group in one.cells for leaf in one.leaves(group)} for one in (before, after)
     ]
@@ -210,7 +210,7 @@ def _located(
         found.stay[kind] = 0
         for (start, end), count in pairs.items():
             if start not in inside and (start or end not in changes):
-                continue  # of a neighbour, or of nobody before and after
+                continue  # owned by an unchanged neighbour, or by no cell before and after
             for owner, side in ((start, 0), (end, 1), (sides[0].get(start, ""), 0), (sides[1].get(end, ""), 1)):
                 tally[side][owner] += count
             groups_moved = sides[0].get(start) != sides[1].get(end)
@@ -228,7 +228,7 @@ def _located(
 def _people(
     connection: Connection, before: Division, after: Division, codes: set[str], found: Impact
 ) -> dict[str, tuple[str, ...]]:
-    """Return who answers for cells, and note those whose cell is retired."""
+    """Return the people responsible for cells, and add to `found` those whose cell is retired."""
     lines = {code: [code, *(after if code in after.cells else before).ancestors(code)] for code in codes}
     people: dict[str, list[str]] = {}
     asked = {"codes": sorted({code for line in lines.values() for code in line})}
@@ -259,7 +259,7 @@ def _codes(locator: Locator | None, lon: NDArray[np.float64], lat: NDArray[np.fl
 
 
 def _locator(division: Division, changed: list[Cell]) -> Locator | None:
-    """Build a locator of the cells that may own what lies in changed ones; None where there are none."""
+    """Build a locator of the cells that may own objects in changed cells; None: there are none."""
     near = {
         cell.grid_code: cell
         for one in changed

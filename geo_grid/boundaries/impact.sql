@@ -1,5 +1,5 @@
--- Places of what may change its owner, as COPY, in binary rows of one length; {owner} is grid_code or zone_code.
--- What has no owner yet is looked for where the cells are.
+-- Points of the objects whose owner may change, for COPY in binary with rows of fixed length; {owner} is grid_code or
+-- zone_code. Objects without an owner are selected by the bounding box of the cells.
 
 -- name: open_incidents
 copy (select ST_X(geom), ST_Y(geom) from incidents

@@ -1,4 +1,4 @@
-"""The cells in force, kept in memory for as long as their edition is."""
+"""The cells in force as derived state, valid as long as their edition is in force."""
 
 from geo_grid.boundaries.division import Division
 from geo_grid.boundaries.reading import read_division
@@ -8,12 +8,12 @@ from geo_grid.derived import Derived, DerivedStates
 
 
 def division_in_force(conninfo: str, states: DerivedStates) -> Derived[Division]:
-    """Declare the whole division; one never changes, so that everybody may hold it. Reading it takes a second.
+    """Declare the division in force as derived state. Divisions are immutable, so threads may share it; a read takes 1 s.
 
     Parameters
     ----------
     conninfo
-        libpq connection string of somebody who sees every cell.
+        libpq connection string of a role that sees every cell.
     """
 
     def read() -> Division:

@@ -1,4 +1,4 @@
-"""The norm of households: which cells it is about, and which lie outside it. One definition for whoever asks."""
+"""The norm of households per basic cell: which cells it applies to, and which lie outside it; defined only here."""
 
 from collections.abc import Iterable, Iterator
 from typing import Literal
@@ -6,16 +6,16 @@ from typing import Literal
 from geo_grid.boundaries.division import Cell, Division
 
 HOUSEHOLDS = (300, 500)
-"""That one worker serves (DOMAIN, section 1), and a basic cell has (section 3): warned about, never refused."""
+"""Least and most households of a basic cell (DOMAIN, section 3), as one worker serves (section 1): outside of it a warning,
+never a refusal."""
 type Outside = Literal["above", "below"]
 
 
 def is_basic(division: Division, cell: Cell) -> bool:
     """Say whether a cell is a basic cell 基础网格: the outermost below the divisions, whole, however it is divided.
 
-    Building blocks and other cells inside a basic or dedicated one are parts of it, and dedicated cells are no homes:
-    the norm is not about them. Where a city does not tell its divisions apart (`cell_kind`), cells that are not
-    divided further count.
+    The norm does not apply to building blocks and other cells inside a basic or dedicated cell, nor to dedicated cells,
+    which are no homes. In a city without `cell_kind`, the leaf cells are the basic cells.
     """
     if cell.cell_kind != "basic":
         return False
@@ -27,10 +27,10 @@ def is_basic(division: Division, cell: Cell) -> bool:
 
 
 def outside_norm(division: Division, cell: Cell, households: tuple[int, int] = HOUSEHOLDS) -> Outside | None:
-    """Say on which side of the norm a cell lies; None: within, not known, or not what the norm is about.
+    """Return the side of the norm on which a cell lies; None: within, unknown, or the norm does not apply.
 
-    Few households are usual in the country: where the code says so (its 7th digit, 0 in subdistricts, GB/T 10114),
-    only cells of subdistricts can lie below it.
+    Rural cells often have few households: when the code tells (7th digit, 0 in subdistricts, GB/T 10114), only cells of
+    subdistricts can lie below the norm.
     """
     count = division.households(cell.grid_code) if is_basic(division, cell) else None
     least, most = households

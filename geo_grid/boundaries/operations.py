@@ -1,4 +1,4 @@
-"""Operations on a division that cannot break it: each gives the cells as they become, or refuses with the reason."""
+"""Operations on a division: each returns the new states of cells, or raises Refused when the result would not be valid."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -12,18 +12,19 @@ from geo_grid.boundaries.households import counted
 from geo_grid.coordinates import snap_geometry
 
 MOST_CORNERS = 5_000
-"""Of a drawn line or area: a hand draws some hundred, and work on one takes milliseconds for each."""
+"""Most vertices of a drawn line or area: people draw some hundred, and an operation takes milliseconds per vertex."""
 
 
 def split(division: Division, code: str, line: Any) -> Edits:
-    """Split a cell by a line. The largest part keeps the code; the others are numbered anew, from the north-west.
+    """Split a cell by a line. The largest part keeps the code; the others get new codes, numbered from the north-west.
 
-    Of a cell in several parts only those are divided that the line crosses; the others stay with the one that keeps the code.
+    Of a cell in several parts only those that the line crosses are divided; the others stay with the part that keeps the
+    code.
 
     Parameters
     ----------
     line
-        LineString, lon, lat, that crosses the cell from border to border; what reaches outside does not count.
+        LineString, lon, lat, that crosses the cell from border to border; the parts of it outside are ignored.
 
     Raises
     ------
@@ -71,12 +72,12 @@ def _divided(shape: Any, line: Any) -> tuple[list[Any], list[Any]]:
 
 
 def merge(division: Division, codes: Sequence[str], keep: str | None = None) -> Edits:
-    """Merge neighbours of one parent; the one to keep, or else the largest, keeps its code, and takes all their cells.
+    """Merge neighbours with the same parent. `keep`, by default the largest, keeps its code and gets all their children.
 
     Raises
     ------
     Refused
-        They are not neighbours, not of one level, or have different parents.
+        The cells are not neighbours, not of one level, or have different parents.
     """
     cells = [division.cell(code) for code in dict.fromkeys(codes)]
     if len(cells) < 2:
@@ -106,19 +107,19 @@ def merge(division: Division, codes: Sequence[str], keep: str | None = None) -> 
 
 
 def move_border(division: Division, one: str, other: str, line: Any) -> Edits:
-    """Draw the border between two neighbours anew; it moves in both, and in every level above.
+    """Replace the border between two neighbours; their ancestors' borders follow.
 
-    What lies apart from where the line crosses stays whose it is.
+    Parts of the cells that the line does not cross keep their owner.
 
     Parameters
     ----------
     line
-        LineString from the far border of the two to the far border, through both or either.
+        LineString across both cells together, beginning and ending outside of them.
 
     Raises
     ------
     Refused
-        They are no neighbours, or the line does not divide what they cover into two.
+        The cells are not neighbours, or the line does not divide their union into two parts.
     """
     cells = [division.leaf(one), division.leaf(other)]
     line = drawn_line(line)
@@ -143,7 +144,7 @@ def move_border(division: Division, one: str, other: str, line: Any) -> Edits:
     mine = 0 if shares[0][0] + shares[1][1] >= shares[0][1] + shares[1][0] else 1
     sides, ground = (parts[mine], parts[1 - mine]), crossed[0][0]
     shapes = list(sides)
-    if any(shapely.get_num_geometries(cell.shape) > 1 for cell in cells):  # what the line does not touch stays
+    if any(shapely.get_num_geometries(cell.shape) > 1 for cell in cells):  # parts that the line does not cross stay
         kept = [_divided(cell.shape, line)[1] if shapely.get_num_geometries(cell.shape) > 1 else [] for cell in cells]
         lands = [[part for part in shapely.get_parts(cell.shape) if not is_inside(part, ground)] for cell in cells]
         for face in faces([cell.shape for cell in cells], line):
@@ -162,12 +163,12 @@ def move_border(division: Division, one: str, other: str, line: Any) -> Edits:
 
 
 def carve(division: Division, codes: Sequence[str], area: Any, name: str, cell_kind: str = "dedicated") -> Edits:
-    """Carve a cell out of one or several neighbours of one parent, such as a station or a campus.
+    """Carve a new cell, such as a station or a campus, out of one or several neighbours with the same parent.
 
     Parameters
     ----------
     area
-        Polygon, lon, lat; only what of it lies in the cells counts.
+        Polygon, lon, lat; the part of it outside the cells is ignored.
 
     Raises
     ------
@@ -207,13 +208,13 @@ def carve(division: Division, codes: Sequence[str], area: Any, name: str, cell_k
 
 
 def reshape(division: Division, code: str, area: Any) -> Edits:
-    """Draw a cell anew: what the area takes from neighbours of the same parent becomes the cell's; what it leaves
-    goes to the neighbours it borders on longest.
+    """Replace the shape of a cell. Ground that the area takes from neighbours with the same parent becomes the cell's;
+    ground that the cell gives up goes to the neighbour with the longest common border.
 
     Parameters
     ----------
     area
-        Polygon, lon, lat. What of it lies in cells of another parent does not count.
+        Polygon, lon, lat; the part of it in cells of another parent is ignored.
 
     Raises
     ------
@@ -259,12 +260,12 @@ def reshape(division: Division, code: str, area: Any) -> Edits:
 
 
 def transfer(division: Division, code: str, parent_code: str) -> Edits:
-    """Give a cell, with all below it, to another parent; the borders of both follow, at every level above.
+    """Move a cell with all its descendants to another parent; the borders of both parents and of their ancestors follow.
 
     Raises
     ------
     Refused
-        The parent is of another level, does not border on the cell, or is its own already.
+        The parent is of the wrong level, does not border on the cell, or is its parent already.
     """
     cell, parent = division.cell(code), division.cell(parent_code)
     if cell.parent_code == parent_code or parent.grid_level != cell.grid_level - 1:
@@ -280,13 +281,13 @@ def transfer(division: Division, code: str, parent_code: str) -> Edits:
 
 
 def regroup(division: Division, groups: Sequence[Mapping[str, Any]]) -> Edits:
-    """Give all that some neighbours contain to one another anew: their borders follow, at every level above.
+    """Redistribute the children of some neighbours among them; their borders and those of their ancestors follow.
 
     Parameters
     ----------
     groups
-        Each has `codes`, and the `parent_code` they belong to; without one a new parent is made. A parent that is
-        left without any is retired.
+        Each has `codes` of children, and the `parent_code` that gets them; without one a new parent is made. A parent
+        without any children left is retired.
 
     Raises
     ------
@@ -339,7 +340,7 @@ def regroup(division: Division, groups: Sequence[Mapping[str, Any]]) -> Edits:
 
 
 def named_after(cell: Cell, code: str) -> str:
-    """Return the name of a cell that came from another: its name, and the number at the end of its code."""
+    """Return a name for a cell made from `cell`: its name, and the number at the end of the new code."""
     return f"{cell.name} {code.rpartition('.')[2][-3:]}"
 
 
@@ -351,7 +352,7 @@ def describe(
     cell_kind: str | None = None,
     responsible_unit: str | None = None,
 ) -> Edits:
-    """Change what is said of a cell; what is None stays."""
+    """Change attributes of a cell; those that are None stay."""
     said: dict[str, Any] = {
         "name": name, "household_count": household_count,
         "households_estimated": None if household_count is None else False, "cell_kind": cell_kind, "responsible_unit": responsible_unit,
@@ -360,7 +361,7 @@ def describe(
 
 
 def drawn_line(line: Any) -> Any:
-    """Check a drawn line and bring it to the lattice."""
+    """Check a drawn line and snap it to the lattice. Raises Refused."""
     if shapely.get_num_coordinates(line) > MOST_CORNERS:
         message = f"the line has {shapely.get_num_coordinates(line):,} corners; draw it with at most {MOST_CORNERS:,}"
         raise Refused(message)
@@ -371,7 +372,7 @@ def drawn_line(line: Any) -> Any:
 
 
 def drawn_area(area: Any) -> Any:
-    """Check a drawn area and bring it to the lattice."""
+    """Check a drawn area and snap it to the lattice. Raises Refused."""
     if area.geom_type not in {"Polygon", "MultiPolygon"} or shapely.get_num_coordinates(area) > MOST_CORNERS:
         message = f"draw one area, with at most {MOST_CORNERS:,} corners"
         raise Refused(message)
@@ -382,12 +383,12 @@ def drawn_area(area: Any) -> Any:
 
 
 def is_only_bent(old: Cell, new: Cell) -> bool:
-    """Say whether a cell only got corners where a line ends on its border: it moved by less than the tolerance."""
+    """Say whether a cell only got vertices where a line ends on its border, which moved by less than the tolerance."""
     return replace(old, shape=None) == replace(new, shape=None) and same_ground(old.shape, new.shape)
 
 
 def change_of(before: Division, edits: Edits, code: str) -> Literal["new", "changed", "retired"] | None:
-    """Say what edits do to a cell; None: nothing, or only what `is_only_bent` says."""
+    """Return the kind of change of a cell; None: unchanged, or only vertices were added (`is_only_bent`)."""
     if code not in edits:
         return None
     if code not in before.cells:
@@ -399,13 +400,13 @@ def change_of(before: Division, edits: Edits, code: str) -> Literal["new", "chan
 
 
 def is_inside(face: Any, shape: Any) -> bool:
-    """Say whether a face of a division of the plane lies in a shape whose border it keeps to."""
+    """Say whether a face, which never crosses the shape's border, lies inside the shape."""
     return bool(shapely.covers(shape, shapely.point_on_surface(face)))
 
 
 def completed(division: Division, edits: Edits) -> Edits:
-    """Put the corners that a line left on borders into all who share them, let the cells above follow, and share out
-    the households of what was divided.
+    """Complete edits: insert new vertices on borders into all cells that share them, update ancestors, and apportion
+    households.
     """
     edits = dict(edits)
     for cell in [cell for cell in edits.values() if cell is not None]:
@@ -419,7 +420,7 @@ def completed(division: Division, edits: Edits) -> Edits:
 
 
 def _new_corners(division: Division, edits: Edits, cell: Cell) -> list[tuple[float, float]]:
-    """Return corners of a new shape that none of the old shapes it comes from has."""
+    """Return the vertices of a new shape that none of the old shapes has that it was made from."""
     old = {
         corner
         for code, before in division.cells.items()
@@ -430,7 +431,7 @@ def _new_corners(division: Division, edits: Edits, cell: Cell) -> list[tuple[flo
 
 
 def _bent(shape: Any, corner: tuple[float, float]) -> Any:
-    """Put a corner into the edge that it lies on, within the tolerance; None when there is none, or it is there."""
+    """Insert a vertex into the edge that it lies on, within the tolerance; None: there is no such edge, or it has it."""
 
     def ring(line: Any) -> Any:
         xy = shapely.get_coordinates(line)

@@ -1,4 +1,4 @@
-"""Proposals: which cells should belong to which cell above, so that each has about as much to do."""
+"""Proposals: how to distribute cells among their parents so that workloads are balanced."""
 
 import math
 from collections.abc import Collection, Mapping, Sequence
@@ -16,7 +16,7 @@ QUERIES = load_queries("geo_grid.boundaries", "proposals.sql")
 type Measure = Literal["households", "incidents", "visiting_time"]
 type Aim = Literal["balanced", "compact", "least_moved"]
 VISIT_MINUTES = 10.0
-"""At a door; no authority for it."""
+"""Minutes of a visit to one household; our assumption."""
 _WALKING_KMH = 4.5
 _TOUR = 0.7124
 """Length of the shortest tour through n places in an area A: 0.7124 sqrt(n A) (Beardwood, Halton and Hammersley, 1959)."""
@@ -25,18 +25,18 @@ _ELLIPSOID = Geod(ellps="GRS80")
 
 @dataclass(frozen=True)
 class Measures:
-    """How good a way to group cells is; the present and proposals are measured alike.
+    """Quality measures of a grouping of cells, the present one or a proposal.
 
     Attributes
     ----------
     loads
-        What each group has to do, by its code; `new 1` and so on for groups that have none yet.
+        Load of each group by its code; `new 1` and so on for groups without a code yet.
     deviation
         The largest difference of a load from the mean, as a share of the mean.
     compactness
         Mean of 4 pi area / perimeter^2 (Polsby and Popper, 1991): 1 for circles.
     cut_edges
-        Neighbours that belong to different groups (DeFord, Duchin and Solomon, 2021): fewer is more compact.
+        Pairs of neighbours in different groups (DeFord, Duchin and Solomon, 2021): fewer is more compact.
     moved
         Load of the cells that change their group.
     """
@@ -50,7 +50,7 @@ class Measures:
 
 @dataclass(frozen=True)
 class Proposal:
-    """A way to group cells: the arguments of the step `regroup`, and how good it is."""
+    """A grouping of cells: the arguments of the step `regroup`, and its measures."""
 
     aim: Aim | Literal["present"]
     groups: list[dict[str, Any]]
@@ -66,14 +66,14 @@ def propose(
     blocks: Mapping[str, int] | None = None,
     seed: int = 1,
 ) -> tuple[Proposal, list[Proposal]]:
-    """Propose how to divide the cells below some neighbours among them; see `recombination.recombine`."""
-    from geo_grid.boundaries.recombination import recombine  # only here: whoever asks a process for it loads nothing
+    """Propose groupings of the children of some neighbours; see `recombination.recombine`. Blocks for seconds."""
+    from geo_grid.boundaries.recombination import recombine  # imported here: only the process that computes loads it
 
     return recombine(division, parents, loads, count=count, locked=locked, blocks=blocks, seed=seed)
 
 
 def just_below(division: Division, parents: Sequence[str]) -> Division:
-    """Return the part of a division that a proposal is about: some cells and what is just below them."""
+    """Return the part of a division that a proposal needs: the parents and their children."""
     codes = dict.fromkeys([*parents, *(child for code in parents for child in division.children(code))])
     return Division(division.cell(code) for code in codes)
 
@@ -81,10 +81,10 @@ def just_below(division: Division, parents: Sequence[str]) -> Division:
 def read_loads(
     connection: Connection, division: Division, parents: Sequence[str], measure: Measure
 ) -> dict[str, float]:
-    """Return what each cell just below some cells asks for.
+    """Return the load of each child of the parents, by code.
 
-    Households; incidents of the last 12 months; or minutes of visiting every household once: at each door, and
-    walking between them.
+    It is the number of households, of incidents in the last 12 months, or the minutes to visit every household once: at
+    the doors, and on foot between them.
     """
     below = [code for parent in parents for code in division.children(division.cell(parent).grid_code)]
     if measure == "incidents":
@@ -101,7 +101,7 @@ def read_loads(
 
 
 def road_blocks(connection: Connection, division: Division, parents: Sequence[str]) -> dict[str, int] | None:
-    """Return which block between main roads each cell below lies in; None where no main road divides them."""
+    """Return the block between main roads that each child lies in, by code; None: no main road divides them."""
     below = [code for parent in parents for code in division.children(division.cell(parent).grid_code)]
     area = shapely.union_all([division.cells[code].shape for code in parents])
     west, south, east, north = shapely.bounds(area).tolist()
@@ -119,8 +119,8 @@ def road_blocks(connection: Connection, division: Division, parents: Sequence[st
 def overloaded(connection: Connection, division: Division, level: int, norm: int) -> list[dict[str, Any]]:
     """List cells of a level whose households per grid manager exceed a norm, the worst first.
 
-    Assistants help a manager and are told beside; they make no norm wider. Cells without managers are listed too,
-    unless a cell above has one, who answers for all of it.
+    Assistants are listed too, but do not raise the norm. Cells without a manager are listed unless an ancestor has one,
+    who is responsible for all of it.
     """
     managers = worked_codes(connection, ["grid_manager"])
     staffed = {code for codes in managers.values() for code in codes}
@@ -143,7 +143,7 @@ def overloaded(connection: Connection, division: Division, level: int, norm: int
 
 
 def _by_cell(division: Division, people: Mapping[str, Collection[str]]) -> dict[str, set[str]]:
-    """Return who works in a cell or below it, by code."""
+    """Return by code the people who work in a cell or its descendants."""
     found: dict[str, set[str]] = {}
     for person, codes in people.items():
         for code in codes & division.cells.keys():

@@ -36,14 +36,14 @@ _ZONE_COLUMNS = ["zone_code", "name", "zone_kind", "zone_type", "responsible_uni
 
 @dataclass
 class Published:
-    """What an edition brought.
+    """Summary of a published edition.
 
     Attributes
     ----------
     edition_id
-        Its number.
+        Number of the edition.
     rows
-        How many cells or zones it opened, not counting re-cut parents.
+        Number of cells or zones that it opened, without re-cut parents.
     recut
         Codes of parents re-cut to the union of their children, with the largest shift in metres.
     healed
@@ -63,7 +63,7 @@ def _ignore(count: int) -> None:
 def open_edition(
     connection: Connection, note: str, valid_from: datetime | None = None, is_demo: bool = False
 ) -> tuple[int, datetime]:
-    """Open an edition in the caller's transaction and return its number and the moment it begins.
+    """Insert an edition in the caller's transaction; return its number and the moment from which it is in force.
 
     Raises
     ------
@@ -96,20 +96,20 @@ def publish_cells(
     progress: Callable[[int], None] = _ignore,
     heal_m: float = 0.0,
 ) -> Published:
-    """Bring new grid cells into force.
+    """Publish new grid cells in an edition of their own.
 
     Parameters
     ----------
     connection
-        The caller's transaction; nothing is in force before it commits.
+        The caller's transaction; the edition is in force when it commits.
     cells
         grid_code, grid_level, name, geometry (valid polygons on the lattice) and, where known,
-        code_scheme, parent_code, cell_kind, household_count, households_estimated. A missing parent is found by place.
+        code_scheme, parent_code, cell_kind, household_count, households_estimated. A missing parent is found by location.
     fit_parents_m
         Parents that differ from the union of their children by no more than this many metres are
         re-cut to that union, upwards through all levels.
     heal_m
-        Overlaps and gaps between cells that are nowhere wider than so many metres are closed; see `heal`.
+        Overlaps and gaps between cells that are at most this many metres wide are closed; see `heal`.
 
     Raises
     ------
@@ -118,7 +118,7 @@ def publish_cells(
     Conflict
         The city has no grid levels yet.
     """
-    from pandas import Series  # not at the top, as DataFrame below: a server that publishes drafts needs neither
+    from pandas import Series  # imported here, like DataFrame below: a server that publishes drafts needs no pandas
 
     edition, begins = open_edition(connection, note, valid_from, is_demo)
     cells = cells.reset_index(drop=True)
@@ -176,13 +176,13 @@ def publish_zones(
     edition: tuple[int, datetime] | None = None,
     heal_m: float = 0.0,
 ) -> Published:
-    """Bring new patrol zones into force, in an edition of their own or one already open here.
+    """Publish new patrol zones, in an edition of their own or in `edition`, which this transaction opened.
 
     Parameters
     ----------
     zones
         zone_code, name, zone_kind, zone_type, responsible_unit, geometry (on the lattice). Areas
-        form a coverage; segments are free.
+        form a coverage; segments may lie anywhere.
     heal_m
         See `publish_cells`.
 
@@ -246,7 +246,7 @@ def _in_force(connection: Connection, level: int) -> "DataFrame":
 def _heal_level(
     connection: Connection, cells: "DataFrame", rows: Any, level: int, heal_m: float, edition: int, begins: datetime
 ) -> list[Moved]:
-    """Make a coverage of new cells together with those in force at a level, which at most gain corners."""
+    """Heal the new cells and those in force at a level to one coverage; cells in force may only gain vertices."""
     present = _in_force(connection, level)
     codes = [*present["grid_code"], *cells.loc[rows, "grid_code"]]
     polygons = np.array([*present["geometry"], *cells.loc[rows, "geometry"]], dtype=object)
@@ -274,14 +274,15 @@ def _heal_level(
 
 
 def _give_corners(connection: Connection, before: dict[str, Any], after: Any, edition: int, begins: datetime) -> bool:
-    """Give cells in force, of every level, the corners that those of one level gained; False: more than that would change.
+    """Insert vertices that cells in force of one level gained into cells in force of all levels. Returns False, without a
+    change, when that would move borders.
 
     Cells of other levels share the border: parents, children, and the parents' neighbours.
 
     Parameters
     ----------
     before, after
-        Cells of one level as they are, by code, and as they would be.
+        Cells of one level by code, before and after healing.
     """
     corners = gained_corners(list(before.values()), after)
     if corners is None:
@@ -308,7 +309,7 @@ def _same(one: Any, other: Any) -> bool:
 
 
 def _reshape(connection: Connection, shapes: dict[str, Any], edition: int, begins: datetime) -> None:
-    """Let cells in force, by code, have other shapes from this edition on, and all else as before."""
+    """Replace the shapes of cells in force, by code, from this edition on; other attributes stay."""
     for code, shape in shapes.items():
         new = {"code": code, "geom": ewkb(multi(shape)), "valid_from": begins, "edition": edition}
         if connection.execute(QUERIES["reshape_cell"], new).rowcount == 0:
@@ -317,7 +318,7 @@ def _reshape(connection: Connection, shapes: dict[str, Any], edition: int, begin
 
 
 def _way_out(faults: list[Fault], heal_m: float) -> str:
-    """Say which tolerance would close what is narrow enough to be a slip of the pen."""
+    """Return advice on the tolerance that would close the gaps and overlaps that are narrow enough for --heal."""
     widest = max(fault.width_m for fault in faults)
     if 0 < heal_m >= widest or widest >= NARROW_GAP_M:
         return ""
@@ -345,7 +346,7 @@ def _fit_parents(
     begins: datetime,
     tolerance_m: float | None,
 ) -> list[tuple[str, float]]:
-    """Check that children tile their parents; re-cut parents that are near enough, level by level up."""
+    """Check that children tile their parents; re-cut parents within the tolerance, upwards level by level."""
     siblings = _in_force(connection, level)
     siblings = siblings[~siblings["grid_code"].isin(children["grid_code"])]
     others = {str(parent): list(group) for parent, group in siblings.groupby("parent_code")["geometry"]}

@@ -1,4 +1,4 @@
-"""Cells and patrol zones as they are stored: in force, in a draft, in a former edition; and what differs."""
+"""Reads divisions from the database: in force, as a draft has them, or of a former edition; and their differences."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -27,7 +27,7 @@ CELL_COLUMNS = (
 
 
 def read_division(connection: Connection, draft_id: int | None = None, in_force: Division | None = None) -> Division:
-    """Read the cells in force, or as a draft has them; cells that it leaves alone are the same objects."""
+    """Read the cells in force, or as a draft has them; unchanged cells are the same objects as in `in_force`."""
     if in_force is None:
         used = connection.execute(QUERIES["used_codes"]).fetchall()
         cells = _cells(connection.execute(QUERIES["cells"]).fetchall())
@@ -45,7 +45,7 @@ def read_zones(connection: Connection, draft_id: int | None = None) -> Zones:
 
 
 def drafted[D: Division](connection: Connection, draft_id: int, layer: str, in_force: D) -> D:
-    """Return a division as a draft has it; cells that it leaves alone are the same objects. Raises NotFound."""
+    """Return a division as a draft has it; unchanged cells are the same objects as in `in_force`. Raises NotFound."""
     if connection.execute(QUERIES["draft"], {"draft_id": draft_id}).fetchone() is None:
         message = f"there is no draft {draft_id}"
         raise NotFound(message)
@@ -59,19 +59,19 @@ def drafted[D: Division](connection: Connection, draft_id: int, layer: str, in_f
 
 
 def draft_changes(connection: Connection, draft_id: int, in_force: Division | None = None) -> tuple[Division, Edits]:
-    """Return the cells in force, and what a draft makes of them in the end: steps that cancel out leave nothing."""
+    """Return the cells in force, and the net edits of a draft: steps that cancel each other leave none."""
     before = in_force or read_division(connection)
     return before, difference(before, read_division(connection, draft_id, before))
 
 
 def zone_changes(connection: Connection, draft_id: int) -> tuple[Zones, Edits]:
-    """Return the patrol zones in force, and what a draft makes of them in the end."""
+    """Return the patrol zones in force, and the net edits of a draft."""
     before = read_zones(connection)
     return before, difference(before, drafted(connection, draft_id, ZONES, before))
 
 
 def of_edition(connection: Connection, edition: int, layer: str = CELLS) -> Division:
-    """Read the cells, or the patrol zones, as a former edition had them. Raises NotFound."""
+    """Read the cells, or the patrol zones, of an edition. Raises NotFound when there is none with this number."""
     if connection.execute(QUERIES["edition"], {"edition": edition}).fetchone() is None:
         message = f"there is no edition {edition}"
         raise NotFound(message)
@@ -85,36 +85,36 @@ def list_editions(connection: Connection, limit: int = 200) -> list[dict[str, An
 
 
 def seen_codes(connection: Connection) -> set[str] | None:
-    """Return the codes of the cells that whoever asks may see; None: all."""
+    """Return the codes of the cells that the principal may see; None: all."""
     codes = (connection.execute(QUERIES["seen_cells"]).fetchone() or {})["codes"]
     return None if codes is None else set(codes)
 
 
 def shown_codes(connection: Connection, before: Division, edits: Edits) -> set[str] | None:
-    """Return the codes of a draft's cells that whoever asks may see: theirs, and those that it makes; None: all.
+    """Return the codes of a draft's cells that the principal may see; None: all.
 
-    Neighbours that a border only touches are among its edits, and stay out of sight.
+    They are the principal's own cells and those that the draft makes; not the neighbours that only got vertices.
     """
     seen = seen_codes(connection)
     return None if seen is None else seen | (edits.keys() - before.cells.keys())
 
 
 def shown_changes(connection: Connection, draft_id: int, in_force: Division | None = None) -> tuple[Division, Edits]:
-    """Return `draft_changes` as far as whoever asks may see them: what is told of a draft, not what is done by it."""
+    """Return `draft_changes` without what the principal may not see. For display only: publishing needs all edits."""
     before, edits = draft_changes(connection, draft_id, in_force)
     shown = shown_codes(connection, before, edits)
     return before, edits if shown is None else {code: cell for code, cell in edits.items() if code in shown}
 
 
 def led_codes(connection: Connection) -> set[str]:
-    """Return the codes of the cells that have a grid lead now."""
+    """Return the codes of the cells that have a grid lead in force now."""
     return {row["grid_code"] for row in connection.execute(QUERIES["led"]).fetchall()}
 
 
 def worked_codes(
     connection: Connection, roles: Sequence[str] = ("grid_manager", "grid_assistant")
 ) -> dict[str, set[str]]:
-    """Return the codes of the cells that each person in some roles answers for now, by name and phone."""
+    """Return by person (name and phone) the codes of the cells that they are responsible for now, in some roles."""
     found: dict[str, set[str]] = {}
     for row in connection.execute(QUERIES["workers"], {"roles": list(roles)}).fetchall():
         found.setdefault(f"{row['person_name']} {row['phone']}".strip(), set()).add(row["grid_code"])
@@ -122,7 +122,7 @@ def worked_codes(
 
 
 def difference(before: Division, after: Division) -> Edits:
-    """Return what turns one division into another."""
+    """Return the edits that turn one division into another."""
     edits: Edits = dict.fromkeys(before.cells.keys() - after.cells.keys())
     for code, cell in after.cells.items():
         old = before.cells.get(code)
@@ -149,5 +149,5 @@ def _cells(rows: Iterable[dict[str, Any]]) -> list[Cell]:
 
 
 def stored_shapes(cells: list[Cell]) -> Any:
-    """Encode the shapes of cells and zones as they are stored."""
+    """Encode the shapes of cells and zones as EWKB for the database."""
     return ewkb([multi(cell.shape) for cell in cells]) if cells else []

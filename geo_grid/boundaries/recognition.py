@@ -1,4 +1,4 @@
-"""Edits made elsewhere, told apart: which cells of a file were split, merged, moved, renamed or given to another parent."""
+"""Recognition of edits made in another program: which cells of a file were split, merged, moved, renamed or transferred."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -10,16 +10,16 @@ from geo_grid.boundaries.division import Cell, Division, Refused, same_corners
 from geo_grid.layers.geojson import as_geojson
 
 _SAME = 0.5
-"""Of the area that two shapes cover together: above it each is the other's only match, and it is the same cell."""
+"""Ratio of intersection to union of two shapes above which they are the same cell: at most one pair can exceed it."""
 _OVER_EACH_OTHER = 1.5
 _MEETINGS_EACH, _AT_ONCE = 50, 64
 _TOUCHES = 1e-6
-"""Of a cell's area: less is what rounding leaves along a border."""
+"""Share of a cell's area below which an intersection is only rounding along a border."""
 
 
 @dataclass(frozen=True)
 class Drawn:
-    """A cell as a file has it; None where the file says nothing.
+    """A cell of a file; None: the file has no value.
 
     Attributes
     ----------
@@ -36,25 +36,25 @@ class Drawn:
 
 
 type Step = tuple[str, dict[str, Any]]
-"""Operation and arguments, as drafts keep them."""
+"""Operation and arguments, as drafts store them."""
 
 
 def recognise(division: Division, drawn: Sequence[Drawn], match: Literal["code", "overlap"] = "code") -> list[Step]:
-    """Tell what was done to the cells of a file, as steps of a draft.
+    """Compare the cells of a file with a division, and return the differences as steps of a draft.
 
-    Cells that are not divided further count; those above follow them. Cells that the file does not cover stay as they
-    are. Of several shapes with one code, as they come from splitting in QGIS, the one that covers most of the old cell
-    keeps it. What has no code, or a code that is not known, is the old cell it coincides with for the most part.
+    Only leaf cells are compared; their ancestors follow. Cells that the file does not cover stay unchanged. Of several
+    shapes with the same code, as splitting in QGIS makes them, the one that covers most of the old cell keeps the code. A
+    shape without a known code is the old cell that it mostly coincides with.
 
     Parameters
     ----------
     match
-        `overlap`: codes of the file are not ours; identities are found by place alone.
+        `overlap`: ignore the codes of the file, and identify cells by location only.
 
     Raises
     ------
     Refused
-        The file has no cells that are not divided further, or its shapes lie over each other.
+        The file has no leaf cells, or its shapes overlap each other.
     """
     leaves = {code: cell for code, cell in division.cells.items() if not division.children(code)}
     given = [
@@ -72,7 +72,7 @@ def recognise(division: Division, drawn: Sequence[Drawn], match: Literal["code",
 
 
 def _identified(leaves: dict[str, Cell], given: list[Drawn], match: str) -> list[Drawn]:
-    """Give each shape the code of the cell it is; None: a new one."""
+    """Return the shapes, each with the code of the cell that it is; None: a new cell."""
     codes = list(leaves)
     kept: dict[str, tuple[float, int]] = {}
     found: dict[int, str] = {}
@@ -91,18 +91,18 @@ def _identified(leaves: dict[str, Cell], given: list[Drawn], match: str) -> list
 
 
 def _named(one: Drawn, code: str | None, leaves: dict[str, Cell]) -> Drawn:
-    """Give a shape its code. What a part has of the cell it was cut from is a copy: nobody counted its households."""
+    """Return a shape with its code. Households of a part that was cut from a cell are a copy, and so are dropped."""
     copied = code is None and one.grid_code in leaves and one.household_count == leaves[one.grid_code].household_count
     return replace(one, grid_code=code, household_count=None if copied else one.household_count)
 
 
 def _meetings(leaves: list[Any], given: list[Any]) -> Iterator[tuple[int, int]]:
-    """Yield numbers of a given shape and of a leaf that meet.
+    """Yield pairs of indices of a shape of the file and a leaf cell that intersect.
 
     Raises
     ------
     Refused
-        The given ones lie over each other, which would make very many of them.
+        The shapes of the file overlap each other, which would give too many pairs.
     """
     tree = shapely.STRtree(leaves)
     ground = shapely.box(*shapely.total_bounds(leaves))
@@ -129,7 +129,7 @@ def _meetings(leaves: list[Any], given: list[Any]) -> Iterator[tuple[int, int]]:
 def _components(
     division: Division, leaves: dict[str, Cell], named: list[Drawn], changed: list[Drawn]
 ) -> Iterator[tuple[list[Cell], list[Drawn]]]:
-    """Yield old cells with the new ones that share their ground, each as small a set as can be."""
+    """Yield the connected components of old and new cells that share ground."""
     kept = {one.grid_code for one in named} - {one.grid_code for one in changed}
     old = {one.grid_code: leaves[one.grid_code] for one in changed if one.grid_code is not None}
     reach: list[set[str]] = []

@@ -1,6 +1,6 @@
-"""Recombination: groups of cells, each contiguous and about as heavy, by GerryChain (ReCom).
+"""Recombination (ReCom of GerryChain): divides cells into contiguous groups of about equal load.
 
-A process of its own works it out: it takes seconds of Python, and imports a hundred megabytes.
+Runs in a process with limits (`confined`): it takes seconds of Python, and imports libraries of a hundred megabytes.
 """
 
 import contextlib
@@ -29,13 +29,13 @@ from geo_grid.boundaries.division import Division, Refused
 from geo_grid.boundaries.proposals import Aim, Measures, Proposal
 
 _TOLERANCES = (0.05, 0.1, 0.2, 0.35, 0.6)
-"""Deviations from the mean that are tried, the strictest first: small areas cannot be divided as evenly as large ones."""
+"""Tolerances of the deviation from the mean load, tried from the strictest on: few cells cannot be divided evenly."""
 _BURST, _BURSTS = 8, 40
 _ATTEMPTS = 60
 _MOST_UNITS = 3000
 _ROAD_SURCHARGE = 1.0
 _NO_CUT = (RuntimeError, ReselectException, MetagraphError, BalanceError, PopulationBalanceError)
-"""What GerryChain raises when no tree can be cut so evenly."""
+"""Exceptions of GerryChain when no spanning tree can be cut within the tolerance."""
 _ELLIPSOID = Geod(ellps="GRS80")
 
 
@@ -49,29 +49,29 @@ def recombine(
     blocks: Mapping[str, int] | None = None,
     seed: int = 1,
 ) -> tuple[Proposal, list[Proposal]]:
-    """Propose how to divide the cells below some neighbours among them, by recombination (ReCom; GerryChain).
+    """Propose groupings of the children of some neighbours.
 
     Parameters
     ----------
     parents
-        Codes of cells with one parent, that are divided further: what they contain is grouped anew.
+        Codes of cells with the same parent and with children, which are regrouped.
     loads
-        What each contained cell asks for, in any unit, by code.
+        Load of each child in any unit, by code.
     count
-        How many groups; as many as parents if not given.
+        Number of groups; None: the number of parents.
     locked
-        Parents, among those given, that keep what they have.
+        Codes of those parents that keep their children.
     blocks
-        Which block between main roads each contained cell lies in: borders then prefer to follow the roads.
+        Block between main roads of each child, by code: borders of groups then prefer to follow the roads.
 
     Returns
     -------
-    The present, and up to three alternatives, each contiguous: the most even, the most compact, the least moved.
+    The present grouping, and up to three contiguous alternatives: the most even, the most compact, the least moved.
 
     Raises
     ------
     Refused
-        The cells cannot be grouped so.
+        There is no such grouping.
     """
     units, present = _units(division, parents, locked)
     free = [code for code in parents if code not in locked]
@@ -146,7 +146,7 @@ def _search(
     aim: Aim,
     chance: random.Random,
 ) -> dict[str, int] | None:
-    """Look for the best way by an aim; at the strictest tolerance by which there is one."""
+    """Search for the best grouping by an aim, at the strictest tolerance that has a solution."""
     split = partial(bipartition_tree, max_attempts=_ATTEMPTS)
     mean = sum(graph.nodes[code]["load"] for code in graph) / wanted
     has_blocks = any(block is not None for _, block in graph.nodes(data="block"))
@@ -167,7 +167,7 @@ def _search(
         )  # fmt: skip
         score = _scores(mean, present, graph, name_of)[aim]
         chain = SingleMetricOptimizer(move, [contiguous], begun, score, maximize=False, rng=chance)
-        with contextlib.suppress(*_NO_CUT):  # what was found until then counts
+        with contextlib.suppress(*_NO_CUT):  # the best grouping until then counts
             for _ in chain.short_bursts(_BURST, _BURSTS):
                 pass
         return {name_of[node]: int(part) for node, part in chain.best_part.assignment.items()}
@@ -177,7 +177,7 @@ def _search(
 def _scores(
     mean: float, present: dict[str, str], graph: nx.Graph, name_of: dict[Any, str]
 ) -> dict[Aim, Callable[[Any], float]]:
-    """Return what is to be small, by aim."""
+    """Return the objective functions by aim; smaller is better."""
 
     def deviation(partition: Any) -> float:
         return float(max(abs(load - mean) for load in partition["load"].values()))
@@ -193,7 +193,7 @@ def _scores(
 def _kept(
     groups: Mapping[str, int], present: dict[str, str], graph: nx.Graph
 ) -> tuple[NDArray[np.float64], list[int], list[str]]:
-    """Return the load that groups (rows) share with present ones (columns)."""
+    """Return the load that groups (rows) have in common with present groups (columns), and the labels of both."""
     numbers, codes = sorted(set(groups.values())), sorted(set(present.values()))
     row, column = {n: at for at, n in enumerate(numbers)}, {c: at for at, c in enumerate(codes)}
     kept = np.zeros((len(numbers), len(codes)))
@@ -203,7 +203,7 @@ def _kept(
 
 
 def _named(groups: dict[str, int], present: dict[str, str], graph: nx.Graph) -> dict[str, str]:
-    """Give each group the code of the cell it shares most with, none twice; the rest are new."""
+    """Assign to each group the code of the present group with the most load in common, each at most once; others are new."""
     kept, numbers, codes = _kept(groups, present, graph)
     row, column = linear_sum_assignment(kept, maximize=True)
     names = {numbers[at]: codes[code] for at, code in zip(row.tolist(), column.tolist(), strict=True)}

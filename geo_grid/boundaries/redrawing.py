@@ -1,4 +1,4 @@
-"""Ground divided anew by shapes from elsewhere, such as a file that was edited in another program."""
+"""Replaces cells by shapes from another program, such as an edited file."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -12,24 +12,24 @@ from geo_grid.boundaries.operations import completed, named_after
 
 _MOST_REDRAWN = 200_000
 _HEALED = 1e-5
-"""Degrees, about a metre: gaps and overlaps of shapes from elsewhere that are narrower are healed."""
+"""Degrees, about a metre: narrower gaps and overlaps between the shapes are healed."""
 
 
 def redraw(division: Division, codes: Sequence[str], cells: Sequence[Mapping[str, Any]]) -> Edits:
-    """Divide the ground of some cells anew, as shapes from elsewhere say; gaps and overlaps under a metre are healed.
+    """Replace some cells by shapes that tile the same ground; gaps and overlaps narrower than a metre are healed.
 
     Parameters
     ----------
     codes
-        The cells whose ground it is.
+        Codes of the cells to replace.
     cells
-        Each has `geometry` (GeoJSON, on the lattice); those that go on say their `grid_code`, new ones may say
+        Each has `geometry` (GeoJSON, on the lattice). Cells that continue have their `grid_code`; new ones may have
         `name`, `parent_code`, `household_count` and `cell_kind`.
 
     Raises
     ------
     Refused
-        Shapes overlap, leave ground to nobody, or reach into other cells, by a metre or more; or one is in pieces.
+        Shapes overlap, leave gaps, or reach into other cells, by a metre or more; or one is in pieces.
     """
     old = [division.leaf(code) for code in dict.fromkeys(codes)]
     shapes = [shapely.from_geojson(json.dumps(cell["geometry"])) for cell in cells]
@@ -60,7 +60,7 @@ def redraw(division: Division, codes: Sequence[str], cells: Sequence[Mapping[str
 
 
 def _shared_out(ground: Any, shapes: list[Any]) -> list[list[Any]]:
-    """Cut the ground along the borders of shapes, and give every face to one of them."""
+    """Cut the ground along the borders of shapes, and assign every face to one of them."""
     shares: list[list[Any]] = [[] for _ in shapes]
     tree = shapely.STRtree(shapes)
     odd = []
@@ -89,5 +89,5 @@ def _shared_out(ground: Any, shapes: list[Any]) -> list[list[Any]]:
 
 
 def _is_thin(face: Any) -> bool:
-    """Say whether a face is nowhere wider than the tolerance, about a metre."""
+    """Say whether the width of a face is within the tolerance, about a metre."""
     return bool(shapely.is_empty(shapely.buffer(face, -_HEALED / 2)))

@@ -1,4 +1,4 @@
-"""Drafts come into force: in one transaction, taken back by publishing what was before."""
+"""Publishing of drafts, in one transaction, and reverting an edition by publishing the one before as a draft."""
 
 import logging
 from collections.abc import Iterable, Sequence
@@ -43,16 +43,16 @@ _ZONE_COLUMNS = [
 
 
 def publish_draft(connection: Connection, draft_id: int, note: str) -> int:
-    """Bring a draft into force in the caller's transaction and return the edition.
+    """Publish a draft in the caller's transaction and return the number of its edition.
 
     Raises
     ------
     Conflict
-        It changes nothing, was published before, or another edition came after its base: rebase it.
+        The draft changes nothing, is published already, or its base is no longer in force (rebase it).
     Refused
-        It no longer divides the city.
+        The result would not be a valid division.
     """
-    connection.execute(PUBLISH["lock"])  # before anything is read: what another publisher did is seen
+    connection.execute(PUBLISH["lock"])  # before any read, so that the result of another publisher is visible
     hold(connection, draft_id, may_be_submitted=True)
     attached = attached_steps(connection, draft_id)
     changes = draft_changes(connection, draft_id), zone_changes(connection, draft_id)
@@ -62,13 +62,13 @@ def publish_draft(connection: Connection, draft_id: int, note: str) -> int:
 
 
 def publish_when_due(connection: Connection, draft_id: int) -> float | None:
-    """Bring an approved draft into force, in the caller's transaction, when its moment has come.
+    """Publish an approved draft in the caller's transaction, if its moment has come.
 
-    One that cannot come into force any more is returned to its planner with the reason.
+    A draft that cannot be published any more is returned to its planner with the reason.
 
     Returns
     -------
-    Seconds until its moment comes; None: nothing is to come.
+    Seconds until its moment; None: it is done, or there is nothing to publish.
     """
     connection.execute(PUBLISH["lock"])
     due = connection.execute(QUERIES["due"], {"draft_id": draft_id}).fetchone()
@@ -80,7 +80,7 @@ def publish_when_due(connection: Connection, draft_id: int) -> float | None:
     try:
         with connection.transaction():
             edition = publish_draft(connection, draft_id, due["note"])
-            connection.execute(QUERIES["check_now"])  # not at the commit, when it is too late to say why
+            connection.execute(QUERIES["check_now"])  # deferred constraints now: at the commit the error has no handler
     except (Conflict, Refused) as refused:
         withdraw(connection, draft_id, str(refused))
     except psycopg.errors.IntegrityError as refused:
@@ -91,17 +91,17 @@ def publish_when_due(connection: Connection, draft_id: int) -> float | None:
 
 
 def publish_now(connection: Connection, draft_id: int, by: str, note: str) -> int:
-    """Approve a draft and bring it into force, in the caller's transaction, and return the edition.
+    """Approve a draft and publish it in the caller's transaction; return the number of its edition.
 
     Parameters
     ----------
     by
-        Who submits it, if nobody did, and approves it.
+        Name of the person who approves it, and submits it if that was not done.
 
     Raises
     ------
     Conflict
-        It could not come into force; the message says why.
+        The draft could not be published; the message says why.
     """
     if find_draft(connection, draft_id)["submitted_at"] is None:
         submit(connection, draft_id, by)
@@ -115,7 +115,7 @@ def publish_now(connection: Connection, draft_id: int, by: str, note: str) -> in
 
 
 def draft_restoring(connection: Connection, edition: int, by: str, note: str, in_force: Division | None = None) -> int:
-    """Make a draft in which every cell and zone is as a former edition had it, submit it, and return it.
+    """Make and submit a draft that restores all cells and zones of a former edition; return its number.
 
     Raises
     ------
@@ -135,21 +135,22 @@ def bring_into_force(
     note: str,
     attached: Sequence[SetDuties | SetStops] = (),
 ) -> int:
-    """Close cells and zones, open others, draw them, and give what is open in them to its owner; return the edition.
+    """Insert an edition: close and open cells and zones, simplify them for tiles, and reassign open incidents and cameras.
+    Returns the number of the edition.
 
     Parameters
     ----------
     cells, zones
-        What is in force, and what becomes of it.
+        The division in force, and its edits.
     attached
-        Steps that come into force with them: duties and stops.
+        Steps that come into force at the same time: duties and mandatory stops.
 
     Raises
     ------
     Conflict
-        There is nothing to bring into force.
+        There are no edits.
     Refused
-        The cells would not divide the city.
+        The cells would not form a valid division.
     """
     if not cells[1] and not zones[1] and not attached:
         message = "nothing would change"
@@ -196,7 +197,7 @@ def bring_into_force(
 
 
 def _attach(connection: Connection, step: SetDuties | SetStops, moment: datetime) -> None:
-    """Set who answers for cells, or where patrols of zones must stop: what was said before ends."""
+    """Store duties of cells or mandatory stops of zones; the present ones end at `moment`."""
     for code in step.codes:
         if isinstance(step, SetDuties):
             connection.execute(QUERIES["end_duties"], {"code": code, "moment": moment})

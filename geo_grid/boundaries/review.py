@@ -1,4 +1,4 @@
-"""What a draft changes and what is wrong with it, of cells and patrol zones together: for every way in."""
+"""Impact and findings of a draft, for cells and patrol zones together; for HTTP and the command line."""
 
 from geo_grid.boundaries.division import Division, Edits
 from geo_grid.boundaries.drafts import attached_steps, require_current
@@ -17,7 +17,7 @@ from geo_grid.db import Connection
 
 
 def draft_impact(connection: Connection, draft_id: int, in_force: Division | None = None) -> Impact:
-    """Tell what a draft changes. Raises Conflict when it stands on an edition that is no longer in force."""
+    """Return the impact of a draft. Raises Conflict when its base is no longer in force."""
     require_current(connection, draft_id)
     before, edits = draft_changes(connection, draft_id, in_force)
     found, shown = impact_of(connection, before, edits), shown_codes(connection, before, edits)
@@ -30,7 +30,7 @@ def draft_impact(connection: Connection, draft_id: int, in_force: Division | Non
 def draft_findings(
     connection: Connection, draft_id: int, in_force: Division | None = None, every: bool = False
 ) -> list[Finding]:
-    """Examine the cells and zones that a draft changes, or every one; only what whoever asks may see."""
+    """Examine the cells and zones that a draft changes, or all of them, as far as the principal may see them."""
 
     def examined(before: Division, edits: Edits) -> list[str] | None:
         return None if every else [code for code in edits if change_of(before, edits, code)]

@@ -1,6 +1,7 @@
-"""The steps of a draft: what is done to grid cells and patrol zones, each with its typed arguments.
+"""The steps of a draft: operations on grid cells and patrol zones, one model with typed arguments for each.
 
-Said once: HTTP takes these models as they are, the command line fills them from its options, a draft keeps them as rows.
+They are defined only here: HTTP accepts these models, the command line fills them from its options, and a draft stores
+them as rows.
 """
 
 import itertools
@@ -28,9 +29,9 @@ from geo_grid.boundaries.zones import Zones
 from geo_grid.errors import told
 
 _DEEPEST = 4
-"""Lists within lists: the polygons of a MultiPolygon, their rings, positions, numbers."""
+"""Deepest nesting of GeoJSON coordinates: polygons of a MultiPolygon, their rings, positions, numbers."""
 KINDS: dict[str, tuple[str, ...]] = {CELLS: ("basic", "dedicated"), ZONES: ("regular", "temporary")}
-"""Of each layer: `cell_kind` of a grid cell, zone_type of a patrol zone."""
+"""Kinds by layer: `cell_kind` of a grid cell, zone_type of a patrol zone."""
 
 Code = Annotated[str, Field(max_length=64)]
 Text = Annotated[str, Field(min_length=1, max_length=200, pattern=r"\S")]
@@ -41,7 +42,7 @@ Seen = Annotated[int | None, Field(ge=0, le=10**6, description="how many steps y
 
 
 def _shallow(coordinates: list[Any]) -> list[Any]:
-    """Return coordinates that lie no deeper than those of a MultiPolygon. Raises ValueError."""
+    """Return coordinates if they are nested no deeper than those of a MultiPolygon. Raises ValueError."""
     level: list[Any] = coordinates
     for _ in range(_DEEPEST):
         level = list(itertools.chain.from_iterable(part for part in level if isinstance(part, list)))
@@ -52,7 +53,7 @@ def _shallow(coordinates: list[Any]) -> list[Any]:
 
 
 class Given(BaseModel):
-    """What somebody sends: what is not known is refused."""
+    """Base of models in requests: unknown fields are refused."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -64,7 +65,7 @@ class Geometry(Given):
     coordinates: Annotated[list[Any], AfterValidator(_shallow)]
 
     def shape(self, name: str) -> Any:
-        """Return it as a shapely geometry. Raises Refused, which calls it by `name`."""
+        """Return the geometry as a shapely object. Raises Refused, with `name` in the message."""
         try:
             shape = shapely.from_geojson(json.dumps({"type": self.type, "coordinates": self.coordinates}))
         except (shapely.errors.ShapelyError, TypeError, ValueError):
@@ -115,11 +116,11 @@ class Step(Given):
     reason
         Why, for the history.
     seen
-        How many steps of the draft its author saw: it is refused if others came. None: whatever came.
+        Number of steps that the author saw: the step is refused if the draft has another number now. None: not checked.
     """
 
     needs_city: ClassVar[bool] = False
-    """Whether only somebody who answers for the whole city may do it."""
+    """Whether only a principal of the whole city may do it."""
 
     operation: str
     layer: Layer = CELLS
@@ -127,14 +128,14 @@ class Step(Given):
     seen: Seen = None
 
     def arguments(self) -> dict[str, Any]:
-        """Return what a draft keeps of it beside its operation and its reason, as JSON."""
+        """Return the arguments that a draft stores beside operation and reason, as JSON."""
         kept = self.model_dump(mode="json", exclude={"operation", "reason", "seen"}, exclude_none=True)
         if self.layer == CELLS:
-            del kept["layer"]  # said only where it is another
+            del kept["layer"]  # stored only if it is not the default
         return kept
 
     def named(self) -> list[str]:
-        """Return the codes it names."""
+        """Return the codes of all cells or zones that the step names."""
         return [*getattr(self, "codes", ())]
 
 
@@ -151,7 +152,7 @@ class Redrawing(Step):
         return self
 
     def edits(self, division: Any) -> Edits:
-        """Say what it makes of the cells or zones of its layer. Raises Refused."""
+        """Return the edits of the step to a division of its layer. Raises Refused."""
         raise NotImplementedError
 
 
@@ -175,7 +176,7 @@ class Merge(Redrawing):
     keep: Code | None = Field(None, description="whose code stays; the largest one's when not given")
 
     def named(self) -> list[str]:
-        """Return the codes it names."""
+        """Return the codes of all cells or zones that the step names."""
         return [*self.codes, *([self.keep] if self.keep else [])]
 
     def edits(self, division: Division) -> Edits:
@@ -252,7 +253,7 @@ class Transfer(Redrawing):
     parent_code: Code = Field(description="the cell it becomes a part of")
 
     def named(self) -> list[str]:
-        """Return the codes it names."""
+        """Return the codes of all cells or zones that the step names."""
         return [*self.codes, self.parent_code]
 
     def edits(self, division: Division) -> Edits:
@@ -270,7 +271,7 @@ class Regroup(Redrawing):
     )
 
     def named(self) -> list[str]:
-        """Return the codes it names."""
+        """Return the codes of all cells or zones that the step names."""
         parents = [group.parent_code for group in self.groups if group.parent_code is not None]
         return [*parents, *(code for group in self.groups for code in group.codes)]
 
@@ -300,7 +301,7 @@ class Redraw(Redrawing):
     kind: str = Field("redraw", description="what it looks like: split, merge, carve, move_border or redraw")
 
     def named(self) -> list[str]:
-        """Return the codes it names."""
+        """Return the codes of all cells or zones that the step names."""
         return [*self.codes, *(cell.grid_code for cell in self.cells if cell.grid_code is not None)]
 
     def edits(self, division: Division) -> Edits:
@@ -376,14 +377,14 @@ type AskedStep = Annotated[
     | SetStops,
     Field(discriminator="operation"),
 ]  # fmt: skip
-"""A step as a person asks for it."""
+"""A step that a client may send."""
 type AnyStep = Annotated[AskedStep | Redraw, Field(discriminator="operation")]
-"""A step as a draft keeps it: also what a file drew."""
+"""A step that a draft may store: also `Redraw`, which only the import of a file makes."""
 _STEPS: TypeAdapter[AnyStep] = TypeAdapter(AnyStep)
 
 
 def as_step(operation: str, arguments: dict[str, Any], reason: str = "") -> AnyStep:
-    """Read a step: of a draft's row, of a command's options, of a file. Raises Refused, saying what it lacks."""
+    """Make a step from a row of a draft, options of a command, or a file. Raises Refused when arguments are not valid."""
     try:
         return _STEPS.validate_python({**arguments, "operation": operation, "reason": reason})
     except ValidationError as error:

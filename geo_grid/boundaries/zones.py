@@ -10,7 +10,7 @@ from geo_grid.boundaries.division import Cell, Division, Edits, Refused, faces, 
 from geo_grid.boundaries.operations import completed, drawn_area, drawn_line, is_inside
 
 SEGMENT, AREA = 0, 1
-"""Their grid_level: each forms a level of its own."""
+"""Values of grid_level for segments and areas: each forms a level of its own."""
 
 
 class Zones(Division):
@@ -24,7 +24,7 @@ class Zones(Division):
         return codes, shapely.STRtree([self.cells[code].shape for code in codes])
 
     def leaf(self, code: str) -> Cell:
-        """Return an area. Raises Refused: nothing is split off a line."""
+        """Return an area. Raises Refused for a road segment, which cannot be divided."""
         found = self.cell(code)
         if found.grid_level == SEGMENT:
             message = f"{code} {found.name} is a road segment: draw it anew as a whole"
@@ -32,11 +32,11 @@ class Zones(Division):
         return found
 
     def areas(self) -> Division:
-        """Return the areas alone."""
+        """Return a division of the areas, without road segments."""
         return Division(zone for zone in self.cells.values() if zone.grid_level == AREA)
 
     def proved(self, edits: Edits) -> Division:
-        """Return the zones with edits, if areas still do not overlap; see `Division.proved`."""
+        """Return the zones with edits applied, if areas do not overlap; see `Division.proved`."""
         areas = {code: zone for code, zone in edits.items() if (zone or self.cells[code]).grid_level == AREA}
         super().proved(areas)
         return self.edited(edits)
@@ -51,19 +51,19 @@ def create(
     zone_type: str = "regular",
     code: str | None = None,
 ) -> Edits:
-    """Make a zone where there is none: what of the drawn area lies in other zones does not count; or a road segment.
+    """Make a zone on ground without one, or a road segment. Parts of the area in other zones are cut off.
 
     Parameters
     ----------
     area, line
-        Polygon, or LineString, lon, lat: one of them.
+        Polygon for a zone, or LineString for a segment, lon, lat: exactly one of them.
     code
-        After the highest given, if none is named.
+        None: the next number after the highest code ever used.
 
     Raises
     ------
     Refused
-        The code was given before, or nothing of the area is free, or what is free is in pieces.
+        The code was used before, or the area without other zones is empty or in pieces.
     """
     if (area is None) == (line is None):
         message = "draw an area, or the line of a road segment"
@@ -99,7 +99,7 @@ def retire(zones: Division, code: str) -> Edits:
     Raises
     ------
     Refused
-        It is a regular area: its ground would have no zone.
+        The zone is a regular area: its ground would have no zone.
     """
     zone = zones.cell(code)
     if zone.grid_level == AREA and zone.cell_kind == "regular":
@@ -109,7 +109,7 @@ def retire(zones: Division, code: str) -> Edits:
 
 
 def redraw_segment(zones: Division, code: str, line: Any) -> Edits:
-    """Draw a road segment anew. Raises Refused when it is none."""
+    """Replace the line of a road segment. Raises Refused when the code is that of an area."""
     zone = zones.cell(code)
     if zone.grid_level != SEGMENT:
         message = f"{code} {zone.name} is an area: reshape it with an area"
@@ -118,7 +118,7 @@ def redraw_segment(zones: Division, code: str, line: Any) -> Edits:
 
 
 def _next_code(zones: Division) -> str:
-    """Number a zone after the highest ever given with the stem that most have."""
+    """Return the next code after the highest ever used with the most common stem."""
     stems: dict[str, int] = {}
     for code in zones.used_codes:
         stem = code.rstrip("0123456789")

@@ -1,4 +1,4 @@
-"""Transactions on behalf of somebody: the database itself looks up what their credential is worth."""
+"""Transactions with the rights of a principal: the database itself resolves the credential and applies row policies."""
 
 import contextlib
 import re
@@ -21,16 +21,16 @@ _READ_ONLY = "select set_config('transaction_read_only', 'on', true)"
 
 
 class Asker(NamedTuple):
-    """On whose behalf a transaction runs.
+    """The client of a transaction.
 
     Attributes
     ----------
     credential
-        SHA-256 of a secret that only its bearer has, in hexadecimal; empty: nobody.
+        SHA-256 of the client's secret, in hexadecimal; empty: not logged in.
     address
-        IP address they come from; empty when unknown.
+        IP address of the client; empty when unknown.
     request_id
-        Name of the request, for the audit.
+        Identifier of the request, for the audit.
     """
 
     credential: str
@@ -39,14 +39,14 @@ class Asker(NamedTuple):
 
 
 type Reading = Callable[[], AbstractAsyncContextManager[AsyncConnection]]
-"""Opens a transaction that reads one state of the database, on somebody's behalf."""
+"""Opens a read-only transaction in one snapshot, with the rights of a principal."""
 
 
 @contextlib.asynccontextmanager
 async def acting(pool: AsyncPool, asker: Asker, read_only: bool = True) -> AsyncIterator[AsyncConnection]:
-    """Lend a connection with a transaction on somebody's behalf; commits at the end, rolls back on an error.
+    """Take a connection from a pool and run a transaction with the client's rights; commits, or rolls back on an error.
 
-    A read-only one sees one state of the database throughout. Begin and settings travel in one round trip.
+    A read-only transaction sees one snapshot throughout (repeatable read). Begin and settings take one round trip.
     """
     async with pool.connection() as connection:
         async with connection.pipeline():
@@ -55,7 +55,7 @@ async def acting(pool: AsyncPool, asker: Asker, read_only: bool = True) -> Async
         try:
             yield connection
         except BaseException:
-            with contextlib.suppress(psycopg.OperationalError):  # who asked is gone, and the connection with them
+            with contextlib.suppress(psycopg.OperationalError):  # the connection was lost
                 await connection.rollback()
             raise
         await connection.commit()
@@ -72,9 +72,9 @@ def acting_in_thread(pool: ThreadPool, asker: Asker) -> Iterator[Connection]:
 async def ask_once(
     pool: AsyncPool, asker: Asker, statement: str, values: dict[str, Any], read_only: bool = True
 ) -> dict[str, Any]:
-    """Run one statement on somebody's behalf in one round trip; its one row in binary form, or nothing.
+    """Run one statement with the client's rights in one round trip; return its row (fetched in binary), or an empty one.
 
-    What is sent between two synchronisations of the protocol is one transaction (PostgreSQL 15, 55.2.4): it is committed
+    All messages between two Sync messages of the protocol are one transaction (PostgreSQL 15, 55.2.4), which is committed
     when this returns.
     """
     async with pool.connection() as connection:
@@ -87,9 +87,9 @@ async def ask_once(
 
 
 def acting_conninfo(conninfo: str, asker: Asker) -> str:
-    """Return a libpq connection string whose every transaction is on somebody's behalf."""
+    """Return a libpq connection string whose sessions have the client's rights in every transaction."""
     quoted = {name: re.sub(r"[\\\s]", r"\\\g<0>", value) for name, value in asker._asdict().items() if value}
-    told = (f"-c geo_grid.{name}={value}" for name, value in quoted.items())
+    options = (f"-c geo_grid.{name}={value}" for name, value in quoted.items())
     return make_conninfo(
-        conninfo, options=" ".join([str(conninfo_to_dict(conninfo).get("options") or ""), *told]).strip()
+        conninfo, options=" ".join([str(conninfo_to_dict(conninfo).get("options") or ""), *options]).strip()
     )

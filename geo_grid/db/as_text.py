@@ -1,14 +1,14 @@
-"""The database as text: functions, views, triggers and policies stand in files beside the rooms that own them.
+"""The schema as text: functions, views, triggers and policies are kept in files beside the rooms that own them.
 
-A room's `schema/*.sql` holds what can be made again, each statement from a line that begins with its first word:
+A room's `schema/*.sql` has only objects that can be created again; each statement begins a line with its first word:
 
     create or replace function ...; create or replace view ...;     (called by whom GRANT names, and by nobody else)
     grant ...; comment on ...;
     create trigger ...; create constraint trigger ...;
 
-and its `schema/policies.toml` says who sees and writes which rows (`policies`). `migrate` applies all of it, in one
-transaction, when its digest is not the one that was applied last, and after each migration. What the text names no more is dropped then; a
-function or view whose rows get another shape is dropped in a migration, and made again by the text.
+and its `schema/policies.toml` declares who sees and writes which rows (`policies`). `migrate` applies all of it in one
+transaction, when its digest differs from the one applied last, and after each migration. Objects that the text has no
+longer are dropped then. A function or view whose columns change must be dropped in a migration; the text creates it again.
 """
 
 import hashlib
@@ -28,10 +28,10 @@ from geo_grid.errors import SetupError
 from geo_grid.settings import PACKAGE
 
 ROOMS = ("db", "changes", "due", "access", "layers", "locate", "workflow", "boundaries", "response")
-"""In the order in which their files are applied: a function in SQL comes after what it calls."""
+"""Rooms in the order in which their files are applied: a function in SQL must come after those that it calls."""
 
 AGAIN = "geo-grid migrate --again"
-"""The command that makes the database as the text says."""
+"""The command that applies the text again."""
 
 _STATEMENT = re.compile(r"^(?=(?:create|grant|comment) )", re.MULTILINE)
 _ORDER = (
@@ -45,7 +45,7 @@ _QUERIES = load_queries("geo_grid.db", "as_text.sql")
 
 @dataclass(frozen=True)
 class Statement:
-    """One statement of the text: where it stands, and what it says."""
+    """One statement of the text, with its file."""
 
     file: str
     sql: str
@@ -60,7 +60,7 @@ class Text:
     made
         Functions and views.
     hung
-        What needs them: rights to call them, triggers, policies.
+        Objects that depend on them: grants, triggers, policies.
     """
 
     made: tuple[Statement, ...]
@@ -68,14 +68,14 @@ class Text:
 
     @property
     def digest(self) -> str:
-        """SHA-256 of what is said, wherever it stands."""
+        """SHA-256 of the statements, without the names of their files."""
         said = "\0".join(statement.sql for statement in (*self.made, *self.hung))
         return hashlib.sha256(said.encode()).hexdigest()
 
 
 @cache
 def read_text() -> Text:
-    """Read the text of all rooms. Raises SetupError when a file says something that is not for it."""
+    """Read the text of all rooms. Raises SetupError when a file has a statement that the text may not have."""
     by_order: tuple[list[Statement], ...] = ([], [], [], [])
     for room in ROOMS:
         for file in sorted((PACKAGE / room / "schema").iterdir()):
@@ -113,12 +113,12 @@ def _head(statement: Statement) -> str:
 
 
 def apply_text(connection: psycopg.Connection, text: Text, again: bool = False) -> bool:
-    """Make the database as the text says, in the caller's transaction, which nothing else wrote in; whether it was not.
+    """Apply the text in the caller's transaction, which must not have written anything before; return whether it was needed.
 
     Parameters
     ----------
     again
-        Also when this text was the last to be applied: what was changed by hand is put right.
+        Apply it also when its digest is the one applied last, to revert manual changes.
 
     Raises
     ------
@@ -141,8 +141,9 @@ def apply_text(connection: psycopg.Connection, text: Text, again: bool = False) 
             cursor.execute(sql.SQL("revoke all on {} from {}").format(target, sql.SQL(", ").join(_OTHERS)))
         for statement in text.hung:
             _run(cursor, statement)
-        there = [(row["kind"], row["name"]) for row in _described(cursor)]  # in the order in which they were made first
-        gone = [named for named in there if named in set(known) and named[0] in ("function", "view")]
+        # in the order in which they were first created
+        existing = [(row["kind"], row["name"]) for row in _described(cursor)]
+        gone = [named for named in existing if named in set(known) and named[0] in ("function", "view")]
         _drop(cursor, [named for named in reversed(gone) if named not in set(made)])
         cursor.execute(_QUERIES["forget"])
         cursor.executemany(_QUERIES["keep"], [row for row in _described(cursor) if row["is_new"]])
@@ -151,7 +152,7 @@ def apply_text(connection: psycopg.Connection, text: Text, again: bool = False) 
 
 
 def unsettle_text(connection: psycopg.Connection) -> None:
-    """Have the text applied again, in the transaction of a migration, which may have taken away what it made."""
+    """Forget the applied digest, in the transaction of a migration, which may have dropped objects of the text."""
     if connection.execute("select from pg_class where oid = to_regclass('public.schema_text')").rowcount:
         connection.execute(_QUERIES["unsettle"])
 
@@ -178,28 +179,28 @@ def _ask(cursor: psycopg.Cursor[dict[str, Any]], name: str) -> list[dict[str, An
 
 
 def _described(cursor: psycopg.Cursor[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Ask what is there, written as it is whatever the settings of the caller's session are."""
+    """Read the definitions of all existing objects, in a form that is independent of the session's settings."""
     with cursor.connection.transaction(force_rollback=True):
         cursor.execute(_QUERIES["plainly"])
         return _ask(cursor, "described")
 
 
 def differences(connection: Connection) -> list[str]:
-    """Return what in the database is not as the text made it, in words; empty: nothing.
+    """Return sentences about the differences between database and text; empty: there are none.
 
-    That is what was changed, what is missing, and policies, triggers and functions of the schema access that were
-    added. A database that no text was applied to differs as a whole.
+    These are objects that were changed or are missing, and policies, triggers and functions of the schema access that were
+    added. If another text, or none, was applied last, that is the only difference reported.
     """
     with connection.cursor(row_factory=dict_row) as cursor:
         if _ask(cursor, "applied")[0]["digest"] != read_text().digest:
             return ["those of this geo_grid were not applied last"]
         known = {(row["kind"], row["name"]): row["digest"] for row in _ask(cursor, "known")}
-        there = {(row["kind"], row["name"]): row["digest"] for row in _described(cursor)}
-    told = [f"{kind} {name} is missing" for kind, name in known if (kind, name) not in there]
-    for (kind, name), digest in there.items():
+        existing = {(row["kind"], row["name"]): row["digest"] for row in _described(cursor)}
+    sentences = [f"{kind} {name} is missing" for kind, name in known if (kind, name) not in existing]
+    for (kind, name), digest in existing.items():
         if (kind, name) not in known:
             if kind in ("policy", "trigger") or name.startswith("access."):
-                told.append(f"{kind} {name} is not of geo_grid: drop {kind} {name}")
+                sentences.append(f"{kind} {name} is not of geo_grid: drop {kind} {name}")
         elif known[kind, name] != digest:
-            told.append(f"{kind} {name} was changed")
-    return told
+            sentences.append(f"{kind} {name} was changed")
+    return sentences

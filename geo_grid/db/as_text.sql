@@ -2,14 +2,14 @@
 select (select digest from schema_text) as digest
 
 -- name: plainly
--- every name written out but those of pg_catalog, and constants alike
+-- settings so that the catalogue shows definitions in one form: all names qualified but those of pg_catalog
 select set_config('search_path', 'pg_catalog', true), set_config('timezone', 'UTC', true),
        set_config('datestyle', 'ISO', true), set_config('intervalstyle', 'iso_8601', true),
        set_config('extra_float_digits', '1', true), set_config('quote_all_identifiers', 'off', true)
 
 -- name: described
--- what of the kinds that the text makes is in the schemas of ours, as DROP names it and as the catalogue shows it, but
--- for what extensions brought and for triggers of partitions; is_new: written in this transaction
+-- all objects of the kinds that the text makes in the schemas public and access: name as for DROP, and definition. Without
+-- those of extensions and triggers of partitions; is_new: created or changed in this transaction
 with owner as (
     select relowner as id from pg_class where oid = 'public.schema_text'::regclass
 ),

@@ -1,7 +1,7 @@
 """The private PostGIS: a PostgreSQL cluster of our own in a state folder, on a Unix socket only.
 
-It runs while a program uses it. Programs share it: each holds a shared lock on `users.lock`, and the
-one that lets go last stops it. Locks vanish with their process, so `kill -9` leaves nothing behind.
+It runs while a program uses it. Programs share it: each holds a shared lock on `users.lock`, and the last one to
+release it stops the cluster. The kernel releases the locks of a killed process, so `kill -9` leaves nothing behind.
 """
 
 import contextlib
@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 DATABASE = "geo_grid"
 OWNER = "geo_grid"
 _PROGRAMS, _EXTENSIONS = Path("/usr/lib/postgresql"), Path("/usr/share/postgresql")
-"""Where Debian keeps a folder for each version."""
+"""Folders of Debian with one folder for each version."""
 _SOCKET_PATH_LIMIT = 107 - len("/.s.PGSQL.5432")  # sun_path of unix(7), less the name PostgreSQL adds
 
 _CONFIGURATION = """
@@ -119,7 +119,9 @@ class Cluster:
         joined, self._joined = self._joined, None
         if joined is None:
             return
-        if not self.data.is_dir():  # removed: a postmaster sees within a minute that its lock file is gone, and ends
+        if (
+            not self.data.is_dir()
+        ):  # deleted: the postmaster notices within a minute that its lock file is gone, and exits
             joined.close()
             return
         with self._starting(), joined:
@@ -132,7 +134,7 @@ class Cluster:
     @property
     def running(self) -> bool:
         """Whether the postmaster runs."""
-        # asked every second beside requests: pg_ctl status would fork this large process each time
+        # called several times a second in a server: pg_ctl status would fork this large process each time
         postmaster = self._postmaster()
         return postmaster is not None and not self._bury_zombie() and _works_in(postmaster, self.data)
 
@@ -145,7 +147,8 @@ class Cluster:
         return process if process.is_dir() else None
 
     def _bury_zombie(self) -> bool:
-        """Whether the postmaster was killed and nobody reaps its process, as in a container without an init.
+        """Delete the lock file of a killed postmaster that is a zombie, as in a container without an init; return whether
+        it is one.
 
         PostgreSQL would take it for a running one. Its lock files, of the data and of the socket, go only when none of
         its children is left, since they keep a second postmaster from joining them.
@@ -161,7 +164,7 @@ class Cluster:
         return state == "Z"
 
     def ensure_running(self) -> None:
-        """Start it again when it was killed. Recovery replays what was committed."""
+        """Start the cluster if it is not running. After a crash, recovery replays all commits. Blocks for seconds."""
         if self.running:
             return
         with self._starting():
@@ -171,22 +174,22 @@ class Cluster:
 
     @contextlib.contextmanager
     def watched(self, every_s: float = 0.2) -> Iterator[None]:
-        """Keep it running, and its log small: look every `every_s` seconds from a background thread."""
+        """Restart the cluster when it has died, and rotate its log; a background thread checks every `every_s` seconds."""
         done = threading.Event()
 
         def watch() -> None:
-            told = ""
+            logged = ""
             while not done.wait(every_s):
                 try:
                     self.ensure_running()
                     keep_small(self.log)
-                    told = ""
+                    logged = ""
                 except (
                     Exception
-                ) as trouble:  # without files, memory or disk as well: it may pass, and this must not end
-                    if str(trouble) != told:  # once, not five times a second
-                        told = str(trouble)
-                        log.error("the private PostGIS is not watched over just now: %s", trouble)
+                ) as trouble:  # also out of descriptors, memory or disk: that may pass, and the thread must not end
+                    if str(trouble) != logged:  # logged once, not five times a second
+                        logged = str(trouble)
+                        log.error("the private PostGIS is not watched over; trying again: %s", trouble)
 
         thread = threading.Thread(target=watch, name="watch-postgis", daemon=True)
         thread.start()
@@ -215,7 +218,7 @@ class Cluster:
                 user=self._uid,
                 group=self._gid,
                 extra_groups=None if self._uid is None else [],
-                start_new_session=True,  # Ctrl-C is for us; we stop it in order
+                start_new_session=True,  # Ctrl-C must reach this program only, which shuts the cluster down in order
                 text=True,
                 check=False,
             )
@@ -262,7 +265,7 @@ class Cluster:
                 opened.write(include)
 
     def _made_by(self) -> str | None:
-        """Return the version of PostgreSQL that made the cluster; None: there is none yet."""
+        """Return the version of PostgreSQL that initialised the cluster; None: it is not initialised yet."""
         try:
             return (self.data / "PG_VERSION").read_text().strip()
         except OSError:
@@ -281,7 +284,7 @@ class Cluster:
             )  # fmt: skip
             if started.returncode == 0:
                 return
-            # right after a kill -9 its children still hold the shared memory for a moment
+            # right after a kill -9 child processes still hold the shared memory for a moment
             if time.monotonic() > deadline:
                 last = self.log.read_text(errors="replace").strip().splitlines()[-3:]
                 message = f"the private PostGIS does not start: {' / '.join(last)} (log: {self.log})"
@@ -336,7 +339,7 @@ def _reachable(folder: Path, user: pwd.struct_passwd) -> bool:
 
 
 def _find_programs(made_by: str | None) -> Path:
-    """Folder of PostgreSQL's programs: those that made the cluster, or else the newest that have PostGIS."""
+    """Return the folder of PostgreSQL's programs: of the version `made_by`, or else the newest that has PostGIS."""
     installed = sorted(
         (int(path.parent.parent.name), path.parent)
         for path in _PROGRAMS.glob("*/bin/initdb")

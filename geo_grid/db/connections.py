@@ -1,4 +1,4 @@
-"""Where the database is and how to connect: sync for the command line and bulk work, async for requests."""
+"""Connection strings, connections and pools: synchronous for the command line and threads, asynchronous for requests."""
 
 import asyncio
 import contextlib
@@ -18,12 +18,12 @@ from geo_grid.errors import DatabaseUnavailable, Forbidden, UserError
 from geo_grid.settings import Settings
 
 APPLICATION_ROLE = "geo_grid_app"
-"""Owns nothing (migration 0007)."""
+"""Role of requests: owns no objects and is subject to row policies (migration 0007)."""
 SERVICE_ROLE = "geo_grid_service"
-"""The server's own, for what no request may ask (migration 0020)."""
+"""Role of the server's own work, which requests have no right to (migration 0020)."""
 
 _RESTART_S, _TRY_S = 4.0, 0.2
-"""How long, and how often, a pool tries to connect before it counts as failed."""
+"""Seconds for which a pool tries to connect before the attempt fails, and seconds between two tries."""
 
 type Connection = psycopg.Connection[DictRow]
 type AsyncConnection = psycopg.AsyncConnection[DictRow]
@@ -35,13 +35,17 @@ type ThreadPool = ConnectionPool[psycopg.Connection[DictRow]]
 def database(settings: Settings, is_watched: bool = True) -> Iterator[str]:
     """Make the database available and yield its libpq connection string.
 
-    The one of GEO_GRID_DATABASE_URL, or the private PostGIS, started if needed and kept running; not by us when
-    another process watches over it.
+    It is the database of GEO_GRID_DATABASE_URL, or the private PostGIS, which is started if needed.
+
+    Parameters
+    ----------
+    is_watched
+        Whether this process restarts the private PostGIS when it dies; False: another process does.
 
     Raises
     ------
     DatabaseUnavailable
-        It does not answer.
+        The database does not answer.
     UserError
         GEO_GRID_DATABASE_URL is no connection string.
     """
@@ -63,7 +67,7 @@ def connection_string(settings: Settings) -> str:
 
 
 def storage(settings: Settings) -> dict[str, Path]:
-    """Return the folders on whose disks geo_grid stores, by what a person calls them."""
+    """Return the folders that geo_grid stores data in, by a name for messages."""
     found = {"the state folder": settings.state_dir}
     if settings.database_url is None:
         found["PostgreSQL's data"] = Cluster(settings.state_dir).data
@@ -71,12 +75,12 @@ def storage(settings: Settings) -> dict[str, Path]:
 
 
 def application_conninfo(settings: Settings, conninfo: str) -> str:
-    """Return how the server connects to the database of `conninfo`: as the role that owns nothing.
+    """Return the connection string of the application's role (`APPLICATION_ROLE`) for the database of `conninfo`.
 
     Raises
     ------
     UserError
-        A database of your own is used, and GEO_GRID_APP_DATABASE_URL does not say how to reach it so.
+        GEO_GRID_DATABASE_URL is set, and GEO_GRID_APP_DATABASE_URL is not.
     """
     if settings.app_database_url is not None:
         return _read_url("GEO_GRID_APP_DATABASE_URL", settings.app_database_url)
@@ -90,12 +94,13 @@ def application_conninfo(settings: Settings, conninfo: str) -> str:
 
 
 def service_conninfo(settings: Settings, conninfo: str) -> str:
-    """Return how the server connects for its own work: as a role that may call what judges log-ins and publishes.
+    """Return the connection string of the service role, which may call the functions for log-in and publishing.
 
     Parameters
     ----------
     conninfo
-        Of the application's role (see `application_conninfo`): the same but for the user, if nothing else is said.
+        Connection string of the application's role (`application_conninfo`). Without GEO_GRID_SERVICE_DATABASE_URL the
+        result differs from it in the user only.
 
     Raises
     ------
@@ -116,35 +121,35 @@ def _read_url(name: str, url: str) -> str:
 
 
 def limited(conninfo: str, statement_s: float, idle_s: float | None = None) -> str:
-    """Return a libpq connection string whose statements end after so many seconds, and its transactions when nobody
-    goes on with them for `idle_s`; None: they may wait.
+    """Return a libpq connection string with a time-out in seconds for statements, and one for idle transactions (None: no
+    limit).
     """
     wanted = {"statement_timeout": statement_s, "idle_in_transaction_session_timeout": idle_s}
     return _with_options(conninfo, {name: f"{limit * 1000:.0f}" for name, limit in wanted.items() if limit is not None})
 
 
 def in_utc(conninfo: str) -> str:
-    """Return a libpq connection string whose moments come in UTC: others' offsets may have seconds, as Shanghai's had
-    before 1901, which RFC 3339 does not know, so that each format would make another moment of them.
+    """Return a libpq connection string whose sessions have the time zone UTC. Offsets of other zones may have seconds, as
+    Shanghai's had before 1901; RFC 3339 has no form for them, and each export format would round them in its own way.
     """
     return _with_options(conninfo, {"timezone": "UTC"})
 
 
 def _with_options(conninfo: str, wanted: dict[str, str]) -> str:
     before = conninfo_to_dict(conninfo).get("options") or ""
-    told = [f"-c {name}={value}" for name, value in wanted.items()]
-    return make_conninfo(conninfo, options=" ".join([str(before), *told]).strip())
+    options = [f"-c {name}={value}" for name, value in wanted.items()]
+    return make_conninfo(conninfo, options=" ".join([str(before), *options]).strip())
 
 
 @contextlib.contextmanager
 def connect(conninfo: str) -> Iterator[Connection]:
-    """Connect, yield one transaction, and commit it; roll back on an error."""
+    """Connect, run one transaction, and commit it; roll back on an error. Blocks."""
     with translated_errors(), psycopg.connect(in_utc(conninfo), row_factory=dict_row) as connection:
         yield connection
 
 
 class _Patient(psycopg.AsyncConnection[DictRow]):
-    """Waits for a database that starts again: a pool tries after 1, 2, 4 seconds, which is long after it answers."""
+    """Retries every 0.2 s while the database restarts: the back-off of the pool (1, 2, 4 s) would lose seconds."""
 
     @classmethod
     async def connect(cls, *arguments: Any, **more: Any) -> Self:
@@ -160,16 +165,16 @@ class _Patient(psycopg.AsyncConnection[DictRow]):
 
 @contextlib.asynccontextmanager
 async def open_pool(conninfo: str, size: int, longest_s: float) -> AsyncIterator[AsyncPool]:
-    """Open a pool of the server: autocommit, so that what must be one transaction says so.
+    """Open a connection pool of the server, in autocommit mode: transactions are begun explicitly.
 
-    It opens even while the database is away, and heals by itself.
+    It opens even while the database does not answer, and reconnects by itself.
 
     Parameters
     ----------
     size
         Most connections.
     longest_s
-        A statement may take so long, and a transaction may wait so long for its next one.
+        Time-out in seconds of a statement, and of an idle transaction.
     """
     pool: AsyncPool = AsyncConnectionPool(
         in_utc(limited(conninfo, longest_s, longest_s)),
@@ -191,14 +196,14 @@ async def open_pool(conninfo: str, size: int, longest_s: float) -> AsyncIterator
 
 @contextlib.contextmanager
 def open_thread_pool(conninfo: str, size: int, longest_s: float) -> Iterator[ThreadPool]:
-    """Open a pool for work in threads; a connection is opened when it is wanted, and closed when it was idle for long.
+    """Open a connection pool for threads; connections are opened on demand, and closed after being idle for long.
 
     Parameters
     ----------
     size
-        Most connections: as many as threads, so that none waits.
+        Most connections: the number of threads, so that none waits for a connection.
     longest_s
-        A statement may take so long.
+        Time-out in seconds of a statement.
     """
     pool: ThreadPool = ConnectionPool(
         in_utc(limited(conninfo, longest_s)),
@@ -219,7 +224,7 @@ def open_thread_pool(conninfo: str, size: int, longest_s: float) -> Iterator[Thr
 
 
 async def _check(connection: AsyncConnection) -> None:
-    """Ask a connection whether it still lives, if it has something to say while nobody asked: mostly that it ends."""
+    """Check an idle connection that has unread data: mostly the server's message that it closed the connection."""
     idle = select.poll()
     idle.register(connection.fileno(), select.POLLIN)
     if idle.poll(0):
@@ -229,17 +234,17 @@ async def _check(connection: AsyncConnection) -> None:
 async def fetch_one(
     connection: AsyncConnection, statement: str, values: dict[str, Any] | None = None
 ) -> dict[str, Any]:
-    """Ask for one row; empty when there is none."""
+    """Run a statement and return its row; an empty dictionary when there is none."""
     return await (await connection.execute(statement, values)).fetchone() or {}
 
 
 @contextlib.contextmanager
 def translated_errors() -> Iterator[None]:
-    """Turn the driver's errors about rights, reach, space and time into ours; leave the rest."""
+    """Convert the driver's errors about rights, connection, disk space and time-outs to our classes; others pass."""
     try:
         yield
     except psycopg.errors.InsufficientPrivilege as error:
-        # our own functions say why in words for people; PostgreSQL's name tables and policies
+        # messages of our own functions are written for users; PostgreSQL's own name tables and policies
         ours = error.diag.source_function == "exec_stmt_raise"
         raise Forbidden(str(error.diag.message_primary) if ours else "you have no right to this") from error
     except psycopg.errors.DiskFull as error:

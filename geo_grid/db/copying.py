@@ -1,4 +1,4 @@
-"""Bulk rows in by COPY, geometry as EWKB."""
+"""Bulk transfer of rows by COPY, with geometries as EWKB."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -12,11 +12,11 @@ from geo_grid.coordinates import SRID
 from geo_grid.db.connections import Connection
 
 COPY_HEAD, COPY_TAIL = b"PGCOPY\n\xff\r\n\0" + bytes(8), b"\xff\xff"
-"""Around the rows of COPY in binary (PostgreSQL 15, COPY, Binary Format)."""
+"""Header and trailer of a COPY in binary (PostgreSQL 15, COPY, Binary Format)."""
 
 
 def ewkb(geometries: Any) -> Any:
-    """Encode an array of geometries as hexadecimal EWKB with our SRID."""
+    """Encode an array of geometries as hexadecimal EWKB with SRID 4490."""
     return shapely.to_wkb(shapely.set_srid(geometries, SRID), hex=True, include_srid=True)
 
 
@@ -27,7 +27,7 @@ def copy_rows(
     rows: Iterable[Sequence[Any]],
     progress: Callable[[int], None] = lambda count: None,
 ) -> int:
-    """COPY rows into a table in the caller's transaction and return how many.
+    """COPY rows into a table in the caller's transaction and return their number.
 
     Parameters
     ----------
@@ -56,14 +56,15 @@ def insert_rows(
     returning: str | None = None,
     progress: Callable[[int], None] = lambda count: None,
 ) -> list[Any]:
-    """Insert rows as `copy_rows` does, in one statement, also for a role whose rights go by row: COPY is refused to it.
+    """Insert rows in bulk in the caller's transaction, also for a role with row policies, which may not COPY into a table.
 
-    They go by way of a table that the database's owner makes for the transaction (migration 0020).
+    The rows are copied to a staging table that the database's owner makes for the transaction (migration 0020), and
+    inserted from there in one statement.
 
     Parameters
     ----------
     returning
-        A column whose values are returned, in the order of the rows; None: nothing is.
+        Column whose values are returned, in the order of the rows; None: an empty list.
     """
     names = {
         "table": sql.Identifier(table),
@@ -84,12 +85,12 @@ def read_fixed(
     row: np.dtype[np.void],
     values: dict[str, Any] | None = None,
 ) -> NDArray[np.void]:
-    """Run a COPY ... TO STDOUT in binary whose rows are of one length, and return them.
+    """Run a COPY ... TO STDOUT in binary with rows of fixed length, and return them as a structured array.
 
     Parameters
     ----------
     row
-        A count of fields as >i2, then for each field its length as >i4 and its value.
+        Type of a row: the number of fields as >i2, then for each field its length as >i4 and its value.
     """
     with connection.cursor() as cursor, cursor.copy(statement, values) as copy:
         whole = b"".join(copy)

@@ -1,7 +1,7 @@
 """Forward-only migrations: plain SQL files, each applied once in a transaction of its own; then the text (`as_text`).
 
-Our own forty lines because the kept runners hold a row as their lock, and a row survives `kill -9`;
-an advisory lock does not.
+Written here because the maintained migration tools use a row as their lock, which survives `kill -9`; an advisory lock
+does not.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ from geo_grid.db.as_text import apply_text, read_text, unsettle_text
 from geo_grid.errors import SetupError
 from geo_grid.settings import asset_dir
 
-_LOCK = 0x67656F67  # "geog": any constant all our processes share
+_LOCK = 0x67656F67  # key of the advisory lock ("geog"): any constant that all processes share
 _NAME = re.compile(r"^(\d{4})_[a-z0-9_]+\.sql$")
 
 
@@ -34,7 +34,7 @@ class Migration:
 
 
 def read_migrations(folder: Path | None = None) -> list[Migration]:
-    """Read all migrations in order. Raises SetupError when numbers are missing or doubled."""
+    """Read all migrations in order. Raises SetupError when a number is missing or occurs twice."""
     folder = folder or asset_dir("migrations")
     found = [
         Migration(int(match[1]), path.name, path.read_text())
@@ -48,7 +48,7 @@ def read_migrations(folder: Path | None = None) -> list[Migration]:
 
 
 def migrate(conninfo: str, migrations: list[Migration] | None = None, again: bool = False) -> list[str]:
-    """Apply the migrations that are missing and return their names; then make the rest as the text says.
+    """Apply the missing migrations, then the text (`as_text`); return the names of what was applied.
 
     Safe when several processes start at once: each step takes an advisory lock that ends with its
     transaction, then looks again at what is applied.
@@ -56,9 +56,9 @@ def migrate(conninfo: str, migrations: list[Migration] | None = None, again: boo
     Parameters
     ----------
     migrations
-        Only these, and not the text, which is written for all of them.
+        Apply only these, and not the text, which needs all of them.
     again
-        Apply the text also when it was the last to be applied.
+        Apply the text even if its digest is the one applied last.
     """
     text = read_text() if migrations is None else None
     migrations = migrations or read_migrations()

@@ -4,10 +4,10 @@
     "select seen" = { right = "map", where = ["area"] }
     "insert made, update changed, delete removed" = { right = "layers.write", where = ["area"] }
 
-makes the policies police_posts_seen, police_posts_made, ... Who has the right in the whole city has it for every row;
-who has it in some grid cells has it for rows `where` one of the named things holds. Without `where` the right alone
-suffices; `or` names a right that suffices beside it, `and` what must hold for everybody. Where this cannot say it,
-`using` and `check` hold the SQL of CREATE POLICY instead.
+makes the policies police_posts_seen, police_posts_made, ... A principal with the right in the whole city has it for every
+row; with the right in some grid cells, for rows that fulfil one of the conditions of `where`. Without `where` the right
+alone suffices. `or` names another right that suffices, `and` conditions that apply to everybody. For any other rule,
+`using` and `check` have the SQL of CREATE POLICY instead.
 """
 
 import tomllib
@@ -27,18 +27,18 @@ _HOLDS = {
     "post": "post_code in (select p.post_code from police_posts p)",
     "not hidden": "(not is_secret or (select access.may('cameras.secret')))",
 }
-"""What can hold for a row: a subquery without a column of the row is asked once per statement, not once per row."""
+"""Conditions on rows. PostgreSQL evaluates an uncorrelated subquery once per statement, not once per row."""
 
 _KEYS = {"right", "where", "or", "and"}, {"using", "check"}
 
 
 def read_policies(text: str, file: str) -> list[str]:
-    """Return the statements that a declaration in TOML stands for: for each table its row security and its policies.
+    """Return the SQL statements of a declaration in TOML: for each table its row security and its policies.
 
     Raises
     ------
     SetupError
-        It says something that is not understood; `file` names it.
+        The declaration is not valid; the message begins with `file`.
     """
     statements = []
     for table, declared in tomllib.loads(text).items():
@@ -60,7 +60,7 @@ def _policy(table: str, command_and_name: str, meaning: dict[str, Any]) -> str:
     clauses = {"select": ("using",), "insert": ("check",), "update": ("using",), "delete": ("using",),
                "all": ("using", "check")}[command]  # fmt: skip
     given = meaning if meaning.keys() & _KEYS[1] else {clauses[0]: _rows(**meaning)}
-    if clauses[0] not in given or not given.keys() <= set(clauses):  # what is not said would hold for every row
+    if clauses[0] not in given or not given.keys() <= set(clauses):  # a policy without the clause would allow every row
         message = f"{command} takes {' and '.join(clauses)}"
         raise ValueError(message)
     said = {"using": "using", "check": "with check"}
@@ -69,7 +69,7 @@ def _policy(table: str, command_and_name: str, meaning: dict[str, Any]) -> str:
 
 
 def _rows(right: str, where: Sequence[str] = (), **beside: Any) -> str:
-    """Return the condition on rows that a declaration without SQL stands for."""
+    """Return the SQL condition of a declaration with right, where, or, and."""
     enough = [f"(select access.{'city_wide' if where else 'may'}('{right}'))"]
     enough += [f"(select access.may('{beside['or']}'))"] if "or" in beside else []
     enough += [_together([_HOLDS[name].format(right=right) for name in names.split(" and ")]) for names in where]

@@ -1,4 +1,4 @@
-"""PostgreSQL's own command line, on the database of the program."""
+"""Runs psql on the program's database."""
 
 import os
 import signal
@@ -16,17 +16,17 @@ def run_psql(conninfo: str, arguments: Sequence[str]) -> int:
     Parameters
     ----------
     conninfo
-        libpq connection string or address; its password is not shown to whoever lists processes.
+        libpq connection string or URL; its password is passed by the environment, not visible in the list of processes.
 
     Raises
     ------
     SetupError
-        There is no psql on this machine.
+        psql is not installed.
     """
     given = conninfo_to_dict(conninfo)
     password = given.pop("password", None)
     environment = {**os.environ, **({"PGPASSWORD": str(password)} if password is not None else {})}
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends a statement in psql, not what it runs in
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C cancels a statement in psql, and not this program
     try:
         command = ["psql", f"--dbname={make_conninfo('', **given)}", *arguments]
         return subprocess.run(command, env=environment, check=False).returncode

@@ -1,4 +1,4 @@
-"""SQL lives in .sql files beside the module it serves; `-- name: x` begins each statement."""
+"""Loads SQL statements from .sql files beside the modules that use them; a line `-- name: x` begins each."""
 
 import re
 from functools import cache

@@ -1,4 +1,4 @@
-"""The things on the map. To add one, add a module with a `LAYER`, its .sql file, and a line here."""
+"""The layers of the map. To add one, add a module with a `LAYER`, its .sql file, and a line here."""
 
 from geo_grid.errors import NotFound
 from geo_grid.layers import (

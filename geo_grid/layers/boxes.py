@@ -1,4 +1,4 @@
-"""Boxes that somebody asks for: OGC API Features, `bbox`, and the same in CQL2 (OGC 17-069r4, 7.15.3)."""
+"""Bounding boxes in requests: `bbox` of OGC API Features, and boxes in CQL2 (OGC 17-069r4, 7.15.3)."""
 
 import math
 from collections.abc import Sequence
@@ -15,16 +15,16 @@ type Box = tuple[float, float, float, float]
 
 
 def read_box(numbers: Sequence[float], crs: PublishedCrs) -> tuple[Box, ...]:
-    """Read the corners of a box in the order of `crs`: four numbers, or six with heights, which are not looked at.
+    """Parse a box in the axis order of `crs`: four numbers, or six with heights, which are ignored.
 
     Returns
     -------
-    One box, or two where its west is greater than its east, in degrees: such a box crosses 180 degrees.
+    One box in degrees; two if west is greater than east, since such a box crosses the meridian of 180 degrees.
 
     Raises
     ------
     InvalidCoordinates
-        It is no box.
+        The numbers are no box.
     """
     told = f"bbox {','.join(map(str, numbers))[:80]!r}"
     if len(numbers) not in (4, 6) or not all(map(math.isfinite, numbers)):
@@ -53,7 +53,7 @@ def read_box(numbers: Sequence[float], crs: PublishedCrs) -> tuple[Box, ...]:
 
 
 def _snapped(*corners: float) -> Box:
-    """Bring corners onto the lattice: a box made of the eight decimals that are given out meets the thing it was made of."""
+    """Snap corners to the lattice, so that a box made of output coordinates (eight decimals) intersects their feature."""
     west, south, east, north = snap(corners).tolist()
     return west, south, east, north
 
@@ -73,7 +73,7 @@ def _shape(west: float, south: float, east: float, north: float) -> Any:
 
 
 def cut_to(shape: Any, box: Box) -> Any:
-    """Return the part of a shape that lies within a box; of a box without width or height, what it has in common with it."""
+    """Clip a shape to a box; a box without width or height gives the intersection with that line or point."""
     west, south, east, north = box
     if west < east and south < north:
         return shapely.clip_by_rect(shape, *box)

@@ -1,4 +1,4 @@
-"""Cameras 摄像机: where they stand and look; never a password, never an image."""
+"""Cameras 摄像机: their positions and fields of view; passwords and images are never stored."""
 
 import hashlib
 import re

@@ -1,4 +1,4 @@
-"""Whether a city is stored at all."""
+"""Check whether the database has any city."""
 
 from geo_grid.db import Connection, load_queries
 
@@ -6,6 +6,6 @@ QUERIES = load_queries("geo_grid.layers", "emptiness.sql")
 
 
 def is_empty(connection: Connection) -> bool:
-    """Whether nothing at all is stored yet."""
+    """Whether no rows of a city are stored yet."""
     found = connection.execute(QUERIES["is_empty"]).fetchone()
     return bool(found and found["empty"])

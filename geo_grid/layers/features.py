@@ -1,4 +1,4 @@
-"""The rows of a layer as features: found, sorted and turned over page by page."""
+"""Queries of a layer's rows as features: filter, sorting and paging."""
 
 import base64
 import binascii
@@ -27,26 +27,26 @@ QUERIES = load_queries("geo_grid.layers", "editions.sql")
 
 @dataclass(frozen=True)
 class FeatureQuery:
-    """Which features of a layer, and how.
+    """A query of the features of a layer.
 
     Attributes
     ----------
     limit
         Most features on one page.
     boxes
-        Any of them intersects a feature: west, south, east, north in degrees. Two for a box across 180 degrees.
+        A feature must intersect one of them: west, south, east, north in degrees. Two for a box across 180 degrees.
     span
-        First and last moment, None where open: features in force or happening in it. None: those in force now.
+        First and last moment, None: open. Features in force, or events, in this interval. None: features in force now.
     conditions
-        All of them hold; see `filters`.
+        All must hold; see `filters`.
     sort
-        Columns, each with whether it descends; ties go by the primary key.
+        Columns, each with a flag for descending order; ties are ordered by the primary key.
     properties
-        Columns given out; all when None.
+        Columns of the output; None: all.
     after
-        Where the page before ended: `Page.next`.
+        End of the previous page: its `Page.next`.
     crs
-        Of the geometry given out.
+        Reference system of the output geometry.
     """
 
     limit: int = 10
@@ -61,14 +61,14 @@ class FeatureQuery:
 
 @dataclass(frozen=True)
 class Page:
-    """Some features and the way to the rest.
+    """A page of features.
 
     Attributes
     ----------
     rows
-        With id, geometry (GeoJSON text) and properties (JSON text), or the columns themselves with WKB.
+        Rows with id, geometry (GeoJSON text) and properties (JSON text), or with all columns and the geometry as WKB.
     next
-        Give it as `after` for the next page; None when this is the last.
+        Value of `after` for the next page; None: this is the last.
     """
 
     rows: list[dict[str, Any]]
@@ -81,18 +81,18 @@ async def read_page(connection: AsyncConnection, layer: Layer, query: FeatureQue
     Parameters
     ----------
     as_table
-        Give the columns by name and the geometry as WKB, for file formats, instead of JSON text.
+        Return columns by name and the geometry as WKB, for file formats, not JSON text.
 
     Raises
     ------
     InvalidQuery
-        A column, a box or `after` is not what it should be.
+        A column, a box or `after` is not valid.
     """
     values: dict[str, Any] = {"limit": query.limit + 1}
     keys = [*query.sort, (layer.id_column, False)]
     kinds = {**layer.queryables, layer.id_column: "bigint"}
     beyond = [] if query.after is None else [_beyond(keys, kinds, query.after, values)]
-    # first which, then what: shapes and texts are written for one page only, not for all that match
+    # select the keys of the page first, so that geometry and text are serialised for its rows only, not for all matches
     statement = sql.SQL(
         "with page as materialized (select s.{key} from ({stored}) s where {where} order by {order} limit %(limit)s)"
         " select {what}, jsonb_build_array({place})::text as place from page join ({stored}) s using ({key}) order by {order}"
@@ -120,12 +120,12 @@ async def read_page(connection: AsyncConnection, layer: Layer, query: FeatureQue
 async def read_feature(
     connection: AsyncConnection, layer: Layer, key: str, crs: PublishedCrs = CRS84
 ) -> dict[str, Any]:
-    """Read one feature in force, as a row of a `Page`, with its `state`: a digest that tells any change of it.
+    """Read one feature in force, as a row of a `Page`, with its `state`: a digest of all columns.
 
     Raises
     ------
     NotFound
-        There is none, or whoever asks may not see it.
+        There is none, or the principal may not see it.
     """
     name = layer.item_key or layer.key
     kind = layer.columns[name]
@@ -150,7 +150,7 @@ async def read_feature(
 
 
 async def shifted_rows(rows: list[dict[str, Any]], crs: PublishedCrs) -> list[dict[str, Any]]:
-    """Return rows as a shifted datum has them, as they are where `crs` is none: `geometry` as GeoJSON, `geom` as WKB."""
+    """Convert the geometry of rows to a shifted datum (`geometry` as GeoJSON, `geom` as WKB); unchanged for other systems."""
     if not crs.shift or not rows:
         return rows
     return await MAPS.run(None, _shifted, rows, crs)
@@ -161,21 +161,21 @@ def _shifted(rows: list[dict[str, Any]], crs: PublishedCrs) -> list[dict[str, An
     given = [row[column] if row[column] is None or column == "geometry" else bytes(row[column]) for row in rows]
     shapes = shapely.from_wkb(given) if column == "geom" else shapely.from_geojson(given)
     moved = shapely.transform(shifted_geometry(shapes, crs.shift), lambda xy: np.round(xy, crs.digits))
-    told = shapely.to_wkb(moved) if column == "geom" else shapely.to_geojson(moved)
-    return [{**row, column: one} for row, one in zip(rows, told.tolist(), strict=True)]
+    encoded = shapely.to_wkb(moved) if column == "geom" else shapely.to_geojson(moved)
+    return [{**row, column: one} for row, one in zip(rows, encoded.tolist(), strict=True)]
 
 
 async def edition_in_force(connection: AsyncConnection) -> datetime | None:
-    """Return when the boundaries began that are in force at the moment of the transaction; None: there never were any.
+    """Return the moment from which the edition in force has been in force; None: there is no edition.
 
-    As of that moment they are the same for ever: what is published later begins later.
+    A query as of that moment always gives the same boundaries, since later editions begin later.
     """
     row = await (await connection.execute(QUERIES["in_force"])).fetchone()
     return row["valid_from"] if row else None
 
 
 def as_feature(row: dict[str, Any]) -> str:
-    """Write a row as a GeoJSON feature: geometry and properties are JSON already, and are put in as they are."""
+    """Serialise a row as a GeoJSON feature: geometry and properties are JSON text already, and are inserted as they are."""
     return (
         f'{{"type":"Feature","id":{json.dumps(row["id"])},"geometry":{row["geometry"] or "null"},'
         f'"properties":{row["properties"]}}}'
@@ -183,12 +183,12 @@ def as_feature(row: dict[str, Any]) -> str:
 
 
 def exported_columns(layer: Layer) -> list[str]:
-    """Return the columns an export writes: without the times of an edition, which is in force."""
+    """Return the columns of an export: those of boundaries without valid_from and valid_to."""
     return [name for name in layer.columns if not (layer.is_boundary and name in layer.moments)]
 
 
 def all_rows(layer: Layer) -> sql.Composed:
-    """Return the statement for every row in force, column by column, with WKB: what an export writes."""
+    """Return the statement of an export: all rows in force, by column, with the geometry as WKB."""
     return sql.SQL(
         "select {columns}, ST_AsBinary(s.geom) as geom from ({stored}) s where {where} order by {key}"
     ).format(
@@ -200,7 +200,7 @@ def all_rows(layer: Layer) -> sql.Composed:
 
 
 def given_out(layer: Layer, query: FeatureQuery) -> list[str]:
-    """Return the columns a query gives out, in the layer's order. Raises InvalidQuery."""
+    """Return the output columns of a query, in the layer's order. Raises InvalidQuery."""
     for name in query.properties or ():
         if name not in layer.columns:
             message = f"{layer.name} has no property {name[:80]!r}; it has {', '.join(layer.columns)}"
@@ -218,7 +218,7 @@ def _json(layer: Layer, query: FeatureQuery) -> sql.Composed:
 
 
 def _table(layer: Layer, query: FeatureQuery) -> sql.Composed:
-    # file formats hold x before y, whatever the register says
+    # file formats store x before y, whatever the axis order of the reference system
     geom = sql.SQL("ST_AsBinary({}) as geom").format(_transformed(query.crs))
     return sql.SQL(", ").join([*(sql.Identifier("s", name) for name in given_out(layer, query)), geom])
 
@@ -230,7 +230,7 @@ def _transformed(crs: PublishedCrs) -> sql.Composable:
 
 
 def _where(layer: Layer, query: FeatureQuery, values: dict[str, Any], *more: sql.Composable) -> sql.Composed:
-    """Return what a row must meet, and put what it binds into `values`."""
+    """Return the condition on rows, and add its bound values to `values`."""
     return sql.SQL(" and ").join([*_conditions(layer, query, values), *more] or [sql.SQL("true")])
 
 
@@ -239,7 +239,7 @@ def _conditions(layer: Layer, query: FeatureQuery, values: dict[str, Any]) -> It
     for number, box in enumerate(query.boxes):
         names = [f"{side}_{number}" for side in ("west", "south", "east", "north")]
         values.update(zip(names, box, strict=True))
-        # ST_MakeEnvelope of a point or a line meets nothing; the geometry of a box is one that does
+        # a degenerate polygon of ST_MakeEnvelope intersects nothing; a box cast to geometry becomes a point or a line
         envelope = sql.SQL(
             "ST_SetSRID(ST_MakeBox2D(ST_MakePoint({}, {}), ST_MakePoint({}, {}))::geometry, 4490)"
         ).format(*map(sql.Placeholder, names))
@@ -253,7 +253,7 @@ def _conditions(layer: Layer, query: FeatureQuery, values: dict[str, Any]) -> It
 
 
 def _in_span(layer: Layer, query: FeatureQuery, values: dict[str, Any]) -> Iterator[sql.Composable]:
-    """Ask for those that happened, or were in force, in the span; for boundaries without one, those in force now."""
+    """Yield conditions for rows that happened, or were in force, in the span; without one, for boundaries in force now."""
     if not layer.moments or (query.span is None and len(layer.moments) == 1):
         return
     first, last = sql.Identifier("s", layer.moments[0]), sql.Identifier("s", layer.moments[-1])
@@ -272,7 +272,7 @@ def _in_span(layer: Layer, query: FeatureQuery, values: dict[str, Any]) -> Itera
 
 
 def _beyond(keys: list[tuple[str, bool]], kinds: dict[str, str], after: str, values: dict[str, Any]) -> sql.Composable:
-    """Ask for what comes after a place in the order; nulls come last."""
+    """Return the condition for rows after a position in the order (keyset paging); nulls are last."""
     try:
         place = json.loads(json.loads(base64.urlsafe_b64decode(after + "=" * (-len(after) % 4))))
         if [isinstance(part, str | None) for part in place] != [True] * len(keys) or place[-1] is None:

@@ -1,4 +1,4 @@
-"""CQL2 (OGC 21-065r2) into a condition of SQL: names become identifiers of known columns, values are bound."""
+"""Translation of CQL2 (OGC 21-065r2) to an SQL condition: names become identifiers of known columns, values are bound."""
 
 import json
 import re
@@ -20,9 +20,9 @@ GEOMETRY = "geometry"
 """The queryable that is the geometry."""
 
 _LONGEST = 2_000
-"""Characters; a thousand nested conditions fit, which the parser still carries."""
+"""Most characters of a filter: bounds the nesting to what the parser can recurse."""
 _DEEPEST_TEXT = 10
-"""Parentheses within each other: the parser of the text form takes twice as long for each that does not fit."""
+"""Deepest nesting of parentheses in the text form: the time of the parser doubles with each level."""
 _QUOTED = re.compile(r"'(?:[^']|'')*'|\"[^\"]*\"")
 _DEEPEST = 40
 _MOST_VERTICES = 10_000
@@ -58,19 +58,19 @@ def read_filter(
     queryables: Mapping[str, str],
     crs: PublishedCrs,
 ) -> Condition:
-    """Read a filter and make a condition of it.
+    """Parse a filter and return its condition.
 
     Parameters
     ----------
     queryables
-        Columns that may be asked about, with their type in PostgreSQL; besides them there is `geometry`.
+        Columns that filters may use, with their types in PostgreSQL; `geometry` is added.
     crs
-        Of the coordinates in the filter.
+        Reference system of the coordinates in the filter.
 
     Raises
     ------
     InvalidQuery
-        It is no CQL2, names what is not there, or compares what cannot be compared.
+        The filter is no CQL2, names an unknown property, or compares incompatible types.
     """
     if len(text) > _LONGEST:
         message = f"the filter is longer than {_LONGEST:,} characters"
@@ -87,7 +87,7 @@ def read_filter(
 
 
 def _refuse_deep(text: str) -> None:
-    if "\\'" in text:  # so that it is certain where a text ends
+    if "\\'" in text:  # refused, so that the end of a string literal is unambiguous
         message = "write a quote within a text as two quotes: ''"
         raise InvalidQuery(message)
     depth = deepest = 0
@@ -100,7 +100,7 @@ def _refuse_deep(text: str) -> None:
 
 
 def read_equal(name: str, text: str, queryables: Mapping[str, str]) -> Condition:
-    """Make a condition of a parameter that is a queryable and its value as text. Raises InvalidQuery."""
+    """Return the condition of a query parameter named like a queryable, equal to its value. Raises InvalidQuery."""
     kind = queryables[name]
     value: Any = {"timestamp": text} if kind == "timestamptz" else text
     try:
@@ -116,20 +116,20 @@ def read_equal(name: str, text: str, queryables: Mapping[str, str]) -> Condition
 
 
 class _Reader:
-    """Reads one filter; `values` are what it binds, under names that begin with `prefix`."""
+    """Translates one filter; `values` has its bound values, under names that begin with `prefix`."""
 
     def __init__(self, queryables: Mapping[str, str], crs: PublishedCrs, prefix: str) -> None:
         self.queryables, self.crs, self.prefix = queryables, crs, prefix
         self.values: dict[str, Any] = {}
 
     def bind(self, value: Any, kind: str) -> sql.Composable:
-        """Bind a value and return its place, with the type in PostgreSQL."""
+        """Bind a value, and return its placeholder with a cast to the type in PostgreSQL."""
         name = f"{self.prefix}_{len(self.values)}"
         self.values[name] = value
         return sql.SQL("{}::{}").format(sql.Placeholder(name), sql.SQL(kind))
 
     def condition(self, node: Any, depth: int) -> sql.Composable:
-        """Turn a Boolean expression into a condition."""
+        """Translate a Boolean expression."""
         if depth > _DEEPEST:
             message = f"the filter is nested deeper than {_DEEPEST}"
             raise InvalidQuery(message)
@@ -163,7 +163,7 @@ class _Reader:
         return sql.Identifier("s", name)
 
     def operand(self, node: Any, kind: str) -> sql.Composable:
-        """Turn one side of a comparison into SQL of a kind."""
+        """Translate one side of a comparison to SQL of a type."""
         if _is_property(node):
             if (other := self.kind(node["property"])) != kind and not {other, kind} <= _NUMBERS:
                 message = f"{node['property']} is a {other} and cannot be compared with a {kind}"
@@ -185,11 +185,11 @@ class _Reader:
         if not fits or kind == "timestamptz":
             message = f"{json.dumps(node, ensure_ascii=False)[:80]} is not a {kind}"
             raise InvalidQuery(message)
-        # a whole number may be compared with a fraction, or with one too large for the column
+        # as double precision, since an integer column may be compared with a fraction, or a number beyond its range
         return self.bind(node, "double precision" if kind == "bigint" else kind)
 
     def kind_of(self, *nodes: Any) -> str:
-        """Return the kind that a comparison is about: that of the first property in it."""
+        """Return the type of a comparison: that of the first property in it."""
         for node in nodes:
             inner = node
             while _is_casei(inner):
@@ -243,7 +243,7 @@ class _Reader:
             message = f"{op} does not compare collections of geometries of several kinds: ask for each, joined by or"
             raise InvalidQuery(message)
         shape = sql.SQL("ST_GeomFromWKB({}, 4490)").format(self.bind(written.wkb, "bytea"))
-        if op == "s_disjoint":  # which ST_Disjoint does not say of collections
+        if op == "s_disjoint":  # ST_Disjoint does not support collections
             return sql.SQL("(not ST_Intersects(s.geom, {}))").format(shape)
         # the box is what the index knows; whether two meet at all is told fast, how they lie to each other is not
         conditions = [sql.SQL("s.geom && {}"), sql.SQL("ST_Intersects(s.geom, {})")]
@@ -252,7 +252,7 @@ class _Reader:
         return sql.SQL("({})").format(sql.SQL(" and ").join(condition.format(shape) for condition in conditions))
 
     def shape(self, node: Any) -> Any:
-        """Read a geometry, in lon, lat on the lattice."""
+        """Parse a geometry of the filter, and convert it to lon, lat on the lattice."""
         try:
             if isinstance(node, dict) and "bbox" in node:
                 return shape_of(read_box([float(part) for part in node["bbox"]], self.crs))
@@ -283,7 +283,7 @@ class _Reader:
         return sql.SQL("({})").format(sql.SQL(_TEMPORAL[op]).format(**ends))
 
     def span(self, node: Any) -> tuple[sql.Composable, sql.Composable]:
-        """Read a property, an instant or an interval of either: its first and last moment."""
+        """Translate a property, an instant or an interval of either to its first and last moment."""
         if isinstance(node, dict) and "interval" in node:
             parts = node["interval"]
             if not isinstance(parts, list) or len(parts) != 2:
@@ -326,7 +326,7 @@ def _is_casei(node: Any) -> bool:
 
 
 def _call(node: Any) -> tuple[str, list[Any]]:
-    """Return the operator of a node, in small letters, and its arguments, as many as it takes. Raises InvalidQuery."""
+    """Return the operator of a node in lower case, and its arguments, whose number is checked. Raises InvalidQuery."""
     op, args = (node.get("op"), node.get("args")) if isinstance(node, dict) else (None, None)
     if not isinstance(op, str):
         message = f"{json.dumps(node, ensure_ascii=False)[:80]} is not a condition"
@@ -341,7 +341,7 @@ def _call(node: Any) -> tuple[str, list[Any]]:
 
 
 def read_instant(text: Any) -> tuple[datetime, datetime]:
-    """Read an RFC 3339 moment, or a date for its whole day in UTC: first and last moment. Raises InvalidQuery."""
+    """Parse an RFC 3339 moment, or a date (its whole day in UTC); return first and last moment. Raises InvalidQuery."""
     try:
         if len(text) == len("2026-11-25"):
             day = datetime.combine(date.fromisoformat(text), time(), UTC)
@@ -355,7 +355,7 @@ def read_instant(text: Any) -> tuple[datetime, datetime]:
 
 
 def read_interval(text: str) -> tuple[datetime | None, datetime | None]:
-    """Read the parameter `datetime` of OGC API Features: an instant or an interval. Raises InvalidQuery."""
+    """Parse the parameter `datetime` of OGC API Features: an instant or an interval. Raises InvalidQuery."""
     begin, slash, end = text.partition("/")
     if not slash:
         return read_instant(begin)

@@ -1,4 +1,4 @@
--- The forms a layer is given out in; {items} is the layer's own statement, {geometry} its geometry as GeoJSON.
+-- Output formats of a layer; {items} is the layer's own statement, {geometry} its geometry as GeoJSON.
 
 -- name: geojson
 select id, {geometry} as geometry, properties::text as properties from ({items}) shown
@@ -13,5 +13,5 @@ from (
 ) drawn
 
 -- name: drawn_tile
--- of a layer that says itself how it is drawn
+-- for a layer with a statement of its own for tiles
 select coalesce(ST_AsMVT(drawn, {name}, 4096, 'geom'), '') from ({drawn}) drawn

@@ -1,4 +1,4 @@
-"""GeoJSON (RFC 7946) as we give it out: exterior rings counter-clockwise, holes clockwise, no member `crs`."""
+"""GeoJSON output (RFC 7946): exterior rings counter-clockwise, holes clockwise, no member `crs`."""
 
 import json
 from typing import Any, Literal
@@ -44,8 +44,8 @@ def as_geojson(shape: Any, digits: int | None = 8, shift: str = "") -> dict[str,
 
 
 def geojson_of(geometry: sql.Composable, digits: int, is_flipped: bool = False) -> sql.Composed:
-    """Return SQL for a geometry as the text of GeoJSON; flipped: y before x, for reference systems that have it so."""
+    """Return SQL for a geometry as GeoJSON text; is_flipped: y before x, for reference systems with that axis order."""
     turned = sql.SQL("ST_ForcePolygonCCW({})").format(geometry)
-    if is_flipped:  # turned before: rings run counter-clockwise on the ground, whatever the order of their axes
+    if is_flipped:  # rings were oriented before, so that they are counter-clockwise on the ground in any axis order
         turned = sql.SQL("ST_FlipCoordinates({})").format(turned)
     return sql.SQL("ST_AsGeoJSON({}, {}, 0)").format(turned, sql.Literal(digits))

@@ -34,7 +34,7 @@ where %(zoom)s > (select max(d.to_zoom) from draw_steps d)
   and c.geom && ST_MakeEnvelope(%(west)s, %(south)s, %(east)s, %(north)s, 4490)
 
 -- name: undrawn
--- boundaries published by an older geo_grid
+-- boundaries that an older version of geo_grid published have no simplified shapes
 select not exists (select from draw_steps) and exists (select from grid_cells where valid_to is null) as is_undrawn
 
 -- name: stored

@@ -2,7 +2,7 @@
 select category_code, name_zh, name_en from incident_categories order by category_code
 
 -- name: unlisted
--- names of incidents that are no category, the most frequent first
+-- category names of incidents that are not in the list of categories, the most frequent first
 select i.category, count(*) as count
 from incidents i
 where not exists (select from incident_categories c where c.category_code = i.category)

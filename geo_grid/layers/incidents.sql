@@ -12,7 +12,7 @@ order by received_at desc, incident_id desc
 limit %(limit)s
 
 -- name: stored
--- texts are asked for row by row, and only where they are given out
+-- private texts are masked by a function call for each row, only for rows of the output
 select incident_id, incident_number, category, subtype,
        coalesce((access.incident_private(incident_id)).description, '') as description,
        coalesce((access.incident_private(incident_id)).address, '') as address,

@@ -1,4 +1,4 @@
-"""What maps show of a layer, as GeoJSON and as vector tiles, made by the database."""
+"""A layer as a map shows it, as GeoJSON and as vector tiles; the database generalises and encodes it."""
 
 import math
 from datetime import datetime
@@ -45,9 +45,9 @@ async def items(
     limit
         Most features returned; `truncated` says that there were more.
     at
-        Of layers whose things are in force for a time: as they were then; now when not given.
+        Moment, for layers whose rows are in force for a time; None: now.
     crs
-        CRS84, or one of `published.SHIFTED`: of the geometry given out.
+        Reference system of the output: CRS84, or one of `published.SHIFTED`.
 
     Returns
     -------
@@ -66,9 +66,9 @@ async def items(
 
 @lru_cache(maxsize=64)
 def tile_statement(*layers: Layer) -> str:
-    """Return the statement that draws layers as Mapbox vector tiles of WebMercatorQuad, of one state of the database.
+    """Return the statement that draws layers as Mapbox vector tiles of WebMercatorQuad, in one snapshot.
 
-    It is asked with `tile_values`, and answers with one row: a tile by name of layer, empty where there is nothing.
+    Its parameters are `tile_values`; its one row has a tile by name of layer, empty when there are no features.
     """
     columns = []
     for layer in layers:
@@ -80,7 +80,7 @@ def tile_statement(*layers: Layer) -> str:
 
 
 def tile_values(zoom: int, x: int, y: int) -> dict[str, Any]:
-    """Return what the statement of a tile is asked with.
+    """Return the parameters of the statement of a tile.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What a layer is: a table, the fields of a row, and how it answers for a part of the map."""
+"""Definition of a layer: its table, the fields of a row, and its properties on the map."""
 
 import re
 from collections.abc import Mapping
@@ -27,11 +27,11 @@ def _local_code(value: str) -> str:
 
 
 LocalCode = Annotated[str, AfterValidator(_local_code)]
-"""What a thing is known by where no standard says."""
+"""Type of codes without a standard."""
 
 
 class LayerRow(BaseModel):
-    """The attributes of one row of a layer, without its geometry. Each layer has its own."""
+    """Base of the models of rows, without their geometry. Each layer has its own."""
 
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True, coerce_numbers_to_str=True)
 
@@ -48,42 +48,42 @@ _ASSIGNED = {"grid_code": "text", "zone_code": "text", "edition_id": "bigint", "
 
 @dataclass(frozen=True)
 class Layer:
-    """A thing on the map.
+    """A layer of the map.
 
     Attributes
     ----------
     name
         Name of the layer and of its table.
     title_zh, title_en
-        What people call it.
+        Titles for people.
     row
         Model of a row: field names are column names.
     key
-        The field people know a row by; unique.
+        Field that identifies a row for people; unique.
     geometry_types
-        GeoJSON geometry types that are taken.
+        GeoJSON geometry types that are accepted.
     stored_type
-        Type they are stored as.
+        Geometry type of the table.
     is_boundary
-        Rows live in editions and change only by publishing one.
+        Rows belong to editions and change only by publishing one.
     is_assigned
-        Rows carry the grid cell and patrol zone that own them.
+        Rows have the grid cell and patrol zone that own them.
     item_key
-        The column that names an item over HTTP, where it is not `key`.
+        Column that identifies an item over HTTP, if that is not `key`.
     more
-        Columns that a row has besides its fields, with their type in PostgreSQL: what the system knows of it.
+        Columns of a row in addition to its fields, with their types in PostgreSQL, which the system fills in.
     hidden
-        Fields that are never given out.
+        Fields that are never in an output.
     private
-        Fields that are given out row by row to whom they are for: nobody can filter or sort by them.
+        Fields that are masked row by row, depending on the principal: they cannot be used for filters or sorting.
     moments
-        Columns that say when: one for an instant, two for a range whose end is open while null.
+        Columns with times: one for an instant, two for a range whose end is open while null.
     min_zoom
-        First web map zoom at which it is drawn in tiles; before, its things would lie on each other.
+        First web map zoom at which it is drawn in tiles; below, its features would overlap.
     drawn_from
-        Tables that its tiles depend on; none: its changes are not told.
+        Tables that its tiles depend on; empty: it writes no changes.
     is_editable
-        Rows are made, changed and removed one by one, by whoever has the right.
+        Rows can be created, changed and deleted one by one with the right to do so.
     """
 
     name: str
@@ -106,7 +106,7 @@ class Layer:
 
     @cached_property
     def columns(self) -> dict[str, str]:
-        """What is given out of a row, by name, with the type in PostgreSQL."""
+        """Output columns by name, with their types in PostgreSQL."""
         schemas = self.row.model_json_schema()["properties"]
         fields = {name: _type_of(schema) for name, schema in schemas.items() if name not in self.hidden}
         return fields | (_ASSIGNED if self.is_assigned else {}) | dict(self.more)
@@ -134,7 +134,7 @@ class Layer:
 
     @property
     def draws_itself(self) -> bool:
-        """Whether its .sql file says how it is drawn in tiles; else it is drawn from its items."""
+        """Whether its .sql file has a statement of its own for tiles; else they are drawn from its items."""
         return "drawn" in load_queries("geo_grid.layers", f"{self.name}.sql")
 
     def query(self, name: str) -> str:

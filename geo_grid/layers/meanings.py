@@ -87,7 +87,7 @@ _MEANINGS = {
 
 
 def meaning(layer: Layer, column: str) -> tuple[str, str]:
-    """Return what a column means, in Chinese and English; what the field itself says where nothing stands here."""
+    """Return the meaning of a column in Chinese and English; the description of its field if it has no entry here."""
     found = _MEANINGS.get(f"{layer.name}.{column}") or _MEANINGS.get(column)
     if found is not None:
         return found

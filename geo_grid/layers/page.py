@@ -1,4 +1,4 @@
-"""The page docs/layers.md: what each layer holds, column by column, from the layers themselves."""
+"""Generates docs/layers.md: the columns of each layer."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""When something counts or somebody is on duty, as OpenStreetMap writes opening hours.
+"""Key periods and shifts, in the syntax of OpenStreetMap's opening hours.
 
 For example `Mo-Fr 07:00-09:00,17:00-19:00; PH off` or `22:00-06:00`, which crosses midnight. PH are the public holidays
 of China (wiki.openstreetmap.org, Key:opening_hours).
@@ -20,7 +20,7 @@ def _read(periods: str) -> OpeningHours:
 
 
 def check_periods(periods: str) -> str:
-    """Refuse what is no such text, or never comes. Raises ValueError."""
+    """Return the text if it is valid and matches some time. Raises ValueError."""
     if not periods:
         return periods
     try:
@@ -35,9 +35,10 @@ def check_periods(periods: str) -> str:
 
 
 def is_within(periods: str, moment: datetime) -> bool:
-    """Say whether a moment, in the city's own time, lies in such periods.
+    """Say whether a moment, in the city's time zone, lies in the periods.
 
-    Empty: always. So is a text that got past the check by hand: who is there must not vanish by a typing error.
+    An empty text means always. So does an invalid one that was written into the database by hand: a typing error must not
+    make a post disappear.
     """
     try:
         return not periods or bool(_read(periods).is_open(moment.replace(tzinfo=None)))

@@ -1,4 +1,4 @@
-"""The coordinate reference systems that features are given out in, with the axis order of each."""
+"""The coordinate reference systems of output, with their axis orders."""
 
 from dataclasses import dataclass
 
@@ -13,15 +13,15 @@ class PublishedCrs:
     Attributes
     ----------
     uri
-        Its name in the OGC register.
+        URI in the OGC register.
     srid
-        Of PostGIS, whose coordinates are always x, y.
+        SRID in PostGIS, whose coordinates are always x, y.
     is_flipped
-        Whether the register's order is y, x: latitude or northing first.
+        Whether the axis order of the register is y, x: latitude or northing first.
     digits
-        Decimals given out: about a millimetre.
+        Decimals of the output: about a millimetre.
     shift
-        GCJ-02 or BD-09: longitude and latitude as Chinese web maps draw them, which no register knows; empty: none.
+        GCJ-02 or BD-09: a shifted datum of Chinese web maps, which is in no register; empty: none.
     """
 
     uri: str
@@ -32,7 +32,7 @@ class PublishedCrs:
 
     @property
     def name(self) -> str:
-        """What `coordinates.source_crs` calls it."""
+        """Name for `coordinates.source_crs`."""
         return self.shift or f"EPSG:{self.srid}"
 
 
@@ -44,7 +44,7 @@ CRS84 = PublishedCrs("http://www.opengis.net/def/crs/OGC/1.3/CRS84", 4490, False
 """WGS 84, which for our purpose is CGCS2000, longitude first: the order of GeoJSON."""
 
 CGCS2000 = _epsg(4490, True, 8)
-"""What is stored."""
+"""The reference system of the database."""
 
 PUBLISHED = {
     crs.uri: crs
@@ -59,12 +59,12 @@ PUBLISHED = {
 
 
 SHIFTED = {name: PublishedCrs(f"urn:geo-grid:crs:{name}", 4490, False, 8, name) for name in NAMES}
-"""By name. For those who draw on maps of these datums: offered beside the others, and never in their list, because no
-program knows them."""
+"""Shifted datums by name, for drawing on maps in them. Accepted as `crs`, but not listed in collections, since GIS programs do
+not know them."""
 
 
 def published_crs(uri: str) -> PublishedCrs:
-    """Find one by its URI, or a shifted one by its name. Raises UnknownCrs, naming those there are."""
+    """Return a reference system by its URI, or a shifted datum by its name. Raises UnknownCrs, with the list of them."""
     found = PUBLISHED.get(uri) or SHIFTED.get(uri.removeprefix("urn:geo-grid:crs:"))
     if found is None:
         message = f"{uri[:120]!r} is not offered; the reference systems are {', '.join([*PUBLISHED, *SHIFTED])}"

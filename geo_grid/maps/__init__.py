@@ -1,4 +1,4 @@
-"""Map pages, built with Folium, and our look for other programs."""
+"""Map pages, built with Folium, and the map's styles for other programs."""
 
 from geo_grid.maps.looks import LOOKS
 from geo_grid.maps.page import plain_page

@@ -1,10 +1,10 @@
-"""How everything on the map looks, in a dark and a light style: told once, for our pages and for other programs."""
+"""Colours, widths and sizes of everything on the map in a dark and a light theme, for our pages and for other programs."""
 
 from typing import Any, Literal
 
 type Theme = Literal["dark", "light"]
 
-# rooms of a theme: the base map, and what lies on it; colours are CSS
+# sections of a theme: the base map, and the layers on it; colours are CSS
 LOOKS: dict[Theme, dict[str, Any]] = {
     "dark": {
         "background": "#07111c", "water": "#10304d", "waterway": "#1b4a72", "green": "#0f2a20", "farmland": "#0f211c",
@@ -44,4 +44,4 @@ ROAD_WIDTHS = {
     "minor": [13, 0.5, 18, 7],
     "path": [14, 0.5, 18, 2.5],
 }
-"""Zoom, pixels, zoom, pixels, ..., between them in steps of 1.4."""
+"""Width of roads: zoom, pixels, zoom, pixels, ...; exponential interpolation with base 1.4 between them."""

@@ -1,4 +1,4 @@
-"""What our Folium pages have in common: one base, our own copies of the libraries, our own script."""
+"""Common parts of the Folium pages: the base map, local copies of the libraries, and the page's own script."""
 
 import json
 from typing import TYPE_CHECKING, Any, Literal
@@ -35,29 +35,29 @@ _PLAIN = """<!doctype html>
 
 
 def _head(name: str, style: str, title: str, options: dict[str, Any]) -> str:
-    # as JSON that cannot end its data block: never as program text
+    # data as JSON in which no `<` can end the block, never as source text of a script
     page_json = json.dumps(options, ensure_ascii=False).replace("<", "\\u003c")
     head: str = _HEAD.render(name=name, style=style, title=title, page_json=page_json)
     return head
 
 
 def plain_page(name: str, title: str, lang: Literal["zh", "en"], options: dict[str, Any]) -> str:
-    """Make a page without a map: its script builds everything on it.
+    """Render a page without a map; its script builds the content.
 
     Parameters
     ----------
     name
-        Of the script in static/js.
+        Name of the script in static/js.
     options
-        What the script reads, as JSON in a data block.
+        Data for the script, embedded as JSON.
     """
     return _PLAIN.format(lang=lang, head=_head(name, "office", title, {**options, "lang": lang}))
 
 
 def map_page(page: "folium.Map", name: str, title: str, options: dict[str, Any]) -> str:
-    """Render a Folium map with a script and a stylesheet of ours; `options` as in `plain_page`.
+    """Render a Folium map with our script and stylesheet; `options` as in `plain_page`.
 
-    They are put in after Folium: it reads what its elements say a second time, as a program (a Jinja template).
+    These are inserted after Folium has rendered, since Folium evaluates the text of its elements as a Jinja template.
     """
     rendered: str = page.get_root().render()
     head = _head(name, name, title, {**options, "map": page.get_name()})
@@ -77,16 +77,16 @@ def base_map(
     Parameters
     ----------
     animated
-        Whether it glides when it zooms; a script that moves it at once must not find it gliding: Leaflet
-        drops what it is told meanwhile.
+        Whether zooming is animated. Not for a script that moves the map at the start: Leaflet ignores such calls during
+        an animation.
     has_ground
-        Whether its script draws roads, water and names under everything.
+        Whether the script draws roads, water and names under the layers.
     has_drawing
         Whether lines and areas can be drawn on it.
     margins
         Pixels at its left and right that panels cover.
     """
-    import folium  # a server can answer before it is loaded, which `api.app` sees to
+    import folium  # imported here, so that a server can answer before it is loaded (see `api.app`)
 
     west, south, east, north = bounds
     made = folium.Map(

@@ -1,4 +1,4 @@
-"""Our look for other programs: MapLibre styles for the whole map, and Styled Layer Descriptors for single layers."""
+"""Styles for other programs: MapLibre styles of the whole map, and Styled Layer Descriptors of single layers."""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -20,7 +20,7 @@ def maplibre_style(theme: Theme, address: str) -> dict[str, Any]:
     Parameters
     ----------
     address
-        Of this server, without a slash at its end; the tiles are asked for there.
+        URL of this server, without a slash at its end, for the URLs of tiles.
     """
     over = [name for name in REGISTRY if name not in BASE]
     tiles = f"{address}/tiles/WebMercatorQuad/{{z}}/{{y}}/{{x}}?collections="
@@ -101,14 +101,14 @@ def _city_layers(theme: Theme, name: str) -> Iterator[dict[str, Any]]:
     else:
         paint = {
             "circle-color": look.get(name, look["label"]), "circle-stroke-color": look["halo"], "circle-stroke-width": 1,
-            # a cluster stands for many, and is as large as a tenfold is wide
+            # the radius of a cluster grows with the logarithm of its number of points
             "circle-radius": ["+", 4, ["*", 3, ["log10", ["coalesce", ["get", "point_count"], 1]]]],
         }  # fmt: skip
         yield {"id": name, "type": "circle", **source, "paint": paint}
 
 
 def sld(layers: Iterable[Layer], theme: Theme) -> str:
-    """Return the look of layers as a Styled Layer Descriptor (OGC 02-070, version 1.0.0), which QGIS and GeoServer read."""
+    """Return the style of layers as a Styled Layer Descriptor (OGC 02-070, version 1.0.0), which QGIS and GeoServer read."""
     for prefix, uri in (("sld", _SLD), ("ogc", _OGC), ("xlink", _XLINK)):
         ET.register_namespace(prefix, uri)
     root = ET.Element(f"{{{_SLD}}}StyledLayerDescriptor", {"version": "1.0.0"})

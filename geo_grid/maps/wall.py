@@ -1,4 +1,4 @@
-"""The wall: what is happening, where, who is on it."""
+"""The page of the wall: incidents, units and layers on one map."""
 
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -12,19 +12,19 @@ QUERIES = load_queries("geo_grid.maps", "maps.sql")
 CATEGORIES = load_queries("geo_grid.layers", "incident_categories.sql")
 
 NOWHERE = (113.752, 36.750, 115.847, 37.812)
-"""Shown while no cell is stored: the outline of Xingtai, degrees."""
+"""Extent that is shown while no cell is stored: west, south, east, north of Xingtai in degrees."""
 
 
 @dataclass(frozen=True)
 class ExternalBase:
-    """A base map from elsewhere, for a city that has one.
+    """An external base map.
 
     Attributes
     ----------
     urls
         Templates of tiles in WebMercatorQuad with {z}, {x}, {y} and maybe {s}, drawn one over the other.
     subdomains
-        What {s} stands for.
+        Values of {s}.
     """
 
     urls: tuple[str, ...]
@@ -34,7 +34,7 @@ class ExternalBase:
 
 @dataclass(frozen=True)
 class CityView:
-    """What a page needs to know about the city before it asks for layers."""
+    """Facts about the city that a page needs before it loads layers."""
 
     name_zh: str
     name_en: str
@@ -69,7 +69,7 @@ async def city_view(connection: AsyncConnection, name_zh: str, name_en: str, tim
 
 
 def features_map(view: CityView, title: str, lang: Literal["zh", "en"], options: dict[str, Any]) -> str:
-    """Build a small map for the features of one layer; its script asks for them."""
+    """Build a small map for the features of one layer, which its script loads."""
     page = base_map(view.bounds or NOWHERE, lang, animated=False)
     return map_page(page, "features", f"{title} · geo_grid", {**options, "lang": lang})
 
@@ -77,7 +77,7 @@ def features_map(view: CityView, title: str, lang: Literal["zh", "en"], options:
 def map_options(
     view: CityView, lang: Literal["zh", "en"], person: dict[str, Any], external: ExternalBase | None
 ) -> dict[str, Any]:
-    """Return what the script of a map of the whole city reads."""
+    """Return the data for the script of a map of the whole city."""
     return {
         "lang": lang,
         "city": {"zh": view.name_zh, "en": view.name_en},
@@ -97,14 +97,14 @@ def map_options(
 def wall_page(
     view: CityView, lang: Literal["zh", "en"], person: dict[str, Any], external: ExternalBase | None = None
 ) -> str:
-    """Build the wall as HTML with Folium; the layers come by themselves as GeoJSON for the part in view.
+    """Build the wall as HTML with Folium; its script loads the layers as GeoJSON for the part in view.
 
     Parameters
     ----------
     person
-        Who looks, as the page's head shows it, and their rights, by which it leaves out what it would be refused.
+        The user, shown in the page's head, with rights: the page omits what the user may not see.
     external
-        Offered beside our own base map.
+        External base map, offered beside our own.
     """
     page = base_map(view.bounds or NOWHERE, lang, has_ground=True)
     title = f"{view.name_zh} 网格地图" if lang == "zh" else f"{view.name_en} grid map"

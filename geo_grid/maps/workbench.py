@@ -12,7 +12,7 @@ class Workbench(NamedTuple):
     Attributes
     ----------
     name
-        Of its script and its stylesheet.
+        Name of the script and stylesheet.
     margins
         Pixels at the left and right of the map that panels cover.
     """
@@ -34,7 +34,7 @@ def workbench_page(
     person: dict[str, Any],
     external: ExternalBase | None = None,
 ) -> str:
-    """Build the page as HTML with Folium; its script asks for everything on it. Other parameters as `wall_page`."""
+    """Build the page as HTML with Folium; its script loads the content. Other parameters as for `wall_page`."""
     page = base_map(
         view.bounds or NOWHERE, lang, animated=False, has_ground=True, has_drawing=True, margins=bench.margins
     )

@@ -135,7 +135,7 @@ class _Worker:
         try:
             return self._said(question.timeout_s, call)
         except TimeoutError:
-            log.warning("a worker exceeded its time-out in %s, and is replaced", question.function.__name__)
+            log.warning("a worker hangs, asked %s, and is replaced", question.function.__name__)
             raise
         except (EOFError, OSError):
             if self._closed.is_set():
@@ -146,7 +146,7 @@ class _Worker:
         try:
             return self._said(question.timeout_s, call)
         except (EOFError, OSError):
-            self._tell_lost(question, "the second time: the question fails")
+            self._tell_lost(question, "for the second time: the question fails")
             raise
 
     def _tell_lost(self, question: _Question, what_next: str) -> None:

@@ -1,4 +1,4 @@
-"""A server that stays: a light process keeps the database and the port, and starts what serves again when it dies."""
+"""Supervision: a small parent process keeps the database and the port, and restarts the serving process when it dies."""
 
 from geo_grid.supervising.background import go_into_background, say_ready, stop_in_background
 from geo_grid.supervising.lifeline import Lifeline

@@ -1,4 +1,4 @@
-"""A server in the background: started with a terminal that goes, stopped by the state folder it holds."""
+"""A server in the background (daemon): it outlives the terminal, and is stopped by its state folder."""
 
 import os
 import select
@@ -17,19 +17,19 @@ _READY = b"\0"
 
 
 def go_into_background(state_dir: Path) -> int | None:
-    """Go on in a process that outlives the terminal; in this one wait until that is ready, showing its words meanwhile.
+    """Fork a process that outlives the terminal; the parent shows its messages, and waits until it is ready.
 
-    It is a fork: a new program would take a second to load what this one has loaded.
+    A fork, since a new program would take a second to import the modules again.
 
     Returns
     -------
-    In the new process a descriptor, for `say_ready`: what is written there before is shown once, and stands in no log.
-    In the old one None, when the new one is ready.
+    In the child a descriptor for `say_ready`: text written to it before is shown on the terminal, and not logged. In the
+    parent None, when the child is ready.
 
     Raises
     ------
     SetupError
-        It ended before it was ready.
+        The child ended before it was ready.
     """
     log = ServerLock(state_dir).log
     open_state_folder(state_dir)
@@ -66,13 +66,13 @@ def go_into_background(state_dir: Path) -> int | None:
 
 
 def say_ready(tell: int) -> None:
-    """Tell whoever waits in `go_into_background` that this process is ready, and let them go."""
+    """Tell the parent in `go_into_background` that this process is ready."""
     os.write(tell, _READY)
     os.close(tell)
 
 
 def _leave_terminal(log: int) -> None:
-    """Have a session of our own, read nothing, and write to a log."""
+    """Start a new session, with /dev/null as standard input, and a log as output."""
     os.setsid()
     nothing = os.open(os.devnull, os.O_RDONLY)
     for descriptor, number in ((nothing, 0), (log, 1), (log, 2)):
@@ -81,7 +81,7 @@ def _leave_terminal(log: int) -> None:
 
 
 def stop_in_background(state_dir: Path) -> str | None:
-    """Stop the server of this state folder; return its URL, or None when none runs."""
+    """Stop the server of this state folder, and wait until it has ended; return its URL, or None when none runs."""
     lock = ServerLock(state_dir)
     holder = lock.holder()
     if holder is None or holder["pid"] is None:

@@ -1,4 +1,4 @@
-"""The line between a process and one it started: each notices when the other is gone, whatever ended it."""
+"""A socket between a process and its child: each notices when the other has ended, even when it was killed."""
 
 import contextlib
 import os
@@ -7,34 +7,34 @@ import socket
 import threading
 
 _PATIENCE_S = 15.0
-"""How long an orderly end may take once the other is gone."""
+"""Seconds for an orderly shutdown after the parent has ended."""
 
 
 class Lifeline:
-    """The end of the process that was started.
+    """The child's end of the socket.
 
     Parameters
     ----------
     descriptor
-        Of the socket it was given.
+        File descriptor of the socket, inherited from the parent.
     """
 
     def __init__(self, descriptor: int) -> None:
-        os.set_inheritable(descriptor, False)  # else a process of ours would keep the line after us
+        os.set_inheritable(descriptor, False)  # child processes of this one must not keep the socket open
         self._line = socket.socket(fileno=descriptor)
 
     def wait_for_go(self) -> None:
-        """Wait until there is work; end when nobody is there to give it."""
+        """Block until the parent gives work; exit when the parent has ended."""
         if not self._line.recv(1):
             raise SystemExit(0)
 
     def say_ready(self) -> None:
-        """Tell that it is done, or serves."""
-        with contextlib.suppress(OSError):  # nobody is there: `watched` ends us
+        """Tell the parent that the work is done, or that the server accepts connections."""
+        with contextlib.suppress(OSError):  # the parent has ended: `watch` ends this process
             self._line.send(b".")
 
     def watch(self) -> None:
-        """Have SIGTERM end this process in order when the other is gone; SIGKILL, when that takes too long."""
+        """Watch the parent in a thread: when it has ended, send SIGTERM to this process, and SIGKILL after 15 s."""
         threading.Thread(target=self._watch, name="lifeline", daemon=True).start()
 
     def _watch(self) -> None:

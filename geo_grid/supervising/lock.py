@@ -1,4 +1,4 @@
-"""One server per state folder: a lock that vanishes with its processes, in a file that says who holds it."""
+"""One server per state folder: a file lock, which the system releases when its processes end, with their pid and URL."""
 
 import contextlib
 import fcntl
@@ -12,7 +12,7 @@ from typing import IO, Any
 from geo_grid.state_folder import open_state_folder
 
 _ENDING_S = 30.0
-"""How long what a killed supervisor leaves behind may take to end in order."""
+"""Seconds to wait for the processes of a killed supervisor to shut down."""
 
 
 class ServerLock:
@@ -25,10 +25,7 @@ class ServerLock:
 
     @contextlib.contextmanager
     def held(self, url: str) -> Iterator[IO[str] | None]:
-        """Hold the lock, and yield its file; None when another server has it.
-
-        A process that inherits the file holds the lock as well.
-        """
+        """Hold the lock, and yield its file; None: another server has it. Child processes that inherit the file hold it too."""
         open_state_folder(self.state_dir)
         with self.path.open("a+") as opened:
             try:
@@ -43,7 +40,7 @@ class ServerLock:
             yield opened
 
     def holder(self) -> dict[str, Any] | None:
-        """Return pid and url of the running server, or None; waits for what a killed one leaves to end."""
+        """Return pid and URL of the running server, or None; waits until the processes of a killed one have ended."""
         deadline = time.monotonic() + _ENDING_S
         while (found := self._read()) is not None:
             if _runs(found["pid"]) or time.monotonic() > deadline:
@@ -64,7 +61,7 @@ class ServerLock:
 
 
 def _runs(pid: int | None) -> bool:
-    """Whether a process runs; one that is only not buried yet does not. Unknown: it does."""
+    """Whether a process runs; a zombie does not. True if that cannot be found out."""
     if pid is None:
         return True
     try:

@@ -1,4 +1,5 @@
-"""Starts processes of geo_grid and starts the one that serves again when it dies. Imports nothing heavy: it stays."""
+"""The supervisor: starts the processes of a server, and restarts the serving one when it dies. It stays in memory, and so
+imports no large modules."""
 
 import contextlib
 import logging
@@ -20,17 +21,17 @@ from geo_grid.supervising.lock import ServerLock
 log = logging.getLogger(__name__)
 
 _SOUND_S = 60.0
-"""Who served so long is started again at once."""
+"""Seconds of service after which a process is restarted without back-off."""
 _LONGEST_PAUSE_S = 30.0
 _ORDERLY_S = 20.0
-"""Longest an orderly end may take: uvicorn gives requests 5 s, then the rooms close."""
+"""Longest time of an orderly shutdown in seconds: uvicorn waits 5 s for requests, then pools and processes are closed."""
 _LOOK_S = 10.0
 _LONGEST_TEMPORARY = 70
 """Characters of a folder in which a path of a Unix socket still has room (108 bytes, unix(7))."""
 
 
 class Ended(Exception):
-    """A process that was to go on, or to end well, did not; it said why itself."""
+    """A child process ended unexpectedly, or with an error that it has reported itself."""
 
     def __init__(self, what: str, code: int) -> None:
         how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
@@ -39,11 +40,14 @@ class Ended(Exception):
 
 
 class _Child:
-    """A process of geo_grid in a session of its own: Ctrl-C is for us, who end it in order."""
+    """A child process in a session of its own: Ctrl-C reaches only the supervisor, which shuts it down in order."""
 
     def __init__(self, arguments: list[str], given: list[int], temporary: Path) -> None:
         self._line, theirs = socket.socketpair()
-        environment = {"MALLOC_ARENA_MAX": "2", **os.environ}  # each thread's arena keeps what it once needed
+        environment = {
+            "MALLOC_ARENA_MAX": "2",
+            **os.environ,
+        }  # glibc keeps free memory in one arena per thread otherwise
         if len(str(temporary)) <= _LONGEST_TEMPORARY:
             environment["TMPDIR"] = str(temporary)
         with theirs:
@@ -53,11 +57,11 @@ class _Child:
             )  # fmt: skip
 
     def go(self) -> None:
-        with contextlib.suppress(OSError):  # it is gone: `said` tells
+        with contextlib.suppress(OSError):  # it has ended, which `said` reports
             self._line.send(b".")
 
     def said(self, patience_s: float | None) -> bytes | None:
-        """Return what it says: nothing when it is gone, None when it said nothing within the time."""
+        """Return its next message: empty when it has ended; None: no message within the time in seconds."""
         self._line.settimeout(patience_s)
         try:
             return self._line.recv(1)
@@ -67,14 +71,14 @@ class _Child:
             return b""
 
     def end(self) -> None:
-        """End it in order, or else at once."""
+        """Shut it down in order; kill it when that takes too long."""
         try:
             self.process.terminate()
             self.process.wait(_ORDERLY_S)
         except subprocess.TimeoutExpired:
-            log.error("process %d does not end: it is killed", self.process.pid)
+            log.error("process %d did not shut down within %.0f s, and is killed", self.process.pid, _ORDERLY_S)
             self._kill()
-        except BaseException:  # asked to end once more: now
+        except BaseException:  # a second signal while waiting: kill it now
             self._kill()
             raise
         finally:
@@ -86,16 +90,16 @@ class _Child:
 
 
 class Supervisor:
-    """Prepares and serves in processes of their own; use as a context manager, which ends them.
+    """Runs preparation and serving in child processes; a context manager, which ends them when it is left.
 
     Parameters
     ----------
     state_dir
-        Their temporary files are in its folder `tmp`, which is emptied at each start.
+        State folder; temporary files are in its folder `tmp`, which is emptied at each start.
     bound
-        The socket that is served on; it stays bound, so that whoever asks meanwhile waits and is not turned away.
+        The listening socket. It stays open during a restart, so that connections wait and are not refused.
     kept
-        More open files that they keep open.
+        More file descriptors that the children inherit.
     """
 
     def __init__(self, state_dir: Path, bound: socket.socket, kept: list[int]) -> None:
@@ -106,7 +110,7 @@ class Supervisor:
         self._kept = kept
         self._clear()
         self._serving: _Child | None = None
-        self._next: _Child | None = self._start_serving()  # it loads its modules while others prepare
+        self._next: _Child | None = self._start_serving()  # it imports its modules during the preparation
 
     def __enter__(self) -> Self:
         return self
@@ -118,12 +122,12 @@ class Supervisor:
         shutil.rmtree(self._temporary, ignore_errors=True)
 
     def prepare(self, arguments: list[str], given: list[int]) -> None:
-        """Run a command to its end, in a process whose memory goes with it. Raises Ended when it fails.
+        """Run a command in a child process, whose memory is freed when it ends. Raises Ended when it fails.
 
         Parameters
         ----------
         given
-            Open files that the arguments name.
+            File descriptors that the arguments name.
         """
         child = _Child(["prepare", *arguments], [*given, *self._kept], self._temporary)
         try:
@@ -137,16 +141,16 @@ class Supervisor:
             raise Ended(what, code)
 
     def serve(self, announce: Callable[[], None]) -> None:
-        """Serve until a signal ends this process; `announce` is called whenever it can be reached anew.
+        """Serve until a signal ends this process; `announce` is called after each start, when connections are accepted.
 
-        Meanwhile the next process stands by with its modules loaded, which takes seconds: 150 MB.
+        A second process stands by with its modules imported, for a quick restart; it takes 150 MB.
 
         Raises
         ------
         Ended
-            It ended before it could be reached for the first time.
+            The serving process ended before it accepted connections for the first time.
         SetupError
-            The state folder is gone, and the database with it.
+            The state folder was deleted, and the database with it.
         """
         was_ready = False
         try:
@@ -182,7 +186,7 @@ class Supervisor:
             raise SetupError(message)
 
     def _pauses(self) -> Iterator[float]:
-        """Yield how long to wait before each start: nothing after a sound run, longer and longer after others."""
+        """Yield the seconds to wait before each start: 0 after a run of 60 s, else a growing back-off."""
         pause_s = 0.0
         while True:
             began = time.monotonic()
@@ -195,6 +199,6 @@ class Supervisor:
         return _Child(["serve-supervised", "--socket", str(bound)], [bound, *self._kept], self._temporary)
 
     def _clear(self) -> None:
-        """Empty the folder of temporary files: nobody is left who uses them."""
+        """Empty the folder of temporary files, which no process uses any more."""
         shutil.rmtree(self._temporary, ignore_errors=True)
         self._temporary.mkdir(mode=0o700, parents=True, exist_ok=True)

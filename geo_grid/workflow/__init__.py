@@ -1,4 +1,4 @@
-"""What happens to an incident, from report to evaluation."""
+"""Incidents and the steps of their workflow, from report to evaluation."""
 
 from geo_grid.workflow.actions import Action, AnyAction
 from geo_grid.workflow.incidents import Category, Incident, NewIncident, get, list_categories, newest, report

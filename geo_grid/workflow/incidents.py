@@ -1,4 +1,4 @@
-"""Taking an incident in, once, with its owner; and reading incidents back."""
+"""Storing incidents, exactly once for each idempotency key, with their owners; and reading them."""
 
 import hashlib
 from collections.abc import Awaitable, Callable
@@ -88,7 +88,7 @@ class Incident(BaseModel):
     @computed_field  # type: ignore[prop-decorator]
     @property
     def is_open(self) -> bool:
-        """Whether it is still being worked on."""
+        """Whether the incident is not closed."""
         return self.closed_at is None
 
 
@@ -98,29 +98,29 @@ def _incident(row: dict[str, Any]) -> Incident:
 
 
 type Write = Callable[[str, dict[str, Any]], Awaitable[dict[str, Any]]]
-"""Runs a statement with its values in a transaction of its own, on behalf of whoever reports; returns its one row."""
+"""Runs a statement in a transaction of its own with the reporter's rights; returns its one row."""
 
 type Check = Callable[[float, float], Awaitable[None]]
-"""Refuses a place, lon, lat in degrees, whose coordinates are swapped."""
+"""Raises InvalidCoordinates for a place (lon, lat in degrees) with swapped coordinates."""
 
 
 async def report(write: Write, new: NewIncident, idempotency_key: str | None, check: Check) -> tuple[Incident, bool]:
-    """Store an incident; the database gives it its owner, and makes the user who asks its handling dispatcher.
+    """Store an incident; the database assigns its owner, and makes the reporting user its handling dispatcher.
 
     Returns
     -------
-    The incident as it is committed, and whether it is new: the same key with the same content gives the first one again.
+    The committed incident, and whether it is new: the same key with the same content returns the first one again.
 
     Raises
     ------
     InvalidCoordinates, UnknownCrs
-        The place cannot be read.
+        The place is not valid.
     Conflict
         The key was used for other content.
     Forbidden
-        The place is not in their grid cells.
+        The place is not in the reporter's grid cells.
     UserError
-        It was received in the future.
+        received_at is in the future.
     """
     lon, lat = to_lonlat(new.lon, new.lat, new.source_crs)
     if new.received_at is not None and new.received_at > datetime.now(UTC) + _CLOCK_TOLERANCE:
@@ -170,7 +170,7 @@ async def newest(
     unassigned: bool | None = None,
     before: int | None = None,
 ) -> list[Incident]:
-    """Read incidents, newest first; `before` is the incident_id that ended the page before."""
+    """Read incidents, newest first; `before` is the last incident_id of the previous page."""
     previous = await get(connection, before) if before is not None else None
     rows = await connection.execute(
         LAYER.query("newest"),

@@ -1,8 +1,8 @@
-// Where this server is: behind a proxy its paths may begin with a prefix (GEO_GRID_PUBLIC_URL), which the page says.
+// Paths of this server: behind a proxy they may begin with a prefix (GEO_GRID_PUBLIC_URL), which the page has.
 const base = document.documentElement.dataset.base ?? "";
 
 /**
- * A path of ours as the browser must ask for it; what has the prefix already, or is no path, stays.
+ * Adds the prefix to a path of this server; paths that have it already, and other addresses, are returned unchanged.
  * @param {string} path
  */
 export const at = path =>

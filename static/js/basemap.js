@@ -11,7 +11,7 @@ const FONT = "'Noto Sans SC', 'Noto Sans CJK SC', sans-serif";
 const PLACES = { city: 19, county: 17, town: 16, suburb: 14, village: 13, quarter: 13, neighbourhood: 12, hamlet: 12 };
 
 /**
- * What may lie under everything: dark, light, external, none.
+ * Choices of the base map: dark, light, external, none.
  * @type {string[]}
  */
 export const CHOICES = [
@@ -20,7 +20,7 @@ export const CHOICES = [
   "none",
 ];
 
-// The few forms of MapLibre expressions that our own styles use.
+// Evaluates the few forms of MapLibre expressions that our own styles use.
 function width(value) {
   if (typeof value === "number") return value;
   const [, [, base], , ...stops] = value; // ["interpolate", ["exponential", base], ["zoom"], zoom, value, ...]

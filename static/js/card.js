@@ -9,7 +9,7 @@ const { L } = window;
 export class Card {
   /**
    * @param {import("leaflet").Map} map
-   * @param {(incident: any) => void} onFiled is told of an incident that was filed here
+   * @param {(incident: any) => void} onFiled called with an incident that was filed here
    */
   constructor(map, onFiled) {
     this.map = map;
@@ -244,7 +244,7 @@ export class Card {
     const description = element("textarea", { name: "description", rows: 3, maxLength: 4000 });
     const address = element("input", { name: "address", maxLength: 400 });
     const problem = element("p", { className: "bad", hidden: true });
-    const key = crypto.randomUUID(); // one form is one incident, however often it is sent
+    const key = crypto.randomUUID(); // idempotency key: sending one form several times stores one incident
     const send = element("button", { className: "action", textContent: say("fileIt"), type: "submit" });
     const form = element(
       "form",

@@ -1,4 +1,4 @@
-// What there is, for people: the texts and links of an answer of OGC API.
+// Pages of OGC API resources: the texts and links of an answer.
 import { element } from "./element.js";
 import { head, panel } from "./office.js";
 import { page, ready } from "./page.js";

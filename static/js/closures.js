@@ -1,4 +1,4 @@
-// What is closed or avoided: drawn on the map, listed, opened again.
+// Road closures and areas to avoid: drawing, listing and removing them.
 import { drawOn } from "./draw.js";
 import { element } from "./element.js";
 import { may } from "./page.js";
@@ -8,7 +8,7 @@ import { moment, say } from "./text.js";
 const mayClose = may("layers.write");
 
 /**
- * `drawing` is told when a drawing begins and when it is over: its clicks ask for nothing.
+ * `drawing` is called with true when a drawing begins, and with false when it ends: clicks in between open no card.
  * @param {import("leaflet").Map} map
  * @param {(is: boolean) => void} drawing
  */
@@ -39,7 +39,7 @@ export function closuresPanel(map, drawing) {
     drawing(true);
     const geometry = await drawOn(map, shape);
     hint.hidden = true;
-    setTimeout(() => drawing(false), 100); // the click that ends a drawing asks for no card
+    setTimeout(() => drawing(false), 100); // the click that ends a drawing must not open a card
     if (!geometry) return;
     const code = `RC${Date.now().toString(36).toUpperCase()}`;
     const properties = { closure_code: code, name: name.value.trim() || moment(new Date()), closure_kind: kind };

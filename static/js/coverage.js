@@ -1,4 +1,4 @@
-// What circles cover, by group; and the zones that nobody free is in.
+// Coverage by circles, by group; and the zones without a free unit.
 import { element } from "./element.js";
 import { chooser } from "./office.js";
 import { page } from "./page.js";
@@ -50,7 +50,7 @@ function leftOut(times) {
 }
 
 /**
- * `join` is told by what circles are to be joined on the map.
+ * `join` is called with the grouping by which circles are joined on the map.
  * @param {import("leaflet").Map} map
  * @param {(by: string) => void} join
  */
@@ -77,7 +77,7 @@ export function coveragePanel(map, join) {
         ask(`/response/coverage?by=${by.value}`, patient),
         isReal ? ask(`/response/times?by=${by.value}`, patient) : [],
       ]);
-      if (mine !== asked) return; // a later question was asked meanwhile
+      if (mine !== asked) return; // outdated: a later request was sent meanwhile
       const real = new Map(times.map(one => /** @type {const} */ ([one.code, one])));
       const share = (group, tier) =>
         isReal ? (real.get(group.code)?.[`within_${tier.tier_minutes}`] ?? null) : tier[measure.value];

@@ -1,5 +1,6 @@
 /**
- * Draws a line, an area or a place with leaflet-geoman; gives a GeoJSON geometry in degrees, or null when given up.
+ * Lets the user draw a line, an area or a point with leaflet-geoman.
+ * Resolves to a GeoJSON geometry in degrees, or to null when the user cancels.
  * @param {import("leaflet").Map} map
  * @param {"Line" | "Polygon" | "Marker"} shape
  * @returns {Promise<any>}

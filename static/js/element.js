@@ -1,7 +1,7 @@
 import { at } from "./address.js";
 
 /**
- * Makes an element. Text goes in as text, never as HTML: names come from files and callers.
+ * Makes an element. Texts become text nodes, never HTML, since names come from files and callers.
  * @template {keyof HTMLElementTagNameMap} Tag
  * @param {Tag} tag
  * @param {Record<string, any>} [properties] of the element; `data` are its data attributes
@@ -20,7 +20,7 @@ export function element(tag, properties = {}, ...children) {
 }
 
 /**
- * Whether a key was pressed to write something, so that it is no command.
+ * Whether a key event belongs to an input field, and so is no keyboard shortcut.
  * @param {KeyboardEvent} event
  */
 export const isTyping = ({ target }) =>

@@ -1,10 +1,11 @@
-// What happens in the city, as the server tells it.
+// Server-sent events about changes in the city.
 import { at } from "./address.js";
 import { pause, together } from "./timing.js";
 
 /**
- * Hears events of these kinds. After a break the browser comes back by itself and goes on after the last event, but not
- * after an answer such as 429 or 503: then a new source is opened, which begins with what is new, and `missed` is told.
+ * Listens to events of these kinds. After a lost connection the browser reconnects by itself and resumes after the
+ * last event, but not after an answer such as 429 or 503: then a new source is opened, which starts with new events only, and
+ * `missed` is called.
  * @param {string[]} kinds
  * @param {(kind: string, data: string) => void} heard
  * @param {() => void} missed
@@ -27,7 +28,7 @@ export function listen(kinds, heard, missed) {
       timer = setTimeout(open, pause(tries));
       tries += 1;
     };
-    source.addEventListener("reset", missed); // the server does not know either
+    source.addEventListener("reset", missed); // the server no longer has the events in between
     for (const kind of kinds) source.addEventListener(kind, ({ data }) => heard(kind, data));
   }
   open();
@@ -38,11 +39,11 @@ export function listen(kinds, heard, missed) {
 }
 
 /**
- * Renews what events make old: once for many of them, and never later than the longest wait.
+ * Reloads parts of a page that events make stale: once for many events, and at the latest after the longest wait.
  * @template Part
  * @param {string[]} kinds
- * @param {(kind: string, data: string) => Part[]} partsOf which parts an event makes old
- * @param {() => Part[]} allParts that may have become old when events were missed
+ * @param {(kind: string, data: string) => Part[]} partsOf the parts that an event makes stale
+ * @param {() => Part[]} allParts the parts that may be stale after events were missed
  * @param {(old: Set<Part>) => unknown} renew
  * @returns {() => void} ends it
  */

@@ -26,7 +26,7 @@ function select(id) {
   });
 }
 
-// Links bear the public address; this page may ask its own server only.
+// Links have the public address; the Content-Security-Policy of this page allows requests to its own server only.
 const local = address => {
   const { pathname, search } = new URL(address, location.href);
   return pathname + search;
@@ -45,7 +45,7 @@ async function load(address) {
   features = answer.features ?? [answer];
   drawn.clearLayers();
   features.filter(feature => feature.geometry).forEach(feature => drawn.addData(feature));
-  map.invalidateSize({ animate: false }); // the table took its part of the page
+  map.invalidateSize({ animate: false }); // the table has changed the size of the map
   if (drawn.getBounds().isValid()) map.fitBounds(drawn.getBounds(), { padding: [40, 40], maxZoom: 16, animate: false });
   const names = [...new Set(features.flatMap(feature => Object.keys(feature.properties)))];
   const next = answer.links?.find(link => link.rel === "next");

@@ -1,9 +1,9 @@
-// Numbers, lengths and times as people read them in one language and in the city's time zone.
+// Formats of numbers, lengths and times in one language and in the city's time zone.
 import { speaker } from "./speaking.js";
 
 /**
  * @param {"zh" | "en"} lang
- * @param {string} [timeZone] of the city; the browser's own when it is not told
+ * @param {string} [timeZone] of the city; by default the browser's
  */
 export function formats(lang, timeZone) {
   const { say } = speaker(lang);

@@ -1,4 +1,4 @@
-// What those who are free reach now, beside what circles promise, and where they do not: by cell.
+// Live coverage by free units, compared with that by circles, and its holes by cell.
 import { element } from "./element.js";
 import { poll } from "./server.js";
 import { number, percent, say } from "./text.js";
@@ -9,7 +9,7 @@ const WHILE_DRAWN_MS = 1500;
 const LISTED = 6;
 
 /**
- * `show` is told of a hole that is chosen; `renewed` when there is something new to draw.
+ * `show` is called with a hole that the user chooses; `renewed` when there is new data to draw.
  * @param {(hole: { lon: number, lat: number }) => void} show
  * @param {() => void} renewed
  */

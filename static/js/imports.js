@@ -1,4 +1,4 @@
-// Import: choose a file, see what it would bring, then confirm.
+// Import: choose a file, see the report of its validation, then confirm.
 import { element } from "./element.js";
 import { field, form, head, panel, table } from "./office.js";
 import { page, ready } from "./page.js";
@@ -195,7 +195,7 @@ function show(report) {
   confirm.focus();
 }
 
-// After a look at the file its columns can be chosen by hand.
+// After the validation columns can be assigned to fields by hand.
 function map({ layer, columns, fields }) {
   mapping.replaceChildren(
     ...layerOf(layer).fields.map(name => {

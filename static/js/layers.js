@@ -19,9 +19,9 @@ const SIGNS = {
 };
 
 /**
- * The sign of a layer on the map and in the legend.
- * @param {string} layer one that has signs
- * @param {string} [extra] a class more
+ * The symbol of a layer on the map and in the legend.
+ * @param {string} layer one that has symbols
+ * @param {string} [extra] an additional CSS class
  */
 export function sign(layer, extra = "") {
   return element("span", { className: `sign ${layer} ${extra}` }, drawing(SIGNS[layer]));
@@ -65,7 +65,7 @@ export const LOOKS = [
       weight: 0.9,
       opacity: 0.7,
       fillOpacity: 0.1,
-      // an estimate shows that it is one
+      // estimates have a style of their own
       dashArray: feature.properties.method === "geodesic_estimate" ? "4 4" : undefined,
     }),
   },
@@ -166,10 +166,10 @@ export const LOOKS = [
   },
 ];
 
-// Whether a base map lies under everything; without one the outermost cells are filled.
+// Whether a base map is shown; without one the outermost cells are filled.
 export const base = { isShown: false };
 
-// The outermost cells lie under everything, so that a person always knows which county this is.
+// The outermost cells are always shown under the other layers, so that the county can be recognised.
 /** @type {import("../types.js").LayerLook} */
 export const OUTLINES = {
   name: "outlines",
@@ -190,7 +190,7 @@ export const OUTLINES = {
 
 const LABELS_AT_MOST = 160;
 
-// A layer of the map; asks again whenever the map has moved.
+// A layer of the map; loads its features again whenever the map has moved.
 export class LiveLayer {
   /**
    * @param {import("leaflet").Map} map
@@ -230,8 +230,8 @@ export class LiveLayer {
   }
 
   /**
-   * Done when what is in view is drawn, or its failure told.
-   * @param {boolean} [background] whether nobody has asked for it, so that it keeps no session alive
+   * Loads the features in view; resolves when they are drawn, or the failure is shown.
+   * @param {boolean} [background] whether no user action caused it, so that it does not extend the session
    * @returns {Promise<void>}
    */
   load(background = false) {
@@ -266,7 +266,7 @@ export class LiveLayer {
       });
       this.draw(found, zoom);
     } catch (error) {
-      if (error.name === "AbortError") return this.current; // a later one took its place: done when that is
+      if (error.name === "AbortError") return this.current; // a later load replaced this one: resolve with that
       this.tell({ failed: error.message });
     }
   }
@@ -275,7 +275,7 @@ export class LiveLayer {
   address(bbox, zoom) {
     const { name, collection = name, outermost, address } = this.look;
     if (address) return address(bbox, zoom);
-    // near by the outermost cells are not what the zoom shows, and are few: as they are
+    // at large zooms the outermost cells are loaded without `zoom`, which would return a deeper level
     const how = outermost && zoom > 9 ? "grid_level=1&limit=100" : `zoom=${zoom}`;
     const then = this.moment ? `&datetime=${encodeURIComponent(this.moment)}` : "";
     return `/collections/${collection}/items?bbox=${bbox}&${how}${then}`;
@@ -306,7 +306,7 @@ export class LiveLayer {
     this.tell({ count, truncated: found.truncated });
   }
 
-  // Names go where they fit: the largest shapes first.
+  // Places labels where they do not overlap, the largest shapes first.
   /** @param {any} drawn */
   write(drawn) {
     let written = 0;
@@ -319,7 +319,7 @@ export class LiveLayer {
         const size = this.map
           .latLngToLayerPoint(bounds.getSouthEast())
           .subtract(this.map.latLngToLayerPoint(bounds.getNorthWest()));
-        const name = (this.look.label?.(shape.feature) ?? "") // the official suffix is left off for room
+        const name = (this.look.label?.(shape.feature) ?? "") // without the official suffix, to save space
           .replace(/居民委员会$|村民委员会$|居委会$|村委会$/, "");
         if (size.x < name.length * 15 || size.y < 26 || written >= LABELS_AT_MOST) return;
         written += 1;

@@ -32,7 +32,7 @@ const logIn = form(
       go(must ? `/account?lang=${page.lang}` : page.next);
     } catch (error) {
       if (/SecondFactorNeeded|TooMany/.test(error.type)) {
-        // the code also tells a name's owner from strangers who guess
+        // with a code the owner can log in although the name is locked
         code.hidden = false;
         code.querySelector("input")?.focus();
       }

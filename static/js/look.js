@@ -1,15 +1,15 @@
-// Colours of the map, from the server, in the theme that the base map asks for.
+// Colours of the map, from the server, in the theme of the chosen base map.
 import { page } from "./page.js";
 
 let theme = "dark";
 /**
- * Colours of the theme that is on.
+ * Colours of the current theme.
  * @returns {import("../types.js").Look}
  */
 export const look = () => page.looks[theme];
 
 /**
- * On the map in its theme; panels stay dark.
+ * Sets the theme of the map; panels stay dark.
  * @param {"dark" | "light"} chosen
  * @param {HTMLElement} ground of the map
  */

@@ -4,7 +4,7 @@ import { pageMap } from "./page.js";
 const { L } = window;
 
 /**
- * A pane for what lies on the map or under it.
+ * Makes a pane of the map, above or below others.
  * @param {import("leaflet").Map} map
  * @param {string} name
  * @param {number} height where it lies among panes: tiles are at 200, shapes at 400, markers at 600
@@ -25,7 +25,7 @@ export function cityMap() {
 }
 
 /**
- * Hears clicks on the map: on a place, or on a feature of a layer.
+ * Listens to clicks on the map: on a place, or on a feature of a layer.
  * @param {import("leaflet").Map} map
  * @param {(click: { latlng: import("leaflet").LatLng, feature?: any, layer?: string }) => void} heard
  */

@@ -1,4 +1,4 @@
-// What stands on a map beside its shapes. Leaflet reads a string as HTML, so it is given elements, made here only.
+// Markers and tooltips of a map. Leaflet parses strings as HTML, so it gets elements, which are made only here.
 import { element } from "./element.js";
 
 const { L } = window;
@@ -23,7 +23,7 @@ export function drawing(paths) {
 }
 
 /**
- * An element at a place, so many pixels wide and high.
+ * A marker that shows an element, of this size in pixels, at a place.
  * @param {import("leaflet").LatLngExpression} place
  * @param {HTMLElement} shown
  * @param {number} size in pixels

@@ -1,4 +1,4 @@
-// What the pages without a map have in common: head, forms, tables, words.
+// Common parts of the pages without a map: head, forms, tables.
 import { go } from "./address.js";
 import { element } from "./element.js";
 import { may, page } from "./page.js";
@@ -49,10 +49,10 @@ async function logOut() {
 }
 
 /**
- * A form whose button waits for the answer; what went wrong is said above it.
+ * A form whose button is disabled until the answer comes; errors are shown above it.
  * @param {(Node | string)[]} fields
  * @param {string} button
- * @param {(given: any) => unknown} send is given the values by name; may fail
+ * @param {(given: any) => unknown} send called with the values by name; may reject
  */
 export function form(fields, button, send) {
   const problem = element("p", { className: "bad", hidden: true });
@@ -100,7 +100,7 @@ export const choice = (label, name, options) =>
     ),
   );
 /**
- * A choice among values that stands by itself and is acted on at once.
+ * A selection outside of a form, which takes effect at once.
  * @param {string} label
  * @param {(string | number)[][]} options each with its value and what is shown
  * @param {() => void} changed
@@ -120,7 +120,7 @@ export const panel = (title, ...parts) =>
   element("section", { className: "panel" }, element("h2", { textContent: title }), ...parts);
 
 /**
- * A table, or the word for nothing.
+ * A table, or a note that it would be empty.
  * @param {string[]} columns
  * @param {any[][]} rows of texts or elements
  */
@@ -140,7 +140,7 @@ export function table(columns, rows) {
 }
 
 /**
- * A secret that nobody can be shown again.
+ * Shows a secret that is not stored and cannot be shown again.
  * @param {string} title
  * @param {string} secret
  */

@@ -1,10 +1,10 @@
-// What the server has put into the page for its script: one JSON block, read once.
+// The data that the server embedded in the page for its script: one JSON block, read once.
 
 /** @type {import("../types.js").Page} */
 export const page = JSON.parse(/** @type {HTMLElement} */ (document.getElementById("geo-grid-page")).textContent ?? "");
 
 /**
- * Whether who looks may do this; nobody may do anything before the log-in.
+ * Whether the user has this right; before the log-in there are none.
  * @param {string} right
  */
 export const may = right => page.person?.rights.includes(right) ?? false;
@@ -12,7 +12,7 @@ export const may = right => page.person?.rights.includes(right) ?? false;
 /** The map that Folium has made on this page. */
 export const pageMap = () => /** @type {import("leaflet").Map} */ (/** @type {any} */ (window)[page.map]);
 
-/** Says that everything is there which the page shows at first. */
+/** Marks the page as completely loaded. */
 export const ready = () => {
   document.body.dataset.ready = "yes";
 };

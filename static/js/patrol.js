@@ -1,4 +1,4 @@
-// Patrol: how many mandatory stops were made, by zone and shift; routes that make the others, drawn on the map.
+// Patrol: completion of mandatory stops by zone and shift; routes for the open ones, drawn on the map.
 import { element } from "./element.js";
 import { mark, withTip } from "./marks.js";
 import { chooser } from "./office.js";
@@ -11,7 +11,7 @@ const COLOURS = ["#ffd84d", "#38b6ff", "#6fe3a1", "#ff8bd1", "#ffb347", "#b78cff
 const mayPlan = may("incidents.read");
 const WHY = { made: say("stopMade"), not_due: say("stopNotDue"), no_time: say("stopNoTime") };
 
-// When a stop is made on a route, and how long one waits until it may be.
+// The time of a stop on a route, and the wait until its time window begins.
 function stay({ arrives_at: arrives, leaves_at: leaves, waits_s: waits }) {
   const waiting = waits ? say("stopWaits", { time: duration(waits) }) : "";
   return `${clock(arrives)}${waiting} – ${clock(leaves)}`;

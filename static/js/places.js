@@ -1,7 +1,7 @@
 // Places as people type them.
 
 /**
- * Reads degrees east and north, divided by a comma or a space; null when it is no place on Earth.
+ * Parses longitude and latitude in degrees, separated by a comma or a space; null when they are out of range.
  * @param {string} typed
  * @returns {{ lon: number, lat: number } | null}
  */

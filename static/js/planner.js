@@ -1,4 +1,4 @@
-// The planner's workbench: drafts on the left, tools above, what is wrong and what would change on the right.
+// The planner's workbench: drafts on the left, tools above, findings and impact on the right.
 import { BaseMap, CHOICES } from "./basemap.js";
 import { element, isTyping } from "./element.js";
 import { follow } from "./events.js";
@@ -20,7 +20,7 @@ const ground = new BaseMap(map);
 const cells = new CellMap(map, bench);
 
 // --- tools: what they need, and what they do -------------------------------------------------
-// By layer: the key, and how many must be chosen, at least and at most.
+// Tools by layer: the keyboard shortcut, and the least and most cells that must be chosen.
 /** @type {Record<"grid_cells" | "patrol_zones", Record<string, [key: string, least: number, most?: number]>>} */
 const TOOLS = {
   grid_cells: {
@@ -85,7 +85,7 @@ const made = async (shape, key, codes) => {
  * @typedef {(codes: string[]) => Promise<import("../types.js").Drawn<Name> | null>} Tool
  */
 /**
- * What each tool asks for, and with which arguments it becomes a step.
+ * For each tool a function that asks the user for input, and returns the arguments of its step; null: cancelled.
  * @type {{ [Name in Operation]?: Tool<Name> } & { segment: Tool<"create"> }}
  */
 const DO = {
@@ -296,7 +296,7 @@ bench.on("layer", arm);
 bench.on("chosen", choosing);
 bench.on("stepped", () => {
   reason.value = bench.reason = "";
-  cells.choose([]); // what was chosen is not what it was
+  cells.choose([]); // the chosen cells may have changed
 });
 let open = null;
 bench.on("draft", draft => {

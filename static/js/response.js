@@ -32,7 +32,7 @@ const SHOWN = [
   "patrol_units",
   ...(may("incidents.read") ? ["incidents"] : []),
 ];
-let joined = ""; // by what circles are joined
+let joined = ""; // the grouping by which circles are joined; empty: none
 const circles = { ...lookNamed("response_circles"), from: 9 };
 circles.address = (bbox, zoom) =>
   joined
@@ -109,7 +109,7 @@ main.append(
   ),
 );
 
-// What happens is told at once: circles as they are drawn, closures, units that move.
+// Events reload layers at once: circles, closures, units.
 const allNames = ["road_closures", "response_circles", ...layers.map(layer => layer.look.name)];
 follow(
   ["layer"],

@@ -1,17 +1,17 @@
-// Talks to our own server. An error carries the detail of its problem+json.
+// Requests to this server. Errors have the detail of the answer's problem+json.
 import { at, go } from "./address.js";
 import { page } from "./page.js";
 import { say } from "./text.js";
 import { pause, sleep } from "./timing.js";
 
 const BUSY = [429, 503]; // with Retry-After
-const PATIENCE_MS = 20000; // of somebody who waits for an answer
+const PATIENCE_MS = 20000; // how long busy answers are retried for a waiting user
 
 export class ServerError extends Error {
   /**
    * @param {string} message
    * @param {{ status?: number, type?: string, retryMs?: number, errors?: { row?: number, reason: string }[] }} told
-   *   `status` is 0 when the server was not reached; `retryMs` is how long it asks to wait
+   *   `status` is 0 when the server cannot be reached; `retryMs` is the wait of Retry-After
    */
   constructor(message, { status = 0, type = "", retryMs = 0, errors = [] } = {}) {
     super(message);
@@ -23,14 +23,14 @@ export class ServerError extends Error {
 }
 
 /**
- * The content of an answer, or the error that it is.
+ * Returns the content of an answer; throws a ServerError for an error status.
  * @param {number} status
  * @param {any} body
  * @param {string | null} retryAfter in seconds
  */
 function read(status, body, retryAfter) {
   if (status === 401 && page.person) {
-    // the session is over
+    // the session has ended
     go(`/login?next=${encodeURIComponent(location.pathname + location.search)}`);
   }
   if (status >= 200 && status < 300) return body;
@@ -60,12 +60,12 @@ async function askOnce(path, options) {
 }
 
 /**
- * A question that the server is too busy for is asked again, later each time, within `patience` in ms; without an end
- * it is asked again too when the server cannot be reached. What writes is sent once.
+ * Sends a request. Reads are retried with back-off while the server is busy, for `patience` ms; with an infinite
+ * patience also while the server cannot be reached. Writes are sent once.
  * @template {string} Path
  * @param {Path} path
  * @param {RequestInit & { patience?: number, waiting?: (error: ServerError) => void }} [options]
- *   `waiting` is told of the error meanwhile
+ *   `waiting` is called with the error before each retry
  * @returns {Promise<import("../types.js").Answer<Path>>}
  */
 export async function ask(path, { patience = PATIENCE_MS, waiting, ...options } = {}) {
@@ -85,7 +85,7 @@ export async function ask(path, { patience = PATIENCE_MS, waiting, ...options } 
 }
 
 /**
- * A page's own polling: it does not keep a session alive.
+ * A request by the page itself, not by its user: it does not extend the session.
  * @template {string} Path
  * @param {Path} path
  * @param {Parameters<typeof ask>[1]} [options]
@@ -96,7 +96,7 @@ export const poll = (path, options = {}) => ask(path, { ...options, headers: { "
 const ownToken = () => (page.person?.csrf ? { "X-CSRF-Token": page.person.csrf } : {});
 
 /**
- * Changes something.
+ * Sends a request that writes.
  * @param {string} method
  * @param {string} path
  * @param {unknown} [content] sent as JSON; a form is sent as it is
@@ -109,7 +109,7 @@ export function write(method, path, content, headers = {}) {
 }
 
 /**
- * Sends a form with a file, and tells how far that is: with XMLHttpRequest, because fetch does not tell it.
+ * Sends a form with a file, and reports the progress: by XMLHttpRequest, since fetch has no progress of uploads.
  * @param {string} path
  * @param {FormData} content
  * @param {(share: number) => void} sent from 0 to 1

@@ -1,4 +1,4 @@
-// Where posts should be: asked, answered beside today, and drawn on the map over the circles of today.
+// Siting of posts: the question, and the answer compared with the existing posts, also on the map.
 import { element } from "./element.js";
 import { mark } from "./marks.js";
 import { chooser, form } from "./office.js";
@@ -27,7 +27,7 @@ const labelled = (label, select, name) => {
 };
 
 /**
- * Asks where posts should be, and shows the answer beside today.
+ * Asks for places of posts, and shows the answer compared with the existing ones.
  * @param {import("leaflet").Map} map where sites are drawn
  */
 export function sitingPanel(map) {

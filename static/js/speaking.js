@@ -1,4 +1,4 @@
-// How a key of the catalogue becomes a sentence in one language.
+// Translates keys of the catalogue to sentences in one language.
 import { CODES, WORDS } from "./words.js";
 
 const AT = { zh: 0, en: 1 };
@@ -9,7 +9,7 @@ const AT = { zh: 0, en: 1 };
  */
 
 /**
- * Returns what speaks one language.
+ * Returns the functions that translate to one language.
  * @param {"zh" | "en"} lang
  */
 export function speaker(lang) {
@@ -26,7 +26,7 @@ export function speaker(lang) {
   }
 
   /**
-   * What a code of the server means; one that the catalogue does not know is shown as it is.
+   * The label of a code of the server; codes that are not in the catalogue are returned unchanged.
    * @param {keyof typeof CODES} group
    * @param {string} code
    * @returns {string}

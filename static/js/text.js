@@ -1,4 +1,4 @@
-// Words, numbers and times as the reader of this page reads them.
+// Words, numbers and times in the language of the page.
 import { formats } from "./formats.js";
 import { page } from "./page.js";
 import { speaker } from "./speaking.js";
@@ -18,14 +18,14 @@ export const { number, percent, metres, duration, ago, moment, when, timeOfDay, 
 export const translated = (row, column) => row[`${column}_${page.lang}`];
 
 /**
- * Says in brackets of a time or a circle that it is an estimate, and why where that is known; nothing of one on roads.
+ * A note in brackets that a time or a circle is an estimate, with the reason if known; empty for one on roads.
  * @param {{ method: string, estimated_because?: string | null }} answer
  */
 export const estimated = ({ method, estimated_because: why }) =>
   method === "geodesic_estimate" ? `（${say("estimate")}${why ? `：${named("estimated", why)}` : ""}）` : "";
 
 /**
- * A category of incidents by its code; one that is not listed has the name it came with.
+ * The name of a category of incidents by its code; a category that is not listed is returned unchanged.
  * @param {string} code
  */
 export function categoryName(code) {

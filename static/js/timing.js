@@ -1,18 +1,18 @@
-// When something is done again: after a failure, every so often, or once for many events.
+// Retry with back-off, polling, and batching of events.
 
 const LONGEST_MS = 30000;
 
 /**
- * How long to wait before asking again: as long as the server says, and longer each time; never all pages at once.
- * @param {number} tries so far
- * @param {number} [toldMs] by the server
+ * The wait in ms before a retry: exponential back-off with jitter, at least the wait that the server asks for.
+ * @param {number} tries number of failed attempts
+ * @param {number} [toldMs] the server's Retry-After in ms
  */
 export const pause = (tries, toldMs = 0) =>
   Math.max(toldMs, Math.min(1000 * 2 ** tries, LONGEST_MS)) * (1 + Math.random() / 4);
 
 /**
  * @param {number} ms
- * @param {AbortSignal | null} [signal] ends the wait, which then fails with its reason
+ * @param {AbortSignal | null} [signal] aborts the wait, which then rejects with its reason
  * @returns {Promise<void>}
  */
 export const sleep = (ms, signal) =>
@@ -26,11 +26,11 @@ export const sleep = (ms, signal) =>
   });
 
 /**
- * Looks every so often, and later while looking fails; ends by itself when the session is over.
- * @param {number} ms between two looks, when the look itself says nothing else
- * @param {() => Promise<unknown>} look may say after how many ms it wants to look again
- * @param {number} [firstMs] before the first look
- * @returns {() => void} ends it
+ * Polls periodically, with back-off after failures; stops by itself when the session has ended.
+ * @param {number} ms interval, unless `look` resolves to another one
+ * @param {() => Promise<unknown>} look the poll; may resolve to the ms until the next one
+ * @param {number} [firstMs] delay of the first poll
+ * @returns {() => void} stops it
  */
 export function every(ms, look, firstMs = ms) {
   let failures = 0;
@@ -46,7 +46,7 @@ export function every(ms, look, firstMs = ms) {
       const { status, retryMs } = /** @type {{ status?: number, retryMs?: number }} */ (error);
       failures += 1;
       wait = Math.max(ms, pause(failures, retryMs));
-      if (status === 401) isOver = true; // nobody asks any more
+      if (status === 401) isOver = true; // stop polling
     }
     if (!isOver) timer = setTimeout(go, wait);
   }
@@ -57,8 +57,8 @@ export function every(ms, look, firstMs = ms) {
 }
 
 /**
- * Does what many events ask for once: when it was quiet for a while, and at the latest after the longest wait.
- * @param {() => unknown} work tells itself what went wrong, where it shows
+ * Batches many calls into one (debounce): when there was none for `quietMs`, and at the latest after `longestMs`.
+ * @param {() => unknown} work shows its errors itself
  * @param {number} [quietMs]
  * @param {number} [longestMs]
  */
@@ -75,7 +75,7 @@ export function together(work, quietMs = 300, longestMs = 2000) {
     try {
       await work();
     } catch {
-      // told by the work
+      // the work shows its errors itself
     }
     isBusy = false;
     if (isAgain) soon();

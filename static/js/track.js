@@ -1,4 +1,4 @@
-// Plays back where a unit was: a line, a sign that moves along it, a bar with the time.
+// Playback of a unit's track: a line, a symbol that moves along it, a bar with the time.
 import { element } from "./element.js";
 import { ask } from "./server.js";
 import { moment, say } from "./text.js";
@@ -9,7 +9,7 @@ const STEP_MS = 100;
 const WHOLE_MS = 20000;
 
 /**
- * A bar that plays back where a unit was.
+ * A bar that plays back the track of a unit.
  * @param {import("leaflet").Map} map where tracks are drawn
  */
 export function trackBar(map) {
@@ -85,7 +85,7 @@ export function trackBar(map) {
     move();
   }
 
-  // The place at a moment is the last one reported until then: nothing is made up between two.
+  // The position at a moment is the last one reported before it, without interpolation.
   function move() {
     if (!sign) return;
     const [first, last] = [positions[0], positions.at(-1)].map(one => Date.parse(one.reported_at));

@@ -13,7 +13,7 @@ import { ask, poll, write } from "./server.js";
 import { ago, categoryName, moment, named, number, say, timeOfDay } from "./text.js";
 import { every } from "./timing.js";
 
-const REFRESH_MS = 15000; // 10-30 s is what walls are seen to use; no authority for it
+const REFRESH_MS = 15000; // walls commonly use 10 to 30 s; no official number exists
 const map = cityMap();
 const ground = new BaseMap(map);
 const home = { centre: map.getCenter(), zoom: map.getZoom() };
@@ -54,7 +54,7 @@ document.body.append(
   ),
 );
 async function logOut() {
-  unheard(); // nobody asks any more
+  unheard(); // stop listening
   unasked();
   await write("DELETE", "/session");
   go(`/login?lang=${page.lang}`);
@@ -234,7 +234,7 @@ function entry(incident) {
 async function lookAtIncidents() {
   if (!may("incidents.read")) return;
   try {
-    // without patience: it is asked again anyway
+    // no retries: the interval loads again anyway
     const { incidents: found, next } = await poll("/incidents?open=true&limit=200", { patience: 0 });
     list.replaceChildren(
       ...(found.length
@@ -272,7 +272,7 @@ const unasked = every(REFRESH_MS, () => {
   return lookAtIncidents();
 });
 
-// What happens is told at once; the interval is for what was missed.
+// Events reload parts at once; the interval is for events that were missed.
 const everyLayer = [outlines, ...layers];
 /** @param {string} kind @param {string} name of the layer that an event of the kind "layer" is about */
 function layersOf(kind, name) {
@@ -317,7 +317,7 @@ document.addEventListener("keydown", event => {
 });
 
 if (page.isEmpty) document.body.append(element("p", { className: "empty panel", textContent: say("cityIsEmpty") }));
-// An incident of any time, by its address: whose it was then, and whose place it is now.
+// Shows the incident of the page's address: its owner when it was recorded, and the present owner of its place.
 async function openWanted() {
   const wanted = new URL(location.href).searchParams.get("incident");
   if (!wanted || !may("incidents.read")) return;

@@ -146,9 +146,9 @@ def test_tiles_on_disk_outlive_a_server_and_no_change(
     key = api_key(database, "planner")
     asked: list[str] = []
 
-    async def noted(pool: Any, asker: Any, statement: str, values: dict[str, Any]) -> dict[str, Any]:
+    async def noted(pool: Any, asker: Any, statement: str, *more: Any) -> dict[str, Any]:
         asked.append(statement)
-        return await ask_once(pool, asker, statement, values)
+        return await ask_once(pool, asker, statement, *more)
 
     monkeypatch.setattr(asking, "ask_once", noted)
 

@@ -1,4 +1,4 @@
--- Care of accounts: with the right, or as the owner of the database.
+-- Functions for accounts, callable with the right to administer them, or by the owner of the database.
 
 -- administrator and auditor are never the same person, now or before
 create or replace function access.keep_apart() returns trigger
@@ -96,7 +96,7 @@ begin
 end $$;
 grant execute on function access.change_principal to geo_grid_app;
 
--- a one-time password, to be changed at the first log-in; also unlocks the name
+-- Sets a one-time password, which must be changed at the first log-in; also unlocks the name.
 create or replace function access.reset_password(named text, new_hash text, kept integer) returns boolean
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 declare

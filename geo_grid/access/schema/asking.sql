@@ -1,6 +1,6 @@
--- Who asks in this transaction, and what they may see: the functions that policies ask.
+-- The principal of the transaction and what it may see: the functions that policies call.
 
--- who asks in this transaction; no row: nobody
+-- The principal of this transaction; no row: there is none.
 create or replace view access.asking as
 select p.principal_id, p.principal_kind, p.login_name, p.display_name, p.role, p.city_wide, p.sees_secret,
        c.credential_id, c.credential_kind, c.only_rights, c.page,
@@ -23,12 +23,12 @@ where (a.only_rights is null or r."right" = any(a.only_rights))
   and (r."right" <> 'cameras.secret' or a.sees_secret)
   and (r."right" <> 'account' or a.principal_kind = 'user');
 
--- whoever may call these functions and is not the server's role is the owner of the database
+-- whether the caller is the owner of the database: any role that may call these functions and is not one of the server's
 create or replace function access.is_owner() returns boolean
 language sql stable  -- without a search path of its own, so that it is inlined; its names are bound here
 return session_user not in ('geo_grid_app', 'geo_grid_service');
 
--- who asks, if they have this right; one row after the other by its key, however the tables grow
+-- the principal, if it has this right; joins row by row over primary keys, whatever the sizes of the tables
 create or replace function access.with_right(wanted text, out principal_id bigint, out city_wide boolean)
 language plpgsql stable security definer set search_path = pg_catalog, public, pg_temp as $$
 declare
@@ -51,8 +51,8 @@ begin
       and (wanted <> 'cameras.secret' or p.sees_secret);
 end $$;
 
--- The functions that policies ask are in PL/pgSQL where every statement asks: it keeps their plans. They work as the
--- owner, so that the role who asks need not read these tables.
+-- Functions that policies call in every statement are in PL/pgSQL, which caches their plans. They run as the owner (security
+-- definer), so that the calling role needs no right to read these tables.
 create or replace function access.may(wanted text) returns boolean
 language plpgsql stable security definer set search_path = pg_catalog, public, pg_temp as $$
 begin
@@ -80,7 +80,7 @@ begin
 end $$;
 grant execute on function access.my_cells to geo_grid_app;
 
--- with the cells above: whoever answers for a township may know its county, and who leads there
+-- the principal's cells and their ancestors: whoever is responsible for a township may see its county, and who leads there
 create or replace function access.my_chain(wanted text) returns setof text
 language plpgsql stable rows 200 security definer set search_path = pg_catalog, public, pg_temp as $$
 declare
@@ -108,7 +108,7 @@ begin atomic
 end;
 grant execute on function access.my_zones to geo_grid_app;
 
--- what things without an owner of their own are measured against: they are seen where they stand
+-- the area in which objects without an owner column are visible, by their location
 create or replace function access.my_area(wanted text) returns geometry
 language sql stable security definer set search_path = pg_catalog, public, pg_temp
 begin atomic
@@ -120,7 +120,7 @@ begin atomic
 end;
 grant execute on function access.my_area to geo_grid_app;
 
--- those whose cells are all among mine, and me
+-- the principals all of whose cells are among the caller's, and the caller
 create or replace function access.my_people(wanted text) returns setof bigint
 language sql stable security definer set search_path = pg_catalog, public, pg_temp
 begin atomic
@@ -143,7 +143,7 @@ begin
 end $$;
 grant execute on function access.me to geo_grid_app;
 
--- refuse what is neither asked with this right nor by the owner of the database
+-- raises an exception unless the principal has this right, or the caller is the owner of the database
 create or replace function access.require(wanted text) returns void
 language plpgsql stable security definer set search_path = pg_catalog, public, pg_temp as $$
 begin

@@ -1,6 +1,6 @@
 -- The audit: append-only, each row chained to the one before by SHA-256, in partitions by month (UTC).
 
--- the text that is hashed; an export holds it letter for letter
+-- the text that is hashed; an export has exactly this text
 create or replace function access.audit_text(entry access.audit_log) returns text
 language sql stable set search_path = pg_catalog, pg_temp set timezone = 'UTC'
 return (to_jsonb(entry) - 'previous_hash' - 'hash')::text;
@@ -33,7 +33,7 @@ begin
     end if;
 end $$;
 
--- who: the credential of this transaction; told by the server itself where nobody is known yet
+-- the author of the row is the principal of the transaction; before a log-in is complete the server names it
 create or replace function access.record(
     what text, kind text, object text, outcome text, details jsonb default '{}', named text default null
 ) returns bigint
@@ -86,7 +86,7 @@ begin
     end if;
 end $$;
 
--- write down the sums whose minute is over
+-- Writes the counts of minutes that are over.
 create or replace function access.settle_sums() returns void
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 declare
@@ -105,8 +105,8 @@ begin
 end $$;
 grant execute on function access.settle_sums to geo_grid_service;
 
--- What one account can make happen many times a second is one row of the audit at once, and one a minute with the
--- count of the others: the chain cannot be flooded with rows that nobody may delete.
+-- Events that one account can cause many times a second are written as one row at once, and then one row a minute with the
+-- count of the others, so that the chain, from which nobody may delete, cannot be flooded.
 create or replace function access.record_often(
     what text, kind text, object text, outcome text, details jsonb, part text, by_what text default '',
     row_count bigint default 0, named text default null) returns void

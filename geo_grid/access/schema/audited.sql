@@ -1,4 +1,4 @@
--- What is recorded by the tables themselves, so no way in can leave it out.
+-- Audit by triggers of the tables, so that no client can bypass it.
 
 create or replace function access.name_of(who bigint) returns text
 language sql stable security definer set search_path = pg_catalog, public, pg_temp
@@ -83,7 +83,7 @@ begin
     return null;
 end $$;
 
--- at the commit: the chain is not held for as long as a publish works
+-- deferred to the commit, so that the lock on the chain is not held while an edition is published
 create or replace function access.audit_edition() returns trigger
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 begin
@@ -92,7 +92,7 @@ begin
     return null;
 end $$;
 
--- Every change by somebody is in the audit: by row, or counted where it is a whole file.
+-- Every change by a principal is in the audit: one row each, or one with a count for an imported file.
 create or replace function access.audit_features() returns trigger
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 declare

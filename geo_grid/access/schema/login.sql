@@ -1,7 +1,9 @@
--- Log-in and sessions. What decides about a log-in answers only to the server itself, whose credential no request carries.
+-- Log-in and sessions. The functions that decide about a log-in need the credential of the service role, which no request
+-- has.
 
--- Everything the server must know to judge a password; for a name that is nobody's, the same without a hash.
--- blocked_s: for whoever asks; crowded_s: for everybody who is no known device, because strangers guess.
+-- Everything the server needs to verify a password; for an unknown name the same without a hash.
+-- blocked_s: seconds for which this address or device is locked; crowded_s: for which all but known devices are locked,
+-- since somebody tries passwords.
 create or replace function access.login_facts(
     named text, device text, out principal_id bigint, out hash text, out must_change boolean, out password_age interval,
     out factor_secret text, out factor_required boolean, out is_known boolean, out blocked_s double precision,
@@ -18,7 +20,7 @@ begin
     join access.roles r using (role)
     where p.login_name = named and p.principal_kind = 'user' and p.disabled_at is null;
     is_known := access.is_known_device(principal_id, device);
-    -- a second question about one name waits for the first: guesses are counted one by one
+    -- a lock makes concurrent attempts with one name wait for each other, so that every failure is counted
     perform pg_advisory_xact_lock(hashtextextended('login ' || named || case when is_known then device else '' end, 0));
     if is_known then
         blocked_s := access.locked_s(named, device, 5, interval '1 day');
@@ -63,7 +65,7 @@ begin
 end $$;
 grant execute on function access.note_login to geo_grid_service;
 
--- seconds for which a name is locked: for a minute after so many failures, twice as long after each further one
+-- seconds for which a name is locked: a minute after the allowed number of failures, doubled at each further one
 create or replace function access.locked_s(named text, by_what text, free integer, longest interval) returns double precision
 language sql stable security definer set search_path = pg_catalog, public, pg_temp
 return coalesce(
@@ -72,7 +74,7 @@ return coalesce(
      from access.login_failures f
      where f.login_name = named and f.counted_by = by_what and f.failures >= free), 0)::float8;
 
--- what a sender can choose their addresses from: of IPv6 that is a network of 64 bits
+-- the network that a client can choose its address from: a /64 for IPv6, the address itself for IPv4
 create or replace function access.neighbourhood() returns text
 language sql stable set search_path = pg_catalog, pg_temp
 return (
@@ -85,7 +87,7 @@ language sql stable security definer set search_path = pg_catalog, public, pg_te
 return exists (select from access.known_devices d
                where d.digest = device and d.principal_id = who and d.expires_at > now());
 
--- After a full log-in this browser is known, under a new secret; others who logged in from it keep their place.
+-- After a complete log-in, stores the browser as a known device with a new secret; other accounts known on it stay known.
 create or replace function access.know_device(who bigint, brought text, made text, may_last interval) returns void
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 begin
@@ -101,7 +103,7 @@ begin
 end $$;
 grant execute on function access.know_device to geo_grid_service;
 
--- a password that somebody else set, or an account that was disabled: no browser is known any more
+-- Forgets the known devices of an account, after somebody else set its password or disabled it.
 create or replace function access.forget_devices() returns trigger
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 begin
@@ -109,7 +111,7 @@ begin
     return null;
 end $$;
 
--- Take a time step of the second factor, once.
+-- Uses up a time step of the second factor, so that its code is valid only once.
 create or replace function access.use_factor_step(who bigint, step bigint) returns boolean
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 begin
@@ -147,7 +149,7 @@ begin
 end $$;
 grant execute on function access.begin_oidc to geo_grid_service;
 
--- a state is good once
+-- deletes the state, so that it is valid once
 create or replace function access.end_oidc(state text, out nonce text, out verifier text, out next_page text)
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 begin
@@ -157,7 +159,7 @@ begin
 end $$;
 grant execute on function access.end_oidc to geo_grid_service;
 
--- Who asks, as the server keeps it in memory.
+-- The identity of a credential, which the server caches.
 create or replace function access.identify(
     out principal_id bigint, out login_name text, out display_name text, out principal_kind text, out role text,
     out credential_kind text, out rights text[], out city_wide boolean, out page text, out label text, out good_for_s double precision)
@@ -191,7 +193,7 @@ begin
 end $$;
 grant execute on function access.close_session to geo_grid_app;
 
--- A screen's token that is not taken: whose it is, and why. A token that was never ours is nobody's.
+-- Records that a kiosk token was refused: its account, and why. Unknown tokens are not recorded.
 create or replace function access.note_screen(token_digest text) returns void
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 declare
@@ -211,7 +213,7 @@ begin
 end $$;
 grant execute on function access.note_screen to geo_grid_service;
 
--- A password that whoever asks chose. The server has judged it; the history is judged with the hashes told here.
+-- Hashes of an account's present and former passwords, newest first: the server checks a new password against them.
 create or replace function access.former_passwords(who bigint) returns text[]
 language plpgsql stable security definer set search_path = pg_catalog, public, pg_temp as $$
 begin
@@ -220,7 +222,7 @@ begin
 end $$;
 grant execute on function access.former_passwords to geo_grid_service;
 
--- internal: the callers below ask for the right
+-- Internal: callers must check the right.
 create or replace function access.put_password(who bigint, new_hash text, kept integer, change boolean) returns void
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 begin
@@ -228,7 +230,7 @@ begin
     on conflict (principal_id) do update set
         hash = excluded.hash, must_change = change, changed_at = now(),
         former = (array_prepend(w.hash, w.former))[1:greatest(kept - 1, 0)];
-    -- whoever knew the old password is out
+    -- end all sessions that were opened with the old password
     update access.credentials c set revoked_at = now()
     where c.principal_id = who and c.credential_kind = 'session' and c.revoked_at is null;
 end $$;
@@ -270,7 +272,7 @@ begin
 end $$;
 grant execute on function access.confirm_factor to geo_grid_service;
 
--- the server's own credential, for one start; only the owner can give it
+-- Makes the credential of the service role for one start of a server; only the owner may call it.
 create or replace function access.admit_server(secret_digest text, may_last interval) returns void
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 begin

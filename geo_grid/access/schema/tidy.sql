@@ -1,6 +1,6 @@
--- What is past its time.
+-- Deletion of old data.
 
--- What is due every hour: old callers' numbers, changes, failures and sessions, the audit's next month.
+-- Hourly work: deletes expired callers' numbers, changes, failures and sessions, and makes the audit's next partition.
 create or replace function access.tidy(callers_kept interval) returns void
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 begin

@@ -1,4 +1,4 @@
-"""Accounts, roles, keys and kiosk tokens: the administrator's."""
+"""Administration of accounts, roles, API keys and kiosk tokens."""
 
 from typing import Annotated, Any
 
@@ -73,7 +73,7 @@ async def add_account(request: Request, settings: Configured, new: accounts.NewA
 
 @router.patch("/accounts/{name}", status_code=204, responses=_MISSING | _TAKEN)
 async def change_account(request: Request, name: Name, change: accounts.AccountChange) -> Response:
-    """Change an account; what changes holds at once, also for who is logged in."""
+    """Change an account; the change takes effect at once, also for its open sessions."""
     async with writing(request) as database:
         await accounts.change_account(database, name, change)
     return Response(status_code=204)
@@ -81,7 +81,7 @@ async def change_account(request: Request, name: Name, change: accounts.AccountC
 
 @router.post("/accounts/{name}/password", responses=_MISSING)
 async def reset_password(request: Request, settings: Configured, name: Name) -> OneTimePassword:
-    """Give a one-time password, and unlock the name; its sessions end."""
+    """Set a one-time password, and unlock the name; the account's sessions end."""
     async with writing(request) as database:
         return OneTimePassword(password=await accounts.reset_password(database, name, settings.password_history))
 
@@ -103,7 +103,7 @@ async def list_roles(request: Request) -> Roles:
 
 @router.patch("/roles/{role}", status_code=204, responses=_MISSING)
 async def change_role(request: Request, role: Annotated[str, Path(max_length=64)], change: RoleChange) -> Response:
-    """Ask a second factor of everybody with a role, or no more."""
+    """Require a second factor of all users with a role, or stop requiring it."""
     async with writing(request) as database:
         await accounts.require_factor(database, role, change.second_factor_required)
     return Response(status_code=204)

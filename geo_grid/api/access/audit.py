@@ -1,4 +1,4 @@
-"""The audit: the auditor's, and nobody else's."""
+"""Routes of the audit; only an auditor may use them."""
 
 from datetime import date
 from typing import Annotated
@@ -26,7 +26,7 @@ class AuditPage(BaseModel):
 
 
 class AuditVerdict(BaseModel):
-    """What a check of the chain found; `faults` is empty when every row is what it was."""
+    """Result of a verification of the chain; `faults` is empty when no row was changed or is missing."""
 
     rows: int
     last_hash: str | None
@@ -76,7 +76,7 @@ async def export_audit(
                 rows += 1
                 await answer.write(audit.as_line(link))
 
-    async def note() -> None:  # after its last row was taken: a broken-off export is none
+    async def note() -> None:  # after the last row was sent: an incomplete export does not count
         async with writing(request) as database:
             await audit.note_export(database, first, rows)
 

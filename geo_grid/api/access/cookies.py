@@ -1,4 +1,4 @@
-"""Our cookies: over HTTPS under a name that no other site and no plain connection can set (RFC 6265bis, 4.1.3)."""
+"""Cookies: over HTTPS with the prefix __Host-, which other sites and plain connections cannot set (RFC 6265bis, 4.1.3)."""
 
 import re
 
@@ -12,12 +12,12 @@ OIDC = "geo_grid_oidc"
 
 
 def cookie_name(name: str, scheme: str) -> str:
-    """Return the name under which a cookie of ours travels."""
+    """Return the full name of a cookie, with the prefix under HTTPS."""
     return f"__Host-{name}" if scheme == "https" else name
 
 
 def read_cookie(headers: Headers, name: str, scheme: str) -> str | None:
-    """Return the value of a cookie of ours; None where there is none, or two that differ: one was planted."""
+    """Return the value of a cookie; None: it is missing, or occurs with two values, one of which an attacker set."""
     wanted = re.escape(cookie_name(name, scheme))
     pairs = "; ".join(headers.getlist("cookie"))
     values = set(re.findall(rf"(?:^|;)[ \t]*{wanted}=([A-Za-z0-9_-]+)[ \t]*(?=;|$)", pairs))
@@ -25,7 +25,7 @@ def read_cookie(headers: Headers, name: str, scheme: str) -> str | None:
 
 
 def set_cookie(request: Request, response: Response, name: str, value: str, max_age: int | None = None) -> None:
-    """Give the browser a cookie that no script reads; without `max_age` it goes when the browser does."""
+    """Set a cookie that scripts cannot read; without `max_age` (seconds) it ends when the browser is closed."""
     scheme = request.url.scheme
     response.set_cookie(
         cookie_name(name, scheme), value, max_age, path="/", secure=scheme == "https", httponly=True, samesite="lax"
@@ -33,6 +33,6 @@ def set_cookie(request: Request, response: Response, name: str, value: str, max_
 
 
 def delete_cookie(request: Request, response: Response, name: str) -> None:
-    """Take a cookie of ours back."""
+    """Delete a cookie in the browser."""
     scheme = request.url.scheme
     response.delete_cookie(cookie_name(name, scheme), path="/", secure=scheme == "https", httponly=True, samesite="lax")

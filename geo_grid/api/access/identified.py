@@ -1,4 +1,4 @@
-"""Finds out who sends a request, before anything else looks at it; keeps rates and other sites' forms away."""
+"""Middleware that identifies the sender of a request, limits request rates, and refuses cross-site writes."""
 
 import asyncio
 import base64
@@ -26,7 +26,7 @@ from geo_grid.settings import Settings
 log = logging.getLogger(__name__)
 
 BACKGROUND = "geo-grid-background"
-"""Header of a page's own polling, which does not keep a session alive."""
+"""Header of the polling of a page, which does not extend a session."""
 _BEARER = re.compile(r"^Bearer ([A-Za-z0-9_-]{20,100})$", re.IGNORECASE)
 _BEGINNINGS = {"/session", "/session/kiosk"}
 _READS = {"GET", "HEAD", "OPTIONS"}
@@ -34,13 +34,14 @@ _LOGIN_READS = {"/session/oidc", "/session/oidc/callback"}
 _HEALTH = "/readyz"
 _OPEN = ("/static/", "/healthz", _HEALTH)
 _PROVEN_S, _MOST_PROVEN = 3600.0, 10_000
-"""How long a credential that was good is looked up again on its account, and how many are remembered."""
+"""Seconds for which lookups of a credential that was valid count for its account, not for its address; and the most
+credentials that are remembered."""
 _STRANGERS_AT_ONCE = 8
-"""Credentials never seen before that are looked up at the same time."""
+"""Most unknown credentials that are looked up at the same time."""
 
 
 class Identified:
-    """Puts `geo_grid.asker`, `geo_grid.secret` and `geo_grid.identity` (None: nobody) into the scope of a request."""
+    """Sets `geo_grid.asker`, `geo_grid.secret` and `geo_grid.identity` (None: not logged in) in the scope of a request."""
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self.app = app
@@ -93,7 +94,7 @@ class Identified:
         await self.app(scope, receive, outward)
 
     def _through_proxy(self, scope: Scope, headers: Headers) -> str:
-        """Return the sender's address; what a trusted proxy says of it counts, what others say does not."""
+        """Return the sender's address, by the headers of trusted proxies only."""
         peer = scope["client"][0] if scope["client"] else ""
         address, proxies = sender(peer, headers.getlist("x-forwarded-for"), self._proxies)
         if scheme_of(headers.getlist("x-forwarded-proto"), proxies) == "https":
@@ -104,7 +105,7 @@ class Identified:
         return address
 
     def _limit_login(self, scope: Scope, address: str) -> None:
-        """Count what guesses, whatever credential comes with it: log-ins, and changes of passwords and factors."""
+        """Count requests that could guess secrets, with any credential: log-ins, and changes of passwords and factors."""
         is_change = scope["method"] not in _READS and scope["method"] != "DELETE"
         if (is_change and scope["path"].startswith("/session")) or scope["path"] in _LOGIN_READS:
             self._limit(self._login_rate, f"log-in {neighbourhood(address)}")
@@ -132,10 +133,10 @@ class Identified:
         return found
 
     async def _look_up(self, identities: Identities, asker: Asker, is_act: bool) -> Identity | None:
-        """Find who shows a credential that memory does not know for certain.
+        """Look up a credential that is not cached.
 
-        Whoever it proves good for counts by account; only what proves worthless counts against the address, so that many
-        screens behind one address do not count as one stranger.
+        A valid credential counts for the rate limit of its account; only invalid ones count for the address, so that many
+        screens behind one address do not exhaust its limit.
         """
         shown, address = (asker.credential, asker.address), f"address {neighbourhood(asker.address)}"
         proven = self._proven.get(shown)
@@ -143,7 +144,7 @@ class Identified:
             self._limit(self._rate, f"account {proven}")
             found = await identities.find(asker, is_act)
         else:
-            async with self._strangers:  # a few at a time: what the first ones prove counts for the others
+            async with self._strangers:  # a few at a time, so that the results of the first count for the others
                 if not self._limiter.test(self._anonymous_rate, address):
                     raise _too_many(self._anonymous_rate)
                 found = await identities.find(asker, is_act)
@@ -161,7 +162,7 @@ class Identified:
             raise _too_many(rate)
 
     def _refuse_foreign(self, scope: Scope, headers: Headers) -> None:
-        """Refuse a write from another site's page: browsers say where a page is from."""
+        """Refuse a write from a page of another site, by the header Origin."""
         origin = headers.get("origin")
         if origin is not None and scope["method"] not in _READS and not self._public.is_ours(scope, origin):
             message = f"a page of {origin[:100]} may not write here"
@@ -169,7 +170,7 @@ class Identified:
 
     @staticmethod
     def _refuse_forged(scope: Scope, headers: Headers, cookie: str | None) -> None:
-        """Refuse a write that another site's page may have sent with our cookie."""
+        """Refuse a write with a cookie but without the CSRF token, since a page of another site may have sent it."""
         if scope["method"] in _READS or cookie is None or scope["geo_grid.identity"] is None:
             return
         if scope["method"] == "POST" and scope["path"] in _BEGINNINGS:  # makes a new session, uses none
@@ -184,7 +185,7 @@ def _too_many(rate: RateLimitItem) -> errors.TooMany:
 
 
 def _of_basic(authorization: str) -> str:
-    """Return as Bearer the key that a map program can only send as a password (RFC 7617), whatever the name."""
+    """Return the API key of Basic authentication (RFC 7617): GIS programs can send it as a password only; any user name."""
     kind, _, encoded = authorization.partition(" ")
     if kind.lower() != "basic" or len(encoded) > 400:
         return ""
@@ -195,7 +196,9 @@ def _of_basic(authorization: str) -> str:
 
 
 def _secret(headers: Headers, scheme: str) -> tuple[str | None, bool]:
-    """Return the secret that a request shows, and whether a cookie brought it; a key is no cookie, a session no key."""
+    """Return the secret of a request, and whether it is from a cookie. Keys are accepted in headers only, sessions in
+    cookies only.
+    """
     authorization = headers.get("authorization")
     if authorization is not None:
         bearer = _BEARER.match(authorization) or _BEARER.match(_of_basic(authorization))

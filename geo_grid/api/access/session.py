@@ -1,4 +1,4 @@
-"""Logging in and out; password and second factor of one's own account."""
+"""Log-in and log-out; password and second factor of one's own account."""
 
 import hmac
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -125,7 +125,7 @@ async def who_am_i(request: Request) -> WhoAmI:
 
 @router.delete("/session", status_code=204)
 async def log_out(request: Request) -> Response:
-    """Log out: the session is over, whoever else may know its secret."""
+    """Log out: end the session on the server, so that its secret is no longer valid."""
     await server_of(request).logins.log_out(asker_of(request))
     response = Response(status_code=204)
     delete_cookie(request, response, SESSION)
@@ -170,7 +170,7 @@ async def end_oidc(
     code: Annotated[str, Query(max_length=4000)] = "",
     error: Annotated[str, Query(max_length=200)] = "",
 ) -> RedirectResponse:
-    """Come back from the provider."""
+    """Complete the log-in after the provider has redirected back."""
     provider = _provider(request)
     begun = read_cookie(request.headers, OIDC, request.url.scheme) or ""
     if error or not code or not state or not hmac.compare_digest(begun.encode(), state.encode()):
@@ -185,7 +185,7 @@ async def end_oidc(
 
 
 def safe_page(request: Request, target: str) -> str:
-    """Return the path of a page of ours to go to, as we know it: never another site's."""
+    """Return the path of one of our pages to redirect to; any other address becomes the home page."""
     public: PublicAddress = request.scope["geo_grid.public"]
     target = public.inward(target)
     return target if target.startswith("/") and not target.startswith(("//", "/\\")) and target.isprintable() else "/"
@@ -204,13 +204,13 @@ def _callback(request: Request) -> str:
 
 
 async def _leave_former(request: Request) -> None:
-    """End the session that the browser brought along: a log-in never goes on with an old secret."""
+    """End the session that the browser had before the log-in."""
     if request.scope["geo_grid.secret"] and request.scope["geo_grid.identity"] is not None:
         await server_of(request).logins.log_out(asker_of(request))
 
 
 def _device(request: Request) -> str | None:
-    """Return what this browser is known by since a log-in before."""
+    """Return the device secret of this browser from an earlier log-in, or None."""
     return read_cookie(request.headers, DEVICE, request.url.scheme)
 
 

@@ -1,4 +1,4 @@
-"""Work on drafts for whoever asks, beside the event loop."""
+"""Work on drafts with the rights of a request, in threads and processes beside the event loop."""
 
 from collections.abc import Callable
 from typing import Any
@@ -14,12 +14,12 @@ from geo_grid.db import Connection
 
 
 def in_force(request: Request) -> Division:
-    """Return the cells in force; the server keeps them. Not on the event loop."""
+    """Return the cells in force, from derived state. May block for a second: not on the event loop."""
     return server_of(request).in_force.read(is_strict=True)
 
 
 def name_of(request: Request) -> str:
-    """Return the name under which whoever asks is written down."""
+    """Return the principal's name, as authors are stored."""
     return identity_of(request).login_name
 
 
@@ -29,7 +29,7 @@ def whole(connection: Connection, draft_id: int) -> dict[str, Any]:
 
 
 async def changed(request: Request, draft_id: int, do: Callable[[Connection], object]) -> dict[str, Any]:
-    """Do something to a draft, and answer with the draft as it is then."""
+    """Call `do` in a transaction that changes a draft, in a thread; return the draft afterwards."""
 
     def run(connection: Connection) -> dict[str, Any]:
         do(connection)
@@ -46,7 +46,7 @@ async def changed_apart(
     Parameters
     ----------
     do
-        Called with how to connect as whoever asks and as the server, the draft, and the rest.
+        Called with the connection string for the request's rights, that of the service role, the draft, and `more`.
     """
     await apart(request, budget, do, server_of(request).seeing_all, draft_id, *more)
     return await with_rights(request, lambda connection: whole(connection, draft_id))

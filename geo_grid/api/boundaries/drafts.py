@@ -71,13 +71,13 @@ async def get_draft(request: Request, draft_id: DraftId) -> object:
 
 @router.delete("/drafts/{draft_id}", status_code=204, responses=CHANGING)
 async def delete_draft(request: Request, draft_id: DraftId) -> None:
-    """Give a draft up; its steps stay readable."""
+    """Discard a draft; its steps stay readable."""
     await with_rights(request, lambda c: work.discard(c, draft_id))
 
 
 @router.post("/drafts/{draft_id}/steps", status_code=201, response_model=DraftInFull, responses=CHANGING)
 async def post_step(request: Request, draft_id: DraftId, step: AskedStep) -> object:
-    """Do a step: it leaves the city divided at every level, or is refused and changes nothing."""
+    """Add a step: the division stays valid at every level, or the step is refused and changes nothing."""
     if not is_small(step.arguments()):
         return await changed_apart(request, draft_id, REDRAWING, edit_apart, step, name_of(request))
     return await changed(
@@ -93,25 +93,25 @@ async def post_undo(request: Request, draft_id: DraftId, going: Going) -> object
 
 @router.post("/drafts/{draft_id}/redo", response_model=DraftInFull, responses=CHANGING)
 async def post_redo(request: Request, draft_id: DraftId, going: Going) -> object:
-    """Do again the step that was undone last; nothing happens when there is none."""
+    """Redo the step that was undone last; nothing happens when there is none."""
     return await changed(request, draft_id, lambda c: work.redo(c, draft_id, going.seen))
 
 
 @router.post("/drafts/{draft_id}/rebase", response_model=DraftInFull, responses=CHANGING)
 async def post_rebase(request: Request, draft_id: DraftId) -> object:
-    """Do the steps again on the boundaries now in force: all of them, or the draft stays as it is."""
+    """Rebase the draft: apply all its steps to the boundaries now in force, or leave it unchanged."""
     return await changed_apart(request, draft_id, REDRAWING, rebase_apart)
 
 
 @router.post("/drafts/{draft_id}/submit", response_model=DraftInFull, responses=CHANGING)
 async def post_submit(request: Request, draft_id: DraftId, going: Going) -> object:
-    """Send a draft for approval; nobody changes it until it is withdrawn or returned."""
+    """Submit a draft for approval; it cannot be changed until it is withdrawn or returned."""
     return await changed(request, draft_id, lambda c: work.submit(c, draft_id, name_of(request), going.seen))
 
 
 @router.post("/drafts/{draft_id}/withdraw", response_model=DraftInFull, responses=CHANGING)
 async def post_withdraw(request: Request, draft_id: DraftId) -> object:
-    """Take a submitted draft back, also when it is approved but not yet in force."""
+    """Withdraw a submitted draft, also when it is approved but not yet in force."""
     return await changed(request, draft_id, lambda c: work.withdraw(c, draft_id))
 
 
@@ -131,7 +131,7 @@ async def post_publish(request: Request, draft_id: DraftId, approval: Approval) 
 
 
 async def _brought_into_force(request: Request, draft_id: int) -> dict[str, Any]:
-    """Have what is approved for now come into force at once. Raises Conflict when it could not."""
+    """Publish a draft that is due at once, not at the next poll of due work. Raises Conflict when that is impossible."""
     await DRAFTS.run(None, _publish_when_due, server_of(request).seeing_all, draft_id)
     found = await with_rights(request, lambda c: whole(c, draft_id))
     if found["approved_at"] is None:
@@ -161,7 +161,7 @@ async def get_cells(
 
 @router.get("/drafts/{draft_id}/changes", response_model=CellCollection, responses=MISSING)
 async def get_changes(request: Request, draft_id: DraftId) -> object:
-    """Draw the cells that a draft changes, as they are and as they become."""
+    """Return the cells that a draft changes, before and after."""
 
     def do(connection: Connection) -> dict[str, Any]:
         drawn = changed_cells(*reading.shown_changes(connection, draft_id, in_force(request)))
@@ -190,7 +190,7 @@ async def get_check(
     all: Annotated[bool, Query(description="every cell, not only what the draft changes")] = False,
     limit: Annotated[int, Query(ge=1), AtMost(100_000)] = 500,
 ) -> object:
-    """Look for what is wrong, or looks wrong."""
+    """Check the draft: faults of the division, and peculiarities."""
 
     if all:
         findings = await apart(request, SOLVING, all_findings_apart, server_of(request).seeing_all, draft_id)
@@ -201,7 +201,7 @@ async def get_check(
 
 @router.get("/drafts/{draft_id}/impact", responses=MISSING)
 async def get_impact(request: Request, draft_id: DraftId) -> dict[str, Any]:
-    """Tell what would change: cells, the owners of what lies in them, households, workloads and duties."""
+    """Return the impact of the draft: changed cells, owners of objects, households, workloads and duties."""
     return await with_rights(request, lambda c: asdict(draft_impact(c, draft_id, in_force(request))))
 
 
@@ -217,7 +217,7 @@ async def get_report(
     f: Annotated[Literal["html", "pdf", "csv"], Query()] = "html",
     lang: Annotated[Literal["zh", "en"], Query()] = "zh",
 ) -> Response:
-    """Report what a draft would change, for those who must agree: a page, a PDF, or the list of what moves."""
+    """Return a report about the impact of a draft for its approvers: a page, a PDF, or a CSV of all changes."""
 
     def do(connection: Connection) -> dict[str, Any]:
         cells = in_force(request)
@@ -240,12 +240,12 @@ async def get_report(
 
 @router.post("/drafts/{draft_id}/proposals", response_model=Proposals, responses=MISSING)
 async def post_proposals(request: Request, draft_id: DraftId, wish: Wish) -> object:
-    """Propose how what some neighbours contain is shared among them evenly; nothing is changed by it."""
+    """Propose balanced groupings of the children of some neighbours; nothing is stored."""
 
     def gather(connection: Connection) -> tuple[Division, dict[str, float], dict[str, int] | None]:
         division = reading.read_division(connection, draft_id, in_force(request))
         seen = reading.seen_codes(connection)
-        if seen is not None:  # as if they did not exist
+        if seen is not None:  # cells that the principal may not see are treated as if they did not exist
             hidden = in_force(request).cells.keys() - seen
             division = division.without(hidden)
         loads = proposals.read_loads(connection, division, wish.parents, wish.measure)
@@ -287,7 +287,7 @@ async def get_overloaded(
 
 @router.get("/agreement", response_model=Agreement)
 async def get_agreement(request: Request) -> object:
-    """Compare whom incidents were recorded for with whom the boundaries in force give them to: which cells moved."""
+    """Compare the recorded owner of incidents with their owner by the boundaries in force, by cell."""
     return await with_rights(request, recorded_agreement, SOLVING)
 
 
@@ -303,7 +303,7 @@ async def get_difference(
     edition_id: EditionId,
     since: Annotated[int, Query(ge=1, le=2**63 - 1, description="the edition it is compared with")],
 ) -> object:
-    """Draw the difference of two editions: cells and zones that changed, as they were and as they became."""
+    """Return the difference of two editions: the cells and zones that changed, before and after."""
 
     def do(connection: Connection) -> dict[str, Any]:
         drawn: dict[str, Any] = {"features": []}
@@ -318,7 +318,7 @@ async def get_difference(
 
 @router.post("/editions/{edition_id}/restore", status_code=201, response_model=DraftInFull, responses=CHANGING)
 async def post_restore(request: Request, edition_id: EditionId, approval: Approval) -> object:
-    """Bring the cells of a former edition into force again, as a new edition."""
+    """Restore all cells and zones of a former edition, as a new edition."""
     name = name_of(request)
 
     def do(connection: Connection) -> int:

@@ -1,4 +1,4 @@
-"""Drafts as files: out as a GeoPackage for QGIS, and back with what was edited there."""
+"""Drafts as files: export as a GeoPackage for QGIS, and import of the edited file."""
 
 import tempfile
 from pathlib import Path as FilePath
@@ -25,7 +25,7 @@ from geo_grid.exchange.draft_files import export_draft_apart, import_sent_draft
 router = APIRouter(prefix="/boundaries", tags=["boundaries"], responses=PROBLEM_RESPONSES, route_class=GuardedRoute)
 
 LARGEST_BODY = 256 << 20
-"""Bytes; a whole city with every building is a tenth of it."""
+"""Most bytes of a file; a whole city with every building takes a tenth of it."""
 _GPKG = "application/geopackage+sqlite3"
 
 
@@ -40,7 +40,7 @@ async def get_file(
     draft_id: DraftId,
     within: Annotated[Code | None, Query(description="only this cell and what is below it")] = None,
 ) -> StreamingResponse:
-    """Give a draft out as a GeoPackage; who took it is recorded first."""
+    """Export a draft as a GeoPackage; the export is recorded in the audit first."""
 
     with LongAnswer.begun(request, settings) as answer, answer.folder() as folder:
         path = folder / f"draft-{draft_id}.gpkg"
@@ -65,7 +65,7 @@ async def post_import(
         Literal["code", "overlap"], Form(description="how its cells are known: by grid_code, or by place alone")
     ] = "code",
 ) -> object:
-    """Do what was edited in a file as steps of a draft, all or none."""
+    """Add the edits of a file to a draft as steps, all or none."""
     suffix = FilePath(file.filename or "").suffix.lower()
     if suffix not in FILE_FORMATS:
         message = f"{suffix or 'a file without an ending'} is of no known kind; known are {', '.join(FILE_FORMATS)}"

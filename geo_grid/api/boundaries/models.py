@@ -1,4 +1,4 @@
-"""What /boundaries takes and answers."""
+"""Models of requests and answers of /boundaries."""
 
 from typing import Annotated, Any, Literal
 
@@ -85,7 +85,7 @@ class DraftInFull(Draft):
 
 
 class Drafts(BaseModel):
-    """Drafts that whoever asks may see, the oldest first."""
+    """Drafts that the principal may see, the oldest first."""
 
     drafts: list[Draft]
 
@@ -118,7 +118,7 @@ class Findings(BaseModel):
 
 
 class Wish(Given):
-    """What is to be shared out evenly, and how."""
+    """Parameters of a proposal: which cells are regrouped, and by which load."""
 
     parents: Annotated[list[Code], Field(min_length=2, max_length=200)]
     measure: Literal["households", "incidents", "visiting_time"] = "households"
@@ -131,7 +131,7 @@ class Wish(Given):
 
 
 class Measured(BaseModel):
-    """How good a way to group cells is."""
+    """Quality measures of a grouping of cells."""
 
     loads: dict[str, float]
     deviation: float
@@ -141,7 +141,7 @@ class Measured(BaseModel):
 
 
 class Proposed(BaseModel):
-    """A way to group cells; its groups are those of the step `regroup`."""
+    """A grouping of cells; its groups are the arguments of the step `regroup`."""
 
     aim: Literal["present", "balanced", "compact", "least_moved"]
     groups: list[Group]
@@ -149,7 +149,7 @@ class Proposed(BaseModel):
 
 
 class Proposals(BaseModel):
-    """The present, and what could be instead."""
+    """The present grouping, and alternatives."""
 
     present: Proposed
     proposals: list[Proposed]
@@ -157,7 +157,7 @@ class Proposals(BaseModel):
 
 
 class OverloadedCell(BaseModel):
-    """A cell with too much to do."""
+    """A cell with more households per grid manager than the norm."""
 
     grid_code: str
     name: str
@@ -168,13 +168,13 @@ class OverloadedCell(BaseModel):
 
 
 class Overloaded(BaseModel):
-    """Cells with too much to do, the worst first."""
+    """Cells with more households per grid manager than the norm, the worst first."""
 
     cells: list[OverloadedCell]
 
 
 class Agreement(CellCollection):
-    """Cells with the share of their recorded incidents that is still theirs."""
+    """Cells with the share of their recorded incidents that they still own."""
 
     count: int = Field(description="incidents whose recorded owner is known")
     agreed: float | None = Field(description="the share of all that the boundaries in force give to the recorded owner")

@@ -1,1 +1,1 @@
-"""What a dispatcher asks and files: places, incidents, cameras, events."""
+"""Routes for dispatchers: places, incidents, cameras, events."""

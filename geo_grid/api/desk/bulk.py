@@ -1,4 +1,4 @@
-"""POST /locate: owners of any number of points, in the form they came in."""
+"""POST /locate: owners of any number of points, in the format of the request."""
 
 import asyncio
 import tempfile
@@ -23,7 +23,7 @@ FORMS = {"application/json": "json", "text/csv": "csv", "application/vnd.apache.
 LARGEST_BODY = 1 << 30
 MOST_POINTS = 20_000_000
 _SILENCE_S = 30
-"""A client that sends nothing for this long is given up."""
+"""Seconds without data from the client after which the request is refused."""
 
 router = APIRouter(tags=["locate"], responses=PROBLEM_RESPONSES, route_class=GuardedRoute)
 
@@ -105,7 +105,7 @@ async def post_locate(
 
 
 async def _receive(request: Request, body: BinaryIO) -> None:
-    """Write the body to disk, so that memory stays small and an error can still be told."""
+    """Write the body to disk, so that memory stays small, and errors are known before the answer begins."""
     stream = request.stream()
     while True:
         try:
@@ -123,5 +123,5 @@ async def _receive(request: Request, body: BinaryIO) -> None:
 
 
 def _path(opened: BinaryIO) -> Path:
-    """Name an open file that has no name: whatever happens to this process, it leaves nothing behind."""
+    """Return the path in /proc of an open file without a name, which the system deletes even if the process is killed."""
     return Path(f"/proc/self/fd/{opened.fileno()}")

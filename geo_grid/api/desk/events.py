@@ -1,4 +1,4 @@
-"""GET /events: what happens, as it happens (server-sent events)."""
+"""GET /events: changes as server-sent events."""
 
 import json
 import time
@@ -19,12 +19,12 @@ from geo_grid.errors import DatabaseUnavailable
 
 router = APIRouter(tags=["events"], responses=PROBLEM_RESPONSES, route_class=GuardedRoute)
 _PATIENCE_S = 8.0
-"""How often rights are looked at again when nothing happens."""
+"""Seconds after which rights are checked again when there are no events."""
 _RESET = "reset"
 
 
 class _Listening(EventSourceResponse):
-    """A stream that counts against its account while it lasts."""
+    """A stream that counts towards its account's limit while it is open."""
 
     give_back: Callable[[], None]
 
@@ -45,11 +45,11 @@ class _Listening(EventSourceResponse):
 async def get_events(
     request: Request, last_event_id: Annotated[str | None, Header(max_length=4096)] = None
 ) -> EventSourceResponse:
-    """Tell what happens within the rights of whoever listens, after `Last-Event-ID` or from now on."""
+    """Send the changes that the listener may see, after `Last-Event-ID` or from now on."""
     account = identity_of(request).principal_id
     feed = server_of(request).feed
     if last_event_id is None:
-        await feed.look()  # what was committed before is not told any more
+        await feed.look()  # so that changes committed before the request are not sent
     begin = feed.newest if last_event_id is None else await feed.resume(Place.read(last_event_id))
     give_back = server_of(request).event_streams.take(account)
     answer = _Listening(_events(request, feed, begin, last_event_id is not None), ping=15)
@@ -60,25 +60,26 @@ async def get_events(
 async def _events(
     request: Request, feed: Feed, begin: Pulse, is_told_first: bool
 ) -> AsyncIterator[ServerSentEvent | bytes]:
-    """Tell what comes after a pulse, and that one first if it is what was missed."""
+    """Yield the events after a pulse; with `is_told_first` also those of the pulse itself, which the listener missed."""
     identities = server_of(request).identities
     told, told_at = begin, time.monotonic()
     pulses = [begin] if is_told_first else []
     yield ServerSentEvent(comment="listening", id=None if is_told_first else str(begin.place))
     while True:
         try:
-            # after the pulses were taken: rights are never older than what is given out
+            # looked up after the pulses were taken, so that rights are never older than the changes they apply to
             identity = await identities.current(asker_of(request))
         except DatabaseUnavailable:
-            return  # the browser comes back by itself, and goes on after the last event
+            return  # the browser reconnects by itself, and resumes after the last event
         if identity is None or "map" not in identity.rights:
-            return  # logged out, disabled, revoked, or without the right: they hear no more
-        if said := b"".join(_written(pulse, identity) for pulse in pulses):
+            return  # logged out, disabled, revoked, or without the right
+        if events := b"".join(_written(pulse, identity) for pulse in pulses):
             told_at = time.monotonic()
-            yield said
+            yield events
         elif time.monotonic() - told_at > _PATIENCE_S:
             told_at = time.monotonic()
-            yield ServerSentEvent(comment="here", id=str(told.place))  # what others see need not be asked for again
+            # moves the listener's place past changes that it may not see
+            yield ServerSentEvent(comment="here", id=str(told.place))
         if feed.newest.number == told.number:
             await feed.news(_PATIENCE_S)
         pulses = feed.since(told.number)
@@ -86,9 +87,9 @@ async def _events(
 
 
 def _written(pulse: Pulse, identity: Identity) -> bytes:
-    """Write of a pulse what somebody may see; everybody who sees the same is sent the same.
+    """Return a pulse serialised for a listener's rights; cached for all listeners who see the same.
 
-    The last event alone has an id: whoever is cut off before it is told the pulse again.
+    Only the last event has an id: a listener that is cut off before it gets the whole pulse again.
     """
     found = pulse.written.get(identity.sight)
     if found is None:

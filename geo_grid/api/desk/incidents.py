@@ -56,7 +56,7 @@ async def post_incident(
     locations: Located,
     idempotency_key: Annotated[str | None, Header(min_length=1, max_length=200)] = None,
 ) -> Incident:
-    """Take an incident in. 201 means that it is committed, with its owner; safe to repeat with the same key."""
+    """Store an incident. 201 means that it is committed, with its owner; repeating with the same key is safe."""
     await known_crs(request, new.source_crs)
     seen = identity_of(request).seen
 

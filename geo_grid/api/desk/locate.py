@@ -31,7 +31,7 @@ async def get_locate(
     crs: AnswerCrs = "EPSG:4490",
 ) -> Location:
     """Say who is responsible for a point: the chain of grid cells with duties, zone, circles."""
-    # the state is read here, not by dependencies: solving four of them takes as long as all the rest
+    # parameters are read here, not by dependencies of FastAPI: resolving four of them would double the time of the request
     here = await place(request, lon, lat, source_crs)
     return (await _locate(request, lambda: reading(request), here, at)).drawn_in(crs)
 
@@ -48,13 +48,13 @@ async def get_desk(
     at: At = None,
     crs: AnswerCrs = "EPSG:4490",
 ) -> DeskCard:
-    """Give the dispatcher everything about one point, or about the place of an incident."""
+    """Return everything a dispatcher needs about one point, or about the place of an incident."""
     if (lon is None) != (lat is None) or (incident is None) == (lon is None):
         message = "ask either with lon and lat, or with incident"
         raise UserError(message)
     here = Point(0.0, 0.0) if lon is None or lat is None else await place(request, lon, lat, source_crs)
     server, everywhere = server_of(request), identity_of(request).seen.everywhere
-    async with reading(request) as database:  # one state throughout; roads are asked after it
+    async with reading(request) as database:  # one snapshot; roads are asked after the connection is returned
         found = None
         if incident is not None:
             found = await get(database, incident)

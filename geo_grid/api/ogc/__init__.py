@@ -1,1 +1,1 @@
-"""Layers by the standards of OGC: features, tiles, styles; and files of them."""
+"""Layers by the standards of OGC: features, tiles, styles; and import and export of files."""

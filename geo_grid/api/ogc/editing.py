@@ -1,4 +1,4 @@
-"""OGC API Features Part 4: features made, replaced, changed and removed, each in one transaction."""
+"""OGC API Features Part 4: create, replace, update and delete features, each in one transaction."""
 
 from typing import Annotated, Any
 
@@ -69,7 +69,7 @@ def _editor(connection: AsyncConnection, layer: Layer, content_crs: str, setting
 
 
 async def _sent(request: Request, editor: Editor, key: str, status: int) -> Response:
-    """Answer with the feature as it is stored, with what the database added."""
+    """Answer with the feature as stored, with the properties that the database added."""
     row = await read_feature(editor.connection, editor.layer, key, editor.crs)
     headers = {"ETag": f'"{row["state"]}"', "Content-Crs": f"<{editor.crs.uri}>"}
     address = f"{base_url(request)}/collections/{editor.layer.name}/items/{key}"
@@ -80,13 +80,13 @@ async def _sent(request: Request, editor: Editor, key: str, status: int) -> Resp
 
 @router.options("/collections/{layer}/items", response_class=Response, responses={404: {"model": Problem}})
 async def items_options(request: Request, layer: LayerName) -> Response:
-    """Tell which methods whoever asks may use on the features of a layer."""
+    """Return the methods that the principal may use on the features of a layer."""
     return _allowed(request, find_layer(layer), "POST")
 
 
 @router.options("/collections/{layer}/items/{item}", response_class=Response, responses={404: {"model": Problem}})
 async def item_options(request: Request, layer: LayerName, item: ItemKey) -> Response:
-    """Tell which methods whoever asks may use on one feature."""
+    """Return the methods that the principal may use on one feature."""
     return _allowed(request, find_layer(layer), "PUT", "PATCH", "DELETE")
 
 

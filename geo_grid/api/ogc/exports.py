@@ -1,4 +1,4 @@
-"""GET /collections/{layer}/export: a whole layer as a file, written down in the audit."""
+"""GET /collections/{layer}/export: a whole layer as a file, recorded in the audit."""
 
 from enum import StrEnum
 from typing import Annotated

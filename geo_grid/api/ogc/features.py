@@ -1,4 +1,4 @@
-"""OGC API Features: the layers as collections, their features found, sorted, turned over, in many forms."""
+"""OGC API Features: the layers as collections; queries of features with filter, sorting and paging, in several formats."""
 
 import json
 from dataclasses import replace
@@ -77,11 +77,11 @@ MEDIA = {
 
 
 _ASKED = {form.value: media for form, media in MEDIA.items()}
-"""What `Accept` may ask for."""
+"""Media types by name, for the header `Accept`."""
 
 
 class Answer(BaseModel):
-    """Something with links."""
+    """Base of answers with links."""
 
     links: list[Link]
 
@@ -144,7 +144,7 @@ class Features(FeatureCollection[Feature]):
 
 
 def read_boxes(text: str, crs: PublishedCrs) -> tuple[Box, ...]:
-    """Read `bbox`, numbers with commas; see `read_box`. Raises InvalidCoordinates."""
+    """Parse `bbox`, numbers separated by commas; see `read_box`. Raises InvalidCoordinates."""
     try:
         numbers = [float(part) for part in text.split(",")]
     except ValueError:
@@ -195,7 +195,7 @@ async def get_collection(request: Request, layer: LayerName, f: Format = None) -
     },
 )
 async def get_queryables(request: Request, layer: LayerName) -> Response:
-    """Describe what of a layer can be asked about, as JSON Schema."""
+    """Describe the properties of a layer that filters can use, as JSON Schema."""
     found = find_layer(layer)
     known = found.row.model_json_schema()["properties"]
     properties = {
@@ -296,7 +296,7 @@ async def get_items(
     links.append(Link(href=f"{base_url(request)}/collections/{layer}", rel="collection", type="application/json"))
     if following is not None:
         links.append(Link(href=following, rel="next", type=MEDIA[form]))
-        headers["Link"] = f'<{links[-1].href}>; rel="next"'  # forms without links of their own
+        headers["Link"] = f'<{links[-1].href}>; rel="next"'  # for formats that have no links in the body
     if as_table:
         frame = as_frame(page.rows, given_out(found, query), query.crs.srid, query.crs.shift)
         body = await BULK.run(
@@ -326,7 +326,7 @@ def _named(feature: str, crs: PublishedCrs) -> str:
 
 
 async def _sequence(request: Request, settings: Settings, layer: Layer, query: FeatureQuery) -> Response:
-    """Answer with features as a GeoJSON text sequence (RFC 8142), of one state of the database."""
+    """Answer with features as a GeoJSON text sequence (RFC 8142), read in one snapshot."""
     after, left, following = query.after, query.limit, None
     with LongAnswer.begun(request, settings) as answer:
         async with BULK.turn(account_of(request)), reading_much(request) as database:
@@ -347,7 +347,7 @@ async def _sequence(request: Request, settings: Settings, layer: Layer, query: F
 async def _following(
     request: Request, database: AsyncConnection, layer: Layer, after: str | None, asked_at: str | None
 ) -> str | None:
-    """Return the address of the next page, which shows the boundaries of the page before, whatever was published since."""
+    """Return the URL of the next page, which shows the same edition as this page, whatever is published meanwhile."""
     if after is None:
         return None
     if layer.is_boundary and asked_at is None and (begun := await edition_in_force(database)) is not None:
@@ -382,7 +382,7 @@ async def get_item(
 
 
 def feature_text(request: Request, row: dict[str, Any], layer: Layer, address: str) -> str:
-    """Write a row as a GeoJSON feature with links; `address` is the feature's own."""
+    """Serialise a row as a GeoJSON feature with links; `address` is the URL of the feature."""
     mark = "&" if "?" in address else "?"
     links = [
         Link(href=address, rel="self", type=_GEOJSON),

@@ -1,7 +1,7 @@
-"""Where looking ends and handing out begins: files, and long pages, need the right `export` and are written down.
+"""Which answers count as an export: those need the right `export`, and are recorded in the audit.
 
-Whoever may look at a layer reads it as GeoJSON, in pages of at most a thousand features, as maps and map programs
-do. Every other form is a file in all but name, and so is a longer page.
+GeoJSON in pages of at most a thousand features, as maps and GIS programs read it, needs only the right to view a layer.
+Every other format, and every longer page, is an export.
 """
 
 from fastapi import Request
@@ -11,16 +11,16 @@ from geo_grid.api.server.asking import identity_of, writing
 from geo_grid.api.server.rights import refuse
 
 LOOKED_AT = 1_000
-"""Features on one page of GeoJSON that nobody takes for an export."""
+"""Most features of a page of GeoJSON that is no export."""
 
 
 async def page_size(request: Request, wanted: int, is_file: bool) -> int:
-    """Return how many features whoever asks gets at once; the rest is where the link `next` leads.
+    """Return the number of features on a page, at most `wanted`; the link `next` leads to the rest.
 
     Raises
     ------
     Forbidden
-        A file is wanted, and the right `export` is missing.
+        The format is a file, and the principal has no right `export`.
     """
     if "export" in identity_of(request).rights:
         return wanted
@@ -30,7 +30,7 @@ async def page_size(request: Request, wanted: int, is_file: bool) -> int:
 
 
 async def note_handed_out(request: Request, layer: str, form: str, rows: int, is_file: bool) -> None:
-    """Write down what leaves, before it does; what is only looked at is not."""
+    """Record an export in the audit, before it is sent; answers that are no export are not recorded."""
     if not is_file and rows <= LOOKED_AT:
         return
     async with writing(request) as database:

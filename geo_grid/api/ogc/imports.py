@@ -1,4 +1,4 @@
-"""POST /imports: a file is tried and its report shown; only when it is confirmed, something is stored."""
+"""POST /imports: a file is validated, and its report returned; rows are stored only when the import is confirmed."""
 
 import json
 from pathlib import Path as FilePath
@@ -19,7 +19,7 @@ from geo_grid.settings import Settings
 router = APIRouter(tags=["imports"], responses=PROBLEM_RESPONSES, route_class=GuardedRoute)
 
 LARGEST_BODY = 256 << 20
-"""Bytes; 62,000 cameras as GeoJSON are a tenth of it."""
+"""Most bytes of a file; 62,000 cameras as GeoJSON take a tenth of it."""
 ImportId = Annotated[str, Path(pattern="^[A-Za-z0-9_-]{22}$")]
 
 
@@ -90,7 +90,7 @@ async def post_import(
         bool, Form(description="rows count from now, although columns of the file look like times")
     ] = False,
 ) -> object:
-    """Try a file: nothing is stored; the report says what would be, and what is wrong with which row."""
+    """Validate a file without storing rows; the report has the rows that would be imported, and each invalid row."""
     asked = uploads.Asked(
         layer, source_crs or None, _pairs(columns, "columns"), _pairs(constants, "constants"),
         lon_column or None, lat_column or None, settings.timezone,
@@ -122,7 +122,7 @@ async def post_import(
 async def post_confirmation(
     request: Request, settings: Configured, import_id: ImportId, confirmation: Confirmation
 ) -> object:
-    """Import a file that was tried: all rows or none, unless bad ones may be left out."""
+    """Import a validated file: all rows or none, unless invalid ones may be skipped."""
     folder = _folder(settings)
     upload = uploads.find(folder, import_id, identity_of(request).principal_id)
     report = await _run(request, folder, upload, confirmation.skip_invalid, dry_run=False)
@@ -132,7 +132,7 @@ async def post_confirmation(
 
 @router.delete("/imports/{import_id}", status_code=204, responses={404: {"model": Problem}})
 async def delete_import(request: Request, settings: Configured, import_id: ImportId) -> None:
-    """Forget a file that was tried."""
+    """Delete a validated file without importing it."""
     folder = _folder(settings)
     uploads.forget(folder, uploads.find(folder, import_id, identity_of(request).principal_id))
 

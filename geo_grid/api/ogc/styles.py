@@ -1,4 +1,4 @@
-"""OGC API Styles: our look as MapLibre styles and as Styled Layer Descriptors."""
+"""OGC API Styles: the map's style as MapLibre styles and as Styled Layer Descriptors."""
 
 from typing import Annotated, Any, Literal
 
@@ -65,7 +65,7 @@ async def get_style(
     style: Theme,
     f: Annotated[Literal["mapbox", "sld"], Query(description="form of the style")] = "mapbox",
 ) -> Response:
-    """Give out the look of the whole map: a MapLibre style, whose tiles are asked for here, or one descriptor of all layers."""
+    """Return the style of the whole map: a MapLibre style with tiles of this server, or one descriptor of all layers."""
     if f == "sld":
         return Response(sld(REGISTRY.values(), style), media_type=_SLD)
     return JSONResponse(maplibre_style(style, base_url(request)), media_type=_MAPLIBRE)
@@ -80,6 +80,6 @@ async def get_style(
     },
 )
 async def get_layer_style(layer: LayerName, style: Theme) -> Response:
-    """Give out the look of one layer as a Styled Layer Descriptor: QGIS, layer properties, load style."""
+    """Return the style of one layer as a Styled Layer Descriptor (in QGIS: layer properties, load style)."""
     headers: dict[str, Any] = {"Content-Disposition": f'attachment; filename="{layer}-{style}.sld"'}
     return Response(sld([find_layer(layer)], style), media_type=_SLD, headers=headers)

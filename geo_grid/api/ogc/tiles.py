@@ -23,7 +23,8 @@ _MVT = "application/vnd.mapbox-vector-tile"
 _SCHEME = "http://www.opengis.net/def/tilematrixset/OGC/1.0/WebMercatorQuad"
 _ZOOMS = 23
 _WORLD_M, _TILE_PIXELS, _PIXEL_M = 2 * math.pi * 6378137.0, 256, 0.00028
-"""Width of the world in EPSG:3857, and the pixel that scales are told of (OGC 17-083r4, 6.1)."""
+"""Width of the world in EPSG:3857, in metres; pixels of a tile; and the size of a pixel in metres that scale denominators are
+defined by (OGC 17-083r4, 6.1)."""
 Zoom = Annotated[int, Path(ge=0, le=22, description="tile matrix: zoom")]
 Row = Annotated[int, Path(ge=0, lt=2**22, description="row from the north")]
 Column = Annotated[int, Path(ge=0, lt=2**22, description="column from the west")]
@@ -32,7 +33,7 @@ Edition = Annotated[
     int | None, Query(ge=1, description="of boundaries: the tile may be kept for ever, and is refused later")
 ]
 _LIVE_S = 2
-"""How long whoever asked may keep a tile of what moves."""
+"""Seconds that a client may cache a tile of a layer that writes no changes."""
 
 _TILE_RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {"description": "A Mapbox vector tile with a layer of each collection's name",
@@ -176,7 +177,7 @@ async def get_tilejson(request: Request, layer: LayerName) -> TileJson:
     "/collections/{layer}/tiles/WebMercatorQuad/{z}/{y}/{x}", response_class=Response, responses=_TILE_RESPONSES
 )
 async def get_tile(request: Request, layer: LayerName, z: Zoom, y: Row, x: Column, edition: Edition = None) -> Response:
-    """Draw a layer as a vector tile of what whoever asks may see."""
+    """Return a vector tile with the features of a layer that the principal may see."""
     layers = [find_layer(layer)]
     return _send(request, await _draw(request, layers, z, y, x), _keeping(request, layers, edition))
 
@@ -190,15 +191,15 @@ async def get_combined_tile(
     collections: Annotated[str, Query(min_length=1, max_length=500, description="names of layers, with commas")],
     edition: Edition = None,
 ) -> Response:
-    """Draw several layers as one vector tile, of one state of the database."""
+    """Return a vector tile with several layers, read in one snapshot."""
     layers = [find_layer(name) for name in dict.fromkeys(collections.split(","))]
     return _send(request, await _draw(request, layers, z, y, x), _keeping(request, layers, edition))
 
 
 def _keeping(request: Request, layers: list[Layer], edition: int | None) -> str:
-    """Say how long a tile may be kept by whoever asked; refuses an edition that is not in force."""
+    """Return the Cache-Control of a tile for its client; raises NotFound for an edition that is not in force."""
     if edition is None:
-        # asked for again each time: a right may be gone, an edition be new; the answer is 304 then
+        # clients must revalidate each time, since rights or the edition may have changed; unchanged tiles get 304
         return "private, no-cache" if all(layer.drawn_from for layer in layers) else f"private, max-age={_LIVE_S}"
     if edition != _edition(request):
         message = f"edition {edition} is not in force now: read the TileJSON again, which names the one that is"
@@ -215,7 +216,7 @@ def _edition(request: Request) -> int | None:
 
 
 async def _draw(request: Request, layers: list[Layer], z: int, y: int, x: int) -> Tile:
-    """Draw what is not kept, in one transaction. Layers of a vector tile stand one after the other (MVT 2.1)."""
+    """Draw the layers that are not cached, in one transaction. Layers of a tile can be concatenated (MVT 2.1)."""
     if max(x, y) >= 2**z:
         message = f"zoom {z} has columns and rows 0 to {2**z - 1}"
         raise NotFound(message)

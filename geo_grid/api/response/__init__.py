@@ -1,1 +1,1 @@
-"""Minutes on roads, coverage now, patrols."""
+"""Routes for reached areas, coverage, live positions, siting and patrols."""

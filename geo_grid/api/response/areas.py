@@ -1,4 +1,4 @@
-"""What a place reaches, or is reached from, on roads; and what the posts of a group reach together."""
+"""Areas that are reached from a place on roads, or from which it is reached; and unions of the circles of several posts."""
 
 from collections.abc import Sequence
 from typing import Annotated, Literal
@@ -27,7 +27,7 @@ router = APIRouter(tags=["response"], responses=PROBLEM_RESPONSES, route_class=G
 
 
 class AreaProperties(BaseModel):
-    """What an area is."""
+    """Properties of a reached area."""
 
     tier_minutes: Literal[1, 3, 5]
     direction: Literal["outbound", "inbound"]
@@ -82,7 +82,7 @@ async def get_areas(
 
 
 class UnionProperties(BaseModel):
-    """Circles of several posts as one."""
+    """Properties of a union of circles."""
 
     code: str = Field(description="zone_code or responsible_unit; empty for the city")
     name: str
@@ -106,9 +106,9 @@ async def get_unions(
     at: At = None,
     crs: AnswerCrs = "EPSG:4490",
 ) -> Unions:
-    """Draw what the posts of a zone, of a unit or of the city reach together, of the posts that count at the moment.
+    """Return the unions of the circles of posts by zone, by unit or for the city, of the posts on duty at the moment.
 
-    The longest tier first. Asked as of a former time it draws nothing: the circles of then are not kept.
+    The longest tier first. For a past time the answer is empty, since past circles are not stored.
     """
     server, boxes = server_of(request), read_boxes(bbox, CRS84)
     moment, (shift, uri) = in_city(request, at), datum_of(crs)

@@ -1,4 +1,4 @@
-"""What circles cover, and how long units really took."""
+"""Coverage by circles, and measured response times."""
 
 from typing import Annotated
 
@@ -18,7 +18,7 @@ router = APIRouter(tags=["response"], responses=PROBLEM_RESPONSES, route_class=G
 
 
 class CoverageAnswer(BaseModel):
-    """What is covered, by group."""
+    """Coverage by group."""
 
     by: Grouping
     posts: int | None = Field(description="posts that you see that count at the moment; null: it is not known")
@@ -32,9 +32,9 @@ async def get_coverage(
     by: Annotated[Grouping, Query(description="hour: the whole city at each hour of the day")] = "city",
     at: At = None,
 ) -> CoverageAnswer:
-    """Say which share of area, households, incidents of 12 months and key places is within 1, 3 and 5 minutes.
+    """Return the shares of area, households, incidents of 12 months and key places within 1, 3 and 5 minutes.
 
-    Asked as of a former time it tells no figures: neither the circles nor the posts of then are kept.
+    For a past time there are no figures, since past circles and posts are not stored.
     """
     server = server_of(request)
     async with reading(request) as database:
@@ -48,7 +48,7 @@ async def get_coverage(
 
 
 class StageTimes(BaseModel):
-    """Seconds that clocks of incidents say, of those that have all of them."""
+    """Measured times in seconds, of incidents with all clock fields."""
 
     code: str
     n: int
@@ -74,7 +74,7 @@ async def get_times(
     by: Annotated[Grouping, Query()] = "city",
     months: Annotated[int, Query(ge=1, le=120)] = 12,
 ) -> list[StageTimes]:
-    """Say how long it really took, from the incidents that whoever asks sees; stages apart, exclusions counted."""
+    """Return measured response times by stage, of the incidents that the principal sees, with the number excluded and why."""
     async with reading(request) as database:
         rows = await response_times(database, by, months, server_of(request).settings.timezone)
     return [StageTimes.model_validate(row) for row in rows]

@@ -1,4 +1,4 @@
-"""How far circles are drawn, and from which roads."""
+"""Progress of drawing circles, and the road graph in use."""
 
 from datetime import datetime
 
@@ -16,7 +16,7 @@ router = APIRouter(tags=["response"], responses=PROBLEM_RESPONSES, route_class=G
 
 
 class Roads(BaseModel):
-    """The roads that travel times are from."""
+    """The road graph that travel times are computed on."""
 
     extract: str
     built_at: datetime
@@ -24,7 +24,7 @@ class Roads(BaseModel):
 
 
 class DrawingState(BaseModel):
-    """How far the circles are drawn again; those before are served until then."""
+    """Progress of redrawing stale circles; the old ones are served until then."""
 
     done: int
     total: int = Field(description="posts that you see whose circles were out of date when it was last looked")
@@ -36,7 +36,7 @@ class DrawingState(BaseModel):
 
 @router.get("/response/drawing")
 async def get_drawing(request: Request) -> DrawingState:
-    """Tell how far this server is with drawing circles, and from which roads."""
+    """Return this server's progress of drawing circles, and its road graph."""
     upkeep = server_of(request).upkeep
     graph = upkeep.router.graph
     manifest = read_manifest(graph) if graph is not None else None

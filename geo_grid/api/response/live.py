@@ -1,4 +1,4 @@
-"""What those who are free reach now, and the holes: for the wall."""
+"""Live coverage by free units, and its holes, for the wall."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -28,7 +28,7 @@ _MOST_HOLES = 200
 
 
 class TierMinutes(IntEnum):
-    """Minutes of a circle; a query brings them as text, which a Literal of numbers refuses."""
+    """Minutes of a tier. An enumeration, since a Literal of numbers refuses the text of a query parameter."""
 
     ONE, THREE, FIVE = 1, 3, 5
 
@@ -37,7 +37,7 @@ Tier = Annotated[TierMinutes, Query(description="minutes that it is about")]
 
 
 class LiveAnswer(BaseModel):
-    """What is reached now."""
+    """Live coverage."""
 
     as_of: datetime | None = Field(description="null: it is being worked out for the first time")
     done: int = Field(description="units that you see whose areas have been drawn, of those that moved or became free")
@@ -57,9 +57,9 @@ async def get_live(
     by: Annotated[LiveGrouping, Query()] = "city",
     tier_minutes: Tier = TierMinutes.FIVE,
 ) -> LiveAnswer:
-    """Say what those who are free reach from where they are, beside what circles promise, and name the holes by cell.
+    """Return the coverage by free units from their positions, compared with that by circles, and the holes by cell.
 
-    It is brought up to date every few seconds while somebody asks.
+    It is updated every few seconds while clients ask for it.
     """
     live = server_of(request).live
     snapshot: Snapshot | None = live.read()
@@ -85,7 +85,7 @@ async def _units_seen(request: Request, unit_codes: Iterable[str]) -> frozenset[
 
 
 class LiveProperties(BaseModel):
-    """What a unit reaches, or a cell that is a hole."""
+    """Properties of a unit's area, or of a hole."""
 
     kind: Literal["reached", "hole"]
     name: str
@@ -126,7 +126,7 @@ def _drawn(
     mine: frozenset[str] | None,
     shift: str,
 ) -> list[Feature[LiveProperties]]:
-    """Draw what is in view: of units that are seen (None: all), and within one's cells (None: all)."""
+    """Return the features in the boxes: of the units in `mine` (None: all), and within `cells` (None: all)."""
     shown, areas = shape_of(boxes), snapshot.areas
     if cells is not None and mine is not None:
         own = snapshot.outline(cells)

@@ -1,4 +1,4 @@
-"""Patrol: mandatory stops, check-ins, how many were made, and routes that make them."""
+"""Patrol: mandatory stops, check-ins, completion, and routes."""
 
 from datetime import datetime
 from typing import Annotated
@@ -29,7 +29,7 @@ async def get_stops(request: Request, zone_code: ZoneCode = None) -> list[Stop]:
 
 @router.post("/check-ins", status_code=201, responses={404: {"model": Problem}})
 async def post_check_in(request: Request, given: CheckIn) -> CheckedIn:
-    """Write down that a unit is at a stop; it must be within 150 m of it."""
+    """Store that a unit is at a stop; it must be within 150 m of it."""
     async with writing(request) as database:
         return await check_in(database, given, server_of(request).settings.timezone)
 
@@ -40,7 +40,7 @@ async def get_completion(
     day: Annotated[Day | None, Query(description="on which the shifts begin; today if not given")] = None,
     zone_code: ZoneCode = None,
 ) -> list[Completion]:
-    """Say how many stops were made of those that were due, by zone and shift, and which were missed."""
+    """Return how many due stops were visited, by zone and shift, and which were missed."""
     server = server_of(request)
     now, shifts = datetime.now(ZoneInfo(server.settings.timezone)), server.patrol_shifts
     return await with_rights(request, lambda c: completion(c, day or now.date(), shifts, now, zone_code), ROUTES)
@@ -48,7 +48,7 @@ async def get_completion(
 
 @router.post("/routes", responses={404: {"model": Problem}})
 async def post_routes(request: Request, question: PatrolQuestion) -> PatrolPlan:
-    """Plan who makes which stops of a zone, in which order and when; nothing is written down."""
+    """Plan routes of units to the stops of a zone; nothing is stored."""
     server = server_of(request)
     now = datetime.now(ZoneInfo(server.settings.timezone))
     router, travel = server.upkeep.router, server.upkeep.travel

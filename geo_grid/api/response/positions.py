@@ -1,4 +1,4 @@
-"""Where units are, and where they were."""
+"""Positions and tracks of units."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
@@ -33,13 +33,13 @@ class Positions(BaseModel):
 
 @router.post("/units/positions")
 async def post_positions(request: Request, batch: Positions) -> Taken:
-    """Take where units are. Each unit's newest becomes where it is; what is wrong is left out and named."""
+    """Store positions. The newest of each unit becomes its position; invalid ones are refused one by one and listed."""
     async with writing(request) as database:
         return await take_positions(database, batch.positions, await city_extent(database))
 
 
 class Track(BaseModel):
-    """Where a unit was, oldest first."""
+    """Track of a unit, oldest point first."""
 
     unit_code: str
     positions: list[TrackPoint]
@@ -52,7 +52,7 @@ async def get_track(
     since: Annotated[AskedMoment | None, Query(description="an hour ago if not given")] = None,
     until: Annotated[AskedMoment | None, Query(description="now if not given")] = None,
 ) -> Track:
-    """Play back where a unit was, as long as it is kept."""
+    """Return the track of a unit, as far back as it is kept."""
     end = moment_of(request, until) or datetime.now(UTC) + timedelta(minutes=2)
     async with reading(request) as database:
         return Track(

@@ -1,4 +1,4 @@
-"""Where posts should be, and which units could move up to bare zones."""
+"""Siting of posts, and move-up of units to bare zones."""
 
 from dataclasses import asdict
 from threading import Event
@@ -22,7 +22,7 @@ router = APIRouter(tags=["response"], responses=PROBLEM_RESPONSES, route_class=G
 
 @router.get("/response/move-up")
 async def get_move_up(request: Request) -> list[BareZone]:
-    """Name the zones that no car or motorcycle is free in now, and who could move up; most open incidents first."""
+    """List the zones without a free car or motorcycle, and the units that could move there; most open incidents first."""
     server = server_of(request)
     now = in_city(request, None)
     router, travel = server.upkeep.router, server.upkeep.travel
@@ -31,7 +31,7 @@ async def get_move_up(request: Request) -> list[BareZone]:
 
 
 class SitingQuestion(BaseModel):
-    """Where posts should be."""
+    """A siting question."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -51,7 +51,7 @@ class SitingQuestion(BaseModel):
 
 
 class SitingSite(BaseModel):
-    """A post there is, or a place for one."""
+    """A chosen place: an existing post, or a candidate."""
 
     code: str
     name: str
@@ -62,7 +62,7 @@ class SitingSite(BaseModel):
 
 
 class SitingAnswer(BaseModel):
-    """Where they should be, beside today; shares between 0 and 1."""
+    """The chosen places, compared with the existing posts; shares between 0 and 1."""
 
     sites: list[SitingSite]
     covered: float
@@ -78,7 +78,9 @@ class SitingAnswer(BaseModel):
 
 @router.post("/response/siting")
 async def post_siting(request: Request, asked: SitingQuestion) -> SitingAnswer:
-    """Say where posts or standby points should be within a cell; up to minutes for a county, ended when nobody waits."""
+    """Propose places of posts or standby points within a cell. Takes up to minutes for a county; cancelled when the client
+    disconnects.
+    """
     upkeep, question = server_of(request).upkeep, siting.Question(**asked.model_dump())
     given_up = Event()
 

@@ -1,1 +1,1 @@
-"""What every route stands on: requests, rights, problems, limits."""
+"""The base of all routes: transactions, rights, problems, limits."""

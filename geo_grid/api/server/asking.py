@@ -1,4 +1,4 @@
-"""On whose behalf a request is answered, and transactions for it."""
+"""The principal of a request, and transactions with its rights."""
 
 import asyncio
 import contextlib
@@ -18,13 +18,13 @@ from geo_grid.errors import GivenUp, NotLoggedIn
 
 
 def asker_of(request: Request) -> Asker:
-    """Return what the request showed, and where from."""
+    """Return the credential, address and id of a request."""
     found: Asker = request.scope["geo_grid.asker"]
     return found
 
 
 def identity_of(request: Request) -> Identity:
-    """Return who asks. Raises NotLoggedIn."""
+    """Return the identity of a request. Raises NotLoggedIn."""
     found: Identity | None = request.scope["geo_grid.identity"]
     if found is None:
         message = "log in first, or send Authorization: Bearer with an API key that is in force"
@@ -33,18 +33,18 @@ def identity_of(request: Request) -> Identity:
 
 
 def account_of(request: Request) -> int | None:
-    """Return on whose account a request is answered; None: nobody is logged in."""
+    """Return the number of the account of a request; None: it is not logged in."""
     found: Identity | None = request.scope["geo_grid.identity"]
     return found.principal_id if found else None
 
 
 def reading(request: Request) -> AbstractAsyncContextManager[AsyncConnection]:
-    """Open a transaction that reads one state of the database with the rights of whoever asks."""
+    """Open a read-only transaction in one snapshot with the rights of the request's principal."""
     return _acting(request, read_only=True)
 
 
 def reading_much(request: Request) -> AbstractAsyncContextManager[AsyncConnection]:
-    """Open a transaction as `reading` does, for a long answer that has its turn in BULK: it takes no desk's connection."""
+    """Open a transaction as `reading` does, for a long answer with a slot of BULK: from a pool that the desk does not use."""
     return acting(server_of(request).long_pool, asker_of(request))
 
 
@@ -56,17 +56,17 @@ async def searching(request: Request) -> AsyncIterator[AsyncConnection]:
 
 
 def writing(request: Request) -> AbstractAsyncContextManager[AsyncConnection]:
-    """Open a transaction with the rights of whoever asks; committed when it is left, before the answer goes out."""
+    """Open a transaction with the rights of the principal; leaving the context commits, before the answer is sent."""
     return _acting(request, read_only=False)
 
 
 async def read_once(request: Request, statement: str, values: dict[str, Any]) -> dict[str, Any]:
-    """Ask one question with the rights of whoever asks, in one round trip (see `ask_once`)."""
+    """Run one query with the rights of the principal, in one round trip (see `ask_once`)."""
     return await _once(request, statement, values, read_only=True)
 
 
 async def write_once(request: Request, statement: str, values: dict[str, Any]) -> dict[str, Any]:
-    """Run one statement that writes with the rights of whoever asks, in one round trip; committed when this returns."""
+    """Run one statement that writes, with the rights of the principal, in one round trip; committed when this returns."""
     return await _once(request, statement, values, read_only=False)
 
 
@@ -146,18 +146,18 @@ async def leaving(request: Request) -> AsyncIterator[Callable[[object], None]]:
 
 
 async def while_wanted[T](request: Request, work: Coroutine[None, None, T]) -> T:
-    """Do long work for a request whose body was read, and cancel it when whoever asks has gone."""
-    asked = asyncio.create_task(work)
+    """Run long work for a request whose body was read, and cancel it when the client disconnects."""
+    task = asyncio.create_task(work)
     gone = asyncio.create_task(_gone(request))
     try:
-        await asyncio.wait({asked, gone}, return_when=asyncio.FIRST_COMPLETED)
-        if not asked.done():
-            raise HTTPException(408, "whoever asked has gone")  # nobody reads it
-        return asked.result()
+        await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            raise HTTPException(408, "the client has disconnected")  # nobody reads it
+        return task.result()
     finally:
-        asked.cancel()
+        task.cancel()
         gone.cancel()
-        await asyncio.gather(asked, gone, return_exceptions=True)
+        await asyncio.gather(task, gone, return_exceptions=True)
 
 
 async def _gone(request: Request) -> None:

@@ -1,7 +1,7 @@
-"""The OpenAPI document: FastAPI's in the words of OpenAPI 3.0, with errors under the media type they really have.
+"""The OpenAPI document: FastAPI's, converted to OpenAPI 3.0, with errors as application/problem+json.
 
-OGC API Features knows version 3.0 only (OGC 17-069r4, clause 9; conformance class oas30), and so do map programs, which
-look for it by its media type. FastAPI writes 3.1; what differs in what it writes is the dialect of the schemas.
+OGC API Features has a conformance class for version 3.0 only (oas30; OGC 17-069r4, clause 9), and GIS programs look for its
+media type. FastAPI writes 3.1; in its output only the dialect of the schemas differs.
 """
 
 from typing import Any
@@ -14,7 +14,7 @@ _PROBLEM = {"schema": {"$ref": "#/components/schemas/Problem"}}
 
 
 def describe(app: FastAPI, address: str) -> dict[str, Any]:
-    """Return the OpenAPI document of the app, which is reached at an address."""
+    """Return the OpenAPI document of the app, with the address that clients reach it at."""
     document: dict[str, Any] = _in_version_3_0(app.openapi())
     document["openapi"] = _VERSION
     document["servers"] = [{"url": address}]
@@ -35,31 +35,31 @@ def describe(app: FastAPI, address: str) -> dict[str, Any]:
 
 
 def _in_version_3_0(node: Any) -> Any:
-    """Write schemas of JSON Schema 2020-12 as OpenAPI 3.0 has them (OAS 3.0.3, schema object); a copy."""
+    """Return a copy of schemas of JSON Schema 2020-12, converted to the dialect of OpenAPI 3.0 (OAS 3.0.3, schema object)."""
     if isinstance(node, list):
         return [_in_version_3_0(part) for part in node]
     if not isinstance(node, dict):
         return node
-    made = {name: _in_version_3_0(part) for name, part in node.items()}
-    if isinstance(made.get("anyOf"), list):
-        kept = [part for part in made["anyOf"] if part != {"type": "null"}]
-        if len(kept) < len(made["anyOf"]):
-            made["nullable"] = True
-        made["anyOf"] = kept
+    schema = {name: _in_version_3_0(part) for name, part in node.items()}
+    if isinstance(schema.get("anyOf"), list):
+        kept = [part for part in schema["anyOf"] if part != {"type": "null"}]
+        if len(kept) < len(schema["anyOf"]):
+            schema["nullable"] = True
+        schema["anyOf"] = kept
         if len(kept) == 1:
-            del made["anyOf"]
-            made |= {"allOf": kept} if "$ref" in kept[0] else {**kept[0], **made}
-    if isinstance(made.get("type"), list) and "null" in made["type"]:
-        (made["type"],) = (kind for kind in made["type"] if kind != "null")
-        made["nullable"] = True
-    if "const" in made and not isinstance(made["const"], dict):
-        made["enum"] = [made.pop("const")]
+            del schema["anyOf"]
+            schema |= {"allOf": kept} if "$ref" in kept[0] else {**kept[0], **schema}
+    if isinstance(schema.get("type"), list) and "null" in schema["type"]:
+        (schema["type"],) = (kind for kind in schema["type"] if kind != "null")
+        schema["nullable"] = True
+    if "const" in schema and not isinstance(schema["const"], dict):
+        schema["enum"] = [schema.pop("const")]
     for bound, limit in (("exclusiveMinimum", "minimum"), ("exclusiveMaximum", "maximum")):
-        if isinstance(made.get(bound), int | float) and not isinstance(made[bound], bool):
-            made[limit], made[bound] = made[bound], True
-    if isinstance(made.get("prefixItems"), list):  # which members a place has, one by one, cannot be said
-        kinds = made.pop("prefixItems")
-        made["items"] = kinds[0] if all(kind == kinds[0] for kind in kinds) else {"anyOf": kinds}
-    if made.pop("contentMediaType", None) is not None:
-        made["format"] = "binary"
-    return made
+        if isinstance(schema.get(bound), int | float) and not isinstance(schema[bound], bool):
+            schema[limit], schema[bound] = schema[bound], True
+    if isinstance(schema.get("prefixItems"), list):  # OpenAPI 3.0 has no schema for each position of an array
+        kinds = schema.pop("prefixItems")
+        schema["items"] = kinds[0] if all(kind == kinds[0] for kind in kinds) else {"anyOf": kinds}
+    if schema.pop("contentMediaType", None) is not None:
+        schema["format"] = "binary"
+    return schema

@@ -42,13 +42,13 @@ class Readiness(BaseModel):
 
 @router.get("/healthz")
 async def healthz() -> Health:
-    """Say that the process runs; asks nobody else."""
+    """Answer that the process runs, without any other check."""
     return Health()
 
 
 @router.get("/readyz", responses=PROBLEM_RESPONSES)
 async def readyz(request: Request, settings: Configured, locations: Located) -> Readiness:
-    """Say whether the database answers, is migrated to what this program needs, and has room to store."""
+    """Answer whether the database can be reached and is migrated, and the disks have room."""
     for name, folder in server_of(request).storage.items():
         if trouble := storage_trouble(folder, settings.least_free_mb):
             message = f"nothing more may be stored in {name}: {trouble}"

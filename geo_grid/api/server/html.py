@@ -1,4 +1,4 @@
-"""Answers that are pages: their scripts' nonce, who looks at them, and the layers of OGC API as a person reads them."""
+"""HTML answers: the nonce of their scripts, data about the user, and the OGC API resources as pages."""
 
 import secrets
 from typing import Any, Literal
@@ -18,28 +18,29 @@ _MAY = (
     "default-src 'none'; script-src 'self' 'nonce-{nonce}'; style-src 'self' 'unsafe-inline'; img-src 'self' data: {hosts}; "
     "font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
-"""Scripts run only from our own files or with this answer's nonce; nothing is loaded from another host but the base map that is configured."""
+"""Scripts run only from our own files or with the nonce of the answer; only images of the configured base map are loaded
+from other hosts."""
 
 
 def html_page(request: Request, html: str, hosts: str = "") -> HTMLResponse:
-    """Answer with a page whose own scripts run, and no other: not one that a name may smuggle in.
+    """Answer with a page, and add a nonce to its scripts, so that no injected script runs.
 
-    Data travels in JSON blocks with every `<` escaped, so each `<script` is the page's own.
+    Data is in JSON blocks with every `<` escaped, so each `<script` is the page's own.
     """
     nonce = secrets.token_urlsafe(16)
     headers = {"Cache-Control": "no-store", "Content-Security-Policy": _MAY.format(nonce=nonce, hosts=hosts)}
-    made = html.replace("<script", f'<script nonce="{nonce}"')
+    page = html.replace("<script", f'<script nonce="{nonce}"')
     public: PublicAddress = request.scope["geo_grid.public"]
     if prefix := public.prefix:
-        made = made.replace("<html", f'<html data-base="{prefix}"', 1)
-        made = made.replace(' src="/static/', f' src="{prefix}/static/').replace(
+        page = page.replace("<html", f'<html data-base="{prefix}"', 1)
+        page = page.replace(' src="/static/', f' src="{prefix}/static/').replace(
             ' href="/static/', f' href="{prefix}/static/'
         )
-    return HTMLResponse(made, headers=headers)
+    return HTMLResponse(page, headers=headers)
 
 
 def person_of(request: Request) -> dict[str, Any]:
-    """Return who looks, for the page's script; the token is what another site's page does not know."""
+    """Return the user of a page for its script, with the CSRF token, which pages of other sites do not know."""
     identity, secret = identity_of(request), request.scope["geo_grid.secret"]
     return {
         "name": identity.display_name, "role": identity.role, "rights": sorted(identity.rights),
@@ -48,7 +49,7 @@ def person_of(request: Request) -> dict[str, Any]:
 
 
 def catalogue_page(request: Request, titles: tuple[str, str], answer: BaseModel) -> HTMLResponse:
-    """Show an answer of OGC API as a page: its texts and its links; titles in Chinese and English."""
+    """Render an answer of OGC API as a page with its texts and links; titles in Chinese and English."""
     lang = _language(request)
     title = titles[lang == "en"]
     told = answer.model_dump(mode="json", by_alias=True, exclude_none=True)
@@ -57,7 +58,7 @@ def catalogue_page(request: Request, titles: tuple[str, str], answer: BaseModel)
 
 
 async def features_page(request: Request, layer: Layer, address: str) -> HTMLResponse:
-    """Show features on a small map, with a table; the page asks for them at `address`."""
+    """Render a page with a small map and a table of features, which its script loads from `address`."""
     settings = server_of(request).settings
     async with reading(request) as database:
         view = await city_view(database, settings.city_name_zh, settings.city_name_en, settings.timezone)
@@ -68,7 +69,7 @@ async def features_page(request: Request, layer: Layer, address: str) -> HTMLRes
 
 
 def _language(request: Request) -> Literal["zh", "en"]:
-    """Read the language of a page whose address is not ours to add a parameter to."""
+    """Return the language by Accept-Language, for OGC resources, which take no parameter `lang`."""
     return "zh" if request.headers.get("accept-language", "zh").lower().startswith("zh") else "en"
 
 

@@ -1,4 +1,4 @@
-"""What the routes of OGC API have in common: links, formats, and parameters that nobody declared."""
+"""Common parts of the routes of OGC API: links, formats, and refusal of unknown parameters."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -29,7 +29,7 @@ class StrictRoute(GuardedRoute):
     """A route that refuses parameters it does not know, as OGC API Features asks (req/core/query-param-unknown)."""
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer, or refuse."""
+        """Answer, or refuse unknown parameters."""
         request = Request(scope)
         known = {parameter.alias for parameter in self.dependant.query_params}
         if "filter" in known:  # queryables are parameters too
@@ -43,7 +43,7 @@ class StrictRoute(GuardedRoute):
 
 
 def wants_html(request: Request, f: str | None) -> bool:
-    """Say whether a page is wanted: asked for with `f`, or by a browser, which likes it more than JSON. Raises NotAcceptable."""
+    """Say whether to answer with HTML: by the parameter `f`, or the header Accept. Raises NotAcceptable."""
     return (f or chosen(request, {"json": "application/json", "html": "text/html"})) == "html"
 
 
@@ -60,14 +60,14 @@ def base_url(request: Request) -> str:
 
 
 def here(request: Request, **changes: Any) -> str:
-    """Return the address of this request, with other parameters; None leaves one out."""
+    """Return the URL of this request with some parameters changed; None removes one."""
     kept = {name: value for name, value in request.query_params.items() if name not in changes}
     query = urlencode([*kept.items(), *((name, value) for name, value in changes.items() if value is not None)])
     return f"{base_url(request)}{request.url.path}{'?' if query else ''}{query}"
 
 
 def self_links(request: Request, media: str = "application/json", forms: dict[str, str] | None = None) -> list[Link]:
-    """Link an answer to itself and to its other forms; `forms` are media types by the value of `f`."""
+    """Return the links of an answer to itself and to its other formats; `forms` has media types by value of `f`."""
     others = forms or {"json": media, "html": "text/html"}
     mine = next((f for f, kind in others.items() if kind == media), "json")
     return [

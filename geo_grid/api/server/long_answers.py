@@ -1,4 +1,4 @@
-"""Long answers: made whole on disk, then sent, so that a slow reader keeps nothing waiting but a file."""
+"""Long answers: written to disk completely, then sent, so that a slow client occupies no connection or thread."""
 
 import contextlib
 import tempfile
@@ -18,11 +18,11 @@ from geo_grid.settings import Settings
 
 _CHUNK = 256 << 10
 _LARGEST = 2 << 30
-"""Bytes of one answer that is written here."""
+"""Most bytes of one answer."""
 
 
 class LongAnswer:
-    """One answer being made. It counts against its account until it is sent, or given up."""
+    """One long answer. It counts towards its account's limit until it is sent or discarded."""
 
     def __init__(self, request: Request, settings: Settings) -> None:
         self._give_back = server_of(request).long_answers.take(identity_of(request).principal_id)
@@ -33,7 +33,7 @@ class LongAnswer:
     @classmethod
     @contextlib.contextmanager
     def begun(cls, request: Request, settings: Settings) -> Iterator[Self]:
-        """Begin one; an error gives it up. Raises TooMany when the account has enough of them."""
+        """Begin an answer; an exception in the context discards it. Raises TooMany at the account's limit."""
         answer = cls(request, settings)
         try:
             answer.spool.mkdir(parents=True, exist_ok=True)
@@ -45,7 +45,7 @@ class LongAnswer:
 
     @property
     def file(self) -> BinaryIO:
-        """Holds the answer; it has no name, so that whatever happens to this process, it leaves nothing behind."""
+        """The file of the answer. It has no name, so the system deletes it even if the process is killed."""
         if self._file is None:
             message = "this long answer was given up, or sent"
             raise AssertionError(message)
@@ -53,17 +53,17 @@ class LongAnswer:
 
     @contextlib.contextmanager
     def folder(self) -> Iterator[Path]:
-        """Have a folder for a while, for what needs files with names."""
+        """Make a temporary folder for the context, for formats that need files with names."""
         with tempfile.TemporaryDirectory(dir=self.spool) as folder:
             yield Path(folder)
 
     def adopt(self, path: Path) -> None:
-        """Take a file that was made as the answer; its name may go then."""
+        """Use a finished file as the answer; its name may be deleted afterwards."""
         self.file.close()
         self._file = path.open("rb")
 
     async def write(self, text: str) -> None:
-        """Write a part. Raises InvalidQuery when it becomes too much."""
+        """Append text. Raises InvalidQuery when the answer becomes too large."""
         part = text.encode()
         self._written += len(part)
         if self._written > _LARGEST:
@@ -77,14 +77,15 @@ class LongAnswer:
     def sent(
         self, media_type: str, headers: dict[str, str], afterwards: Callable[[], Awaitable[None]] | None = None
     ) -> StreamingResponse:
-        """Send it, now that it is whole.
+        """Return the response that sends the complete file.
 
         Parameters
         ----------
         afterwards
-            Done when its last part was taken; the answer is broken off when this fails.
+            Called after the last part was sent; if it fails, the connection is broken off, so that the client does not take
+            the answer for complete.
         """
-        if afterwards is None:  # else only the end that follows tells that it is whole
+        if afterwards is None:  # with a length, the client would take it for complete before `afterwards` has run
             headers = {**headers, "Content-Length": str(self.file.seek(0, 2))}
         return _Sending(self, self._parts(afterwards), media_type, headers)
 
@@ -96,7 +97,7 @@ class LongAnswer:
             await afterwards()
 
     def close(self) -> None:
-        """Be done with it."""
+        """Close the file, and release the account's share."""
         if self._file is not None:
             self._file.close()
             self._file = None
@@ -113,5 +114,5 @@ class _Sending(StreamingResponse):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             await super().__call__(scope, receive, send)
-        finally:  # also when the reader has left
+        finally:  # also when the client has disconnected
             self._answer.close()

@@ -1,4 +1,4 @@
-"""GET /metrics: how the server is, in the text format of Prometheus."""
+"""GET /metrics: metrics of the server in the text format of Prometheus."""
 
 from collections.abc import Iterator
 
@@ -16,17 +16,17 @@ from geo_grid.due import Waiting
 
 router = APIRouter(tags=["health"], responses=PROBLEM_RESPONSES, route_class=GuardedRoute)
 _OF_POOLS = {"pool_size": "open", "pool_available": "idle", "requests_waiting": "asked_for"}
-"""What psycopg_pool counts, and what we call it."""
+"""Counters of psycopg_pool, and their names in our metric."""
 
 
 class _Now(Collector):
-    """What the server holds at this moment."""
+    """Collects gauges of the server's present state."""
 
     def __init__(self, server: Server, due: list[Waiting]) -> None:
         self._server, self._due = server, due
 
     def collect(self) -> Iterator[Metric]:
-        """Yield each of them."""
+        """Yield all metrics."""
         yield GaugeMetricFamily(
             "geo_grid_feed_age_seconds", "Since it was last known that no change is missing", self._server.feed.age_s()
         )
@@ -82,7 +82,7 @@ class _Now(Collector):
 
 @router.get("/metrics", response_class=PlainTextResponse)
 async def metrics(request: Request) -> PlainTextResponse:
-    """Say how the server is: requests, states in memory, due work, queues, connections, tiles, and the process."""
+    """Answer with metrics of requests, derived state, due work, queues, connections, tiles, and the process."""
     server = server_of(request)
     now = _Now(server, await server.due.waiting())
     return PlainTextResponse(

@@ -1,4 +1,4 @@
-"""What happens to every request: it gets a name, and a body has an end."""
+"""Middleware for every request: request id and security headers, and limits of bodies."""
 
 import uuid
 
@@ -27,10 +27,10 @@ _NO_PAGE = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'n
 
 
 class NamedRequests:
-    """Gives every answer a request id, and tells browsers what they may not do with it.
+    """Adds a request id and security headers to every answer.
 
-    A page brings its own Content-Security-Policy; what is no page may load and run nothing at all. What does not
-    say itself how long it may be kept is kept by nobody: it may be about somebody's account.
+    Pages set their own Content-Security-Policy; other answers get one that forbids everything. Answers without
+    Cache-Control get `no-store`, since they may concern an account.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -72,9 +72,9 @@ _MOST_NAMES = 2_500
 
 
 class BodyLimit:
-    """Refuses bodies that are too large, or of too many values, told by their header or counted as they come.
+    """Refuses bodies with too many bytes or values, by Content-Length or counted while they are received.
 
-    Starlette has a limit of bytes, but answers it in plain text, not as a problem.
+    Starlette has a limit of bytes too, but answers in plain text, not as a problem.
     """
 
     def __init__(
@@ -85,9 +85,9 @@ class BodyLimit:
         unknown: int,
         values: dict[tuple[str, str], int],
     ) -> None:
-        """Limit bodies to `largest` bytes; `exceptions` by method and path; `unknown` for who is not logged in.
+        """Set the limits: `largest` bytes, `exceptions` to it by method and path, and `unknown` for clients without log-in.
 
-        `values`, by method and path, are how many values a body of JSON may have where that is more than elsewhere.
+        `values` has the most values of a JSON body by method and path, where that is more than the default.
         """
         self.app = app
         self.largest = largest
@@ -97,7 +97,7 @@ class BodyLimit:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or refuse its body."""
-        if scope["type"] != "http" or scope["method"] in ("GET", "HEAD"):  # nobody reads a body there
+        if scope["type"] != "http" or scope["method"] in ("GET", "HEAD"):  # their bodies are ignored
             await self.app(scope, receive, send)
             return
         limit = self.exceptions.get((scope["method"], scope["path"]), self.largest)

@@ -1,4 +1,4 @@
-"""What a client takes, by its weights: `Accept` and `Accept-Encoding` (RFC 9110, 12.4.2, 12.5.1 and 12.5.3)."""
+"""Content negotiation by quality values: `Accept` and `Accept-Encoding` (RFC 9110, 12.4.2, 12.5.1 and 12.5.3)."""
 
 import re
 from collections.abc import Sequence
@@ -23,20 +23,20 @@ def accept_of(request: HTTPConnection) -> str:
 
 
 def preferred(accept: str, offers: Sequence[str]) -> str:
-    """Return the media type of an answer: of those offered the one with the greatest weight, the first of equal ones.
+    """Return the media type of an answer: the offer with the greatest weight, and the first of equal ones.
 
     Parameters
     ----------
     accept
-        The header; empty: anything is taken.
+        Value of the header; empty: anything is accepted.
     offers
-        Media types without parameters, the one that is sent when nothing else is asked for first. It is sent too where the
-        header names none of them, as RFC 9110 allows: only a weight of 0 forbids it.
+        Media types without parameters, the default first. The default is also returned when the header names none of them,
+        as RFC 9110 allows; only a weight of 0 forbids it.
 
     Raises
     ------
     NotAcceptable
-        Each has a weight of 0.
+        All offers have a weight of 0.
     """
     ranges = _weights(accept)
     weights = [_weight_of(offer, ranges) for offer in offers]
@@ -51,14 +51,14 @@ def preferred(accept: str, offers: Sequence[str]) -> str:
 
 
 def takes_gzip(accept_encoding: str) -> bool:
-    """Say whether an answer may be packed with gzip."""
+    """Say whether an answer may be compressed with gzip."""
     weights = _weights(accept_encoding)
     named = weights.get("gzip", weights.get("x-gzip"))
     return bool(weights.get("*", 0.0) if named is None else named)
 
 
 def _weights(header: str) -> dict[str, float]:
-    """Read the members of a header with their weights; one whose weight cannot be read is left out."""
+    """Parse the members of a header with their weights; members with an invalid weight are ignored."""
     found: dict[str, float] = {}
     for member in header.lower().split(","):
         name, *parameters = (part.strip() for part in member.split(";"))
@@ -69,7 +69,7 @@ def _weights(header: str) -> dict[str, float]:
 
 
 def _weight_of(offer: str, ranges: dict[str, float]) -> float | None:
-    """Return the weight of a media type by the most specific range that names it; None: none does."""
+    """Return the weight of a media type by the most specific range that matches; None: none does."""
     if not ranges:
         return 1.0
     others = _JSON if offer in _JSON else ()
@@ -114,7 +114,7 @@ class Plainly:
 
 
 async def _headers_only(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer with the headers alone; to what would go on for ever (events) the client is gone then."""
+    """Send only the headers of the answer; an endless answer (events) is ended as if the client had disconnected."""
     is_answered = False
 
     async def gone_after() -> Message:

@@ -1,4 +1,4 @@
-"""Addresses and networks. Imports no app: whoever only starts a server needs it too."""
+"""IP addresses and networks. Does not import the app, since starting a server needs it too."""
 
 import ipaddress
 import re
@@ -12,7 +12,7 @@ type Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 def is_loopback(host: str) -> bool:
-    """Say whether a host to serve on is this machine alone."""
+    """Say whether a host to listen on can only be reached from this machine."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -20,7 +20,7 @@ def is_loopback(host: str) -> bool:
 
 
 def read_networks(text: str) -> Sequence[Network]:
-    """Read addresses and networks, separated by commas. Raises UserError."""
+    """Parse addresses and networks, separated by commas. Raises UserError."""
     try:
         if "%" in text:
             message = "an address with a zone means something on one machine only"
@@ -32,12 +32,12 @@ def read_networks(text: str) -> Sequence[Network]:
 
 
 def read_address(text: str) -> Address:
-    """Read an address in the one form it has for us: without a zone, IPv4 also where it is written as IPv6.
+    """Parse an address; an IPv4-mapped IPv6 address becomes IPv4.
 
     Raises
     ------
     ValueError
-        It is none, or has a zone, which means something on one machine only.
+        The text is no address, or has a zone (`%eth0`), which is only meaningful on one machine.
     """
     found = ipaddress.ip_address(text)
     if isinstance(found, ipaddress.IPv6Address):
@@ -49,32 +49,32 @@ def read_address(text: str) -> Address:
 
 
 def is_within(address: str, networks: Sequence[Network]) -> bool:
-    """Say whether the other end of a connection is in one of these networks; one without an address is not."""
+    """Say whether the peer address of a connection is in one of these networks; empty (a Unix socket): it is not."""
     return bool(address) and any(_peer(address) in network for network in networks)
 
 
 class Sender(NamedTuple):
-    """Who sends a request: an address (empty: a Unix socket), and through how many proxies that are trusted."""
+    """The sender of a request: its address (empty: a Unix socket), and the number of trusted proxies on the way."""
 
     address: str
     proxies: int
 
 
 def sender(peer: str, told: Sequence[str], proxies: Sequence[Network]) -> Sender:
-    """Find out who sends a request.
+    """Return the sender of a request.
 
     Parameters
     ----------
     peer
-        The other end of the connection.
+        Peer address of the connection.
     told
-        The lines X-Forwarded-For, in their order. They count from a trusted proxy only, from the last hop back to
-        the first that is none of ours. A hop may be told with its port.
+        The lines X-Forwarded-For, in order. They are used only if the peer is a trusted proxy, from the last hop backwards
+        up to the first that is no trusted proxy. A hop may have a port.
 
     Raises
     ------
     BadRequest
-        What a trusted proxy tells is no address.
+        A trusted proxy sent something that is no address.
     """
     if not peer:
         return Sender("", 0)
@@ -93,9 +93,10 @@ def sender(peer: str, told: Sequence[str], proxies: Sequence[Network]) -> Sender
 
 
 def scheme_of(told: Sequence[str], proxies: int) -> str | None:
-    """Return how the client reached the outermost trusted proxy, by the lines X-Forwarded-Proto; None: nobody says.
+    """Return the scheme by which the client reached the outermost trusted proxy, by the lines X-Forwarded-Proto; None: they
+    do not say.
 
-    Each proxy of a chain adds what it was reached by, or says it alone. What stands before is the client's own word.
+    Each proxy of a chain appends its value, or replaces the header. Values before those may be forged by the client.
     """
     schemes = [part.strip().lower() for part in ",".join(told).split(",") if part.strip()]
     return schemes[-min(proxies, len(schemes))] if schemes and proxies else None
@@ -105,17 +106,17 @@ _WITH_PORT = re.compile(r"(?:([0-9.]+)|\[([0-9a-fA-F:.]+)\])(?::[0-9]{1,5})?")
 
 
 def _without_port(hop: str) -> str:
-    """Take off the port that some proxies add, and the brackets of IPv6 that it needs."""
+    """Remove the port that some proxies add, and the brackets around IPv6 addresses."""
     found = _WITH_PORT.fullmatch(hop)
     return (found[1] or found[2]) if found else hop
 
 
 def neighbourhood(address: str) -> str:
-    """Return what one sender can choose their addresses from, to count by: of IPv6 that is a network of 64 bits."""
+    """Return the network that a sender can choose its address from, as a key for counting: a /64 for IPv6."""
     if ":" not in address:
         return address
     return str(ipaddress.ip_network(f"{address}/64", strict=False))
 
 
 def _peer(address: str) -> Address:
-    return read_address(address.partition("%")[0])  # its zone is this machine's own, and nobody's word
+    return read_address(address.partition("%")[0])  # the zone of a peer address comes from this machine itself

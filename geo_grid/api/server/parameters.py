@@ -1,4 +1,4 @@
-"""What routers have in common: a point, a moment, the settings."""
+"""Common parameters of routes: a point, a moment, the settings."""
 
 import contextlib
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ At = Annotated[
 
 @dataclass(frozen=True)
 class AtMost:
-    """Of a count that a client asks for: more is taken for the most there is (OGC 17-069r4, 7.15.2)."""
+    """Annotation of a count: a larger number is reduced to the maximum, not refused (OGC 17-069r4, 7.15.2)."""
 
     most: int
 
@@ -49,38 +49,38 @@ class AtMost:
 
 @dataclass(frozen=True)
 class Point:
-    """A place a client asked about: lon, lat in degrees, CGCS2000, on the lattice."""
+    """The point of a request: lon, lat in degrees, CGCS2000, on the lattice."""
 
     lon: float
     lat: float
 
 
 async def known_crs(request: Request, name: str) -> None:
-    """Have a reference system resolved beside the event loop, so that asking for it then takes no time; see `Budget.run`."""
+    """Resolve a reference system in a thread, so that using it later does not block the event loop; see `Budget.run`."""
     if not coordinates.is_resolved(name):
-        with contextlib.suppress(UnknownCrs):  # whoever asks for it then is told
+        with contextlib.suppress(UnknownCrs):  # raised again when it is used
             await SYSTEMS.run(account_of(request), coordinates.source_crs, name)
 
 
 async def place(request: Request, lon: Lon, lat: Lat, source_crs: SourceCrs = "EPSG:4490") -> Point:
     """Read a point from the query; raises InvalidCoordinates or UnknownCrs."""
     await known_crs(request, source_crs)
-    return Point(*coordinates.to_lonlat(lon, lat, source_crs))  # async, as all here: FastAPI gives others a thread each
+    return Point(*coordinates.to_lonlat(lon, lat, source_crs))  # async, as all here: FastAPI runs others in threads
 
 
 def moment_of(request: Request, at: datetime | None) -> datetime | None:
-    """Return the moment that was asked for: without a time zone, in the city's."""
+    """Return the moment of a parameter; without a time zone it is in the city's."""
     return None if at is None else in_zone(at, server_of(request).settings.timezone)
 
 
 def in_city(request: Request, at: datetime | None) -> datetime:
-    """Return a moment in the city's own time; None: now."""
+    """Return a moment in the city's time zone; None: now."""
     zone = ZoneInfo(server_of(request).settings.timezone)
     return (moment_of(request, at) or datetime.now(zone)).astimezone(zone)
 
 
 CIRCLES_KNOWN = "false: it was asked as of a former time, whose circles are not kept"
-"""What `response_known` tells."""
+"""Description of the field `response_known`."""
 
 
 async def settings(request: Request) -> Settings:
@@ -89,7 +89,7 @@ async def settings(request: Request) -> Settings:
 
 
 async def locations(request: Request) -> Locations:
-    """Return what answers who is responsible for a point."""
+    """Return the server's `Locations`."""
     return server_of(request).locations
 
 

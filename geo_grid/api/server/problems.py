@@ -1,4 +1,4 @@
-"""Errors as RFC 9457 problem+json: the one place where an error becomes a status."""
+"""Errors as problem+json (RFC 9457): the mapping from exceptions to HTTP statuses, only here."""
 
 import errno
 import http
@@ -79,14 +79,14 @@ PROBLEM_RESPONSES: dict[int | str, dict[str, Any]] = {
 
 
 _MOST_ROWS, _LONGEST = 1_000, 2_000
-"""Bad rows that are named, and characters of a reason: a refusal is not larger than what it refuses."""
+"""Most invalid rows in an answer, and most characters of a reason, so that it is not larger than the request."""
 _MOST_FAULTS = 50
-"""Faults of one body or query that are told: whoever mends those is told the next."""
+"""Most faults of one body or query in an answer; correcting them shows the next."""
 _STORAGE = frozenset({
     errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.EFBIG, errno.ENOTDIR,
     errno.EEXIST, errno.ENOENT,
 })  # fmt: skip
-"""What a disk answers that is full, closed to us, or taken away."""
+"""Error numbers of a disk that is full, read-only, not permitted, or removed."""
 _HEADERS = {503: {"Retry-After": "2"}, 401: {"WWW-Authenticate": 'Bearer realm="geo_grid"'}}
 
 
@@ -105,7 +105,7 @@ def problem(
 
 
 def problem_of(error: Exception, unprocessable: int = 422) -> ProblemResponse:
-    """Make the problem response of an error of ours; `unprocessable` is the status of input that is wrong."""
+    """Make the problem response of one of our exceptions; `unprocessable` is the status of invalid input."""
     kind = next((k for k in type(error).__mro__ if k in STATUS), errors.GeoGridError)
     faults = (
         [{"row": row, "detail": reason[:_LONGEST]} for row, reason in error.rows[:_MOST_ROWS]]
@@ -122,7 +122,7 @@ def problem_of(error: Exception, unprocessable: int = 422) -> ProblemResponse:
 
 
 def _unprocessable(request: Request) -> int:
-    """Return the status of input that is wrong: 400 where OGC API asks it (OGC 17-069r4, requirement 8), else 422."""
+    """Return the status of invalid input: 400 where OGC API requires it (OGC 17-069r4, requirement 8), else 422."""
     is_ogc = request.method == "GET" and request.url.path.startswith(("/collections", "/tiles"))
     return 400 if is_ogc else 422
 
@@ -145,7 +145,7 @@ def _invalid(request: Request, error: Exception) -> ProblemResponse:
 def _http(request: Request, error: Exception) -> ProblemResponse:
     if not isinstance(error, HTTPException):
         raise error
-    if isinstance(error.__cause__, OSError):  # a file sent by a page is kept on disk while it comes
+    if isinstance(error.__cause__, OSError):  # an uploaded file is written to disk while it is received
         return _storage(request, error.__cause__)
     answer = problem(error.status_code, str(error.detail))
     answer.headers.update(error.headers or {})
@@ -184,7 +184,7 @@ def _unexpected(request: Request, error: Exception) -> ProblemResponse:
 
 
 def install(app: FastAPI) -> None:
-    """Answer every error of the app with a problem."""
+    """Register the handlers that answer all exceptions of the app with a problem."""
     app.add_exception_handler(errors.GeoGridError, _ours)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)

@@ -1,6 +1,6 @@
-"""Under which address people reach us: what is configured, not what a request says of it.
+"""The address under which clients reach the server: as configured, not as a request claims.
 
-The one place that knows it: links are made with `base_of`, `Location` is put right by `outward`, pages are told `prefix`.
+Used only here: links are made with `base_of`, `Location` is converted by `outward`, and pages get `prefix`.
 """
 
 import ipaddress
@@ -14,10 +14,10 @@ from geo_grid.settings import Settings
 
 
 class PublicAddress:
-    """Decides which `Host` is believed: links, redirects and log-ins by a provider lead to no other.
+    """Decides which values of `Host` are trusted: links, redirects and log-ins by a provider use no others.
 
-    `GEO_GRID_PUBLIC_URL` decides; without it the loopback, the host that is served on, and the address the
-    connection was made to are believed.
+    `GEO_GRID_PUBLIC_URL` decides; without it loopback addresses, the host that the server listens on, and the local address
+    of the connection are trusted.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -26,24 +26,24 @@ class PublicAddress:
         self._netloc = _as_browsers_write(public.scheme, public.netloc) if public.netloc else None
         self._origin = f"{public.scheme}://{self._netloc}" if public.netloc else None
         self.prefix = public.path
-        """Of every path outside: `/city` where the public address is https://map.example/city; empty: none."""
+        """Prefix of all public paths: `/city` if the public address is https://map.example/city; empty: none."""
 
     def base_of(self, scope: Scope) -> str:
         """Return the address of the server as the client sees it, without a slash at its end."""
         return f"{self._origin or self._inner(scope)}{self.prefix}"
 
     def is_ours(self, scope: Scope, origin: str) -> bool:
-        """Say whether a page of this origin (RFC 6454) is one of ours, by scheme, host and port."""
+        """Say whether an origin (RFC 6454: scheme, host and port) is this server's."""
         host = Headers(scope=scope).get("host", "")
         return origin in {self._origin, f"{scope['scheme']}://{host}"}
 
     def inward(self, path: str) -> str:
-        """Return a path as we know it, without the prefix that it has outside."""
+        """Return a path without the public prefix."""
         is_outside = self.prefix and (path + "/").startswith((f"{self.prefix}/", f"{self.prefix}?"))
         return (path[len(self.prefix) :] or "/") if is_outside else path
 
     def outward(self, scope: Scope, address: str) -> str:
-        """Return an address that an answer leads to (`Location`) as the client sees it."""
+        """Convert the address of a header `Location` to the public address."""
         inner = self._inner(scope)
         if address.startswith("/") and not address.startswith("//"):
             return f"{self.prefix}{address}"
@@ -56,9 +56,9 @@ class PublicAddress:
         return f"{scope['scheme']}://{Headers(scope=scope).get('host', '')}"
 
     def settle(self, scope: Scope) -> None:
-        """Put the address that is believed in the place of the `Host` that was sent: nobody asks for it after this.
+        """Replace the header `Host` by a trusted address, so that no later code needs to check it; remove the prefix.
 
-        A proxy may pass the prefix on or take it off: inside there is none.
+        A proxy may pass the public prefix on or remove it.
         """
         scope["geo_grid.public"] = self
         if self.prefix:
@@ -91,13 +91,13 @@ class PublicAddress:
 
 
 def _as_browsers_write(scheme: str, netloc: str) -> str:
-    """Write host and port as they stand in `Origin` (RFC 6454, 6.1): small letters, no port that goes without saying."""
+    """Return host and port in the form of `Origin` (RFC 6454, 6.1): lower case, without the default port."""
     usual = {"https": ":443", "http": ":80"}[scheme]
     return netloc.lower().removesuffix(usual)
 
 
 def _plain(host: str) -> str:
-    """Write an address as a browser does in `Host`, where it is one."""
+    """Return an IP address in the form that browsers use in `Host`; other names unchanged."""
     try:
         return str(ipaddress.ip_address(host.partition("%")[0]))
     except ValueError:

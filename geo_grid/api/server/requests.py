@@ -1,4 +1,4 @@
-"""How many requests were answered, how, and how long it took."""
+"""Metrics of requests: their number, status and duration."""
 
 import time
 from dataclasses import dataclass, field
@@ -11,16 +11,16 @@ _BUCKETS_S = (0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0)
 
 @dataclass
 class Answered:
-    """What became of a request.
+    """Outcome of a request.
 
     Attributes
     ----------
     route
-        Path of its route as it is declared; empty: it reached none.
+        Path of its route as declared; empty: no route matched.
     status
-        Of HTTP; 0: nothing was answered, as when its client left.
+        HTTP status; 0: there was no answer, as when the client disconnected.
     began
-        On the monotonic clock, in seconds.
+        Start in seconds of the monotonic clock.
     """
 
     route: str = ""
@@ -29,7 +29,7 @@ class Answered:
 
 
 class Requests:
-    """Counts requests and their time by route, beside what the process itself uses (memory, processor, descriptors)."""
+    """Counts requests and their durations by route, with the process's memory, processor time and descriptors."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -43,7 +43,7 @@ class Requests:
         )  # fmt: skip
 
     def note(self, method: str, answered: Answered) -> None:
-        """Count a request that is over."""
+        """Count a request that has ended."""
         known = method if method in _METHODS else "other"
         self._answered.labels(known, answered.route, str(answered.status)).inc()
         self._seconds.labels(known, answered.route).observe(time.monotonic() - answered.began)

@@ -1,4 +1,4 @@
-"""Which right each route needs: the whole list, checked at start; and the route that asks for it."""
+"""The right that each route needs: the complete table, checked at the start, and the route class that enforces it."""
 
 from collections.abc import Callable, Coroutine
 from typing import Any, NoReturn
@@ -21,11 +21,11 @@ from geo_grid.db import acting
 from geo_grid.errors import Forbidden, NotLoggedIn
 
 _LEADABLE = ("application/problem+json", "text/html")
-"""What somebody who is not logged in is answered with: a program is told so, a person is led to the log-in."""
+"""Media types of the answer to a client that is not logged in: a problem for programs, a redirect to the log-in for people."""
 PUBLIC = "public"
-"""Nobody need log in."""
+"""No log-in needed."""
 ANYBODY = "anybody"
-"""Whoever is logged in, whatever they may, even if they must change their password first."""
+"""Any principal that is logged in, even one that must change its password first."""
 
 RIGHTS: dict[tuple[str, str], str] = {
     ("GET", "/healthz"): PUBLIC,
@@ -146,12 +146,13 @@ RIGHTS: dict[tuple[str, str], str] = {
 }
 
 _CHANGING = {ANYBODY, "account", "accounts"}
-"""What is written under these changes who may do what: from the next request on, not from its announcement."""
+"""Rights of writes that change identities or rights: they take effect from the next request on, so cached identities are
+invalidated at once, not when the feed has read the change."""
 
 PAGES = frozenset(
     {"/", "/account", "/docs", "/maps/wall", "/maps/planner", "/maps/response", "/admin", "/auditor", "/imports"}
 )
-"""Opened by a person: who is not logged in is led to the log-in."""
+"""Pages: a person who is not logged in is redirected to the log-in."""
 
 _OF_THE_WALL = frozenset({
     "/locate", "/desk", "/collections", "/collections/{layer}", "/collections/{layer}/items",
@@ -159,25 +160,25 @@ _OF_THE_WALL = frozenset({
     "/session", "/", "/styles/{style}", "/response/areas", "/response/drawing", "/response/live", "/response/live/areas", "/units/{unit_code}/track", "/tiles/WebMercatorQuad/{z}/{y}/{x}",
 })  # fmt: skip
 KIOSK_ROUTES = {"/maps/wall": _OF_THE_WALL}
-"""What the one page of a kiosk reads besides itself."""
+"""Routes that the page of a kiosk may read."""
 
 
 async def note_refusal(request: Request, right: str) -> None:
-    """Write down that somebody asked for what they have no right to."""
+    """Record a request without the required right in the audit."""
     route: APIRoute = request.scope["route"]
     async with acting(server_of(request).pool, asker_of(request), read_only=False) as connection:
         await record_refusal(connection, f"{request.method} {route.path}", right)
 
 
 async def refuse(request: Request, right: str) -> NoReturn:
-    """Refuse what the right is missing for; whoever asked is told, and it is written down. Raises Forbidden."""
+    """Refuse a request without the required right, and record it in the audit. Raises Forbidden."""
     await note_refusal(request, right)
     message = f"the role {identity_of(request).role} has no right to this ({right})"
     raise Forbidden(message)
 
 
 class GuardedRoute(APIRoute):
-    """A route that answers only whoever has its right; no dependency, so that nothing can be left out."""
+    """A route that checks its right itself, not by a dependency that could be forgotten."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Read forms within limits."""
@@ -191,9 +192,9 @@ class GuardedRoute(APIRoute):
         return within_limits
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer, lead to the log-in, or refuse."""
+        """Answer, redirect to the log-in, or refuse."""
         scope["geo_grid.answered"].route = self.path
-        right = RIGHTS.get((scope["method"], self.path), PUBLIC)  # another method: the route itself refuses it
+        right = RIGHTS.get((scope["method"], self.path), PUBLIC)  # the route itself refuses other methods
         if right != PUBLIC:
             request = Request(scope)
             try:
@@ -236,12 +237,12 @@ def _login_address(request: Request) -> str:
 
 
 def check_complete(app: FastAPI) -> None:
-    """Refuse to serve a route that nobody decided about.
+    """Check that every route has a declared right and enforces it.
 
     Raises
     ------
     LookupError
-        A route without a right, or one that would not ask for it.
+        A route has no declared right, or is no GuardedRoute.
     """
     for context in iter_route_contexts(app.routes):
         route = context.original_route

@@ -1,4 +1,4 @@
-"""What one account may have of what all accounts share: so many, then it waits or is told to."""
+"""Limits of what one account may use of a shared resource: beyond it the account waits, or is refused."""
 
 import asyncio
 import contextlib
@@ -12,14 +12,14 @@ _COME_BACK_S = 5.0
 
 
 class Shares:
-    """Counts what each account has open of one kind.
+    """Counts how many resources of one kind each account has open.
 
     Parameters
     ----------
     kind
-        What it is, in words for people.
+        Name of the resources, for messages.
     each
-        How many one account may have.
+        Most of one account.
     """
 
     def __init__(self, kind: str, each: int) -> None:
@@ -27,7 +27,7 @@ class Shares:
         self._open: Counter[int] = Counter()
 
     def take(self, account: int) -> Callable[[], None]:
-        """Take one, and return how it is given back, once. Raises TooMany."""
+        """Take one, and return a function that gives it back (calling it again has no effect). Raises TooMany."""
         if self._open[account] >= self._each:
             message = f"{self._kind}: {self._each} of yours are open, which is the most; close one of them first"
             raise TooMany(message, _COME_BACK_S)
@@ -37,13 +37,13 @@ class Shares:
         def give_back() -> None:
             if taken:
                 self._open[taken.pop()] -= 1
-                self._open += Counter()  # forget those who have none
+                self._open += Counter()  # drops accounts with a count of 0
 
         return give_back
 
     @contextlib.contextmanager
     def held(self, account: int) -> Iterator[None]:
-        """Have one while the context lasts. Raises TooMany."""
+        """Take one while the context lasts. Raises TooMany."""
         give_back = self.take(account)
         try:
             yield
@@ -52,16 +52,16 @@ class Shares:
 
 
 class Lending:
-    """Keeps any one account from borrowing all connections of a pool: it waits for its own to come back."""
+    """Limits the connections of a pool that one account may use: beyond it the account waits for its own to be returned."""
 
     def __init__(self, each: int) -> None:
-        """Lend each account so many at once."""
+        """`each` is the most connections of one account at the same time."""
         self._each = each
         self._of: dict[int, tuple[asyncio.Semaphore, int]] = {}
 
     @contextlib.asynccontextmanager
     async def to(self, account: int | None) -> AsyncIterator[None]:
-        """Let an account borrow one while the context lasts; None: nobody's account. Raises Busy."""
+        """Let an account use one connection while the context lasts; None: no account, no limit. Raises Busy."""
         if account is None:
             yield
             return

@@ -1,4 +1,4 @@
-"""What one server is made of, for as long as it runs; `geo_grid.api.lifetime` builds it."""
+"""The parts of a running server, as one typed object; `geo_grid.api.lifetime` builds it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -32,22 +32,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Server:
-    """What routes answer with.
+    """The parts of a server that routes use.
 
     Attributes
     ----------
     storage
-        Folders on whose disks it stores, by what a person calls them.
+        Folders that it stores data in, by a name for messages.
     pool, lending
-        Connections for requests, of which no account borrows all.
+        Connection pool for requests, and the limit of connections of one account.
     reserved
         Connections besides, for log-in, who asks, health and events.
     search_pool, long_pool
         Connections besides, for lists of features, and for answers in bulk that are read on the event loop.
     threads
-        Connections for work in threads, by whose threads it takes.
+        Pools for work in threads, one for each group of budgets.
     pools
-        All of them, by name.
+        All pools, by name.
     conninfo, seeing_all
         How work in processes connects: for whoever asks, and as the server itself, which sees everything.
     readiness
@@ -93,6 +93,6 @@ class Server:
 
 
 def server_of(asked: Mapping[str, Any]) -> Server:
-    """Return the server that answers a request, or a scope of ASGI."""
+    """Return the server of a request, or of an ASGI scope."""
     found: Server = asked["app"].state.server
     return found

@@ -1,4 +1,5 @@
-"""Tiles drawn before: in memory, and those of boundaries on disk too, each within a bound, for whoever sees the same."""
+"""Cache of vector tiles: in memory, and those of boundaries on disk too, both bounded; shared by principals who see the
+same."""
 
 import gzip
 import hashlib
@@ -20,9 +21,9 @@ from geo_grid.layers import Layer
 log = logging.getLogger(__name__)
 
 _LIVE_S = 5.0
-"""How long a tile is given out again of a layer whose changes are not told."""
+"""Seconds that a tile is cached of a layer that writes no changes."""
 _TRUSTED_S = 10.0
-"""How long silence of the database is taken for no change."""
+"""Seconds that cached tiles are served while the feed of changes cannot be read."""
 _WORTH_PACKING = 1024
 _DIGEST = 16
 
@@ -36,9 +37,9 @@ class Tile:
     Attributes
     ----------
     plain
-        The tile; empty: there is nothing in it.
+        The encoded tile (Mapbox Vector Tile); empty: it has no features.
     drawn
-        When it was drawn, on this process's clock.
+        When it was drawn, in seconds of `time.monotonic`.
     """
 
     plain: bytes
@@ -46,17 +47,17 @@ class Tile:
 
     @cached_property
     def packed(self) -> bytes:
-        """Gzip of it, made when first wanted; empty where that is not worth it."""
+        """The tile compressed with gzip, on first use; empty if that is not smaller."""
         return gzip.compress(self.plain, 5, mtime=0) if len(self.plain) >= _WORTH_PACKING else b""
 
     @cached_property
     def etag(self) -> str:
-        """Strong, of the content."""
+        """Strong entity tag, a digest of the content."""
         return f'"{hashlib.blake2b(self.plain, digest_size=12).hexdigest()}"'
 
 
 class TileCache:
-    """Keeps tiles. Their keys hold the versions of the tables they are drawn from, so no tile outlives a change."""
+    """Caches tiles. Keys include the versions of the tables that a tile is drawn from, so a change makes it unreachable."""
 
     def __init__(self, feed: Feed, memory_bytes: int, folder: Path, disk_bytes: int) -> None:
         self._feed = feed
@@ -65,32 +66,33 @@ class TileCache:
         )
         self._disk = _Disk(folder, disk_bytes) if disk_bytes else None
         self.asked: Counter[str] = Counter()
-        """How many were found in memory or on disk, and how many had to be drawn."""
+        """Number of lookups by result: memory, disk, or drawn."""
 
     @property
     def held_bytes(self) -> int:
-        """How much memory the tiles take."""
+        """Bytes of the tiles in memory."""
         return int(self._tiles.currsize)
 
     def close(self) -> None:
-        """Let go of the files."""
+        """Close the file on disk."""
         if self._disk is not None:
             self._disk.close()
 
     def key(self, identity: Identity, edition: str, layer: Layer, place: tuple[int, int, int]) -> Key | None:
-        """Name a tile as it is now: everybody who may see the same shares it. None: it is not known what changed.
+        """Return the key of a tile in its present state, shared by all who may see the same; None: do not cache, since the
+        feed of changes cannot be read.
 
         Parameters
         ----------
         edition
-            Name of the boundaries in force that no other database's have: files outlive databases.
+            Name of the edition in force, unique among databases: the file may outlive one.
         """
         if self._feed.age_s() > _TRUSTED_S:
             return None
         return layer.name, *place, identity.sight, edition, self._feed.name, self._feed.versions(layer.drawn_from)
 
     def find(self, key: Key | None, layer: Layer) -> Tile | None:
-        """Return a tile that still holds."""
+        """Return the cached tile of a key, or None."""
         if key is None:
             return None
         found, where = self._tiles.get(key), "memory"
@@ -105,7 +107,7 @@ class TileCache:
         return found
 
     def keep(self, key: Key | None, layer: Layer, tile: Tile) -> None:
-        """Keep a tile that was drawn after its key was named: it shows that state, or a newer one."""
+        """Cache a tile. It must have been drawn after its key was made, so that it shows that state or a newer one."""
         if key is None:
             return
         self._remember(key, tile)
@@ -118,7 +120,7 @@ class TileCache:
 
 
 class _Disk:
-    """Tiles in one file that several servers share and a restart leaves as it is; emptied when it is full or damaged."""
+    """Tiles in one LMDB file, which several servers share and which survives a restart; replaced when full or damaged."""
 
     def __init__(self, folder: Path, most_bytes: int) -> None:
         self._folder = folder
@@ -129,12 +131,12 @@ class _Disk:
     def _open(self) -> None:
         try:
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            # not forced to the disk each time: what a power failure damages is told by its digest, and drawn again
+            # without fsync: a tile that a power failure damages is recognised by its digest, and drawn again
             self._file = lmdb.open(
                 str(self._folder), map_size=max(self._most_bytes, 1 << 20), sync=False, max_readers=1024
             )
         except (lmdb.Error, OSError) as error:
-            log.warning("tiles are not kept on disk: %s", error)
+            log.warning("the cache of tiles on disk cannot be opened; tiles are cached in memory only: %s", error)
             self._file = None
 
     def close(self) -> None:
@@ -161,10 +163,10 @@ class _Disk:
             self._renew(error)
 
     def _renew(self, error: Exception) -> None:
-        # a server that shares the file goes on with the old one until it ends
+        # another server that has the old file open keeps using it until it ends
         log.log(
             logging.INFO if isinstance(error, lmdb.MapFullError) else logging.WARNING,
-            "tiles on disk begin anew: %s",
+            "the cache of tiles on disk is replaced by an empty one: %s",
             error,
         )
         self.close()

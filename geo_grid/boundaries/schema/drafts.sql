@@ -1,6 +1,6 @@
--- Drafts: who did it is who asks, and what is submitted stays as it is.
+-- Triggers of drafts: authors are the principal of the transaction, and a submitted draft cannot be changed.
 
--- who did it is who asks, not what a request says
+-- writes the principal of the transaction as the author, whatever the request says
 create or replace function access.own_draft() returns trigger
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 declare
@@ -36,7 +36,7 @@ begin
     end if;
     if old.approved_at is null and new.approved_at is not null then
         perform access.require('boundaries.approve');
-        -- what was in force before was approved before: it is taken back by one alone, at once
+        -- a former edition was approved already, so one person alone may restore it
         if exists (select from draft_steps s where s.draft_id = new.draft_id and s.undone_at is null and s.operation <> 'restore')
            and (new.submitted_by_id = who.principal_id
                 or exists (select from draft_steps s
@@ -57,7 +57,7 @@ begin
     return new;
 end $$;
 
--- what is submitted stays as it is, so that what is approved is what was looked at
+-- refuses changes to a submitted draft, so that its approver approves what was reviewed
 create or replace function keep_submitted() returns trigger
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 begin

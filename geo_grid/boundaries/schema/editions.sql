@@ -1,4 +1,4 @@
--- Boundaries change only by an edition, and fit together at its commit.
+-- Constraints of editions: boundaries change only by an edition, and are a valid division when it commits.
 
 create or replace function require_open_edition() returns trigger language plpgsql as $$
 begin
@@ -53,7 +53,7 @@ begin
     end if;
 end $$;
 
--- whether boundaries changed after an edition, also where whoever asks may not look
+-- Whether a later edition changed boundaries, also in cells that the principal may not see.
 create or replace function boundaries_changed_after(edition bigint) returns boolean
 language sql stable security definer set search_path = pg_catalog, public, pg_temp
 begin atomic
@@ -63,7 +63,7 @@ begin atomic
 end;
 grant execute on function boundaries_changed_after to geo_grid_app;
 
--- two publishers one after the other; readers are not held up
+-- Lock of publishers, who wait for each other; readers do not wait.
 create or replace function hold_editions() returns void
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 begin
@@ -72,8 +72,8 @@ begin
 end $$;
 grant execute on function hold_editions to geo_grid_service;
 
--- Cameras, and incidents that are open, in cells that change, or in none near by, go to their owners: also those
--- that whoever publishes may not see. What comes in meanwhile waits for the end, and then finds the new owners.
+-- Reassigns cameras and open incidents in cells that change, or without an owner near them, also those that the publisher
+-- may not see. Rows that are inserted meanwhile wait for the commit, and get the new owners.
 create or replace function assign_again(codes text[], zones text[], area geometry) returns void
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 declare

@@ -1,4 +1,4 @@
--- What clocks are compared with, and what a database that was restored does not have yet.
+-- The newest stored time, to check clocks against, and repairs after a restore.
 
 create or replace function newest_time() returns timestamptz
 language sql stable security definer set search_path = pg_catalog, public, pg_temp
@@ -9,8 +9,7 @@ return greatest(
 grant execute on function newest_time to geo_grid_app;
 comment on function newest_time is 'newest moment that the database or a unit wrote down; tells nobody anything else';
 
--- what a database that was made from another, or restored, does not have yet; the owner asks for it before a
--- server is admitted. Tells what was done.
+-- Repairs what a restored or cloned database has wrong; the owner calls it before a server starts. Returns what was done.
 create or replace function access.settle() returns setof text
 language plpgsql set search_path = pg_catalog, public, pg_temp as $$
 declare

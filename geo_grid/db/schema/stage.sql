@@ -1,7 +1,7 @@
--- Rows in bulk, under the rights of whoever brings them.
+-- Staging tables for bulk inserts with the rights of the principal.
 
--- Nobody who asks may make tables, views or functions of their own: what would answer in place of ours in a connection
--- that others use after. Rows in bulk go by way of a table that the owner makes, empty and like one of ours.
+-- The application's role may not create tables, views or functions, not even temporary ones: they could shadow ours in a
+-- pooled connection that others use afterwards. So the owner creates the staging table, empty and like one of ours.
 create or replace function access.stage(like_table text, columns text[]) returns void
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 declare

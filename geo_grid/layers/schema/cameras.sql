@@ -1,6 +1,6 @@
 -- Cameras: whose they are, their national ID, and who opened them.
 
--- the owner of a camera is what it is, not what a request says
+-- sets the owner of a camera by its position, whatever the request says
 create or replace function access.own_camera() returns trigger
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 begin
@@ -16,7 +16,7 @@ begin
     raise exception 'the ID % is national, and stays', old.gb28181_id using errcode = 'check_violation';
 end $$;
 
--- A camera is opened for an incident that is there, open, and seen by whoever opens it.
+-- Opens a camera; if for an incident, it must be open and visible to the principal.
 create or replace function access.open_camera(wanted text, reason text, incident bigint) returns bigint
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 declare

@@ -1,8 +1,8 @@
--- Grid cells at a moment: the innermost, those of a level, and those above a cell. Each is put into the statement that
--- asks, so that its conditions and indexes serve it and policies hold for whoever asks: in plain SQL that is bound anew
--- each time, since grid_cells may get another column.
+-- Grid cells at a moment: the leaf cells, those of a level, and the ancestors of a cell. PostgreSQL inlines these functions
+-- into the calling statement, so that its conditions and indexes apply, and the policies of the calling role. They are SQL
+-- in string form, which is parsed at each use, since grid_cells may get another column.
 
--- The leaf rule: cells in force of which none in force is a part. At 'infinity': of the newest boundaries.
+-- The leaf rule: the cells in force without a child in force. At 'infinity': those of the newest edition.
 create or replace function leaf_cells(moment timestamptz) returns setof grid_cells
 language sql stable parallel safe as $$
     select c.* from public.grid_cells c
@@ -12,8 +12,8 @@ language sql stable parallel safe as $$
 $$;
 grant execute on function leaf_cells to public;
 
--- the cells of a level; where an area is not divided so far, its innermost ones: the leaf rule again, because few cells
--- of a small area are asked for, which one scan finds and a union of two does not
+-- The cells of a level; where an area is not divided so far, its leaf cells. It repeats the leaf rule, since one index scan
+-- finds the few cells of a small area faster than a union with leaf_cells.
 create or replace function cells_of_level(level integer, moment timestamptz) returns setof grid_cells
 language sql stable parallel safe as $$
     select c.* from public.grid_cells c
@@ -25,7 +25,7 @@ language sql stable parallel safe as $$
 $$;
 grant execute on function cells_of_level to public;
 
--- a cell and its ancestors, by parent, as they were at a moment; of a cell that was retired before: as it last was
+-- A cell and its ancestors, by parent, in force at a moment; a cell that was retired before, in its last state.
 create or replace function cell_chain(code text, moment timestamptz) returns setof grid_cells
 language sql stable parallel safe as $$
     with recursive chain as (

@@ -1,6 +1,6 @@
--- Incidents: as people read them, whose they are, and what their category is called.
+-- Incidents: their public view, owners and categories.
 
--- the last two digits tell who calls only where there are many
+-- Masks a caller's number but for its last two digits, which identify nobody if the number is long enough.
 create or replace function access.masked(number text) returns text
 language sql immutable
 return case when length(number) < 7 then repeat('*', length(number))
@@ -18,7 +18,7 @@ begin
 end $$;
 grant execute on function access.incident_private to geo_grid_app;
 
--- an incident as people read it, with the names its owners had in the edition used
+-- an incident with the names that its owners had in the edition of its assignment
 create or replace view incident_cards with (security_invoker = true) as
 select i.incident_id, i.incident_number, i.category, i.subtype, coalesce(p.description, '') as description,
        coalesce(p.address, '') as address, p.caller_number, i.step,
@@ -37,7 +37,7 @@ left join patrol_zones z on z.zone_code = i.zone_code
     and z.edition_id <= i.edition_id and (z.closed_by is null or z.closed_by > i.edition_id);
 grant select on incident_cards to geo_grid_app;
 
--- the owner and the handler of an incident are what they are, not what a request says
+-- sets owner and handler of an incident by its position and the principal, whatever the request says
 create or replace function access.own_incident() returns trigger
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 begin
@@ -58,7 +58,7 @@ begin
 end $$;
 grant execute on function category_code to public;
 
--- whoever writes: one way in for the desk, files and the demo
+-- replaces the name of a category by its code, for every writer: desk, files and demo
 create or replace function categorise() returns trigger language plpgsql as $$
 begin
     new.category := category_code(new.category);

@@ -1,8 +1,8 @@
--- What is unique in the whole city tells nobody what they do not see.
+-- Unique keys that do not disclose rows which the principal may not see.
 
--- Posts and units are named by their codes elsewhere: whoever answers for some cells begins them with the code of one
--- of these. Cameras and facilities have numbers that others give: they are unique among what whoever registers them
--- sees, and whoever sees two of one number has one removed.
+-- Codes of posts and units are unique in the city, and are referenced: a principal bound to some cells must begin them with
+-- the code of one of these cells. Numbers of cameras and facilities are given by others: they need only be unique among the
+-- rows that the principal sees; somebody who sees two rows with the same number removes one.
 create or replace function access.may_name(key text) returns boolean
 language plpgsql stable security definer set search_path = pg_catalog, public, pg_temp as $$
 declare
@@ -30,7 +30,7 @@ begin
     if not access.may_name(given) then
         execute format('select exists (select from %I.%I where %I = $1)', tg_table_schema, tg_table_name, tg_argv[0])
             into is_seen using given;
-        if not is_seen then  -- else that it is taken is no secret to them
+        if not is_seen then  -- a visible row with the same key may be reported as a conflict
             raise exception '% is not yours to give: begin it with the code of one of your grid cells and a hyphen', given
                 using errcode = 'insufficient_privilege';
         end if;
@@ -38,7 +38,7 @@ begin
     return new;
 end $$;
 
--- one registration after the other, each with the rights of whoever registers
+-- a lock makes concurrent registrations of a number wait for each other; runs with the principal's rights
 create or replace function access.refuse_second() returns trigger
 language plpgsql set search_path = pg_catalog, public, pg_temp as $$
 declare

@@ -1,14 +1,14 @@
--- Patrol units: where they belong, and what they may name.
+-- Patrol units: their home cell, and which posts and zones they may reference.
 
--- a unit that was moved or set by hand was heard of at that moment
+-- a unit that a principal creates or edits counts as reported at that moment
 create or replace function access.date_report() returns trigger language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
     new.reported_at := statement_timestamp();
     return new;
 end $$;
 
--- A unit belongs somewhere: where its post is, else where it was put. It is seen where it is and where it belongs;
--- whoever answers for where it belongs reports for it and changes it, wherever it drives.
+-- The home cell of a unit is that of its post, else of the place that was entered for it. A unit is visible to principals of its
+-- present cell and of its home cell; those of its home cell may change it and report its positions, wherever it is.
 create or replace function access.settle_unit() returns trigger
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 begin
@@ -33,7 +33,7 @@ declare
                and u.home_code in (select c.grid_code from grid_cells c
                                    where c.edition_id = new.edition_id or c.closed_by = new.edition_id)));
 begin
-    if moved <> '{}' then  -- else nothing is told of units
+    if moved <> '{}' then  -- an update without rows would still write a change of patrol_units
         update patrol_units u
         set home_code = access.leaf_cell(
             coalesce((select p.geom from police_posts p where p.post_code = u.post_code), u.geom), statement_timestamp())
@@ -42,7 +42,7 @@ begin
     return null;
 end $$;
 
--- those that belong to one's cells, or to a zone there
+-- the units whose home cell, or whose zone, is within the principal's cells
 create or replace function access.my_units(wanted text) returns setof text
 language sql stable security definer set search_path = pg_catalog, public, pg_temp
 begin atomic
@@ -51,7 +51,8 @@ begin atomic
 end;
 grant execute on function access.my_units to geo_grid_app;
 
--- a unit names a post and a zone that whoever writes it sees; else they would learn that there are such, and hold them
+-- A unit may only reference a post and a zone that the principal sees: else the principal could find out that they exist,
+-- and prevent their deletion.
 create or replace function access.refuse_unseen() returns trigger
 language plpgsql set search_path = pg_catalog, public, pg_temp as $$
 begin

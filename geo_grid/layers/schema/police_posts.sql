@@ -1,17 +1,17 @@
--- Police posts: units follow them.
+-- Police posts, and the home cells of their units.
 
--- it follows its post, and boundaries that are drawn anew there; what came before the first boundaries gets its place
+-- The home cell of a unit follows its post, and new boundaries there; units from before the first edition get one then.
 create or replace function access.follow_post() returns trigger
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 begin
-    if exists (select from patrol_units u where u.post_code = new.post_code) then  -- else nothing is told of units
+    if exists (select from patrol_units u where u.post_code = new.post_code) then  -- an update without rows writes a change too
         update patrol_units u set home_code = access.leaf_cell(new.geom, statement_timestamp())
         where u.post_code = new.post_code;
     end if;
     return null;
 end $$;
 
--- a unit of elsewhere that names a post does not hold it
+-- a unit of other cells that references a post does not prevent its deletion
 create or replace function access.release_units() returns trigger
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 declare

@@ -1,6 +1,6 @@
--- An incident is taken in, once for each key, with the rights of whoever asks.
+-- Stores an incident, once for each idempotency key, with the rights of the principal.
 
--- `is_new`: it was stored now; false: the key made this one before, with the same content; null: with other content.
+-- `is_new`: true: it was stored now; false: the key was used before with the same content; null: with other content.
 create or replace function report_incident(
     key text, digest bytea, category text, subtype text, description text, address text, caller_number text,
     received_at timestamptz, lon double precision, lat double precision, out is_new boolean, out card incident_cards)

@@ -1,4 +1,4 @@
-// The draft at work: every change goes to the server, and whoever listens hears of the draft as it is then.
+// The open draft: every change is sent to the server, and listeners get the new state of the draft.
 import { ask, write } from "../server.js";
 import { say } from "../text.js";
 
@@ -17,7 +17,7 @@ export class Bench extends EventTarget {
     this.addEventListener(kind, event => listener(/** @type {CustomEvent} */ (event).detail));
   }
 
-  // The draft of a step, which there must be.
+  // The open draft; throws when there is none.
   get opened() {
     if (!this.draft) throw new Error(say("openDraftFirst"));
     return this.draft;
@@ -39,7 +39,7 @@ export class Bench extends EventTarget {
     return this.isOpen && !this.opened.is_stale && !this.busy;
   }
 
-  // Work that the server does: shown as going on, its failure said in words.
+  // Runs a request: shows that it is in progress, and its error. Resolves to true when it succeeded.
   async run(work) {
     this.busy += 1;
     this.tell("busy", this.busy);
@@ -69,7 +69,7 @@ export class Bench extends EventTarget {
     return this.run(async () => this.take(await write("POST", "/boundaries/drafts", { title })));
   }
 
-  // True when it was done.
+  // Does something to the draft; resolves to true when it succeeded.
   act(path, content) {
     return this.run(async () => {
       this.take(await write("POST", `${this.address}/${path}`, content));
@@ -82,7 +82,7 @@ export class Bench extends EventTarget {
   }
 
   /**
-   * Takes a step of the draft, with the arguments that the server's model of it has.
+   * Adds a step to the draft, with the arguments of the server's model.
    * @template {import("../../types.js").Operation} Name
    * @param {Name} operation
    * @param {import("../../types.js").Given<Name>} given
@@ -93,7 +93,7 @@ export class Bench extends EventTarget {
       this.tell("stepped", null);
   }
 
-  // What was edited in a file.
+  // Imports the edits of a file.
   bring(file) {
     const given = new FormData();
     given.append("draft_id", String(this.opened.draft_id));

@@ -1,10 +1,11 @@
-// Questions that a step asks first.
+// Dialogs that ask for the arguments of a step.
 import { element } from "../element.js";
 import { field, form, table } from "../office.js";
 import { write } from "../server.js";
 import { listed, number, say } from "../text.js";
 
-// A dialog that `fill` fills, given what ends it with an answer; null when it was given up.
+// Opens a dialog. `fill` gets a function that closes it with an answer, and returns its elements. Resolves to null when
+// it is cancelled.
 const dialog = (title, fill) =>
   new Promise(found => {
     const box = element("dialog", { className: "panel" });
@@ -26,10 +27,10 @@ const dialog = (title, fill) =>
   });
 
 /**
- * A few values.
+ * Asks for values in a form.
  * @param {string} title
  * @param {HTMLElement[]} fields
- * @returns {Promise<any>} values by name; null when it was given up
+ * @returns {Promise<any>} values by name; null when it was cancelled
  */
 export const askFor = (title, fields) => dialog(title, end => [form(fields, say("goOn"), async given => end(given))]);
 
@@ -46,7 +47,7 @@ const AIMS = {
 };
 
 /**
- * What the chosen cells contain is shared out evenly: several ways to choose from, beside the present.
+ * Proposes balanced groupings of the children of the chosen cells, compared with the present one, to choose from.
  * @param {import("./bench.js").Bench} bench
  * @param {string[]} codes
  * @returns {Promise<any>}
@@ -115,7 +116,7 @@ export async function balance(bench, codes) {
 }
 
 /**
- * Who answers for cells from then on; whoever did until then ends.
+ * Asks for the people responsible for cells from then on; present duties end.
  * @param {string[]} codes
  */
 export async function duties(codes) {
@@ -140,10 +141,10 @@ export async function duties(codes) {
 }
 
 /**
- * One more place where patrols of a zone must stop; or it alone.
+ * Asks for a mandatory stop of a zone, in addition to the present ones, or in their place.
  * @param {string[]} codes of one zone
  * @param {any} zone
- * @param {any} place a GeoJSON point; null when it was given up
+ * @param {any} place a GeoJSON point; null when drawing was cancelled
  */
 export async function stops(codes, zone, place) {
   const had = zone.stops ?? [];

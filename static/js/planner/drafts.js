@@ -1,4 +1,4 @@
-// The left side: which drafts there are, the one at work with its steps, and its way to approval.
+// The left panel: the list of drafts, the open one with its steps, and its approval.
 import { element } from "../element.js";
 import { field, form } from "../office.js";
 import { may } from "../page.js";
@@ -10,7 +10,7 @@ const button = (textContent, onclick, className = "plain") =>
   element("button", { textContent, onclick, className, type: "button" });
 
 /**
- * What has become of a draft, in words.
+ * The state of a draft in words.
  * @param {import("../../types.js").Api["Draft"]} draft
  */
 export function state(draft) {
@@ -60,7 +60,7 @@ export class DraftsPanel {
     const current = this.bench.draft;
     const known = drafts.find(one => one.draft_id === current?.draft_id);
     if (current && this.bench.isLive && !known)
-      this.bench.open(current.draft_id); // somebody published or discarded it
+      this.bench.open(current.draft_id); // it was published or discarded by somebody else
     else if (
       current &&
       known &&
@@ -155,7 +155,7 @@ export class DraftsPanel {
     this.current.replaceChildren(...parts);
   }
 
-  // To QGIS and back.
+  // Export for QGIS, and import of the edited file.
   files() {
     const file = element("input", {
       type: "file",

@@ -1,4 +1,4 @@
-// The cells of a draft on the map: shown by level, chosen by a click, drawn upon with snapping.
+// The cells of a draft on the map: shown by level, selected by clicks, with drawing that snaps to borders.
 import { drawOn } from "../draw.js";
 import { base, LiveLayer, lookNamed, OUTLINES } from "../layers.js";
 import { look } from "../look.js";
@@ -9,7 +9,7 @@ import { say } from "../text.js";
 
 const { L } = window;
 const SNAP_PIXELS = 15;
-const JUST_NOW_MS = 50; // the click that ends a drawing chooses no cell
+const JUST_NOW_MS = 50; // the click that ends a drawing must not select a cell
 const COLOURS = { new: "#6fe3a1", changed: "#ffb347" };
 const CELLS = /** @type {Required<import("../../types.js").LayerLook>} */ (lookNamed("grid_cells"));
 
@@ -68,7 +68,7 @@ export class CellMap {
     return Promise.all([this.outlines.load(), this.roads.load(), this.cells.load()]);
   }
 
-  // What is drawn of another time goes at once: a question that fails leaves nothing wrong under its date.
+  // Removes cells of another time at once, so that none are shown under a wrong date when the request fails.
   /** @param {string | null} moment null: now */
   travel(moment) {
     this.moment = moment;
@@ -147,7 +147,7 @@ export class CellMap {
     this.bench.tell("chosen", [...this.chosen.values()]);
   }
 
-  // What is drawn is newer than what was chosen; zones show where patrols must stop.
+  // Updates the selection with the new features; of zones also draws the mandatory stops.
   refresh() {
     this.stops.clearLayers();
     /** @type {any[]} */
@@ -190,14 +190,14 @@ export class CellMap {
     return this.cells.load();
   }
 
-  // The next cell that is clicked.
+  // Resolves to the next cell that is clicked.
   pickTarget() {
     return new Promise(found => {
       this.target = found;
     });
   }
 
-  // A line or an area, as GeoJSON; null when it was given up.
+  // Lets the user draw a line or an area; resolves to GeoJSON, or to null when cancelled.
   async draw(shape) {
     const drawn = await drawOn(this.map, shape);
     if (drawn) this.drawn = Date.now();
@@ -224,7 +224,7 @@ export class CellMap {
 /** @param {any[]} features @returns {import("geojson").FeatureCollection} */
 const collected = features => ({ type: "FeatureCollection", features });
 
-// Two states side by side: left of the handle as it is, right of it as it becomes.
+// Compares two states by a slider: the present left of its handle, the new one right of it.
 export class Swipe {
   /** @param {import("leaflet").Map} map @param {HTMLElement} bar with a slider and the line of the cut */
   constructor(map, bar) {
@@ -251,7 +251,7 @@ export class Swipe {
     map.on("move zoomend resize", () => this.clip());
   }
 
-  // One state, coloured by what is known of each cell.
+  // Shows one state, with cells coloured by their properties.
   /** @param {any[]} features @param {(properties: any) => import("leaflet").PathOptions} style */
   shade(features, style) {
     this.hide();

@@ -1,4 +1,4 @@
-// The right side: what is wrong, what would change, and what was.
+// The right panels: findings, impact, and history.
 import { element } from "../element.js";
 import { table } from "../office.js";
 import { may, page } from "../page.js";
@@ -9,7 +9,7 @@ const { L } = window;
 const waiting = () => element("p", { className: "quiet", textContent: say("working") });
 const failed = error => element("p", { className: "bad", textContent: error.message });
 
-// Loads when it is looked at, and again when the draft changes.
+// A panel loads when it is opened, and again when the draft changes.
 class Panel {
   /** @param {import("./bench.js").Bench} bench @param {string} title */
   constructor(bench, title) {
@@ -18,11 +18,11 @@ class Panel {
     this.box = element("div");
   }
 
-  /** Takes away what it has drawn on the map. */
+  /** Removes what it has drawn on the map. */
   clear() {}
 
   /**
-   * Shows what it is about.
+   * Loads and shows its content.
    * @param {(path: string) => Promise<any>} _get an answer about the draft
    * @returns {Promise<void>}
    */
@@ -225,7 +225,7 @@ export class ImpactPanel extends Panel {
   }
 }
 
-// Colours of cells by what share of their incidents they still own: above the share, the largest first.
+// Colours of cells by the share of their recorded incidents that they still own: least share and colour, descending.
 /** @type {[least: number, colour: string][]} */
 const AGREED = [
   [0.9, "#2f9e6e"],
@@ -339,7 +339,7 @@ export class HistoryPanel {
     });
   }
 
-  // Where incidents were recorded for a cell that does not own their place now, the cell moved.
+  // Incidents that were recorded for a cell which does not own their place now show that its border moved.
   agree() {
     return this.bench.run(async () => {
       const { features: found, count, agreed, gone } = await ask("/boundaries/agreement");
