@@ -4,12 +4,12 @@ import { pause, together } from "./timing.js";
 
 /**
  * Listens to events of these kinds. After a lost connection the browser reconnects by itself and resumes after the
- * last event, but not after an answer such as 429 or 503: then a new source is opened, which starts with new events only, and
- * `missed` is called.
+ * last event, but not after an answer such as 429 or 503: then a new source is opened, which starts with new events
+ * only, and `missed` is called.
  * @param {string[]} kinds
  * @param {(kind: string, data: string) => void} heard
  * @param {() => void} missed
- * @returns {() => void} ends it
+ * @returns {() => void} stops it
  */
 export function listen(kinds, heard, missed) {
   /** @type {EventSource} */
@@ -45,7 +45,7 @@ export function listen(kinds, heard, missed) {
  * @param {(kind: string, data: string) => Part[]} partsOf the parts that an event makes stale
  * @param {() => Part[]} allParts the parts that may be stale after events were missed
  * @param {(old: Set<Part>) => unknown} renew
- * @returns {() => void} ends it
+ * @returns {() => void} stops it
  */
 export function follow(kinds, partsOf, allParts, renew) {
   /** @type {Set<Part>} */
