@@ -27,7 +27,7 @@ def codes() -> dict[str, dict[str, list[str]]]:
 def test_codes_of_the_server_have_names() -> None:
     named = codes()
     assert set(named["reasons"]) == set(get_args(Reason.__value__))
-    assert set(named["estimated"]) == set(get_args(Why.__value__))
+    assert set(named["estimated"]) == set(get_args(Why))
     assert set(named["steps"]) == set(get_args(Step))
     assert set(named["access"]) >= set(get_args(Role.__value__))
     steps = TypeAdapter(AnyStep).json_schema()["discriminator"]["mapping"]
