@@ -13,11 +13,15 @@ from psycopg.conninfo import make_conninfo
 from geo_grid.db.connections import APPLICATION_ROLE
 
 ROOT = Path(__file__).parents[1]
+_ALL_READY = (
+    "import geo_grid.locate.kernels, geo_grid.response.loops as loops; from geo_grid import compiling\n"
+    "print(sum(made._cache_hits[types] for made, types in compiling._loops), len(compiling._loops))"
+)
 
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """geo_grid installed from its wheel into a folder of its own, away from the checkout."""
+    """geo_grid installed from its wheel into a folder where nobody may write, as an administrator does it for others."""
     folder = tmp_path_factory.mktemp("wheel")
     subprocess.run(
         [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)],
@@ -29,7 +33,45 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     uv = Path(sys.executable).parent / "uv"
     target = folder / "site"
     subprocess.run([uv, "pip", "install", "--quiet", "--no-deps", "--target", target, wheel], check=True)
+    for path in (target / "geo_grid", *(target / "geo_grid").rglob("*")):
+        path.chmod(0o555 if path.is_dir() else 0o444)
     return target
+
+
+def _python(installed: Path, script: str, folder: Path, **environment: str) -> str:
+    """What a script says that whoever may not write into the installation runs in a folder."""
+    # root may write everywhere, unless it gives up that right
+    bound = (
+        ["setpriv", "--bounding-set=-dac_override", "--inh-caps=-dac_override"]
+        if os.geteuid() == 0 and "NUMBA_CACHE_DIR" not in environment
+        else []
+    )
+    kept = {name: value for name, value in os.environ.items() if name not in {"NUMBA_CACHE_DIR", "XDG_CACHE_HOME"}}
+    told = {"PYTHONPATH": str(installed), "HOME": "/nonexistent"}
+    done = subprocess.run(
+        [*bound, sys.executable, "-B", "-c", script],
+        cwd=folder, env={**kept, **told, **environment}, capture_output=True, text=True, timeout=280, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+@pytest.fixture(scope="module")
+def compiled(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A state folder into which the installation compiled its loops, and what it said of that."""
+    state = tmp_path_factory.mktemp("state")
+    return state, _python(installed, _ALL_READY, installed, GEO_GRID_STATE_DIR=str(state))
+
+
+def test_an_installation_that_cannot_be_written_compiles_once_into_the_state_folder(
+    installed: Path, compiled: tuple[Path, str]
+) -> None:
+    """It did not start: "cannot cache function '_read': no locator available"."""
+    state, said = compiled
+    hits, loops = said.split()
+    assert (hits, int(loops) > 10) == ("0", True)
+    assert (state / "compiled").stat().st_mode & 0o777 == 0o700
+    assert _python(installed, _ALL_READY, installed, GEO_GRID_STATE_DIR=str(state)) == f"{loops} {loops}"
 
 
 def test_a_wheel_carries_static_files_migrations_and_boundaries(installed: Path) -> None:
@@ -39,7 +81,9 @@ def test_a_wheel_carries_static_files_migrations_and_boundaries(installed: Path)
         assert (assets / name).is_file(), name
 
 
-def test_an_installed_geo_grid_works_from_anywhere(installed: Path, database: str, tmp_path: Path) -> None:
+def test_an_installed_geo_grid_works_from_anywhere(
+    installed: Path, compiled: tuple[Path, str], database: str, tmp_path: Path
+) -> None:
     script = (
         "import geo_grid, geo_grid.settings as s\n"
         f"assert geo_grid.__file__.startswith({str(installed)!r}), geo_grid.__file__\n"
@@ -50,13 +94,12 @@ def test_an_installed_geo_grid_works_from_anywhere(installed: Path, database: st
         "from geo_grid.cli import main\nimport sys\n"
         "sys.argv = ['geo-grid', 'locate', '114.5', '37']; main()\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False,
-        env={**os.environ, "PYTHONPATH": str(installed), "GEO_GRID_DATABASE_URL": database,
-             "GEO_GRID_APP_DATABASE_URL": make_conninfo(database, user=APPLICATION_ROLE)},
+    said = _python(
+        installed, script, tmp_path,
+        NUMBA_CACHE_DIR=str(compiled[0] / "compiled"), GEO_GRID_DATABASE_URL=database,
+        GEO_GRID_APP_DATABASE_URL=make_conninfo(database, user=APPLICATION_ROLE),
     )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert "outside every grid cell" in done.stdout
+    assert "outside every grid cell" in said
 
 
 def test_lock_files_pin_by_hash_and_record_no_addresses() -> None:

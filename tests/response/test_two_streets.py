@@ -85,7 +85,7 @@ def test_a_post_in_a_closed_area_promises_nothing_and_is_named(two_streets: tupl
         with connect(database) as connection:
             rows = connection.execute("select distinct method from response_circles").fetchall()
         assert rows == [{"method": "valhalla"}]
-        assert client.get("/locate", params=inside).json()["response"] == []
+        wait_for_no_circle(client, inside)
         responders = client.get("/desk", params=inside).json()["responders"]
         assert {(one["arrival_s"], one["reason"]) for one in responders} == {(None, "cut_off")}
         areas = client.get("/response/areas", params=inside).json()["features"]
@@ -100,6 +100,14 @@ def wait_for_isolated(client: httpx.Client, wanted: set[str]) -> None:
     while set(found := client.get("/response/drawing").json()["isolated"]) != wanted:
         assert time.monotonic() < deadline, (found, wanted)
         time.sleep(0.2)
+
+
+def wait_for_no_circle(client: httpx.Client, place: dict[str, float]) -> None:
+    """The point snapshot follows the circles that are stored, a moment later."""
+    deadline = time.monotonic() + 60
+    while told := client.get("/locate", params=place).json()["response"]:
+        assert time.monotonic() < deadline, told
+        time.sleep(0.1)
 
 
 FERRY = """<osm version="0.6">
