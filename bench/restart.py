@@ -17,6 +17,7 @@ from pathlib import Path
 
 _PORT = 8190
 URL = f"http://127.0.0.1:{_PORT}"
+_AT_ONCE_S = 0.2
 _RUNS = 3
 
 
@@ -79,16 +80,17 @@ def answers() -> bool:
 
 
 def ready_after_s() -> float:
-    """Seconds until the server answers again, after it was seen not to."""
-    began = time.perf_counter()
-    while answers() and time.perf_counter() - began < 5:
-        time.sleep(0.02)
-    while not answers():
-        if time.perf_counter() - began > 120:
+    """Seconds until the server answers again, and at once: a question may also have waited until it could be answered."""
+    began, good_since = time.perf_counter(), 0.0
+    while (elapsed := time.perf_counter() - began) < good_since + 3:
+        asked = time.perf_counter()
+        if not answers() or time.perf_counter() - asked > _AT_ONCE_S:
+            good_since = time.perf_counter() - began
+        if elapsed > 120:
             message = "the server did not come back"
             raise TimeoutError(message)
         time.sleep(0.02)
-    return time.perf_counter() - began
+    return good_since
 
 
 def measure() -> dict[str, float]:
