@@ -161,6 +161,25 @@ def test_nobody_waits_for_the_usual_systems(database: str, monkeypatch: pytest.M
     assert {answer.status_code for answer in answers} == {201}
 
 
+def test_a_small_answer_waits_for_no_acknowledgement(database: str) -> None:
+    with connect(database) as connection:
+        two_by_two(connection)
+    key = api_key(database, "dispatcher")
+    with live_server(database) as url:
+        host, port = url.removeprefix("http://").split(":")
+        question = f"GET /session HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {key}\r\n\r\n".encode()
+        times = []
+        with socket.create_connection((host, int(port))) as made:
+            for _ in range(40):
+                began = time.monotonic()
+                made.sendall(question)
+                told = b""
+                while b"}" not in told:
+                    told += made.recv(4096)
+                times.append(time.monotonic() - began)
+    assert sorted(times)[20] < 0.03, "the median of 40: each waited for the delayed acknowledgement of its first part"
+
+
 def test_a_full_queue_says_so_at_once() -> None:
     async def crowd() -> None:
         budget, gate = Budget("tests", at_once=1, waiting=1, each=1), threading.Event()
