@@ -62,8 +62,6 @@ class Matter:
     ----------
     handler_id, handled_by
         Accounts: who has it in hand, and who reported it handled.
-    last_at
-        When the last step was taken: time never runs backwards for a matter.
     suspended_s
         How long its clock stood, in seconds, without the time since `suspended_at`.
     is_final
@@ -72,7 +70,6 @@ class Matter:
 
     loop: Loop
     stage: Stage
-    last_at: datetime
     handler_id: int | None = None
     handled_by: int | None = None
     clocks: Mapping[Clock, datetime] = field(default_factory=dict)

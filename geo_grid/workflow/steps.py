@@ -101,7 +101,7 @@ async def take_step(connection: AsyncConnection, incident_id: int, action: Actio
         owners = await locate(connection, row["lon"], row["lat"])
         details["evidence"] = owners.model_dump(mode="json", include={"grid_cells", "alternatives", "edition"})
     await _move_units(connection, key, before, after, now)
-    assigned = await _assigned(connection, action, row["grid_code"], after, key)
+    assigned = await _assigned(connection, action, row, after)
     values: dict[str, Any] = {
         **key, **place, **assigned, **{clock: after.clocks.get(clock) for clock in CLOCKS}, "stage": after.stage,
         "handler_id": after.handler_id, "handled_by": after.handled_by, "return_count": after.return_count,
@@ -133,7 +133,6 @@ def _matter(row: dict[str, Any], units: list[dict[str, Any]]) -> Matter:
     return Matter(
         loop=Loop(tuple(row["stages"]), row["return_within"], row["most_returns"]),
         stage=row["stage"],
-        last_at=row["now"],
         handler_id=row["handler_id"],
         handled_by=row["handled_by"],
         clocks={clock: row[clock] for clock in CLOCKS if row[clock] is not None},
@@ -176,17 +175,15 @@ async def _move_units(
         await connection.execute(QUERIES["release"], {**key, "unit_codes": gone, "now": now})
 
 
-async def _assigned(
-    connection: AsyncConnection, action: Action, grid_code: str | None, after: Matter, key: dict[str, Any]
-) -> dict[str, Any]:
+async def _assigned(connection: AsyncConnection, action: Action, row: dict[str, Any], after: Matter) -> dict[str, Any]:
     """Say who answers for the matter now, and which rule decided it."""
     if isinstance(action, SendBack):
         return _NOBODY
     if not isinstance(action, Assign | Decide):
-        return await fetch_one(connection, QUERIES["assigned"], key)
+        return {name: row[name] for name in _NOBODY}
     if after.units:
         return {**_NOBODY, "assigned_rule": "units"}
-    rows = await connection.execute(QUERIES["responsible"], {"grid_code": grid_code})
+    rows = await connection.execute(QUERIES["responsible"], {"grid_code": row["grid_code"]})
     found = await rows.fetchone()
     if found is None:
         return {**_NOBODY, "assigned_rule": "none"}

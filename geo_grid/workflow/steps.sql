@@ -1,8 +1,8 @@
 -- name: matter
-select i.step as stage, i.loop_code, i.handler_id, i.handled_by, i.accepted_at, i.dispatched_at, i.departed_at, i.arrived_at,
+select i.step as stage, i.handler_id, i.handled_by, i.accepted_at, i.dispatched_at, i.departed_at, i.arrived_at,
        i.handled_at, i.feedback_at, i.verified_at, i.closed_at, i.return_count, i.is_final, i.suspended_at, i.suspended_s,
-       i.outcome, i.evaluation, i.step_count, i.grid_code, i.edition_id, ST_X(i.geom) as lon, ST_Y(i.geom) as lat,
-       l.return_within, l.most_returns,
+       i.outcome, i.evaluation, i.step_count, i.grid_code, ST_X(i.geom) as lon, ST_Y(i.geom) as lat,
+       i.assigned_cell, i.assigned_role, i.assigned_rule, l.return_within, l.most_returns,
        array(select s.stage from loop_stages s where s.loop_code = i.loop_code order by s.ordinal) as stages,
        greatest(clock_timestamp(), i.received_at, last.done_at) as now
 from incidents i
@@ -49,9 +49,6 @@ update incidents set
     assigned_cell = %(assigned_cell)s, assigned_role = %(assigned_role)s, assigned_rule = %(assigned_rule)s,
     geom = ST_SetSRID(ST_MakePoint(%(lon)s, %(lat)s), 4490)
 where incident_id = %(incident_id)s
-
--- name: assigned
-select assigned_cell, assigned_role, assigned_rule from incidents where incident_id = %(incident_id)s
 
 -- name: note
 insert into incident_steps (incident_id, number, action, stage_before, stage_after, actor_id, actor_name, done_at, lon, lat, note, details)

@@ -47,14 +47,14 @@ class Life(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.now = BEGIN
-        self.matter = Matter(LOOPS[0], "reported", BEGIN)
+        self.matter = Matter(LOOPS[0], "reported")
         self.path = ["reported"]
         self.taken = 0
 
     @precondition(lambda self: self.taken == 0)
     @rule(loop=st.sampled_from(LOOPS))
     def begin(self, loop: Loop) -> None:
-        self.matter = Matter(loop, "reported", BEGIN)
+        self.matter = Matter(loop, "reported")
 
     @rule(given=actions(), actor=st.integers(1, 4), seconds=st.integers(0, 7200))
     def do_anything(self, given: dict[str, object], actor: int, seconds: int) -> None:
