@@ -1,15 +1,5 @@
 -- Cameras: whose they are, their national ID, and who opened them.
 
--- sets the owner of a camera by its position, whatever the request says
-create or replace function access.own_camera() returns trigger
-language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
-begin
-    new.grid_code := access.owning_cell(new.geom, statement_timestamp());
-    new.zone_code := access.owning_zone(new.geom, statement_timestamp());
-    new.edition_id := edition_at(statement_timestamp());
-    return new;
-end $$;
-
 create or replace function access.keep_national_id() returns trigger
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
@@ -43,7 +33,7 @@ end $$;
 grant execute on function access.open_camera to geo_grid_app;
 
 create trigger cameras_owned before insert or update on cameras
-    for each row when (current_user = 'geo_grid_app') execute function access.own_camera();
+    for each row when (current_user = 'geo_grid_app') execute function access.own_by_place();
 create trigger cameras_audited_insert after insert on cameras
     referencing new table as changed for each statement execute function access.audit_features('gb28181_id');
 create trigger cameras_audited_update after update on cameras

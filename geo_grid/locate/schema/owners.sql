@@ -50,3 +50,13 @@ begin
     return case when owner is null or access.city_wide('map') or owner in (select access.my_zones('map')) then owner end;
 end $$;
 grant execute on function access.owning_zone to geo_grid_app;
+
+-- sets the owners of what stands or is moved somewhere by its position, whatever the request says
+create or replace function access.own_by_place() returns trigger
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
+begin
+    new.grid_code := access.owning_cell(new.geom, statement_timestamp());
+    new.zone_code := access.owning_zone(new.geom, statement_timestamp());
+    new.edition_id := edition_at(statement_timestamp());
+    return new;
+end $$;

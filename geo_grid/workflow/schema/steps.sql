@@ -23,16 +23,6 @@ begin
     return new;
 end $$;
 
--- where it is moved to, others may own it
-create or replace function access.own_incident_again() returns trigger
-language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
-begin
-    new.grid_code := access.owning_cell(new.geom, statement_timestamp());
-    new.zone_code := access.owning_zone(new.geom, statement_timestamp());
-    new.edition_id := edition_at(statement_timestamp());
-    return new;
-end $$;
-
 -- a unit is as busy as the matters it was sent to make it
 create or replace function access.occupy_units() returns trigger
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
@@ -73,6 +63,6 @@ create trigger incidents_in_order before update of step, loop_code on incidents
 create trigger incidents_begin before insert on incidents
     for each row execute function begin_loop();
 create trigger incidents_moved before update of geom on incidents
-    for each row when (old.geom is distinct from new.geom) execute function access.own_incident_again();
+    for each row when (old.geom is distinct from new.geom) execute function access.own_by_place();
 create trigger incident_units_busy after insert or update on incident_units
     for each row execute function access.occupy_units();
