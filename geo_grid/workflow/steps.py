@@ -46,11 +46,21 @@ class LoopStage(BaseModel):
     name_en: str
 
 
+class SentUnit(BaseModel):
+    """A patrol unit that has the matter."""
+
+    unit_code: str
+    departed_at: datetime | None
+    arrived_at: datetime | None
+    checked_in_at: datetime | None
+
+
 class Course(BaseModel):
     """What a matter goes through, and what was done to it, oldest first."""
 
     stages: list[LoopStage]
     steps: list[TakenStep]
+    units: list[SentUnit]
     possible: list[str] = Field(description="actions that can be done to it now, by those who have the right")
 
 
@@ -125,7 +135,7 @@ async def course_of(connection: AsyncConnection, incident_id: int) -> Course:
     stages = await (await connection.execute(QUERIES["loop"], key)).fetchall()
     steps = await (await connection.execute(QUERIES["all"], key)).fetchall()
     can_be_done = possible(matter_of(row, units), row["now"])
-    return Course.model_validate({"stages": stages, "steps": steps, "possible": can_be_done})
+    return Course.model_validate({"stages": stages, "steps": steps, "units": units, "possible": can_be_done})
 
 
 def matter_of(row: dict[str, Any], units: list[dict[str, Any]]) -> Matter:

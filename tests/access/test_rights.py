@@ -39,7 +39,7 @@ EXPECTED: dict[str, set[str] | None] = {
     "GET /healthz": None, "GET /readyz": None, "GET /.well-known/security.txt": None, "GET /login": None,
     "POST /session": None, "POST /session/kiosk": None, "GET /session/oidc": None, "GET /session/oidc/callback": None,
     "GET /": EVERYBODY, "GET /account": EVERYBODY, "GET /session": EVERYBODY, "DELETE /session": EVERYBODY,
-    "GET /docs": EVERYBODY - {"wall"}, "GET /openapi.json": MAP, "GET /maps/wall": MAP,
+    "GET /docs": EVERYBODY - {"wall"}, "GET /openapi.json": MAP, "GET /maps/wall": MAP, "GET /maps/desk": {"dispatcher", "supervisor"},
     "GET /admin": {"administrator"}, "GET /auditor": {"auditor"},
     "PUT /session/password": EVERYBODY - {"wall"}, "POST /session/factor": EVERYBODY - {"wall"},
     "PUT /session/factor": EVERYBODY - {"wall"},
@@ -111,7 +111,18 @@ EXPECTED: dict[str, set[str] | None] = {
     "GET /metrics": {"supervisor", "administrator", "auditor"},
     "GET /audit": {"auditor"}, "GET /audit/export": {"auditor"}, "GET /audit/verification": {"auditor"},
 }  # fmt: skip
-PAGES = {"/", "/account", "/docs", "/maps/wall", "/admin", "/auditor", "/imports", "/maps/planner", "/maps/response"}
+PAGES = {
+    "/",
+    "/account",
+    "/docs",
+    "/maps/wall",
+    "/admin",
+    "/auditor",
+    "/imports",
+    "/maps/planner",
+    "/maps/response",
+    "/maps/desk",
+}
 FILLED = {"layer": "grid_cells", "item": "A", "z": "14", "y": "6350", "x": "13400", "incident_id": "900065", "name": "nobody",
           "role": "nobody", "credential_id": "999999", "style": "dark", "import_id": "x" * 22, "draft_id": "999999", "edition_id": "1", "unit_code": "nobody", "grid_code": "nowhere", "day": "2026-01-01", "absence_id": "999999", "run_card_id": "999999", "shift_note_id": "999999", "category_code": "nothing", "gb28181_id": "13050200001310000001"}  # fmt: skip
 

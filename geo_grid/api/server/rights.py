@@ -38,6 +38,7 @@ RIGHTS: dict[tuple[str, str], str] = {
     ("GET", "/docs"): "account",
     ("GET", "/openapi.json"): "map",
     ("GET", "/maps/wall"): "map",
+    ("GET", "/maps/desk"): "incidents.write",
     ("GET", "/maps/planner"): "boundaries.draft",
     ("GET", "/maps/response"): "map",
     ("GET", "/admin"): "accounts",
