@@ -73,6 +73,7 @@ class Incident(BaseModel):
     loop_code: str = Field(description="loop it goes through: GET /incidents/{id}/steps names its stages")
     accepted_at: datetime | None
     unit_codes: list[str] = Field(description="patrol units that have it now")
+    unit_names: list[str] = Field(description="their names, in the same order")
     assigned_cell: str | None = Field(description="grid cell whose manager or lead has it")
     assigned_role: str | None
     assigned_duty: int | None = Field(description="duty of the person who has it")

@@ -52,11 +52,11 @@ def test_from_a_place_to_a_unit_sent_and_to_the_end_by_keys_alone(city, browser:
         type_keys(page, "p", "Tab")  # Public order
         page.keyboard.type("门口有人打架 🚨")
         type_keys(page, "Control+Enter")
-        expect(told).to_contain_text("car-1 sent")
+        expect(told).to_contain_text("car-1 sent")  # the code; names stand beside the matter
         expect(right.locator(".stages .here")).to_have_text("Assigned")
         expect(right.locator(".said")).to_have_text("门口有人打架 🚨")
-        expect(right.locator(".who")).to_contain_text("car-1")
-        expect(page.locator(".queue li").first).to_contain_text("car-1")
+        expect(right.locator(".who")).to_contain_text("巡逻1组")
+        expect(page.locator(".queue li").first).to_contain_text("巡逻1组")
         for key, action in (("d", "Departs"), ("s", "Arrives"), ("h", "Handled")):
             type_keys(page, key)
             expect(right.locator(".log li").first).to_contain_text(action)

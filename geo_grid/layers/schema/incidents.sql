@@ -30,7 +30,9 @@ select i.incident_id, i.incident_number, i.category, i.subtype, coalesce(p.descr
        (select d.person_name from duties d where d.duty_id = i.assigned_duty) as assigned_name,
        array(select m.incident_id from incidents m where m.merged_into = i.incident_id order by m.incident_id) as merged_here,
        array(select u.unit_code from incident_units u
-             where u.incident_id = i.incident_id and u.released_at is null order by u.assigned_at, u.unit_code) as unit_codes
+             where u.incident_id = i.incident_id and u.released_at is null order by u.assigned_at, u.unit_code) as unit_codes,
+       array(select coalesce(p.name, u.unit_code) from incident_units u left join patrol_units p on p.unit_code = u.unit_code
+             where u.incident_id = i.incident_id and u.released_at is null order by u.assigned_at, u.unit_code) as unit_names
 from incidents i
 left join lateral access.incident_private(i.incident_id) p on true
 left join grid_cells c on c.grid_code = i.grid_code

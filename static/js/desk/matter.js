@@ -48,8 +48,8 @@ export class Matter {
   mark(lon, lat, isFlown = true) {
     this.place = { lon, lat };
     this.pin.setLatLng([lat, lon]).addTo(this.map);
-    if (isFlown && !this.map.getBounds().pad(-0.25).contains([lat, lon]))
-      this.map.setView([lat, lon], Math.max(this.map.getZoom(), 15), { animate: false });
+    const isNear = this.map.getZoom() >= 13 && this.map.getBounds().pad(-0.3).contains([lat, lon]);
+    if (isFlown && !isNear) this.map.setView([lat, lon], Math.max(this.map.getZoom(), 15), { animate: false });
   }
 
   /**
@@ -153,8 +153,8 @@ export class Matter {
 
   fill(matter, course, near) {
     const at = course.stages.findIndex(stage => stage.stage === matter.step);
-    const who = matter.unit_codes.length
-      ? listed(matter.unit_codes)
+    const who = matter.unit_names.length
+      ? listed(matter.unit_names)
       : [matter.assigned_name, matter.assigned_cell].filter(Boolean).join(" · ");
     this.box.replaceChildren(
       element(

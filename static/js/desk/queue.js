@@ -72,7 +72,7 @@ export class Queue {
 
   /** @param {import("../../types.js").Api["Incident"]} matter */
   row(matter) {
-    const who = matter.unit_codes.length ? listed(matter.unit_codes) : (matter.assigned_name ?? "");
+    const who = matter.unit_names.length ? listed(matter.unit_names) : (matter.assigned_name ?? "");
     const isChosen = matter.incident_id === this.chosen;
     const made = element(
       "li",
