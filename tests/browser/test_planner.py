@@ -216,8 +216,10 @@ def test_the_slider_of_history_shows_the_cells_of_each_edition(browser: Browser,
             ) as told:
                 slider.fill(str(edition - 1))
             assert told.value.status == 200, told.value.text()
-            began = began_at[edition].strftime("%Y-%m-%d %H:%M")
-            expect(desk.locator(".content p.quiet").first).to_contain_text("in force" if edition == 3 else began)
+            began = began_at[edition].strftime("%d/%m/%Y, %H:%M")
+            expect(desk.locator(".content p.quiet").first).to_contain_text(
+                "in force" if edition == 3 else f"Edition {edition}, from {began}"
+            )
             assert ("datetime=" in told.value.url) == (edition != 3)
             desk.wait_for_timeout(500)
             drawn = set(desk.evaluate(DRAWN))
