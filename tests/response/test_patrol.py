@@ -138,7 +138,7 @@ def test_a_route_makes_every_stop_in_its_window_and_leaves_out_what_is_made_or_n
     "night", [datetime(2026, 10, 25, 1, 20), datetime(2026, 3, 29, 1, 20)], ids=["autumn", "spring"]
 )
 def test_half_an_hour_is_half_an_hour_on_nights_when_clocks_change(city: str, router: Router, night: datetime) -> None:
-    """Between moments of one time zone, Python counts by the clock on the wall: a stop took 90 minutes, or none."""
+    """Between moments of one time zone, Python counts by the clock on the wall: a stop took 90 minutes, or ended before it began."""
     zone, travel = ZoneInfo("Europe/Berlin"), Travel.of(Settings())
     begins = night.replace(tzinfo=zone)
     question = PatrolQuestion(zone_code="Z1", begins_at=begins, hours=4, stop_minutes=30, unit_codes=["CAR"])
