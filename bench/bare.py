@@ -5,12 +5,12 @@ import os
 import sys
 from collections.abc import AsyncIterator
 
-import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from geo_grid.access import Identity
 from geo_grid.api import app
 from geo_grid.api.server import asking
+from geo_grid.api.serving import listen, serve
 from geo_grid.db import Asker, AsyncConnection, AsyncPool
 from geo_grid.locate import EVERYTHING
 from geo_grid.settings import Settings
@@ -42,5 +42,5 @@ if __name__ == "__main__":
     app.Identified = Unidentified
     asking.acting = plain
     owner = os.environ["GEO_GRID_DATABASE_URL"]
-    made = app.create_app(Settings(app_database_url=owner), owner)
-    uvicorn.run(made, port=int(sys.argv[1]), loop="asyncio", http="httptools", log_level="warning", access_log=False)
+    settings = Settings(app_database_url=owner, port=int(sys.argv[1]))
+    serve(app.create_app(settings, owner), settings, listen(settings), lambda: None)

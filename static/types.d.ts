@@ -74,6 +74,7 @@ export interface Category {
   category_code: string;
   name_zh: string;
   name_en: string;
+  urgency?: string;
 }
 
 export interface GridLevel {

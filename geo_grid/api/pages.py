@@ -24,6 +24,7 @@ from geo_grid.errors import NotFound
 from geo_grid.exchange import FILE_FORMATS
 from geo_grid.layers import REGISTRY
 from geo_grid.maps import (
+    DESK,
     PLANNER,
     RESPONSE,
     CityView,
@@ -39,7 +40,7 @@ router = APIRouter(include_in_schema=False, responses=PROBLEM_RESPONSES, route_c
 
 Lang = Annotated[Literal["zh", "en"], Query()]
 
-_HOME = {"administrator": "/admin", "auditor": "/auditor", "planner": "/maps/planner"}
+_HOME = {"dispatcher": "/maps/desk", "administrator": "/admin", "auditor": "/auditor", "planner": "/maps/planner"}
 _TITLES = {
     "login": ("登录", "Log in"), "account": ("我的账户", "My account"),
     "admin": ("账户管理", "Accounts"), "auditor": ("审计", "Audit"),
@@ -133,6 +134,12 @@ async def imports_page(request: Request, lang: Lang = "zh") -> HTMLResponse:
 async def wall(request: Request, settings: Configured, lang: Lang = "zh") -> HTMLResponse:
     """Show the wall."""
     return await _city_map(request, settings, lang, wall_page)
+
+
+@router.get("/maps/desk")
+async def desk(request: Request, settings: Configured, lang: Lang = "zh") -> HTMLResponse:
+    """Show the dispatcher's desk."""
+    return await _city_map(request, settings, lang, partial(workbench_page, DESK))
 
 
 @router.get("/maps/planner")

@@ -28,6 +28,7 @@ select * from incident_cards where incident_id = %(incident_id)s
 -- name: newest
 select * from incident_cards
 where (not %(open_only)s or closed_at is null)
+  and (not %(mine)s or handler_id = (select access.me()))
   and (unassigned = %(unassigned)s or %(unassigned)s::boolean is null)
   and (%(before_at)s::timestamptz is null
        or (received_at, incident_id) < (%(before_at)s, %(before_id)s))

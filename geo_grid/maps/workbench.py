@@ -1,4 +1,4 @@
-"""Pages to draw on: the planner's boundaries, and response circles."""
+"""Pages with a map between panels: the dispatcher's desk, the planner's boundaries, and response circles."""
 
 from typing import Any, Literal, NamedTuple
 
@@ -23,6 +23,7 @@ class Workbench(NamedTuple):
     margins: tuple[int, int]
 
 
+DESK = Workbench("desk", "接警台", "Dispatch desk", (436, 512))
 PLANNER = Workbench("planner", "网格规划", "Boundary planning", (364, 504))
 RESPONSE = Workbench("response", "响应圈", "Response", (384, 424))
 

@@ -1,20 +1,39 @@
 """Incidents and the steps of their workflow, from report to evaluation."""
 
 from geo_grid.workflow.actions import Action, AnyAction
-from geo_grid.workflow.incidents import Category, Incident, NewIncident, get, list_categories, newest, report
+from geo_grid.workflow.categories import (
+    Category,
+    CategoryCode,
+    CategoryRules,
+    Unlisted,
+    decide,
+    list_categories,
+    put_category,
+    unlisted,
+)
+from geo_grid.workflow.duplicates import Duplicate, duplicates_of
+from geo_grid.workflow.incidents import Incident, NewIncident, get, newest, report
 from geo_grid.workflow.steps import Course, course_of, take_step
 
 __all__ = [
     "Action",
     "AnyAction",
     "Category",
+    "CategoryCode",
+    "CategoryRules",
     "Course",
+    "Duplicate",
     "Incident",
     "NewIncident",
+    "Unlisted",
     "course_of",
+    "decide",
+    "duplicates_of",
     "get",
     "list_categories",
     "newest",
+    "put_category",
     "report",
     "take_step",
+    "unlisted",
 ]

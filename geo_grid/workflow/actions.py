@@ -68,7 +68,7 @@ class Assign(Action):
                 message = f"{', '.join(already)} has this matter already"
                 raise Conflict(message)
             return replace(matter, units={**matter.units, **new})
-        return replace(matter.moved_to("assigned", now), units=new)
+        return replace(matter.moved_to("assigned", now), units=new, responsible="to_find")
 
 
 class HandOver(Action):
@@ -117,6 +117,21 @@ class Arrive(Action):
         return replace(matter, units=units, clocks={"arrived_at": now, **matter.clocks})
 
 
+class CheckIn(Action):
+    """A unit on scene is heard of: it is well."""
+
+    action: Literal["check_in"] = "check_in"
+    unit_code: UnitCode
+
+    def apply(self, matter: Matter, actor_id: int | None, now: datetime) -> Matter:
+        """Begin its time anew."""
+        unit = _sent(matter, self.unit_code, to="check in")
+        if unit.arrived_at is None:
+            message = f"{self.unit_code} is not on scene: arrive first"
+            raise Conflict(message)
+        return replace(matter, units={**matter.units, self.unit_code: replace(unit, checked_in_at=now)})
+
+
 class Handle(Action):
     """Report that it is dealt with."""
 
@@ -158,7 +173,8 @@ class SendBack(Action):
             hours = matter.loop.return_within.total_seconds() / 3600
             message = f"a matter is sent back within {hours:g} hours after it was assigned, at {since.isoformat()}"
             raise Conflict(message)
-        return replace(matter.moved_back_to("accepted"), units={}, return_count=matter.return_count + 1)
+        count = matter.return_count + 1
+        return replace(matter.moved_back_to("accepted"), units={}, return_count=count, responsible="nobody")
 
 
 class Decide(Action):
@@ -176,8 +192,33 @@ class Decide(Action):
             raise Conflict(message)
         if matter.stage == "assigned":
             matter.refuse_unless("assigned", to="be decided")
-            return replace(matter, is_final=True, units={**dict.fromkeys(self.unit_codes, Unit()), **matter.units})
-        return replace(matter.moved_to("assigned", now), is_final=True, units=dict.fromkeys(self.unit_codes, Unit()))
+            given = replace(matter, units={**dict.fromkeys(self.unit_codes, Unit()), **matter.units})
+        else:
+            given = replace(matter.moved_to("assigned", now), units=dict.fromkeys(self.unit_codes, Unit()))
+        return replace(given, is_final=True, responsible="to_find")
+
+
+class Escalate(Action):
+    """Give it to the level above, which has more to settle it with: village, township, county, city, one at a time."""
+
+    action: Literal["escalate"] = "escalate"
+    reason: Reason
+
+    def apply(self, matter: Matter, actor_id: int | None, now: datetime) -> Matter:
+        """Raise it one level, at the same stage."""
+        return matter.at_level(1)
+
+
+class SendDown(Action):
+    """Give it back to the level below, once it rose: that level can settle it."""
+
+    right: ClassVar[str] = "incidents.verify"
+    action: Literal["send_down"] = "send_down"
+    reason: Reason
+
+    def apply(self, matter: Matter, actor_id: int | None, now: datetime) -> Matter:
+        """Lower it one level, at the same stage."""
+        return matter.at_level(-1)
 
 
 class Suspend(Action):
@@ -244,14 +285,7 @@ class CloseUnsolved(Action):
     def apply(self, matter: Matter, actor_id: int | None, now: datetime) -> Matter:
         """Close it where it is."""
         matter.refuse_closed("be closed")
-        stood = (now - matter.suspended_at).total_seconds() if matter.suspended_at else 0.0
-        return replace(
-            matter,
-            clocks={**matter.clocks, "closed_at": now},
-            outcome="not_solved",
-            suspended_at=None,
-            suspended_s=matter.suspended_s + stood,
-        )
+        return matter.closed(now, "not_solved")
 
 
 class Reopen(Action):
@@ -265,6 +299,11 @@ class Reopen(Action):
         """Put it back to where work on it goes on."""
         if "closed_at" not in matter.clocks:
             message = "this matter is open"
+            raise Conflict(message)
+        if matter.merged_into is not None:
+            message = (
+                f"this matter was merged into incident {matter.merged_into}: take that back first (action unmerge)"
+            )
             raise Conflict(message)
         if matter.stage in {"reported", "accepted", "assigned"}:
             return replace(matter.moved_back_to(matter.stage), outcome=None)
@@ -297,7 +336,38 @@ class Move(Action):
     def apply(self, matter: Matter, actor_id: int | None, now: datetime) -> Matter:
         """Leave it at its stage."""
         matter.refuse_closed("be moved")
-        return matter
+        is_anew = matter.stage == "assigned" and not matter.units
+        return replace(matter, responsible="to_find") if is_anew else matter
+
+
+class Merge(Action):
+    """Say that it is a second report of another incident, where work goes on."""
+
+    action: Literal["merge"] = "merge"
+    into: Annotated[int, Field(ge=1, le=2**63 - 1, description="number of the other incident, which is open")]
+
+    def apply(self, matter: Matter, actor_id: int | None, now: datetime) -> Matter:
+        """Close it as merged."""
+        matter.refuse_closed("be merged")
+        if matter.units:
+            message = f"{', '.join(matter.units)} was sent to this matter: merge the other one into this one"
+            raise Conflict(message)
+        return replace(matter.closed(now, "merged"), merged_into=self.into)
+
+
+class Unmerge(Action):
+    """Take a merge back: it goes on where it was."""
+
+    action: Literal["unmerge"] = "unmerge"
+
+    def apply(self, matter: Matter, actor_id: int | None, now: datetime) -> Matter:
+        """Open it again at its stage."""
+        if matter.merged_into is None:
+            message = "this matter was not merged into another"
+            raise Conflict(message)
+        clocks = dict(matter.clocks)
+        del clocks["closed_at"]
+        return replace(matter, clocks=clocks, outcome=None, merged_into=None)
 
 
 def _sent(matter: Matter, unit_code: str, to: str) -> Unit:
@@ -309,8 +379,8 @@ def _sent(matter: Matter, unit_code: str, to: str) -> Unit:
 
 
 ACTIONS: tuple[type[Action], ...] = (
-    Accept, Assign, HandOver, Depart, Arrive, Handle, FeedBack, SendBack, Decide, Suspend, Resume, Verify, Reject,
-    CloseUnsolved, Reopen, Evaluate, Move,
+    Accept, Assign, HandOver, Depart, Arrive, CheckIn, Handle, FeedBack, SendBack, Decide, Escalate, SendDown, Suspend, Resume,
+    Verify, Reject, CloseUnsolved, Reopen, Evaluate, Move, Merge, Unmerge,
 )  # fmt: skip
 """In the order in which they are usual."""
 
@@ -319,21 +389,19 @@ def possible(matter: Matter, now: datetime) -> list[str]:
     """Return the names of what can be done to a matter now, by somebody who did not handle it."""
 
     def can(action: type[Action], unit_code: str) -> bool:
-        given: dict[str, Any] = {"unit_codes": [], "unit_code": unit_code}
+        given: dict[str, Any] = {"unit_codes": [], "unit_code": unit_code, "score": 3, "into": 0}
         try:
             action.model_construct(None, **given).apply(matter, None, now)
         except Conflict:
             return False
         return True
 
-    names = ((action, str(action.model_fields["action"].default)) for action in ACTIONS if action is not Evaluate)
-    found = [name for action, name in names if any(can(action, code) for code in ("", *matter.units))]
-    is_over = "closed_at" in matter.clocks and matter.stage == matter.loop.before("evaluated")
-    return [*found, "evaluate"] if is_over else found
+    names = ((action, str(action.model_fields["action"].default)) for action in ACTIONS)
+    return [name for action, name in names if any(can(action, code) for code in ("", *matter.units))]
 
 
 AnyAction = Annotated[
-    Accept | Assign | HandOver | Depart | Arrive | Handle | FeedBack | SendBack | Decide | Suspend | Resume | Verify
-    | Reject | CloseUnsolved | Reopen | Evaluate | Move,
+    Accept | Assign | HandOver | Depart | Arrive | CheckIn | Handle | FeedBack | SendBack | Decide | Escalate | SendDown | Suspend
+    | Resume | Verify | Reject | CloseUnsolved | Reopen | Evaluate | Move | Merge | Unmerge,
     Field(discriminator="action"),
 ]  # fmt: skip

@@ -9,7 +9,7 @@ import psycopg
 from pydantic import BaseModel, Field, computed_field
 
 from geo_grid.coordinates import to_lonlat
-from geo_grid.db import AsyncConnection, load_queries
+from geo_grid.db import AsyncConnection
 from geo_grid.errors import Conflict, Forbidden, NotFound, UserError
 from geo_grid.layers import find_layer
 from geo_grid.layers.incidents import Step
@@ -17,7 +17,6 @@ from geo_grid.moments import Moment
 
 _CLOCK_TOLERANCE = timedelta(minutes=5)
 LAYER = find_layer("incidents")
-CATEGORIES = load_queries("geo_grid.layers", "incident_categories.sql")
 _REPORT = (
     "select is_new, (card).* from report_incident(%(key)s, %(digest)s, %(category)s, %(subtype)s, %(description)s,"
     " %(address)s, %(caller_number)s, %(received_at)s, %(lon)s, %(lat)s)"
@@ -76,7 +75,14 @@ class Incident(BaseModel):
     unit_codes: list[str] = Field(description="patrol units that have it now")
     assigned_cell: str | None = Field(description="grid cell whose manager or lead has it")
     assigned_role: str | None
-    assigned_rule: str | None = Field(description="what decided who has it: leaf, ancestor, units, none")
+    assigned_duty: int | None = Field(description="duty of the person who has it")
+    assigned_name: str | None = Field(description="their name, for those who see the duty roster")
+    assigned_rule: str | None = Field(
+        description="what decided who has it: leaf, ancestor, level (it rose to), substitute, zone, units, city"
+    )
+    held_level: int | None = Field(description="grid level that it rose to; 0: the city; null: it never rose")
+    merged_into: int | None = Field(description="incident that it is a second report of")
+    merged_here: list[int] = Field(description="incidents that are second reports of it")
     return_count: int = Field(description="how often it was sent back 退单")
     is_final: bool = Field(description="the level above decided who has it")
     suspended_at: datetime | None = Field(description="since when its clock stands; null: it runs")
@@ -140,20 +146,6 @@ async def report(write: Write, new: NewIncident, idempotency_key: str | None, ch
     return _incident(row), row["is_new"]
 
 
-class Category(BaseModel):
-    """A category of incidents 警情类别."""
-
-    category_code: str
-    name_zh: str
-    name_en: str
-
-
-async def list_categories(connection: AsyncConnection) -> list[Category]:
-    """List the categories of incidents."""
-    rows = await connection.execute(CATEGORIES["all"])
-    return [Category.model_validate(row) for row in await rows.fetchall()]
-
-
 async def get(connection: AsyncConnection, incident_id: int) -> Incident:
     """Read one incident. Raises NotFound."""
     row = await (await connection.execute(LAYER.query("one"), {"incident_id": incident_id})).fetchone()
@@ -169,8 +161,9 @@ async def newest(
     open_only: bool = False,
     unassigned: bool | None = None,
     before: int | None = None,
+    mine: bool = False,
 ) -> list[Incident]:
-    """Read incidents, newest first; `before` is the last incident_id of the previous page."""
+    """Read incidents, newest first, or only those the caller handles; `before` is the last incident_id of the previous page."""
     previous = await get(connection, before) if before is not None else None
     rows = await connection.execute(
         LAYER.query("newest"),
@@ -178,6 +171,7 @@ async def newest(
             "limit": limit,
             "open_only": open_only,
             "unassigned": unassigned,
+            "mine": mine,
             "before_at": previous.received_at if previous else None,
             "before_id": previous.incident_id if previous else None,
         },

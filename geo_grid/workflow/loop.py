@@ -48,10 +48,11 @@ class Loop:
 
 @dataclass(frozen=True)
 class Unit:
-    """A patrol unit that was sent, and when it set out and arrived."""
+    """A patrol unit that was sent, and when it set out, arrived, and was heard of last on scene."""
 
     departed_at: datetime | None = None
     arrived_at: datetime | None = None
+    checked_in_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,14 @@ class Matter:
         How long its clock stood, in seconds, without the time since `suspended_at`.
     is_final
         The level above decided who has it: it is not sent back again.
+    levels
+        Grid levels that settle matters at its place, the lowest (village) first, the city (0) last.
+    held_level
+        The one of them that it rose to; None: it never rose.
+    merged_into
+        Number of the incident that it is a second report of.
+    responsible
+        What a step makes of who answers for it: they stay, are to be found anew, or are nobody.
     """
 
     loop: Loop
@@ -78,8 +87,43 @@ class Matter:
     is_final: bool = False
     suspended_at: datetime | None = None
     suspended_s: float = 0.0
-    outcome: Literal["solved", "not_solved"] | None = None
+    outcome: Literal["solved", "not_solved", "merged"] | None = None
     evaluation: int | None = None
+    levels: tuple[int, ...] = (0,)
+    held_level: int | None = None
+    merged_into: int | None = None
+    responsible: Literal["same", "to_find", "nobody"] = "same"
+
+    @property
+    def level(self) -> int:
+        """The grid level that has it; 0: the city."""
+        return self.levels[0] if self.held_level is None else self.held_level
+
+    def at_level(self, steps: Literal[1, -1]) -> "Matter":
+        """Return it one level up (1) or down (-1), with who has it to be found anew. Raises Conflict if there is none."""
+        self.refuse_unless("reported", "accepted", "assigned", to="change its level")
+        reachable = [level for level in self.levels if (level < self.level if steps == 1 else level > self.level)]
+        if not reachable:
+            message = (
+                "the city has this matter: there is no level above it"
+                if steps == 1
+                else "this matter is with the lowest level that settles matters: it cannot be sent down"
+            )
+            raise Conflict(message)
+        level = max(reachable) if steps == 1 else min(reachable)
+        held = None if level == self.levels[0] else level
+        return replace(self, held_level=held, responsible="to_find" if self.stage == "assigned" else "same")
+
+    def closed(self, now: datetime, outcome: Literal["not_solved", "merged"]) -> "Matter":
+        """Return it closed at the stage where it is; a clock that stood has stood until now."""
+        stood = (now - self.suspended_at).total_seconds() if self.suspended_at else 0.0
+        return replace(
+            self,
+            clocks={**self.clocks, "closed_at": now},
+            outcome=outcome,
+            suspended_at=None,
+            suspended_s=self.suspended_s + stood,
+        )
 
     def moved_to(self, stage: Stage, now: datetime) -> "Matter":
         """Return it one stage further. Raises Conflict where that would skip a stage, or it is closed or stands still."""

@@ -1,24 +1,26 @@
 """Taking a step of an incident, in one transaction: locked, checked, stored, and kept with who took it and why."""
 
 import json
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import asdict, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel, Field
 
 from geo_grid.coordinates import to_lonlat
 from geo_grid.db import AsyncConnection, fetch_one, load_queries
-from geo_grid.errors import Forbidden, NotFound, Outdated, UserError
+from geo_grid.errors import Conflict, Forbidden, NotFound, Outdated, UserError
 from geo_grid.locate import locate
-from geo_grid.workflow.actions import Action, Assign, Decide, HandOver, Move, SendBack, possible
+from geo_grid.workflow.actions import Action, Decide, HandOver, Merge, Move, SendBack, SendDown, possible
 from geo_grid.workflow.incidents import Incident, get
 from geo_grid.workflow.loop import CLOCKS, Loop, Matter, Unit
 
 QUERIES = load_queries("geo_grid.workflow", "steps.sql")
 _LOCK = f"{QUERIES['matter']} for update of i"
+_LOCK_BOTH = "select from incidents where incident_id = any(%(both)s) order by incident_id for update"
 """Who may not change it gets no row, and nobody else takes a step meanwhile."""
-_NOBODY = {"assigned_cell": None, "assigned_role": None, "assigned_rule": None}
+NOBODY: dict[str, Any] = {"assigned_cell": None, "assigned_role": None, "assigned_duty": None, "assigned_rule": None}
 
 
 class TakenStep(BaseModel):
@@ -44,11 +46,21 @@ class LoopStage(BaseModel):
     name_en: str
 
 
+class SentUnit(BaseModel):
+    """A patrol unit that has the matter."""
+
+    unit_code: str
+    departed_at: datetime | None
+    arrived_at: datetime | None
+    checked_in_at: datetime | None
+
+
 class Course(BaseModel):
     """What a matter goes through, and what was done to it, oldest first."""
 
     stages: list[LoopStage]
     steps: list[TakenStep]
+    units: list[SentUnit]
     possible: list[str] = Field(description="actions that can be done to it now, by those who have the right")
 
 
@@ -69,7 +81,7 @@ async def take_step(connection: AsyncConnection, incident_id: int, action: Actio
     Raises
     ------
     NotFound, Forbidden
-        They see no such incident; they may not change it.
+        They see no such incident; they may not change it, or are not of the level above.
     Outdated
         Others took steps that they had not seen.
     Conflict
@@ -80,6 +92,8 @@ async def take_step(connection: AsyncConnection, incident_id: int, action: Actio
         The place it is moved to cannot be read.
     """
     key = {"incident_id": incident_id}
+    if isinstance(action, Merge):  # in one order, whichever is merged into the other
+        await connection.execute(_LOCK_BOTH, {"both": [incident_id, action.into]})
     row = await (await connection.execute(_LOCK, key)).fetchone()
     if row is None:
         await get(connection, incident_id)
@@ -89,28 +103,23 @@ async def take_step(connection: AsyncConnection, incident_id: int, action: Actio
         message = f"this matter has {row['step_count']} steps, you saw {action.seen}: look at it again"
         raise Outdated(message)
     units = await (await connection.execute(QUERIES["units"], key)).fetchall()
-    before, now = _matter(row, units), row["now"]
+    before, now = matter_of(row, units), row["now"]
     after = action.apply(before, actor_id, now)
-    place, details = {"lon": row["lon"], "lat": row["lat"]}, action.details()
-    if isinstance(action, HandOver):
-        after = replace(after, handler_id=await _handler(connection, action.handler, row["grid_code"]))
-    if isinstance(action, Move):
-        place["lon"], place["lat"] = to_lonlat(action.lon, action.lat, action.source_crs)
-        details["from"] = [row["lon"], row["lat"]]
-    if isinstance(action, SendBack):  # who owns the place, and how sure that is
-        owners = await locate(connection, row["lon"], row["lat"])
-        details["evidence"] = owners.model_dump(mode="json", include={"grid_cells", "alternatives", "edition"})
+    known = await _look_up(connection, action, row, before)
+    if known.handler_id is not None:
+        after = replace(after, handler_id=known.handler_id)
     await _move_units(connection, key, before, after, now)
-    assigned = await _assigned(connection, action, row, after)
-    values: dict[str, Any] = {
-        **key, **place, **assigned, **{clock: after.clocks.get(clock) for clock in CLOCKS}, "stage": after.stage,
-        "handler_id": after.handler_id, "handled_by": after.handled_by, "return_count": after.return_count,
-        "is_final": after.is_final, "suspended_at": after.suspended_at, "suspended_s": after.suspended_s,
-        "outcome": after.outcome, "evaluation": after.evaluation, "number": row["step_count"] + 1, "now": now,
-        "action": action.action, "stage_before": before.stage, "note": action.note or details.pop("reason", ""),
-        "details": json.dumps(details, ensure_ascii=False),
-    }  # fmt: skip
-    await connection.execute(QUERIES["note"], values)  # before it may be moved out of sight
+    where = known.place or (row["lon"], row["lat"])
+    assigned = {name: row[name] for name in NOBODY}
+    if after.responsible == "nobody":
+        assigned = NOBODY
+    elif after.responsible == "to_find":
+        place = {"lon": where[0], "lat": where[1]}
+        owners = await fetch_one(connection, QUERIES["owners"], place) if known.place else row
+        assigned = await _who_answers(connection, owners, after, key, now)
+    values = values_of(row, before, after, action, now) | assigned | {"lon": where[0], "lat": where[1]}
+    details = json.dumps({**action.details(), **known.evidence}, ensure_ascii=False)
+    await connection.execute(QUERIES["note"], {**values, "details": details})  # before it may be moved out of sight
     await connection.execute(QUERIES["store"], values)
     return await get(connection, incident_id)
 
@@ -125,25 +134,85 @@ async def course_of(connection: AsyncConnection, incident_id: int) -> Course:
     units = await (await connection.execute(QUERIES["units"], key)).fetchall()
     stages = await (await connection.execute(QUERIES["loop"], key)).fetchall()
     steps = await (await connection.execute(QUERIES["all"], key)).fetchall()
-    can_be_done = possible(_matter(row, units), row["now"])
-    return Course.model_validate({"stages": stages, "steps": steps, "possible": can_be_done})
+    can_be_done = possible(matter_of(row, units), row["now"])
+    return Course.model_validate({"stages": stages, "steps": steps, "units": units, "possible": can_be_done})
 
 
-def _matter(row: dict[str, Any], units: list[dict[str, Any]]) -> Matter:
+def matter_of(row: dict[str, Any], units: list[dict[str, Any]]) -> Matter:
+    """Return what the queries `matter` and `units` read."""
+    same = ("stage", "handler_id", "handled_by", "return_count", "is_final", "suspended_at", "suspended_s", "outcome",
+            "evaluation", "held_level", "merged_into")  # fmt: skip
     return Matter(
         loop=Loop(tuple(row["stages"]), row["return_within"], row["most_returns"]),
-        stage=row["stage"],
-        handler_id=row["handler_id"],
-        handled_by=row["handled_by"],
         clocks={clock: row[clock] for clock in CLOCKS if row[clock] is not None},
-        units={unit["unit_code"]: Unit(unit["departed_at"], unit["arrived_at"]) for unit in units},
-        return_count=row["return_count"],
-        is_final=row["is_final"],
-        suspended_at=row["suspended_at"],
-        suspended_s=row["suspended_s"],
-        outcome=row["outcome"],
-        evaluation=row["evaluation"],
+        units={
+            unit["unit_code"]: Unit(unit["departed_at"], unit["arrived_at"], unit["checked_in_at"]) for unit in units
+        },
+        levels=(*row["levels"], 0),
+        **{name: row[name] for name in same},
     )
+
+
+def values_of(row: dict[str, Any], before: Matter, after: Matter, action: Action, now: datetime) -> dict[str, Any]:
+    """Return what the queries `note` and `store` write, without who answers for the matter and the step's details."""
+    same = ("stage", "handler_id", "handled_by", "return_count", "is_final", "suspended_at", "suspended_s", "outcome",
+            "evaluation", "held_level", "merged_into")  # fmt: skip
+    return {
+        "incident_id": row["incident_id"], "number": row["step_count"] + 1, "now": now, "lon": row["lon"], "lat": row["lat"],
+        **{name: getattr(after, name) for name in same}, **{clock: after.clocks.get(clock) for clock in CLOCKS},
+        "action": action.action, "stage_before": before.stage, "note": action.note or getattr(action, "reason", ""),
+    }  # fmt: skip
+
+
+class Known(NamedTuple):
+    """What an action needs beyond the matter: an account, a place (lon, lat in degrees), what is attached to its step."""
+
+    handler_id: int | None = None
+    place: tuple[float, float] | None = None
+    evidence: Mapping[str, Any] = {}
+
+
+async def _look_up(connection: AsyncConnection, action: Action, row: dict[str, Any], before: Matter) -> Known:
+    match action:
+        case HandOver():
+            return Known(handler_id=await _handler(connection, action.handler, row["grid_code"]))
+        case Move():
+            evidence = {"from": [row["lon"], row["lat"]]}
+            return Known(place=to_lonlat(action.lon, action.lat, action.source_crs), evidence=evidence)
+        case SendBack():  # who owns the place, and how sure that is
+            owners = await locate(connection, row["lon"], row["lat"])
+            return Known(
+                evidence={"evidence": owners.model_dump(mode="json", include={"grid_cells", "alternatives", "edition"})}
+            )
+        case Decide():
+            await _refuse_unless_above(connection, row["grid_code"], before.level)
+        case SendDown():
+            await _refuse_unless_above(connection, row["grid_code"], before.at_level(-1).level)
+        case Merge():
+            await _refuse_unless_open(connection, row["incident_id"], action.into)
+    return Known()
+
+
+async def _refuse_unless_above(connection: AsyncConnection, grid_code: str | None, level: int) -> None:
+    """Raise Forbidden unless whoever acts is of a level above: bound to a cell around the one that has the matter."""
+    row = await fetch_one(connection, QUERIES["is_above"], {"grid_code": grid_code, "level": level})
+    if not row["is_above"]:
+        message = "that is for the level above: somebody who is bound to a cell around the one that has this matter"
+        raise Forbidden(message)
+
+
+async def _refuse_unless_open(connection: AsyncConnection, own_id: int, incident_id: int) -> None:
+    if incident_id == own_id:
+        message = "a matter is merged into another one, not into itself"
+        raise Conflict(message)
+    row = await (await connection.execute(QUERIES["other"], {"incident_id": incident_id})).fetchone()
+    if row is None:
+        message = f"there is no incident {incident_id} to merge it into"
+        raise NotFound(message)
+    if row["closed_at"] is not None:
+        into = f" (it was merged into {row['merged_into']})" if row["merged_into"] else ""
+        message = f"incident {incident_id} is closed{into}: merge into an open one"
+        raise Conflict(message)
 
 
 async def _handler(connection: AsyncConnection, name: str, grid_code: str | None) -> int:
@@ -160,14 +229,10 @@ async def _move_units(
     """Send the units that are new, set the clocks of others, and release those whose matter is over or went elsewhere."""
     new = [code for code in after.units if code not in before.units]
     if new:
-        values = {**key, "unit_codes": new, "now": now}
-        sent = {row["unit_code"] for row in await (await connection.execute(QUERIES["send"], values)).fetchall()}
-        if missing := [code for code in new if code not in sent]:
-            message = f"there is no unit {', '.join(missing)}: GET /collections/patrol_units/items lists them"
-            raise UserError(message)
+        await _send_units(connection, key, new, now)
     for code, unit in after.units.items():
         if code in before.units and unit != before.units[code]:
-            values = {**key, "unit_code": code, "departed_at": unit.departed_at, "arrived_at": unit.arrived_at}
+            values = {**key, "unit_code": code, **asdict(unit)}
             await connection.execute(QUERIES["clock_unit"], values)
     is_over = after.stage != "assigned" or "closed_at" in after.clocks
     gone = [code for code in before.units if is_over or code not in after.units]
@@ -175,17 +240,28 @@ async def _move_units(
         await connection.execute(QUERIES["release"], {**key, "unit_codes": gone, "now": now})
 
 
-async def _assigned(connection: AsyncConnection, action: Action, row: dict[str, Any], after: Matter) -> dict[str, Any]:
-    """Say who answers for the matter now, and which rule decided it."""
-    if isinstance(action, SendBack):
-        return _NOBODY
-    if not isinstance(action, Assign | Decide):
-        return {name: row[name] for name in _NOBODY}
+async def _send_units(connection: AsyncConnection, key: dict[str, Any], codes: list[str], now: datetime) -> None:
+    values = {**key, "unit_codes": codes, "now": now}
+    sent = {row["unit_code"] for row in await (await connection.execute(QUERIES["send"], values)).fetchall()}
+    if missing := [code for code in codes if code not in sent]:
+        message = f"there is no unit {', '.join(missing)}: GET /collections/patrol_units/items lists them"
+        raise UserError(message)
+
+
+async def _who_answers(
+    connection: AsyncConnection, owners: dict[str, Any], after: Matter, key: dict[str, Any], now: datetime
+) -> dict[str, Any]:
+    """Say who answers for a matter, and which rule decided it: units by name; for the police, the unit of the patrol zone that
+    is on patrol; else the person on duty for the cell at the level that has it, or the nearest cell above; else the city."""
     if after.units:
-        return {**_NOBODY, "assigned_rule": "units"}
-    rows = await connection.execute(QUERIES["responsible"], {"grid_code": row["grid_code"]})
-    found = await rows.fetchone()
-    if found is None:
-        return {**_NOBODY, "assigned_rule": "none"}
-    rule = "leaf" if found["is_leaf"] else "ancestor"
-    return {"assigned_cell": found["grid_code"], "assigned_role": found["duty_role"], "assigned_rule": rule}
+        return {**NOBODY, "assigned_rule": "units"}
+    if after.held_level is None:
+        of_zone = await connection.execute(QUERIES["unit_of_zone"], {**key, "zone_code": owners["zone_code"]})
+        unit = await of_zone.fetchone()
+        if unit is not None:
+            await _send_units(connection, key, [unit["unit_code"]], now)
+            return {**NOBODY, "assigned_rule": "zone"}
+    rows = await connection.execute(
+        QUERIES["responsible"], {"grid_code": owners["grid_code"], "level": after.held_level}
+    )
+    return await rows.fetchone() or {**NOBODY, "assigned_rule": "city"}

@@ -1,8 +1,10 @@
 -- name: matter
-select i.step as stage, i.handler_id, i.handled_by, i.accepted_at, i.dispatched_at, i.departed_at, i.arrived_at,
+select i.incident_id, i.step as stage, i.handler_id, i.handled_by, i.accepted_at, i.dispatched_at, i.departed_at, i.arrived_at,
        i.handled_at, i.feedback_at, i.verified_at, i.closed_at, i.return_count, i.is_final, i.suspended_at, i.suspended_s,
-       i.outcome, i.evaluation, i.step_count, i.grid_code, ST_X(i.geom) as lon, ST_Y(i.geom) as lat,
-       i.assigned_cell, i.assigned_role, i.assigned_rule, l.return_within, l.most_returns,
+       i.outcome, i.evaluation, i.step_count, i.grid_code, i.zone_code, ST_X(i.geom) as lon, ST_Y(i.geom) as lat,
+       i.assigned_cell, i.assigned_role, i.assigned_duty, i.assigned_rule, i.held_level, i.merged_into,
+       array(select c.grid_level from cell_chain(i.grid_code, now()) c join grid_levels g on g.grid_level = c.grid_level
+             where g.settles order by c.grid_level desc) as levels, l.return_within, l.most_returns,
        array(select s.stage from loop_stages s where s.loop_code = i.loop_code order by s.ordinal) as stages,
        greatest(clock_timestamp(), i.received_at, last.done_at) as now
 from incidents i
@@ -12,7 +14,7 @@ left join lateral (select s.done_at from incident_steps s where s.incident_id = 
 where i.incident_id = %(incident_id)s
 
 -- name: units
-select unit_code, departed_at, arrived_at from incident_units
+select unit_code, departed_at, arrived_at, checked_in_at from incident_units
 where incident_id = %(incident_id)s and released_at is null order by assigned_at, unit_code
 
 -- name: send
@@ -21,20 +23,47 @@ select %(incident_id)s, u.unit_code, %(now)s from patrol_units u where u.unit_co
 returning unit_code
 
 -- name: clock_unit
-update incident_units set departed_at = %(departed_at)s, arrived_at = %(arrived_at)s
+update incident_units set departed_at = %(departed_at)s, arrived_at = %(arrived_at)s, checked_in_at = %(checked_in_at)s
 where incident_id = %(incident_id)s and unit_code = %(unit_code)s and released_at is null
 
 -- name: release
 update incident_units set released_at = %(now)s
 where incident_id = %(incident_id)s and unit_code = any(%(unit_codes)s) and released_at is null
 
+-- name: owners
+select access.owning_cell(place.geom, now()) as grid_code, access.owning_zone(place.geom, now()) as zone_code
+from (select ST_SetSRID(ST_MakePoint(%(lon)s, %(lat)s), 4490) as geom) place
+
+-- name: unit_of_zone
+-- a unit of the patrol zone that is on patrol, for what the police answer: the one heard of last
+select u.unit_code from patrol_units u
+where u.zone_code = %(zone_code)s and u.unit_status = 'on_patrol'
+  and exists (select from incidents i join incident_categories c on c.category_code = i.category
+              where i.incident_id = %(incident_id)s and c.answered_by = 'police')
+order by u.reported_at desc, u.unit_code limit 1
+
 -- name: responsible
--- who answers for the cell: its manager, else its lead; where it has none, those of the nearest cell above
-select d.grid_code, d.duty_role, d.grid_code = %(grid_code)s as is_leaf
+-- who answers for a cell: the nearest cell of its chain, no deeper than the level that has the matter, in which somebody is
+-- there: its manager before its lead, those in the field today before those at the desk; whoever is away is represented
+select c.grid_code as assigned_cell, d.duty_role as assigned_role, coalesce(s.duty_id, d.duty_id) as assigned_duty,
+       case when s.duty_id is not null then 'substitute' when %(level)s::integer is not null then 'level'
+            when c.grid_code = %(grid_code)s then 'leaf' else 'ancestor' end as assigned_rule
 from cell_chain(%(grid_code)s, now()) c
 join duties d on d.grid_code = c.grid_code and in_force(d.valid_from, d.valid_to, now())
              and d.duty_role in ('grid_manager', 'grid_lead')
-order by c.grid_level desc, d.duty_role desc limit 1
+left join duty_absences a on a.duty_id = d.duty_id and in_force(a.valid_from, a.valid_to, now())
+left join duties s on s.duty_id = a.substitute_id and in_force(s.valid_from, s.valid_to, now())
+    and not exists (select from duty_absences x where x.duty_id = s.duty_id and in_force(x.valid_from, x.valid_to, now()))
+where (%(level)s::integer is null or c.grid_level <= %(level)s) and (a.duty_id is null or s.duty_id is not null)
+order by c.grid_level desc, d.duty_role desc,
+         exists (select from desk_turns t where t.duty_id = d.duty_id and in_force(t.valid_from, t.valid_to, now())), d.duty_id
+limit 1
+
+-- name: is_above
+select access.is_above(%(grid_code)s, %(level)s) as is_above
+
+-- name: other
+select closed_at, merged_into from incidents where incident_id = %(incident_id)s
 
 -- name: handler
 select access.handler_named(%(name)s, %(grid_code)s) as handler_id
@@ -47,6 +76,7 @@ update incidents set
     return_count = %(return_count)s, is_final = %(is_final)s, suspended_at = %(suspended_at)s,
     suspended_s = %(suspended_s)s, outcome = %(outcome)s, evaluation = %(evaluation)s, step_count = %(number)s,
     assigned_cell = %(assigned_cell)s, assigned_role = %(assigned_role)s, assigned_rule = %(assigned_rule)s,
+    assigned_duty = %(assigned_duty)s, held_level = %(held_level)s, merged_into = %(merged_into)s,
     geom = ST_SetSRID(ST_MakePoint(%(lon)s, %(lat)s), 4490)
 where incident_id = %(incident_id)s
 

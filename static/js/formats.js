@@ -1,4 +1,5 @@
 // Formats of numbers, lengths and times in one language and in the city's time zone.
+import { now as serverNow } from "./now.js";
 import { speaker } from "./speaking.js";
 
 /**
@@ -29,8 +30,8 @@ export function formats(lang, timeZone) {
     return say("minutesAndSeconds", { minutes: Math.floor(whole / 60), seconds: whole % 60 });
   }
 
-  /** @param {string | Date} time @param {Date} [now] */
-  function ago(time, now = new Date()) {
+  /** @param {string | Date} time @param {Date} [now] by default that of the server */
+  function ago(time, now = serverNow()) {
     const minutes = Math.max(0, Math.round((now.getTime() - new Date(time).getTime()) / 60000));
     if (minutes < 1) return say("justNow");
     if (minutes < 60) return say("minutesAgo", { count: minutes });

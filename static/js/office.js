@@ -7,6 +7,7 @@ import { named, say } from "./text.js";
 
 const HOME = [
   ["map", "/maps/wall", say("wall")],
+  ["incidents.write", "/maps/desk", say("desk")],
   ["boundaries.draft", "/maps/planner", say("planning")],
   ["map", "/maps/response", say("response")],
   ["map", "/collections", say("data")],

@@ -1,10 +1,15 @@
 // Requests to this server. Errors have the detail of the answer's problem+json.
 import { at, go } from "./address.js";
+import { learn } from "./now.js";
 import { page } from "./page.js";
 import { say } from "./text.js";
 import { pause, sleep } from "./timing.js";
 
 const BUSY = [429, 503]; // with Retry-After
+/** What happens when the session has ended; a page on which somebody works logs in again in place. */
+export const session = {
+  ended: () => go(`/login?next=${encodeURIComponent(location.pathname + location.search)}`),
+};
 const PATIENCE_MS = 20000; // how long busy answers are retried for a waiting user
 
 export class ServerError extends Error {
@@ -29,10 +34,7 @@ export class ServerError extends Error {
  * @param {string | null} retryAfter in seconds
  */
 function read(status, body, retryAfter) {
-  if (status === 401 && page.person) {
-    // the session has ended
-    go(`/login?next=${encodeURIComponent(location.pathname + location.search)}`);
-  }
+  if (status === 401 && page.person) session.ended();
   if (status >= 200 && status < 300) return body;
   const { detail, type, errors } = body;
   throw new ServerError(detail ?? `HTTP ${status}`, {
@@ -49,12 +51,14 @@ function read(status, body, retryAfter) {
  */
 async function askOnce(path, options) {
   let answer;
+  const askedAt = Date.now();
   try {
     answer = await fetch(at(path), options);
   } catch (error) {
     if (/** @type {Error} */ (error).name === "AbortError") throw error;
     throw new ServerError(say("cannotBeReached"));
   }
+  learn(answer.headers.get("Date"), askedAt);
   const body = await answer.json().catch(() => ({}));
   return read(answer.status, body, answer.headers.get("Retry-After"));
 }

@@ -7,6 +7,7 @@ import { follow } from "./events.js";
 import { holesPanel } from "./holes.js";
 import { base, LiveLayer, LOOKS, OUTLINES, sign } from "./layers.js";
 import { cityMap, onClick } from "./map.js";
+import { now } from "./now.js";
 import { may, page, ready } from "./page.js";
 import { readPlace } from "./places.js";
 import { ask, poll, write } from "./server.js";
@@ -60,7 +61,7 @@ async function logOut() {
   go(`/login?lang=${page.lang}`);
 }
 const tick = () => {
-  clock.textContent = moment(new Date());
+  clock.textContent = moment(now()); // of the server: this computer's own may be wrong
 };
 setInterval(tick, 1000);
 tick();
@@ -250,7 +251,7 @@ async function lookAtIncidents() {
         element("span", { className: look }, element("b", { textContent: value }), ` ${name}`),
       ),
     );
-    fresh.textContent = `${say("updated")} ${timeOfDay(new Date())}`;
+    fresh.textContent = `${say("updated")} ${timeOfDay(now())}`;
     stale.hidden = true;
   } catch (error) {
     stale.hidden = false;

@@ -39,7 +39,7 @@ EXPECTED: dict[str, set[str] | None] = {
     "GET /healthz": None, "GET /readyz": None, "GET /.well-known/security.txt": None, "GET /login": None,
     "POST /session": None, "POST /session/kiosk": None, "GET /session/oidc": None, "GET /session/oidc/callback": None,
     "GET /": EVERYBODY, "GET /account": EVERYBODY, "GET /session": EVERYBODY, "DELETE /session": EVERYBODY,
-    "GET /docs": EVERYBODY - {"wall"}, "GET /openapi.json": MAP, "GET /maps/wall": MAP,
+    "GET /docs": EVERYBODY - {"wall"}, "GET /openapi.json": MAP, "GET /maps/wall": MAP, "GET /maps/desk": {"dispatcher", "supervisor"},
     "GET /admin": {"administrator"}, "GET /auditor": {"auditor"},
     "PUT /session/password": EVERYBODY - {"wall"}, "POST /session/factor": EVERYBODY - {"wall"},
     "PUT /session/factor": EVERYBODY - {"wall"},
@@ -62,6 +62,23 @@ EXPECTED: dict[str, set[str] | None] = {
     "POST /incidents": {"dispatcher", "supervisor"},
     "GET /incidents/{incident_id}/steps": {"dispatcher", "supervisor"},
     "POST /incidents/{incident_id}/steps": {"dispatcher", "supervisor"},
+    "GET /incidents/{incident_id}/duplicates": {"dispatcher", "supervisor"},
+    "GET /incidents/categories/unlisted": {"administrator", "supervisor"},
+    "PUT /incidents/categories/{category_code}": {"administrator", "supervisor"},
+    "POST /incidents/categories/{category_code}/names": {"administrator", "supervisor"},
+    "GET /incidents/{incident_id}/run-card": {"dispatcher", "supervisor"},
+    "GET /run-cards": {"wall", "dispatcher", "planner", "supervisor"},
+    "POST /run-cards": {"administrator", "supervisor"},
+    "DELETE /run-cards/{run_card_id}": {"administrator", "supervisor"},
+    "GET /shifts/check-ins": {"wall", "dispatcher", "planner", "supervisor"},
+    "GET /shifts/notes": {"dispatcher", "supervisor"},
+    "POST /shifts/notes": {"dispatcher", "supervisor"},
+    "POST /shifts/notes/{shift_note_id}/acknowledgement": {"dispatcher", "supervisor"},
+    "GET /duties/absences": {"dispatcher", "planner", "supervisor"},
+    "POST /duties/absences": {"dispatcher", "supervisor"},
+    "DELETE /duties/absences/{absence_id}": {"dispatcher", "supervisor"},
+    "GET /duties/desk/{grid_code}/{day}": {"dispatcher", "planner", "supervisor"},
+    "PUT /duties/desk/{grid_code}/{day}": {"dispatcher", "supervisor"},
     "POST /cameras/{gb28181_id}/openings": {"dispatcher", "supervisor"},
     "OPTIONS /collections/{layer}/items": MAP, "OPTIONS /collections/{layer}/items/{item}": MAP,
     "POST /collections/{layer}/items": {"planner", "supervisor"},
@@ -94,9 +111,20 @@ EXPECTED: dict[str, set[str] | None] = {
     "GET /metrics": {"supervisor", "administrator", "auditor"},
     "GET /audit": {"auditor"}, "GET /audit/export": {"auditor"}, "GET /audit/verification": {"auditor"},
 }  # fmt: skip
-PAGES = {"/", "/account", "/docs", "/maps/wall", "/admin", "/auditor", "/imports", "/maps/planner", "/maps/response"}
+PAGES = {
+    "/",
+    "/account",
+    "/docs",
+    "/maps/wall",
+    "/admin",
+    "/auditor",
+    "/imports",
+    "/maps/planner",
+    "/maps/response",
+    "/maps/desk",
+}
 FILLED = {"layer": "grid_cells", "item": "A", "z": "14", "y": "6350", "x": "13400", "incident_id": "900065", "name": "nobody",
-          "role": "nobody", "credential_id": "999999", "style": "dark", "import_id": "x" * 22, "draft_id": "999999", "edition_id": "1", "unit_code": "nobody", "gb28181_id": "13050200001310000001"}  # fmt: skip
+          "role": "nobody", "credential_id": "999999", "style": "dark", "import_id": "x" * 22, "draft_id": "999999", "edition_id": "1", "unit_code": "nobody", "grid_code": "nowhere", "day": "2026-01-01", "absence_id": "999999", "run_card_id": "999999", "shift_note_id": "999999", "category_code": "nothing", "gb28181_id": "13050200001310000001"}  # fmt: skip
 
 # what whoever may is answered when asked about FILLED, with no body and no parameters; 200 where nothing else stands here
 ANSWERS: dict[int, set[str]] = {
@@ -110,6 +138,10 @@ ANSWERS: dict[int, set[str]] = {
         "GET /tiles/WebMercatorQuad/{z}/{y}/{x}",
     },
     404: {
+        "DELETE /duties/absences/{absence_id}",
+        "DELETE /run-cards/{run_card_id}",
+        "POST /shifts/notes/{shift_note_id}/acknowledgement",
+        "GET /duties/desk/{grid_code}/{day}",
         "GET /.well-known/security.txt",
         "GET /session/oidc",
         "GET /session/oidc/callback",
@@ -149,6 +181,12 @@ ANSWERS: dict[int, set[str]] = {
         "POST /units/positions",
         "POST /incidents",
         "POST /incidents/{incident_id}/steps",
+        "PUT /incidents/categories/{category_code}",
+        "POST /incidents/categories/{category_code}/names",
+        "POST /duties/absences",
+        "POST /run-cards",
+        "POST /shifts/notes",
+        "PUT /duties/desk/{grid_code}/{day}",
         "POST /cameras/{gb28181_id}/openings",
         "POST /patrol/check-ins",
         "POST /imports",
@@ -280,6 +318,9 @@ QUESTIONS: dict[str, list[str]] = {
     "GET /desk": ["/desk?lon={lon}&lat={lat}", "/desk?incident={number}"],
     "GET /incidents/{incident_id}": ["/incidents/{number}"],
     "GET /incidents/{incident_id}/steps": ["/incidents/{number}/steps"],
+    "GET /incidents/{incident_id}/run-card": ["/incidents/{number}/run-card"],
+    "GET /incidents/{incident_id}/duplicates": ["/incidents/{number}/duplicates"],
+    "GET /duties/desk/{grid_code}/{day}": ["/duties/desk/{cell}/2090-01-01"],
     "POST /incidents/{incident_id}/steps": [
         '/incidents/{number}/steps {{"action": "move", "lon": {lon}, "lat": {lat}}}'
     ],

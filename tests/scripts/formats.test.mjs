@@ -2,7 +2,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { formats } from "../../static/js/formats.js";
-import { readPlace } from "../../static/js/places.js";
 
 const zh = formats("zh", "Asia/Shanghai");
 const en = formats("en", "Asia/Shanghai");
@@ -67,11 +66,3 @@ test("moments are those of the city, whatever the screen's own zone", () => {
   assert.equal(zh.listed(["甲", "乙"]), "甲、乙");
 });
 
-test("a place is two numbers, east before north", () => {
-  assert.deepEqual(readPlace("114.5043, 37.0682"), { lon: 114.5043, lat: 37.0682 });
-  assert.deepEqual(readPlace("  -87.6，41.9 "), { lon: -87.6, lat: 41.9 });
-  assert.deepEqual(readPlace("180 -90"), { lon: 180, lat: -90 });
-  for (const wrong of ["", "114.5", "114,5,37", "181 0", "0 91", "here, there", "37.1N 114E", "NaN 1", "1 Infinity"]) {
-    assert.equal(readPlace(wrong), null, wrong);
-  }
-});

@@ -16,9 +16,11 @@ LOOPS = (
     Loop(("reported", "accepted", "assigned", "handled", "fed_back", "evaluated")),
     Loop(("reported", "accepted", "assigned", "handled", "fed_back", "verified", "evaluated"), timedelta(hours=1), 1),
 )
+LEVELS = (3, 2, 1, 0)
+"""Village, township, county, city."""
 ANY = TypeAdapter(AnyAction)
-REASONED = {"return", "decide", "suspend", "reject", "close", "reopen"}
-NAMES = ["accept", "assign", "depart", "arrive", "handle", "feed_back", "return", "decide", "suspend", "resume", "verify", "reject", "close", "reopen", "evaluate", "hand_over", "move"]  # fmt: skip
+REASONED = {"return", "decide", "escalate", "send_down", "suspend", "reject", "close", "reopen"}
+NAMES = ["accept", "assign", "depart", "arrive", "check_in", "handle", "feed_back", "return", "decide", "escalate", "send_down", "suspend", "resume", "verify", "reject", "close", "reopen", "evaluate", "hand_over", "move", "merge", "unmerge"]  # fmt: skip
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -34,12 +36,14 @@ class Life(RuleBasedStateMachine):
             given["reason"] = "why"
         if name in {"assign", "decide"}:
             given["unit_codes"] = draw(st.lists(st.sampled_from("ABC"), max_size=2, unique=True))
-        if name in {"depart", "arrive"}:
+        if name in {"depart", "arrive", "check_in"}:
             given["unit_code"] = draw(st.sampled_from("ABC"))
         if name == "evaluate":
             given["score"] = 3
         if name == "hand_over":
             given["handler"] = "somebody"
+        if name == "merge":
+            given["into"] = 7
         if name == "move":
             given |= {"lon": 114.5, "lat": 37.0}
         return given
@@ -47,14 +51,14 @@ class Life(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.now = BEGIN
-        self.matter = Matter(LOOPS[0], "reported")
+        self.matter = Matter(LOOPS[0], "reported", levels=LEVELS)
         self.path = ["reported"]
         self.taken = 0
 
     @precondition(lambda self: self.taken == 0)
     @rule(loop=st.sampled_from(LOOPS))
     def begin(self, loop: Loop) -> None:
-        self.matter = Matter(loop, "reported")
+        self.matter = Matter(loop, "reported", levels=LEVELS)
 
     @rule(given=actions(), actor=st.integers(1, 4), seconds=st.integers(0, 7200))
     def do_anything(self, given: dict[str, object], actor: int, seconds: int) -> None:
@@ -72,7 +76,11 @@ class Life(RuleBasedStateMachine):
         if after.stage == "verified" and before.stage != "verified":
             assert actor != before.handled_by, "the verifier is the handler"
         if "closed_at" in before.clocks:
-            assert given["action"] in {"reopen", "evaluate"}, "a closed matter was changed"
+            assert given["action"] in {"reopen", "evaluate", "unmerge"}, "a closed matter was changed"
+        levels = before.levels.index(before.level), after.levels.index(after.level)
+        assert levels[1] - levels[0] == {"escalate": 1, "send_down": -1}.get(str(given["action"]), 0), (
+            "a level was skipped"
+        )
         if before.suspended_at is not None and after.stage != before.stage:
             raise AssertionError("a suspended matter moved")
         assert after.return_count - before.return_count == (given["action"] == "return")
@@ -107,6 +115,7 @@ class Life(RuleBasedStateMachine):
     @invariant()
     def it_is_closed_once_and_for_a_reason(self) -> None:
         assert ("closed_at" in self.matter.clocks) == (self.matter.outcome is not None)
+        assert (self.matter.outcome == "merged") == (self.matter.merged_into is not None)
 
     @invariant()
     def it_was_not_sent_back_for_ever(self) -> None:

@@ -103,7 +103,7 @@ def test_the_life_of_a_burglary(desk: Desk) -> None:
 
 def test_nothing_is_skipped_and_the_message_says_what_is_next(desk: Desk) -> None:
     incident = desk.report()
-    assert desk.course(incident)["possible"] == ["accept", "hand_over", "close", "move"]
+    assert desk.course(incident)["possible"] == ["accept", "hand_over", "escalate", "close", "move", "merge"]
     for action in ("assign", "handle", "verify"):
         assert "reported" in desk.act(desk.lin, incident, action, 409)["detail"]
     assert "no stage fed_back" in desk.act(desk.lin, incident, "feed_back", 409)["detail"]

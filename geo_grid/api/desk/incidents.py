@@ -13,13 +13,13 @@ from geo_grid.api.server.problems import PROBLEM_RESPONSES, Problem
 from geo_grid.api.server.rights import GuardedRoute, refuse
 from geo_grid.workflow import (
     AnyAction,
-    Category,
     Course,
+    Duplicate,
     Incident,
     NewIncident,
     course_of,
+    duplicates_of,
     get,
-    list_categories,
     newest,
     report,
     take_step,
@@ -75,25 +75,13 @@ async def list_incidents(
     limit: Annotated[int, Query(ge=1), AtMost(1000)] = 100,
     open: Annotated[bool, Query(description="only incidents that are not closed")] = False,
     unassigned: Annotated[bool | None, Query(description="only those no grid cell covers, or only the others")] = None,
+    mine: Annotated[bool, Query(description="only those you handle: with open, what you have in hand")] = False,
     before: Annotated[int | None, Query(ge=1, le=2**63 - 1, description="continue after this incident_id")] = None,
 ) -> Incidents:
     """List incidents, newest first; `next` leads to older ones."""
     async with reading(request) as database:
-        page = await newest(database, limit, open, unassigned, before)
+        page = await newest(database, limit, open, unassigned, before, mine)
     return Incidents(incidents=page, next=here(request, before=page[-1].incident_id) if len(page) == limit else None)
-
-
-class Categories(BaseModel):
-    """The categories of incidents."""
-
-    categories: list[Category]
-
-
-@router.get("/incidents/categories")
-async def get_categories(request: Request) -> Categories:
-    """List the categories of incidents: a code, and its names."""
-    async with reading(request) as database:
-        return Categories(categories=await list_categories(database))
 
 
 @router.get("/incidents/{incident_id}", responses={404: {"model": Problem}})
@@ -126,3 +114,16 @@ async def get_steps(request: Request, incident_id: IncidentId) -> Course:
     """List the stages of its loop, and what was done to it."""
     async with reading(request) as database:
         return await course_of(database, incident_id)
+
+
+class Duplicates(BaseModel):
+    """Incidents that may be reports of the same, the likeliest first."""
+
+    duplicates: list[Duplicate]
+
+
+@router.get("/incidents/{incident_id}/duplicates", responses={404: {"model": Problem}})
+async def get_duplicates(request: Request, incident_id: IncidentId) -> Duplicates:
+    """Propose other open incidents that may be reports of the same; POST the step merge to say so."""
+    async with reading(request) as database:
+        return Duplicates(duplicates=await duplicates_of(database, incident_id))

@@ -26,7 +26,9 @@ select i.incident_id, i.incident_number, i.category, i.subtype, coalesce(p.descr
        i.closed_at, ST_X(i.geom) as lon, ST_Y(i.geom) as lat, i.grid_code, c.name as grid_name,
        i.zone_code, z.name as zone_name, i.edition_id, i.unassigned, i.handler_id, i.is_demo,
        i.loop_code, i.accepted_at, i.assigned_cell, i.assigned_role, i.assigned_rule, i.return_count, i.is_final,
-       i.suspended_at, i.suspended_s, i.outcome, i.evaluation, i.step_count,
+       i.suspended_at, i.suspended_s, i.outcome, i.evaluation, i.step_count, i.held_level, i.merged_into, i.assigned_duty,
+       (select d.person_name from duties d where d.duty_id = i.assigned_duty) as assigned_name,
+       array(select m.incident_id from incidents m where m.merged_into = i.incident_id order by m.incident_id) as merged_here,
        array(select u.unit_code from incident_units u
              where u.incident_id = i.incident_id and u.released_at is null order by u.assigned_at, u.unit_code) as unit_codes
 from incidents i
@@ -54,9 +56,27 @@ language plpgsql stable strict parallel safe as $$  -- which keeps its plan
 begin
     return coalesce((select c.category_code from incident_categories c
                      where c.category_code = lower(named) or c.name_zh = named or lower(c.name_en) = lower(named)
-                     limit 1), named);
+                     limit 1),
+                    (select n.category_code from incident_category_names n where n.name = lower(named)), named);
 end $$;
 grant execute on function category_code to public;
+
+-- Says which category a name means, from now on and for all incidents that came with it; returns how many those are.
+create or replace function access.decide_category(given text, code text) returns bigint
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
+declare
+    renamed bigint;
+begin
+    if not access.city_wide('workflow.rules') then
+        raise exception 'what a name means is decided for the whole city' using errcode = 'insufficient_privilege';
+    end if;
+    insert into incident_category_names values (lower(given), code)
+    on conflict (name) do update set category_code = excluded.category_code;
+    update incidents i set category = code where lower(i.category) = lower(given);
+    get diagnostics renamed = row_count;
+    return renamed;
+end $$;
+grant execute on function access.decide_category to geo_grid_app;
 
 -- replaces the name of a category by its code, for every writer: desk, files and demo
 create or replace function categorise() returns trigger language plpgsql as $$

@@ -49,6 +49,21 @@ begin atomic
 end;
 grant execute on function access.handler_named to geo_grid_app;
 
+-- whether whoever asks is of a level above: bound to the whole city, or to a cell around the one that has a matter, which is
+-- the cell of that level (0: the city) in the chain of the cell that owns it
+create or replace function access.is_above(cell text, level integer) returns boolean
+language sql stable security definer set search_path = pg_catalog, public, pg_temp
+begin atomic
+    select exists (
+        select from access.asking a join access.principals p on p.principal_id = a.principal_id
+        where p.city_wide or exists (
+            select from access.principal_cells b
+            join access.cell_scope s on s.ancestor_code = b.grid_code
+            join cell_chain(cell, now()) c on c.grid_code = s.grid_code
+            where b.principal_id = a.principal_id and c.grid_level = level and b.grid_code <> c.grid_code));
+end;
+grant execute on function access.is_above to geo_grid_app;
+
 create or replace function access.my_name() returns text
 language plpgsql stable security definer set search_path = pg_catalog, public, pg_temp as $$
 begin
@@ -60,7 +75,8 @@ create trigger incident_steps_kept before update on incident_steps
     for each row execute function keep_steps();
 create trigger incidents_in_order before update of step, loop_code on incidents
     for each row execute function keep_stages();
-create trigger incidents_begin before insert on incidents
+-- after incidents_categorised, which gives it its category: triggers run in the order of their names
+create trigger incidents_loop before insert on incidents
     for each row execute function begin_loop();
 create trigger incidents_moved before update of geom on incidents
     for each row when (old.geom is distinct from new.geom) execute function access.own_by_place();

@@ -1,0 +1,151 @@
+"""A dispatcher's call by keyboard alone: from the place to the unit that was sent, and to the end of the matter."""
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from geo_grid.db import Cluster, connect
+from tests.browser.test_planner import person
+from tests.conftest import live_server
+from tests.databases import new_database
+from tests.identities import PASSWORD, api_key, bearing, user
+from tests.squares import SIDE, SOUTH, WEST, two_by_two
+
+pytestmark = pytest.mark.browser
+IN_A = (WEST + SIDE / 2, SOUTH + SIDE / 2)
+
+
+@pytest.fixture(scope="module")
+def city(cluster: Cluster):
+    """(address, owner's way in) of four cells with three cars and a manager."""
+    with new_database(cluster, "desk_page") as conninfo:
+        with connect(conninfo) as connection:
+            two_by_two(connection)
+            connection.execute(
+                "insert into duties (grid_code, duty_role, person_name) values ('A', 'grid_manager', '王某')"
+            )
+            connection.execute(
+                "insert into patrol_units (unit_code, name, unit_kind, reported_at, geom) select 'car-' || n, '巡逻' || n || '组', 'car', now(),"
+                " ST_SetSRID(ST_MakePoint(%s + n / 1024.0, %s), 4490) from generate_series(1, 3) n",
+                IN_A,
+            )
+        with live_server(conninfo) as url:
+            yield url, conninfo
+
+
+def type_keys(page: Page, *keys: str) -> None:
+    for key in keys:
+        page.keyboard.press(key)
+
+
+def test_from_a_place_to_a_unit_sent_and_to_the_end_by_keys_alone(city, browser: Browser) -> None:
+    url, database = city
+    lin, chief = user(database, "dispatcher"), user(database, "supervisor")
+    with person(browser, url, lin, "/maps/desk", may_be_refused="/steps") as page:
+        right, told = page.locator(".right"), page.locator(".told")
+        type_keys(page, "/")
+        page.keyboard.type(f"{IN_A[0]} {IN_A[1]}")
+        type_keys(page, "Enter")
+        expect(right).to_contain_text("王某")
+        type_keys(page, "n")
+        expect(page.locator("form.call select[name=category]")).to_be_focused()
+        expect(page.locator("form.call fieldset input").first).to_be_checked()
+        type_keys(page, "p", "Tab")  # Public order
+        page.keyboard.type("门口有人打架 🚨")
+        type_keys(page, "Control+Enter")
+        expect(told).to_contain_text("car-1 sent")
+        expect(right.locator(".stages .here")).to_have_text("Assigned")
+        expect(right.locator(".said")).to_have_text("门口有人打架 🚨")
+        expect(right.locator(".who")).to_contain_text("car-1")
+        expect(page.locator(".queue li").first).to_contain_text("car-1")
+        for key, action in (("d", "Departs"), ("s", "Arrives"), ("h", "Handled")):
+            type_keys(page, key)
+            expect(right.locator(".log li").first).to_contain_text(action)
+        type_keys(page, "v")  # by whoever handled it
+        expect(told).to_contain_text("somebody else")
+        with person(browser, url, chief, "/maps/desk") as other:
+            type_keys(other, "j")
+            expect(other.locator(".right .said")).to_have_text("门口有人打架 🚨")
+            type_keys(other, "v")
+            expect(other.locator(".right .good")).to_have_text("solved")
+            type_keys(other, "q")
+            other.keyboard.type("5")
+            type_keys(other, "Enter")
+            expect(other.locator(".right .stages .here")).to_have_text("Evaluated")
+        expect(right.locator(".good")).to_have_text("solved")  # the first sees it without asking
+    with connect(database) as connection:
+        row = connection.execute("select step, evaluation from incidents order by incident_id desc limit 1").fetchone()
+    assert row == {"step": "evaluated", "evaluation": 5}
+
+
+def test_a_second_report_is_merged_and_taken_back_and_a_reason_is_asked_for(city, browser: Browser) -> None:
+    url, database = city
+    with bearing(url, api_key(database, "dispatcher")) as client:
+        for text in ("路口两车相撞", "路口两车相撞，有人受伤"):
+            made = client.post(
+                "/incidents", json={"lon": IN_A[0], "lat": IN_A[1], "category": "traffic", "description": text}
+            )
+            assert made.status_code == 201, made.text
+    with person(
+        browser, url, user(database, "dispatcher"), "/maps/desk", f"%26incident%3D{made.json()['incident_id']}"
+    ) as page:
+        right, told = page.locator(".right"), page.locator(".told")
+        expect(right).to_contain_text("May be the same")
+        type_keys(page, "y", "Enter")
+        expect(right.locator(".good")).to_contain_text("merged")
+        type_keys(page, "Control+z")
+        expect(right.locator(".good")).to_have_count(0)
+        expect(right.locator(".stages .here")).to_have_text("Reported")
+        type_keys(page, "a")
+        expect(right.locator(".stages .here")).to_have_text("Accepted")
+        type_keys(page, "p")
+        page.keyboard.type("等待家属")
+        type_keys(page, "Enter")
+        expect(right.locator(".then")).to_have_text("suspended")
+        expect(right.locator(".log li").first).to_contain_text("等待家属")
+        type_keys(page, "Control+z")
+        expect(right.locator(".then")).to_have_count(0)
+        expect(told).to_be_hidden(timeout=15_000)
+
+
+def test_what_was_typed_outlives_a_reload_and_the_session(city, browser: Browser) -> None:
+    url, database = city
+    name = user(database, "dispatcher")
+    with person(browser, url, name, "/maps/desk", may_be_refused="/incidents") as page:
+        type_keys(page, "/")
+        page.keyboard.type(f"北纬{IN_A[1]} 东经{IN_A[0]}")
+        type_keys(page, "Enter")
+        expect(page.locator(".right")).to_contain_text("王某")
+        type_keys(page, "n")
+        page.fill("form.call textarea", "三楼有烟")
+        page.reload()
+        expect(page.locator("form.call textarea")).to_have_value("三楼有烟")
+        page.select_option("form.call select[name=category]", "fire")
+        with connect(database) as connection:
+            connection.execute("update access.credentials set revoked_at = now() where credential_kind = 'session'")
+        page.wait_for_timeout(1500)
+        type_keys(page, "Control+Shift+Enter")
+        dialog = page.locator("dialog[open]")
+        expect(dialog).to_contain_text("Your session has ended")
+        dialog.locator("input[name=name]").fill(name)
+        dialog.locator("input[name=password]").fill(PASSWORD)
+        page.keyboard.press("Enter")
+        expect(dialog).to_have_count(0)
+        page.locator("form.call textarea").focus()
+        type_keys(page, "Control+Shift+Enter")
+        expect(page.locator(".told")).to_contain_text("filed")
+        expect(page.locator(".right .said")).to_have_text("三楼有烟")
+        page.reload()
+        expect(page.locator("form.call")).to_have_count(0)
+
+
+@pytest.mark.parametrize("size", [(1366, 768), (1920, 1080), (3840, 1080), (768, 1024)])
+def test_nothing_overlaps(city, browser: Browser, size: tuple[int, int]) -> None:
+    url, database = city
+    with person(browser, url, user(database, "dispatcher"), "/maps/desk") as page:
+        page.set_viewport_size({"width": size[0], "height": size[1]})
+        left, right = page.locator(".left").bounding_box(), page.locator(".right").bounding_box()
+        assert left
+        assert right
+        apart = left["x"] + left["width"] <= right["x"] or left["y"] + left["height"] <= right["y"]
+        assert apart, (left, right)
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
