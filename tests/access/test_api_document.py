@@ -58,7 +58,7 @@ def test_every_route_names_the_parameters_it_has_when_asked_another(database: st
                 assert "there is no parameter 'at_time' here" in words, (method, path)
                 named = {one["name"] for one in operations[method].get("parameters", ()) if one["in"] == "query"}
                 assert all(name in words for name in named), (method, path)
-        for page in ("/login", "/maps/wall", "/maps/planner"):  # their scripts read some
+        for page in ("/login", "/imports", "/maps/wall", "/maps/desk", "/maps/planner"):  # their scripts read some
             assert clients[0].get(page, params={"incident": 1, "x": 2}).status_code == 200
         assert clients[0].get("/", params={"x": 1}).status_code == 400
 

@@ -174,9 +174,11 @@ PAGES = frozenset(
     {"/", "/account", "/docs", "/maps/wall", "/maps/planner", "/maps/response", "/admin", "/auditor", "/imports"}
 )
 """Pages: a person who is not logged in is redirected to the log-in."""
-_TAKE_ANY = PAGES - {"/"} | {"/login", "/session/oidc/callback"}
-"""Paths whose GET ignores query parameters it does not know: scripts of pages read some, and an OpenID provider adds its own
-(RFC 6749, 4.1.2)."""
+_NAMES_ITS_PARAMETERS = frozenset({"/", "/openapi.json"})
+"""Routes outside the OpenAPI document that refuse parameters they do not know, as those within it; pages take any, since
+their scripts read some."""
+_ADDED_BY_OTHERS = frozenset({"/session/oidc/callback"})
+"""Routes within it that take any: a provider of OpenID adds its own (RFC 6749, 4.1.2)."""
 
 _OF_THE_WALL = frozenset({
     "/locate", "/desk", "/collections", "/collections/{layer}", "/collections/{layer}/items",
@@ -229,7 +231,8 @@ class GuardedRoute(APIRoute):
                     raise
                 await RedirectResponse(_login_address(request), 303)(scope, receive, send)
                 return
-        if scope["method"] != "GET" or self.path not in _TAKE_ANY:
+        is_described = self.include_in_schema or self.path in _NAMES_ITS_PARAMETERS
+        if is_described and self.path not in _ADDED_BY_OTHERS:
             self._refuse_unknown(Request(scope))
         try:
             await super().handle(scope, receive, send)
