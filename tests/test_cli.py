@@ -75,6 +75,25 @@ def test_every_bad_row_of_an_import_is_printed(database: str, tmp_path: Path) ->
     assert "nothing was changed" in done.stderr.splitlines()[-1]
 
 
+def test_a_dry_run_ends_as_the_import_would(database: str, cases: Path, tmp_path: Path) -> None:
+    """A script that goes by the exit code went on to an import that was refused."""
+    path = tmp_path / "facilities.csv"
+    path.write_text("facility_code,facility_kind,name,lon,lat\nA,school,x,114.5,37\nB,school,y,114.5,x\n")
+    some_bad = ("import", "facilities", path, "--source-crs", "EPSG:4490")
+    no_time = ("import", "incidents", cases / "no_date_mapped.csv", "--source-crs", "EPSG:4326", "--column", "incident_number=n", "--column", "category=k")  # fmt: skip
+    for arguments, code in (
+        (some_bad, 2),
+        ((*some_bad, "--skip-invalid"), 0),
+        (no_time, 2),
+        ((*no_time, "--received-now"), 0),
+    ):
+        tried = geo_grid(database, *arguments, "--dry-run", expect=code)
+        assert "nothing was changed" in tried.stderr
+        as_json = json.loads(geo_grid(database, *arguments, "--dry-run", "--json", expect=code).stdout)
+        assert as_json["is_refused"] == (code == 2)
+        geo_grid(database, *arguments, expect=code)
+
+
 def test_an_unreachable_database_is_our_error_with_its_reason() -> None:
     done = geo_grid("host=/nowhere dbname=x", "doctor", expect=1)
     assert "cannot be reached" in done.stderr

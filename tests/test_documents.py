@@ -213,3 +213,13 @@ def test_what_a_step_needs_is_said_over_http_and_in_the_guide(openapi: dict) -> 
         (fields,) = (told for names, told in guide.items() if f"`{operation}`" in names)
         for name in {*schema.get("required", ())} - {"operation"}:
             assert f"`{name}`" in fields, (operation, name)
+
+
+def test_what_a_reader_needs_beforehand_is_said() -> None:
+    """The page of the API sends strangers away, and `make up` installs no programs of GDAL."""
+    (said,) = [part for part in text_of(ROOT / "README.md").split("\n\n") if "8000/docs>" in part]
+    assert "log in first" in said
+    assert "8000/login>" in said
+    for document in DOCUMENTS:
+        if any(re.match(r"ogr\w+ ", one.text) for one in commands(document)):
+            assert "apt-get install gdal-bin" in text_of(document), document.name

@@ -2,13 +2,16 @@
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from geo_grid.cli.terminal import Json, progress, ready_database, say, say_rows
 from geo_grid.errors import UserError
 from geo_grid.settings import settings
+
+if TYPE_CHECKING:
+    from geo_grid.exchange import Report
 
 files_app = typer.Typer()
 SourceCrs = Annotated[str | None, typer.Option(help="EPSG code, GCJ-02 or BD-09; required unless the file is GeoJSON.")]
@@ -67,7 +70,12 @@ def import_(
             min=0, help="Metres: gaps and overlaps of boundaries that are no wider are closed, and told; 0: none."
         ),
     ] = 0.01,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Tell what would happen, and change nothing.")] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run", help="Tell what would happen, and change nothing; exit code 2 if it would be refused."
+        ),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Import a file into a layer: all rows or none, unless --skip-invalid."""
@@ -99,27 +107,28 @@ def import_(
             heal_m=heal,
         )
     if as_json:
-        print(
-            json.dumps(
-                {**vars(report), "skipped": [{"row": r, "reason": why} for r, why in report.skipped]},
-                ensure_ascii=False,
-            )
-        )
-        return
+        told = {**vars(report), "skipped": [{"row": r, "reason": why} for r, why in report.skipped]}
+        print(json.dumps(told, ensure_ascii=False))
+    else:
+        _say_report(report, dry_run, skip_invalid)
+    if dry_run and report.is_refused:
+        raise typer.Exit(2)  # as the import itself
+
+
+def _say_report(report: "Report", dry_run: bool, skip_invalid: bool) -> None:
     say_rows(report.skipped)
     for note in report.notes:
         say(f"note: {note}")
     if report.duplicates:
         say(f"{report.duplicates} of the rows left out are duplicates: in the file twice, or stored already")
     outside = "" if report.unassigned is None else f", {report.unassigned} of them outside every grid cell"
+    of_rows = f"{report.imported} of {report.rows} rows"
     if dry_run:
         refused = report.skipped and not skip_invalid
         ending = "; as it is, the import would be refused (--skip-invalid imports the others)" if refused else ""
-        say(
-            f"{report.imported} of {report.rows} rows could be imported into {layer}{outside}{ending}; nothing was changed"
-        )
-        return
-    say(f"{report.imported} of {report.rows} rows imported into {layer}{outside}")
+        say(f"{of_rows} could be imported into {report.layer}{outside}{ending}; nothing was changed")
+    else:
+        say(f"{of_rows} imported into {report.layer}{outside}")
 
 
 def _import_osm(layer: str, file: Path, dry_run: bool, as_json: bool) -> None:

@@ -82,6 +82,8 @@ class Report:
     healed
         Of every cell or zone whose border was changed to fit its neighbours': `code`, `metres` it moved at most, and
         where: `lon`, `lat`.
+    is_refused
+        Of a dry run: the import itself, asked the same, would be refused.
     """
 
     layer: str
@@ -94,6 +96,7 @@ class Report:
     skipped: list[tuple[int, str]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     healed: list[dict[str, Any]] = field(default_factory=list)
+    is_refused: bool = False
 
 
 def import_file(
@@ -186,6 +189,7 @@ def import_file(
         if refused and not (skip_invalid or dry_run):
             raise _refused(report, name)
     report.imported = len(good) + len(joined)
+    report.is_refused |= bool(report.skipped) and not skip_invalid
     return report
 
 
@@ -306,6 +310,7 @@ def _check_times(
     )
     if not dry_run:
         raise UserError(message)
+    report.is_refused = True
     report.notes.append(f"as it is, the import would be refused: {message}")
 
 

@@ -4,9 +4,11 @@ A vehicle routing problem with time windows (Solomon, 1987) over travel times on
 """
 
 from collections import defaultdict
-from datetime import datetime, timedelta
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from zoneinfo import ZoneInfo
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
@@ -93,25 +95,30 @@ class Task(NamedTuple):
 
     Attributes
     ----------
+    zone
+        Time zone of the moments of the plan.
     left_out
         Stops that need no visit in that time.
     """
 
     question: PatrolQuestion
     span: Span
+    zone: ZoneInfo
     units: list[dict[str, Any]]
     wanted: list[tuple[dict[str, Any], list[Span]]]
     left_out: list[LeftOut]
     closures: list[Any]
 
 
-def read_task(connection: Connection, question: PatrolQuestion, now: datetime) -> Task:
+def read_task(connection: Connection, question: PatrolQuestion, now: datetime, zone: ZoneInfo) -> Task:
     """Read the input of a plan with the rights of the principal; stops that were visited already are left out.
 
     Parameters
     ----------
     now
-        Current time in the city's time zone.
+        Current time.
+    zone
+        The city's time zone.
 
     Raises
     ------
@@ -120,35 +127,36 @@ def read_task(connection: Connection, question: PatrolQuestion, now: datetime) -
     UserError
         No unit is available.
     """
-    begins = (question.begins_at or now).astimezone(now.tzinfo).replace(microsecond=0)
+    begins = (question.begins_at or now).astimezone(UTC).replace(microsecond=0)
     span = Span(begins, begins + timedelta(hours=question.hours))
     stops = connection.execute(QUERIES["stops"], {"zone_code": question.zone_code}).fetchall()
     if not stops:
         message = f"there are no mandatory stops in patrol zone {question.zone_code!r}"
         raise NotFound(message)
-    units = _units(connection, question, begins)
-    today = Span(begins.replace(hour=0, minute=0, second=0), span.ends)
+    units = _units(connection, question, begins.astimezone(zone))
+    midnight = begins.astimezone(zone).replace(hour=0, minute=0, second=0, fold=0)
+    today = Span(midnight.astimezone(UTC), span.ends)
     made = _check_ins(connection, question.zone_code, today)
     left_out: list[LeftOut] = []
     wanted = []
     for stop in stops:
-        windows = [window for window in due_within(stop, today) if window.meets(span)]
+        windows = [window for window in due_within(stop, today, zone) if window.meets(span)]
         is_made = any(window.begins <= moment <= window.ends for window in windows for moment in made[stop["name"]])
         if is_made or not windows:
             left_out.append(LeftOut(name=stop["name"], reason="made" if is_made else "not_due"))
         else:
             wanted.append((stop, [both for window in windows if (both := window.meets(span))]))
-    return Task(question, span, units, wanted, left_out, closures_in_force(connection))
+    return Task(question, span, zone, units, wanted, left_out, closures_in_force(connection))
 
 
 def plan(task: Task, router: Router, travel: Travel) -> PatrolPlan:
     """Plan the routes. Needs no database connection; blocks: call it in a thread."""
-    question, span, units, wanted, left_out, closures = task
+    question, span, zone, units, wanted, left_out, closures = task
     if not wanted:
         return PatrolPlan(routes=[], left_out=left_out)
     begins = span.begins
     places = [(row["lon"], row["lat"]) for row in [*units, *(stop for stop, _ in wanted)]]
-    rides = {kind: travel.ride(kind, begins, closures) for kind in {unit["kind"] for unit in units}}
+    rides = {kind: travel.ride(kind, begins.astimezone(zone), closures) for kind in {unit["kind"] for unit in units}}
     arrivals = {kind: router.matrix(places, places, ride) for kind, ride in rides.items()}
     problem = _problem(arrivals, units, wanted, span, question.stop_minutes)
     steps = problem.solve(exploration_level=_EFFORT, nb_threads=1).routes.to_dict("records")
@@ -164,7 +172,7 @@ def plan(task: Task, router: Router, travel: Travel) -> PatrolPlan:
             unit,
             [step for step in steps if step["vehicle_id"] == number],
             wanted,
-            begins,
+            lambda seconds: (begins + timedelta(seconds=seconds)).astimezone(zone),
         )
         for number, unit in enumerate(units)
         if any(step["vehicle_id"] == number and step["type"] == "job" for step in steps)
@@ -232,17 +240,16 @@ def _since(span: Span, moment: datetime) -> int:
 
 def _route(
     router: Router, ride: Ride, arrivals: list[list[Arrival]], unit: dict[str, Any], steps: list[dict[str, Any]],
-    wanted: list[tuple[dict[str, Any], list[Span]]], begins: datetime,
+    wanted: list[tuple[dict[str, Any], list[Span]]], moment: Callable[[int], datetime],
 ) -> PatrolRoute:  # fmt: skip
     stops = []
     for step in steps:
         if step["type"] != "job":
             continue
         stop, _ = wanted[step["id"]]
-        arrives = begins + timedelta(seconds=step["arrival"])
         stops.append(PlannedStop(
-            name=stop["name"], arrives_at=arrives, waits_s=step["waiting_time"],
-            leaves_at=arrives + timedelta(seconds=step["waiting_time"] + step["service"]),
+            name=stop["name"], arrives_at=moment(step["arrival"]), waits_s=step["waiting_time"],
+            leaves_at=moment(step["arrival"] + step["waiting_time"] + step["service"]),
             lon=stop["lon"], lat=stop["lat"],
         ))  # fmt: skip
     line = [(unit["lon"], unit["lat"]), *((stop.lon, stop.lat) for stop in stops)]
@@ -252,7 +259,7 @@ def _route(
     why: Why | None = estimated[0].why if estimated else None if way else "no_answer"
     return PatrolRoute(
         unit_code=unit["unit_code"], name=unit["name"], kind=unit["kind"],
-        begins_at=begins + timedelta(seconds=steps[0]["arrival"]), stops=stops, travel_s=steps[-1]["duration"],
+        begins_at=moment(steps[0]["arrival"]), stops=stops, travel_s=steps[-1]["duration"],
         length_m=round(way.length_m) if way else None, method=ESTIMATED if why else ROUTED,
         estimated_because=why,
         line=way.line if way else line,

@@ -3,7 +3,7 @@
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -28,13 +28,14 @@ class Shift(NamedTuple):
     begins: time
     ends: time
 
-    def on(self, day: date, zone: tzinfo | None) -> "Span":
-        """Return the span of the shift that begins on a day."""
+    def on(self, day: date, zone: ZoneInfo) -> "Span":
+        """Return the span of the shift that begins on a day of a time zone."""
         return _span(day, self.begins, self.ends, zone)
 
 
 class Span(NamedTuple):
-    """A span of time, from begin to end."""
+    """A span of time, from begin to end, both in UTC: between moments of one time zone, Python counts and compares by the
+    clock on the wall, which stands still for an hour or jumps on nights when clocks change."""
 
     begins: datetime
     ends: datetime
@@ -45,9 +46,10 @@ class Span(NamedTuple):
         return both if both.begins < both.ends else None
 
 
-def _span(day: date, begins: time, ends: time, zone: tzinfo | None) -> Span:
+def _span(day: date, begins: time, ends: time, zone: ZoneInfo) -> Span:
+    """Return the span between two times of the clock; of a time that comes twice, the first counts."""
     last = day + timedelta(days=1) if ends <= begins else day
-    return Span(datetime.combine(day, begins, zone), datetime.combine(last, ends, zone))
+    return Span(datetime.combine(day, begins, zone).astimezone(UTC), datetime.combine(last, ends, zone).astimezone(UTC))
 
 
 def read_shifts(text: str) -> list[Shift]:
@@ -150,18 +152,24 @@ async def check_in(connection: AsyncConnection, given: CheckIn, timezone: str) -
     )  # fmt: skip
 
 
-def _windows(stop: dict[str, Any], days: Iterable[date], zone: tzinfo | None) -> list[Span]:
+def _windows(stop: dict[str, Any], days: Iterable[date], zone: ZoneInfo) -> list[Span]:
     begins, ends = stop["window_from"] or time(0), stop["window_to"] or time(0)
     return [_span(day, begins, ends, zone) for day in days]
 
 
-def due_within(stop: dict[str, Any], span: Span) -> list[Span]:
-    """Return the parts of a span in which a stop is due. `stop` has window_from and window_to; None stands for midnight."""
-    first = span.begins.date() - timedelta(days=1)
-    days = (first + timedelta(days=number) for number in range((span.ends.date() - first).days + 1))
+def due_within(stop: dict[str, Any], span: Span, zone: ZoneInfo) -> list[Span]:
+    """Return the parts of a span in which a stop is due.
+
+    Parameters
+    ----------
+    stop
+        With window_from and window_to, on the clock of `zone`; None stands for midnight.
+    """
     if stop["window_from"] is None and stop["window_to"] is None:
         return [span]
-    return [both for window in _windows(stop, days, span.begins.tzinfo) if (both := window.meets(span))]
+    first, last = span.begins.astimezone(zone).date() - timedelta(days=1), span.ends.astimezone(zone).date()
+    days = (first + timedelta(days=number) for number in range((last - first).days + 1))
+    return [both for window in _windows(stop, days, zone) if (both := window.meets(span))]
 
 
 class Completion(BaseModel):
@@ -178,7 +186,12 @@ class Completion(BaseModel):
 
 
 def completion(
-    connection: Connection, day: date, shifts: Sequence[Shift], now: datetime, zone_code: str | None = None
+    connection: Connection,
+    day: date,
+    shifts: Sequence[Shift],
+    now: datetime,
+    zone: ZoneInfo,
+    zone_code: str | None = None,
 ) -> list[Completion]:
     """Return the completion of stops by zone and shift, of the zones that the principal sees.
 
@@ -187,9 +200,11 @@ def completion(
     day
         Day on which the shifts begin.
     now
-        Current time in the city's time zone: stops whose window is over were missed, the others are open.
+        Stops whose window is over by then were missed, the others are open.
+    zone
+        The city's time zone, of the day, the shifts and the windows of stops.
     """
-    spans = [(shift.name, shift.on(day, now.tzinfo)) for shift in shifts]
+    spans = [(shift.name, shift.on(day, zone)) for shift in shifts]
     until, since = max(span.ends for _, span in spans), min(span.begins for _, span in spans)
     at: dict[tuple[str, str], list[datetime]] = defaultdict(list)
     asked = {"since": since, "until": until, "zone_code": zone_code}
@@ -198,7 +213,7 @@ def completion(
     found: dict[tuple[str, str], Completion] = {}
     for stop in connection.execute(QUERIES["stops"], {"zone_code": zone_code}).fetchall():
         for name, span in spans:
-            due = due_within(stop, span)
+            due = due_within(stop, span, zone)
             if not due:
                 continue
             empty = Completion(zone_code=stop["zone_code"], name=stop["zone_name"], shift=name, due=0, done=0, missed=[], open=[], rate=0)  # fmt: skip

@@ -117,7 +117,6 @@ def test_a_file_tells_as_little(mine: httpx.Client) -> None:
     for code in ("unit-D", "unit-X"):
         sent = mine.post(
             "/imports",
-            params={"layer": "patrol_units"},
             data={"layer": "patrol_units", "source_crs": "EPSG:4490"},
             files={"file": ("u.csv", f"{rows}{code},x,car,{IN_A[0]},{IN_A[1]}\nA-{code},x,car,{IN_A[0]},{IN_A[1]}\n")},
         )

@@ -219,9 +219,13 @@ class TestProxies:
     def test_each_client_of_one_proxy_is_itself(self, database: str) -> None:
         with live_server(database, trusted_proxies="127.0.0.1", anonymous_rate_limit="3/minute") as url:
 
-            def ask(told: str) -> int:
-                return httpx.get(f"{url}/session", headers={"X-Forwarded-For": told}).status_code
+            def ask(*told: str) -> int:
+                lines = [("X-Forwarded-For", line) for line in told]
+                return httpx.get(f"{url}/session", headers=lines).status_code
 
             assert [ask("192.0.2.1:1000") for _ in range(3)] == [401, 401, 401]
             assert ask("192.0.2.1:2000") == 429
             assert ask("192.0.2.2:1000") == 401
+            # the proxy adds a line to those that the client wrote
+            assert ask("192.0.2.9", "192.0.2.1:3000") == 429
+            assert [ask("192.0.2.1", "192.0.2.3:1000"), ask("192.0.2.1, 192.0.2.4:1000")] == [401, 401]

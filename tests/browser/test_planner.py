@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from zoneinfo import ZoneInfo
 
 import pytest
 from playwright.sync_api import Browser, Page, Response, expect
@@ -201,6 +202,9 @@ def test_the_slider_of_history_shows_the_cells_of_each_edition(browser: Browser,
         draft = make_draft(connection, "y", "planner")
         edit_draft(connection, draft, as_step("merge", {"codes": ["c00", "c01"], "keep": "c01"}), "planner")
         publish_draft(connection, draft, "merged")
+    with connect(city) as connection:
+        rows = connection.execute("select edition_id, valid_from from editions").fetchall()
+    began_at = {row["edition_id"]: row["valid_from"].astimezone(ZoneInfo("Asia/Shanghai")) for row in rows}
     with live_server(city) as url, person(browser, url, user(city, "planner"), "/maps/planner") as desk:
         look_at(desk, 2.0, 2.0, 13)
         desk.get_by_role("button", name="History").click()
@@ -212,6 +216,11 @@ def test_the_slider_of_history_shows_the_cells_of_each_edition(browser: Browser,
             ) as told:
                 slider.fill(str(edition - 1))
             assert told.value.status == 200, told.value.text()
+            began = began_at[edition].strftime("%d/%m/%Y, %H:%M")
+            expect(desk.locator(".content p.quiet").first).to_contain_text(
+                "in force" if edition == 3 else f"Edition {edition}, from {began}"
+            )
+            assert ("datetime=" in told.value.url) == (edition != 3)
             desk.wait_for_timeout(500)
             drawn = set(desk.evaluate(DRAWN))
             assert ("c22.2" in drawn, "c00" not in drawn) == (has_split, has_merged), edition

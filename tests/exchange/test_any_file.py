@@ -6,12 +6,14 @@ import json
 import os
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from xml.sax.saxutils import escape, quoteattr
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 import shapely
 from hypothesis import HealthCheck, given, settings
@@ -20,12 +22,16 @@ from hypothesis import strategies as st
 from geo_grid.db import connect
 from geo_grid.errors import UserError
 from geo_grid.exchange import Mapping, import_file
+from geo_grid.exchange.locating import Asked, locate_points
 from geo_grid.layers import find_layer
+from geo_grid.locate import CityIndex, open_city
 from geo_grid.progress import silent
 from tests.databases import new_database
 from tests.squares import two_by_two
 
-EXAMPLES = int(os.environ.get("ANY_FILE_EXAMPLES", "2"))
+EXAMPLES = int(os.environ.get("ANY_FILE_EXAMPLES", "3"))
+"""Of each kind of file: few and always the same, so that the suite stays short; or as many as are asked for, new ones."""
+IS_SHORT = "ANY_FILE_EXAMPLES" not in os.environ
 
 TIMES = ["2026-11-01 08:30:00", "20261101", "2026", "-", "01/02/2016", "9999-12-31", "1900-01-01T00:00:00+08:05:43",
          "2016年1月29日", "0000-00-00", "24:00", "1e9", "46327.354", "2026-03-08 02:30:00"]  # fmt: skip
@@ -71,22 +77,6 @@ def shapes(draw: st.DrawFn) -> shapely.Geometry | None:
         return made[kind]()
 
 
-@st.composite
-def tables(draw: st.DrawFn) -> gpd.GeoDataFrame:
-    """Some rows of anything, under names that a layer has and others."""
-    count = draw(st.integers(0, 6))
-    names = [
-        "code",
-        "name",
-        "when",
-        "count",
-        draw(st.text(st.characters(categories=["L", "N"]), min_size=1, max_size=12)),
-    ]
-    columns = {name: [draw(values) for _ in range(count)] for name in dict.fromkeys(names)}
-    geometry = gpd.GeoSeries([draw(shapes()) for _ in range(count)], crs=4326)
-    return gpd.GeoDataFrame(pd.DataFrame(columns, dtype=object), geometry=geometry)
-
-
 MAPPINGS = {
     "facilities": Mapping({"facility_code": "code", "member_count": "count"}, {"facility_kind": "school"}),
     "incidents": Mapping({"category": "name", "received_at": "when"}),
@@ -96,12 +86,70 @@ MAPPINGS = {
 }
 
 
+def good_shape(layer: str, number: int) -> shapely.Geometry:
+    """What a layer takes, beside that of the row before."""
+    west = 114.5 + number * 0.002
+    if layer == "grid_cells":  # beside the city, which has cells already
+        return shapely.box(west + 0.1, 37, west + 0.102, 37.002)
+    if layer == "road_closures":
+        return shapely.LineString([(west, 37), (west + 0.001, 37.001)])
+    return shapely.Point(west, 37.001)
+
+
+@st.composite
+def tables(draw: st.DrawFn) -> tuple[str, gpd.GeoDataFrame]:
+    """Name of a layer, and some rows for it: good ones, in which a quarter of all values and shapes are anything."""
+    layer, count = draw(st.sampled_from(list(MAPPINGS))), draw(st.sampled_from([5, 6, 4, 2, 1, 0]))
+    other = draw(st.text(st.characters(categories=["L", "N"]), min_size=1, max_size=12))
+    is_odd = st.sampled_from([False, False, False, True])
+    good = {"code": "C{}", "name": "x {}", "when": "2026-11-01 08:3{}:00", "count": 7, other: "y"}
+    columns = {
+        name: [
+            draw(values) if draw(is_odd) else value.format(row) if isinstance(value, str) else value
+            for row in range(count)
+        ]
+        for name, value in good.items()
+    }
+    shapes_of_rows = [draw(shapes()) if draw(is_odd) else good_shape(layer, row) for row in range(count)]
+    return layer, gpd.GeoDataFrame(
+        pd.DataFrame(columns, dtype=object), geometry=gpd.GeoSeries(shapes_of_rows, crs=4326)
+    )
+
+
 @pytest.fixture(scope="module")
 def city(cluster) -> Iterator[str]:
     with new_database(cluster, f"any_{os.getpid()}") as conninfo:
         with connect(conninfo) as connection:
             two_by_two(connection)
         yield conninfo
+
+
+def kml(plain: pd.DataFrame, shapes: Iterable[shapely.Geometry | None]) -> str:
+    """As programs write it that know no schema, nor which characters XML has."""
+
+    def drawn(shape: shapely.Geometry | None) -> str:
+        if shape is None:
+            return ""
+        kind, places = shape.geom_type, shapely.get_coordinates(shape, include_z=True).tolist()
+        written = " ".join(f"{x!r},{y!r},{z!r}" for x, y, z in places)
+        made = f"<coordinates>{written}</coordinates>"
+        if kind == "Polygon":
+            made = f"<outerBoundaryIs><LinearRing>{made}</LinearRing></outerBoundaryIs>"
+        return (
+            f"<{kind}>{made}</{kind}>"
+            if kind in ("Point", "LineString", "Polygon")
+            else f"<MultiGeometry>{made}</MultiGeometry>"
+        )
+
+    marks = []
+    for row, shape in zip(plain.to_dict("records"), shapes, strict=True):
+        told = "".join(
+            f"<Data name={quoteattr(str(name))}><value>{escape(str(value))}</value></Data>"
+            for name, value in row.items()
+            if value is not None
+        )
+        marks.append(f"<Placemark><ExtendedData>{told}</ExtendedData>{drawn(shape)}</Placemark>")
+    return f'<kml xmlns="http://www.opengis.net/kml/2.2"><Document>{"".join(marks)}</Document></kml>'
 
 
 def write(frame: gpd.GeoDataFrame, path: Path, encoding: str) -> bool:
@@ -128,6 +176,9 @@ def write(frame: gpd.GeoDataFrame, path: Path, encoding: str) -> bool:
             for number, (row, shape) in enumerate(zip(plain.to_dict("records"), frame.geometry, strict=True))
         ]  # fmt: skip
         path.write_text(json.dumps({"type": "FeatureCollection", "features": features}), encoding="utf-8")
+        return True
+    if path.suffix == ".kml":
+        path.write_text(kml(plain, frame.geometry), encoding="utf-8")
         return True
     kept = frame.copy()
     for name in plain:
@@ -159,17 +210,17 @@ def write(frame: gpd.GeoDataFrame, path: Path, encoding: str) -> bool:
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("suffix", ["csv", "xlsx", "geojson", "gpkg", "parquet", "shp", "fgb"])
-@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), derandomize=EXAMPLES == 2)
+@pytest.mark.parametrize("suffix", ["csv", "xlsx", "geojson", "gpkg", "parquet", "shp", "fgb", "kml", "gml", "tab"])
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), derandomize=IS_SHORT)
 @given(
-    frame=tables(),
-    layer=st.sampled_from(list(MAPPINGS)),
+    table=tables(),
     encoding=st.sampled_from(["utf-8", "utf-8-sig", "gb18030", "big5", "shift-jis", "utf-16"]),
     zone=st.sampled_from(["Asia/Shanghai", "America/Chicago"]),
 )
 def test_any_file_ends_in_rows_or_one_line(
-    city: str, suffix: str, frame: gpd.GeoDataFrame, layer: str, encoding: str, zone: str
+    city: str, suffix: str, table: tuple[str, gpd.GeoDataFrame], encoding: str, zone: str
 ) -> None:
+    layer, frame = table
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"any.{suffix}"
         if not write(frame, path, encoding):
@@ -190,3 +241,57 @@ def test_any_file_ends_in_rows_or_one_line(
     assert "Error" not in said
     assert len(said.splitlines()) <= 1
     assert all(reason and "Error" not in reason for _, reason in rows)
+
+
+@st.composite
+def columns(draw: st.DrawFn) -> pa.RecordBatch:
+    """Some columns of anything, two of which are perhaps coordinates."""
+    count = draw(st.integers(0, 6))
+    kinds = [pa.float64(), pa.float32(), pa.int64(), pa.string(), pa.timestamp("ms", "UTC"), pa.decimal128(30, 8), pa.list_(pa.int8())]  # fmt: skip
+    names = draw(st.lists(st.sampled_from(["lon", "lat", "x", "经度", "id", "grid_code", ""]), min_size=1, max_size=4))
+    arrays = []
+    for name in ["lon", "lat", *names]:
+        kind = (
+            draw(st.sampled_from([pa.float64()] * 12 + kinds))
+            if name in ("lon", "lat")
+            else draw(st.sampled_from(kinds))
+        )
+        some = [draw(st.none() | (degrees if name in ("lon", "lat") else values)) for _ in range(count)]
+        try:
+            arrays.append(pa.array(some, kind, from_pandas=True))
+        except (pa.ArrowException, TypeError, ValueError, OverflowError):  # whatever pyarrow cannot write is not sent
+            arrays.append(pa.array([114.505] * count, pa.float64()))
+    return pa.RecordBatch.from_arrays(arrays, ["lon", "lat", *names])
+
+
+@pytest.fixture(scope="module")
+def index(city: str) -> Iterator[CityIndex]:
+    with tempfile.TemporaryDirectory() as folder:
+        yield CityIndex.load(open_city(city, Path(folder), 1))
+
+
+@pytest.mark.parametrize("compression", [None, "zstd"])
+@settings(max_examples=30 * EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), derandomize=IS_SHORT)
+@given(batch=columns(), skips=st.booleans())
+def test_any_arrow_stream_ends_in_owners_or_one_line(
+    index: CityIndex, compression: str | None, batch: pa.RecordBatch, skips: bool
+) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        source, sink = Path(folder) / "in.arrow", Path(folder) / "out.arrow"
+        options = pa.ipc.IpcWriteOptions(compression=compression)
+        with pa.ipc.new_stream(str(source), batch.schema, options=options) as writer:
+            writer.write_batch(batch)
+        try:
+            done = locate_points(index, source, sink, "arrow", Asked(skip_invalid=skips))
+        except UserError as refused:
+            said, done = str(refused), None
+        if done is None:
+            assert "Traceback" not in said
+            assert len(said.splitlines()) == 1
+            return
+        with pa.ipc.open_stream(str(sink)) as reader:
+            answered = reader.read_all()
+    assert answered.num_rows == done.points == batch.num_rows
+    codes = [code for code in answered["grid_code"].to_pylist() if code]
+    assert set(codes) <= set("ABCD")
+    assert len(codes) == done.points - done.unassigned - (done.invalid_count if skips else 0)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -15,7 +16,7 @@ from geo_grid.db import connect
 from geo_grid.errors import NotFound, UserError
 from geo_grid.layers.grid_levels import GridLevel, set_levels
 from geo_grid.response.circles import METHOD
-from geo_grid.response.patrol import PatrolQuestion, plan, read_task
+from geo_grid.response.patrol import PatrolPlan, PatrolQuestion, plan, read_task
 from geo_grid.response.router import ROUTED, Estimate, Router
 from geo_grid.response.stops import completion, read_shifts
 from geo_grid.response.travel import Travel
@@ -79,12 +80,12 @@ def test_completion_counts_what_was_due_in_each_shift_and_made_in_its_window(cit
     made(city, "market", at(9))  # too early: does not count
     made(city, "station", at(0, 26))  # after midnight, in the night shift of the day before
     with connect(city) as connection:
-        day, night = completion(connection, DAY, SHIFTS, NOON + timedelta(hours=6))
+        day, night = completion(connection, DAY, SHIFTS, NOON + timedelta(hours=6), ZONE)
         assert (day.shift, day.zone_code, day.name) == ("day", "Z1", "老城")
         assert (day.due, day.done, day.rate) == (4, 1, 0.25)
         assert (day.missed, day.open) == (["market", "school"], ["park"])
         assert (night.shift, night.due, night.done, night.open) == ("night", 2, 1, ["park"])
-        assert completion(connection, DAY, SHIFTS, NOON, "Z2") == []
+        assert completion(connection, DAY, SHIFTS, NOON, ZONE, "Z2") == []
 
 
 @pytest.mark.parametrize("text", ["", "day", "day=8-20", "day=08:00-25:00", "a=08:00-20:00|a=20:00-08:00"])
@@ -104,7 +105,7 @@ def test_a_route_makes_every_stop_in_its_window_and_leaves_out_what_is_made_or_n
 ) -> None:
     travel, question = Travel.of(Settings()), PatrolQuestion(zone_code="Z1", begins_at=NOON, hours=5.5, stop_minutes=10)
     with connect(city) as connection:
-        found = plan(read_task(connection, question, NOON), router, travel)
+        found = plan(read_task(connection, question, NOON, ZONE), router, travel)
     assert {left.name: left.reason for left in found.left_out} == {"bridge": "not_due", "station": "not_due"}
     stops = {stop.name: stop for route in found.routes for stop in route.stops}
     assert set(stops) == {"market", "school", "park"}
@@ -128,9 +129,47 @@ def test_a_route_makes_every_stop_in_its_window_and_leaves_out_what_is_made_or_n
     made(city, "market", NOON - timedelta(minutes=30))
     made(city, "park", NOON - timedelta(hours=2))
     with connect(city) as connection:
-        found = plan(read_task(connection, question, NOON), router, travel)
+        found = plan(read_task(connection, question, NOON, ZONE), router, travel)
     assert {left.name for left in found.left_out if left.reason == "made"} == {"market", "park"}
     assert [stop.name for route in found.routes for stop in route.stops] == ["school"]
+
+
+@pytest.mark.parametrize(
+    "night", [datetime(2026, 10, 25, 1, 20), datetime(2026, 3, 29, 1, 20)], ids=["autumn", "spring"]
+)
+def test_half_an_hour_is_half_an_hour_on_nights_when_clocks_change(city: str, router: Router, night: datetime) -> None:
+    """Between moments of one time zone, Python counts by the clock on the wall: a stop took 90 minutes, or ended before it began."""
+    zone, travel = ZoneInfo("Europe/Berlin"), Travel.of(Settings())
+    begins = night.replace(tzinfo=zone)
+    question = PatrolQuestion(zone_code="Z1", begins_at=begins, hours=4, stop_minutes=30, unit_codes=["CAR"])
+    with connect(city) as connection:
+        connection.execute("update mandatory_stops set window_from = null, window_to = null")
+        found = plan(read_task(connection, question, begins, zone), router, travel)
+    (route,) = PatrolPlan.model_validate_json(found.model_dump_json()).routes  # as others read it
+    assert len(route.stops) == 5
+    assert {stop.arrives_at.utcoffset() for stop in route.stops} == {timedelta(hours=1), timedelta(hours=2)}
+    for stop in route.stops:
+        assert stop.leaves_at - stop.arrives_at == timedelta(minutes=30)
+    assert all(one.leaves_at < other.arrives_at for one, other in pairwise(route.stops))
+    assert route.stops[-1].leaves_at - begins.astimezone(UTC) <= timedelta(hours=4)
+
+
+def test_a_window_holds_what_was_made_in_the_hour_that_comes_twice(city: str) -> None:
+    zone = ZoneInfo("Europe/Berlin")
+    with connect(city) as connection:
+        connection.execute(
+            "update mandatory_stops set window_from = '02:15', window_to = '03:15' where name = 'station'"
+        )
+        connection.execute("delete from mandatory_stops where name <> 'station'")
+    made(city, "station", datetime(2026, 10, 25, 2, 5, tzinfo=zone, fold=1))
+    with connect(city) as connection:
+        (night,) = completion(connection, date(2026, 10, 24), SHIFTS, datetime(2026, 10, 25, 8, tzinfo=zone), zone)
+        assert (night.shift, night.due, night.done) == ("night", 1, 1)
+        connection.execute("delete from stop_check_ins")
+        for minute, state in ((14, "open"), (16, "missed")):
+            now = datetime(2026, 10, 25, 3, minute, tzinfo=zone)
+            (night,) = completion(connection, date(2026, 10, 24), SHIFTS, now, zone)
+            assert getattr(night, state) == ["station"]
 
 
 def test_a_route_of_estimated_times_says_so_and_why(city: str, router: Router) -> None:
@@ -140,10 +179,10 @@ def test_a_route_of_estimated_times_says_so_and_why(city: str, router: Router) -
     )
     with connect(city) as connection:
         with Router.opened(None, Estimate()) as without:
-            (route,) = plan(read_task(connection, question, NOON), without, travel).routes
+            (route,) = plan(read_task(connection, question, NOON, ZONE), without, travel).routes
         assert (route.method, route.estimated_because, route.length_m) == (METHOD, "no_roads", None)
         connection.execute("update patrol_units set geom = ST_Translate(geom, 0.5, 0) where unit_code = 'CAR'")
-        (route,) = plan(read_task(connection, question, NOON), router, travel).routes
+        (route,) = plan(read_task(connection, question, NOON, ZONE), router, travel).routes
         assert (route.method, route.estimated_because) == (METHOD, "no_road_near")
 
 
@@ -151,18 +190,22 @@ def test_what_nobody_can_reach_in_time_is_left_out_and_who_is_missing_is_named(c
     travel = Travel.of(Settings())
     short = PatrolQuestion(zone_code="Z1", begins_at=NOON, hours=0.25, stop_minutes=14, unit_codes=["AWAY"])
     with connect(city) as connection:
-        found = plan(read_task(connection, short, NOON), router, travel)
+        found = plan(read_task(connection, short, NOON, ZONE), router, travel)
         assert {"market", "park"} <= {left.name for left in found.left_out if left.reason == "no_time"} | {
             stop.name for route in found.routes for stop in route.stops
         }
         assert sum(len(route.stops) for route in found.routes) <= 1
         with pytest.raises(NotFound, match="no mandatory stops"):
-            plan(read_task(connection, PatrolQuestion(zone_code="Z2"), NOON), router, travel)
+            plan(read_task(connection, PatrolQuestion(zone_code="Z2"), NOON, ZONE), router, travel)
         with pytest.raises(NotFound, match="'GHOST'"):
-            plan(read_task(connection, short.model_copy(update={"unit_codes": ["CAR", "GHOST"]}), NOON), router, travel)
+            plan(
+                read_task(connection, short.model_copy(update={"unit_codes": ["CAR", "GHOST"]}), NOON, ZONE),
+                router,
+                travel,
+            )
         connection.execute("update patrol_units set unit_status = 'off_duty'")
         with pytest.raises(UserError, match="is free then"):
-            plan(read_task(connection, PatrolQuestion(zone_code="Z1"), NOON), router, travel)
+            plan(read_task(connection, PatrolQuestion(zone_code="Z1"), NOON, ZONE), router, travel)
 
 
 def test_check_ins_over_http_must_be_near_and_now(city: str) -> None:

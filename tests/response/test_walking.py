@@ -60,6 +60,20 @@ def test_a_place_far_from_a_road_is_reached_by_road_and_on_foot(router: Router, 
     assert found.estimated == {none.why: 1} == {"no_road_near": 1}
 
 
+def test_up_to_two_kilometres_are_walked_and_no_more(router: Router) -> None:
+    """Westward, up a mountain on whose other side the extract has no roads, 70 m at a time."""
+    travel = Travel.of(Settings())
+    way = [tuple(place) for place in np.linspace((9.4640, 47.0420), (9.4480, 47.0340), 22).tolist()]
+    (arrivals,) = router.matrix([VADUZ], way, travel.ride())
+    routed = [arrival.method == ROUTED for arrival in arrivals]
+    last = routed.index(False) - 1
+    assert routed == [True] * (last + 1) + [False] * (len(way) - last - 1)
+    assert 1900 < arrivals[last].on_foot_m / travel.estimate.detour_factor <= 2001
+    assert {arrival.why for arrival in arrivals[last + 1 :]} == {"no_road_near"}
+    methods = [router.areas(way[number], LIMITS_S, travel.ride()).method for number in (last, last + 1)]
+    assert methods == [ROUTED, METHOD]
+
+
 def test_how_far_is_walked_is_a_setting(router: Router) -> None:
     near_roads = Travel.of(Settings(response_walk_reach_m=0)).ride()
     assert router.matrix([VADUZ], [FIELD], near_roads)[0][0].method == METHOD

@@ -6,9 +6,10 @@ from fastapi import APIRouter, Header, Path, Request, Response
 
 from geo_grid.api.ogc.features import Feature, LayerName, feature_text
 from geo_grid.api.server.asking import identity_of, writing
-from geo_grid.api.server.links import StrictRoute, base_url
+from geo_grid.api.server.links import base_url
 from geo_grid.api.server.parameters import Configured
 from geo_grid.api.server.problems import PROBLEM_RESPONSES, Problem
+from geo_grid.api.server.rights import GuardedRoute
 from geo_grid.db import AsyncConnection
 from geo_grid.errors import NotOffered, UnsupportedMedia
 from geo_grid.exchange import Editor, FeatureChange, GivenFeature
@@ -17,7 +18,7 @@ from geo_grid.layers.features import read_feature
 from geo_grid.layers.published import CRS84, published_crs
 from geo_grid.settings import Settings
 
-router = APIRouter(tags=["collections"], responses=PROBLEM_RESPONSES, route_class=StrictRoute)
+router = APIRouter(tags=["collections"], responses=PROBLEM_RESPONSES, route_class=GuardedRoute)
 
 _GEOJSON, _JSON, _MERGE_PATCH = "application/geo+json", "application/json", "application/merge-patch+json"
 _RIGHT = "layers.write"

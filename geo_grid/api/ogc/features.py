@@ -13,10 +13,11 @@ from geo_grid.api.ogc.conformance import CONFORMANCE
 from geo_grid.api.ogc.handing_out import LOOKED_AT, note_handed_out, page_size
 from geo_grid.api.server.asking import account_of, reading, reading_much, searching, while_wanted
 from geo_grid.api.server.html import catalogue_page, features_page
-from geo_grid.api.server.links import Link, StrictRoute, base_url, chosen, here, self_links, wants_html
+from geo_grid.api.server.links import Link, base_url, chosen, here, self_links, wants_html
 from geo_grid.api.server.long_answers import LongAnswer
 from geo_grid.api.server.parameters import AtMost, Configured
 from geo_grid.api.server.problems import PROBLEM_RESPONSES, Problem
+from geo_grid.api.server.rights import GuardedRoute
 from geo_grid.budgets import BULK
 from geo_grid.db import AsyncConnection
 from geo_grid.errors import InvalidCoordinates, InvalidQuery
@@ -39,7 +40,7 @@ from geo_grid.layers.published import CGCS2000, CRS84, PUBLISHED, PublishedCrs, 
 from geo_grid.locate import city_extent
 from geo_grid.settings import Settings
 
-router = APIRouter(tags=["collections"], responses=PROBLEM_RESPONSES, route_class=StrictRoute)
+router = APIRouter(tags=["collections"], responses=PROBLEM_RESPONSES, route_class=GuardedRoute)
 
 LayerName = Annotated[str, Path(description="name of a layer", max_length=64)]
 Format = Annotated[Literal["json", "html"] | None, Query(description="form of the answer; else the header Accept says")]

@@ -6,12 +6,13 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
 
 from geo_grid.api.ogc.features import Answer, LayerName
-from geo_grid.api.server.links import Link, StrictRoute, base_url, self_links
+from geo_grid.api.server.links import Link, base_url, self_links
 from geo_grid.api.server.problems import PROBLEM_RESPONSES, Problem
+from geo_grid.api.server.rights import GuardedRoute
 from geo_grid.layers import REGISTRY, find_layer
 from geo_grid.maps import LOOKS, maplibre_style, sld
 
-router = APIRouter(tags=["styles"], responses=PROBLEM_RESPONSES, route_class=StrictRoute)
+router = APIRouter(tags=["styles"], responses=PROBLEM_RESPONSES, route_class=GuardedRoute)
 
 _MAPLIBRE, _SLD = "application/vnd.mapbox.style+json", "application/vnd.ogc.sld+xml;version=1.0"
 Theme = Annotated[Literal["dark", "light"], Path(description="for a dark room, or a bright one")]

@@ -8,8 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from geo_grid.api.ogc.features import Answer, LayerName
 from geo_grid.api.server.asking import identity_of, read_once
-from geo_grid.api.server.links import Link, StrictRoute, base_url
+from geo_grid.api.server.links import Link, base_url
 from geo_grid.api.server.problems import PROBLEM_RESPONSES, Problem
+from geo_grid.api.server.rights import GuardedRoute
 from geo_grid.api.server.state import server_of
 from geo_grid.api.server.tile_cache import Tile
 from geo_grid.errors import InvalidQuery, NotFound
@@ -17,7 +18,7 @@ from geo_grid.layers import Layer, find_layer
 from geo_grid.layers.items import tile_statement, tile_values
 from geo_grid.locate import saved_name
 
-router = APIRouter(tags=["tiles"], responses=PROBLEM_RESPONSES, route_class=StrictRoute)
+router = APIRouter(tags=["tiles"], responses=PROBLEM_RESPONSES, route_class=GuardedRoute)
 
 _MVT = "application/vnd.mapbox-vector-tile"
 _SCHEME = "http://www.opengis.net/def/tilematrixset/OGC/1.0/WebMercatorQuad"

@@ -1,6 +1,6 @@
 """Patrol: mandatory stops, check-ins, completion, and routes."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
@@ -42,15 +42,16 @@ async def get_completion(
 ) -> list[Completion]:
     """Return how many due stops were visited, by zone and shift, and which were missed."""
     server = server_of(request)
-    now, shifts = datetime.now(ZoneInfo(server.settings.timezone)), server.patrol_shifts
-    return await with_rights(request, lambda c: completion(c, day or now.date(), shifts, now, zone_code), ROUTES)
+    zone, shifts = ZoneInfo(server.settings.timezone), server.patrol_shifts
+    now = datetime.now(zone)
+    return await with_rights(request, lambda c: completion(c, day or now.date(), shifts, now, zone, zone_code), ROUTES)
 
 
 @router.post("/routes", responses={404: {"model": Problem}})
 async def post_routes(request: Request, question: PatrolQuestion) -> PatrolPlan:
     """Plan routes of units to the stops of a zone; nothing is stored."""
     server = server_of(request)
-    now = datetime.now(ZoneInfo(server.settings.timezone))
+    now, zone = datetime.now(UTC), ZoneInfo(server.settings.timezone)
     router, travel = server.upkeep.router, server.upkeep.travel
-    task = await with_rights(request, lambda connection: read_task(connection, question, now), ROUTES)
+    task = await with_rights(request, lambda connection: read_task(connection, question, now, zone), ROUTES)
     return await ROUTES.run(account_of(request), plan, task, router, travel)

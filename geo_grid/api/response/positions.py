@@ -53,7 +53,7 @@ async def get_track(
     until: Annotated[AskedMoment | None, Query(description="now if not given")] = None,
 ) -> Track:
     """Return the track of a unit, as far back as it is kept."""
-    end = moment_of(request, until) or datetime.now(UTC) + timedelta(minutes=2)
+    end = (moment_of(request, until) or datetime.now(UTC) + timedelta(minutes=2)).astimezone(UTC)
     async with reading(request) as database:
         return Track(
             unit_code=unit_code,

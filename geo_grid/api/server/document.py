@@ -60,6 +60,8 @@ def _in_version_3_0(node: Any) -> Any:
     if isinstance(schema.get("prefixItems"), list):  # OpenAPI 3.0 has no schema for each position of an array
         kinds = schema.pop("prefixItems")
         schema["items"] = kinds[0] if all(kind == kinds[0] for kind in kinds) else {"anyOf": kinds}
+    if schema.get("type") == "object":
+        schema.pop("propertyNames", None)  # it has none for names of properties either: the server checks them
     if schema.pop("contentMediaType", None) is not None:
         schema["format"] = "binary"
     return schema

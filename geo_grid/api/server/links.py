@@ -1,4 +1,4 @@
-"""Common parts of the routes of OGC API: links, formats, and refusal of unknown parameters."""
+"""Common parts of the routes of OGC API: links and formats."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,13 +6,9 @@ from urllib.parse import urlencode
 
 from fastapi import Request
 from pydantic import BaseModel
-from starlette.types import Receive, Scope, Send
 
 from geo_grid.api.server.negotiation import accept_of, preferred
 from geo_grid.api.server.public_address import PublicAddress
-from geo_grid.api.server.rights import GuardedRoute
-from geo_grid.errors import InvalidQuery
-from geo_grid.layers import REGISTRY
 
 
 class Link(BaseModel):
@@ -23,23 +19,6 @@ class Link(BaseModel):
     type: str | None = None
     title: str | None = None
     templated: bool | None = None
-
-
-class StrictRoute(GuardedRoute):
-    """A route that refuses parameters it does not know, as OGC API Features asks (req/core/query-param-unknown)."""
-
-    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer, or refuse unknown parameters."""
-        request = Request(scope)
-        known = {parameter.alias for parameter in self.dependant.query_params}
-        if "filter" in known:  # queryables are parameters too
-            layer = REGISTRY.get(scope["path_params"].get("layer", ""))
-            known |= layer.queryables.keys() if layer else set()
-        for name in request.query_params:
-            if name not in known:
-                message = f"there is no parameter {name[:80]!r} here; there are {', '.join(sorted(known)) or 'none'}"
-                raise InvalidQuery(message)
-        await super().handle(scope, receive, send)
 
 
 def wants_html(request: Request, f: str | None) -> bool:

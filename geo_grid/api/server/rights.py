@@ -1,12 +1,14 @@
 """The right that each route needs: the complete table, checked at the start, and the route class that enforces it."""
 
 from collections.abc import Callable, Coroutine
+from functools import cached_property
 from typing import Any, NoReturn
 from urllib.parse import urlencode
 
 from fastapi import FastAPI, params
 from fastapi.responses import RedirectResponse
 from fastapi.routing import APIRoute, iter_route_contexts
+from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Mount
@@ -18,7 +20,8 @@ from geo_grid.api.server.forms import FormRequest
 from geo_grid.api.server.negotiation import accept_of, preferred
 from geo_grid.api.server.state import server_of
 from geo_grid.db import acting
-from geo_grid.errors import Forbidden, NotLoggedIn
+from geo_grid.errors import Forbidden, InvalidQuery, NotLoggedIn
+from geo_grid.layers import REGISTRY
 
 _LEADABLE = ("application/problem+json", "text/html")
 """Media types of the answer to a client that is not logged in: a problem for programs, a redirect to the log-in for people."""
@@ -171,6 +174,11 @@ PAGES = frozenset(
     {"/", "/account", "/docs", "/maps/wall", "/maps/planner", "/maps/response", "/admin", "/auditor", "/imports"}
 )
 """Pages: a person who is not logged in is redirected to the log-in."""
+_NAMES_ITS_PARAMETERS = frozenset({"/", "/openapi.json"})
+"""Routes outside the OpenAPI document that refuse parameters they do not know, as those within it; pages take any, since
+their scripts read some."""
+_ADDED_BY_OTHERS = frozenset({"/session/oidc/callback"})
+"""Routes within it that take any: a provider of OpenID adds its own (RFC 6749, 4.1.2)."""
 
 _OF_THE_WALL = frozenset({
     "/locate", "/desk", "/collections", "/collections/{layer}", "/collections/{layer}/items",
@@ -196,7 +204,7 @@ async def refuse(request: Request, right: str) -> NoReturn:
 
 
 class GuardedRoute(APIRoute):
-    """A route that checks its right itself, not by a dependency that could be forgotten."""
+    """A route that checks its right and its query parameters itself, not by a dependency that could be forgotten."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Read forms within limits."""
@@ -223,6 +231,9 @@ class GuardedRoute(APIRoute):
                     raise
                 await RedirectResponse(_login_address(request), 303)(scope, receive, send)
                 return
+        is_described = self.include_in_schema or self.path in _NAMES_ITS_PARAMETERS
+        if is_described and self.path not in _ADDED_BY_OTHERS:
+            self._refuse_unknown(Request(scope))
         try:
             await super().handle(scope, receive, send)
         finally:
@@ -244,6 +255,31 @@ class GuardedRoute(APIRoute):
             message = "change your password or enrol your second factor first"
             raise NotLoggedIn(message)
         await refuse(request, right)
+
+    @cached_property
+    def _parameters(self) -> frozenset[str]:
+        names: set[str] = set()
+        for field in self.dependant.query_params:
+            kind = field.field_info.annotation
+            if isinstance(kind, type) and issubclass(kind, BaseModel):
+                names |= kind.model_fields.keys()
+            else:
+                names.add(field.alias)
+        return frozenset(names)
+
+    def _refuse_unknown(self, request: Request) -> None:
+        """Refuse query parameters that the route does not have, as OGC API Features asks (req/core/query-param-unknown).
+
+        A misspelt one that is ignored would be answered with something else than was asked for. Raises InvalidQuery.
+        """
+        known = self._parameters
+        if "filter" in known:  # queryables are parameters too
+            layer = REGISTRY.get(request.path_params.get("layer", ""))
+            known = known | layer.queryables.keys() if layer else known
+        for name in request.query_params:
+            if name not in known:
+                message = f"there is no parameter {name[:80]!r} here; there are {', '.join(sorted(known)) or 'none'}"
+                raise InvalidQuery(message)
 
     def _is_of(self, page: str, method: str) -> bool:
         return method == "GET" and (self.path == page or self.path in KIOSK_ROUTES[page])
