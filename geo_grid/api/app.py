@@ -13,7 +13,7 @@ from geo_grid.api import pages
 from geo_grid.api.access import accounts, audit, session
 from geo_grid.api.access.identified import Identified
 from geo_grid.api.boundaries import drafts, files
-from geo_grid.api.desk import bulk, cameras, events, incidents, locate
+from geo_grid.api.desk import bulk, cameras, deadlines, events, incidents, locate
 from geo_grid.api.lifetime import living
 from geo_grid.api.ogc import editing, exports, features, imports, styles, tiles
 from geo_grid.api.response import areas, coverage, drawing, live, patrol, positions, siting
@@ -43,6 +43,7 @@ _LARGEST_LOGIN = 16 << 10
 _ROUTERS = (
     locate,
     bulk,
+    deadlines,  # before incidents, whose numbers would take its names
     incidents,
     cameras,
     features,

@@ -45,7 +45,7 @@ update incidents set
     dispatched_at = %(dispatched_at)s, departed_at = %(departed_at)s, arrived_at = %(arrived_at)s,
     handled_at = %(handled_at)s, feedback_at = %(feedback_at)s, verified_at = %(verified_at)s, closed_at = %(closed_at)s,
     return_count = %(return_count)s, is_final = %(is_final)s, suspended_at = %(suspended_at)s,
-    suspended_s = %(suspended_s)s, outcome = %(outcome)s, evaluation = %(evaluation)s, step_count = %(number)s,
+    suspended_s = %(suspended_s)s, outcome = %(outcome)s, evaluation = %(evaluation)s, step_count = %(number)s, stepped_at = %(now)s,
     assigned_cell = %(assigned_cell)s, assigned_role = %(assigned_role)s, assigned_rule = %(assigned_rule)s,
     geom = ST_SetSRID(ST_MakePoint(%(lon)s, %(lat)s), 4490)
 where incident_id = %(incident_id)s

@@ -28,7 +28,11 @@ select i.incident_id, i.incident_number, i.category, i.subtype, coalesce(p.descr
        i.loop_code, i.accepted_at, i.assigned_cell, i.assigned_role, i.assigned_rule, i.return_count, i.is_final,
        i.suspended_at, i.suspended_s, i.outcome, i.evaluation, i.step_count,
        array(select u.unit_code from incident_units u
-             where u.incident_id = i.incident_id and u.released_at is null order by u.assigned_at, u.unit_code) as unit_codes
+             where u.incident_id = i.incident_id and u.released_at is null order by u.assigned_at, u.unit_code) as unit_codes,
+       i.policy_code, i.accept_due_at, i.arrive_due_at, i.settle_due_at, i.due_at, i.due_for,
+       case i.due_for when 'accept' then i.accept_warn_at when 'arrive' then i.arrive_warn_at
+                      when 'settle' then i.settle_warn_at end as warn_at,
+       coalesce(i.due_at < statement_timestamp(), false) as is_overdue, i.is_on_time
 from incidents i
 left join lateral access.incident_private(i.incident_id) p on true
 left join grid_cells c on c.grid_code = i.grid_code

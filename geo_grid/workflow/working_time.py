@@ -1,0 +1,285 @@
+"""Working time: which days are worked, and which hours of them. Both are data that people may change.
+
+The days come from the package chinesecalendar, which knows the years that the State Council has announced; of other years
+Monday to Friday are taken, provisionally. `schema/working_time.sql` makes spans of them, in which the database counts.
+"""
+
+import csv
+import io
+from datetime import date, time, timedelta
+from typing import Annotated, Any
+
+from chinese_calendar import get_holiday_detail, is_workday
+from chinese_calendar.constants import Holiday
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from geo_grid.db import AsyncConnection, Connection, load_queries
+from geo_grid.errors import InvalidRows, UnreadableFile, UserError, told
+from geo_grid.moments import FIRST_STORED, LAST_STORED
+
+QUERIES = load_queries("geo_grid.workflow", "working_time.sql")
+_AHEAD = 2
+"""Years after this one whose days are kept: a deadline may lie in them."""
+_SATURDAY = 5
+_SOON_DAYS = 30
+"""A provisional day within so many days is a fault: deadlines of today lie beyond it."""
+_MAKE_UP = ("调休上班", "make-up day")
+_HOLIDAYS = {holiday.value: (holiday.chinese, holiday.value) for holiday in Holiday}
+Name = Annotated[str, Field(max_length=100)]
+
+
+class WorkingDay(BaseModel):
+    """What a day is: worked or not, and why."""
+
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+
+    is_working: bool
+    name_zh: Name = ""
+    name_en: Name = ""
+
+
+class KeptDay(WorkingDay):
+    """A day of the table."""
+
+    day: date
+    is_provisional: bool = Field(description="its year is not announced: only the weekday says whether it is worked")
+    is_edited: bool = Field(description="somebody set it")
+
+
+class Hours(BaseModel):
+    """Working hours of one weekday, in the city's time."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    weekday: Annotated[int, Field(ge=1, le=7, description="1: Monday")]
+    begins_at: time
+    ends_at: Annotated[time, Field(description="not later than begins_at: on the next day")]
+
+
+class Schedule(BaseModel):
+    """Working hours 工作时间 by weekday; a make-up day on a weekday without hours has those of Monday."""
+
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+
+    name_zh: Annotated[str, Field(min_length=1, max_length=100)]
+    name_en: Annotated[str, Field(min_length=1, max_length=100)]
+    every_day: bool = Field(False, description="its hours count on days off too")
+    is_confirmed: bool = Field(False, description="whether the city said that it works so")
+    hours: Annotated[list[Hours], Field(min_length=1, max_length=100)]
+
+    @model_validator(mode="after")
+    def _begin_once(self) -> "Schedule":
+        begun = [(span.weekday, span.begins_at) for span in self.hours]
+        if any(span.begins_at.tzinfo or span.ends_at.tzinfo for span in self.hours):
+            message = "hours are in the city's time: leave the offset out"
+            raise ValueError(message)
+        if len(set(begun)) < len(begun):
+            message = "two spans of one weekday begin at the same time"
+            raise ValueError(message)
+        return self
+
+
+class KeptSchedule(Schedule):
+    """Working hours of the table; one that has none yet never works."""
+
+    schedule_code: str
+    hours: list[Hours]
+
+
+class KeptYear(BaseModel):
+    """A year of the table."""
+
+    year: int
+    days: int
+    working: int
+    is_provisional: bool
+
+
+def known_days(year: int) -> tuple[list[KeptDay], bool]:
+    """Return all days of a year and whether it is announced; if it is not, Monday to Friday are worked, provisionally."""
+    first = date(year, 1, 1)
+    days = [first + timedelta(days=number) for number in range((date(year + 1, 1, 1) - first).days)]
+    try:
+        is_workday(first)
+    except NotImplementedError:
+        return [
+            KeptDay(day=day, is_working=day.weekday() < _SATURDAY, is_provisional=True, is_edited=False)
+            for day in days
+        ], False
+    return [_known(day) for day in days], True
+
+
+def _known(day: date) -> KeptDay:
+    _, holiday = get_holiday_detail(day)
+    is_working = bool(is_workday(day))
+    zh, en = _HOLIDAYS.get(holiday, ("", ""))
+    if is_working and holiday is not None:  # a day off that is worked for a holiday
+        zh, en = f"{zh}{_MAKE_UP[0]}", f"{en}, {_MAKE_UP[1]}"
+    return KeptDay(day=day, is_working=is_working, name_zh=zh, name_en=en, is_provisional=False, is_edited=False)
+
+
+def fill_year(connection: Connection, year: int, over: bool = False) -> tuple[int, bool]:
+    """Write the days of a year as they are known.
+
+    Parameters
+    ----------
+    over
+        Whether days that somebody set are written too.
+
+    Returns
+    -------
+    How many days changed, and whether the year is announced.
+
+    Raises
+    ------
+    UserError
+        Moments of that year are not stored.
+    """
+    if not FIRST_STORED <= year <= LAST_STORED - 1:
+        message = f"{year} is not between the years {FIRST_STORED} and {LAST_STORED - 1}"
+        raise UserError(message)
+    days, is_announced = known_days(year)
+    values: dict[str, Any] = {
+        "days": [day.day for day in days],
+        "working": [day.is_working for day in days],
+        "provisional": [day.is_provisional for day in days],
+        "names_zh": [day.name_zh for day in days],
+        "names_en": [day.name_en for day in days],
+        "over": over,
+    }
+    return len(connection.execute(QUERIES["fill"], values).fetchall()), is_announced
+
+
+def keep_calendar(connection: Connection, timezone: str, today: date) -> None:
+    """Fill this year and the next two, and have deadlines reckoned again when the city's time zone is another one."""
+    for year in range(today.year, today.year + _AHEAD + 1):
+        fill_year(connection, year)
+    connection.execute(QUERIES["keep_timezone"], {"timezone": timezone})
+
+
+def reckon(connection: Connection, timezone: str) -> int:
+    """Make the working time again, and the deadlines of all open incidents; return how many there are."""
+    row = connection.execute(QUERIES["reckon"], {"timezone": timezone}).fetchone() or {}
+    return int(row["reckoned"])
+
+
+async def days_of(connection: AsyncConnection, year: int) -> list[KeptDay]:
+    """Read the days of a year that are in the table."""
+    rows = await connection.execute(QUERIES["days"], {"first": date(year, 1, 1), "last": date(year, 12, 31)})
+    return [KeptDay.model_validate(row) for row in await rows.fetchall()]
+
+
+def years(connection: Connection) -> list[KeptYear]:
+    """Read which years are in the table."""
+    return [KeptYear.model_validate(row) for row in connection.execute(QUERIES["years"]).fetchall()]
+
+
+def exceptions(connection: Connection, year: int) -> list[KeptDay]:
+    """Read the days of a year that are not what their weekday says."""
+    rows = connection.execute(QUERIES["days"], {"first": date(year, 1, 1), "last": date(year, 12, 31)}).fetchall()
+    days = [KeptDay.model_validate(row) for row in rows]
+    return [day for day in days if day.is_working != (day.day.weekday() < _SATURDAY) or day.name_zh or day.is_edited]
+
+
+async def set_day(connection: AsyncConnection, day: date, what: WorkingDay) -> KeptDay:
+    """Say what a day is; the deadlines of open incidents follow it within seconds.
+
+    Raises
+    ------
+    UserError
+        Moments of that year are not stored.
+    """
+    if not FIRST_STORED <= day.year <= LAST_STORED:
+        message = f"{day} is not between the years {FIRST_STORED} and {LAST_STORED}"
+        raise UserError(message)
+    await connection.execute(QUERIES["set"], {**what.model_dump(), "day": day})
+    return KeptDay(**what.model_dump(), day=day, is_provisional=False, is_edited=True)
+
+
+class _Named(WorkingDay):
+    day: Annotated[date, Field(ge=date(FIRST_STORED, 1, 1), le=date(LAST_STORED, 12, 31))]
+
+
+def import_days(connection: Connection, content: bytes) -> list[int]:
+    """Set days from CSV (UTF-8 or GB 18030) with the columns day, is_working and maybe name_zh, name_en.
+
+    A year that has days in the file is announced by it: its other days stay as they are, and are not provisional any more.
+
+    Returns
+    -------
+    The years that have days in the file.
+
+    Raises
+    ------
+    UnreadableFile
+        It is no text, or lacks a column.
+    InvalidRows
+        Rows cannot be read; nothing was written.
+    """
+    rows = list(csv.DictReader(io.StringIO(_text(content))))
+    if not rows or not {"day", "is_working"} <= rows[0].keys():
+        message = "the file needs a header with day and is_working (name_zh and name_en may follow), and rows below it"
+        raise UnreadableFile(message)
+    days, bad = [], []
+    for number, row in enumerate(rows, start=1):
+        try:
+            days.append(_Named.model_validate({name: value for name, value in row.items() if value}))
+        except ValidationError as error:
+            fault = error.errors()[0]
+            bad.append((number, f"{'.'.join(map(str, fault['loc']))}: {told(fault)}"))
+    if bad:
+        message = f"{len(bad)} of {len(rows)} rows are not days; nothing was imported"
+        raise InvalidRows(message, bad)
+    found = sorted({day.day.year for day in days})
+    for year in found:
+        fill_year(connection, year)
+    for day in days:
+        connection.execute(QUERIES["set"], day.model_dump())
+    for year in found:
+        connection.execute(QUERIES["announce"], {"year": year})
+    return found
+
+
+def _text(content: bytes) -> str:
+    for encoding in ("utf-8-sig", "gb18030"):
+        try:
+            return content.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    message = "the file is no text in UTF-8 or GB 18030"
+    raise UnreadableFile(message)
+
+
+async def schedules(connection: AsyncConnection) -> list[KeptSchedule]:
+    """Read all working hours."""
+    rows = await connection.execute(QUERIES["schedules"])
+    return [KeptSchedule.model_validate(row) for row in await rows.fetchall()]
+
+
+async def set_schedule(connection: AsyncConnection, schedule_code: str, schedule: Schedule) -> KeptSchedule:
+    """Make working hours, or replace them; the deadlines of open incidents follow within seconds."""
+    key = {"schedule_code": schedule_code}
+    await connection.execute(QUERIES["set_schedule"], {**schedule.model_dump(exclude={"hours"}), **key})
+    await connection.execute(QUERIES["clear_hours"], key)
+    spans = schedule.hours
+    values: dict[str, Any] = {
+        "weekdays": [span.weekday for span in spans],
+        "begins": [span.begins_at for span in spans],
+        "ends": [span.ends_at for span in spans],
+    }
+    await connection.execute(QUERIES["set_hours"], {**key, **values})
+    return KeptSchedule(**schedule.model_dump(), **key)
+
+
+def examine_calendar(connection: Connection) -> tuple[bool, str]:
+    """Return whether the coming month is announced, and a sentence for `geo-grid doctor` that names provisional years."""
+    kept = years(connection)
+    if not kept:
+        return True, "not filled in yet: the server does it when it starts"
+    found = connection.execute(QUERIES["provisional"]).fetchall()
+    announced = f"{kept[0].year} to {kept[-1].year}"
+    if not found:
+        return True, announced
+    named = ", ".join(str(row["year"]) for row in found)
+    advice = "Monday to Friday are taken, until chinesecalendar knows it or geo-grid calendar import FILE.csv says"
+    return found[0]["in_days"] > _SOON_DAYS, f"{announced}; not announced: {named}, {advice}"
