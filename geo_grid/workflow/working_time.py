@@ -103,8 +103,7 @@ def known_days(year: int) -> tuple[list[KeptDay], bool]:
         is_workday(first)
     except NotImplementedError:
         return [
-            KeptDay(day=day, is_working=day.weekday() < _SATURDAY, is_provisional=True, is_edited=False)
-            for day in days
+            KeptDay(day=day, is_working=day.weekday() < _SATURDAY, is_provisional=True, is_edited=False) for day in days
         ], False
     return [_known(day) for day in days], True
 

@@ -59,6 +59,11 @@ EXPECTED: dict[str, set[str] | None] = {
     "GET /incidents": {"wall", "dispatcher", "planner", "supervisor"},
     "GET /incidents/categories": {"wall", "dispatcher", "planner", "supervisor"},
     "GET /incidents/{incident_id}": {"wall", "dispatcher", "planner", "supervisor"},
+    "GET /incidents/deadlines": {"wall", "dispatcher", "planner", "supervisor"},
+    **{route: {"supervisor", "administrator"} for route in (
+        "GET /deadlines/policies", "PUT /deadlines/policies/{policy_code}", "DELETE /deadlines/policies/{policy_code}",
+        "GET /deadlines/schedules", "PUT /deadlines/schedules/{schedule_code}", "GET /deadlines/days",
+        "PUT /deadlines/days/{day}")},
     "POST /incidents": {"dispatcher", "supervisor"},
     "GET /incidents/{incident_id}/steps": {"dispatcher", "supervisor"},
     "POST /incidents/{incident_id}/steps": {"dispatcher", "supervisor"},
@@ -96,7 +101,7 @@ EXPECTED: dict[str, set[str] | None] = {
 }  # fmt: skip
 PAGES = {"/", "/account", "/docs", "/maps/wall", "/admin", "/auditor", "/imports", "/maps/planner", "/maps/response"}
 FILLED = {"layer": "grid_cells", "item": "A", "z": "14", "y": "6350", "x": "13400", "incident_id": "900065", "name": "nobody",
-          "role": "nobody", "credential_id": "999999", "style": "dark", "import_id": "x" * 22, "draft_id": "999999", "edition_id": "1", "unit_code": "nobody", "gb28181_id": "13050200001310000001"}  # fmt: skip
+          "role": "nobody", "credential_id": "999999", "style": "dark", "import_id": "x" * 22, "draft_id": "999999", "edition_id": "1", "unit_code": "nobody", "gb28181_id": "13050200001310000001", "policy_code": "nobodys", "schedule_code": "nobodys", "day": "2026-11-30"}  # fmt: skip
 
 # what whoever may is answered when asked about FILLED, with no body and no parameters; 200 where nothing else stands here
 ANSWERS: dict[int, set[str]] = {
@@ -114,6 +119,7 @@ ANSWERS: dict[int, set[str]] = {
         "GET /session/oidc",
         "GET /session/oidc/callback",
         "GET /units/{unit_code}/track",
+        "DELETE /deadlines/policies/{policy_code}",
         "DELETE /imports/{import_id}",
         "GET /boundaries/drafts/{draft_id}",
         "DELETE /boundaries/drafts/{draft_id}",
@@ -149,6 +155,10 @@ ANSWERS: dict[int, set[str]] = {
         "POST /units/positions",
         "POST /incidents",
         "POST /incidents/{incident_id}/steps",
+        "PUT /deadlines/policies/{policy_code}",
+        "PUT /deadlines/schedules/{schedule_code}",
+        "GET /deadlines/days",
+        "PUT /deadlines/days/{day}",
         "POST /cameras/{gb28181_id}/openings",
         "POST /patrol/check-ins",
         "POST /imports",

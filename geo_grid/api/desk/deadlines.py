@@ -78,9 +78,7 @@ async def put_schedule(request: Request, schedule_code: Code, schedule: Schedule
 
 
 @router.get("/deadlines/days")
-async def get_days(
-    request: Request, year: Annotated[int, Query(ge=FIRST_STORED, le=LAST_STORED)]
-) -> list[KeptDay]:
+async def get_days(request: Request, year: Annotated[int, Query(ge=FIRST_STORED, le=LAST_STORED)]) -> list[KeptDay]:
     """List the days of a year: which are worked."""
     async with reading(request) as database:
         return await working_time.days_of(database, year)
