@@ -21,7 +21,7 @@ import psycopg
 from bench.city import say
 from geo_grid.db import Cluster, connect, migrate
 from geo_grid.workflow.deadlines import sweep
-from geo_grid.workflow.working_time import keep_calendar, reckon
+from geo_grid.workflow.working_time import begin_calendar, reckon
 from tests.squares import two_by_two
 
 _ZONE = "Asia/Shanghai"
@@ -58,7 +58,9 @@ def deadlines(conninfo: str) -> Figures:
             break
     swept_s = time.perf_counter() - began
     with connect(conninfo) as connection:
-        row = connection.execute("select count(*) as n, count(distinct incident_id) as of from deadline_marks").fetchone()
+        row = connection.execute(
+            "select count(*) as n, count(distinct incident_id) as of from deadline_marks"
+        ).fetchone()
     assert row is not None
     assert (swept, row["of"]) == (_MATTERS, _MATTERS)
     say(f"deadlines: {row['n']:,} breaches of {swept:,} matters noted in {swept_s:.1f} s")
@@ -88,8 +90,7 @@ def main() -> None:
                 migrate(conninfo)
                 with connect(conninfo) as connection:
                     two_by_two(connection)
-                    keep_calendar(connection, _ZONE, datetime.now(UTC).date())
-                    reckon(connection, _ZONE)
+                    begin_calendar(connection, _ZONE)
                 found |= figure(conninfo)
     print(json.dumps(found))
 

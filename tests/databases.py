@@ -23,7 +23,7 @@ import psycopg
 from geo_grid.db import Cluster, connect, migrate
 from geo_grid.demo import load_demo
 from geo_grid.progress import silent
-from geo_grid.workflow.working_time import keep_calendar, reckon
+from geo_grid.workflow.working_time import begin_calendar
 
 ROOT = Path(__file__).parents[1]
 TEMPLATE, DEMO_TEMPLATE = "template_geo_grid", "template_demo"
@@ -62,8 +62,7 @@ def make_template(cluster: Cluster) -> None:
         connection.execute(f"create database {TEMPLATE}")
     migrate(cluster.conninfo_for(TEMPLATE))
     with connect(cluster.conninfo_for(TEMPLATE)) as connection:  # as the first start of a server leaves it
-        keep_calendar(connection, ZONE, datetime.now(UTC).date())
-        reckon(connection, ZONE)
+        begin_calendar(connection, ZONE)
         connection.execute("set constraints all immediate")
         connection.execute("delete from due_work where kind = 'reckon'")
 

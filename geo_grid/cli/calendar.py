@@ -12,7 +12,7 @@ from geo_grid.cli.terminal import Json, ready_database, say
 from geo_grid.settings import settings
 
 calendar_app = typer.Typer(help="Working days, which deadlines are reckoned with.", no_args_is_help=True)
-Year = Annotated[int, typer.Argument(min=1700, max=2198, help="Which year.")]
+Year = Annotated[int, typer.Argument(min=1700, max=2199, help="Which year.")]
 
 
 @calendar_app.command("list")
@@ -43,13 +43,13 @@ def seed(
 ) -> None:
     """Fill a year in as the package chinesecalendar knows it; one it does not know is provisional."""
     from geo_grid.db import connect
-    from geo_grid.workflow.working_time import fill_year, reckon
+    from geo_grid.workflow.working_time import fill_year, is_announced, reckon
 
     with ready_database() as conninfo, connect(conninfo) as connection:
-        changed, is_announced = fill_year(connection, year, over)
+        changed = fill_year(connection, year, over)
         if changed:
             reckon(connection, settings().timezone)
-    how = "" if is_announced else "; it is not announced yet: Monday to Friday are taken, provisionally"
+    how = "" if is_announced(year) else "; it is not announced yet: Monday to Friday are taken, provisionally"
     say(f"{year}: {changed} days changed{how}")
 
 

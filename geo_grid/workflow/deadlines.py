@@ -69,6 +69,7 @@ class Deadline(BaseModel):
     due_at: datetime
     due_for: Target
     warn_at: datetime | None
+    is_warned: bool
     is_overdue: bool
     lon: float
     lat: float

@@ -3,10 +3,12 @@ select swept, extract(epoch from next_at - %(moment)s)::float as next_s from acc
 
 -- name: open
 -- incidents with a deadline that is not met, the most urgent first
-select i.incident_id, i.category, i.step, i.grid_code, i.received_at, i.policy_code, i.due_at, i.due_for,
-       case i.due_for when 'accept' then i.accept_warn_at when 'arrive' then i.arrive_warn_at else i.settle_warn_at end as warn_at,
-       i.due_at < statement_timestamp() as is_overdue, ST_X(i.geom) as lon, ST_Y(i.geom) as lat
+select i.incident_id, i.category, i.step, i.grid_code, i.received_at, i.policy_code, i.due_at, i.due_for, w.warn_at,
+       coalesce(w.warn_at < statement_timestamp(), false) as is_warned, i.due_at < statement_timestamp() as is_overdue,
+       ST_X(i.geom) as lon, ST_Y(i.geom) as lat
 from incidents i
+cross join lateral (select case i.due_for when 'accept' then i.accept_warn_at when 'arrive' then i.arrive_warn_at
+                                          else i.settle_warn_at end as warn_at) w
 where i.due_at is not null
   and (%(before)s::timestamptz is null or i.due_at < %(before)s)
   and (%(after_id)s::bigint is null

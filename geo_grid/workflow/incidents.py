@@ -91,6 +91,7 @@ class Incident(BaseModel):
     due_at: datetime | None = Field(description="first deadline that is not met; null: none, or its clock stands")
     due_for: Literal["accept", "arrive", "settle"] | None
     warn_at: datetime | None = Field(description="when the warning before due_at is given")
+    is_warned: bool
     is_overdue: bool
     is_on_time: bool | None = Field(description="of a closed one: settled within its limit; null: open, or no limit")
 

@@ -6,8 +6,9 @@ Monday to Friday are taken, provisionally. `schema/working_time.sql` makes spans
 
 import csv
 import io
-from datetime import date, time, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
 from chinese_calendar import get_holiday_detail, is_workday
 from chinese_calendar.constants import Holiday
@@ -18,8 +19,8 @@ from geo_grid.errors import InvalidRows, UnreadableFile, UserError, told
 from geo_grid.moments import FIRST_STORED, LAST_STORED
 
 QUERIES = load_queries("geo_grid.workflow", "working_time.sql")
-_AHEAD = 2
-"""Years after this one whose days are kept: a deadline may lie in them."""
+_KEPT = range(-2, 3)
+"""Years whose days are kept, counted from this one: of those before, for incidents of the past that are imported."""
 _SATURDAY = 5
 _SOON_DAYS = 30
 """A provisional day within so many days is a fault: deadlines of today lie beyond it."""
@@ -95,17 +96,24 @@ class KeptYear(BaseModel):
     is_provisional: bool
 
 
-def known_days(year: int) -> tuple[list[KeptDay], bool]:
-    """Return all days of a year and whether it is announced; if it is not, Monday to Friday are worked, provisionally."""
+def is_announced(year: int) -> bool:
+    """Say whether the package knows the holidays of a year."""
+    try:
+        is_workday(date(year, 1, 1))
+    except NotImplementedError:
+        return False
+    return True
+
+
+def known_days(year: int) -> list[KeptDay]:
+    """Return all days of a year; if it is not announced, Monday to Friday are worked, provisionally."""
     first = date(year, 1, 1)
     days = [first + timedelta(days=number) for number in range((date(year + 1, 1, 1) - first).days)]
-    try:
-        is_workday(first)
-    except NotImplementedError:
-        return [
-            KeptDay(day=day, is_working=day.weekday() < _SATURDAY, is_provisional=True, is_edited=False) for day in days
-        ], False
-    return [_known(day) for day in days], True
+    if is_announced(year):
+        return [_known(day) for day in days]
+    return [
+        KeptDay(day=day, is_working=day.weekday() < _SATURDAY, is_provisional=True, is_edited=False) for day in days
+    ]
 
 
 def _known(day: date) -> KeptDay:
@@ -117,27 +125,23 @@ def _known(day: date) -> KeptDay:
     return KeptDay(day=day, is_working=is_working, name_zh=zh, name_en=en, is_provisional=False, is_edited=False)
 
 
-def fill_year(connection: Connection, year: int, over: bool = False) -> tuple[int, bool]:
-    """Write the days of a year as they are known.
+def fill_year(connection: Connection, year: int, over: bool = False) -> int:
+    """Write the days of a year as they are known; return how many changed.
 
     Parameters
     ----------
     over
         Whether days that somebody set are written too.
 
-    Returns
-    -------
-    How many days changed, and whether the year is announced.
-
     Raises
     ------
     UserError
         Moments of that year are not stored.
     """
-    if not FIRST_STORED <= year <= LAST_STORED - 1:
-        message = f"{year} is not between the years {FIRST_STORED} and {LAST_STORED - 1}"
+    if not FIRST_STORED <= year <= LAST_STORED:
+        message = f"{year} is not between the years {FIRST_STORED} and {LAST_STORED}"
         raise UserError(message)
-    days, is_announced = known_days(year)
+    days = known_days(year)
     values: dict[str, Any] = {
         "days": [day.day for day in days],
         "working": [day.is_working for day in days],
@@ -146,14 +150,26 @@ def fill_year(connection: Connection, year: int, over: bool = False) -> tuple[in
         "names_en": [day.name_en for day in days],
         "over": over,
     }
-    return len(connection.execute(QUERIES["fill"], values).fetchall()), is_announced
+    return len(connection.execute(QUERIES["fill"], values).fetchall())
 
 
 def keep_calendar(connection: Connection, timezone: str, today: date) -> None:
-    """Fill this year and the next two, and have deadlines reckoned again when the city's time zone is another one."""
-    for year in range(today.year, today.year + _AHEAD + 1):
-        fill_year(connection, year)
+    """Fill in the years around this one that are missing, or were announced since; follow the city's time zone.
+
+    Deadlines are reckoned again by the server, where this changes something.
+    """
+    kept = {one.year: one for one in years(connection)}
+    for year in (today.year + apart for apart in _KEPT):
+        if year not in kept or (kept[year].is_provisional and is_announced(year)):
+            fill_year(connection, year)
     connection.execute(QUERIES["keep_timezone"], {"timezone": timezone})
+
+
+def begin_calendar(connection: Connection, timezone: str) -> None:
+    """Fill in the calendar of a database that has none, before incidents come into it."""
+    if not years(connection):
+        keep_calendar(connection, timezone, datetime.now(ZoneInfo(timezone)).date())
+        reckon(connection, timezone)
 
 
 def reckon(connection: Connection, timezone: str) -> int:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from geo_grid.db import Cluster, Connection, connect
 from geo_grid.doctor import examine
 from geo_grid.settings import Settings
-from geo_grid.workflow.working_time import fill_year, import_days, keep_calendar, known_days, reckon
+from geo_grid.workflow.working_time import fill_year, import_days, is_announced, keep_calendar, known_days, reckon
 from tests.commands import geo_grid
 from tests.databases import new_database
 
@@ -115,7 +115,7 @@ def test_the_database_counts_as_a_plain_implementation(
 def test_a_day_off_for_a_holiday_and_the_sunday_worked_for_it(database: str) -> None:
     with connect(database) as connection:
         fill_year(connection, 2026)
-        assert fill_year(connection, 2026, over=True) == (0, True)
+        assert fill_year(connection, 2026, over=True) == 0
         reckon(connection, "Asia/Shanghai")
 
         def end(received: str, hours: float) -> str:
@@ -143,9 +143,8 @@ def test_clocks_that_change_shorten_and_lengthen_a_night_shift(schedules: Schedu
 
 
 def test_a_year_that_is_not_announced_is_provisional_until_somebody_says(database: str, tmp_path: Path) -> None:
-    days, is_announced = known_days(2050)
-    assert not is_announced
-    assert len(days) == 365
+    assert not is_announced(2050)
+    assert len(known_days(2050)) == 365
     with connect(database) as connection:
         keep_calendar(connection, "Asia/Shanghai", date(2050, 12, 20))  # by then the package may know other years
         found = years_of(connection, 2050)

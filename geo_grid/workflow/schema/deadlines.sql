@@ -1,15 +1,20 @@
 -- Deadlines of incidents: kept by a trigger, whoever writes, and swept by the server.
 
--- When a limit that began at from_at is used up, without the time in which the clock stood. A stand that begins after that
--- does not move it: what was missed stays missed.
-create or replace function deadline_of(schedule text, from_at timestamptz, limit_s double precision, stood tstzmultirange)
+-- When a limit that began at from_at is used up, without the time in which the clock stood; null: there is none. A stand that
+-- begins after that does not move it: what was missed stays missed. `worked` is worked_before(schedule, from_at).
+create or replace function deadline_of(
+    schedule text, from_at timestamptz, worked double precision, limit_s double precision, stood tstzmultirange)
 returns timestamptz
 language plpgsql stable parallel safe as $$
 declare
-    deadline timestamptz := add_working(schedule, from_at, limit_s);
+    deadline timestamptz;
     stand tstzrange;
 begin
-    if deadline is not null and not isempty(stood) then
+    if limit_s is null then
+        return null;
+    end if;
+    deadline := greatest(from_at, coalesce(moment_worked(schedule, worked + limit_s), from_at + make_interval(secs => limit_s)));
+    if not isempty(stood) then
         for stand in select s from unnest(stood) s order by s loop
             exit when lower(stand) >= deadline;
             deadline := add_working(schedule, deadline,
@@ -40,6 +45,7 @@ declare
     stops timestamptz := least(new.suspended_at, new.handled_at, new.closed_at);
     stepped timestamptz := clock_timestamp();
     policy record;
+    worked double precision;
     accepting timestamptz;
     arriving timestamptz;
     settling timestamptz;
@@ -72,14 +78,15 @@ begin
                              and (p.grid_level is null or p.grid_level = g.grid_level)
                              and (p.area_type is null or p.area_type = g.cell_kind)
                            order by p.precedence desc limit 1) p on true;
+        worked := worked_before(policy.schedule_code, new.received_at);
         new.policy_code := policy.policy_code;
         new.reckoned_in := policy.version;
-        new.accept_due_at := deadline_of(policy.schedule_code, new.received_at, policy.accept_s, new.stood);
-        new.arrive_due_at := deadline_of(policy.schedule_code, new.received_at, policy.arrive_s, new.stood);
-        new.settle_due_at := deadline_of(policy.schedule_code, new.received_at, policy.settle_s, new.stood);
-        new.accept_warn_at := deadline_of(policy.schedule_code, new.received_at, policy.accept_s * policy.warns, new.stood);
-        new.arrive_warn_at := deadline_of(policy.schedule_code, new.received_at, policy.arrive_s * policy.warns, new.stood);
-        new.settle_warn_at := deadline_of(policy.schedule_code, new.received_at, policy.settle_s * policy.warns, new.stood);
+        new.accept_due_at := deadline_of(policy.schedule_code, new.received_at, worked, policy.accept_s, new.stood);
+        new.arrive_due_at := deadline_of(policy.schedule_code, new.received_at, worked, policy.arrive_s, new.stood);
+        new.settle_due_at := deadline_of(policy.schedule_code, new.received_at, worked, policy.settle_s, new.stood);
+        new.accept_warn_at := deadline_of(policy.schedule_code, new.received_at, worked, policy.accept_s * policy.warns, new.stood);
+        new.arrive_warn_at := deadline_of(policy.schedule_code, new.received_at, worked, policy.arrive_s * policy.warns, new.stood);
+        new.settle_warn_at := deadline_of(policy.schedule_code, new.received_at, worked, policy.settle_s * policy.warns, new.stood);
     end if;
 
     new.is_on_time := case when new.closed_at is not null then coalesce(new.handled_at, new.closed_at) <= new.settle_due_at end;

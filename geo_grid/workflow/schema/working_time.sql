@@ -5,7 +5,7 @@
 create or replace function worked_before(schedule text, moment timestamptz) returns double precision
 language plpgsql stable strict parallel safe as $$
 begin
-    return (select s.before_s + extract(epoch from least(moment, s.ends_at) - s.starts_at)::double precision
+    return (select s.before_s + date_part('epoch', least(moment, s.ends_at) - s.starts_at)
             from working_spans s where s.schedule_code = schedule and s.starts_at <= moment
             order by s.starts_at desc limit 1);
 end $$;
@@ -16,22 +16,27 @@ create or replace function working_between(schedule text, from_at timestamptz, t
 language plpgsql stable parallel safe as $$
 begin
     return coalesce(worked_before(schedule, to_at) - worked_before(schedule, from_at),
-                    extract(epoch from to_at - from_at)::double precision);
+                    date_part('epoch', to_at - from_at));
 end $$;
 grant execute on function working_between to geo_grid_app;
 
--- The earliest moment, not before from_at, until which so many seconds were worked since from_at.
+-- The earliest moment before which so many seconds of a schedule's working time are.
+create or replace function moment_worked(schedule text, worked double precision) returns timestamptz
+language plpgsql stable strict parallel safe as $$
+begin
+    return (select s.starts_at + make_interval(secs => worked - s.before_s)
+            from working_spans s where s.schedule_code = schedule and s.before_s < worked
+            order by s.before_s desc limit 1);
+end $$;
+grant execute on function moment_worked to geo_grid_app;
+
+-- The earliest moment, not before from_at, until which so many seconds were worked since from_at; without a schedule, or
+-- without spans of it, until which so many passed.
 create or replace function add_working(schedule text, from_at timestamptz, seconds double precision) returns timestamptz
 language plpgsql stable parallel safe as $$
-declare
-    worked double precision := worked_before(schedule, from_at) + seconds;
 begin
-    if worked is null then
-        return from_at + make_interval(secs => seconds);
-    end if;
-    return greatest(from_at, (select s.starts_at + make_interval(secs => worked - s.before_s)
-                              from working_spans s where s.schedule_code = schedule and s.before_s < worked
-                              order by s.before_s desc limit 1));
+    return greatest(from_at, coalesce(moment_worked(schedule, worked_before(schedule, from_at) + seconds),
+                                      from_at + make_interval(secs => seconds)));
 end $$;
 grant execute on function add_working to geo_grid_app;
 
@@ -76,7 +81,7 @@ begin
     )
     insert into working_spans
     select j.schedule_code, lower(j.span), upper(j.span),
-           coalesce(sum(extract(epoch from upper(j.span) - lower(j.span))::double precision)
+           coalesce(sum(date_part('epoch', upper(j.span) - lower(j.span)))
                     over (partition by j.schedule_code order by j.span rows between unbounded preceding and 1 preceding), 0)
     from joined j;
     update working_clock set timezone = zone, version = version + 1, reckoned_at = clock_timestamp();
