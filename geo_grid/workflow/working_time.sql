@@ -33,7 +33,8 @@ from working_days group by 1 order by 1
 
 -- name: schedules
 select s.schedule_code, s.name_zh, s.name_en, s.every_day, s.is_confirmed,
-       coalesce(jsonb_agg(jsonb_build_object('weekday', h.weekday, 'begins_at', h.begins_at, 'ends_at', h.ends_at)
+       coalesce(jsonb_agg(jsonb_build_object('weekday', h.weekday, 'begins_at', to_char(h.begins_at, 'HH24:MI'),
+                                             'ends_at', to_char(h.ends_at, 'HH24:MI'))
                           order by h.weekday, h.begins_at) filter (where h.weekday is not null), '[]') as hours
 from working_schedules s left join working_hours h using (schedule_code)
 group by s.schedule_code order by s.schedule_code
