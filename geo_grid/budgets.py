@@ -183,6 +183,8 @@ SEARCHES = Budget("lists of features", at_once=4, waiting=200, each=50)
 one thing borrows no connection of theirs."""
 ROADS = Budget("questions about roads", at_once=4, waiting=60, each=16)
 """Each waits for an answer of the process that holds the road graph."""
+CLOCKS = Budget("deadlines", at_once=2, waiting=4, each=2)
+"""The server's own: a warning does not wait until somebody's file is read. On connections of their own."""
 SYSTEMS = Budget("reference systems", at_once=1, waiting=60, each=2)
 """Transformations of coordinates: the first use of a reference system holds the GIL for some 20 ms."""
 
@@ -202,4 +204,4 @@ SOLVING = Budget("comparisons, proposals and circles", at_once=2, waiting=16, ea
 DRAWING = Group(DRAFTS, ROUTES, SOLVING)
 """Solvers, drafts and drawing of circles."""
 
-EVERY = (HASHING, MAPS, SEARCHES, ROADS, SYSTEMS, *IN_BULK.kinds, REDRAWING, *DRAWING.kinds)
+EVERY = (HASHING, MAPS, SEARCHES, ROADS, CLOCKS, SYSTEMS, *IN_BULK.kinds, REDRAWING, *DRAWING.kinds)

@@ -17,6 +17,7 @@ from geo_grid.own_work import KINDS
 from geo_grid.response.graph import find_graph, imported_graph, read_manifest
 from geo_grid.settings import Settings, asset_dir
 from geo_grid.state_folder import storage_trouble
+from geo_grid.workflow.working_time import examine_calendar
 
 QUERIES = load_queries("geo_grid", "doctor.sql")
 CATEGORIES = load_queries("geo_grid.layers", "incident_categories.sql")
@@ -56,6 +57,7 @@ def examine(conninfo: str, settings: Settings) -> list[Finding]:
             findings.append(Finding("clocks", not trouble, trouble or "agree"))
             findings.append(_as_text(connection))
             findings.append(Finding("work that is due", *examine_due(connection, KINDS)))
+            findings.append(Finding("working days", *examine_calendar(connection)))
         findings.append(_road_graph(connection, settings.roads_dir))
         findings += _data(connection)
     return findings

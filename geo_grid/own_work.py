@@ -2,16 +2,21 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 from geo_grid.access.accounts import QUERIES as ACCOUNTS
 from geo_grid.access.audit import QUERIES as AUDIT
 from geo_grid.boundaries import publish_when_due
-from geo_grid.budgets import BULK, DRAFTS, SOLVING
+from geo_grid.budgets import BULK, CLOCKS, DRAFTS, SOLVING
 from geo_grid.db import Connection
 from geo_grid.due import Kind
 from geo_grid.response import Upkeep
 from geo_grid.response.positions import QUERIES as POSITIONS
 from geo_grid.settings import Settings
+from geo_grid.workflow.deadlines import sweep
+from geo_grid.workflow.steps import QUERIES as STEPS
+from geo_grid.workflow.working_time import keep_calendar, reckon
 
 
 @dataclass(frozen=True)
@@ -43,9 +48,35 @@ def _sum_up(_: Doing, connection: Connection, __: Sequence[str]) -> None:
     connection.execute(AUDIT["settle"])
 
 
+def _sweep_deadlines(_: Doing, connection: Connection, __: Sequence[str]) -> float:
+    """Note warnings and breaches of deadlines that have come."""
+    return sweep(connection, datetime.now(UTC))[1]
+
+
+def _keep_calendar(doing: Doing, connection: Connection, _: Sequence[str]) -> None:
+    """Fill in the working days of this year and the next, and follow the city's time zone."""
+    zone = doing.settings.timezone
+    keep_calendar(connection, zone, datetime.now(ZoneInfo(zone)).date())
+
+
+def _reckon_deadlines(doing: Doing, connection: Connection, _: Sequence[str]) -> None:
+    """Move the deadlines of open incidents when working days, hours or policies have changed."""
+    reckon(connection, doing.settings.timezone)
+
+
+def _rise(_: Doing, connection: Connection, incident_ids: Sequence[str]) -> float | None:
+    """Give an incident that was not settled in time to the level above."""
+    row = connection.execute(STEPS["rise"], {"incident_id": int(incident_ids[0])}).fetchone()
+    return row["again_s"] if row else None
+
+
 KINDS = (
     Kind("publish", _publish, DRAFTS),
     Kind("circles", _draw_circles, SOLVING, every_s=30.0),
     Kind("tidy", _tidy, BULK, every_s=3600.0),
     Kind("audit_sums", _sum_up, BULK, every_s=15.0),
+    Kind("deadlines", _sweep_deadlines, CLOCKS, every_s=5.0),
+    Kind("calendar", _keep_calendar, CLOCKS, every_s=3600.0),
+    Kind("reckon", _reckon_deadlines, CLOCKS),
+    Kind("rise", _rise, CLOCKS),
 )

@@ -149,7 +149,7 @@ class Settings(BaseSettings):
     tianditu_key: SecretStr | None = Field(None, description="key of TianDiTu, whose maps are offered then")
     tile_cache_mb: int = Field(64, ge=0, le=4096, description="memory for vector tiles drawn before")
     tile_disk_mb: int = Field(256, ge=0, le=1 << 20, description="disk for tiles of boundaries drawn before")
-    timezone: str = Field("Asia/Shanghai", description="of times in files that name none")
+    timezone: str = Field("Asia/Shanghai", description="of working hours, and of times in files that name none")
     city_name_zh: str = Field("邢台市", description="name shown on the pages")
     city_name_en: str = Field("Xingtai", description="name shown on the pages")
 

@@ -73,6 +73,10 @@ comment on column run_cards.grid_code is 'for matters in this cell and those in 
 comment on column run_cards.hour_to is 'exclusive, in the city''s time; before hour_from: until the next day';
 comment on column run_cards.needs is 'how many of each unit_kind';
 
+alter table incident_categories add column rises boolean not null default false;
+comment on column incident_categories.rises is 'whether its matters rise a level by themselves when they are settled too late';
+update incident_categories set rises = answered_by <> 'police';
+
 alter table incident_categories add column check_in_minutes smallint check (check_in_minutes between 1 and 1440);
 comment on column incident_categories.check_in_minutes is 'how often a unit on scene must be heard of; null: it need not';
 alter table incident_units add column checked_in_at timestamptz;

@@ -23,9 +23,11 @@ import psycopg
 from geo_grid.db import Cluster, connect, migrate
 from geo_grid.demo import load_demo
 from geo_grid.progress import silent
+from geo_grid.workflow.working_time import begin_calendar
 
 ROOT = Path(__file__).parents[1]
 TEMPLATE, DEMO_TEMPLATE = "template_geo_grid", "template_demo"
+ZONE = "Asia/Shanghai"
 FAST = "fsync = off\nsynchronous_commit = off\nfull_page_writes = off\n"  # tests of durability run their own cluster
 _LEAN = "max_wal_size = 64MB\nmin_wal_size = 32MB\n"  # a log is copied too
 _KEPT = ROOT / ".cache/tests"
@@ -59,6 +61,10 @@ def make_template(cluster: Cluster) -> None:
     with psycopg.connect(cluster.conninfo_for("postgres"), autocommit=True) as connection:
         connection.execute(f"create database {TEMPLATE}")
     migrate(cluster.conninfo_for(TEMPLATE))
+    with connect(cluster.conninfo_for(TEMPLATE)) as connection:  # as the first start of a server leaves it
+        begin_calendar(connection, ZONE)
+        connection.execute("set constraints all immediate")
+        connection.execute("delete from due_work where kind = 'reckon'")
 
 
 @contextlib.contextmanager

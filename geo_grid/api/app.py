@@ -13,7 +13,7 @@ from geo_grid.api import pages
 from geo_grid.api.access import accounts, audit, session
 from geo_grid.api.access.identified import Identified
 from geo_grid.api.boundaries import drafts, files
-from geo_grid.api.desk import bulk, cameras, categories, dispatching, duties, events, incidents, locate
+from geo_grid.api.desk import bulk, cameras, categories, deadlines, dispatching, duties, events, incidents, locate
 from geo_grid.api.lifetime import living
 from geo_grid.api.ogc import editing, exports, features, imports, styles, tiles
 from geo_grid.api.response import areas, coverage, drawing, live, patrol, positions, siting
@@ -43,7 +43,8 @@ _LARGEST_LOGIN = 16 << 10
 _ROUTERS = (
     locate,
     bulk,
-    categories,  # before incidents, whose numbers stand in the same place
+    categories,  # these two before incidents, whose numbers would take their names
+    deadlines,
     incidents,
     duties,
     dispatching,

@@ -73,6 +73,8 @@ class IncidentNow(TypedDict):
     edition_id: int | None
     unassigned: bool
     is_demo: bool
+    due_at: str | None
+    due_for: str | None
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from geo_grid import __version__
 from geo_grid.cli.access import audit_app, key_app, kiosk_app, user_app
 from geo_grid.cli.boundaries import boundaries_app
+from geo_grid.cli.calendar import calendar_app
 from geo_grid.cli.circles import circles_app
 from geo_grid.cli.city import city_app
 from geo_grid.cli.files import files_app
@@ -37,6 +38,7 @@ for name, family in (
     ("key", key_app),
     ("kiosk", kiosk_app),
     ("audit", audit_app),
+    ("calendar", calendar_app),
 ):
     app.add_typer(family, name=name)
 

@@ -81,8 +81,14 @@ def ready_database(migrated: bool = True, is_watched: bool = True, again: bool =
     with database(settings(), is_watched) as conninfo:
         if migrated:
             with translated_errors():
-                for name in migrate(conninfo, again=again):
-                    say(f"applied migration {name}")
+                applied = migrate(conninfo, again=again)
+            for name in applied:
+                say(f"applied migration {name}")
+            if applied:
+                from geo_grid.workflow.working_time import begin_calendar
+
+                with connect(conninfo) as connection:
+                    begin_calendar(connection, settings().timezone)
             with connect(conninfo) as connection:
                 found = connection.execute(find_layer("grid_cells").query("undrawn")).fetchone()
                 if found is not None and found["is_undrawn"]:

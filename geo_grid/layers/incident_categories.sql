@@ -1,5 +1,5 @@
 -- name: all
-select category_code, name_zh, name_en, loop_code, urgency, answered_by, icon, check_in_minutes from incident_categories order by category_code
+select category_code, name_zh, name_en, loop_code, urgency, answered_by, icon, rises, check_in_minutes from incident_categories order by category_code
 
 -- name: unlisted
 -- category names of incidents that are not in the list of categories, the most frequent first
@@ -9,11 +9,11 @@ where not exists (select from incident_categories c where c.category_code = i.ca
 group by i.category order by count(*) desc, i.category
 
 -- name: put
-insert into incident_categories (category_code, name_zh, name_en, loop_code, urgency, answered_by, icon, check_in_minutes)
-values (%(category_code)s, %(name_zh)s, %(name_en)s, %(loop_code)s, %(urgency)s, %(answered_by)s, %(icon)s, %(check_in_minutes)s)
+insert into incident_categories (category_code, name_zh, name_en, loop_code, urgency, answered_by, icon, rises, check_in_minutes)
+values (%(category_code)s, %(name_zh)s, %(name_en)s, %(loop_code)s, %(urgency)s, %(answered_by)s, %(icon)s, %(rises)s, %(check_in_minutes)s)
 on conflict (category_code) do update
 set name_zh = excluded.name_zh, name_en = excluded.name_en, loop_code = excluded.loop_code, urgency = excluded.urgency,
-    answered_by = excluded.answered_by, icon = excluded.icon, check_in_minutes = excluded.check_in_minutes
+    answered_by = excluded.answered_by, icon = excluded.icon, rises = excluded.rises, check_in_minutes = excluded.check_in_minutes
 
 -- name: loops
 select loop_code from loops order by loop_code

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import psycopg
 from pydantic import BaseModel, Field, computed_field
@@ -91,6 +91,16 @@ class Incident(BaseModel):
     outcome: str | None
     evaluation: int | None
     step_count: int = Field(description="steps taken: send it as `seen` with the next")
+    policy_code: str | None = Field(description="policy that its limits come from")
+    accept_due_at: datetime | None
+    arrive_due_at: datetime | None
+    settle_due_at: datetime | None
+    due_at: datetime | None = Field(description="first deadline that is not met; null: none, or its clock stands")
+    due_for: Literal["accept", "arrive", "settle"] | None
+    warn_at: datetime | None = Field(description="when the warning before due_at is given")
+    is_warned: bool
+    is_overdue: bool
+    is_on_time: bool | None = Field(description="of a closed one: settled within its limit; null: open, or no limit")
 
     @computed_field  # type: ignore[prop-decorator]
     @property

@@ -43,21 +43,7 @@ where u.zone_code = %(zone_code)s and u.unit_status = 'on_patrol'
 order by u.reported_at desc, u.unit_code limit 1
 
 -- name: responsible
--- who answers for a cell: the nearest cell of its chain, no deeper than the level that has the matter, in which somebody is
--- there: its manager before its lead, those in the field today before those at the desk; whoever is away is represented
-select c.grid_code as assigned_cell, d.duty_role as assigned_role, coalesce(s.duty_id, d.duty_id) as assigned_duty,
-       case when s.duty_id is not null then 'substitute' when %(level)s::integer is not null then 'level'
-            when c.grid_code = %(grid_code)s then 'leaf' else 'ancestor' end as assigned_rule
-from cell_chain(%(grid_code)s, now()) c
-join duties d on d.grid_code = c.grid_code and in_force(d.valid_from, d.valid_to, now())
-             and d.duty_role in ('grid_manager', 'grid_lead')
-left join duty_absences a on a.duty_id = d.duty_id and in_force(a.valid_from, a.valid_to, now())
-left join duties s on s.duty_id = a.substitute_id and in_force(s.valid_from, s.valid_to, now())
-    and not exists (select from duty_absences x where x.duty_id = s.duty_id and in_force(x.valid_from, x.valid_to, now()))
-where (%(level)s::integer is null or c.grid_level <= %(level)s) and (a.duty_id is null or s.duty_id is not null)
-order by c.grid_level desc, d.duty_role desc,
-         exists (select from desk_turns t where t.duty_id = d.duty_id and in_force(t.valid_from, t.valid_to, now())), d.duty_id
-limit 1
+select * from responsible_for(%(grid_code)s, %(level)s)
 
 -- name: is_above
 select access.is_above(%(grid_code)s, %(level)s) as is_above
@@ -74,7 +60,7 @@ update incidents set
     dispatched_at = %(dispatched_at)s, departed_at = %(departed_at)s, arrived_at = %(arrived_at)s,
     handled_at = %(handled_at)s, feedback_at = %(feedback_at)s, verified_at = %(verified_at)s, closed_at = %(closed_at)s,
     return_count = %(return_count)s, is_final = %(is_final)s, suspended_at = %(suspended_at)s,
-    suspended_s = %(suspended_s)s, outcome = %(outcome)s, evaluation = %(evaluation)s, step_count = %(number)s,
+    suspended_s = %(suspended_s)s, outcome = %(outcome)s, evaluation = %(evaluation)s, step_count = %(number)s, stepped_at = %(now)s,
     assigned_cell = %(assigned_cell)s, assigned_role = %(assigned_role)s, assigned_rule = %(assigned_rule)s,
     assigned_duty = %(assigned_duty)s, held_level = %(held_level)s, merged_into = %(merged_into)s,
     geom = ST_SetSRID(ST_MakePoint(%(lon)s, %(lat)s), 4490)
@@ -93,3 +79,6 @@ from incident_steps where incident_id = %(incident_id)s order by number
 select s.stage, s.name_zh, s.name_en from loop_stages s
 join incidents i on i.loop_code = s.loop_code
 where i.incident_id = %(incident_id)s order by s.ordinal
+
+-- name: rise
+select access.rise(%(incident_id)s) as again_s

@@ -59,6 +59,11 @@ EXPECTED: dict[str, set[str] | None] = {
     "GET /incidents": {"wall", "dispatcher", "planner", "supervisor"},
     "GET /incidents/categories": {"wall", "dispatcher", "planner", "supervisor"},
     "GET /incidents/{incident_id}": {"wall", "dispatcher", "planner", "supervisor"},
+    "GET /incidents/deadlines": {"wall", "dispatcher", "planner", "supervisor"},
+    **{route: {"supervisor", "administrator"} for route in (
+        "GET /deadlines/policies", "PUT /deadlines/policies/{policy_code}", "DELETE /deadlines/policies/{policy_code}",
+        "GET /deadlines/schedules", "PUT /deadlines/schedules/{schedule_code}", "GET /deadlines/days",
+        "PUT /deadlines/days/{day}")},
     "POST /incidents": {"dispatcher", "supervisor"},
     "GET /incidents/{incident_id}/steps": {"dispatcher", "supervisor"},
     "POST /incidents/{incident_id}/steps": {"dispatcher", "supervisor"},
@@ -124,7 +129,7 @@ PAGES = {
     "/maps/desk",
 }
 FILLED = {"layer": "grid_cells", "item": "A", "z": "14", "y": "6350", "x": "13400", "incident_id": "900065", "name": "nobody",
-          "role": "nobody", "credential_id": "999999", "style": "dark", "import_id": "x" * 22, "draft_id": "999999", "edition_id": "1", "unit_code": "nobody", "grid_code": "nowhere", "day": "2026-01-01", "absence_id": "999999", "run_card_id": "999999", "shift_note_id": "999999", "category_code": "nothing", "gb28181_id": "13050200001310000001"}  # fmt: skip
+          "role": "nobody", "credential_id": "999999", "style": "dark", "import_id": "x" * 22, "draft_id": "999999", "edition_id": "1", "unit_code": "nobody", "grid_code": "nowhere", "day": "2026-01-01", "absence_id": "999999", "run_card_id": "999999", "shift_note_id": "999999", "category_code": "nothing", "policy_code": "nobodys", "schedule_code": "nobodys", "gb28181_id": "13050200001310000001"}  # fmt: skip
 
 # what whoever may is answered when asked about FILLED, with no body and no parameters; 200 where nothing else stands here
 ANSWERS: dict[int, set[str]] = {
@@ -146,6 +151,7 @@ ANSWERS: dict[int, set[str]] = {
         "GET /session/oidc",
         "GET /session/oidc/callback",
         "GET /units/{unit_code}/track",
+        "DELETE /deadlines/policies/{policy_code}",
         "DELETE /imports/{import_id}",
         "GET /boundaries/drafts/{draft_id}",
         "DELETE /boundaries/drafts/{draft_id}",
@@ -187,6 +193,10 @@ ANSWERS: dict[int, set[str]] = {
         "POST /run-cards",
         "POST /shifts/notes",
         "PUT /duties/desk/{grid_code}/{day}",
+        "PUT /deadlines/policies/{policy_code}",
+        "PUT /deadlines/schedules/{schedule_code}",
+        "GET /deadlines/days",
+        "PUT /deadlines/days/{day}",
         "POST /cameras/{gb28181_id}/openings",
         "POST /patrol/check-ins",
         "POST /imports",

@@ -1,5 +1,6 @@
 """Who has a matter: substitutes, the desk of the day, levels it rises to, and second reports of the same."""
 
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -335,3 +336,41 @@ def test_what_one_has_in_hand(desk: Desk) -> None:
     mine = desk.zhao.get("/incidents?mine=true&open=true").json()["incidents"]
     assert incident in [one["incident_id"] for one in mine]
     assert incident not in [one["incident_id"] for one in desk.lin.get("/incidents?mine=true").json()["incidents"]]
+
+
+def test_what_is_settled_too_late_rises_by_itself_level_by_level_to_the_city(desk: Desk) -> None:
+    incident = assigned(desk)
+    with connect(desk.conninfo) as connection:
+        assert connection.execute("select access.rise(%s) as again_s", (incident,)).fetchone()["again_s"] > 0  # type: ignore[index]
+    assert who(desk, incident) == ("T", "赵某", "level")
+    with connect(desk.conninfo) as connection:
+        again = [
+            connection.execute("select access.rise(%s) as again_s", (incident,)).fetchone()["again_s"]  # type: ignore[index]
+            for _ in range(3)
+        ]
+    assert again[0] > 0
+    assert again[1:] == [None, None]  # the city has it
+    assert who(desk, incident) == (None, None, "city")
+    taken = [step for step in desk.course(incident)["steps"] if step["action"] == "escalate"]
+    assert [(step["actor_name"], step["details"]["held_level"]) for step in taken] == [
+        ("geo_grid", 2), ("geo_grid", 1), ("geo_grid", 0),
+    ]  # fmt: skip
+
+
+def test_a_breach_of_the_limit_asks_for_that_once(desk: Desk) -> None:
+    late, police = assigned(desk), assigned(desk, category="help")
+    with connect(desk.conninfo) as connection:
+        connection.execute(
+            "update incidents set received_at = received_at - interval '60 days' where incident_id = any(%s)",
+            ([late, police],),
+        )
+        connection.execute("select access.sweep_deadlines(now(), 1000)")
+    for _ in range(100):
+        found = desk.lin.get(f"/incidents/{late}").json()
+        if found["held_level"] is not None:
+            break
+        time.sleep(0.2)
+    assert (found["held_level"], found["is_overdue"]) == (2, True)
+    assert (
+        desk.lin.get(f"/incidents/{police}").json()["held_level"] is None
+    )  # what the police answer does not rise by itself

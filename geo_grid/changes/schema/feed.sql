@@ -29,7 +29,8 @@ begin
                    'received_at', i.received_at, 'closed_at', i.closed_at,
                    'lon', round(ST_X(i.geom)::numeric, 8), 'lat', round(ST_Y(i.geom)::numeric, 8),
                    'grid_code', i.grid_code, 'grid_name', c.name, 'zone_code', i.zone_code, 'zone_name', z.name,
-                   'edition_id', i.edition_id, 'unassigned', i.unassigned, 'is_demo', i.is_demo)
+                   'edition_id', i.edition_id, 'unassigned', i.unassigned, 'is_demo', i.is_demo,
+                   'due_at', i.due_at, 'due_for', i.due_for)
         from changed i
         left join grid_cells c on c.grid_code = i.grid_code
             and c.edition_id <= i.edition_id and (c.closed_by is null or c.closed_by > i.edition_id)

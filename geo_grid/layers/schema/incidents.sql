@@ -32,7 +32,13 @@ select i.incident_id, i.incident_number, i.category, i.subtype, coalesce(p.descr
        array(select u.unit_code from incident_units u
              where u.incident_id = i.incident_id and u.released_at is null order by u.assigned_at, u.unit_code) as unit_codes,
        array(select coalesce(p.name, u.unit_code) from incident_units u left join patrol_units p on p.unit_code = u.unit_code
-             where u.incident_id = i.incident_id and u.released_at is null order by u.assigned_at, u.unit_code) as unit_names
+             where u.incident_id = i.incident_id and u.released_at is null order by u.assigned_at, u.unit_code) as unit_names,
+       i.policy_code, i.accept_due_at, i.arrive_due_at, i.settle_due_at, i.due_at, i.due_for,
+       case i.due_for when 'accept' then i.accept_warn_at when 'arrive' then i.arrive_warn_at
+                      when 'settle' then i.settle_warn_at end as warn_at,
+       coalesce(i.due_at < statement_timestamp(), false) as is_overdue, i.is_on_time,
+       coalesce(case i.due_for when 'accept' then i.accept_warn_at when 'arrive' then i.arrive_warn_at
+                               when 'settle' then i.settle_warn_at end < statement_timestamp(), false) as is_warned
 from incidents i
 left join lateral access.incident_private(i.incident_id) p on true
 left join grid_cells c on c.grid_code = i.grid_code

@@ -49,6 +49,86 @@ begin atomic
 end;
 grant execute on function access.handler_named to geo_grid_app;
 
+-- Who answers for a cell: in the nearest cell of its chain, no deeper than a level (null: any), in which somebody is there: its
+-- manager before its lead, those in the field before those at the desk now; whoever is away is represented. No row: nobody.
+create or replace function responsible_for(cell text, level integer)
+returns table (assigned_cell text, assigned_role text, assigned_duty bigint, assigned_rule text)
+language sql stable as $$
+    select c.grid_code, d.duty_role, coalesce(s.duty_id, d.duty_id),
+           case when s.duty_id is not null then 'substitute' when level is not null then 'level'
+                when c.grid_code = cell then 'leaf' else 'ancestor' end
+    from cell_chain(cell, now()) c
+    join duties d on d.grid_code = c.grid_code and in_force(d.valid_from, d.valid_to, now())
+                 and d.duty_role in ('grid_manager', 'grid_lead')
+    left join duty_absences a on a.duty_id = d.duty_id and in_force(a.valid_from, a.valid_to, now())
+    left join duties s on s.duty_id = a.substitute_id and in_force(s.valid_from, s.valid_to, now())
+        and not exists (select from duty_absences x where x.duty_id = s.duty_id and in_force(x.valid_from, x.valid_to, now()))
+    where (level is null or c.grid_level <= level) and (a.duty_id is null or s.duty_id is not null)
+    order by c.grid_level desc, d.duty_role desc,
+             exists (select from desk_turns t where t.duty_id = d.duty_id and in_force(t.valid_from, t.valid_to, now())), d.duty_id
+    limit 1
+$$;
+grant execute on function responsible_for to geo_grid_app;
+
+-- Raises an incident that was not settled in time one level, as the action escalate does (workflow/loop.py, at_level), with a
+-- step that nobody took. Returns the seconds until it rises again, if it is not settled by then: its limit once more; null: it
+-- is settled or stands still, or the city has it.
+create or replace function access.rise(wanted bigint) returns double precision
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
+declare
+    i incidents;
+    levels smallint[];
+    upper_level smallint;
+    policy sla_policies;
+    holder record;
+begin
+    if not access.is_owner() then
+        perform access.require_service();
+    end if;
+    select * into i from incidents where incident_id = wanted for update;
+    if i.closed_at is not null or i.suspended_at is not null or i.step not in ('reported', 'accepted', 'assigned') then
+        return null;
+    end if;
+    levels := array(select c.grid_level from cell_chain(i.grid_code, now()) c join grid_levels g using (grid_level)
+                    where g.settles order by c.grid_level desc);
+    if coalesce(i.held_level, levels[1], 0) = 0 then
+        return null;
+    end if;
+    select max(l) into upper_level from unnest(levels) l where l < coalesce(i.held_level, levels[1]);
+    upper_level := coalesce(upper_level, 0);
+    if i.step = 'assigned' then
+        select * into holder from responsible_for(i.grid_code, upper_level);
+        if not found then
+            select null::text as assigned_cell, null::text as assigned_role, null::bigint as assigned_duty, 'city' as assigned_rule into holder;
+        end if;
+    else
+        select i.assigned_cell, i.assigned_role, i.assigned_duty, i.assigned_rule into holder;
+    end if;
+    insert into incident_steps (incident_id, number, action, stage_before, stage_after, actor_id, actor_name, done_at, lon, lat, note, details)
+    values (wanted, i.step_count + 1, 'escalate', i.step, i.step, null, 'geo_grid', clock_timestamp(), ST_X(i.geom), ST_Y(i.geom),
+            'not settled in time 超时自动上报', jsonb_build_object('due_at', i.settle_due_at, 'held_level', upper_level));
+    update incidents set held_level = upper_level, step_count = i.step_count + 1, stepped_at = clock_timestamp(),
+        assigned_cell = holder.assigned_cell, assigned_role = holder.assigned_role, assigned_duty = holder.assigned_duty,
+        assigned_rule = holder.assigned_rule
+    where incident_id = wanted;
+    select * into policy from sla_policies where policy_code = i.policy_code;
+    return case when upper_level > 0 then greatest(60, extract(epoch from
+        coalesce(add_working(policy.schedule_code, now(), policy.settle_s), now() + make_interval(secs => policy.settle_s)) - now())) end;
+end $$;
+grant execute on function access.rise to geo_grid_service;
+
+create or replace function ask_for_rising() returns trigger
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
+begin
+    if exists (select from incidents i join incident_categories c on c.category_code = i.category
+               where i.incident_id = new.incident_id and c.rises) then
+        perform ask_for('rise', new.incident_id::text, new.noted_at);
+    end if;
+    return null;
+end $$;
+create trigger deadline_marks_rise after insert on deadline_marks
+    for each row when (new.mark = 'breach' and new.target = 'settle') execute function ask_for_rising();
+
 -- whether whoever asks is of a level above: bound to the whole city, or to a cell around the one that has a matter, which is
 -- the cell of that level (0: the city) in the chain of the cell that owns it
 create or replace function access.is_above(cell text, level integer) returns boolean
