@@ -41,7 +41,7 @@ set mediation_kind = excluded.mediation_kind, grid_code = excluded.grid_code, ce
     room_id = excluded.room_id, studio_of = excluded.studio_of, takes_cases = excluded.takes_cases
 
 -- name: end_mediators
-update mediators set valid_to = clock_timestamp()
+update mediators set valid_to = now()
 where facility_id = %(facility_id)s and valid_to is null and person_name <> all(%(names)s::text[])
 
 -- name: add_mediators
