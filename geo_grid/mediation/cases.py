@@ -185,6 +185,7 @@ async def newest_cases(
     open_only: bool = False,
     kind: Kind | None = None,
     before: int | None = None,
+    incident_id: int | None = None,
 ) -> list[Case]:
     """Read cases, newest first; `before` is the last case_id of the previous page."""
     previous = await get_case(connection, before) if before is not None else None
@@ -194,6 +195,7 @@ async def newest_cases(
             "limit": limit,
             "open_only": open_only,
             "kind": kind,
+            "incident_id": incident_id,
             "before_at": previous.taken_at if previous else None,
             "before_id": previous.case_id if previous else None,
         },

@@ -54,6 +54,7 @@ join incidents i on i.incident_id = m.incident_id
 left join mediation_places p on p.facility_id = m.facility_id
 where (not %(open_only)s or m.ended_at is null)
   and (%(kind)s::text is null or m.mediation_kind = %(kind)s)
+  and (%(incident_id)s::bigint is null or m.incident_id = %(incident_id)s)
   and (%(before_at)s::timestamptz is null or (m.taken_at, m.case_id) < (%(before_at)s, %(before_id)s))
 order by m.taken_at desc, m.case_id desc
 limit %(limit)s

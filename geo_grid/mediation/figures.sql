@@ -29,7 +29,7 @@ keyed as (
     from picked p
     left join chain c on 'cell' = any(%(by)s::text[]) and c.grid_code = p.grid_code and c.grid_level = %(grid_level)s
     where %(within)s::text is null
-       or exists (select from chain w where w.grid_code = p.grid_code and w.at = %(within)s)
+       or p.grid_code in (select w.grid_code from chain w where w.at = %(within)s)
 ),
 counted as (
     select mediation_kind, division_level, facility_id, grid_code, month, count(*) as taken,

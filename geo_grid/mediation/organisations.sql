@@ -3,11 +3,16 @@ select incident_id from incidents where incident_id = %(incident_id)s
 
 -- name: candidates
 -- the lowest level first, and of one level the nearest
-select p.*, ST_X(p.geom) as lon, ST_Y(p.geom) as lat, ST_Distance(p.geom::geography, i.geom::geography) as distance_m
-from incidents i
-join mediation_places p
-  on p.grid_code is null or p.grid_code in (select c.grid_code from cell_chain(i.grid_code, now()) c)
-where i.incident_id = %(incident_id)s
+with place as materialized (
+    select i.geom, i.grid_code from incidents i where i.incident_id = %(incident_id)s
+),
+chain as materialized (
+    select c.grid_code from place cross join lateral cell_chain(place.grid_code, now()) c
+)
+select p.*, ST_X(p.geom) as lon, ST_Y(p.geom) as lat, ST_Distance(p.geom::geography, place.geom::geography) as distance_m
+from mediation_places p
+cross join place
+where (p.grid_code is null or p.grid_code in (select c.grid_code from chain c))
   and p.takes_cases and p.mediator_count > 0
   and (%(kind)s::text is null or p.mediation_kind = %(kind)s)
   and (%(facility_code)s::text is null or p.facility_code = %(facility_code)s)

@@ -14,11 +14,13 @@ from pydantic import TypeAdapter, ValidationError
 from pyproj import Geod
 
 from geo_grid.db import Cluster, connect
+from geo_grid.doctor import examine
 from geo_grid.mediation.actions import Party
+from geo_grid.settings import Settings
 from tests.databases import new_database
 from tests.identities import api_key, bearing
 from tests.mediation.city import IN_A, Desk, organisation, served
-from tests.squares import SIDE, SOUTH, STEP, WEST
+from tests.squares import SIDE, SOUTH, STEP, WEST, two_by_two
 
 PARTIES = [{"role": "applicant", "initials": "张某"}, {"role": "respondent", "initials": "W.L."}]
 CGCS2000 = Geod(a=6378137.0, rf=298.257222101)
@@ -121,7 +123,7 @@ def test_two_people_take_one_dispute_and_one_has_it(desk: Desk) -> None:
             )
         )
     assert sorted(answers) == [201] + [409] * 7
-    case = next(one for one in desk.ask(desk.lin, "/mediation/cases")["cases"] if one["incident_id"] == incident)
+    (case,) = desk.ask(desk.lin, f"/mediation/cases?incident={incident}")["cases"]
     with ThreadPoolExecutor(8) as threads:
         path, given = f"/mediation/cases/{case['case_id']}/steps", {"action": "settle", "seen": 1}
         answers = list(threads.map(lambda who: who.post(path, json=given).status_code, [desk.lin, desk.zhao] * 4))
@@ -209,6 +211,15 @@ def test_what_was_done_in_a_case_is_never_changed(desk: Desk) -> None:
         for change in ("note = 'y'", "actor_name = 'me'", "action = 'settle', note = ''"):
             with pytest.raises(psycopg.errors.InsufficientPrivilege), connection.transaction():
                 connection.execute(f"update mediation_steps set {change} where case_id = %s".encode(), (case,))
+
+
+def test_doctor_names_organisations_whose_cell_is_no_more(database: str) -> None:
+    with connect(database) as connection:
+        two_by_two(connection)
+        organisation(connection, "gone", "people", "village", "Z", IN_A)
+        organisation(connection, "here", "people", "village", "A", IN_A)
+    found = next(one for one in examine(database, Settings()) if one.what.startswith("mediation organisations"))
+    assert (found.ok, found.found[:2]) == (False, "1:")
 
 
 @pytest.mark.parametrize("initials", ["张某", "欧阳某某", "Z.L.", "WLX", "Q"])

@@ -100,11 +100,12 @@ async def list_cases(
     limit: Annotated[int, Query(ge=1), AtMost(1000)] = 100,
     open: Annotated[bool, Query(description="only cases that have not ended")] = False,
     kind: OfKind = None,
+    incident: Annotated[int | None, Query(ge=1, le=2**63 - 1, description="only the one of this incident")] = None,
     before: Annotated[int | None, Query(ge=1, le=2**63 - 1, description="continue after this case_id")] = None,
 ) -> Cases:
     """List cases, newest first; `next` leads to older ones."""
     async with reading(request) as database:
-        page = await mediation.newest_cases(database, limit, open, kind, before)
+        page = await mediation.newest_cases(database, limit, open, kind, before, incident)
     return Cases(cases=page, next=here(request, before=page[-1].case_id) if len(page) == limit else None)
 
 
