@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 from datetime import datetime
-from typing import Literal, get_args
+from typing import Literal
 
 from pydantic import BaseModel, Field
 
@@ -11,7 +11,6 @@ from geo_grid.db import AsyncConnection, load_queries
 QUERIES = load_queries("geo_grid.mediation", "figures.sql")
 
 FigureKey = Literal["kind", "level", "organisation", "cell", "month"]
-FIGURE_KEYS: tuple[FigureKey, ...] = get_args(FigureKey)
 
 
 class Figure(BaseModel):

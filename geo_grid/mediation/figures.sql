@@ -1,35 +1,23 @@
 -- name: figures
 -- Cases taken in a period, and how they ended, by any of its keys. The share that was settled is cut off after two decimals,
 -- as the city's own report does: 11,854 of 23,022 is 51.4899 %%, which it gives as 51.48.
-with recursive picked as materialized (
+with picked as materialized (
     select m.mediation_kind, m.division_level, m.facility_id, m.outcome, m.taken_at, i.grid_code
     from mediation_cases m
     join incidents i on i.incident_id = m.incident_id
     where (%(since)s::timestamptz is null or m.taken_at >= %(since)s)
       and (%(until)s::timestamptz is null or m.taken_at < %(until)s)
 ),
-newest as materialized (
-    select distinct on (grid_code) grid_code, parent_code, grid_level
-    from grid_cells order by grid_code, valid_from desc
-),
-chain as (
-    select n.grid_code, n.grid_code as at, n.parent_code, n.grid_level
-    from (select distinct grid_code from picked) p join newest n on n.grid_code = p.grid_code
-    union all
-    select c.grid_code, n.grid_code, n.parent_code, n.grid_level
-    from chain c join newest n on n.grid_code = c.parent_code
-),
 keyed as (
     select case when 'kind' = any(%(by)s::text[]) then p.mediation_kind end as mediation_kind,
            case when 'level' = any(%(by)s::text[]) then p.division_level end as division_level,
            case when 'organisation' = any(%(by)s::text[]) then p.facility_id end as facility_id,
-           case when 'cell' = any(%(by)s::text[]) then c.at end as grid_code,
+           case when 'cell' = any(%(by)s::text[]) then c.above end as grid_code,
            case when 'month' = any(%(by)s::text[]) then to_char(p.taken_at at time zone %(timezone)s, 'YYYY-MM') end as month,
            p.outcome
     from picked p
-    left join chain c on 'cell' = any(%(by)s::text[]) and c.grid_code = p.grid_code and c.grid_level = %(grid_level)s
-    where %(within)s::text is null
-       or p.grid_code in (select w.grid_code from chain w where w.at = %(within)s)
+    left join cells_in_level(%(grid_level)s) c on 'cell' = any(%(by)s::text[]) and c.grid_code = p.grid_code
+    where %(within)s::text is null or p.grid_code in (select w from cells_within(%(within)s) w)
 ),
 counted as (
     select mediation_kind, division_level, facility_id, grid_code, month, count(*) as taken,
