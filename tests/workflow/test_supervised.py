@@ -174,6 +174,19 @@ def test_all_that_should_be_assessed_is_a_query(desk: Desk) -> None:
     assert audit == {"n": 1}
 
 
+def test_a_place_gets_its_new_owner_with_new_boundaries(database: str) -> None:
+    """What publishing a draft calls for the cells that it changes."""
+    with connect(database) as connection:
+        two_by_two(connection)
+        connection.execute(
+            "insert into registered_places (place_code, place_kind, name, geom, grid_code, edition_id)"
+            " values ('X', 'major_project', 'x', ST_SetSRID(ST_MakePoint(%(lon)s, %(lat)s), 4490), 'former', 1)",
+            IN_A,
+        )
+        connection.execute("select assign_again('{former}', '{}', null)")
+        assert connection.execute("select grid_code from registered_places").fetchone() == {"grid_code": "A"}
+
+
 def test_what_was_done_is_never_changed(desk: Desk) -> None:
     made = desk.send(desk.chief, "/supervised/listings", **listing(incident_id=desk.report()))
     with connect(desk.conninfo) as connection:
