@@ -107,7 +107,7 @@ def _data(connection: Connection) -> list[Finding]:
             + "; ".join(f"{code} {why}" for code, why in list(problems.items())[:3])
         )
         findings.append(Finding(f"level {row['grid_level']}", not problems, text))
-    for name in ("orphans", "stale_assignments", "leaderless"):
+    for name in ("orphans", "stale_assignments", "leaderless", "idle_mediation"):
         row = connection.execute(QUERIES[name]).fetchone() or {}
         findings.append(
             Finding(row["what"], row["count"] == 0, f"{row['count']:,}{row['advice'] if row['count'] else ''}")

@@ -42,6 +42,13 @@ where c.valid_to is null and c.code_scheme = 'division_code_12'
   and not exists (select from duties d where d.grid_code = c.grid_code and d.duty_role = 'grid_lead'
                   and in_force(d.valid_from, d.valid_to, now()))
 
+-- name: idle_mediation
+select 'mediation organisations of cells that are not in force' as what, count(*) as count,
+       ': PUT /mediation/organisations/{facility_code} with a cell that is' as advice
+from mediation_organisations o
+where o.grid_code is not null
+  and not exists (select from grid_cells c where c.grid_code = o.grid_code and c.valid_to is null)
+
 -- name: households
 -- as the cells of a division without shapes
 select grid_code, grid_level, parent_code, name, code_scheme, cell_kind, household_count, is_demo, null as shape

@@ -11,11 +11,13 @@ from geo_grid.boundaries import publish_when_due
 from geo_grid.budgets import BULK, CLOCKS, DRAFTS, SOLVING
 from geo_grid.db import Connection
 from geo_grid.due import Kind
+from geo_grid.mediation.cases import QUERIES as MEDIATION
 from geo_grid.response import Upkeep
 from geo_grid.response.positions import QUERIES as POSITIONS
 from geo_grid.settings import Settings
 from geo_grid.workflow.deadlines import sweep
 from geo_grid.workflow.steps import QUERIES as STEPS
+from geo_grid.workflow.supervised import QUERIES as SUPERVISED
 from geo_grid.workflow.working_time import keep_calendar, reckon
 
 
@@ -38,9 +40,12 @@ def _draw_circles(doing: Doing, connection: Connection, _: Sequence[str]) -> flo
 
 
 def _tidy(doing: Doing, connection: Connection, _: Sequence[str]) -> None:
-    """Delete expired sessions, callers and unit positions that are older than the settings allow."""
+    """Delete expired sessions, and callers, unit positions, parties and texts that are older than the settings allow."""
     connection.execute(ACCOUNTS["tidy"], {"callers_days": doing.settings.caller_retention_days})
     connection.execute(POSITIONS["tidy"], {"kept_s": doing.settings.track_retention_h * 3600})
+    texts = {"texts_days": doing.settings.text_retention_days}
+    connection.execute(MEDIATION["tidy"], {**texts, "parties_days": doing.settings.party_retention_days})
+    connection.execute(SUPERVISED["tidy"], texts)
 
 
 def _sum_up(_: Doing, connection: Connection, __: Sequence[str]) -> None:

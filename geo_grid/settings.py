@@ -139,6 +139,15 @@ class Settings(BaseSettings):
     caller_retention_days: int = Field(
         30, ge=1, le=3650, description="days after closing an incident until its caller's number is purged"
     )
+    party_retention_days: int = Field(
+        30, ge=1, le=3650, description="days after closing a dispute until its parties are deleted"
+    )
+    text_retention_days: int = Field(
+        90,
+        ge=1,
+        le=3650,
+        description="days after closing until notes of mediation and of the supervised list are emptied",
+    )
     base_map_url: str | None = Field(
         None,
         pattern=r"^https?://[^\s;,'\"<>]+$",

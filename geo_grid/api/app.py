@@ -13,7 +13,19 @@ from geo_grid.api import pages
 from geo_grid.api.access import accounts, audit, session
 from geo_grid.api.access.identified import Identified
 from geo_grid.api.boundaries import drafts, files
-from geo_grid.api.desk import bulk, cameras, categories, deadlines, dispatching, duties, events, incidents, locate
+from geo_grid.api.desk import (
+    bulk,
+    cameras,
+    categories,
+    deadlines,
+    dispatching,
+    duties,
+    events,
+    incidents,
+    locate,
+    mediation,
+    supervised,
+)
 from geo_grid.api.lifetime import living
 from geo_grid.api.ogc import editing, exports, features, imports, styles, tiles
 from geo_grid.api.response import areas, coverage, drawing, live, patrol, positions, siting
@@ -48,6 +60,8 @@ _ROUTERS = (
     incidents,
     duties,
     dispatching,
+    mediation,
+    supervised,
     cameras,
     features,
     editing,

@@ -135,7 +135,7 @@ def bring_into_force(
     note: str,
     attached: Sequence[SetDuties | SetStops] = (),
 ) -> int:
-    """Insert an edition: close and open cells and zones, simplify them for tiles, and reassign open incidents and cameras.
+    """Insert an edition: close and open cells and zones, simplify them for tiles, and reassign open incidents, cameras and registered places.
     Returns the number of the edition.
 
     Parameters

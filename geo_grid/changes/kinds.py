@@ -35,6 +35,7 @@ class Table(StrEnum):
     PATROL_UNITS = "patrol_units"
     FACILITIES = "facilities"
     CAMERAS = "cameras"
+    REGISTERED_PLACES = "registered_places"
     ROAD_CLOSURES = "road_closures"
     RESPONSE_CIRCLES = "response_circles"
     EDITIONS = "editions"
@@ -51,6 +52,7 @@ class Table(StrEnum):
 
 LAYERS = frozenset({
     Table.POLICE_POSTS, Table.PATROL_UNITS, Table.FACILITIES, Table.CAMERAS, Table.ROAD_CLOSURES, Table.RESPONSE_CIRCLES,
+    Table.REGISTERED_PLACES,
 })  # fmt: skip
 """Tables whose changes are of the kind `Kind.LAYER`; those of all others are of `Kind.TABLE`."""
 

@@ -133,7 +133,7 @@ def assign(
     everything: Annotated[bool, typer.Option("--all", help="Every row again, not only those never assigned.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Give incidents and cameras to the grid cell and patrol zone that own them."""
+    """Give incidents, cameras and registered places to the grid cell and patrol zone that own them."""
     from geo_grid.db import connect
     from geo_grid.layers import REGISTRY
     from geo_grid.locate import assign as assign_layer

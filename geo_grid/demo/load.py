@@ -86,18 +86,20 @@ def load_demo(
         counts["patrol_zones"] = publish_zones(connection, city.zones, "demo city", is_demo=True, edition=edition).rows
         counts["mandatory_stops"] = _copy_frame(connection, "mandatory_stops", things.stops(city))
 
-    posts = things.posts(city)
+    posts, organisations = things.posts(city), things.mediation_organisations(city)
     frames: list[tuple[str, Callable[[], DataFrame]]] = [
         ("duties", lambda: things.duties(city, rng).assign(valid_from=begins)),
         ("police_posts", lambda: posts.drop(columns="zone_code")),
         ("patrol_units", lambda: things.units(posts, rng).assign(reported_at=until)),
         ("cameras", lambda: things.cameras(city, rng)),
-        ("facilities", lambda: things.facilities(city, gazetteer, rng)),
+        ("facilities", lambda: things.facilities(city, gazetteer, organisations, rng)),
         ("incidents", lambda: things.incidents(city, incidents, until, rng)),
     ]
     for table, make in frames:
         with progress(table.replace("_", " "), None):
             counts[table] = _copy_frame(connection, table, make())
+    with progress("mediation"):
+        counts["mediation_organisations"], counts["mediators"] = _mediation(connection, organisations, begins)
     counts["roads"] = _roads(connection, city, roads_dir, progress)
     travel = travel or Travel.of(Settings())
     graph = find_graph(roads_dir, imported_graph(connection)) if roads_dir else None
@@ -120,6 +122,20 @@ def _copy_frame(connection: Connection, table: str, frame: DataFrame) -> int:
         frame = frame.assign(geom=ewkb(shapely.points(snap(frame[["lon", "lat"]])))).drop(columns=["lon", "lat"])
     columns: list[list[Any]] = [frame[c].astype(object).where(pd.notna(frame[c]), None).tolist() for c in frame]
     return copy_rows(connection, table, list(frame.columns), zip(*columns, strict=True))
+
+
+def _mediation(connection: Connection, organisations: DataFrame, begins: datetime) -> tuple[int, int]:
+    """Say which facilities are mediation organisations, and who works in them; return the numbers of both."""
+    connection.execute(QUERIES["stage_mediation"])
+    only = ["facility_code", "mediation_kind", "grid_code", "centre_code", "room_code", "studio_of"]
+    for table, frame in (
+        ("given_organisations", organisations[only]),
+        ("given_mediators", things.mediators(organisations).assign(valid_from=begins)),
+    ):
+        rows = frame.astype(object).where(pd.notna(frame), None).itertuples(index=False, name=None)
+        copy_rows(connection, table, list(frame.columns), rows)
+    made = (connection.execute(QUERIES[name]).rowcount for name in ("mediation_organisations", "mediators"))
+    return next(made), next(made)
 
 
 def _roads(connection: Connection, city: City, roads_dir: Path | None, progress: Progress) -> int:

@@ -21,7 +21,7 @@ ASSISTANTS = 7_563
 CAMERAS = 62_000
 VOLUNTEER_TEAMS = 2_685
 VOLUNTEERS = 32_000
-MEDIATION_ORGANISATIONS = 612
+MEDIATION_ORGANISATIONS, STUDIOS, MEDIATORS = 612, 41, 1_385
 CONFERENCE_VILLAGES, CONFERENCE_DEPARTMENTS, CONFERENCE_BRIGADES = 2_400, 40, 13
 
 # category, subtype, weight, share handled within the hour: shaped like a duty room's log, not measured
@@ -168,7 +168,68 @@ def cameras(city: City, rng: np.random.Generator) -> DataFrame:
     })  # fmt: skip
 
 
-def facilities(city: City, gazetteer: Gazetteer, rng: np.random.Generator) -> DataFrame:
+_MEDIATION_KINDS = {
+    "people": "人民调解委员会", "administrative": "行政调解委员会", "judicial": "司法调解中心", "arbitration": "仲裁调解中心",
+    "reconsideration": "行政复议调解中心", "pre_litigation": "诉前调解中心",
+}  # fmt: skip
+
+
+def mediation_organisations(city: City) -> DataFrame:
+    """Of every kind one for the city, of every kind but people's one for a county, people's for townships and large villages.
+
+    Returns
+    -------
+    Columns of facilities (member_count: its mediators), and of the table that says what only these organisations have, with
+    codes in place of ids; grid_code: the cell that it serves.
+    """
+    leaves, cells = city.leaves, city.cells
+    seat = leaves.loc[leaves.groupby("township")["households"].idxmax()].set_index("township")[["lon", "lat"]]
+    village_seat = leaves.drop_duplicates("village").set_index("village")[["lon", "lat"]]
+    name_of = cells.set_index("grid_code")["name"]
+    counties, townships = (cells[cells["grid_level"] == n] for n in (1, 2))
+    in_county = townships.drop_duplicates("parent_code").set_index("parent_code")["grid_code"]
+    served: list[tuple[str, str, str | None, Any]] = [
+        (kind, "city", None, seat.loc[in_county["130502"]]) for kind in _MEDIATION_KINDS
+    ]
+    served += [
+        (kind, "county", code, seat.loc[in_county[code]])
+        for code in counties["grid_code"] for kind in _MEDIATION_KINDS if kind != "people"
+    ]  # fmt: skip
+    served += [("people", "township", code, seat.loc[code]) for code in townships["grid_code"]]
+    largest = (
+        leaves.groupby("village")["households"].sum().nlargest(MEDIATION_ORGANISATIONS - len(served), keep="first")
+    )
+    served += [("people", "village", code, village_seat.loc[code]) for code in largest.index]
+    least, more = divmod(MEDIATORS, MEDIATION_ORGANISATIONS)
+    rows = []
+    for number, (kind, level, code, spot) in enumerate(served):
+        has_room = level == "township"
+        rows.append((
+            f"MO{number + 1:05d}", f"{'邢台市' if code is None else name_of[code]}{_MEDIATION_KINDS[kind]}", level,
+            least + (number < more), kind, code, f"GC{code or '1305'}", f"MR{code}" if has_room else None,
+            spot["lon"], spot["lat"],
+        ))  # fmt: skip
+    frame = DataFrame(rows, columns=[
+        "facility_code", "name", "division_level", "member_count", "mediation_kind", "grid_code", "centre_code", "room_code",
+        "lon", "lat",
+    ])  # fmt: skip
+    first = frame["member_count"].cumsum() - frame["member_count"] + 1
+    is_studio = frame.index.isin(frame.index[frame["division_level"] == "village"][:STUDIOS])
+    return frame.assign(studio_of=[mediator(n) if studio else "" for n, studio in zip(first, is_studio, strict=True)])
+
+
+def mediator(number: int) -> str:
+    """Return the name of a mediator: a role placeholder."""
+    return f"调解员{number:05d}（演示）"
+
+
+def mediators(organisations: DataFrame) -> DataFrame:
+    """List the mediators of organisations: facility_code, person_name."""
+    codes = organisations["facility_code"].repeat(organisations["member_count"]).to_numpy()
+    return DataFrame({"facility_code": codes, "person_name": [mediator(n + 1) for n in range(len(codes))]})
+
+
+def facilities(city: City, gazetteer: Gazetteer, organisations: DataFrame, rng: np.random.Generator) -> DataFrame:
     """Place governance centres at four levels, mediation, stations, teams, conference points, real places."""
     leaves, cells = city.leaves, city.cells
     seat = leaves.loc[leaves.groupby("township")["households"].idxmax()].set_index("township")
@@ -204,7 +265,6 @@ def facilities(city: City, gazetteer: Gazetteer, rng: np.random.Generator) -> Da
     for kind, prefix, title, count, level in (
         ("video_conference_point", "VD", "市直部门视频会议点", CONFERENCE_DEPARTMENTS, "city"),
         ("video_conference_point", "VB", "铁路护路队视频会议点", CONFERENCE_BRIGADES, "city"),
-        ("mediation_organisation", "MO", "调解组织", MEDIATION_ORGANISATIONS, "township"),
         ("volunteer_team", "VT", "群防群治队伍", VOLUNTEER_TEAMS, "village"),
     ):
         members = rng.multinomial(VOLUNTEERS, np.full(count, 1 / count)) if kind == "volunteer_team" else None
@@ -220,6 +280,9 @@ def facilities(city: City, gazetteer: Gazetteer, rng: np.random.Generator) -> Da
                 leaves.iloc[leaf],
                 count_of,
             )
+    for row in organisations.itertuples():
+        spot = {"lon": row.lon, "lat": row.lat}
+        add("mediation_organisation", row.facility_code, row.name, row.division_level, spot, row.member_count)
     named = {"school", "hospital", "town_hall"}
     for place in gazetteer.places.itertuples():
         kind = place.kind if place.kind in named else "key_place"

@@ -70,6 +70,13 @@ _MEANINGS = {
     "facilities.division_level": ("行政层级", "at which level it works"),
     "facilities.member_count": ("人数", "how many people work in it"),
     "facilities.source": ("来源", "where it was taken from"),
+    "registered_places.place_code": ("登记编码", "code in the register"),
+    "registered_places.place_kind": ("登记类别", "major project 重大项目 or hidden danger 隐患"),
+    "registered_places.responsible_unit": ("责任单位", "who answers for it"),
+    "registered_places.needs_assessment": (
+        "应评",
+        "a major project whose risk to stability 稳定风险 is to be assessed",
+    ),
     "road_closures.closure_code": ("封闭编码", "code of the closure"),
     "road_closures.closure_kind": ("类别", "closed, or only to be avoided"),
     "road_closures.closed_from": ("开始", "from this moment; empty: since ever"),

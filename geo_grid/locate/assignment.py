@@ -1,4 +1,4 @@
-"""Assigns incidents and cameras to the leaf cell and patrol zone that own them."""
+"""Assigns incidents, cameras and registered places to the leaf cell and patrol zone that own them."""
 
 from dataclasses import dataclass
 

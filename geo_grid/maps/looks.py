@@ -14,7 +14,7 @@ LOOKS: dict[Theme, dict[str, Any]] = {
         "dedicated": "#e8c14a", "outline": "#9ad1ff", "patrol_zones": "#b78cff", "segment": "#e58cff",
         "response_circles": {"1": "#ff5d5d", "3": "#ffb347", "5": "#3fd0c9"},
         "police_posts": "#4d9fff", "patrol_units": "#6fe3a1", "incidents": "#ff5d5d", "cameras": "#a9c4de",
-        "facilities": "#d9a7ff", "road_closures": "#ff7a1a",
+        "facilities": "#d9a7ff", "road_closures": "#ff7a1a", "registered_places": "#ffd54a",
     },
     "light": {
         "background": "#f3f1ea", "water": "#a8d1e7", "waterway": "#8fc1dc", "green": "#cbe3bf", "farmland": "#ecefd6",
@@ -24,7 +24,7 @@ LOOKS: dict[Theme, dict[str, Any]] = {
         "dedicated": "#b8860b", "outline": "#0b4f8a", "patrol_zones": "#6a3fc0", "segment": "#a12bc4",
         "response_circles": {"1": "#c62828", "3": "#b35c00", "5": "#00796b"},
         "police_posts": "#0b63b0", "patrol_units": "#1b7f4b", "incidents": "#c62828", "cameras": "#3b5b7a",
-        "facilities": "#7b3fa8", "road_closures": "#d9480f",
+        "facilities": "#7b3fa8", "road_closures": "#d9480f", "registered_places": "#8a6500",
     },
 }  # fmt: skip
 

@@ -36,6 +36,15 @@ def city(database: str) -> str:
         "update incident_steps set note = 'mine'",
         "delete from incident_steps",
         "update loops set most_returns = 0",
+        "update mediation_steps set note = ''",
+        "delete from mediation_parties",
+        "update mediation_parties set initials = 'Q'",
+        "delete from mediation_cases",
+        "update supervised_listings set listed_by = null",
+        "update listing_steps set note = ''",
+        "update risk_assessments set risk_level = 'low'",
+        "delete from supervised_listings",
+        "delete from mediators",
         "update duties set person_name = 'me'",
         "update changes set kind = 'table'",
         "insert into changes (kind) values ('incidents')",
@@ -100,7 +109,9 @@ def test_without_a_credential_it_sees_nothing(city: str) -> None:
     with psycopg.connect(city) as connection:
         for table in ("grid_cells", "patrol_zones", "duties", "police_posts", "response_circles", "patrol_units",
                       "incidents", "incident_cards", "cameras", "facilities", "roads", "mandatory_stops",
-                      "idempotency_keys", "incident_steps", "incident_units"):  # fmt: skip
+                      "idempotency_keys", "incident_steps", "incident_units", "mediation_organisations", "mediators",
+                      "mediation_places", "mediation_cases", "mediation_steps", "mediation_parties", "registered_places",
+                      "risk_assessments", "supervised_listings", "listing_steps"):  # fmt: skip
             assert connection.execute(f"select count(*) from {table}").fetchone() == (0,), table
         assert connection.execute("select count(change_id) from changes").fetchone() == (0,)
 

@@ -84,6 +84,16 @@ EXPECTED: dict[str, set[str] | None] = {
     "DELETE /duties/absences/{absence_id}": {"dispatcher", "supervisor"},
     "GET /duties/desk/{grid_code}/{day}": {"dispatcher", "planner", "supervisor"},
     "PUT /duties/desk/{grid_code}/{day}": {"dispatcher", "supervisor"},
+    **{route: {"wall", "dispatcher", "planner", "supervisor"} for route in (
+        "GET /incidents/{incident_id}/mediation/organisations", "GET /mediation/cases", "GET /mediation/cases/{case_id}",
+        "GET /mediation/figures", "GET /supervised/listings", "GET /supervised/listings/{listing_id}",
+        "GET /supervised/figures", "GET /supervised/projects")},
+    **{route: {"dispatcher", "supervisor"} for route in (
+        "POST /incidents/{incident_id}/mediation", "POST /mediation/cases/{case_id}/steps",
+        "POST /supervised/listings/{listing_id}/steps")},
+    "GET /mediation/organisations": MAP, "PUT /mediation/organisations/{facility_code}": {"planner", "supervisor"},
+    "GET /mediation/cases/export": {"planner", "supervisor"},
+    "POST /supervised/listings": {"supervisor"}, "POST /supervised/projects/{place_code}/assessments": {"supervisor"},
     "POST /cameras/{gb28181_id}/openings": {"dispatcher", "supervisor"},
     "OPTIONS /collections/{layer}/items": MAP, "OPTIONS /collections/{layer}/items/{item}": MAP,
     "POST /collections/{layer}/items": {"planner", "supervisor"},
@@ -129,6 +139,7 @@ PAGES = {
     "/maps/desk",
 }
 FILLED = {"layer": "grid_cells", "item": "A", "z": "14", "y": "6350", "x": "13400", "incident_id": "900065", "name": "nobody",
+          "case_id": "900065", "listing_id": "900065", "facility_code": "facility-A", "place_code": "place-A",
           "role": "nobody", "credential_id": "999999", "style": "dark", "import_id": "x" * 22, "draft_id": "999999", "edition_id": "1", "unit_code": "nobody", "grid_code": "nowhere", "day": "2026-01-01", "absence_id": "999999", "run_card_id": "999999", "shift_note_id": "999999", "category_code": "nothing", "policy_code": "nobodys", "schedule_code": "nobodys", "gb28181_id": "13050200001310000001"}  # fmt: skip
 
 # what whoever may is answered when asked about FILLED, with no body and no parameters; 200 where nothing else stands here
@@ -197,6 +208,12 @@ ANSWERS: dict[int, set[str]] = {
         "PUT /deadlines/schedules/{schedule_code}",
         "GET /deadlines/days",
         "PUT /deadlines/days/{day}",
+        "POST /incidents/{incident_id}/mediation",
+        "PUT /mediation/organisations/{facility_code}",
+        "POST /mediation/cases/{case_id}/steps",
+        "POST /supervised/listings",
+        "POST /supervised/listings/{listing_id}/steps",
+        "POST /supervised/projects/{place_code}/assessments",
         "POST /cameras/{gb28181_id}/openings",
         "POST /patrol/check-ins",
         "POST /imports",
@@ -237,6 +254,26 @@ THINGS = (
     "insert into incidents (incident_id, category, description, caller_number, geom, grid_code, edition_id)"
     " overriding system value"
     " values (%(number)s, 'incident-' || %(cell)s, 'text-' || %(cell)s, '13912345678', {spot}, %(cell)s, 1)",
+    "insert into facilities (facility_code, facility_kind, name, division_level, geom)"
+    " values ('mediation-' || %(cell)s, 'mediation_organisation', 'mediation-' || %(cell)s, 'village', {spot})",
+    "insert into mediation_organisations (facility_id, mediation_kind, grid_code)"
+    " select facility_id, 'people', %(cell)s from facilities where facility_code = 'mediation-' || %(cell)s",
+    "insert into mediators (facility_id, person_name)"
+    " select facility_id, 'mediator-' || %(cell)s from facilities where facility_code = 'mediation-' || %(cell)s",
+    "insert into mediation_cases (case_id, incident_id, facility_id, mediation_kind, division_level, chosen_by)"
+    " overriding system value select %(number)s, %(number)s, facility_id, 'people', 'village', 'nearest'"
+    " from facilities where facility_code = 'mediation-' || %(cell)s",
+    "insert into mediation_steps (case_id, number, action, facility_id, note, actor_name, done_at)"
+    " select %(number)s, 1, 'take', facility_id, 'text-' || %(cell)s, 'x', now()"
+    " from facilities where facility_code = 'mediation-' || %(cell)s",
+    "insert into mediation_parties (case_id, number, party_role, initials) values (%(number)s, 1, 'applicant', 'Q')",
+    "insert into registered_places (place_code, place_kind, name, geom, grid_code)"
+    " select kind || %(cell)s, 'major_project', kind || %(cell)s, {spot}, %(cell)s from (values ('place-'), ('watched-')) x (kind)",
+    "insert into supervised_listings (listing_id, registered_place_id, listed_level, responsible_unit, due_on, listed_by_name)"
+    " overriding system value select %(number)s, registered_place_id, 'county', 'listing-' || %(cell)s, '2100-01-01', 'x'"
+    " from registered_places where place_code = 'watched-' || %(cell)s",
+    "insert into listing_steps (listing_id, number, action, measures, actor_name, done_at)"
+    " values (%(number)s, 1, 'list', 'text-' || %(cell)s, 'x', now())",
 )
 SPOT = "ST_SetSRID(ST_MakePoint(%(lon)s, %(lat)s), 4490)"
 AROUND = f"ST_Multi(ST_Expand({SPOT}, 0.0009765625))"
@@ -320,6 +357,7 @@ def test_every_route_answers_whom_it_should(city: tuple[str, str], role: str) ->
 ITEMS = {
     "grid_cells": "{cell}", "patrol_zones": "zone-{cell}", "police_posts": "post-{cell}", "response_circles": "{number}",
     "patrol_units": "unit-{cell}", "facilities": "facility-{cell}", "cameras": "{camera}", "incidents": "{number}",
+    "registered_places": "place-{cell}",
 }  # fmt: skip
 # what is asked of a place by each route that can be; of the others, what they tell of themselves
 QUESTIONS: dict[str, list[str]] = {
@@ -333,6 +371,26 @@ QUESTIONS: dict[str, list[str]] = {
     "GET /duties/desk/{grid_code}/{day}": ["/duties/desk/{cell}/2090-01-01"],
     "POST /incidents/{incident_id}/steps": [
         '/incidents/{number}/steps {{"action": "move", "lon": {lon}, "lat": {lat}}}'
+    ],
+    "GET /incidents/{incident_id}/mediation/organisations": ["/incidents/{number}/mediation/organisations"],
+    "GET /mediation/cases/{case_id}": ["/mediation/cases/{number}"],
+    "POST /mediation/cases/{case_id}/steps": [
+        '/mediation/cases/{number}/steps {{"action": "withdraw", "reason": "x"}}'
+    ],
+    "GET /supervised/listings/{listing_id}": ["/supervised/listings/{number}"],
+    "POST /supervised/listings/{listing_id}/steps": [
+        '/supervised/listings/{number}/steps {{"action": "progress", "note": "x"}}'
+    ],
+    "POST /supervised/listings": [
+        '/supervised/listings {{"incident_id": {number}, "level": "county", "responsible_unit": "x", "measures": "x",'
+        ' "due_on": "2100-01-01"}}'
+    ],
+    "POST /supervised/projects/{place_code}/assessments": [
+        '/supervised/projects/place-{cell}/assessments {{"assessed_on": "2020-01-01", "valid_until": "2020-01-02",'
+        ' "risk_level": "low", "decision": "proceed"}}'
+    ],
+    "PUT /mediation/organisations/{facility_code}": [
+        '/mediation/organisations/mediation-{cell} {{"mediation_kind": "people", "grid_code": "A", "mediators": ["x"]}}'
     ],
     "GET /response/unions": ["/response/unions?bbox={box}&by=city"],
     "GET /response/live/areas": ["/response/live/areas?bbox={box}"],
@@ -368,8 +426,11 @@ MADE = {
     "police_posts": '{{"post_code": "{cell}-new", "name": "x"}}}}',
     "patrol_units": '{{"unit_code": "{cell}-new", "name": "x", "unit_kind": "car"}}}}',
     "cameras": '{{"gb28181_id": "{new_camera}", "name": "x"}}}}',
+    "registered_places": '{{"place_code": "new-{cell}", "place_kind": "hidden_danger", "name": "x"}}}}',
 }
-OF_CELL = {layer: ITEMS[layer] for layer in ("facilities", "patrol_units", "police_posts", "cameras")}
+OF_CELL = {
+    layer: ITEMS[layer] for layer in ("facilities", "patrol_units", "police_posts", "cameras", "registered_places")
+}
 QUESTIONS |= {
     "POST /collections/{layer}/items": [f"/collections/{layer}/items {FEATURE}{rest}" for layer, rest in MADE.items()],
     "PATCH /collections/{layer}/items/{item}": [
@@ -384,7 +445,23 @@ QUESTIONS |= {
         f"/collections/{layer}/items/{item}" for layer, item in OF_CELL.items()
     ],
 }
-MARKS = [f"{kind}-D" for kind in ("lead", "zone", "post", "unit", "facility", "camera", "incident", "text")] + [
+MARKS = [
+    f"{kind}-D"
+    for kind in (
+        "lead",
+        "zone",
+        "post",
+        "unit",
+        "facility",
+        "camera",
+        "incident",
+        "text",
+        "mediation",
+        "mediator",
+        "place",
+        "listing",
+    )
+] + [
     '"grid_code":"D"',
     ",D,",
 ]
@@ -451,7 +528,8 @@ def test_outside_ones_cells_is_as_if_it_did_not_exist(city: tuple[str, str], rol
                     outside,
                     there,
                 )
-                if role == "administrator" and "incident" in inside[0].partition("?collections")[0]:
+                asked = inside[0].partition("?collections")[0]
+                if role == "administrator" and ("incident" in asked or "registered_places" in asked):
                     assert here == there, (inside, here)  # runs accounts, and reads no incidents
                 else:
                     assert here[0] < 300, (inside, here)

@@ -264,7 +264,7 @@ class TestCollections:
     def test_the_layers_describe_themselves(self, demo_client: httpx.Client) -> None:
         found = demo_client.get("/collections").json()["collections"]
         assert [c["id"] for c in found] == ["grid_cells", "patrol_zones", "police_posts", "response_circles",
-                                            "patrol_units", "incidents", "cameras", "facilities", "road_closures", "roads", "base_features"]  # fmt: skip
+                                            "patrol_units", "incidents", "cameras", "facilities", "registered_places", "road_closures", "roads", "base_features"]  # fmt: skip
         assert "gb28181_id" in demo_client.get("/collections/cameras/queryables").json()["properties"]
 
     @pytest.mark.parametrize(("zoom", "level"), [(8, 1), (10, 2), (12, 3), (14, 4)])

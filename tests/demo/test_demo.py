@@ -59,6 +59,27 @@ def test_it_has_the_citys_own_numbers(demo: str) -> None:
     assert kinds["video_conference_point"] == 1 + 18 + 198 + 2_400 + 40 + 13
     assert kinds["school"] > 100
     assert kinds["town_hall"] == 22
+    assert one(demo, "select count(*) from mediation_places where mediator_count > 0") == 612
+    assert one(demo, "select count(*) from mediators") == 1_385
+    assert one(demo, "select count(*) from mediation_organisations where studio_of <> ''") == 41
+    assert one(demo, "select count(*) from mediation_organisations where studio_of <> '' and exists (select from mediators m"
+                     " where m.facility_id = mediation_organisations.facility_id and m.person_name = studio_of)") == 41  # fmt: skip
+    assert one(demo, "select count(distinct room_code) from mediation_places") == 198
+    assert one(demo, "select count(distinct mediation_kind) from mediation_organisations") == 6
+    assert one(demo, "select count(*) from mediation_places where centre_name is null") == 0
+
+
+def test_every_organisation_stands_in_the_cell_that_it_serves(demo: str) -> None:
+    assert one(demo, "select count(*) from mediation_places p join grid_cells c on c.grid_code = p.grid_code"
+                     " where not ST_Covers(c.geom, p.geom)") == 0  # fmt: skip
+    served = rows(demo, "select division_level, count(distinct grid_code) as n from mediation_organisations"
+                        " join facilities using (facility_id) group by 1")  # fmt: skip
+    assert {row["division_level"]: row["n"] for row in served} == {
+        "city": 0,
+        "county": 18,
+        "township": 198,
+        "village": 318,
+    }
 
 
 def test_every_level_is_a_valid_coverage_and_children_tile_their_parents(demo: str) -> None:
@@ -101,10 +122,11 @@ def test_only_xiangdu_has_building_blocks(demo: str) -> None:
 
 def test_everything_generated_is_marked(demo: str) -> None:
     for table in ("grid_cells", "patrol_zones", "mandatory_stops", "duties", "police_posts", "patrol_units",
-                  "response_circles", "cameras", "incidents", "editions"):  # fmt: skip
+                  "response_circles", "cameras", "incidents", "editions", "mediation_organisations", "mediators"):  # fmt: skip
         assert one(demo, f"select count(*) from {table} where not is_demo") == 0, table
     assert one(demo, "select count(*) from facilities where not is_demo and source <> 'OpenStreetMap'") == 0
     assert one(demo, "select count(*) from duties where phone !~ '^12[0-9]{9}$' or person_name !~ '演示'") == 0
+    assert one(demo, "select count(*) from mediators where person_name !~ '演示'") == 0
 
 
 def test_towns_are_denser_and_a_few_cells_fall_outside_the_norm(demo: str) -> None:

@@ -72,7 +72,7 @@ begin
 end $$;
 grant execute on function hold_editions to geo_grid_service;
 
--- Reassigns cameras and open incidents in cells that change, or without an owner near them, also those that the publisher
+-- Reassigns cameras, registered places and open incidents in cells that change, or without an owner near them, also those that the publisher
 -- may not see. Rows that are inserted meanwhile wait for the commit, and get the new owners.
 create or replace function assign_again(codes text[], zones text[], area geometry) returns void
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
@@ -81,7 +81,7 @@ declare
     edition bigint := edition_at(clock_timestamp());
 begin
     perform access.require('boundaries.publish');
-    lock table incidents, cameras in share row exclusive mode;
+    lock table incidents, cameras, registered_places in share row exclusive mode;
     update incidents i
     set grid_code = access.owning_cell(i.geom, moment), zone_code = access.owning_zone(i.geom, moment), edition_id = edition
     where (i.grid_code = any(codes) or i.zone_code = any(zones) or ((i.unassigned or i.zone_code is null) and i.geom && area))
@@ -89,6 +89,9 @@ begin
     update cameras c
     set grid_code = access.owning_cell(c.geom, moment), zone_code = access.owning_zone(c.geom, moment), edition_id = edition
     where c.grid_code = any(codes) or c.zone_code = any(zones) or ((c.unassigned or c.zone_code is null) and c.geom && area);
+    update registered_places p
+    set grid_code = access.owning_cell(p.geom, moment), zone_code = access.owning_zone(p.geom, moment), edition_id = edition
+    where p.grid_code = any(codes) or p.zone_code = any(zones) or ((p.unassigned or p.zone_code is null) and p.geom && area);
 end $$;
 grant execute on function assign_again to geo_grid_service;
 

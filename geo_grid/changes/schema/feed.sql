@@ -138,6 +138,8 @@ create trigger facilities_told after insert or update or delete or truncate on f
     for each statement execute function tell_table('layer');
 create trigger cameras_told after insert or update or delete or truncate on cameras
     for each statement execute function tell_table('layer');
+create trigger registered_places_told after insert or update or delete or truncate on registered_places
+    for each statement execute function tell_table('layer');
 create trigger road_closures_told after insert or update or delete or truncate on road_closures
     for each statement execute function tell_table('layer');
 create trigger response_circles_told after insert or update or delete or truncate on response_circles

@@ -41,3 +41,37 @@ language sql stable parallel safe as $$
     select * from chain
 $$;
 grant execute on function cell_chain to public;
+
+-- Every cell with the cell of a level that it is, or lies in; as of the newest edition, cells that were retired before in
+-- their last state. Those above the level have none. In PL/pgSQL, which tells the planner how many rows there may be: it
+-- takes a recursive query for a few rows, and joins thousands of rows to it in a nested loop.
+create or replace function cells_in_level(level integer) returns table (grid_code text, above text)
+language plpgsql stable rows 20000 as $$
+begin
+    return query
+    with recursive newest as materialized (
+        select distinct on (c.grid_code) c.grid_code as code, c.parent_code as parent, c.grid_level
+        from public.grid_cells c order by c.grid_code, c.valid_from desc
+    ),
+    below as (
+        select n.code, n.code as top from newest n where n.grid_level = level
+        union all
+        select n.code, b.top from below b join newest n on n.parent = b.code
+    )
+    select b.code, b.top from below b;
+end $$;
+grant execute on function cells_in_level to public;
+
+-- A cell, and all cells within it, as cells_in_level has them.
+create or replace function cells_within(code text) returns setof text
+language plpgsql stable rows 2000 as $$
+begin
+    return query
+    with recursive below as (
+        select code collate "C" as grid_code
+        union
+        select c.grid_code from below b join public.grid_cells c on c.parent_code = b.grid_code
+    )
+    select b.grid_code from below b;
+end $$;
+grant execute on function cells_within to public;

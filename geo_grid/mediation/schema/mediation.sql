@@ -1,0 +1,39 @@
+-- Mediation: organisations as they are read, what stays as it was, and what is deleted in time.
+
+-- An organisation with its place: read by whom it serves, even where the facility itself lies outside their cells; so the
+-- view works with the rights of its owner, and repeats the rule of mediation_organisations_seen.
+create or replace view mediation_places with (security_barrier) as
+select o.facility_id, f.facility_code, f.name, f.division_level, f.phone, o.mediation_kind, o.grid_code,
+       centre.facility_code as centre_code, centre.name as centre_name, room.facility_code as room_code,
+       room.name as room_name, o.studio_of, o.takes_cases, o.is_demo, f.geom,
+       (select count(*) from mediators m
+        where m.facility_id = o.facility_id and in_force(m.valid_from, m.valid_to, now())) as mediator_count
+from mediation_organisations o
+join facilities f on f.facility_id = o.facility_id
+left join facilities centre on centre.facility_id = o.centre_id
+left join facilities room on room.facility_id = o.room_id
+where f.facility_kind = 'mediation_organisation' and f.division_level is not null
+  and (select access.may('map'))
+  and (o.grid_code is null or (select access.city_wide('map')) or o.grid_code in (select access.my_chain('map')));
+grant select on mediation_places to geo_grid_app;
+
+-- Deletes the parties of disputes that were closed long enough ago, and empties what was written about them.
+create or replace function access.tidy_disputes(parties_kept interval, texts_kept interval) returns void
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
+begin
+    perform access.require_service();
+    delete from mediation_parties p
+    using mediation_cases c join incidents i on i.incident_id = c.incident_id
+    where c.case_id = p.case_id and i.closed_at < now() - parties_kept;
+    update mediation_steps s set note = ''
+    from mediation_cases c join incidents i on i.incident_id = c.incident_id
+    where c.case_id = s.case_id and s.note <> '' and i.closed_at < now() - texts_kept;
+end $$;
+grant execute on function access.tidy_disputes to geo_grid_service;
+
+create trigger mediation_steps_kept before update on mediation_steps
+    for each row execute function keep_past();
+create trigger mediation_organisations_audited_insert after insert on mediation_organisations
+    referencing new table as changed for each statement execute function access.audit_features('facility_id');
+create trigger mediation_organisations_audited_update after update on mediation_organisations
+    referencing old table as former new table as changed for each statement execute function access.audit_features('facility_id');
