@@ -13,7 +13,7 @@ from geo_grid.api import pages
 from geo_grid.api.access import accounts, audit, session
 from geo_grid.api.access.identified import Identified
 from geo_grid.api.boundaries import drafts, files
-from geo_grid.api.desk import bulk, cameras, events, incidents, locate
+from geo_grid.api.desk import bulk, cameras, events, incidents, indicators, locate
 from geo_grid.api.lifetime import living
 from geo_grid.api.ogc import editing, exports, features, imports, styles, tiles
 from geo_grid.api.response import areas, coverage, drawing, live, patrol, positions, siting
@@ -44,6 +44,7 @@ _ROUTERS = (
     locate,
     bulk,
     incidents,
+    indicators,
     cameras,
     features,
     editing,

@@ -129,6 +129,10 @@ RIGHTS: dict[tuple[str, str], str] = {
     ("GET", "/incidents/{incident_id}"): "incidents.read",
     ("GET", "/incidents/{incident_id}/steps"): "incidents.text",
     ("POST", "/incidents/{incident_id}/steps"): "incidents.write",
+    ("GET", "/indicators"): "incidents.read",
+    ("GET", "/indicators/figures"): "incidents.read",
+    ("GET", "/indicators/areas"): "incidents.read",
+    ("GET", "/indicators/report"): "export",
     ("POST", "/cameras/{gb28181_id}/openings"): "cameras.open",
     ("GET", "/accounts"): "accounts",
     ("POST", "/accounts"): "accounts",
@@ -158,6 +162,7 @@ _OF_THE_WALL = frozenset({
     "/locate", "/desk", "/collections", "/collections/{layer}", "/collections/{layer}/items",
     "/collections/{layer}/tiles/WebMercatorQuad/{z}/{y}/{x}", "/events", "/incidents", "/incidents/{incident_id}",
     "/session", "/", "/styles/{style}", "/response/areas", "/response/drawing", "/response/live", "/response/live/areas", "/units/{unit_code}/track", "/tiles/WebMercatorQuad/{z}/{y}/{x}",
+    "/indicators", "/indicators/figures", "/indicators/areas",
 })  # fmt: skip
 KIOSK_ROUTES = {"/maps/wall": _OF_THE_WALL}
 """Routes that the page of a kiosk may read."""
