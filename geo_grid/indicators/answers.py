@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from datetime import date, datetime
 from typing import Any
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, TypeAdapter
 
 from geo_grid.indicators.definitions import CLOCKS, DEFINITIONS, Code, Definition, Stage
 from geo_grid.indicators.facts import Facts
@@ -92,6 +92,9 @@ class Row(BaseModel):
         return figure.due if isinstance(figure, OnTime) else self.count
 
 
+_ROWS = TypeAdapter(list[Row])
+
+
 class Answer(BaseModel):
     """An answer about indicators."""
 
@@ -116,21 +119,23 @@ def make_answer(facts: Facts) -> Answer:
     measured = {_key(facts, row): row for row in facts.rows}
     homes = _households(facts) if "rate" in codes else {}
     cells = {row["grid_code"]: (row["name"], row["name"]) for row in facts.cells}
-    rows = []
-    for key in sorted(
-        {*measured, *before, *_every(facts)}, key=lambda key: [(part is None, part or "") for part in key]
-    ):
+    made = []
+    for key in keys_of(facts):
         named = dict(zip(question.by, key, strict=True))
         told = [
             (cells if one == "cell" else facts.named[one]).get(code or "", (code or "", code or ""))
             for one, code in named.items()
             if one not in PERIODS
         ]
-        row = Row(key=named, name_zh=" ".join(zh for zh, _ in told), name_en=" ".join(en for _, en in told))
+        row: dict[str, Any] = {
+            "key": named, "name_zh": " ".join(zh for zh, _ in told), "name_en": " ".join(en for _, en in told),
+            **_figures(codes, measured.get(key, {}), before.get(key, 0)),
+        }  # fmt: skip
         if "rate" in codes and (question.area is None or named.get("cell") is not None):
-            row.households = homes.get(named["cell"] if question.area else question.within)
-        _fill(row, codes, measured.get(key, {}), before.get(key, 0))
-        rows.append(row)
+            row["households"] = homes.get(named["cell"] if question.area else question.within)
+            row["rate"] = 10_000 * row["count"] / row["households"] if row["households"] else None
+        made.append(row)
+    rows = _ROWS.validate_python(made)  # all at once, compiled
     ranked, others = _ranked(rows, question.rank, question.min_n, question.lowest_first, question.area)
     return Answer(
         begins=facts.begins, ends=facts.ends, as_of=facts.as_of, edition=question.edition, edition_id=facts.edition_id,
@@ -208,29 +213,35 @@ def _households(facts: Facts) -> dict[str | None, int | None]:
     return found
 
 
-def _fill(row: Row, codes: tuple[Code, ...], measured: dict[str, Any], before: int) -> None:
-    row.count = measured.get("count", 0)
-    if "rate" in codes and row.households:
-        row.rate = 10_000 * row.count / row.households
+def _figures(codes: tuple[Code, ...], measured: dict[str, Any], before: int) -> dict[str, Any]:
+    count = measured.get("count", 0)
+    found: dict[str, Any] = {"count": count}
     if "year_on_year" in codes:
-        row.year_on_year = YearOnYear(before=before, change=_share(row.count - before, before))
+        found["year_on_year"] = {"before": before, "change": _share(count - before, before)}
     if "settlement" in codes:
         closed = measured.get("closed", 0)
-        row.settlement = Settlement(
-            taken=row.count, closed=closed, not_solved=measured.get("not_solved", 0), share=_share(closed, row.count)
-        )
+        found["settlement"] = {
+            "taken": count, "closed": closed, "not_solved": measured.get("not_solved", 0), "share": _share(closed, count)
+        }  # fmt: skip
     if "on_time" in codes:
         due, on_time = measured.get("due", 0), measured.get("on_time", 0)
-        row.on_time = OnTime(due=due, on_time=on_time, share=_share(on_time, due))
-    for stage in CLOCKS:
-        if stage in codes:
-            setattr(row, stage, _times(stage, measured))
+        found["on_time"] = {"due": due, "on_time": on_time, "share": _share(on_time, due)}
+    return found | {stage: _times(stage, count, measured) for stage in CLOCKS if stage in codes}
 
 
-def _times(stage: Stage, measured: dict[str, Any]) -> Times:
+def _times(stage: Stage, count: int, measured: dict[str, Any]) -> dict[str, Any]:
+    clocked, out_of_order, over_a_day = (
+        measured.get(f"{stage}_{name}", 0) for name in ("clocked", "out_of_order", "over_a_day")
+    )
     p50, p90 = measured.get(f"{stage}_percentiles") or (None, None)
-    counts = {name: measured.get(f"{stage}_{name}", 0) for name in ("n", "no_clock", "out_of_order", "over_a_day")}
-    return Times(p50_s=None if p50 is None else p50 / 1e6, p90_s=None if p90 is None else p90 / 1e6, **counts)
+    return {
+        "n": clocked - out_of_order - over_a_day,
+        "p50_s": None if p50 is None else p50 / 1e6,
+        "p90_s": None if p90 is None else p90 / 1e6,
+        "no_clock": count - clocked,
+        "out_of_order": out_of_order,
+        "over_a_day": over_a_day,
+    }
 
 
 def _share(part: int, whole: int) -> float | None:

@@ -8,8 +8,9 @@ import shapely
 from geo_grid.db import AsyncConnection
 from geo_grid.indicators.answers import Row, keys_of, make_answer
 from geo_grid.indicators.classes import class_bounds, class_of
-from geo_grid.indicators.facts import QUERIES, Facts, read_all
+from geo_grid.indicators.facts import Facts, read_all
 from geo_grid.indicators.question import AreaQuestion
+from geo_grid.indicators.statement import QUERIES
 
 
 @dataclass(frozen=True)

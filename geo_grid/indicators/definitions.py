@@ -68,9 +68,9 @@ DEFINITIONS: dict[Code, Definition] = {
         ),
         Definition(
             code="rate", name_zh="万户发生率", name_en="Rate", unit="per 10,000 households",
-            definition_zh="统计期内件数除以户数再乘以一万（不折算为全年）；户数为所属末级网格户数之和，户数不明或为零时不计算，按责任区和力量不计算。",
+            definition_zh="统计期内件数除以户数再乘以一万（不折算为全年）；户数为所选边界（未选时为现行边界）下所属末级网格户数之和，户数不明或为零时不计算，按责任区和力量不计算。",
             definition_en="Incidents of the period, for each 10,000 households (not made a yearly rate); households are"
-            " those of the leaf cells there. None where these are unknown or 0, and none by zone or unit.",
+            " those of the leaf cells there now, or at the moment asked about. None where these are unknown or 0, and none by zone or unit.",
         ),
         Definition(
             code="year_on_year", name_zh="同比", name_en="Year on year", unit="share",

@@ -9,22 +9,20 @@ from psycopg import sql
 
 from geo_grid.db import AsyncConnection, fetch_one, load_queries
 from geo_grid.errors import InvalidQuery
-from geo_grid.indicators.definitions import CLOCKS, Code, Stage
 from geo_grid.indicators.question import Question, span_of, year_before
+from geo_grid.indicators.statement import QUERIES, part, statement
 from geo_grid.layers.grid_levels import QUERIES as LEVELS
 from geo_grid.moments import in_zone
 
-QUERIES = load_queries("geo_grid.indicators", "figures.sql")
 CATEGORIES = load_queries("geo_grid.layers", "incident_categories.sql")
+NEWEST = "infinity"
+"""The moment of the newest edition, whose names and households are told unless another is asked about."""
 MOST_ROWS = 50_000
 """Most rows of an answer."""
 _AT_ONCE = 1_000
 """Rows that are read between two turns of the event loop."""
 _SORTED_IN_KB = 131_072
 """Memory for sorting a million incidents by cell; the connections of BULK, which are two, use it for one statement."""
-TIMES = ("n", "no_clock", "out_of_order", "over_a_day", "percentiles")
-_OF_UNIT = {"dispatched_at": "u.assigned_at", "departed_at": "u.departed_at", "arrived_at": "u.arrived_at"}
-"""Clocks of one unit, where incidents are grouped by unit."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +47,7 @@ class Facts:
     begins: datetime
     ends: datetime
     as_of: datetime
-    moment: datetime
+    moment: datetime | str
     edition_id: int | None
     rows: list[dict[str, Any]]
     before: list[dict[str, Any]]
@@ -76,7 +74,7 @@ async def read_facts(connection: AsyncConnection, question: Question, now: datet
         A level, cell, category or group is not there; the period is none; the answer has too many rows.
     """
     begins, ends = span_of(question, now, timezone)
-    moment = in_zone(question.at, timezone) if question.at else now if question.edition == "now" else min(ends, now)
+    moment = in_zone(question.at, timezone) if question.at else NEWEST
     edition = (await fetch_one(connection, QUERIES["moment"], {"at": moment}))["edition_id"]
     chosen = {"category": await _categories(connection, question), "group": await _groups(connection, question)}
     values: dict[str, Any] = {
@@ -92,14 +90,19 @@ async def read_facts(connection: AsyncConnection, question: Question, now: datet
         )
         raise InvalidQuery(message)
     await connection.execute("select set_config('work_mem', %s, true)", (f"{_SORTED_IN_KB}kB",))
-    rows = await read_all(connection, _statement(question, question.codes), values)
+    rows = await read_all(connection, statement(question, question.codes), values)
     if len(rows) > MOST_ROWS:
         message = f"this has more than {MOST_ROWS:,} rows: ask for a shorter time, longer periods, or the cells of a higher level"
         raise InvalidQuery(message)
     before: list[dict[str, Any]] = []
     if "year_on_year" in question.codes:
         former = {"begins": year_before(begins, timezone), "ends": year_before(ends, timezone)}
-        before = await read_all(connection, _statement(question, ("count",), years=1), values | former)
+        before = await read_all(connection, statement(question, ("count",), years=1), values | former)
+    if question.area == "cell":
+        numbered = await read_all(connection, part("codes", numbers=part("numbers")), {})
+        codes = {None: None, **{row["number"]: row["grid_code"] for row in numbered}}
+        for row in (*rows, *before):
+            row["cell"] = codes[row["cell"]]
     named: dict[str, dict[str, tuple[str, str]]] = {
         one: await _names(connection, one, moment)
         for one in question.by
@@ -109,122 +112,15 @@ async def read_facts(connection: AsyncConnection, question: Question, now: datet
 
 
 async def read_all(
-    connection: AsyncConnection, statement: str | sql.Composed, values: dict[str, Any]
+    connection: AsyncConnection, wanted: str | sql.Composed, values: dict[str, Any]
 ) -> list[dict[str, Any]]:
     """Run a statement and return its rows; others have their turn on the event loop while they are read."""
-    cursor = await connection.execute(statement, values, prepare=False)
+    cursor = await connection.execute(wanted, values, prepare=False)
     rows: list[dict[str, Any]] = []
     while some := await cursor.fetchmany(_AT_ONCE):
         rows += some
         await asyncio.sleep(0)
     return rows
-
-
-def _statement(question: Question, codes: tuple[Code, ...], years: int = 0) -> sql.Composed:
-    """Compose the statement of a question.
-
-    Parameters
-    ----------
-    years
-        How many years later its periods are called: those of a year before, by the name of this year's.
-    """
-    keys, ways, joins, conditions = _keys(question, years)
-    stages: list[Stage] = [code for code in codes if code in CLOCKS]
-    columns = [*keys, *_columns(question, codes, stages)] or [sql.SQL("true as one")]
-    measures: list[sql.Composable] = [sql.SQL(QUERIES["count"])]
-    measures += [sql.SQL(QUERIES[code]) for code in ("settlement", "on_time") if code in codes]
-    measures += [_part("times", stage=sql.Identifier(stage), **_names_of(stage)) for stage in stages]
-    grouped: list[sql.Composable] = [sql.Identifier(key) for key in question.by]
-    return _part(
-        "figures",
-        ways=sql.SQL("").join(sql.SQL("{},\n").format(way) for way in ways),
-        columns=sql.SQL(", ").join(columns),
-        joins=sql.SQL("\n").join(joins),
-        conditions=sql.SQL("\n").join(conditions),
-        keys=sql.SQL(", ").join(grouped or [sql.SQL("1 as one")]),
-        measures=sql.SQL(",\n").join(measures),
-        groups=sql.SQL(", ").join(grouped) if grouped else sql.SQL("()"),
-    )
-
-
-def _names_of(stage: Stage) -> dict[str, sql.Composable]:
-    return {name: sql.Identifier(f"{stage}_{name}") for name in TIMES}
-
-
-def _keys(
-    question: Question, years: int
-) -> tuple[list[sql.Composable], list[sql.Composable], list[sql.Composable], list[sql.Composable]]:
-    """Return columns, common table expressions, joins and conditions of what is grouped by and chosen."""
-    owner, zone, edition = (sql.SQL(f"i.{name}") for name in ("grid_code", "zone_code", "edition_id"))
-    ways: list[sql.Composable] = []
-    joins: list[sql.Composable] = []
-    conditions: list[sql.Composable] = []
-    if question.edition == "now" and (question.area in ("cell", "zone") or question.within is not None):
-        ways.append(_part("moved"))
-        joins.append(sql.SQL("left join moved m on m.incident_id = i.incident_id"))
-        chosen = "case when m.incident_id is null then i.{0} else m.{0} end"
-        owner, zone = (sql.SQL(chosen.format(name)) for name in ("grid_code", "zone_code"))
-        edition = sql.SQL("%(edition)s")
-    if question.level is not None or question.within is not None:
-        ways.append(_part("above"))
-    if question.within is not None:
-        ways.append(_part("inside"))
-        conditions.append(
-            sql.SQL(
-                "and exists (select from inside n where n.grid_code = {} and {} >= n.first and {} < n.until)"
-            ).format(owner, edition, edition)
-        )
-    of_cell: sql.Composable = owner
-    if question.level is not None:
-        ways.append(_part("of_level"))
-        joins.append(
-            sql.SQL("left join of_level o on o.grid_code = {} and {} >= o.first and {} < o.until").format(
-                owner, edition, edition
-            )
-        )
-        of_cell = sql.SQL("o.ancestor")
-    if "group" in question.by or question.group:
-        ways.append(_part("members"))
-    if "group" in question.by:
-        joins.append(_part("in_groups"))
-    if question.group:
-        conditions.append(_part("of_groups"))
-    if question.category:
-        conditions.append(sql.SQL("and i.category = any(%(categories)s)"))
-    if question.area == "unit":
-        joins.append(_part("sent"))
-    local = sql.SQL("i.received_at at time zone %(timezone)s + make_interval(years => {})").format(sql.Literal(years))
-    made: dict[str, sql.Composable] = {
-        "cell": of_cell, "zone": zone, "unit": sql.SQL("u.unit_code"), "category": sql.SQL("i.category"),
-        "group": sql.SQL("g.group_code"),
-        **{unit: sql.SQL("date_trunc({}, {})::date").format(sql.Literal(unit), local) for unit in ("day", "week", "month", "year")},
-    }  # fmt: skip
-    keys: list[sql.Composable] = [sql.SQL("{} as {}").format(made[key], sql.Identifier(key)) for key in question.by]
-    return keys, ways, joins, conditions
-
-
-def _columns(question: Question, codes: tuple[Code, ...], stages: list[Stage]) -> list[sql.Composable]:
-    columns: list[sql.Composable] = []
-    if "settlement" in codes:
-        columns.append(sql.SQL("i.outcome"))
-    if "on_time" in codes:
-        columns.append(sql.SQL("i.due_at"))
-    if "settlement" in codes or "on_time" in codes:
-        columns.append(sql.SQL("i.closed_at"))
-
-    def clock(name: str) -> str:
-        if name == "contacted_at":
-            return f"least(i.accepted_at, {clock('dispatched_at')})"
-        return _OF_UNIT[name] if question.area == "unit" and name in _OF_UNIT else f"i.{name}"
-
-    for stage in stages:
-        since, until = (sql.SQL(clock(name)) for name in CLOCKS[stage])
-        columns.append(_part("stage", since=since, until=until, stage=sql.Identifier(stage)))
-    return columns
-
-
-def _part(name: str, **parts: sql.Composable) -> sql.Composed:
-    return sql.SQL(QUERIES[name]).format(**parts)
 
 
 async def _level(connection: AsyncConnection, question: Question) -> int | None:
@@ -269,7 +165,7 @@ async def _groups(connection: AsyncConnection, question: Question) -> list[str]:
     return question.group
 
 
-async def _names(connection: AsyncConnection, grouping: str, moment: datetime) -> dict[str, tuple[str, str]]:
+async def _names(connection: AsyncConnection, grouping: str, moment: datetime | str) -> dict[str, tuple[str, str]]:
     """Return the names of what is grouped by, of all that is there: what has no incident is in the answer too."""
     if grouping == "category":
         rows = await read_all(connection, CATEGORIES["all"], {})
