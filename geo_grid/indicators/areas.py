@@ -42,7 +42,7 @@ async def read_shapes(connection: AsyncConnection, facts: Facts) -> dict[str, by
 def make_areas(facts: Facts, shapes: dict[str, bytes], asked: AreaQuestion) -> Areas:
     """Make the areas of a question; blocks, see `class_bounds`."""
     answer = make_answer(facts)
-    rows = [(row.key["cell"], row) for row in answer.rows]
+    rows = [(row.key["cell"], row) for row in (*answer.rows, *answer.not_ranked)]
     drawn = [(code, row, row.value(asked.of)) for code, row in rows if code in shapes]
     bounds = class_bounds([value for _, _, value in drawn], asked.scheme, asked.classes)
     return Areas(

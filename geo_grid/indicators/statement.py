@@ -48,7 +48,9 @@ def statement(question: Question, codes: tuple[Code, ...], years: int = 0) -> sq
     grouped: list[sql.Composable] = [
         sql.SQL("k.number") if key == "cell" else sql.Identifier(key) for key in question.by
     ]
-    keys = [sql.SQL("{} as {}").format(one, sql.Identifier(key)) for one, key in zip(grouped, question.by, strict=True)]
+    keys: list[sql.Composable] = [
+        sql.SQL("{} as {}").format(one, sql.Identifier(key)) for one, key in zip(grouped, question.by, strict=True)
+    ]
     return part(
         "figures",
         ways=sql.SQL("").join(sql.SQL("{},\n").format(way) for way in _ways(question, is_now)),
@@ -57,7 +59,7 @@ def statement(question: Question, codes: tuple[Code, ...], years: int = 0) -> sq
         conditions=sql.SQL("\n").join(_conditions(question, owner, edition)),
         keys=sql.SQL(", ").join(keys or [sql.SQL("1 as one")]),
         measures=sql.SQL(",\n").join(measures),
-        numbering=part("number_of_level" if question.level else "number") if question.area == "cell" else sql.SQL(""),
+        numbering=sql.SQL("\n").join(_numbering(question)),
         groups=sql.SQL(", ").join(grouped) if grouped else sql.SQL("()"),
     )
 
@@ -79,6 +81,12 @@ def _ways(question: Question, is_now: bool) -> list[sql.Composed]:
 def _joins(question: Question, is_now: bool) -> list[sql.Composed]:
     wanted = {"now": is_now, "in_groups": "group" in question.by, "sent": question.area == "unit"}
     return [part(name) for name, is_wanted in wanted.items() if is_wanted]
+
+
+def _numbering(question: Question) -> list[sql.Composed]:
+    if question.area != "cell":
+        return []
+    return [part("number" if question.level is None else "number_of_level")]
 
 
 def _conditions(question: Question, owner: sql.SQL, edition: sql.SQL) -> list[sql.Composed]:

@@ -62,6 +62,8 @@ EXPECTED: dict[str, set[str] | None] = {
     "POST /incidents": {"dispatcher", "supervisor"},
     "GET /incidents/{incident_id}/steps": {"dispatcher", "supervisor"},
     "POST /incidents/{incident_id}/steps": {"dispatcher", "supervisor"},
+    **{f"GET /indicators{path}": {"wall", "dispatcher", "planner", "supervisor"} for path in ("", "/figures", "/areas")},
+    "GET /indicators/report": {"planner", "supervisor"},
     "POST /cameras/{gb28181_id}/openings": {"dispatcher", "supervisor"},
     "OPTIONS /collections/{layer}/items": MAP, "OPTIONS /collections/{layer}/items/{item}": MAP,
     "POST /collections/{layer}/items": {"planner", "supervisor"},
