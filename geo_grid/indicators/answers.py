@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field, TypeAdapter
 from geo_grid.indicators.definitions import CLOCKS, DEFINITIONS, Code, Definition, Stage
 from geo_grid.indicators.facts import Facts
 from geo_grid.indicators.question import PERIODS
+from geo_grid.indicators.statement import TIMES
 
 _WRITTEN: dict[str, Callable[[date], str]] = {
     "day": date.isoformat,
@@ -119,9 +120,9 @@ def make_answer(facts: Facts) -> Answer:
     measured = {_key(facts, row): row for row in facts.rows}
     homes = _households(facts) if "rate" in codes else {}
     cells = {row["grid_code"]: (row["name"], row["name"]) for row in facts.cells}
-    made = []
+    made, by, has_rates = [], question.by, "rate" in codes and question.area in (None, "cell")
     for key in keys_of(facts):
-        named = dict(zip(question.by, key, strict=True))
+        named = dict(zip(by, key, strict=True))
         told = [
             (cells if one == "cell" else facts.named[one]).get(code or "", (code or "", code or ""))
             for one, code in named.items()
@@ -131,8 +132,9 @@ def make_answer(facts: Facts) -> Answer:
             "key": named, "name_zh": " ".join(zh for zh, _ in told), "name_en": " ".join(en for _, en in told),
             **_figures(codes, measured.get(key, {}), before.get(key, 0)),
         }  # fmt: skip
-        if "rate" in codes and (question.area is None or named.get("cell") is not None):
-            row["households"] = homes.get(named["cell"] if question.area else question.within)
+        place = named.get("cell", question.within)
+        if has_rates and (place is not None or "cell" not in named):
+            row["households"] = homes.get(place)
             row["rate"] = 10_000 * row["count"] / row["households"] if row["households"] else None
         made.append(row)
     rows = _ROWS.validate_python(made)  # all at once, compiled
@@ -151,7 +153,7 @@ def keys_of(facts: Facts) -> list[tuple[str | None, ...]]:
 
 
 def _key(facts: Facts, row: dict[str, Any]) -> tuple[str | None, ...]:
-    return tuple(_WRITTEN[one](row[one]) if one in PERIODS else row[one] for one in facts.question.by)
+    return tuple([_WRITTEN[one](row[one]) if one in _WRITTEN else row[one] for one in facts.question.by])
 
 
 def _every(facts: Facts) -> Iterator[tuple[str | None, ...]]:
@@ -226,14 +228,21 @@ def _figures(codes: tuple[Code, ...], measured: dict[str, Any], before: int) -> 
     if "on_time" in codes:
         due, on_time = measured.get("due", 0), measured.get("on_time", 0)
         found["on_time"] = {"due": due, "on_time": on_time, "share": _share(on_time, due)}
-    return found | {stage: _times(stage, count, measured) for stage in CLOCKS if stage in codes}
+    for stage in CLOCKS:
+        if stage in codes:
+            found[stage] = _times(stage, count, measured)
+    return found
+
+
+_MEASURED = {stage: tuple(f"{stage}_{name}" for name in TIMES) for stage in CLOCKS}
+"""Columns of each stage."""
 
 
 def _times(stage: Stage, count: int, measured: dict[str, Any]) -> dict[str, Any]:
-    clocked, out_of_order, over_a_day = (
-        measured.get(f"{stage}_{name}", 0) for name in ("clocked", "out_of_order", "over_a_day")
-    )
-    p50, p90 = measured.get(f"{stage}_percentiles") or (None, None)
+    clocked_name, out_of_order_name, over_a_day_name, percentiles_name = _MEASURED[stage]
+    clocked = measured.get(clocked_name, 0)
+    out_of_order, over_a_day = measured.get(out_of_order_name, 0), measured.get(over_a_day_name, 0)
+    p50, p90 = measured.get(percentiles_name) or (None, None)
     return {
         "n": clocked - out_of_order - over_a_day,
         "p50_s": None if p50 is None else p50 / 1e6,

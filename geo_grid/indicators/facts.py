@@ -10,7 +10,7 @@ from psycopg import sql
 from geo_grid.db import AsyncConnection, fetch_one, load_queries
 from geo_grid.errors import InvalidQuery
 from geo_grid.indicators.question import Question, span_of, year_before
-from geo_grid.indicators.statement import QUERIES, part, statement
+from geo_grid.indicators.statement import QUERIES, statement
 from geo_grid.layers.grid_levels import QUERIES as LEVELS
 from geo_grid.moments import in_zone
 
@@ -99,8 +99,7 @@ async def read_facts(connection: AsyncConnection, question: Question, now: datet
         former = {"begins": year_before(begins, timezone), "ends": year_before(ends, timezone)}
         before = await read_all(connection, statement(question, ("count",), years=1), values | former)
     if question.area == "cell":
-        numbered = await read_all(connection, part("codes", numbers=part("numbers")), {})
-        codes = {None: None, **{row["number"]: row["grid_code"] for row in numbered}}
+        codes = {None: None, **{row["number"]: row["grid_code"] for row in cells}}
         for row in (*rows, *before):
             row["cell"] = codes[row["cell"]]
     named: dict[str, dict[str, tuple[str, str]]] = {
@@ -115,7 +114,7 @@ async def read_all(
     connection: AsyncConnection, wanted: str | sql.Composed, values: dict[str, Any]
 ) -> list[dict[str, Any]]:
     """Run a statement and return its rows; others have their turn on the event loop while they are read."""
-    cursor = await connection.execute(wanted, values, prepare=False)
+    cursor = await connection.execute(wanted, values, prepare=False, binary=True)
     rows: list[dict[str, Any]] = []
     while some := await cursor.fetchmany(_AT_ONCE):
         rows += some

@@ -152,12 +152,10 @@ count(*) filter (where {stage} < 0) as {out_of_order},
 count(*) filter (where {stage} > 86400000000) as {over_a_day},
 percentile_disc(array[0.5, 0.9]) within group (order by {stage}) filter (where {stage} between 0 and 86400000000) as {percentiles}
 
--- name: codes
-with {numbers} select grid_code, number from numbers
-
 -- name: cells
 -- the last state of each cell until a moment
 select distinct on (c.grid_code) c.grid_code, c.name, c.grid_level, c.parent_code, c.household_count,
+       min(c.grid_cell_id) over (partition by c.grid_code) as number,  -- as `numbers` has it
        in_force(c.valid_from, c.valid_to, %(moment)s::timestamptz) as is_in_force
 from grid_cells c
 where c.valid_from <= %(moment)s::timestamptz

@@ -7,7 +7,8 @@ from geo_grid.indicators.definitions import CLOCKS, Code, Stage
 from geo_grid.indicators.question import PERIODS, Question
 
 QUERIES = load_queries("geo_grid.indicators", "figures.sql")
-_TIMES = ("clocked", "out_of_order", "over_a_day", "percentiles")
+TIMES = ("clocked", "out_of_order", "over_a_day", "percentiles")
+"""What is measured of each time, in columns of its name and these."""
 _OF_UNIT = {"dispatched_at": "u.assigned_at", "departed_at": "u.departed_at", "arrived_at": "u.arrived_at"}
 """Clocks of one unit, where incidents are grouped by unit."""
 
@@ -30,7 +31,7 @@ def statement(question: Question, codes: tuple[Code, ...], years: int = 0) -> sq
     Returns
     -------
     A statement with the values begins, ends, as_of, timezone, at, edition, level, within, categories, groups and most.
-    Its rows have a column for each of `question.by`, a cell as its number (statement `codes`), and those of the measures.
+    Its rows have a column for each of `question.by`, a cell as its number (statement `cells`), and those of the measures.
     """
     is_now = question.edition == "now" and (question.area in ("cell", "zone") or question.within is not None)
     chosen = "case when m.incident_id is null then i.{0} else m.{0} end" if is_now else "i.{0}"
@@ -43,7 +44,7 @@ def statement(question: Question, codes: tuple[Code, ...], years: int = 0) -> sq
     measures: list[sql.Composable] = [sql.SQL(QUERIES["count"])]
     measures += [part(code) for code in ("settlement", "on_time") if code in codes]
     for stage in stages:
-        named = {name: sql.Identifier(f"{stage}_{name}") for name in _TIMES}
+        named = {name: sql.Identifier(f"{stage}_{name}") for name in TIMES}
         measures.append(part("times", stage=sql.Identifier(stage), **named))
     grouped: list[sql.Composable] = [
         sql.SQL("k.number") if key == "cell" else sql.Identifier(key) for key in question.by

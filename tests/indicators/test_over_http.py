@@ -69,6 +69,14 @@ def test_a_screen_shows_sums_and_hands_out_no_file(served: tuple[str, City]) -> 
         assert screen.get("/indicators/report").status_code == 403
 
 
+def test_a_key_for_incidents_alone_is_told_no_cells(served: tuple[str, City]) -> None:
+    url, city = served
+    with bearing(url, api_key(city.conninfo, "supervisor", rights=["incidents.read"])) as client:
+        assert client.get("/indicators/figures", params={"by": "month", **YEAR}).status_code == 200
+        for path in ("figures?by=cell", "figures?within=A", "areas"):
+            assert client.get(f"/indicators/{path}").status_code == 403
+
+
 def test_a_table_is_an_export_and_stands_in_the_audit(served: tuple[str, City], chief: httpx.Client) -> None:
     _, city = served
     answer = chief.get("/indicators/figures", params={"by": "month", "f": "csv", **YEAR})

@@ -70,8 +70,9 @@ class FiguresQuestion(Question):
 )
 async def get_figures(request: Request, question: Annotated[FiguresQuestion, Query()]) -> Response:
     """Return indicators of the incidents that whoever asks may see, by cell, zone, unit, category and period."""
-    if question.f == "csv":
-        await _may_export(request)
+    await _may_name_cells(request, question)
+    if question.f == "csv" and "export" not in identity_of(request).rights:
+        await refuse(request, "export")
 
     async def work() -> Response:
         facts = await _facts(request, question)
@@ -112,6 +113,7 @@ class AreasQuestion(AreaQuestion):
 @router.get("/indicators/areas", response_model=ClassedAreas, responses={200: {"content": {_GEOJSON: {}}}})
 async def get_areas(request: Request, question: Annotated[AreasQuestion, Query()]) -> Response:
     """Return the cells of a level with one indicator and its classes, as GeoJSON for a choropleth map."""
+    await _may_name_cells(request, question.figures())
     shift, uri = datum_of(question.crs)
 
     def draw(facts: Facts, shapes: dict[str, bytes]) -> str:
@@ -183,9 +185,10 @@ async def _facts(request: Request, question: Question) -> Facts:
         return await indicators.read_facts(database, question, datetime.now(ZoneInfo(zone)), zone)
 
 
-async def _may_export(request: Request) -> None:
-    if "export" not in identity_of(request).rights:
-        await refuse(request, "export")
+async def _may_name_cells(request: Request, question: Question) -> None:
+    """Refuse a key that may read incidents, but no boundaries: it would be told that they lie in no cell."""
+    if (question.area in ("cell", "zone") or question.within) and "map" not in identity_of(request).rights:
+        await refuse(request, "map")
 
 
 async def _note_export(request: Request, form: str, rows: int) -> None:
