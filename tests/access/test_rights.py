@@ -285,6 +285,11 @@ QUESTIONS: dict[str, list[str]] = {
     "POST /incidents/{incident_id}/steps": [
         '/incidents/{number}/steps {{"action": "move", "lon": {lon}, "lat": {lat}}}'
     ],
+    "GET /indicators/figures": [
+        "/indicators/figures?by=cell&within={cell}&from=2000-01-01",
+        "/indicators/figures?by=category&within={cell}&from=2000-01-01&f=json",
+    ],
+    "GET /indicators/areas": ["/indicators/areas?within={cell}&from=2000-01-01"],
     "GET /response/unions": ["/response/unions?bbox={box}&by=city"],
     "GET /response/live/areas": ["/response/live/areas?bbox={box}"],
     "GET /units/{unit_code}/track": ["/units/unit-{cell}/track?since=2000-01-01T00:00:00Z"],
