@@ -2,7 +2,9 @@
 
 import csv
 import json
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -89,6 +91,27 @@ def test_a_table_is_an_export_and_stands_in_the_audit(served: tuple[str, City], 
             "select count(*) as n from access.audit_log where object_id = 'indicators'"
         ).fetchone()
     assert found["n"] == 1  # type: ignore[index]
+
+
+def test_a_statement_ends_with_whoever_asked(served: tuple[str, City], chief: httpx.Client) -> None:
+    _, city = served
+    waiting = "select count(*) as n from pg_stat_activity where wait_event_type = 'Lock'"
+    with connect(city.conninfo) as connection, connect(city.conninfo) as other, ThreadPoolExecutor(1) as thread:
+
+        def wait_until(count: int) -> None:
+            deadline = time.monotonic() + 20
+            while (found := other.execute(waiting).fetchone()) and found["n"] != count:
+                assert time.monotonic() < deadline, found
+                other.rollback()  # what it sees is of one moment within a transaction
+                time.sleep(0.05)
+
+        connection.execute("lock table incidents")
+        asked = thread.submit(chief.get, "/indicators/figures", params={"by": "cell"}, timeout=5)
+        wait_until(1)
+        with pytest.raises(httpx.ReadTimeout):
+            asked.result()
+        wait_until(0)
+    assert chief.get("/indicators/figures", params={"by": "cell"}).status_code == 200
 
 
 @pytest.mark.parametrize("scheme", ["quantiles", "equal_interval", "fisher_jenks"])
