@@ -16,6 +16,7 @@ from geo_grid.cli.calendar import calendar_app
 from geo_grid.cli.circles import circles_app
 from geo_grid.cli.city import city_app
 from geo_grid.cli.files import files_app
+from geo_grid.cli.indicators import indicators_app
 from geo_grid.cli.places import places_app
 from geo_grid.cli.serving import serving_app
 from geo_grid.cli.terminal import log_warnings, say, say_rows
@@ -34,6 +35,7 @@ for family in (serving_app, city_app, places_app, files_app):
 for name, family in (
     ("circles", circles_app),
     ("boundaries", boundaries_app),
+    ("indicators", indicators_app),
     ("user", user_app),
     ("key", key_app),
     ("kiosk", kiosk_app),

@@ -2,19 +2,15 @@
 
 import csv
 import io
-import json
 from collections.abc import Iterable
 from importlib.resources import files
 from typing import Any, Literal
-
-import numpy as np
-import shapely
-from jinja2 import Environment
 
 from geo_grid.boundaries.division import Cell, Division, Edits
 from geo_grid.boundaries.findings import Finding
 from geo_grid.boundaries.impact import Impact
 from geo_grid.boundaries.operations import change_of
+from geo_grid.exchange import typeset
 from geo_grid.files.formulas import guarded
 
 type Lang = Literal["zh", "en"]
@@ -95,19 +91,12 @@ def draft_report(
 
 def as_html(report: dict[str, Any]) -> str:
     """Render a report as a page without scripts."""
-    template = Environment(autoescape=True).from_string(_HERE.joinpath("report.html.jinja").read_text(encoding="utf-8"))
-    page: str = template.render(**report)
-    return page
+    return typeset.page(_HERE.joinpath("report.html.jinja").read_text(encoding="utf-8"), report)
 
 
 def as_pdf(report: dict[str, Any]) -> bytes:
-    """Render a report as PDF (A4); data reaches the typesetter as JSON, never as its source."""
-    import typst  # not at the top: few ask for it, beside the event loop
-
-    source = _HERE.joinpath("report.typ").read_bytes()
-    return typst.compile(
-        source, format="pdf", sys_inputs={"report": json.dumps(report, ensure_ascii=False, default=str)}
-    )
+    """Render a report as PDF (A4)."""
+    return typeset.pdf(_HERE.joinpath("report.typ").read_bytes(), report)
 
 
 def as_csv(report: dict[str, Any]) -> str:
@@ -122,24 +111,5 @@ def as_csv(report: dict[str, Any]) -> str:
 
 def _drawing(cells: list[Cell], extent: Iterable[Cell], colour: str) -> str:
     """Draw cells as SVG; both sides of a comparison have one extent."""
-    shapes = [cell.shape for cell in extent]
-    if not shapes:
-        return '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1 1"></svg>'
-    west, south, east, north = shapely.total_bounds(shapes)
-    narrow = float(np.cos(np.radians((south + north) / 2)))
-    scale = 400 / max((east - west) * narrow, north - south)
-    width, height = (east - west) * narrow * scale, (north - south) * scale
-
-    def path(shape: Any) -> str:
-        rings = [ring for part in shapely.get_parts(shape) for ring in shapely.get_rings(part)]
-        drawn = []
-        for ring in rings:
-            xy = (shapely.get_coordinates(ring) - [west, north]) * [narrow * scale, -scale]
-            drawn.append("M" + "L".join(f"{x:.1f},{y:.1f}" for x, y in xy) + "Z")
-        return "".join(drawn)
-
-    drawn = "".join(
-        f'<path d="{path(cell.shape)}" fill="{colour}" fill-opacity="0.18" stroke="{colour}" stroke-width="1.5" fill-rule="evenodd"/>'
-        for cell in cells
-    )
-    return f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="-4 -4 {width + 8:.0f} {height + 8:.0f}">{drawn}</svg>'
+    look = typeset.Look(fill=colour, opacity=0.18, border=colour, border_px=1.5)
+    return typeset.drawing([(cell.shape, look) for cell in cells], [cell.shape for cell in extent])

@@ -94,6 +94,8 @@ EXPECTED: dict[str, set[str] | None] = {
     "GET /mediation/organisations": MAP, "PUT /mediation/organisations/{facility_code}": {"planner", "supervisor"},
     "GET /mediation/cases/export": {"planner", "supervisor"},
     "POST /supervised/listings": {"supervisor"}, "POST /supervised/projects/{place_code}/assessments": {"supervisor"},
+    **{f"GET /indicators{path}": {"wall", "dispatcher", "planner", "supervisor"} for path in ("", "/figures", "/areas")},
+    "GET /indicators/report": {"planner", "supervisor"},
     "POST /cameras/{gb28181_id}/openings": {"dispatcher", "supervisor"},
     "OPTIONS /collections/{layer}/items": MAP, "OPTIONS /collections/{layer}/items/{item}": MAP,
     "POST /collections/{layer}/items": {"planner", "supervisor"},
@@ -392,6 +394,11 @@ QUESTIONS: dict[str, list[str]] = {
     "PUT /mediation/organisations/{facility_code}": [
         '/mediation/organisations/mediation-{cell} {{"mediation_kind": "people", "grid_code": "A", "mediators": ["x"]}}'
     ],
+    "GET /indicators/figures": [
+        "/indicators/figures?by=cell&within={cell}&from=2000-01-01",
+        "/indicators/figures?by=category&within={cell}&from=2000-01-01&f=json",
+    ],
+    "GET /indicators/areas": ["/indicators/areas?within={cell}&from=2000-01-01"],
     "GET /response/unions": ["/response/unions?bbox={box}&by=city"],
     "GET /response/live/areas": ["/response/live/areas?bbox={box}"],
     "GET /units/{unit_code}/track": ["/units/unit-{cell}/track?since=2000-01-01T00:00:00Z"],

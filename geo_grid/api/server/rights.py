@@ -174,6 +174,10 @@ RIGHTS: dict[tuple[str, str], str] = {
     ("GET", "/supervised/figures"): "incidents.read",
     ("GET", "/supervised/projects"): "incidents.read",
     ("POST", "/supervised/projects/{place_code}/assessments"): "supervised.list",
+    ("GET", "/indicators"): "incidents.read",
+    ("GET", "/indicators/figures"): "incidents.read",
+    ("GET", "/indicators/areas"): "incidents.read",
+    ("GET", "/indicators/report"): "export",
     ("POST", "/cameras/{gb28181_id}/openings"): "cameras.open",
     ("GET", "/accounts"): "accounts",
     ("POST", "/accounts"): "accounts",
@@ -208,6 +212,7 @@ _OF_THE_WALL = frozenset({
     "/locate", "/desk", "/collections", "/collections/{layer}", "/collections/{layer}/items",
     "/collections/{layer}/tiles/WebMercatorQuad/{z}/{y}/{x}", "/events", "/incidents", "/incidents/{incident_id}",
     "/session", "/", "/styles/{style}", "/response/areas", "/response/drawing", "/response/live", "/response/live/areas", "/units/{unit_code}/track", "/tiles/WebMercatorQuad/{z}/{y}/{x}",
+    "/indicators", "/indicators/figures", "/indicators/areas",
 })  # fmt: skip
 KIOSK_ROUTES = {"/maps/wall": _OF_THE_WALL}
 """Routes that the page of a kiosk may read."""

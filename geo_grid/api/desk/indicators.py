@@ -1,0 +1,201 @@
+"""GET /indicators: what a city reports of its incidents, as figures, tables, maps and a monthly report."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
+
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import BaseModel, Field
+
+from geo_grid import indicators
+from geo_grid.access.audit import record_export
+from geo_grid.api.ogc.geojson import ShiftableFeatures, datum_of
+from geo_grid.api.server.asking import account_of, identity_of, reading, reading_much, while_wanted, writing
+from geo_grid.api.server.html import html_page
+from geo_grid.api.server.parameters import AnswerCrs, in_city
+from geo_grid.api.server.problems import PROBLEM_RESPONSES
+from geo_grid.api.server.rights import GuardedRoute, refuse
+from geo_grid.api.server.state import server_of
+from geo_grid.budgets import BULK
+from geo_grid.indicators import AreaQuestion, Definition, Facts, Question, Row
+from geo_grid.layers.geojson import Feature, as_geojson
+
+router = APIRouter(tags=["indicators"], responses=PROBLEM_RESPONSES, route_class=GuardedRoute)
+_FILE = {"schema": {"type": "string", "format": "binary"}}
+_CSV, _GEOJSON = "text/csv; charset=utf-8", "application/geo+json"
+
+
+class Member(BaseModel):
+    """A category of a group, or one of its subtypes."""
+
+    category: str
+    subtype: str = Field(description="empty: every subtype of the category")
+
+
+class CategoryGroup(BaseModel):
+    """Categories that are counted together."""
+
+    group_code: str
+    name_zh: str
+    name_en: str
+    is_confirmed: bool = Field(description="whether the city said that it counts so")
+    members: list[Member] | None
+
+
+class Indicators(BaseModel):
+    """What can be asked for."""
+
+    indicators: list[Definition]
+    groups: list[CategoryGroup]
+
+
+@router.get("/indicators")
+async def get_indicators(request: Request) -> Indicators:
+    """List the indicators with their definitions, and the groups of categories."""
+    async with reading(request) as database:
+        groups = await indicators.list_groups(database)
+    return Indicators.model_validate({"indicators": list(indicators.DEFINITIONS.values()), "groups": groups})
+
+
+class FiguresQuestion(Question):
+    """A question, and the form of its answer."""
+
+    f: Literal["json", "csv"] = Field("json", description="csv needs the right `export`")
+
+
+@router.get(
+    "/indicators/figures",
+    response_model=indicators.Answer,
+    responses={200: {"content": {"text/csv": _FILE}}},
+)
+async def get_figures(request: Request, question: Annotated[FiguresQuestion, Query()]) -> Response:
+    """Return indicators of the incidents that whoever asks may see, by cell, zone, unit, category and period."""
+    await _may_name_cells(request, question)
+    if question.f == "csv" and "export" not in identity_of(request).rights:
+        await refuse(request, "export")
+
+    async def work() -> Response:
+        facts = await _facts(request, question)
+        answer = await BULK.run(account_of(request), indicators.make_answer, facts)
+        if question.f == "json":
+            told = await BULK.run(account_of(request), lambda: answer.model_dump_json(by_alias=True, exclude_none=True))
+            return Response(told, media_type="application/json")
+        body = await BULK.run(account_of(request), indicators.as_csv, answer)
+        await _note_export(request, "csv", len(answer.rows) + len(answer.not_ranked))
+        return _file(body, "indicators.csv", _CSV)
+
+    return await while_wanted(request, work())
+
+
+class AreaProperties(BaseModel):
+    """Figures of one cell, and the class of the one that is drawn."""
+
+    grid_code: str
+    value: float | None
+    class_number: int | None = Field(description="from 0; null: there is no value")
+    figures: Row
+
+
+class ClassedAreas(ShiftableFeatures[AreaProperties]):
+    """Cells with their classes."""
+
+    scheme: str
+    bounds: list[float] = Field(description="the greatest value of each class; fewer classes where values are equal")
+    definition: Definition
+
+
+class AreasQuestion(AreaQuestion):
+    """A question of a map, and the reference system it is drawn in."""
+
+    crs: AnswerCrs = "EPSG:4490"
+
+
+@router.get("/indicators/areas", response_model=ClassedAreas, responses={200: {"content": {_GEOJSON: {}}}})
+async def get_areas(request: Request, question: Annotated[AreasQuestion, Query()]) -> Response:
+    """Return the cells of a level with one indicator and its classes, as GeoJSON for a choropleth map."""
+    await _may_name_cells(request, question.figures())
+    shift, uri = datum_of(question.crs)
+
+    def draw(facts: Facts, shapes: dict[str, bytes]) -> str:
+        found = indicators.make_areas(facts, shapes, question)
+        features = [
+            Feature[AreaProperties](
+                geometry=as_geojson(area.shape, shift=shift),
+                properties=AreaProperties(
+                    grid_code=area.grid_code, value=area.value, class_number=area.class_number, figures=area.row
+                ),
+            )
+            for area in found.areas
+        ]
+        collection = ClassedAreas(
+            features=features, coord_ref_sys=uri, scheme=question.scheme, bounds=found.bounds,
+            definition=indicators.DEFINITIONS[question.of],
+        )  # fmt: skip
+        return collection.model_dump_json(by_alias=True)
+
+    async def work() -> Response:
+        async with BULK.turn(account_of(request)), reading_much(request) as database:
+            zone = server_of(request).settings.timezone
+            facts = await indicators.read_facts(database, question.figures(), in_city(request, None), zone)
+            shapes = await indicators.read_shapes(database, facts)
+        return Response(await BULK.run(account_of(request), draw, facts, shapes), media_type=_GEOJSON)
+
+    return await while_wanted(request, work())
+
+
+@router.get(
+    "/indicators/report",
+    response_class=Response,
+    responses={200: {"content": dict.fromkeys(("text/html", "application/pdf"), _FILE)}},
+)
+async def get_report(
+    request: Request,
+    month: Annotated[
+        str | None, Query(max_length=20, description="2026-10; the last one that is over if not given")
+    ] = None,
+    level: Annotated[
+        int | None, Query(ge=1, le=9, description="grid level of its maps; the first if not given")
+    ] = None,
+    f: Annotated[Literal["html", "pdf"], Query()] = "html",
+    lang: Annotated[Literal["zh", "en"], Query()] = "zh",
+) -> Response:
+    """Return the report of a month, with maps; it is an export, and recorded."""
+    settings = server_of(request).settings
+    now = in_city(request, None)
+
+    async def work() -> Response:
+        async with BULK.turn(account_of(request)), reading_much(request) as database:
+            facts = await indicators.read_month(database, month, level, now, settings.timezone)
+        city = settings.city_name_zh if lang == "zh" else settings.city_name_en
+        report = await BULK.run(account_of(request), indicators.month_report, facts, city, lang)
+        if f == "html":
+            page = await BULK.run(account_of(request), indicators.as_html, report)
+            await _note_export(request, f, facts.rows)
+            return html_page(request, page)
+        body = await BULK.run(account_of(request), indicators.as_pdf, report)
+        await _note_export(request, f, facts.rows)
+        return _file(body, f"indicators-{facts.month}.pdf", "application/pdf")
+
+    return await while_wanted(request, work())
+
+
+async def _facts(request: Request, question: Question) -> Facts:
+    async with BULK.turn(account_of(request)), reading_much(request) as database:
+        zone = server_of(request).settings.timezone
+        return await indicators.read_facts(database, question, datetime.now(ZoneInfo(zone)), zone)
+
+
+async def _may_name_cells(request: Request, question: Question) -> None:
+    """Refuse a key that may read incidents, but no boundaries: it would be told that they lie in no cell."""
+    if (question.area in ("cell", "zone") or question.within) and "map" not in identity_of(request).rights:
+        await refuse(request, "map")
+
+
+async def _note_export(request: Request, form: str, rows: int) -> None:
+    async with writing(request) as database:  # nothing leaves that is not written down
+        await record_export(database, "indicators", form, rows, None)
+
+
+def _file(body: str | bytes, name: str, media_type: str) -> Response:
+    headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
+    return Response(body, media_type=media_type, headers=headers)

@@ -1,0 +1,192 @@
+-- What indicators are made of. `figures` is composed of the other parts by statement.py.
+
+-- name: figures
+with recursive {ways}
+found as (
+    select {columns}
+    from counted_incidents i
+    {joins}
+    where i.received_at >= %(begins)s and i.received_at < %(ends)s
+      {conditions}
+    offset 0  -- else each time would be computed again wherever it is read below, and incidents be read in the order of cells
+)
+select {keys}, {measures}
+from found
+{numbering}
+group by {groups}
+limit %(most)s
+
+-- name: above
+-- each cell, and those above it, with the editions in which they are above it: from first on, before until
+above (grid_code, first, until, grid_level, ancestor, ancestor_level, next) as (
+    select c.grid_code, c.edition_id, coalesce(c.closed_by, 9223372036854775807), c.grid_level, c.grid_code, c.grid_level,
+           c.parent_code
+    from grid_cells c
+    union all
+    select a.grid_code, greatest(a.first, p.edition_id), least(a.until, coalesce(p.closed_by, 9223372036854775807)),
+           a.grid_level, p.grid_code, p.grid_level, p.parent_code
+    from above a
+    join grid_cells p on p.grid_code = a.next and p.edition_id < a.until
+                     and coalesce(p.closed_by, 9223372036854775807) > a.first
+)
+
+-- name: numbers
+-- a number for each cell, by which a million rows are sorted in half the time that codes take
+numbers as (select grid_code, min(grid_cell_id)::integer as number from grid_cells group by grid_code)
+
+-- name: of_level
+-- the cell of a level that a cell belongs to; where an area is not divided so far, its leaf cell
+of_level as materialized (
+    select a.grid_code, a.first, a.until, n.number
+    from above a join numbers n on n.grid_code = a.ancestor
+    where a.ancestor_level = %(level)s or a.grid_level < %(level)s and a.ancestor = a.grid_code
+)
+
+-- name: inside
+-- the cells of one cell
+inside as materialized (select grid_code, first, until from above where ancestor = %(within)s)
+
+-- name: moved
+-- Who owns now what was assigned before. A cell whose row was in force, and a leaf, at the moment asked about and at both
+-- ends of the editions of these incidents has not changed: what it owned, and no changed cell covers, it owns still. All
+-- others are located again. The same of zones.
+lived as materialized (
+    select min(e.valid_from) as first, max(e.valid_from) as last
+    from editions e
+    where e.edition_id in (select i.edition_id from counted_incidents i
+                           where i.received_at >= %(begins)s and i.received_at < %(ends)s)
+),
+leaves as materialized (
+    select c.grid_code, c.geom,
+           c.grid_cell_id in (select l.grid_cell_id from lived cross join lateral leaf_cells(lived.first) l)
+           and c.grid_cell_id in (select l.grid_cell_id from lived cross join lateral leaf_cells(lived.last) l) as is_kept
+    from leaf_cells(%(at)s::timestamptz) c
+),
+zones as materialized (
+    select z.zone_code, z.geom,
+           in_force(z.valid_from, z.valid_to, lived.first) and in_force(z.valid_from, z.valid_to, lived.last) as is_kept
+    from lived cross join patrol_zones z
+    where z.zone_kind = 'area' and in_force(z.valid_from, z.valid_to, %(at)s::timestamptz)
+),
+covered as materialized (
+    select i.incident_id from leaves l join counted_incidents i on i.geom && l.geom and ST_Covers(l.geom, i.geom)
+    where not l.is_kept and i.received_at >= %(begins)s and i.received_at < %(ends)s
+    union
+    select i.incident_id from zones z join counted_incidents i on i.geom && z.geom and ST_Covers(z.geom, i.geom)
+    where not z.is_kept and i.received_at >= %(begins)s and i.received_at < %(ends)s
+),
+moved as materialized (
+    select i.incident_id, access.owning_cell(i.geom, %(at)s::timestamptz) as grid_code,
+           access.owning_zone(i.geom, %(at)s::timestamptz) as zone_code
+    from counted_incidents i
+    where i.received_at >= %(begins)s and i.received_at < %(ends)s
+      and i.edition_id is distinct from %(edition)s
+      and (i.edition_id is null
+           or i.grid_code not in (select l.grid_code from leaves l where l.is_kept)
+           or i.zone_code not in (select z.zone_code from zones z where z.is_kept)
+           or i.incident_id in (select c.incident_id from covered c))
+)
+
+-- name: now
+left join moved m on m.incident_id = i.incident_id
+
+-- name: number
+left join numbers k on k.grid_code = found.cell
+
+-- name: number_of_level
+left join of_level k on k.grid_code = found.cell and found.edition_id >= k.first and found.edition_id < k.until
+
+-- name: is_inside
+and exists (select from inside n where n.grid_code = {owner} and {edition} >= n.first and {edition} < n.until)
+
+-- name: period
+-- the first day of a period of the city
+date_trunc({period}, i.received_at at time zone %(timezone)s + make_interval(years => {years}))::date
+
+-- name: of_categories
+and i.category = any(%(categories)s)
+
+-- name: members
+-- what belongs to which group of categories
+members as materialized (
+    select m.group_code, m.category, m.subtype from category_group_members m
+)
+
+-- name: in_groups
+cross join lateral (select distinct m.group_code from members m
+                    where m.category = i.category and m.subtype in ('', i.subtype)) g
+
+-- name: of_groups
+and exists (select from members m
+            where m.group_code = any(%(groups)s) and m.category = i.category and m.subtype in ('', i.subtype))
+
+-- name: sent
+-- an incident counts once for each unit that was sent; one that was sent to it twice, as it was sent first
+join lateral (select distinct on (s.unit_code) s.unit_code, s.assigned_at, s.departed_at, s.arrived_at
+              from incident_units s where s.incident_id = i.incident_id
+              order by s.unit_code, s.assigned_at) u on true
+
+-- name: stage
+-- microseconds from one clock to another
+(date_part('epoch', {until} - {since}) * 1000000)::bigint as {stage}
+
+-- name: count
+count(*) as count
+
+-- name: settlement_columns
+i.closed_at <= %(as_of)s as is_closed, i.closed_at <= %(as_of)s and i.outcome = 'not_solved' as is_not_solved
+
+-- name: settlement
+count(*) filter (where is_closed) as closed, count(*) filter (where is_not_solved) as not_solved
+
+-- name: on_time_columns
+i.due_at < %(as_of)s or i.due_at is not null and i.closed_at <= %(as_of)s as is_due,
+i.closed_at <= %(as_of)s and i.closed_at <= i.due_at as is_on_time
+
+-- name: on_time
+count(*) filter (where is_due) as due, count(*) filter (where is_on_time) as on_time
+
+-- name: times
+count({stage}) as {clocked},
+count(*) filter (where {stage} < 0) as {out_of_order},
+count(*) filter (where {stage} > 86400000000) as {over_a_day},
+percentile_disc(array[0.5, 0.9]) within group (order by {stage}) filter (where {stage} between 0 and 86400000000) as {percentiles}
+
+-- name: cells
+-- the last state of each cell until a moment
+select distinct on (c.grid_code) c.grid_code, c.name, c.grid_level, c.parent_code, c.household_count,
+       min(c.grid_cell_id) over (partition by c.grid_code) as number,  -- as `numbers` has it
+       in_force(c.valid_from, c.valid_to, %(moment)s::timestamptz) as is_in_force
+from grid_cells c
+where c.valid_from <= %(moment)s::timestamptz
+order by c.grid_code, c.valid_from desc
+
+-- name: shapes
+-- the shapes of cells as they were last until a moment
+select distinct on (c.grid_code) c.grid_code, ST_AsBinary(c.geom) as geom
+from grid_cells c
+where c.valid_from <= %(moment)s::timestamptz and c.grid_code = any(%(codes)s)
+order by c.grid_code, c.valid_from desc
+
+-- name: zones
+select distinct on (z.zone_code) z.zone_code as code, z.name,
+       in_force(z.valid_from, z.valid_to, %(moment)s::timestamptz) as is_in_force
+from patrol_zones z
+where z.valid_from <= %(moment)s::timestamptz
+order by z.zone_code, z.valid_from desc
+
+-- name: units
+select unit_code as code, name from patrol_units order by unit_code
+
+-- name: groups
+select g.group_code, g.name_zh, g.name_en, g.is_confirmed,
+       (select jsonb_agg(jsonb_build_object('category', m.category, 'subtype', m.subtype) order by m.category, m.subtype)
+        from category_group_members m where m.group_code = g.group_code) as members
+from category_groups g
+order by g.group_code
+
+-- name: moment
+select edition_at(%(at)s::timestamptz) as edition_id
+
+-- name: unlisted
+select exists (select from counted_incidents i where i.category = %(category)s) as is_there

@@ -1,0 +1,45 @@
+"""An answer about indicators as CSV: one row for each of its rows, a column for each number."""
+
+import csv
+import io
+from typing import Any
+
+from pydantic import BaseModel
+
+from geo_grid.files.formulas import guarded
+from geo_grid.indicators.answers import Answer, Row
+from geo_grid.indicators.definitions import DEFINITIONS
+
+
+def as_csv(answer: Answer) -> str:
+    """Write an answer: ranked rows first; what is a formula to a spreadsheet is written so that it is none."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\r\n")
+    rows = [_flat(answer, row) for row in (*answer.rows, *answer.not_ranked)]
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    writer.writerow(names)
+    for row in rows:
+        values = (row.get(name) for name in names)
+        writer.writerow([guarded(value) if isinstance(value, str) else value for value in values])
+    return out.getvalue()
+
+
+def _flat(answer: Answer, row: Row) -> dict[str, Any]:
+    flat: dict[str, Any] = {**row.key}
+    if answer.by:
+        flat |= {"name_zh": row.name_zh, "name_en": row.name_en}
+    if answer.rank:
+        flat["rank"] = row.rank
+    asked = {one.code for one in answer.definitions}
+    if "rate" in asked:
+        flat["households"] = row.households
+    flat["count"] = row.count
+    for code in DEFINITIONS:
+        if code not in asked or code == "count":
+            continue
+        figure = getattr(row, code)
+        if isinstance(figure, BaseModel):
+            flat |= {f"{code}_{name}": value for name, value in figure.model_dump().items()}
+        else:
+            flat[code] = figure
+    return flat
