@@ -67,7 +67,9 @@ class Travel:
             for is_line in (False, True)
         )
         told = simpler([*drawn, *lined])
-        areas, lines = ([ring for part in some for ring in _rings(part)] for some in (told[: len(drawn)], told[len(drawn) :]))
+        areas, lines = (
+            [ring for part in some for ring in _rings(part)] for some in (told[: len(drawn)], told[len(drawn) :])
+        )
         rings, ferries = (*areas, *lines), (("exclude_ferries", not self.uses_ferries),)
         if unit_kind in ON_FOOT:
             return self._walking(Ride("pedestrian", ferries, 1.0, self.road_reach_m, rings, closed_areas=len(areas)))
