@@ -12,6 +12,7 @@ from geo_grid.errors import UserError
 from geo_grid.layers.periods import check_periods, is_within
 from geo_grid.response.circles import Place
 from geo_grid.response.router import Estimate
+from geo_grid.response.simpler import simpler
 from geo_grid.response.worker import Ride
 from geo_grid.settings import Settings
 
@@ -61,9 +62,13 @@ class Travel:
 
     def ride(self, unit_kind: str = "car", moment: datetime | None = None, closed: Sequence[Any] = ()) -> Ride:
         """Return the ride of a kind of unit at a moment (in the city's time zone; None: free roads), avoiding closures."""
-        areas, lines = (
-            [ring for shape in closed if (shapely.get_dimensions(shape) == 1) == is_line for ring in _rings(shape)]
+        drawn, lined = (
+            [part for shape in closed if (shapely.get_dimensions(shape) == 1) == is_line for part in _polygons(shape)]
             for is_line in (False, True)
+        )
+        told = simpler([*drawn, *lined])
+        areas, lines = (
+            [ring for part in some for ring in _rings(part)] for some in (told[: len(drawn)], told[len(drawn) :])
         )
         rings, ferries = (*areas, *lines), (("exclude_ferries", not self.uses_ferries),)
         if unit_kind in ON_FOOT:
@@ -95,8 +100,8 @@ def _within(reach: Any, shape: Any) -> list[Any]:
     return list(parts[shapely.get_dimensions(parts) == shapely.get_dimensions(shape)])
 
 
-def _rings(shape: Any) -> list[tuple[Place, ...]]:
-    """Return a closure as closed rings of lon, lat; a line is buffered enough to cut a road."""
+def _polygons(shape: Any) -> list[Any]:
+    """Return a closure as polygons; a line is buffered enough to cut a road."""
     if shapely.get_dimensions(shape) == 1:
         flatter = cos(radians(shapely.bounds(shape)[1]))
         flat = shapely.transform(shape, lambda xy: xy * [flatter, 1.0])
@@ -104,7 +109,12 @@ def _rings(shape: Any) -> list[tuple[Place, ...]]:
         shape = shapely.transform(wide, lambda xy: xy / [flatter, 1.0])
     if shapely.get_num_coordinates(shape) > _SIMPLE_CORNERS:
         shape = shapely.simplify(shape, _SIMPLIFIED_M / _DEGREE_M)
-    parts = [whole for part in shapely.get_parts(shape) for whole in _without_holes(part)]
+    return list(shapely.get_parts(shape))
+
+
+def _rings(polygon: Any) -> list[tuple[Place, ...]]:
+    """Return a polygon as closed rings of lon, lat."""
+    parts = _without_holes(polygon)
     return [tuple((float(lon), float(lat)) for lon, lat in shapely.get_coordinates(part.exterior)) for part in parts]
 
 

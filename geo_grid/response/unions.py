@@ -9,7 +9,7 @@ import shapely
 from cachetools import LRUCache
 
 from geo_grid.changes import Table
-from geo_grid.db import AsyncConnection, load_queries
+from geo_grid.db import AsyncConnection, Connection, load_queries
 from geo_grid.derived import Derived, DerivedStates
 from geo_grid.layers.periods import is_within
 from geo_grid.layers.response_circles import Why
@@ -45,7 +45,7 @@ class Joining(NamedTuple):
     known
         Cache of unions, which the result is added to.
     joined
-        The cached result; None: `circles` must be joined.
+        The cached result; None: the circles must be read and joined.
     area
         WKB of the union of the principal's cells; None: the whole city.
     """
@@ -55,7 +55,6 @@ class Joining(NamedTuple):
     posts: list[dict[str, Any]]
     known: Known
     joined: list[Union] | None
-    circles: list[dict[str, Any]]
     area: bytes | None
 
 
@@ -72,7 +71,7 @@ class Unions:
         self._lock = threading.Lock()
 
     async def read(self, connection: AsyncConnection, by: UnionGrouping, now: datetime) -> Joining:
-        """Read the circles of the posts on duty now, of those that the principal sees.
+        """Read the posts on duty now, of those that the principal sees, and what is known of the unions of their circles.
 
         Parameters
         ----------
@@ -81,27 +80,28 @@ class Unions:
         now
             Current time in the city's time zone.
         """
-        # read before the circles: older circles must not get into a cache that is valid for newer ones
+        # read before posts and circles: older circles must not get into a cache that is valid for newer ones
         known = self._known.read()
         posts = await (await connection.execute(QUERIES["posts"])).fetchall()
         active = [post for post in posts if is_within(post["key_periods"], now)]
         key = (by, *((post["post_code"], post["last_circle"], post[f"{by}_code"]) for post in active))
-        circles, joined = [], self._held(known, key)
-        if joined is None:
-            codes = [post["post_code"] for post in active]
-            circles = await (await connection.execute(QUERIES["circles"], {"post_codes": codes})).fetchall()
         (own,) = await (await connection.execute(QUERIES["own_area"])).fetchall()
-        return Joining(key, by, active, known, joined, circles, own["geom"])
+        return Joining(key, by, active, known, self._held(known, key), own["geom"])
 
-    def join(self, asked: Joining) -> list[Union]:
-        """Return the unions clipped to the principal's cells, the longest tier first. Takes seconds if not cached: call it
-        in a thread.
-        """
-        joined = asked.joined or self._held(asked.known, asked.key)
+    def join(self, asked: Joining, connection: Connection) -> list[Union]:
+        """Read all circles and join them, which takes seconds; return the unions as `cut` does."""
+        joined = self._held(asked.known, asked.key)
         if joined is None:
-            joined = _join(asked.posts, asked.circles, asked.by)
+            codes = [post["post_code"] for post in asked.posts]
+            circles = connection.execute(QUERIES["circles"], {"post_codes": codes}).fetchall()
+            joined = _join(asked.posts, circles, asked.by)
             with self._lock:
                 asked.known[asked.key] = joined
+        return self.cut(asked._replace(joined=joined))
+
+    def cut(self, asked: Joining) -> list[Union]:
+        """Return cached unions clipped to the principal's cells, the longest tier first. Call it in a thread."""
+        joined = asked.joined or []
         if asked.area is None:
             return joined
         area = shapely.from_wkb(asked.area)

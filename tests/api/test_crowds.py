@@ -400,6 +400,23 @@ def test_roads_are_asked_and_shapes_joined_without_a_connection(database: str, m
                 assert waiting.result().status_code == 200
 
 
+def test_circles_are_read_on_connections_that_the_desk_does_not_use(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Four accounts that asked for joined circles had all of the desk's: incidents could not be filed."""
+    from geo_grid.response import unions
+
+    slowly = unions.QUERIES["circles"].replace("where", "where (select pg_sleep(7)) is not null and", 1)
+    monkeypatch.setitem(unions.QUERIES, "circles", slowly)
+    with connect(database) as connection:
+        two_by_two(connection)
+    askers, desk = [api_key(database, "planner") for _ in range(2)], api_key(database, "dispatcher")
+    with live_server(database, pool_size=2) as url, bearing(url, desk) as client:
+        with held([ask_and_not_read(url, "/response/unions?bbox=114,36,115,38", key) for key in askers]):
+            time.sleep(1)
+            assert client.get("/desk", params=HERE).status_code == 200
+
+
 def test_no_account_has_all_turns_of_one_kind() -> None:
     """Two files that took two minutes held up everybody's files and bulk questions."""
     budget = Budget("tests", at_once=2, waiting=10, each=6)

@@ -239,6 +239,29 @@ def test_a_closure_with_many_corners_is_simplified_by_a_few_metres(router: Route
     assert shapely.hausdorff_distance(shapely.linearrings(simple), closed) * 111_195 < 5.1
 
 
+def star(lon: float, lat: float, spikes: int, reach: float) -> shapely.Geometry:
+    """A closed area of thin spikes around a place, `reach` degrees long: drawn over each other, all cross all."""
+    turn = np.linspace(0, 2 * np.pi, 2 * spikes, endpoint=False)
+    far = np.where(np.arange(2 * spikes) % 2, reach, reach / 50)
+    return shapely.Polygon(np.column_stack([lon + far * np.cos(turn), lat + far * np.sin(turn)]))
+
+
+def test_closures_drawn_over_each_other_keep_nobody_from_roads(graph: Path) -> None:
+    """Seventeen of them, which one planner may draw, made every answer near them an estimate for want of an answer."""
+    travel, (lon, lat), there = Travel.of(Settings()), VADUZ, (9.507, 47.165)
+    stars = [star(lon + 0.03 + n * 0.0007, lat + n * 0.0005, 120, 0.02) for n in range(17)]
+    beside = shapely.Point(lon - 0.005, lat - 0.02).buffer(0.0005)  # lies over none of them
+    ride = travel.ride(closed=[beside, *stars])
+    assert ride.closed[0] == travel.ride(closed=[beside]).closed[0]
+    told = shapely.polygons([shapely.linearrings(ring) for ring in ride.closed[1:]])
+    assert (shapely.area(shapely.difference(stars, told)) < 0.05 * shapely.area(stars)).all()
+    with Router.opened(graph, travel.estimate, workers=1) as router:
+        (arrival,) = router.matrix([VADUZ], [there], ride)[0]
+        areas = router.areas(VADUZ, LIMITS_S, ride)
+    assert (arrival.method, arrival.why) == (ROUTED, None)
+    assert (areas.method, areas.why) == (ROUTED, None)
+
+
 def test_what_could_not_be_asked_is_an_estimate_that_says_why(router: Router) -> None:
     areas = router.areas(VADUZ, (60, 180, 500 * 60))  # more minutes than Valhalla explores
     assert (areas.method, areas.why, areas.was_answered) == (METHOD, "too_large", True)
