@@ -1,10 +1,11 @@
 """`geo-grid indicators`: what a city reports of its incidents, as figures and as a monthly report."""
 
 import sys
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from zoneinfo import ZoneInfo
 
 import typer
@@ -13,6 +14,9 @@ from geo_grid.cli.access import as_owner
 from geo_grid.cli.terminal import progress, ready_database, say
 from geo_grid.errors import UnwritableFile, UserError
 from geo_grid.settings import settings
+
+if TYPE_CHECKING:
+    from geo_grid.db import AsyncConnection
 
 indicators_app = typer.Typer(help="Indicators of incidents, each with its definition.", no_args_is_help=True)
 
@@ -33,6 +37,16 @@ class Language(StrEnum):
 
 def _now() -> datetime:
     return datetime.now(ZoneInfo(settings().timezone))
+
+
+def _in_one_snapshot[T](conninfo: str, work: Callable[["AsyncConnection"], Awaitable[T]]) -> T:
+    from psycopg import IsolationLevel
+
+    async def read(connection: "AsyncConnection") -> T:
+        await connection.set_isolation_level(IsolationLevel.REPEATABLE_READ)
+        return await work(connection)
+
+    return as_owner(conninfo, read)
 
 
 @indicators_app.command("list")
@@ -78,7 +92,7 @@ def show(
     question = read_question(Question, {name: value for name, value in given.items() if value is not None})
     now, zone = _now(), settings().timezone
     with ready_database() as conninfo:
-        facts = as_owner(conninfo, lambda connection: read_facts(connection, question, now, zone))
+        facts = _in_one_snapshot(conninfo, lambda connection: read_facts(connection, question, now, zone))
     answer = make_answer(facts)
     sys.stdout.write(
         as_csv(answer) if form is Form.CSV else answer.model_dump_json(by_alias=True, exclude_none=True) + "\n"
@@ -100,7 +114,9 @@ def report(
         raise UserError(message)
     config, now = settings(), _now()
     with ready_database() as conninfo, progress("reading"):
-        facts = as_owner(conninfo, lambda connection: read_month(connection, month, level, now, config.timezone))
+        facts = _in_one_snapshot(
+            conninfo, lambda connection: read_month(connection, month, level, now, config.timezone)
+        )
     with progress("writing"):
         made = month_report(facts, config.city_name_zh if lang == "zh" else config.city_name_en, lang.value)
         body = as_pdf(made) if out.suffix.lower() == ".pdf" else as_html(made).encode()
