@@ -141,7 +141,7 @@ count(*) filter (where is_closed) as closed, count(*) filter (where is_not_solve
 
 -- name: on_time_columns
 i.due_at < %(as_of)s or i.due_at is not null and i.closed_at <= %(as_of)s as is_due,
-i.closed_at <= %(as_of)s and i.closed_at <= i.due_at as is_on_time
+i.closed_at <= %(as_of)s and i.is_on_time as is_on_time
 
 -- name: on_time
 count(*) filter (where is_due) as due, count(*) filter (where is_on_time) as on_time

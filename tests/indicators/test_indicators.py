@@ -4,7 +4,6 @@ import csv
 import itertools
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,6 @@ from tests.databases import new_database
 from tests.indicators.city import LATER, ZONE, City, make_city
 
 YEAR = {"from": "2017-01-01", "to": "2018-01-01"}
-_DUE = "case when i.incident_id % 4 > 0 then i.received_at + make_interval(hours => (i.incident_id % 70)::int) end as due_at"
 ALWAYS = ["count", "year_on_year", "first_contact", "dispatch", "turnout", "travel", "response"]
 """What does not depend on when it is asked."""
 PERIODS = {"day": "%Y-%m-%d", "week": "%G-W%V", "month": "%Y-%m", "year": "%Y"}
@@ -34,10 +32,6 @@ def city(cluster: Cluster, shared: Path) -> Iterator[City]:
     with new_database(cluster, "indicators") as conninfo:
         made = make_city(conninfo, shared)
         with connect(conninfo) as connection:
-            text = files("geo_grid.indicators").joinpath("schema/counted.sql").read_text()
-            assert "null::timestamptz as due_at" in text  # incidents have no deadlines yet: made up here
-            view = text[text.index("create") : text.index("grant")].replace("null::timestamptz as due_at", _DUE)
-            connection.execute(view)
             connection.execute("insert into category_groups values ('rt', '抢盗', 'Robbery and theft')")
             connection.execute("insert into category_groups values ('domestic', '家庭', 'Domestic')")
             connection.execute(

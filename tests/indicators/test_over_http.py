@@ -153,7 +153,7 @@ def test_classes_survive_equal_values(scheme: str, values: list[float | None], c
         ("figures", {"to": "2300-01-01"}, 400, "between the years"),
         ("figures", {"by": "cell", "level": 7}, 400, "no grid level 7"),
         ("figures", {"category": "UFO"}, 400, "there is no 'UFO'"),
-        ("figures", {"colour": "red"}, 422, "colour"),
+        ("figures", {"colour": "red"}, 400, "colour"),
         ("figures", {"by": ["day", "month"]}, 422, "at most one of day, week, month, year"),
         ("areas", {"of": "crime"}, 422, "of"),
         ("areas", {"classes": 99}, 422, "classes"),

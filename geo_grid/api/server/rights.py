@@ -199,7 +199,18 @@ _CHANGING = {ANYBODY, "account", "accounts"}
 invalidated at once, not when the feed has read the change."""
 
 PAGES = frozenset(
-    {"/", "/account", "/docs", "/maps/wall", "/maps/planner", "/maps/response", "/admin", "/auditor", "/imports"}
+    {
+        "/",
+        "/account",
+        "/docs",
+        "/maps/wall",
+        "/maps/desk",
+        "/maps/planner",
+        "/maps/response",
+        "/admin",
+        "/auditor",
+        "/imports",
+    }
 )
 """Pages: a person who is not logged in is redirected to the log-in."""
 _NAMES_ITS_PARAMETERS = frozenset({"/", "/openapi.json"})
@@ -291,7 +302,7 @@ class GuardedRoute(APIRoute):
         for field in self.dependant.query_params:
             kind = field.field_info.annotation
             if isinstance(kind, type) and issubclass(kind, BaseModel):
-                names |= kind.model_fields.keys()
+                names |= {one.alias or name for name, one in kind.model_fields.items()}
             else:
                 names.add(field.alias)
         return frozenset(names)
