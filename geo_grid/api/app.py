@@ -9,13 +9,15 @@ from fastapi.staticfiles import StaticFiles
 from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
 
 from geo_grid import __version__
-from geo_grid.api import pages
+from geo_grid.api import hooks, pages
 from geo_grid.api.access import accounts, audit, session
 from geo_grid.api.access.identified import Identified
 from geo_grid.api.boundaries import drafts, files
-from geo_grid.api.desk import bulk, cameras, categories, dispatching, duties, events, incidents, locate
+from geo_grid.api.desk import batches, bulk, cameras, categories, dispatching, duties, events, incidents, locate
 from geo_grid.api.lifetime import living
 from geo_grid.api.ogc import editing, exports, features, imports, styles, tiles
+from geo_grid.api.open311 import routes
+from geo_grid.api.open311.door import Open311Door
 from geo_grid.api.response import areas, coverage, drawing, live, patrol, positions, siting
 from geo_grid.api.server import health, metrics, problems
 from geo_grid.api.server.middleware import BodyLimit, NamedRequests
@@ -44,6 +46,7 @@ _ROUTERS = (
     locate,
     bulk,
     categories,  # before incidents, whose numbers stand in the same place
+    batches,
     incidents,
     duties,
     dispatching,
@@ -63,6 +66,8 @@ _ROUTERS = (
     siting,
     drawing,
     patrol,
+    routes,
+    hooks,
     events,
     session,
     accounts,
@@ -120,15 +125,21 @@ def create_app(settings: Settings, conninfo: str) -> FastAPI:
         largest=_LARGEST_BODY,
         exceptions={
             ("POST", "/locate"): bulk.LARGEST_BODY,
+            ("POST", "/incidents/batch"): batches.LARGEST_BODY,
             ("POST", "/imports"): imports.LARGEST_BODY,
             ("POST", "/boundaries/imports"): files.LARGEST_BODY,
             ("POST", "/units/positions"): positions.LARGEST_BODY,
             ("POST", "/session"): _LARGEST_LOGIN,
         },
         unknown=_LARGEST_LOGIN,
-        values={("POST", "/locate"): bulk.LARGEST_BODY, ("POST", "/units/positions"): positions.MOST_VALUES},
+        values={
+            ("POST", "/locate"): bulk.LARGEST_BODY,
+            ("POST", "/units/positions"): positions.MOST_VALUES,
+            ("POST", "/incidents/batch"): batches.MOST_VALUES,
+        },
     )
     app.add_middleware(Identified, settings=settings)
+    app.add_middleware(Open311Door)
     app.add_middleware(NamedRequests)
     app.add_middleware(Plainly)  # outermost: it normalises the request for all others
     for module in _ROUTERS:

@@ -27,7 +27,7 @@ from geo_grid.db.queries import load_queries
 from geo_grid.errors import SetupError
 from geo_grid.settings import PACKAGE
 
-ROOMS = ("db", "changes", "due", "access", "layers", "locate", "workflow", "boundaries", "response")
+ROOMS = ("db", "changes", "due", "access", "layers", "locate", "workflow", "boundaries", "response", "hooks")
 """Rooms in the order in which their files are applied: a function in SQL must come after those that it calls."""
 
 AGAIN = "geo-grid migrate --again"
