@@ -139,7 +139,7 @@ def create_app(settings: Settings, conninfo: str) -> FastAPI:
         },
     )
     app.add_middleware(Identified, settings=settings)
-    app.add_middleware(Open311Door)
+    app.add_middleware(Open311Door, settings=settings)
     app.add_middleware(NamedRequests)
     app.add_middleware(Plainly)  # outermost: it normalises the request for all others
     for module in _ROUTERS:

@@ -171,6 +171,14 @@ def test_what_is_known_of_the_resident_is_a_masked_number_and_no_more(
     assert not any(key in said or narrow in said for said in of_server)
 
 
+def test_behind_a_proxy_that_passes_its_prefix_on(database: str) -> None:
+    key = api_key(database, "dispatcher")
+    with live_server(database, public_url="https://map.example/city") as url:
+        for prefix in ("", "/city"):
+            answer = httpx.get(f"{url}{prefix}{BASE}/services.json", params={"api_key": key})
+            assert answer.status_code == 200, answer.text
+
+
 def test_the_same_key_of_a_request_stores_it_once(served: tuple[str, str]) -> None:
     url, database = served
     key = api_key(database, "dispatcher")

@@ -10,6 +10,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from geo_grid.api.open311.forms import MEDIA, body_of
 from geo_grid.api.server.problems import problem
+from geo_grid.api.server.public_address import PublicAddress
+from geo_grid.settings import Settings
 
 PREFIX = "/open311/v2/"
 LARGEST_BODY = 64 << 10
@@ -25,12 +27,13 @@ class Open311Door:
     so that it stands in no log and no audit; and gives every error back as a list of code and description.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self.app = app
+        self._public = PublicAddress(settings)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
-        if scope["type"] != "http" or not scope["path"].startswith(PREFIX):
+        if scope["type"] != "http" or not self._public.inward(scope["path"]).startswith(PREFIX):
             await self.app(scope, receive, send)
             return
         form = "xml" if scope["path"].endswith(".xml") else "json"
