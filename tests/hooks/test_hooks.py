@@ -10,13 +10,13 @@ from pydantic import ValidationError
 
 from geo_grid.db import connect
 from geo_grid.doctor import examine
-from geo_grid.hooks import AreaNow, Sender, note_areas
+from geo_grid.hooks import AreaNow, Sender, deliver, note_areas
 from geo_grid.hooks.addresses import may_be_told, read_address
 from geo_grid.hooks.sending import Letter
 from geo_grid.settings import Settings
 from tests.conftest import live_server
 from tests.hooks.receiver import Receiver, receiving
-from tests.identities import api_key, bearing, logged_in, user
+from tests.identities import api_key, bearing, disable, logged_in, user
 from tests.squares import SIDE, SOUTH, WEST, two_by_two
 
 HERE = {"lon": WEST + SIDE / 2, "lat": SOUTH + SIDE / 2, "category": "traffic"}
@@ -170,6 +170,44 @@ def test_hooks_lead_nowhere_inside(database: str) -> None:
             refused = admin.post("/webhooks", json={"url": url, "kinds": ["incident.changed"]})
             assert refused.status_code == 422, (url, refused.text)
             assert why in refused.json()["detail"], url
+
+
+def test_who_is_disabled_is_told_nothing_more(database: str) -> None:
+    with connect(database) as connection:
+        two_by_two(connection)
+    with live_server(database, **LOOPBACK) as url, receiving() as receiver:
+        name = user(database, "administrator")
+        with logged_in(url, name) as admin, bearing(url, api_key(database, "dispatcher")) as desk:
+            hook(admin, receiver)
+            desk.post("/incidents", json=HERE)
+            receiver.wait(lambda one: len(one.asked) == 1)
+            disable(database, name)
+            assert desk.post("/incidents", json=HERE).status_code == 201
+    with connect(database) as connection:
+        assert connection.execute("select from hook_letters").rowcount == 0
+
+
+def test_a_letter_whose_sending_was_not_written_down_is_sent_again(database: str) -> None:
+    name = user(database, "administrator")
+    with receiving() as receiver:
+        receiver.secret = letter("").secret
+        sender = Sender(Settings(webhook_networks="127.0.0.0/8").webhook_listed, 5.0)
+        with connect(database) as connection:
+            connection.execute(
+                "insert into hooks (url, kinds, secret, made_by_id)"
+                " select %s, array['area.covered'], %s, principal_id from access.principals where login_name = %s",
+                (receiver.url, receiver.secret, name),
+            )
+            connection.execute("insert into hook_letters (hook_id, kind, subject) select hook_id, 'area.covered', 'zone:Z' from hooks")  # fmt: skip
+        with pytest.raises(ConnectionError), connect(database) as connection:
+            deliver(connection, sender, (1.0,))
+            raise ConnectionError  # as when the server dies
+        with connect(database) as connection:
+            deliver(connection, sender, (1.0,))
+        with connect(database) as connection:
+            deliver(connection, sender, (1.0,))
+        assert len(receiver.asked) == 2
+        assert len({name for name, _ in receiver.asked}) == 1
 
 
 def letter(url: str) -> Letter:
