@@ -44,7 +44,8 @@ EXPECTED: dict[str, set[str] | None] = {
     "PUT /session/password": EVERYBODY - {"wall"}, "POST /session/factor": EVERYBODY - {"wall"},
     "PUT /session/factor": EVERYBODY - {"wall"},
     "GET /locate": MAP, "GET /desk": MAP, "POST /locate": {"dispatcher", "planner", "supervisor"},
-    "POST /units/positions": {"dispatcher", "supervisor"}, "GET /units/{unit_code}/track": MAP,  # before units are removed
+    "POST /units/positions": {"dispatcher", "supervisor"}, "GET /units/{unit_code}/track": MAP,
+    "GET /response/live/areas": MAP,  # these before units are removed
     "GET /collections": MAP, "GET /collections/{layer}": MAP, "GET /collections/{layer}/items": MAP,
     "GET /collections/{layer}/items/{item}": MAP, "GET /events": MAP, "GET /conformance": MAP,
     "GET /collections/{layer}/queryables": MAP, "GET /collections/{layer}/tiles": MAP,
@@ -112,7 +113,7 @@ EXPECTED: dict[str, set[str] | None] = {
         "POST /boundaries/editions/{edition_id}/restore")},
     "GET /patrol/stops": MAP, "GET /patrol/completion": MAP, "POST /patrol/check-ins": {"dispatcher", "supervisor"},
     "POST /patrol/routes": {"wall", "dispatcher", "planner", "supervisor"},
-    "GET /response/areas": MAP, "GET /response/drawing": MAP, "GET /response/unions": MAP, "GET /response/live": MAP, "GET /response/live/areas": MAP, "POST /response/siting": {"planner", "supervisor"}, "GET /response/move-up": {"wall", "dispatcher", "planner", "supervisor"}, "GET /maps/response": MAP,
+    "GET /response/areas": MAP, "GET /response/drawing": MAP, "GET /response/unions": MAP, "GET /response/live": MAP, "POST /response/siting": {"planner", "supervisor"}, "GET /response/move-up": {"wall", "dispatcher", "planner", "supervisor"}, "GET /maps/response": MAP,
     "GET /response/coverage": {"wall", "dispatcher", "planner", "supervisor"}, "GET /response/times": {"wall", "dispatcher", "planner", "supervisor"},
     "GET /boundaries/agreement": {"wall", "dispatcher", "planner", "supervisor"},
     "GET /boundaries/editions": MAP, "GET /boundaries/editions/{edition_id}/changes": MAP,
