@@ -194,6 +194,8 @@ FILES = Budget("files that are sent", at_once=2, waiting=16, each=4, takes_much=
 IN_BULK = Group(BULK, FILES)
 
 DRAFTS = Budget("work on drafts", at_once=4, waiting=32, each=8, takes_much=True)
+HOOKS = Budget("web hooks", at_once=2, waiting=8, each=4)
+"""Each waits for receivers elsewhere, for some seconds at most."""
 REDRAWING = Budget("large shapes in drafts", at_once=2, waiting=16, each=4)
 """Run in processes that are killed when the request is cancelled, with connections of their own: a drawn shape may take
 any time."""
@@ -204,4 +206,4 @@ SOLVING = Budget("comparisons, proposals and circles", at_once=2, waiting=16, ea
 DRAWING = Group(DRAFTS, ROUTES, SOLVING)
 """Solvers, drafts and drawing of circles."""
 
-EVERY = (HASHING, MAPS, SEARCHES, ROADS, CLOCKS, SYSTEMS, *IN_BULK.kinds, REDRAWING, *DRAWING.kinds)
+EVERY = (HASHING, MAPS, SEARCHES, ROADS, CLOCKS, SYSTEMS, HOOKS, *IN_BULK.kinds, REDRAWING, *DRAWING.kinds)

@@ -13,6 +13,7 @@ from geo_grid.clocks import clock_trouble
 from geo_grid.db import AGAIN, Connection, connect, differences, load_queries, read_migrations, storage
 from geo_grid.due import examine_due
 from geo_grid.files.door import WALLS, standing_walls
+from geo_grid.hooks import examine_hooks
 from geo_grid.own_work import KINDS
 from geo_grid.response.graph import find_graph, imported_graph, read_manifest
 from geo_grid.settings import Settings, asset_dir
@@ -58,6 +59,7 @@ def examine(conninfo: str, settings: Settings) -> list[Finding]:
             findings.append(_as_text(connection))
             findings.append(Finding("work that is due", *examine_due(connection, KINDS)))
             findings.append(Finding("working days", *examine_calendar(connection)))
+            findings.append(Finding("web hooks", *examine_hooks(connection)))
         findings.append(_road_graph(connection, settings.roads_dir))
         findings += _data(connection)
     return findings

@@ -2,17 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from geo_grid.access.accounts import QUERIES as ACCOUNTS
 from geo_grid.access.audit import QUERIES as AUDIT
 from geo_grid.boundaries import publish_when_due
-from geo_grid.budgets import BULK, CLOCKS, DRAFTS, SOLVING
+from geo_grid.budgets import BULK, CLOCKS, DRAFTS, HOOKS, SOLVING
 from geo_grid.db import Connection
 from geo_grid.due import Kind
+from geo_grid.hooks import AreaNow, Sender, deliver, note_areas, wanted
 from geo_grid.mediation.cases import QUERIES as MEDIATION
 from geo_grid.response import Upkeep
+from geo_grid.response.live import Live, LiveGrouping, Snapshot
 from geo_grid.response.positions import QUERIES as POSITIONS
 from geo_grid.settings import Settings
 from geo_grid.workflow.deadlines import sweep
@@ -27,6 +29,8 @@ class Doing:
 
     settings: Settings
     upkeep: Upkeep
+    live: Live
+    sender: Sender
 
 
 def _publish(_: Doing, connection: Connection, draft_ids: Sequence[str]) -> float | None:
@@ -75,6 +79,42 @@ def _rise(_: Doing, connection: Connection, incident_ids: Sequence[str]) -> floa
     return row["again_s"] if row else None
 
 
+def _deliver_letters(doing: Doing, connection: Connection, _: Sequence[str]) -> float | None:
+    """Send the letters of web hooks that are due; without any hook, look again when one is made."""
+    if not wanted(connection).any_hook:
+        return _SELDOM_S
+    return 0.0 if deliver(connection, doing.sender, doing.settings.webhook_waits) else None
+
+
+def _watch_areas(doing: Doing, connection: Connection, _: Sequence[str]) -> float | None:
+    """Tell hooks of counties and patrol zones that no free unit reaches any more, and of those reached again."""
+    if not wanted(connection).any_area:
+        note_areas(connection, ())
+        return _SELDOM_S
+    snapshot = doing.live.read()
+    if snapshot is not None and datetime.now(UTC) - snapshot.as_of < _FRESH:
+        note_areas(connection, _areas(snapshot))
+    return None
+
+
+def _areas(snapshot: Snapshot) -> list[AreaNow]:
+    groupings: tuple[LiveGrouping, LiveGrouping] = ("county", "zone")
+    return [
+        AreaNow(
+            area_kind="county" if by == "county" else "zone",
+            code=group.code,
+            name=group.name,
+            is_covered=group.tiers[-1].area > 0,
+            as_of=snapshot.as_of,
+        )
+        for by in groupings
+        for group in snapshot.groups(by, None)
+    ]
+
+
+_SELDOM_S = 60.0
+_FRESH = timedelta(minutes=2)
+"""Live coverage is renewed each minute at least while it is asked for; older, and it was not asked for until now."""
 KINDS = (
     Kind("publish", _publish, DRAFTS),
     Kind("circles", _draw_circles, SOLVING, every_s=30.0),
@@ -84,4 +124,6 @@ KINDS = (
     Kind("calendar", _keep_calendar, CLOCKS, every_s=3600.0),
     Kind("reckon", _reckon_deadlines, CLOCKS),
     Kind("rise", _rise, CLOCKS),
+    Kind("hook_letters", _deliver_letters, HOOKS, every_s=2.0),
+    Kind("hook_areas", _watch_areas, HOOKS, every_s=5.0),
 )

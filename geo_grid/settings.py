@@ -1,5 +1,6 @@
 """One Settings object, read once from GEO_GRID_* environment variables."""
 
+import ipaddress
 import os
 from functools import cache
 from pathlib import Path
@@ -148,6 +149,17 @@ class Settings(BaseSettings):
         le=3650,
         description="days after closing until notes of mediation and of the supervised list are emptied",
     )
+    webhook_networks: str = Field(
+        "",
+        description="networks besides public addresses that web hooks may be sent to, with commas, for example"
+        " 10.20.0.0/16; with 127.0.0.0/8 also plain http, to this machine alone",
+    )
+    webhook_timeout_s: float = Field(5, gt=0, le=30, description="longest a receiver of a web hook may take to answer")
+    webhook_waits_s: str = Field(
+        "5|300|1800|7200|18000|36000|50400",
+        pattern=r"^\d+(\.\d+)?(\|\d+(\.\d+)?)*$",
+        description="seconds between the tries of a web hook, with |; after the last try it is given up",
+    )
     base_map_url: str | None = Field(
         None,
         pattern=r"^https?://[^\s;,'\"<>]+$",
@@ -166,6 +178,27 @@ class Settings(BaseSettings):
     def roads_dir(self) -> Path:
         """Folder of the road graphs."""
         return self.state_dir / "roads"
+
+    @property
+    def webhook_listed(self) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
+        """Networks besides public addresses that web hooks may be sent to."""
+        return tuple(ipaddress.ip_network(one.strip()) for one in self.webhook_networks.split(",") if one.strip())
+
+    @property
+    def webhook_waits(self) -> tuple[float, ...]:
+        """Seconds between the tries of a web hook."""
+        return tuple(map(float, self.webhook_waits_s.split("|")))
+
+    @field_validator("webhook_networks")
+    @classmethod
+    def _are_networks(cls, listed: str) -> str:
+        for one in listed.split(","):
+            try:
+                ipaddress.ip_network(one.strip() or "::1")
+            except ValueError:
+                message = f"{one.strip()!r} is no network: name each as an address and a length, such as 10.20.0.0/16"
+                raise ValueError(message) from None
+        return listed
 
     @field_validator("timezone")
     @classmethod

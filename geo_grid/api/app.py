@@ -9,11 +9,12 @@ from fastapi.staticfiles import StaticFiles
 from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
 
 from geo_grid import __version__
-from geo_grid.api import pages
+from geo_grid.api import hooks, pages
 from geo_grid.api.access import accounts, audit, session
 from geo_grid.api.access.identified import Identified
 from geo_grid.api.boundaries import drafts, files
 from geo_grid.api.desk import (
+    batches,
     bulk,
     cameras,
     categories,
@@ -29,6 +30,8 @@ from geo_grid.api.desk import (
 )
 from geo_grid.api.lifetime import living
 from geo_grid.api.ogc import editing, exports, features, imports, styles, tiles
+from geo_grid.api.open311 import routes
+from geo_grid.api.open311.door import Open311Door
 from geo_grid.api.response import areas, coverage, drawing, live, patrol, positions, siting
 from geo_grid.api.server import health, metrics, problems
 from geo_grid.api.server.middleware import BodyLimit, NamedRequests
@@ -56,8 +59,9 @@ _LARGEST_LOGIN = 16 << 10
 _ROUTERS = (
     locate,
     bulk,
-    categories,  # these two before incidents, whose numbers would take their names
+    categories,  # these three before incidents, whose numbers would take their names
     deadlines,
+    batches,
     incidents,
     duties,
     dispatching,
@@ -80,6 +84,8 @@ _ROUTERS = (
     siting,
     drawing,
     patrol,
+    routes,
+    hooks,
     events,
     session,
     accounts,
@@ -137,15 +143,21 @@ def create_app(settings: Settings, conninfo: str) -> FastAPI:
         largest=_LARGEST_BODY,
         exceptions={
             ("POST", "/locate"): bulk.LARGEST_BODY,
+            ("POST", "/incidents/batch"): batches.LARGEST_BODY,
             ("POST", "/imports"): imports.LARGEST_BODY,
             ("POST", "/boundaries/imports"): files.LARGEST_BODY,
             ("POST", "/units/positions"): positions.LARGEST_BODY,
             ("POST", "/session"): _LARGEST_LOGIN,
         },
         unknown=_LARGEST_LOGIN,
-        values={("POST", "/locate"): bulk.LARGEST_BODY, ("POST", "/units/positions"): positions.MOST_VALUES},
+        values={
+            ("POST", "/locate"): bulk.LARGEST_BODY,
+            ("POST", "/units/positions"): positions.MOST_VALUES,
+            ("POST", "/incidents/batch"): batches.MOST_VALUES,
+        },
     )
     app.add_middleware(Identified, settings=settings)
+    app.add_middleware(Open311Door, settings=settings)
     app.add_middleware(NamedRequests)
     app.add_middleware(Plainly)  # outermost: it normalises the request for all others
     for module in _ROUTERS:

@@ -39,6 +39,7 @@ from geo_grid.derived import DerivedStates
 from geo_grid.due import Due
 from geo_grid.errors import GeoGridError, SetupError
 from geo_grid.files.limits import SENT
+from geo_grid.hooks import Sender
 from geo_grid.locate import Locations
 from geo_grid.own_work import KINDS, Doing
 from geo_grid.response import Travel, Upkeep
@@ -112,6 +113,8 @@ async def living(settings: Settings, owner: str) -> AsyncIterator[Server]:
         upkeep = stack.enter_context(
             Upkeep.kept(settings.roads_dir, Travel.of(settings), settings.response_workers, settings.response_timeout_s)
         )
+        live = stack.enter_context(Live.kept(seeing_all, upkeep, derived, settings.timezone))
+        sender = Sender(settings.webhook_listed, settings.webhook_timeout_s)
         server = Server(
             settings=settings,
             storage=storage(settings),
@@ -151,9 +154,11 @@ async def living(settings: Settings, owner: str) -> AsyncIterator[Server]:
             patrol_shifts=read_shifts(settings.patrol_shifts),
             upkeep=upkeep,
             covered=Covered(seeing_all, upkeep, derived),
-            live=stack.enter_context(Live.kept(seeing_all, upkeep, derived, settings.timezone)),
+            live=live,
             due=await enter(
-                Due(KINDS, Doing(settings, upkeep), own_pool, service, partial(connect, seeing_all)).kept()
+                Due(
+                    KINDS, Doing(settings, upkeep, live, sender), own_pool, service, partial(connect, seeing_all)
+                ).kept()
             ),
             requests=Requests(),
         )

@@ -15,7 +15,7 @@ from geo_grid.coordinates import snap_geometry
 from geo_grid.db import connect
 from geo_grid.layers.grid_levels import GridLevel, set_levels
 from geo_grid.response.live import POINTS, points_inside
-from tests.identities import api_key, bearing
+from tests.identities import api_key, bearing, logged_in, user
 
 NORTH_POST, SOUTH_POST = (8.6920, 49.4165), (8.6700, 49.4050)
 
@@ -102,3 +102,34 @@ def test_points_of_a_cell_are_inside_it_and_spread_as_its_area() -> None:
         assert shapely.covers(shape, shapely.points(some)).all()
     west = (points[2, :, 0] < 114.01).mean()
     assert west == pytest.approx(0.5, abs=0.07)
+
+
+def test_hooks_are_told_when_the_last_free_unit_of_an_area_is_gone_and_when_one_is_back(
+    two_cells: tuple[httpx.Client, str],
+) -> None:
+    client, database = two_cells
+
+    def letters(count: int) -> list[tuple[str, str]]:
+        deadline = time.monotonic() + 60
+        while True:
+            with connect(database) as connection:
+                rows = connection.execute("select kind, payload from hook_letters order by letter_id").fetchall()
+                noted = connection.execute("select from hook_areas").rowcount
+            if noted and len(rows) >= count:
+                return [(row["kind"], row["payload"]["code"]) for row in rows]
+            assert time.monotonic() < deadline, rows
+            time.sleep(0.3)
+
+    with logged_in(str(client.base_url), user(database, "administrator")) as admin:  # nobody answers at this address
+        asked = {"url": "https://hooks.invalid/", "kinds": ["area.uncovered", "area.covered"]}
+        assert admin.post("/webhooks", json=asked).status_code == 201
+        assert letters(0) == []
+        with connect(database) as connection:
+            connection.execute("update patrol_units set unit_status = 'off_duty' where unit_code <> 'CAR'")
+        report(client, "dispatched", NORTH_POST)
+        gone = letters(1)
+        assert ("area.uncovered", "NORTH") in gone
+        assert len(set(gone)) == len(gone)  # each once, however often it is looked at
+        report(client, "on_patrol", NORTH_POST)
+        told = letters(2 * len(gone))
+        assert told == gone + [("area.covered", code) for _, code in gone]

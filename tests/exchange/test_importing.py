@@ -139,6 +139,15 @@ def test_a_dry_run_tells_what_would_happen_and_changes_nothing(city: str, tmp_pa
         load(city, "grid_cells", tmp_path / "cells.geojson", dry_run=True)
 
 
+def test_incidents_of_a_chinese_program_come_in_as_gb_18030(city: str, tmp_path: Path) -> None:
+    path = tmp_path / "警情.csv"
+    path.write_text("category,description,lon,lat\n交通,邢台市吉祥路追尾事故,114.505,37.005\n", encoding="gb18030")
+    assert load(city, "incidents", path).imported == 1
+    with connect(city) as connection:
+        row = connection.execute("select category, description, grid_code from incidents").fetchone()
+    assert row == {"category": "traffic", "description": "邢台市吉祥路追尾事故", "grid_code": "A"}
+
+
 @pytest.mark.parametrize("encoding", ["GB18030", "UTF-8"])
 def test_a_shapefile_that_does_not_say_its_encoding(city: str, tmp_path: Path, encoding: str) -> None:
     frame = gpd.GeoDataFrame(

@@ -12,7 +12,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from psycopg_pool import PoolTimeout
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, ValidationError
 from starlette.exceptions import HTTPException
 
 from geo_grid import errors
@@ -134,12 +134,27 @@ def _ours(request: Request, error: Exception) -> ProblemResponse:
 def _invalid(request: Request, error: Exception) -> ProblemResponse:
     if not isinstance(error, RequestValidationError):
         raise error
+    return _of_faults(error.errors(), _unprocessable(request))
+
+
+def _of_faults(found: Sequence[Any], status: int) -> ProblemResponse:
     faults = [
         {"pointer": "/".join(str(part) for part in fault["loc"])[:_LONGEST], "detail": errors.told(fault)[:_LONGEST]}
-        for fault in error.errors()[:_MOST_FAULTS]
+        for fault in found[:_MOST_FAULTS]
     ]
     said = "; ".join(f"{f['pointer']}: {f['detail']}" for f in faults)[:1000]
-    return problem(_unprocessable(request), said, "InvalidRequest", faults)
+    return problem(status, said, "InvalidRequest", faults)
+
+
+def problem_as_data(error: errors.GeoGridError | ValidationError | psycopg.Error) -> Problem:
+    """Return what the app would answer, for one of many things in a request."""
+    if isinstance(error, ValidationError):
+        answer = _of_faults(error.errors(include_url=False), 422)
+    elif isinstance(error, psycopg.Error):
+        answer = _of_database(error, 422)
+    else:
+        answer = problem_of(error)
+    return Problem.model_validate_json(bytes(answer.body))
 
 
 def _http(request: Request, error: Exception) -> ProblemResponse:
@@ -153,6 +168,10 @@ def _http(request: Request, error: Exception) -> ProblemResponse:
 
 
 def _database(request: Request, error: Exception) -> ProblemResponse:
+    return _of_database(error, _unprocessable(request))
+
+
+def _of_database(error: Exception, unprocessable: int) -> ProblemResponse:
     try:
         with translated_errors():
             raise error
@@ -160,9 +179,9 @@ def _database(request: Request, error: Exception) -> ProblemResponse:
         return problem_of(ours)
     except psycopg.DataError as refused:  # a value PostgreSQL cannot hold, such as a zero byte in a text
         said = f"the database cannot hold this: {str(refused).splitlines()[0]}"
-        return problem(_unprocessable(request), said, "InvalidRequest")
+        return problem(unprocessable, said, "InvalidRequest")
     except psycopg.Error:
-        return _unexpected(request, error)
+        return _unforeseen(error, "the database")
 
 
 def _too_deep(request: Request, _: Exception) -> ProblemResponse:
@@ -179,7 +198,11 @@ def _storage(request: Request, error: Exception) -> ProblemResponse:
 
 
 def _unexpected(request: Request, error: Exception) -> ProblemResponse:
-    log.error("unexpected error at %r", request.url.path, exc_info=error)
+    return _unforeseen(error, request.url.path)
+
+
+def _unforeseen(error: Exception, where: str) -> ProblemResponse:
+    log.error("unexpected error at %r", where, exc_info=error)
     return problem(500, "an unexpected error on our side; it is in the server's log")
 
 

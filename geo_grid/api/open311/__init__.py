@@ -1,0 +1,1 @@
+"""GeoReport v2 (Open311): a standard door for residents' matters."""
