@@ -72,8 +72,9 @@ def test_what_a_killed_server_had_in_hand_is_done_by_another_once(listed: str) -
         [sys.executable, "-m", "tests.due.looping", listed], stdout=subprocess.PIPE, text=True
     ) as server:
         assert server.stdout is not None
-        assert server.stdout.readline() == "in the middle\n"
+        said = server.stdout.readline()
         server.kill()
+        assert said == "in the middle\n"
 
     async def another() -> None:
         async with looping(listed):

@@ -218,7 +218,7 @@ def test_the_edition_is_a_choice(city: City, reference: Reference, level: int | 
         ({"within": "Q"}, lambda rows: rows["grid_code"].isin(list("EFGH"))),
         ({"within": "C"}, lambda rows: rows["grid_code"] == "C"),  # which is retired
     ],
-    ids=str,
+    ids=["category", "group", "within", "retired"],
 )
 def test_what_is_chosen_equals_pandas(city: City, reference: Reference, given: dict[str, Any], keep: Any) -> None:
     assert_equal(answer(city, by=["cell"], **given, **YEAR), reference.figures(["cell"], keep=keep))
