@@ -50,6 +50,7 @@ def _tidy(doing: Doing, connection: Connection, _: Sequence[str]) -> None:
     texts = {"texts_days": doing.settings.text_retention_days}
     connection.execute(MEDIATION["tidy"], {**texts, "parties_days": doing.settings.party_retention_days})
     connection.execute(SUPERVISED["tidy"], texts)
+    connection.execute(STEPS["tidy"], texts)
 
 
 def _sum_up(_: Doing, connection: Connection, __: Sequence[str]) -> None:

@@ -147,7 +147,7 @@ class Settings(BaseSettings):
         90,
         ge=1,
         le=3650,
-        description="days after closing until notes of mediation and of the supervised list are emptied",
+        description="days after closing until texts are emptied: of incidents, their steps, mediation, the supervised list",
     )
     webhook_networks: str = Field(
         "",

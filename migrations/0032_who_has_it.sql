@@ -36,6 +36,10 @@ alter table incidents
     add column assigned_duty bigint references duties,
     add column held_level smallint check (held_level between 0 and 9),
     add column merged_into bigint references incidents check (merged_into <> incident_id);
+alter table incident_steps
+    drop constraint incident_steps_note_check,
+    add constraint incident_steps_note_check check (length(note) <= 8001) not valid;
+comment on column incident_steps.note is 'the reason, and what else was said; emptied in time';
 create index incidents_merged on incidents (merged_into) where merged_into is not null;
 comment on column incidents.assigned_rule is 'what decided who has it: the manager of the leaf cell, of the nearest cell above with one, of the level it rose to, a substitute, the unit of the patrol zone, units by name, the city''s centre';
 comment on column incidents.assigned_duty is 'the person who has it, as of the day it was given to them';

@@ -36,8 +36,8 @@ class Action(BaseModel):
         raise NotImplementedError
 
     def details(self) -> dict[str, object]:
-        """Return its own arguments, as they are kept with the step."""
-        return self.model_dump(mode="json", exclude={"action", "note", "seen"}, exclude_none=True)
+        """Return its own arguments without texts, as they are kept with the step."""
+        return self.model_dump(mode="json", exclude={"action", "note", "reason", "seen"}, exclude_none=True)
 
 
 class Accept(Action):

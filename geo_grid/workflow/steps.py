@@ -118,7 +118,7 @@ async def take_step(connection: AsyncConnection, incident_id: int, action: Actio
         owners = await fetch_one(connection, QUERIES["owners"], place) if known.place else row
         assigned = await _who_answers(connection, owners, after, key, now)
     values = values_of(row, before, after, action, now) | assigned | {"lon": where[0], "lat": where[1]}
-    details = json.dumps({**action.details(), **known.evidence}, ensure_ascii=False)
+    details = json.dumps({**action.details(), **known.evidence}, ensure_ascii=False)  # for ever; texts are in the note
     await connection.execute(QUERIES["note"], {**values, "details": details})  # before it may be moved out of sight
     await connection.execute(QUERIES["store"], values)
     return await get(connection, incident_id)
@@ -160,7 +160,7 @@ def values_of(row: dict[str, Any], before: Matter, after: Matter, action: Action
     return {
         "incident_id": row["incident_id"], "number": row["step_count"] + 1, "now": now, "lon": row["lon"], "lat": row["lat"],
         **{name: getattr(after, name) for name in same}, **{clock: after.clocks.get(clock) for clock in CLOCKS},
-        "action": action.action, "stage_before": before.stage, "note": action.note or getattr(action, "reason", ""),
+        "action": action.action, "stage_before": before.stage, "note": "\n".join(filter(None, [getattr(action, "reason", ""), action.note])),
     }  # fmt: skip
 
 

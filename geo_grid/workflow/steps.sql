@@ -82,3 +82,6 @@ where i.incident_id = %(incident_id)s order by s.ordinal
 
 -- name: rise
 select access.rise(%(incident_id)s) as again_s
+
+-- name: tidy
+select access.tidy_incidents(make_interval(days => %(texts_days)s))

@@ -374,3 +374,26 @@ def test_a_breach_of_the_limit_asks_for_that_once(desk: Desk) -> None:
     assert (
         desk.lin.get(f"/incidents/{police}").json()["held_level"] is None
     )  # what the police answer does not rise by itself
+
+
+def test_what_was_said_is_emptied_in_time_and_what_was_done_stays(desk: Desk) -> None:
+    said = {"description": "张某家中争吵", "address": "幸福里3号", "category": "help"}
+    old, new = (desk.lin.post("/incidents", json={**IN_A, **said}).json()["incident_id"] for _ in range(2))
+    for incident in (old, new):
+        desk.act(desk.chief, incident, "close", reason="当事人撤回", note="张某电话告知")
+    with connect(desk.conninfo) as connection:
+        connection.execute(
+            "update incidents set closed_at = now() - interval '91 days', received_at = now() - interval '92 days' where incident_id = %s",
+            (old,),
+        )
+        connection.execute("update due_work set due_at = now() where kind = 'tidy'")
+    for _ in range(100):
+        found = desk.lin.get(f"/incidents/{old}").json()
+        if not found["description"]:
+            break
+        time.sleep(0.2)
+    assert (found["description"], found["address"], found["outcome"]) == ("", "", "not_solved")
+    (step,) = desk.course(old)["steps"]
+    assert (step["action"], step["note"], step["details"]) == ("close", "", {})
+    assert desk.lin.get(f"/incidents/{new}").json()["description"] == said["description"]
+    assert desk.course(new)["steps"][0]["note"] == "当事人撤回\n张某电话告知"

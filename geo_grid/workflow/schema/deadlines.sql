@@ -159,14 +159,9 @@ begin
 end $$;
 grant execute on function access.reckon_deadlines to geo_grid_service;
 
-create or replace function keep_deadline_marks() returns trigger language plpgsql as $$
-begin
-    raise exception 'warnings and breaches of deadlines are never changed' using errcode = 'insufficient_privilege';
-end $$;
-
 -- after the triggers that set category, owner and clocks: they come in the order of their names
 create trigger incidents_timed before insert or update of
     category, received_at, grid_code, held_level, geom, accepted_at, arrived_at, handled_at, closed_at, suspended_at, reckoned_in on incidents
     for each row execute function access.set_deadlines();
 create trigger deadline_marks_kept before update on deadline_marks
-    for each row execute function keep_deadline_marks();
+    for each row execute function keep_past();

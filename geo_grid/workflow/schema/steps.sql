@@ -1,9 +1,30 @@
 -- What is done to an incident: kept for ever in its order, stage after stage.
 
-create or replace function keep_steps() returns trigger language plpgsql as $$
+-- of every table that says what was done: its rows stay as they are; in time their texts are emptied, nothing else
+create or replace function keep_past() returns trigger language plpgsql as $$
+declare
+    before jsonb := to_jsonb(old);
+    after jsonb := to_jsonb(new);
 begin
-    raise exception 'steps of incidents are never changed' using errcode = 'insufficient_privilege';
+    if after - 'note' - 'measures' is distinct from before - 'note' - 'measures'
+       or coalesce(after->>'note', '') <> '' or after->>'measures' is not null then
+        raise exception 'what was done is never changed' using errcode = 'insufficient_privilege';
+    end if;
+    return new;
 end $$;
+
+-- Empties what was said about matters that were closed long enough ago; made-up texts of the demo stay.
+create or replace function access.tidy_incidents(texts_kept interval) returns void
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
+begin
+    perform access.require_service();
+    update incidents i set description = '', address = ''
+    where (i.description <> '' or i.address <> '') and i.closed_at < now() - texts_kept and not i.is_demo;
+    update incident_steps s set note = ''
+    from incidents i
+    where i.incident_id = s.incident_id and s.note <> '' and i.closed_at < now() - texts_kept;
+end $$;
+grant execute on function access.tidy_incidents to geo_grid_service;
 
 -- whoever writes: no stage is skipped, and the loop is the one it began with
 create or replace function keep_stages() returns trigger language plpgsql as $$
@@ -152,7 +173,7 @@ end $$;
 grant execute on function access.my_name to geo_grid_app;
 
 create trigger incident_steps_kept before update on incident_steps
-    for each row execute function keep_steps();
+    for each row execute function keep_past();
 create trigger incidents_in_order before update of step, loop_code on incidents
     for each row execute function keep_stages();
 -- after incidents_categorised, which gives it its category: triggers run in the order of their names
