@@ -14,7 +14,7 @@ from geo_grid.access import Identities, digest_of, new_secret
 from geo_grid.access.accounts import QUERIES as ACCOUNTS
 from geo_grid.access.login import Logins
 from geo_grid.api.server.requests import Requests
-from geo_grid.api.server.shares import Lending, Shares, Together
+from geo_grid.api.server.shares import Beginning, Lending, Shares, Together
 from geo_grid.api.server.state import Server
 from geo_grid.api.server.tile_cache import TileCache
 from geo_grid.boundaries.kept import division_in_force
@@ -54,6 +54,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_AT_WORK_EACH, _WAITING_EACH = 16, 200
+"""Requests of one account that may be at work, and that may wait to begin."""
 _WAITING_FOR_SOLVERS = 4
 _SOLVERS_EACH = 2
 """Sitings and proposals that one account may have at work and waiting."""
@@ -118,6 +120,7 @@ async def living(settings: Settings, owner: str) -> AsyncIterator[Server]:
             pool=pool,
             reserved=reserved,
             lending=Lending(max(1, settings.pool_size // 2)),
+            beginning=Beginning(_AT_WORK_EACH, _WAITING_EACH),
             search_pool=search_pool,
             long_pool=long_pool,
             threads=threads,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from geo_grid.access import Identities
 from geo_grid.access.login import Logins
 from geo_grid.api.server.requests import Requests
-from geo_grid.api.server.shares import Lending, Shares, Together
+from geo_grid.api.server.shares import Beginning, Lending, Shares, Together
 from geo_grid.api.server.tile_cache import TileCache
 from geo_grid.boundaries.division import Division
 from geo_grid.budgets import Budget
@@ -40,6 +40,8 @@ class Server:
         Folders that it stores data in, by a name for messages.
     pool, lending
         Connection pool for requests, and the limit of connections of one account.
+    beginning
+        Turns of accounts to begin a request.
     reserved
         Connections besides, for log-in, who asks, health and events.
     search_pool, long_pool
@@ -63,6 +65,7 @@ class Server:
     pool: AsyncPool
     reserved: AsyncPool
     lending: Lending
+    beginning: Beginning
     search_pool: AsyncPool
     long_pool: AsyncPool
     threads: Mapping[Budget, ThreadPool]
