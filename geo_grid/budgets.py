@@ -204,6 +204,8 @@ MAPS = Budget("live coverage and lists", at_once=2, waiting=200, each=100)
 SEARCHES = Budget("lists of features", at_once=4, waiting=200, each=50)
 """Of conditions and an order of the sender's choice, so that one may take as long as a statement may; whoever looks for
 one thing borrows no connection of theirs."""
+VIEWS = Budget("what maps show", at_once=3, waiting=400, each=200)
+"""Up to 5,000 features each, asked for by every wall and page; a view of a whole layer takes longer than the desk waits."""
 RANKING = Budget("arrivals of the desk", at_once=3, waiting=200, each=50)
 """Who is there first: asked of two processes, so that one account may keep both busy, and another's question waits for two."""
 ROADS = Budget("questions about roads", at_once=4, waiting=60, each=16)
@@ -230,15 +232,5 @@ DRAWING = Group(DRAFTS, ROUTES, SOLVING)
 """Solvers, drafts and drawing of circles."""
 
 EVERY = (
-    HASHING,
-    LOGGING_IN,
-    MAPS,
-    SEARCHES,
-    RANKING,
-    ROADS,
-    CLOCKS,
-    SYSTEMS,
-    *IN_BULK.kinds,
-    REDRAWING,
-    *DRAWING.kinds,
-)
+    HASHING, LOGGING_IN, MAPS, SEARCHES, VIEWS, RANKING, ROADS, CLOCKS, SYSTEMS, *IN_BULK.kinds, REDRAWING, *DRAWING.kinds
+)  # fmt: skip

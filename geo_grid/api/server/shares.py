@@ -134,8 +134,14 @@ class Beginning:
         try:
             await turn
         except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled() and turn.exception() is None:  # it had been given its turn by then
-                end()
+            if not turn.cancelled():  # it had been given its turn by then, unless the client had gone
+                if turn.exception() is None:
+                    end()
+            elif (turn, has_left) in queue:
+                queue.remove((turn, has_left))
+                if not queue:
+                    self._waiting.pop(account, None)
+                    self._forget(account)
             raise
         return end
 
@@ -162,7 +168,7 @@ class Beginning:
             return
         account = min(may, key=lambda one: (self._at_work[one], self._begun.get(one, 0)))
         turn, has_left = self._waiting[account].popleft()
-        if not turn.done():  # else who waited was cancelled
+        if not turn.done():  # else who waits for it is being cancelled
             if has_left():
                 turn.set_exception(GivenUp("nobody waits for this any more"))
             else:

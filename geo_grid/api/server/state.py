@@ -44,8 +44,8 @@ class Server:
         Turns of accounts to begin a request.
     reserved
         Connections besides, for log-in, who asks, health and events.
-    search_pool, long_pool
-        Connections besides, for lists of features, and for answers in bulk that are read on the event loop.
+    search_pool, view_pool, long_pool
+        Connections besides, for lists of features, for what maps show, and for answers in bulk that are read on the event loop.
     threads
         Pools for work in threads, one for each group of budgets.
     pools
@@ -67,6 +67,7 @@ class Server:
     lending: Lending
     beginning: Beginning
     search_pool: AsyncPool
+    view_pool: AsyncPool
     long_pool: AsyncPool
     threads: Mapping[Budget, ThreadPool]
     pools: Mapping[str, AsyncPool | ThreadPool]
