@@ -19,6 +19,11 @@ from geo_grid.errors import Busy, TooMany
 _COME_BACK_S = 5.0
 
 
+type Asking = int | str | None
+"""Whom a call counts for: the number of an account; a text for whoever is none yet, such as an address; None: the server
+itself, without the limits of an account."""
+
+
 class Budget:
     """Turns for one kind of work, of which no account ever has all; who has had least of them lately is next.
 
@@ -42,10 +47,11 @@ class Budget:
         self._most, self._each = at_once + waiting, each
         self._threads = ThreadPoolExecutor(at_once, thread_name_prefix=kind)
         self._lock = threading.Lock()
-        self._admitted: Counter[int | None] = Counter()
-        self._running: dict[Future[None], int | None] = {}
-        self._queue: deque[tuple[Future[None], int | None]] = deque()
-        self._begun: dict[int | None, int] = {}  # of those who are here: the number of their newest turn
+        self._admitted: Counter[Asking] = Counter()
+        self._running: dict[Future[None], Asking] = {}
+        self._queue: deque[tuple[Future[None], Asking]] = deque()
+        self._ranks: dict[Future[None], int] = {}  # of those in the queue, where it is not 0
+        self._begun: dict[Asking, int] = {}  # of those who are here: the number of their newest turn
         self._turns = 0
 
     @property
@@ -58,7 +64,7 @@ class Budget:
         """Number of calls in the queue."""
         return len(self._queue)
 
-    async def run[**P, T](self, account: int | None, work: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
+    async def run[**P, T](self, account: Asking, work: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
         """Wait for a slot, call `work` in its thread, and return its result. Call it on the event loop.
 
         A call that began runs to its end and keeps its slot until then, also when the waiting task is cancelled.
@@ -66,7 +72,7 @@ class Budget:
         Parameters
         ----------
         account
-            Number of the account that the call counts for; None: the server itself, without the limits of an account.
+            Whom the call counts for.
 
         Raises
         ------
@@ -93,47 +99,59 @@ class Budget:
                 _give_back()
 
     @contextlib.asynccontextmanager
-    async def turn(self, account: int | None) -> AsyncIterator[None]:
-        """Hold a slot while the context lasts, for work that runs elsewhere, such as in a process. Raises as `run` does."""
-        turn = self._enter(account)
+    async def turn(self, account: Asking, rank: int = 0) -> AsyncIterator[None]:
+        """Hold a slot while the context lasts, for work that runs elsewhere, such as in a process. Raises as `run` does.
+
+        Parameters
+        ----------
+        rank
+            Lower ones come first, whoever asks; of a full queue the highest are sent away first.
+        """
+        turn = self._enter(account, rank)
         try:
             await asyncio.wrap_future(turn)
             yield
         finally:
             self._leave(account, turn)
 
-    def _enter(self, account: int | None) -> Future[None]:
+    def _enter(self, account: Asking, rank: int = 0) -> Future[None]:
         turn: Future[None] = Future()
         with self._lock:
             if account is not None and self._admitted[account] >= self._each:
                 message = f"{self.kind}: {self._each} of yours are at work already; wait for one of them"
                 raise TooMany(message, _COME_BACK_S)
             if self._admitted.total() >= self._most:
-                self._make_room(account)
+                self._make_room(account, rank)
             self._admitted[account] += 1
             self._queue.append((turn, account))
+            if rank:
+                self._ranks[turn] = rank
             self._next()
         return turn
 
-    def _make_room(self, account: int | None) -> None:
-        """Send away the newest that waits of whoever has most here, if that is much more than this account has; else Busy."""
+    def _make_room(self, account: Asking, rank: int) -> None:
+        """Send away the newest that waits of whoever has most here, of those of the highest rank, if that rank is higher or
+        they have much more than this account; else Busy.
+        """
         message = f"{self.kind}: {self._most} are at work or waiting; try again in a moment"
-        waiting = {whose for _, whose in self._queue}
+        last = max((self._ranks.get(turn, 0) for turn, _ in self._queue), default=0)
+        waiting = {whose for turn, whose in self._queue if self._ranks.get(turn, 0) == last}
         most = max(waiting, key=self._admitted.__getitem__, default=account)
-        if self._admitted[most] <= self._admitted[account] + 1:
+        if last < rank or (last == rank and self._admitted[most] <= self._admitted[account] + 1) or not waiting:
             raise Busy(message, _COME_BACK_S)
-        sent_away = next(one for one in reversed(self._queue) if one[1] == most)
+        sent_away = next(one for one in reversed(self._queue) if one[1] == most and self._ranks.get(one[0], 0) == last)
         self._queue.remove(sent_away)
         if sent_away[0].set_running_or_notify_cancel():  # else they have left
             sent_away[0].set_exception(Busy(message, _COME_BACK_S))
 
-    def _leave(self, account: int | None, turn: Future[None]) -> None:
+    def _leave(self, account: Asking, turn: Future[None]) -> None:
         with self._lock:
             self._admitted[account] -= 1
             if not self._admitted[account]:
                 del self._admitted[account]
                 self._begun.pop(account, None)
             self._running.pop(turn, None)
+            self._ranks.pop(turn, None)
             if (turn, account) in self._queue:
                 self._queue.remove((turn, account))
             self._next()
@@ -145,7 +163,9 @@ class Budget:
             may = [one for one in self._queue if one[1] is None or at_work[one[1]] < most]
             if not may:
                 return
-            turn, account = min(may, key=lambda one: (at_work[one[1]], self._begun.get(one[1], 0)))
+            turn, account = min(
+                may, key=lambda one: (self._ranks.get(one[0], 0), at_work[one[1]], self._begun.get(one[1], 0))
+            )
             self._queue.remove((turn, account))
             if turn.set_running_or_notify_cancel():  # else who waited has left
                 self._turns += 1
@@ -176,11 +196,18 @@ class Group:
 # asynchronous connections; the budgets below are for work beside them.
 HASHING = Budget("log-in", at_once=2, waiting=60, each=4)
 """Password hashes: 64 MiB and some 50 ms each. Bounds what somebody who tries passwords can use of the machine."""
+LOGGING_IN = Budget("log-ins that are judged", at_once=2, waiting=60, each=30)
+"""Each holds a connection while it hashes. By device or address: whoever tries passwords waits for others, not they for
+them."""
 MAPS = Budget("live coverage and lists", at_once=2, waiting=200, each=100)
 """Milliseconds each, asked for by every wall; many walls may share an account."""
 SEARCHES = Budget("lists of features", at_once=4, waiting=200, each=50)
 """Of conditions and an order of the sender's choice, so that one may take as long as a statement may; whoever looks for
 one thing borrows no connection of theirs."""
+VIEWS = Budget("what maps show", at_once=3, waiting=400, each=200)
+"""Up to 5,000 features each, asked for by every wall and page; a view of a whole layer takes longer than the desk waits."""
+RANKING = Budget("arrivals of the desk", at_once=3, waiting=200, each=50)
+"""Who is there first: asked of two processes, so that one account may keep both busy, and another's question waits for two."""
 ROADS = Budget("questions about roads", at_once=4, waiting=60, each=16)
 """Each waits for an answer of the process that holds the road graph."""
 CLOCKS = Budget("deadlines", at_once=2, waiting=4, each=2)
@@ -206,4 +233,7 @@ SOLVING = Budget("comparisons, proposals and circles", at_once=2, waiting=16, ea
 DRAWING = Group(DRAFTS, ROUTES, SOLVING)
 """Solvers, drafts and drawing of circles."""
 
-EVERY = (HASHING, MAPS, SEARCHES, ROADS, CLOCKS, SYSTEMS, HOOKS, *IN_BULK.kinds, REDRAWING, *DRAWING.kinds)
+EVERY = (
+    HASHING, LOGGING_IN, MAPS, SEARCHES, VIEWS, RANKING, ROADS, CLOCKS, SYSTEMS, HOOKS,
+    *IN_BULK.kinds, REDRAWING, *DRAWING.kinds,
+)  # fmt: skip

@@ -1,6 +1,7 @@
 """Secrets of sessions, keys and tokens: random, shown once, and stored as their SHA-256."""
 
 import hashlib
+import ipaddress
 import secrets
 
 _PREFIX = {"session": "gg_s_", "key": "gg_k_", "kiosk": "gg_w_", "service": "gg_i_", "device": "gg_d_"}
@@ -29,3 +30,10 @@ def csrf_token(secret: str) -> str:
     It is a digest of the session's secret, separated from `digest_of` by a label, so that neither reveals the other.
     """
     return hashlib.blake2b(secret.encode(), person=b"geo_grid csrf", digest_size=24).hexdigest()
+
+
+def neighbourhood(address: str) -> str:
+    """Return the network that a sender can choose its address from, as a key for counting: a /64 for IPv6."""
+    if ":" not in address:
+        return address
+    return str(ipaddress.ip_network(f"{address}/64", strict=False))

@@ -1,20 +1,26 @@
 """Log-in and log-out, and changes of password and second factor by the account's owner."""
 
-import asyncio
+import contextlib
 import math
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
+from cachetools import TTLCache
+
 from geo_grid.access.accounts import set_password
-from geo_grid.access.credentials import digest_of, new_secret
+from geo_grid.access.credentials import digest_of, neighbourhood, new_secret
 from geo_grid.access.factor import Offer, matching_step, new_offer
 from geo_grid.access.identities import QUERIES, Identity
 from geo_grid.access.passwords import matches, refuse_weak
+from geo_grid.budgets import LOGGING_IN
 from geo_grid.db import Asker, AsyncConnection, AsyncPool, acting, fetch_one
 from geo_grid.errors import NotLoggedIn, TooMany, UserError
 from geo_grid.settings import Settings
 
 _ONLY_ACCOUNT = ["account"]
+_FAILED_S, _MOST_FAILED = 600.0, 10_000
+"""Seconds for which an address where a log-in failed comes after others, and the most addresses that are remembered."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +71,7 @@ class Logins:
         self._pool = pool
         self._service = service
         self._settings = settings
-        self._one_at_a_time = asyncio.Semaphore(2)  # each holds a connection while it hashes
+        self._failed: TTLCache[str, bool] = TTLCache(_MOST_FAILED, _FAILED_S)
 
     async def with_password(
         self, name: str, password: str, code: str | None, device: str | None, asker: Asker
@@ -87,9 +93,11 @@ class Logins:
             The code is missing.
         TooMany
             Too many failures with this name from this address or device; or, without a second factor, from anywhere.
+        Busy
+            Too many others, to whom this one comes second, wait to be judged.
         """
         tried = _Tried.of(name, device)
-        async with self._one_at_a_time, acting(self._pool, self._as_service(asker), read_only=False) as connection:
+        async with self._turn(tried, asker), acting(self._pool, self._as_service(asker), read_only=False) as connection:
             facts = await fetch_one(connection, QUERIES["facts"], vars(tried))
             if facts["blocked_s"] > 0 or (facts["crowded_s"] > 0 and not code):
                 await self._note(connection, tried, "refused", "locked")
@@ -99,8 +107,23 @@ class Logins:
                 if facts["crowded_s"] > 0 and isinstance(outcome, Exception):  # do not disclose what was wrong
                     outcome = _locked(facts["crowded_s"])
         if isinstance(outcome, Exception):  # raised after the commit, so that the recorded failure is kept
+            self._failed[neighbourhood(asker.address)] = True
             raise outcome
         return outcome
+
+    @contextlib.asynccontextmanager
+    async def _turn(self, tried: _Tried, asker: Asker) -> AsyncIterator[None]:
+        """Have a turn to be judged: devices known to the account first, then addresses in fair turns, and after them those
+        where a log-in failed lately.
+        """
+        where = neighbourhood(asker.address)
+        whose, rank = where, 2 if where in self._failed else 1
+        if tried.device is not None:
+            async with acting(self._pool, self._as_service(asker)) as connection:
+                if (await fetch_one(connection, QUERIES["knows_device"], vars(tried)))["is_known"]:
+                    whose, rank = tried.device, 0
+        async with LOGGING_IN.turn(whose, rank):
+            yield
 
     async def _judge(
         self, connection: AsyncConnection, tried: _Tried, password: str, code: str | None, facts: dict[str, Any]
@@ -177,7 +200,10 @@ class Logins:
         """
         refuse_weak(new, identity.login_name, self._settings.password_min_length)
         tried = _Tried.of(identity.login_name, device)
-        async with self._one_at_a_time, acting(self._pool, self._as_service(asker), read_only=False) as connection:
+        async with (
+            LOGGING_IN.turn(identity.principal_id),
+            acting(self._pool, self._as_service(asker), read_only=False) as connection,
+        ):
             facts = await fetch_one(connection, QUERIES["facts"], vars(tried))
             wrong: Exception | None = None
             if facts["blocked_s"] > 0:

@@ -1,6 +1,9 @@
 -- name: facts
 select * from access.login_facts(%(name)s, %(device)s)
 
+-- name: knows_device
+select access.knows_device(%(name)s, %(device)s) as is_known
+
 -- name: note
 select access.note_login(%(name)s, %(device)s, %(outcome)s, %(why)s)
 

@@ -14,11 +14,11 @@ from geo_grid.access import Identities, digest_of, new_secret
 from geo_grid.access.accounts import QUERIES as ACCOUNTS
 from geo_grid.access.login import Logins
 from geo_grid.api.server.requests import Requests
-from geo_grid.api.server.shares import Lending, Shares, Together
+from geo_grid.api.server.shares import Beginning, Lending, Shares, Together
 from geo_grid.api.server.state import Server
 from geo_grid.api.server.tile_cache import TileCache
 from geo_grid.boundaries.kept import division_in_force
-from geo_grid.budgets import BULK, DRAWING, FILES, IN_BULK, REDRAWING, SEARCHES, SOLVING, Budget
+from geo_grid.budgets import BULK, DRAWING, FILES, IN_BULK, REDRAWING, SEARCHES, SOLVING, VIEWS, Budget
 from geo_grid.changes import Feed, Table, check_kinds
 from geo_grid.confined import Confined
 from geo_grid.coordinates import resolve_usual
@@ -55,6 +55,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_AT_WORK_EACH, _WAITING_EACH = 16, 200
+"""Requests of one account that may be at work, and that may wait to begin."""
 _WAITING_FOR_SOLVERS = 4
 _SOLVERS_EACH = 2
 """Sitings and proposals that one account may have at work and waiting."""
@@ -92,10 +94,11 @@ async def living(settings: Settings, owner: str) -> AsyncIterator[Server]:
             )
         ]
         search_pool = await enter(open_pool(conninfo, SEARCHES.at_once, settings.statement_timeout_s))
+        view_pool = await enter(open_pool(conninfo, VIEWS.at_once, settings.statement_timeout_s))
         long_pool = await enter(open_pool(conninfo, BULK.at_once, settings.work_timeout_s))
         threads: dict[Budget, ThreadPool] = {}
         pools: dict[str, AsyncPool | ThreadPool] = {
-            "desk": pool, "reserved": reserved, "own": own_pool, "lists": search_pool, "long_answers": long_pool
+            "desk": pool, "reserved": reserved, "own": own_pool, "lists": search_pool, "views": view_pool, "long_answers": long_pool
         }  # fmt: skip
         for name, group in (("bulk", IN_BULK), ("drawing", DRAWING)):
             pools[name] = lent = stack.enter_context(
@@ -121,7 +124,9 @@ async def living(settings: Settings, owner: str) -> AsyncIterator[Server]:
             pool=pool,
             reserved=reserved,
             lending=Lending(max(1, settings.pool_size // 2)),
+            beginning=Beginning(_AT_WORK_EACH, _WAITING_EACH),
             search_pool=search_pool,
+            view_pool=view_pool,
             long_pool=long_pool,
             threads=threads,
             pools=pools,

@@ -12,7 +12,7 @@ from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, Red
 
 from geo_grid.access.accounts import KIOSK_PAGES
 from geo_grid.api.access.session import safe_page
-from geo_grid.api.server.asking import identity_of, reading
+from geo_grid.api.server.asking import identity_of, viewing
 from geo_grid.api.server.document import MEDIA_TYPE, describe
 from geo_grid.api.server.html import html_page, person_of
 from geo_grid.api.server.links import Link, base_url, wants_html
@@ -157,7 +157,7 @@ async def response(request: Request, settings: Configured, lang: Lang = "zh") ->
 async def _city_map(
     request: Request, settings: Settings, lang: Literal["zh", "en"], draw: Callable[..., str]
 ) -> HTMLResponse:
-    async with reading(request) as database:
+    async with viewing(request) as database:
         view: CityView = await city_view(database, settings.city_name_zh, settings.city_name_en, settings.timezone)
     external = _external_base(settings)
     return html_page(request, draw(view, lang, person_of(request), external), _hosts(external))

@@ -9,8 +9,9 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
+from geo_grid.access.credentials import neighbourhood
 from geo_grid.access.oidc import refuse_foreign
-from geo_grid.api.server.networks import neighbourhood, read_networks, sender
+from geo_grid.api.server.networks import read_networks, sender
 from geo_grid.db import Asker, acting_conninfo, connect
 from geo_grid.errors import BadRequest, UserError
 from geo_grid.settings import Settings

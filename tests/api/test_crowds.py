@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -19,10 +20,10 @@ from psycopg.conninfo import make_conninfo
 
 from geo_grid import coordinates
 from geo_grid.api.server import sockets
-from geo_grid.budgets import Budget
+from geo_grid.budgets import LOGGING_IN, Budget
 from geo_grid.db import Asker, acting, connect, open_pool, translated_errors
 from geo_grid.db.connections import APPLICATION_ROLE
-from geo_grid.errors import Busy, DatabaseUnavailable, TooMany
+from geo_grid.errors import Busy, DatabaseUnavailable, GivenUp, TooMany
 from tests.access.test_oidc import free_port
 from tests.conftest import live_server
 from tests.identities import PASSWORD, api_key, bearing, kiosk_token, user
@@ -523,3 +524,141 @@ def test_a_transaction_that_nobody_goes_on_with_ends(database: str) -> None:
                 await connection.execute("select 1")
 
     asyncio.run(forget())
+
+
+def test_what_nobody_waits_for_does_not_begin(crowded: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who came, asked and left kept the server busy for half a minute after they had gone."""
+    from geo_grid.api.ogc import features
+
+    begun: list[str] = []
+    read_filter = features.read_filter
+
+    def counted(text: str, *more: object) -> object:
+        begun.append(text)
+        time.sleep(0.2)  # as what keeps the event loop busy
+        return read_filter(text, *more)
+
+    monkeypatch.setattr(features, "read_filter", counted)
+    key, wanted = api_key(crowded, "supervisor"), "/collections/grid_cells/items?filter=name='A'"
+    with live_server(crowded) as url, bearing(url, api_key(crowded, "dispatcher")) as client:
+        assert client.get("/locate", params=HERE).status_code == 200
+        with held([ask_and_not_read(url, wanted, key) for _ in range(60)]):
+            time.sleep(0.5)
+            asked = time.monotonic()
+            assert client.get("/locate", params=HERE).status_code == 200
+            assert time.monotonic() - asked < 3
+        assert client.get("/readyz").status_code == 200
+        time.sleep(1)
+        assert len(begun) < 30
+
+
+def test_one_account_has_so_many_requests_at_work() -> None:
+    """The others wait, and are answered in their turn; another account does not wait for them."""
+    from geo_grid.api.server.shares import Beginning
+
+    async def check() -> list[int]:
+        beginning, began, ends = Beginning(each=2, waiting=5), [], []
+
+        async def ask(account: int, left: bool = False) -> None:
+            end = await beginning.turn(account, lambda: left)
+            began.append(account)
+            ends.append(end)
+
+        mine = [asyncio.create_task(ask(1)) for _ in range(5)]
+        gone = asyncio.create_task(ask(2, left=True))
+        other = asyncio.create_task(ask(2))
+        await asyncio.sleep(0.05)
+        assert sorted(began) == [1, 1, 2]
+        with pytest.raises(GivenUp):
+            await gone
+        mine[3].cancel()
+        mine += [asyncio.create_task(ask(1)) for _ in range(3)]
+        await asyncio.sleep(0.05)
+        with pytest.raises(TooMany):
+            await ask(1)
+        while ends:
+            end = ends.pop()
+            end()
+            end()
+            await asyncio.sleep(0.01)
+        await asyncio.gather(*mine, other, return_exceptions=True)
+        return began
+
+    assert Counter(asyncio.run(check())) == {1: 7, 2: 1}
+
+
+def test_whoever_asks_much_of_the_desk_waits_for_others(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """24 questions of one dispatcher put another's at ten seconds: they were asked of the road process in the order they came."""
+    from geo_grid import desk
+
+    async def slowly(*_: object) -> list[object]:
+        await asyncio.sleep(0.3)
+        return []
+
+    monkeypatch.setattr(desk, "rank", slowly)
+    with connect(database) as connection:
+        two_by_two(connection)
+    greedy, key = api_key(database, "dispatcher"), api_key(database, "dispatcher")
+    with live_server(database) as url, bearing(url, greedy) as much, bearing(url, key) as one:
+        with ThreadPoolExecutor(16) as threads:
+            asked = [threads.submit(much.get, "/desk", params=HERE, timeout=60) for _ in range(16)]
+            time.sleep(0.5)
+            assert one.get("/desk", params=HERE).status_code == 200
+            assert sum(not done.done() for done in asked) >= 8
+            assert {done.result().status_code for done in asked} == {200}
+
+
+def test_known_devices_are_judged_first_and_addresses_in_turn(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wrong log-ins from 24 addresses put a right one at twenty seconds."""
+    from geo_grid.access import passwords
+
+    judged: list[bool] = []
+
+    def slowly(_: str, password: str) -> bool:
+        time.sleep(0.15)
+        judged.append(password == PASSWORD)
+        return judged[-1]
+
+    monkeypatch.setattr(passwords, "_verify", slowly)
+    name, stranger = user(database, "dispatcher"), user(database, "dispatcher")
+    with live_server(database) as url, contextlib.ExitStack() as stack:
+
+        def at(address: str) -> httpx.Client:
+            transport = httpx.HTTPTransport(local_address=address)
+            return stack.enter_context(httpx.Client(base_url=url, transport=transport, timeout=60))
+
+        def enter(client: httpx.Client, who: str, password: str) -> int:
+            return client.post("/session", json={"name": who, "password": password}).status_code
+
+        known = at("127.0.0.7")
+        assert enter(known, name, PASSWORD) == 200
+        many = [at(f"127.0.1.{number}") for number in range(1, 25)]
+        threads = stack.enter_context(ThreadPoolExecutor(100))
+        assert set(threads.map(lambda one: enter(one, "nobody", "wrong"), many)) <= {401, 429}
+        asked = [threads.submit(enter, many[number % 24], f"nobody{number}", "wrong") for number in range(24 * 4)]
+        begun = time.monotonic()
+        while LOGGING_IN.waiting < 40:
+            assert time.monotonic() - begun < 20
+            time.sleep(0.05)
+        for client, who in ((known, name), (at("127.0.0.8"), stranger)):
+            before = len(judged)
+            assert enter(client, who, PASSWORD) == 200
+            assert len(judged) - before <= 8
+        told = Counter(done.result() for done in asked)
+        assert told.keys() <= {401, 503}
+        assert told[503] >= 20
+
+
+def test_views_and_figures_hold_no_connection_of_the_desk(crowded: str) -> None:
+    """What a map shows of a whole layer, and response times, were read on the connections that the desk waits for."""
+    keys = [api_key(crowded, "supervisor") for _ in range(3)]
+    slow = (f"/collections/incidents/items?zoom=16&bbox={WEST},{SOUTH},115,38", "/response/times?by=zone&months=120")
+    with live_server(crowded, pool_size=2) as url, connect(crowded) as connection:
+        connection.execute("lock table incidents in access exclusive mode")
+        with (
+            held([ask_and_not_read(url, path, key) for key in keys for path in slow]),
+            bearing(url, api_key(crowded, "planner")) as desk,
+        ):
+            time.sleep(1)
+            assert desk.get("/desk", params=HERE, timeout=20).status_code == 200
+            assert desk.get("/collections/grid_cells/items", timeout=20).status_code == 200

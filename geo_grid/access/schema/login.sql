@@ -87,6 +87,16 @@ language sql stable security definer set search_path = pg_catalog, public, pg_te
 return exists (select from access.known_devices d
                where d.digest = device and d.principal_id = who and d.expires_at > now());
 
+-- whether a device is known to the account of a name, asked before a log-in has its turn: waits for no other log-in
+create or replace function access.knows_device(named text, device text) returns boolean
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
+begin
+    perform access.require_service();
+    return access.is_known_device(
+        (select p.principal_id from access.principals p where p.login_name = named), device);
+end $$;
+grant execute on function access.knows_device to geo_grid_service;
+
 -- After a complete log-in, stores the browser as a known device with a new secret; other accounts known on it stay known.
 create or replace function access.know_device(who bigint, brought text, made text, may_last interval) returns void
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$

@@ -15,8 +15,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from geo_grid import errors
 from geo_grid.access import Identities, Identity, csrf_token, digest_of, is_of_kind
+from geo_grid.access.credentials import neighbourhood
 from geo_grid.api.access.cookies import SESSION, read_cookie
-from geo_grid.api.server.networks import is_loopback, neighbourhood, read_networks, scheme_of, sender
+from geo_grid.api.server.networks import is_loopback, read_networks, scheme_of, sender
 from geo_grid.api.server.problems import problem_of
 from geo_grid.api.server.public_address import PublicAddress
 from geo_grid.api.server.state import server_of

@@ -7,11 +7,12 @@ from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Query, Request
 
-from geo_grid.api.server.asking import identity_of, reading
+from geo_grid.api.server.asking import account_of, identity_of, reading
 from geo_grid.api.server.parameters import AnswerCrs, At, Lat, Lon, Point, SourceCrs, moment_of, place
 from geo_grid.api.server.problems import PROBLEM_RESPONSES
 from geo_grid.api.server.rights import GuardedRoute
 from geo_grid.api.server.state import server_of
+from geo_grid.budgets import RANKING
 from geo_grid.db import Reading
 from geo_grid.desk import DeskCard, desk_card, drawn_in, read_surroundings
 from geo_grid.errors import UserError
@@ -62,7 +63,8 @@ async def get_desk(
         location = await _locate(request, lambda: contextlib.nullcontext(database), here, at)
         around = await read_surroundings(database, location, everywhere)
     now = datetime.now(ZoneInfo(server.settings.timezone))
-    card = await desk_card(location, around, server.upkeep.router, server.upkeep.travel, now, found)
+    async with RANKING.turn(account_of(request)):
+        card = await desk_card(location, around, server.upkeep.router, server.upkeep.travel, now, found)
     return drawn_in(card, crs)
 
 

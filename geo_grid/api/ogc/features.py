@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from geo_grid.api.ogc.conformance import CONFORMANCE
 from geo_grid.api.ogc.handing_out import LOOKED_AT, note_handed_out, page_size
-from geo_grid.api.server.asking import account_of, reading, reading_much, searching, while_wanted
+from geo_grid.api.server.asking import account_of, reading, reading_much, searching, viewing, while_wanted
 from geo_grid.api.server.html import catalogue_page, features_page
 from geo_grid.api.server.links import Link, base_url, chosen, here, self_links, wants_html
 from geo_grid.api.server.long_answers import LongAnswer
@@ -420,7 +420,7 @@ async def _map_view(
             name for name, one in REGISTRY.items() if len(one.moments) == 2
         )
         raise InvalidQuery(message)
-    async with reading(request) as database:
+    async with viewing(request) as database:
         drawn = await items(database, layer, boxes[0], zoom, limit, at, crs)
     return Response(drawn, media_type=_GEOJSON, headers={"Content-Crs": f"<{crs.uri}>"})
 

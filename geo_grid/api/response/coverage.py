@@ -1,16 +1,16 @@
 """Coverage by circles, and measured response times."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 
-from geo_grid.api.server.asking import account_of, identity_of, reading
+from geo_grid.api.server.asking import account_of, identity_of, reading, reading_much, while_wanted
 from geo_grid.api.server.parameters import CIRCLES_KNOWN, At, in_city, moment_of
 from geo_grid.api.server.problems import PROBLEM_RESPONSES
 from geo_grid.api.server.rights import GuardedRoute
 from geo_grid.api.server.state import server_of
-from geo_grid.budgets import SOLVING
+from geo_grid.budgets import BULK, SOLVING
 from geo_grid.locate.lookup import circles_known
 from geo_grid.response.coverage import Group, Grouping, response_times
 
@@ -75,6 +75,11 @@ async def get_times(
     months: Annotated[int, Query(ge=1, le=120)] = 12,
 ) -> list[StageTimes]:
     """Return measured response times by stage, of the incidents that the principal sees, with the number excluded and why."""
-    async with reading(request) as database:
-        rows = await response_times(database, by, months, server_of(request).settings.timezone)
+    zone = server_of(request).settings.timezone
+
+    async def read() -> list[dict[str, Any]]:
+        async with BULK.turn(account_of(request)), reading_much(request) as database:
+            return await response_times(database, by, months, zone)
+
+    rows = await while_wanted(request, read())
     return [StageTimes.model_validate(row) for row in rows]

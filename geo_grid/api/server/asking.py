@@ -12,7 +12,7 @@ from starlette.requests import Request
 
 from geo_grid.access import Identity
 from geo_grid.api.server.state import server_of
-from geo_grid.budgets import DRAFTS, SEARCHES, Budget
+from geo_grid.budgets import DRAFTS, SEARCHES, VIEWS, Budget
 from geo_grid.db import Asker, AsyncConnection, Connection, acting, acting_conninfo, acting_in_thread, ask_once
 from geo_grid.errors import GivenUp, NotLoggedIn
 
@@ -52,6 +52,13 @@ def reading_much(request: Request) -> AbstractAsyncContextManager[AsyncConnectio
 async def searching(request: Request) -> AsyncIterator[AsyncConnection]:
     """Have a turn in SEARCHES, and a transaction as `reading` opens: whoever asks chose what is looked for, and how."""
     async with SEARCHES.turn(account_of(request)), acting(server_of(request).search_pool, asker_of(request)) as found:
+        yield found
+
+
+@contextlib.asynccontextmanager
+async def viewing(request: Request) -> AsyncIterator[AsyncConnection]:
+    """Have a turn in VIEWS, and a transaction as `reading` opens, for what a map shows."""
+    async with VIEWS.turn(account_of(request)), acting(server_of(request).view_pool, asker_of(request)) as found:
         yield found
 
 

@@ -111,12 +111,5 @@ def _without_port(hop: str) -> str:
     return (found[1] or found[2]) if found else hop
 
 
-def neighbourhood(address: str) -> str:
-    """Return the network that a sender can choose its address from, as a key for counting: a /64 for IPv6."""
-    if ":" not in address:
-        return address
-    return str(ipaddress.ip_network(f"{address}/64", strict=False))
-
-
 def _peer(address: str) -> Address:
     return read_address(address.partition("%")[0])  # the zone of a peer address comes from this machine itself

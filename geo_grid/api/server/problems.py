@@ -4,7 +4,7 @@ import errno
 import http
 import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 import psycopg
@@ -206,13 +206,27 @@ def _unforeseen(error: Exception, where: str) -> ProblemResponse:
     return problem(500, "an unexpected error on our side; it is in the server's log")
 
 
+type _Handler = Callable[[Request, Exception], ProblemResponse]
+
+
+def _on_the_loop(handler: _Handler) -> Callable[[Request, Exception], Coroutine[None, None, ProblemResponse]]:
+    """Have a handler called on the event loop: Starlette calls others in a thread, which costs more than the answer, and
+    for which whoever is refused would wait behind all who are.
+    """
+
+    async def handle(request: Request, error: Exception) -> ProblemResponse:
+        return handler(request, error)
+
+    return handle
+
+
 def install(app: FastAPI) -> None:
     """Register the handlers that answer all exceptions of the app with a problem."""
-    app.add_exception_handler(errors.GeoGridError, _ours)
-    app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(psycopg.Error, _database)
-    app.add_exception_handler(RecursionError, _too_deep)
-    app.add_exception_handler(PoolTimeout, _database)
-    app.add_exception_handler(OSError, _storage)
-    app.add_exception_handler(Exception, _unexpected)
+    app.add_exception_handler(errors.GeoGridError, _on_the_loop(_ours))
+    app.add_exception_handler(RequestValidationError, _on_the_loop(_invalid))
+    app.add_exception_handler(HTTPException, _on_the_loop(_http))
+    app.add_exception_handler(psycopg.Error, _on_the_loop(_database))
+    app.add_exception_handler(RecursionError, _on_the_loop(_too_deep))
+    app.add_exception_handler(PoolTimeout, _on_the_loop(_database))
+    app.add_exception_handler(OSError, _on_the_loop(_storage))
+    app.add_exception_handler(Exception, _on_the_loop(_unexpected))

@@ -1,5 +1,6 @@
 """The right that each route needs: the complete table, checked at the start, and the route class that enforces it."""
 
+import contextlib
 from collections.abc import Callable, Coroutine
 from functools import cached_property
 from typing import Any, NoReturn
@@ -12,19 +13,21 @@ from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Mount
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from geo_grid.access.audit import record_refusal
-from geo_grid.api.server.asking import asker_of, identity_of
+from geo_grid.api.server.asking import account_of, asker_of, identity_of
 from geo_grid.api.server.forms import FormRequest
 from geo_grid.api.server.negotiation import accept_of, preferred
 from geo_grid.api.server.state import server_of
 from geo_grid.db import acting
-from geo_grid.errors import Forbidden, InvalidQuery, NotLoggedIn
+from geo_grid.errors import Forbidden, GivenUp, InvalidQuery, NotLoggedIn
 from geo_grid.layers import REGISTRY
 
 _LEADABLE = ("application/problem+json", "text/html")
 """Media types of the answer to a client that is not logged in: a problem for programs, a redirect to the log-in for people."""
+_READS = frozenset({"GET", "OPTIONS"})
+_HEALTH = "/readyz"
 PUBLIC = "public"
 """No log-in needed."""
 ANYBODY = "anybody"
@@ -287,13 +290,37 @@ class GuardedRoute(APIRoute):
         if is_described and self.path not in _ADDED_BY_OTHERS:
             self._refuse_unknown(Request(scope))
         try:
-            await super().handle(scope, receive, send)
+            await self._answer(scope, receive, send)
         finally:
             if scope["method"] not in ("GET", "HEAD", "OPTIONS"):
                 server = server_of(scope)
                 server.feed.poke()
                 if right in _CHANGING:
                     server.identities.forget()
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer in the turn of the account, as long as the client waits; what a write has begun it ends."""
+        account, client = account_of(Request(scope)), scope["geo_grid.client"]
+        if account is None or scope["path"] == _HEALTH:
+            await super().handle(scope, receive, send)
+            return
+        try:
+            with client.wanted() if scope["method"] in _READS else contextlib.nullcontext():
+                await self._in_turn(account, scope, receive, send)
+        except GivenUp:
+            await Response(status_code=408)(scope, receive, send)  # nobody reads it
+
+    async def _in_turn(self, account: int, scope: Scope, receive: Receive, send: Send) -> None:
+        end = await server_of(scope).beginning.turn(account, scope["geo_grid.client"].has_left)
+
+        async def ending(message: Message) -> None:
+            end()  # sending may take as long as the client likes
+            await send(message)
+
+        try:
+            await super().handle(scope, receive, ending)
+        finally:
+            end()
 
     async def _refuse(self, request: Request, right: str) -> None:
         identity = identity_of(request)

@@ -2,10 +2,10 @@
 
 import asyncio
 import contextlib
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 
-from geo_grid.errors import Busy, TooMany
+from geo_grid.errors import Busy, GivenUp, TooMany
 
 _PATIENCE_S = 5.0
 _COME_BACK_S = 5.0
@@ -86,6 +86,106 @@ class Lending:
                 del self._of[account]
             else:
                 self._of[account] = own, users - 1
+
+
+class Beginning:
+    """Lets requests begin, in turns of their accounts: one in each round of the event loop, so that what is asked of it by
+    others goes on between them; and of one account so many at the same time.
+
+    Parameters
+    ----------
+    each
+        Most requests of one account that have begun and are not answered.
+    waiting
+        Most requests of one account that wait to begin.
+    """
+
+    def __init__(self, each: int, waiting: int) -> None:
+        self._each, self._most = each, waiting
+        self._at_work: Counter[int] = Counter()
+        self._waiting: dict[int, deque[tuple[asyncio.Future[None], Callable[[], bool]]]] = {}
+        self._begun: dict[int, int] = {}  # of those who are here: the number of their newest turn
+        self._turns = 0
+        self._is_called = False
+
+    async def turn(self, account: int, has_left: Callable[[], bool]) -> Callable[[], None]:
+        """Wait until a request may begin, and return a function that says it is answered (calling it again has no effect).
+
+        Parameters
+        ----------
+        has_left
+            Says whether its client has gone: it does not begin then.
+
+        Raises
+        ------
+        TooMany
+            So many of the account wait already.
+        GivenUp
+            The client has gone.
+        """
+        queue = self._waiting.setdefault(account, deque())
+        if len(queue) >= self._most:
+            message = f"{self._most} questions of yours wait already; ask less at once"
+            raise TooMany(message, _COME_BACK_S)
+        turn = asyncio.get_running_loop().create_future()
+        queue.append((turn, has_left))
+        self._call()
+        end = self._ending(account)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if not turn.cancelled():  # it had been given its turn by then, unless the client had gone
+                if turn.exception() is None:
+                    end()
+            elif (turn, has_left) in queue:
+                queue.remove((turn, has_left))
+                if not queue:
+                    self._waiting.pop(account, None)
+                    self._forget(account)
+            raise
+        return end
+
+    def _ending(self, account: int) -> Callable[[], None]:
+        begun = [account]
+
+        def end() -> None:
+            if begun:
+                self._at_work[begun.pop()] -= 1
+                self._forget(account)
+                self._call()
+
+        return end
+
+    def _call(self) -> None:
+        if not self._is_called:
+            self._is_called = True
+            asyncio.get_running_loop().call_soon(self._next)
+
+    def _next(self) -> None:
+        self._is_called = False
+        may = [account for account in self._waiting if self._at_work[account] < self._each]
+        if not may:
+            return
+        account = min(may, key=lambda one: (self._at_work[one], self._begun.get(one, 0)))
+        turn, has_left = self._waiting[account].popleft()
+        if not turn.done():  # else who waits for it is being cancelled
+            if has_left():
+                turn.set_exception(GivenUp("nobody waits for this any more"))
+            else:
+                self._turns += 1
+                self._begun[account] = self._turns
+                self._at_work[account] += 1
+                turn.set_result(None)
+        if not self._waiting[account]:
+            del self._waiting[account]
+        self._forget(account)
+        self._call()
+
+    def _forget(self, account: int) -> None:
+        if not self._at_work[account]:
+            del self._at_work[account]
+            if account not in self._waiting:
+                self._begun.pop(account, None)
 
 
 class Together[T]:

@@ -5,21 +5,26 @@ read.
 """
 
 import asyncio
+import contextlib
 import ipaddress
 import logging
 import resource
+import select
 import socket
+from collections.abc import Iterator
 from typing import Any
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from geo_grid.api.server.networks import read_networks
+from geo_grid.errors import GivenUp
 from geo_grid.settings import Settings
 
 log = logging.getLogger(__name__)
 
 _LOOK_S = 1.0
+_NOBODY_WAITS = "nobody waits for this any more"
 _HEAD = 1 << 16
 """Bytes of a request beside its body: its line and headers, what is between two parts of its body, and after it."""
 _PARAMETERS, _COOKIES, _CHOICES = 200, 100, 100
@@ -173,6 +178,7 @@ class Connection(HttpToolsProtocol):
     _unsent: int = 0
     _moved: float = 0.0
     _reason: str = ""
+    _to_end: set[asyncio.Task[object]]
 
     @property
     def keeper(self) -> Doorkeeper:
@@ -190,19 +196,49 @@ class Connection(HttpToolsProtocol):
             connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.address = self.client[0] if self.client else ""
         self._parts = []
+        self._to_end = set()
         self.waiting_since = self._heard = self._moved = self.loop.time()
         if not self.keeper.admit(self):
             transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """End."""
+        """End, and whatever only the client waited for."""
         self.keeper.leave(self)
         super().connection_lost(exc)
+        for task in self._to_end:
+            task.cancel()
+
+    def has_left(self) -> bool:
+        """Say whether the client has closed the connection, even if the loop, being busy, has not taken notice yet."""
+        if self.transport.is_closing():
+            return True
+        look = select.poll()
+        look.register(self.transport.get_extra_info("socket").fileno(), select.POLLRDHUP)
+        return bool(look.poll(0))
+
+    @contextlib.contextmanager
+    def wanted(self) -> Iterator[None]:
+        """Cancel the task that runs this when the client leaves. Raises GivenUp in place of that."""
+        task = asyncio.current_task()
+        if task is None:
+            raise AssertionError
+        self._to_end.add(task)
+        try:
+            yield
+        except asyncio.CancelledError:
+            if not self.transport.is_closing() or task.uncancel():
+                raise
+            raise GivenUp(_NOBODY_WAITS) from None
+        finally:
+            self._to_end.discard(task)
 
     def data_received(self, data: bytes) -> None:
         """Take what the client sends; the parser would keep a head of any length, and copy it with every part that comes."""
         if self.transport.is_closing():
             return  # it was refused: what it had sent by then is nobody's
+        if self.has_left():
+            self.transport.abort()  # not even read: who comes and goes would keep a busy loop busy
+            return
         self._heard = self.loop.time()
         self._beside_body += len(data)
         super().data_received(data)
@@ -226,6 +262,7 @@ class Connection(HttpToolsProtocol):
             raise ValueError(self._reason)  # the parser gives up, and the client is told
         self.waiting_since = None
         self._beside_body = 0
+        self.scope["geo_grid.client"] = self  # type: ignore[typeddict-unknown-key]
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from geo_grid.access import Identities
 from geo_grid.access.login import Logins
 from geo_grid.api.server.requests import Requests
-from geo_grid.api.server.shares import Lending, Shares, Together
+from geo_grid.api.server.shares import Beginning, Lending, Shares, Together
 from geo_grid.api.server.tile_cache import TileCache
 from geo_grid.boundaries.division import Division
 from geo_grid.budgets import Budget
@@ -40,10 +40,12 @@ class Server:
         Folders that it stores data in, by a name for messages.
     pool, lending
         Connection pool for requests, and the limit of connections of one account.
+    beginning
+        Turns of accounts to begin a request.
     reserved
         Connections besides, for log-in, who asks, health and events.
-    search_pool, long_pool
-        Connections besides, for lists of features, and for answers in bulk that are read on the event loop.
+    search_pool, view_pool, long_pool
+        Connections besides, for lists of features, for what maps show, and for answers in bulk that are read on the event loop.
     threads
         Pools for work in threads, one for each group of budgets.
     pools
@@ -63,7 +65,9 @@ class Server:
     pool: AsyncPool
     reserved: AsyncPool
     lending: Lending
+    beginning: Beginning
     search_pool: AsyncPool
+    view_pool: AsyncPool
     long_pool: AsyncPool
     threads: Mapping[Budget, ThreadPool]
     pools: Mapping[str, AsyncPool | ThreadPool]
