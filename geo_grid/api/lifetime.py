@@ -55,7 +55,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_AT_WORK_EACH, _WAITING_EACH = 16, 200
+_AT_WORK_EACH, _WAITING_EACH = 16, 1000
 """Requests of one account that may be at work, and that may wait to begin."""
 _WAITING_FOR_SOLVERS = 4
 _SOLVERS_EACH = 2
