@@ -95,7 +95,7 @@ def show(
         facts = _in_one_snapshot(conninfo, lambda connection: read_facts(connection, question, now, zone))
     answer = make_answer(facts)
     sys.stdout.write(
-        as_csv(answer) if form is Form.CSV else answer.model_dump_json(by_alias=True, exclude_none=True) + "\n"
+        as_csv(answer) if form is Form.CSV else answer.model_dump_json(by_alias=True, exclude_unset=True) + "\n"
     )
 
 

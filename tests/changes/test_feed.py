@@ -222,7 +222,7 @@ def test_a_place_that_is_not_kept_is_answered_with_looking_again(database: str) 
     async def check() -> None:
         with connect(database) as connection:
             connection.execute(
-                "insert into changes (kind, subject, happened_at) values ('edition', 'old', '2020-01-01')"
+                "insert into changes (kind, subject, happened_at) values ('edition', '0', '2020-01-01')"
             )
             connection.execute(
                 "insert into changes (kind, subject, happened_at) values ('layer', 'cameras', '2020-01-01'),"

@@ -95,7 +95,7 @@ def test_a_table_is_an_export_and_stands_in_the_audit(served: tuple[str, City], 
 
 def test_a_statement_ends_with_whoever_asked(served: tuple[str, City], chief: httpx.Client) -> None:
     _, city = served
-    waiting = "select count(*) as n from pg_stat_activity where wait_event_type = 'Lock'"
+    waiting = "select count(*) as n from pg_stat_activity where wait_event_type = 'Lock' and usename = 'geo_grid_app'"
     with connect(city.conninfo) as connection, connect(city.conninfo) as other, ThreadPoolExecutor(1) as thread:
 
         def wait_until(count: int) -> None:

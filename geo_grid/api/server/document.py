@@ -62,6 +62,8 @@ def _in_version_3_0(node: Any) -> Any:
         schema["items"] = kinds[0] if all(kind == kinds[0] for kind in kinds) else {"anyOf": kinds}
     if schema.get("type") == "object":
         schema.pop("propertyNames", None)  # it has none for names of properties either: the server checks them
+    if "type" in schema and isinstance(schema.get("examples"), list):  # one, and not several
+        schema["example"] = schema.pop("examples")[0]
     if schema.pop("contentMediaType", None) is not None:
         schema["format"] = "binary"
     return schema
