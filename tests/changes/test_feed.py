@@ -221,9 +221,7 @@ def places_that_are_not_kept(reader: Reader, purged: int) -> dict[str, Place]:
 def test_a_place_that_is_not_kept_is_answered_with_looking_again(database: str) -> None:
     async def check() -> None:
         with connect(database) as connection:
-            connection.execute(
-                "insert into changes (kind, subject, happened_at) values ('edition', '0', '2020-01-01')"
-            )
+            connection.execute("insert into changes (kind, subject, happened_at) values ('edition', '0', '2020-01-01')")
             connection.execute(
                 "insert into changes (kind, subject, happened_at) values ('layer', 'cameras', '2020-01-01'),"
                 " ('layer', 'cameras', '2020-01-02')"

@@ -78,7 +78,9 @@ async def get_figures(request: Request, question: Annotated[FiguresQuestion, Que
         facts = await _facts(request, question)
         answer = await BULK.run(account_of(request), indicators.make_answer, facts)
         if question.f == "json":
-            told = await BULK.run(account_of(request), lambda: answer.model_dump_json(by_alias=True, exclude_unset=True))
+            told = await BULK.run(
+                account_of(request), lambda: answer.model_dump_json(by_alias=True, exclude_unset=True)
+            )
             return Response(told, media_type="application/json")
         body = await BULK.run(account_of(request), indicators.as_csv, answer)
         await _note_export(request, "csv", len(answer.rows) + len(answer.not_ranked))

@@ -34,6 +34,19 @@ def describe(app: FastAPI, address: str) -> dict[str, Any]:
     return document
 
 
+def _drop_newer_words(schema: dict[str, Any]) -> None:
+    """Replace what OpenAPI 3.0 has no word for, in place."""
+    if isinstance(schema.get("prefixItems"), list):  # it has no schema for each position of an array
+        kinds = schema.pop("prefixItems")
+        schema["items"] = kinds[0] if all(kind == kinds[0] for kind in kinds) else {"anyOf": kinds}
+    if schema.get("type") == "object":
+        schema.pop("propertyNames", None)  # nor for names of properties: the server checks them
+    if "type" in schema and isinstance(schema.get("examples"), list):  # nor for several examples
+        schema["example"] = schema.pop("examples")[0]
+    if schema.pop("contentMediaType", None) is not None:
+        schema["format"] = "binary"
+
+
 def _in_version_3_0(node: Any) -> Any:
     """Return a copy of schemas of JSON Schema 2020-12, converted to the dialect of OpenAPI 3.0 (OAS 3.0.3, schema object)."""
     if isinstance(node, list):
@@ -57,13 +70,5 @@ def _in_version_3_0(node: Any) -> Any:
     for bound, limit in (("exclusiveMinimum", "minimum"), ("exclusiveMaximum", "maximum")):
         if isinstance(schema.get(bound), int | float) and not isinstance(schema[bound], bool):
             schema[limit], schema[bound] = schema[bound], True
-    if isinstance(schema.get("prefixItems"), list):  # OpenAPI 3.0 has no schema for each position of an array
-        kinds = schema.pop("prefixItems")
-        schema["items"] = kinds[0] if all(kind == kinds[0] for kind in kinds) else {"anyOf": kinds}
-    if schema.get("type") == "object":
-        schema.pop("propertyNames", None)  # it has none for names of properties either: the server checks them
-    if "type" in schema and isinstance(schema.get("examples"), list):  # one, and not several
-        schema["example"] = schema.pop("examples")[0]
-    if schema.pop("contentMediaType", None) is not None:
-        schema["format"] = "binary"
+    _drop_newer_words(schema)
     return schema
