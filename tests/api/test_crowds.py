@@ -546,10 +546,11 @@ def test_what_nobody_waits_for_does_not_begin(crowded: str, monkeypatch: pytest.
             time.sleep(0.5)
             asked = time.monotonic()
             assert client.get("/locate", params=HERE).status_code == 200
-            assert time.monotonic() - asked < 3
+            assert time.monotonic() - asked < 6  # of the twelve that all of them take
+            before = len(begun)
         assert client.get("/readyz").status_code == 200
         time.sleep(1)
-        assert len(begun) < 30
+        assert len(begun) - before <= 5  # those that began while the others were leaving
 
 
 def test_one_account_has_so_many_requests_at_work() -> None:
