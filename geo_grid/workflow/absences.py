@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from geo_grid.db import AsyncConnection, load_queries
+from geo_grid.db import AsyncConnection, fetch_one, load_queries
 from geo_grid.errors import Conflict, NotFound, UserError
 from geo_grid.moments import Moment
 
@@ -72,7 +72,7 @@ class DeskRoster(BaseModel):
 
 async def absences(connection: AsyncConnection, grid_code: str | None = None) -> list[Absence]:
     """List who is away now or later, in one cell or everywhere that is seen."""
-    rows = await connection.execute(QUERIES["absences"], {"grid_code": grid_code})
+    rows = await connection.execute(QUERIES["absences"], {"grid_code": grid_code, "absence_id": None})
     return [Absence.model_validate(row) for row in await rows.fetchall()]
 
 
@@ -95,9 +95,8 @@ async def add_absence(connection: AsyncConnection, new: NewAbsence) -> Absence:
     if (await connection.execute(QUERIES["overlapping"], values)).rowcount:
         message = "this person is away then already: end that absence first"
         raise Conflict(message)
-    row = await (await connection.execute(QUERIES["add"], values)).fetchone()
-    found = [one for one in await absences(connection) if row and one.absence_id == row["absence_id"]]
-    return found[0]
+    made = await fetch_one(connection, QUERIES["add"], values)
+    return Absence.model_validate(await fetch_one(connection, QUERIES["absences"], {**made, "grid_code": None}))
 
 
 async def end_absence(connection: AsyncConnection, absence_id: int) -> None:

@@ -1,10 +1,12 @@
 -- name: absences
+-- those of now and later, or one by its number
 select a.absence_id, a.duty_id, d.grid_code, d.duty_role, d.person_name, a.substitute_id, s.person_name as substitute_name,
        a.valid_from, a.valid_to
 from duty_absences a
 join duties d on d.duty_id = a.duty_id
 left join duties s on s.duty_id = a.substitute_id
-where (a.valid_to is null or a.valid_to > now()) and (%(grid_code)s::text is null or d.grid_code = %(grid_code)s)
+where case when %(absence_id)s::bigint is null then a.valid_to is null or a.valid_to > now() else a.absence_id = %(absence_id)s end
+  and (%(grid_code)s::text is null or d.grid_code = %(grid_code)s)
 order by a.valid_from, a.absence_id
 
 -- name: duty

@@ -17,6 +17,9 @@ from geo_grid.workflow.incidents import Incident, get
 from geo_grid.workflow.loop import CLOCKS, Loop, Matter, Unit
 
 QUERIES = load_queries("geo_grid.workflow", "steps.sql")
+_SAME = ("stage", "handler_id", "handled_by", "return_count", "is_final", "suspended_at", "suspended_s", "outcome",
+         "evaluation", "held_level", "merged_into")  # fmt: skip
+"""Attributes of a Matter that are columns of the queries `matter` and `store` by the same name."""
 _LOCK = f"{QUERIES['matter']} for update of i"
 _LOCK_BOTH = "select from incidents where incident_id = any(%(both)s) order by incident_id for update"
 """Who may not change it gets no row, and nobody else takes a step meanwhile."""
@@ -103,7 +106,7 @@ async def take_step(connection: AsyncConnection, incident_id: int, action: Actio
         message = f"this matter has {row['step_count']} steps, you saw {action.seen}: look at it again"
         raise Outdated(message)
     units = await (await connection.execute(QUERIES["units"], key)).fetchall()
-    before, now = matter_of(row, units), row["now"]
+    before, now = _matter(row, units), row["now"]
     after = action.apply(before, actor_id, now)
     known = await _look_up(connection, action, row, before)
     if known.handler_id is not None:
@@ -117,7 +120,7 @@ async def take_step(connection: AsyncConnection, incident_id: int, action: Actio
         place = {"lon": where[0], "lat": where[1]}
         owners = await fetch_one(connection, QUERIES["owners"], place) if known.place else row
         assigned = await _who_answers(connection, owners, after, key, now)
-    values = values_of(row, before, after, action, now) | assigned | {"lon": where[0], "lat": where[1]}
+    values = _values(row, before, after, action, now) | assigned | {"lon": where[0], "lat": where[1]}
     details = json.dumps({**action.details(), **known.evidence}, ensure_ascii=False)  # for ever; texts are in the note
     await connection.execute(QUERIES["note"], {**values, "details": details})  # before it may be moved out of sight
     await connection.execute(QUERIES["store"], values)
@@ -134,14 +137,12 @@ async def course_of(connection: AsyncConnection, incident_id: int) -> Course:
     units = await (await connection.execute(QUERIES["units"], key)).fetchall()
     stages = await (await connection.execute(QUERIES["loop"], key)).fetchall()
     steps = await (await connection.execute(QUERIES["all"], key)).fetchall()
-    can_be_done = possible(matter_of(row, units), row["now"])
+    can_be_done = possible(_matter(row, units), row["now"])
     return Course.model_validate({"stages": stages, "steps": steps, "units": units, "possible": can_be_done})
 
 
-def matter_of(row: dict[str, Any], units: list[dict[str, Any]]) -> Matter:
+def _matter(row: dict[str, Any], units: list[dict[str, Any]]) -> Matter:
     """Return what the queries `matter` and `units` read."""
-    same = ("stage", "handler_id", "handled_by", "return_count", "is_final", "suspended_at", "suspended_s", "outcome",
-            "evaluation", "held_level", "merged_into")  # fmt: skip
     return Matter(
         loop=Loop(tuple(row["stages"]), row["return_within"], row["most_returns"]),
         clocks={clock: row[clock] for clock in CLOCKS if row[clock] is not None},
@@ -149,17 +150,15 @@ def matter_of(row: dict[str, Any], units: list[dict[str, Any]]) -> Matter:
             unit["unit_code"]: Unit(unit["departed_at"], unit["arrived_at"], unit["checked_in_at"]) for unit in units
         },
         levels=(*row["levels"], 0),
-        **{name: row[name] for name in same},
+        **{name: row[name] for name in _SAME},
     )
 
 
-def values_of(row: dict[str, Any], before: Matter, after: Matter, action: Action, now: datetime) -> dict[str, Any]:
+def _values(row: dict[str, Any], before: Matter, after: Matter, action: Action, now: datetime) -> dict[str, Any]:
     """Return what the queries `note` and `store` write, without who answers for the matter and the step's details."""
-    same = ("stage", "handler_id", "handled_by", "return_count", "is_final", "suspended_at", "suspended_s", "outcome",
-            "evaluation", "held_level", "merged_into")  # fmt: skip
     return {
         "incident_id": row["incident_id"], "number": row["step_count"] + 1, "now": now, "lon": row["lon"], "lat": row["lat"],
-        **{name: getattr(after, name) for name in same}, **{clock: after.clocks.get(clock) for clock in CLOCKS},
+        **{name: getattr(after, name) for name in _SAME}, **{clock: after.clocks.get(clock) for clock in CLOCKS},
         "action": action.action, "stage_before": before.stage, "note": "\n".join(filter(None, [getattr(action, "reason", ""), action.note])),
     }  # fmt: skip
 

@@ -77,6 +77,8 @@ def test_the_substitute_has_what_would_be_theirs(desk: Desk) -> None:
     absence = desk.lin.post("/duties/absences", json={"duty_id": wang, "substitute_id": li, "valid_from": begun})
     assert absence.status_code == 201, absence.text
     assert absence.json()["substitute_name"] == "李某"
+    past = {"duty_id": wang, "valid_from": "2025-01-01T00:00:00Z", "valid_to": "2025-01-02T00:00:00Z"}
+    assert desk.lin.post("/duties/absences", json=past).json()["valid_to"] == past["valid_to"]
     other = desk.lin.post("/duties/absences", json={"duty_id": wang, "valid_from": begun})
     assert (other.status_code, "away then already" in other.json()["detail"]) == (409, True)
     without = desk.lin.post("/duties/absences", json={"duty_id": sun, "valid_from": begun}).json()
