@@ -248,7 +248,7 @@ export class LiveLayer {
       this.group.clearLayers();
       return this.tell({ far: true });
     }
-    this.asked = new AbortController();
+    const { signal } = (this.asked = new AbortController());
     this.tell({ loading: true });
     const bounds = this.map.getBounds().pad(0.05);
     const wrap = degrees => Math.max(-180, Math.min(180, degrees));
@@ -260,13 +260,14 @@ export class LiveLayer {
     ];
     try {
       const found = await (background ? poll : ask)(this.address(bbox, zoom), {
-        signal: this.asked.signal,
+        signal,
         patience: Infinity,
         waiting: error => this.tell({ failed: error.message }),
       });
+      if (signal.aborted) return this.current;
       this.draw(found, zoom);
     } catch (error) {
-      if (error.name === "AbortError") return this.current; // a later load replaced this one: resolve with that
+      if (signal.aborted) return this.current; // a later load replaced this one: resolve with that
       this.tell({ failed: error.message });
     }
   }

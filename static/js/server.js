@@ -59,7 +59,10 @@ async function askOnce(path, options) {
     throw new ServerError(say("cannotBeReached"));
   }
   learn(answer.headers.get("Date"), askedAt);
-  const body = await answer.json().catch(() => ({}));
+  const body = await answer.json().catch(error => {
+    if (error.name === "AbortError") throw error; // nobody waits any more; anything else: the status says it
+    return {};
+  });
   return read(answer.status, body, answer.headers.get("Retry-After"));
 }
 
