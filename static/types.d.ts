@@ -75,6 +75,7 @@ export interface Category {
   name_zh: string;
   name_en: string;
   urgency?: string;
+  answered_by?: string;
 }
 
 export interface GridLevel {

@@ -20,6 +20,13 @@ QUERIES = load_queries("geo_grid.workflow", "steps.sql")
 _SAME = ("stage", "handler_id", "handled_by", "return_count", "is_final", "suspended_at", "suspended_s", "outcome",
          "evaluation", "held_level", "merged_into")  # fmt: skip
 """Attributes of a Matter that are columns of the queries `matter` and `store` by the same name."""
+_EVIDENCE: Any = {
+    "grid_cells": {"__all__": {"grid_code", "name", "grid_level"}},
+    "distance_to_boundary_m": True,
+    "alternatives": True,
+    "edition": True,
+}
+"""What is kept of the answer of `locate` with a matter that is sent back: no names of persons, since steps are kept."""
 _LOCK = f"{QUERIES['matter']} for update of i"
 _LOCK_BOTH = "select from incidents where incident_id = any(%(both)s) order by incident_id for update"
 """Who may not change it gets no row, and nobody else takes a step meanwhile."""
@@ -180,9 +187,7 @@ async def _look_up(connection: AsyncConnection, action: Action, row: dict[str, A
             return Known(place=to_lonlat(action.lon, action.lat, action.source_crs), evidence=evidence)
         case SendBack():  # who owns the place, and how sure that is
             owners = await locate(connection, row["lon"], row["lat"])
-            return Known(
-                evidence={"evidence": owners.model_dump(mode="json", include={"grid_cells", "alternatives", "edition"})}
-            )
+            return Known(evidence={"evidence": owners.model_dump(mode="json", include=_EVIDENCE)})
         case Decide():
             await _refuse_unless_above(connection, row["grid_code"], before.level)
         case SendDown():

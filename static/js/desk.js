@@ -187,7 +187,7 @@ document.addEventListener("keydown", event => {
   if (document.querySelector("dialog[open]")) return;
   if (event.key === "Escape") {
     if (isTyping(event)) /** @type {HTMLElement} */ (event.target).blur();
-    else if (matter.form?.childElementCount) matter.form.replaceChildren();
+    else if (matter.isAsking) matter.stopAsking();
     else queue.focus();
     return;
   }
@@ -198,6 +198,8 @@ document.addEventListener("keydown", event => {
   }
   if (isTyping(event) || event.ctrlKey || event.metaKey || event.altKey) return;
   const key = event.key.toLowerCase();
+  if (event.shiftKey && matter.press(key, true)) event.preventDefault();
+  if (event.defaultPrevented || (event.shiftKey && key !== "?")) return;
   if (key === "/") box.focus();
   else if (key === "j") queue.step(1);
   else if (key === "k") queue.step(-1);
@@ -209,7 +211,7 @@ document.addEventListener("keydown", event => {
   } else if (key === "n") matter.call();
   else if (key === "l") ground.next();
   else if (key === "?") keys.classList.toggle("large");
-  else if (!matter.press(key)) return;
+  else if (!matter.press(key, false)) return;
   event.preventDefault();
 });
 

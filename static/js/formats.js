@@ -27,7 +27,11 @@ export function formats(lang, timeZone) {
   function duration(seconds) {
     const whole = Math.round(seconds);
     if (whole < 60) return say("seconds", { seconds: whole });
-    return say("minutesAndSeconds", { minutes: Math.floor(whole / 60), seconds: whole % 60 });
+    const minutes = Math.floor(whole / 60);
+    if (minutes < 120) return say("minutesAndSeconds", { minutes, seconds: whole % 60 });
+    const hours = Math.floor(minutes / 60);
+    if (hours < 48) return say("hoursAndMinutes", { hours, minutes: minutes % 60 });
+    return say("daysAndHours", { days: Math.floor(hours / 24), hours: hours % 24 });
   }
 
   /** @param {string | Date} time @param {Date} [now] by default that of the server */

@@ -89,6 +89,23 @@ def test_a_settlement_that_is_rejected_is_gone_on_with(desk: Desk) -> None:
     assert desk.act(desk.chief, incident, "verify")["outcome"] == "solved"
 
 
+def test_a_case_does_not_outlive_its_incident(desk: Desk) -> None:
+    first, second, unsolved, other_way = (desk.report() for _ in range(4))
+    cases = {incident: desk.take(incident) for incident in (second, unsolved, other_way)}
+    desk.act(desk.lin, second, "merge", into=first)
+    desk.act(desk.chief, unsolved, "close", reason="双方离婚搬走")
+    desk.act(desk.lin, other_way, "handle")
+    desk.act(desk.chief, other_way, "verify")
+    for incident, outcome, action in (
+        (second, "withdrawn", "withdraw"), (unsolved, "not_settled", "not_settled"), (other_way, "withdrawn", "withdraw"),
+    ):  # fmt: skip
+        course = desk.ask(desk.lin, f"/mediation/cases/{cases[incident]}")
+        assert (course["case"]["outcome"], course["case"]["step_count"], len(course["steps"])) == (outcome, 2, 2)
+        assert course["steps"][-1]["action"] == action
+    desk.act(desk.lin, second, "unmerge")
+    assert desk.step(desk.lin, cases[second], "reopen", reason="并案撤销")["is_open"]
+
+
 def test_what_cannot_be_taken_says_why(desk: Desk) -> None:
     other = desk.report(category="help")
     assert "only disputes" in desk.send(desk.lin, f"/incidents/{other}/mediation", 409)["detail"]

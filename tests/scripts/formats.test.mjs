@@ -39,6 +39,13 @@ test("durations never have sixty seconds", () => {
     "5 min 0 s",
   ]);
   assert.equal(zh.duration(200), "3 分 20 秒");
+  assert.deepEqual([7199, 7200, 47.99 * 3600, 48 * 3600, 100 * 3600].map(en.duration), [
+    "119 min 59 s",
+    "2 h 0 min",
+    "47 h 59 min",
+    "2 d 0 h",
+    "4 d 4 h",
+  ]);
 });
 
 test("how long ago, up to days", () => {

@@ -139,7 +139,10 @@ def test_it_is_sent_back_with_evidence_and_the_level_above_decides(desk: Desk) -
         back = desk.act(desk.zhao, incident, "return", reason="不归我们管")
         assert (back["step"], back["return_count"], back["assigned_rule"]) == ("accepted", count, None)
     evidence = desk.course(incident)["steps"][-1]["details"]["evidence"]
-    assert evidence["grid_cells"][-1]["grid_code"] == "A"
+    assert [(set(cell), cell["grid_code"]) for cell in evidence["grid_cells"]] == [  # no persons of the duty roster
+        ({"grid_code", "name", "grid_level"}, "P"), ({"grid_code", "name", "grid_level"}, "A"),
+    ]  # fmt: skip
+    assert evidence["distance_to_boundary_m"] == pytest.approx(SIDE / 2 * 111_000, rel=0.3)
     assert evidence["edition"] == back["edition_id"]
     desk.act(desk.lin, incident, "assign")
     assert "decide" in desk.act(desk.zhao, incident, "return", 409, reason="again")["detail"]

@@ -31,6 +31,28 @@ begin
 end $$;
 grant execute on function access.tidy_disputes to geo_grid_service;
 
+-- A case does not outlive its incident: one that is closed by another way than settling it (merged, not solved, handled by
+-- somebody else) ends its case too, with a step by whoever closed it.
+create or replace function end_mediation() returns trigger
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
+declare
+    ended mediation_cases;
+begin
+    update mediation_cases
+    set ended_at = clock_timestamp(), step_count = step_count + 1,
+        outcome = case new.outcome when 'not_solved' then 'not_settled' else 'withdrawn' end
+    where incident_id = new.incident_id and ended_at is null
+    returning * into ended;
+    if found then
+        insert into mediation_steps (case_id, number, action, facility_id, note, actor_id, actor_name, done_at)
+        values (ended.case_id, ended.step_count, case ended.outcome when 'not_settled' then 'not_settled' else 'withdraw' end,
+                ended.facility_id, '', access.me(), access.my_name(), ended.ended_at);
+    end if;
+    return null;
+end $$;
+create trigger incidents_end_mediation after update of closed_at on incidents
+    for each row when (old.closed_at is null and new.closed_at is not null) execute function end_mediation();
+
 create trigger mediation_steps_kept before update on mediation_steps
     for each row execute function keep_past();
 create trigger mediation_organisations_audited_insert after insert on mediation_organisations

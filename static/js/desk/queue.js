@@ -3,7 +3,8 @@ import { element } from "../element.js";
 import { sign } from "../layers.js";
 import { page } from "../page.js";
 import { poll } from "../server.js";
-import { ago, categoryName, listed, named, say } from "../text.js";
+import { ago, categoryName, named, say } from "../text.js";
+import { due, whoHasIt } from "./about.js";
 import { inOrder } from "./actions.js";
 
 /** @param {string} code */
@@ -72,7 +73,7 @@ export class Queue {
 
   /** @param {import("../../types.js").Api["Incident"]} matter */
   row(matter) {
-    const who = matter.unit_names.length ? listed(matter.unit_names) : (matter.assigned_name ?? "");
+    const isDue = due(matter);
     const isChosen = matter.incident_id === this.chosen;
     const made = element(
       "li",
@@ -96,7 +97,11 @@ export class Queue {
             className: matter.unassigned ? "line bad" : "line quiet",
             textContent: matter.unassigned ? say("unassigned") : (matter.grid_name ?? ""),
           }),
-          element("span", { className: "line", textContent: [matter.description, who].filter(Boolean).join(" · ") }),
+          isDue ? element("span", { className: "line" }, isDue) : null,
+          element("span", {
+            className: "line",
+            textContent: [matter.description, whoHasIt(matter)].filter(Boolean).join(" · "),
+          }),
         ),
         element("time", { textContent: ago(matter.received_at), dateTime: matter.received_at }),
       ),
