@@ -61,6 +61,10 @@ class City:
                 continue
         return [pid for _, pid in sorted(found, reverse=True)]
 
+    def postmaster(self) -> int:
+        """Process id of its PostgreSQL."""
+        return int((self.state / "postgres/postmaster.pid").read_text().split()[0])
+
 
 def memory_mb(pid: int) -> dict[str, int]:
     """What a process holds, and what of it is its own alone: not files, which others share and the system can drop."""
@@ -113,8 +117,7 @@ def measure() -> dict[str, float]:
             found |= memory_mb(server)
             os.kill(server, signal.SIGKILL)
             found["after_server_killed_s"] = round(ready_after_s(), 1)
-            postmaster = int((city.state / "postgres/postmaster.pid").read_text().split()[0])
-            os.kill(postmaster, signal.SIGKILL)
+            os.kill(city.postmaster(), signal.SIGKILL)
             found["after_postmaster_killed_s"] = round(ready_after_s(), 1)
         finally:
             city.run("down")

@@ -2,12 +2,17 @@
 
 The last line is JSON:
 
+- incidents_per_s: POST /incidents of a real `geo-grid up` in a minute in which server and PostgreSQL are killed; lost,
+  doubled, steps_lost, events_lost, events_disordered: what became of each that was answered (bench/storm.py);
+- event_p99_ms: from commit to each of 200 walls at 200 incidents/s (bench/feed.py);
+- indicators_s: every indicator of every leaf cell, of a million incidents (bench/indicators.py);
 - deadline_sweep_per_s: incidents whose deadline has come, noted and told in sets by the due work of one server; beside it
   what an incident costs that comes in with its deadlines, and how fast a change of the calendar moves all of them.
 
-ONLY names figures (functions of this file, with commas); all of them without.
+ONLY names figures (deadlines, storm, indicators; with commas); all of them without.
 """
 
+import asyncio
 import json
 import os
 import tempfile
@@ -19,6 +24,10 @@ from pathlib import Path
 import psycopg
 
 from bench.city import say
+from bench.feed import lateness, wait_for_circles
+from bench.indicators import indicators_s, million_city
+from bench.restart import City
+from bench.storm import storm
 from geo_grid.db import Cluster, connect, migrate
 from geo_grid.workflow.deadlines import sweep
 from geo_grid.workflow.working_time import begin_calendar, reckon
@@ -71,27 +80,54 @@ def deadlines(conninfo: str) -> Figures:
     }
 
 
-FIGURES: tuple[Callable[[str], Figures], ...] = (deadlines,)
+def deadlines_of_a_small_city(folder: Path) -> Figures:
+    """See `deadlines`; in a cluster of its own."""
+    with Cluster(folder) as cluster:
+        with psycopg.connect(cluster.conninfo, autocommit=True) as connection:
+            connection.execute("create database bench_deadlines")
+        conninfo = cluster.conninfo_for("bench_deadlines")
+        migrate(conninfo)
+        with connect(conninfo) as connection:
+            two_by_two(connection)
+            begin_calendar(connection, _ZONE)
+        return deadlines(conninfo)
+
+
+def storm_over_the_demo(folder: Path) -> Figures:
+    """See `storm` and `lateness`; in a demo city of its own."""
+    city = City(folder, is_cold=False)
+    try:
+        city.run("up", "--detach")
+        key = city.run("key", "add", "walls", "--role", "supervisor", "--city", said=False)[1].strip()
+        wait_for_circles(key)
+        late, unheard = asyncio.run(lateness(Cluster(city.state).conninfo, key, 20, False))
+        return {**storm(city), "event_p99_ms": late, "events_unheard": unheard}
+    finally:
+        city.run("down")
+
+
+def indicators_of_a_million(_: Path) -> Figures:
+    """See `indicators_s`; the city is made once, and kept."""
+    with million_city() as conninfo:
+        return {"indicators_s": round(indicators_s(conninfo), 2)}
+
+
+FIGURES: dict[str, Callable[[Path], Figures]] = {
+    "deadlines": deadlines_of_a_small_city,
+    "storm": storm_over_the_demo,
+    "indicators": indicators_of_a_million,
+}
 
 
 def main() -> None:
-    wanted = set(filter(None, os.environ.get("ONLY", "").split(",")))
+    os.environ |= {"GEO_GRID_RATE_LIMIT": "1000000/second", "GEO_GRID_EVENT_STREAMS_PER_ACCOUNT": "1000"}
+    wanted = set(filter(None, os.environ.get("ONLY", "").split(","))) or set(FIGURES)
     found: Figures = {}
-    with tempfile.TemporaryDirectory(prefix="geo_grid_bench_", dir="/tmp") as name:
-        Path(name).chmod(0o755)  # the unprivileged user of PostgreSQL reaches it
-        with Cluster(Path(name)) as cluster:
-            for figure in FIGURES:
-                if wanted and figure.__name__ not in wanted:
-                    continue
-                database = f"bench_{figure.__name__}"
-                with psycopg.connect(cluster.conninfo, autocommit=True) as connection:
-                    connection.execute(f"create database {database}".encode())
-                conninfo = cluster.conninfo_for(database)
-                migrate(conninfo)
-                with connect(conninfo) as connection:
-                    two_by_two(connection)
-                    begin_calendar(connection, _ZONE)
-                found |= figure(conninfo)
+    for name, figure in FIGURES.items():
+        if name in wanted:
+            with tempfile.TemporaryDirectory(prefix="geo_grid_bench_", dir="/tmp") as folder:
+                Path(folder).chmod(0o755)  # the unprivileged user of PostgreSQL reaches it
+                found |= figure(Path(folder))
     print(json.dumps(found))
 
 
