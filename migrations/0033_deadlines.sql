@@ -136,7 +136,6 @@ create table deadline_marks (
     unique (incident_id, target, mark, due_at)
 );
 comment on table deadline_marks is 'warnings before deadlines and breaches of them, append-only, once for each deadline';
-create index deadline_marks_breaches on deadline_marks (mark_id) where mark = 'breach';
 
 -- 4. Who may do what.
 grant select on working_days, working_schedules, working_hours, working_spans, sla_policies, deadline_marks to geo_grid_app;

@@ -22,6 +22,7 @@ from geo_grid.workflow import get, take_step
 from geo_grid.workflow.actions import Accept, Assign, Handle
 
 QUERIES = load_queries("geo_grid.mediation", "cases.sql")
+_ONE, _NEWEST = (f"{QUERIES['cases']} {QUERIES[which]}" for which in ("of_case", "newest"))
 _BATCH = 5_000
 _CSV = (
     "case_id", "incident_id", "grid_code", "mediation_kind", "division_level", "facility_code", "organisation", "taken_at",
@@ -164,7 +165,7 @@ async def act(connection: AsyncConnection, case_id: int, action: CaseAction, act
 
 async def get_case(connection: AsyncConnection, case_id: int) -> Case:
     """Read one case. Raises NotFound."""
-    row = await fetch_one(connection, QUERIES["one"], {"case_id": case_id})
+    row = await fetch_one(connection, _ONE, {"case_id": case_id})
     if not row:
         message = f"there is no mediation case {case_id}"
         raise NotFound(message)
@@ -190,7 +191,7 @@ async def newest_cases(
     """Read cases, newest first; `before` is the last case_id of the previous page."""
     previous = await get_case(connection, before) if before is not None else None
     rows = await connection.execute(
-        QUERIES["newest"],
+        _NEWEST,
         {
             "limit": limit,
             "open_only": open_only,

@@ -36,22 +36,18 @@ set ended_at = case when %(outcome)s::text is null then null else clock_timestam
     step_count = %(number)s
 where case_id = %(case_id)s
 
--- name: one
+-- name: cases
 select m.case_id, m.incident_id, m.mediation_kind, m.division_level, m.chosen_by, m.taken_at, m.ended_at, m.outcome,
        m.step_count, m.facility_id, i.grid_code, i.step as incident_step, p.facility_code, p.name as organisation,
        p.centre_name, p.room_name, p.studio_of, i.is_demo
 from mediation_cases m
 join incidents i on i.incident_id = m.incident_id
 left join mediation_places p on p.facility_id = m.facility_id
+
+-- name: of_case
 where m.case_id = %(case_id)s
 
 -- name: newest
-select m.case_id, m.incident_id, m.mediation_kind, m.division_level, m.chosen_by, m.taken_at, m.ended_at, m.outcome,
-       m.step_count, m.facility_id, i.grid_code, i.step as incident_step, p.facility_code, p.name as organisation,
-       p.centre_name, p.room_name, p.studio_of, i.is_demo
-from mediation_cases m
-join incidents i on i.incident_id = m.incident_id
-left join mediation_places p on p.facility_id = m.facility_id
 where (not %(open_only)s or m.ended_at is null)
   and (%(kind)s::text is null or m.mediation_kind = %(kind)s)
   and (%(incident_id)s::bigint is null or m.incident_id = %(incident_id)s)

@@ -78,17 +78,6 @@ class Deadline(BaseModel):
     lat: float
 
 
-class Breach(BaseModel):
-    """A deadline that passed before what it is for was done."""
-
-    mark_id: int
-    incident_id: int
-    target: Target
-    due_at: datetime
-    policy_code: str | None
-    noted_at: datetime
-
-
 async def policies(connection: AsyncConnection) -> list[KeptPolicy]:
     """Read all policies, those that win first."""
     rows = await connection.execute(QUERIES["policies"])
@@ -158,17 +147,3 @@ def sweep(connection: Connection, moment: datetime, most: int = _AT_ONCE) -> tup
     row = connection.execute(QUERIES["sweep"], {"moment": moment, "most": most}).fetchone() or {}
     wait_s = _LONGEST_WAIT_S if row["next_s"] is None else min(_LONGEST_WAIT_S, max(0.0, row["next_s"]))
     return int(row["swept"]), 0.0 if row["swept"] == most else wait_s
-
-
-def breaches_after(connection: Connection, mark_id: int, most: int = 1_000) -> list[Breach]:
-    """Read breaches that were noted after one, in their order: what rises a level by itself is chosen from them.
-
-    Only the server that has the sweep in hand notes any, so that a lower mark_id never comes later than a higher one.
-
-    Parameters
-    ----------
-    mark_id
-        Of the last breach that was read; 0: from the beginning.
-    """
-    rows = connection.execute(QUERIES["breaches"], {"after": mark_id, "most": most}).fetchall()
-    return [Breach.model_validate(row) for row in rows]

@@ -34,9 +34,3 @@ on conflict (policy_code) do update set
 
 -- name: remove_policy
 delete from sla_policies where policy_code = %(policy_code)s returning policy_code
-
--- name: breaches
-select m.mark_id, m.incident_id, m.target, m.due_at, m.policy_code, m.noted_at
-from deadline_marks m
-where m.mark = 'breach' and m.mark_id > %(after)s
-order by m.mark_id limit %(most)s

@@ -17,6 +17,7 @@ from geo_grid.layers.layer import LocalCode
 from geo_grid.moments import Day
 
 QUERIES = load_queries("geo_grid.workflow", "supervised.sql")
+_ONE, _NEWEST = (f"{QUERIES['listings']} {QUERIES[which]}" for which in ("of_listing", "newest"))
 
 Level = Literal["township", "county", "city"]
 Unit = Annotated[str, Field(min_length=1, max_length=200, description="who answers for it")]
@@ -238,7 +239,7 @@ async def act_on_listing(connection: AsyncConnection, listing_id: int, action: L
 
 async def get_listing(connection: AsyncConnection, listing_id: int, today: date) -> Listing:
     """Read one listing. Raises NotFound."""
-    row = await fetch_one(connection, QUERIES["one"], {"listing_id": listing_id, "today": today})
+    row = await fetch_one(connection, _ONE, {"listing_id": listing_id, "today": today})
     if not row:
         message = f"there is no listing {listing_id}"
         raise NotFound(message)
@@ -267,7 +268,7 @@ async def newest_listings(
         "limit": limit, "open_only": open_only, "overdue": overdue, "level": level, "today": today,
         "before_at": previous.listed_at if previous else None, "before_id": previous.listing_id if previous else None,
     }  # fmt: skip
-    rows = await (await connection.execute(QUERIES["newest"], values)).fetchall()
+    rows = await (await connection.execute(_NEWEST, values)).fetchall()
     return [Listing.model_validate(row) for row in rows]
 
 

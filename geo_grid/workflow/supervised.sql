@@ -23,7 +23,7 @@ set responsible_unit = %(responsible_unit)s, due_on = %(due_on)s, result = %(res
     delisted_by_name = case when %(result)s::text is null then delisted_by_name else access.my_name() end
 where listing_id = %(listing_id)s
 
--- name: one
+-- name: listings
 select l.listing_id, l.incident_id, p.place_code, p.name as place_name, coalesce(i.grid_code, p.grid_code) as grid_code,
        l.listed_level, l.responsible_unit, l.due_on, l.listed_at, l.listed_by_name, l.delisted_at, l.delisted_by_name, l.result,
        l.step_count, l.delisted_at is null and l.due_on < %(today)s as is_overdue,
@@ -33,18 +33,11 @@ select l.listing_id, l.incident_id, p.place_code, p.name as place_name, coalesce
 from supervised_listings l
 left join incidents i on i.incident_id = l.incident_id
 left join registered_places p on p.registered_place_id = l.registered_place_id
+
+-- name: of_listing
 where l.listing_id = %(listing_id)s
 
 -- name: newest
-select l.listing_id, l.incident_id, p.place_code, p.name as place_name, coalesce(i.grid_code, p.grid_code) as grid_code,
-       l.listed_level, l.responsible_unit, l.due_on, l.listed_at, l.listed_by_name, l.delisted_at, l.delisted_by_name, l.result,
-       l.step_count, l.delisted_at is null and l.due_on < %(today)s as is_overdue,
-       ST_X(coalesce(i.geom, p.geom)) as lon, ST_Y(coalesce(i.geom, p.geom)) as lat,
-       (select s.measures from listing_steps s
-        where s.listing_id = l.listing_id and s.measures is not null order by s.number desc limit 1) as measures
-from supervised_listings l
-left join incidents i on i.incident_id = l.incident_id
-left join registered_places p on p.registered_place_id = l.registered_place_id
 where (not %(open_only)s or l.delisted_at is null)
   and (not %(overdue)s or (l.delisted_at is null and l.due_on < %(today)s))
   and (%(level)s::text is null or l.listed_level = %(level)s)

@@ -18,22 +18,25 @@ create trigger drafts_due after insert or update on drafts for each row
     when (new.approved_at is not null and new.published_edition_id is null and new.discarded_at is null)
     execute function ask_for_publishing();
 
--- Deferred to the commit, since all transactions update the same row: its lock is then held shortly, and none waits for
--- another's long transaction. The setting makes a transaction of many rows ask once.
-create or replace function ask_for_circles() returns trigger
+-- Asks for a kind of work without a subject, the trigger's argument. Deferred to the commit, since all transactions update
+-- the same row: its lock is then held shortly, and none waits for another's long transaction. The setting makes a transaction
+-- of many rows ask once.
+create or replace function ask_once() returns trigger
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
+declare
+    asked_in text := 'geo_grid.' || tg_argv[0] || '_asked_in';
 begin
-    if current_setting('geo_grid.circles_asked_in', true) is distinct from pg_current_xact_id()::text then
-        perform ask_for('circles', '', now());
-        perform set_config('geo_grid.circles_asked_in', pg_current_xact_id()::text, true);
+    if current_setting(asked_in, true) is distinct from pg_current_xact_id()::text then
+        perform ask_for(tg_argv[0], '', now());
+        perform set_config(asked_in, pg_current_xact_id()::text, true);
     end if;
     return null;
 end $$;
 create constraint trigger police_posts_drawn after insert or update or delete on police_posts
-    deferrable initially deferred for each row execute function ask_for_circles();
+    deferrable initially deferred for each row execute function ask_once('circles');
 create constraint trigger road_closures_drawn after insert or update or delete on road_closures
-    deferrable initially deferred for each row execute function ask_for_circles();
+    deferrable initially deferred for each row execute function ask_once('circles');
 create constraint trigger osm_extract_drawn after insert or update or delete on osm_extract
-    deferrable initially deferred for each row execute function ask_for_circles();
+    deferrable initially deferred for each row execute function ask_once('circles');
 create constraint trigger circle_rules_drawn after insert or update or delete on circle_rules
-    deferrable initially deferred for each row execute function ask_for_circles();
+    deferrable initially deferred for each row execute function ask_once('circles');

@@ -87,19 +87,7 @@ begin
     update working_clock set timezone = zone, version = version + 1, reckoned_at = clock_timestamp();
 end $$;
 
--- What deadlines are made from was changed: those of open incidents are reckoned again. Deferred, and once in a transaction,
--- as in ask_for_circles.
-create or replace function ask_for_reckoning() returns trigger
-language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
-begin
-    if current_setting('geo_grid.reckoning_asked_in', true) is distinct from pg_current_xact_id()::text then
-        perform ask_for('reckon', '', now());
-        perform set_config('geo_grid.reckoning_asked_in', pg_current_xact_id()::text, true);
-    end if;
-    return null;
-end $$;
-
--- the same when the spans were made in another time zone, or never
+-- Deadlines of open incidents are reckoned again when the spans were made in another time zone, or never.
 create or replace function access.keep_timezone(zone text) returns void
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 begin
@@ -112,16 +100,17 @@ begin
 end $$;
 grant execute on function access.keep_timezone to geo_grid_service;
 
+-- ... and when what they are made from was changed
 create constraint trigger working_days_reckoned after insert or update or delete on working_days
-    deferrable initially deferred for each row execute function ask_for_reckoning();
+    deferrable initially deferred for each row execute function ask_once('reckon');
 create constraint trigger working_schedules_reckoned after insert or update or delete on working_schedules
-    deferrable initially deferred for each row execute function ask_for_reckoning();
+    deferrable initially deferred for each row execute function ask_once('reckon');
 create constraint trigger working_hours_reckoned after insert or update or delete on working_hours
-    deferrable initially deferred for each row execute function ask_for_reckoning();
+    deferrable initially deferred for each row execute function ask_once('reckon');
 create constraint trigger sla_policies_reckoned after insert or update or delete on sla_policies
-    deferrable initially deferred for each row execute function ask_for_reckoning();
+    deferrable initially deferred for each row execute function ask_once('reckon');
 create constraint trigger incident_categories_reckoned after update of urgency on incident_categories
-    deferrable initially deferred for each row execute function ask_for_reckoning();
+    deferrable initially deferred for each row execute function ask_once('reckon');
 create trigger working_days_audited_insert after insert on working_days
     referencing new table as changed for each statement execute function access.audit_features('day');
 create trigger working_days_audited_update after update on working_days
