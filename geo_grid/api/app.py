@@ -26,6 +26,7 @@ from geo_grid.api.desk import (
     indicators,
     locate,
     mediation,
+    names,
     supervised,
 )
 from geo_grid.api.lifetime import living
@@ -58,6 +59,7 @@ _LARGEST_BODY = 1 << 20
 _LARGEST_LOGIN = 16 << 10
 _ROUTERS = (
     locate,
+    names,
     bulk,
     categories,  # these three before incidents, whose numbers would take their names
     deadlines,

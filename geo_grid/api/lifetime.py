@@ -41,6 +41,7 @@ from geo_grid.errors import GeoGridError, SetupError
 from geo_grid.files.limits import SENT
 from geo_grid.hooks import Sender
 from geo_grid.locate import Locations
+from geo_grid.names import Search
 from geo_grid.own_work import KINDS, Doing
 from geo_grid.response import Travel, Upkeep
 from geo_grid.response.coverage import Covered
@@ -155,6 +156,7 @@ async def living(settings: Settings, owner: str) -> AsyncIterator[Server]:
             apart=apart,
             in_force=division_in_force(seeing_all, derived),
             locations=await enter(Locations.kept(seeing_all, settings.state_dir / "editions", derived)),
+            names=Search(seeing_all, derived),
             unions=Unions(derived),
             patrol_shifts=read_shifts(settings.patrol_shifts),
             upkeep=upkeep,

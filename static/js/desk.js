@@ -1,5 +1,6 @@
 // The dispatcher's desk: one box and the queue on the left, the map, the matter on the right; all of it by keys.
 import { BaseMap } from "./basemap.js";
+import { Box } from "./desk/box.js";
 import { hasCall, keptPlace } from "./desk/filing.js";
 import { logInHere } from "./desk/log_in.js";
 import { Matter } from "./desk/matter.js";
@@ -10,15 +11,11 @@ import { base, LiveLayer, lookNamed, OUTLINES } from "./layers.js";
 import { head } from "./office.js";
 import { cityMap, onClick } from "./map.js";
 import { ready } from "./page.js";
-import { readPlace } from "./places.js";
-import { ask } from "./server.js";
 import { say } from "./text.js";
 import { every } from "./timing.js";
 
 const REFRESH_MS = 15000;
 const TOLD_MS = 8000;
-const DATUMS = ["EPSG:4490", "GCJ-02", "BD-09"];
-const NAMES = { "EPSG:4490": "CGCS2000", "GCJ-02": "GCJ-02", "BD-09": "BD-09" };
 const SHOWN = ["grid_cells", "patrol_zones", "police_posts", "patrol_units", "incidents", "cameras", "road_closures"];
 
 logInHere();
@@ -94,91 +91,14 @@ function open(id) {
 }
 
 // --- one box ----------------------------------------------------------------------------------------
-let datum = DATUMS[0];
-/** @type {{ lon: number, lat: number } | null} */
-let typedPlace = null;
-const box = element("input", {
-  type: "search",
-  className: "place",
-  placeholder: say("deskBox"),
-  ariaLabel: say("deskBox"),
-  autocomplete: "off",
-});
-const chip = element("button", {
-  className: "chip",
-  type: "button",
-  title: `${say("coordinates")} (G)`,
-  onclick: nextDatum,
-});
-const wrong = element("p", { className: "bad", hidden: true });
-wrong.setAttribute("role", "alert");
-function showDatum() {
-  chip.textContent = NAMES[datum];
-  chip.classList.toggle("other", datum !== DATUMS[0]);
-}
-function nextDatum() {
-  datum = DATUMS[(DATUMS.indexOf(datum) + 1) % DATUMS.length];
-  showDatum();
-  if (typedPlace) quietly(matter.showPlace(typedPlace.lon, typedPlace.lat, datum));
-}
-showDatum();
-
-/** @param {string} typed */
-async function find(typed) {
-  const place = readPlace(typed);
-  typedPlace = place;
-  if (place) return matter.showPlace(place.lon, place.lat, datum);
-  const number = /^#?\s*(\d{1,18})$/.exec(typed.trim());
-  if (number) {
-    const { incident_id: id } = await ask(`/incidents/${number[1]}`);
-    return open(id);
-  }
-  const code = typed.trim();
-  for (const layer of ["patrol_units", "police_posts", "cameras", "grid_cells", "facilities"]) {
-    try {
-      const { geometry } = await ask(`/collections/${layer}/items/${encodeURIComponent(code)}`);
-      const [lon, lat] = middle(geometry);
-      return await matter.showPlace(lon, lat);
-    } catch (error) {
-      if (error.status !== 404) throw error;
-    }
-  }
-  throw new Error(say("nothingCalledThat"));
-}
-/**
- * The middle of a shape's box, in degrees.
- * @param {any} geometry
- */
-function middle(geometry) {
-  const centre = window.L.geoJSON(geometry).getBounds().getCenter();
-  return [centre.lng, centre.lat];
-}
-const asking = element(
-  "form",
-  {
-    className: "box",
-    onsubmit: async event => {
-      event.preventDefault();
-      wrong.hidden = true;
-      try {
-        await find(box.value);
-        box.blur();
-      } catch (error) {
-        wrong.textContent = error.message;
-        wrong.hidden = false;
-      }
-    },
-  },
-  box,
-  chip,
-);
+const box = new Box(map, matter, open);
 const keys = element("p", { className: "quiet keys", textContent: say("deskKeys") });
-main.append(element("section", { className: "left panel" }, asking, wrong, queue.box, keys), matter.box);
+main.append(element("section", { className: "left panel" }, ...box.parts, queue.box, keys), matter.box);
 
 onClick(map, ({ latlng, feature, layer }) => {
   if (layer === "incidents") return open(feature.properties.incident_id);
   if (document.querySelector("form.call")) return undefined; // a call that is being written stays where it is
-  typedPlace = null;
+  box.forget();
   return matter.showPlace(latlng.lng, latlng.lat);
 });
 
@@ -203,10 +123,10 @@ document.addEventListener("keydown", event => {
   if (key === "/") box.focus();
   else if (key === "j") queue.step(1);
   else if (key === "k") queue.step(-1);
-  else if (key === "g") nextDatum();
+  else if (key === "g") box.nextDatum();
   else if (key === "m") {
     const { lng, lat } = map.getCenter();
-    typedPlace = null;
+    box.forget();
     quietly(matter.showPlace(lng, lat));
   } else if (key === "n") matter.call();
   else if (key === "l") ground.next();

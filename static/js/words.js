@@ -82,12 +82,15 @@ export const WORDS = /** @type {const} */ ({
   ],
   noOwner: ["无", "nobody"],
   // --- the desk
-  deskBox: ["坐标、警情号、网格或力量编码", "Coordinates, number of an incident, code of a cell or unit"],
+  deskBox: ["坐标、名称、道路或路口、警情号、编码", "Coordinates, a name, road or crossing, a number, a code"],
+  offers: ["找到的", "What is called so"],
+  isOtherDatum: ["这像是 {datum} 坐标：{why}，应在 {place}。", "This looks like {datum}: {why}. It would be in {place}. "],
+  readAs: ["按 {datum} 读取", "Read as {datum}"],
   deskKeys: [
     "按键：/ 查找 · J K 选警情 · N 上报 · 1–9 派出 · M 十字处 · G 坐标系 · Ctrl Z 撤销 · Esc 返回 · ? 放大",
     "Keys: / find · J K next, previous · N new call · 1–9 send · M under the cross · G datum · Ctrl Z undo · Esc back · ? larger",
   ],
-  nothingCalledThat: ["没有找到：请输入坐标、警情号或编码", "Nothing is called that: enter coordinates, a number or a code"],
+  nothingCalledThat: ["没有找到：请输入坐标、名称、警情号或编码", "Nothing is called that: enter coordinates, a name, a number or a code"],
   matter: ["警情", "Matter"],
   chooseAMatter: [
     "在左侧选一条警情（J、K），或在地图上点一处、输入坐标",
@@ -595,6 +598,22 @@ export const CODES = /** @type {const} */ ({
     move: ["改位置", "Move"],
     merge: ["并案", "Merge"],
     unmerge: ["撤销并案", "Take merge back"],
+  },
+  datum_doubts: {
+    outside: ["照现在的读法在全市网格之外", "as it stands it lies outside every grid cell"],
+    far_from_roads: ["照现在的读法远离道路", "as it stands it is far from any road"],
+  },
+  found_kinds: {
+    grid_cell: ["网格", "cell"],
+    patrol_zone: ["巡区", "zone"],
+    police_post: ["警务点", "post"],
+    patrol_unit: ["力量", "unit"],
+    camera: ["摄像机", "camera"],
+    facility: ["场所", "facility"],
+    registered_place: ["登记点", "register"],
+    road: ["道路", "road"],
+    crossing: ["路口", "crossing"],
+    place: ["地名", "place"],
   },
   due: {
     accept: ["受理", "acceptance"],

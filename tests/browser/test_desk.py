@@ -1,8 +1,10 @@
 """A dispatcher's call by keyboard alone: from the place to the unit that was sent, and to the end of the matter."""
 
+import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from geo_grid.china_datums import shifted
 from geo_grid.db import Cluster, connect
 from tests.browser.test_planner import person
 from tests.conftest import live_server
@@ -149,3 +151,41 @@ def test_nothing_overlaps(city, browser: Browser, size: tuple[int, int]) -> None
         apart = left["x"] + left["width"] <= right["x"] or left["y"] + left["height"] <= right["y"]
         assert apart, (left, right)
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_a_place_is_found_by_its_name_and_a_datum_is_questioned(city, browser: Browser) -> None:
+    url, database = city
+    with connect(database) as connection:
+        connection.execute(
+            "insert into facilities (facility_code, facility_kind, name, geom) values ('school-1', 'school', '桥东区实验小学',"
+            " ST_SetSRID(ST_MakePoint(%s, %s), 4490))",
+            IN_A,
+        )
+        connection.execute(
+            "insert into roads (name, road_class, geom) values ('钢铁北路', 'primary', ST_MakeLine(ST_SetSRID(ST_MakePoint(%s, %s), 4490),"
+            " ST_SetSRID(ST_MakePoint(%s, %s), 4490)))",
+            (IN_A[0], SOUTH, IN_A[0], SOUTH + SIDE),
+        )
+    with person(browser, url, user(database, "dispatcher"), "/maps/desk") as page:
+        right, offers = page.locator(".right"), page.locator(".offers li")
+        type_keys(page, "/")
+        page.keyboard.type("实验")
+        expect(offers).to_have_count(1)
+        type_keys(page, "ArrowDown", "Enter")
+        expect(page.locator(".left .box input")).to_have_value("桥东区实验小学")
+        expect(right).to_contain_text("王某")
+        type_keys(page, "/")
+        page.fill(".left .box input", "qdqsyxx")  # first letters, and Enter without looking
+        type_keys(page, "Enter")
+        expect(right).to_contain_text("王某")
+        type_keys(page, "/")
+        page.fill(".left .box input", "没有这里")
+        type_keys(page, "Enter")
+        expect(page.locator(".left .bad")).to_contain_text("Nothing is called that")
+        lon, lat = (float(value[0]) for value in shifted(np.array([IN_A[0]]), np.array([IN_A[1]]), "GCJ-02"))
+        page.fill(".left .box input", f"{lon:.6f}, {lat:.6f}")
+        type_keys(page, "Enter")
+        expect(page.locator(".left .then")).to_contain_text("GCJ-02")
+        page.locator(".left .then button").click()
+        expect(page.locator(".chip")).to_have_text("GCJ-02")
+        expect(right).to_contain_text("王某")

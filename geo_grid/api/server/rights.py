@@ -61,6 +61,8 @@ RIGHTS: dict[tuple[str, str], str] = {
     ("GET", "/locate"): "map",
     ("POST", "/locate"): "bulk",
     ("GET", "/desk"): "map",
+    ("GET", "/search"): "map",
+    ("GET", "/search/datums"): "map",
     ("GET", "/collections"): "map",
     ("GET", "/collections/{layer}"): "map",
     ("GET", "/conformance"): "map",

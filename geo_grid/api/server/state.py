@@ -18,6 +18,7 @@ from geo_grid.db import AsyncPool, ThreadPool
 from geo_grid.derived import Derived, DerivedStates
 from geo_grid.due import Due
 from geo_grid.locate import Locations
+from geo_grid.names import Search
 from geo_grid.own_work import Doing
 from geo_grid.response import Upkeep
 from geo_grid.response.coverage import Covered
@@ -87,6 +88,7 @@ class Server:
     apart: Mapping[Budget, Confined]
     in_force: Derived[Division]
     locations: Locations
+    names: Search
     unions: Unions
     patrol_shifts: Sequence[Shift]
     upkeep: Upkeep
