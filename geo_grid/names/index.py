@@ -17,8 +17,11 @@ KINDS = (
 )  # fmt: skip
 """In the order in which equally good matches are told."""
 _END = "\n"
-_MOST_HITS = 20_000
-"""Hits that are ranked at most: a single common character has more, and nobody looks at them."""
+_MOST_HITS = 5_000
+"""Hits that are ranked at most, and as many that begin with it: a single common character has more, and nobody looks at
+them."""
+_INSIDE_CODES = 4
+"""Characters of a code, at least, that are looked for inside of codes too: the last digits of a long one."""
 
 
 @dataclass(frozen=True)
@@ -56,9 +59,16 @@ class _Column:
     def __getitem__(self, row: int) -> str:
         return self.joined[self.starts[row] : self.joined.index(_END, int(self.starts[row]))]
 
-    def hits(self, wanted: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Return the rows that hold a text, and for each 0 when it is all of it, 1 at its beginning, 2 inside."""
-        positions = np.fromiter(islice(_positions(self.joined, wanted), _MOST_HITS), np.int64)
+    def hits(self, wanted: str, is_inside: bool = True) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the rows that hold a text, and for each 0 when it is all of it, 1 at its beginning, 2 inside.
+
+        Without `is_inside` only rows that begin with it, which is much faster for a single character.
+        """
+        found = islice(_positions(self.joined, _END + wanted), _MOST_HITS)
+        positions = np.fromiter(found, np.int64) + 1
+        if is_inside:
+            anywhere = np.fromiter(islice(_positions(self.joined, wanted), _MOST_HITS), np.int64)
+            positions = np.union1d(positions, anywhere)
         rows = np.searchsorted(self.starts, positions, side="right") - 1
         rows, first = np.unique(rows, return_index=True)
         at = positions[first]
@@ -118,11 +128,12 @@ class Names:
             rows, _ = self._folded.hits(parts[0])
             others = [row for row in rows if all(part in self._folded[row] for part in parts[1:])]
             best[others] = np.minimum(best[others], 2)
-        rows, how = self._lower_codes.hits(parts[0] if len(parts) == 1 else wanted.strip().lower())
+        code = parts[0] if len(parts) == 1 else wanted.strip().lower()
+        rows, how = self._lower_codes.hits(code, is_inside=len(code) >= _INSIDE_CODES)
         best[rows] = np.minimum(best[rows], how)
         if len(parts) == 1 and parts[0].isascii() and parts[0].isalpha():
-            rows, how = self._initials.hits(parts[0])
-            best[rows[how < 2]] = np.minimum(best[rows[how < 2]], 3)
+            rows, _ = self._initials.hits(parts[0], is_inside=False)
+            best[rows] = np.minimum(best[rows], 3)
         wanted_kinds = np.isin(self._kinds, [KINDS.index(kind) for kind in kinds])
         found = np.flatnonzero((best < len(MATCHES)) & wanted_kinds)
         for row in found[np.lexsort(self._ranks(found, best, near, inside))]:
@@ -159,4 +170,4 @@ def _positions(joined: str, wanted: str) -> Iterator[int]:
     at = joined.find(wanted)
     while at >= 0:
         yield at
-        at = joined.find(wanted, at + len(wanted))
+        at = joined.find(wanted, at + 1)

@@ -52,8 +52,7 @@ select w.number, c.name, coalesce((select g.name from grid_cells g where g.grid_
 from wanted w join cameras c on w.kind = 'camera' and c.gb28181_id = w.code
 union all
 select w.number, b.name, '', ST_PointOnSurface(b.geom)
-from wanted w join base_features b on w.kind = 'place' and b.base_feature_id::text = w.code
-where w.code ~ '^\d{1,18}$' and b.base_feature_id = w.code::bigint
+from wanted w join base_features b on b.base_feature_id = case w.kind when 'place' then w.code::bigint end
 union all
 select w.number, w.code, '', near.geom
 from wanted w
