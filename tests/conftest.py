@@ -23,6 +23,7 @@ from tests import commands, databases
 from tests.databases import DEMO_TEMPLATE, FAST, make_template, new_database, state_folder
 from tests.heidelberg import EXTRACT, THINGS, wait_for_circles, with_roads
 from tests.identities import api_key, bearing
+from tests.squares import two_by_two
 
 SHARED = Path(__file__).parents[2] / "shared/data"
 CASES = Path(__file__).parents[2] / "shared/cases"
@@ -102,6 +103,22 @@ def demo(demo_cluster: Cluster) -> Iterator[str]:
     """libpq connection string of the full-size demo city, with 20,000 incidents; tests do not change it."""
     with new_database(demo_cluster, "demo", DEMO_TEMPLATE) as conninfo:
         yield conninfo
+
+
+@pytest.fixture(scope="module")
+def four_cells(cluster: Cluster) -> Iterator[str]:
+    """libpq connection string of a city of four cells that tests of one file have in common: they change nothing in it."""
+    with new_database(cluster, f"four_cells_{time.monotonic_ns()}") as conninfo:
+        with connect(conninfo) as connection:
+            two_by_two(connection)
+        yield conninfo
+
+
+@pytest.fixture(scope="module")
+def refused(four_cells: str) -> Iterator[httpx.Client]:
+    """A client, who sees everything, of a server over that city; nothing it asks for is done."""
+    with live_server(four_cells) as url, bearing(url, api_key(four_cells, "supervisor")) as client:
+        yield client
 
 
 @contextlib.contextmanager

@@ -72,7 +72,7 @@ def serve(app: ASGIApp, settings: Settings, bound: socket.socket, announce: Call
         app,
         settings,
         loop="asyncio",  # accepts all pending connections in one iteration of the loop; uvloop accepts one per iteration
-        timeout_graceful_shutdown=5,  # streams of events never end by themselves
+        timeout_graceful_shutdown=5,  # a client may read a long answer slowly, for hours
         ssl_certfile=settings.tls_certificate,
         ssl_keyfile=settings.tls_key,
     )

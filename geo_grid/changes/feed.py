@@ -166,11 +166,16 @@ class Feed:
         return [self._pulses[at] for at in range(number - newest.number, 0)]
 
     async def news(self, patience_s: float) -> None:
-        """Wait for the next pulse, at most `patience_s` seconds."""
+        """Wait for the next pulse, or until `wake` is called, at most `patience_s` seconds."""
         news = self._news
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(patience_s):
                 await news.wait()
+
+    def wake(self) -> None:
+        """End each wait for news, though there may be none: there is something else to look at."""
+        news, self._news = self._news, asyncio.Event()
+        news.set()
 
     async def resume(self, place: Place) -> Pulse:
         """Return all changes between a place and the newest pulse, as one pulse with the newest one's number.
@@ -281,8 +286,7 @@ class Feed:
             self._pulses[-_WRITTEN].written.clear()
         for listener in self._listeners if changed else ():
             listener(changed)
-        news, self._news = self._news, asyncio.Event()
-        news.set()
+        self.wake()
 
     def _counted(self, change: Change) -> str | None:
         """Note a change in the version of its table; return the table's name, or None for other kinds of change."""

@@ -8,19 +8,17 @@ from geo_grid.db import application_conninfo, connect
 from geo_grid.db.connections import APPLICATION_ROLE
 from geo_grid.errors import UserError
 from geo_grid.settings import Settings
-from tests.squares import two_by_two
 
 
-@pytest.fixture
-def city(database: str) -> str:
-    """The role's way into a small city."""
-    with connect(database) as connection:
-        two_by_two(connection)
+@pytest.fixture(scope="module")
+def city(four_cells: str) -> str:
+    """The role's way into a small city, where it can change nothing."""
+    with connect(four_cells) as connection:
         connection.execute("insert into duties (grid_code, duty_role, person_name) values ('A', 'grid_lead', 'x')")
         connection.execute(
             "insert into incidents (category, geom) values ('x', ST_SetSRID(ST_MakePoint(114.5, 37), 4490))"
         )
-    return make_conninfo(database, user=APPLICATION_ROLE)
+    return make_conninfo(four_cells, user=APPLICATION_ROLE)
 
 
 @pytest.mark.parametrize(

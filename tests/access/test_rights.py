@@ -554,6 +554,9 @@ def test_outside_ones_cells_is_as_if_it_did_not_exist(city: tuple[str, str], rol
                 assert not any(mark in here[1].replace(": ", ":") for mark in MARKS), (inside, here)
                 if route not in QUESTIONS:
                     continue
+                if inside == outside:  # a file names no place: what it holds was looked at above
+                    assert here[0] < 300, (inside, here)
+                    continue
                 there = told(client, method, *outside, OUTSIDE)
                 assert there == told(client, method, *nowhere, NOWHERE), outside
                 assert not any(mark.replace("D", "<cell>") in there[1] for mark in MARKS if there[0] < 300), (

@@ -21,11 +21,12 @@ from psycopg.conninfo import make_conninfo
 from geo_grid import coordinates
 from geo_grid.api.server import sockets
 from geo_grid.budgets import LOGGING_IN, Budget
-from geo_grid.db import Asker, acting, connect, open_pool, translated_errors
+from geo_grid.db import Asker, Cluster, acting, connect, open_pool, translated_errors
 from geo_grid.db.connections import APPLICATION_ROLE
 from geo_grid.errors import Busy, DatabaseUnavailable, GivenUp, TooMany
 from tests.access.test_oidc import free_port
 from tests.conftest import live_server
+from tests.databases import new_database
 from tests.identities import PASSWORD, api_key, bearing, kiosk_token, user
 from tests.squares import SIDE, SOUTH, WEST, two_by_two
 
@@ -54,13 +55,22 @@ def held(sockets_made: list[socket.socket]) -> Iterator[None]:
             one.close()
 
 
+@pytest.fixture(scope="module")
+def crowded_template(cluster: Cluster) -> Iterator[str]:
+    """Name of a database of four cells with incidents whose list is longer than what sockets hold."""
+    name = "template_crowded"
+    with new_database(cluster, name) as conninfo:
+        with connect(conninfo) as connection:
+            two_by_two(connection)
+            connection.execute(MANY)
+        yield name
+
+
 @pytest.fixture
-def crowded(database: str) -> str:
-    """A city of four cells with incidents whose list is longer than what sockets hold."""
-    with connect(database) as connection:
-        two_by_two(connection)
-        connection.execute(MANY)
-    return database
+def crowded(cluster: Cluster, crowded_template: str) -> Iterator[str]:
+    """A copy of that city."""
+    with new_database(cluster, f"crowded_{time.monotonic_ns()}", crowded_template) as conninfo:
+        yield conninfo
 
 
 def test_readers_that_do_not_read_hold_nothing_that_others_need(crowded: str) -> None:

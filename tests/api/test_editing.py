@@ -181,13 +181,13 @@ def test_a_client_asks_what_it_may(planner: httpx.Client, city: tuple[str, str])
     ],
 )
 def test_what_is_wrong_is_refused_and_nothing_made(
-    planner: httpx.Client, sent: object, status: int, words: str
+    refused: httpx.Client, sent: object, status: int, words: str
 ) -> None:
-    answer = planner.post("/collections/facilities/items", json=sent)
+    answer = refused.post("/collections/facilities/items", json=sent)
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == "application/problem+json"
     assert words in answer.json()["detail"]
-    assert planner.get("/collections/facilities/items").json()["numberReturned"] == 0
+    assert refused.get("/collections/facilities/items").json()["numberReturned"] == 0
 
 
 def test_refusals_say_the_way(planner: httpx.Client) -> None:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 
 import httpx
+import pytest
 
 from geo_grid.changes import Change
 from geo_grid.db import connect
@@ -198,3 +199,20 @@ def test_what_is_seen_by_whom() -> None:
     }
     for (rights, cells), wanted in seen.items():
         assert [change.change_id for change in kinds() if change.is_seen(rights, cells)] == wanted
+
+
+def test_a_server_ends_its_streams_when_it_is_told_to_end(database: str, capfd: pytest.CaptureFixture[str]) -> None:
+    """It waited for them as long as for any answer, cut them off, and logged a failure of each."""
+    with contextlib.ExitStack() as server:
+        url = server.enter_context(live_server(database))
+        with (
+            httpx.Client(timeout=30, headers=bearer(api_key(database, "supervisor"))) as client,
+            client.stream("GET", f"{url}/events") as stream,
+        ):
+            lines = stream.iter_lines()
+            assert next(lines).startswith(": listening")
+            server.close()
+            assert not any(line.startswith("data:") for line in lines)  # to the end of the answer; raises if it is cut
+    said = capfd.readouterr().err
+    assert "graceful" not in said
+    assert "Traceback" not in said

@@ -192,37 +192,10 @@ class TestIncidents:
         assert sorted(a.status_code for a in answers) == [200] * 19 + [201]
         assert len({a.json()["incident_id"] for a in answers}) == 1
 
-    @pytest.mark.parametrize(
-        ("changed", "says"),
-        [
-            ({"category": ""}, "category"),
-            ({"category": "x" * 101}, "category"),
-            ({"lon": "east"}, "lon"),
-            ({"lon": SOUTH, "lat": WEST}, "swapped"),
-            ({"lat": 95}, "swapped|out of range"),
-            ({"source_crs": "EPSG:4610"}, "no public transformation"),
-            ({"received_at": "2099-01-01T00:00:00Z"}, "future"),
-            ({"received_at": "2026-01-01T00:00:00"}, "time zone"),
-            ({"id_card_number": "130502"}, "id_card_number"),
-        ],
-    )
-    def test_bad_ones_are_refused_and_not_stored(self, client: httpx.Client, changed: dict, says: str) -> None:
-        detail = problem(client.post("/incidents", json={**self.CALL, **changed}), 422)["detail"]
-        assert any(part in detail for part in says.split("|"))
-        assert client.get("/incidents").json()["incidents"] == []
-
-    def test_bodies_that_are_no_json_are_refused(self, client: httpx.Client) -> None:
-        problem(client.post("/incidents", content=b"{not json", headers={"content-type": "application/json"}), 422)
-        problem(client.post("/incidents", content=b'{"lon": NaN, "lat": 37, "category": "x"}',
-                            headers={"content-type": "application/json"}), 422)  # fmt: skip
-
     def test_text_that_sql_or_html_could_take_for_its_own_comes_back_as_it_was(self, client: httpx.Client) -> None:
         text = "'; drop table incidents; -- <script>alert(`1`)</script> ${1} \u202e\u0000".replace("\u0000", "")
         made = client.post("/incidents", json={**self.CALL, "description": text, "address": text}).json()
         assert client.get(f"/incidents/{made['incident_id']}").json()["description"] == text.strip()
-
-    def test_a_zero_byte_is_refused_not_crashed_on(self, client: httpx.Client) -> None:
-        problem(client.post("/incidents", json={**self.CALL, "description": "a\u0000b"}), 422)
 
     def test_pages_lead_through_all_of_them_newest_first(self, client: httpx.Client) -> None:
         for second in range(7):
@@ -237,6 +210,40 @@ class TestIncidents:
             ((i["received_at"], i["incident_id"]) for i in seen), reverse=True
         )
 
+    def test_on_an_edge_the_smallest_code_owns(self, client: httpx.Client) -> None:
+        edge = client.post("/incidents", json={**self.CALL, "lon": WEST + SIDE, "lat": SOUTH + SIDE}).json()
+        beside = client.post("/incidents", json={**self.CALL, "lon": WEST + SIDE + STEP, "lat": SOUTH + SIDE}).json()
+        assert (edge["grid_code"], beside["grid_code"]) == ("A", "B")
+
+
+class TestRefusedIncidents:
+    @pytest.mark.parametrize(
+        ("changed", "says"),
+        [
+            ({"category": ""}, "category"),
+            ({"category": "x" * 101}, "category"),
+            ({"lon": "east"}, "lon"),
+            ({"lon": SOUTH, "lat": WEST}, "swapped"),
+            ({"lat": 95}, "swapped|out of range"),
+            ({"source_crs": "EPSG:4610"}, "no public transformation"),
+            ({"received_at": "2099-01-01T00:00:00Z"}, "future"),
+            ({"received_at": "2026-01-01T00:00:00"}, "time zone"),
+            ({"id_card_number": "130502"}, "id_card_number"),
+        ],
+    )
+    def test_bad_ones_are_refused_and_not_stored(self, refused: httpx.Client, changed: dict, says: str) -> None:
+        detail = problem(refused.post("/incidents", json={**TestIncidents.CALL, **changed}), 422)["detail"]
+        assert any(part in detail for part in says.split("|"))
+        assert refused.get("/incidents").json()["incidents"] == []
+
+    def test_bodies_that_are_no_json_are_refused(self, refused: httpx.Client) -> None:
+        problem(refused.post("/incidents", content=b"{not json", headers={"content-type": "application/json"}), 422)
+        problem(refused.post("/incidents", content=b'{"lon": NaN, "lat": 37, "category": "x"}',
+                            headers={"content-type": "application/json"}), 422)  # fmt: skip
+
+    def test_a_zero_byte_is_refused_not_crashed_on(self, refused: httpx.Client) -> None:
+        problem(refused.post("/incidents", json={**TestIncidents.CALL, "description": "a\u0000b"}), 422)
+
     @pytest.mark.parametrize(
         "path",
         [
@@ -247,17 +254,12 @@ class TestIncidents:
             "/incidents?before=x",
         ],
     )
-    def test_bad_questions(self, client: httpx.Client, path: str) -> None:
-        problem(client.get(path), 422)
+    def test_bad_questions(self, refused: httpx.Client, path: str) -> None:
+        problem(refused.get(path), 422)
 
-    def test_unknown_incidents(self, client: httpx.Client) -> None:
-        problem(client.get("/incidents/12345"), 404)
-        problem(client.get("/incidents?before=12345"), 404)
-
-    def test_on_an_edge_the_smallest_code_owns(self, client: httpx.Client) -> None:
-        edge = client.post("/incidents", json={**self.CALL, "lon": WEST + SIDE, "lat": SOUTH + SIDE}).json()
-        beside = client.post("/incidents", json={**self.CALL, "lon": WEST + SIDE + STEP, "lat": SOUTH + SIDE}).json()
-        assert (edge["grid_code"], beside["grid_code"]) == ("A", "B")
+    def test_unknown_incidents(self, refused: httpx.Client) -> None:
+        problem(refused.get("/incidents/12345"), 404)
+        problem(refused.get("/incidents?before=12345"), 404)
 
 
 class TestCollections:

@@ -48,10 +48,8 @@ MIDDLE = (WEST + SIDE, SOUTH + SIDE)  # where A, B, C and D meet
         (WEST + 2 * SIDE, SOUTH + 2 * SIDE + STEP, None),
     ],
 )
-def test_every_point_has_exactly_one_owner(database: str, lon: float, lat: float, owner: str | None) -> None:
-    with connect(database) as connection:
-        two_by_two(connection)
-    found = ask(database, lon, lat)
+def test_every_point_has_exactly_one_owner(four_cells: str, lon: float, lat: float, owner: str | None) -> None:
+    found = ask(four_cells, lon, lat)
     assert [cell.grid_code for cell in found.grid_cells] == (["P", owner] if owner else [])
     assert found.unassigned == (owner is None)
 

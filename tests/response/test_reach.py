@@ -1,6 +1,7 @@
 """What is drawn as reached, against what Valhalla itself says it reaches, on the real roads of two places."""
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,7 +17,8 @@ from geo_grid.response.worker import Ride
 from tests.response.roads import graph_of, places_on_roads
 
 LIMITS_S = (60, 180, 300)
-POSTS, SAMPLES = 200, 80
+POSTS, SAMPLES = int(os.environ.get("REACH_POSTS", "60")), 80
+"""Posts in each place; 200 once took a minute of a core, and found what 60 find."""
 TOGETHER = 40
 """Samples of one matrix: from 50 on it is another search, which says the same and takes half a second for any number."""
 DEGREE_M = 111_195.0
@@ -30,7 +32,7 @@ def extract(request: pytest.FixtureRequest, shared: Path) -> Iterator[Path]:
     worker._actor = None
 
 
-def test_circles_of_200_posts_nest_and_hold_what_valhalla_reaches(extract: Path) -> None:
+def test_circles_of_many_posts_nest_and_hold_what_valhalla_reaches(extract: Path) -> None:
     """Tolerance by tier: a road nearer than 20, 24, 28 m to a reached one shares its place, such as the other
     carriageway of a divided road, and counts neither way."""
     rng = np.random.default_rng(7)
@@ -74,7 +76,7 @@ def test_circles_of_200_posts_nest_and_hold_what_valhalla_reaches(extract: Path)
             others[tier] += (~is_reached & ~near).sum()
             wrong[tier] += (~is_reached & ~near & inside).sum()
     print(extract.name, "held", held / reached, "wrong", wrong / others)
-    assert (reached > 300).all()
+    assert (reached > 1.5 * POSTS).all()
     assert (held / reached >= 0.98).all(), held / reached
     assert (wrong / others <= 0.02).all(), wrong / others
 

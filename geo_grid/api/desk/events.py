@@ -7,12 +7,14 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Request
 from sse_starlette import EventSourceResponse, ServerSentEvent
+from sse_starlette.sse import AppStatus
 from starlette.types import Receive, Scope, Send
 
 from geo_grid.access import Identity
 from geo_grid.api.server.asking import asker_of, identity_of
 from geo_grid.api.server.problems import PROBLEM_RESPONSES
 from geo_grid.api.server.rights import GuardedRoute
+from geo_grid.api.server.sockets import Connection
 from geo_grid.api.server.state import server_of
 from geo_grid.changes import Change, Feed, Place, Pulse
 from geo_grid.errors import DatabaseUnavailable
@@ -21,16 +23,20 @@ router = APIRouter(tags=["events"], responses=PROBLEM_RESPONSES, route_class=Gua
 _PATIENCE_S = 8.0
 """Seconds after which rights are checked again when there are no events."""
 _RESET = "reset"
+AppStatus.disable_automatic_graceful_drain()  # it would cut streams off, which end by themselves: `Connection.ending`
 
 
 class _Listening(EventSourceResponse):
     """A stream that counts towards its account's limit while it is open."""
 
     give_back: Callable[[], None]
+    wake: Callable[[], None]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        client: Connection = scope["geo_grid.client"]
         try:
-            await super().__call__(scope, receive, send)
+            with client.ending(self.wake):
+                await super().__call__(scope, receive, send)
         finally:
             self.give_back()
 
@@ -53,7 +59,7 @@ async def get_events(
     begin = feed.newest if last_event_id is None else await feed.resume(Place.read(last_event_id))
     give_back = server_of(request).event_streams.take(account)
     answer = _Listening(_events(request, feed, begin, last_event_id is not None), ping=15)
-    answer.give_back = give_back
+    answer.give_back, answer.wake = give_back, feed.wake
     return answer
 
 
@@ -62,10 +68,11 @@ async def _events(
 ) -> AsyncIterator[ServerSentEvent | bytes]:
     """Yield the events after a pulse; with `is_told_first` also those of the pulse itself, which the listener missed."""
     identities = server_of(request).identities
+    client: Connection = request.scope["geo_grid.client"]
     told, told_at = begin, time.monotonic()
     pulses = [begin] if is_told_first else []
     yield ServerSentEvent(comment="listening", id=None if is_told_first else str(begin.place))
-    while True:
+    while not client.is_ending:
         try:
             # looked up after the pulses were taken, so that rights are never older than the changes they apply to
             identity = await identities.current(asker_of(request))
@@ -80,7 +87,7 @@ async def _events(
             told_at = time.monotonic()
             # moves the listener's place past changes that it may not see
             yield ServerSentEvent(comment="here", id=str(told.place))
-        if feed.newest.number == told.number:
+        if feed.newest.number == told.number and not client.is_ending:
             await feed.news(_PATIENCE_S)
         pulses = feed.since(told.number)
         told = pulses[-1] if pulses else told

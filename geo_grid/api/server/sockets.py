@@ -11,7 +11,7 @@ import logging
 import resource
 import select
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import uvicorn
@@ -168,9 +168,12 @@ class Connection(HttpToolsProtocol):
     ----------
     waiting_since
         When it was made or last answered, on the loop's clock, while the head of its next request is not here; else None.
+    is_ending
+        The server ends: what never ends by itself does so now.
     """
 
     waiting_since: float | None = None
+    is_ending: bool = False
     address: str = ""
     _heard: float = 0.0
     _beside_body: int = 0
@@ -179,6 +182,7 @@ class Connection(HttpToolsProtocol):
     _moved: float = 0.0
     _reason: str = ""
     _to_end: set[asyncio.Task[object]]
+    _when_ending: set[Callable[[], None]]
 
     @property
     def keeper(self) -> Doorkeeper:
@@ -197,6 +201,7 @@ class Connection(HttpToolsProtocol):
         self.address = self.client[0] if self.client else ""
         self._parts = []
         self._to_end = set()
+        self._when_ending = set()
         self.waiting_since = self._heard = self._moved = self.loop.time()
         if not self.keeper.admit(self):
             transport.abort()
@@ -205,6 +210,8 @@ class Connection(HttpToolsProtocol):
         """End, and whatever only the client waited for."""
         self.keeper.leave(self)
         super().connection_lost(exc)
+        if self.cycle is None or self.cycle.response_complete:
+            return  # it has the whole answer; what ends after that would be taken for given up, and answered again
         for task in self._to_end:
             task.cancel()
 
@@ -231,6 +238,22 @@ class Connection(HttpToolsProtocol):
             raise GivenUp(_NOBODY_WAITS) from None
         finally:
             self._to_end.discard(task)
+
+    @contextlib.contextmanager
+    def ending(self, tell: Callable[[], None]) -> Iterator[None]:
+        """Have `tell` called when the server ends, while the context lasts."""
+        self._when_ending.add(tell)
+        try:
+            yield
+        finally:
+            self._when_ending.discard(tell)
+
+    def shutdown(self) -> None:
+        """Close after the answer that is on its way, for the server ends; a stream that never ends is told to."""
+        self.is_ending = True
+        super().shutdown()
+        for tell in list(self._when_ending):
+            tell()
 
     def data_received(self, data: bytes) -> None:
         """Take what the client sends; the parser would keep a head of any length, and copy it with every part that comes."""
