@@ -19,7 +19,8 @@ serving_app = typer.Typer()
 Empty = Annotated[bool, typer.Option("--empty", help="Do not load the demo city.")]
 Levels = Annotated[Path | None, typer.Option(help="TOML file of grid levels for an empty city.")]
 Incidents = Annotated[int, typer.Option(min=0, max=20_000_000, help="Demo incidents over 12 months.")]
-DemoUsers = Annotated[bool, typer.Option("--demo", help="Also make a demo user of each role.")]
+DemoUsers = Annotated[bool, typer.Option("--demo", help="Also show passwords of the demo's users, when they are made.")]
+Still = Annotated[bool, typer.Option("--still", help="Do not let the demo city live.")]
 Tell = Annotated[int | None, typer.Option(hidden=True, help="File descriptor for what is shown once.")]
 Line = Annotated[int, typer.Option(help="Descriptor of the line to the supervisor.")]
 Port = Annotated[int | None, typer.Option(min=0, max=65535, help="Port to serve on, instead of GEO_GRID_PORT.")]
@@ -42,6 +43,7 @@ def up(
     demo: DemoUsers = False,
     port: Port = None,
     host: Host = None,
+    still: Still = False,
     detach: Annotated[
         bool, typer.Option("--detach", help="Serve in the background; stop with `geo-grid down`.")
     ] = False,
@@ -81,7 +83,10 @@ def up(
         if held is None:
             say(f"geo_grid is already running at {url}/maps/wall")
             return
-        supervisor = Supervisor(config.state_dir, listen(config), [held.fileno()])  # it loads the server meanwhile
+        companion = () if empty or still else ("demo", "live")
+        supervisor = Supervisor(
+            config.state_dir, listen(config), [held.fileno()], companion
+        )  # loads the server meanwhile
         from geo_grid.db import database
 
         try:

@@ -50,9 +50,7 @@ def calls_of(
         How many come in a day on average; more in the evening of the city's time zone than at night (see `share_of`).
     """
     hours = range(int(begins // HOUR_S), int(ends // HOUR_S) + 1)
-    return [
-        call for hour in hours for call in _of_hour(hour, seed, places, a_day, zone) if begins <= call.at < ends
-    ]
+    return [call for hour in hours for call in _of_hour(hour, seed, places, a_day, zone) if begins <= call.at < ends]
 
 
 def share_of(hour: int) -> float:
@@ -64,9 +62,7 @@ def _weight(hour: int) -> float:
     return 0.35 + math.exp(-((hour - 10) ** 2) / 18) + 1.4 * math.exp(-((hour - 20) ** 2) / 14)
 
 
-def _of_hour(
-    hour: int, seed: int, places: Sequence[dict[str, Any]], a_day: float, zone: ZoneInfo
-) -> Iterator[Call]:
+def _of_hour(hour: int, seed: int, places: Sequence[dict[str, Any]], a_day: float, zone: ZoneInfo) -> Iterator[Call]:
     rng = random.Random(f"{seed} {hour}")  # noqa: S311 (a play, no secret)
     local = datetime.fromtimestamp(hour * HOUR_S, UTC).astimezone(zone).hour
     at, number = float(hour * HOUR_S), 0

@@ -1,6 +1,5 @@
 """What the living demo needs to know of its city, read once by the owner of the database, and the keys of its people."""
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -90,7 +89,8 @@ async def _keys(connection: AsyncConnection) -> dict[str, str]:
         if name not in known:
             new = NewAccount(kind="machine", name=name, display_name=title, role=_ROLES[name], city_wide=True)
             await add_account(connection, new, 1, is_demo=True)
-    await connection.execute(QUERIES["forget_keys"], names)
+    for name in ("revoke_keys", "forget_keys"):
+        await connection.execute(QUERIES[name], names)
     label = "the living demo"
     return {
         name: (await issue_credential(connection, NewCredential(name=name, label=label, days=365)))[1]
@@ -98,5 +98,5 @@ async def _keys(connection: AsyncConnection) -> dict[str, str]:
     }
 
 
-async def _all(connection: AsyncConnection, name: str, values: dict[str, Any] | None = None) -> Sequence[Any]:
+async def _all(connection: AsyncConnection, name: str, values: dict[str, Any] | None = None) -> list[Any]:
     return await (await connection.execute(QUERIES[name], values)).fetchall()

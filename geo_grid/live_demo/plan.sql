@@ -4,9 +4,15 @@ select is_demo_city() as yes
 -- name: people
 select p.login_name from access.principals p where p.login_name = any(%(names)s)
 
+-- name: revoke_keys
+update access.credentials c set revoked_at = now() from access.principals p
+where p.principal_id = c.principal_id and p.login_name = any(%(names)s) and c.credential_kind = 'key' and c.revoked_at is null
+
 -- name: forget_keys
+-- that were revoked long ago: each start makes new ones
 delete from access.credentials c using access.principals p
 where p.principal_id = c.principal_id and p.login_name = any(%(names)s) and c.credential_kind = 'key'
+  and c.revoked_at < now() - interval '7 days'
 
 -- name: numbers
 select p.login_name, p.principal_id from access.principals p where p.login_name = any(%(names)s)
@@ -33,11 +39,14 @@ select count(*) / 365.0 as number from incidents where is_demo and received_at >
 -- name: places
 -- of calls that the demo was loaded with, with the names of where they were: more of them where more people live
 select ST_X(i.geom) as lon, ST_Y(i.geom) as lat, i.category, i.subtype,
-       concat(township.name, village.name) as address
+       coalesce(nullif(concat(township.name, regexp_replace(regexp_replace(village.name, '居民委员会$', ''), '村?村民委员会$', '村')),
+                       ''), own.name, '') as address
 from (select * from incidents where is_demo and incident_number like 'DEMO%%' and grid_code is not null
       order by incident_id limit %(most)s) i
-left join grid_cells village on village.grid_code = left(i.grid_code, 12) and village.valid_to is null
-left join grid_cells township on township.grid_code = left(i.grid_code, 9) and township.valid_to is null
+left join grid_cells village on village.grid_code = left(i.grid_code, 12) and village.grid_level = 3 and village.valid_to is null
+left join grid_cells township on township.grid_code = left(i.grid_code, 9) and township.grid_level = 2
+                              and township.valid_to is null
+left join grid_cells own on own.grid_code = i.grid_code and own.valid_to is null
 order by i.incident_id
 
 -- name: cameras

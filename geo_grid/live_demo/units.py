@@ -12,7 +12,7 @@ _ON_PATROL = 60
 _SPEED_MS = {"car": 30 / 3.6, "motorcycle": 27 / 3.6, "foot": 5 / 3.6, "volunteers": 4 / 3.6}
 """On patrol; whoever is sent drives half as fast again."""
 _STANDS_S = 600.0
-"""Seconds after which who stands says where: at most half of what counts as silent."""
+"""Seconds, of the server's clock, after which who stands says where: a third of what counts as silent."""
 _RESTS_S = (30.0, 240.0)
 _HURRY = 1.5
 
@@ -28,7 +28,11 @@ class Moving:
     mission
         The incident that it was sent to; None: none.
     told
-        When it last said where it is, and until when it rests, in seconds of the demo's clock.
+        When it last said where it is, in seconds of the server's clock.
+    rests_until
+        In seconds of the demo's clock.
+    frees
+        Whether it was loaded as sent, but to nothing.
     """
 
     code: str
@@ -49,10 +53,10 @@ class Fleet:
     Parameters
     ----------
     units
-        unit_code, unit_kind, unit_status, lon, lat. Who was loaded as sent, but to nothing, is free from the first report.
+        unit_code, unit_kind, unit_status, lon, lat.
     """
 
-    def __init__(self, units: Sequence[dict[str, Any]], roads: Roads, seed: int) -> None:
+    def __init__(self, units: Sequence[dict[str, Any]], roads: Roads, seed: int, begins: float) -> None:
         self._roads = roads
         self._rng = random.Random(f"{seed} units")  # noqa: S311 (a play, no secret)
         drivers = [one["unit_code"] for one in units if _drives(one)]
@@ -60,7 +64,7 @@ class Fleet:
         self.units = {
             one["unit_code"]: Moving(
                 one["unit_code"], one["unit_kind"], (one["lon"], one["lat"]), (one["lon"], one["lat"]),
-                is_patrol=one["unit_code"] in chosen, told=self._rng.uniform(-_STANDS_S, 0),
+                is_patrol=one["unit_code"] in chosen, told=begins - self._rng.uniform(0, _STANDS_S),
                 frees=one["unit_status"] in ("dispatched", "on_scene"),
             )
             for one in units
@@ -77,8 +81,16 @@ class Fleet:
         unit = self.units[code]
         unit.mission, unit.line = None, self._roads.way(unit.place, unit.home)[1:]
 
-    def move(self, now: float, seconds: float) -> Iterator[Moving]:
-        """Move all for some seconds of the demo's clock; yield those who report where they are."""
+    def move(self, now: float, seconds: float, real: float) -> Iterator[Moving]:
+        """Move all for some seconds; yield those who report where they are.
+
+        Parameters
+        ----------
+        now, seconds
+            Of the demo's clock.
+        real
+            Now on the server's clock.
+        """
         for unit in self.units.values():
             if not unit.line and unit.is_patrol and unit.mission is None and now >= unit.rests_until:
                 unit.line = self._roads.way(unit.place, self._goal(unit))[1:]
@@ -87,8 +99,8 @@ class Fleet:
                 self._advance(unit, seconds)
                 if not unit.line:
                     unit.rests_until = now + self._rng.uniform(*_RESTS_S)
-            if was_on_the_way or now - unit.told >= _STANDS_S:
-                unit.told = now
+            if was_on_the_way or real - unit.told >= _STANDS_S:
+                unit.told = real
                 yield unit
 
     def has_arrived(self, code: str) -> bool:

@@ -304,8 +304,10 @@ language plpgsql stable security definer set search_path = pg_catalog, public, p
 begin
     perform access.require_service();
     return query
-        select p.principal_id, p.login_name, p.display_name, p.role from access.principals p
+        select p.principal_id, p.login_name, p.display_name, p.role
+        from access.principals p join access.roles r using (role)
         where p.is_demo and p.principal_kind = 'user' and p.disabled_at is null and is_demo_city()
+          and not r.second_factor_required
         order by p.principal_id;
 end $$;
 grant execute on function access.demo_people to geo_grid_service;

@@ -51,6 +51,7 @@ RIGHTS: dict[tuple[str, str], str] = {
     ("GET", "/auditor"): "audit",
     ("POST", "/session"): PUBLIC,
     ("POST", "/session/kiosk"): PUBLIC,
+    ("POST", "/session/demo"): PUBLIC,
     ("GET", "/session/oidc"): PUBLIC,
     ("GET", "/session/oidc/callback"): PUBLIC,
     ("GET", "/session"): ANYBODY,
