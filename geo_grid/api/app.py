@@ -26,6 +26,7 @@ from geo_grid.api.desk import (
     indicators,
     locate,
     mediation,
+    overview,
     supervised,
 )
 from geo_grid.api.lifetime import living
@@ -66,6 +67,7 @@ _ROUTERS = (
     duties,
     dispatching,
     mediation,
+    overview,
     supervised,
     indicators,
     cameras,

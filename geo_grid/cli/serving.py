@@ -57,7 +57,7 @@ def up(
     url = address(config)
     lock = ServerLock(config.state_dir)
     if (holder := lock.holder()) is not None:
-        say(f"geo_grid is already running at {holder['url']}/maps/wall")
+        say(f"geo_grid is already running at {holder['url']}/")
         return
     tell: int | None = None
     if detach:
@@ -74,14 +74,14 @@ def up(
 
     def announce() -> None:
         nonlocal is_told
-        say(f"geo_grid is ready: {url}/maps/wall   (API: {url}/docs{stop})")
+        say(f"geo_grid is ready: {url}/   (API: {url}/docs{stop})")
         if tell is not None and not is_told:
             say_ready(tell)
         is_told = True
 
     with stoppable(), lock.held(url) as held:
         if held is None:
-            say(f"geo_grid is already running at {url}/maps/wall")
+            say(f"geo_grid is already running at {url}/")
             return
         companion = () if empty or still else ("demo", "live")
         supervisor = Supervisor(
@@ -159,17 +159,24 @@ def serve_supervised(
             serving.serve(app, settings(), socket.socket(fileno=bound), line.say_ready)
 
 
-def _make_first_users(conninfo: str, demo: bool, tell: int | None) -> None:
-    """Make the first administrator, and demo users on request; show their passwords once, and never in a log."""
+def _make_first_users(conninfo: str, shows_demo: bool, tell: int | None) -> None:
+    """Make the first administrator, and in the demo city its users; show passwords once, and never in a log.
+
+    Parameters
+    ----------
+    shows_demo
+        Whether to show the passwords of demo users too; without one they are chosen with a click on this machine alone.
+    """
     from geo_grid.access.first import Made, demo_users, first_administrator
     from geo_grid.cli.access import as_owner
+    from geo_grid.live_demo.plan import is_demo_city
 
     history = settings().password_history
 
     async def make(connection: "AsyncConnection") -> list[Made]:
         first = await first_administrator(connection, history)
-        users = await demo_users(connection, history) if demo else []
-        return [*([first] if first else []), *users]
+        users = await demo_users(connection, history) if await is_demo_city(connection) else []
+        return [*([first] if first else []), *(users if shows_demo else [])]
 
     made = as_owner(conninfo, make)
     if not made:
@@ -243,7 +250,7 @@ def serve(port: Port = None, host: Host = None) -> None:
 
         with ready_database() as conninfo:
             app = create_app(config, conninfo)
-            serving.serve(app, config, bound, lambda: say(f"serving at {url}/maps/wall"))
+            serving.serve(app, config, bound, lambda: say(f"serving at {url}/"))
 
 
 @serving_app.command()

@@ -1,5 +1,6 @@
 // The log-in: name and password, the second factor when it is asked for, the provider, or a screen's token.
 import { go } from "./address.js";
+import { demoPeople } from "./demo_people.js";
 import { element } from "./element.js";
 import { field, form, head, panel } from "./office.js";
 import { page, ready } from "./page.js";
@@ -40,6 +41,8 @@ const logIn = form(
     }
   },
 );
+const people = demoPeople(page.next);
+if (people) main.append(people);
 main.append(
   panel(
     page.city[page.lang],

@@ -182,7 +182,7 @@ async def confirm_factor(request: Request, given: Code) -> Response:
 
 
 @router.get("/session/oidc", response_class=RedirectResponse, status_code=303)
-async def begin_oidc(request: Request, next: Annotated[str, Query(max_length=500)] = "/") -> RedirectResponse:
+async def begin_oidc(request: Request, next: Annotated[str, Query(max_length=500)] = "/start") -> RedirectResponse:
     """Log in through the OpenID Connect provider, where one is configured."""
     target, state = await _provider(request).begin(_callback(request), safe_page(request, next), asker_of(request))
     answer = RedirectResponse(target, 303)

@@ -39,6 +39,8 @@ RIGHTS: dict[tuple[str, str], str] = {
     ("GET", "/metrics"): "metrics",
     ("GET", "/.well-known/security.txt"): PUBLIC,
     ("GET", "/"): ANYBODY,
+    ("GET", "/start"): ANYBODY,
+    ("GET", "/overview"): ANYBODY,
     ("GET", "/login"): PUBLIC,
     ("GET", "/account"): ANYBODY,
     ("GET", "/docs"): "account",
@@ -217,6 +219,7 @@ invalidated at once, not when the feed has read the change."""
 PAGES = frozenset(
     {
         "/",
+        "/start",
         "/account",
         "/docs",
         "/maps/wall",
