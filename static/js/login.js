@@ -42,7 +42,7 @@ const logIn = form(
   },
 );
 const people = demoPeople(page.next);
-if (people) main.append(people);
+if (people) main.append(people, panel(say("whatThisIs"), element("p", { textContent: say("whatThisIsTold") })));
 main.append(
   panel(
     page.city[page.lang],

@@ -26,7 +26,7 @@ from geo_grid.live_demo.roads import Roads, apart_m
 from geo_grid.live_demo.speaking import Away, NoKey
 from tests.conftest import live_server
 from tests.identities import bearing, logged_in, user
-from tests.live_demo.conftest import MIDDLES
+from tests.live_demo.city import MIDDLES
 from tests.squares import two_by_two
 from tests.test_supervising import Server, alive, children, until
 
