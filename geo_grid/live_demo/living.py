@@ -51,13 +51,18 @@ class Living:
         What `Plan.as_json` gave.
     begins
         Now, in seconds since 1970: the demo's clock begins there.
+
+    Attributes
+    ----------
+    fleet
+        Its units.
     """
 
     def __init__(self, plan: Mapping[str, Any], url: str, pace: Pace, begins: float) -> None:
         self._pace, self._plan, self._zone = pace, plan, ZoneInfo(pace.timezone)
         self._speaker = Speaker(url, plan["keys"])
         roads = Roads([tuple(place) for place in plan["nodes"]], plan["roads"])
-        self._fleet = Fleet(plan["units"], roads, pace.seed, begins)
+        self.fleet = Fleet(plan["units"], roads, pace.seed, begins)
         self._works = Works(self._speaker, plan["cameras"], plan["places"], roads, pace.seed)
         self._own = frozenset(plan["numbers"].values())
         self._begins, self._now = begins, begins
@@ -75,24 +80,26 @@ class Living:
         self._waiting += calls_of(
             before, now, self._pace.seed, self._plan["places"], self._plan["calls_a_day"], self._zone
         )
-        self._report(list(self._fleet.move(now, now - before, time.time())))
+        self._report(list(self.fleet.move(now, now - before, time.time())))
         self._bring_calls()
         self._work_on_matters()
         self._works.do(now - self._begins)
+        self._speaker.hang_up()
 
     def _report(self, moved: list[Moving]) -> None:
-        at = datetime.now(UTC).isoformat()
+        now = time.time()
+        at = datetime.fromtimestamp(now, UTC).isoformat()
         for first in range(0, len(moved), _MOST_AT_ONCE):
+            some = moved[first : first + _MOST_AT_ONCE]
             positions = [
                 {
                     "unit_code": unit.code, "lon": unit.place[0], "lat": unit.place[1], "reported_at": at,
                     **({"unit_status": "on_patrol"} if unit.frees else {}),
                 }
-                for unit in moved[first : first + _MOST_AT_ONCE]
+                for unit in some
             ]  # fmt: skip
             self._speaker.ask(UNITS, "POST", "/units/positions", {"positions": positions})
-        for unit in moved:
-            unit.frees = False
+            self.fleet.heard(some, now)
 
     def _bring_calls(self) -> None:
         while self._waiting:
@@ -130,17 +137,17 @@ class Living:
             for matter in open_now
             if matter["step"] == "assigned"
             for code in matter["unit_codes"]
-            if code in self._fleet.units
+            if code in self.fleet.units
         }
-        for code, unit in self._fleet.units.items():
+        for code, unit in self.fleet.units.items():
             if unit.mission is not None and (code not in sent or sent[code]["incident_id"] != unit.mission):
-                self._fleet.release(code)
+                self.fleet.release(code)
         for code, matter in sent.items():
             if matter["suspended_at"]:
                 continue
-            unit = self._fleet.units[code]
+            unit = self.fleet.units[code]
             is_on_the_way = unit.mission == matter["incident_id"]
-            if is_on_the_way and not self._fleet.has_arrived(code):
+            if is_on_the_way and not self.fleet.has_arrived(code):
                 continue
             if matter["arrived_at"] and is_on_the_way and len(matter["unit_codes"]) == 1:
                 continue
@@ -156,11 +163,11 @@ class Living:
             since = matter["dispatched_at"]
             if turnout(matter, code, since, self._pace.speed, self._pace.seed).at <= time.time():
                 self._act(UNITS, number, {"action": "depart", "unit_code": code})
-                self._fleet.send(code, number, (matter["lon"], matter["lat"]))
+                self.fleet.send(code, number, (matter["lon"], matter["lat"]))
         elif is_on_the_way:
             self._act(UNITS, number, {"action": "arrive", "unit_code": code})
         else:
-            self._fleet.send(code, number, (matter["lon"], matter["lat"]))
+            self.fleet.send(code, number, (matter["lon"], matter["lat"]))
 
     def _take(self, due: Due, matter: dict[str, Any]) -> None:
         action: dict[str, Any] = {"action": due.action}
@@ -176,7 +183,7 @@ class Living:
         """Return the free unit that is there first; none: the matter goes to who answers for its cell."""
         card = self._speaker.ask(who, "GET", f"/desk?incident={incident_id}")
         free = (
-            one["code"] for one in card["responders"] if one["reason"] == "free" and one["code"] in self._fleet.units
+            one["code"] for one in card["responders"] if one["reason"] == "free" and one["code"] in self.fleet.units
         )
         return list(free)[:1]
 

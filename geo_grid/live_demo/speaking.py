@@ -88,6 +88,10 @@ class Speaker:
             raise Refused(f"{method} {path}: {answer.status} {said[:300].decode(errors='replace')}")
         return json.loads(said) if said else None
 
+    def hang_up(self) -> None:
+        """Close the connection until the next question: the server would, sooner than that, and the question be lost."""
+        self._line.close()
+
 
 def _seconds(told: str | None) -> float:
     return float(told) if told and told.isdigit() else _LEAST_WAIT_S

@@ -1,7 +1,7 @@
 """Where the demo's units are: some drive on patrol, those who are sent drive there, the rest stand and say so now and then."""
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -82,7 +82,7 @@ class Fleet:
         unit.mission, unit.line = None, self._roads.way(unit.place, unit.home)[1:]
 
     def move(self, now: float, seconds: float, real: float) -> Iterator[Moving]:
-        """Move all for some seconds; yield those who report where they are.
+        """Move all for some seconds; yield those who are to say where they are, until they are `heard`.
 
         Parameters
         ----------
@@ -100,8 +100,12 @@ class Fleet:
                 if not unit.line:
                     unit.rests_until = now + self._rng.uniform(*_RESTS_S)
             if was_on_the_way or real - unit.told >= _STANDS_S:
-                unit.told = real
                 yield unit
+
+    def heard(self, units: Iterable[Moving], real: float) -> None:
+        """Note that the server knows where units are, at a moment of its clock."""
+        for unit in units:
+            unit.told, unit.frees = real, False
 
     def has_arrived(self, code: str) -> bool:
         """Whether a unit is where it was sent."""

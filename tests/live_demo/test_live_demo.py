@@ -176,6 +176,21 @@ def test_it_waits_for_a_server_that_is_away_and_asks_for_new_keys(small_demo: st
         Living(plan, url, pace, time.time()).step(time.time() + 8)
 
 
+def test_units_that_stand_are_heard_of_although_the_server_closes_idle_connections(small_demo: str) -> None:
+    plan, begins = as_owner(small_demo, make_plan).as_json(), time.time()
+    with live_server(small_demo) as url:
+        demo = Living(plan, url, Pace(1.0, 7, "Asia/Shanghai"), begins)
+        demo.step(begins + 1)
+        with connect(small_demo) as connection:
+            connection.execute("update patrol_units set reported_at = now() - interval '3 hours'")
+        for unit in demo.fleet.units.values():
+            unit.told, unit.is_patrol, unit.line = 0.0, False, []
+        time.sleep(7)  # longer than the server keeps an idle connection
+        demo.step(begins + 8)
+    heard = _rows(small_demo, "select unit_code from patrol_units where reported_at > now() - interval '1 minute'")
+    assert len(heard) == 4
+
+
 def _environment(conninfo: str, folder: object) -> dict[str, str]:
     return {
         **os.environ, "GEO_GRID_STATE_DIR": str(folder), "GEO_GRID_DATABASE_URL": conninfo,
