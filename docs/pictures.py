@@ -7,7 +7,7 @@ import argparse
 import re
 from pathlib import Path
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, expect, sync_playwright
 
 FOLDER = Path(__file__).parent
 SIZE = {"width": 1600, "height": 900}
@@ -27,7 +27,7 @@ def main() -> None:
         go(page, f"{given.url}/login?lang={given.lang}&next=/?lang={given.lang}")
         page.locator(".person").nth(3).click()
         page.wait_for_selector(".figure")
-        page.wait_for_function("![...document.querySelectorAll('.figure b')].some(b => b.textContent === '…')")
+        expect(page.locator(".figure b", has_text="…")).to_have_count(0, timeout=90_000)
         take(page, "home")
         go(page, f"{given.url}/maps/wall?lang={given.lang}")
         page.locator(".place").fill(CENTRE)
