@@ -82,10 +82,16 @@ async def home(
 
 
 @router.get("/start")
-async def start(request: Request) -> RedirectResponse:
+async def start(request: Request, lang: Lang = "zh") -> RedirectResponse:
     """Redirect a person who has just logged in to the page of their role."""
     identity = identity_of(request)
-    return RedirectResponse("/account" if identity.must else _HOME.get(identity.role, "/maps/wall"), 303)
+    page = "/account" if identity.must else _HOME.get(identity.role, "/maps/wall")
+    return RedirectResponse(f"{page}{_in(lang)}", 303)
+
+
+def _in(lang: Literal["zh", "en"]) -> str:
+    """Return the query by which a page is in a language other than the usual one."""
+    return "" if lang == "zh" else f"?lang={lang}"
 
 
 async def _demo(request: Request) -> list[dict[str, str]]:
@@ -119,13 +125,21 @@ def _landing(request: Request) -> dict[str, Any]:
 
 @router.get("/login", name="login_page")
 async def login_page(
-    request: Request, settings: Configured, lang: Lang = "zh", next: Annotated[str, Query(max_length=2000)] = "/start"
+    request: Request, settings: Configured, lang: Lang = "zh", next: Annotated[str, Query(max_length=2000)] = ""
 ) -> HTMLResponse:
     """Show the log-in page."""
     city = {"zh": settings.city_name_zh, "en": settings.city_name_en}
     provider = settings.oidc_name if settings.oidc_issuer else None
     demo = await _demo(request)
-    return _plain(request, "login", lang, next=safe_page(request, next), city=city, provider=provider, demo=demo)
+    return _plain(
+        request,
+        "login",
+        lang,
+        next=safe_page(request, next or f"/start{_in(lang)}"),
+        city=city,
+        provider=provider,
+        demo=demo,
+    )
 
 
 @router.get("/account")

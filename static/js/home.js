@@ -162,6 +162,7 @@ if (page.isEmpty) {
 const people = demoPeople("/");
 main.append(
   element("section", { className: "panel state wide" }, element("h2", { textContent: say("cityNow") }), state, fresh),
+  element("section", { className: "wide" }, element("h2", { className: "over", textContent: say("doors") }), doors),
   element("section", { className: "panel" }, element("h2", { textContent: say("whatWaits") }), waits),
   panel(
     say("whatThisIs"),
@@ -169,7 +170,6 @@ main.append(
     page.isDemo ? element("p", { className: "quiet", textContent: say("demoTold") }) : null,
     element("p", { className: "quiet", textContent: say("homeKeys") }),
   ),
-  element("section", { className: "wide" }, element("h2", { className: "over", textContent: say("doors") }), doors),
   ...(people ? [people] : []),
 );
 people?.classList.add("wide");

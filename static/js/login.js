@@ -9,6 +9,7 @@ import { say } from "./text.js";
 
 const main = head();
 main.className = "narrow";
+const people = demoPeople(page.next);
 const code = field(say("codeOfAuthenticator"), "code", {
   inputMode: "numeric",
   autocomplete: "one-time-code",
@@ -18,7 +19,7 @@ code.hidden = true;
 
 const logIn = form(
   [
-    field(say("userName"), "name", { autocomplete: "username", required: true, autofocus: true }),
+    field(say("userName"), "name", { autocomplete: "username", required: true, autofocus: !people }),
     field(say("password"), "password", { type: "password", autocomplete: "current-password", required: true }),
     code,
   ],
@@ -41,7 +42,6 @@ const logIn = form(
     }
   },
 );
-const people = demoPeople(page.next);
 if (people) main.append(people, panel(say("whatThisIs"), element("p", { textContent: say("whatThisIsTold") })));
 main.append(
   panel(

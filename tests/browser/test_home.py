@@ -89,6 +89,7 @@ def test_a_screen_is_led_to_its_page_and_has_no_doors(demo: tuple[str, str], pag
     page.get_by_text("screen without a person").click()
     page.get_by_label("Token of a screen").fill(kiosk_token(conninfo))
     page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile("/maps/wall"))
     page.wait_for_selector("body[data-ready]")
     page.goto(f"{url}/")
     expect(page).to_have_url(re.compile("/maps/wall"))
