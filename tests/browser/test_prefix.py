@@ -1,7 +1,6 @@
-import re
-
 """Behind a proxy with a path prefix: pages find their scripts, their data and the way to each other."""
 
+import re
 from urllib.parse import urlsplit
 
 import pytest
