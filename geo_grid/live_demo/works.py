@@ -27,7 +27,7 @@ class Works:
         self._rng = random.Random(f"{seed} works")  # noqa: S311 (a play, no secret)
         self._off: dict[str, float] = {}
         self._next_camera = 60.0
-        self._next_road, self._opens = _FIRST_ROAD_S, -math.inf
+        self._next_road, self._opens = _FIRST_ROAD_S, math.inf
 
     def do(self, now: float) -> None:
         """Do what is due. Raises Away, NoKey."""

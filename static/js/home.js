@@ -14,6 +14,7 @@ import { every } from "./timing.js";
 const REFRESH_MS = 15000;
 const SOON_MS = 2000; // while the share that is reached is reckoned for the first time
 const LATE_S = 120;
+const NOTHING = "–";
 const FIRST_COMMANDS = "geo-grid levels FILE.toml\ngeo-grid import grid_cells FILE --source-crs EPSG:…";
 
 const main = element("main", { className: "home" });
@@ -26,7 +27,7 @@ const waits = element("ul", { className: "waits" });
 const doors = element("div", { className: "cards" });
 
 /** @type {(value: number | null | undefined) => string} */
-const shown = value => (value === null || value === undefined ? "–" : number(value));
+const shown = value => (value === null || value === undefined ? NOTHING : number(value));
 
 /**
  * @param {string} label
@@ -39,14 +40,19 @@ const figure = (label, value, told, alarm = "") =>
     "div",
     { className: `figure ${alarm}` },
     element("dt", { textContent: label }),
-    element("dd", {}, element("b", { textContent: value }), element("small", { textContent: told })),
+    element(
+      "dd",
+      {},
+      element("b", { textContent: value }),
+      element("small", { textContent: value === NOTHING ? say("notYours") : told }),
+    ),
   );
 
 /** @param {Overview["city"]} city */
 function reached({ reached: share, is_reckoned: isReckoned }) {
-  if (!may("map")) return figure(say("reachedIn5"), "–", say("reachedIn5Told"));
+  if (!may("map")) return figure(say("reachedIn5"), NOTHING, say("reachedIn5Told"));
   if (!isReckoned) return figure(say("reachedIn5"), "…", say("beingReckoned"));
-  return figure(say("reachedIn5"), typeof share === "number" ? percent(share) : "–", say("reachedIn5Told"));
+  return figure(say("reachedIn5"), typeof share === "number" ? percent(share) : NOTHING, say("reachedIn5Told"));
 }
 
 /** @param {Overview} told */
@@ -67,7 +73,7 @@ function figures({ city }) {
     reached(city),
     figure(
       say("heardOf"),
-      city.heard_at ? ago(city.heard_at) : "–",
+      city.heard_at ? ago(city.heard_at) : NOTHING,
       say("heardOfTold"),
       heard !== null && heard > LATE_S ? "warns" : "",
     ),

@@ -131,6 +131,7 @@ export const WORDS = /** @type {const} */ ({
   api: ["接口", "API"],
   cityNow: ["城市现状", "The city now"],
   notClosed: ["尚未结案", "not closed yet"],
+  notYours: ["无数据，或您无权查看", "nothing known, or not yours to see"],
   unsent: ["待分派", "To be given out"],
   unsentTold: ["还没有交给任何人", "nobody has them yet"],
   overdue: ["已超时", "Overdue"],
