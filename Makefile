@@ -2,7 +2,7 @@ export GEO_GRID_STATE_DIR ?= $(CURDIR)/.state
 unexport PYTHONDONTWRITEBYTECODE  # else each start compiles again what has changed since the set-up
 BIN := .venv/bin
 
-.PHONY: help up down test lint types bench-locate bench-access bench-boundaries bench-response bench-restart bench-memory bench-feed bench-tiles bench-workflow bench-search drill-crowds data lock clean
+.PHONY: help up down test lint types bench-locate bench-access bench-boundaries bench-response bench-restart bench-memory bench-feed bench-tiles bench-workflow bench-search drill-crowds pictures data lock clean
 
 help:            ## this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*##/\t/'
@@ -86,6 +86,9 @@ bench-workflow:  ## how fast matters move and their deadlines are swept; ONLY=de
 drill-crowds:    ## log-in, health and places beside readers that do not read, and other crowds (a minute)
 	@./setup.sh run
 	$(BIN)/python -m drills.crowds
+
+pictures:        ## take the README's pictures from the demo that `make up` serves (ARGS="--url http://127.0.0.1:8001")
+	$(BIN)/python docs/pictures.py $(ARGS)
 
 data:            ## make data/ again from the packages it comes from
 	@./setup.sh run

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 _OURS = (
+    "demo-live.lock",
     "editions",
     "imports",
     "roads",

@@ -119,6 +119,8 @@ export interface Page {
   kioskPages: string[];
   next: string;
   provider: string | null;
+  /** Users of the demo that this browser may choose without a password. */
+  demo?: { login_name: string; display_name: string; role: string }[];
   layer: string;
   address: string;
   answer: any;

@@ -92,7 +92,7 @@ def test_a_killed_server_is_started_again_and_a_killed_supervisor_takes_all_with
     said = server.start()
     assert "Ctrl-C" not in said
     assert said.count("stop") == 1
-    assert f"127.0.0.1:{server.port}/maps/wall" in said  # --port
+    assert f"127.0.0.1:{server.port}/" in said  # --port
 
     supervisor, serving, database = server.supervisor, server.serving, postmaster(server.state_dir)
     os.kill(serving, signal.SIGKILL)

@@ -47,6 +47,15 @@ class SecondFactorNeeded(NotLoggedIn):
 
 
 @dataclass(frozen=True)
+class DemoPerson:
+    """A user of the demo city, to choose without a password."""
+
+    login_name: str
+    display_name: str
+    role: str
+
+
+@dataclass(frozen=True)
 class _Tried:
     """An attempt to log in: the name, and the digest of the device's secret (None: it has none)."""
 
@@ -177,6 +186,31 @@ class Logins:
             kept = {"brought": device, "made": digest_of(known), "days": self._settings.known_device_days}
             await connection.execute(QUERIES["know_device"], {"principal_id": principal_id, **kept})
         return Opened(secret, must, known)
+
+    async def demo_people(self, asker: Asker) -> list[DemoPerson]:
+        """List the users of the demo; empty in a city of one's own, and without those whose role needs a second factor."""
+        async with acting(self._pool, self._as_service(asker)) as connection:
+            rows = await (await connection.execute(QUERIES["demo_people"])).fetchall()
+        return [DemoPerson(row["login_name"], row["display_name"], row["role"]) for row in rows]
+
+    async def as_demo(self, name: str, device: str | None, asker: Asker) -> Opened:
+        """Log in as a user of the demo without a password; whether a request may ask for that, the caller decides.
+
+        Raises
+        ------
+        NotLoggedIn
+            This is no such user: of a city of one's own, or of a role that needs a second factor.
+        """
+        tried = _Tried.of(name, device)
+        async with acting(self._pool, self._as_service(asker), read_only=False) as connection:
+            rows = await (await connection.execute(QUERIES["demo_people"])).fetchall()
+            found = next((row["principal_id"] for row in rows if row["login_name"] == tried.name), None)
+            if found is not None:
+                opened = await self.open(connection, found, tried.device)
+                await self._note(connection, tried, "done", "demo")
+                return opened
+        message = f"{name!r} is no user of a demo city to choose: log in with a password"
+        raise NotLoggedIn(message)
 
     async def note_screen(self, digest: str, asker: Asker) -> None:
         """Record in the audit that a kiosk token was refused: it may have been copied."""

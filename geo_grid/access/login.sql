@@ -46,3 +46,6 @@ select * from access.end_oidc(%(state)s)
 
 -- name: find_oidc
 select * from access.find_oidc(%(subject)s)
+
+-- name: demo_people
+select principal_id, login_name, display_name, role from access.demo_people()

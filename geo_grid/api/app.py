@@ -27,6 +27,7 @@ from geo_grid.api.desk import (
     locate,
     mediation,
     names,
+    overview,
     supervised,
 )
 from geo_grid.api.lifetime import living
@@ -68,6 +69,7 @@ _ROUTERS = (
     duties,
     dispatching,
     mediation,
+    overview,
     supervised,
     indicators,
     cameras,

@@ -11,7 +11,7 @@ from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse
 
 from geo_grid.access.accounts import KIOSK_PAGES
-from geo_grid.api.access.session import safe_page
+from geo_grid.api.access.session import demo_people, safe_page
 from geo_grid.api.server.asking import identity_of, viewing
 from geo_grid.api.server.document import MEDIA_TYPE, describe
 from geo_grid.api.server.html import html_page, person_of
@@ -57,14 +57,46 @@ def _plain(request: Request, name: str, lang: Literal["zh", "en"], **options: An
 
 
 @router.get("/")
-async def home(request: Request, f: Annotated[Literal["json", "html"] | None, Query()] = None) -> Response:
-    """Redirect a person to the page of their role, and answer a program with the landing page of OGC API."""
+async def home(
+    request: Request,
+    settings: Configured,
+    f: Annotated[Literal["json", "html"] | None, Query()] = None,
+    lang: Lang = "zh",
+) -> Response:
+    """Show a person the home page, and answer a program with the landing page of OGC API."""
     identity = identity_of(request)
     if not wants_html(request, f):
         return JSONResponse(_landing(request))
+    if identity.page is not None:
+        return RedirectResponse(identity.page, 303)
     if identity.must:
         return RedirectResponse("/account", 303)
-    return RedirectResponse(_HOME.get(identity.role, "/maps/wall"), 303)
+    async with viewing(request) as database:
+        view = await city_view(database, settings.city_name_zh, settings.city_name_en, settings.timezone)
+    title = view.name_zh if lang == "zh" else view.name_en
+    options = {
+        "person": person_of(request), "title": title, "timezone": settings.timezone, "isDemo": view.is_demo,
+        "isEmpty": view.edition is None, "demo": await _demo(request),
+    }  # fmt: skip
+    return html_page(request, plain_page("home", f"{title} · geo_grid", lang, options, style="home"))
+
+
+@router.get("/start")
+async def start(request: Request, lang: Lang = "zh") -> RedirectResponse:
+    """Redirect a person who has just logged in to the page of their role."""
+    identity = identity_of(request)
+    page = "/account" if identity.must else _HOME.get(identity.role, "/maps/wall")
+    return RedirectResponse(f"{page}{_in(lang)}", 303)
+
+
+def _in(lang: Literal["zh", "en"]) -> str:
+    """Return the query by which a page is in a language other than the usual one."""
+    return "" if lang == "zh" else f"?lang={lang}"
+
+
+async def _demo(request: Request) -> list[dict[str, str]]:
+    """Return the users of the demo that a page offers."""
+    return [vars(one) for one in await demo_people(request)]
 
 
 def _landing(request: Request) -> dict[str, Any]:
@@ -93,12 +125,21 @@ def _landing(request: Request) -> dict[str, Any]:
 
 @router.get("/login", name="login_page")
 async def login_page(
-    request: Request, settings: Configured, lang: Lang = "zh", next: Annotated[str, Query(max_length=2000)] = "/"
+    request: Request, settings: Configured, lang: Lang = "zh", next: Annotated[str, Query(max_length=2000)] = ""
 ) -> HTMLResponse:
     """Show the log-in page."""
     city = {"zh": settings.city_name_zh, "en": settings.city_name_en}
     provider = settings.oidc_name if settings.oidc_issuer else None
-    return _plain(request, "login", lang, next=safe_page(request, next), city=city, provider=provider)
+    demo = await _demo(request)
+    return _plain(
+        request,
+        "login",
+        lang,
+        next=safe_page(request, next or f"/start{_in(lang)}"),
+        city=city,
+        provider=provider,
+        demo=demo,
+    )
 
 
 @router.get("/account")

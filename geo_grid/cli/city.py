@@ -52,6 +52,18 @@ def demo_load(
         load_demo(conninfo, incidents, seed)
 
 
+@demo_app.command("live")
+def demo_live(
+    speed: Annotated[float, typer.Option(min=0.1, max=1000, help="Seconds of the demo in a second.")] = 1.0,
+    seed: Annotated[int, typer.Option(help="Another seed brings other calls.")] = 130500,
+    lifeline: Annotated[int | None, typer.Option(hidden=True, help="Descriptor of the line to the supervisor.")] = None,
+) -> None:
+    """Let the demo city live: units drive, calls come in and are worked on, at the server that runs here (see `up`)."""
+    from geo_grid.cli.living import live
+
+    live(speed, seed, lifeline)
+
+
 def set_levels(conninfo: str, path: Path) -> None:
     """Set the levels of the grid from a TOML file."""
     from geo_grid.boundaries import redraw_cells

@@ -19,7 +19,8 @@ serving_app = typer.Typer()
 Empty = Annotated[bool, typer.Option("--empty", help="Do not load the demo city.")]
 Levels = Annotated[Path | None, typer.Option(help="TOML file of grid levels for an empty city.")]
 Incidents = Annotated[int, typer.Option(min=0, max=20_000_000, help="Demo incidents over 12 months.")]
-DemoUsers = Annotated[bool, typer.Option("--demo", help="Also make a demo user of each role.")]
+DemoUsers = Annotated[bool, typer.Option("--demo", help="Also show passwords of the demo's users, when they are made.")]
+Still = Annotated[bool, typer.Option("--still", help="Do not let the demo city live.")]
 Tell = Annotated[int | None, typer.Option(hidden=True, help="File descriptor for what is shown once.")]
 Line = Annotated[int, typer.Option(help="Descriptor of the line to the supervisor.")]
 Port = Annotated[int | None, typer.Option(min=0, max=65535, help="Port to serve on, instead of GEO_GRID_PORT.")]
@@ -42,6 +43,7 @@ def up(
     demo: DemoUsers = False,
     port: Port = None,
     host: Host = None,
+    still: Still = False,
     detach: Annotated[
         bool, typer.Option("--detach", help="Serve in the background; stop with `geo-grid down`.")
     ] = False,
@@ -55,7 +57,7 @@ def up(
     url = address(config)
     lock = ServerLock(config.state_dir)
     if (holder := lock.holder()) is not None:
-        say(f"geo_grid is already running at {holder['url']}/maps/wall")
+        say(f"geo_grid is already running at {holder['url']}/")
         return
     tell: int | None = None
     if detach:
@@ -72,16 +74,19 @@ def up(
 
     def announce() -> None:
         nonlocal is_told
-        say(f"geo_grid is ready: {url}/maps/wall   (API: {url}/docs{stop})")
+        say(f"geo_grid is ready: {url}/   (API: {url}/docs{stop})")
         if tell is not None and not is_told:
             say_ready(tell)
         is_told = True
 
     with stoppable(), lock.held(url) as held:
         if held is None:
-            say(f"geo_grid is already running at {url}/maps/wall")
+            say(f"geo_grid is already running at {url}/")
             return
-        supervisor = Supervisor(config.state_dir, listen(config), [held.fileno()])  # it loads the server meanwhile
+        companion = () if empty or still else ("demo", "live")
+        supervisor = Supervisor(
+            config.state_dir, listen(config), [held.fileno()], companion
+        )  # loads the server meanwhile
         from geo_grid.db import database
 
         try:
@@ -154,17 +159,24 @@ def serve_supervised(
             serving.serve(app, settings(), socket.socket(fileno=bound), line.say_ready)
 
 
-def _make_first_users(conninfo: str, demo: bool, tell: int | None) -> None:
-    """Make the first administrator, and demo users on request; show their passwords once, and never in a log."""
+def _make_first_users(conninfo: str, shows_demo: bool, tell: int | None) -> None:
+    """Make the first administrator, and in the demo city its users; show passwords once, and never in a log.
+
+    Parameters
+    ----------
+    shows_demo
+        Whether to show the passwords of demo users too; without one they are chosen with a click on this machine alone.
+    """
     from geo_grid.access.first import Made, demo_users, first_administrator
     from geo_grid.cli.access import as_owner
+    from geo_grid.live_demo.plan import is_demo_city
 
     history = settings().password_history
 
     async def make(connection: "AsyncConnection") -> list[Made]:
         first = await first_administrator(connection, history)
-        users = await demo_users(connection, history) if demo else []
-        return [*([first] if first else []), *users]
+        users = await demo_users(connection, history) if await is_demo_city(connection) else []
+        return [*([first] if first else []), *(users if shows_demo else [])]
 
     made = as_owner(conninfo, make)
     if not made:
@@ -238,7 +250,7 @@ def serve(port: Port = None, host: Host = None) -> None:
 
         with ready_database() as conninfo:
             app = create_app(config, conninfo)
-            serving.serve(app, config, bound, lambda: say(f"serving at {url}/maps/wall"))
+            serving.serve(app, config, bound, lambda: say(f"serving at {url}/"))
 
 
 @serving_app.command()

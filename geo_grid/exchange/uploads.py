@@ -6,6 +6,7 @@ import re
 import secrets
 import shutil
 import time
+from collections.abc import Iterator
 from collections.abc import Mapping as Named
 from dataclasses import dataclass
 from pathlib import Path
@@ -107,16 +108,28 @@ def keep(folder: Path, file: BinaryIO, file_name: str, principal_id: int, asked:
 def _make_room(folder: Path, principal_id: int, size: int) -> None:
     """Forget the oldest files of an account until one more of so many bytes is within its quota."""
     waiting = []
-    for kept in folder.iterdir() if folder.is_dir() else ():
-        with contextlib.suppress(OSError, ValueError):  # forgotten meanwhile, or not whole
-            if json.loads((kept / "upload.told").read_text(encoding="utf-8"))["principal_id"] == principal_id:
-                waiting.append((kept.stat().st_mtime, sum(part.stat().st_size for part in kept.iterdir()), kept))
+    for kept in _waiting(folder, principal_id):
+        with contextlib.suppress(OSError):  # forgotten meanwhile
+            waiting.append((kept.stat().st_mtime, sum(part.stat().st_size for part in kept.iterdir()), kept))
     waiting.sort(reverse=True)
     count, octets = 1, size
     for _, held, kept in waiting:
         count, octets = count + 1, octets + held
         if count > MOST_WAITING or octets > MOST_WAITING_BYTES:
             shutil.rmtree(kept, ignore_errors=True)
+
+
+def _waiting(folder: Path, principal_id: int) -> Iterator[Path]:
+    """Yield the folders of an account's files."""
+    for kept in folder.iterdir() if folder.is_dir() else ():
+        with contextlib.suppress(OSError, ValueError):  # forgotten meanwhile, or not whole
+            if json.loads((kept / "upload.told").read_text(encoding="utf-8"))["principal_id"] == principal_id:
+                yield kept
+
+
+def count_waiting(folder: Path, principal_id: int) -> int:
+    """Return how many files of an account wait to be confirmed."""
+    return sum(1 for _ in _waiting(folder, principal_id))
 
 
 def find(folder: Path, upload_id: str, principal_id: int) -> Upload:

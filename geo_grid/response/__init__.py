@@ -3,7 +3,7 @@
 from geo_grid.response.build import build_circles, build_circles_of, isolated_posts, read_conditions
 from geo_grid.response.graph import build_graph, find_graph, imported_graph
 from geo_grid.response.positions import MOST_AT_ONCE, Position, Taken, TrackPoint, take_positions, track
-from geo_grid.response.ranking import Responder, closures_around, rank
+from geo_grid.response.ranking import Responder, closures_around, rank, reason_of
 from geo_grid.response.router import Router
 from geo_grid.response.service_area import ServiceArea
 from geo_grid.response.travel import Travel
@@ -28,6 +28,7 @@ __all__ = [
     "isolated_posts",
     "rank",
     "read_conditions",
+    "reason_of",
     "take_positions",
     "track",
 ]

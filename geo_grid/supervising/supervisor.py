@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -89,6 +89,40 @@ class _Child:
         self.process.wait()
 
 
+class _Companion:
+    """A process that comes and goes without the server: a longer pause before each start, until it has run for a minute."""
+
+    def __init__(self, command: Sequence[str], temporary: Path) -> None:
+        self._command = list(command)
+        self._temporary = temporary
+        self._child: _Child | None = None
+        self._began = self._next = float("-inf")
+        self._pause_s = 0.0
+
+    def look(self) -> None:
+        """Start it when it does not run, unless it has ended by itself."""
+        now = time.monotonic()
+        if self._child is not None and (code := self._child.process.poll()) is not None:
+            self.end()
+            if code == 0:
+                self._command = []
+                return
+            log.error("%s: it is started again", Ended(f"geo-grid {' '.join(self._command)}", code))
+            self._pause_s = 0.0 if now - self._began > _SOUND_S else min(2 * self._pause_s + 5, _LONGEST_PAUSE_S)
+            self._next = now + self._pause_s
+        if self._command and self._child is None and now >= self._next:
+            self._began, self._next = now, now + _LONGEST_PAUSE_S
+            with contextlib.suppress(OSError):  # no memory for another process: later
+                self._child = _Child(self._command, [], self._temporary)
+                self._child.go()
+
+    def end(self) -> None:
+        """End it, if it runs."""
+        if self._child is not None:
+            child, self._child = self._child, None
+            child.end()
+
+
 class Supervisor:
     """Runs preparation and serving in child processes; a context manager, which ends them when it is left.
 
@@ -100,14 +134,18 @@ class Supervisor:
         The listening socket. It stays open during a restart, so that connections wait and are not refused.
     kept
         More file descriptors that the children inherit.
+    companion
+        Command of a process that runs beside the server from its first readiness on, and is started again when it dies;
+        empty: none. It ends with exit code 0 where there is nothing for it to do.
     """
 
-    def __init__(self, state_dir: Path, bound: socket.socket, kept: list[int]) -> None:
+    def __init__(self, state_dir: Path, bound: socket.socket, kept: list[int], companion: Sequence[str] = ()) -> None:
         self._lock = ServerLock(state_dir)
         self._log = self._lock.log
         self._temporary = state_dir / "tmp"
         self._bound = bound
         self._kept = kept
+        self._companion = _Companion(companion, self._temporary)
         self._clear()
         self._serving: _Child | None = None
         self._next: _Child | None = self._start_serving()  # it imports its modules during the preparation
@@ -116,6 +154,7 @@ class Supervisor:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._companion.end()
         for child in (self._next, self._serving):
             if child is not None:
                 child.end()
@@ -165,8 +204,9 @@ class Supervisor:
                     if said is not None:
                         was_ready = True
                         announce()
-                    elif was_ready and self._next is None:
-                        self._next = self._start_serving()
+                    elif was_ready:
+                        self._next = self._next or self._start_serving()
+                        self._companion.look()
                 child.process.wait()
                 child.end()
                 self._serving = None

@@ -1,5 +1,6 @@
 // The log-in: name and password, the second factor when it is asked for, the provider, or a screen's token.
 import { go } from "./address.js";
+import { demoPeople } from "./demo_people.js";
 import { element } from "./element.js";
 import { field, form, head, panel } from "./office.js";
 import { page, ready } from "./page.js";
@@ -8,6 +9,7 @@ import { say } from "./text.js";
 
 const main = head();
 main.className = "narrow";
+const people = demoPeople(page.next);
 const code = field(say("codeOfAuthenticator"), "code", {
   inputMode: "numeric",
   autocomplete: "one-time-code",
@@ -17,7 +19,7 @@ code.hidden = true;
 
 const logIn = form(
   [
-    field(say("userName"), "name", { autocomplete: "username", required: true, autofocus: true }),
+    field(say("userName"), "name", { autocomplete: "username", required: true, autofocus: !people }),
     field(say("password"), "password", { type: "password", autocomplete: "current-password", required: true }),
     code,
   ],
@@ -40,6 +42,7 @@ const logIn = form(
     }
   },
 );
+if (people) main.append(people, panel(say("whatThisIs"), element("p", { textContent: say("whatThisIsTold") })));
 main.append(
   panel(
     page.city[page.lang],

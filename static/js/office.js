@@ -1,52 +1,14 @@
 // Common parts of the pages without a map: head, forms, tables.
-import { go } from "./address.js";
 import { element } from "./element.js";
-import { may, page } from "./page.js";
-import { write } from "./server.js";
+import { header } from "./header.js";
+import { page } from "./page.js";
 import { named, say } from "./text.js";
-
-const HOME = [
-  ["map", "/maps/wall", say("wall")],
-  ["incidents.write", "/maps/desk", say("desk")],
-  ["boundaries.draft", "/maps/planner", say("planning")],
-  ["map", "/maps/response", say("response")],
-  ["map", "/collections", say("data")],
-  ["layers.write", "/imports", say("import")],
-  ["accounts", "/admin", say("manageAccounts")],
-  ["audit", "/auditor", say("audit")],
-  ["account", "/account", say("myAccount")],
-  ["account", "/docs", "API"],
-];
 
 /** Puts the head on the page, and gives the part below it. */
 export function head() {
-  const other = new URL(location.href);
-  other.searchParams.set("lang", page.lang === "zh" ? "en" : "zh");
-  const { person } = page;
-  const links = HOME.filter(([right]) => may(right) && !person?.must).map(([, href, name]) =>
-    element("a", { href, textContent: name }),
-  );
-  const out = person ? element("button", { className: "plain", textContent: say("logOut"), onclick: logOut }) : null;
-  document.body.append(
-    element(
-      "header",
-      { className: "bar" },
-      element("img", { src: "/static/icon.svg", alt: "" }),
-      element("h1", { textContent: page.title }),
-      element("nav", {}, ...links),
-      person ? element("span", { className: "quiet", textContent: person.name }) : null,
-      page.isFixed ? null : element("a", { href: other.href, textContent: say("otherLanguage") }),
-      out,
-    ),
-  );
   const main = element("main");
-  document.body.append(main);
+  document.body.append(header(page.title), main);
   return main;
-}
-
-async function logOut() {
-  await write("DELETE", "/session");
-  go("/login");
 }
 
 /**

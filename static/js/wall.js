@@ -1,16 +1,16 @@
 // The wall page: title bar, legend, list of open incidents, card.
-import { go } from "./address.js";
 import { BaseMap, CHOICES } from "./basemap.js";
 import { Card } from "./card.js";
 import { element, isTyping } from "./element.js";
 import { follow } from "./events.js";
+import { header, leaving } from "./header.js";
 import { holesPanel } from "./holes.js";
 import { base, LiveLayer, LOOKS, OUTLINES, sign } from "./layers.js";
 import { cityMap, onClick } from "./map.js";
 import { now } from "./now.js";
 import { may, page, ready } from "./page.js";
 import { readPlace } from "./places.js";
-import { ask, poll, write } from "./server.js";
+import { ask, poll } from "./server.js";
 import { ago, categoryName, moment, named, number, say, timeOfDay } from "./text.js";
 import { every } from "./timing.js";
 
@@ -29,37 +29,19 @@ const switchLanguage = () => {
   location.href = address.href;
 };
 const counts = element("div", { className: "counts" });
+leaving.before = () => {
+  unheard(); // stop listening
+  unasked();
+};
 document.body.append(
-  element(
-    "header",
-    { className: "bar" },
-    element("img", { src: "/static/icon.svg", alt: "" }),
-    element("h1", { textContent: page.city[page.lang] }),
+  header(
+    page.city[page.lang],
     element("span", { className: "subtitle", textContent: say("subtitle") }),
-    page.isDemo ? element("span", { className: "demo", textContent: say("demoData") }) : null,
     counts,
     fresh,
     clock,
-    element("button", {
-      className: "plain",
-      textContent: say("otherLanguage"),
-      onclick: switchLanguage,
-    }),
-    element("span", { className: "quiet", textContent: page.person?.name }),
-    page.person?.isKiosk
-      ? null
-      : element("a", { className: "plain", href: `/account?lang=${page.lang}`, textContent: say("myAccount") }),
-    page.person?.isKiosk
-      ? null
-      : element("button", { className: "plain", textContent: say("logOut"), onclick: logOut }),
   ),
 );
-async function logOut() {
-  unheard(); // stop listening
-  unasked();
-  await write("DELETE", "/session");
-  go(`/login?lang=${page.lang}`);
-}
 const tick = () => {
   clock.textContent = moment(now()); // of the server: this computer's own may be wrong
 };

@@ -37,8 +37,8 @@ EVERYBODY = set(ROLES)
 MAP = EVERYBODY - {"auditor"}
 EXPECTED: dict[str, set[str] | None] = {
     "GET /healthz": None, "GET /readyz": None, "GET /.well-known/security.txt": None, "GET /login": None,
-    "POST /session": None, "POST /session/kiosk": None, "GET /session/oidc": None, "GET /session/oidc/callback": None,
-    "GET /": EVERYBODY, "GET /account": EVERYBODY, "GET /session": EVERYBODY, "DELETE /session": EVERYBODY,
+    "POST /session": None, "POST /session/kiosk": None, "POST /session/demo": None, "GET /session/oidc": None, "GET /session/oidc/callback": None,
+    "GET /": EVERYBODY, "GET /start": EVERYBODY, "GET /overview": EVERYBODY, "GET /account": EVERYBODY, "GET /session": EVERYBODY, "DELETE /session": EVERYBODY,
     "GET /docs": EVERYBODY - {"wall"}, "GET /openapi.json": MAP, "GET /maps/wall": MAP, "GET /maps/desk": {"dispatcher", "supervisor"},
     "GET /admin": {"administrator"}, "GET /auditor": {"auditor"},
     "PUT /session/password": EVERYBODY - {"wall"}, "POST /session/factor": EVERYBODY - {"wall"},
@@ -139,6 +139,7 @@ EXPECTED: dict[str, set[str] | None] = {
 }  # fmt: skip
 PAGES = {
     "/",
+    "/start",
     "/account",
     "/docs",
     "/maps/wall",
@@ -159,7 +160,7 @@ ANSWERS: dict[int, set[str]] = {
         "GET /collections/{layer}/tiles/WebMercatorQuad/{z}/{y}/{x}",
     },
     303: {
-        "GET /",
+        "GET /start",
     },
     400: {
         "POST /open311/v2/requests.{format}",
@@ -202,6 +203,7 @@ ANSWERS: dict[int, set[str]] = {
     422: {
         "POST /session",
         "POST /session/kiosk",
+        "POST /session/demo",
         "GET /locate",
         "GET /desk",
         "GET /search",

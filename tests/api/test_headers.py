@@ -138,7 +138,7 @@ class TestTheAddressOutside:
             get("/collections/grid_cells/items/?limit=2").headers["location"]
             == f"{BASE}/collections/grid_cells/items?limit=2"
         )
-        assert get("/", Accept=BROWSER).headers["location"] == "/city/maps/planner"
+        assert get("/start", Accept=BROWSER).headers["location"] == "/city/maps/planner"
         to_login = httpx.get(f"{url}{passed_on}/account?lang=en", headers={"Accept": BROWSER}).headers["location"]
         assert to_login == "/city/login?next=%2Faccount%3Flang%3Den"
         login = httpx.get(f"{url}{passed_on}{to_login.removeprefix('/city')}").text

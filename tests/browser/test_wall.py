@@ -94,7 +94,7 @@ def test_english_and_chinese(page: Page, demo_page: str) -> None:
     open_wall(page, f"{demo_page}/maps/wall?lang=en")
     expect(page.locator(".legend h2")).to_have_text("Legend and layers")
     assert page.evaluate("document.documentElement.lang") == "en"
-    page.get_by_role("button", name="中文").click()
+    page.get_by_role("link", name="中文").click()
     page.wait_for_selector("body[data-ready]")
     expect(page.locator(".legend h2")).to_have_text("图例与图层")
 

@@ -297,3 +297,17 @@ create trigger passwords_forget_devices after update of must_change on access.pa
     for each row when (new.must_change) execute function access.forget_devices();
 create trigger principals_forget_devices after update of disabled_at on access.principals
     for each row when (new.disabled_at is not null) execute function access.forget_devices();
+
+-- The people of the demo, to choose from without a password: in the demo city alone. Who may ask at all, the server decides.
+create or replace function access.demo_people() returns table (principal_id bigint, login_name text, display_name text, role text)
+language plpgsql stable security definer set search_path = pg_catalog, public, pg_temp as $$
+begin
+    perform access.require_service();
+    return query
+        select p.principal_id, p.login_name, p.display_name, p.role
+        from access.principals p join access.roles r using (role)
+        where p.is_demo and p.principal_kind = 'user' and p.disabled_at is null and is_demo_city()
+          and not r.second_factor_required
+        order by p.principal_id;
+end $$;
+grant execute on function access.demo_people to geo_grid_service;

@@ -17,7 +17,7 @@ from geo_grid import errors
 from geo_grid.access import Identities, Identity, csrf_token, digest_of, is_of_kind
 from geo_grid.access.credentials import neighbourhood
 from geo_grid.api.access.cookies import SESSION, read_cookie
-from geo_grid.api.server.networks import is_loopback, read_networks, scheme_of, sender
+from geo_grid.api.server.networks import is_by_hand, is_loopback, read_networks, scheme_of, sender
 from geo_grid.api.server.problems import problem_of
 from geo_grid.api.server.public_address import PublicAddress
 from geo_grid.api.server.state import server_of
@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 BACKGROUND = "geo-grid-background"
 """Header of the polling of a page, which does not extend a session."""
 _BEARER = re.compile(r"^Bearer ([A-Za-z0-9_-]{20,100})$", re.IGNORECASE)
-_BEGINNINGS = {"/session", "/session/kiosk"}
+_BEGINNINGS = {"/session", "/session/kiosk", "/session/demo"}
 _READS = {"GET", "HEAD", "OPTIONS"}
 _LOGIN_READS = {"/session/oidc", "/session/oidc/callback"}
 _HEALTH = "/readyz"
@@ -42,7 +42,9 @@ _STRANGERS_AT_ONCE = 8
 
 
 class Identified:
-    """Sets `geo_grid.asker`, `geo_grid.secret` and `geo_grid.identity` (None: not logged in) in the scope of a request."""
+    """Sets `geo_grid.asker`, `geo_grid.secret` and `geo_grid.identity` (None: not logged in) in the scope of a request, and
+    whether it comes from this machine itself (`geo_grid.by_hand`, see `is_by_hand`), where no proxy is set up.
+    """
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self.app = app
@@ -51,6 +53,7 @@ class Identified:
             bool(self._proxies) and settings.tls_certificate is None and not is_loopback(settings.host)
         )
         self._public = PublicAddress(settings)
+        self._is_private = not self._proxies and settings.public_url is None and is_loopback(settings.host)
         self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
         self._rate = parse(settings.rate_limit)
         self._anonymous_rate = parse(settings.anonymous_rate_limit)
@@ -67,6 +70,9 @@ class Identified:
         try:
             address = self._through_proxy(scope, headers)
             self._refuse_foreign(scope, headers)
+            scope["geo_grid.by_hand"] = self._is_private and is_by_hand(
+                scope["client"][0] if scope["client"] else "", scope["http_version"], headers.getlist("host"), headers
+            )
             self._public.settle(scope)
             secret, by_cookie = _secret(headers, scope["scheme"])
             asker = Asker(digest_of(secret) if secret else "", address, scope["geo_grid.request_id"])

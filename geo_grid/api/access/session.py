@@ -8,15 +8,15 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from geo_grid.access import csrf_token, digest_of
-from geo_grid.access.login import Opened
+from geo_grid.access.login import DemoPerson, Opened
 from geo_grid.api.access.cookies import DEVICE, OIDC, SESSION, delete_cookie, read_cookie, set_cookie
 from geo_grid.api.server.asking import asker_of, identity_of
 from geo_grid.api.server.links import base_url
-from geo_grid.api.server.problems import PROBLEM_RESPONSES
+from geo_grid.api.server.problems import PROBLEM_RESPONSES, Problem
 from geo_grid.api.server.public_address import PublicAddress
 from geo_grid.api.server.rights import GuardedRoute
 from geo_grid.api.server.state import server_of
-from geo_grid.errors import NotFound, NotLoggedIn
+from geo_grid.errors import Forbidden, NotFound, NotLoggedIn
 
 if TYPE_CHECKING:
     from geo_grid.access.oidc import Provider
@@ -41,6 +41,14 @@ class KioskToken(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     token: str = Field(pattern=r"^gg_w_[A-Za-z0-9_-]{20,100}$")
+
+
+class DemoChoice(BaseModel):
+    """A user of the demo."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str = Field(min_length=1, max_length=64)
 
 
 class PasswordChange(BaseModel):
@@ -112,6 +120,25 @@ async def open_kiosk(request: Request, given: KioskToken) -> Response:
     return response
 
 
+@router.post("/session/demo", responses={403: {"model": Problem}})
+async def choose_demo_user(request: Request, response: Response, given: DemoChoice) -> LoggedIn:
+    """Log in as a user of the demo city without a password: in a browser on the server's own machine alone."""
+    if not request.scope["geo_grid.by_hand"]:
+        message = "users of the demo are chosen on the machine of the server itself, not through a proxy: log in with a password"
+        raise Forbidden(message)
+    opened = await server_of(request).logins.as_demo(given.name, _device(request), asker_of(request))
+    await _leave_former(request)
+    _remember(request, response, opened)
+    return LoggedIn.model_validate({"must": opened.must})
+
+
+async def demo_people(request: Request) -> list[DemoPerson]:
+    """List the users of the demo for a page that may offer them; empty: none, or not to this browser."""
+    if not request.scope["geo_grid.by_hand"]:
+        return []
+    return await server_of(request).logins.demo_people(asker_of(request))
+
+
 @router.get("/session")
 async def who_am_i(request: Request) -> WhoAmI:
     """Say who is logged in."""
@@ -155,7 +182,7 @@ async def confirm_factor(request: Request, given: Code) -> Response:
 
 
 @router.get("/session/oidc", response_class=RedirectResponse, status_code=303)
-async def begin_oidc(request: Request, next: Annotated[str, Query(max_length=500)] = "/") -> RedirectResponse:
+async def begin_oidc(request: Request, next: Annotated[str, Query(max_length=500)] = "/start") -> RedirectResponse:
     """Log in through the OpenID Connect provider, where one is configured."""
     target, state = await _provider(request).begin(_callback(request), safe_page(request, next), asker_of(request))
     answer = RedirectResponse(target, 303)

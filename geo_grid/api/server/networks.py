@@ -2,8 +2,9 @@
 
 import ipaddress
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 from geo_grid.errors import BadRequest, UserError
 
@@ -17,6 +18,37 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+_RELAYED = ("forwarded", "via", "x-forwarded", "x-real-ip", "x-client-ip", "cf-", "true-client-ip")
+"""Beginnings of the headers by which proxies and tunnels say for whom they ask."""
+
+
+def is_by_hand(peer: str, http_version: str, hosts: Sequence[str], names: Iterable[str]) -> bool:
+    """Say whether a request comes from a browser on this machine itself, through no proxy or tunnel.
+
+    A proxy on this machine has a loopback address too. It gives itself away by its headers, by the host that it was asked
+    for, or by speaking HTTP/1.0, as nginx does unless it is told otherwise. A page elsewhere whose name was made to mean
+    this machine (DNS rebinding) gives itself away by its host.
+
+    Parameters
+    ----------
+    peer
+        Peer address of the connection; empty: a Unix socket, which only proxies use.
+    hosts
+        The lines `Host` as they were sent.
+    names
+        Names of all headers, in small letters.
+    """
+    if not peer or not is_loopback(str(_peer(peer))) or http_version == "1.0":
+        return False
+    if any(name.startswith(_RELAYED) for name in names) or len(hosts) != 1:
+        return False
+    try:
+        named = urlsplit(f"//{hosts[0]}").hostname
+    except ValueError:
+        return False
+    return named is not None and is_loopback(named)
 
 
 def read_networks(text: str) -> Sequence[Network]:

@@ -39,6 +39,8 @@ RIGHTS: dict[tuple[str, str], str] = {
     ("GET", "/metrics"): "metrics",
     ("GET", "/.well-known/security.txt"): PUBLIC,
     ("GET", "/"): ANYBODY,
+    ("GET", "/start"): ANYBODY,
+    ("GET", "/overview"): ANYBODY,
     ("GET", "/login"): PUBLIC,
     ("GET", "/account"): ANYBODY,
     ("GET", "/docs"): "account",
@@ -51,6 +53,7 @@ RIGHTS: dict[tuple[str, str], str] = {
     ("GET", "/auditor"): "audit",
     ("POST", "/session"): PUBLIC,
     ("POST", "/session/kiosk"): PUBLIC,
+    ("POST", "/session/demo"): PUBLIC,
     ("GET", "/session/oidc"): PUBLIC,
     ("GET", "/session/oidc/callback"): PUBLIC,
     ("GET", "/session"): ANYBODY,
@@ -218,6 +221,7 @@ invalidated at once, not when the feed has read the change."""
 PAGES = frozenset(
     {
         "/",
+        "/start",
         "/account",
         "/docs",
         "/maps/wall",

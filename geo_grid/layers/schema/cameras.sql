@@ -47,3 +47,5 @@ create trigger cameras_once_renamed before update of gb28181_id on cameras
 create trigger cameras_keep_national_id before update of gb28181_id on cameras
     for each row when (new.gb28181_id is distinct from old.gb28181_id and old.gb28181_id not like 'LOCAL-%')
     execute function access.keep_national_id();
+create trigger cameras_marked before insert on cameras
+    for each row when (current_user = 'geo_grid_app') execute function access.mark_demo();

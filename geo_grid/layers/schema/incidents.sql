@@ -55,7 +55,7 @@ begin
     new.zone_code := access.owning_zone(new.geom, statement_timestamp());
     new.edition_id := edition_at(statement_timestamp());
     new.handler_id := (select principal_id from access.asking where principal_kind = 'user');
-    new.is_demo := false;
+    new.is_demo := access.asks_for_demo();
     return new;
 end $$;
 
