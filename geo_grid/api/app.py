@@ -22,6 +22,7 @@ from geo_grid.api.desk import (
     dispatching,
     duties,
     events,
+    field,
     incidents,
     indicators,
     locate,
@@ -59,8 +60,9 @@ _LARGEST_LOGIN = 16 << 10
 _ROUTERS = (
     locate,
     bulk,
-    categories,  # these three before incidents, whose numbers would take their names
+    categories,  # these before incidents, whose numbers would take their names
     deadlines,
+    field,
     batches,
     incidents,
     duties,

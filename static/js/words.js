@@ -568,6 +568,7 @@ export const CODES = /** @type {const} */ ({
     accept: ["受理", "Accept"],
     assign: ["分派", "Assign"],
     hand_over: ["转交", "Hand over"],
+    acknowledge: ["已知悉", "Acknowledge"],
     depart: ["出警", "Departs"],
     arrive: ["到场", "Arrives"],
     check_in: ["报平安", "Checks in"],
@@ -630,6 +631,7 @@ export const CODES = /** @type {const} */ ({
   },
   access: {
     wall: ["大屏", "wall"],
+    grid_worker: ["网格员", "grid worker"],
     dispatcher: ["接警员", "dispatcher"],
     planner: ["规划员", "planner"],
     supervisor: ["督导员", "supervisor"],
