@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from geo_grid.boundaries.findings import COMPOUNDS
 from geo_grid.boundaries.norms import HOUSEHOLDS
 from geo_grid.db import AsyncConnection, load_queries
 from geo_grid.errors import UserError
@@ -15,8 +16,6 @@ from geo_grid.files.formulas import guarded
 QUERIES = load_queries("geo_grid.field", "norms.sql")
 VISIT_DAYS = 4
 """Days of a week with a visit (DOMAIN, section 1)."""
-COMPOUNDS = (1, 3)
-"""Least and most compounds of a worker (DOMAIN, section 1)."""
 _MOST_WEEKS = 53
 _WEEKS = 4
 
@@ -32,14 +31,14 @@ DEFINITION = Definition(
     zh=(
         f"对象为网格管理员（按姓名和值班电话）。一周自星期一零时起（城市时间）；有走访的天数达到 {VISIT_DAYS} 天为达标，"
         f"该周工作日（按工作日历，扣除本人请假日）不足 {VISIT_DAYS} 天的以工作日数为准。未结束的周、无工作日的周和未全周在岗的周不计。"
-        f"负荷达标：{HOUSEHOLDS[0]}–{HOUSEHOLDS[1]} 户，或 {COMPOUNDS[0]}–{COMPOUNDS[1]} 个小区。按网格统计时，一人计入其每个责任网格。"
+        f"负荷达标：{HOUSEHOLDS[0]}–{HOUSEHOLDS[1]} 户，或 1–{COMPOUNDS} 个小区。按网格统计时，一人计入其每个责任网格。"
     ),
     en=(
         f"Of grid managers, by name and duty telephone. A week begins on Monday at midnight of the city's time; it is kept with"
         f" visits on at least {VISIT_DAYS} days, or on as many as it has working days (by the calendar, without those on which"
         " the person was away), if those are fewer. Weeks that are not over, that have no such day, or in which the person was"
         f" not on the roster throughout are not counted. The load is kept with {HOUSEHOLDS[0]} to {HOUSEHOLDS[1]} households, or"
-        f" {COMPOUNDS[0]} to {COMPOUNDS[1]} compounds. By cell, a person counts in each cell of their duties."
+        f" 1 to {COMPOUNDS} compounds. By cell, a person counts in each cell of their duties."
     ),
 )
 
@@ -149,4 +148,4 @@ def _monday(day: date) -> date:
 def _is_load_kept(row: Norm) -> bool:
     least, most = HOUSEHOLDS
     has_households = row.household_count is not None and least <= row.household_count <= most
-    return has_households or COMPOUNDS[0] <= row.compound_count <= COMPOUNDS[1]
+    return has_households or 1 <= row.compound_count <= COMPOUNDS

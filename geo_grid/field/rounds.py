@@ -7,6 +7,7 @@ from pydantic import BaseModel, Field
 from geo_grid.db import AsyncConnection, fetch_one, load_queries
 from geo_grid.field.norms import VISIT_DAYS
 from geo_grid.field.reminders import Reminders, reminders
+from geo_grid.field.workers import require_account
 
 QUERIES = load_queries("geo_grid.field", "rounds.sql")
 
@@ -35,7 +36,8 @@ class Rounds(BaseModel):
 
 
 async def rounds(connection: AsyncConnection, today: date, timezone: str) -> Rounds:
-    """Read what the person of an account needs; `today` is in the city's time zone, `timezone`."""
+    """Read what the person of an account needs; `today` is in the city's time zone, `timezone`. Raises NotLoggedIn."""
+    await require_account(connection)
     monday = today - timedelta(days=today.weekday())
     values = {"first": monday, "after": monday + timedelta(days=7), "zone": timezone, "most": VISIT_DAYS}
     who = await fetch_one(connection, QUERIES["who"])

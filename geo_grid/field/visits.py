@@ -9,7 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from geo_grid.coordinates import to_lonlat
 from geo_grid.db import AsyncConnection, fetch_one, load_queries
-from geo_grid.errors import Conflict, Forbidden, NotFound, UserError
+from geo_grid.errors import Conflict, NotFound, NotOnRoster, OutsideRounds, UserError
+from geo_grid.field.workers import require_account
 from geo_grid.moments import Moment
 
 QUERIES = load_queries("geo_grid.field", "visits.sql")
@@ -67,15 +68,20 @@ async def record_visit(connection: AsyncConnection, new: NewVisit, sent_key: str
 
     Raises
     ------
+    NotLoggedIn
+        The session has just ended.
     Conflict
-        The key was used for other content, or the account is no person of the duty roster.
-    Forbidden
+        The key was used for other content.
+    NotOnRoster
+        The account is no person of the duty roster.
+    OutsideRounds
         The place is in none of their compounds.
     UserError
         visited_at is in the future, or too long ago.
     InvalidCoordinates, UnknownCrs
         The position cannot be read.
     """
+    await require_account(connection)
     digest = hashlib.sha256(new.model_dump_json().encode()).digest() if sent_key is not None else None
     if sent_key is not None and (before := await fetch_one(connection, QUERIES["sent"], {"sent_key": sent_key})):
         return await _sent_before(connection, before, digest), False
@@ -97,7 +103,7 @@ async def record_visit(connection: AsyncConnection, new: NewVisit, sent_key: str
         message = (
             f"{found['name']} is in none of the cells of your account: ask whoever keeps accounts to bind it to them"
         )
-        raise Forbidden(message) from None
+        raise OutsideRounds(message) from None
     if not made:  # the same request at the same time
         before = await fetch_one(connection, QUERIES["sent"], {"sent_key": sent_key})
         return await _sent_before(connection, before, digest), False
@@ -125,12 +131,12 @@ async def _compound(connection: AsyncConnection, new: NewVisit) -> dict[str, Any
     compounds = await (await connection.execute(QUERIES["compounds"], values)).fetchall()
     if not compounds:
         message = "your account has no compounds on the duty roster: whoever keeps the roster says which person it is"
-        raise Conflict(message)
+        raise NotOnRoster(message)
     nearest = compounds[0]
     if lon is None:
         if nearest["grid_code"] != new.grid_code:
             message = f"{new.grid_code} is none of your compounds: choose one of them"
-            raise Forbidden(message)
+            raise OutsideRounds(message)
         return nearest
     near = min(max(_NEAR_M, new.accuracy_m or 0.0), _NEAR_AT_MOST_M)
     if nearest["distance_m"] > near:
@@ -138,7 +144,7 @@ async def _compound(connection: AsyncConnection, new: NewVisit) -> dict[str, Any
             f"this place is {nearest['distance_m']:,.0f} m from {nearest['name']}, the nearest of your compounds: record"
             " the visit for a compound without the position, if you were there"
         )
-        raise Forbidden(message)
+        raise OutsideRounds(message)
     if nearest["distance_m"] > 0:  # between several the chosen one
         return next((one for one in compounds if one["is_chosen"] and one["distance_m"] <= near), nearest)
     return nearest

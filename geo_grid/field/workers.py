@@ -4,7 +4,7 @@ import psycopg
 from pydantic import BaseModel, ConfigDict, Field
 
 from geo_grid.db import AsyncConnection, fetch_one, load_queries
-from geo_grid.errors import Conflict, Forbidden, NotFound
+from geo_grid.errors import Conflict, Forbidden, NotFound, NotLoggedIn
 
 QUERIES = load_queries("geo_grid.field", "workers.sql")
 
@@ -29,6 +29,13 @@ async def workers(connection: AsyncConnection) -> list[Worker]:
     """List accounts that are persons of the roster, by name."""
     rows = await connection.execute(QUERIES["all"])
     return [Worker.model_validate(row) for row in await rows.fetchall()]
+
+
+async def require_account(connection: AsyncConnection) -> None:
+    """Raise NotLoggedIn when the session has just ended: its person is not somebody without compounds."""
+    if not await fetch_one(connection, QUERIES["me"]):
+        message = "your session has ended: log in again, and send this once more"
+        raise NotLoggedIn(message)
 
 
 async def name_worker(connection: AsyncConnection, login_name: str, person: WorkerPerson) -> Worker:

@@ -1,3 +1,6 @@
+-- name: me
+select true as found where access.me() is not null
+
 -- name: account
 select access.field_account(%(login_name)s) as principal_id
 

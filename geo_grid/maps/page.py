@@ -41,7 +41,7 @@ def _head(name: str, style: str, title: str, options: dict[str, Any]) -> str:
     return head
 
 
-def plain_page(name: str, title: str, lang: Literal["zh", "en"], options: dict[str, Any]) -> str:
+def plain_page(name: str, title: str, lang: Literal["zh", "en"], options: dict[str, Any], style: str = "office") -> str:
     """Render a page without a map; its script builds the content.
 
     Parameters
@@ -50,8 +50,10 @@ def plain_page(name: str, title: str, lang: Literal["zh", "en"], options: dict[s
         Name of the script in static/js.
     options
         Data for the script, embedded as JSON.
+    style
+        Name of the stylesheet in static/css.
     """
-    return _PLAIN.format(lang=lang, head=_head(name, "office", title, {**options, "lang": lang}))
+    return _PLAIN.format(lang=lang, head=_head(name, style, title, {**options, "lang": lang}))
 
 
 def map_page(page: "folium.Map", name: str, title: str, options: dict[str, Any]) -> str:

@@ -1,13 +1,13 @@
 // Common parts of the pages without a map: head, forms, tables.
-import { go } from "./address.js";
 import { element } from "./element.js";
+import { logOut } from "./leave.js";
 import { may, page } from "./page.js";
-import { write } from "./server.js";
 import { named, say } from "./text.js";
 
 const HOME = [
   ["map", "/maps/wall", say("wall")],
   ["incidents.write", "/maps/desk", say("desk")],
+  ["visits.write", "/maps/field", say("fieldWork")],
   ["boundaries.draft", "/maps/planner", say("planning")],
   ["map", "/maps/response", say("response")],
   ["map", "/collections", say("data")],
@@ -26,7 +26,8 @@ export function head() {
   const links = HOME.filter(([right]) => may(right) && !person?.must).map(([, href, name]) =>
     element("a", { href, textContent: name }),
   );
-  const out = person ? element("button", { className: "plain", textContent: say("logOut"), onclick: logOut }) : null;
+  const leave = element("button", { className: "plain", textContent: say("logOut"), onclick: () => logOut() });
+  const out = person ? leave : null;
   document.body.append(
     element(
       "header",
@@ -42,11 +43,6 @@ export function head() {
   const main = element("main");
   document.body.append(main);
   return main;
-}
-
-async function logOut() {
-  await write("DELETE", "/session");
-  go("/login");
 }
 
 /**

@@ -1,16 +1,16 @@
 // The wall page: title bar, legend, list of open incidents, card.
-import { go } from "./address.js";
 import { BaseMap, CHOICES } from "./basemap.js";
 import { Card } from "./card.js";
 import { element, isTyping } from "./element.js";
 import { follow } from "./events.js";
 import { holesPanel } from "./holes.js";
 import { base, LiveLayer, LOOKS, OUTLINES, sign } from "./layers.js";
+import { logOut } from "./leave.js";
 import { cityMap, onClick } from "./map.js";
 import { now } from "./now.js";
 import { may, page, ready } from "./page.js";
 import { readPlace } from "./places.js";
-import { ask, poll, write } from "./server.js";
+import { ask, poll } from "./server.js";
 import { ago, categoryName, moment, named, number, say, timeOfDay } from "./text.js";
 import { every } from "./timing.js";
 
@@ -51,14 +51,14 @@ document.body.append(
       : element("a", { className: "plain", href: `/account?lang=${page.lang}`, textContent: say("myAccount") }),
     page.person?.isKiosk
       ? null
-      : element("button", { className: "plain", textContent: say("logOut"), onclick: logOut }),
+      : element("button", { className: "plain", textContent: say("logOut"), onclick: leave }),
   ),
 );
-async function logOut() {
-  unheard(); // stop listening
-  unasked();
-  await write("DELETE", "/session");
-  go(`/login?lang=${page.lang}`);
+function leave() {
+  return logOut(() => {
+    unheard(); // stop listening
+    unasked();
+  });
 }
 const tick = () => {
   clock.textContent = moment(now()); // of the server: this computer's own may be wrong
