@@ -14,6 +14,7 @@ class Cable:
         self._own = 0
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.StreamWriter] = set()
+        self._relays: set[asyncio.Task[None]] = set()
 
     @property
     def url(self) -> str:
@@ -36,11 +37,17 @@ class Cable:
             self._server.close()
         for writer in self._open:
             writer.transport.abort()
+        if self._relays:
+            await asyncio.wait(self._relays)
 
     async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._port)
         ends = {writer, far_writer}
         self._open |= ends
+        task = asyncio.current_task()
+        assert task is not None
+        self._relays.add(task)
+        task.add_done_callback(self._relays.discard)
         with contextlib.suppress(OSError):
             await asyncio.gather(_pour(reader, far_writer), _pour(far_reader, writer))
         self._open -= ends

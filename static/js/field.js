@@ -10,7 +10,7 @@ import { ask, poll, ServerError, session, write } from "./server.js";
 import { ago, categoryName, clock, named, number, say, when } from "./text.js";
 import { every } from "./timing.js";
 import { send, whoIsIt } from "./field/sending.js";
-import { entries, forget, keep, keepAs, kept, settle } from "./field/store.js";
+import { entries, forget, keep, keepAs, kept, NAME, settle } from "./field/store.js";
 
 /**
  * @typedef {import("./field/store.js").Entry} Entry
@@ -18,12 +18,14 @@ import { entries, forget, keep, keepAs, kept, settle } from "./field/store.js";
  */
 
 const LOCATING_MS = 5000; // how long a visit waits for the phone to say where it is
-const AGAIN_MS = 15000;
+const AGAIN_MS = 15000; // how often it looks whether the server can be reached again
+const AGAIN_WAITING_MS = 5000; // the same, while something waits
 /** @type {Rounds | null} */
 let rounds = null;
 /** @type {"" | "unreachable" | "loggedOut" | "forbidden"} */
 let trouble = "";
 let isSending = false;
+let isOver = false; // the person leaves: nothing is looked at any more
 let isWanted = false; // something came while it was sending
 /** @type {(() => void) | null} */
 let unheard = null; // stops listening
@@ -43,8 +45,8 @@ const note = element("textarea", {
   ariaLabel: say("noteForVisit"),
 });
 const compounds = element("div", { className: "compounds" });
-const unsent = element("ol", { className: "visits" });
-const sent = element("ol", { className: "visits" });
+const refusals = element("ol", { className: "visits refusals" });
+const lately = element("ol", { className: "visits" });
 const matters = element("ol", { className: "matters" });
 const problem = element("p", { className: "bad", hidden: true });
 problem.setAttribute("role", "alert");
@@ -63,35 +65,36 @@ document.body.append(
     state,
     logIn,
     problem,
-    unsent,
+    refusals,
     element("section", {}, element("h2", { textContent: say("tapToRecord") }), week, note, compounds),
     element("section", {}, element("h2", { textContent: say("myMatters") }), matters),
-    element("section", {}, element("h2", { textContent: say("visitsOnPhone") }), sent),
+    element("section", {}, element("h2", { textContent: say("visitsOnPhone") }), lately),
   ),
 );
 
 // --- showing ----------------------------------------------------------------------------------
 async function show() {
+  if (isOver) return;
   const all = await entries();
   const waiting = all.filter(entry => ["waiting", "locating"].includes(entry.state));
   const refused = all.filter(entry => entry.state === "refused");
   const mine = waiting.filter(entry => entry.account === rounds?.login_name);
-  const others = [...new Set(waiting.filter(entry => !mine.includes(entry)).map(entry => entry.account))];
+  const accounts = new Set(waiting.filter(entry => !mine.includes(entry)).map(entry => entry.account));
   who.textContent = rounds?.person_name ?? "";
   state.className = `state ${waiting.length ? "waits" : "sent"} ${refused.length ? "refused" : ""}`;
   state.textContent = [
     stateOf(mine.length, refused.length),
-    ...others.map(account => say("waitsForOther", { account })),
+    ...[...accounts].map(account => say("waitsForOther", { account })),
     refused.length ? say("countRefused", { count: refused.length }) : "",
   ]
     .filter(Boolean)
     .join(" · ");
   logIn.hidden = trouble !== "loggedOut";
   showRounds(mine);
-  unsent.replaceChildren(...[...refused, ...waiting].map(visitLine));
-  const lately = all.filter(entry => entry.state === "sent").toReversed();
-  sent.replaceChildren(...lately.map(visitLine));
-  if (!lately.length) sent.append(element("li", { className: "quiet", textContent: say("none") }));
+  const others = all.filter(entry => entry.state !== "refused").toReversed();
+  refusals.replaceChildren(...refused.map(visitLine));
+  lately.replaceChildren(...others.map(visitLine));
+  if (!others.length) lately.append(element("li", { className: "quiet", textContent: say("none") }));
   showMatters();
 }
 
@@ -311,7 +314,7 @@ async function acknowledge(incident, button) {
  */
 async function flush(isByHand = false) {
   isWanted = true;
-  if (isSending) return;
+  if (isSending || isOver) return;
   isSending = true;
   while (isWanted) {
     isWanted = false;
@@ -323,7 +326,7 @@ async function flush(isByHand = false) {
 /** @param {boolean} isByHand */
 async function exchange(isByHand) {
   try {
-    await navigator.locks.request("geo-grid-field", async () => {
+    await navigator.locks.request(NAME, async () => {
       const look = isByHand ? ask : poll;
       const account = await whoIsIt(look);
       await send(account, show);
@@ -363,14 +366,23 @@ function unhear() {
 /** Logs in on this page: what waits on it is sent then. */
 function enter() {
   askForPassword();
-  document.querySelector("dialog")?.addEventListener("close", () => flush(true));
+  const dialog = /** @type {HTMLDialogElement} */ (document.querySelector("dialog"));
+  const [name, password] = dialog.querySelectorAll("input");
+  dialog.addEventListener("close", () => flush(true));
+  if (!rounds) return;
+  name.value = rounds.login_name;
+  password.focus();
 }
 
 async function leave() {
   problem.hidden = true;
   try {
-    await logOut(unhear);
+    await logOut(() => {
+      isOver = true;
+      unhear();
+    });
   } catch (error) {
+    isOver = false;
     problem.textContent = error.message;
     problem.hidden = false;
   }
@@ -383,7 +395,7 @@ async function keepPage() {
   await navigator.serviceWorker.register(at("/maps/field/worker.js"), { scope: at("/maps/field") });
   const loaded = performance.getEntriesByType("resource").map(({ name }) => name);
   const files = loaded.filter(name => name.startsWith(new URL(at("/static/"), location.href).href));
-  const cache = await caches.open("geo-grid-field");
+  const cache = await caches.open(NAME);
   await cache.addAll([...new Set([location.pathname + location.search, ...files])]);
   document.body.dataset.kept = "yes";
 }
@@ -407,7 +419,9 @@ document.addEventListener("visibilitychange", () => {
   if (document.visibilityState === "visible") flush();
 });
 every(AGAIN_MS, async () => {
+  if (isOver) return AGAIN_MS;
   const waits = (await entries()).some(entry => entry.state === "waiting");
   if (trouble === "unreachable" || (waits && trouble === "")) await flush();
+  return waits ? AGAIN_WAITING_MS : AGAIN_MS;
 });
 ready();

@@ -1,7 +1,8 @@
 // What a phone keeps until its person logs out: visits, and their compounds.
 import { deleteDB, openDB } from "../../vendor/idb/index.js";
 
-const NAME = "geo-grid-field";
+/** Of the database, the cache and the lock. */
+export const NAME = "geo-grid-field";
 
 /**
  * A visit on this phone. `body` is what is sent; `state`: it waits to be sent, the server refused it, or it was sent.
@@ -65,10 +66,12 @@ export const kept = async name => (await opened).get("kept", name);
  */
 export const keepAs = async (name, value) => (await opened).put("kept", value, name);
 
-/** Leaves nothing on this phone, neither visits nor pages. */
+/** Leaves nothing on this phone, neither visits nor pages; what is being sent is sent first. */
 export async function empty() {
-  (await opened).close();
-  await deleteDB(NAME);
+  await navigator.locks.request(NAME, async () => {
+    (await opened).close();
+    await deleteDB(NAME);
+  });
   for (const name of await caches.keys()) if (name === NAME) await caches.delete(name);
   for (const one of await navigator.serviceWorker.getRegistrations()) await one.unregister();
 }
