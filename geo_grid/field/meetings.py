@@ -11,7 +11,6 @@ from geo_grid.errors import Conflict, Forbidden, NotFound, UserError
 from geo_grid.layers.incidents import Step
 from geo_grid.moments import Moment
 from geo_grid.workflow import NewIncident, report
-from geo_grid.workflow.incidents import Check
 
 QUERIES = load_queries("geo_grid.field", "meetings.sql")
 _CLOCK_TOLERANCE = timedelta(minutes=5)
@@ -69,8 +68,8 @@ class Meeting(BaseModel):
     resolutions: list[Resolution]
 
 
-async def hold(connection: AsyncConnection, new: NewMeeting, key: str | None, check: Check) -> tuple[Meeting, bool]:
-    """Record a meeting, and file its resolutions, in the caller's one transaction.
+async def hold(connection: AsyncConnection, new: NewMeeting, key: str | None) -> tuple[Meeting, bool]:
+    """Record a meeting, and file its resolutions, in the caller's one transaction; swapped coordinates were refused before.
 
     Parameters
     ----------
@@ -102,7 +101,7 @@ async def hold(connection: AsyncConnection, new: NewMeeting, key: str | None, ch
         matter = NewIncident.model_validate(
             one.model_dump(include={"lon", "lat", "source_crs", "category"}) | {"description": one.text}
         )
-        incident, is_new = await report(write, matter, f"{key}#{number}" if key else None, check)
+        incident, is_new = await report(write, matter, f"{key}#{number}" if key else None, _checked)
         if not is_new:
             return await _recorded_before(connection, incident.incident_id), False
         filed.append({"number": number, "unit": one.responsible_unit, "incident_id": incident.incident_id})
@@ -131,6 +130,10 @@ async def meetings(connection: AsyncConnection, limit: int, before: int | None =
     values = {"limit": limit, "before_id": before, "before_at": previous.held_at if previous else None}
     rows = await (await connection.execute(QUERIES["newest"], values)).fetchall()
     return [Meeting.model_validate(row) for row in rows]
+
+
+async def _checked(_lon: float, _lat: float) -> None:
+    """Refuse nothing: places were checked before the transaction began."""
 
 
 async def _recorded_before(connection: AsyncConnection, incident_id: int) -> Meeting:

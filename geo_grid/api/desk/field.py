@@ -188,12 +188,11 @@ async def post_meeting(
     for name in {one.source_crs for one in new.resolutions}:
         await known_crs(request, name)
     seen = identity_of(request).seen
-
-    async def check(lon: float, lat: float) -> None:
-        await locations.refuse_swapped(lambda: reading(request), seen, lon, lat)
-
+    for one in new.resolutions:  # before the transaction, which has a connection already
+        place = coordinates.to_lonlat(one.lon, one.lat, one.source_crs)
+        await locations.refuse_swapped(lambda: reading(request), seen, *place)
     async with writing(request) as database:
-        meeting, is_new = await field.hold(database, new, idempotency_key, check)
+        meeting, is_new = await field.hold(database, new, idempotency_key)
     response.status_code = 201 if is_new else 200
     return meeting
 
