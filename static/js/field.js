@@ -24,6 +24,8 @@ const AGAIN_WAITING_MS = 5000; // the same, while something waits
 let rounds = null;
 /** @type {"" | "unreachable" | "loggedOut" | "forbidden"} */
 let trouble = "";
+/** @type {Set<number>} */
+const unfolded = new Set(); // matters of which one sees what happened
 let isSending = false;
 let isOver = false; // the person leaves: nothing is looked at any more
 let isWanted = false; // something came while it was sending
@@ -195,7 +197,10 @@ function showMatters() {
         }),
         element(
           "details",
-          { ontoggle: event => tell(matter.incident_id, event.currentTarget) },
+          {
+            open: unfolded.has(matter.incident_id),
+            ontoggle: event => tell(matter.incident_id, event.currentTarget),
+          },
           element("summary", { textContent: say("whatHappened") }),
           element("p"),
         ),
@@ -283,7 +288,11 @@ async function dismiss(entry) {
 async function tell(incident, details) {
   const told = /** @type {HTMLElement} */ (details.querySelector("p"));
   told.textContent = "";
-  if (!details.open) return;
+  if (!details.open) {
+    unfolded.delete(incident);
+    return;
+  }
+  unfolded.add(incident);
   try {
     const { subtype, address, description } = await ask(`/incidents/${incident}`);
     told.textContent = [subtype, address, description].filter(Boolean).join(" · ") || say("none");
