@@ -74,6 +74,10 @@ class Forbidden(UserError):
     """The principal has no right to do this."""
 
 
+class OutsideRounds(Forbidden):
+    """The place of a visit is in none of the worker's compounds."""
+
+
 class NotLoggedIn(UserError):
     """The request has no credential, or one that is unknown, expired or revoked."""
 
@@ -110,6 +114,10 @@ class NotFound(UserError):
 
 class Conflict(UserError):
     """It contradicts what is stored."""
+
+
+class NotOnRoster(Conflict):
+    """The account is no person of the duty roster, or of one without compounds."""
 
 
 class Outdated(UserError):

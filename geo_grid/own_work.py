@@ -11,6 +11,7 @@ from geo_grid.boundaries import publish_when_due
 from geo_grid.budgets import BULK, CLOCKS, DRAFTS, HOOKS, SOLVING
 from geo_grid.db import Connection
 from geo_grid.due import Kind
+from geo_grid.field.visits import QUERIES as VISITS
 from geo_grid.hooks import AreaNow, Sender, deliver, note_areas, wanted
 from geo_grid.mediation.cases import QUERIES as MEDIATION
 from geo_grid.response import Upkeep
@@ -51,6 +52,7 @@ def _tidy(doing: Doing, connection: Connection, _: Sequence[str]) -> None:
     connection.execute(MEDIATION["tidy"], {**texts, "parties_days": doing.settings.party_retention_days})
     connection.execute(SUPERVISED["tidy"], texts)
     connection.execute(STEPS["tidy"], texts)
+    connection.execute(VISITS["tidy"], texts)
 
 
 def _sum_up(_: Doing, connection: Connection, __: Sequence[str]) -> None:

@@ -16,7 +16,7 @@ from geo_grid.errors import Conflict, NotFound, UserError
 
 QUERIES = load_queries("geo_grid.access", "accounts.sql")
 
-type Role = Literal["wall", "dispatcher", "planner", "supervisor", "administrator", "auditor"]
+type Role = Literal["wall", "grid_worker", "dispatcher", "planner", "supervisor", "administrator", "auditor"]
 LoginName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$", description="small letters, digits, . _ -")]
 GridCode = Annotated[str, Field(min_length=1, max_length=32)]
 

@@ -22,6 +22,7 @@ from geo_grid.api.desk import (
     dispatching,
     duties,
     events,
+    field,
     incidents,
     indicators,
     locate,
@@ -62,8 +63,9 @@ _ROUTERS = (
     locate,
     names,
     bulk,
-    categories,  # these three before incidents, whose numbers would take their names
+    categories,  # these before incidents, whose numbers would take their names
     deadlines,
+    field,
     batches,
     incidents,
     duties,

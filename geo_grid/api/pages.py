@@ -8,7 +8,7 @@ from urllib.parse import quote, urlsplit
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.openapi.docs import get_swagger_ui_html
-from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse
+from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse
 
 from geo_grid.access.accounts import KIOSK_PAGES
 from geo_grid.api.access.session import demo_people, safe_page
@@ -34,13 +34,15 @@ from geo_grid.maps import (
     wall_page,
     workbench_page,
 )
-from geo_grid.settings import Settings
+from geo_grid.settings import Settings, asset_dir
 
 router = APIRouter(include_in_schema=False, responses=PROBLEM_RESPONSES, route_class=GuardedRoute)
 
 Lang = Annotated[Literal["zh", "en"], Query()]
 
-_HOME = {"dispatcher": "/maps/desk", "administrator": "/admin", "auditor": "/auditor", "planner": "/maps/planner"}
+_HOME = {
+    "grid_worker": "/maps/field", "dispatcher": "/maps/desk", "administrator": "/admin", "auditor": "/auditor", "planner": "/maps/planner",
+}  # fmt: skip
 _TITLES = {
     "login": ("登录", "Log in"), "account": ("我的账户", "My account"),
     "admin": ("账户管理", "Accounts"), "auditor": ("审计", "Audit"),
@@ -193,6 +195,27 @@ async def planner(request: Request, settings: Configured, lang: Lang = "zh") -> 
 async def response(request: Request, settings: Configured, lang: Lang = "zh") -> HTMLResponse:
     """Show circles, what they cover and who gets there first."""
     return await _city_map(request, settings, lang, partial(workbench_page, RESPONSE))
+
+
+@router.get("/maps/field")
+async def field_page(request: Request, settings: Configured, lang: Lang = "zh") -> HTMLResponse:
+    """Show the phone page of grid workers. It names nobody, so that a phone may keep it: its script asks who they are."""
+    title = "走访" if lang == "zh" else "Visits"
+    options = {"title": title, "timezone": settings.timezone, "person": None}
+    page = html_page(request, plain_page("field", f"{title} · geo_grid", lang, options, "field"))
+    page.headers["Permissions-Policy"] = "geolocation=(self)"
+    return page
+
+
+@router.get("/maps/field/worker.js")
+async def field_worker(request: Request) -> FileResponse:
+    """Give out the service worker of that page, which opens the page without network, and no other."""
+    headers = {
+        "Cache-Control": "no-cache",
+        "Content-Security-Policy": "default-src 'none'; connect-src 'self'",
+        "Service-Worker-Allowed": f"{request.scope['geo_grid.public'].prefix}/maps/field",
+    }
+    return FileResponse(asset_dir("static") / "js/field/worker.js", media_type="text/javascript", headers=headers)
 
 
 async def _city_map(

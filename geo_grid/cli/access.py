@@ -67,7 +67,9 @@ def _checked(model: Any, **values: Any) -> Any:
 @user_app.command("add")
 def user_add(
     name: Name,
-    role: Annotated[str, typer.Option(help="wall, dispatcher, planner, supervisor, administrator or auditor.")],
+    role: Annotated[
+        str, typer.Option(help="wall, grid_worker, dispatcher, planner, supervisor, administrator or auditor.")
+    ],
     cell: Cells = None,
     city: City = False,
     display_name: Annotated[str, typer.Option(help="As people read it.")] = "",
@@ -198,7 +200,7 @@ def _issue(name: str, account: dict[str, Any], credential: dict[str, Any]) -> st
 @key_app.command("add")
 def key_add(
     name: Name,
-    role: Annotated[str, typer.Option(help="dispatcher, planner, supervisor or wall.")] = "planner",
+    role: Annotated[str, typer.Option(help="grid_worker, dispatcher, planner, supervisor or wall.")] = "planner",
     cell: Cells = None,
     city: City = False,
     right: Annotated[list[str] | None, typer.Option(help="Only this right of its role; repeatable.")] = None,

@@ -15,6 +15,7 @@ from geo_grid.cli.boundaries import boundaries_app
 from geo_grid.cli.calendar import calendar_app
 from geo_grid.cli.circles import circles_app
 from geo_grid.cli.city import city_app
+from geo_grid.cli.field import field_app
 from geo_grid.cli.files import files_app
 from geo_grid.cli.indicators import indicators_app
 from geo_grid.cli.places import places_app
@@ -41,6 +42,7 @@ for name, family in (
     ("kiosk", kiosk_app),
     ("audit", audit_app),
     ("calendar", calendar_app),
+    ("field", field_app),
 ):
     app.add_typer(family, name=name)
 

@@ -100,6 +100,9 @@ def load_demo(
             counts[table] = _copy_frame(connection, table, make())
     with progress("mediation"):
         counts["mediation_organisations"], counts["mediators"] = _mediation(connection, organisations, begins)
+    with progress("work in the field"):
+        counts["volunteer_teams"] = connection.execute(QUERIES["volunteer_teams"]).rowcount
+        counts["visits"] = connection.execute(QUERIES["visits"], {"until": until}).rowcount
     counts["roads"] = _roads(connection, city, roads_dir, progress)
     travel = travel or Travel.of(Settings())
     graph = find_graph(roads_dir, imported_graph(connection)) if roads_dir else None

@@ -26,3 +26,29 @@ insert into mediators (facility_id, person_name, valid_from, is_demo)
 select f.facility_id, g.person_name, g.valid_from, true
 from given_mediators g
 join facilities f on f.facility_code = g.facility_code
+
+-- name: volunteer_teams
+-- every team patrols; what else it can do is told by its number
+insert into volunteer_teams (facility_id, skills, is_demo)
+select f.facility_id, array_remove(array['patrol', case when mod(n.number, 3) = 0 then 'first_aid' end,
+           case when mod(n.number, 4) = 0 then 'fire' end, case when mod(n.number, 5) = 0 then 'mediation' end,
+           case when mod(n.number, 7) = 0 then 'traffic' end, case when mod(n.number, 9) = 0 then 'flood' end,
+           case when mod(n.number, 11) = 0 then 'search' end], null), true
+from facilities f
+cross join lateral (select right(f.facility_code, 5)::integer as number) n
+where f.facility_kind = 'volunteer_team'
+
+-- name: visits
+-- The last four weeks of the grid managers of the first county, 襄都区: on six to ten of ten weekdays, each in the daytime.
+-- Drawn by a hash of cell and day, so that the same moment gives the same visits.
+insert into visits (grid_code, duty_id, visited_at, place_from, is_demo)
+select d.grid_code, d.duty_id, v.visited_at, 'cell', true
+from duties d
+cross join generate_series(1, 28) g (ago)
+cross join lateral (select (%(until)s::timestamptz at time zone 'Asia/Shanghai')::date - g.ago as day) w
+cross join lateral (select (hashtextextended(d.grid_code, 1) & 1023) / 1023.0 as diligence,
+                           (hashtextextended(d.grid_code || w.day, 2) & 1023) / 1023.0 as drawn,
+                           (hashtextextended(d.grid_code || w.day, 3) & 1023) / 1023.0 as hour) h
+cross join lateral (select (w.day + time '08:30' + h.hour * interval '9 hours') at time zone 'Asia/Shanghai' as visited_at) v
+where d.duty_role = 'grid_manager' and d.grid_code in (select w from cells_within('130502') w) and extract(isodow from w.day) < 6
+  and h.drawn < 0.6 + 0.4 * h.diligence

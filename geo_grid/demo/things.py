@@ -21,6 +21,8 @@ ASSISTANTS = 7_563
 CAMERAS = 62_000
 VOLUNTEER_TEAMS = 2_685
 VOLUNTEERS = 32_000
+_FIRST_TEAM = 100_001
+"""Number of the first team's telephone: those of duties are lower."""
 MEDIATION_ORGANISATIONS, STUDIOS, MEDIATORS = 612, 41, 1_385
 CONFERENCE_VILLAGES, CONFERENCE_DEPARTMENTS, CONFERENCE_BRIGADES = 2_400, 40, 13
 
@@ -310,6 +312,9 @@ def facilities(city: City, gazetteer: Gazetteer, organisations: DataFrame, rng: 
     )
     frame["member_count"] = frame["member_count"].astype("Int64")
     frame["is_demo"] = frame["source"] == ""
+    is_team = frame["facility_kind"] == "volunteer_team"
+    frame["phone"] = ""
+    frame.loc[is_team, "phone"] = [phone(_FIRST_TEAM + number) for number in range(is_team.sum())]
     return frame.drop_duplicates("facility_code")
 
 

@@ -83,6 +83,20 @@ class HandOver(Action):
         return matter
 
 
+class Acknowledge(Action):
+    """Say that one has seen what was given to one."""
+
+    action: Literal["acknowledge"] = "acknowledge"
+
+    def apply(self, matter: Matter, actor_id: int | None, now: datetime) -> Matter:
+        """Leave it as it is."""
+        matter.refuse_closed("be acknowledged")
+        if matter.stage == "reported":
+            message = "nobody has this matter so far: accept it"
+            raise Conflict(message)
+        return matter
+
+
 class Depart(Action):
     """A unit that was sent sets out."""
 
@@ -379,7 +393,7 @@ def _sent(matter: Matter, unit_code: str, to: str) -> Unit:
 
 
 ACTIONS: tuple[type[Action], ...] = (
-    Accept, Assign, HandOver, Depart, Arrive, CheckIn, Handle, FeedBack, SendBack, Decide, Escalate, SendDown, Suspend, Resume,
+    Accept, Assign, HandOver, Acknowledge, Depart, Arrive, CheckIn, Handle, FeedBack, SendBack, Decide, Escalate, SendDown, Suspend, Resume,
     Verify, Reject, CloseUnsolved, Reopen, Evaluate, Move, Merge, Unmerge,
 )  # fmt: skip
 """In the order in which they are usual."""
@@ -401,7 +415,7 @@ def possible(matter: Matter, now: datetime) -> list[str]:
 
 
 AnyAction = Annotated[
-    Accept | Assign | HandOver | Depart | Arrive | CheckIn | Handle | FeedBack | SendBack | Decide | Escalate | SendDown | Suspend
+    Accept | Assign | HandOver | Acknowledge | Depart | Arrive | CheckIn | Handle | FeedBack | SendBack | Decide | Escalate | SendDown | Suspend
     | Resume | Verify | Reject | CloseUnsolved | Reopen | Evaluate | Move | Merge | Unmerge,
     Field(discriminator="action"),
 ]  # fmt: skip

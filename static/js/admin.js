@@ -39,7 +39,7 @@ const add = form(
     choice(say("kind"), "kind", ["user", "machine", "kiosk"]),
     field(say("loginName"), "name", { required: true }),
     field(say("displayName"), "display_name"),
-    choice(say("role"), "role", ["dispatcher", "planner", "supervisor", "wall", "administrator"]),
+    choice(say("role"), "role", ["grid_worker", "dispatcher", "planner", "supervisor", "wall", "administrator"]),
     field(say("gridCodesOrCity"), "cells", { required: true }),
     field(say("staffNumber"), "staff_number"),
   ],

@@ -1,14 +1,14 @@
 // The head of every page but kiosks: its mark leads home, and the same doors are open on all of them.
-import { go } from "./address.js";
 import { element } from "./element.js";
+import { logOut } from "./leave.js";
 import { may, page } from "./page.js";
-import { write } from "./server.js";
 import { say } from "./text.js";
 
 /** @type {[right: string, href: string, key: string, name: string][]} */
 const DOORS = [
   ["map", "/maps/wall", "wall", say("wall")],
   ["incidents.write", "/maps/desk", "desk", say("desk")],
+  ["visits.write", "/maps/field", "fieldWork", say("fieldWork")],
   ["boundaries.draft", "/maps/planner", "planning", say("planning")],
   ["map", "/maps/response", "response", say("response")],
   ["map", "/collections", "data", say("data")],
@@ -61,7 +61,7 @@ export function header(title, ...between) {
     person ? element("span", { className: "quiet who", textContent: person.name }) : null,
     page.isFixed ? null : language(),
     person && !person.isKiosk
-      ? element("button", { className: "plain", textContent: say("logOut"), onclick: logOut })
+      ? element("button", { className: "plain", textContent: say("logOut"), onclick: () => logOut(leaving.before) })
       : null,
   );
 }
@@ -88,10 +88,4 @@ function language() {
   const other = new URL(location.href);
   other.searchParams.set("lang", page.lang === "zh" ? "en" : "zh");
   return element("a", { href: other.href, textContent: say("otherLanguage") });
-}
-
-async function logOut() {
-  leaving.before();
-  await write("DELETE", "/session");
-  go(`/login?lang=${page.lang}`);
 }

@@ -30,16 +30,19 @@ from tests.squares import SIDE, SOUTH, WEST, square, two_by_two
 IN_A = (WEST + SIDE / 2, SOUTH + SIDE / 2)
 IN_D = (WEST + 1.5 * SIDE, SOUTH + 1.5 * SIDE)
 IN_NONE = (WEST + 9.5 * SIDE, SOUTH + 9.5 * SIDE)
-ROLES = ("wall", "dispatcher", "planner", "supervisor", "administrator", "auditor")
+ROLES = ("wall", "grid_worker", "dispatcher", "planner", "supervisor", "administrator", "auditor")
 
 # route -> who is answered; everybody else gets 403, and who is not logged in 401 (a page: 303 to the log-in)
 EVERYBODY = set(ROLES)
 MAP = EVERYBODY - {"auditor"}
+READERS = {"wall", "grid_worker", "dispatcher", "planner", "supervisor"}
+DESK = {"grid_worker", "dispatcher", "supervisor"}
+ROSTER = DESK | {"planner"}
 EXPECTED: dict[str, set[str] | None] = {
     "GET /healthz": None, "GET /readyz": None, "GET /.well-known/security.txt": None, "GET /login": None,
     "POST /session": None, "POST /session/kiosk": None, "POST /session/demo": None, "GET /session/oidc": None, "GET /session/oidc/callback": None,
     "GET /": EVERYBODY, "GET /start": EVERYBODY, "GET /overview": EVERYBODY, "GET /account": EVERYBODY, "GET /session": EVERYBODY, "DELETE /session": EVERYBODY,
-    "GET /docs": EVERYBODY - {"wall"}, "GET /openapi.json": MAP, "GET /maps/wall": MAP, "GET /maps/desk": {"dispatcher", "supervisor"},
+    "GET /docs": EVERYBODY - {"wall"}, "GET /openapi.json": MAP, "GET /maps/wall": MAP, "GET /maps/desk": DESK,
     "GET /admin": {"administrator"}, "GET /auditor": {"auditor"},
     "PUT /session/password": EVERYBODY - {"wall"}, "POST /session/factor": EVERYBODY - {"wall"},
     "PUT /session/factor": EVERYBODY - {"wall"},
@@ -57,53 +60,53 @@ EXPECTED: dict[str, set[str] | None] = {
     "POST /imports/{import_id}/confirmation": {"planner", "supervisor"},
     "DELETE /imports/{import_id}": {"planner", "supervisor"},
     "GET /tileMatrixSets": MAP, "GET /tileMatrixSets/WebMercatorQuad": MAP, "GET /styles": MAP, "GET /styles/{style}": MAP, "GET /collections/{layer}/styles/{style}": MAP,
-    "GET /incidents": {"wall", "dispatcher", "planner", "supervisor"},
-    "GET /incidents/categories": {"wall", "dispatcher", "planner", "supervisor"},
-    "GET /incidents/{incident_id}": {"wall", "dispatcher", "planner", "supervisor"},
-    "GET /incidents/deadlines": {"wall", "dispatcher", "planner", "supervisor"},
+    "GET /incidents": READERS,
+    "GET /incidents/categories": READERS,
+    "GET /incidents/{incident_id}": READERS,
+    "GET /incidents/deadlines": READERS,
     **{route: {"supervisor", "administrator"} for route in (
         "GET /deadlines/policies", "PUT /deadlines/policies/{policy_code}", "DELETE /deadlines/policies/{policy_code}",
         "GET /deadlines/schedules", "PUT /deadlines/schedules/{schedule_code}", "GET /deadlines/days",
         "PUT /deadlines/days/{day}")},
-    "POST /incidents": {"dispatcher", "supervisor"},
-    "POST /incidents/batch": {"dispatcher", "supervisor"},
-    **{route: {"wall", "dispatcher", "planner", "supervisor"} for route in (
-        "GET /open311/v2/services.{format}", "GET /open311/v2/services/{service_code}.{format}",
-        "GET /open311/v2/requests.{format}", "GET /open311/v2/requests/{service_request_id}.{format}")},
-    "POST /open311/v2/requests.{format}": {"dispatcher", "supervisor"},
+    "POST /incidents": DESK,
+    "POST /incidents/batch": DESK,
+    **dict.fromkeys(("GET /open311/v2/services.{format}", "GET /open311/v2/services/{service_code}.{format}", "GET /open311/v2/requests.{format}", "GET /open311/v2/requests/{service_request_id}.{format}"), READERS),
+    "POST /open311/v2/requests.{format}": DESK,
     **{route: {"administrator"} for route in (
         "GET /webhooks", "POST /webhooks", "PATCH /webhooks/{hook_id}", "DELETE /webhooks/{hook_id}",
         "GET /webhooks/{hook_id}/dead-letters", "POST /webhooks/{hook_id}/dead-letters")},
-    "GET /incidents/{incident_id}/steps": {"dispatcher", "supervisor"},
-    "POST /incidents/{incident_id}/steps": {"dispatcher", "supervisor"},
-    "GET /incidents/{incident_id}/duplicates": {"dispatcher", "supervisor"},
+    "GET /incidents/{incident_id}/steps": DESK,
+    "POST /incidents/{incident_id}/steps": DESK,
+    "GET /incidents/{incident_id}/duplicates": DESK,
     "GET /incidents/categories/unlisted": {"administrator", "supervisor"},
     "PUT /incidents/categories/{category_code}": {"administrator", "supervisor"},
     "POST /incidents/categories/{category_code}/names": {"administrator", "supervisor"},
-    "GET /incidents/{incident_id}/run-card": {"dispatcher", "supervisor"},
-    "GET /run-cards": {"wall", "dispatcher", "planner", "supervisor"},
+    "GET /incidents/{incident_id}/run-card": DESK,
+    "GET /run-cards": READERS,
     "POST /run-cards": {"administrator", "supervisor"},
     "DELETE /run-cards/{run_card_id}": {"administrator", "supervisor"},
-    "GET /shifts/check-ins": {"wall", "dispatcher", "planner", "supervisor"},
-    "GET /shifts/notes": {"dispatcher", "supervisor"},
-    "POST /shifts/notes": {"dispatcher", "supervisor"},
-    "POST /shifts/notes/{shift_note_id}/acknowledgement": {"dispatcher", "supervisor"},
-    "GET /duties/absences": {"dispatcher", "planner", "supervisor"},
+    "GET /shifts/check-ins": READERS,
+    "GET /shifts/notes": DESK,
+    "POST /shifts/notes": DESK,
+    "POST /shifts/notes/{shift_note_id}/acknowledgement": DESK,
+    "GET /duties/absences": ROSTER,
     "POST /duties/absences": {"dispatcher", "supervisor"},
     "DELETE /duties/absences/{absence_id}": {"dispatcher", "supervisor"},
-    "GET /duties/desk/{grid_code}/{day}": {"dispatcher", "planner", "supervisor"},
+    "GET /duties/desk/{grid_code}/{day}": ROSTER,
     "PUT /duties/desk/{grid_code}/{day}": {"dispatcher", "supervisor"},
-    **{route: {"wall", "dispatcher", "planner", "supervisor"} for route in (
-        "GET /incidents/{incident_id}/mediation/organisations", "GET /mediation/cases", "GET /mediation/cases/{case_id}",
-        "GET /mediation/figures", "GET /supervised/listings", "GET /supervised/listings/{listing_id}",
-        "GET /supervised/figures", "GET /supervised/projects")},
-    **{route: {"dispatcher", "supervisor"} for route in (
-        "POST /incidents/{incident_id}/mediation", "POST /mediation/cases/{case_id}/steps",
-        "POST /supervised/listings/{listing_id}/steps")},
+    **dict.fromkeys(("GET /incidents/{incident_id}/mediation/organisations", "GET /mediation/cases", "GET /mediation/cases/{case_id}", "GET /mediation/figures", "GET /supervised/listings", "GET /supervised/listings/{listing_id}", "GET /supervised/figures", "GET /supervised/projects"), READERS),
+    **dict.fromkeys(("POST /incidents/{incident_id}/mediation", "POST /mediation/cases/{case_id}/steps", "POST /supervised/listings/{listing_id}/steps"), DESK),
+    "GET /maps/field": None, "GET /maps/field/worker.js": None,
+    "GET /field/rounds": {"grid_worker", "dispatcher"}, "POST /field/visits": {"grid_worker", "dispatcher"},
+    "GET /field/visits": ROSTER, "GET /field/norms": ROSTER,
+    "GET /field/workers": {"dispatcher", "supervisor"}, "PUT /field/workers/{name}": {"dispatcher", "supervisor"},
+    "GET /incidents/reminders": DESK, "GET /volunteers/teams": MAP,
+    "PUT /volunteers/teams/{facility_code}": {"planner", "supervisor"},
+    "GET /meetings": READERS, "GET /meetings/{meeting_id}": READERS, "POST /meetings": DESK,
     "GET /mediation/organisations": MAP, "PUT /mediation/organisations/{facility_code}": {"planner", "supervisor"},
     "GET /mediation/cases/export": {"planner", "supervisor"},
     "POST /supervised/listings": {"supervisor"}, "POST /supervised/projects/{place_code}/assessments": {"supervisor"},
-    **{f"GET /indicators{path}": {"wall", "dispatcher", "planner", "supervisor"} for path in ("", "/figures", "/areas")},
+    **{f"GET /indicators{path}": READERS for path in ("", "/figures", "/areas")},
     "GET /indicators/report": {"planner", "supervisor"},
     "POST /cameras/{gb28181_id}/openings": {"dispatcher", "supervisor"},
     "OPTIONS /collections/{layer}/items": MAP, "OPTIONS /collections/{layer}/items/{item}": MAP,
@@ -129,10 +132,10 @@ EXPECTED: dict[str, set[str] | None] = {
         "POST /boundaries/drafts/{draft_id}/return", "POST /boundaries/drafts/{draft_id}/publish",
         "POST /boundaries/editions/{edition_id}/restore")},
     "GET /patrol/stops": MAP, "GET /patrol/completion": MAP, "POST /patrol/check-ins": {"dispatcher", "supervisor"},
-    "POST /patrol/routes": {"wall", "dispatcher", "planner", "supervisor"},
-    "GET /response/areas": MAP, "GET /response/drawing": MAP, "GET /response/unions": MAP, "GET /response/live": MAP, "POST /response/siting": {"planner", "supervisor"}, "GET /response/move-up": {"wall", "dispatcher", "planner", "supervisor"}, "GET /maps/response": MAP,
-    "GET /response/coverage": {"wall", "dispatcher", "planner", "supervisor"}, "GET /response/times": {"wall", "dispatcher", "planner", "supervisor"},
-    "GET /boundaries/agreement": {"wall", "dispatcher", "planner", "supervisor"},
+    "POST /patrol/routes": READERS,
+    "GET /response/areas": MAP, "GET /response/drawing": MAP, "GET /response/unions": MAP, "GET /response/live": MAP, "POST /response/siting": {"planner", "supervisor"}, "GET /response/move-up": READERS, "GET /maps/response": MAP,
+    "GET /response/coverage": READERS, "GET /response/times": READERS,
+    "GET /boundaries/agreement": READERS,
     "GET /boundaries/editions": MAP, "GET /boundaries/editions/{edition_id}/changes": MAP,
     "GET /metrics": {"supervisor", "administrator", "auditor"},
     "GET /audit": {"auditor"}, "GET /audit/export": {"auditor"}, "GET /audit/verification": {"auditor"},
@@ -151,7 +154,7 @@ PAGES = {
     "/maps/desk",
 }
 FILLED = {"layer": "grid_cells", "item": "A", "z": "14", "y": "6350", "x": "13400", "incident_id": "900065", "name": "nobody",
-          "case_id": "900065", "listing_id": "900065", "facility_code": "facility-A", "place_code": "place-A",
+          "case_id": "900065", "meeting_id": "900065", "listing_id": "900065", "facility_code": "facility-A", "place_code": "place-A",
           "role": "nobody", "credential_id": "999999", "style": "dark", "import_id": "x" * 22, "draft_id": "999999", "edition_id": "1", "unit_code": "nobody", "grid_code": "nowhere", "day": "2026-01-01", "absence_id": "999999", "run_card_id": "999999", "shift_note_id": "999999", "category_code": "nothing", "format": "json", "service_code": "nothing", "service_request_id": "900065", "hook_id": "999999", "policy_code": "nobodys", "schedule_code": "nobodys", "gb28181_id": "13050200001310000001"}  # fmt: skip
 
 # what whoever may is answered when asked about FILLED, with no body and no parameters; 200 where nothing else stands here
@@ -201,6 +204,11 @@ ANSWERS: dict[int, set[str]] = {
         "POST /locate",
     },
     422: {
+        "POST /field/visits",
+        "PUT /field/workers/{name}",
+        "GET /volunteers/teams",
+        "PUT /volunteers/teams/{facility_code}",
+        "POST /meetings",
         "POST /session",
         "POST /session/kiosk",
         "POST /session/demo",
@@ -298,6 +306,16 @@ THINGS = (
     " from registered_places where place_code = 'watched-' || %(cell)s",
     "insert into listing_steps (listing_id, number, action, measures, actor_name, done_at)"
     " values (%(number)s, 1, 'list', 'text-' || %(cell)s, 'x', now())",
+    "insert into duties (grid_code, duty_role, person_name, valid_from)"
+    " values (%(cell)s, 'grid_manager', 'worker-' || %(cell)s, '2026-01-01')",
+    "insert into visits (visit_id, grid_code, duty_id, visited_at, place_from) overriding system value"
+    " select %(number)s, %(cell)s, duty_id, now() - interval '14 days', 'cell' from duties where person_name = 'worker-' || %(cell)s",
+    "insert into visit_notes values (%(number)s, 'text-' || %(cell)s)",
+    "insert into facilities (facility_code, facility_kind, name, geom)"
+    " values ('team-' || %(cell)s, 'volunteer_team', 'team-' || %(cell)s, {spot})",
+    "insert into joint_meetings (meeting_id, grid_code, title, held_at, units, actor_name) overriding system value"
+    " values (%(number)s, %(cell)s, 'meeting-' || %(cell)s, now(), array['x'], 'x')",
+    "insert into meeting_resolutions values (%(number)s, 1, 'x', %(number)s)",
 )
 SPOT = "ST_SetSRID(ST_MakePoint(%(lon)s, %(lat)s), 4490)"
 AROUND = f"ST_Multi(ST_Expand({SPOT}, 0.0009765625))"
@@ -418,6 +436,15 @@ QUESTIONS: dict[str, list[str]] = {
     "PUT /mediation/organisations/{facility_code}": [
         '/mediation/organisations/mediation-{cell} {{"mediation_kind": "people", "grid_code": "A", "mediators": ["x"]}}'
     ],
+    "GET /field/visits": ["/field/visits?within={cell}"],
+    "GET /field/norms": ["/field/norms?within={cell}", "/field/norms?within={cell}&by=cell"],
+    "GET /volunteers/teams": ["/volunteers/teams?incident={number}"],
+    "PUT /volunteers/teams/{facility_code}": ['/volunteers/teams/team-{cell} {{"skills": ["fire"]}}'],
+    "GET /meetings/{meeting_id}": ["/meetings/{number}"],
+    "POST /meetings": [
+        '/meetings {{"title": "x", "held_at": "2026-01-01T00:00:00Z", "units": ["x"], "grid_code": "{cell}", "resolutions":'
+        ' [{{"text": "x", "category": "x", "responsible_unit": "x", "lon": {lon}, "lat": {lat}}}]}}'
+    ],
     "GET /indicators/figures": [
         "/indicators/figures?by=cell&within={cell}&from=2000-01-01",
         "/indicators/figures?by=category&within={cell}&from=2000-01-01&f=json",
@@ -494,6 +521,9 @@ MARKS = [
         "mediator",
         "place",
         "listing",
+        "worker",
+        "team",
+        "meeting",
     )
 ] + [
     '"grid_code":"D"',

@@ -42,9 +42,16 @@ def test_everything_a_page_asks_for_has_the_prefix(cluster: Cluster, browser: Br
             page.select_option("select[name=source_crs]", "EPSG:4490")
             page.click("form button[type=submit]")
             expect(page.locator("main")).to_contain_text("posts.csv")
+            page.goto(f"{url}/city/maps/field")
+            page.wait_for_selector("body[data-kept]")  # its service worker is there
+            scope = page.evaluate("navigator.serviceWorker.ready.then(found => found.scope)")
+            assert scope == f"{url}/city/maps/field"
             page.close()
     assert {path for path, _ in asked if not path.startswith("/city/")} == set()
-    assert {path for path, status in asked if status >= 400} <= {"/city/session"}
+    assert {path for path, status in asked if status >= 400} <= {
+        "/city/session",
+        "/city/field/rounds",
+    }  # no page of a supervisor
     assert {"/city/events", "/city/collections/grid_cells/items", "/city/static/js/wall.js"} <= {
         path for path, _ in asked
     }

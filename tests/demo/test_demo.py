@@ -1,6 +1,8 @@
 """The full-size demo city as it is stored."""
 
+from datetime import datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import osmium
@@ -55,6 +57,8 @@ def test_it_has_the_citys_own_numbers(demo: str) -> None:
     assert kinds["mediation_organisation"] == 612
     assert kinds["mediation_room"] == 198
     assert kinds["volunteer_team"] == 2_685
+    assert one(demo, "select sum(member_count)::int from facilities where facility_kind = 'volunteer_team'") == 32_000
+    assert one(demo, "select count(*) from volunteer_teams where 'patrol' = any(skills)") == 2_685
     assert kinds["governance_centre"] == 1 + 18 + 198 + 5396
     assert kinds["video_conference_point"] == 1 + 18 + 198 + 2_400 + 40 + 13
     assert kinds["school"] > 100
@@ -67,6 +71,20 @@ def test_it_has_the_citys_own_numbers(demo: str) -> None:
     assert one(demo, "select count(distinct room_code) from mediation_places") == 198
     assert one(demo, "select count(distinct mediation_kind) from mediation_organisations") == 6
     assert one(demo, "select count(*) from mediation_places where centre_name is null") == 0
+
+
+def test_the_visits_of_one_county_keep_the_norm_and_miss_it(demo: str) -> None:
+    with connect(demo) as connection:
+        today = datetime.now(ZoneInfo("Asia/Shanghai")).date()
+        last = today - timedelta(days=today.weekday() + 7)
+        values = {"first": last - timedelta(days=14), "after": last + timedelta(days=7)}
+        weeks = connection.execute(
+            "select count(*) filter (where visit_days >= needed) as kept, count(*) as counted"
+            " from worker_weeks(%(first)s, %(after)s, 'Asia/Shanghai', 4, '130502') where is_counted",
+            values,
+        ).fetchone()
+    assert weeks is not None
+    assert 0.4 < weeks["kept"] / weeks["counted"] < 0.95
 
 
 def test_every_organisation_stands_in_the_cell_that_it_serves(demo: str) -> None:

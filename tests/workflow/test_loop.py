@@ -20,7 +20,7 @@ LEVELS = (3, 2, 1, 0)
 """Village, township, county, city."""
 ANY = TypeAdapter(AnyAction)
 REASONED = {"return", "decide", "escalate", "send_down", "suspend", "reject", "close", "reopen"}
-NAMES = ["accept", "assign", "depart", "arrive", "check_in", "handle", "feed_back", "return", "decide", "escalate", "send_down", "suspend", "resume", "verify", "reject", "close", "reopen", "evaluate", "hand_over", "move", "merge", "unmerge"]  # fmt: skip
+NAMES = ["accept", "assign", "acknowledge", "depart", "arrive", "check_in", "handle", "feed_back", "return", "decide", "escalate", "send_down", "suspend", "resume", "verify", "reject", "close", "reopen", "evaluate", "hand_over", "move", "merge", "unmerge"]  # fmt: skip
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 
 

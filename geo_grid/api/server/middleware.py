@@ -14,14 +14,14 @@ _HEADERS = [
     (b"referrer-policy", b"same-origin"),
     (b"cross-origin-opener-policy", b"same-origin"),
     (b"cross-origin-resource-policy", b"same-origin"),
-    (
-        b"permissions-policy",
-        b"accelerometer=(), bluetooth=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), hid=(),"
-        b" idle-detection=(), magnetometer=(), microphone=(), midi=(), payment=(), serial=(), usb=(),"
-        b" xr-spatial-tracking=()",
-    ),
 ]
 _SECURE = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
+_NO_DEVICES = (
+    b"permissions-policy",
+    b"accelerometer=(), bluetooth=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), hid=(),"
+    b" idle-detection=(), magnetometer=(), microphone=(), midi=(), payment=(), serial=(), usb=(),"
+    b" xr-spatial-tracking=()",
+)
 _NOT_KEPT = (b"cache-control", b"no-store")
 _NO_PAGE = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
 
@@ -29,8 +29,8 @@ _NO_PAGE = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'n
 class NamedRequests:
     """Adds a request id and security headers to every answer.
 
-    Pages set their own Content-Security-Policy; other answers get one that forbids everything. Answers without
-    Cache-Control get `no-store`, since they may concern an account.
+    Pages set their own Content-Security-Policy; other answers get one that forbids everything. Answers without a
+    Permissions-Policy get one that allows no device; those without Cache-Control `no-store`, since they may concern an account.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -53,6 +53,8 @@ class NamedRequests:
                 given = {name.lower() for name, _ in headers}
                 if b"content-security-policy" not in given:
                     headers.append(_NO_PAGE)
+                if b"permissions-policy" not in given:  # the phone page asks where it is
+                    headers.append(_NO_DEVICES)
                 if b"cache-control" not in given and not scope["path"].startswith("/static/"):
                     headers.append(_NOT_KEPT)
                 message["headers"] = headers

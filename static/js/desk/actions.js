@@ -7,6 +7,7 @@
 export const ACTIONS = {
   accept: { key: "a" },
   assign: { key: "t" },
+  acknowledge: { key: "a" },
   depart: { key: "d", needs: "unit" },
   arrive: { key: "s", needs: "unit" },
   check_in: { key: "i", needs: "unit" },

@@ -4,8 +4,11 @@ import { page } from "../page.js";
 import { ask, session, write } from "../server.js";
 import { say } from "../text.js";
 
-/** Asks for the password when the session has ended, above the page, which stays as it is. */
-export function logInHere() {
+/**
+ * Asks for the password when the session has ended, above the page, which stays as it is.
+ * @param {boolean} [mayWait] whether one may go on without
+ */
+export function logInHere(mayWait = false) {
   /** @type {HTMLDialogElement | null} */
   let shown = null;
   session.ended = () => {
@@ -41,6 +44,14 @@ export function logInHere() {
       element("label", {}, say("codeOfAuthenticator"), code),
       problem,
       element("button", { className: "action", type: "submit", textContent: say("logIn") }),
+      mayWait
+        ? element("button", {
+            className: "plain",
+            type: "button",
+            textContent: say("later"),
+            onclick: () => dialog.close(),
+          })
+        : null,
     );
     const dialog = element(
       "dialog",

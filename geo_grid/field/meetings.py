@@ -1,0 +1,144 @@
+"""Joint meetings 联席会: what was resolved becomes matters, filed through the same door as any incident."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+
+import psycopg
+from pydantic import BaseModel, ConfigDict, Field
+
+from geo_grid.db import AsyncConnection, fetch_one, load_queries
+from geo_grid.errors import Conflict, Forbidden, NotFound, UserError
+from geo_grid.layers.incidents import Step
+from geo_grid.moments import Moment
+from geo_grid.workflow import NewIncident, report
+
+QUERIES = load_queries("geo_grid.field", "meetings.sql")
+_CLOCK_TOLERANCE = timedelta(minutes=5)
+Unit = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class NewResolution(BaseModel):
+    """What was resolved, as the matter that it becomes."""
+
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+
+    text: str = Field(min_length=1, max_length=4000, description="the description of the matter")
+    category: str = Field(min_length=1, max_length=100, description="code of a category, or its name")
+    responsible_unit: Unit
+    lon: float = Field(description="longitude, or easting in the units of source_crs")
+    lat: float = Field(description="latitude, or northing in the units of source_crs")
+    source_crs: str = Field("EPSG:4490", max_length=200, description="EPSG code, GCJ-02 or BD-09")
+
+
+class NewMeeting(BaseModel):
+    """A meeting that was held; units, never people."""
+
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+
+    title: str = Field(min_length=1, max_length=200)
+    held_at: Moment
+    grid_code: str | None = Field(None, max_length=32, description="cell whose meeting it was; null: the city's")
+    units: Annotated[list[Unit], Field(min_length=1, max_length=50, description="units that took part")]
+    resolutions: Annotated[list[NewResolution], Field(max_length=50)] = []
+
+
+class Resolution(BaseModel):
+    """A resolution, and how far its matter is."""
+
+    number: int
+    responsible_unit: str
+    incident_id: int
+    category: str
+    step: Step
+    text: str = Field(description="read with the right incidents.text; emptied in time")
+    due_at: datetime | None
+    is_open: bool
+
+
+class Meeting(BaseModel):
+    """A meeting with the resolutions whose matters one may see."""
+
+    meeting_id: int
+    title: str
+    held_at: datetime
+    grid_code: str | None
+    units: list[str]
+    actor_name: str
+    recorded_at: datetime
+    resolutions: list[Resolution]
+
+
+async def hold(connection: AsyncConnection, new: NewMeeting, key: str | None) -> tuple[Meeting, bool]:
+    """Record a meeting, and file its resolutions, in the caller's one transaction; swapped coordinates were refused before.
+
+    Parameters
+    ----------
+    key
+        Idempotency-Key: the resolutions are filed with it and their number.
+
+    Returns
+    -------
+    The meeting, and whether it is new.
+
+    Raises
+    ------
+    Forbidden
+        The cell, or the place of a resolution, is none of the caller's.
+    Conflict
+        The key was used for other resolutions.
+    UserError
+        It is in the future; see `report` for a resolution that cannot be filed.
+    """
+    if new.held_at > datetime.now(UTC) + _CLOCK_TOLERANCE:
+        message = f"held_at {new.held_at.isoformat()} is in the future: record a meeting once it was held"
+        raise UserError(message)
+
+    async def write(statement: str, values: dict[str, Any]) -> dict[str, Any]:
+        return await fetch_one(connection, statement, values)
+
+    filed = []
+    for number, one in enumerate(new.resolutions, start=1):
+        matter = NewIncident.model_validate(
+            one.model_dump(include={"lon", "lat", "source_crs", "category"}) | {"description": one.text}
+        )
+        incident, is_new = await report(write, matter, f"{key}#{number}" if key else None, _checked)
+        if not is_new:
+            return await _recorded_before(connection, incident.incident_id), False
+        filed.append({"number": number, "unit": one.responsible_unit, "incident_id": incident.incident_id})
+    try:
+        made = await fetch_one(connection, QUERIES["record"], new.model_dump(exclude={"resolutions"}))
+    except psycopg.errors.InsufficientPrivilege:
+        message = "this cell is none of yours: name one of your grid cells in grid_code"
+        raise Forbidden(message) from None
+    for resolution in filed:
+        await connection.execute(QUERIES["resolve"], {**made, **resolution})
+    return await get_meeting(connection, made["meeting_id"]), True
+
+
+async def get_meeting(connection: AsyncConnection, meeting_id: int) -> Meeting:
+    """Read one meeting. Raises NotFound."""
+    found = await fetch_one(connection, QUERIES["one"], {"meeting_id": meeting_id})
+    if not found:
+        message = f"there is no meeting {meeting_id}"
+        raise NotFound(message)
+    return Meeting.model_validate(found)
+
+
+async def meetings(connection: AsyncConnection, limit: int, before: int | None = None) -> list[Meeting]:
+    """Read meetings, the newest first; `before` is the last meeting_id of the previous page."""
+    previous = await get_meeting(connection, before) if before is not None else None
+    values = {"limit": limit, "before_id": before, "before_at": previous.held_at if previous else None}
+    rows = await (await connection.execute(QUERIES["newest"], values)).fetchall()
+    return [Meeting.model_validate(row) for row in rows]
+
+
+async def _checked(_lon: float, _lat: float) -> None:
+    """Refuse nothing: places were checked before the transaction began."""
+
+
+async def _recorded_before(connection: AsyncConnection, incident_id: int) -> Meeting:
+    found = await fetch_one(connection, QUERIES["of_incident"], {"incident_id": incident_id})
+    if not found:
+        message = "this Idempotency-Key was already used for something else: use a new key"
+        raise Conflict(message)
+    return await get_meeting(connection, found["meeting_id"])
