@@ -59,7 +59,7 @@ async function askOnce(path, { timeOutMs = TIME_OUT_MS, ...options }) {
   /** @param {Error} error @returns {never} */
   const fail = error => {
     if (options.signal?.aborted) throw error; // nobody waits any more
-    throw new ServerError(say(over.aborted ? "doesNotAnswer" : "cannotBeReached"));
+    throw new ServerError(over.aborted ? say("doesNotAnswer") : say("cannotBeReached"));
   };
   try {
     answer = await fetch(at(path), { ...options, signal });

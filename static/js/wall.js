@@ -9,6 +9,7 @@ import { base, lookNamed, LOOKS, OUTLINES } from "./layers.js";
 import { LiveLayer } from "./live_layer.js";
 import { cityMap, onClick } from "./map.js";
 import { may, page, ready } from "./page.js";
+import { scale } from "./scale.js";
 import { ask, poll } from "./server.js";
 import { say } from "./text.js";
 import { every } from "./timing.js";
@@ -23,6 +24,7 @@ import { legend } from "./wall/legend.js";
 import { isLate, Stream } from "./wall/stream.js";
 import { Tour } from "./wall/tour.js";
 
+const { L } = window;
 const REFRESH_MS = 10000; // walls commonly use 10 to 30 s; no official number exists
 const CLOSE = 15;
 const reads = may("incidents.read");
@@ -38,7 +40,8 @@ function wholeCity() {
   map.invalidateSize({ animate: false });
   if (page.bounds) {
     const [west, south, east, north] = page.bounds;
-    map.fitBounds([[south, west], [north, east]], { animate: false, padding: [12, 12] }); // prettier-ignore
+    const padding = /** @type {[number, number]} */ ([16 * scale.is, 20 * scale.is]);
+    map.fitBounds(L.latLngBounds([south, west], [north, east]), { animate: false, padding });
   }
 }
 wholeCity();

@@ -94,7 +94,7 @@ export class Alarm {
     const { isMuted, isBlocked } = this.sound;
     this.voice.dataset.state = isMuted || isBlocked ? "off" : "on";
     this.voice.replaceChildren(
-      say(isMuted ? "soundOff" : "soundOn"),
+      isMuted ? say("soundOff") : say("soundOn"),
       element("kbd", { textContent: "M" }),
     );
     if (isBlocked && !isMuted) this.voice.replaceChildren(say("soundBlocked"));

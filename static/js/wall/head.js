@@ -6,12 +6,12 @@ import { clock, day, number, say } from "../text.js";
 
 const TICK_MS = 1000;
 const NUMBERS = ["unassigned", "under_way", "overdue", "free"];
-const NAMES = /** @type {const} */ ({
-  unassigned: "countUnassigned",
-  under_way: "countUnderWay",
-  overdue: "countOverdue",
-  free: "countFree",
-});
+const NAMES = {
+  unassigned: say("countUnassigned"),
+  under_way: say("countUnderWay"),
+  overdue: say("countOverdue"),
+  free: say("countFree"),
+};
 
 /** @param {HTMLElement} fresh @param {(Node | null)[]} buttons */
 export function headOf(fresh, ...buttons) {
@@ -33,7 +33,7 @@ export function headOf(fresh, ...buttons) {
         "div",
         { className: `numeral ${name}`, data: { count: name } },
         shown.get(name),
-        element("span", {}, say(/** @type {"countFree"} */ (NAMES[name])), name === "free" ? silent : null),
+        element("span", {}, NAMES[name], name === "free" ? silent : null),
       ),
     ),
   );

@@ -27,7 +27,8 @@ export function helpDrawer(legend, onPlace, stop) {
     ariaLabel: say("placeExample"),
   });
   const wrong = element("p", { className: "bad", hidden: true });
-  const { base, distance, pitch, isTooSmall } = canvas();
+  const { isTooSmall, base, distance, pitch } = canvas();
+  const letters = { base, distance, pitch };
   const drawer = element(
     "nav",
     { className: "help panel", hidden: true, ariaLabel: say("help") },
@@ -50,7 +51,7 @@ export function helpDrawer(legend, onPlace, stop) {
     element("p", { className: "quiet keys", textContent: say("wallKeys") }),
     element("p", {
       className: isTooSmall ? "bad" : "quiet",
-      textContent: say(isTooSmall ? "lettersTooSmall" : "lettersAre", { base, distance, pitch }),
+      textContent: isTooSmall ? say("lettersTooSmall", letters) : say("lettersAre", letters),
     }),
     element(
       "p",

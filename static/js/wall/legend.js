@@ -102,14 +102,12 @@ function grounds(ground) {
   );
 }
 
-/** @param {string} layer @param {string} group of codes @param {string[]} states */
-const key = (layer, group, states) =>
+/** @param {string} layer @param {string[]} states @param {(state: string) => string} name */
+const key = (layer, states, name) =>
   element(
     "div",
     { className: "key" },
-    ...states.map(state =>
-      element("span", {}, sign(layer, state), named(/** @type {any} */ (group), state)),
-    ),
+    ...states.map(state => element("span", {}, sign(layer, state), name(state))),
   );
 
 /**
@@ -123,8 +121,8 @@ export const legend = (ground, layers) =>
     element("h2", { textContent: say("legendAndLayers") }),
     grounds(ground),
     ...layers.map(row),
-    key("incidents", "signsOfSteps", STEPS),
-    key("patrol_units", "unitStates", UNITS),
+    key("incidents", STEPS, state => named("signsOfSteps", state)),
+    key("patrol_units", UNITS, state => named("unitStates", state)),
     element(
       "div",
       { className: "key" },

@@ -61,7 +61,11 @@ export class Stream {
     const least = base * (cols > 1 ? LINES.wide : LINES.narrow);
     const rows = Math.max(1, Math.floor(this.list.clientHeight / least));
     const height = cols > 2 ? screen.height / Math.floor(screen.height / least) : this.list.clientHeight / rows;
-    this.list.style.setProperty("--row", `${height}px`);
+    const { style } = this.list;
+    style.setProperty("--row", `${height}px`);
+    if (cols < 3) return;
+    const top = this.list.getBoundingClientRect().top - (parseFloat(style.marginTop) || 0);
+    style.marginTop = `${(height - (top % height)) % height}px`;
   }
 
   async load() {
@@ -176,11 +180,10 @@ export class Stream {
   due(matter) {
     if (!matter.due_at || !matter.due_for) return null;
     const seconds = this.age(matter.due_at);
-    const what = named("due", matter.due_for);
-    return element("span", {
-      className: seconds > 0 ? "due over" : "due",
-      textContent: say(seconds > 0 ? "overdueBy" : "dueIn", { what, time: elapsed(Math.abs(seconds)) }),
-    });
+    const told = { what: named("due", matter.due_for), time: elapsed(Math.abs(seconds)) };
+    return seconds > 0
+      ? element("span", { className: "due over", textContent: say("overdueBy", told) })
+      : element("span", { className: "due", textContent: say("dueIn", told) });
   }
 
   /** @param {number | null} id */
