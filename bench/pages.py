@@ -138,9 +138,10 @@ def beside_folium(browser: Browser, url: str, key: str, clustering: str) -> dict
     wide = frames_per_s(page)
     context.close()
     say(f"the wall: {our_bytes:,} bytes, first paint {our_paint:.0f} ms, {ours:.1f} frames/s, {wide:.1f} at 3840")
-    with tempfile.TemporaryDirectory() as folder, httpx.Client(
-        base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=300
-    ) as client:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        httpx.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=300) as client,
+    ):
         path = Path(folder) / "folium.html"
         path.write_text(plain_folium(client, clustering))
         context = browser.new_context(viewport={"width": 1920, "height": 1080})

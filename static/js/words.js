@@ -4,7 +4,6 @@
 /** @satisfies {Record<string, readonly [zh: string, en: string]>} */
 export const WORDS = /** @type {const} */ ({
   // --- the maps
-  subtitle: ["网格地图 · 指挥中心", "Grid map · Command centre"],
   demoData: ["演示数据", "Demo data"],
   legendAndLayers: ["图例与图层", "Legend and layers"],
   openIncidents: ["未结警情", "Open incidents"],
@@ -17,7 +16,6 @@ export const WORDS = /** @type {const} */ ({
   keySegment: ["重点路段", "key road segment"],
   online: ["在线", "online"],
   offline: ["离线", "offline"],
-  updated: ["更新于", "Updated"],
   dataIsStaleFor: [
     "数据已过时 {seconds} 秒：服务器没有应答，正在重试",
     "The data is {seconds} s old: the server does not answer, trying again",
@@ -113,10 +111,6 @@ export const WORDS = /** @type {const} */ ({
   nearestCameras: ["最近摄像机", "Nearest cameras"],
   nearestFacilities: ["最近设施", "Nearest facilities"],
   boundaryEdition: ["边界版本", "Boundary edition"],
-  keyHelp: [
-    "按键：1–9、0 开关图层 · B 底图 · L 语言 · / 定位 · Esc 关闭",
-    "Keys: 1–9, 0 layers · B base map · L language · / place · Esc close",
-  ],
   somethingWentWrong: ["出错了", "Something went wrong"],
   clickHelp: ["点击地图任一点，查看谁负责", "Click anywhere to see who is responsible"],
   wholeCity: ["全市", "Whole city"],

@@ -51,7 +51,7 @@ export class Tour {
     if (!this.isOn) return;
     this.staysUntil = performance.now() + STAY_MS;
     this.map.setView([lat, lon], CLOSE, { animate: false });
-    this.say(say("newIncident"));
+    this.tell(say("newIncident"));
   }
 
   next() {
@@ -60,11 +60,11 @@ export class Tour {
     const stop = stops[this.at % stops.length];
     this.at += 1;
     stop.go();
-    this.say(stop.name);
+    this.tell(stop.name);
   }
 
   /** @param {string} name */
-  say(name) {
+  tell(name) {
     this.told.hidden = false;
     this.told.textContent = say("tourOf", { name });
   }
