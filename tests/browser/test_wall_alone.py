@@ -96,7 +96,7 @@ def test_a_server_that_hangs_is_told_of_and_all_is_there_when_it_answers_again(
     with opened(browser, conninfo, url, "?lang=en") as page:
         hung: list[object] = []
         asked = re.compile("/(incidents|collections|response|session)")
-        page.route(asked, lambda route: hung.append(route))  # never answered
+        page.route(asked, lambda route: hung.insert(0, route))  # never answered
         expect(page.locator(".stale")).to_be_visible(timeout=60_000)
         expect(page.locator(".fresh")).to_have_attribute("data-state", "stale")
         page.unroute_all()

@@ -72,7 +72,7 @@ async def get_live(
     progress = drawing.progress(mine)
     if snapshot is None:
         return LiveAnswer(as_of=None, free=0, silent=0, groups=[], holes=[], holes_in_all=0, **progress)
-    free, silent = snapshot.areas.keys(), snapshot.silent
+    free, silent = frozenset(snapshot.areas), snapshot.silent
     if mine is not None:
         free, silent = free & mine, silent & mine
     groups, holes = await MAPS.run(
