@@ -9,7 +9,7 @@ const AT_MOST = 160;
 const GAP = 4;
 const UNDER_POINTS = -1;
 const SIGNS_AT_MOST = 400;
-const PLACES = [0, -1, 1, -2, 2]; // where a strong name may stand, in its own heights below its place
+const PLACES = [0, -1, 1]; // where a strong name may stand, in its heights
 
 /** @typedef {{ at: import("leaflet").LatLng, size: number }} Sign */
 
@@ -68,11 +68,12 @@ export class Names {
     this.group.clearLayers();
     for (const { at, text, isStrong, room } of all) {
       if (written.length >= AT_MOST) break;
-      const size = Math.round((isStrong ? 18 : 13) * scale.is);
+      const size = Math.round((isStrong ? 18 : 13) * scale.is ** 0.75);
       const { width, height } = nameSprite(text, size, isStrong);
       if (!isStrong && (room.x < width || room.y < height)) continue;
       const { x, y } = this.map.latLngToLayerPoint(at);
-      const boxes = (isStrong ? PLACES : [0]).map(place => boxAt(x, y + place * height, width, height));
+      const inside = PLACES.filter(place => Math.abs(place) * height < room.y / 3);
+      const boxes = (isStrong && inside.length ? inside : [0]).map(place => boxAt(x, y + place * height, width, height));
       const free = boxes.filter(box => !taken.some(one => overlap(box, one)));
       if (!free.length) continue;
       const covered = box => signs.filter(one => overlap(box, one)).length;
