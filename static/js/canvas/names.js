@@ -73,7 +73,8 @@ export class Names {
       if (!isStrong && (room.x < width || room.y < height)) continue;
       const { x, y } = this.map.latLngToLayerPoint(at);
       const inside = PLACES.filter(place => Math.abs(place) * height < room.y / 3);
-      const boxes = (isStrong && inside.length ? inside : [0]).map(place => boxAt(x, y + place * height, width, height));
+      const places = isStrong && inside.length ? inside : [0];
+      const boxes = places.map(place => boxAt(x, y + place * height, width, height));
       const free = boxes.filter(box => !taken.some(one => overlap(box, one)));
       if (!free.length) continue;
       const covered = box => signs.filter(one => overlap(box, one)).length;
