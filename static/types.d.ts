@@ -113,6 +113,10 @@ export interface Page {
   looks: Record<"dark" | "light", Look>;
   hasBaseMap: boolean;
   externalBase: ExternalBase | null;
+  /** West, south, east, north of the city in degrees; null: there is none yet. */
+  bounds: [number, number, number, number] | null;
+  /** Seconds without a report after which a unit is silent. */
+  silentAfterS: number;
   layers: { name: string; title_zh: string; title_en: string; fields: string[] }[];
   formats: string[];
   shortest: number;
@@ -125,6 +129,26 @@ export interface Page {
   address: string;
   answer: any;
 }
+
+/** How a point is drawn: a sign, or the number of things that it stands for. */
+export interface PointLook {
+  size: number;
+  state?: string;
+  count?: number;
+  /** What is said of it. */
+  lines?: (string | null | undefined)[];
+  isLate?: boolean;
+  /** From 0 to 1: what has more lies over the others of its layer. */
+  rank?: number;
+}
+
+/** An open incident, as an answer or an event tells it: an event leaves out who has it. */
+export type Matter = Pick<
+  Api["Incident"],
+  | "incident_id" | "category" | "subtype" | "step" | "received_at" | "closed_at" | "lon" | "lat" | "grid_name"
+  | "unassigned" | "due_at" | "due_for"
+> &
+  Partial<Api["Incident"]>;
 
 /** How a layer of the map looks and where it comes from. */
 export interface LayerLook {
@@ -141,11 +165,13 @@ export interface LayerLook {
   outermost?: boolean;
   /** First zoom at which names are written no more. */
   labelsBelow?: number;
-  labelClass?: string;
   address?: (bbox: number[], zoom: number) => string;
   style?: (feature: any) => Leaflet.PathOptions;
   label?: (feature: any) => string;
-  marker?: (feature: any, place: Leaflet.LatLng, zoom: number) => Leaflet.Marker;
+  /** How a point is drawn; a layer of points has it instead of a style. */
+  point?: (feature: any, zoom: number) => PointLook;
+  /** Which features are drawn; all when it has none. */
+  filter?: (feature: any) => boolean;
   pick?: (feature: any, event: MouseEvent) => void;
 }
 

@@ -76,7 +76,7 @@ def test_an_installation_that_cannot_be_written_compiles_once_into_the_state_fol
 
 def test_a_wheel_carries_static_files_migrations_and_boundaries(installed: Path) -> None:
     assets = installed / "geo_grid/_assets"
-    for name in ("static/js/wall.js", "static/vendor/leaflet/leaflet.js", "static/vendor/noto-sans-sc/noto-sans-sc.woff2",
+    for name in ("static/js/wall.js", "static/vendor/leaflet/leaflet.js", "static/vendor/noto-sans-sc/400.css",
                  "migrations/0001_foundation.sql", "data/boundaries/counties.geojson", "data/gazetteer/villages.csv"):  # fmt: skip
         assert (assets / name).is_file(), name
 

@@ -25,6 +25,15 @@ select incident_number as key from incidents where incident_number = any(%(keys)
 -- name: one
 select * from incident_cards where incident_id = %(incident_id)s
 
+-- name: counts
+-- of open incidents: a matter waits while nobody was sent, also outside of every cell
+select count(*) as open,
+       count(*) filter (where step in ('reported', 'accepted') or unassigned) as unassigned,
+       count(*) filter (where step = 'assigned' and not unassigned) as under_way,
+       count(*) filter (where due_at < statement_timestamp()) as overdue
+from incidents
+where closed_at is null
+
 -- name: newest
 select * from incident_cards
 where (not %(open_only)s or closed_at is null)

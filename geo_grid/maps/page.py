@@ -18,6 +18,7 @@ LEAFLET_CSS: list[tuple[str, str]] = [("leaflet_css", "/static/vendor/leaflet/le
 _HEAD = Template(
     """<title>{{ title|e }}</title>
 <link rel="icon" href="/static/icon.svg" type="image/svg+xml">
+<link rel="stylesheet" href="/static/vendor/noto-sans-sc/400.css">
 <link rel="stylesheet" href="/static/css/{{ style|e }}.css">
 <script type="application/json" id="geo-grid-page">{{ page_json }}</script>
 <script type="module" src="/static/js/{{ name|e }}.js"></script>

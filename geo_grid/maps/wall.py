@@ -7,6 +7,7 @@ from geo_grid.db import AsyncConnection, load_queries
 from geo_grid.layers.grid_levels import QUERIES as LEVEL_QUERIES
 from geo_grid.maps.looks import LOOKS
 from geo_grid.maps.page import base_map, map_page
+from geo_grid.response.ranking import SILENT_S
 
 QUERIES = load_queries("geo_grid.maps", "maps.sql")
 CATEGORIES = load_queries("geo_grid.layers", "incident_categories.sql")
@@ -84,6 +85,7 @@ def map_options(
         "isDemo": view.is_demo,
         "isEmpty": view.bounds is None,
         "edition": view.edition,
+        "bounds": view.bounds,
         "timezone": view.timezone,
         "levels": view.levels,
         "categories": view.categories,
@@ -91,6 +93,7 @@ def map_options(
         "looks": LOOKS,
         "hasBaseMap": view.has_base_map,
         "externalBase": vars(external) if external else None,
+        "silentAfterS": SILENT_S,
     }
 
 
@@ -106,6 +109,6 @@ def wall_page(
     external
         External base map, offered beside our own.
     """
-    page = base_map(view.bounds or NOWHERE, lang, has_ground=True)
+    page = base_map(view.bounds or NOWHERE, lang, animated=False, has_ground=True, margins=(24, 24))
     title = f"{view.name_zh} 网格地图" if lang == "zh" else f"{view.name_en} grid map"
     return map_page(page, "wall", title, map_options(view, lang, person, external))

@@ -104,9 +104,10 @@ class Snapshot:
     Attributes
     ----------
     areas
-        By unit_code of the free units.
+        By unit_code of the free units that were heard of lately.
     silent
-        unit_code of the free units without a recent position report.
+        unit_code of those that could be sent but have not reported a position lately: they may be anywhere, so nothing counts
+        as reached by them.
     """
 
     as_of: datetime
@@ -228,7 +229,7 @@ class Live:
             units = connection.execute(QUERIES["units"]).fetchall()
             closures = closures_in_force(connection)
         reasons = {unit["unit_code"]: reason_of(unit, now) for unit in units}
-        free = [unit for unit in units if reasons[unit["unit_code"]] in ("free", "silent")]
+        free = [unit for unit in units if reasons[unit["unit_code"]] == "free"]
         drawn = self._draw(ground, free, closures, now)
         live = {
             tier: ground.shares(np.concatenate([np.zeros(0, np.intp), *(one.hits[at] for one in drawn.values())]))
@@ -238,7 +239,7 @@ class Live:
         self.snapshot = Snapshot(
             datetime.now(UTC), ground.leaves, ground.places, ground.shapes, live, planned,
             {code: one.reached for code, one in drawn.items()},
-            frozenset(unit["unit_code"] for unit in free if reasons[unit["unit_code"]] == "silent"),
+            frozenset(code for code, reason in reasons.items() if reason == "silent"),
         )  # fmt: skip
 
     def _read_ground(self) -> "_Ground":

@@ -18,7 +18,7 @@ from geo_grid.response.router import Arrival, Method, Router
 from geo_grid.response.travel import ON_FOOT, Travel, closures_near
 
 type Reason = Literal["free", "on_the_way", "on_scene", "off_duty", "off_shift", "silent", "cut_off"]
-_SILENT_S = 1800
+SILENT_S = 1800
 """Seconds without a position report after which a unit counts as silent."""
 _BUSY: dict[str | None, Reason] = {"dispatched": "on_the_way", "on_scene": "on_scene", "off_duty": "off_duty"}
 
@@ -109,6 +109,6 @@ def reason_of(row: dict[str, Any], now: datetime) -> Reason:
         return _BUSY[row["status"]]
     if not is_within(row.get("shift") or row.get("key_periods") or "", now):
         return "off_shift"
-    if row.get("reported_at") is not None and (now - row["reported_at"]).total_seconds() > _SILENT_S:
+    if row.get("reported_at") is not None and (now - row["reported_at"]).total_seconds() > SILENT_S:
         return "silent"
     return "free"

@@ -12,7 +12,7 @@ from geo_grid.workflow.categories import (
     unlisted,
 )
 from geo_grid.workflow.duplicates import Duplicate, duplicates_of
-from geo_grid.workflow.incidents import Incident, NewIncident, get, newest, report
+from geo_grid.workflow.incidents import Counts, Incident, NewIncident, counts, get, newest, report
 from geo_grid.workflow.steps import Course, course_of, take_step
 
 __all__ = [
@@ -21,11 +21,13 @@ __all__ = [
     "Category",
     "CategoryCode",
     "CategoryRules",
+    "Counts",
     "Course",
     "Duplicate",
     "Incident",
     "NewIncident",
     "Unlisted",
+    "counts",
     "course_of",
     "decide",
     "duplicates_of",

@@ -166,6 +166,20 @@ async def get(connection: AsyncConnection, incident_id: int) -> Incident:
     return _incident(row)
 
 
+class Counts(BaseModel):
+    """How many incidents are open; those of the other fields are among them."""
+
+    open: int
+    unassigned: int = Field(description="nobody was sent yet, or no grid cell covers them")
+    under_way: int = Field(description="somebody was sent, and has not said that it is handled")
+    overdue: int = Field(description="their first deadline that is not met has passed")
+
+
+async def counts(connection: AsyncConnection) -> Counts:
+    """Count the open incidents that the principal of the connection sees."""
+    return Counts.model_validate(await (await connection.execute(LAYER.query("counts"))).fetchone())
+
+
 async def newest(
     connection: AsyncConnection,
     limit: int = 100,

@@ -3,6 +3,7 @@ import { at } from "./address.js";
 import { useTheme } from "./look.js";
 import { pane } from "./map.js";
 import { page } from "./page.js";
+import { scale } from "./scale.js";
 import { ask } from "./server.js";
 
 const { L, protomapsL } = window;
@@ -50,7 +51,7 @@ function labels(colours) {
     filter: (_, { props }) => props.feature_kind === "place" && props.feature_class === kind,
     symbolizer: new protomapsL.CenteredTextSymbolizer({
       ...written,
-      font: `${size >= 16 ? 600 : 400} ${size}px ${FONT}`,
+      font: `${size >= 16 ? 600 : 400} ${Math.round(size * scale.is)}px ${FONT}`,
     }),
   });
   return [
@@ -58,7 +59,10 @@ function labels(colours) {
     {
       dataLayer: "roads",
       minzoom: 13,
-      symbolizer: new protomapsL.LineLabelSymbolizer({ ...written, font: `400 12px ${FONT}` }),
+      symbolizer: new protomapsL.LineLabelSymbolizer({
+        ...written,
+        font: `400 ${Math.round(12 * scale.is)}px ${FONT}`,
+      }),
     },
   ];
 }

@@ -1,10 +1,15 @@
 // The card: who is responsible for a point, what is near, and filing an incident there.
 import { element } from "./element.js";
+import { lookNamed } from "./layers.js";
+import { pane } from "./map.js";
+import { mark } from "./marks.js";
 import { may, page } from "./page.js";
 import { ask, write } from "./server.js";
 import { categoryName, duration, estimated, metres, named, say, translated } from "./text.js";
 
 const { L } = window;
+const ABOVE_SHAPES = 450;
+const ABOVE_POINTS = 655;
 
 export class Card {
   /**
@@ -17,20 +22,46 @@ export class Card {
     this.box = element("section", { className: "card panel", hidden: true });
     this.box.setAttribute("aria-live", "polite");
     document.body.append(this.box);
-    this.pin = L.circleMarker([0, 0], {
-      radius: 9,
-      color: "#fff",
-      weight: 3,
-      fillColor: "#ff3b6b",
-      fillOpacity: 0.9,
+    pane(map, "chosen", ABOVE_SHAPES).style.pointerEvents = "none";
+    pane(map, "pin", ABOVE_POINTS).style.pointerEvents = "none";
+    this.pin = mark([0, 0], element("i", { className: "pin" }), 22, { pane: "pin", interactive: false });
+    /** the cell that answers for the place, and the circles of a post that was asked for */
+    this.outline = L.geoJSON(undefined, {
+      pane: "chosen",
       interactive: false,
+      style: { color: "#ffffff", weight: 4, fill: false },
     });
+    this.reach = L.geoJSON(undefined, {
+      pane: "chosen",
+      interactive: false,
+      style: feature => ({
+        ...lookNamed("response_circles").style?.(feature),
+        weight: 2.5,
+        opacity: 1,
+        fillOpacity: 0.15,
+      }),
+    });
+  }
+
+  /** Draws the circles of one post, until the card is closed. @param {string} post its code */
+  async circles(post) {
+    this.reach.clearLayers().addTo(this.map);
+    const asked = `/collections/response_circles/items?f=json&post_code=${encodeURIComponent(post)}`;
+    this.reach.addData(await ask(asked));
+  }
+
+  /** @param {string | undefined} code of the cell that answers for the place */
+  async showOwner(code) {
+    this.outline.clearLayers();
+    if (!code) return;
+    const cell = await ask(`/collections/grid_cells/items/${encodeURIComponent(code)}?f=json`);
+    if (!this.box.hidden) this.outline.addData(cell).addTo(this.map);
   }
 
   close() {
     this.asked?.abort();
     this.box.hidden = true;
-    this.pin.remove();
+    for (const drawn of [this.pin, this.outline, this.reach]) drawn.remove();
   }
 
   /** @param {number} lat @param {number} lon @param {number} [incident] whose place it is, by its number */
@@ -174,6 +205,7 @@ export class Card {
       );
     this.box.replaceChildren(...parts);
     this.box.scrollTop = 0;
+    this.showOwner(location.grid_cells.at(-1)?.grid_code).catch(() => {}); // the card names it
   }
 
   cell(cell) {

@@ -34,6 +34,14 @@ export function formats(lang, timeZone) {
     return say("daysAndHours", { days: Math.floor(hours / 24), hours: hours % 24 });
   }
 
+  /** How long, in the two largest units, for a row of a list. @param {number} seconds */
+  function elapsed(seconds) {
+    const minutes = Math.max(0, Math.floor(seconds / 60));
+    if (minutes < 60) return say("inMinutes", { count: minutes });
+    if (minutes < 1440) return say("inHours", { hours: Math.floor(minutes / 60), minutes: minutes % 60 });
+    return say("inDays", { count: Math.floor(minutes / 1440) });
+  }
+
   /** @param {string | Date} time @param {Date} [now] by default that of the server */
   function ago(time, now = serverNow()) {
     const minutes = Math.max(0, Math.round((now.getTime() - new Date(time).getTime()) / 60000));
@@ -62,5 +70,5 @@ export function formats(lang, timeZone) {
   /** @param {string[]} names */
   const listed = names => names.join(lang === "zh" ? "、" : ", ");
 
-  return { number, percent, metres, duration, ago, moment, when, timeOfDay, clock, day, listed };
+  return { number, percent, metres, duration, elapsed, ago, moment, when, timeOfDay, clock, day, listed };
 }

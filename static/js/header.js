@@ -27,18 +27,10 @@ export const openDoors = () =>
 const inLanguage = (/** @type {string} */ href) =>
   page.lang === "zh" || href === "/collections" || href === "/docs" ? href : `${href}?lang=${page.lang}`;
 
-/** What a page does before its user leaves, such as to stop listening. */
-export const leaving = { before: () => {} };
-
-/**
- * The head of a page; a screen without a person has no doors, and stays.
- * @param {string} title
- * @param {(Node | null)[]} between what a page has of its own between its doors and the user
- */
-export function header(title, ...between) {
-  const { person } = page;
+/** Links to the pages that the user's rights open. */
+export function doorsOf() {
   const here = location.pathname;
-  const nav = element(
+  return element(
     "nav",
     { className: "doors", id: "doors", ariaLabel: say("doors") },
     ...openDoors().map(([, href, , name]) => {
@@ -47,6 +39,16 @@ export function header(title, ...between) {
       return link;
     }),
   );
+}
+
+/**
+ * The head of a page; a screen without a person has no doors, and stays.
+ * @param {string} title
+ * @param {(Node | null)[]} between what a page has of its own between its doors and the user
+ */
+export function header(title, ...between) {
+  const { person } = page;
+  const nav = doorsOf();
   const isFree = person && !person.must && !person.isKiosk;
   const mark = element("img", { src: "/static/icon.svg", alt: isFree ? say("home") : "" });
   return element(
@@ -61,7 +63,7 @@ export function header(title, ...between) {
     person ? element("span", { className: "quiet who", textContent: person.name }) : null,
     page.isFixed ? null : language(),
     person && !person.isKiosk
-      ? element("button", { className: "plain", textContent: say("logOut"), onclick: () => logOut(leaving.before) })
+      ? element("button", { className: "plain", textContent: say("logOut"), onclick: () => logOut() })
       : null,
   );
 }

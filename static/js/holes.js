@@ -9,14 +9,15 @@ const WHILE_DRAWN_MS = 1500;
 const LISTED = 6;
 
 /**
- * `show` is called with a hole that the user chooses; `renewed` when there is new data to draw.
+ * `show` is called with a hole that the user chooses; `renewed` with each new answer.
  * @param {(hole: { lon: number, lat: number }) => void} show
- * @param {() => void} renewed
+ * @param {(answer: import("../types.js").Api["LiveAnswer"]) => void} renewed
  */
 export function holesPanel(show, renewed) {
   const told = element("div", { className: "live" });
   const list = element("ol", { className: "holes" });
-  const panel = element("section", { className: "now" }, element("h2", { textContent: say("reachedNow") }), told, list);
+  const title = element("h2", { textContent: say("reachedNow") });
+  const panel = element("section", { className: "now panel" }, title, told, list);
   let asOf = null;
 
   function entry(hole) {
@@ -65,7 +66,7 @@ export function holesPanel(show, renewed) {
         ),
       ),
       element("p", {
-        className: "quiet",
+        className: now.silent ? "silent" : "quiet",
         textContent: now.silent
           ? say("freeSomeSilent", { count: now.free, silent: now.silent })
           : say("freeUnits", { count: now.free }),
@@ -77,7 +78,7 @@ export function holesPanel(show, renewed) {
         : element("li", { className: "quiet", textContent: say("noHoles") }),
       ...now.holes.slice(0, LISTED).map(entry),
     );
-    if (asOf !== now.as_of) renewed();
+    if (asOf !== now.as_of) renewed(now);
     asOf = now.as_of;
   }
 

@@ -114,6 +114,7 @@ function waiting({ waiting: found }) {
 const FACTS = {
   wall: ({ city }) => (city.open === null ? say("wallTold") : say("wallFact", { count: shown(city.open) })),
   desk: ({ city, waiting: found }) => say("deskFact", { unsent: shown(city.unsent), mine: shown(found.mine) }),
+  fieldWork: ({ waiting: found }) => say("fieldFact", { mine: shown(found.mine) }),
   planning: ({ behind }) => say("planningFact", { drafts: shown(behind.drafts), edition: shown(behind.edition) }),
   response: ({ behind }) => say("responseFact", { closures: shown(behind.closures) }),
   data: () => say("dataTold"),

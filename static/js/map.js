@@ -15,11 +15,10 @@ export function pane(map, name, height) {
   return made;
 }
 
-/** The map of the page, with a scale and room for names. */
+/** The map of the page, with a scale. */
 export function cityMap() {
   const map = pageMap();
   map.setMaxZoom(19);
-  pane(map, "labels", 650).style.pointerEvents = "none";
   L.control.scale({ imperial: false, maxWidth: 160 }).addTo(map);
   return map;
 }

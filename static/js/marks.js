@@ -5,17 +5,17 @@ const { L } = window;
 const SVG = "http://www.w3.org/2000/svg";
 
 /**
- * A drawing of paths, each with a class or none, 24 units wide and high.
- * @param {string[][]} paths of SVG, each with a class or none
+ * A drawing of paths, 24 units wide and high.
+ * @param {{ line: string, fill: string, stroke: string, width: number }[]} paths of SVG with their paint
  */
 export function drawing(paths) {
   const made = document.createElementNS(SVG, "svg");
   made.setAttribute("viewBox", "0 0 24 24");
   made.append(
-    ...paths.map(([line, name]) => {
+    ...paths.map(({ line, fill, stroke, width }) => {
       const path = document.createElementNS(SVG, "path");
-      path.setAttribute("d", line);
-      if (name) path.setAttribute("class", name);
+      for (const [name, value] of Object.entries({ d: line, fill, stroke, "stroke-width": width }))
+        path.setAttribute(name, String(value));
       return path;
     }),
   );
@@ -44,8 +44,6 @@ export function mark(place, shown, size, options = {}) {
  * @returns {Shape}
  */
 export function withTip(shape, lines, options) {
-  return shape.bindTooltip(
-    element("div", {}, ...lines.filter(Boolean).map(textContent => element("div", { textContent }))),
-    options,
-  );
+  const made = () => element("div", {}, ...lines.filter(Boolean).map(textContent => element("div", { textContent })));
+  return shape.bindTooltip(made, options); // made when it is shown: of thousands of points few are ever pointed at
 }

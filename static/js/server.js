@@ -10,6 +10,8 @@ const BUSY = [429, 503]; // with Retry-After
 export const session = {
   ended: () => go(`/login?next=${encodeURIComponent(location.pathname + location.search)}`),
 };
+const TIME_OUT_MS = 60000; // of an answer to a user: the server gives up before
+const BACKGROUND_TIME_OUT_MS = 12000; // of one that the page asks for by itself, soon again
 const PATIENCE_MS = 20000; // how long busy answers are retried for a waiting user
 
 export class ServerError extends Error {
@@ -47,21 +49,27 @@ function read(status, body, retryAfter) {
 
 /**
  * @param {string} path
- * @param {RequestInit} options
+ * @param {RequestInit & { timeOutMs?: number }} options
  */
-async function askOnce(path, options) {
+async function askOnce(path, { timeOutMs = TIME_OUT_MS, ...options }) {
   let answer;
   const askedAt = Date.now();
+  const over = AbortSignal.timeout(timeOutMs);
+  const signal = options.signal ? AbortSignal.any([options.signal, over]) : over;
+  /** @param {Error} error @returns {never} */
+  const fail = error => {
+    if (options.signal?.aborted) throw error; // nobody waits any more
+    throw new ServerError(over.aborted ? say("doesNotAnswer") : say("cannotBeReached"));
+  };
   try {
-    answer = await fetch(at(path), options);
+    answer = await fetch(at(path), { ...options, signal });
   } catch (error) {
-    if (/** @type {Error} */ (error).name === "AbortError") throw error;
-    throw new ServerError(say("cannotBeReached"));
+    return fail(error);
   }
   learn(answer.headers.get("Date"), askedAt);
   const body = await answer.json().catch(error => {
-    if (error.name === "AbortError") throw error; // nobody waits any more; anything else: the status says it
-    return {};
+    if (error.name !== "SyntaxError") fail(error); // cut off: an empty answer it is not
+    return {}; // nothing, or what a proxy says: the status says it
   });
   return read(answer.status, body, answer.headers.get("Retry-After"));
 }
@@ -71,7 +79,7 @@ async function askOnce(path, options) {
  * patience also while the server cannot be reached. Writes are sent once.
  * @template {string} Path
  * @param {Path} path
- * @param {RequestInit & { patience?: number, waiting?: (error: ServerError) => void }} [options]
+ * @param {RequestInit & { patience?: number, timeOutMs?: number, waiting?: (error: ServerError) => void }} [options]
  *   `waiting` is called with the error before each retry
  * @returns {Promise<import("../types.js").Answer<Path>>}
  */
@@ -97,7 +105,8 @@ export async function ask(path, { patience = PATIENCE_MS, waiting, ...options } 
  * @param {Path} path
  * @param {Parameters<typeof ask>[1]} [options]
  */
-export const poll = (path, options = {}) => ask(path, { ...options, headers: { "Geo-Grid-Background": "1" } });
+export const poll = (path, options = {}) => 
+  ask(path, { timeOutMs: BACKGROUND_TIME_OUT_MS, ...options, headers: { "Geo-Grid-Background": "1" } });
 
 /** @returns {Record<string, string>} */
 const ownToken = () => (page.person?.csrf ? { "X-CSRF-Token": page.person.csrf } : {});

@@ -4,7 +4,7 @@ import { page } from "./page.js";
 import { speaker } from "./speaking.js";
 
 export const { say, named } = speaker(page.lang);
-export const { number, percent, metres, duration, ago, moment, when, timeOfDay, clock, day, listed } = formats(
+export const { number, percent, metres, duration, elapsed, ago, moment, when, timeOfDay, clock, day, listed } = formats(
   page.lang,
   page.timezone,
 );

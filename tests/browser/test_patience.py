@@ -52,7 +52,7 @@ def test_a_page_that_was_told_to_wait_asks_again(cluster: Cluster, browser: Brow
             page.wait_for_timeout(1500)
             with connect(conninfo) as connection:
                 connection.execute(FILE)
-            expect(page.locator(".board .incidents li")).to_have_count(
+            expect(page.locator(".stream [data-incident]")).to_have_count(
                 2, timeout=10_000
             )  # told, not found by the interval
             page.close()
@@ -82,7 +82,7 @@ def test_a_wall_redraws_while_much_happens(cluster: Cluster, browser: Browser) -
             filing.start()
             try:
                 page.wait_for_timeout(8_000)
-                seen = page.locator(".board .incidents li").count()
+                seen = page.locator(".stream [data-incident]").count()
             finally:
                 over.set()
                 filing.join()

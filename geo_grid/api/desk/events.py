@@ -23,7 +23,9 @@ router = APIRouter(tags=["events"], responses=PROBLEM_RESPONSES, route_class=Gua
 _PATIENCE_S = 8.0
 """Seconds after which rights are checked again when there are no events."""
 _RESET = "reset"
-AppStatus.enable_automatic_graceful_drain = False  # it would cut streams off, which end by themselves: `Connection.ending`
+AppStatus.enable_automatic_graceful_drain = (
+    False  # it would cut streams off, which end by themselves: `Connection.ending`
+)
 
 
 class _Listening(EventSourceResponse):

@@ -13,10 +13,12 @@ from geo_grid.api.server.problems import PROBLEM_RESPONSES, Problem
 from geo_grid.api.server.rights import GuardedRoute, refuse
 from geo_grid.workflow import (
     AnyAction,
+    Counts,
     Course,
     Duplicate,
     Incident,
     NewIncident,
+    counts,
     course_of,
     duplicates_of,
     get,
@@ -82,6 +84,13 @@ async def list_incidents(
     async with reading(request) as database:
         page = await newest(database, limit, open, unassigned, before, mine)
     return Incidents(incidents=page, next=here(request, before=page[-1].incident_id) if len(page) == limit else None)
+
+
+@router.get("/incidents/counts")
+async def get_counts(request: Request) -> Counts:
+    """Count open incidents: all, those that nobody was sent to, those under way, those overdue."""
+    async with reading(request) as database:
+        return await counts(database)
 
 
 @router.get("/incidents/{incident_id}", responses={404: {"model": Problem}})

@@ -105,6 +105,9 @@ async def get_unions(
     bbox: Annotated[str, Query(max_length=200, description="west,south,east,north, degrees: cut there")],
     by: Annotated[UnionGrouping, Query()] = "zone",
     at: At = None,
+    zoom: Annotated[
+        int | None, Query(ge=0, le=24, description="of a map: shapes are generalised for it, none: they are exact")
+    ] = None,
     crs: AnswerCrs = "EPSG:4490",
 ) -> Unions:
     """Return the unions of the circles of posts by zone, by unit or for the city, of the posts on duty at the moment.
@@ -116,7 +119,7 @@ async def get_unions(
     async with reading(request) as database:
         if not await circles_known(database, moment_of(request, at)):
             return Unions(features=[], response_known=False, coord_ref_sys=uri)
-        asked = await server.unions.read(database, by, moment)
+        asked = await server.unions.read(database, by, moment, zoom)
     if asked.joined is None:  # all circles of the city are read: on a connection that the desk does not use
         found = await with_rights(request, partial(server.unions.join, asked), SOLVING)
     else:

@@ -42,8 +42,11 @@ class LiveAnswer(BaseModel):
     as_of: datetime | None = Field(description="null: it is being worked out for the first time")
     done: int = Field(description="units that you see whose areas have been drawn, of those that moved or became free")
     total: int
-    free: int = Field(description="units that you see that can be sent")
-    silent: int = Field(description="those of them that have not been heard of for half an hour: they may be elsewhere")
+    free: int = Field(description="units that you see that can be sent, and were heard of within half an hour")
+    silent: int = Field(
+        description="further units that could be sent, but were not heard of for half an hour: they may be anywhere, and"
+        " nothing counts as reached by them"
+    )
     groups: list[LiveGroup]
     holes: list[Hole] = Field(
         description=f"cells that circles promise at least half of, and less is reached; {_MOST_HOLES} with most households"
@@ -65,16 +68,18 @@ async def get_live(
     snapshot: Snapshot | None = live.read()
     cells, mine, drawing = identity_of(request).seen.only_cells, None, live.drawing
     if cells is not None:
-        mine = await _units_seen(request, {*drawing.codes, *(snapshot.areas if snapshot else ())})
+        mine = await _units_seen(request, {*drawing.codes, *((*snapshot.areas, *snapshot.silent) if snapshot else ())})
     progress = drawing.progress(mine)
     if snapshot is None:
         return LiveAnswer(as_of=None, free=0, silent=0, groups=[], holes=[], holes_in_all=0, **progress)
-    free = snapshot.areas.keys() if mine is None else snapshot.areas.keys() & mine
+    free, silent = frozenset(snapshot.areas), snapshot.silent
+    if mine is not None:
+        free, silent = free & mine, silent & mine
     groups, holes = await MAPS.run(
         account_of(request), lambda: (snapshot.groups(by, cells), snapshot.holes(tier_minutes, cells))
     )
     return LiveAnswer(
-        as_of=snapshot.as_of, free=len(free), silent=len(snapshot.silent & free), groups=groups, holes=holes[:_MOST_HOLES],
+        as_of=snapshot.as_of, free=len(free), silent=len(silent), groups=groups, holes=holes[:_MOST_HOLES],
         holes_in_all=len(holes), **progress,
     )  # fmt: skip
 

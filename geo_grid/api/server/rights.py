@@ -149,6 +149,7 @@ RIGHTS: dict[tuple[str, str], str] = {
     ("GET", "/incidents/categories/unlisted"): "workflow.rules",
     ("PUT", "/incidents/categories/{category_code}"): "workflow.rules",
     ("POST", "/incidents/categories/{category_code}/names"): "workflow.rules",
+    ("GET", "/incidents/counts"): "incidents.read",
     ("GET", "/incidents/deadlines"): "incidents.read",
     ("GET", "/incidents/reminders"): "incidents.write",
     ("GET", "/deadlines/policies"): "workflow.rules",
@@ -256,8 +257,8 @@ _ADDED_BY_OTHERS = frozenset({"/session/oidc/callback"})
 
 _OF_THE_WALL = frozenset({
     "/locate", "/desk", "/collections", "/collections/{layer}", "/collections/{layer}/items",
-    "/collections/{layer}/tiles/WebMercatorQuad/{z}/{y}/{x}", "/events", "/incidents", "/incidents/{incident_id}",
-    "/session", "/", "/styles/{style}", "/response/areas", "/response/drawing", "/response/live", "/response/live/areas", "/units/{unit_code}/track", "/tiles/WebMercatorQuad/{z}/{y}/{x}",
+    "/collections/{layer}/tiles/WebMercatorQuad/{z}/{y}/{x}", "/events", "/incidents", "/incidents/counts", "/incidents/{incident_id}",
+    "/session", "/", "/styles/{style}", "/response/areas", "/response/drawing", "/response/live", "/response/live/areas", "/response/unions", "/units/{unit_code}/track", "/tiles/WebMercatorQuad/{z}/{y}/{x}",
     "/indicators", "/indicators/figures", "/indicators/areas",
 })  # fmt: skip
 KIOSK_ROUTES = {"/maps/wall": _OF_THE_WALL}

@@ -1,6 +1,6 @@
 // The queue: open matters in the order in which they want somebody, and which one is chosen.
 import { element } from "../element.js";
-import { sign } from "../layers.js";
+import { sign } from "../signs.js";
 import { page } from "../page.js";
 import { poll } from "../server.js";
 import { ago, categoryName, named, say } from "../text.js";

@@ -1,6 +1,7 @@
 // The cells of a draft on the map: shown by level, selected by clicks, with drawing that snaps to borders.
 import { drawOn } from "../draw.js";
-import { base, LiveLayer, lookNamed, OUTLINES } from "../layers.js";
+import { base, lookNamed, OUTLINES } from "../layers.js";
+import { LiveLayer } from "../live_layer.js";
 import { look } from "../look.js";
 import { pane } from "../map.js";
 import { withTip } from "../marks.js";
@@ -73,7 +74,7 @@ export class CellMap {
   travel(moment) {
     this.moment = moment;
     this.outlines.moment = moment;
-    for (const one of [this.outlines, this.cells]) one.group.clearLayers();
+    for (const one of [this.outlines, this.cells]) one.clear();
     return Promise.all([this.outlines.load(), this.cells.load()]);
   }
 
