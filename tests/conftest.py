@@ -32,6 +32,7 @@ LONGEST = (
     "tests/test_documents.py",
     "tests/access/test_rights.py",
     "tests/test_supervising.py",
+    "tests/live_demo/test_live_demo.py",
     "tests/response/test_reach.py",
     "tests/browser/",
     "tests/access/test_api_document.py",
