@@ -707,6 +707,7 @@ export const CODES = /** @type {const} */ ({
   },
   demoPeople: {
     wall: ["看全城大屏", "looks at the wall"],
+    grid_worker: ["走访自己的网格", "visits their own cells"],
     dispatcher: ["在一个街道接警派警", "takes calls of one subdistrict"],
     planner: ["划分网格、选址", "divides cells, finds sites"],
     supervisor: ["核查、督办、审批", "verifies, supervises, approves"],

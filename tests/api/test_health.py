@@ -104,7 +104,16 @@ def test_what_is_kept_in_memory_is_told_to_those_it_may_be_told(database: str) -
                 assert client.get("/readyz").json()["derived"] is None
         with bearing(url, keys["supervisor"]) as client:
             told = {state["name"]: state for state in client.get("/readyz").json()["derived"]}
-    assert told.keys() == {"identities", "division_in_force", "unions", "point_snapshot", "coverage", "live_ground"}
+    assert told.keys() == {
+        "identities",
+        "division_in_force",
+        "unions",
+        "point_snapshot",
+        "coverage",
+        "live_ground",
+        "names",
+        "names_of_cameras",
+    }
     assert told["point_snapshot"]["reads"] == 1
     assert told["point_snapshot"]["age_s"] >= 0
     assert told["coverage"]["age_s"] is None  # nobody asked

@@ -85,6 +85,7 @@ def test_roads_water_and_names_lie_under_the_cells_in_two_styles(page: Page, cit
         page.reload()
         page.wait_for_selector("body[data-ready]")
         expect(page.locator(".ground select")).to_have_value("light")  # as it was left
+        page.keyboard.press("?")
         page.locator(".ground select").select_option("none")
         expect(page.locator(".leaflet-base-pane canvas")).to_have_count(0)
 
@@ -120,6 +121,7 @@ def test_a_base_map_from_elsewhere_is_shown_where_it_is_configured(
     with live_server(city, base_map_url=template, base_map_attribution="© Somebody <b>") as url:
         open_wall(page, url, api_key(city, "supervisor"))
         assert asked == []
+        page.keyboard.press("?")
         page.locator(".ground select").select_option("external")
         expect(page.locator("[data-owed]")).to_have_attribute("data-owed", "© Somebody <b>")
         for _ in range(50):

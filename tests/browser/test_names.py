@@ -117,7 +117,7 @@ def test_names_stay_text_on_every_page(city: tuple[str, str, dict[str, str]], pa
         page.locator(".place").fill(f"{WEST + SIDE / 2}, {SOUTH + SIDE / 2}")
         page.locator(".place").press("Enter")
         card = page.locator(".card")
-        expect(card.locator(".duty")).to_contain_text(hostile[:20])
+        expect(card.locator(".duty").first).to_contain_text(hostile[:20])
         move(page, WEST + SIDE / 2, SOUTH + SIDE / 2, 17)  # near enough for cameras that are not counted together
         for kind in ("police_posts", "patrol_units", "cameras", "facilities", "incidents"):
             shown = page.locator(".layer", has=page.locator(f"label[data-layer={kind}]"))

@@ -42,6 +42,7 @@ def test_a_dispatcher_logs_in_files_an_incident_and_logs_out(city: tuple[str, st
     page.wait_for_selector("body[data-ready]")
     page.goto(f"{url}/maps/wall?lang=en")
     page.wait_for_selector("body[data-ready]")
+    page.keyboard.press("/")
     page.get_by_placeholder("lon, lat").fill("114.503, 37.003")
     page.keyboard.press("Enter")
     page.get_by_role("button", name="File an incident here").click()
@@ -88,5 +89,5 @@ def test_a_screen_opens_with_its_token_and_shows_nobody_s_account(city: tuple[st
     page.keyboard.press("Enter")
     page.wait_for_selector("body[data-ready]")
     expect(page).to_have_url(re.compile("/maps/wall"))
-    page.wait_for_selector(".board")
+    page.wait_for_selector(".stream")
     assert page.get_by_role("button", name="退出").count() == 0

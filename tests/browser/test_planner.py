@@ -186,7 +186,7 @@ DRAWN = """() => {
     const map = window[JSON.parse(document.getElementById('geo-grid-page').textContent).map];
     const codes = new Set();
     map.eachLayer(one => {
-        if (one.options.pane === "cells" && one.feature) codes.add(one.feature.properties.grid_code);
+        if (one.options.rank === 2 && one.feature?.properties.grid_code) codes.add(one.feature.properties.grid_code);
     });
     return [...codes];
 }"""

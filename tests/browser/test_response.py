@@ -161,7 +161,8 @@ def test_a_track_is_played_back(heidelberg, browser: Browser) -> None:
 
 def test_the_wall_names_holes_as_cars_become_busy(two_cells, browser: Browser) -> None:
     client, database = two_cells
-    with person(browser, str(client.base_url), user(database, "dispatcher"), "/maps/wall") as page:
+    wide = "%26cols%3D3"  # holes are named where a wall has room for them
+    with person(browser, str(client.base_url), user(database, "dispatcher"), "/maps/wall", wide) as page:
         holes = page.locator(".holes li[data-code]")
         expect(holes).to_have_text([re.compile("南岸")], timeout=30_000)
         report(client, "dispatched", NORTH_POST)

@@ -24,12 +24,18 @@ begin
     return deadline;
 end $$;
 
+-- When somebody took an incident in hand: what was dispatched or handled elsewhere may come in without its acceptance.
+create or replace function taken_at(i incidents) returns timestamptz
+language sql immutable parallel safe as $$
+    select coalesce(i.accepted_at, i.dispatched_at, i.departed_at, i.arrived_at, i.handled_at)
+$$;
+
 -- Warnings and breaches that come to an incident as it is, noted or not: those before the target is met, while its clock runs.
 create or replace function marks_of(i incidents)
 returns table (target text, mark text, due_at timestamptz, marked_at timestamptz)
 language sql stable parallel safe as $$
     select t.target, m.mark, t.due_at, m.marked_at
-    from (values ('accept', i.accept_due_at, i.accept_warn_at, coalesce(i.accepted_at, i.closed_at)),
+    from (values ('accept', i.accept_due_at, i.accept_warn_at, coalesce(taken_at(i), i.closed_at)),
                  ('arrive', i.arrive_due_at, i.arrive_warn_at, coalesce(i.arrived_at, i.handled_at, i.closed_at)),
                  ('settle', i.settle_due_at, i.settle_warn_at, coalesce(i.handled_at, i.closed_at))
          ) t (target, due_at, warn_at, met_at)
@@ -91,7 +97,7 @@ begin
 
     new.is_on_time := case when new.closed_at is not null then coalesce(new.handled_at, new.closed_at) <= new.settle_due_at end;
     if new.closed_at is null then
-        accepting := case when new.accepted_at is null then new.accept_due_at end;
+        accepting := case when taken_at(new) is null then new.accept_due_at end;
         arriving := case when coalesce(new.arrived_at, new.handled_at) is null then new.arrive_due_at end;
         settling := case when new.handled_at is null then new.settle_due_at end;
     end if;

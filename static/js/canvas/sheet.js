@@ -3,8 +3,9 @@
 import { pane } from "../map.js";
 
 const { L } = window;
-const SHAPES = 400;
-const POINTS = 600;
+const SHAPES = 401; // just above what is drawn by hand: its canvas stays, and would hear all clicks
+const POINTS = 590;
+const ABOVE = ".leaflet-marker-pane, .leaflet-tooltip-pane, .leaflet-popup-pane, .leaflet-control-container";
 
 /**
  * A canvas that draws by rank, whatever came first: layers come in the order in which the server answers.
@@ -26,7 +27,43 @@ const Sheet = L.Canvas.extend({
     if (before) before.next = mine;
     else this._drawFirst = mine;
   },
+
+  /** Whether something that listens is drawn where the mouse is. @param {MouseEvent} event */
+  isHit(event) {
+    if (!this._map) return false;
+    const at = this._map.mouseEventToLayerPoint(event);
+    for (let one = this._drawFirst; one; one = one.next)
+      if (one.layer.options.interactive && one.layer._containsPoint(at)) return true;
+    return false;
+  },
 });
+
+/**
+ * Lets the upper canvas hear of the mouse only where it has drawn something: a canvas hears everything over it, and
+ * what lies below would hear nothing.
+ * @param {import("leaflet").Map} map @param {any} sheet
+ */
+function hearWhereDrawn(map, sheet) {
+  const isOver = (/** @type {MouseEvent} */ event) =>
+    !(/** @type {Element} */ (event.target).closest(ABOVE)) && sheet.isHit(event);
+  const container = map.getContainer();
+  for (const type of /** @type {const} */ (["click", "dblclick", "contextmenu"]))
+    container.addEventListener(
+      type,
+      event => {
+        if (!isOver(event)) return;
+        event.stopPropagation();
+        sheet._onClick(event);
+      },
+      true,
+    );
+  container.addEventListener("mousemove", event => {
+    const isHit = isOver(event);
+    if (isHit) sheet._onMouseMove(event);
+    else if (sheet._hoveredLayer) sheet._handleMouseOut(event);
+    container.classList.toggle("leaflet-interactive", isHit);
+  });
+}
 
 /** @type {WeakMap<import("leaflet").Map, Record<"shapes" | "points", any>>} */
 const sheets = new WeakMap();
@@ -39,12 +76,13 @@ export function sheetsOf(map) {
   let found = sheets.get(map);
   if (!found) {
     pane(map, "shapes", SHAPES);
-    pane(map, "points", POINTS);
+    pane(map, "points", POINTS).style.pointerEvents = "none";
     found = {
       shapes: new Sheet({ pane: "shapes", padding: 0.15 }),
       points: new Sheet({ pane: "points", padding: 0.15, tolerance: 3 }),
     };
     sheets.set(map, found);
+    hearWhereDrawn(map, found.points);
   }
   return found;
 }
