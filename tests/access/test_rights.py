@@ -407,7 +407,6 @@ QUESTIONS: dict[str, list[str]] = {
     "POST /locate": ['/locate {{"points": [[{lon}, {lat}]]}}'],
     "GET /desk": ["/desk?lon={lon}&lat={lat}", "/desk?incident={number}"],
     "GET /search": ["/search?q=facility-{cell}", "/search?q={camera}"],
-    "GET /search/datums": ["/search/datums?lon={lon}&lat={lat}"],
     "GET /incidents/{incident_id}": ["/incidents/{number}"],
     "GET /incidents/{incident_id}/steps": ["/incidents/{number}/steps"],
     "GET /incidents/{incident_id}/run-card": ["/incidents/{number}/run-card"],

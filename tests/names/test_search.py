@@ -133,6 +133,8 @@ def test_nobody_finds_what_they_may_not_see(city: tuple[str, str]) -> None:
         assert [one["code"] for one in find(client, "钢铁路口")] == ["13050200001310000000"]
         assert find(client, "看守所") == []
         assert [one["code"] for one in find(client, "d")] == []  # another cell
+        told = client.get("/search/datums", params={"lon": IN_D[0], "lat": IN_D[1]}).json()
+        assert (told["readings"][0]["grid_code"], told["readings"][0]["grid_name"]) == (None, None)
     with bearing(url, api_key(conninfo, "dispatcher", ["D"])) as client:
         assert find(client, "钢铁路口") == []
 
