@@ -13,6 +13,7 @@ from geo_grid.moments import Moment
 from geo_grid.workflow import NewIncident, report
 
 QUERIES = load_queries("geo_grid.field", "meetings.sql")
+_ONE, _NEWEST = (f"{QUERIES['meetings']} {QUERIES[which]}" for which in ("of_meeting", "newest"))
 _CLOCK_TOLERANCE = timedelta(minutes=5)
 Unit = Annotated[str, Field(min_length=1, max_length=200)]
 
@@ -117,7 +118,7 @@ async def hold(connection: AsyncConnection, new: NewMeeting, key: str | None) ->
 
 async def get_meeting(connection: AsyncConnection, meeting_id: int) -> Meeting:
     """Read one meeting. Raises NotFound."""
-    found = await fetch_one(connection, QUERIES["one"], {"meeting_id": meeting_id})
+    found = await fetch_one(connection, _ONE, {"meeting_id": meeting_id})
     if not found:
         message = f"there is no meeting {meeting_id}"
         raise NotFound(message)
@@ -128,7 +129,7 @@ async def meetings(connection: AsyncConnection, limit: int, before: int | None =
     """Read meetings, the newest first; `before` is the last meeting_id of the previous page."""
     previous = await get_meeting(connection, before) if before is not None else None
     values = {"limit": limit, "before_id": before, "before_at": previous.held_at if previous else None}
-    rows = await (await connection.execute(QUERIES["newest"], values)).fetchall()
+    rows = await (await connection.execute(_NEWEST, values)).fetchall()
     return [Meeting.model_validate(row) for row in rows]
 
 

@@ -10,7 +10,7 @@ values (%(meeting_id)s, %(number)s, %(unit)s, %(incident_id)s)
 -- name: of_incident
 select meeting_id from meeting_resolutions where incident_id = %(incident_id)s
 
--- name: one
+-- name: meetings
 select m.meeting_id, m.title, m.held_at, m.grid_code, m.units, m.actor_name, m.recorded_at, r.resolutions
 from joint_meetings m
 cross join lateral (
@@ -20,18 +20,11 @@ cross join lateral (
     from meeting_resolutions r join incident_cards i using (incident_id)
     where r.meeting_id = m.meeting_id
 ) r
+
+-- name: of_meeting
 where m.meeting_id = %(meeting_id)s
 
 -- name: newest
-select m.meeting_id, m.title, m.held_at, m.grid_code, m.units, m.actor_name, m.recorded_at, r.resolutions
-from joint_meetings m
-cross join lateral (
-    select coalesce(jsonb_agg(jsonb_build_object(
-        'number', r.number, 'responsible_unit', r.responsible_unit, 'incident_id', r.incident_id, 'category', i.category,
-        'step', i.step, 'text', i.description, 'due_at', i.due_at, 'is_open', i.closed_at is null) order by r.number), '[]') as resolutions
-    from meeting_resolutions r join incident_cards i using (incident_id)
-    where r.meeting_id = m.meeting_id
-) r
 where %(before_at)s::timestamptz is null or (m.held_at, m.meeting_id) < (%(before_at)s, %(before_id)s)
 order by m.held_at desc, m.meeting_id desc
 limit %(limit)s

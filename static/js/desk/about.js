@@ -112,10 +112,12 @@ function evidenceOf(/** @type {Record<string, any>} */ { evidence: found }) {
 
 /**
  * What was done, the newest first.
- * @param {{ done_at: string, action: string, actor_name: string, note: string,
- *   details: Record<string, any> }[]} steps
+ * @template {{ done_at: string, action: string, actor_name: string, note: string }} Step
+ * @param {Step[]} steps
+ * @param {(step: Step) => string} name of what was done
+ * @param {(step: Step) => HTMLElement | null} more what stands below it
  */
-export function logOf(steps) {
+export function logOf(steps, name, more) {
   return element(
     "ol",
     { className: "log" },
@@ -126,10 +128,18 @@ export function logOf(steps) {
           "li",
           {},
           element("time", { className: "quiet", textContent: when(step.done_at), dateTime: step.done_at }),
-          ` ${named("actions", step.action)} · ${step.actor_name}`,
+          ` ${name(step)} · ${step.actor_name}`,
           step.note ? element("span", { className: "line", textContent: step.note }) : null,
-          evidenceOf(step.details),
+          more(step),
         ),
       ),
   );
 }
+
+/** What was done to a matter. @param {import("../../types.js").Api["TakenStep"][]} steps */
+export const stepsOf = steps =>
+  logOf(
+    steps,
+    step => named("actions", step.action),
+    step => evidenceOf(step.details),
+  );

@@ -2,7 +2,7 @@
 import { element } from "../element.js";
 import { ask, ServerError, write } from "../server.js";
 import { listed, named, say } from "../text.js";
-import { aboutMatter, logOf } from "./about.js";
+import { aboutMatter, stepsOf } from "./about.js";
 import { ACTIONS, TAKES_BACK, unitsFor } from "./actions.js";
 import { freeUnits, proposals, ranked, runCard, surroundings } from "./around.js";
 import { askingForm } from "./asking.js";
@@ -92,7 +92,7 @@ export class Matter {
         this.mediation.box,
         near,
         element("h3", { textContent: say("whatWasDone") }),
-        logOf(course.steps),
+        stepsOf(course.steps),
       );
       this.box.scrollTop = 0;
       const [card, duplicates, run] = await Promise.all([

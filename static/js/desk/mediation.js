@@ -2,7 +2,8 @@
 import { element } from "../element.js";
 import { ask, write } from "../server.js";
 import { page } from "../page.js";
-import { named, say, when } from "../text.js";
+import { named, say } from "../text.js";
+import { logOf } from "./about.js";
 import { askingForm } from "./asking.js";
 
 const KINDS = ["people", "administrative", "judicial", "arbitration", "reconsideration", "pre_litigation"];
@@ -111,21 +112,11 @@ export class Mediation {
             textContent: named("case_outcomes", one.outcome),
           })
         : "",
-      element(
-        "ol",
-        { className: "log" },
-        ...[...steps]
-          .reverse()
-          .map(step =>
-            element(
-              "li",
-              {},
-              element("time", { className: "quiet", textContent: when(step.done_at), dateTime: step.done_at }),
-              ` ${named("case_actions", step.action)} · ${step.actor_name}`,
-              step.organisation ? element("span", { className: "line quiet", textContent: step.organisation }) : null,
-              step.note ? element("span", { className: "line", textContent: step.note }) : null,
-            ),
-          ),
+      logOf(
+        steps,
+        step => named("case_actions", step.action),
+        ({ organisation }) =>
+          organisation ? element("span", { className: "line quiet", textContent: organisation }) : null,
       ),
     ];
   }
