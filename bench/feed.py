@@ -40,7 +40,7 @@ _MINUTES = float(os.environ.get("MINUTES", "5"))
 _UNITS, _EVERY_S, _WALLS = 1000, 5.0, 50
 _LISTENERS, _PER_S, _IMPORT_S = 200, 200, 60
 _LOCATE_PER_S, _LOCATE_S = 50, 20
-_PLACES = [
+PLACES = [
     (114.46875 + n % 40 / 1024, 37.03125 + n // 40 / 1024) for n in range(1600)
 ]  # the centre of Xingtai, on the lattice
 _ID = re.compile(rb'"incident_id": (\d+)')
@@ -98,7 +98,7 @@ async def report_positions(key: str, until: float) -> int:
                 return taken
             now = datetime.now(UTC).isoformat()
             numbers = [(turn * per_request + number) % _UNITS for number in range(per_request)]
-            places = [_PLACES[(number + int(began)) % len(_PLACES)] for number in numbers]
+            places = [PLACES[(number + int(began)) % len(PLACES)] for number in numbers]
             reports = [
                 {"unit_code": f"bench-{number}", "lon": lon, "lat": lat, "reported_at": now}
                 for number, (lon, lat) in zip(numbers, places, strict=True)
@@ -125,7 +125,7 @@ def wait_for_circles(key: str) -> None:
 
 
 def locate_p99_ms(key: str) -> float:
-    paths = [f"/locate?lon={lon:.6f}&lat={lat:.6f}" for lon, lat in _PLACES]
+    paths = [f"/locate?lon={lon:.6f}&lat={lat:.6f}" for lon, lat in PLACES]
     return float(load(URL, paths, _LOCATE_S, _LOCATE_PER_S, key)["p99_ms"])
 
 
@@ -151,7 +151,7 @@ def write_evenly(conninfo: str, seconds: float, committed: dict[int, float]) -> 
         begun = time.perf_counter()
         for number in range(int(seconds * _PER_S)):
             time.sleep(max(0.0, begun + number / _PER_S - time.perf_counter()))
-            row = connection.execute(_MADE, _PLACES[number % len(_PLACES)]).fetchone()
+            row = connection.execute(_MADE, PLACES[number % len(PLACES)]).fetchone()
             committed[row[0]] = time.perf_counter()  # type: ignore[index]
 
 
@@ -160,7 +160,7 @@ def import_slowly(conninfo: str, seconds: float) -> None:
     until = time.monotonic() + seconds
     with psycopg.connect(conninfo) as connection:
         while time.monotonic() < until:
-            connection.execute(_MADE, _PLACES[0])
+            connection.execute(_MADE, PLACES[0])
             time.sleep(0.1)
 
 
@@ -189,7 +189,7 @@ def take_in(conninfo: str, key: str, seconds: float) -> tuple[float, int]:
         made = []
         with contextlib.closing(HTTPConnection(address, timeout=30)) as client:
             while time.monotonic() < until:
-                lon, lat = _PLACES[(len(made) * 16 + number) % len(_PLACES)]
+                lon, lat = PLACES[(len(made) * 16 + number) % len(PLACES)]
                 client.request("POST", "/incidents", json.dumps({"lon": lon, "lat": lat, "category": "bench"}), headers)
                 answer = client.getresponse()
                 body = json.load(answer)

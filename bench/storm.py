@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 import psycopg
 
+from bench.feed import PLACES
 from bench.restart import URL, City, say
 from geo_grid.db import Cluster
 
@@ -28,7 +29,6 @@ _STEPS = ("reported", "accepted", "assigned")
 _RESET = b"event: reset"
 _INCIDENT = re.compile(rb'data: (?=[^\r\n]*"incident_id": (\d+))(?=[^\r\n]*"step": "(\w+)")')
 _ID = re.compile(rb"id: ([^\r\n]+)")
-_PLACES = [(114.46875 + n % 40 / 1024, 37.03125 + n // 40 / 1024) for n in range(1600)]
 _LOST = (ConnectionError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, OSError)
 
 
@@ -77,7 +77,7 @@ async def report(key: str, numbers: "itertools.count[int]", until: float, told: 
     line = Line(key)
     while time.monotonic() < until:
         number = next(numbers)
-        lon, lat = _PLACES[number % len(_PLACES)]
+        lon, lat = PLACES[number % len(PLACES)]
         incident = await _until_answered(
             line, told, "/incidents", {"lon": lon, "lat": lat, "category": "help"}, f"storm-{number}"
         )

@@ -14,8 +14,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from geo_grid.cli.terminal import Json, progress, ready_database, say
-from geo_grid.errors import GeoGridError, UserError, told
+from geo_grid.cli.terminal import Json, checked, progress, ready_database, say
+from geo_grid.errors import GeoGridError, UserError
 from geo_grid.settings import settings
 
 if TYPE_CHECKING:
@@ -54,16 +54,6 @@ def _do[T](work: Callable[["AsyncConnection"], Awaitable[T]]) -> T:
         return as_owner(conninfo, work)
 
 
-def _checked(model: Any, **values: Any) -> Any:
-    from pydantic import ValidationError
-
-    try:
-        return model(**values)
-    except ValidationError as error:
-        faults = "; ".join(f"{'.'.join(map(str, f['loc']))}: {told(f)}".lstrip(": ") for f in error.errors())
-        raise UserError(faults) from None
-
-
 @user_app.command("add")
 def user_add(
     name: Name,
@@ -80,7 +70,7 @@ def user_add(
     """Make an account; its one-time password is printed on stdout, once."""
     from geo_grid.access.accounts import NewAccount, add_account
 
-    new = _checked(
+    new = checked(
         NewAccount, name=name, role=role, grid_codes=cell or [], city_wide=city, display_name=display_name,
         staff_number=staff_number, sees_secret=secret_cameras, oidc_subject=oidc_subject,
     )  # fmt: skip
@@ -124,7 +114,7 @@ def user_change(
     """Change an account; what is not given stays. It holds at once."""
     from geo_grid.access.accounts import AccountChange, change_account
 
-    change = _checked(
+    change = checked(
         AccountChange, role=role, grid_codes=cell or None, city_wide=city, display_name=display_name,
         sees_secret=secret_cameras, oidc_subject=oidc_subject,
     )  # fmt: skip
@@ -183,12 +173,12 @@ def _issue(name: str, account: dict[str, Any], credential: dict[str, Any]) -> st
     """Make an account where there is none of this name, and a credential of it, in one transaction."""
     from geo_grid.access.accounts import NewAccount, NewCredential, add_account, issue_credential, list_accounts
 
-    new = _checked(NewCredential, name=name, **credential)
+    new = checked(NewCredential, name=name, **credential)
 
     async def work(connection: "AsyncConnection") -> str:
         found = next((one for one in await list_accounts(connection) if one.login_name == name), None)
         if found is None:
-            await add_account(connection, _checked(NewAccount, name=name, **account), settings().password_history)
+            await add_account(connection, checked(NewAccount, name=name, **account), settings().password_history)
         elif account["city_wide"] or account["grid_codes"]:
             message = f"{name} has an account already, and answers for what it says: leave out --cell and --city"
             raise UserError(message)

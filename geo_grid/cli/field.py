@@ -4,27 +4,16 @@ import json
 import sys
 from datetime import date, datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 from zoneinfo import ZoneInfo
 
 import typer
 
 from geo_grid.cli.access import as_owner
-from geo_grid.cli.terminal import Json, ready_database, say
-from geo_grid.errors import UserError, told
+from geo_grid.cli.terminal import Form, Json, checked, ready_database, say
 from geo_grid.settings import settings
 
-if TYPE_CHECKING:
-    from geo_grid.field import NormsQuestion
-
 field_app = typer.Typer(help="Grid workers, and the norm of their visits.", no_args_is_help=True)
-
-
-class Form(StrEnum):
-    """How an answer is written."""
-
-    CSV = "csv"
-    JSON = "json"
 
 
 class Key(StrEnum):
@@ -84,12 +73,12 @@ def show_norms(
     form: Annotated[Form, typer.Option("--format", help="How it is written to stdout.")] = Form.CSV,
 ) -> None:
     """Write which grid managers kept the norm of visits, and what that means."""
-    from geo_grid.field import norms, norms_as_csv
+    from geo_grid.field import NormsQuestion, norms, norms_as_csv
 
     config = settings()
-    question = _question(
-        by=by.value, begins=_day(begins), ends=_day(ends), level=level, within=within, weekly=weekly
-    )  # fmt: skip
+    question = checked(
+        NormsQuestion, by=by.value, begins=_day(begins), ends=_day(ends), level=level, within=within, weekly=weekly
+    )
     today = datetime.now(ZoneInfo(config.timezone)).date()
     with ready_database() as conninfo:
         answer = as_owner(conninfo, lambda connection: norms(connection, question, today, config.timezone))
@@ -98,14 +87,3 @@ def show_norms(
 
 def _day(given: datetime | None) -> date | None:
     return given.date() if given else None
-
-
-def _question(**given: Any) -> "NormsQuestion":
-    from pydantic import ValidationError
-
-    from geo_grid.field import NormsQuestion
-
-    try:
-        return NormsQuestion.model_validate(given)
-    except ValidationError as error:
-        raise UserError(told(error.errors()[0])) from None

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import typer
 
 from geo_grid.cli.access import as_owner
-from geo_grid.cli.terminal import progress, ready_database, say
+from geo_grid.cli.terminal import Form, progress, ready_database, say
 from geo_grid.errors import UnwritableFile, UserError
 from geo_grid.settings import settings
 
@@ -19,13 +19,6 @@ if TYPE_CHECKING:
     from geo_grid.db import AsyncConnection
 
 indicators_app = typer.Typer(help="Indicators of incidents, each with its definition.", no_args_is_help=True)
-
-
-class Form(StrEnum):
-    """How figures are written."""
-
-    CSV = "csv"
-    JSON = "json"
 
 
 class Language(StrEnum):

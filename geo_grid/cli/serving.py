@@ -167,9 +167,10 @@ def _make_first_users(conninfo: str, shows_demo: bool, tell: int | None) -> None
     shows_demo
         Whether to show the passwords of demo users too; without one they are chosen with a click on this machine alone.
     """
-    from geo_grid.access.first import Made, demo_users, first_administrator
+    from geo_grid.access.first import Made, first_administrator
     from geo_grid.cli.access import as_owner
     from geo_grid.live_demo.plan import is_demo_city
+    from geo_grid.live_demo.users import demo_users
 
     history = settings().password_history
 

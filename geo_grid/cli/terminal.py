@@ -4,7 +4,8 @@ import contextlib
 import logging
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from typing import Annotated
+from enum import StrEnum
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -12,12 +13,31 @@ from rich.logging import RichHandler
 from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
 
+from geo_grid.errors import UserError, told
 from geo_grid.settings import settings
 
 err = Console(stderr=True, highlight=False)
 _BAD_ROWS_SHOWN = 100
 
 Json = Annotated[bool, typer.Option("--json", help="Machine output on stdout.")]
+
+
+class Form(StrEnum):
+    """How figures are written."""
+
+    CSV = "csv"
+    JSON = "json"
+
+
+def checked(model: Any, **values: Any) -> Any:
+    """Return a pydantic model of values that a person gave. Raises UserError, which names each fault."""
+    from pydantic import ValidationError
+
+    try:
+        return model(**values)
+    except ValidationError as error:
+        faults = "; ".join(f"{'.'.join(map(str, f['loc']))}: {told(f)}".lstrip(": ") for f in error.errors())
+        raise UserError(faults) from None
 
 
 @contextlib.contextmanager

@@ -6,10 +6,12 @@ import psycopg
 from pydantic import BaseModel, ConfigDict, Field
 
 from geo_grid.db import AsyncConnection, fetch_one, load_queries
-from geo_grid.errors import Conflict, Forbidden, NotFound, UserError
+from geo_grid.errors import Forbidden, UserError
+from geo_grid.layers.facilities import find_facility
 from geo_grid.workflow import get
 
 QUERIES = load_queries("geo_grid.field", "teams.sql")
+_NEAREST, _ONE = (f"{QUERIES['teams']} {QUERIES[which]}" for which in ("nearest", "of_facility"))
 Skill = Literal["patrol", "first_aid", "fire", "flood", "search", "mediation", "traffic"]
 
 
@@ -66,7 +68,7 @@ async def nearest_teams(
         place = incident.lon, incident.lat
     lon, lat = place or (0.0, 0.0)
     values = {"lon": lon, "lat": lat, "skills": list(dict.fromkeys(skills)), "limit": limit}
-    rows = await (await connection.execute(QUERIES["nearest"], values)).fetchall()
+    rows = await (await connection.execute(_NEAREST, values)).fetchall()
     return [Team.model_validate(row) for row in rows]
 
 
@@ -84,14 +86,7 @@ async def describe_team(connection: AsyncConnection, facility_code: str, given: 
     Forbidden
         It is not the principal's to write.
     """
-    found = await (await connection.execute(QUERIES["facility"], {"facility_code": facility_code})).fetchall()
-    if not found:
-        message = f"there is no facility {facility_code}: make it first (POST /collections/facilities/items)"
-        raise NotFound(message)
-    if len(found) > 1:
-        message = f"{facility_code} was registered twice: remove one of both first"
-        raise Conflict(message)
-    facility = found[0]
+    facility = await find_facility(connection, facility_code)
     if facility["facility_kind"] != "volunteer_team":
         message = (
             f"facility {facility_code} is a {facility['facility_kind']}: set its facility_kind to volunteer_team first"
@@ -105,4 +100,4 @@ async def describe_team(connection: AsyncConnection, facility_code: str, given: 
     except psycopg.errors.InsufficientPrivilege:
         message = "this team is none of yours: its command centre describes it"
         raise Forbidden(message) from None
-    return Team.model_validate(await fetch_one(connection, QUERIES["one"], values))
+    return Team.model_validate(await fetch_one(connection, _ONE, {**values, "lon": None, "lat": None}))

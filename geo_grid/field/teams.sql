@@ -1,22 +1,18 @@
--- name: nearest
+-- name: teams
+-- metres from a place, or null where none is given
 select f.facility_code, f.name, f.phone, f.member_count, coalesce(t.skills, '{}') as skills, ST_X(f.geom) as lon, ST_Y(f.geom) as lat,
        ST_Distance(f.geom::geography, p.place) as distance_m, f.is_demo
 from facilities f
 left join volunteer_teams t on t.facility_id = f.facility_id
-cross join (select ST_SetSRID(ST_MakePoint(%(lon)s, %(lat)s), 4490)::geography as place) p
+cross join (select ST_SetSRID(ST_MakePoint(%(lon)s::float8, %(lat)s::float8), 4490)::geography as place) p
+
+-- name: nearest
 where f.facility_kind = 'volunteer_team' and coalesce(t.skills, '{}') @> %(skills)s::text[]
 order by distance_m, f.facility_code
 limit %(limit)s
 
--- name: one
-select f.facility_code, f.name, f.phone, f.member_count, coalesce(t.skills, '{}') as skills, ST_X(f.geom) as lon, ST_Y(f.geom) as lat,
-       null::float8 as distance_m, f.is_demo
-from facilities f
-left join volunteer_teams t on t.facility_id = f.facility_id
+-- name: of_facility
 where f.facility_id = %(facility_id)s
-
--- name: facility
-select facility_id, facility_kind from facilities where facility_code = %(facility_code)s
 
 -- name: describe
 insert into volunteer_teams (facility_id, skills) values (%(facility_id)s, %(skills)s)

@@ -14,6 +14,7 @@ from geo_grid.field.workers import require_account
 from geo_grid.moments import Moment
 
 QUERIES = load_queries("geo_grid.field", "visits.sql")
+_ONE, _NEWEST = (f"{QUERIES['visits']} {QUERIES[which]}" for which in ("of_visit", "newest"))
 _CLOCK_TOLERANCE = timedelta(minutes=5)
 LATEST = timedelta(days=31)
 """How long a visit may have waited on a phone."""
@@ -121,7 +122,7 @@ async def newest_visits(
         "limit": limit, "within": within, "before_id": before,
         "before_at": previous.visited_at if previous else None,
     }  # fmt: skip
-    rows = await connection.execute(QUERIES["newest"], values)
+    rows = await connection.execute(_NEWEST, values)
     return [Visit.model_validate(row) for row in await rows.fetchall()]
 
 
@@ -158,7 +159,7 @@ async def _sent_before(connection: AsyncConnection, before: dict[str, Any], dige
 
 
 async def _one(connection: AsyncConnection, visit_id: int) -> Visit:
-    row = await fetch_one(connection, QUERIES["one"], {"visit_id": visit_id})
+    row = await fetch_one(connection, _ONE, {"visit_id": visit_id})
     if not row:
         message = f"there is no visit {visit_id}"
         raise NotFound(message)

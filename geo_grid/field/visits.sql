@@ -17,22 +17,18 @@ returning visit_id
 -- name: note
 insert into visit_notes (visit_id, note) values (%(visit_id)s, %(note)s)
 
--- name: one
+-- name: visits
 select v.visit_id, v.grid_code, c.name as grid_name, d.person_name, v.visited_at, v.recorded_at, v.place_from,
        coalesce(n.note, '') as note, v.is_demo
 from visits v
 left join duties d on d.duty_id = v.duty_id
 left join visit_notes n on n.visit_id = v.visit_id
 left join lateral (select c.name from grid_cells c where c.grid_code = v.grid_code order by c.valid_from desc limit 1) c on true
+
+-- name: of_visit
 where v.visit_id = %(visit_id)s
 
 -- name: newest
-select v.visit_id, v.grid_code, c.name as grid_name, d.person_name, v.visited_at, v.recorded_at, v.place_from,
-       coalesce(n.note, '') as note, v.is_demo
-from visits v
-left join duties d on d.duty_id = v.duty_id
-left join visit_notes n on n.visit_id = v.visit_id
-left join lateral (select c.name from grid_cells c where c.grid_code = v.grid_code order by c.valid_from desc limit 1) c on true
 where (%(within)s::text is null or v.grid_code in (select w from cells_within(%(within)s) w))
   and (%(before_at)s::timestamptz is null or (v.visited_at, v.visit_id) < (%(before_at)s, %(before_id)s))
 order by v.visited_at desc, v.visit_id desc

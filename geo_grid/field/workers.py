@@ -7,6 +7,7 @@ from geo_grid.db import AsyncConnection, fetch_one, load_queries
 from geo_grid.errors import Conflict, Forbidden, NotFound, NotLoggedIn
 
 QUERIES = load_queries("geo_grid.field", "workers.sql")
+_ONE, _ALL = (f"{QUERIES['workers']} {QUERIES[which]}" for which in ("of_account", "by_name"))
 
 
 class WorkerPerson(BaseModel):
@@ -27,7 +28,7 @@ class Worker(WorkerPerson):
 
 async def workers(connection: AsyncConnection) -> list[Worker]:
     """List accounts that are persons of the roster, by name."""
-    rows = await connection.execute(QUERIES["all"])
+    rows = await connection.execute(_ALL)
     return [Worker.model_validate(row) for row in await rows.fetchall()]
 
 
@@ -67,4 +68,4 @@ async def name_worker(connection: AsyncConnection, login_name: str, person: Work
     except psycopg.errors.InsufficientPrivilege:
         message = f"the cells of {login_name} are not all yours: whoever has them all says who it is"
         raise Forbidden(message) from None
-    return Worker.model_validate(await fetch_one(connection, QUERIES["one"], values))
+    return Worker.model_validate(await fetch_one(connection, _ONE, values))

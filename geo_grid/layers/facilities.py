@@ -1,10 +1,12 @@
 """Facilities: mediation, governance centres, stations, volunteer teams, video conference, key places."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
 from geo_grid.changes import Table
+from geo_grid.db import AsyncConnection
+from geo_grid.errors import Conflict, NotFound
 from geo_grid.layers.layer import MOST_COUNTED, Layer, LayerRow, LocalCode
 
 FacilityKind = Literal[
@@ -44,3 +46,23 @@ LAYER = Layer(
     drawn_from=(Table.FACILITIES,),
     is_editable=True,
 )
+
+
+async def find_facility(connection: AsyncConnection, facility_code: str) -> dict[str, Any]:
+    """Return facility_id, facility_kind and division_level of the facility of a code, to say more of it.
+
+    Raises
+    ------
+    NotFound
+        There is no such facility.
+    Conflict
+        The code is that of two facilities.
+    """
+    found = await (await connection.execute(LAYER.query("of_code"), {"facility_code": facility_code})).fetchall()
+    if not found:
+        message = f"there is no facility {facility_code}: make it first (POST /collections/facilities/items)"
+        raise NotFound(message)
+    if len(found) > 1:
+        message = f"{facility_code} was registered twice: remove one of both first"
+        raise Conflict(message)
+    return found[0]

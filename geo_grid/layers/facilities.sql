@@ -28,3 +28,6 @@ select facility_id, facility_code, facility_kind, name, division_level, member_c
 
 -- name: taken
 select facility_code as key from facilities where facility_code = any(%(keys)s)
+
+-- name: of_code
+select facility_id, facility_kind, division_level from facilities where facility_code = %(facility_code)s

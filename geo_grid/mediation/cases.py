@@ -60,6 +60,12 @@ class Case(BaseModel):
         """Whether it has not ended."""
         return self.ended_at is None
 
+    @computed_field(description="actions that can be done in it now, by those who have the right")  # type: ignore[prop-decorator]
+    @property
+    def possible(self) -> list[str]:
+        """What can be done: an open case goes on or ends, one that ended is reopened."""
+        return ["hand_on", "settle", "not_settled", "withdraw"] if self.is_open else ["reopen"]
+
 
 class CaseStep(BaseModel):
     """Something that was done in a case."""

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from geo_grid.db import AsyncConnection, fetch_one, load_queries
 from geo_grid.errors import Conflict, Forbidden, NotFound, UserError
+from geo_grid.layers.facilities import find_facility
 from geo_grid.layers.layer import LocalCode
 from geo_grid.mediation.actions import Kind
 
@@ -120,14 +121,7 @@ async def describe(connection: AsyncConnection, facility_code: str, given: Descr
     Forbidden
         It, or the cell, is not the principal's to write.
     """
-    found = await (await connection.execute(QUERIES["facility"], {"facility_code": facility_code})).fetchall()
-    if not found:
-        message = f"there is no facility {facility_code}: make it first (POST /collections/facilities/items)"
-        raise NotFound(message)
-    if len(found) > 1:
-        message = f"{facility_code} was registered twice: remove one of both first"
-        raise Conflict(message)
-    facility = found[0]
+    facility = await find_facility(connection, facility_code)
     if facility["facility_kind"] != "mediation_organisation" or facility["division_level"] is None:
         message = (
             f"facility {facility_code} is a {facility['facility_kind']} of level {facility['division_level']}: set its "
@@ -157,8 +151,11 @@ async def describe(connection: AsyncConnection, facility_code: str, given: Descr
 async def _part(connection: AsyncConnection, code: str | None, kind: str) -> int | None:
     if code is None:
         return None
-    found = await (await connection.execute(QUERIES["facility"], {"facility_code": code})).fetchall()
-    if len(found) != 1 or found[0]["facility_kind"] != kind:
+    try:
+        found = await find_facility(connection, code)
+    except (NotFound, Conflict):
+        found = {}
+    if found.get("facility_kind") != kind:
         message = f"there is no facility {code} of the kind {kind}"
         raise UserError(message)
-    return int(found[0]["facility_id"])
+    return int(found["facility_id"])

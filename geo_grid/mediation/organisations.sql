@@ -32,9 +32,6 @@ limit %(limit)s
 -- name: one
 select p.*, ST_X(p.geom) as lon, ST_Y(p.geom) as lat from mediation_places p where p.facility_id = %(facility_id)s
 
--- name: facility
-select facility_id, facility_kind, division_level from facilities where facility_code = %(facility_code)s
-
 -- name: cell
 select grid_code from grid_cells where grid_code = %(grid_code)s and valid_to is null
 

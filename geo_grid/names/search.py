@@ -13,7 +13,7 @@ from geo_grid.changes import Table
 from geo_grid.db import AsyncConnection, Connection, connect, load_queries
 from geo_grid.derived import Derived, DerivedStates
 from geo_grid.locate.seen import Seen
-from geo_grid.names.index import Entry, Hit, Match, Names, folded
+from geo_grid.names.index import MATCHES, Entry, Hit, Match, Names, folded
 from geo_grid.names.pinyin import first_letters
 
 QUERIES = load_queries("geo_grid.names", "names.sql")
@@ -90,19 +90,17 @@ class Search:
         found = [*units, *crossings]
         for names in parts:
             found += await self._seen(connection, names.find(wanted, near, seen.bounds), near, limit)
-        order = {"exact": 0, "beginning": 1, "inside": 2, "initials": 3}
-        return sorted(found, key=lambda one: order[one.match])[:limit]  # stable: within a match as they came
+        return sorted(found, key=lambda one: MATCHES.index(one.match))[:limit]  # stable: within a match as they came
 
     async def _seen(
         self, connection: AsyncConnection, hits: Iterator[Hit], near: tuple[float, float] | None, limit: int
     ) -> list[Found]:
         found: list[Found] = []
         asked = 0
-        while (
-            len(found) < limit
-            and asked < _MOST_ASKED
-            and (some := list(islice(hits, max(limit, _AT_ONCE if asked else limit))))
-        ):
+        while len(found) < limit and asked < _MOST_ASKED:
+            some = list(islice(hits, _AT_ONCE if asked else limit))
+            if not some:
+                break
             asked += len(some)
             entries = [hit.entry for hit in some]
             values = {"kinds": [one.kind for one in entries], "codes": [one.code for one in entries],

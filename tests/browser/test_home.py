@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page, expect
 
-from geo_grid.access.first import demo_users
 from geo_grid.db import Cluster, connect
+from geo_grid.live_demo.users import demo_users
 from tests.browser.test_office import log_in
 from tests.conftest import live_server
 from tests.databases import new_database

@@ -7,9 +7,9 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from geo_grid.access.first import demo_users
 from geo_grid.cli.access import as_owner
 from geo_grid.db import connect
+from geo_grid.live_demo.users import demo_users
 from tests.conftest import live_server
 from tests.identities import logged_in, user
 from tests.squares import two_by_two

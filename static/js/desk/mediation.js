@@ -11,14 +11,14 @@ const TAKEN_FROM = ["reported", "accepted", "assigned"];
 
 /**
  * What can be done to a case; with Shift, since the letters alone are the matter's.
- * @type {Record<string, { key: string, asks: ("kind" | "reason")[], isWhenOpen: boolean }>}
+ * @type {Record<string, { key: string, asks: ("kind" | "reason")[] }>}
  */
 export const CASE_ACTIONS = {
-  hand_on: { key: "r", asks: ["kind", "reason"], isWhenOpen: true },
-  settle: { key: "s", asks: [], isWhenOpen: true },
-  not_settled: { key: "x", asks: ["reason"], isWhenOpen: true },
-  withdraw: { key: "w", asks: ["reason"], isWhenOpen: true },
-  reopen: { key: "o", asks: ["reason"], isWhenOpen: false },
+  hand_on: { key: "r", asks: ["kind", "reason"] },
+  settle: { key: "s", asks: [] },
+  not_settled: { key: "x", asks: ["reason"] },
+  withdraw: { key: "w", asks: ["reason"] },
+  reopen: { key: "o", asks: ["reason"] },
 };
 const TAKE = "t";
 
@@ -56,7 +56,7 @@ export class Mediation {
     const { course, matter } = this;
     if (!matter || !isDispute(matter.category)) return [];
     if (!course) return matter.is_open && TAKEN_FROM.includes(matter.step) ? ["take"] : [];
-    return Object.keys(CASE_ACTIONS).filter(action => CASE_ACTIONS[action].isWhenOpen === course.case.is_open);
+    return course.case.possible.filter(action => CASE_ACTIONS[action]);
   }
 
   fill() {
