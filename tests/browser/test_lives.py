@@ -126,7 +126,9 @@ def test_a_burglary_goes_from_the_call_over_the_wall_and_the_car_to_the_audit(ci
     with person(browser, url, wall, "/maps/wall") as screen, person(browser, url, dispatcher, "/maps/desk") as lin:
         number = file_call(lin, "public_order", "一楼窗户被撬，家里被翻", "Control+Enter")
         expect(lin.locator(".right .who")).to_contain_text("巡逻1组")
-        expect(screen.locator(".incidents li").first).to_contain_text("assigned")
+        expect(screen.locator(".incidents li").first).to_contain_text(
+            "巡逻1组"
+        )  # who has it; an event alone says the step
         at = f"%26incident%3D{number}"
         with person(browser, url, officer, "/maps/desk", at) as car:
             for key, action in (("d", "Departs"), ("s", "Arrives"), ("h", "Handled")):
