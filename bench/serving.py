@@ -16,7 +16,7 @@ from typing import Any
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from bench.city import CACHE, Points, say
-from geo_grid.access.accounts import NewAccount, NewCredential, add_account, issue_credential
+from geo_grid.access.accounts import NewAccount, NewCredential, Role, add_account, issue_credential
 from geo_grid.cli.access import as_owner
 from geo_grid.db import connect
 from geo_grid.db.connections import APPLICATION_ROLE
@@ -152,10 +152,10 @@ def our_server(conninfo: str, state_dir: Path) -> Iterator[str]:
         yield url
 
 
-def new_key(conninfo: str, cells: list[str] | None = None) -> str:
-    """A key of a new machine that asks as a dispatcher, for these cells or the whole city."""
+def new_key(conninfo: str, cells: list[str] | None = None, role: Role = "dispatcher") -> str:
+    """A key of a new machine that asks in a role, for these cells or the whole city."""
     name = f"bench-{time.time_ns()}"
-    account = NewAccount(kind="machine", name=name, role="dispatcher", city_wide=not cells, grid_codes=cells or [])
+    account = NewAccount(kind="machine", name=name, role=role, city_wide=not cells, grid_codes=cells or [])
     as_owner(conninfo, lambda connection: add_account(connection, account, 5))
     return as_owner(conninfo, lambda connection: issue_credential(connection, NewCredential(name=name)))[1]
 

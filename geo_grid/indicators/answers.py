@@ -6,10 +6,10 @@ from typing import Any
 
 from pydantic import BaseModel, Field, TypeAdapter
 
-from geo_grid.indicators.definitions import CLOCKS, DEFINITIONS, Code, Definition, Stage
+from geo_grid.indicators.definitions import CLOCKS, DEFINITIONS, Code, Definition
 from geo_grid.indicators.facts import Facts
+from geo_grid.indicators.measuring import no_times
 from geo_grid.indicators.question import PERIODS
-from geo_grid.indicators.statement import TIMES
 
 _WRITTEN: dict[str, Callable[[date], str]] = {
     "day": date.isoformat,
@@ -230,27 +230,8 @@ def _figures(codes: tuple[Code, ...], measured: dict[str, Any], before: int) -> 
         found["on_time"] = {"due": due, "on_time": on_time, "share": _share(on_time, due)}
     for stage in CLOCKS:
         if stage in codes:
-            found[stage] = _times(stage, count, measured)
+            found[stage] = measured.get(stage) or no_times()
     return found
-
-
-_MEASURED = {stage: tuple(f"{stage}_{name}" for name in TIMES) for stage in CLOCKS}
-"""Columns of each stage."""
-
-
-def _times(stage: Stage, count: int, measured: dict[str, Any]) -> dict[str, Any]:
-    clocked_name, out_of_order_name, over_a_day_name, percentiles_name = _MEASURED[stage]
-    clocked = measured.get(clocked_name, 0)
-    out_of_order, over_a_day = measured.get(out_of_order_name, 0), measured.get(over_a_day_name, 0)
-    p50, p90 = measured.get(percentiles_name) or (None, None)
-    return {
-        "n": clocked - out_of_order - over_a_day,
-        "p50_s": None if p50 is None else p50 / 1e6,
-        "p90_s": None if p90 is None else p90 / 1e6,
-        "no_clock": count - clocked,
-        "out_of_order": out_of_order,
-        "over_a_day": over_a_day,
-    }
 
 
 def _share(part: int, whole: int) -> float | None:

@@ -9,6 +9,8 @@ from psycopg import sql
 
 from geo_grid.db import AsyncConnection, fetch_one, load_queries
 from geo_grid.errors import InvalidQuery
+from geo_grid.indicators.definitions import Code
+from geo_grid.indicators.measuring import measure
 from geo_grid.indicators.question import Question, span_of, year_before
 from geo_grid.indicators.statement import QUERIES, statement
 from geo_grid.layers.grid_levels import QUERIES as LEVELS
@@ -19,10 +21,10 @@ NEWEST = "infinity"
 """The moment of the newest edition, whose names and households are told unless another is asked about."""
 MOST_ROWS = 50_000
 """Most rows of an answer."""
+MOST_INCIDENTS = 5_000_000
+"""Most incidents that one answer is made of: their records take 46 bytes each, and for a moment several times as much."""
 _AT_ONCE = 1_000
 """Rows that are read between two turns of the event loop."""
-_SORTED_IN_KB = 131_072
-"""Memory for sorting a million incidents by cell; the connections of BULK, which are two, use it for one statement."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,7 @@ async def read_facts(connection: AsyncConnection, question: Question, now: datet
     Raises
     ------
     InvalidQuery
-        A level, cell, category or group is not there; the period is none; the answer has too many rows.
+        A level, cell, category or group is not there; the period is none; the answer has too many rows, or is of too many incidents.
     """
     begins, ends = span_of(question, now, timezone)
     moment = in_zone(question.at, timezone) if question.at else NEWEST
@@ -79,8 +81,8 @@ async def read_facts(connection: AsyncConnection, question: Question, now: datet
     chosen = {"category": await _categories(connection, question), "group": await _groups(connection, question)}
     values: dict[str, Any] = {
         "begins": begins, "ends": ends, "as_of": now, "timezone": timezone, "at": moment, "edition": edition,
-        "level": await _level(connection, question), "within": question.within, "most": MOST_ROWS + 1,
-        "categories": chosen["category"], "groups": chosen["group"],
+        "level": await _level(connection, question), "within": question.within,
+        "categories": chosen["category"], "groups": chosen["group"], "most": MOST_INCIDENTS + 1,
     }  # fmt: skip
     needs_cells = question.area == "cell" or question.within is not None or "rate" in question.codes
     cells = await read_all(connection, QUERIES["cells"], {"moment": moment}) if needs_cells else []
@@ -89,25 +91,40 @@ async def read_facts(connection: AsyncConnection, question: Question, now: datet
             f"within: there is no cell {question.within!r} that you see: GET /collections/grid_cells/items lists them"
         )
         raise InvalidQuery(message)
-    await connection.execute("select set_config('work_mem', %s, true)", (f"{_SORTED_IN_KB}kB",))
-    rows = await read_all(connection, statement(question, question.codes), values)
-    if len(rows) > MOST_ROWS:
-        message = f"this has more than {MOST_ROWS:,} rows: ask for a shorter time, longer periods, or the cells of a higher level"
-        raise InvalidQuery(message)
+    rows = await _measured(connection, question, question.codes, values, cells)
     before: list[dict[str, Any]] = []
     if "year_on_year" in question.codes:
         former = {"begins": year_before(begins, timezone), "ends": year_before(ends, timezone)}
-        before = await read_all(connection, statement(question, ("count",), years=1), values | former)
-    if question.area == "cell":
-        codes = {None: None, **{row["number"]: row["grid_code"] for row in cells}}
-        for row in (*rows, *before):
-            row["cell"] = codes[row["cell"]]
+        before = await _measured(connection, question, ("count",), values | former, cells, years=1)
     named: dict[str, dict[str, tuple[str, str]]] = {
         one: await _names(connection, one, moment)
         for one in question.by
         if one in ("zone", "unit", "category", "group")
     }
     return Facts(question, begins, ends, now, moment, edition, rows, before, cells, chosen, named)
+
+
+async def _measured(
+    connection: AsyncConnection,
+    question: Question,
+    codes: tuple[Code, ...],
+    values: dict[str, Any],
+    cells: list[dict[str, Any]],
+    years: int = 0,
+) -> list[dict[str, Any]]:
+    """Read incidents, and measure them by what is grouped by."""
+    records = await read_all(connection, statement(question, codes, years), values)
+    numbered = {0: None, **{row["number"]: row["grid_code"] for row in cells}}
+    rows = await asyncio.to_thread(measure, records, question.by, codes, numbered)
+    if sum(row["count"] for row in rows) > MOST_INCIDENTS:
+        message = (
+            f"this is of more than {MOST_INCIDENTS:,} incidents: ask for a shorter time, or for one cell or category"
+        )
+        raise InvalidQuery(message)
+    if len(rows) > MOST_ROWS:
+        message = f"this has more than {MOST_ROWS:,} rows: ask for a shorter time, longer periods, or the cells of a higher level"
+        raise InvalidQuery(message)
+    return rows
 
 
 async def read_all(

@@ -1,6 +1,8 @@
 -- What indicators are made of. `figures` is composed of the other parts by statement.py.
 
 -- name: figures
+-- A record for each incident, as measuring.py reads it, by what is grouped by other than cells: these are so many that
+-- sorting or hashing a million incidents by them here takes longer than there.
 with recursive {ways}
 found as (
     select {columns}
@@ -8,13 +10,12 @@ found as (
     {joins}
     where i.received_at >= %(begins)s and i.received_at < %(ends)s
       {conditions}
-    offset 0  -- else each time would be computed again wherever it is read below, and incidents be read in the order of cells
+    limit %(most)s
 )
-select {keys}, {measures}
+select {keys}coalesce(string_agg({record}, ''), '') as records
 from found
 {numbering}
 group by {groups}
-limit %(most)s
 
 -- name: above
 -- each cell, and those above it, with the editions in which they are above it: from first on, before until
@@ -31,7 +32,7 @@ above (grid_code, first, until, grid_level, ancestor, ancestor_level, next) as (
 )
 
 -- name: numbers
--- a number for each cell, by which a million rows are sorted in half the time that codes take
+-- a number for each cell, of fixed size
 numbers as (select grid_code, min(grid_cell_id)::integer as number from grid_cells group by grid_code)
 
 -- name: of_level
@@ -126,31 +127,24 @@ join lateral (select distinct on (s.unit_code) s.unit_code, s.assigned_at, s.dep
               from incident_units s where s.incident_id = i.incident_id
               order by s.unit_code, s.assigned_at) u on true
 
--- name: stage
--- microseconds from one clock to another
-(date_part('epoch', {until} - {since}) * 1000000)::bigint as {stage}
+-- name: cell
+int4send(coalesce(k.number, 0))
 
--- name: count
-count(*) as count
+-- name: no_cell
+int4send(0)
 
--- name: settlement_columns
-i.closed_at <= %(as_of)s as is_closed, i.closed_at <= %(as_of)s and i.outcome = 'not_solved' as is_not_solved
+-- name: flags
+-- bits as `FLAGS` has them; what is not known is not so
+int2send((((closed_at <= %(as_of)s) is true)::int
+    + 2 * ((closed_at <= %(as_of)s and outcome = 'not_solved') is true)::int
+    + 4 * ((due_at < %(as_of)s or due_at is not null and closed_at <= %(as_of)s) is true)::int
+    + 8 * ((closed_at <= %(as_of)s and is_on_time) is true)::int)::int2)
 
--- name: settlement
-count(*) filter (where is_closed) as closed, count(*) filter (where is_not_solved) as not_solved
+-- name: no_flags
+int2send(0::int2)
 
--- name: on_time_columns
-i.due_at < %(as_of)s or i.due_at is not null and i.closed_at <= %(as_of)s as is_due,
-i.closed_at <= %(as_of)s and i.is_on_time as is_on_time
-
--- name: on_time
-count(*) filter (where is_due) as due, count(*) filter (where is_on_time) as on_time
-
--- name: times
-count({stage}) as {clocked},
-count(*) filter (where {stage} < 0) as {out_of_order},
-count(*) filter (where {stage} > 86400000000) as {over_a_day},
-percentile_disc(array[0.5, 0.9]) within group (order by {stage}) filter (where {stage} between 0 and 86400000000) as {percentiles}
+-- name: clock
+timestamptz_send(coalesce({clock}, '-infinity'))
 
 -- name: cells
 -- the last state of each cell until a moment

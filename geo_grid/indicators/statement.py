@@ -3,12 +3,11 @@
 from psycopg import sql
 
 from geo_grid.db import load_queries
-from geo_grid.indicators.definitions import CLOCKS, Code, Stage
+from geo_grid.indicators.definitions import Code
+from geo_grid.indicators.measuring import clocks_of
 from geo_grid.indicators.question import PERIODS, Question
 
 QUERIES = load_queries("geo_grid.indicators", "figures.sql")
-TIMES = ("clocked", "out_of_order", "over_a_day", "percentiles")
-"""What is measured of each time, in columns of its name and these."""
 _OF_UNIT = {"dispatched_at": "u.assigned_at", "departed_at": "u.departed_at", "arrived_at": "u.arrived_at"}
 """Clocks of one unit, where incidents are grouped by unit."""
 
@@ -30,38 +29,40 @@ def statement(question: Question, codes: tuple[Code, ...], years: int = 0) -> sq
 
     Returns
     -------
-    A statement with the values begins, ends, as_of, timezone, at, edition, level, within, categories, groups and most.
-    Its rows have a column for each of `question.by`, a cell as its number (statement `cells`), and those of the measures.
+    A statement with the values begins, ends, as_of, timezone, at, edition, level, within, categories, groups and most (that
+    many incidents at most). Its rows have a column for each of `question.by` but the cell, and `records`, as `measure` reads
+    them: a cell is its number (statement `cells`).
     """
     is_now = question.edition == "now" and (question.area in ("cell", "zone") or question.within is not None)
     chosen = "case when m.incident_id is null then i.{0} else m.{0} end" if is_now else "i.{0}"
     owner, zone = (sql.SQL(chosen.format(name)) for name in ("grid_code", "zone_code"))
     edition = sql.SQL("%(edition)s::bigint" if is_now else "i.edition_id")
-    stages: list[Stage] = [code for code in codes if code in CLOCKS]
-    columns: list[sql.Composable] = [*_keys(question, owner, zone, years), *_columns(question, codes, stages)]
+    clocks = {name: sql.SQL(_clock(question, name)) for name in clocks_of(codes)}
+    columns: list[sql.Composable] = [
+        *_keys(question, owner, zone, years),
+        *(sql.SQL("{} as {}").format(clock, sql.Identifier(name)) for name, clock in clocks.items()),
+    ]
+    has_flags = "settlement" in codes or "on_time" in codes
+    if has_flags:
+        columns.append(sql.SQL("i.closed_at, i.outcome, i.due_at, i.is_on_time"))
     if question.level is not None:
         columns.append(sql.SQL("{} as edition_id").format(edition))
-    measures: list[sql.Composable] = [sql.SQL(QUERIES["count"])]
-    measures += [part(code) for code in ("settlement", "on_time") if code in codes]
-    for stage in stages:
-        named = {name: sql.Identifier(f"{stage}_{name}") for name in TIMES}
-        measures.append(part("times", stage=sql.Identifier(stage), **named))
-    grouped: list[sql.Composable] = [
-        sql.SQL("k.number") if key == "cell" else sql.Identifier(key) for key in question.by
+    record = [
+        part("cell" if question.area == "cell" else "no_cell"),
+        part("flags" if has_flags else "no_flags"),
+        *(part("clock", clock=sql.Identifier(name)) for name in clocks),
     ]
-    keys: list[sql.Composable] = [
-        sql.SQL("{} as {}").format(one, sql.Identifier(key)) for one, key in zip(grouped, question.by, strict=True)
-    ]
+    keys: list[sql.Composable] = [sql.Identifier(key) for key in question.by if key != "cell"]
     return part(
         "figures",
         ways=sql.SQL("").join(sql.SQL("{},\n").format(way) for way in _ways(question, is_now)),
-        columns=sql.SQL(", ").join(columns or [sql.SQL("true as one")]),
+        columns=sql.SQL(", ").join(columns or [sql.SQL("true as is_found")]),
         joins=sql.SQL("\n").join(_joins(question, is_now)),
         conditions=sql.SQL("\n").join(_conditions(question, owner, edition)),
-        keys=sql.SQL(", ").join(keys or [sql.SQL("1 as one")]),
-        measures=sql.SQL(",\n").join(measures),
+        keys=sql.SQL("").join(sql.SQL("{}, ").format(key) for key in keys),
+        record=sql.SQL(" || ").join(record),
         numbering=sql.SQL("\n").join(_numbering(question)),
-        groups=sql.SQL(", ").join(grouped) if grouped else sql.SQL("()"),
+        groups=sql.SQL(", ").join(keys) if keys else sql.SQL("()"),
     )
 
 
@@ -111,16 +112,8 @@ def _keys(question: Question, owner: sql.SQL, zone: sql.SQL, years: int) -> list
     return [sql.SQL("{} as {}").format(made[key], sql.Identifier(key)) for key in question.by]
 
 
-def _columns(question: Question, codes: tuple[Code, ...], stages: list[Stage]) -> list[sql.Composable]:
-    """Return the columns that are measured."""
-
-    def clock(name: str) -> str:
-        if name == "contacted_at":
-            return f"least(i.accepted_at, {clock('dispatched_at')})"
-        return _OF_UNIT[name] if question.area == "unit" and name in _OF_UNIT else f"i.{name}"
-
-    columns: list[sql.Composable] = [part(f"{one}_columns") for one in ("settlement", "on_time") if one in codes]
-    for stage in stages:
-        since, until = (sql.SQL(clock(name)) for name in CLOCKS[stage])
-        columns.append(part("stage", since=since, until=until, stage=sql.Identifier(stage)))
-    return columns
+def _clock(question: Question, name: str) -> str:
+    """Return the column of a clock."""
+    if name == "contacted_at":
+        return f"least(i.accepted_at, {_clock(question, 'dispatched_at')})"
+    return _OF_UNIT[name] if question.area == "unit" and name in _OF_UNIT else f"i.{name}"

@@ -1,0 +1,102 @@
+"""Counting and measuring incidents that the database sends as records of fixed size.
+
+The database finds the incidents and says what group each belongs to; they are counted, and their times sorted, here. Sorting
+a million times in a column of numpy takes a hundredth of a second; PostgreSQL needs seconds for an ordered-set aggregate of
+each of twenty thousand cells (`make bench-workflow ONLY=indicators`).
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geo_grid.indicators.definitions import CLOCKS, LONGEST_S, Code
+
+FLAGS = ("closed", "not_solved", "due", "on_time")
+"""What is counted of incidents besides themselves, by the bits of a record's `flags`, the lowest first."""
+_LONGEST_US = LONGEST_S * 1_000_000
+_NO_CLOCK = np.iinfo(np.int64).min
+_PERCENTS = {"p50_s": 50, "p90_s": 90}
+type Row = dict[str, Any]
+type _Numbers = NDArray[np.int64]
+
+
+def clocks_of(codes: Iterable[Code]) -> list[str]:
+    """Return the clocks that a record has for these indicators, in their order."""
+    return list(dict.fromkeys(clock for code in codes if code in CLOCKS for clock in CLOCKS[code]))
+
+
+def measure(
+    rows: Sequence[Row], by: Sequence[str], codes: Sequence[Code], cells: Mapping[int, str | None]
+) -> list[Row]:
+    """Count and measure the incidents of each group.
+
+    Parameters
+    ----------
+    rows
+        By what is grouped by other than the cell, in columns of its names: `records`, those of its incidents one after the
+        other, big-endian, each of `cell` (4 bytes; 0: in none, or not grouped by), `flags` (2 bytes) and the clocks of
+        `clocks_of(codes)` (8 bytes each: microseconds since any moment, the least number where there is none).
+    by
+        What is grouped by.
+    cells
+        Code of each number of a cell.
+
+    Returns
+    -------
+    A row for each group that has incidents: what is grouped by, `count`, `FLAGS`, and for each stage among `codes` its
+    `n`, `out_of_order`, `over_a_day`, `no_clock`, and `p50_s` and `p90_s` in seconds: the least time within which at least
+    that share of the n lies (nearest rank); None where n is 0.
+    """
+    clocks = clocks_of(codes)
+    kind = np.dtype([("cell", ">i4"), ("flags", ">i2"), *((clock, ">i8") for clock in clocks)])
+    records = np.frombuffer(b"".join(row["records"] for row in rows), dtype=kind)
+    of_row = np.repeat(np.arange(len(rows)), [len(row["records"]) // kind.itemsize for row in rows])
+    keys, group = np.unique((of_row << 32) + records["cell"], return_inverse=True)
+    counts = np.bincount(group, minlength=len(keys))
+    columns: dict[str, Iterable[Any]] = {"count": counts.tolist()}
+    for bit, name in enumerate(FLAGS):
+        columns[name] = np.bincount(group[records["flags"] & 1 << bit != 0], minlength=len(keys)).tolist()
+    at = {clock: records[clock].astype(np.int64) for clock in clocks}
+    for stage, (since, until) in CLOCKS.items():
+        if stage in codes:
+            columns[stage] = _times(group, counts, at[since], at[until])
+    others = [name for name in by if name != "cell"]
+    made = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+    for row, key in zip(made, keys.tolist(), strict=True):
+        row |= {name: rows[key >> 32][name] for name in others}
+        if "cell" in by:
+            row["cell"] = cells[key & 0xFFFFFFFF]
+    return made
+
+
+def _times(group: _Numbers, counts: _Numbers, since: _Numbers, until: _Numbers) -> list[Row]:
+    """Return what is told of the times from one clock to another, by group."""
+    has_both = (since != _NO_CLOCK) & (until != _NO_CLOCK)
+    group, took = group[has_both], until[has_both] - since[has_both]
+    is_below, is_over = took < 0, took > _LONGEST_US
+    clocked, below, over = (
+        np.bincount(some, minlength=len(counts)) for some in (group, group[is_below], group[is_over])
+    )
+    n, span, is_kept = clocked - below - over, _LONGEST_US + 1, ~(is_below | is_over)
+    ordered = np.sort(group[is_kept] * span + took[is_kept])  # by group, and in it by length
+    begins, filled = np.cumsum(n) - n, np.flatnonzero(n)
+    percentiles: list[list[float | None]] = []
+    for percent in _PERCENTS.values():
+        found: list[float | None] = [None] * len(counts)
+        ranks = (begins + -(-n * percent // 100) - 1)[filled]
+        for number, value in zip(filled.tolist(), ((ordered[ranks] - filled * span) / 1e6).tolist(), strict=True):
+            found[number] = value
+        percentiles.append(found)
+    return [
+        {"n": some, "p50_s": p50, "p90_s": p90, "no_clock": none, "out_of_order": early, "over_a_day": late}
+        for some, p50, p90, none, early, late in zip(
+            n.tolist(), *percentiles, (counts - clocked).tolist(), below.tolist(), over.tolist(), strict=True
+        )
+    ]
+
+
+def no_times() -> Row:
+    """Return what is told of the times of a group without incidents."""
+    return {"n": 0, "p50_s": None, "p90_s": None, "no_clock": 0, "out_of_order": 0, "over_a_day": 0}
