@@ -97,7 +97,7 @@ def storm_over_the_demo(folder: Path) -> Figures:
     """See `storm` and `lateness`; in a demo city of its own."""
     city = City(folder, is_cold=False)
     try:
-        city.run("up", "--detach")
+        city.run("up", "--detach", "--still")
         key = city.run("key", "add", "walls", "--role", "supervisor", "--city", said=False)[1].strip()
         wait_for_circles(key)
         late, unheard = asyncio.run(lateness(Cluster(city.state).conninfo, key, 20, False))

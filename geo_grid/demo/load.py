@@ -21,10 +21,9 @@ from geo_grid.demo.gazetteer import read_gazetteer
 from geo_grid.demo.roads import write_roads
 from geo_grid.errors import Conflict
 from geo_grid.exchange import import_osm
-from geo_grid.layers import find_layer
 from geo_grid.layers.emptiness import is_empty
 from geo_grid.layers.grid_levels import set_levels
-from geo_grid.locate import assign
+from geo_grid.locate import CityIndex
 from geo_grid.progress import Progress
 from geo_grid.response import Router, Travel, build_circles, find_graph, imported_graph, read_conditions
 from geo_grid.settings import Settings
@@ -86,14 +85,16 @@ def load_demo(
         counts["patrol_zones"] = publish_zones(connection, city.zones, "demo city", is_demo=True, edition=edition).rows
         counts["mandatory_stops"] = _copy_frame(connection, "mandatory_stops", things.stops(city))
 
+    with progress("compiling boundaries"):
+        index = CityIndex.compile(connection, cells.edition_id)
     posts, organisations = things.posts(city), things.mediation_organisations(city)
     frames: list[tuple[str, Callable[[], DataFrame]]] = [
         ("duties", lambda: things.duties(city, rng).assign(valid_from=begins)),
         ("police_posts", lambda: posts.drop(columns="zone_code")),
         ("patrol_units", lambda: things.units(posts, rng).assign(reported_at=until)),
-        ("cameras", lambda: things.cameras(city, rng)),
+        ("cameras", lambda: _owned(things.cameras(city, rng), index)),
         ("facilities", lambda: things.facilities(city, gazetteer, organisations, rng)),
-        ("incidents", lambda: things.incidents(city, incidents, until, rng)),
+        ("incidents", lambda: _owned(things.incidents(city, incidents, until, rng), index)),
     ]
     for table, make in frames:
         with progress(table.replace("_", " "), None):
@@ -109,13 +110,17 @@ def load_demo(
     with Router.opened(graph, travel.estimate) as router, progress("response circles", len(posts)) as advance:
         conditions = read_conditions(connection, travel, graph)
         counts["response_circles"] = sum(build_circles(connection, router, conditions, progress=advance).made.values())
-    unassigned = 0
-    for name in ("cameras", "incidents"):
-        with progress(f"assigning {name}"):
-            connection.execute(QUERIES[f"analyze_{name}"])
-            unassigned = assign(connection, find_layer(name)).unassigned
     connection.execute(QUERIES["analyze"])
-    return Loaded(counts, unassigned, gazetteer.disagreements)
+    row = connection.execute(QUERIES["unassigned"]).fetchone()
+    return Loaded(counts, row["count"] if row else 0, gazetteer.disagreements)
+
+
+def _owned(frame: DataFrame, index: CityIndex) -> DataFrame:
+    """Return a frame of points (lon, lat in degrees) with the cell and zone that own each, as `assign` would find them."""
+    lon, lat = snap(frame[["lon", "lat"]]).T
+    owners = {"grid_code": index.cells, "zone_code": index.zones}
+    codes = {name: np.array([*one.codes.tolist(), None])[one.owners(lon, lat)] for name, one in owners.items()}
+    return frame.assign(**codes, edition_id=index.edition)
 
 
 def _copy_frame(connection: Connection, table: str, frame: DataFrame) -> int:

@@ -1,11 +1,8 @@
--- name: analyze_cameras
-analyze cameras
-
--- name: analyze_incidents
-analyze incidents
-
 -- name: analyze
 analyze
+
+-- name: unassigned
+select count(*) from incidents where unassigned
 
 -- name: stage_mediation
 create temporary table given_organisations (

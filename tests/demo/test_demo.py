@@ -19,6 +19,8 @@ from geo_grid.demo.regions import grow
 from geo_grid.demo.roads import write_roads
 from geo_grid.doctor import examine
 from geo_grid.errors import Conflict
+from geo_grid.layers import find_layer
+from geo_grid.locate import assign
 from geo_grid.progress import silent
 from geo_grid.settings import Settings
 
@@ -175,6 +177,21 @@ def test_cameras_and_incidents_are_assigned_and_strangers_flagged(demo: str) -> 
     assert 1 <= one(demo, "select count(*) from incidents where unassigned") <= 60
     covered = "select from grid_cells c where c.grid_level = 1 and ST_Covers(c.geom, i.geom)"
     assert one(demo, f"select count(*) from incidents i where unassigned = exists ({covered})") == 0
+
+
+@pytest.mark.parametrize("name", ["cameras", "incidents"])
+def test_they_are_loaded_with_the_owners_that_assigning_finds(demo: str, name: str) -> None:
+    layer = find_layer(name)
+    owners = f"select {layer.id_column} as id, grid_code, zone_code, edition_id from {name} order by 1 limit 2000"
+    with connect(demo) as connection:
+        loaded = connection.execute(owners).fetchall()
+        ids = [row["id"] for row in loaded]
+        connection.execute(
+            f"update {name} set grid_code = null, zone_code = null where {layer.id_column} = any(%s)", (ids,)
+        )
+        assign(connection, layer, ids)
+        assert connection.execute(owners).fetchall() == loaded
+        connection.rollback()
 
 
 def test_incidents_run_over_twelve_months_and_the_newest_are_open(demo: str) -> None:
