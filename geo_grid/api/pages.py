@@ -46,7 +46,7 @@ _HOME = {
 _TITLES = {
     "login": ("登录", "Log in"), "account": ("我的账户", "My account"),
     "admin": ("账户管理", "Accounts"), "auditor": ("审计", "Audit"),
-    "imports": ("导入", "Import"),
+    "imports": ("导入", "Import"), "rules": ("规则与名册", "Rules and rosters"), "supervision": ("督办", "Supervision"),
 }  # fmt: skip
 
 
@@ -154,6 +154,28 @@ async def account_page(request: Request, settings: Configured, lang: Lang = "zh"
 async def admin_page(request: Request, lang: Lang = "zh") -> HTMLResponse:
     """Show accounts, roles, keys and kiosks."""
     return _plain(request, "admin", lang, kioskPages=KIOSK_PAGES)
+
+
+@router.get("/rules")
+async def rules_page(request: Request, settings: Configured, lang: Lang = "zh") -> HTMLResponse:
+    """Show categories, loops, limits, working time, rosters, levels and posts, each to who edits them."""
+    return await _plain_of_city(request, settings, "rules", lang)
+
+
+@router.get("/supervision")
+async def supervision_page(request: Request, settings: Configured, lang: Lang = "zh") -> HTMLResponse:
+    """Show what a supervisor follows: the supervised list, joint meetings, mediation."""
+    return await _plain_of_city(request, settings, "supervision", lang)
+
+
+async def _plain_of_city(
+    request: Request, settings: Settings, name: str, lang: Literal["zh", "en"], **more: Any
+) -> HTMLResponse:
+    """Show a page without a map that knows the city's levels, categories and time zone."""
+    async with viewing(request) as database:
+        view = await city_view(database, settings.city_name_zh, settings.city_name_en, settings.timezone)
+    about = {"timezone": settings.timezone, "levels": view.levels, "categories": view.categories, "isDemo": view.is_demo}
+    return _plain(request, name, lang, **about, **more)
 
 
 @router.get("/auditor")

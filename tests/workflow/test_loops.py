@@ -63,7 +63,7 @@ def test_a_loop_is_made_its_matters_follow_it_and_it_is_retired_and_brought_back
     gone = chief.delete("/loops/cattle").json()
     assert (gone["open"], gone["retired_at"] is not None) == (1, True)  # which goes on to its end
     again = chief.put("/incidents/categories/cattle", json=CATEGORY)
-    assert (again.status_code, "no loop 'cattle' in use" in again.text) == (400, True)
+    assert (again.status_code, "no loop 'cattle' in use" in again.text) == (422, True)
     assert chief.put("/loops/cattle", json=rules("verified")).json()["retired_at"] is None
     assert "stays" in chief.delete("/loops/six_steps").text
     assert chief.delete("/loops/none").status_code == 404
