@@ -114,10 +114,10 @@ export async function tabbed(main, sections) {
 
   bar.append(...tabs);
   main.append(bar, news, shown);
-  const named = () => sections.find(one => `#${one.key}` === location.hash);
+  const inAddress = () => sections.find(one => `#${one.key}` === location.hash);
   addEventListener("hashchange", () => {
-    const wanted = named();
+    const wanted = inAddress();
     if (wanted && wanted !== open) choose(wanted);
   });
-  await choose(named() ?? open);
+  await choose(inAddress() ?? open);
 }
