@@ -25,6 +25,7 @@ from geo_grid.exchange import FILE_FORMATS
 from geo_grid.layers import REGISTRY
 from geo_grid.maps import (
     DESK,
+    INDICATORS,
     PLANNER,
     RESPONSE,
     CityView,
@@ -174,7 +175,12 @@ async def _plain_of_city(
     """Show a page without a map that knows the city's levels, categories and time zone."""
     async with viewing(request) as database:
         view = await city_view(database, settings.city_name_zh, settings.city_name_en, settings.timezone)
-    about = {"timezone": settings.timezone, "levels": view.levels, "categories": view.categories, "isDemo": view.is_demo}
+    about = {
+        "timezone": settings.timezone,
+        "levels": view.levels,
+        "categories": view.categories,
+        "isDemo": view.is_demo,
+    }
     return _plain(request, name, lang, **about, **more)
 
 
@@ -217,6 +223,12 @@ async def planner(request: Request, settings: Configured, lang: Lang = "zh") -> 
 async def response(request: Request, settings: Configured, lang: Lang = "zh") -> HTMLResponse:
     """Show circles, what they cover and who gets there first."""
     return await _city_map(request, settings, lang, partial(workbench_page, RESPONSE))
+
+
+@router.get("/maps/indicators")
+async def indicators_page(request: Request, settings: Configured, lang: Lang = "zh") -> HTMLResponse:
+    """Show what the city reports: figures, charts, maps, each with its definition."""
+    return await _city_map(request, settings, lang, partial(workbench_page, INDICATORS))
 
 
 @router.get("/maps/field")

@@ -31,7 +31,8 @@ export async function tabbed(main, sections) {
   let open = sections[0];
   let turn = 0;
 
-  const done = (/** @type {string} */ said, /** @type {(() => unknown) | undefined} */ undo) => {
+  /** @type {Bench["done"]} */
+  const done = (said, undo) => {
     const line = element("p", { className: "note" }, said, " ");
     if (undo) {
       line.append(

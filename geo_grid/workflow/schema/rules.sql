@@ -47,27 +47,10 @@ create trigger loop_stages_audited_insert after insert on loop_stages
 create trigger loop_stages_audited_delete after delete on loop_stages
     referencing old table as former for each statement execute function access.audit_features('loop_code');
 
-create trigger sla_policies_audited_insert after insert on sla_policies
-    referencing new table as changed for each statement execute function access.audit_features('policy_code');
-create trigger sla_policies_audited_update after update on sla_policies
-    referencing old table as former new table as changed for each statement execute function access.audit_features('policy_code');
-create trigger sla_policies_audited_delete after delete on sla_policies
-    referencing old table as former for each statement execute function access.audit_features('policy_code');
-
-create trigger working_schedules_audited_insert after insert on working_schedules
-    referencing new table as changed for each statement execute function access.audit_features('schedule_code');
-create trigger working_schedules_audited_update after update on working_schedules
-    referencing old table as former new table as changed for each statement execute function access.audit_features('schedule_code');
-
 create trigger working_hours_audited_insert after insert on working_hours
     referencing new table as changed for each statement execute function access.audit_features('schedule_code');
 create trigger working_hours_audited_delete after delete on working_hours
     referencing old table as former for each statement execute function access.audit_features('schedule_code');
-
-create trigger working_days_audited_insert after insert on working_days
-    referencing new table as changed for each statement execute function access.audit_features('day');
-create trigger working_days_audited_update after update on working_days
-    referencing old table as former new table as changed for each statement execute function access.audit_features('day');
 
 create trigger duty_absences_audited_insert after insert on duty_absences
     referencing new table as changed for each statement execute function access.audit_features('absence_id');
