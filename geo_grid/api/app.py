@@ -25,7 +25,9 @@ from geo_grid.api.desk import (
     field,
     incidents,
     indicators,
+    levels,
     locate,
+    loops,
     mediation,
     names,
     overview,
@@ -64,6 +66,8 @@ _ROUTERS = (
     names,
     bulk,
     categories,  # these before incidents, whose numbers would take their names
+    loops,
+    levels,
     deadlines,
     field,
     batches,

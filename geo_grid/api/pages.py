@@ -25,6 +25,7 @@ from geo_grid.exchange import FILE_FORMATS
 from geo_grid.layers import REGISTRY
 from geo_grid.maps import (
     DESK,
+    INDICATORS,
     PLANNER,
     RESPONSE,
     CityView,
@@ -46,7 +47,7 @@ _HOME = {
 _TITLES = {
     "login": ("登录", "Log in"), "account": ("我的账户", "My account"),
     "admin": ("账户管理", "Accounts"), "auditor": ("审计", "Audit"),
-    "imports": ("导入", "Import"),
+    "imports": ("导入", "Import"), "rules": ("规则与名册", "Rules and rosters"), "supervision": ("督办", "Supervision"),
 }  # fmt: skip
 
 
@@ -156,6 +157,33 @@ async def admin_page(request: Request, lang: Lang = "zh") -> HTMLResponse:
     return _plain(request, "admin", lang, kioskPages=KIOSK_PAGES)
 
 
+@router.get("/rules")
+async def rules_page(request: Request, settings: Configured, lang: Lang = "zh") -> HTMLResponse:
+    """Show categories, loops, limits, working time, rosters, levels and posts, each to who edits them."""
+    return await _plain_of_city(request, settings, "rules", lang)
+
+
+@router.get("/supervision")
+async def supervision_page(request: Request, settings: Configured, lang: Lang = "zh") -> HTMLResponse:
+    """Show what a supervisor follows: the supervised list, joint meetings, mediation."""
+    return await _plain_of_city(request, settings, "supervision", lang)
+
+
+async def _plain_of_city(
+    request: Request, settings: Settings, name: str, lang: Literal["zh", "en"], **more: Any
+) -> HTMLResponse:
+    """Show a page without a map that knows the city's levels, categories and time zone."""
+    async with viewing(request) as database:
+        view = await city_view(database, settings.city_name_zh, settings.city_name_en, settings.timezone)
+    about = {
+        "timezone": settings.timezone,
+        "levels": view.levels,
+        "categories": view.categories,
+        "isDemo": view.is_demo,
+    }
+    return _plain(request, name, lang, **about, **more)
+
+
 @router.get("/auditor")
 async def auditor_page(request: Request, settings: Configured, lang: Lang = "zh") -> HTMLResponse:
     """Show the audit."""
@@ -195,6 +223,12 @@ async def planner(request: Request, settings: Configured, lang: Lang = "zh") -> 
 async def response(request: Request, settings: Configured, lang: Lang = "zh") -> HTMLResponse:
     """Show circles, what they cover and who gets there first."""
     return await _city_map(request, settings, lang, partial(workbench_page, RESPONSE))
+
+
+@router.get("/maps/indicators")
+async def indicators_page(request: Request, settings: Configured, lang: Lang = "zh") -> HTMLResponse:
+    """Show what the city reports: figures, charts, maps, each with its definition."""
+    return await _city_map(request, settings, lang, partial(workbench_page, INDICATORS))
 
 
 @router.get("/maps/field")

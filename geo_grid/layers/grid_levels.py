@@ -5,8 +5,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from geo_grid.db import Connection, load_queries
-from geo_grid.errors import Conflict, UnreadableFile, told
+from geo_grid.db import AsyncConnection, Connection, load_queries
+from geo_grid.errors import Conflict, Forbidden, NotFound, UnreadableFile, told
 
 QUERIES = load_queries("geo_grid.layers", "grid_levels.sql")
 
@@ -21,6 +21,27 @@ class GridLevel(BaseModel):
     name_en: str = Field(min_length=1)
     code_scheme: str
     min_zoom: int = Field(ge=0, le=22)
+
+
+class LevelRules(BaseModel):
+    """What may be changed of a level while there are cells of it."""
+
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+
+    name_zh: str = Field(min_length=1, max_length=100)
+    name_en: str = Field(min_length=1, max_length=100)
+    min_zoom: int = Field(ge=0, le=22, description="first zoom at which maps draw its cells")
+    settles: bool = Field(
+        description="whether a matter can be held at this level: it begins at the lowest one, and rises one at a time"
+    )
+
+
+class KeptLevel(LevelRules):
+    """A level of the table."""
+
+    grid_level: int
+    code_scheme: str
+    cells: int = Field(description="of it that are in force, and that one may see")
 
 
 def read_levels(path: Path) -> list[GridLevel]:
@@ -74,3 +95,30 @@ def set_levels(connection: Connection, levels: list[GridLevel]) -> None:
     for level in levels:
         connection.execute(QUERIES["put"], level.model_dump())
     connection.execute(QUERIES["trim"], {"deepest": len(levels)})
+
+
+async def level_rules(connection: AsyncConnection) -> list[KeptLevel]:
+    """List the levels with what may be changed of them, outermost first."""
+    rows = await connection.execute(QUERIES["rules"])
+    return [KeptLevel.model_validate(row) for row in await rows.fetchall()]
+
+
+async def change_level(connection: AsyncConnection, number: int, rules: LevelRules) -> KeptLevel:
+    """Change what a level is called, from which zoom it is drawn, and whether it settles matters.
+
+    Raises
+    ------
+    NotFound
+        There is no such level.
+    Forbidden
+        The caller may not, in the whole city.
+    """
+    known = {level.grid_level: level for level in await level_rules(connection)}
+    if number not in known:
+        message = f"there is no level {number}: `geo-grid levels FILE.toml` says how many there are"
+        raise NotFound(message)
+    changed = await connection.execute(QUERIES["change"], {**rules.model_dump(), "grid_level": number})
+    if not changed.rowcount:
+        message = "levels are the whole city's: somebody with the right workflow.rules in the whole city edits them"
+        raise Forbidden(message)
+    return KeptLevel(**{**known[number].model_dump(), **rules.model_dump()})

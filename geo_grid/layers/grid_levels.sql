@@ -1,6 +1,15 @@
 -- name: all
 select grid_level, name_zh, name_en, code_scheme, min_zoom from grid_levels order by grid_level
 
+-- name: rules
+select l.grid_level, l.name_zh, l.name_en, l.min_zoom, l.settles, l.code_scheme,
+       (select count(*) from grid_cells c where c.grid_level = l.grid_level and c.valid_to is null) as cells
+from grid_levels l order by l.grid_level
+
+-- name: change
+update grid_levels set name_zh = %(name_zh)s, name_en = %(name_en)s, min_zoom = %(min_zoom)s, settles = %(settles)s
+where grid_level = %(grid_level)s
+
 -- name: schemes
 select code_scheme from code_schemes order by code_scheme
 

@@ -16,7 +16,7 @@ set name_zh = excluded.name_zh, name_en = excluded.name_en, loop_code = excluded
     answered_by = excluded.answered_by, icon = excluded.icon, rises = excluded.rises, check_in_minutes = excluded.check_in_minutes
 
 -- name: loops
-select loop_code from loops order by loop_code
+select loop_code from loops where retired_at is null order by loop_code
 
 -- name: known
 select from incident_categories where category_code = %(category_code)s

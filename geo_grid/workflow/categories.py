@@ -70,7 +70,7 @@ async def put_category(connection: AsyncConnection, code: str, rules: CategoryRu
     """
     loops = [row["loop_code"] for row in await (await connection.execute(QUERIES["loops"])).fetchall()]
     if rules.loop_code not in loops:
-        message = f"there is no loop {rules.loop_code!r}: there are {', '.join(loops)}"
+        message = f"there is no loop {rules.loop_code!r} in use: there are {', '.join(loops)}"
         raise UserError(message)
     category = Category(category_code=code, **rules.model_dump())
     try:

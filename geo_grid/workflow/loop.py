@@ -14,6 +14,8 @@ type Stage = Literal["reported", "accepted", "assigned", "handled", "fed_back", 
 type Clock = Literal[
     "accepted_at", "dispatched_at", "departed_at", "arrived_at", "handled_at", "feedback_at", "verified_at", "closed_at"
 ]
+STAGES: tuple[Stage, ...] = ("reported", "accepted", "assigned", "handled", "fed_back", "verified", "evaluated")
+"""In the order in which every loop has those that it has."""
 CLOCKS: tuple[Clock, ...] = (
     "accepted_at", "dispatched_at", "departed_at", "arrived_at", "handled_at", "feedback_at", "verified_at", "closed_at",
 )  # fmt: skip

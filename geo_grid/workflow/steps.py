@@ -6,6 +6,7 @@ from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
+import psycopg
 from pydantic import BaseModel, Field
 
 from geo_grid.coordinates import to_lonlat
@@ -130,7 +131,11 @@ async def take_step(connection: AsyncConnection, incident_id: int, action: Actio
     values = _values(row, before, after, action, now) | assigned | {"lon": where[0], "lat": where[1]}
     details = json.dumps({**action.details(), **known.evidence}, ensure_ascii=False)  # for ever; texts are in the note
     await connection.execute(QUERIES["note"], {**values, "details": details})  # before it may be moved out of sight
-    await connection.execute(QUERIES["store"], values)
+    try:
+        await connection.execute(QUERIES["store"], values)
+    except psycopg.errors.CheckViolation:  # of keep_stages: the loop was read before somebody changed it
+        message = "the loop of this matter was changed at this moment: look at it again"
+        raise Conflict(message) from None
     return await get(connection, incident_id)
 
 

@@ -3,7 +3,7 @@ import { element } from "./element.js";
 import { choice, field, form, head, panel, table } from "./office.js";
 import { ready } from "./page.js";
 import { ask } from "./server.js";
-import { moment, named, say } from "./text.js";
+import { moment, momentOf, named, say } from "./text.js";
 
 const main = head();
 const found = panel(say("records"));
@@ -34,7 +34,7 @@ let rows = [];
 async function load(given, before) {
   const query = new URLSearchParams();
   for (const [name, value] of Object.entries(given)) {
-    if (value) query.set(name, name === "since" || name === "until" ? new Date(value).toISOString() : value);
+    if (value) query.set(name, name === "since" || name === "until" ? momentOf(value) : value);
   }
   if (before) query.set("before", before);
   const { entries, next } = await ask(`/audit?${query}`);

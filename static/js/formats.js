@@ -67,8 +67,24 @@ export function formats(lang, timeZone) {
   /** @param {string | Date} time its date */
   const day = time => new Date(time).toLocaleDateString(locale, { timeZone });
 
+  /** How far the city's clocks are ahead of UTC at a moment. @param {number} at in ms @returns {number} in ms */
+  function ahead(at) {
+    const written = new Date(at).toLocaleString("sv-SE", { timeZone }); // 2026-11-25 08:00:00
+    return Date.parse(`${written.replace(" ", "T")}Z`) - Math.floor(at / 1000) * 1000;
+  }
+
+  /** A moment of the city's clocks, as fields of the kind datetime-local have it. @param {string} local */
+  function momentOf(local) {
+    const wall = Date.parse(`${local}Z`);
+    return new Date(wall - ahead(wall - ahead(wall))).toISOString();
+  }
+
+  /** The day of the city, as fields of dates have it. @param {string | Date} [time] now if not given */
+  const dayOf = (time = serverNow()) => new Date(time).toLocaleDateString("sv-SE", { timeZone });
+
   /** @param {string[]} names */
   const listed = names => names.join(lang === "zh" ? "、" : ", ");
 
-  return { number, percent, metres, duration, elapsed, ago, moment, when, timeOfDay, clock, day, listed };
+  const numbers = { number, percent, metres, duration, elapsed };
+  return { ...numbers, ago, moment, when, timeOfDay, clock, day, momentOf, dayOf, listed };
 }

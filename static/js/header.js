@@ -4,15 +4,18 @@ import { logOut } from "./leave.js";
 import { may, page } from "./page.js";
 import { say } from "./text.js";
 
-/** @type {[right: string, href: string, key: string, name: string][]} */
+/** @type {[rights: string, href: string, key: string, name: string][]} each with the rights of which one opens it */
 const DOORS = [
   ["map", "/maps/wall", "wall", say("wall")],
   ["incidents.write", "/maps/desk", "desk", say("desk")],
   ["visits.write", "/maps/field", "fieldWork", say("fieldWork")],
   ["boundaries.draft", "/maps/planner", "planning", say("planning")],
   ["map", "/maps/response", "response", say("response")],
+  ["incidents.text", "/supervision", "supervision", say("supervision")],
+  ["incidents.read", "/maps/indicators", "indicators", say("indicators")],
   ["map", "/collections", "data", say("data")],
   ["layers.write", "/imports", "import", say("import")],
+  ["workflow.rules duties.write layers.write", "/rules", "rules", say("rules")],
   ["accounts", "/admin", "manageAccounts", say("manageAccounts")],
   ["audit", "/auditor", "audit", say("audit")],
   ["account", "/account", "myAccount", say("myAccount")],
@@ -21,7 +24,7 @@ const DOORS = [
 
 /** The doors that the user's rights open; none before the log-in, or while something must be done first. */
 export const openDoors = () =>
-  DOORS.filter(([right]) => may(right) && !page.person?.must && !page.person?.isKiosk);
+  DOORS.filter(([rights]) => rights.split(" ").some(may) && !page.person?.must && !page.person?.isKiosk);
 
 /** A link to a page in the language of this one; resources of OGC API choose theirs by the browser. */
 const inLanguage = (/** @type {string} */ href) =>

@@ -105,7 +105,10 @@ async function send(given) {
       else bar.removeAttribute("value");
     });
   } catch (error) {
-    const rows = (error.errors ?? []).filter(one => one.row).slice(0, 200);
+    const rows = (error.errors ?? [])
+      .filter(one => one.row)
+      .slice(0, 200)
+      .map(({ row, detail: reason }) => ({ row, reason }));
     if (rows.length) result.replaceChildren(bad(rows, rows.length));
     throw error;
   } finally {

@@ -12,10 +12,11 @@ export function head() {
 }
 
 /**
- * A form whose button is disabled until the answer comes; errors are shown above it.
+ * A form whose button is disabled until the answer comes; an error is shown at the field that it names, else above the
+ * button.
  * @param {(Node | string)[]} fields
  * @param {string} button
- * @param {(given: any) => unknown} send called with the values by name; may reject
+ * @param {(given: any, form: HTMLFormElement) => unknown} send called with the values by name; may reject
  */
 export function form(fields, button, send) {
   const problem = element("p", { className: "bad", hidden: true });
@@ -26,15 +27,39 @@ export function form(fields, button, send) {
     event.preventDefault();
     submit.disabled = true;
     problem.hidden = true;
+    made.querySelectorAll(".fault").forEach(one => one.remove());
+    made.querySelectorAll("[aria-invalid]").forEach(one => one.removeAttribute("aria-invalid"));
     try {
-      await send(Object.fromEntries(new FormData(made)));
+      await send(Object.fromEntries(new FormData(made)), made);
     } catch (error) {
-      problem.textContent = error.message;
-      problem.hidden = false;
+      const others = faultsAt(made, error);
+      problem.textContent = others;
+      problem.hidden = !others;
     }
     submit.disabled = false;
   };
   return made;
+}
+
+/**
+ * Shows what is wrong at the fields that an error names, and moves to the first; returns what it says of no field.
+ * @param {HTMLFormElement} made
+ * @param {Error & { errors?: { pointer?: string, detail: string }[] }} error
+ */
+function faultsAt(made, { message, errors = [] }) {
+  const found = errors.flatMap(({ pointer, detail }) => {
+    const at = made.elements.namedItem(pointer?.split("/")[1] ?? "");
+    return at instanceof HTMLElement ? [{ at, detail }] : [];
+  });
+  if (!found.length || found.length < errors.length) return message;
+  for (const [number, { at, detail }] of found.entries()) {
+    const fault = element("small", { className: "bad fault", id: `fault-${number}`, textContent: detail });
+    at.setAttribute("aria-invalid", "true");
+    at.setAttribute("aria-describedby", fault.id);
+    at.after(fault);
+  }
+  found[0].at.focus();
+  return "";
 }
 
 /**
@@ -45,6 +70,53 @@ export function form(fields, button, send) {
  */
 export const field = (label, name, properties = {}) =>
   element("label", {}, label, element("input", { name, ...properties }));
+/**
+ * A field of several lines.
+ * @param {string} label
+ * @param {string} name
+ * @param {Record<string, any>} [properties] of the text area
+ */
+export const lines = (label, name, properties = {}) =>
+  element("label", { className: "long" }, label, element("textarea", { name, rows: 3, ...properties }));
+/**
+ * A box to be ticked; unticked it is missing among the values.
+ * @param {string} label
+ * @param {string} name
+ * @param {boolean} checked
+ */
+export const check = (label, name, checked) =>
+  element("label", { className: "check" }, element("input", { type: "checkbox", name, value: "yes", checked }), label);
+/**
+ * A choice among values with words, as a field of a form.
+ * @param {string} label
+ * @param {string} name
+ * @param {(readonly [value: string | number, text: string])[]} options
+ * @param {string | number | null} [value] the chosen one
+ * @param {Record<string, any>} [properties] of the select
+ */
+export function select(label, name, options, value, properties = {}) {
+  const chosen = element(
+    "select",
+    { name, ...properties },
+    ...options.map(([one, textContent]) => element("option", { value: one, textContent })),
+  );
+  if (value !== undefined) chosen.value = String(value ?? "");
+  return element("label", {}, label, chosen);
+}
+/**
+ * A button that does something at once.
+ * @param {string} name
+ * @param {() => unknown} onclick
+ * @param {string} [about] what it is done to, for those who hear the page
+ */
+export const button = (name, onclick, about) =>
+  element("button", {
+    className: "plain",
+    type: "button",
+    textContent: name,
+    ariaLabel: about ? `${name} ${about}` : null,
+    onclick,
+  });
 /**
  * A choice among codes, as a field of a form.
  * @param {string} label

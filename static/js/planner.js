@@ -1,5 +1,6 @@
 // The planner's workbench: drafts on the left, tools above, findings and impact on the right.
 import { BaseMap, CHOICES } from "./basemap.js";
+import { askFor } from "./dialogs.js";
 import { element, isTyping } from "./element.js";
 import { follow } from "./events.js";
 import { base } from "./layers.js";
@@ -7,7 +8,7 @@ import { field, head } from "./office.js";
 import { cityMap } from "./map.js";
 import { page, ready } from "./page.js";
 import { Bench } from "./planner/bench.js";
-import { askFor, balance, duties, stops } from "./planner/dialogs.js";
+import { balance, duties, stops } from "./planner/dialogs.js";
 import { DraftsPanel } from "./planner/drafts.js";
 import { CellMap, Swipe } from "./planner/map.js";
 import { CheckPanel, HistoryPanel, ImpactPanel } from "./planner/panels.js";

@@ -17,7 +17,8 @@ const PATIENCE_MS = 20000; // how long busy answers are retried for a waiting us
 export class ServerError extends Error {
   /**
    * @param {string} message
-   * @param {{ status?: number, type?: string, retryMs?: number, errors?: { row?: number, reason: string }[] }} told
+   * @param {{ status?: number, type?: string, retryMs?: number,
+   *   errors?: { row?: number, pointer?: string, detail: string }[] }} told
    *   `status` is 0 when the server cannot be reached; `retryMs` is the wait of Retry-After
    */
   constructor(message, { status = 0, type = "", retryMs = 0, errors = [] } = {}) {

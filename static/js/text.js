@@ -4,10 +4,22 @@ import { page } from "./page.js";
 import { speaker } from "./speaking.js";
 
 export const { say, named } = speaker(page.lang);
-export const { number, percent, metres, duration, elapsed, ago, moment, when, timeOfDay, clock, day, listed } = formats(
-  page.lang,
-  page.timezone,
-);
+export const {
+  number,
+  percent,
+  metres,
+  duration,
+  elapsed,
+  ago,
+  moment,
+  when,
+  timeOfDay,
+  clock,
+  day,
+  momentOf,
+  dayOf,
+  listed,
+} = formats(page.lang, page.timezone);
 
 /**
  * A text that the server keeps in both languages, as in `name_zh` and `name_en`.

@@ -61,7 +61,11 @@ EXPECTED: dict[str, set[str] | None] = {
     "DELETE /imports/{import_id}": {"planner", "supervisor"},
     "GET /tileMatrixSets": MAP, "GET /tileMatrixSets/WebMercatorQuad": MAP, "GET /styles": MAP, "GET /styles/{style}": MAP, "GET /collections/{layer}/styles/{style}": MAP,
     "GET /incidents": READERS, "GET /incidents/counts": READERS,
-    "GET /incidents/categories": READERS,
+    "GET /incidents/categories": MAP,
+    "GET /loops": {"administrator", "supervisor"}, "PUT /loops/{loop_code}": {"administrator", "supervisor"},
+    "DELETE /loops/{loop_code}": {"administrator", "supervisor"},
+    "GET /levels": MAP, "PUT /levels/{grid_level}": {"administrator", "supervisor"},
+    "GET /rules": MAP, "GET /supervision": READERS, "GET /maps/indicators": READERS,
     "GET /incidents/{incident_id}": READERS,
     "GET /incidents/deadlines": READERS,
     **{route: {"supervisor", "administrator"} for route in (
@@ -146,7 +150,10 @@ PAGES = {
     "/account",
     "/docs",
     "/maps/wall",
+    "/maps/indicators",
     "/admin",
+    "/rules",
+    "/supervision",
     "/auditor",
     "/imports",
     "/maps/planner",
@@ -155,7 +162,7 @@ PAGES = {
 }
 FILLED = {"layer": "grid_cells", "item": "A", "z": "14", "y": "6350", "x": "13400", "incident_id": "900065", "name": "nobody",
           "case_id": "900065", "meeting_id": "900065", "listing_id": "900065", "facility_code": "facility-A", "place_code": "place-A",
-          "role": "nobody", "credential_id": "999999", "style": "dark", "import_id": "x" * 22, "draft_id": "999999", "edition_id": "1", "unit_code": "nobody", "grid_code": "nowhere", "day": "2026-01-01", "absence_id": "999999", "run_card_id": "999999", "shift_note_id": "999999", "category_code": "nothing", "format": "json", "service_code": "nothing", "service_request_id": "900065", "hook_id": "999999", "policy_code": "nobodys", "schedule_code": "nobodys", "gb28181_id": "13050200001310000001"}  # fmt: skip
+          "role": "nobody", "credential_id": "999999", "style": "dark", "import_id": "x" * 22, "draft_id": "999999", "edition_id": "1", "unit_code": "nobody", "grid_code": "nowhere", "day": "2026-01-01", "absence_id": "999999", "run_card_id": "999999", "shift_note_id": "999999", "category_code": "nothing", "format": "json", "service_code": "nothing", "service_request_id": "900065", "hook_id": "999999", "policy_code": "nobodys", "loop_code": "nobodys", "grid_level": "1", "schedule_code": "nobodys", "gb28181_id": "13050200001310000001"}  # fmt: skip
 
 # what whoever may is answered when asked about FILLED, with no body and no parameters; 200 where nothing else stands here
 ANSWERS: dict[int, set[str]] = {
@@ -183,6 +190,7 @@ ANSWERS: dict[int, set[str]] = {
         "GET /session/oidc/callback",
         "GET /units/{unit_code}/track",
         "DELETE /deadlines/policies/{policy_code}",
+        "DELETE /loops/{loop_code}",
         "DELETE /imports/{import_id}",
         "GET /boundaries/drafts/{draft_id}",
         "DELETE /boundaries/drafts/{draft_id}",
@@ -231,6 +239,8 @@ ANSWERS: dict[int, set[str]] = {
         "POST /webhooks/{hook_id}/dead-letters",
         "POST /incidents/{incident_id}/steps",
         "PUT /incidents/categories/{category_code}",
+        "PUT /loops/{loop_code}",
+        "PUT /levels/{grid_level}",
         "POST /incidents/categories/{category_code}/names",
         "POST /duties/absences",
         "POST /run-cards",

@@ -73,3 +73,12 @@ test("moments are those of the city, whatever the screen's own zone", () => {
   assert.equal(zh.listed(["甲", "乙"]), "甲、乙");
 });
 
+
+test("a moment of the city's clocks is the same one everywhere, whatever the clock of the computer", () => {
+  const city = formats("zh", "Asia/Shanghai");
+  assert.equal(city.momentOf("2026-11-25T08:00"), "2026-11-25T00:00:00.000Z");
+  assert.equal(city.dayOf("2026-11-25T16:30:00Z"), "2026-11-26");
+  const other = formats("en", "America/New_York"); // which puts its clocks back on 1 November 2026 at 2
+  assert.equal(other.momentOf("2026-11-01T00:30"), "2026-11-01T04:30:00.000Z");
+  assert.equal(other.momentOf("2026-11-01T03:30"), "2026-11-01T08:30:00.000Z");
+});

@@ -51,7 +51,10 @@ RIGHTS: dict[tuple[str, str], str] = {
     ("GET", "/maps/response"): "map",
     ("GET", "/maps/field"): PUBLIC,  # the same for everybody: what a phone keeps names nobody
     ("GET", "/maps/field/worker.js"): PUBLIC,
+    ("GET", "/maps/indicators"): "incidents.read",
     ("GET", "/admin"): "accounts",
+    ("GET", "/rules"): "map",  # each part of it by its own right
+    ("GET", "/supervision"): "incidents.read",
     ("GET", "/auditor"): "audit",
     ("POST", "/session"): PUBLIC,
     ("POST", "/session/kiosk"): PUBLIC,
@@ -145,7 +148,12 @@ RIGHTS: dict[tuple[str, str], str] = {
     ("GET", "/open311/v2/requests.{format}"): "incidents.read",
     ("POST", "/open311/v2/requests.{format}"): "incidents.write",
     ("GET", "/open311/v2/requests/{service_request_id}.{format}"): "incidents.read",
-    ("GET", "/incidents/categories"): "incidents.read",
+    ("GET", "/loops"): "workflow.rules",
+    ("PUT", "/loops/{loop_code}"): "workflow.rules",
+    ("DELETE", "/loops/{loop_code}"): "workflow.rules",
+    ("GET", "/levels"): "map",
+    ("PUT", "/levels/{grid_level}"): "workflow.rules",
+    ("GET", "/incidents/categories"): "map",  # names that every map shows; whoever edits them may see no incident
     ("GET", "/incidents/categories/unlisted"): "workflow.rules",
     ("PUT", "/incidents/categories/{category_code}"): "workflow.rules",
     ("POST", "/incidents/categories/{category_code}/names"): "workflow.rules",
@@ -243,7 +251,10 @@ PAGES = frozenset(
         "/maps/desk",
         "/maps/planner",
         "/maps/response",
+        "/maps/indicators",
         "/admin",
+        "/rules",
+        "/supervision",
         "/auditor",
         "/imports",
     }

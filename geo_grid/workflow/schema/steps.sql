@@ -29,6 +29,11 @@ grant execute on function access.tidy_incidents to geo_grid_service;
 -- whoever writes: no stage is skipped, and the loop is the one it began with
 create or replace function keep_stages() returns trigger language plpgsql as $$
 begin
+    if new.step is distinct from old.step
+       and not exists (select from loop_stages s where s.loop_code = new.loop_code and s.stage = new.step) then
+        raise exception 'incident % cannot become %: its loop has no such stage', new.incident_id, new.step
+            using errcode = 'check_violation';
+    end if;
     if (select s.ordinal from loop_stages s where s.loop_code = new.loop_code and s.stage = new.step)
        > 1 + (select s.ordinal from loop_stages s where s.loop_code = old.loop_code and s.stage = old.step) then
         raise exception 'incident % cannot become % from %: a stage of its loop is skipped', new.incident_id, new.step, old.step

@@ -1,38 +1,9 @@
 // Dialogs that ask for the arguments of a step.
+import { askFor, dialog } from "../dialogs.js";
 import { element } from "../element.js";
-import { field, form, table } from "../office.js";
+import { field, table } from "../office.js";
 import { write } from "../server.js";
 import { listed, number, say } from "../text.js";
-
-// Opens a dialog. `fill` gets a function that closes it with an answer, and returns its elements. Resolves to null when
-// it is cancelled.
-const dialog = (title, fill) =>
-  new Promise(found => {
-    const box = element("dialog", { className: "panel" });
-    const end = answer => {
-      found(answer);
-      box.close();
-    };
-    box.append(
-      element("h2", { textContent: title }),
-      ...fill(end),
-      element("button", { className: "plain", type: "button", textContent: say("cancel"), onclick: () => box.close() }),
-    );
-    box.onclose = () => {
-      found(null);
-      box.remove();
-    };
-    document.body.append(box);
-    box.showModal();
-  });
-
-/**
- * Asks for values in a form.
- * @param {string} title
- * @param {HTMLElement[]} fields
- * @returns {Promise<any>} values by name; null when it was cancelled
- */
-export const askFor = (title, fields) => dialog(title, end => [form(fields, say("goOn"), async given => end(given))]);
 
 const MEASURES = {
   households: say("households"),
