@@ -1,12 +1,16 @@
 // Dialogs that ask for the arguments of a step.
 import { element } from "../element.js";
-import { field, form, table } from "../office.js";
-import { write } from "../server.js";
-import { listed, number, say } from "../text.js";
+import { field, form } from "../office.js";
+import { listed, say } from "../text.js";
 
-// Opens a dialog. `fill` gets a function that closes it with an answer, and returns its elements. Resolves to null when
-// it is cancelled.
-const dialog = (title, fill) =>
+/**
+ * Opens a dialog; resolves to null when it is cancelled.
+ * @param {string} title
+ * @param {(end: (answer: any) => void) => (Node | string)[]} fill gets a function that closes it with an answer, and
+ *   returns its elements
+ * @returns {Promise<any>}
+ */
+export const dialog = (title, fill) =>
   new Promise(found => {
     const box = element("dialog", { className: "panel" });
     const end = answer => {
@@ -33,87 +37,6 @@ const dialog = (title, fill) =>
  * @returns {Promise<any>} values by name; null when it was cancelled
  */
 export const askFor = (title, fields) => dialog(title, end => [form(fields, say("goOn"), async given => end(given))]);
-
-const MEASURES = {
-  households: say("households"),
-  incidents: say("incidentsOfCell12Months"),
-  visiting_time: say("visitingTimeMinutes"),
-};
-const AIMS = {
-  present: say("present"),
-  balanced: say("mostEven"),
-  compact: say("mostCompact"),
-  least_moved: say("leastMoved"),
-};
-
-/**
- * Proposes balanced groupings of the children of the chosen cells, compared with the present one, to choose from.
- * @param {import("./bench.js").Bench} bench
- * @param {string[]} codes
- * @returns {Promise<any>}
- */
-export async function balance(bench, codes) {
-  const wish = await askFor(say("balanceCells", { count: codes.length }), [
-    element(
-      "label",
-      {},
-      say("balancedBy"),
-      element(
-        "select",
-        { name: "measure" },
-        ...Object.entries(MEASURES).map(([value, textContent]) => element("option", { value, textContent })),
-      ),
-    ),
-    field(say("howManyGroups"), "count", { type: "number", min: 2, max: 200, value: codes.length, required: true }),
-    element(
-      "label",
-      { className: "check" },
-      element("input", { type: "checkbox", name: "along_roads", value: "yes" }),
-      say("alongMainRoads"),
-    ),
-  ]);
-  const answer =
-    wish &&
-    (await bench.run(() =>
-      write("POST", `${bench.address}/proposals`, {
-        parents: codes,
-        measure: wish.measure,
-        count: Number(wish.count),
-        along_roads: wish.along_roads === "yes",
-      }),
-    ));
-  if (!answer) return null;
-  const rows = [answer.present, ...answer.proposals];
-  return dialog(say("comparedProposals"), end => [
-    wish.along_roads && !answer.along_roads
-      ? element("p", { className: "quiet", textContent: say("noMainRoads") })
-      : "",
-    table(
-      [
-        say("proposal"),
-        say("deviation"),
-        say("compactness"),
-        say("cutEdges"),
-        `${MEASURES[wish.measure]} ${say("movedByProposal")}`,
-        say("groups"),
-        "",
-      ],
-      rows.map(({ aim, groups, measures }) => [
-        AIMS[aim],
-        `${number(measures.deviation * 100, 1)} %`,
-        number(measures.compactness * 100, 1),
-        measures.cut_edges,
-        number(measures.moved, 1),
-        Object.values(measures.loads)
-          .map(load => number(load, 1))
-          .join(" · "),
-        aim === "present"
-          ? ""
-          : element("button", { className: "action", textContent: say("use"), onclick: () => end({ groups }) }),
-      ]),
-    ),
-  ]);
-}
 
 /**
  * Asks for the people responsible for cells from then on; present duties end.
