@@ -166,7 +166,7 @@ async function use(tool, begun = []) {
     bench.tell("problem", bench.canEdit ? neededFor(tool) : say("openDraftFirst"));
     return;
   }
-  bench.tell("problem", null);
+  if (!bench.failure) bench.tell("problem", null); // what could not be sent stays said while it is drawn again
   hint.textContent = `${HINTS[tool]} · ${CLICKED.has(tool) ? say("escGivesUp") : say("drawingKeys")}`;
   hint.hidden = !HINTS[tool];
   const measure = measuring.begin(tool, codes, cells.layer, asksArea(tool, codes));
@@ -255,15 +255,19 @@ const level = element(
   "select",
   {
     ariaLabel: say("level"),
-    onchange: () => {
-      cells.level = Number(level.value) || null;
-      putInAddress({ level: cells.level });
-      cells.loadCells();
-    },
+    onchange: () => showLevel(Number(level.value) || null),
   },
   element("option", { value: "", textContent: say("levelByZoom") }),
   ...page.levels.map(one => element("option", { value: one.grid_level, textContent: translated(one, "name") })),
 );
+/** @param {number | null} wanted level of the cells; null: what the zoom shows */
+function showLevel(wanted) {
+  if (cells.level === wanted) return;
+  cells.level = wanted;
+  level.value = String(wanted ?? "");
+  putInAddress({ level: wanted });
+  cells.loadCells();
+}
 const grounds =
   CHOICES.length > 1
     ? element(
@@ -433,6 +437,7 @@ bench.on("draft", draft => {
     if (shown !== work) work.load();
   }
 });
+bench.on("level", showLevel);
 bench.on("place", ([lon, lat]) => map.setView([lat, lon], Math.max(map.getZoom(), CLOSE), { animate: false }));
 map.on("zoomend moveend", () => {
   snap.textContent = cells.snapTolerance();

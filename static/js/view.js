@@ -23,7 +23,7 @@ export const inAddress = name => new URL(location.href).searchParams.get(name);
 /** @param {import("leaflet").Map} map @returns {string} zoom, lat, lon in degrees */
 export function viewOf(map) {
   const { lat, lng } = map.getCenter();
-  return `${Number(map.getZoom().toFixed(2))},${lat.toFixed(5)},${lng.toFixed(5)}`;
+  return `${Number(map.getZoom().toFixed(2))},${lat.toFixed(6)},${lng.toFixed(6)}`;
 }
 
 /** The view that the address asks for; null: none that a map can show. */

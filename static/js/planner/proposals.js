@@ -151,7 +151,8 @@ function drawn(features, groups, title) {
   const scale = SIZE / Math.max((east - west) * narrow, north - south, 1e-9);
   const spot = ([lon, lat]) => `${((lon - west) * narrow * scale).toFixed(1)} ${((north - lat) * scale).toFixed(1)}`;
   const made = document.createElementNS(SVG, "svg");
-  made.setAttribute("viewBox", `-2 -2 ${SIZE + 4} ${SIZE + 4}`);
+  const [width, height] = [(east - west) * narrow * scale, (north - south) * scale];
+  made.setAttribute("viewBox", `-2 -2 ${(width + 4).toFixed(1)} ${(height + 4).toFixed(1)}`);
   made.setAttribute("role", "img");
   made.setAttribute("aria-label", title);
   for (const { code, rings: lines } of rings) {

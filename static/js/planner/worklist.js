@@ -33,13 +33,13 @@ export class WorkList {
     const { draft, isLive } = this.bench;
     const within = draft && isLive ? `&draft=${draft.draft_id}` : "";
     try {
-      const [{ drafts }, { cells }, check] = await Promise.all([
+      const [{ drafts }, { cells, level }, check] = await Promise.all([
         ask("/boundaries/drafts?open=true", { signal }),
         ask(`/boundaries/overloaded?limit=${MOST}${within}`, { signal, patience: Infinity }),
         within ? ask(`${this.bench.address}/check?limit=${MOST}`, { signal, patience: Infinity }) : { findings: [] },
       ]);
       const before = this.items[this.at]?.title;
-      this.items = [...this.approvals(drafts), ...this.loads(cells), ...this.findings(check.findings)];
+      this.items = [...this.approvals(drafts), ...this.loads(cells, level), ...this.findings(check.findings)];
       this.at = before ? this.items.findIndex(({ title }) => title === before) : -1;
       this.show();
     } catch (error) {
@@ -62,12 +62,15 @@ export class WorkList {
   }
 
   /** @returns {Item[]} */
-  loads(cells) {
+  loads(cells, level) {
     return cells.map(cell => ({
       kind: cell.state === "overloaded" ? say("overloaded") : say("understaffed"),
       title: `${cell.name} ${cell.grid_code}`,
       about: say("householdsOfManagers", { households: number(cell.households), managers: cell.workers }),
-      go: () => this.cells.goTo(cell.grid_code, cell.bbox),
+      go: () => {
+        this.bench.tell("level", level);
+        this.cells.goTo(cell.grid_code, cell.bbox);
+      },
     }));
   }
 
