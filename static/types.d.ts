@@ -110,6 +110,8 @@ export interface Page {
   isFixed?: boolean;
   categories: Category[];
   levels: GridLevel[];
+  /** Names of the layers on its map, from the lowest. */
+  shown: string[];
   looks: Record<"dark" | "light", Look>;
   hasBaseMap: boolean;
   externalBase: ExternalBase | null;

@@ -173,7 +173,7 @@ async def living(settings: Settings, owner: str) -> AsyncIterator[Server]:
         following = _Following(upkeep, seeing_all, server.due)
         feed.on_change(following.hear)
         following.begin()
-        stack.callback(asyncio.create_task(asyncio.to_thread(importlib.import_module, "folium")).cancel)
+        stack.callback(asyncio.create_task(asyncio.to_thread(importlib.import_module, "geo_grid.maps.pages")).cancel)
         await usual_systems
         yield server
 

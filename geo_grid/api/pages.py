@@ -1,8 +1,6 @@
 """The HTML pages. They load nothing from other hosts, but for a base map that is configured."""
 
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from typing import Annotated, Any, Literal
 from urllib.parse import quote, urlsplit
 
@@ -23,18 +21,7 @@ from geo_grid.api.server.state import server_of
 from geo_grid.errors import NotFound
 from geo_grid.exchange import FILE_FORMATS
 from geo_grid.layers import REGISTRY
-from geo_grid.maps import (
-    DESK,
-    INDICATORS,
-    PLANNER,
-    RESPONSE,
-    CityView,
-    ExternalBase,
-    city_view,
-    plain_page,
-    wall_page,
-    workbench_page,
-)
+from geo_grid.maps import CityView, ExternalBase, MapPage, city_view, draw_page, plain_page
 from geo_grid.settings import Settings, asset_dir
 
 router = APIRouter(include_in_schema=False, responses=PROBLEM_RESPONSES, route_class=GuardedRoute)
@@ -204,31 +191,31 @@ async def imports_page(request: Request, lang: Lang = "zh") -> HTMLResponse:
 @router.get("/maps/wall")
 async def wall(request: Request, settings: Configured, lang: Lang = "zh") -> HTMLResponse:
     """Show the wall."""
-    return await _city_map(request, settings, lang, wall_page)
+    return await _city_map(request, settings, lang, "wall")
 
 
 @router.get("/maps/desk")
 async def desk(request: Request, settings: Configured, lang: Lang = "zh") -> HTMLResponse:
     """Show the dispatcher's desk."""
-    return await _city_map(request, settings, lang, partial(workbench_page, DESK))
+    return await _city_map(request, settings, lang, "desk")
 
 
 @router.get("/maps/planner")
 async def planner(request: Request, settings: Configured, lang: Lang = "zh") -> HTMLResponse:
     """Show the planner's workbench."""
-    return await _city_map(request, settings, lang, partial(workbench_page, PLANNER))
+    return await _city_map(request, settings, lang, "planner")
 
 
 @router.get("/maps/response")
 async def response(request: Request, settings: Configured, lang: Lang = "zh") -> HTMLResponse:
     """Show circles, what they cover and who gets there first."""
-    return await _city_map(request, settings, lang, partial(workbench_page, RESPONSE))
+    return await _city_map(request, settings, lang, "response")
 
 
 @router.get("/maps/indicators")
 async def indicators_page(request: Request, settings: Configured, lang: Lang = "zh") -> HTMLResponse:
     """Show what the city reports: figures, charts, maps, each with its definition."""
-    return await _city_map(request, settings, lang, partial(workbench_page, INDICATORS))
+    return await _city_map(request, settings, lang, "indicators")
 
 
 @router.get("/maps/field")
@@ -252,13 +239,11 @@ async def field_worker(request: Request) -> FileResponse:
     return FileResponse(asset_dir("static") / "js/field/worker.js", media_type="text/javascript", headers=headers)
 
 
-async def _city_map(
-    request: Request, settings: Settings, lang: Literal["zh", "en"], draw: Callable[..., str]
-) -> HTMLResponse:
+async def _city_map(request: Request, settings: Settings, lang: Literal["zh", "en"], name: MapPage) -> HTMLResponse:
     async with viewing(request) as database:
         view: CityView = await city_view(database, settings.city_name_zh, settings.city_name_en, settings.timezone)
     external = _external_base(settings)
-    return html_page(request, draw(view, lang, person_of(request), external), _hosts(external))
+    return html_page(request, draw_page(name, view, lang, person_of(request), external), _hosts(external))
 
 
 _TIANDITU = (

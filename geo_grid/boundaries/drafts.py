@@ -22,7 +22,7 @@ from geo_grid.boundaries.reading import (
     seen_codes,
     stored_shapes,
 )
-from geo_grid.boundaries.steps import AnyStep, Restore, SetDuties, SetStops, as_step
+from geo_grid.boundaries.steps import AnyStep, Note, Restore, SetDuties, SetStops, as_step
 from geo_grid.db import Connection, insert_rows
 from geo_grid.errors import Conflict, Forbidden, NotFound, Outdated
 
@@ -96,7 +96,7 @@ def edit_draft(
         The draft is published, discarded, submitted, or based on an edition that is no longer in force.
     """
     hold(connection, draft_id, seen=step.seen)
-    changed = _done(connection, draft_id, step, in_force)
+    changed = tried(connection, draft_id, step, in_force)
     connection.execute(QUERIES["forget_undone"], {"draft_id": draft_id})
     asked = {"operation": step.operation, "arguments": Jsonb(step.arguments()), "author": author, "reason": step.reason}
     row = connection.execute(QUERIES["put_step"], {**asked, "draft_id": draft_id}).fetchone() or {}
@@ -105,10 +105,13 @@ def edit_draft(
     return {code: cell for _, _, edits in changed for code, cell in edits.items()}
 
 
-def _done(
+def tried(
     connection: Connection, draft_id: int, step: AnyStep, in_force: Division | None
 ) -> list[tuple[str, Division, Edits]]:
-    """Apply a step in memory: return layer, division before the step, and checked edits. Nothing is stored."""
+    """Apply a step in memory: return layer, division before the step, and checked edits. Nothing is stored.
+
+    Raises Refused, Forbidden as `edit_draft`.
+    """
     base = in_force or read_division(connection)
     cells = read_division(connection, draft_id, base)
     scope = _scope(connection, cells, base)
@@ -126,6 +129,8 @@ def _done(
                 known.cell(code)
                 if scope is not None and code not in scope.mine:
                     scope.refuse(code)
+            return []
+        case Note():
             return []
         case Restore():
             changed: list[tuple[str, Division, Edits]] = []
@@ -228,7 +233,7 @@ def rebase(connection: Connection, draft_id: int, in_force: Division | None = No
         connection.execute(QUERIES["rebased"], {"draft_id": draft_id})
         for step in steps:
             try:
-                changed = _done(connection, draft_id, as_step(step["operation"], step["arguments"]), in_force)
+                changed = tried(connection, draft_id, as_step(step["operation"], step["arguments"]), in_force)
             except Refused as refused:
                 message = (
                     f"step {step['step_number']} ({step['operation']}) cannot be done on the newer edition: {refused}"
@@ -241,8 +246,8 @@ def rebase(connection: Connection, draft_id: int, in_force: Division | None = No
 
 def submit(connection: Connection, draft_id: int, by: str, seen: int | None = None) -> None:
     """Submit a draft for approval; it cannot be changed until it is withdrawn or returned. Raises Conflict when empty."""
-    found = hold(connection, draft_id, seen=seen)
-    if not found["steps"]:
+    hold(connection, draft_id, seen=seen)
+    if all(step["undone_at"] or step["operation"] == "note" for step in draft_steps(connection, draft_id)):
         message = f"draft {draft_id} changes nothing yet"
         raise Conflict(message)
     connection.execute(QUERIES["submit"], {"draft_id": draft_id, "by": by})

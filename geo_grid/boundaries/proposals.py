@@ -9,7 +9,6 @@ import shapely
 from pyproj import Geod
 
 from geo_grid.boundaries.division import Division
-from geo_grid.boundaries.reading import worked_codes
 from geo_grid.db import Connection, load_queries
 
 QUERIES = load_queries("geo_grid.boundaries", "proposals.sql")
@@ -114,42 +113,6 @@ def road_blocks(connection: Connection, division: Division, parents: Sequence[st
     unit, block = tree.query(inside, predicate="intersects")
     found = dict(zip((below[at] for at in unit.tolist()), block.tolist(), strict=True))
     return found if len(set(found.values())) > 1 else None
-
-
-def overloaded(connection: Connection, division: Division, level: int, norm: int) -> list[dict[str, Any]]:
-    """List cells of a level whose households per grid manager exceed a norm, the worst first.
-
-    Assistants are listed too, but do not raise the norm. Cells without a manager are listed unless an ancestor has one,
-    who is responsible for all of it.
-    """
-    managers = worked_codes(connection, ["grid_manager"])
-    staffed = {code for codes in managers.values() for code in codes}
-    workers = _by_cell(division, managers)
-    assistants = _by_cell(division, worked_codes(connection, ["grid_assistant"]))
-    found = []
-    for cell in division.cells.values():
-        if cell.grid_level != level:
-            continue
-        households, people = division.households(cell.grid_code) or 0, len(workers.get(cell.grid_code, ()))
-        if not people and not staffed.isdisjoint(division.ancestors(cell.grid_code)):
-            continue
-        if households > norm * max(people, 1) or (households and not people):
-            found.append({
-                "grid_code": cell.grid_code, "name": cell.name, "households": households, "workers": people,
-                "assistants": len(assistants.get(cell.grid_code, ())),
-                "households_per_worker": round(households / people) if people else None,
-            })  # fmt: skip
-    return sorted(found, key=lambda one: (-(one["households"] / max(one["workers"], 0.5)), one["grid_code"]))
-
-
-def _by_cell(division: Division, people: Mapping[str, Collection[str]]) -> dict[str, set[str]]:
-    """Return by code the people who work in a cell or its descendants."""
-    found: dict[str, set[str]] = {}
-    for person, codes in people.items():
-        for code in codes & division.cells.keys():
-            for above in (code, *division.ancestors(code)):
-                found.setdefault(above, set()).add(person)
-    return found
 
 
 def _visiting_minutes(households: float, shape: Any) -> float:

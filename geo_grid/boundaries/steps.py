@@ -372,9 +372,19 @@ class SetStops(Step):
     stops: Annotated[list[Stop], Field(max_length=200)]
 
 
+class Note(Step):
+    """Pin a note to a place of the draft, for whoever works on it or approves it; it changes nothing."""
+
+    operation: Literal["note"] = "note"
+    point: tuple[Annotated[float, Field(ge=-180, le=180)], Annotated[float, Field(ge=-90, le=90)]] = Field(
+        description="lon, lat in degrees"
+    )
+    text: Annotated[str, Field(min_length=1, max_length=2000, pattern=r"\S")]
+
+
 type AskedStep = Annotated[
     Split | Merge | MoveBorder | Carve | Reshape | Describe | Transfer | Regroup | Create | Retire | Restore | SetDuties
-    | SetStops,
+    | SetStops | Note,
     Field(discriminator="operation"),
 ]  # fmt: skip
 """A step that a client may send."""

@@ -375,13 +375,14 @@ def overloaded_(
     as_json: Json = False,
 ) -> None:
     """List cells where households per grid manager exceed a norm, the worst first."""
-    from geo_grid.boundaries import proposals, read_division
+    from geo_grid.boundaries import read_division
+    from geo_grid.boundaries.loads import overloaded
     from geo_grid.boundaries.norms import HOUSEHOLDS
     from geo_grid.db import connect
 
     norm = norm or HOUSEHOLDS[1]
     with ready_database() as conninfo, connect(conninfo) as connection, progress("looking"):
-        found = proposals.overloaded(connection, read_division(connection), level, norm)
+        found = overloaded(connection, read_division(connection), level, norm)
     if as_json:
         print(json.dumps(found, ensure_ascii=False))
         return

@@ -7,7 +7,7 @@ import { Matter } from "./desk/matter.js";
 import { Queue } from "./desk/queue.js";
 import { element, isTyping } from "./element.js";
 import { follow } from "./events.js";
-import { base, lookNamed, OUTLINES } from "./layers.js";
+import { base, OUTLINES, shownLooks } from "./layers.js";
 import { LiveLayer } from "./live_layer.js";
 import { head } from "./office.js";
 import { cityMap, onClick } from "./map.js";
@@ -17,7 +17,6 @@ import { every } from "./timing.js";
 
 const REFRESH_MS = 15000;
 const TOLD_MS = 8000;
-const SHOWN = ["grid_cells", "patrol_zones", "police_posts", "patrol_units", "incidents", "cameras", "road_closures"];
 
 logInHere();
 const map = cityMap();
@@ -25,7 +24,7 @@ const main = head();
 const ground = new BaseMap(map);
 const layers = [
   new LiveLayer(map, OUTLINES, 0),
-  ...SHOWN.map((name, at) => new LiveLayer(map, lookNamed(name), at + 1)),
+  ...shownLooks().map((look, at) => new LiveLayer(map, look, at + 1)),
 ];
 map.getContainer().append(element("i", { className: "cross", ariaHidden: "true" }));
 

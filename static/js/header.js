@@ -2,7 +2,11 @@
 import { element } from "./element.js";
 import { logOut } from "./leave.js";
 import { may, page } from "./page.js";
-import { say } from "./text.js";
+import { poll } from "./server.js";
+import { number, say } from "./text.js";
+import { every } from "./timing.js";
+
+const APPROVALS_MS = 30000;
 
 /** @type {[rights: string, href: string, key: string, name: string][]} each with the rights of which one opens it */
 const DOORS = [
@@ -38,10 +42,25 @@ export function doorsOf() {
     { className: "doors", id: "doors", ariaLabel: say("doors") },
     ...openDoors().map(([, href, , name]) => {
       const link = element("a", { href: inLanguage(href), textContent: name });
+      if (href === "/maps/planner" && may("boundaries.approve")) tellApprovals(link);
       if (here.endsWith(href)) link.setAttribute("aria-current", "page");
       return link;
     }),
   );
+}
+
+/** Tells whoever approves, on whatever page they are, that drafts wait. @param {HTMLElement} link to the planner */
+function tellApprovals(link) {
+  const badge = element("b", { className: "badge", hidden: true });
+  link.append(badge);
+  const look = async () => {
+    const { drafts } = await poll("/boundaries/drafts?open=true", { patience: 0 });
+    const count = drafts.filter(draft => draft.submitted_at && !draft.approved_at).length;
+    badge.textContent = number(count);
+    badge.ariaLabel = badge.title = say("waitForApproval", { count });
+    badge.hidden = !count;
+  };
+  every(APPROVALS_MS, look, 0);
 }
 
 /**

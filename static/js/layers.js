@@ -1,11 +1,10 @@
 // How each layer of the map looks.
 import { look as colours } from "./look.js";
 import { now } from "./now.js";
+import { page } from "./page.js";
+import { SHAPES } from "./shapes.js";
 import { isSilent } from "./signs.js";
 import { categoryName, named, say } from "./text.js";
-
-/** The tiers of circles are told apart by how their border is drawn: colours alone are not for everybody. */
-const BORDERS = { 1: undefined, 3: "9 5", 5: "2 5" };
 
 /** What waits is larger than what is only to be written up, and lies over it. */
 const STAGES = {
@@ -15,43 +14,30 @@ const STAGES = {
   handled: { size: 14, rank: 0 },
 };
 
+/** @param {string} name @returns {(feature: any) => import("leaflet").PathOptions} in the colours of the theme */
+const shape = name => feature => SHAPES[name](feature.properties, colours());
+
 /** @type {import("../types.js").LayerLook[]} from the lowest */
-export const LOOKS = [
+const LOOKS = [
   {
     name: "grid_cells",
     from: 0,
     swatch: "cells",
-    style: feature => ({
-      color: colours().grid_cells[feature.properties.grid_level - 1] ?? colours().grid_cells[4],
-      weight: feature.properties.grid_level === 1 ? 1.6 : 1,
-      opacity: 0.6,
-      fillColor: feature.properties.cell_kind === "dedicated" ? colours().dedicated : colours().grid_cell_fill,
-      fillOpacity: feature.properties.cell_kind === "dedicated" ? 0.22 : 0.05,
-    }),
+    style: shape("grid_cells"),
     label: feature => (feature.properties.grid_level === 1 ? "" : feature.properties.name),
   },
   {
     name: "patrol_zones",
     from: 12,
     swatch: "zones",
-    style: feature =>
-      feature.properties.zone_kind === "segment"
-        ? { color: colours().segment, weight: 3, opacity: 0.65 }
-        : { color: colours().patrol_zones, weight: 1.6, opacity: 0.7, dashArray: "7 5", fill: false },
+    style: shape("patrol_zones"),
   },
   {
     name: "response_circles",
     from: 10,
     swatch: "circles",
     address: (bbox, zoom) => `/response/unions?by=city&bbox=${bbox}&zoom=${zoom}`,
-    style: ({ properties: { tier_minutes: tier } }) => ({
-      color: colours().response_circles[tier],
-      weight: 1.2,
-      opacity: 0.6,
-      dashArray: BORDERS[tier],
-      fillColor: colours().response_circles[tier],
-      fillOpacity: 0.07,
-    }),
+    style: shape("response_circles"),
   },
   {
     name: "cameras",
@@ -102,14 +88,7 @@ export const LOOKS = [
     name: "road_closures",
     from: 8,
     swatch: "closures",
-    style: () => ({
-      color: colours().road_closures,
-      weight: 4,
-      opacity: 0.95,
-      dashArray: "10 6",
-      fillColor: colours().road_closures,
-      fillOpacity: 0.25,
-    }),
+    style: shape("road_closures"),
   },
   {
     name: "live_coverage",
@@ -117,17 +96,7 @@ export const LOOKS = [
     swatch: "reached",
     off: true,
     address: bbox => `/response/live/areas?bbox=${bbox}`,
-    style: ({ properties: { kind, method } }) =>
-      kind === "hole"
-        ? { color: colours().incidents, weight: 1, opacity: 0.8, fillColor: colours().incidents, fillOpacity: 0.35 }
-        : {
-            color: colours().patrol_units,
-            weight: 1,
-            opacity: 0.6,
-            fillColor: colours().patrol_units,
-            fillOpacity: 0.14,
-            dashArray: method === "geodesic_estimate" ? "4 4" : undefined,
-          },
+    style: shape("live_coverage"),
     label: ({ properties: { kind, name } }) => (kind === "hole" ? name : ""),
   },
 ];
@@ -152,6 +121,9 @@ export const OUTLINES = {
   }),
   label: feature => feature.properties.name,
 };
+
+/** The layers that the page was composed of (geo_grid/maps/pages.py), from the lowest. */
+export const shownLooks = () => page.shown.map(lookNamed);
 
 /**
  * The look of a layer by its name.

@@ -3,18 +3,29 @@ import { BaseMap, CHOICES } from "./basemap.js";
 import { askFor } from "./dialogs.js";
 import { element, isTyping } from "./element.js";
 import { follow } from "./events.js";
+import { Finding } from "./finding.js";
 import { base } from "./layers.js";
 import { field, head } from "./office.js";
 import { cityMap } from "./map.js";
-import { page, ready } from "./page.js";
+import { may, page, ready } from "./page.js";
 import { Bench } from "./planner/bench.js";
-import { balance, duties, stops } from "./planner/dialogs.js";
+import { Cursor } from "./planner/cursor.js";
+import { duties, stops } from "./planner/dialogs.js";
 import { DraftsPanel } from "./planner/drafts.js";
+import { dropLine, keepLine, keptLine } from "./planner/keeping.js";
 import { CellMap, Swipe } from "./planner/map.js";
+import { Measuring } from "./planner/measuring.js";
 import { CheckPanel, HistoryPanel, ImpactPanel } from "./planner/panels.js";
+import { balance } from "./planner/proposals.js";
+import { WorkList } from "./planner/worklist.js";
 import { named, say, translated } from "./text.js";
+import { inAddress, keepView, putInAddress, wantedView } from "./view.js";
 
+const CHOSEN_IN_ADDRESS = 30; // cells: an address has an end
+const CLOSE = 15;
+const hasView = Boolean(wantedView());
 const map = cityMap();
+keepView(map);
 const main = head();
 const bench = new Bench();
 const ground = new BaseMap(map);
@@ -34,9 +45,10 @@ const TOOLS = {
     regroup: ["e", 2],
     describe: ["d", 1, 1],
     set_duties: ["u", 1],
+    note: ["a", 0],
   },
   patrol_zones: {
-    create: ["n", 0],
+    create: ["z", 0],
     segment: ["l", 0],
     split: ["s", 1, 1],
     merge: ["m", 2],
@@ -44,8 +56,9 @@ const TOOLS = {
     carve: ["c", 1],
     reshape: ["r", 1, 1],
     describe: ["d", 1, 1],
-    set_stops: ["p", 1, 1],
+    set_stops: ["o", 1, 1],
     retire: ["x", 1, 1],
+    note: ["a", 0],
   },
 };
 /** @param {string} tool */
@@ -65,7 +78,9 @@ const HINTS = {
   segment: say("drawSegment"),
   set_stops: say("clickStop"),
   transfer: say("clickNewParent"),
+  note: say("clickNote"),
 };
+const CLICKED = new Set(["set_stops", "transfer", "note"]); // one click does it; the others are drawn
 const hint = element("p", { className: "hint", hidden: true });
 
 const LINE = "Line";
@@ -104,8 +119,17 @@ const DO = {
     const target = await cells.pickTarget();
     return { codes, parent_code: target && (target.grid_code === codes[0] ? null : target.parent_code) };
   },
-  regroup: codes => balance(bench, codes),
+  regroup: codes => balance(bench, cells, codes),
   set_duties: codes => duties(codes),
+  note: async () => {
+    const place = await cells.draw("Marker");
+    const given =
+      place &&
+      (await askFor(named("operations", "note"), [
+        field(say("noteText"), "text", { required: true, maxLength: 2000 }),
+      ]));
+    return given && { point: place.coordinates, text: given.text };
+  },
   describe: async codes => {
     const cell = cells.chosen.get(codes[0]);
     const isZone = cells.layer === "patrol_zones";
@@ -128,23 +152,63 @@ function neededFor(tool) {
     : say("chooseOne", { tool: toolName(tool), count });
 }
 
-async function use(tool) {
+/** Whether a tool asks for an area, not for a line. @param {string} tool @param {string[]} codes */
+const asksArea = (tool, codes) => ["carve", "create"].includes(tool) || (tool === "reshape" && !isLine(codes[0]));
+
+/**
+ * Uses a tool on what is chosen.
+ * @param {string} tool
+ * @param {number[][]} [begun] corners that were drawn already
+ */
+async function use(tool, begun = []) {
   cells.cancel();
   const codes = [...cells.chosen.keys()];
   if (!bench.canEdit || !fits(tool, codes.length)) {
     bench.tell("problem", bench.canEdit ? neededFor(tool) : say("openDraftFirst"));
     return;
   }
-  bench.tell("problem", null);
-  hint.textContent = HINTS[tool] ?? "";
+  if (!bench.failure) bench.tell("problem", null); // what could not be sent stays said while it is drawn again
+  hint.textContent = `${HINTS[tool]} · ${CLICKED.has(tool) ? say("escGivesUp") : say("drawingKeys")}`;
   hint.hidden = !HINTS[tool];
+  const measure = measuring.begin(tool, codes, cells.layer, asksArea(tool, codes));
+  cells.drawing = {
+    begun,
+    heard: (corners, pointer) => {
+      if (!pointer) {
+        const { draft_id: draft } = bench.opened;
+        keepLine({ draft, tool, layer: cells.layer, cells: [...cells.chosen.values()], corners });
+      }
+      measure(corners, pointer);
+    },
+  };
   const given = await DO[tool](codes);
   hint.hidden = true;
-  if (!given || Object.values(given).some(value => value === null)) return;
-  await bench.step(
-    tool === "segment" ? "create" : tool,
+  measuring.end();
+  if (!given || Object.values(given).some(value => value === null)) return dropLine();
+  const isDone = await bench.step(
+    /** @type {Operation} */ (tool === "segment" ? "create" : tool),
     cells.layer === "grid_cells" ? given : { layer: cells.layer, ...given },
   );
+  const { status = 0 } = bench.failure ?? {};
+  if (isDone || (status >= 400 && status < 500 && status !== 401)) dropLine();
+  else if (!status) resume(); // it could not be sent: the line is there again
+}
+
+/** Goes on with a line that was drawn by half before a reload, or could not be sent. */
+async function resume() {
+  const begun = bench.canEdit ? keptLine(bench.draft?.draft_id) : null;
+  if (!begun) return;
+  if (begun.layer !== cells.layer) await turnLayer(begun.layer);
+  cells.chosen = new Map(begun.cells.map(cell => [cell.grid_code, cell]));
+  cells.chose();
+  use(begun.tool, begun.corners);
+}
+
+/** @param {"grid_cells" | "patrol_zones"} to */
+function turnLayer(to) {
+  layer.value = to;
+  putInAddress({ layer: to === "grid_cells" ? null : to });
+  return cells.turn(to);
 }
 
 const bar = element("span", { className: "bar-of-tools" });
@@ -153,7 +217,7 @@ const layer = element(
   {
     ariaLabel: say("layer"),
     onchange: () => {
-      cells.turn(layer.value);
+      turnLayer(/** @type {"grid_cells" | "patrol_zones"} */ (layer.value));
     },
   },
   element("option", { value: "grid_cells", textContent: say("gridCells") }),
@@ -175,7 +239,7 @@ function arm() {
       ),
     ),
   );
-  level.hidden = cells.layer !== "grid_cells";
+  level.hidden = shades.hidden = lock.hidden = cells.layer !== "grid_cells";
   choosing([...cells.chosen.values()]);
 }
 const chosen = element("p", { className: "chosen quiet" });
@@ -192,14 +256,19 @@ const level = element(
   "select",
   {
     ariaLabel: say("level"),
-    onchange: () => {
-      cells.level = Number(level.value) || null;
-      cells.cells.load();
-    },
+    onchange: () => showLevel(Number(level.value) || null),
   },
   element("option", { value: "", textContent: say("levelByZoom") }),
   ...page.levels.map(one => element("option", { value: one.grid_level, textContent: translated(one, "name") })),
 );
+/** @param {number | null} wanted level of the cells; null: what the zoom shows */
+function showLevel(wanted) {
+  if (cells.level === wanted) return;
+  cells.level = wanted;
+  level.value = String(wanted ?? "");
+  putInAddress({ level: wanted });
+  cells.loadCells();
+}
 const grounds =
   CHOICES.length > 1
     ? element(
@@ -210,6 +279,47 @@ const grounds =
         ),
       )
     : null;
+const shades = element(
+  "button",
+  { className: "tool", onclick: () => shade() },
+  say("shade"),
+  element("kbd", { textContent: "H" }),
+);
+shades.setAttribute("aria-pressed", "false");
+async function shade() {
+  await bench.run(() => cells.shade());
+  shades.setAttribute("aria-pressed", String(cells.loads.isOn));
+}
+const lock = element(
+  "button",
+  { className: "tool", onclick: () => cells.lock([...cells.chosen.keys()]) },
+  say("lock"),
+  element("kbd", { textContent: "K" }),
+);
+const measuring = new Measuring(bench);
+const cursor = new Cursor(cells);
+const search = element("input", {
+  type: "search",
+  className: "place",
+  placeholder: say("searchNames"),
+  ariaLabel: say("searchNames"),
+  autocomplete: "off",
+});
+const finding = new Finding(
+  search,
+  () => {
+    const { lng: lon, lat } = map.getCenter();
+    return { lon, lat };
+  },
+  async ({ kind, code, lon, lat }) => {
+    map.setView([lat, lon], Math.max(map.getZoom(), CLOSE), { animate: false });
+    if (kind !== "grid_cell") return;
+    await cells.cells.current;
+    cells.cursor = code;
+    cells.choose([code]);
+    cells.refresh();
+  },
+);
 const busy = element("progress", { className: "busy", hidden: true });
 const problem = element("p", {
   className: "problem",
@@ -220,11 +330,14 @@ const problem = element("p", {
 });
 problem.setAttribute("role", "alert");
 
+let isStarted = false; // what the address asks for is shown
 function choosing(list) {
   const can = bench.canEdit;
   bar.querySelectorAll("button").forEach(button => {
     button.disabled = !can || !fits(button.dataset.tool, list.length);
   });
+  lock.disabled = !list.length;
+  if (isStarted) putInAddress({ cells: list.slice(0, CHOSEN_IN_ADDRESS).map(one => one.grid_code).join(",") });
   if (list.length) chosen.textContent = list.map(described).join("　");
   else chosen.textContent = bench.draft ? say("clickToChoose") : say("noDraftOpen");
 }
@@ -243,11 +356,10 @@ const handle = element(
   element("i"),
 );
 const swipe = new Swipe(map, handle);
-const panels = [
-  new CheckPanel(bench, cells),
-  new ImpactPanel(bench, swipe, map),
-  new HistoryPanel(bench, swipe, cells),
-];
+const work = new WorkList(bench, cells);
+const impact = new ImpactPanel(bench, swipe, cells);
+const panels = [work, new CheckPanel(bench, cells), impact, new HistoryPanel(bench, swipe, cells)];
+const TABS = ["work", "check", "impact", "history"];
 /** @type {(typeof panels)[number]} */
 let shown = panels[0];
 const tabs = element(
@@ -260,6 +372,7 @@ const desk = element("div", { className: "content" });
 
 function turn(panel) {
   shown = panel;
+  putInAddress({ tab: TABS[panels.indexOf(panel)] });
   swipe.hide();
   if (cells.moment) cells.travel(null);
   [...tabs.children].forEach((tab, at) => tab.setAttribute("aria-selected", String(panels[at] === panel)));
@@ -268,13 +381,16 @@ function turn(panel) {
 }
 
 const drafts = new DraftsPanel(bench);
+drafts.box.prepend(search, finding.list);
 main.append(
   drafts.box,
   element(
     "div",
     { className: "tools panel" },
-    element("div", { className: "row" }, layer, bar, reason, level, grounds ?? ""),
+    element("div", { className: "row" }, layer, bar, shades, lock, reason, level, grounds ?? ""),
     chosen,
+    measuring.box,
+    cells.loads.legend,
     snap,
   ),
   element("aside", { className: "right panel" }, tabs, desk),
@@ -282,6 +398,7 @@ main.append(
   hint,
   problem,
   busy,
+  cursor.told,
 );
 
 // --- what happens ----------------------------------------------------------------------------
@@ -301,14 +418,28 @@ bench.on("stepped", () => {
 });
 let open = null;
 bench.on("draft", draft => {
-  if ((draft?.draft_id ?? null) !== open) cells.chosen.clear();
+  const isOther = (draft?.draft_id ?? null) !== open;
+  if (isOther) cells.chosen.clear();
   open = draft?.draft_id ?? null;
-  history.replaceState(null, "", `?lang=${page.lang}${open ? `&draft=${open}` : ""}`);
+  putInAddress({ draft: open });
   cells.choose([...cells.chosen.keys()]);
-  cells.cells.load();
+  cells.loadCells();
+  cells.showNotes(
+    (draft?.history ?? [])
+      .filter(step => step.operation === "note" && !step.undone_at)
+      .map(({ arguments: { point, text }, author }) => ({ point, lines: [text, author] })),
+  );
   if (!draft) swipe.hide();
-  shown.load();
+  if (isOther && draft?.submitted_at && !draft.approved_at && may("boundaries.approve")) {
+    impact.isToShow = isStarted || !hasView; // whoever approves looks at what changes first
+    turn(impact);
+  } else {
+    shown.load();
+    if (shown !== work) work.load();
+  }
 });
+bench.on("level", showLevel);
+bench.on("place", ([lon, lat]) => map.setView([lat, lon], Math.max(map.getZoom(), CLOSE), { animate: false }));
 map.on("zoomend moveend", () => {
   snap.textContent = cells.snapTolerance();
 });
@@ -323,9 +454,24 @@ follow(
   () => Promise.all([cells.load(), drafts.refresh(), shown.load()]),
 );
 
+/** @type {Record<string, () => unknown>} */
+const KEYS = {
+  n: () => workOn(1),
+  p: () => workOn(-1),
+  h: shade,
+  k: () => cells.lock([...cells.chosen.keys()]),
+  "/": () => search.focus(),
+};
+/** @param {1 | -1} by */
+async function workOn(by) {
+  if (shown !== work) await turn(work);
+  work.step(by);
+}
+
 document.addEventListener("keydown", event => {
   if (event.key === "Escape") {
     cells.cancel();
+    dropLine();
     cells.choose([]);
     hint.hidden = true;
     return;
@@ -338,6 +484,13 @@ document.addEventListener("keydown", event => {
     bench.goOn(key === "y" || event.shiftKey ? "redo" : "undo");
     return;
   }
+  const isFree = document.activeElement === document.body || map.getContainer().contains(document.activeElement);
+  const act = KEYS[key];
+  if ((isFree && cursor.press(event.key, event.shiftKey)) || act) {
+    event.preventDefault();
+    act?.();
+    return;
+  }
   const found = Object.entries(tools()).find(([, [letter]]) => letter === key);
   if (found) use(found[0]);
 });
@@ -345,7 +498,19 @@ document.addEventListener("keydown", event => {
 if (ground.choice !== "none") ground.show(ground.choice).catch(error => bench.tell("problem", error.message));
 snap.textContent = cells.snapTolerance();
 arm();
-const wanted = Number(new URL(location.href).searchParams.get("draft"));
-await Promise.all([cells.load(), drafts.refresh(), turn(panels[0])]);
+const wanted = Number(inAddress("draft"));
+const wantedCells = (inAddress("cells") ?? "").split(",").filter(Boolean);
+const wantedTab = panels[TABS.indexOf(inAddress("tab") ?? "")] ?? (wanted ? panels[1] : work);
+cells.level = Number(inAddress("level")) || null;
+level.value = String(cells.level ?? "");
+if (inAddress("layer") === "patrol_zones") turnLayer("patrol_zones");
+await Promise.all([cells.load(), drafts.refresh(), turn(wantedTab)]);
 if (wanted) await bench.open(wanted);
+isStarted = true;
+if (wantedCells.length) {
+  await cells.cells.current;
+  cells.choose(wantedCells);
+  cells.refresh();
+}
+resume();
 ready();

@@ -5,7 +5,7 @@ import { closuresPanel } from "./closures.js";
 import { coveragePanel } from "./coverage.js";
 import { element } from "./element.js";
 import { follow } from "./events.js";
-import { base, lookNamed, OUTLINES } from "./layers.js";
+import { base, lookNamed, OUTLINES, shownLooks } from "./layers.js";
 import { LiveLayer } from "./live_layer.js";
 import { head } from "./office.js";
 import { cityMap, onClick } from "./map.js";
@@ -26,21 +26,15 @@ const ground = new BaseMap(map);
 map.doubleClickZoom.disable();
 map.pm.setLang(page.lang);
 
-const SHOWN = [
-  "response_circles",
-  "road_closures",
-  "police_posts",
-  "patrol_units",
-  ...(may("incidents.read") ? ["incidents"] : []),
-];
 let joined = ""; // the grouping by which circles are joined; empty: none
 const circles = { ...lookNamed("response_circles"), from: 9 };
 circles.address = (bbox, zoom) =>
   joined
     ? `/response/unions?by=${joined}&bbox=${bbox}`
     : `/collections/response_circles/items?bbox=${bbox}&zoom=${zoom}`;
-const lookOf = name => (name === circles.name ? circles : lookNamed(name));
-const layers = [new LiveLayer(map, OUTLINES, 0), ...SHOWN.map((name, at) => new LiveLayer(map, lookOf(name), at + 1))];
+const layers = [OUTLINES, ...shownLooks()].map(
+  (look, at) => new LiveLayer(map, look.name === circles.name ? circles : look, at),
+);
 const layerOf = name => layers.find(layer => layer.look.name === name);
 const card = new Card(map, () => layerOf("incidents")?.load());
 const track = trackBar(map);

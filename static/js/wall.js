@@ -5,7 +5,7 @@ import { Card } from "./card.js";
 import { element, isTyping } from "./element.js";
 import { follow } from "./events.js";
 import { holesPanel } from "./holes.js";
-import { base, lookNamed, LOOKS, OUTLINES } from "./layers.js";
+import { base, lookNamed, OUTLINES, shownLooks } from "./layers.js";
 import { LiveLayer } from "./live_layer.js";
 import { cityMap, onClick } from "./map.js";
 import { may, page, ready } from "./page.js";
@@ -67,9 +67,7 @@ const forWall = drawn =>
         },
       }
     : drawn;
-const layers = LOOKS.filter(({ name }) => name !== "incidents" || reads).map(
-  (drawn, at) => new LiveLayer(map, forWall(drawn), at + 1),
-);
+const layers = shownLooks().map((drawn, at) => new LiveLayer(map, forWall(drawn), at + 1));
 const everyLayer = [outlines, ...layers];
 const layerOf = name => layers.find(layer => layer.look.name === name);
 const incidents = layerOf("incidents");

@@ -125,6 +125,7 @@ EXPECTED: dict[str, set[str] | None] = {
     **{route: {"planner", "supervisor"} for route in (
         "GET /maps/planner", "GET /boundaries/drafts", "POST /boundaries/drafts", "GET /boundaries/drafts/{draft_id}",
         "DELETE /boundaries/drafts/{draft_id}", "POST /boundaries/drafts/{draft_id}/steps",
+        "POST /boundaries/drafts/{draft_id}/preview",
         "POST /boundaries/drafts/{draft_id}/undo", "POST /boundaries/drafts/{draft_id}/redo",
         "POST /boundaries/drafts/{draft_id}/rebase", "POST /boundaries/drafts/{draft_id}/submit",
         "POST /boundaries/drafts/{draft_id}/withdraw", "GET /boundaries/drafts/{draft_id}/cells", "GET /boundaries/drafts/{draft_id}/zones",
@@ -265,6 +266,7 @@ ANSWERS: dict[int, set[str]] = {
         "PATCH /collections/{layer}/items/{item}",
         "POST /boundaries/drafts",
         "POST /boundaries/drafts/{draft_id}/steps",
+        "POST /boundaries/drafts/{draft_id}/preview",
         "POST /boundaries/drafts/{draft_id}/undo",
         "POST /boundaries/drafts/{draft_id}/redo",
         "POST /boundaries/drafts/{draft_id}/submit",
@@ -272,7 +274,6 @@ ANSWERS: dict[int, set[str]] = {
         "GET /boundaries/drafts/{draft_id}/zones",
         "POST /boundaries/imports",
         "POST /boundaries/drafts/{draft_id}/proposals",
-        "GET /boundaries/overloaded",
         "POST /response/siting",
         "POST /boundaries/drafts/{draft_id}/return",
         "POST /boundaries/drafts/{draft_id}/publish",

@@ -470,3 +470,72 @@ def test_messages_name_no_cell_that_is_not_seen(city: str, server: str) -> None:
         told = done(bound, draft, 422, operation="reshape", codes=["c00"], area=whole)
         assert "a neighbouring cell would be" in told["detail"]
         assert not {*re.findall(r"\bc\d\d\b", told["detail"])} - {"c00", "c01", "c02"}
+
+
+def test_a_step_is_told_of_before_it_is_done(planner: httpx.Client) -> None:
+    draft = begun(planner)
+    done(planner, draft, operation="describe", codes=["c22"], household_count=900)
+    cut = {"operation": "split", "codes": ["c22"], "line": line((1.7, 2.6), (3.4, 2.3))}
+    told = planner.post(f"{draft}/preview", json=cut)
+    assert told.status_code == 200, told.text
+    parts = {one["grid_code"]: one for one in told.json()["parts"]}
+    assert parts.keys() == {"c22", "c22.2"}
+    assert sum(one["households_after"] for one in parts.values()) == 900
+    areas = [sum(one[f"area_{when}_m2"] for one in parts.values()) for when in ("before", "after")]
+    assert areas[0] == pytest.approx(areas[1], rel=1e-6)
+    assert planner.get(draft).json()["steps"] == 1  # nothing was stored
+    done(planner, draft, **cut)
+    work = {one["grid_code"]: one for one in planner.get(f"{draft}/impact").json()["workloads"]}
+    for name in ("households_after", "incidents_after", "norm"):
+        assert {code: work[code][name] for code in parts} == {code: one[name] for code, one in parts.items()}
+
+    half = cut | {"line": line((2.2, 2.3), (2.4, 2.6))}
+    assert "does not divide" in planner.post(f"{draft}/preview", json=half).json()["refused"]
+    long = cut | {"line": line(*((1.7 + at / 1000, 2.6) for at in range(500)))}
+    assert "too large" in planner.post(f"{draft}/preview", json=long).json()["refused"]
+
+
+def test_a_step_in_cells_of_others_is_not_told_of(city: str, server: str) -> None:
+    with bearing(server, api_key(city, "planner", ["c00"])) as bound:
+        draft = begun(bound)
+        cut = {"operation": "split", "codes": ["c22"], "line": line((1.7, 2.6), (3.4, 2.3))}
+        told = bound.post(f"{draft}/preview", json=cut)
+        assert "no grid cell c22" in told.json()["refused"]
+        assert told.json()["parts"] == []
+        loads = bound.get("/boundaries/overloaded", params={"level": 2, "all": True}).json()["cells"]
+        assert {one["grid_code"] for one in loads} == {"c00"}
+
+
+def test_a_note_is_a_step_that_changes_nothing(planner: httpx.Client, supervisor: httpx.Client) -> None:
+    draft = begun(planner)
+    done(planner, draft, operation="note", point=list(at(2.5, 2.5)), text="ask the village first")
+    assert planner.get(f"{draft}/changes").json()["features"] == []
+    refused = planner.post(f"{draft}/submit", json={})
+    assert (refused.status_code, refused.json()["detail"]) == (409, "draft 1 changes nothing yet")
+    done(planner, draft, 422, operation="note", point=[200, 0], text="x")
+    done(planner, draft, **MERGE)
+    assert planner.post(f"{draft}/submit", json={}).status_code == 200
+    notes = [step for step in supervisor.get(draft).json()["history"] if step["operation"] == "note"]
+    assert [step["arguments"]["text"] for step in notes] == ["ask the village first"]
+    assert supervisor.post(f"{draft}/publish", json={"note": "merged"}).status_code == 200
+
+
+def test_loads_are_those_of_the_draft_and_its_duties(database: str) -> None:
+    draw_uneven_town(database)
+    with live_server(database) as url, bearing(url, api_key(database, "planner")) as planner:
+        usual = planner.get("/boundaries/overloaded").json()
+        assert usual["level"] == 2  # where the managers are
+        assert {one["grid_code"]: one["state"] for one in usual["cells"]} == {"A": "overloaded", "B": "understaffed"}
+        every = planner.get("/boundaries/overloaded", params={"level": 3, "all": True}).json()["cells"]
+        assert len(every) == 24
+        assert {one["grid_code"] for one in every if one["is_covered"]} == {
+            f"u{x}{y}" for x in (0, 1) for y in range(4)
+        }
+        draft = begun(planner)
+        people = [{"duty_role": "grid_manager", "person_name": name} for name in ("乙", "丙", "丁", "戊")]
+        done(planner, draft, operation="set_duties", codes=["B"], duties=people)
+        within = planner.get("/boundaries/overloaded", params={"level": 2, "all": True, "draft": draft.split("/")[-1]})
+        loads = {one["grid_code"]: one for one in within.json()["cells"]}
+        assert (loads["B"]["households_per_worker"], loads["B"]["state"]) == (400, None)
+        missing = planner.get("/boundaries/overloaded", params={"draft": 99})
+        assert missing.status_code == 404

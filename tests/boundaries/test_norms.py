@@ -7,7 +7,7 @@ import shapely
 from pandas import Series
 
 from geo_grid.boundaries import as_step, edit_draft, examine, make_draft, publish_cells, read_division
-from geo_grid.boundaries.proposals import overloaded
+from geo_grid.boundaries.loads import overloaded
 from geo_grid.boundaries.review import draft_impact
 from geo_grid.db import connect
 from geo_grid.doctor import examine as doctor

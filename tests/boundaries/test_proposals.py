@@ -5,8 +5,9 @@ import pytest
 import shapely
 
 from geo_grid.boundaries.division import Cell, Division, Refused
+from geo_grid.boundaries.loads import overloaded
 from geo_grid.boundaries.operations import regroup
-from geo_grid.boundaries.proposals import overloaded, propose, road_blocks
+from geo_grid.boundaries.proposals import propose, road_blocks
 from geo_grid.coordinates import snap_geometry
 from geo_grid.db import connect, ewkb
 from tests.boundaries.test_drafts import city

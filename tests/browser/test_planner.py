@@ -103,6 +103,7 @@ def test_a_planners_morning(browser: Browser, city: str) -> None:
         desk.fill("input[name=title]", "spring revision")
         desk.keyboard.press("Enter")
         expect(desk.locator(".left header h2")).to_have_text("spring revision")
+        desk.get_by_role("button", name="Check").click()
         look_at(desk, 2.0, 2.0, 13)
 
         choose(desk, (2.5, 2.5, "c22"))
@@ -269,7 +270,7 @@ def test_patrol_zones_are_drawn_with_their_stops_and_cells_get_people(browser: B
 
         with desk.expect_response(lambda answer: "/zones?" in answer.url):
             desk.select_option(".tools select >> nth=0", "patrol_zones")
-        desk.keyboard.press("n")
+        desk.keyboard.press("z")
         draw(desk, (0.5, 0.5), (4.5, 0.5), (4.5, 4.5), (0.5, 4.5))
         desk.fill("dialog input[name=name]", "south")
         desk.fill("dialog input[name=responsible_unit]", "unit one")
@@ -278,7 +279,7 @@ def test_patrol_zones_are_drawn_with_their_stops_and_cells_get_people(browser: B
         desk.wait_for_timeout(500)
         click(desk, 2.5, 2.5)
         expect(desk.locator("p.chosen")).to_contain_text("south")
-        desk.keyboard.press("p")
+        desk.keyboard.press("o")
         expect(desk.locator(".hint")).to_be_visible()
         click(desk, 1.5, 1.5)
         desk.fill("dialog input[name=name]", "school gate")

@@ -13,6 +13,7 @@ from geo_grid.api.boundaries.models import (
     MISSING,
     Agreement,
     Approval,
+    CellLoads,
     DraftId,
     DraftInFull,
     Drafts,
@@ -21,7 +22,7 @@ from geo_grid.api.boundaries.models import (
     Findings,
     Going,
     NewDraft,
-    Overloaded,
+    Preview,
     Proposals,
     Reason,
     Wish,
@@ -36,10 +37,12 @@ from geo_grid.boundaries import draft_findings, draft_impact, draft_restoring, p
 from geo_grid.boundaries import drafts as work
 from geo_grid.boundaries.agreement import recorded_agreement
 from geo_grid.boundaries.apart import all_findings_apart, edit_apart, is_small, rebase_apart
-from geo_grid.boundaries.division import Division
+from geo_grid.boundaries.division import Division, Refused
 from geo_grid.boundaries.drawing import CellCollection, cells_in_view, changed_cells, zones_in_view
+from geo_grid.boundaries.loads import cell_loads
 from geo_grid.boundaries.norms import HOUSEHOLDS
-from geo_grid.boundaries.steps import AskedStep
+from geo_grid.boundaries.preview import preview
+from geo_grid.boundaries.steps import AskedStep, SetDuties
 from geo_grid.budgets import DRAFTS, REDRAWING, SOLVING
 from geo_grid.db import Connection, connect
 from geo_grid.errors import Conflict
@@ -83,6 +86,22 @@ async def post_step(request: Request, draft_id: DraftId, step: AskedStep) -> obj
     return await changed(
         request, draft_id, lambda c: work.edit_draft(c, draft_id, step, name_of(request), in_force=in_force(request))
     )
+
+
+@router.post("/drafts/{draft_id}/preview", response_model=Preview, responses=MISSING)
+async def post_preview(request: Request, draft_id: DraftId, step: AskedStep) -> object:
+    """Tell what a step would do to the cells it changes, for whoever is drawing it; nothing is stored."""
+
+    def do(connection: Connection) -> dict[str, Any]:
+        try:
+            return {"parts": preview(connection, draft_id, step, in_force(request)), "refused": None}
+        except Refused as refused:  # an answer: a line that is being drawn does not divide a cell yet
+            return {"parts": [], "refused": str(refused)}
+
+    if not is_small(step.arguments()):
+        message = "this shape is too large to be told of while it is drawn: do the step, and look at the impact"
+        return {"parts": [], "refused": message}
+    return await with_rights(request, do)
 
 
 @router.post("/drafts/{draft_id}/undo", response_model=DraftInFull, responses=CHANGING)
@@ -268,19 +287,25 @@ async def post_proposals(request: Request, draft_id: DraftId, wish: Wish) -> obj
         return await while_wanted(request, work())
 
 
-@router.get("/overloaded", response_model=Overloaded)
+@router.get("/overloaded", response_model=CellLoads, responses=MISSING)
 async def get_overloaded(
     request: Request,
-    level: Annotated[int, Query(ge=1, le=20)],
+    level: Annotated[int | None, Query(ge=1, le=20, description="the one where most managers are if not given")] = None,
     norm: Annotated[int, Query(ge=1, le=100_000, description="households per grid manager")] = HOUSEHOLDS[1],
+    all: Annotated[bool, Query(description="every cell of the level, not only those beyond the norm")] = False,
+    draft: Annotated[int | None, Query(ge=1, le=2**63 - 1, description="as this draft has cells and duties")] = None,
     limit: Annotated[int, Query(ge=1), AtMost(10_000)] = 100,
 ) -> object:
-    """List cells of a level where households per grid manager exceed a norm, the worst first."""
+    """List cells where households per grid manager exceed a norm, or all cells of the level, the worst first."""
 
     def do(connection: Connection) -> dict[str, Any]:
-        found = proposals.overloaded(connection, in_force(request), level, norm)
-        mine = reading.seen_codes(connection)
-        return {"cells": [one for one in found if mine is None or one["grid_code"] in mine][:limit]}
+        cells = reading.read_division(connection, draft, in_force(request))
+        steps = [] if draft is None else work.attached_steps(connection, draft)
+        planned = [step for step in steps if isinstance(step, SetDuties)]
+        shown, found = cell_loads(connection, cells, level, norm, planned)
+        mine = reading.shown_codes(connection, in_force(request), dict.fromkeys(cells.cells))
+        told = [one for one in found if (all or one["state"]) and (mine is None or one["grid_code"] in mine)]
+        return {"level": shown, "cells": told[:limit]}
 
     return await with_rights(request, do, SOLVING)
 

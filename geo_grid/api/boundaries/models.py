@@ -8,6 +8,8 @@ from pydantic import AwareDatetime, BaseModel, Field
 from geo_grid.api.server.problems import Problem
 from geo_grid.boundaries.drawing import CellCollection
 from geo_grid.boundaries.findings import Finding
+from geo_grid.boundaries.loads import State
+from geo_grid.boundaries.norms import Outside
 from geo_grid.boundaries.steps import Code, Given, Group, Seen, Text
 from geo_grid.moments import Moment
 
@@ -156,8 +158,8 @@ class Proposals(BaseModel):
     along_roads: bool = Field(description="whether main roads divide these cells, and were followed")
 
 
-class OverloadedCell(BaseModel):
-    """A cell with more households per grid manager than the norm."""
+class CellLoad(BaseModel):
+    """How many households each grid manager of a cell has."""
 
     grid_code: str
     name: str
@@ -165,12 +167,38 @@ class OverloadedCell(BaseModel):
     workers: int = Field(description="grid managers")
     assistants: int
     households_per_worker: int | None = Field(description="by grid managers")
+    state: State | None = Field(description="beyond the norm, or with households and no manager; null: neither")
+    is_covered: bool = Field(description="without a manager of its own, but within a cell that has one")
+    bbox: tuple[float, float, float, float] = Field(description="west, south, east, north in degrees")
 
 
-class Overloaded(BaseModel):
-    """Cells with more households per grid manager than the norm, the worst first."""
+class CellLoads(BaseModel):
+    """Cells of a level, the most households per grid manager first."""
 
-    cells: list[OverloadedCell]
+    level: int
+    cells: list[CellLoad]
+
+
+class Part(BaseModel):
+    """A cell or zone as a step that is being drawn would leave it."""
+
+    grid_code: str
+    name: str
+    households_before: int | None
+    households_after: int | None
+    is_estimate: bool = Field(description="households are shared out by area")
+    incidents_before: int = Field(description="of the last twelve months")
+    incidents_after: int
+    area_before_m2: float = Field(description="on the ellipsoid")
+    area_after_m2: float
+    norm: Outside | None = Field(description="side of the norm of households on which it would lie")
+
+
+class Preview(BaseModel):
+    """What a step would do, by cell, or why it cannot be done so far."""
+
+    parts: list[Part]
+    refused: str | None
 
 
 class Agreement(CellCollection):

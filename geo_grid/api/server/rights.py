@@ -103,6 +103,7 @@ RIGHTS: dict[tuple[str, str], str] = {
     ("GET", "/boundaries/drafts/{draft_id}"): "boundaries.draft",
     ("DELETE", "/boundaries/drafts/{draft_id}"): "boundaries.draft",
     ("POST", "/boundaries/drafts/{draft_id}/steps"): "boundaries.draft",
+    ("POST", "/boundaries/drafts/{draft_id}/preview"): "boundaries.draft",
     ("POST", "/boundaries/drafts/{draft_id}/undo"): "boundaries.draft",
     ("POST", "/boundaries/drafts/{draft_id}/redo"): "boundaries.draft",
     ("POST", "/boundaries/drafts/{draft_id}/rebase"): "boundaries.draft",

@@ -3,7 +3,7 @@ import { element } from "../element.js";
 import { readPlace } from "../places.js";
 import { ask } from "../server.js";
 import { named, say } from "../text.js";
-import { Finding } from "./finding.js";
+import { Finding } from "../finding.js";
 
 /** @type {Record<string, string>} */
 const DATUMS = { "EPSG:4490": "CGCS2000", "GCJ-02": "GCJ-02", "BD-09": "BD-09" };

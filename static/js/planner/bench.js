@@ -6,6 +6,8 @@ export class Bench extends EventTarget {
   /** @type {import("../../types.js").Api["DraftInFull"] | null} */
   draft = null;
   busy = 0;
+  /** @type {(Error & { status?: number }) | null} of the last request; null: it succeeded */
+  failure = null;
   reason = "";
 
   tell(kind, detail) {
@@ -42,10 +44,12 @@ export class Bench extends EventTarget {
   // Runs a request: shows that it is in progress, and its error. Resolves to true when it succeeded.
   async run(work) {
     this.busy += 1;
+    this.failure = null;
     this.tell("busy", this.busy);
     try {
       return await work();
     } catch (error) {
+      this.failure = error;
       this.tell("problem", error.message);
       if (error.status === 412 && this.draft) await this.open(this.draft.draft_id);
       return undefined;
@@ -86,11 +90,13 @@ export class Bench extends EventTarget {
    * @template {import("../../types.js").Operation} Name
    * @param {Name} operation
    * @param {import("../../types.js").Given<Name>} given
+   * @returns {Promise<boolean>} whether it was done
    */
   async step(operation, given) {
-    if (!this.canEdit) return;
-    if (await this.act("steps", { operation, ...given, reason: this.reason, seen: this.opened.steps }))
-      this.tell("stepped", null);
+    if (!this.canEdit) return false;
+    const isDone = await this.act("steps", { operation, ...given, reason: this.reason, seen: this.opened.steps });
+    if (isDone) this.tell("stepped", null);
+    return Boolean(isDone);
   }
 
   // Imports the edits of a file.

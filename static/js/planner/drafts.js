@@ -143,7 +143,13 @@ export class DraftsPanel {
             "li",
             { className: step.undone_at ? "undone" : "" },
             element("b", { textContent: named("operations", step.operation) }),
-            ` ${/** @type {string[]} */ (step.arguments.codes ?? []).join(" ")}`,
+            step.operation === "note"
+              ? element("button", {
+                  className: "find",
+                  textContent: step.arguments.text,
+                  onclick: () => this.bench.tell("place", step.arguments.point),
+                })
+              : ` ${/** @type {string[]} */ (step.arguments.codes ?? []).join(" ")}`,
             element("div", {
               className: "quiet",
               textContent: [step.author, when(step.done_at), step.reason].filter(Boolean).join(" · "),
@@ -177,24 +183,40 @@ export class DraftsPanel {
     );
   }
 
+  // What was done and why, and the two answers of whoever approves.
   approval() {
     const { bench } = this;
-    const approve = form(
-      [
-        field(say("noteForHistory"), "note", { required: true, maxLength: 500 }),
-        field(say("inForceAt"), "effective_at", { type: "datetime-local" }),
-      ],
-      say("approveAndPublish"),
-      ({ note, effective_at: at }) =>
-        bench.act("publish", { note, ...(at ? { effective_at: new Date(at).toISOString() } : {}) }),
+    const steps = bench.opened.history.filter(step => !step.undone_at);
+    return element(
+      "section",
+      { className: "approval" },
+      element("h3", { textContent: say("whatIsAsked") }),
+      element(
+        "ul",
+        { className: "reasons" },
+        ...steps.map(step =>
+          element(
+            "li",
+            {},
+            element("b", { textContent: named("operations", step.operation) }),
+            ` ${step.operation === "note" ? step.arguments.text : step.reason || say("noReason")}`,
+          ),
+        ),
+      ),
+      form(
+        [
+          field(say("noteForHistory"), "note", { required: true, maxLength: 500 }),
+          field(say("inForceAt"), "effective_at", { type: "datetime-local" }),
+        ],
+        say("approveAndPublish"),
+        ({ note, effective_at: at }) =>
+          bench.act("publish", { note, ...(at ? { effective_at: new Date(at).toISOString() } : {}) }),
+      ),
+      form(
+        [field(say("whyItIsReturned"), "reason", { required: true, maxLength: 2000 })],
+        say("returnDraft"),
+        ({ reason }) => bench.act("return", { reason }),
+      ),
     );
-    approve.append(
-      button(say("returnDraft"), () => {
-        const reason = prompt(say("whyItIsReturned"));
-        if (reason !== null) bench.act("return", { reason });
-      }),
-    );
-    approve.className = "approval";
-    return approve;
   }
 }

@@ -7,11 +7,17 @@ import { pane } from "../map.js";
 import { withTip } from "../marks.js";
 import { page } from "../page.js";
 import { say } from "../text.js";
+import { keepLocked, keptLocked } from "./keeping.js";
+import { Loads } from "./loads.js";
 
 const { L } = window;
 const SNAP_PIXELS = 15;
+const SPACE = 60; // pixels around what is shown
 const JUST_NOW_MS = 50; // the click that ends a drawing must not select a cell
 const COLOURS = { new: "#6fe3a1", changed: "#ffb347" };
+const LOCKED = "#93abc2";
+/** Borders are what is worked on here: louder than roads, ours and those of the base map. */
+const BORDER = { weight: 2, opacity: 0.95 };
 const CELLS = /** @type {Required<import("../../types.js").LayerLook>} */ (lookNamed("grid_cells"));
 
 export class CellMap {
@@ -28,13 +34,22 @@ export class CellMap {
     /** @type {string | null} when what is shown was in force; null: now */
     this.moment = null;
     this.drawn = 0;
+    /** @type {string | null} the cell that the keyboard is on */
+    this.cursor = null;
+    /** @type {Set<string>} cells that keep what they contain when a balance is proposed */
+    this.locked = new Set(keptLocked());
+    /** Pixels at the left and right of the map that panels cover. */
+    this.margins = [364, 504];
+    this.loads = new Loads(bench, () => this.shownLevel());
     /** @type {((cell: any) => void) | null} */
     this.target = null;
+    /** @type {Parameters<typeof drawOn>[2] & {}} how the next drawing begins, and who hears of it */
+    this.drawing = {};
     map.doubleClickZoom.disable();
     this.outlines = new LiveLayer(map, OUTLINES, 0);
     this.roads = new LiveLayer(
       map,
-      { name: "roads", from: 14, style: () => ({ color: "#8fa3b8", weight: 1.2, opacity: 0.7 }) },
+      { name: "roads", from: 14, style: () => ({ color: "#66788a", weight: 0.8, opacity: 0.5 }) },
       1,
     );
     this.cells = new LiveLayer(
@@ -44,15 +59,19 @@ export class CellMap {
         from: 0,
         address: (bbox, zoom) => this.address(bbox, zoom),
         style: feature => this.style(feature),
-        label: feature => (this.layer === "patrol_zones" ? feature.properties.name : CELLS.label(feature)),
+        label: feature => this.label(feature),
         pick: (feature, event) => this.pick(feature, event),
       },
       2,
     );
     this.stops = L.layerGroup().addTo(map);
+    this.notes = L.layerGroup().addTo(map);
     this.cells.onState(({ loading, failed }) => {
       if (failed) this.bench.tell("problem", failed);
       else if (!loading) this.refresh();
+    });
+    map.on("zoomend", () => {
+      if (this.loads.isOn && this.loads.shown !== this.shownLevel()) this.loadCells();
     });
     map.pm.setLang(page.lang);
     map.pm.setGlobalOptions({
@@ -66,7 +85,46 @@ export class CellMap {
   }
 
   load() {
-    return Promise.all([this.outlines.load(), this.roads.load(), this.cells.load()]);
+    return Promise.all([this.outlines.load(), this.roads.load(), this.loadCells()]);
+  }
+
+  /** Reads the cells anew, and what they are shaded by. */
+  async loadCells() {
+    await Promise.all([this.loads.load(), this.cells.load()]);
+    if (this.loads.isOn) this.cells.redraw(); // with the numbers, which may have come last
+  }
+
+  label(feature) {
+    const { grid_code: code, name } = feature.properties;
+    if (this.layer === "patrol_zones") return name;
+    const shown = `${CELLS.label(feature)}${this.loads.label(code)}`;
+    return this.locked.has(code) ? `🔒 ${shown}` : shown;
+  }
+
+  /** Shows or hides how many households each manager of a cell has. */
+  shade() {
+    this.loads.isOn = !this.loads.isOn;
+    return this.loadCells();
+  }
+
+  /** Locks cells, or unlocks them when all are locked. @param {string[]} codes */
+  lock(codes) {
+    const isLocked = codes.every(code => this.locked.has(code));
+    codes.forEach(code => (isLocked ? this.locked.delete(code) : this.locked.add(code)));
+    keepLocked(this.locked);
+    this.cells.redraw();
+  }
+
+  /** What is drawn of the cells: shapes with their features. @returns {any[]} */
+  shapes() {
+    /** @type {any[]} */
+    const found = [];
+    this.cells.group.eachLayer((/** @type {any} */ drawn) =>
+      drawn.eachLayer?.(shape => {
+        if (shape.feature) found.push(shape);
+      }),
+    );
+    return found;
   }
 
   // Removes cells of another time at once, so that none are shown under a wrong date when the request fails.
@@ -98,6 +156,8 @@ export class CellMap {
     const colour = COLOURS[properties.change];
     const isZone = this.layer === "patrol_zones";
     const isLine = isZone && (properties.grid_level === 0 || properties.zone_kind === "segment");
+    const shade = isZone ? null : this.loads.style(properties.grid_code);
+    const isOn = this.cursor === properties.grid_code;
     const plain = isZone
       ? {
           color: isLine ? look().segment : look().patrol_zones,
@@ -107,13 +167,25 @@ export class CellMap {
           fillOpacity: 0.08,
         }
       : CELLS.style({ properties });
-    if (isChosen) return { ...plain, color: "#ffffff", weight: 3, opacity: 1, fillColor: "#38b6ff", fillOpacity: 0.4 };
-    if (colour) return { ...plain, color: colour, weight: 2.2, opacity: 1, fillColor: colour, fillOpacity: 0.28 };
+    if (isChosen || isOn)
+      return {
+        ...plain,
+        ...(isChosen ? { fillColor: "#38b6ff", fillOpacity: 0.4 } : shade),
+        color: isOn ? "#ffd84d" : "#ffffff",
+        weight: isOn ? 4 : 3,
+        opacity: 1,
+      };
+    if (colour)
+      return { ...plain, color: colour, weight: 2.2, opacity: 1, fillColor: colour, fillOpacity: 0.28, ...shade };
     if (isZone) return plain;
+    const isLocked = this.locked.has(properties.grid_code);
     return {
       ...plain,
+      ...BORDER,
       fillOpacity: base.isShown ? 0.06 : plain.fillOpacity,
-      color: look().grid_cells[properties.grid_level - 1] ?? plain.color,
+      color: isLocked ? LOCKED : (look().grid_cells[properties.grid_level - 1] ?? plain.color),
+      ...(isLocked ? { fillColor: LOCKED, fillOpacity: 0.35, dashArray: "3 6" } : {}),
+      ...shade,
     };
   }
 
@@ -138,57 +210,83 @@ export class CellMap {
     this.chose();
   }
 
+  /** Shows a cell between the panels, and chooses it. @param {string} code @param {number[]} bbox degrees */
+  goTo(code, [west, south, east, north]) {
+    this.fit(L.latLngBounds([south, west], [north, east]));
+    this.cursor = code;
+    this.choose([code]);
+  }
+
+  /** Shows a part of the city between the panels. @param {import("leaflet").LatLngBounds} bounds */
+  fit(bounds) {
+    this.map.fitBounds(bounds, {
+      animate: false,
+      paddingTopLeft: [this.margins[0] + SPACE, SPACE * 3],
+      paddingBottomRight: [this.margins[1] + SPACE, SPACE],
+    });
+  }
+
+  /** @param {string[]} codes */
   choose(codes) {
     this.chosen = new Map(codes.map(code => [code, this.chosen.get(code) ?? { grid_code: code, name: code }]));
     this.chose();
   }
 
-  chose() {
+  restyle() {
     this.cells.group.eachLayer((/** @type {any} */ drawn) => drawn.setStyle?.(feature => this.style(feature)));
+  }
+
+  chose() {
+    this.restyle();
     this.bench.tell("chosen", [...this.chosen.values()]);
   }
 
   // Updates the selection with the new features; of zones also draws the mandatory stops.
   refresh() {
     this.stops.clearLayers();
-    /** @type {any[]} */
-    const features = [];
-    this.cells.group.eachLayer((/** @type {any} */ drawn) =>
-      drawn.eachLayer?.(({ feature }) => {
-        if (feature) features.push(feature);
-      }),
-    );
-    for (const { properties } of features) {
+    for (const { feature: { properties } } of this.shapes()) {
       if (this.chosen.has(properties.grid_code)) this.chosen.set(properties.grid_code, properties);
       (properties.stops ?? []).forEach(stop => this.mark(stop));
     }
     this.bench.tell("chosen", [...this.chosen.values()]);
   }
 
-  mark({ name, point: [lon, lat], window_from: from, window_to: to }) {
+  mark({ name, point, window_from: from, window_to: to }) {
     const hours = [from, to]
       .filter(Boolean)
       .map(time => time.slice(0, 5))
       .join("–");
+    this.pin(point, "#ffd84d", [`${name} ${hours}`]).addTo(this.stops);
+  }
+
+  /** Shows the notes that are pinned to the draft. @param {{ point: number[], lines: string[] }[]} notes */
+  showNotes(notes) {
+    this.notes.clearLayers();
+    notes.forEach(({ point, lines }) => this.pin(point, "#ffffff", lines).addTo(this.notes));
+  }
+
+  /** @param {number[]} point lon, lat @param {string} fillColor @param {string[]} lines */
+  pin([lon, lat], fillColor, lines) {
     const renderer = L.svg({ pane: "markerPane" });
     const dot = L.circleMarker([lat, lon], {
       radius: 6,
       weight: 2,
       color: "#07111c",
-      fillColor: "#ffd84d",
+      fillColor,
       fillOpacity: 1,
       pane: "markerPane",
       renderer,
       pmIgnore: true,
     });
-    withTip(dot, [`${name} ${hours}`]).addTo(this.stops);
+    return withTip(dot, lines);
   }
 
   turn(layer) {
     this.layer = layer;
+    this.cursor = null;
     this.chosen.clear();
     this.bench.tell("layer", layer);
-    return this.cells.load();
+    return this.loadCells();
   }
 
   // Resolves to the next cell that is clicked.
@@ -199,8 +297,11 @@ export class CellMap {
   }
 
   // Lets the user draw a line or an area; resolves to GeoJSON, or to null when cancelled.
+  /** @param {"Line" | "Polygon" | "Marker"} shape */
   async draw(shape) {
-    const drawn = await drawOn(this.map, shape);
+    const { begun, heard } = this.drawing;
+    this.drawing = {};
+    const drawn = await drawOn(this.map, shape, { begun, heard });
     if (drawn) this.drawn = Date.now();
     return drawn;
   }

@@ -140,12 +140,13 @@ export class ImpactPanel extends Panel {
   /**
    * @param {import("./bench.js").Bench} bench
    * @param {import("./map.js").Swipe} swipe
-   * @param {import("leaflet").Map} map
+   * @param {import("./map.js").CellMap} cells
    */
-  constructor(bench, swipe, map) {
+  constructor(bench, swipe, cells) {
     super(bench, say("impact"));
     this.swipe = swipe;
-    this.map = map;
+    this.cells = cells;
+    this.isToShow = false; // the map goes to what changes as soon as it is known
   }
 
   clear() {
@@ -156,6 +157,8 @@ export class ImpactPanel extends Panel {
     const [impact, changes] = await Promise.all([get("impact"), get("changes")]);
     const { opened, changed, retired, flows, stay, workloads, left_duties: left } = impact;
     const shown = changes.features.length ? this.swipe.show(changes.features) : this.swipe.hide();
+    if (shown && this.isToShow) this.cells.fit(shown);
+    this.isToShow = false;
     const kinds = [...new Set([...Object.keys(stay), ...flows.map(flow => flow.kind)])];
     const moved = kind => flows.filter(flow => flow.kind === kind).reduce((sum, flow) => sum + flow.count, 0);
     const pair = (before, after) =>
@@ -172,7 +175,7 @@ export class ImpactPanel extends Panel {
           className: "plain",
           textContent: say("showAll"),
           disabled: !shown,
-          onclick: () => shown && this.map.fitBounds(shown, { padding: [60, 60] }),
+          onclick: () => shown && this.cells.fit(shown),
         }),
       ),
       element("h3", { textContent: say("changeOwner") }),
@@ -334,7 +337,7 @@ export class HistoryPanel {
     return this.bench.run(async () => {
       const { features } = await ask(`/boundaries/editions/${edition.edition_id}/changes?since=${former.edition_id}`);
       const bounds = this.swipe.show(features);
-      if (bounds) this.map.map.fitBounds(bounds, { padding: [60, 60] });
+      if (bounds) this.map.fit(bounds);
       else this.bench.tell("problem", say("noGridCellChanged"));
     });
   }
@@ -351,7 +354,7 @@ export class HistoryPanel {
         fillOpacity: 0.75,
         fillColor: AGREED.find(([least]) => share > least)?.[1] ?? "#ff5d5d",
       }));
-      this.map.map.fitBounds(bounds, { padding: [60, 60] });
+      this.map.fit(bounds);
       const worst = [...features].sort((one, other) => one.properties.agreed - other.properties.agreed).slice(0, 60);
       this.told.replaceChildren(
         element("p", {}, say("shareAgrees", { count: number(count), share: percent(agreed, 2) })),

@@ -1,7 +1,7 @@
-// What the desk's box offers while somebody types: whatever has a name, the nearest of the best matches first.
-import { element } from "../element.js";
-import { ask } from "../server.js";
-import { metres, named, say } from "../text.js";
+// What a search box offers while somebody types: whatever has a name, the nearest of the best matches first.
+import { element } from "./element.js";
+import { ask } from "./server.js";
+import { metres, named, say } from "./text.js";
 
 const WAIT_MS = 120;
 
@@ -9,14 +9,14 @@ export class Finding {
   /**
    * @param {HTMLInputElement} box
    * @param {() => { lon: number, lat: number }} near
-   * @param {(found: import("../../types.js").Api["Found"]) => unknown} choose
+   * @param {(found: import("../types.js").Api["Found"]) => unknown} choose
    */
   constructor(box, near, choose) {
     this.input = box;
     this.near = near;
     this.onChoose = choose;
     this.at = -1;
-    /** @type {import("../../types.js").Api["Found"][]} */
+    /** @type {import("../types.js").Api["Found"][]} */
     this.found = [];
     this.list = element("ul", { className: "offers", id: "offers", hidden: true, ariaLabel: say("offers") });
     this.list.setAttribute("role", "listbox");

@@ -1,12 +1,11 @@
-"""The page of the wall: incidents, units and layers on one map."""
+"""What map pages show about the city as a whole, and the data that their scripts get of it."""
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from geo_grid.db import AsyncConnection, load_queries
 from geo_grid.layers.grid_levels import QUERIES as LEVEL_QUERIES
 from geo_grid.maps.looks import LOOKS
-from geo_grid.maps.page import base_map, map_page
 from geo_grid.response.ranking import SILENT_S
 
 QUERIES = load_queries("geo_grid.maps", "maps.sql")
@@ -69,18 +68,9 @@ async def city_view(connection: AsyncConnection, name_zh: str, name_en: str, tim
     )
 
 
-def features_map(view: CityView, title: str, lang: Literal["zh", "en"], options: dict[str, Any]) -> str:
-    """Build a small map for the features of one layer, which its script loads."""
-    page = base_map(view.bounds or NOWHERE, lang, animated=False)
-    return map_page(page, "features", f"{title} · geo_grid", {**options, "lang": lang})
-
-
-def map_options(
-    view: CityView, lang: Literal["zh", "en"], person: dict[str, Any], external: ExternalBase | None
-) -> dict[str, Any]:
-    """Return the data for the script of a map of the whole city."""
+def map_options(view: CityView, person: dict[str, Any]) -> dict[str, Any]:
+    """Return the data for the script of a map of the whole city, beside what elements of the map add."""
     return {
-        "lang": lang,
         "city": {"zh": view.name_zh, "en": view.name_en},
         "isDemo": view.is_demo,
         "isEmpty": view.bounds is None,
@@ -91,24 +81,5 @@ def map_options(
         "categories": view.categories,
         "person": person,
         "looks": LOOKS,
-        "hasBaseMap": view.has_base_map,
-        "externalBase": vars(external) if external else None,
         "silentAfterS": SILENT_S,
     }
-
-
-def wall_page(
-    view: CityView, lang: Literal["zh", "en"], person: dict[str, Any], external: ExternalBase | None = None
-) -> str:
-    """Build the wall as HTML with Folium; its script loads the layers as GeoJSON for the part in view.
-
-    Parameters
-    ----------
-    person
-        The user, shown in the page's head, with rights: the page omits what the user may not see.
-    external
-        External base map, offered beside our own.
-    """
-    page = base_map(view.bounds or NOWHERE, lang, animated=False, has_ground=True, margins=(24, 24))
-    title = f"{view.name_zh} 网格地图" if lang == "zh" else f"{view.name_en} grid map"
-    return map_page(page, "wall", title, map_options(view, lang, person, external))
