@@ -181,25 +181,6 @@ async def record_refusal(connection: AsyncConnection, route: str, right: str) ->
     await _one(connection, "record_refusal", {"route": route, "right": right})
 
 
-async def open_camera(connection: AsyncConnection, gb28181_id: str, reason: str, incident_id: int | None) -> int | None:
-    """Record who opens a camera, why and for which open incident; return the number of the record, or None if the
-    principal sees no such camera.
-
-    Raises
-    ------
-    Forbidden
-        The right is missing.
-    UserError
-        The principal sees no such open incident.
-    """
-    values = {"gb28181_id": gb28181_id, "reason": reason, "incident_id": incident_id}
-    try:
-        found = (await _one(connection, "open_camera", values))["audit_id"]
-    except psycopg.errors.NoDataFound as error:
-        raise UserError(error.diag.message_primary or "there is no such incident") from None
-    return None if found is None else int(found)
-
-
 async def _one(connection: AsyncConnection, name: str, values: dict[str, Any]) -> dict[str, Any]:
     with translated_errors():
         return await fetch_one(connection, QUERIES[name], values)
