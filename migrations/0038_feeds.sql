@@ -14,13 +14,13 @@ comment on column stream_hosts.host is 'name or IP address; its password is in a
 create table camera_streams (
     camera_id bigint primary key references cameras on delete cascade,
     stream_host_id bigint not null references stream_hosts on delete cascade,
-    path text not null check (path ~ '^/[!-~]{0,999}$')
+    path text not null check (path ~ '^/[!-~]*$' and length(path) <= 1000)
 );
 create index camera_streams_host on camera_streams (stream_host_id);
 comment on column camera_streams.path is 'of rtsp://host:port/path; it may hold a token: read by the server''s own role alone';
 
 grant select, insert (name, host, port, note), update (host, port, note), delete on stream_hosts to geo_grid_app;
-grant select (camera_id, stream_host_id), insert, update (stream_host_id, path), delete on camera_streams to geo_grid_app;
+grant select (camera_id, stream_host_id), insert, delete on camera_streams to geo_grid_app;
 
 insert into access.role_rights values ('administrator', 'streams');
 

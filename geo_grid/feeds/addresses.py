@@ -129,7 +129,7 @@ async def put_addresses(connection: AsyncConnection, name: str, addresses: Seque
     try:
         await connection.execute(QUERIES["withdraw_addresses"], values)
         await connection.execute(QUERIES["put_addresses"], values)
-    except psycopg.errors.CardinalityViolation:
+    except psycopg.errors.UniqueViolation:
         message = "a camera stands twice in the list: nothing was changed"
         raise UserError(message) from None
     return int((await fetch_one(connection, QUERIES["count"], values))["count"])

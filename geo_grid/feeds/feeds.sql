@@ -38,15 +38,14 @@ where not exists (select from cameras c where c.gb28181_id = u.gb28181_id)
 
 -- name: withdraw_addresses
 delete from camera_streams s
-using unnest(%(ids)s::text[], %(paths)s::text[]) u (gb28181_id, path), cameras c
-where u.path is null and c.gb28181_id = u.gb28181_id and s.camera_id = c.camera_id
+using cameras c
+where c.gb28181_id = any(%(ids)s) and s.camera_id = c.camera_id
 
 -- name: put_addresses
 insert into camera_streams (camera_id, stream_host_id, path)
 select c.camera_id, %(stream_host_id)s, u.path
 from unnest(%(ids)s::text[], %(paths)s::text[]) u (gb28181_id, path) join cameras c using (gb28181_id)
 where u.path is not null
-on conflict (camera_id) do update set stream_host_id = excluded.stream_host_id, path = excluded.path
 
 -- name: count
 select count(*) from camera_streams where stream_host_id = %(stream_host_id)s

@@ -88,13 +88,14 @@ async def started(processor_s: int) -> AsyncIterator[Program]:
                 raise AssertionError
             yield Program(process, ours, process.stdout, f"rtsp://127.0.0.1:{port}{path}")
         finally:
+            level = logging.DEBUG if process.returncode is None else logging.INFO  # of one that ended by itself
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
             if writer is not None:
                 writer.close()
             await process.wait()
             if words := await said:
-                log.info("ffmpeg said: %s", words)
+                log.log(level, "ffmpeg said: %s", words)
 
 
 async def _connected(here: socket.socket) -> tuple[Ends, int]:

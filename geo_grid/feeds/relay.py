@@ -13,6 +13,7 @@ from geo_grid.feeds.rtsp import LONGEST_HEAD, BrokenStream, Login, Message, vide
 _CONNECT_S, _ANSWER_S, _SILENCE_S = 5.0, 5.0, 10.0
 _BLOCK = 64 << 10
 _CARRIED = ("H264", "H265")
+_LEFT_OUT = ("authorization", "user-agent")
 _NEEDED = ("DESCRIBE", "SETUP", "PLAY")
 
 
@@ -159,9 +160,9 @@ class Relay:
         method, uri, version = (*request.first.split(" ", 2), "", "")[:3]
         if uri.startswith(self._local):
             uri = self._stream.address + uri.removeprefix(self._local)
-        headers = [(name, value) for name, value in request.headers if name not in ("authorization", "user-agent")]
+        headers = [(name, value) for name, value in request.headers if name.lower() not in _LEFT_OUT]
         if self._stream.login is not None and (answer := self._stream.login.answer(method, uri)):
-            headers.append(("authorization", answer))
+            headers.append(("Authorization", answer))
         return Message(f"{method} {uri} {version}", headers, request.body)
 
     async def _pump(self, ours: Ends, theirs: Ends) -> None:

@@ -21,7 +21,7 @@ class BrokenStream(UserError):
 
 @dataclass
 class Message:
-    """A request or a response: its first line, its headers (names in lower case), its body."""
+    """A request or a response: its first line, its headers as they are spelt, its body."""
 
     first: str
     headers: list[tuple[str, str]] = field(default_factory=list)
@@ -37,12 +37,16 @@ class Message:
             if not colon:
                 message = "it answers in words that are not RTSP"
                 raise BrokenStream(message)
-            headers.append((name.strip().lower(), value.strip()))
+            headers.append((name.strip(), value.strip()))
         return cls(first, headers)
 
     def header(self, name: str) -> str | None:
-        """Return the first header of a name."""
-        return next((value for known, value in self.headers if known == name), None)
+        """Return the first header of a name, which is given in lower case."""
+        return next(iter(self.all_of(name)), None)
+
+    def all_of(self, name: str) -> list[str]:
+        """Return all headers of a name, which is given in lower case."""
+        return [value for known, value in self.headers if known.lower() == name]
 
     @property
     def length(self) -> int:
@@ -64,7 +68,7 @@ class Message:
 
     def written(self) -> bytes:
         """Return the bytes of the message."""
-        lines = [self.first, *(f"{name.title()}: {value}" for name, value in self.headers), "", ""]
+        lines = [self.first, *(f"{name}: {value}" for name, value in self.headers), "", ""]
         return "\r\n".join(lines).encode() + self.body
 
 
@@ -78,7 +82,7 @@ class Login:
 
     def take(self, response: Message) -> bool:
         """Remember the challenge of a 401, Digest before Basic; say whether there is one that can be answered."""
-        offered = [value for name, value in response.headers if name == "www-authenticate"]
+        offered = response.all_of("www-authenticate")
         for scheme in ("digest", "basic"):
             for one in offered:
                 kind, _, rest = one.partition(" ")

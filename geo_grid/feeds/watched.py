@@ -81,8 +81,9 @@ async def open_camera(
 
 
 async def refuse_picture(connection: AsyncConnection, opening: int, gb28181_id: str, why: str) -> None:
-    """Record that somebody was refused a picture; further ones within a minute are counted in one row."""
-    await connection.execute(QUERIES["refuse"], {"opening": opening, "gb28181_id": gb28181_id, "why": why})
+    """Record that somebody was refused a picture; further ones within a minute are counted in one row. Raises Forbidden."""
+    with translated_errors():
+        await connection.execute(QUERIES["refuse"], {"opening": opening, "gb28181_id": gb28181_id, "why": why})
 
 
 async def viewers(connection: AsyncConnection, gb28181_id: str) -> list[Viewer]:

@@ -87,8 +87,11 @@ const incidentOf = one => (one.incident_id === null ? "" : `#${one.incident_id}`
 
 /** Who may see a camera, and who saw it. @param {string} camera */
 async function showCamera(camera) {
-  const path = `/cameras/${encodeURIComponent(camera)}`;
-  const [{ viewers }, { openings }] = await Promise.all([ask(`${path}/viewers`), ask(`${path}/openings`)]);
+  const id = encodeURIComponent(camera);
+  const [{ viewers }, { openings }] = await Promise.all([
+    ask(`/cameras/${id}/viewers`),
+    ask(`/cameras/${id}/openings`),
+  ]);
   told.replaceChildren(
     heading(say("whoMaySee")),
     table(

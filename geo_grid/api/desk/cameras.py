@@ -1,6 +1,6 @@
 """POST /cameras/{gb28181_id}/openings: who opens which camera, why, for which incident; and its live picture, /feeds."""
 
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from datetime import datetime
 from typing import Annotated, Literal
 
@@ -11,7 +11,7 @@ from geo_grid.api.server.asking import asker_of, identity_of, read_once, writing
 from geo_grid.api.server.problems import PROBLEM_RESPONSES, Problem
 from geo_grid.api.server.rights import GuardedRoute
 from geo_grid.api.server.state import server_of
-from geo_grid.errors import NotFound
+from geo_grid.errors import Forbidden, NotFound
 from geo_grid.feeds.addresses import QUERIES
 from geo_grid.feeds.live import NO_FEED, Feed, Opened
 from geo_grid.feeds.watched import open_camera, refuse_picture
@@ -20,8 +20,8 @@ router = APIRouter(tags=["cameras"], responses=PROBLEM_RESPONSES | {404: {"model
 
 CameraId = Annotated[str, Path(pattern=r"^([0-9]{20}|LOCAL-[0-9A-Za-z._-]{1,26})$")]
 FeedId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{24}$")]
-_FIRST_PICTURE_S = 12.0
-"""Seconds for which the question for a playlist waits until there is a picture."""
+_FIRST_PICTURE_S = 25.0
+"""Seconds for which the question for a playlist waits until there is a picture, or it is known why there is none."""
 
 
 class Opening(BaseModel):
@@ -146,5 +146,6 @@ async def _refuse_hidden(request: Request, feed: Feed) -> None:
 
 
 async def _note(request: Request, feed: Feed, why: str) -> None:
-    async with writing(request) as database:
-        await refuse_picture(database, feed.opened.audit_id, feed.opened.gb28181_id, why)
+    with suppress(Forbidden):  # the credential is worth nothing since a moment: how the picture ended is on record
+        async with writing(request) as database:
+            await refuse_picture(database, feed.opened.audit_id, feed.opened.gb28181_id, why)

@@ -203,7 +203,5 @@ create trigger stream_hosts_audited after insert or update or delete on stream_h
     for each row execute function access.audit_stream_host();
 create trigger camera_streams_audited_insert after insert on camera_streams
     referencing new table as changed for each statement execute function access.audit_streams();
-create trigger camera_streams_audited_update after update on camera_streams
-    referencing new table as changed for each statement execute function access.audit_streams();
 create trigger camera_streams_audited_delete after delete on camera_streams
     referencing old table as changed for each statement execute function access.audit_streams();

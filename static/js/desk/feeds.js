@@ -12,7 +12,7 @@ import { askingForm } from "./asking.js";
 
 const PLAYER = "../../vendor/hls/hls.light.min.mjs"; // loaded when the first camera is opened
 const KEY = "v";
-const PATIENT_MS = 20000;
+const PATIENT_MS = 30000;
 const COUNTS_MS = 1000;
 const PLAYING = {
   enableWorker: false,
