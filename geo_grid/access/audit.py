@@ -171,6 +171,11 @@ async def drop_month(connection: AsyncConnection, month: date, months_kept: int)
         raise UserError(error.diag.message_primary or "refused") from None
 
 
+async def note_look(connection: AsyncConnection, question: str) -> None:
+    """Record that an auditor asked; further ones within a minute are counted in one row. Raises Forbidden."""
+    await _one(connection, "note_look", {"question": question})
+
+
 async def record_export(connection: AsyncConnection, layer: str, form: str, rows: int, bbox: str | None) -> None:
     """Record the export of a layer; further ones within a minute are counted in one row. Raises Forbidden."""
     await _one(connection, "record_export", {"layer": layer, "form": form, "rows": rows, "bbox": bbox})

@@ -17,5 +17,8 @@ select access.record_export(%(layer)s, %(form)s, %(rows)s, %(bbox)s)
 -- name: record_refusal
 select access.record_refusal(%(route)s, %(right)s)
 
+-- name: note_look
+select access.note_look(%(question)s, '')
+
 -- name: settle
 select access.settle_sums()

@@ -78,16 +78,6 @@ begin
 end $$;
 grant execute on function access.end_picture to geo_grid_service;
 
--- Records what an auditor looked at, each question at once and then once a minute.
-create or replace function access.note_look(question text, about text) returns void
-language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
-begin
-    perform access.require('audit');
-    perform access.record_often('audit.look', case about when '' then 'audit' else 'camera' end, about, 'done',
-                                jsonb_build_object('question', question), about, question);
-end $$;
-grant execute on function access.note_look to geo_grid_app;
-
 -- Who may open a camera now: the same rule as camera_seen, asked for everybody.
 create or replace function access.camera_viewers(wanted text)
 returns table (login_name text, display_name text, principal_kind text, role text, city_wide boolean, sees_secret boolean)
