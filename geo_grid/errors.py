@@ -136,6 +136,10 @@ class SetupError(GeoGridError):
     """This machine or configuration lacks something geo_grid needs."""
 
 
+class ProgramMissing(GeoGridError):
+    """The server lacks a program that this needs; the message says what to install."""
+
+
 class DatabaseUnavailable(GeoGridError):
     """The database cannot be reached, or is too full or too old to answer."""
 

@@ -2,6 +2,7 @@
 
 import ipaddress
 import os
+from datetime import time
 from functools import cache
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -160,6 +161,24 @@ class Settings(BaseSettings):
         pattern=r"^\d+(\.\d+)?(\|\d+(\.\d+)?)*$",
         description="seconds between the tries of a web hook, with |; after the last try it is given up",
     )
+    feed_minutes: float = Field(10, gt=0, le=240, description="minutes for which a camera that was opened is seen")
+    feeds_per_account: int = Field(4, ge=1, le=64, description="pictures of cameras that one account sees at once")
+    feeds_at_once: int = Field(16, ge=1, le=256, description="pictures of cameras that one server shows at once")
+    feed_usual_hours: str = Field(
+        "06:00-23:00",
+        pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9]$",
+        description="hours of the day, in the city's own time, outside of which the auditor's page names openings of cameras",
+    )
+    feed_many_cameras: int = Field(
+        10,
+        ge=1,
+        le=10_000,
+        description="cameras that one account opens within an hour before the auditor's page names it",
+    )
+    stream_netrc: Path | None = Field(
+        None,
+        description="file of the form .netrc with names and passwords of the hosts of pictures; nobody else may read it",
+    )
     base_map_url: str | None = Field(
         None,
         pattern=r"^https?://[^\s;,'\"<>]+$",
@@ -188,6 +207,12 @@ class Settings(BaseSettings):
     def webhook_waits(self) -> tuple[float, ...]:
         """Seconds between the tries of a web hook."""
         return tuple(map(float, self.webhook_waits_s.split("|")))
+
+    @property
+    def usual_hours(self) -> tuple[time, time]:
+        """Hours of the day in which openings of cameras are usual."""
+        begin, end = (time.fromisoformat(one) for one in self.feed_usual_hours.split("-"))
+        return begin, end
 
     @field_validator("webhook_networks")
     @classmethod

@@ -171,6 +171,11 @@ async def drop_month(connection: AsyncConnection, month: date, months_kept: int)
         raise UserError(error.diag.message_primary or "refused") from None
 
 
+async def note_look(connection: AsyncConnection, question: str) -> None:
+    """Record that an auditor asked; further ones within a minute are counted in one row. Raises Forbidden."""
+    await _one(connection, "note_look", {"question": question})
+
+
 async def record_export(connection: AsyncConnection, layer: str, form: str, rows: int, bbox: str | None) -> None:
     """Record the export of a layer; further ones within a minute are counted in one row. Raises Forbidden."""
     await _one(connection, "record_export", {"layer": layer, "form": form, "rows": rows, "bbox": bbox})
@@ -179,25 +184,6 @@ async def record_export(connection: AsyncConnection, layer: str, form: str, rows
 async def record_refusal(connection: AsyncConnection, route: str, right: str) -> None:
     """Record a request without the required right; further ones within a minute are counted in one row."""
     await _one(connection, "record_refusal", {"route": route, "right": right})
-
-
-async def open_camera(connection: AsyncConnection, gb28181_id: str, reason: str, incident_id: int | None) -> int | None:
-    """Record who opens a camera, why and for which open incident; return the number of the record, or None if the
-    principal sees no such camera.
-
-    Raises
-    ------
-    Forbidden
-        The right is missing.
-    UserError
-        The principal sees no such open incident.
-    """
-    values = {"gb28181_id": gb28181_id, "reason": reason, "incident_id": incident_id}
-    try:
-        found = (await _one(connection, "open_camera", values))["audit_id"]
-    except psycopg.errors.NoDataFound as error:
-        raise UserError(error.diag.message_primary or "there is no such incident") from None
-    return None if found is None else int(found)
 
 
 async def _one(connection: AsyncConnection, name: str, values: dict[str, Any]) -> dict[str, Any]:

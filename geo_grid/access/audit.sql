@@ -17,8 +17,8 @@ select access.record_export(%(layer)s, %(form)s, %(rows)s, %(bbox)s)
 -- name: record_refusal
 select access.record_refusal(%(route)s, %(right)s)
 
--- name: open_camera
-select access.open_camera(%(gb28181_id)s, %(reason)s, %(incident_id)s) as audit_id
+-- name: note_look
+select access.note_look(%(question)s, '')
 
 -- name: settle
 select access.settle_sums()

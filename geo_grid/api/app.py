@@ -9,8 +9,8 @@ from fastapi.staticfiles import StaticFiles
 from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
 
 from geo_grid import __version__
-from geo_grid.api import hooks, pages
-from geo_grid.api.access import accounts, audit, session
+from geo_grid.api import hooks, pages, streams
+from geo_grid.api.access import accounts, audit, openings, session
 from geo_grid.api.access.identified import Identified
 from geo_grid.api.boundaries import drafts, files
 from geo_grid.api.desk import (
@@ -96,10 +96,12 @@ _ROUTERS = (
     patrol,
     routes,
     hooks,
+    streams,
     events,
     session,
     accounts,
     audit,
+    openings,
     health,
     metrics,
     pages,

@@ -38,6 +38,7 @@ from geo_grid.db import (
 from geo_grid.derived import DerivedStates
 from geo_grid.due import Due
 from geo_grid.errors import GeoGridError, SetupError
+from geo_grid.feeds.live import CameraFeeds
 from geo_grid.files.limits import SENT
 from geo_grid.hooks import Sender
 from geo_grid.locate import Locations
@@ -167,6 +168,7 @@ async def living(settings: Settings, owner: str) -> AsyncIterator[Server]:
                     KINDS, Doing(settings, upkeep, live, sender), own_pool, service, partial(connect, seeing_all)
                 ).kept()
             ),
+            camera_feeds=await enter(CameraFeeds.kept(settings, reserved, own_pool, service)),
             requests=Requests(),
         )
         stack.callback(server.tiles.close)

@@ -25,6 +25,8 @@ _FILE_RIGHTS = {1: 13, 2: 14, 3: 15, 4: 15, 5: 16}
 _TCP, _SCOPES = 0b11, 0b11
 _TCP_SINCE, _SCOPES_SINCE = 4, 6
 
+_NET_PORT, _CONNECT_TCP = 2, 1 << 1
+
 _SECCOMP_SET_MODE_FILTER, _SECCOMP_ON_ALL_THREADS = 1, 1
 _ALLOW, _REFUSE = 0x7FFF0000, 0x00050000 | 1  # EPERM
 _LOAD, _JUMP_IF_EQUAL, _JUMP_IF_AT_LEAST, _RETURN = 0x20, 0x15, 0x35, 0x06
@@ -37,6 +39,8 @@ _CALLS = {
     "x86_64": (0xC000003E, 317, (41, 53, 42, 59, 322, 101, 310, 311, 321, 425, 62, 200, 234, 424)),
     "aarch64": (0xC00000B7, 277, (198, 199, 203, 221, 281, 117, 270, 271, 280, 425, 129, 130, 131, 424)),
 }
+_OF_CLIENTS = 5
+"""So many of them, the first, a program needs that connects; it is started after this."""
 
 
 def confine(readable: Iterable[Path], writable: Path | None, processor_s: int, written_bytes: int) -> list[str]:
@@ -59,7 +63,7 @@ def confine(readable: Iterable[Path], writable: Path | None, processor_s: int, w
     ):
         resource.setrlimit(limit, (most, most))
     standing = ["limits"]
-    if _alone():
+    if alone():
         standing.append("network")
     if _only_files(readable, writable):
         standing.append("files")
@@ -84,11 +88,35 @@ def confine_program(readable: Iterable[Path], writable: Path, memory_bytes: int,
         (resource.RLIMIT_CORE, 0),
     ):
         resource.setrlimit(limit, (most, most))
-    _alone()
+    alone()
     _only_files(readable, writable, _EXECUTE)
 
 
-def _alone() -> bool:
+def confine_client(readable: Iterable[Path], tcp_port: int, memory_bytes: int, processor_s: int) -> None:
+    """Put the walls around a process that is about to become a program that asks one server, and that left the network (`alone`).
+
+    It makes no file at all. Of system calls it keeps those that start a program and connect.
+
+    Parameters
+    ----------
+    readable
+        Files and folders that it can read, and run.
+    tcp_port
+        The one port that it can connect to, where the kernel knows such a wall (Landlock 4).
+    """
+    for limit, most in (
+        (resource.RLIMIT_CPU, processor_s),
+        (resource.RLIMIT_DATA, memory_bytes),
+        (resource.RLIMIT_FSIZE, 0),
+        (resource.RLIMIT_NOFILE, 32),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        resource.setrlimit(limit, (most, most))
+    _only_files(readable, None, _EXECUTE, tcp_port)
+    _only_calls(_OF_CLIENTS)
+
+
+def alone() -> bool:
     """Leave the network, and end with whoever started this process; say whether the first was possible."""
     has_left = _no_network()
     _LIBC.prctl(_PR_SET_PDEATHSIG, _SIGKILL, 0, 0, 0)  # after the namespaces, whose making takes it back
@@ -112,7 +140,9 @@ def _no_network() -> bool:
     return False
 
 
-def _only_files(readable: Iterable[Path], writable: Path | None, more_rights: int = 0) -> bool:
+def _only_files(
+    readable: Iterable[Path], writable: Path | None, more_rights: int = 0, tcp_port: int | None = None
+) -> bool:
     version = _LIBC.syscall(_LANDLOCK_CREATE, None, ctypes.c_size_t(0), ctypes.c_uint32(1))
     if version < 1:
         return False
@@ -129,6 +159,9 @@ def _only_files(readable: Iterable[Path], writable: Path | None, more_rights: in
             _allow(rules, path, _READ_FILE | _READ_DIR | more_rights)
         if writable is not None:
             _allow(rules, writable, everything)
+        if tcp_port is not None and version >= _TCP_SINCE:
+            rule = struct.pack("=QQ", _CONNECT_TCP, tcp_port)
+            _LIBC.syscall(_LANDLOCK_ADD, ctypes.c_int(rules), ctypes.c_int(_NET_PORT), rule, ctypes.c_uint32(0))
         return bool(_LIBC.syscall(_LANDLOCK_RESTRICT, ctypes.c_int(rules), ctypes.c_uint32(0)) == 0)
     finally:
         os.close(rules)
@@ -148,10 +181,12 @@ def _allow(rules: int, path: Path, rights: int) -> None:
         os.close(opened)
 
 
-def _only_calls() -> bool:
+def _only_calls(kept: int = 0) -> bool:
+    """Close system calls, but for the first `kept` of _CALLS."""
     if platform.machine() not in _CALLS:
         return False
     arch, seccomp, refused = _CALLS[platform.machine()]
+    refused = refused[kept:]
     steps = [
         (_LOAD, 0, 0, _ARCH_OFFSET),
         (_JUMP_IF_EQUAL, 1, 0, arch),

@@ -1,9 +1,9 @@
-// The audit: search, check, export.
+// The audit: search, check, export; and who may see, and saw, which camera.
 import { element } from "./element.js";
 import { choice, field, form, head, panel, table } from "./office.js";
 import { ready } from "./page.js";
 import { ask } from "./server.js";
-import { moment, momentOf, named, say } from "./text.js";
+import { duration, moment, momentOf, named, say } from "./text.js";
 
 const main = head();
 const found = panel(say("records"));
@@ -80,4 +80,77 @@ check.append(
     );
   }),
 );
+// --- cameras ---------------------------------------------------------------------------------------
+const told = element("div");
+const heading = title => element("h3", { textContent: title });
+const incidentOf = one => (one.incident_id === null ? "" : `#${one.incident_id}`);
+
+/** Who may see a camera, and who saw it. @param {string} camera */
+async function showCamera(camera) {
+  const id = encodeURIComponent(camera);
+  const [{ viewers }, { openings }] = await Promise.all([
+    ask(`/cameras/${id}/viewers`),
+    ask(`/cameras/${id}/openings`),
+  ]);
+  told.replaceChildren(
+    heading(say("whoMaySee")),
+    table(
+      [say("actor"), say("detail")],
+      viewers.map(one => [
+        `${one.login_name} ${one.display_name}`,
+        [named("access", one.role), one.city_wide ? say("wholeCity") : "", one.sees_secret ? say("seesSecret") : ""]
+          .filter(Boolean)
+          .join(" · "),
+      ]),
+    ),
+    heading(say("whoSaw")),
+    table(
+      ["#", say("occurredAt"), say("actor"), say("reason"), say("forIncident"), say("seenFor"), say("howItEnded")],
+      openings.map(one => [
+        one.audit_id,
+        moment(one.opened_at),
+        `${one.login_name} ${named("access", one.role)}`,
+        one.reason,
+        incidentOf(one),
+        one.seconds === null ? "" : duration(one.seconds),
+        one.ending ? named("endings", one.ending) : "",
+      ]),
+    ),
+  );
+}
+
+/** Openings that are worth a look. */
+async function showUnusual() {
+  const { openings } = await ask("/audit/openings");
+  told.replaceChildren(
+    heading(say("worthALook")),
+    table(
+      ["#", say("occurredAt"), say("actor"), say("numberOfCamera"), say("reason"), say("forIncident"), say("detail")],
+      openings.map(one => [
+        one.audit_id,
+        moment(one.opened_at),
+        `${one.login_name} ${named("access", one.role)}`,
+        one.gb28181_id,
+        one.reason,
+        incidentOf(one),
+        one.unusual.map(why => named("unusual", why)).join(" · "),
+      ]),
+    ),
+  );
+}
+
+const cameras = panel(
+  say("openingsOfCameras"),
+  element("p", { className: "quiet", textContent: say("looksAreRecorded") }),
+  form(
+    [field(say("numberOfCamera"), "camera", { required: true, maxLength: 32 })],
+    say("whoMayAndWhoDid"),
+    ({ camera }) => showCamera(camera.trim()),
+  ),
+  form([], say("worthALook"), showUnusual),
+  told,
+);
+cameras.classList.add("wide");
+main.insertBefore(cameras, found);
+
 load({}).then(ready);

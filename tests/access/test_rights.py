@@ -112,7 +112,13 @@ EXPECTED: dict[str, set[str] | None] = {
     "POST /supervised/listings": {"supervisor"}, "POST /supervised/projects/{place_code}/assessments": {"supervisor"},
     **{f"GET /indicators{path}": READERS for path in ("", "/figures", "/areas")},
     "GET /indicators/report": {"planner", "supervisor"},
-    "POST /cameras/{gb28181_id}/openings": {"dispatcher", "supervisor"},
+    **{route: {"dispatcher", "supervisor"} for route in (
+        "POST /cameras/{gb28181_id}/openings", "GET /feeds/{feed_id}", "DELETE /feeds/{feed_id}", "GET /feeds/{feed_id}/{part}")},
+    **{route: {"auditor"} for route in (
+        "GET /cameras/{gb28181_id}/openings", "GET /cameras/{gb28181_id}/viewers", "GET /audit/openings")},
+    **{route: {"administrator"} for route in (
+        "GET /streams/hosts", "PUT /streams/hosts/{host_name}", "DELETE /streams/hosts/{host_name}",
+        "PUT /streams/hosts/{host_name}/cameras")},
     "OPTIONS /collections/{layer}/items": MAP, "OPTIONS /collections/{layer}/items/{item}": MAP,
     "POST /collections/{layer}/items": {"planner", "supervisor"},
     "PUT /collections/{layer}/items/{item}": {"planner", "supervisor"},
@@ -163,7 +169,7 @@ PAGES = {
 }
 FILLED = {"layer": "grid_cells", "item": "A", "z": "14", "y": "6350", "x": "13400", "incident_id": "900065", "name": "nobody",
           "case_id": "900065", "meeting_id": "900065", "listing_id": "900065", "facility_code": "facility-A", "place_code": "place-A",
-          "role": "nobody", "credential_id": "999999", "style": "dark", "import_id": "x" * 22, "draft_id": "999999", "edition_id": "1", "unit_code": "nobody", "grid_code": "nowhere", "day": "2026-01-01", "absence_id": "999999", "run_card_id": "999999", "shift_note_id": "999999", "category_code": "nothing", "format": "json", "service_code": "nothing", "service_request_id": "900065", "hook_id": "999999", "policy_code": "nobodys", "loop_code": "nobodys", "grid_level": "1", "schedule_code": "nobodys", "gb28181_id": "13050200001310000001"}  # fmt: skip
+          "role": "nobody", "credential_id": "999999", "style": "dark", "import_id": "x" * 22, "draft_id": "999999", "edition_id": "1", "unit_code": "nobody", "grid_code": "nowhere", "day": "2026-01-01", "absence_id": "999999", "run_card_id": "999999", "shift_note_id": "999999", "category_code": "nothing", "format": "json", "service_code": "nothing", "service_request_id": "900065", "hook_id": "999999", "policy_code": "nobodys", "loop_code": "nobodys", "grid_level": "1", "schedule_code": "nobodys", "gb28181_id": "13050200001310000001", "feed_id": "x" * 24, "part": "live.m3u8", "host_name": "nobody"}  # fmt: skip
 
 # what whoever may is answered when asked about FILLED, with no body and no parameters; 200 where nothing else stands here
 ANSWERS: dict[int, set[str]] = {
@@ -178,6 +184,11 @@ ANSWERS: dict[int, set[str]] = {
         "GET /tiles/WebMercatorQuad/{z}/{y}/{x}",
     },
     404: {
+        "GET /cameras/{gb28181_id}/viewers",
+        "GET /feeds/{feed_id}",
+        "DELETE /feeds/{feed_id}",
+        "GET /feeds/{feed_id}/{part}",
+        "DELETE /streams/hosts/{host_name}",
         "GET /open311/v2/services/{service_code}.{format}",
         "GET /open311/v2/requests/{service_request_id}.{format}",
         "DELETE /webhooks/{hook_id}",
@@ -258,6 +269,8 @@ ANSWERS: dict[int, set[str]] = {
         "POST /supervised/listings/{listing_id}/steps",
         "POST /supervised/projects/{place_code}/assessments",
         "POST /cameras/{gb28181_id}/openings",
+        "PUT /streams/hosts/{host_name}",
+        "PUT /streams/hosts/{host_name}/cameras",
         "POST /patrol/check-ins",
         "POST /imports",
         "POST /imports/{import_id}/confirmation",

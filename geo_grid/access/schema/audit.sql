@@ -163,6 +163,16 @@ language sql security definer set search_path = pg_catalog, public, pg_temp
 return access.record_often('request.refused', 'route', route, 'refused', jsonb_build_object('right', wanted), route);
 grant execute on function access.record_refusal to geo_grid_app;
 
+-- Records what an auditor looked at, each question at once and then once a minute.
+create or replace function access.note_look(question text, about text) returns void
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
+begin
+    perform access.require('audit');
+    perform access.record_often('audit.look', case about when '' then 'audit' else 'camera' end, about, 'done',
+                                jsonb_build_object('question', question), about, question);
+end $$;
+grant execute on function access.note_look to geo_grid_app;
+
 create or replace function access.read_audit(
     after_id bigint, until_id bigint, at_most integer, since timestamptz default null, until timestamptz default null,
     actor text default null, what text default null, object text default null, outcome text default null

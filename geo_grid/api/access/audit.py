@@ -8,7 +8,7 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 
 from geo_grid.access import audit
-from geo_grid.api.server.asking import account_of, reading, reading_much, writing
+from geo_grid.api.server.asking import account_of, reading_much, writing
 from geo_grid.api.server.long_answers import LongAnswer
 from geo_grid.api.server.parameters import AtMost, Configured
 from geo_grid.api.server.problems import PROBLEM_RESPONSES
@@ -40,8 +40,9 @@ async def search_audit(
     limit: Annotated[int, Query(ge=1), AtMost(1000)] = 100,
     before: Annotated[int | None, Query(ge=1, le=2**62, description="continue before this audit_id")] = None,
 ) -> AuditPage:
-    """Search the audit: by time, who, what (the beginning of an action), object and result."""
-    async with reading(request) as database:
+    """Search the audit: by time, who, what (the beginning of an action), object and result. The search is recorded."""
+    async with writing(request) as database:
+        await audit.note_look(database, "search")
         found = await audit.search(database, wanted, limit, before)
     return AuditPage(entries=found, next=found[-1].audit_id if len(found) == limit else None)
 

@@ -1,17 +1,27 @@
-"""POST /cameras/{gb28181_id}/openings: who opens which camera, why, for which incident. No video passes here."""
+"""POST /cameras/{gb28181_id}/openings: who opens which camera, why, for which incident; and its live picture, /feeds."""
 
-from typing import Annotated
+from contextlib import nullcontext, suppress
+from datetime import datetime
+from typing import Annotated, Literal
 
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, Path, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from geo_grid.access.audit import open_camera
-from geo_grid.api.server.asking import writing
+from geo_grid.api.server.asking import asker_of, identity_of, read_once, writing
 from geo_grid.api.server.problems import PROBLEM_RESPONSES, Problem
 from geo_grid.api.server.rights import GuardedRoute
-from geo_grid.errors import NotFound
+from geo_grid.api.server.state import server_of
+from geo_grid.errors import Forbidden, NotFound
+from geo_grid.feeds.addresses import QUERIES
+from geo_grid.feeds.live import NO_FEED, Feed, Opened
+from geo_grid.feeds.watched import open_camera, refuse_picture
 
-router = APIRouter(tags=["cameras"], responses=PROBLEM_RESPONSES, route_class=GuardedRoute)
+router = APIRouter(tags=["cameras"], responses=PROBLEM_RESPONSES | {404: {"model": Problem}}, route_class=GuardedRoute)
+
+CameraId = Annotated[str, Path(pattern=r"^([0-9]{20}|LOCAL-[0-9A-Za-z._-]{1,26})$")]
+FeedId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{24}$")]
+_FIRST_PICTURE_S = 25.0
+"""Seconds for which the question for a playlist waits until there is a picture, or it is known why there is none."""
 
 
 class Opening(BaseModel):
@@ -23,22 +33,119 @@ class Opening(BaseModel):
     incident_id: int | None = Field(None, ge=1, le=2**63 - 1)
 
 
+class FeedState(BaseModel):
+    """A live picture: where it is played from, until when, and why not any more."""
+
+    feed_id: str
+    gb28181_id: str
+    playlist: str = Field(description="HLS; each of its parts is asked for by whoever opened it")
+    ends_at: datetime
+    state: Literal["opening", "live", "ended"]
+    why: str = Field(description="why it ended; empty before")
+    codec: str | None = Field(description="RFC 6381: whether this browser plays it, it knows itself")
+
+
 class AccessRecord(BaseModel):
-    """调阅登记: the row of the audit."""
+    """调阅登记: the row of the audit, and the picture; null: no address of it is registered here, and its platform shows it."""
 
     audit_id: int
+    feed: FeedState | None
 
 
-@router.post("/cameras/{gb28181_id}/openings", status_code=201, responses={404: {"model": Problem}})
-async def post_opening(
+def _state(feed: Feed) -> FeedState:
+    is_over = not feed.is_live
+    return FeedState(
+        feed_id=feed.feed_id,
+        gb28181_id=feed.opened.gb28181_id,
+        playlist=f"/feeds/{feed.feed_id}/live.m3u8",
+        ends_at=feed.ends_at,
+        state="ended" if is_over else "live" if feed.fragments.has_picture else "opening",
+        why=feed.why,
+        codec=feed.fragments.codec,
+    )
+
+
+@router.post("/cameras/{gb28181_id}/openings", status_code=201)
+async def post_opening(request: Request, gb28181_id: CameraId, opening: Opening) -> AccessRecord:
+    """Register that a camera is opened, and begin its picture where its address is registered."""
+    identity, feeds = identity_of(request), server_of(request).camera_feeds
+    asker = asker_of(request)
+    camera = (await read_once(request, QUERIES["to_open"], {"gb28181_id": gb28181_id}))["camera_id"]
+    stream = await feeds.stream(camera, asker) if camera is not None else None
+    with feeds.place(identity.principal_id) if stream else nullcontext():
+        async with writing(request) as database:
+            recorded = await open_camera(database, gb28181_id, opening.reason, opening.incident_id)
+        if recorded is None:
+            message = f"there is no camera {gb28181_id}"
+            raise NotFound(message)
+        opened = Opened(*recorded, gb28181_id, opening.incident_id, identity.principal_id, identity.login_name, asker)
+        feed = feeds.begin(opened, stream) if stream and recorded.camera_id == camera else None
+    return AccessRecord(audit_id=recorded.audit_id, feed=_state(feed) if feed else None)
+
+
+@router.get("/feeds/{feed_id}")
+async def get_feed(request: Request, feed_id: FeedId) -> FeedState:
+    """Say how a picture of one's own is, and why it ended."""
+    return _state(await _mine(request, feed_id))
+
+
+@router.delete("/feeds/{feed_id}", status_code=204, response_class=Response)
+async def delete_feed(request: Request, feed_id: FeedId) -> Response:
+    """Close a picture of one's own."""
+    await server_of(request).camera_feeds.close(await _mine(request, feed_id))
+    return Response(status_code=204)
+
+
+@router.get(
+    "/feeds/{feed_id}/{part}",
+    response_class=Response,
+    responses={200: {"description": "the playlist (HLS), or a part of the picture that it names",
+                     "content": {"application/vnd.apple.mpegurl": {}, "video/mp4": {}}}},
+)  # fmt: skip
+async def get_part(
     request: Request,
-    gb28181_id: Annotated[str, Path(pattern=r"^([0-9]{20}|LOCAL-[0-9A-Za-z._-]{1,26})$")],
-    opening: Opening,
-) -> AccessRecord:
-    """Register that a camera is opened, before the video platform is asked for its picture."""
-    async with writing(request) as database:
-        number = await open_camera(database, gb28181_id, opening.reason, opening.incident_id)
-    if number is None:
-        message = f"there is no camera {gb28181_id}"
+    feed_id: FeedId,
+    part: Annotated[str, Path(pattern=r"^(live\.m3u8|init\.mp4|[0-9]{1,9}\.m4s)$")],
+) -> Response:
+    """Answer with the playlist, or a part of the picture: rights, secrecy, cells and time are asked about each time."""
+    feed = await _mine(request, feed_id)
+    await _refuse_hidden(request, feed)
+    if part == "live.m3u8":
+        await feed.first_picture(_FIRST_PICTURE_S)
+        feed.refuse_over()
+        return Response(feed.fragments.playlist(), media_type="application/vnd.apple.mpegurl")
+    fragment = None if part == "init.mp4" else feed.fragments.find(int(part.removesuffix(".m4s")))
+    content = feed.fragments.beginning if part == "init.mp4" else fragment.content if fragment else None
+    if content is None:
+        message = "this part of the picture is gone, or not there yet: the playlist names those that are"
         raise NotFound(message)
-    return AccessRecord(audit_id=number)
+    return Response(content, media_type="video/mp4")
+
+
+async def _mine(request: Request, feed_id: str) -> Feed:
+    """Return a feed of whoever asks; another's is as if it did not exist, but for the record. Raises NotFound."""
+    feed = server_of(request).camera_feeds.find(feed_id)
+    if feed.opened.principal_id != identity_of(request).principal_id:
+        await _note(request, feed, "another's")
+        raise NO_FEED
+    feed.touch()
+    return feed
+
+
+async def _refuse_hidden(request: Request, feed: Feed) -> None:
+    """Refuse a picture whose time is over, or whose camera whoever asks may not see any more. Raises NotFound."""
+    may = (
+        feed.is_live and (await read_once(request, QUERIES["may_see"], {"camera_id": feed.opened.camera_id}))["may_see"]
+    )
+    if may:
+        return
+    if feed.is_live:
+        await server_of(request).camera_feeds.close(feed, "right")
+    await _note(request, feed, feed.ending or "expired")
+    feed.refuse_over()
+
+
+async def _note(request: Request, feed: Feed, why: str) -> None:
+    with suppress(Forbidden):  # the credential is worth nothing since a moment: how the picture ended is on record
+        async with writing(request) as database:
+            await refuse_picture(database, feed.opened.audit_id, feed.opened.gb28181_id, why)

@@ -16,10 +16,10 @@ from geo_grid.maps import city_view, features_map, plain_page
 
 _MAY = (
     "default-src 'none'; script-src 'self' 'nonce-{nonce}'; style-src 'self' 'unsafe-inline'; img-src 'self' data: {hosts}; "
-    "font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    "font-src 'self'; connect-src 'self'; media-src blob:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 """Scripts run only from our own files or with the nonce of the answer; only images of the configured base map are loaded
-from other hosts."""
+from other hosts. What a video shows is put together by our scripts (blob:)."""
 
 
 def html_page(request: Request, html: str, hosts: str = "") -> HTMLResponse:

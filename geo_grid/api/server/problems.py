@@ -41,6 +41,7 @@ STATUS: dict[type[errors.GeoGridError], int] = {
     errors.Busy: 503,
     errors.DatabaseUnavailable: 503,
     errors.ProviderUnavailable: 503,
+    errors.ProgramMissing: 503,
     errors.StorageUnavailable: 507,
     errors.SetupError: 500,
     errors.GeoGridError: 500,

@@ -223,6 +223,15 @@ RIGHTS: dict[tuple[str, str], str] = {
     ("GET", "/webhooks/{hook_id}/dead-letters"): "webhooks",
     ("POST", "/webhooks/{hook_id}/dead-letters"): "webhooks",
     ("POST", "/cameras/{gb28181_id}/openings"): "cameras.open",
+    ("GET", "/cameras/{gb28181_id}/openings"): "audit",
+    ("GET", "/cameras/{gb28181_id}/viewers"): "audit",
+    ("GET", "/feeds/{feed_id}"): "cameras.open",
+    ("DELETE", "/feeds/{feed_id}"): "cameras.open",
+    ("GET", "/feeds/{feed_id}/{part}"): "cameras.open",
+    ("GET", "/streams/hosts"): "streams",
+    ("PUT", "/streams/hosts/{host_name}"): "streams",
+    ("DELETE", "/streams/hosts/{host_name}"): "streams",
+    ("PUT", "/streams/hosts/{host_name}/cameras"): "streams",
     ("GET", "/accounts"): "accounts",
     ("POST", "/accounts"): "accounts",
     ("PATCH", "/accounts/{name}"): "accounts",
@@ -236,6 +245,7 @@ RIGHTS: dict[tuple[str, str], str] = {
     ("GET", "/audit"): "audit",
     ("GET", "/audit/export"): "audit",
     ("GET", "/audit/verification"): "audit",
+    ("GET", "/audit/openings"): "audit",
 }
 
 _CHANGING = {ANYBODY, "account", "accounts"}

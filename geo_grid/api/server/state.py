@@ -17,6 +17,7 @@ from geo_grid.confined import Confined
 from geo_grid.db import AsyncPool, ThreadPool
 from geo_grid.derived import Derived, DerivedStates
 from geo_grid.due import Due
+from geo_grid.feeds.live import CameraFeeds
 from geo_grid.locate import Locations
 from geo_grid.names import Search
 from geo_grid.own_work import Doing
@@ -95,6 +96,7 @@ class Server:
     covered: Covered
     live: Live
     due: Due[Doing]
+    camera_feeds: CameraFeeds
     requests: Requests
 
 

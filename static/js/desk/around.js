@@ -88,7 +88,12 @@ export function proposals(duplicates, open) {
   ];
 }
 
-function near(title, places) {
+/**
+ * @param {string} title
+ * @param {import("../../types.js").Api["Near"][]} places
+ * @param {((place: import("../../types.js").Api["Near"]) => void) | null} [open] what opens one of them
+ */
+function near(title, places, open = null) {
   if (!places.length) return [];
   return [
     element("h3", { textContent: title }),
@@ -101,7 +106,9 @@ function near(title, places) {
           element(
             "li",
             {},
-            element("span", { textContent: one.name }),
+            open
+              ? element("button", { className: "plain", textContent: one.name, onclick: () => open(one) })
+              : element("span", { textContent: one.name }),
             element("span", { className: "quiet", textContent: metres(one.distance_m) }),
           ),
         ),
@@ -109,8 +116,13 @@ function near(title, places) {
   ];
 }
 
-/** @param {import("../../types.js").Api["DeskCard"]} card */
-export function surroundings({ location, nearest_cameras: cameras, nearest_facilities: facilities }) {
+/**
+ * @param {import("../../types.js").Api["DeskCard"]} card
+ * @param {import("./feeds.js").Feeds} feeds open its cameras
+ * @param {number | null} incident
+ */
+export function surroundings(card, feeds, incident) {
+  const { location, nearest_cameras: cameras, nearest_facilities: facilities } = card;
   const zone = location.patrol_zone;
   return [
     element("h3", { textContent: say("whoIsResponsible") }),
@@ -136,7 +148,8 @@ export function surroundings({ location, nearest_cameras: cameras, nearest_facil
       ),
     ),
     element("p", { textContent: zone ? `${zone.name} · ${zone.responsible_unit}` : say("noZone") }),
-    ...near(say("nearestCameras"), cameras),
+    ...near(say("nearestCameras"), cameras, feeds.opener(cameras, incident)),
+    feeds.form,
     ...near(say("nearestFacilities"), facilities),
   ];
 }

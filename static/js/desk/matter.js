@@ -6,6 +6,7 @@ import { aboutMatter, stepsOf } from "./about.js";
 import { ACTIONS, TAKES_BACK, unitsFor } from "./actions.js";
 import { freeUnits, proposals, ranked, runCard, surroundings } from "./around.js";
 import { askingForm } from "./asking.js";
+import { Feeds } from "./feeds.js";
 import { callForm } from "./filing.js";
 import { Mediation } from "./mediation.js";
 
@@ -23,6 +24,7 @@ export class Matter {
     this.changed = changed;
     this.box = element("section", { className: "right panel", ariaLabel: say("matter") });
     this.pin = L.circleMarker([0, 0], { radius: 11, color: "#ffd84d", weight: 4, fill: false, interactive: false });
+    this.feeds = new Feeds(tell);
     this.mediation = new Mediation(tell, () => this.renew(this.id));
     /** @type {number | null} */
     this.id = null;
@@ -41,6 +43,7 @@ export class Matter {
     this.place = null;
     this.course = null;
     this.free = [];
+    this.feeds.forget();
     this.pin.remove();
     this.box.replaceChildren(element("p", { className: "quiet", textContent: say("chooseAMatter") }));
   }
@@ -55,13 +58,14 @@ export class Matter {
 
   /** Whether something is asked of the user just now. */
   get isAsking() {
-    return Boolean(this.form?.childElementCount || this.mediation.form.childElementCount);
+    return [this.form, this.mediation.form, this.feeds.form].some(form => form?.childElementCount);
   }
 
   /** Takes back what is asked. */
   stopAsking() {
     this.form?.replaceChildren();
     this.mediation.form.replaceChildren();
+    this.feeds.form.replaceChildren();
   }
 
   /**
@@ -107,7 +111,7 @@ export class Matter {
         ...runCard(run),
         ...ranked(card.responders, unit => this.send(unit)),
         ...proposals(duplicates.duplicates, other => this.show(other)),
-        ...surroundings(card),
+        ...surroundings(card, this.feeds, id),
       );
     } catch (error) {
       if (signal.aborted) return;
@@ -139,7 +143,7 @@ export class Matter {
           element("kbd", { textContent: "N" }),
         ),
         ...ranked(card.responders, null),
-        ...surroundings(card),
+        ...surroundings(card, this.feeds, null),
       );
     } catch (error) {
       if (signal.aborted) return;
@@ -203,6 +207,7 @@ export class Matter {
    * @returns {boolean} whether it stood for something
    */
   press(key, isShifted) {
+    if (isShifted && this.feeds.press(key)) return true;
     if (!this.course) return false;
     if (isShifted) return this.mediation.press(key);
     if (/^[1-9]$/.test(key)) {
