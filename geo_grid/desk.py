@@ -27,6 +27,11 @@ class Near(BaseModel):
     azimuth_deg: float | None = Field(None, description="direction a camera looks toward, clockwise from north")
     fov_deg: float | None = None
     range_m: float | None = None
+    sees: bool | None = Field(
+        None,
+        description="whether a camera sees the place, buildings and all; null: nobody knows where it looks, or no camera",
+    )
+    sight_note: str | None = Field(None, description="what can be seen from a camera, or cannot, as a person noted it")
     lon: float
     lat: float
     distance_m: float = Field(description="metres on the ellipsoid, in a straight line")
@@ -43,7 +48,7 @@ class DeskCard(BaseModel):
     )
     nearest_posts: list[Near]
     nearest_units: list[Near]
-    nearest_cameras: list[Near]
+    nearest_cameras: list[Near] = Field(description="those that see the place go first, then the nearest")
     nearest_facilities: list[Near]
 
 

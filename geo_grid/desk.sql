@@ -26,16 +26,26 @@ select * from (
 order by distance_m, code
 
 -- name: cameras
-select * from (
-    select c.gb28181_id as code, c.name, case when c.is_online then 'online' else 'offline' end as status,
-           c.azimuth_deg, c.fov_deg, c.range_m, c.is_demo,
-           ST_X(c.geom) as lon, ST_Y(c.geom) as lat,
-           ST_Distance(c.geom::geography, here.geog) as distance_m
-    from cameras c, (select ST_SetSRID(ST_MakePoint(%(lon)s, %(lat)s), 4490)::geography as geog) here
-    order by c.geom::geography <-> here.geog
-    limit 24
-) near
-order by distance_m, code
+-- those that see the place go first, wherever they stand; whether the others see it is false, or unknown without a view
+with here as materialized (
+    select point, point::geography as geog from (select ST_SetSRID(ST_MakePoint(%(lon)s, %(lat)s), 4490) as point) given
+),
+near as (
+    (select c.camera_id from cameras c order by c.geom::geography <-> (select geog from here) limit 24)
+    union
+    select v.camera_id from camera_views v where ST_Covers(v.geom, (select point from here))
+)
+select c.gb28181_id as code, c.name, s.state as status, coalesce(v.azimuth_deg, c.azimuth_deg) as azimuth_deg,
+       coalesce(v.fov_deg, c.fov_deg) as fov_deg, coalesce(v.range_m, c.range_m) as range_m, c.is_demo,
+       case when v.camera_id is not null then coalesce(ST_Covers(v.geom, h.point), false) end as sees,
+       nullif(c.sight_note, '') as sight_note,
+       ST_X(c.geom) as lon, ST_Y(c.geom) as lat, ST_Distance(c.geom::geography, h.geog) as distance_m
+from near
+join cameras c using (camera_id)
+left join camera_views v using (camera_id)
+left join camera_states s using (camera_id)
+cross join here h
+order by coalesce(ST_Covers(v.geom, h.point), false) desc, distance_m, code
 limit 8
 
 -- name: facilities

@@ -9,6 +9,11 @@ from geo_grid.access.accounts import QUERIES as ACCOUNTS
 from geo_grid.access.audit import QUERIES as AUDIT
 from geo_grid.boundaries import publish_when_due
 from geo_grid.budgets import BULK, CLOCKS, DRAFTS, HOOKS, SOLVING
+from geo_grid.cameras.coverage import QUERIES as COVERAGE
+from geo_grid.cameras.coverage import update_coverage
+from geo_grid.cameras.sight import Usual
+from geo_grid.cameras.states import QUERIES as CAMERA_STATES
+from geo_grid.cameras.views import update_views
 from geo_grid.db import Connection
 from geo_grid.due import Kind
 from geo_grid.field.visits import QUERIES as VISITS
@@ -45,7 +50,7 @@ def _draw_circles(doing: Doing, connection: Connection, _: Sequence[str]) -> flo
 
 
 def _tidy(doing: Doing, connection: Connection, _: Sequence[str]) -> None:
-    """Delete expired sessions, and callers, unit positions, parties and texts that are older than the settings allow."""
+    """Delete expired sessions, and callers, unit positions, parties, texts and states of cameras that are older than the settings allow."""
     connection.execute(ACCOUNTS["tidy"], {"callers_days": doing.settings.caller_retention_days})
     connection.execute(POSITIONS["tidy"], {"kept_s": doing.settings.track_retention_h * 3600})
     texts = {"texts_days": doing.settings.text_retention_days}
@@ -53,6 +58,25 @@ def _tidy(doing: Doing, connection: Connection, _: Sequence[str]) -> None:
     connection.execute(SUPERVISED["tidy"], texts)
     connection.execute(STEPS["tidy"], texts)
     connection.execute(VISITS["tidy"], texts)
+    connection.execute(CAMERA_STATES["tidy"], {"kept_days": doing.settings.camera_state_days})
+
+
+def _draw_views(doing: Doing, connection: Connection, _: Sequence[str]) -> float | None:
+    """Work out what cameras see, some at a time; then how much of each cell they see."""
+    if update_views(connection, usual_sight(doing.settings), most=_VIEWS_AT_ONCE)[1]:
+        return 0.0
+    connection.execute(COVERAGE["ask"])
+    return None
+
+
+def _cover(_: Doing, connection: Connection, __: Sequence[str]) -> None:
+    """Work out how much of each innermost cell cameras see."""
+    update_coverage(connection)
+
+
+def usual_sight(settings: Settings) -> Usual:
+    """Return what is taken for the opening angle and the range of cameras whose register does not say them."""
+    return Usual(settings.camera_fov_deg, settings.camera_range_m)
 
 
 def _sum_up(_: Doing, connection: Connection, __: Sequence[str]) -> None:
@@ -115,6 +139,7 @@ def _areas(snapshot: Snapshot) -> list[AreaNow]:
     ]
 
 
+_VIEWS_AT_ONCE = 4_000
 _SELDOM_S = 60.0
 _FRESH = timedelta(minutes=2)
 """Live coverage is renewed each minute at least while it is asked for; older, and it was not asked for until now."""
@@ -122,6 +147,8 @@ KINDS = (
     Kind("publish", _publish, DRAFTS),
     Kind("circles", _draw_circles, SOLVING, every_s=30.0),
     Kind("tidy", _tidy, BULK, every_s=3600.0),
+    Kind("camera_views", _draw_views, SOLVING),
+    Kind("camera_coverage", _cover, SOLVING),
     Kind("audit_sums", _sum_up, BULK, every_s=15.0),
     Kind("deadlines", _sweep_deadlines, CLOCKS, every_s=5.0),
     Kind("calendar", _keep_calendar, CLOCKS, every_s=3600.0),

@@ -101,6 +101,15 @@ class Settings(BaseSettings):
         "day=08:00-20:00|night=20:00-08:00",
         description="shifts of patrols: name=from-to in the city's own time, with |",
     )
+    camera_fov_deg: float = Field(
+        60, gt=0, lt=360, description="opening angle of cameras whose register does not say it, degrees"
+    )
+    camera_range_m: float = Field(
+        50, gt=0, le=5000, description="how far cameras see whose register does not say it, metres: our estimate"
+    )
+    camera_state_days: int = Field(
+        35, ge=4, le=3650, description="days for which changes of the state of cameras are kept, to count by hour"
+    )
     track_retention_h: float = Field(24, gt=0, le=24 * 366, description="hours for which positions of units are kept")
     tls_certificate: Path | None = Field(None, description="PEM file with the certificate chain; serves HTTPS")
     tls_key: Path | None = Field(None, description="PEM file with its private key")

@@ -16,6 +16,7 @@ from geo_grid.api.boundaries import drafts, files
 from geo_grid.api.desk import (
     batches,
     bulk,
+    camera_register,
     cameras,
     categories,
     deadlines,
@@ -78,6 +79,7 @@ _ROUTERS = (
     overview,
     supervised,
     indicators,
+    camera_register,
     cameras,
     features,
     editing,
@@ -159,12 +161,14 @@ def create_app(settings: Settings, conninfo: str) -> FastAPI:
             ("POST", "/imports"): imports.LARGEST_BODY,
             ("POST", "/boundaries/imports"): files.LARGEST_BODY,
             ("POST", "/units/positions"): positions.LARGEST_BODY,
+            ("POST", "/cameras/states"): camera_register.LARGEST_BODY,
             ("POST", "/session"): _LARGEST_LOGIN,
         },
         unknown=_LARGEST_LOGIN,
         values={
             ("POST", "/locate"): bulk.LARGEST_BODY,
             ("POST", "/units/positions"): positions.MOST_VALUES,
+            ("POST", "/cameras/states"): camera_register.MOST_VALUES,
             ("POST", "/incidents/batch"): batches.MOST_VALUES,
         },
     )

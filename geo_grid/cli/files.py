@@ -36,12 +36,17 @@ def import_(
         typer.Argument(
             help="GeoJSON, GeoPackage, Shapefile, FlatGeobuf, GeoParquet, KML, KMZ, MapInfo TAB and MIF, GML, GPX, ESRI"
             " JSON, TopoJSON; CSV or Excel with lon and lat columns or one of WKT;"
+            " for cameras also a GB/T 28181 catalogue (.xml) or APEs of GA/T 1400 (.json);"
             " for roads also an OpenStreetMap extract (.osm.pbf, .osm), which brings the base map along."
         ),
     ],
     source_crs: SourceCrs = None,
     column: Annotated[
         list[str] | None, typer.Option(help="FIELD=COLUMN, where the file's name differs; repeatable.")
+    ] = None,
+    platform: Annotated[
+        str | None,
+        typer.Option(help="Of cameras: the source platform, whose datum it is in; what is stored already is compared."),
     ] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", help="FIELD=VALUE for all rows; repeatable.")] = None,
     lon_column: Annotated[str | None, typer.Option(help="Column of longitudes or eastings in a CSV file.")] = None,
@@ -87,8 +92,9 @@ def import_(
     if is_osm(file):
         _import_osm(layer, file, dry_run, as_json)
         return
+    constants = _pairs(set_ or [], "--set") | ({"platform_code": platform} if platform is not None else {})
     mapping = Mapping(
-        _pairs(column or [], "--column"), _pairs(set_ or [], "--set"), lon_column, lat_column,
+        _pairs(column or [], "--column"), constants, lon_column, lat_column,
         datetime_format, Spelling(encoding, separator, decimal),
     )  # fmt: skip
     with ready_database() as conninfo, connect(conninfo) as connection:

@@ -13,6 +13,7 @@ from geo_grid import __version__
 from geo_grid.cli.access import audit_app, key_app, kiosk_app, user_app
 from geo_grid.cli.boundaries import boundaries_app
 from geo_grid.cli.calendar import calendar_app
+from geo_grid.cli.cameras import cameras_app
 from geo_grid.cli.circles import circles_app
 from geo_grid.cli.city import city_app
 from geo_grid.cli.field import field_app
@@ -43,6 +44,7 @@ for name, family in (
     ("audit", audit_app),
     ("calendar", calendar_app),
     ("field", field_app),
+    ("cameras", cameras_app),
 ):
     app.add_typer(family, name=name)
 

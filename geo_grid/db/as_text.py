@@ -28,7 +28,7 @@ from geo_grid.errors import SetupError
 from geo_grid.settings import PACKAGE
 
 ROOMS = (
-    "db", "changes", "due", "access", "layers", "locate", "workflow", "mediation", "boundaries", "field", "response", "indicators",
+    "db", "changes", "due", "access", "layers", "locate", "cameras", "workflow", "mediation", "boundaries", "field", "response", "indicators",
     "hooks", "feeds",
 )  # fmt: skip
 """Rooms in the order in which their files are applied: a function in SQL must come after those that it calls."""

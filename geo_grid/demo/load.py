@@ -98,7 +98,11 @@ def load_demo(
     ]
     for table, make in frames:
         with progress(table.replace("_", " "), None):
-            counts[table] = _copy_frame(connection, table, make())
+            frame = make()
+            states = frame.pop("state") if table == "cameras" else None
+            counts[table] = _copy_frame(connection, table, frame)
+            if states is not None:
+                _camera_states(connection, frame["gb28181_id"], states, until - timedelta(days=2))
     with progress("mediation"):
         counts["mediation_organisations"], counts["mediators"] = _mediation(connection, organisations, begins)
     with progress("work in the field"):
@@ -130,6 +134,12 @@ def _copy_frame(connection: Connection, table: str, frame: DataFrame) -> int:
         frame = frame.assign(geom=ewkb(shapely.points(snap(frame[["lon", "lat"]])))).drop(columns=["lon", "lat"])
     columns: list[list[Any]] = [frame[c].astype(object).where(pd.notna(frame[c]), None).tolist() for c in frame]
     return copy_rows(connection, table, list(frame.columns), zip(*columns, strict=True))
+
+
+def _camera_states(connection: Connection, ids: "pd.Series[str]", states: "pd.Series[str]", since: datetime) -> None:
+    connection.execute(QUERIES["stage_states"])
+    copy_rows(connection, "given_states", ["gb28181_id", "state"], zip(ids, states, strict=True))
+    connection.execute(QUERIES["states"], {"since": since})
 
 
 def _mediation(connection: Connection, organisations: DataFrame, begins: datetime) -> tuple[int, int]:

@@ -4,6 +4,17 @@ analyze
 -- name: unassigned
 select count(*) from incidents where unassigned
 
+-- name: stage_states
+create temporary table given_states (gb28181_id text collate "C", state text) on commit drop
+
+-- name: states
+with written as (
+    insert into camera_states (camera_id, state, since, reported_at)
+    select c.camera_id, g.state, %(since)s, %(since)s from given_states g join cameras c using (gb28181_id)
+    returning camera_id, since, state
+)
+insert into camera_state_log (camera_id, since, state) select camera_id, since, state from written
+
 -- name: stage_mediation
 create temporary table given_organisations (
     facility_code text collate "C", mediation_kind text, grid_code text, centre_code text collate "C",

@@ -147,8 +147,12 @@ def units(posts_frame: DataFrame, rng: np.random.Generator) -> DataFrame:
     })  # fmt: skip
 
 
+_OWNERS = ("公安局", "社区居委会", "公安局", "社会单位", "交警支队", "交警支队")
+"""Whose the cameras of an industry are, by its code: placeholders."""
+
+
 def cameras(city: City, rng: np.random.Generator) -> DataFrame:
-    """Stand cameras where people live, with well-formed GB/T 28181 IDs."""
+    """Stand cameras where people live, with well-formed GB/T 28181 IDs; `state` is no column of theirs."""
     households = city.leaves["households"].to_numpy(dtype=float)
     points, leaf = places_in(city, CAMERAS, rng, households + 20)
     county = city.leaves["township"].str[:6].to_numpy()[leaf]
@@ -157,6 +161,7 @@ def cameras(city: City, rng: np.random.Generator) -> DataFrame:
     kind = rng.choice(["131", "132"], CAMERAS, p=[0.15, 0.85])
     network = rng.choice([5, 6, 7], CAMERAS, p=[0.5, 0.3, 0.2])
     ptz = rng.choice([1, 2, 3, 4], CAMERAS, p=[0.15, 0.05, 0.6, 0.2])
+    owner = np.array(_OWNERS)[industry.astype(int)]
     azimuth = np.where(ptz == 1, np.nan, rng.integers(0, 360, CAMERAS).astype(float))
     return DataFrame({
         "gb28181_id": [f"{c}{s:02d}{i}{k}{n}{serial:06d}" for serial, (c, s, i, k, n) in
@@ -165,7 +170,8 @@ def cameras(city: City, rng: np.random.Generator) -> DataFrame:
         "ptz_type": ptz, "room_type": rng.choice([1, 2], CAMERAS, p=[0.95, 0.05]),
         "azimuth_deg": azimuth, "fov_deg": np.where(ptz == 1, 360.0, 60.0),
         "range_m": rng.choice([30.0, 50.0, 80.0, 120.0], CAMERAS),
-        "org_code": county, "is_secret": rng.random(CAMERAS) < 0.01, "is_online": rng.random(CAMERAS) < 0.97,
+        "org_code": county, "is_secret": rng.random(CAMERAS) < 0.01, "owner_name": owner,
+        "state": np.where(rng.random(CAMERAS) < 0.97, "online", "offline"),
         "lon": points[:, 0], "lat": points[:, 1],
     })  # fmt: skip
 

@@ -15,6 +15,7 @@ from geo_grid.boundaries import HEAL_M, Moved, metres, publish_cells, publish_zo
 from geo_grid.coordinates import LATTICE_STEP
 from geo_grid.db import APPLICATION_ROLE, Connection, load_queries
 from geo_grid.errors import Conflict, InvalidRows, UserError
+from geo_grid.exchange.cameras import CameraImport, NothingMore
 from geo_grid.exchange.datum import guess_datum
 from geo_grid.exchange.geometry import Extent, read_geometry
 from geo_grid.exchange.inserting import insert_frame, refused_rows
@@ -149,7 +150,9 @@ def import_file(
     name = asking.said or path.name
     with progress(f"reading {name}"):
         table = read_table(path, mapping.lon_column, mapping.lat_column, asking, mapping.spelling)
-    report = Report(layer.name, len(table.attributes))
+    report = Report(layer.name, len(table.attributes), notes=list(table.notes))
+    own = CameraImport(mapping.constants.get("platform_code"), name) if layer.name == "cameras" else NothingMore()
+    source_crs = own.begin(connection, table, source_crs, skip_invalid, report.notes)
     if not report.rows:
         message = f"{name} has no rows"
         raise UserError(message)
@@ -163,11 +166,11 @@ def import_file(
         rows = _read_rows(layer, table.attributes, fields, mapping, timezone, problems, shown)
         _give_local_ids(layer, rows, geometry, problems, report)
         joined = _join_parts(layer, rows, geometry, problems, report) if layer.is_boundary else set()
-        _check_keys(connection, layer, rows, problems, joined)
+        stored = _check_keys(connection, layer, rows, problems, joined)
+        aside = own.set_aside(connection, rows, geometry, stored, problems)
         _check_scope(connection, layer, geometry, problems)
-    guess = guess_datum(connection, layer, table, crs)
-    if guess is not None:
-        report.notes.append(guess)
+    own.datum_note = guess_datum(connection, layer, table, crs) or ""
+    report.notes += filter(None, [own.datum_note])
     report.columns, report.fields = [str(column) for column in table.attributes], fields
     report.duplicates = sum(_TWICE in reason or _STORED in reason for reason in problems.values())
     report.skipped = _numbered(problems)
@@ -175,13 +178,14 @@ def import_file(
         raise _refused(report, name)
     is_stored = False
     while not is_stored:
-        good = [index for index in range(report.rows) if index not in problems and index not in joined]
-        if not good:
+        good = sorted(set(range(report.rows)) - problems.keys() - joined - aside)
+        if not good and not aside:
             message = f"none of the {report.rows} rows of {name} can be imported"
             raise InvalidRows(message, report.skipped)
         frame = DataFrame([rows[index] for index in good], dtype=object).assign(geometry=geometry[good])
         with progress(f"storing {layer.title_en.lower()}", len(good)) as shown:
-            store = partial(_store, connection, layer, frame, name, fit_parents_m, heal_m, report, shown)
+            conclude = partial(own.conclude, connection, rows, geometry, good, notes=report.notes)
+            store = partial(_store, connection, layer, frame, name, fit_parents_m, heal_m, report, shown, conclude)
             refused = _try_to_store(connection, layer, frame, name, store, good, report, dry_run)
         problems |= {good[index]: reason for index, reason in refused.items()}
         report.skipped = _numbered(problems)
@@ -394,10 +398,14 @@ def _give_local_ids(
 
 def _check_keys(
     connection: Connection, layer: Layer, rows: list[dict[str, Any]], problems: dict[int, str], joined: set[int]
-) -> None:
-    """Refuse keys that stand twice in the file, are stored already, or are not for whoever imports to give."""
+) -> set[int]:
+    """Refuse keys that stand twice in the file, are stored already, or are not for whoever imports to give.
+
+    Returns the rows whose key is stored already, and that have no other fault.
+    """
+    stored: set[int] = set()
     if layer.name == "response_circles":
-        return  # known by post and tier together; the table's unique constraint speaks
+        return stored  # known by post and tier together; the table's unique constraint speaks
     first: dict[str, int] = {}
     for index, row in enumerate(rows):
         key = row.get(layer.key)
@@ -408,10 +416,13 @@ def _check_keys(
         else:
             first[str(key)] = index
     for taken in connection.execute(layer.query("taken"), {"keys": list(first)}).fetchall():
-        problems.setdefault(first[str(taken["key"])], f"{layer.key} {taken['key']} {_STORED}")
+        index = first[str(taken["key"])]
+        problems.setdefault(index, f"{layer.key} {taken['key']} {_STORED}")
+        stored.add(index)
     if layer.name in ("police_posts", "patrol_units"):
         for other in connection.execute(QUERIES["not_theirs"], {"keys": list(first)}).fetchall():
             problems.setdefault(first[other["key"]], f"{layer.key} {other['key']} {_NOT_THEIRS}")
+    return stored
 
 
 def _check_scope(connection: Connection, layer: Layer, geometry: Any, problems: dict[int, str]) -> None:
@@ -440,6 +451,7 @@ def _store(
     heal_m: float,
     report: Report,
     advance: Callable[[int], None],
+    conclude: Callable[[list[int]], None],
 ) -> None:
     note = f"import of {file_name}"
     if layer.name == "grid_cells":
@@ -456,9 +468,10 @@ def _store(
     if layer.name == "patrol_zones":
         _tell_healed(publish_zones(connection, frame, note, heal_m=heal_m).healed, heal_m, report)
         return
-    stored = insert_frame(connection, layer, frame, advance)
+    stored = insert_frame(connection, layer, frame, advance) if len(frame) else []
     if layer.is_assigned:
         report.unassigned = _assign_new(connection, layer, stored)
+    conclude(stored)
 
 
 def _tell_healed(moved: list[Moved], heal_m: float, report: Report) -> None:

@@ -25,6 +25,7 @@ from geo_grid.files.degrees import read_degrees
 from geo_grid.files.kinds import FORMATS, unknown_kind
 from geo_grid.files.limits import Limits, of_operator
 from geo_grid.files.rows import GEOMETRY
+from geo_grid.files.secrets import without_secrets
 from geo_grid.files.spelling import Spelling
 
 if TYPE_CHECKING:
@@ -94,6 +95,10 @@ class Table:
         Of rows whose coordinates are no numbers: what is wrong with them, as they were written; by row, 0 the first.
     cut_to
         How many letters of a column's name this kind of file keeps; None: all.
+    notes
+        What its reader, or the door itself, has to say of it: what was left out, such as passwords.
+    announced, received
+        Of a catalogue: how many devices it says there are, and how many it holds; None: it does not say.
     """
 
     attributes: "DataFrame"
@@ -102,6 +107,9 @@ class Table:
     is_geojson: bool
     unread: dict[int, str] = field(default_factory=dict)
     cut_to: int | None = None
+    notes: tuple[str, ...] = ()
+    announced: int | None = None
+    received: int | None = None
 
 
 def read_table(
@@ -139,6 +147,8 @@ def read_table(
     with _scratch() if suffix in (".zip", ".kmz") else contextlib.nullcontext() as scratch:
         job = {"what": "table", "lon": lon_column, "lat": lat_column, "spelling": asdict(spelling or Spelling())}
         about, table = _answer(path, neighbours, scratch, job, asking)
+    table, secrets = without_secrets(table)
+    notes = (*about.get("notes", ()), *_told_of_secrets(secrets + about.get("secrets", 0)))
     try:
         frame = table.to_pandas(types_mapper=_nullable().get)
     except (pa.ArrowException, ValueError, OverflowError) as error:  # dates beyond the calendar
@@ -146,7 +156,9 @@ def read_table(
         raise UnreadableFile(message) from None
     if "lon" in about:
         geometry, unread = _points(frame, about["lon"], about["lat"])
-        return Table(frame, geometry, None, False, unread)
+        unread |= {int(row): why for row, why in about.get("unread", {}).items()}
+        counts = {"announced": about.get("announced"), "received": about.get("received")}
+        return Table(frame, geometry, None, False, unread, notes=notes, **counts)
     geometry = _shapes(said, frame.pop(GEOMETRY))
     unread = {}
     if about.get("is_wkt"):
@@ -156,7 +168,7 @@ def read_table(
             & ~shapely.is_empty(geometry)
         )
         unread = dict.fromkeys(np.flatnonzero(lost).tolist(), "its geometry is no well-known text (WKT)")
-    return Table(frame, geometry, about["crs"], about["is_geojson"], unread, about.get("cut_to"))
+    return Table(frame, geometry, about["crs"], about["is_geojson"], unread, about.get("cut_to"), notes)
 
 
 def read_extract(
@@ -206,6 +218,10 @@ def _refuse_missing(path: Path, said: str) -> None:
 def _scratch() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="geo_grid_unpacked_") as folder:
         yield Path(folder)
+
+
+def _told_of_secrets(count: int) -> list[str]:
+    return [f"{count:,} passwords were dropped: none is stored or logged here"] if count else []
 
 
 @cache

@@ -12,7 +12,9 @@ DRIVERS = {
 ZIPPED = {".shp": (".shp", ".shx", ".dbf", ".prj", ".cpg"), ".tab": (".tab", ".dat", ".map", ".id", ".ind"),
           ".mif": (".mif", ".mid")}  # fmt: skip
 """Kinds of files that come in several parts, which an archive may hold."""
-FORMATS = (*DRIVERS, ".parquet", ".csv", ".xlsx", ".zip")
+CATALOGUE = ".xml"
+"""Ending of catalogues of GB/T 28181; documents of GA/T 1400 end as GeoJSON does, and are told by how they begin."""
+FORMATS = (*DRIVERS, ".parquet", ".csv", ".xlsx", CATALOGUE, ".zip")
 CONVERTED = {
     ".dxf": "DXF", ".dwg": "DWG", ".dgn": "DGN", ".gdb": "a file geodatabase", ".sqlite": "SQLite", ".pbf": "an extract",
     ".xls": "old Excel", ".ods": "OpenDocument", ".tsv": "TSV", ".txt": "text", ".fgdb": "a file geodatabase",

@@ -1,11 +1,14 @@
 -- name: items
--- from afar a count per 112-pixel square, near by each camera
+-- from afar a count per 112-pixel square, near by each camera; a camera that nobody reported on counts as neither
 with seen as (
-    select * from cameras
-    where geom && ST_MakeEnvelope(%(west)s, %(south)s, %(east)s, %(north)s, 4490)
+    select c.*, s.state as camera_state, v.azimuth_deg as looks_at, v.fov_deg as opens, v.range_m as reaches
+    from cameras c
+    left join camera_states s using (camera_id)
+    left join camera_views v using (camera_id)
+    where c.geom && ST_MakeEnvelope(%(west)s, %(south)s, %(east)s, %(north)s, 4490)
 ),
 squares as (
-    select count(*) as point_count, count(*) filter (where not is_online) as offline_count,
+    select count(*) as point_count, count(*) filter (where camera_state <> 'online') as offline_count,
            avg(ST_X(geom)) as lon, avg(ST_Y(geom)) as lat, bool_or(is_demo) as is_demo
     from seen
     where %(zoom)s < 16
@@ -18,16 +21,48 @@ from squares
 union all
 (select gb28181_id, geom,
         jsonb_build_object(
-            'gb28181_id', gb28181_id, 'name', name, 'is_online', is_online, 'azimuth_deg', azimuth_deg,
-            'fov_deg', fov_deg, 'range_m', range_m, 'grid_code', grid_code, 'is_demo', is_demo)
+            'gb28181_id', gb28181_id, 'name', name, 'camera_state', camera_state,
+            'azimuth_deg', coalesce(looks_at, azimuth_deg), 'fov_deg', coalesce(opens, fov_deg),
+            'range_m', coalesce(reaches, range_m), 'owner_name', owner_name, 'network_code', network_code,
+            'type_code', type_code, 'grid_code', grid_code, 'is_demo', is_demo)
  from seen where %(zoom)s >= 16
  order by gb28181_id
  limit %(limit)s)
 
+-- name: drawn
+-- tiles are kept as long as no camera is edited, so that states, which change all the time, are not in them
+with envelope as (
+    select ST_TileEnvelope(%(zoom)s, %(x)s, %(y)s) as box
+),
+seen as (
+    select * from cameras where geom && ST_MakeEnvelope(%(west)s, %(south)s, %(east)s, %(north)s, 4490)
+),
+squares as (
+    select count(*) as point_count, avg(ST_X(geom)) as lon, avg(ST_Y(geom)) as lat, bool_or(is_demo) as is_demo
+    from seen
+    where %(zoom)s < 16
+    group by floor(ST_X(geom) / (%(pixel)s * 112)), floor(ST_Y(geom) / (%(pixel)s * 89))
+),
+drawn as (
+    select ST_SetSRID(ST_MakePoint(lon, lat), 4490) as geom,
+           jsonb_build_object('point_count', point_count, 'is_demo', is_demo) as properties
+    from squares
+    union all
+    (select geom, jsonb_strip_nulls(jsonb_build_object(
+                'id', gb28181_id, 'gb28181_id', gb28181_id, 'name', name, 'azimuth_deg', azimuth_deg, 'fov_deg', fov_deg,
+                'range_m', range_m, 'owner_name', owner_name, 'network_code', network_code, 'type_code', type_code,
+                'grid_code', grid_code, 'is_demo', is_demo))
+     from seen where %(zoom)s >= 16 order by gb28181_id limit %(limit)s)
+)
+select ST_AsMVTGeom(ST_Transform(d.geom, 3857), e.box, 4096, 64) as geom, d.properties from drawn d, envelope e
+
 -- name: stored
-select camera_id, gb28181_id, name, ptz_type, room_type, azimuth_deg, fov_deg, range_m, org_code, is_secret, is_online, is_demo,
-       grid_code, zone_code, edition_id, unassigned, geom
-from cameras
+select c.camera_id, c.gb28181_id, c.name, c.ptz_type, c.room_type, c.direction_type, c.azimuth_deg, c.fov_deg, c.range_m,
+       c.height_m, c.org_code, c.owner_name, c.is_secret, c.purpose, c.note, c.sight_note, c.parent_id, c.platform_code, c.is_demo,
+       c.type_code, c.network_code, s.state as camera_state, s.since as state_since,
+       c.grid_code, c.zone_code, c.edition_id, c.unassigned, c.geom
+from cameras c
+left join camera_states s using (camera_id)
 
 -- name: taken
 select gb28181_id as key from cameras where gb28181_id = any(%(keys)s)

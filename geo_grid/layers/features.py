@@ -120,7 +120,7 @@ async def read_page(connection: AsyncConnection, layer: Layer, query: FeatureQue
 async def read_feature(
     connection: AsyncConnection, layer: Layer, key: str, crs: PublishedCrs = CRS84
 ) -> dict[str, Any]:
-    """Read one feature in force, as a row of a `Page`, with its `state`: a digest of all columns.
+    """Read one feature in force, as a row of a `Page`, with its `state`: a digest of all columns but those that pass.
 
     Raises
     ------
@@ -135,9 +135,12 @@ async def read_feature(
     query = FeatureQuery(crs=crs)
     values: dict[str, Any] = {"key": key}
     statement = sql.SQL(
-        "select {what}, md5(s::text) as state from ({stored}) s where {where} and {key} = %(key)s::text::{kind} limit 1"
+        "select {what}, md5({digested}::text) as state from ({stored}) s where {where} and {key} = %(key)s::text::{kind} limit 1"
     ).format(
         what=_json(layer, query),
+        digested=sql.SQL("(to_jsonb(s) - {}::text[])").format(sql.Literal(sorted(layer.passing)))
+        if layer.passing
+        else sql.Identifier("s"),
         stored=sql.SQL(layer.query("stored")),
         where=_where(layer, query, values),
         key=sql.Identifier("s", name),

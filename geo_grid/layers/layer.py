@@ -72,6 +72,9 @@ class Layer:
         Column that identifies an item over HTTP, if that is not `key`.
     more
         Columns of a row in addition to its fields, with their types in PostgreSQL, which the system fills in.
+    passing
+        Columns in `more` that change without an edit of the row: the state of a feature, by which an editor knows that somebody
+        changed it meanwhile, leaves them out.
     hidden
         Fields that are never in an output.
     private
@@ -97,6 +100,7 @@ class Layer:
     is_assigned: bool = False
     item_key: str = ""
     more: Mapping[str, str] = field(default_factory=dict, hash=False)
+    passing: frozenset[str] = frozenset()
     hidden: frozenset[str] = frozenset()
     private: frozenset[str] = frozenset()
     moments: tuple[str, ...] = ()

@@ -51,8 +51,8 @@ class Works:
         self._open_road()
 
     def _set(self, camera: str, is_online: bool) -> None:
-        change = {"properties": {"is_online": is_online}}
-        self._send("PATCH", f"/collections/cameras/items/{camera}", change, "application/merge-patch+json")
+        report = {"gb28181_id": camera, "state": "online" if is_online else "offline"}
+        self._send("POST", "/cameras/states", {"states": [report]})
 
     def _open_road(self) -> None:
         self._roads.closed = frozenset()

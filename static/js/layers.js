@@ -43,9 +43,10 @@ const LOOKS = [
     name: "cameras",
     from: 12,
     swatch: "cameras",
-    point: ({ properties: { point_count: count, name, is_online: online } }) => {
+    point: ({ properties: { point_count: count, name, camera_state: state } }) => {
       if (count !== undefined) return { count, size: Math.round(16 + 10 * Math.log10(count)) };
-      return { state: online ? "" : "offline", size: 18, lines: [name, online ? say("online") : say("offline")] };
+      const works = state === "online" || state === null; // nobody reported on it: it is not drawn as broken
+      return { state: works ? "" : "offline", size: 18, lines: [name, named("cameraStates", state ?? "unknown")] };
     },
   },
   {

@@ -14,8 +14,6 @@ export const WORDS = /** @type {const} */ ({
   minutesOfTier: ["{minutes} 分钟", "{minutes} min"],
   dedicated: ["专属网格", "dedicated cell"],
   keySegment: ["重点路段", "key road segment"],
-  online: ["在线", "online"],
-  offline: ["离线", "offline"],
   dataIsStaleFor: [
     "数据已过时 {seconds} 秒：服务器没有应答，正在重试",
     "The data is {seconds} s old: the server does not answer, trying again",
@@ -1187,6 +1185,12 @@ export const CODES = /** @type {const} */ ({
     fed_back: ["反馈", "fed back"],
     verified: ["核查", "verified"],
     evaluated: ["评价", "evaluated"],
+  },
+  cameraStates: {
+    online: ["在线", "online"],
+    offline: ["离线", "offline"],
+    fault: ["故障", "faulty"],
+    unknown: ["状态未报", "nobody reported on it"],
   },
   unitStates: {
     on_patrol: ["巡逻", "on patrol"],

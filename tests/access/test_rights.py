@@ -112,6 +112,7 @@ EXPECTED: dict[str, set[str] | None] = {
     "POST /supervised/listings": {"supervisor"}, "POST /supervised/projects/{place_code}/assessments": {"supervisor"},
     **{f"GET /indicators{path}": READERS for path in ("", "/figures", "/areas")},
     "GET /indicators/report": {"planner", "supervisor"},
+<<<<<<< HEAD
     **{route: {"dispatcher", "supervisor"} for route in (
         "POST /cameras/{gb28181_id}/openings", "GET /feeds/{feed_id}", "DELETE /feeds/{feed_id}", "GET /feeds/{feed_id}/{part}")},
     **{route: {"auditor"} for route in (
@@ -119,6 +120,13 @@ EXPECTED: dict[str, set[str] | None] = {
     **{route: {"administrator"} for route in (
         "GET /streams/hosts", "PUT /streams/hosts/{host_name}", "DELETE /streams/hosts/{host_name}",
         "PUT /streams/hosts/{host_name}/cameras")},
+=======
+    "POST /cameras/{gb28181_id}/openings": {"dispatcher", "supervisor"},
+    **dict.fromkeys(("GET /cameras/ids/{gb28181_id}", "GET /cameras/platforms", "GET /cameras/states", "GET /cameras/availability", "GET /cameras/views", "GET /cameras/coverage", "GET /cameras/coverage/places", "GET /cameras/coverage/{grid_code}/blind-spots"), MAP),
+    **{route: {"planner", "supervisor"} for route in (
+        "PUT /cameras/platforms/{platform_code}", "GET /cameras/proposals", "POST /cameras/proposals/{proposal_id}/decision")},
+    "POST /cameras/states": {"dispatcher", "planner", "supervisor"},
+>>>>>>> cameras
     "OPTIONS /collections/{layer}/items": MAP, "OPTIONS /collections/{layer}/items/{item}": MAP,
     "POST /collections/{layer}/items": {"planner", "supervisor"},
     "PUT /collections/{layer}/items/{item}": {"planner", "supervisor"},
@@ -169,7 +177,11 @@ PAGES = {
 }
 FILLED = {"layer": "grid_cells", "item": "A", "z": "14", "y": "6350", "x": "13400", "incident_id": "900065", "name": "nobody",
           "case_id": "900065", "meeting_id": "900065", "listing_id": "900065", "facility_code": "facility-A", "place_code": "place-A",
+<<<<<<< HEAD
           "role": "nobody", "credential_id": "999999", "style": "dark", "import_id": "x" * 22, "draft_id": "999999", "edition_id": "1", "unit_code": "nobody", "grid_code": "nowhere", "day": "2026-01-01", "absence_id": "999999", "run_card_id": "999999", "shift_note_id": "999999", "category_code": "nothing", "format": "json", "service_code": "nothing", "service_request_id": "900065", "hook_id": "999999", "policy_code": "nobodys", "loop_code": "nobodys", "grid_level": "1", "schedule_code": "nobodys", "gb28181_id": "13050200001310000001", "feed_id": "x" * 24, "part": "live.m3u8", "host_name": "nobody"}  # fmt: skip
+=======
+          "role": "nobody", "credential_id": "999999", "style": "dark", "import_id": "x" * 22, "draft_id": "999999", "edition_id": "1", "unit_code": "nobody", "grid_code": "nowhere", "day": "2026-01-01", "absence_id": "999999", "run_card_id": "999999", "shift_note_id": "999999", "category_code": "nothing", "format": "json", "service_code": "nothing", "service_request_id": "900065", "hook_id": "999999", "policy_code": "nobodys", "schedule_code": "nobodys", "gb28181_id": "13050200001310000001", "platform_code": "nobodys", "proposal_id": "999999"}  # fmt: skip
+>>>>>>> cameras
 
 # what whoever may is answered when asked about FILLED, with no body and no parameters; 200 where nothing else stands here
 ANSWERS: dict[int, set[str]] = {
@@ -191,6 +203,7 @@ ANSWERS: dict[int, set[str]] = {
         "DELETE /streams/hosts/{host_name}",
         "GET /open311/v2/services/{service_code}.{format}",
         "GET /open311/v2/requests/{service_request_id}.{format}",
+        "GET /cameras/coverage/{grid_code}/blind-spots",
         "DELETE /webhooks/{hook_id}",
         "GET /webhooks/{hook_id}/dead-letters",
         "DELETE /duties/absences/{absence_id}",
@@ -269,8 +282,16 @@ ANSWERS: dict[int, set[str]] = {
         "POST /supervised/listings/{listing_id}/steps",
         "POST /supervised/projects/{place_code}/assessments",
         "POST /cameras/{gb28181_id}/openings",
+<<<<<<< HEAD
         "PUT /streams/hosts/{host_name}",
         "PUT /streams/hosts/{host_name}/cameras",
+=======
+        "PUT /cameras/platforms/{platform_code}",
+        "POST /cameras/proposals/{proposal_id}/decision",
+        "GET /cameras/states",
+        "POST /cameras/states",
+        "GET /cameras/views",
+>>>>>>> cameras
         "POST /patrol/check-ins",
         "POST /imports",
         "POST /imports/{import_id}/confirmation",
@@ -306,7 +327,15 @@ THINGS = (
     " overriding system value values (%(number)s, 'post-' || %(cell)s, 1, 'geodesic', 30, 1, {around})",
     "insert into patrol_units (unit_code, name, unit_kind, geom) values ('unit-' || %(cell)s, 'x', 'car', {spot})",
     "insert into facilities (facility_code, facility_kind, name, geom) values ('facility-' || %(cell)s, 'school', 'x', {spot})",
-    "insert into cameras (gb28181_id, name, geom, grid_code) values (%(camera)s, 'camera-' || %(cell)s, {spot}, %(cell)s)",
+    "insert into cameras (gb28181_id, name, ptz_type, geom, grid_code)"
+    " values (%(camera)s, 'camera-' || %(cell)s, 1, {spot}, %(cell)s)",
+    "insert into camera_states (camera_id, state, since, reported_at)"
+    " select camera_id, 'fault', '2026-01-01', '2026-01-01' from cameras where gb28181_id = %(camera)s",
+    "insert into camera_views (camera_id, stands_at, fov_deg, range_m, buildings_of, is_cut, area_m2, geom)"
+    " select camera_id, geom, 360, 30, 0, false, 1, ST_Expand(geom, 0.0001) from cameras where gb28181_id = %(camera)s",
+    "insert into camera_coverage (grid_code, cell_m2, seen_m2, twice_m2, cameras) values (%(cell)s, 100, 50, 0, 1)",
+    "insert into camera_proposals (proposal_id, proposal_kind, camera_id, geom, distance_m, source) overriding system value"
+    " select %(number)s, 'moved', camera_id, geom, 9, 'x' from cameras where gb28181_id = %(camera)s",
     "insert into incidents (incident_id, category, description, caller_number, geom, grid_code, edition_id)"
     " overriding system value"
     " values (%(number)s, 'incident-' || %(cell)s, 'text-' || %(cell)s, '13912345678', {spot}, %(cell)s, 1)",
@@ -485,6 +514,16 @@ QUESTIONS: dict[str, list[str]] = {
         '/incidents/batch {{"rows": [{{"idempotency_key": "{cell}", "incident": {{"lon": {lon}, "lat": {lat}, "category": "x"}}}}]}}'
     ],
     "POST /cameras/{gb28181_id}/openings": ['/cameras/{camera}/openings {{"reason": "a look"}}'],
+    "GET /cameras/states": ["/cameras/states?bbox={box}"],
+    "POST /cameras/states": [
+        '/cameras/states {{"states": [{{"gb28181_id": "{camera}", "state": "online", "since": "2026-02-01T00:00:00Z"}}]}}'
+    ],
+    "GET /cameras/availability": ["/cameras/availability?by=cell", "/cameras/availability?by=owner"],
+    "GET /cameras/views": ["/cameras/views?bbox={box}"],
+    "GET /cameras/coverage": ["/cameras/coverage?within={cell}"],
+    "GET /cameras/coverage/places": ["/cameras/coverage/places?within={cell}"],
+    "GET /cameras/coverage/{grid_code}/blind-spots": ["/cameras/coverage/{cell}/blind-spots"],
+    "POST /cameras/proposals/{proposal_id}/decision": ['/cameras/proposals/{number}/decision {{"is_accepted": true}}'],
     "GET /collections/{layer}/items": [
         "/collections/{layer}/items?bbox={box}&zoom=18",
         "/collections/{layer}/items?bbox={box}&limit=100",

@@ -104,7 +104,7 @@ class TestItems:
         assert not set(ids(first)) & set(ids(second))
         assert ids(second) == sorted(ids(second), reverse=True)
 
-    @pytest.mark.parametrize("sort", ["azimuth_deg", "-azimuth_deg", "is_online,-name", "-edition_id,ptz_type"])
+    @pytest.mark.parametrize("sort", ["azimuth_deg", "-azimuth_deg", "camera_state,-name", "-edition_id,ptz_type"])
     def test_sorted_pages_are_postgresqls_order(self, demo: str, demo_client: httpx.Client, sort: str) -> None:
         box = {"bbox": "114.5,37.05,114.51,37.07"}
         found = everything(demo_client, "/collections/cameras/items", sortby=sort, limit=7, **box)
@@ -229,7 +229,7 @@ FILTERS = [
     ("facilities", "CASEI(source) LIKE CASEI('%OSM%') OR member_count BETWEEN 5 AND 10",
      "lower(source) like lower('%%OSM%%') or member_count between 5 and 10"),
     ("facilities", "member_count IS NULL", "member_count is null"),
-    ("cameras", "is_online = FALSE AND azimuth_deg >= 90.5", "not is_online and azimuth_deg >= 90.5 and not is_secret"),
+    ("cameras", "camera_state = 'offline' AND azimuth_deg >= 90.5", "camera_id in (select camera_id from camera_states where state = 'offline') and azimuth_deg >= 90.5 and not is_secret"),
     ("cameras", "azimuth_deg > fov_deg", "azimuth_deg > fov_deg and not is_secret"),
     ("incidents", "T_AFTER(received_at, TIMESTAMP('2026-06-01T00:00:00+08:00'))", "received_at > '2026-06-01T00:00:00+08:00'"),
     ("incidents", "T_DURING(received_at, INTERVAL('2026-06-01T00:00:00Z','2026-06-08T00:00:00Z'))",

@@ -101,7 +101,7 @@ BAD_CAMERAS = {
     camera(13, 37.005, 114.505): "swapped",
     camera(14, "", ""): "no geometry",
     "123,short,114.505,37.005\n": "20 digits",
-    "13050201001185000015,an NVR,114.505,37.005\n": "not a camera",
+    "13050201001185000015,an NVR,114.505,37.005\n": "no camera",
     camera(16).replace("camera 16", ""): "name|Field",
     camera(1): "stands in row 1 already",
 }

@@ -65,7 +65,8 @@ async def post_import(
     file: Annotated[
         UploadFile,
         File(
-            description="GeoJSON, GeoPackage, zipped Shapefile or MapInfo, FlatGeobuf, GeoParquet, KML, KMZ, GML, GPX, CSV, Excel"
+            description="GeoJSON, GeoPackage, zipped Shapefile or MapInfo, FlatGeobuf, GeoParquet, KML, KMZ, GML, GPX, CSV, Excel; of cameras"
+            " also a GB/T 28181 catalogue (XML) or APEs of GA/T 1400 (JSON)"
         ),
     ],
     layer: Annotated[str, Form(max_length=64)],
@@ -75,7 +76,13 @@ async def post_import(
     columns: Annotated[
         str, Form(max_length=4000, description="JSON object: column by field, where names differ")
     ] = "{}",
-    constants: Annotated[str, Form(max_length=4000, description="JSON object: value by field, for all rows")] = "{}",
+    constants: Annotated[
+        str,
+        Form(
+            max_length=4000,
+            description="JSON object: value by field, for all rows; of cameras, platform_code names the platform, and with it the datum",
+        ),
+    ] = "{}",
     lon_column: Annotated[str | None, Form(max_length=200)] = None,
     lat_column: Annotated[str | None, Form(max_length=200)] = None,
     datetime_format: Annotated[

@@ -222,6 +222,18 @@ RIGHTS: dict[tuple[str, str], str] = {
     ("DELETE", "/webhooks/{hook_id}"): "webhooks",
     ("GET", "/webhooks/{hook_id}/dead-letters"): "webhooks",
     ("POST", "/webhooks/{hook_id}/dead-letters"): "webhooks",
+    ("GET", "/cameras/ids/{gb28181_id}"): "map",
+    ("GET", "/cameras/platforms"): "map",
+    ("PUT", "/cameras/platforms/{platform_code}"): "layers.write",
+    ("GET", "/cameras/proposals"): "layers.write",
+    ("POST", "/cameras/proposals/{proposal_id}/decision"): "layers.write",
+    ("GET", "/cameras/states"): "map",
+    ("POST", "/cameras/states"): "cameras.report",
+    ("GET", "/cameras/availability"): "map",
+    ("GET", "/cameras/views"): "map",
+    ("GET", "/cameras/coverage"): "map",
+    ("GET", "/cameras/coverage/places"): "map",
+    ("GET", "/cameras/coverage/{grid_code}/blind-spots"): "map",
     ("POST", "/cameras/{gb28181_id}/openings"): "cameras.open",
     ("GET", "/cameras/{gb28181_id}/openings"): "audit",
     ("GET", "/cameras/{gb28181_id}/viewers"): "audit",
@@ -281,7 +293,7 @@ _OF_THE_WALL = frozenset({
     "/locate", "/desk", "/collections", "/collections/{layer}", "/collections/{layer}/items",
     "/collections/{layer}/tiles/WebMercatorQuad/{z}/{y}/{x}", "/events", "/incidents", "/incidents/counts", "/incidents/{incident_id}",
     "/session", "/", "/styles/{style}", "/response/areas", "/response/drawing", "/response/live", "/response/live/areas", "/response/unions", "/units/{unit_code}/track", "/tiles/WebMercatorQuad/{z}/{y}/{x}",
-    "/indicators", "/indicators/figures", "/indicators/areas",
+    "/indicators", "/indicators/figures", "/indicators/areas", "/cameras/states", "/cameras/views",
 })  # fmt: skip
 KIOSK_ROUTES = {"/maps/wall": _OF_THE_WALL}
 """Routes that the page of a kiosk may read."""

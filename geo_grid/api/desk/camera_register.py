@@ -1,0 +1,221 @@
+"""What is known of cameras beside the layer: their ids in words, source platforms, states, and what is to be decided."""
+
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query, Request
+from pydantic import BaseModel, ConfigDict, Field
+
+from geo_grid.api.ogc.features import read_boxes
+from geo_grid.api.ogc.geojson import ShiftableFeatures, datum_of
+from geo_grid.api.server.asking import account_of, identity_of, reading, reading_much, viewing, writing
+from geo_grid.api.server.parameters import AnswerCrs, moment_of
+from geo_grid.api.server.problems import PROBLEM_RESPONSES, Problem
+from geo_grid.api.server.rights import GuardedRoute
+from geo_grid.budgets import BULK
+from geo_grid.cameras.coverage import Coverage, PlaceCoverage, blind_spots, coverage, places_seen
+from geo_grid.cameras.platforms import Platform, PlatformGiven, describe_platform, platforms
+from geo_grid.cameras.proposals import Decided, Decision, Proposal, decide, proposals
+from geo_grid.cameras.register import IdExplained, explain_id
+from geo_grid.cameras.states import (
+    MOST_AT_ONCE,
+    Availability,
+    CameraState,
+    Grouping,
+    StateReport,
+    TakenStates,
+    availability,
+    not_online,
+    take_states,
+)
+from geo_grid.cameras.views import ViewProperties, views_in
+from geo_grid.errors import UserError
+from geo_grid.layers.boxes import Box
+from geo_grid.layers.geojson import Feature
+from geo_grid.layers.published import CRS84
+from geo_grid.moments import AskedMoment
+
+router = APIRouter(prefix="/cameras", tags=["cameras"], responses=PROBLEM_RESPONSES, route_class=GuardedRoute)
+LARGEST_BODY = 2 << 20
+"""Bytes: 5,000 reports."""
+MOST_VALUES = 20_000
+"""Of 5,000 reports, three each."""
+_MOST_STATES = 20_000
+_MOST_VIEWS = 2_000
+
+
+@router.get("/ids/{gb28181_id}")
+async def get_id(gb28181_id: Annotated[str, Path(max_length=64)]) -> IdExplained:
+    """Explain a device id of GB/T 28181, whether or not there is such a camera here."""
+    return explain_id(gb28181_id)
+
+
+class Platforms(BaseModel):
+    """The source platforms."""
+
+    platforms: list[Platform]
+
+
+@router.get("/platforms")
+async def get_platforms(request: Request) -> Platforms:
+    """List the platforms whose registers are imported, with the datum of each."""
+    async with reading(request) as database:
+        return Platforms(platforms=await platforms(database))
+
+
+@router.put("/platforms/{platform_code}")
+async def put_platform(
+    request: Request,
+    platform_code: Annotated[str, Path(pattern=r"^[0-9A-Za-z._-]{1,32}$")],
+    given: PlatformGiven,
+) -> Platform:
+    """Say of a platform what it is called, and which datum its coordinates are in; takes the right in the whole city."""
+    async with writing(request) as database:
+        return await describe_platform(database, platform_code, given)
+
+
+class Proposals(BaseModel):
+    """What waits for a decision."""
+
+    proposals: list[Proposal]
+
+
+@router.get("/proposals")
+async def get_proposals(request: Request) -> Proposals:
+    """List what imports propose about cameras: that one moved, has its national id now, or is stored twice."""
+    async with reading(request) as database:
+        return Proposals(proposals=await proposals(database))
+
+
+@router.post("/proposals/{proposal_id}/decision", responses={404: {"model": Problem}, 409: {"model": Problem}})
+async def post_decision(
+    request: Request, proposal_id: Annotated[int, Path(ge=1, le=2**63 - 1)], decision: Decision
+) -> Decided:
+    """Accept a proposal, which is then done, or refuse it."""
+    async with writing(request) as database:
+        return await decide(database, proposal_id, decision.is_accepted, identity_of(request).login_name)
+
+
+class StateReports(BaseModel):
+    """A batch of states, of any cameras, in any order."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    states: list[StateReport] = Field(min_length=1, max_length=MOST_AT_ONCE)
+
+
+@router.post("/states")
+async def post_states(request: Request, batch: StateReports) -> TakenStates:
+    """Report states of cameras; what is wrong is refused one by one. No edit: neither audit nor maps hear of it."""
+    async with writing(request) as database:
+        return await take_states(database, batch.states)
+
+
+@router.get("/views")
+async def get_views(
+    request: Request,
+    bbox: Annotated[str, Query(max_length=200, description="west,south,east,north, degrees")],
+    crs: AnswerCrs = "EPSG:4490",
+) -> ShiftableFeatures[ViewProperties]:
+    """Draw what the cameras see that see into the box, cut by buildings (their heights are not looked at)."""
+    box = _one_box(bbox)
+    shift, uri = datum_of(crs)
+    async with viewing(request) as database:
+        found = await views_in(database, box, _MOST_VIEWS, shift)
+    return ShiftableFeatures[ViewProperties](features=found, coord_ref_sys=uri)
+
+
+@router.get("/coverage")
+async def get_coverage(
+    request: Request,
+    level: Annotated[int | None, Query(ge=1, le=9, description="of cells: the innermost if not given")] = None,
+    within: Annotated[str | None, Query(max_length=32, description="only within this cell")] = None,
+    limit: Annotated[int, Query(ge=1, le=5000)] = 200,
+) -> Coverage:
+    """Say how much of each cell cameras see, least first; secret cameras do not count."""
+    async with BULK.turn(account_of(request)), reading_much(request) as database:
+        return await coverage(database, level, within, limit)
+
+
+class PlacesSeen(BaseModel):
+    """Key places by how many cameras see them."""
+
+    places: list[PlaceCoverage]
+
+
+@router.get("/coverage/places")
+async def get_places_seen(
+    request: Request,
+    within: Annotated[str | None, Query(max_length=32, description="only within this cell")] = None,
+    limit: Annotated[int, Query(ge=1, le=2000)] = 200,
+) -> PlacesSeen:
+    """Count the cameras that see each key place, school, hospital and town hall; those that none sees first."""
+    async with BULK.turn(account_of(request)), reading_much(request) as database:
+        return PlacesSeen(places=await places_seen(database, within, limit))
+
+
+class BlindProperties(BaseModel):
+    """Properties of blind spots."""
+
+    grid_code: str
+
+
+@router.get("/coverage/{grid_code}/blind-spots", responses={404: {"model": Problem}})
+async def get_blind_spots(
+    request: Request, grid_code: Annotated[str, Path(max_length=32)], crs: AnswerCrs = "EPSG:4490"
+) -> ShiftableFeatures[BlindProperties]:
+    """Draw what no camera sees of an innermost cell."""
+    shift, uri = datum_of(crs)
+    async with reading(request) as database:
+        shape = await blind_spots(database, grid_code, shift)
+    feature = Feature[BlindProperties](geometry=shape, properties=BlindProperties(grid_code=grid_code))
+    return ShiftableFeatures[BlindProperties](features=[feature], coord_ref_sys=uri)
+
+
+def _one_box(bbox: str) -> Box:
+    """Read a box that does not cross 180 degrees. Raises UserError."""
+    boxes = read_boxes(bbox, CRS84)
+    if len(boxes) != 1:
+        message = "bbox crosses 180 degrees: ask for its halves"
+        raise UserError(message)
+    return boxes[0]
+
+
+class StatesAnswer(BaseModel):
+    """Cameras that are not online; all others are, or nobody reported on them."""
+
+    states: list[CameraState]
+    truncated: bool
+
+
+@router.get("/states")
+async def get_states(
+    request: Request, bbox: Annotated[str, Query(max_length=200, description="west,south,east,north, degrees")]
+) -> StatesAnswer:
+    """List the cameras in view that are reported as offline or faulty: a few of many, which a map asks for again and again."""
+    box = _one_box(bbox)
+    async with reading(request) as database:
+        found = await not_online(database, box, _MOST_STATES + 1)
+    return StatesAnswer(states=found[:_MOST_STATES], truncated=len(found) > _MOST_STATES)
+
+
+class AvailabilityAnswer(BaseModel):
+    """How many cameras work, by group."""
+
+    by: Grouping
+    as_of: datetime
+    groups: list[Availability]
+
+
+@router.get("/availability")
+async def get_availability(
+    request: Request,
+    by: Annotated[Grouping, Query()] = "cell",
+    level: Annotated[int | None, Query(ge=1, le=9, description="of cells: the innermost if not given")] = None,
+    since: Annotated[AskedMoment | None, Query(description="by hour: 24 hours before `until` if not given")] = None,
+    until: Annotated[AskedMoment | None, Query(description="by hour: now if not given; 72 hours at most")] = None,
+) -> AvailabilityAnswer:
+    """Count cameras by state: by cell, zone, owner or network as it is now, or hour by hour."""
+    async with BULK.turn(account_of(request)), reading_much(request) as database:
+        groups = await availability(database, by, level, moment_of(request, since), moment_of(request, until))
+    return AvailabilityAnswer(by=by, as_of=datetime.now().astimezone(), groups=groups)

@@ -1,0 +1,141 @@
+"""What an import proposes and a person decides: cameras that moved, local ones that got their national id, and doubles."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Literal
+
+import numpy as np
+import shapely
+from pydantic import BaseModel, ConfigDict, Field
+
+from geo_grid.db import AsyncConnection, Connection, load_queries
+from geo_grid.errors import Conflict, NotFound
+
+QUERIES = load_queries("geo_grid.cameras", "proposals.sql")
+MOVED_M, SAME_M = 5.0, 10.0
+"""Metres from which a camera counts as moved; and up to which two of one name may be one."""
+
+type ProposalKind = Literal["moved", "national_id", "duplicate"]
+
+
+class Proposal(BaseModel):
+    """Something to decide about a camera."""
+
+    proposal_id: int
+    proposal_kind: ProposalKind = Field(
+        description="moved: the register has it elsewhere; national_id: a local camera seems to be this national one;"
+        " duplicate: it seems to be another one that is stored"
+    )
+    gb28181_id: str
+    name: str
+    other_id: str | None = Field(None, description="the camera that it seems to be a double of")
+    national_id: str | None = None
+    lon: float
+    lat: float
+    new_lon: float | None = Field(None, description="where the register has it")
+    new_lat: float | None = None
+    distance_m: float
+    source: str
+    proposed_at: datetime
+
+
+class Decision(BaseModel):
+    """A decision about a proposal."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    is_accepted: bool = Field(
+        description="true: moved to where the register has it; given the national id; removed as a double. false: it stays"
+    )
+
+
+class Decided(BaseModel):
+    """What a decision did."""
+
+    proposal_id: int
+    is_accepted: bool
+    gb28181_id: str
+
+
+async def proposals(connection: AsyncConnection, most: int = 500) -> list[Proposal]:
+    """List what waits for a decision, the oldest first."""
+    rows = await (await connection.execute(QUERIES["open"], {"proposal_id": None, "most": most})).fetchall()
+    return [Proposal.model_validate(row) for row in rows]
+
+
+async def decide(connection: AsyncConnection, proposal_id: int, is_accepted: bool, who: str) -> Decided:
+    """Decide about a proposal in the caller's transaction, and do what was accepted.
+
+    Raises
+    ------
+    NotFound
+        There is none that waits.
+    Conflict
+        The national id is taken meanwhile.
+    """
+    values: dict[str, Any] = {"proposal_id": proposal_id, "most": 1}
+    rows = await (await connection.execute(QUERIES["open"], values)).fetchall()
+    done = await connection.execute(QUERIES["decide"], {**values, "is_accepted": is_accepted, "who": who})
+    if not rows or done.rowcount == 0:
+        message = f"there is no proposal {proposal_id} that waits for a decision"
+        raise NotFound(message)
+    found = Proposal.model_validate(rows[0])
+    key = found.gb28181_id
+    if is_accepted:
+        if found.proposal_kind == "national_id":
+            taken = await (await connection.execute(QUERIES["taken"], {"key": found.national_id})).fetchone()
+            if taken is not None:
+                message = f"{found.national_id} is stored already: refuse the proposal, and remove one of the two"
+                raise Conflict(message)
+            key = str(found.national_id)
+        await connection.execute(QUERIES[found.proposal_kind], values)
+    return Decided(proposal_id=proposal_id, is_accepted=is_accepted, gb28181_id=key)
+
+
+def propose_moved(connection: Connection, keys: Sequence[str], points: Any, source: str) -> int:
+    """Propose to move stored cameras that a register has elsewhere, and return how many.
+
+    Parameters
+    ----------
+    keys, points
+        National ids, and where the register has them (EPSG:4490, on the lattice).
+    """
+    return _propose(connection, "propose_moved", keys, points, None, source)
+
+
+def local_twins(connection: Connection, names: Sequence[str], points: Any) -> dict[int, str]:
+    """Find stored cameras with a local id that a new row seems to be, by name and place: key by position of the row."""
+    values = {"names": list(names), "wkb": list(shapely.to_wkb(points)), "metres": SAME_M}
+    return {row["number"] - 1: row["key"] for row in connection.execute(QUERIES["local_twins"], values).fetchall()}
+
+
+def propose_ids(connection: Connection, local: Sequence[str], national: Sequence[str], points: Any, source: str) -> int:
+    """Propose to give local cameras their national ids, and return how many; what was refused once is not proposed again."""
+    return _propose(connection, "propose_ids", local, points, national, source)
+
+
+def refused_ids(connection: Connection, national: Sequence[str]) -> set[str]:
+    """Return those of national ids that somebody refused to give to a local camera: they are cameras of their own."""
+    rows = connection.execute(QUERIES["refused_ids"], {"national": list(national)}).fetchall()
+    return {row["national_id"] for row in rows}
+
+
+def propose_doubles(connection: Connection, camera_ids: Sequence[int], source: str) -> int:
+    """Propose to remove those of newly stored cameras that seem to be others, by name and place, and return how many."""
+    values = {"camera_ids": list(camera_ids), "metres": SAME_M, "source": source[:300]}
+    return connection.execute(QUERIES["propose_doubles"], values).rowcount
+
+
+def _propose(
+    connection: Connection,
+    statement: str,
+    keys: Sequence[str],
+    points: Any,
+    national: Sequence[str] | None,
+    source: str,
+) -> int:
+    values = {
+        "keys": list(keys), "wkb": list(shapely.to_wkb(np.asarray(points, dtype=object))), "national": list(national or ()),
+        "metres": MOVED_M, "source": source[:300],
+    }  # fmt: skip
+    return connection.execute(QUERIES[statement], values).rowcount

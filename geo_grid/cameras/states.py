@@ -1,0 +1,168 @@
+"""The state of cameras, apart from their place: reported in batches, and counted by cell, zone, owner and hour."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from geo_grid.db import AsyncConnection, Connection, load_queries
+from geo_grid.errors import UserError
+from geo_grid.moments import Moment
+
+QUERIES = load_queries("geo_grid.cameras", "states.sql")
+MOST_AT_ONCE = 5000
+_CLOCK_TOLERANCE = timedelta(minutes=2)
+_LONGEST = timedelta(hours=72)
+_HOUR = timedelta(hours=1)
+
+type State = Literal["online", "offline", "fault"]
+type Grouping = Literal["cell", "zone", "owner", "network", "hour"]
+
+
+class StateReport(BaseModel):
+    """What a platform says of a camera."""
+
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+
+    gb28181_id: str = Field(min_length=1, max_length=32)
+    state: State
+    since: Moment | None = Field(None, description="since when, as the platform has it; now when not given")
+
+
+class LeftState(BaseModel):
+    """A report of a batch that was refused, and why."""
+
+    number: int = Field(description="of the report in the batch, from 1")
+    reason: str
+
+
+class TakenStates(BaseModel):
+    """Result of a batch of reports."""
+
+    changed: int = Field(description="cameras that are in another state now")
+    same: int = Field(description="known already")
+    late: int = Field(description="older than what is known")
+    refused: list[LeftState]
+
+
+class _Batch(BaseModel):
+    good: list[tuple[int, StateReport, datetime]] = []
+    left: list[LeftState] = []
+
+    @classmethod
+    def of(cls, reports: Sequence[StateReport]) -> "_Batch":
+        batch, now = cls(), datetime.now(UTC)
+        for number, one in enumerate(reports, 1):
+            since = one.since or now
+            if since > now + _CLOCK_TOLERANCE:
+                reason = f"since {since.isoformat()} is in the future: check the platform's clock"
+                batch.left.append(LeftState(number=number, reason=reason))
+            else:
+                batch.good.append((number, one, since))
+        return batch
+
+    @property
+    def values(self) -> dict[str, Any]:
+        return {
+            "ids": [one.gb28181_id for _, one, _ in self.good],
+            "states": [one.state for _, one, _ in self.good],
+            "moments": [since for _, _, since in self.good],
+        }
+
+    def taken(self, rows: Sequence[dict[str, Any]]) -> TakenStates:
+        counts = {"changed": 0, "same": 0, "late": 0}
+        left = list(self.left)
+        for row in rows:
+            if row["outcome"] == "unknown":
+                number = self.good[row["number"] - 1][0]
+                left.append(LeftState(number=number, reason="there is no such camera"))
+            else:
+                counts[row["outcome"]] += 1
+        return TakenStates(**counts, refused=sorted(left, key=lambda one: one.number))
+
+
+async def take_states(connection: AsyncConnection, reports: Sequence[StateReport]) -> TakenStates:
+    """Write a batch of states in the caller's transaction; what is wrong is refused one by one, with the reason.
+
+    Raises
+    ------
+    InsufficientPrivilege
+        The principal may not report states (psycopg's; told as Forbidden).
+    """
+    batch = _Batch.of(reports)
+    return batch.taken(await (await connection.execute(QUERIES["report"], batch.values)).fetchall())
+
+
+def write_states(connection: Connection, reports: Sequence[StateReport]) -> TakenStates:
+    """Write a batch as `take_states` does, for imports and the command line."""
+    batch = _Batch.of(reports)
+    return batch.taken(connection.execute(QUERIES["report"], batch.values).fetchall())
+
+
+class CameraState(BaseModel):
+    """The state of a camera that is not online."""
+
+    gb28181_id: str
+    state: State
+    since: datetime
+    lon: float
+    lat: float
+
+
+async def not_online(
+    connection: AsyncConnection, box: tuple[float, float, float, float], most: int
+) -> list[CameraState]:
+    """Read the cameras in a box (west, south, east, north, degrees CGCS2000) that are reported as not online."""
+    values = dict(zip(("west", "south", "east", "north"), box, strict=True)) | {"most": most}
+    return [CameraState.model_validate(row) for row in await _rows(connection, "not_online", values)]
+
+
+class Availability(BaseModel):
+    """How many cameras of a group work."""
+
+    key: str = Field(
+        description="code of the cell or zone, name of the owner, code of the network, or the hour; empty: none"
+    )
+    name: str | None = None
+    cameras: int
+    online: float = Field(description="cameras that are online; by hour, on average over what is known of the hour")
+    offline: float
+    fault: float
+    unknown: float = Field(description="nobody reported on them")
+
+
+async def availability(
+    connection: AsyncConnection,
+    by: Grouping,
+    level: int | None,
+    since: datetime | None,
+    until: datetime | None,
+) -> list[Availability]:
+    """Count cameras by state.
+
+    Parameters
+    ----------
+    level
+        Of cells: the grid level; None: the innermost cells.
+    since, until
+        By hour: from the hour of the first to before the second; at most 72 hours. None: the last 24.
+
+    Raises
+    ------
+    UserError
+        The hours are not in order, or too many.
+    """
+    if by != "hour":
+        return [Availability.model_validate(row) for row in await _rows(connection, f"now_by_{by}", {"level": level})]
+    last = until or datetime.now(UTC)
+    first = (since or last - 24 * _HOUR).replace(minute=0, second=0, microsecond=0)
+    if not _HOUR <= last - first + _HOUR <= _LONGEST + 2 * _HOUR or last <= first:
+        message = "since must come before until, by 72 hours at most"
+        raise UserError(message)
+    rows = await _rows(connection, "by_hour", {"since": first, "until": last})
+    return [Availability.model_validate(row) for row in rows]
+
+
+async def _rows(connection: AsyncConnection, name: str, values: dict[str, Any]) -> list[dict[str, Any]]:
+    return await (await connection.execute(QUERIES[name], values)).fetchall()

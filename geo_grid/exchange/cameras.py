@@ -1,0 +1,225 @@
+"""What an import of cameras does beside that of other layers: platforms, deviating codes, states, and proposals."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from geo_grid.cameras.platforms import crs_of_platform, note_import
+from geo_grid.cameras.proposals import local_twins, propose_doubles, propose_ids, propose_moved, refused_ids
+from geo_grid.cameras.register import deviations
+from geo_grid.cameras.states import MOST_AT_ONCE, State, StateReport, write_states
+from geo_grid.db import Connection
+from geo_grid.errors import UserError
+from geo_grid.files.door import Table
+from geo_grid.layers.cameras import is_local
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+_MOST_TOLD = 20
+_STATES: dict[str, State] = {
+    "online": "online", "on": "online", "true": "online", "1": "online", "在线": "online", "正常": "online",
+    "offline": "offline", "off": "offline", "false": "offline", "0": "offline", "2": "offline", "离线": "offline",
+    "fault": "fault", "故障": "fault",
+}  # fmt: skip
+_STATE_COLUMNS = ("camera_state", "is_online", "status")
+"""Columns that tell the state of a camera: exports of ours, of earlier versions, and catalogues."""
+
+
+def platform_crs(connection: Connection, platform_code: str, asked: str | None) -> str:
+    """Return the datum of a platform's file.
+
+    Raises
+    ------
+    NotFound
+        There is no such platform.
+    UserError
+        Another one was asked for.
+    """
+    known = crs_of_platform(connection, platform_code)
+    if asked is not None and asked.upper() != known.upper():
+        message = (
+            f"{platform_code} gives its coordinates in {known}, not {asked}: correct what is said of the platform first"
+        )
+        raise UserError(message)
+    return known
+
+
+class NothingMore:
+    """An import of a layer of which nothing more is known than its rows; what `CameraImport` does beside, by name."""
+
+    datum_note = ""
+
+    def begin(
+        self, connection: Connection, table: Table, asked: str | None, skip_invalid: bool, notes: list[str]
+    ) -> str | None:
+        """Return the reference system that was asked for."""
+        return asked
+
+    def set_aside(
+        self,
+        connection: Connection,
+        rows: Sequence[dict[str, Any]],
+        geometry: Any,
+        stored: set[int],
+        problems: dict[int, str],
+    ) -> set[int]:
+        """Set no row aside."""
+        return set()
+
+    def conclude(
+        self,
+        connection: Connection,
+        rows: Sequence[dict[str, Any]],
+        geometry: Any,
+        new: Sequence[int],
+        ids: Sequence[int],
+        notes: list[str],
+    ) -> None:
+        """Do nothing more."""
+
+
+@dataclass
+class CameraImport(NothingMore):
+    """An import of cameras.
+
+    Attributes
+    ----------
+    platform_code
+        Whose register it is; None: nobody's in particular.
+    source
+        What the file is called, for proposals.
+    known
+        Rows of a platform's register that are stored already: they are compared, not refused.
+    twins
+        Rows that seem to be stored cameras with a local id, by row.
+    states
+        State by row.
+    datum_note
+        Why the datum of the file seems to be another one; empty: it does not.
+    """
+
+    platform_code: str | None
+    source: str
+    known: list[int] = field(default_factory=list)
+    twins: dict[int, str] = field(default_factory=dict)
+    states: dict[int, State] = field(default_factory=dict)
+    datum_note: str = ""
+
+    def begin(
+        self, connection: Connection, table: Table, asked: str | None, skip_invalid: bool, notes: list[str]
+    ) -> str | None:
+        """Take the states of a file, and return the reference system of its coordinates: a platform's own.
+
+        Raises
+        ------
+        UserError
+            A catalogue holds another number of devices than it announces, and bad rows are not to be skipped; or another
+            reference system was asked for than the platform's.
+        NotFound
+            There is no such platform.
+        """
+        if table.announced is not None and table.announced != table.received and not skip_invalid:
+            message = (
+                f"{self.source} announces {table.announced:,} devices and holds {table.received:,}: it stopped half way, or"
+                " lies. Ask the platform again, or import what there is with --skip-invalid; the register stays as it was"
+            )
+            raise UserError(message)
+        self._read_states(table.attributes, notes)
+        return asked if self.platform_code is None else platform_crs(connection, self.platform_code, asked)
+
+    def _read_states(self, attributes: "DataFrame", notes: list[str]) -> None:
+        names = {str(name).lower(): name for name in attributes}
+        column = next((names[name] for name in _STATE_COLUMNS if name in names), None)
+        if column is None:
+            return
+        lost: Counter[str] = Counter()
+        for row, value in enumerate(attributes[column].astype(object).where(attributes[column].notna(), "").tolist()):
+            said = str(value).strip().lower()
+            if said in _STATES:
+                self.states[row] = _STATES[said]
+            elif said:
+                lost[said[:40]] += 1
+        notes += [
+            f"{count} rows say {said!r} in {column}, which is no state that is known: nothing is noted for them"
+            for said, count in lost.most_common(_MOST_TOLD)
+        ]
+
+    def set_aside(
+        self,
+        connection: Connection,
+        rows: Sequence[dict[str, Any]],
+        geometry: Any,
+        stored: set[int],
+        problems: dict[int, str],
+    ) -> set[int]:
+        """Set aside the rows that are no new cameras, and return them; they are no problems any more.
+
+        Parameters
+        ----------
+        stored
+            Rows whose key is stored already, and that are otherwise good; set aside for a platform's register only.
+        """
+        if self.platform_code is not None:
+            self.known = sorted(stored)
+            for row in self.known:
+                del problems[row]
+        fresh = [
+            row
+            for row in range(len(rows))
+            if row not in problems and row not in stored and not is_local(str(rows[row]["gb28181_id"]))
+        ]
+        if fresh:
+            twins = local_twins(connection, [rows[row]["name"] for row in fresh], geometry[fresh])
+            found = {fresh[place]: key for place, key in twins.items()}
+            refused = refused_ids(connection, [rows[row]["gb28181_id"] for row in found])
+            self.twins = {row: key for row, key in found.items() if rows[row]["gb28181_id"] not in refused}
+        return {*self.known, *self.twins}
+
+    def conclude(
+        self,
+        connection: Connection,
+        rows: Sequence[dict[str, Any]],
+        geometry: Any,
+        new: Sequence[int],
+        ids: Sequence[int],
+        notes: list[str],
+    ) -> None:
+        """Write states and proposals once the new cameras are stored, note the import with its platform, and say so.
+
+        Parameters
+        ----------
+        new, ids
+            Rows that were stored, and the primary keys they got.
+        """
+        told = Counter(said for row in (*new, *self.known) for said in deviations(rows[row]))
+        notes += [f"{count} rows: {said}" for said, count in told.most_common(_MOST_TOLD)]
+        keys = [rows[row]["gb28181_id"] for row in self.known]
+        moved = propose_moved(connection, keys, geometry[self.known], self.source) if keys else 0
+        if self.known:
+            notes.append(
+                f"{len(self.known)} cameras are stored already: their places were compared, nothing of them was changed"
+            )
+        if self.twins:
+            national = [rows[row]["gb28181_id"] for row in self.twins]
+            propose_ids(connection, list(self.twins.values()), national, geometry[list(self.twins)], self.source)
+            notes.append(
+                f"{len(self.twins)} rows seem to be cameras with a local ID: proposed to give these their national one"
+            )
+        doubles = propose_doubles(connection, ids, self.source) if ids else 0
+        if moved:
+            notes.append(f"{moved} cameras are elsewhere now: proposed to move them")
+        if doubles:
+            notes.append(f"{doubles} new cameras seem to be others by name and place: proposed to remove them")
+        if moved or doubles or self.twins:
+            notes.append("decide with geo-grid cameras proposals, or at /cameras/proposals")
+        reports = [
+            StateReport(gb28181_id=rows[row]["gb28181_id"], state=self.states[row])
+            for row in (*new, *self.known)
+            if row in self.states
+        ]
+        for start in range(0, len(reports), MOST_AT_ONCE):
+            write_states(connection, reports[start : start + MOST_AT_ONCE])
+        if self.platform_code is not None:
+            note_import(connection, self.platform_code, self.datum_note)

@@ -1,0 +1,130 @@
+"""Registers of cameras by GA/T 1400 (VIID), in JSON: the collecting devices (APE) only.
+
+The same interface carries persons, faces, vehicles and plates. This program takes none of them: a document that holds any is
+refused as a whole, before anything of it is read.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from geo_grid.errors import UnreadableFile
+
+_LISTS = frozenset({"APEListObject", "APEObject"})
+_PERSONAL = re.compile(
+    r"person|face|motorvehicle|plateno|plateclass|subimage|imageinfo|imagelist|videoslice|idnumber|disposition|caseinfo"
+    r"|thing|feature",
+    re.IGNORECASE,
+)
+"""Names of members that belong to objects with persons, faces, plates or pictures (GA/T 1400.3)."""
+_SECRET = re.compile("passw|pwd", re.IGNORECASE)
+_FIELDS = {
+    "ApeID": "gb28181_id", "Name": "name", "Longitude": "lon", "Latitude": "lat", "OrgCode": "org_code", "Place": "note",
+    "OwnerApsID": "parent_id", "IsOnline": "camera_state",
+}  # fmt: skip
+"""Column by member. MonitorDirection counts otherwise than DirectionType of GB/T 28181, and is not read."""
+COLUMNS = tuple(_FIELDS.values())
+_STATES = {"1": "online", "2": "offline", "9": ""}
+_DEEPEST = 12
+
+
+@dataclass
+class Devices:
+    """What a document holds: text by column for each device, and how many passwords and directions were not taken."""
+
+    rows: list[dict[str, str]] = field(default_factory=list)
+    broken: dict[int, str] = field(default_factory=dict)
+    secrets: int = 0
+    directions: int = 0
+
+
+def is_viid(head: bytes) -> bool:
+    """Say whether a JSON document, by its beginning, is one of GA/T 1400 rather than GeoJSON."""
+    first = re.match(rb'(?:\xef\xbb\xbf)?\s*\[?\s*\{\s*"([A-Za-z]{1,60})"', head)
+    return (
+        first is not None
+        and (first[1].endswith(b"Object") or first[1] == b"ApeID")
+        and b'"FeatureCollection"' not in head
+    )
+
+
+def read_viid(document: Any) -> Devices:
+    """Read the devices of a document.
+
+    Parameters
+    ----------
+    document
+        As `json.loads` gives it.
+
+    Raises
+    ------
+    UnreadableFile
+        It holds persons, faces, plates or pictures, or no devices.
+    """
+    for name in _names(document, 0):
+        if _PERSONAL.search(name):
+            message = (
+                f"it holds {name[:60]!r}: objects with persons, faces, plates or pictures are not taken here, and nothing"
+                " of this file was read; ask the platform for APEs alone"
+            )
+            raise UnreadableFile(message)
+    found = Devices()
+    for device in _devices(document):
+        if not isinstance(device, dict):
+            found.broken[len(found.rows)] = "it is no object"
+            found.rows.append({})
+            continue
+        values = {}
+        for name, value in device.items():
+            if _SECRET.search(name):
+                found.secrets += value not in (None, "")
+            elif name == "MonitorDirection":
+                found.directions += value not in (None, "")
+            elif name in _FIELDS and isinstance(value, str | int | float) and str(value).strip():
+                values[_FIELDS[name]] = str(value).strip()
+        if values.get("camera_state") is not None:
+            values["camera_state"] = _STATES.get(values["camera_state"], values["camera_state"])
+        if not any(float_or_none(values.get(axis)) for axis in ("lon", "lat")):
+            values.pop("lon", None)
+            values.pop("lat", None)
+        found.rows.append(values)
+    if not found.rows:
+        message = "it holds no APE of GA/T 1400"
+        raise UnreadableFile(message)
+    return found
+
+
+def float_or_none(text: str | None) -> float | None:
+    """Return a number, or None for what is none."""
+    try:
+        return float(text) if text else None
+    except ValueError:
+        return None
+
+
+def _names(value: Any, depth: int) -> Iterator[str]:
+    if depth > _DEEPEST:
+        message = f"it is nested more than {_DEEPEST} deep, which no register of cameras is"
+        raise UnreadableFile(message)
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield name
+            yield from _names(inner, depth + 1)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _names(inner, depth + 1)
+
+
+def _devices(document: Any) -> list[Any]:
+    while isinstance(document, dict) and document.keys() & _LISTS:
+        document = document[next(name for name in document if name in _LISTS)]
+    if isinstance(document, dict):
+        document = [document] if "ApeID" in document else []
+    if isinstance(document, list):
+        return (
+            [inner for one in document for inner in ([one] if "ApeID" in one or not one else _devices(one))]
+            if all(isinstance(one, dict) for one in document)
+            else document
+        )
+    return []

@@ -1,0 +1,232 @@
+"""Registers of cameras: imported from what platforms send, compared with what is stored, and explained over HTTP."""
+
+import json
+from pathlib import Path
+
+import httpx
+import pytest
+
+from geo_grid.coordinates import to_lonlat
+from geo_grid.db import connect
+from geo_grid.errors import InvalidRows, NotFound, UnreadableFile, UserError
+from geo_grid.exchange import Mapping, Report, import_file
+from geo_grid.layers import find_layer
+from geo_grid.layers.cameras import local_id
+from geo_grid.progress import silent
+from tests.cameras.catalogues import catalogue, item
+from tests.conftest import live_server
+from tests.identities import api_key, bearing
+from tests.squares import two_by_two
+
+HEAD = "gb28181_id,name,lon,lat"
+
+
+def send(database: str, path: Path, platform: str | None = None, crs: str | None = "EPSG:4490", **how: bool) -> Report:
+    mapping = Mapping(constants={"platform_code": platform} if platform else {})
+    with connect(database) as connection:
+        return import_file(connection, find_layer("cameras"), path, silent, None if platform else crs, mapping, **how)
+
+
+def rows(database: str, statement: str) -> list[dict]:
+    with connect(database) as connection:
+        return connection.execute(statement).fetchall()
+
+
+@pytest.fixture
+def city(database: str) -> str:
+    with connect(database) as connection:
+        two_by_two(connection)
+        connection.execute(
+            "insert into camera_platforms (platform_code, name, source_crs) values ('HK', '平台', 'EPSG:4490'), ('GCJ', 'x', 'GCJ-02')"
+        )
+    return database
+
+
+def test_a_catalogue_is_imported_without_its_passwords(city: str, tmp_path: Path) -> None:
+    path = tmp_path / "catalogue.xml"
+    path.write_bytes(
+        catalogue(
+            item(1), item(2, Status="OFF", PTZType="99"), item(3, DeviceID="130502"), "<Item><Name>A & B</Name></Item>"
+        )
+    )
+    with pytest.raises(InvalidRows, match="1 of 3 rows"):
+        send(city, path)
+    report = send(city, path, skip_invalid=True)
+    assert (report.imported, report.rows, report.unassigned) == (2, 3, 0)
+    told = " ".join(report.notes)
+    assert "3 passwords were dropped" in told
+    assert "1 items were left out, which are no cameras: administrative divisions" in told
+    assert "1 rows: PTZType 99 occurs" in told
+    assert report.skipped[0][0] == 3
+    stored = rows(
+        city, "select c.*, s.state from cameras c left join camera_states s using (camera_id) order by gb28181_id"
+    )
+    assert [(row["state"], row["direction_type"], row["grid_code"], row["network_code"]) for row in stored] == [
+        ("online", 5, "A", "0"), ("offline", 5, "A", "0")
+    ]  # fmt: skip
+    assert "/" in stored[0]["parent_id"]
+    everything = rows(
+        city, "select to_jsonb(c)::text as text from cameras c union all select detail::text from access.audit_log"
+    )
+    assert not any("geheim" in row["text"] for row in everything)
+
+
+@pytest.mark.parametrize("announced", [1, 3, 5000])
+def test_a_catalogue_that_lies_about_its_count_is_refused(city: str, tmp_path: Path, announced: int) -> None:
+    path = tmp_path / "catalogue.xml"
+    path.write_bytes(catalogue(item(1), item(2), announced=announced))
+    with pytest.raises(UserError, match=f"announces {announced:,} devices and holds 2"):
+        send(city, path)
+    assert rows(city, "select from cameras") == []
+    assert send(city, path, skip_invalid=True).imported == 2
+
+
+def test_passwords_in_tables_and_addresses_are_dropped(city: str, tmp_path: Path) -> None:
+    path = tmp_path / "cameras.csv"
+    path.write_text(
+        f"{HEAD},note,登录密码,PassWord\n13050200001320000001,a,114.503,37.003,rtsp://admin:geheim@10.0.0.1/1,geheim,\n"
+        "13050200001320000002,b,114.504,37.003,see http://x/@y,,geheim\n"
+    )
+    report = send(city, path)
+    assert "3 passwords were dropped" in " ".join(report.notes)
+    assert [row["note"] for row in rows(city, "select note from cameras order by 1")] == [
+        "rtsp://10.0.0.1/1",
+        "see http://x/@y",
+    ]
+    assert "geheim" not in json.dumps(vars(report))
+
+
+def test_apes_are_imported_and_faces_are_refused(city: str, tmp_path: Path) -> None:
+    ape = {"ApeID": "13050200001190000001", "Name": "卡口", "Longitude": 114.503, "Latitude": 37.003, "IsOnline": "2"}
+    path = tmp_path / "apes.json"
+    path.write_text(json.dumps({"APEListObject": {"APEObject": [ape]}}))
+    assert send(city, path).imported == 1
+    assert rows(city, "select state from camera_states") == [{"state": "offline"}]
+    path.write_text(
+        json.dumps({"APEListObject": {"APEObject": [{**ape, "ApeID": "13050200001190000002", "FaceList": []}]}})
+    )
+    with pytest.raises(UnreadableFile, match="FaceList"):
+        send(city, path)
+    assert len(rows(city, "select from cameras")) == 1
+
+
+def test_a_platform_says_the_datum_and_is_told_when_it_seems_wrong(city: str, tmp_path: Path) -> None:
+    path = tmp_path / "cameras.csv"
+    path.write_text(f"{HEAD}\n13050200001320000001,a,114.503,37.003\n")
+    with pytest.raises(NotFound, match="no platform 'XX'"):
+        send(city, path, "XX")
+    with pytest.raises(UserError, match="gives its coordinates in GCJ-02, not BD-09"), connect(city) as connection:
+        mapping = Mapping(constants={"platform_code": "GCJ"})
+        import_file(connection, find_layer("cameras"), path, silent, "BD-09", mapping)
+    send(city, path, "GCJ")
+    lon, lat = to_lonlat(114.503, 37.003, "GCJ-02")
+    stored = rows(city, "select ST_X(geom) as lon, ST_Y(geom) as lat, platform_code from cameras")[0]
+    assert (stored["lon"], stored["lat"]) == (pytest.approx(lon, abs=1e-7), pytest.approx(lat, abs=1e-7))
+    assert stored["platform_code"] == "GCJ"
+    # the same places as before, said to be CGCS2000: half a kilometre off
+    known = [(f"1305020000132{n:07d}", f"路口{n}", 114.503 + n / 5000, 37.003 + n / 7000) for n in range(100, 112)]
+    path.write_text(HEAD + "\n" + "".join(f"{key},{name},{x},{y}\n" for key, name, x, y in known))
+    send(city, path, "GCJ")
+    path.write_text(HEAD + "\n" + "".join(f"{int(key) + 500},{name},{x},{y}\n" for key, name, x, y in known))
+    notes = send(city, path, "HK").notes
+    assert any("look like GCJ-02" in note for note in notes)
+    doubt = rows(city, "select datum_note, imported_at from camera_platforms where platform_code = 'HK'")[0]
+    assert "look like GCJ-02" in doubt["datum_note"]
+    assert doubt["imported_at"] is not None
+
+
+def test_a_register_that_comes_again_is_compared_and_moves_are_proposed(city: str, tmp_path: Path) -> None:
+    path = tmp_path / "catalogue.xml"
+    path.write_bytes(catalogue(item(1), item(2)))
+    send(city, path, "HK")
+    with pytest.raises(InvalidRows, match="nothing was changed"):
+        send(city, path)  # nobody's register: as for other layers
+    path.write_bytes(catalogue(item(1), item(2, lat=37.0035, Status="OFF"), item(3, name="新", lat=37.004)))
+    tried = send(city, path, "HK", dry_run=True)
+    assert "1 cameras are elsewhere now" in " ".join(tried.notes)
+    assert rows(city, "select from camera_proposals") == []
+    report = send(city, path, "HK")
+    assert (report.imported, report.skipped) == (1, [])
+    send(city, path, "HK")  # nothing is proposed twice
+    proposed = rows(city, "select * from camera_proposals")
+    assert [(one["proposal_kind"], round(one["distance_m"])) for one in proposed] == [("moved", 55)]
+    places = rows(
+        city, "select ST_Y(geom) as lat, state from cameras join camera_states using (camera_id) order by gb28181_id"
+    )
+    assert [(round(one["lat"], 4), one["state"]) for one in places] == [
+        (37.003, "online"),
+        (37.003, "offline"),
+        (37.004, "online"),
+    ]
+
+
+def test_proposals_are_decided_by_a_person(city: str, tmp_path: Path) -> None:
+    path = tmp_path / "cameras.csv"
+    path.write_text("name,lon,lat\n东门,114.503,37.003\n西门,114.504,37.003\n")
+    send(city, path)
+    local = local_id(
+        "东门", *rows(city, "select ST_X(geom) as x, ST_Y(geom) as y from cameras where name = '东门'")[0].values()
+    )
+    path.write_bytes(b"")
+    path = tmp_path / "catalogue.xml"
+    path.write_bytes(
+        catalogue(
+            item(1, name="东门"),
+            item(2, 114.504, name="西门"),
+            item(3, 114.5045, name="南门"),
+            item(4, 114.5045, name="南门"),
+        )
+    )
+    notes = " ".join(send(city, path, "HK").notes)
+    assert "2 rows seem to be cameras with a local ID" in notes
+    assert "1 new cameras seem to be others" in notes
+    with live_server(city) as url, bearing(url, api_key(city, "planner")) as planner:
+        waiting = planner.get("/cameras/proposals").json()["proposals"]
+        assert [(one["proposal_kind"], one["name"]) for one in waiting] == [
+            ("national_id", "东门"), ("national_id", "西门"), ("duplicate", "南门")
+        ]  # fmt: skip
+        first, second, third = (f"/cameras/proposals/{one['proposal_id']}/decision" for one in waiting)
+        assert planner.post(first, json={"is_accepted": True}).json()["gb28181_id"] == "13050200001320000001"
+        assert planner.get(f"/collections/cameras/items/{local}").status_code == 404
+        assert planner.get("/collections/cameras/items/13050200001320000001").json()["properties"]["name"] == "东门"
+        assert planner.post(first, json={"is_accepted": True}).status_code == 404  # decided
+        assert planner.post(second, json={"is_accepted": False}).status_code == 200
+        assert planner.post(third, json={"is_accepted": True}).json()["gb28181_id"] == waiting[2]["gb28181_id"]
+        assert planner.get(f"/collections/cameras/items/{waiting[2]['gb28181_id']}").status_code == 404
+        assert planner.get("/cameras/proposals").json()["proposals"] == []
+    report = send(city, path, "HK")  # what was refused to be one is a camera of its own
+    assert "13050200001320000002" in {row["gb28181_id"] for row in rows(city, "select gb28181_id from cameras")}
+    assert report.imported == 2
+
+
+def test_ids_and_platforms_over_http(city: str) -> None:
+    with live_server(city) as url, bearing(url, api_key(city, "supervisor")) as client:
+        told = client.get("/cameras/ids/13050200001180000001").json()
+        assert (told["is_camera"], told["type"]["zh"]) == (False, "网络视频录像机")
+        for bad in ("1305020000132000001", "130502000013200000011", "1305020000132000000A"):
+            refused: httpx.Response = client.get(f"/cameras/ids/{bad}")
+            assert refused.status_code in (400, 422)
+            assert "20 digits" in refused.json()["detail"]
+        made = client.put("/cameras/platforms/NEW", json={"name": "新平台", "source_crs": "BD-09"})
+        assert (made.status_code, made.json()["source_crs"]) == (200, "BD-09")
+        assert client.put("/cameras/platforms/NEW", json={"name": "x", "source_crs": "nonsense"}).status_code in (
+            400,
+            422,
+        )
+        assert [one["platform_code"] for one in client.get("/cameras/platforms").json()["platforms"]] == [
+            "GCJ",
+            "HK",
+            "NEW",
+        ]
+        with bearing(url, api_key(city, "planner", ["A"])) as mine:  # whoever answers for some cells
+            assert mine.put("/cameras/platforms/NEW", json={"name": "x", "source_crs": "GCJ-02"}).status_code == 403
+        place = {"type": "Point", "coordinates": [114.503, 37.003]}
+        camera = {
+            "type": "Feature",
+            "geometry": place,
+            "properties": {"gb28181_id": "13050200001210000001", "name": "x", "direction_type": 5},
+        }
+        assert client.post("/collections/cameras/items", json=camera).status_code == 201
+        camera["properties"] |= {"gb28181_id": "13050200001210000002", "name": "宿舍303"}
+        refused = client.post("/collections/cameras/items", json=camera)
+        assert (refused.status_code, "State Council Order 799" in refused.json()["detail"]) == (422, True)
