@@ -112,7 +112,6 @@ EXPECTED: dict[str, set[str] | None] = {
     "POST /supervised/listings": {"supervisor"}, "POST /supervised/projects/{place_code}/assessments": {"supervisor"},
     **{f"GET /indicators{path}": READERS for path in ("", "/figures", "/areas")},
     "GET /indicators/report": {"planner", "supervisor"},
-<<<<<<< HEAD
     **{route: {"dispatcher", "supervisor"} for route in (
         "POST /cameras/{gb28181_id}/openings", "GET /feeds/{feed_id}", "DELETE /feeds/{feed_id}", "GET /feeds/{feed_id}/{part}")},
     **{route: {"auditor"} for route in (
@@ -120,13 +119,10 @@ EXPECTED: dict[str, set[str] | None] = {
     **{route: {"administrator"} for route in (
         "GET /streams/hosts", "PUT /streams/hosts/{host_name}", "DELETE /streams/hosts/{host_name}",
         "PUT /streams/hosts/{host_name}/cameras")},
-=======
-    "POST /cameras/{gb28181_id}/openings": {"dispatcher", "supervisor"},
     **dict.fromkeys(("GET /cameras/ids/{gb28181_id}", "GET /cameras/platforms", "GET /cameras/states", "GET /cameras/availability", "GET /cameras/views", "GET /cameras/coverage", "GET /cameras/coverage/places", "GET /cameras/coverage/{grid_code}/blind-spots"), MAP),
     **{route: {"planner", "supervisor"} for route in (
         "PUT /cameras/platforms/{platform_code}", "GET /cameras/proposals", "POST /cameras/proposals/{proposal_id}/decision")},
     "POST /cameras/states": {"dispatcher", "planner", "supervisor"},
->>>>>>> cameras
     "OPTIONS /collections/{layer}/items": MAP, "OPTIONS /collections/{layer}/items/{item}": MAP,
     "POST /collections/{layer}/items": {"planner", "supervisor"},
     "PUT /collections/{layer}/items/{item}": {"planner", "supervisor"},
@@ -177,11 +173,7 @@ PAGES = {
 }
 FILLED = {"layer": "grid_cells", "item": "A", "z": "14", "y": "6350", "x": "13400", "incident_id": "900065", "name": "nobody",
           "case_id": "900065", "meeting_id": "900065", "listing_id": "900065", "facility_code": "facility-A", "place_code": "place-A",
-<<<<<<< HEAD
-          "role": "nobody", "credential_id": "999999", "style": "dark", "import_id": "x" * 22, "draft_id": "999999", "edition_id": "1", "unit_code": "nobody", "grid_code": "nowhere", "day": "2026-01-01", "absence_id": "999999", "run_card_id": "999999", "shift_note_id": "999999", "category_code": "nothing", "format": "json", "service_code": "nothing", "service_request_id": "900065", "hook_id": "999999", "policy_code": "nobodys", "loop_code": "nobodys", "grid_level": "1", "schedule_code": "nobodys", "gb28181_id": "13050200001310000001", "feed_id": "x" * 24, "part": "live.m3u8", "host_name": "nobody"}  # fmt: skip
-=======
-          "role": "nobody", "credential_id": "999999", "style": "dark", "import_id": "x" * 22, "draft_id": "999999", "edition_id": "1", "unit_code": "nobody", "grid_code": "nowhere", "day": "2026-01-01", "absence_id": "999999", "run_card_id": "999999", "shift_note_id": "999999", "category_code": "nothing", "format": "json", "service_code": "nothing", "service_request_id": "900065", "hook_id": "999999", "policy_code": "nobodys", "schedule_code": "nobodys", "gb28181_id": "13050200001310000001", "platform_code": "nobodys", "proposal_id": "999999"}  # fmt: skip
->>>>>>> cameras
+          "role": "nobody", "credential_id": "999999", "style": "dark", "import_id": "x" * 22, "draft_id": "999999", "edition_id": "1", "unit_code": "nobody", "grid_code": "nowhere", "day": "2026-01-01", "absence_id": "999999", "run_card_id": "999999", "shift_note_id": "999999", "category_code": "nothing", "format": "json", "service_code": "nothing", "service_request_id": "900065", "hook_id": "999999", "policy_code": "nobodys", "loop_code": "nobodys", "grid_level": "1", "schedule_code": "nobodys", "gb28181_id": "13050200001310000001", "feed_id": "x" * 24, "part": "live.m3u8", "host_name": "nobody", "platform_code": "nobodys", "proposal_id": "999999"}  # fmt: skip
 
 # what whoever may is answered when asked about FILLED, with no body and no parameters; 200 where nothing else stands here
 ANSWERS: dict[int, set[str]] = {
@@ -282,16 +274,13 @@ ANSWERS: dict[int, set[str]] = {
         "POST /supervised/listings/{listing_id}/steps",
         "POST /supervised/projects/{place_code}/assessments",
         "POST /cameras/{gb28181_id}/openings",
-<<<<<<< HEAD
         "PUT /streams/hosts/{host_name}",
         "PUT /streams/hosts/{host_name}/cameras",
-=======
         "PUT /cameras/platforms/{platform_code}",
         "POST /cameras/proposals/{proposal_id}/decision",
         "GET /cameras/states",
         "POST /cameras/states",
         "GET /cameras/views",
->>>>>>> cameras
         "POST /patrol/check-ins",
         "POST /imports",
         "POST /imports/{import_id}/confirmation",
