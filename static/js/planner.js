@@ -7,6 +7,7 @@ import { base } from "./layers.js";
 import { field, head } from "./office.js";
 import { cityMap } from "./map.js";
 import { may, page, ready } from "./page.js";
+import { pictureButton } from "./picture.js";
 import { Bench } from "./planner/bench.js";
 import { Cursor } from "./planner/cursor.js";
 import { askFor, duties, stops } from "./planner/dialogs.js";
@@ -25,7 +26,13 @@ const CLOSE = 15;
 const hasView = Boolean(wantedView());
 const map = cityMap();
 keepView(map);
-const main = head();
+const main = head(
+  pictureButton(map, () => ({
+    theme: ground.theme,
+    layers: [cells.layer],
+    draft: bench.isLive ? bench.draft?.draft_id : null,
+  })),
+);
 const bench = new Bench();
 const ground = new BaseMap(map);
 const cells = new CellMap(map, bench);

@@ -49,6 +49,8 @@ RIGHTS: dict[tuple[str, str], str] = {
     ("GET", "/maps/desk"): "incidents.write",
     ("GET", "/maps/planner"): "boundaries.draft",
     ("GET", "/maps/response"): "map",
+    ("GET", "/maps/sheet"): "map",
+    ("GET", "/maps/picture"): "map",
     ("GET", "/maps/field"): PUBLIC,  # the same for everybody: what a phone keeps names nobody
     ("GET", "/maps/field/worker.js"): PUBLIC,
     ("GET", "/admin"): "accounts",
@@ -244,6 +246,7 @@ PAGES = frozenset(
         "/maps/desk",
         "/maps/planner",
         "/maps/response",
+        "/maps/sheet",
         "/admin",
         "/auditor",
         "/imports",
