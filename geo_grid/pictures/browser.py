@@ -158,9 +158,10 @@ class Browser:
         answer = self._waiting[number] = asyncio.get_running_loop().create_future()
         self._pipe.write(json.dumps(message).encode() + b"\0")
         try:
-            return await answer
+            result: dict[str, Any] = await answer
         finally:
             del self._waiting[number]
+        return result
 
     async def evaluate(self, expression: str) -> Any:
         """Return the value of an expression of JavaScript in the page."""

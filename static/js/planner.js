@@ -254,6 +254,7 @@ const reason = element("input", {
   className: "reason",
   maxLength: 2000,
   placeholder: say("reasonOfStep"),
+  ariaLabel: say("reasonOfStep"),
   onchange: () => {
     bench.reason = reason.value;
   },
@@ -370,10 +371,11 @@ const TABS = ["work", "check", "impact", "history"];
 let shown = panels[0];
 const tabs = element(
   "div",
-  { className: "tabs" },
-  ...panels.map(panel => element("button", { className: "tab", textContent: panel.title, onclick: () => turn(panel) })),
+  { className: "tabs", role: "tablist" },
+  ...panels.map(panel =>
+    element("button", { className: "tab", role: "tab", textContent: panel.title, onclick: () => turn(panel) }),
+  ),
 );
-tabs.setAttribute("role", "tablist");
 const desk = element("div", { className: "content" });
 
 function turn(panel) {
