@@ -230,10 +230,12 @@ ROUTES = Budget("patrol routes, moving up and siting", at_once=2, waiting=16, ea
 """Each asks the road process many times."""
 SOLVING = Budget("comparisons, proposals and circles", at_once=2, waiting=16, each=4, takes_much=True)
 """Seconds each."""
+PICTURES = Budget("pictures of maps", at_once=2, waiting=8, each=3)
+"""Each is a browser of its own, for some seconds; they are killed when the request is cancelled."""
 DRAWING = Group(DRAFTS, ROUTES, SOLVING)
 """Solvers, drafts and drawing of circles."""
 
 EVERY = (
     HASHING, LOGGING_IN, MAPS, SEARCHES, VIEWS, RANKING, ROADS, CLOCKS, SYSTEMS, HOOKS,
-    *IN_BULK.kinds, REDRAWING, *DRAWING.kinds,
+    *IN_BULK.kinds, REDRAWING, PICTURES, *DRAWING.kinds,
 )  # fmt: skip

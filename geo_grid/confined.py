@@ -189,7 +189,7 @@ class _Process:
             self._process.kill()
 
 
-def _confine(memory_mb: int, parent: int) -> None:
+def confine(memory_mb: int, parent: int) -> None:
     """Set the limits of this process (called in the child), and have the kernel kill it when its parent ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -235,7 +235,7 @@ def _highest_kb() -> int:
 
 def _main() -> None:
     memory_mb, parent = map(int, sys.argv[1:])
-    _confine(memory_mb, parent)
+    confine(memory_mb, parent)
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # solvers print to standard output, which carries the answers
     _answer(sys.stdin.buffer, answers, memory_mb)

@@ -196,6 +196,9 @@ class Settings(BaseSettings):
     base_map_subdomains: str = Field("abc", pattern="^[a-z0-9]+$", description="letters that {s} stands for")
     base_map_attribution: str = Field("", description="whom the base map from elsewhere is owed to")
     tianditu_key: SecretStr | None = Field(None, description="key of TianDiTu, whose maps are offered then")
+    chromium: str | None = Field(
+        None, description="file of the Chromium that makes pictures; one of the system or Playwright's if not given"
+    )
     tile_cache_mb: int = Field(64, ge=0, le=4096, description="memory for vector tiles drawn before")
     tile_disk_mb: int = Field(256, ge=0, le=1 << 20, description="disk for tiles of boundaries drawn before")
     timezone: str = Field("Asia/Shanghai", description="of working hours, and of times in files that name none")

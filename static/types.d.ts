@@ -127,6 +127,18 @@ export interface Page {
   provider: string | null;
   /** Users of the demo that this browser may choose without a password. */
   demo?: { login_name: string; display_name: string; role: string }[];
+  /** What a sheet of paper shows (geo_grid/api/pictures.py). */
+  sheet: {
+    /** Width and height in millimetres. */
+    paper: [number, number];
+    view: string;
+    scale: number | null;
+    theme: "light" | "dark";
+    heading: string;
+    draft: number | null;
+    madeAt: string;
+  };
+  edition: number | null;
   layer: string;
   address: string;
   answer: any;

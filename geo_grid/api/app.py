@@ -9,7 +9,7 @@ from fastapi.staticfiles import StaticFiles
 from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
 
 from geo_grid import __version__
-from geo_grid.api import hooks, pages, streams
+from geo_grid.api import hooks, pages, pictures, streams
 from geo_grid.api.access import accounts, audit, openings, session
 from geo_grid.api.access.identified import Identified
 from geo_grid.api.boundaries import drafts, files
@@ -107,6 +107,7 @@ _ROUTERS = (
     health,
     metrics,
     pages,
+    pictures,
 )
 
 

@@ -7,7 +7,7 @@ import importlib
 from typing import TYPE_CHECKING, Any, Literal
 
 from geo_grid.maps.city import CityView, ExternalBase, city_view
-from geo_grid.maps.looks import LOOKS
+from geo_grid.maps.looks import LOOKS, SHEET_LAYERS
 from geo_grid.maps.page import plain_page
 from geo_grid.maps.styles import maplibre_style, sld
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LOOKS",
+    "SHEET_LAYERS",
     "Cameras",
     "CityView",
     "ExternalBase",
@@ -47,6 +48,7 @@ __all__ = [
     "features_map",
     "maplibre_style",
     "plain_page",
+    "sheet_map",
     "sld",
 ]
 
@@ -67,6 +69,15 @@ def features_map(view: CityView, title: str, lang: Literal["zh", "en"], options:
     from geo_grid.maps.pages import features
 
     return features(view, title, lang, options)
+
+
+def sheet_map(
+    view: CityView, names: list[str], lang: Literal["zh", "en"], person: dict[str, Any], options: dict[str, Any]
+) -> str:
+    """Return the page of a sheet of paper as HTML; see `pages`."""
+    from geo_grid.maps.pages import sheet
+
+    return sheet(view, names, lang, person, options)
 
 
 def __getattr__(name: str) -> Any:

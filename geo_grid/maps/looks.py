@@ -45,3 +45,9 @@ ROAD_WIDTHS = {
     "path": [14, 0.5, 18, 2.5],
 }
 """Width of roads: zoom, pixels, zoom, pixels, ...; exponential interpolation with base 1.4 between them."""
+
+SHEET_LAYERS = (
+    "grid_cells", "patrol_zones", "response_circles", "cameras", "facilities", "police_posts", "patrol_units", "incidents",
+    "road_closures", "live_coverage",
+)  # fmt: skip
+"""Layers that a sheet may show, from the lowest."""

@@ -19,6 +19,7 @@ from geo_grid.maps.elements import (
     ResponseCircles,
     RoadClosures,
 )
+from geo_grid.maps.looks import SHEET_LAYERS
 
 
 def _incidents(person: dict[str, Any]) -> Incidents | None:
@@ -72,6 +73,33 @@ def indicators(view: CityView, lang: Lang, person: dict[str, Any], external: Ext
     """Compose the page of indicators, whose script draws the map in classes. Parameters as of `wall`."""
     page = CityMap(view.bounds, margins=(24, 24)).with_parts(BaseTiles(view.has_base_map, external))
     return _titled(page, "indicators", ("指标", "Indicators"), view, lang, person)
+
+
+def sheet(view: CityView, names: list[str], lang: Lang, person: dict[str, Any], options: dict[str, Any]) -> str:
+    """Compose a sheet of paper: a part of the map with its legend, north arrow, scale, time, edition and source.
+
+    Parameters
+    ----------
+    names
+        Of layers, among SHEET_LAYERS.
+    options
+        Data for its script beside that of every map.
+    """
+    wanted = {name: _ON_SHEETS[name]() for name in SHEET_LAYERS if name in names}
+    if "incidents" in wanted and "incidents.read" not in person["rights"]:
+        del wanted["incidents"]
+    page = CityMap(view.bounds, margins=(24, 24)).with_parts(BaseTiles(view.has_base_map), *wanted.values())
+    title = options["sheet"]["heading"] or (view.name_zh if lang == "zh" else view.name_en)
+    return page.as_page("sheet", title, lang, {**map_options(view, person), **options, "title": title})
+
+
+_ON_SHEETS = {
+    one.layer: one
+    for one in (
+        GridCells, PatrolZones, ResponseCircles, Cameras, Facilities, PolicePosts, PatrolUnits, Incidents, RoadClosures,
+        LiveCoverage,
+    )
+}  # fmt: skip
 
 
 def features(view: CityView, title: str, lang: Lang, options: dict[str, Any]) -> str:

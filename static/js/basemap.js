@@ -85,13 +85,17 @@ function external({ urls, subdomains }) {
 }
 
 export class BaseMap {
-  /** @param {import("leaflet").Map} map */
-  constructor(map) {
+  /**
+   * @param {import("leaflet").Map} map
+   * @param {string} [fixed] the choice, where it is no user's and is not kept
+   */
+  constructor(map, fixed) {
     /** @type {((choice: string) => void)[]} */
     this.listeners = [];
     this.map = map;
     pane(map, "base", 150);
-    const kept = localStorage.getItem(KEPT) ?? "";
+    this.isKept = fixed === undefined;
+    const kept = fixed ?? localStorage.getItem(KEPT) ?? "";
     this.choice = CHOICES.includes(kept) ? kept : CHOICES[0];
     useTheme(this.theme, map.getContainer());
   }
@@ -110,7 +114,7 @@ export class BaseMap {
 
   async show(choice) {
     this.choice = choice;
-    localStorage.setItem(KEPT, choice);
+    if (this.isKept) localStorage.setItem(KEPT, choice);
     useTheme(this.theme, this.map.getContainer());
     this.listeners.forEach(listener => listener(choice));
     const { externalBase } = page;

@@ -12,15 +12,18 @@ import { LiveLayer } from "./live_layer.js";
 import { head } from "./office.js";
 import { cityMap, onClick } from "./map.js";
 import { ready } from "./page.js";
+import { namesOf, pictureButton } from "./picture.js";
 import { say } from "./text.js";
 import { every } from "./timing.js";
+import { keepView } from "./view.js";
 
 const REFRESH_MS = 15000;
 const TOLD_MS = 8000;
 
 logInHere();
 const map = cityMap();
-const main = head();
+keepView(map);
+const main = head(pictureButton(map, () => ({ theme: ground.theme, layers: namesOf(layers) })));
 const ground = new BaseMap(map);
 const layers = [
   new LiveLayer(map, OUTLINES, 0),

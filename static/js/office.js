@@ -4,10 +4,13 @@ import { header } from "./header.js";
 import { page } from "./page.js";
 import { named, say } from "./text.js";
 
-/** Puts the head on the page, and gives the part below it. */
-export function head() {
+/**
+ * Puts the head on the page, and gives the part below it.
+ * @param {Node[]} between what the page has of its own in its head
+ */
+export function head(...between) {
   const main = element("main");
-  document.body.append(header(page.title), main);
+  document.body.append(header(page.title, ...between), main);
   return main;
 }
 

@@ -8,6 +8,7 @@ import { base } from "./layers.js";
 import { field, head } from "./office.js";
 import { cityMap } from "./map.js";
 import { may, page, ready } from "./page.js";
+import { pictureButton } from "./picture.js";
 import { Bench } from "./planner/bench.js";
 import { Cursor } from "./planner/cursor.js";
 import { duties, stops } from "./planner/dialogs.js";
@@ -26,7 +27,13 @@ const CLOSE = 15;
 const hasView = Boolean(wantedView());
 const map = cityMap();
 keepView(map);
-const main = head();
+const main = head(
+  pictureButton(map, () => ({
+    theme: ground.theme,
+    layers: [cells.layer],
+    draft: bench.isLive ? bench.draft?.draft_id : null,
+  })),
+);
 const bench = new Bench();
 const ground = new BaseMap(map);
 const cells = new CellMap(map, bench);
@@ -248,6 +255,7 @@ const reason = element("input", {
   className: "reason",
   maxLength: 2000,
   placeholder: say("reasonOfStep"),
+  ariaLabel: say("reasonOfStep"),
   onchange: () => {
     bench.reason = reason.value;
   },
@@ -364,10 +372,11 @@ const TABS = ["work", "check", "impact", "history"];
 let shown = panels[0];
 const tabs = element(
   "div",
-  { className: "tabs" },
-  ...panels.map(panel => element("button", { className: "tab", textContent: panel.title, onclick: () => turn(panel) })),
+  { className: "tabs", role: "tablist" },
+  ...panels.map(panel =>
+    element("button", { className: "tab", role: "tab", textContent: panel.title, onclick: () => turn(panel) }),
+  ),
 );
-tabs.setAttribute("role", "tablist");
 const desk = element("div", { className: "content" });
 
 function turn(panel) {

@@ -11,16 +11,19 @@ import { head } from "./office.js";
 import { cityMap, onClick } from "./map.js";
 import { may, page, ready } from "./page.js";
 import { patrolPanel } from "./patrol.js";
+import { namesOf, pictureButton } from "./picture.js";
 import { poll } from "./server.js";
 import { sitingPanel } from "./siting.js";
 import { day, listed, say } from "./text.js";
 import { every } from "./timing.js";
 import { trackBar } from "./track.js";
+import { keepView } from "./view.js";
 
 const LOOK_AGAIN_MS = 2000;
 const NOW_AND_THEN_MS = 30000;
 const map = cityMap();
-const main = head();
+keepView(map);
+const main = head(pictureButton(map, () => ({ theme: ground.theme, layers: namesOf(layers) })));
 const ground = new BaseMap(map);
 
 map.doubleClickZoom.disable();

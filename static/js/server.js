@@ -109,6 +109,22 @@ export async function ask(path, { patience = PATIENCE_MS, waiting, ...options } 
 export const poll = (path, options = {}) => 
   ask(path, { timeOutMs: BACKGROUND_TIME_OUT_MS, ...options, headers: { "Geo-Grid-Background": "1" } });
 
+/**
+ * Has a file made by the server, and gives it to the browser to keep.
+ * @param {string} path
+ * @param {string} name of the file
+ * @param {AbortSignal} signal
+ */
+export async function download(path, name, signal) {
+  const answer = await fetch(at(path), { signal }).catch(error => {
+    throw signal.aborted ? error : new ServerError(say("cannotBeReached"));
+  });
+  if (!answer.ok) read(answer.status, await answer.json().catch(() => ({})), answer.headers.get("Retry-After"));
+  const href = URL.createObjectURL(await answer.blob());
+  Object.assign(document.createElement("a"), { href, download: name }).click();
+  URL.revokeObjectURL(href);
+}
+
 /** @returns {Record<string, string>} */
 const ownToken = () => (page.person?.csrf ? { "X-CSRF-Token": page.person.csrf } : {});
 

@@ -33,12 +33,17 @@ export function wantedView() {
   return isGood ? { zoom, lat, lon } : null;
 }
 
+/** Shows the view that the address asks for, if it asks for one. @param {import("leaflet").Map} map */
+export function showWantedView(map) {
+  const wanted = wantedView();
+  if (wanted) map.setView([wanted.lat, wanted.lon], wanted.zoom, { animate: false });
+}
+
 /**
  * Shows the view that the address asks for, and keeps the address up with the map.
  * @param {import("leaflet").Map} map
  */
 export function keepView(map) {
-  const wanted = wantedView();
-  if (wanted) map.setView([wanted.lat, wanted.lon], wanted.zoom, { animate: false });
+  showWantedView(map);
   map.on("moveend", () => putInAddress({ view: viewOf(map) }));
 }

@@ -9,6 +9,7 @@ import { base, lookNamed, OUTLINES, shownLooks } from "./layers.js";
 import { LiveLayer } from "./live_layer.js";
 import { cityMap, onClick } from "./map.js";
 import { may, page, ready } from "./page.js";
+import { namesOf, pictureButton } from "./picture.js";
 import { scale } from "./scale.js";
 import { ask, poll } from "./server.js";
 import { say } from "./text.js";
@@ -23,6 +24,7 @@ import { helpDrawer, switchLanguage } from "./wall/help.js";
 import { legend } from "./wall/legend.js";
 import { isLate, Stream } from "./wall/stream.js";
 import { Tour } from "./wall/tour.js";
+import { showWantedView } from "./view.js";
 
 const { L } = window;
 const REFRESH_MS = 10000; // walls commonly use 10 to 30 s; no official number exists
@@ -123,7 +125,12 @@ const renew = () => look().catch(() => {});
 
 // --- the page ---------------------------------------------------------------------------------
 const help = helpDrawer(
-  legend(ground, layers),
+  element(
+    "div",
+    {},
+    legend(ground, layers),
+    page.person?.isKiosk ? null : pictureButton(map, () => ({ theme: ground.theme, layers: namesOf(layers) })),
+  ),
   ({ lat, lon }) => {
     map.setView([lat, lon], Math.max(map.getZoom(), CLOSE), { animate: false });
     card.show(lat, lon);
@@ -247,4 +254,5 @@ async function openWanted() {
 }
 openWanted().catch(() => {});
 wholeCity(); // now that the panels have their places
+showWantedView(map);
 Promise.all([renew(), ...everyLayer.map(layer => layer.load())]).then(ready);

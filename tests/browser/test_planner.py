@@ -103,7 +103,7 @@ def test_a_planners_morning(browser: Browser, city: str) -> None:
         desk.fill("input[name=title]", "spring revision")
         desk.keyboard.press("Enter")
         expect(desk.locator(".left header h2")).to_have_text("spring revision")
-        desk.get_by_role("button", name="Check").click()
+        desk.get_by_role("tab", name="Check").click()
         look_at(desk, 2.0, 2.0, 13)
 
         choose(desk, (2.5, 2.5, "c22"))
@@ -145,7 +145,7 @@ def test_a_planners_morning(browser: Browser, city: str) -> None:
         desk.keyboard.press("Control+Shift+Z")
         steps(desk, 6)
 
-        desk.get_by_role("button", name="Impact").click()
+        desk.get_by_role("tab", name="Impact").click()
         expect(desk.locator(".content")).to_contain_text("cameras")
         expect(desk.locator(".swipe")).to_be_visible()
         desk.locator(".swipe input").fill("300")
@@ -167,7 +167,7 @@ def test_a_planners_morning(browser: Browser, city: str) -> None:
                 expect(desk.locator(".left")).not_to_contain_text("waiting for approval", timeout=30_000)
 
                 # back again
-                office.get_by_role("button", name="History").click()
+                office.get_by_role("tab", name="History").click()
                 expect(office.locator(".editions li")).to_have_count(2)
                 office.locator(".editions li").first.get_by_text("What it changed").click()
                 expect(office.locator(".swipe")).to_be_visible()
@@ -208,7 +208,7 @@ def test_the_slider_of_history_shows_the_cells_of_each_edition(browser: Browser,
     began_at = {row["edition_id"]: row["valid_from"].astimezone(ZoneInfo("Asia/Shanghai")) for row in rows}
     with live_server(city) as url, person(browser, url, user(city, "planner"), "/maps/planner") as desk:
         look_at(desk, 2.0, 2.0, 13)
-        desk.get_by_role("button", name="History").click()
+        desk.get_by_role("tab", name="History").click()
         expect(desk.locator(".editions li")).to_have_count(3)
         slider = desk.locator(".content input[type=range]")
         for edition, has_split, has_merged in ((1, False, False), (2, True, False), (3, True, True), (1, False, False)):

@@ -49,6 +49,8 @@ RIGHTS: dict[tuple[str, str], str] = {
     ("GET", "/maps/desk"): "incidents.write",
     ("GET", "/maps/planner"): "boundaries.draft",
     ("GET", "/maps/response"): "map",
+    ("GET", "/maps/sheet"): "map",
+    ("GET", "/maps/picture"): "map",
     ("GET", "/maps/field"): PUBLIC,  # the same for everybody: what a phone keeps names nobody
     ("GET", "/maps/field/worker.js"): PUBLIC,
     ("GET", "/maps/indicators"): "incidents.read",
@@ -275,6 +277,7 @@ PAGES = frozenset(
         "/maps/planner",
         "/maps/response",
         "/maps/indicators",
+        "/maps/sheet",
         "/admin",
         "/rules",
         "/supervision",
