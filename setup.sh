@@ -16,6 +16,7 @@ need() { missing="$missing $1"; }
 ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || need postgresql
 ls /usr/share/postgresql/*/extension/postgis.control >/dev/null 2>&1 || need postgis-extension
 command -v npm >/dev/null 2>&1 || need npm
+command -v ffmpeg >/dev/null 2>&1 || need ffmpeg # live pictures of cameras
 ls /usr/share/fonts/opentype/noto/NotoSansCJK-*.ttc >/dev/null 2>&1 || need fonts-noto-cjk
 if [ "$wanted" = test ]; then
     command -v chromium >/dev/null 2>&1 || need chromium

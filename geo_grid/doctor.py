@@ -12,6 +12,8 @@ from geo_grid.boundaries.norms import HOUSEHOLDS, all_outside
 from geo_grid.clocks import clock_trouble
 from geo_grid.db import AGAIN, Connection, connect, differences, load_queries, read_migrations, storage
 from geo_grid.due import examine_due
+from geo_grid.errors import ProgramMissing
+from geo_grid.feeds.program import find_program
 from geo_grid.files.door import WALLS, standing_walls
 from geo_grid.hooks import examine_hooks
 from geo_grid.own_work import KINDS
@@ -38,7 +40,7 @@ def examine(conninfo: str, settings: Settings) -> list[Finding]:
     """Run all checks and return their results; changes nothing. Blocks for some seconds."""
     web = asset_dir("static") / "vendor/leaflet/leaflet.js"
     findings = [Finding("web libraries", web.is_file(), "present" if web.is_file() else "missing: run make up")]
-    findings.append(_walls())
+    findings += [_walls(), _pictures()]
     for name, folder in storage(settings).items():
         trouble = storage_trouble(folder, settings.least_free_mb)
         findings.append(Finding(f"room in {name}", not trouble, f"{folder}: {trouble or 'enough'}"))
@@ -82,6 +84,13 @@ def _walls() -> Finding:
     if missing:
         found += f"; this kernel or container does not let {', '.join(missing)} stand"
     return Finding("walls", is_closed, found)
+
+
+def _pictures() -> Finding:
+    try:
+        return Finding("live pictures", True, f"{find_program()} makes them")
+    except ProgramMissing as missing:
+        return Finding("live pictures", False, str(missing))
 
 
 def _road_graph(connection: Connection, roads_dir: Path) -> Finding:

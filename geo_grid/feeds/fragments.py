@@ -180,10 +180,11 @@ def _duration(moof: bytes, default: int) -> int:
         flags, count = struct.unpack_from(">II", trun)
         flags &= 0xFFFFFF
         if not flags & 0x100:
-            return count * default
+            return int(count * default)
         at = 8 + (4 if flags & 0x1 else 0) + (4 if flags & 0x4 else 0)
         step = 4 * bin(flags & 0xF00).count("1")
-        return sum(struct.unpack_from(">I", trun, at + number * step)[0] for number in range(count))
+        durations: list[int] = [struct.unpack_from(">I", trun, at + number * step)[0] for number in range(count)]
+        return sum(durations)
     except struct.error:
         message = "what ffmpeg makes of it is no fragmented MP4"
         raise BrokenStream(message) from None

@@ -27,7 +27,7 @@ _SAID_BYTES = 4096
 
 def find_program() -> str:
     """Return the path of ffmpeg. Raises ProgramMissing, which says what to install."""
-    found = shutil.which("ffmpeg", path="/usr/local/bin:/usr/bin:/bin")
+    found = shutil.which("ffmpeg", path="/usr/bin:/bin")
     if found is None:
         message = "live pictures need ffmpeg, which is not installed on the server: apt-get install ffmpeg (Debian), and open the camera again"
         raise ProgramMissing(message)

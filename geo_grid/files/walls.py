@@ -185,8 +185,8 @@ def _only_calls(kept: int = 0) -> bool:
     """Close system calls, but for the first `kept` of _CALLS."""
     if platform.machine() not in _CALLS:
         return False
-    arch, seccomp, refused = _CALLS[platform.machine()]
-    refused = refused[kept:]
+    arch, seccomp, calls = _CALLS[platform.machine()]
+    refused = calls[kept:]
     steps = [
         (_LOAD, 0, 0, _ARCH_OFFSET),
         (_JUMP_IF_EQUAL, 1, 0, arch),

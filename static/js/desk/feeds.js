@@ -82,7 +82,11 @@ export class Feeds {
       ],
       ({ camera, reason }) => {
         const chosen = choices.find(one => one.code === camera);
-        if (chosen) this.open(chosen, reason, incident);
+        if (!chosen) return;
+        this.open(chosen, reason, incident).then(
+          () => form.remove(),
+          error => this.tell(error.message),
+        );
       },
       () => this.form.replaceChildren(),
     );
@@ -90,16 +94,11 @@ export class Feeds {
     focus();
   }
 
-  /** @param {Camera} camera @param {string | number} reason @param {number | null} incident */
+  /** Opens one, and shows it. @param {Camera} camera @param {string | number} reason @param {number | null} incident */
   async open(camera, reason, incident) {
-    try {
-      const { feed } = await write("POST", `/cameras/${camera.code}/openings`, { reason, incident_id: incident });
-      this.form.replaceChildren();
-      if (feed) await this.show(camera, feed);
-      else this.tell(say("shownElsewhere"));
-    } catch (error) {
-      this.tell(error.message);
-    }
+    const { feed } = await write("POST", `/cameras/${camera.code}/openings`, { reason, incident_id: incident });
+    if (feed) this.show(camera, feed).catch(error => this.tell(error.message));
+    else this.tell(say("shownElsewhere"));
   }
 
   /** @param {Camera} camera @param {FeedState} feed */

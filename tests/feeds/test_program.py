@@ -1,0 +1,52 @@
+"""ffmpeg has nothing but its one connection, and does not outlive who started it."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from geo_grid.errors import ProgramMissing
+from geo_grid.feeds import program
+from tests.feeds import cameras
+
+SERVER = """
+import asyncio, sys
+from geo_grid.feeds.program import started
+from geo_grid.feeds.relay import Relay, Stream
+
+async def serve():
+    stream = Stream("recorder", "127.0.0.1", int(sys.argv[1]), sys.argv[2])
+    async with started(60) as made:
+        asyncio.create_task(Relay(stream, made.local).run(made.ours, await Relay.connected(stream)))
+        await made.picture.readexactly(1000)
+        print(made.process.pid, flush=True)
+        while await made.picture.read(65536):
+            pass
+
+asyncio.run(serve())
+"""
+
+
+def test_it_ends_with_the_server_even_one_that_is_killed() -> None:
+    with cameras.source() as source, cameras.camera(source) as camera:
+        with subprocess.Popen(
+            [sys.executable, "-c", SERVER, str(camera.port), camera.PATH], stdout=subprocess.PIPE, text=True
+        ) as server:
+            pid = int(server.stdout.readline())
+            said = Path(f"/proc/{pid}/cmdline").read_bytes()
+            assert said.startswith(b"ffmpeg\0")
+            os.kill(server.pid, signal.SIGKILL)
+        deadline = time.monotonic() + 5
+        while Path(f"/proc/{pid}").exists():
+            assert time.monotonic() < deadline, "ffmpeg goes on without its server"
+            time.sleep(0.05)
+
+
+def test_where_it_is_missing_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(program.shutil, "which", lambda *_, **__: None)
+    with pytest.raises(ProgramMissing, match="apt-get install ffmpeg"):
+        program.find_program()
