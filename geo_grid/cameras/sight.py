@@ -130,7 +130,7 @@ def _isovist(optics: Optics, buildings: Any, whole: Any) -> Any:
     """Cut a wedge by buildings: the exact isovist of pysovist, whose angles run counter-clockwise from east."""
     from pysovist import isovist  # not at the top: it brings scipy, and few who import this look through it
 
-    rings = shapely.get_rings(buildings)
+    rings = shapely.get_rings(shapely.get_parts(buildings))  # which knows no rings of several polygons in one
     corners, ring = shapely.get_coordinates(rings, return_index=True)
     same = ring[1:] == ring[:-1]
     walls = np.stack([corners[:-1][same], corners[1:][same]], axis=1)

@@ -12,6 +12,7 @@ import { LiveLayer } from "./live_layer.js";
 import { head } from "./office.js";
 import { cityMap, onClick } from "./map.js";
 import { ready } from "./page.js";
+import { sightOf } from "./sight.js";
 import { say } from "./text.js";
 import { every } from "./timing.js";
 
@@ -27,6 +28,7 @@ const layers = [
   new LiveLayer(map, OUTLINES, 0),
   ...SHOWN.map((name, at) => new LiveLayer(map, lookNamed(name), at + 1)),
 ];
+layers.push(sightOf(map, /** @type {LiveLayer} */ (layers.find(one => one.look.name === "cameras"))).layer);
 map.getContainer().append(element("i", { className: "cross", ariaHidden: "true" }));
 
 // --- what was done, and its undoing --------------------------------------------------------------

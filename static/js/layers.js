@@ -15,6 +15,9 @@ const STAGES = {
   handled: { size: 14, rank: 0 },
 };
 
+/** Whether a camera works, for all that is known: nobody reported on it, and it is not drawn as broken. */
+const works = state => state === "online" || state === null || state === undefined;
+
 /** @type {import("../types.js").LayerLook[]} from the lowest */
 export const LOOKS = [
   {
@@ -57,10 +60,10 @@ export const LOOKS = [
     name: "cameras",
     from: 12,
     swatch: "cameras",
-    point: ({ properties: { point_count: count, name, camera_state: state } }) => {
-      if (count !== undefined) return { count, size: Math.round(16 + 10 * Math.log10(count)) };
-      const works = state === "online" || state === null; // nobody reported on it: it is not drawn as broken
-      return { state: works ? "" : "offline", size: 18, lines: [name, named("cameraStates", state ?? "unknown")] };
+    point: ({ properties: { point_count: count, offline_count: off, name, camera_state: state } }) => {
+      if (count !== undefined) return { count, size: Math.round(16 + 10 * Math.log10(count)), share: off / count };
+      const lines = [name, named("cameraStates", state ?? "unknown")];
+      return { state: works(state) ? "" : "offline", size: 18, lines };
     },
   },
   {
@@ -152,6 +155,22 @@ export const OUTLINES = {
     fillOpacity: base.isShown ? 0 : 0.2,
   }),
   label: feature => feature.properties.name,
+};
+
+/** @type {import("../types.js").LayerLook} what cameras see, near; of one that is off only the outline */
+export const SIGHT = {
+  name: "camera_views",
+  from: 16,
+  address: bbox => `/cameras/views?bbox=${bbox}`,
+  style: ({ properties: { camera_state: state } }) => ({
+    color: colours().cameras,
+    weight: 1,
+    opacity: 0.6,
+    dashArray: works(state) ? undefined : "3 4",
+    fill: works(state),
+    fillColor: colours().cameras,
+    fillOpacity: 0.14,
+  }),
 };
 
 /**

@@ -11,6 +11,7 @@ import { cityMap, onClick } from "./map.js";
 import { may, page, ready } from "./page.js";
 import { scale } from "./scale.js";
 import { ask, poll } from "./server.js";
+import { sightOf } from "./sight.js";
 import { say } from "./text.js";
 import { every } from "./timing.js";
 import { Alarm } from "./wall/alarm.js";
@@ -70,7 +71,8 @@ const forWall = drawn =>
 const layers = LOOKS.filter(({ name }) => name !== "incidents" || reads).map(
   (drawn, at) => new LiveLayer(map, forWall(drawn), at + 1),
 );
-const everyLayer = [outlines, ...layers];
+const sight = sightOf(map, /** @type {LiveLayer} */ (layers.find(one => one.look.name === "cameras")));
+const everyLayer = [outlines, sight.layer, ...layers];
 const layerOf = name => layers.find(layer => layer.look.name === name);
 const incidents = layerOf("incidents");
 
@@ -132,6 +134,7 @@ const help = helpDrawer(
   },
   () => {
     unheard(); // stop listening
+    sight.stop();
     unasked();
   },
 );
