@@ -113,8 +113,10 @@ def seen(lon: float, lat: float, optics: Optics, buildings: Any, is_indoors: boo
     here = np.array([lon, lat])
     whole = wedge(optics)
     plane = shapely.transform(np.asarray(buildings, dtype=object), lambda xy: (xy - here) * scale)
-    plane = plane[shapely.intersects(plane, whole)] if len(plane) else plane
-    own = shapely.dwithin(plane, shapely.Point(0, 0), MOUNT_M) if len(plane) else np.zeros(0, dtype=bool)
+    plane = plane[shapely.intersects(plane, whole)]
+    if not len(plane):
+        return shapely.transform(whole, lambda xy: xy / scale + here), False, float(whole.area)
+    own = shapely.dwithin(plane, shapely.Point(0, 0), MOUNT_M)
     cut = whole
     if (~own).any():
         cut = _isovist(optics, plane[~own], whole)
