@@ -2,7 +2,7 @@ export GEO_GRID_STATE_DIR ?= $(CURDIR)/.state
 unexport PYTHONDONTWRITEBYTECODE  # else each start compiles again what has changed since the set-up
 BIN := .venv/bin
 
-.PHONY: help up down test lint types bench-locate bench-access bench-boundaries bench-response bench-restart bench-memory bench-feed bench-tiles bench-pages bench-workflow bench-search bench-feeds drill-crowds pictures data lock clean
+.PHONY: help up down test lint types bench-locate bench-access bench-boundaries bench-response bench-restart bench-memory bench-feed bench-tiles bench-pages bench-workflow bench-search bench-feeds bench-cameras drill-crowds pictures data lock clean
 
 help:            ## this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*##/\t/'
@@ -82,6 +82,11 @@ bench-search:    ## names of the full-size demo city, found as people type
 bench-feeds:     ## how long a dispatcher waits for the picture of a camera: ffmpeg's test source, the desk, a browser
 	@./setup.sh test
 	$(BIN)/python -m bench.feeds
+
+bench-cameras:   ## 62,000 cameras: import, tiles, states, what they see, coverage, the desk (ten minutes)
+	@./setup.sh run
+	@bench/setup.sh
+	$(BIN)/python -m bench.cameras
 
 bench-pages:     ## the wall beside plain Folium in one browser: bytes, first paint, panning, events (ten minutes)
 	@./setup.sh test

@@ -33,7 +33,9 @@ with here as materialized (
 near as (
     (select c.camera_id from cameras c order by c.geom::geography <-> (select geog from here) limit 24)
     union
-    select v.camera_id from camera_views v where ST_Covers(v.geom, (select point from here))
+    -- &&, which is leakproof, so that the index is used in spite of the policies
+    select v.camera_id from camera_views v
+    where v.geom && (select point from here) and ST_Covers(v.geom, (select point from here))
 )
 select c.gb28181_id as code, c.name, s.state as status, coalesce(v.azimuth_deg, c.azimuth_deg) as azimuth_deg,
        coalesce(v.fov_deg, c.fov_deg) as fov_deg, coalesce(v.range_m, c.range_m) as range_m, c.is_demo,

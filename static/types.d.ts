@@ -149,6 +149,8 @@ export interface PointLook {
   size: number;
   state?: string;
   count?: number;
+  /** Of those that it counts, from 0 to 1: that do not work. */
+  share?: number;
   /** What is said of it. */
   lines?: (string | null | undefined)[];
   isLate?: boolean;

@@ -36,7 +36,7 @@ limit %(most)s
 -- name: places
 select f.facility_code, f.name, f.facility_kind as kind, ST_X(f.geom) as lon, ST_Y(f.geom) as lat, n.cameras
 from facilities f
-cross join lateral (select count(*) as cameras from camera_views v where ST_Covers(v.geom, f.geom)) n
+cross join lateral (select count(*) as cameras from camera_views v where v.geom && f.geom and ST_Covers(v.geom, f.geom)) n
 where f.facility_kind in ('key_place', 'school', 'hospital', 'town_hall')
   and (%(within)s::text is null
        or exists (select from grid_cells g

@@ -113,8 +113,10 @@ def seen(lon: float, lat: float, optics: Optics, buildings: Any, is_indoors: boo
     here = np.array([lon, lat])
     whole = wedge(optics)
     plane = shapely.transform(np.asarray(buildings, dtype=object), lambda xy: (xy - here) * scale)
-    plane = plane[shapely.intersects(plane, whole)] if len(plane) else plane
-    own = shapely.dwithin(plane, shapely.Point(0, 0), MOUNT_M) if len(plane) else np.zeros(0, dtype=bool)
+    plane = plane[shapely.intersects(plane, whole)]
+    if not len(plane):
+        return shapely.transform(whole, lambda xy: xy / scale + here), False, float(whole.area)
+    own = shapely.dwithin(plane, shapely.Point(0, 0), MOUNT_M)
     cut = whole
     if (~own).any():
         cut = _isovist(optics, plane[~own], whole)
@@ -130,7 +132,7 @@ def _isovist(optics: Optics, buildings: Any, whole: Any) -> Any:
     """Cut a wedge by buildings: the exact isovist of pysovist, whose angles run counter-clockwise from east."""
     from pysovist import isovist  # not at the top: it brings scipy, and few who import this look through it
 
-    rings = shapely.get_rings(buildings)
+    rings = shapely.get_rings(shapely.get_parts(buildings))  # which knows no rings of several polygons in one
     corners, ring = shapely.get_coordinates(rings, return_index=True)
     same = ring[1:] == ring[:-1]
     walls = np.stack([corners[:-1][same], corners[1:][same]], axis=1)

@@ -13,6 +13,7 @@ import { head } from "./office.js";
 import { cityMap, onClick } from "./map.js";
 import { ready } from "./page.js";
 import { namesOf, pictureButton } from "./picture.js";
+import { sightOf } from "./sight.js";
 import { say } from "./text.js";
 import { every } from "./timing.js";
 import { keepView } from "./view.js";
@@ -29,6 +30,7 @@ const layers = [
   new LiveLayer(map, OUTLINES, 0),
   ...shownLooks().map((look, at) => new LiveLayer(map, look, at + 1)),
 ];
+layers.push(sightOf(map, /** @type {LiveLayer} */ (layers.find(one => one.look.name === "cameras"))).layer);
 map.getContainer().append(element("i", { className: "cross", ariaHidden: "true" }));
 
 // --- what was done, and its undoing --------------------------------------------------------------

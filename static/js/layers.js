@@ -16,6 +16,8 @@ const STAGES = {
 
 /** @param {string} name @returns {(feature: any) => import("leaflet").PathOptions} in the colours of the theme */
 const shape = name => feature => SHAPES[name](feature.properties, colours());
+/** Whether a camera works, for all that is known: nobody reported on it, and it is not drawn as broken. */
+const works = state => state === "online" || state === null || state === undefined;
 
 /** @type {import("../types.js").LayerLook[]} from the lowest */
 const LOOKS = [
@@ -43,10 +45,10 @@ const LOOKS = [
     name: "cameras",
     from: 12,
     swatch: "cameras",
-    point: ({ properties: { point_count: count, name, camera_state: state } }) => {
-      if (count !== undefined) return { count, size: Math.round(16 + 10 * Math.log10(count)) };
-      const works = state === "online" || state === null; // nobody reported on it: it is not drawn as broken
-      return { state: works ? "" : "offline", size: 18, lines: [name, named("cameraStates", state ?? "unknown")] };
+    point: ({ properties: { point_count: count, offline_count: off, name, camera_state: state } }) => {
+      if (count !== undefined) return { count, size: Math.round(16 + 10 * Math.log10(count)), share: off / count };
+      const lines = [name, named("cameraStates", state ?? "unknown")];
+      return { state: works(state) ? "" : "offline", size: 18, lines };
     },
   },
   {
@@ -121,6 +123,22 @@ export const OUTLINES = {
     fillOpacity: base.isShown ? 0 : 0.2,
   }),
   label: feature => feature.properties.name,
+};
+
+/** @type {import("../types.js").LayerLook} what cameras see, near; of one that is off only the outline */
+export const SIGHT = {
+  name: "camera_views",
+  from: 16,
+  address: bbox => `/cameras/views?bbox=${bbox}`,
+  style: ({ properties: { camera_state: state } }) => ({
+    color: colours().cameras,
+    weight: 1,
+    opacity: 0.6,
+    dashArray: works(state) ? undefined : "3 4",
+    fill: works(state),
+    fillColor: colours().cameras,
+    fillOpacity: 0.14,
+  }),
 };
 
 /** The layers that the page was composed of (geo_grid/maps/pages.py), from the lowest. */

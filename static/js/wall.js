@@ -12,6 +12,7 @@ import { may, page, ready } from "./page.js";
 import { namesOf, pictureButton } from "./picture.js";
 import { scale } from "./scale.js";
 import { ask, poll } from "./server.js";
+import { sightOf } from "./sight.js";
 import { say } from "./text.js";
 import { every } from "./timing.js";
 import { Alarm } from "./wall/alarm.js";
@@ -70,7 +71,8 @@ const forWall = drawn =>
       }
     : drawn;
 const layers = shownLooks().map((drawn, at) => new LiveLayer(map, forWall(drawn), at + 1));
-const everyLayer = [outlines, ...layers];
+const sight = sightOf(map, /** @type {LiveLayer} */ (layers.find(one => one.look.name === "cameras")));
+const everyLayer = [outlines, sight.layer, ...layers];
 const layerOf = name => layers.find(layer => layer.look.name === name);
 const incidents = layerOf("incidents");
 
@@ -137,6 +139,7 @@ const help = helpDrawer(
   },
   () => {
     unheard(); // stop listening
+    sight.stop();
     unasked();
   },
 );

@@ -103,7 +103,7 @@ def test_what_is_wrong_is_refused_one_by_one(city: tuple[str, str]) -> None:
             client.post("/cameras/states", json={"states": [{"gb28181_id": A, "state": "broken"}]}).status_code == 422
         )
         assert client.post("/cameras/states", json={"states": []}).status_code == 422
-    with bearing(url, api_key(database, "auditor")) as other:
+    with bearing(url, api_key(database, "wall")) as other:
         assert other.post("/cameras/states", json={"states": [{"gb28181_id": A, "state": "fault"}]}).status_code == 403
     assert count(database, "camera_states") == 1
 

@@ -77,11 +77,11 @@ export const signSprite = (layer, state, size, isLate = false) =>
   });
 
 /**
- * A disc with how many things it stands for.
- * @param {number} count @param {number} size in CSS pixels
+ * A disc with how many things it stands for; of its border a part says how many do not work.
+ * @param {number} count @param {number} size in CSS pixels @param {number} [share] that do not work, 0 to 1
  */
-export const countSprite = (count, size) =>
-  keep(`count ${count} ${size}`, () => {
+export const countSprite = (count, size, share = 0) =>
+  keep(`count ${count} ${size} ${share.toFixed(2)}`, () => {
     const { context, sprite } = paper(size + 2, size + 2);
     context.translate(size / 2 + 1, size / 2 + 1);
     context.beginPath();
@@ -92,6 +92,13 @@ export const countSprite = (count, size) =>
     context.strokeStyle = look().cameras;
     context.stroke();
     context.globalAlpha = 1;
+    if (share > 0) {
+      context.beginPath();
+      context.arc(0, 0, size / 2, -Math.PI / 2, -Math.PI / 2 + 2 * Math.PI * share);
+      context.lineWidth = 2.5;
+      context.strokeStyle = look().incidents;
+      context.stroke();
+    }
     context.font = `${Math.round(size * 0.45)}px ${FONT}`;
     context.textAlign = "center";
     context.textBaseline = "middle";

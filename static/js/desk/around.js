@@ -109,12 +109,24 @@ function near(title, places, open = null) {
             open
               ? element("button", { className: "plain", textContent: one.name, onclick: () => open(one) })
               : element("span", { textContent: one.name }),
-            element("span", { className: "quiet", textContent: metres(one.distance_m) }),
+            element("span", { className: "quiet", textContent: listed([metres(one.distance_m), ...sightWords(one)]) }),
           ),
         ),
     ),
   ];
 }
+
+/**
+ * What is to be known of a camera: whether it sees the place, what a person noted, and that it does not work.
+ * @param {import("../../types.js").Api["Near"]} one
+ */
+export const sightWords = ({ sees, status, sight_note: noted }) =>
+  [
+    sees ? say("seesThePlace") : "",
+    sees === false ? say("doesNotSeeThePlace") : "",
+    status === "offline" || status === "fault" ? named("cameraStates", status) : "",
+    noted ?? "",
+  ].filter(Boolean);
 
 /**
  * @param {import("../../types.js").Api["DeskCard"]} card
