@@ -32,7 +32,7 @@ async function editHours(bench, was) {
     [
       ...(was
         ? []
-        : [field(say("code"), "code", { required: true, pattern: "[a-z][a-z0-9_]{0,31}", title: say("codeForm") })]),
+        : [field(say("itsCode"), "code", { required: true, pattern: "[a-z][a-z0-9_]{0,31}", title: say("codeForm") })]),
       field(say("nameZh"), "name_zh", { required: true, maxLength: 100, value: was?.name_zh ?? "" }),
       field(say("nameEn"), "name_en", { required: true, maxLength: 100, value: was?.name_en ?? "" }),
       ...WEEK.map(weekday =>

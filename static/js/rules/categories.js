@@ -26,7 +26,7 @@ export async function categories(bench) {
 
   /** @param {Category} [was] */
   async function edit(was) {
-    const code = field(say("code"), "code", {
+    const code = field(say("itsCode"), "code", {
       required: true,
       pattern: "[a-z][a-z0-9_]{0,31}",
       title: say("codeForm"),
@@ -120,7 +120,7 @@ export async function categories(bench) {
       button(say("newCategory"), () => edit()),
       table(
         [
-          say("code"),
+          say("itsCode"),
           say("name"),
           say("loop"),
           say("urgency"),
