@@ -139,7 +139,8 @@ def test_limits_working_time_and_levels_are_edited(city: tuple[str, str], browse
         row(page, "Office hours").get_by_role("button").click()
         page.get_by_label("Monday").fill("from nine")
         page.get_by_role("button", name="Save").click()
-        expect(page.get_by_role("dialog")).to_be_visible()  # the browser names the field
+        expect(page.locator(".fault")).to_contain_text("Write 08:30-12:00")
+        expect(page.get_by_label("Monday")).to_be_focused()
         page.get_by_label("Monday").fill("09:00-12:00 13:00-18:00")
         page.get_by_role("button", name="Save").click()
         expect(row(page, "Office hours")).to_contain_text("13:00-18:00")

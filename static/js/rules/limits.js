@@ -5,6 +5,7 @@ import { button, check, field, panel, select, table } from "../office.js";
 import { page } from "../page.js";
 import { ask, write } from "../server.js";
 import { named, number, say, translated } from "../text.js";
+import { names, newCode } from "./fields.js";
 
 /** @typedef {import("../../types.js").Api["KeptPolicy"]} Policy */
 
@@ -79,17 +80,8 @@ export async function limits(bench) {
     const made = await askFor(
       was ? `${translated(was, "name")} ${was.policy_code}` : say("newLimit"),
       [
-        ...(was
-          ? []
-          : [
-              field(say("itsCode"), "code", {
-                required: true,
-                pattern: "[a-z][a-z0-9_]{0,31}",
-                title: say("codeForm"),
-              }),
-            ]),
-        field(say("nameZh"), "name_zh", { required: true, maxLength: 100, value: was?.name_zh ?? "" }),
-        field(say("nameEn"), "name_en", { required: true, maxLength: 100, value: was?.name_en ?? "" }),
+        ...(was ? [] : [newCode()]),
+        ...names(was),
         select(
           say("category"),
           "category",

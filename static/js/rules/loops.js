@@ -4,6 +4,7 @@ import { element } from "../element.js";
 import { button, check, field, panel } from "../office.js";
 import { ask, write } from "../server.js";
 import { categoryName, listed, named, number, say, translated } from "../text.js";
+import { names, newCode } from "./fields.js";
 
 /** @typedef {import("../../types.js").Api["KeptLoop"]} Loop */
 /** @typedef {Loop["stages"][number]["stage"]} Stage */
@@ -82,17 +83,8 @@ export async function loops(bench) {
     const made = await askFor(
       was ? `${translated(was, "name")} ${was.loop_code}` : say("newLoop"),
       [
-        ...(was
-          ? []
-          : [
-              field(say("itsCode"), "code", {
-                required: true,
-                pattern: "[a-z][a-z0-9_]{0,31}",
-                title: say("codeForm"),
-              }),
-            ]),
-        field(say("nameZh"), "name_zh", { required: true, maxLength: 100, value: was?.name_zh ?? "" }),
-        field(say("nameEn"), "name_en", { required: true, maxLength: 100, value: was?.name_en ?? "" }),
+        ...(was ? [] : [newCode()]),
+        ...names(was),
         stageRows(was?.stages ?? [], !was),
         element("p", { className: "quiet", textContent: say("stagesTold") }),
         field(say("returnWithinHours"), "hours", {
