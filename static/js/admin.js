@@ -1,4 +1,5 @@
 // Accounts, roles, keys and screens.
+import { confirmed } from "./dialogs.js";
 import { element } from "./element.js";
 import { choice, field, form, head, panel, shownOnce, table } from "./office.js";
 import { page, ready } from "./page.js";
@@ -16,11 +17,26 @@ roles.classList.add("wide");
 main.append(news, people, keys, roles);
 
 const wordsOf = typed => typed.split(/[\s,，]+/).filter(Boolean);
-const act = (name, work) =>
+/** Roles that an account of a kind can have; those of auditors are made on the command line. */
+const ROLES = {
+  user: ["grid_worker", "dispatcher", "planner", "supervisor", "administrator"],
+  machine: ["wall", "grid_worker", "dispatcher", "planner", "supervisor"],
+  kiosk: ["wall"],
+};
+/**
+ * A button that does something, once it was confirmed where there is a question.
+ * @param {string} name
+ * @param {() => Promise<unknown>} work
+ * @param {string} [question]
+ * @param {string} [about] what it is done to
+ */
+const act = (name, work, question, about) =>
   element("button", {
     className: "plain",
     textContent: name,
+    ariaLabel: about ? `${name} ${about}` : null,
     onclick: async () => {
+      if (question && !(await confirmed(question, name))) return;
       try {
         await work();
         await load();
@@ -36,10 +52,10 @@ const tell = (title, secret) => news.replaceChildren(shownOnce(title, secret));
 const isCity = cells => ["全市", "city"].includes(cells.trim().toLowerCase());
 const add = form(
   [
-    choice(say("kind"), "kind", ["user", "machine", "kiosk"]),
+    choice(say("kind"), "kind", Object.keys(ROLES)),
     field(say("loginName"), "name", { required: true }),
     field(say("displayName"), "display_name"),
-    choice(say("role"), "role", ["grid_worker", "dispatcher", "planner", "supervisor", "wall", "administrator"]),
+    choice(say("role"), "role", ROLES.user),
     field(say("gridCodesOrCity"), "cells", { required: true }),
     field(say("staffNumber"), "staff_number"),
   ],
@@ -57,6 +73,20 @@ const add = form(
   },
 );
 add.className = "row";
+const kindOf = /** @type {HTMLSelectElement} */ (add.elements.namedItem("kind"));
+const roleOf = /** @type {HTMLSelectElement} */ (add.elements.namedItem("role"));
+const staffOf = /** @type {HTMLInputElement} */ (add.elements.namedItem("staff_number"));
+function fit() {
+  const had = roleOf.value;
+  roleOf.replaceChildren(
+    ...ROLES[kindOf.value].map((/** @type {string} */ value) =>
+      element("option", { value, textContent: named("access", value), selected: value === had }),
+    ),
+  );
+  staffOf.required = roleOf.value === "administrator";
+}
+kindOf.onchange = roleOf.onchange = fit;
+fit();
 const issue = form(
   [
     choice(say("kind"), "kind", ["key", "kiosk"]),
@@ -105,15 +135,28 @@ async function load() {
           element(
             "span",
             {},
-            act(one.disabled_at ? say("enable") : say("disable"), () =>
-              write("PATCH", path, { disabled: !one.disabled_at }),
+            act(
+              one.disabled_at ? say("enable") : say("disable"),
+              () => write("PATCH", path, { disabled: !one.disabled_at }),
+              one.disabled_at ? "" : say("disableAccount", { name: one.login_name }),
+              one.login_name,
             ),
             one.principal_kind === "user"
-              ? act(say("resetPassword"), async () =>
-                  tell(one.login_name, (await write("POST", `${path}/password`)).password),
+              ? act(
+                  say("resetPassword"),
+                  async () => tell(one.login_name, (await write("POST", `${path}/password`)).password),
+                  say("resetPasswordOf", { name: one.login_name }),
+                  one.login_name,
                 )
               : null,
-            one.has_second_factor ? act(say("remove2FA"), () => write("DELETE", `${path}/factor`)) : null,
+            one.has_second_factor
+              ? act(
+                  say("remove2FA"),
+                  () => write("DELETE", `${path}/factor`),
+                  say("removeFactorOf", { name: one.login_name }),
+                  one.login_name,
+                )
+              : null,
           ),
         ];
       }),
@@ -133,7 +176,12 @@ async function load() {
         one.expires_at.slice(0, 10),
         one.revoked_at
           ? say("isRevoked")
-          : act(say("revoke"), () => write("DELETE", `/credentials/${one.credential_id}`)),
+          : act(
+              say("revoke"),
+              () => write("DELETE", `/credentials/${one.credential_id}`),
+              say("revokeKey", { number: one.credential_id, name: one.login_name }),
+              `#${one.credential_id}`,
+            ),
       ]),
     ),
   );
@@ -146,8 +194,13 @@ async function load() {
         one.rights.join(", "),
         one.role === "wall"
           ? ""
-          : act(one.second_factor_required ? say("isRequired") : say("notRequired"), () =>
-              write("PATCH", `/roles/${one.role}`, { second_factor_required: !one.second_factor_required }),
+          : act(
+              one.second_factor_required ? say("isRequired") : say("notRequired"),
+              () => write("PATCH", `/roles/${one.role}`, { second_factor_required: !one.second_factor_required }),
+              one.second_factor_required
+                ? say("factorNoMore", { role: named("access", one.role) })
+                : say("factorFromNow", { role: named("access", one.role) }),
+              named("access", one.role),
             ),
       ]),
     ),

@@ -3,7 +3,7 @@ import { element } from "./element.js";
 import { choice, field, form, head, panel, table } from "./office.js";
 import { ready } from "./page.js";
 import { ask } from "./server.js";
-import { duration, moment, momentOf, named, say } from "./text.js";
+import { duration, listed, moment, momentOf, named, say } from "./text.js";
 
 const main = head();
 const found = panel(say("records"));
@@ -28,6 +28,35 @@ const wanted = panel(
 );
 for (const part of [wanted, found]) part.classList.add("wide");
 main.append(wanted, check, found);
+
+/** A value as it is read, also nothing, lists and what is inside. @param {any} value @returns {string} */
+function valueOf(value) {
+  if (value === null || value === undefined || value === "") return "–";
+  if (Array.isArray(value)) return listed(value.map(valueOf)) || "–";
+  if (typeof value === "object") return listed(Object.entries(value).map(([name, one]) => `${name} ${valueOf(one)}`));
+  if (typeof value === "boolean") return value ? say("yes") : say("no");
+  return String(value);
+}
+
+/**
+ * What is known of an entry: of a change what it was and what it became.
+ * @param {Record<string, any>} detail
+ * @param {string} action
+ */
+function detailOf(detail, action) {
+  const isChange = /\.change$/.test(action);
+  return element(
+    "dl",
+    { className: "detail" },
+    ...Object.entries(detail).flatMap(([name, value]) => {
+      const isPair = isChange && Array.isArray(value) && value.length === 2;
+      return [
+        element("dt", { textContent: name }),
+        element("dd", { textContent: isPair ? `${valueOf(value[0])} → ${valueOf(value[1])}` : valueOf(value) }),
+      ];
+    }),
+  );
+}
 
 let rows = [];
 
@@ -57,10 +86,15 @@ async function load(given, before) {
         moment(one.occurred_at),
         `${one.actor_name} ${named("access", one.actor_role)}`,
         one.address,
-        one.action,
+        element(
+          "span",
+          {},
+          named("audited", one.action),
+          element("small", { className: "quiet code", textContent: one.action }),
+        ),
         `${one.object_type} ${one.object_id}`,
         named("access", one.result),
-        JSON.stringify(one.detail),
+        detailOf(one.detail, one.action),
       ]),
     ),
     ...(next

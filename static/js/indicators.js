@@ -5,7 +5,16 @@ import { codeField } from "./finder.js";
 import { header } from "./header.js";
 import { Choropleth } from "./indicators/choropleth.js";
 import { PeriodChart } from "./indicators/chart.js";
-import { asked, keepQuestion, monthsBefore, periods, PERIODS, readQuestion, SCHEMES } from "./indicators/question.js";
+import {
+  asked,
+  dayBefore,
+  keepQuestion,
+  monthsBefore,
+  periods,
+  PERIODS,
+  readQuestion,
+  SCHEMES,
+} from "./indicators/question.js";
 import { basis, countOf, valueOf, written } from "./indicators/telling.js";
 import { cityMap } from "./map.js";
 import { button, field, panel, select, table } from "./office.js";
@@ -193,6 +202,7 @@ function showTime(rows) {
   const isTime = unit === "seconds";
   const isCount = code === "count";
   chart.show(
+    named("periods", question.per),
     names,
     [
       {
@@ -279,7 +289,7 @@ function showCells({ rows, not_ranked: others, min_n: least }) {
 }
 
 function showFiles() {
-  const month = question.from.slice(0, 7);
+  const month = (question.to ? monthsBefore(dayBefore(question.to), 0) : monthsBefore(dayOf(), 1)).slice(0, 7);
   const report = (/** @type {string} */ f) =>
     `/indicators/report?${new URLSearchParams({ month, level: question.level, f, lang: page.lang })}`;
   const csv = (/** @type {string} */ by, level = "") =>
@@ -314,21 +324,14 @@ async function load() {
   const figures = (/** @type {Record<string, string | string[]>} */ more) =>
     ask(`/indicators/figures?${asked(question, more)}`, { signal });
   try {
-    const [total, time, parts, cells, areas] = await Promise.all([
-      figures({}),
-      figures({ by: question.per, indicators: also }),
+    // two at a time: more of one person's questions at once would have to wait, and be asked again
+    const [total, time] = await Promise.all([figures({}), figures({ by: question.per, indicators: also })]);
+    const [parts, cells] = await Promise.all([
       figures({ by: "category", indicators: also }),
       figures({ by: "cell", level: question.level, indicators: also, rank: of }),
-      ask(
-        `/indicators/areas?${asked(question, {
-          level: question.level,
-          of,
-          scheme: question.scheme,
-          classes: question.classes,
-        })}`,
-        { signal },
-      ),
     ]);
+    const { level, scheme, classes } = question;
+    const areas = await ask(`/indicators/areas?${asked(question, { level, of, scheme, classes })}`, { signal });
     if (mine !== turn) return;
     problem.hidden = true;
     showFigures(total);

@@ -43,7 +43,7 @@ def test_somebody_new_gets_in_with_one_click_and_finds_every_door(demo: tuple[st
     for width, height in SIZES:
         page.set_viewport_size({"width": width, "height": height})
         assert page.evaluate("document.documentElement.scrollWidth") <= width
-        assert page.locator(".door").count() == 8
+        assert page.locator(".door").count() == 11
     page.set_viewport_size({"width": 1366, "height": 768})
     page.keyboard.press("3")  # the third door
     expect(page).to_have_url(re.compile("/maps/planner"))

@@ -19,11 +19,12 @@ export class PeriodChart {
   }
 
   /**
+   * @param {string} name of the kind of period
    * @param {string[]} names of the periods
    * @param {{ name: string, values: (number | null)[], isBar?: boolean }[]} series
    * @param {(value: number | null) => string} write
    */
-  show(names, series, write) {
+  show(name, names, series, write) {
     this.plot?.destroy();
     const paints = ["--blue", "--amber-ink", "--quiet"];
     const bars = uPlot.paths.bars?.({ size: [0.7, 48] });
@@ -49,9 +50,9 @@ export class PeriodChart {
           },
         ],
         series: [
-          { label: "", value: (_, at) => (at === null ? "" : (names[at] ?? "")) },
-          ...series.map(({ name, isBar }, number) => ({
-            label: name,
+          { label: name, value: (_, at) => (at === null ? "" : (names[at] ?? "")) },
+          ...series.map(({ name: label, isBar }, number) => ({
+            label,
             stroke: () => css(paints[number]),
             fill: isBar ? () => css(paints[number]) : undefined,
             width: isBar ? 0 : 2,

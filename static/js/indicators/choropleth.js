@@ -17,7 +17,7 @@ const NONE = "#8a94a0";
 const picked = (ramp, count) =>
   Array.from(
     { length: count },
-    (_, at) => ramp[count === 1 ? ramp.length - 1 : Math.round((at * (ramp.length - 1)) / (count - 1))],
+    (_, at) => ramp[count === 1 ? ramp.length >> 1 : Math.round((at * (ramp.length - 1)) / (count - 1))],
   );
 
 /** The colour of each class. @param {number[]} bounds @param {import("./telling.js").Code} code */

@@ -23,6 +23,9 @@ export function monthsBefore(day, months) {
   return iso(Date.UTC(year, month - 1 - months, 1));
 }
 
+/** @param {string} day */
+export const dayBefore = day => iso(utc(day) - DAY_MS);
+
 /** @returns {Question} */
 const usual = () => ({
   from: monthsBefore(dayOf(), 11),

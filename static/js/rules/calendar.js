@@ -3,9 +3,10 @@ import { askFor } from "../dialogs.js";
 import { element } from "../element.js";
 import { button, check, field, panel, select, table } from "../office.js";
 import { page } from "../page.js";
-import { ask, write } from "../server.js";
+import { ask, ServerError, write } from "../server.js";
 import { now } from "../now.js";
 import { listed, named, say, translated } from "../text.js";
+import { names, newCode } from "./fields.js";
 
 /** @typedef {import("../../types.js").Api["KeptSchedule"]} Schedule */
 /** @typedef {import("../../types.js").Api["KeptDay"]} Day */
@@ -22,6 +23,22 @@ const spansOf = (schedule, weekday) =>
     .map(one => `${one.begins_at}-${one.ends_at}`)
     .join(" ");
 
+const SPAN = /(\d{2}:\d{2})\s*[-–—~～]\s*(\d{2}:\d{2})/g;
+
+/**
+ * The spans that somebody wrote for a weekday; throws what is shown at the field.
+ * @param {string} weekday
+ * @param {string} text
+ */
+function readSpans(weekday, text) {
+  const plain = text.normalize("NFKC");
+  if (plain.replace(SPAN, "").replace(/[\s,、;]/g, ""))
+    throw new ServerError(say("hoursForm"), {
+      errors: [{ pointer: `body/hours-${weekday}`, detail: say("hoursForm") }],
+    });
+  return [...plain.matchAll(SPAN)].map(([, begins_at, ends_at]) => ({ weekday: Number(weekday), begins_at, ends_at }));
+}
+
 /** What is sent of a schedule. @param {Schedule} schedule */
 const rulesOf = ({ schedule_code: _code, ...rules }) => rules;
 
@@ -30,17 +47,12 @@ async function editHours(bench, was) {
   const made = await askFor(
     was ? `${translated(was, "name")} ${was.schedule_code}` : say("newHours"),
     [
-      ...(was
-        ? []
-        : [field(say("code"), "code", { required: true, pattern: "[a-z][a-z0-9_]{0,31}", title: say("codeForm") })]),
-      field(say("nameZh"), "name_zh", { required: true, maxLength: 100, value: was?.name_zh ?? "" }),
-      field(say("nameEn"), "name_en", { required: true, maxLength: 100, value: was?.name_en ?? "" }),
+      ...(was ? [] : [newCode()]),
+      ...names(was),
       ...WEEK.map(weekday =>
         field(named("weekdays", weekday), `hours-${weekday}`, {
           value: was ? spansOf(was, weekday) : "",
           placeholder: say("notWorked"),
-          pattern: "\\s*((\\d{2}:\\d{2})\\s*[-–]\\s*(\\d{2}:\\d{2})[\\s,，、]*)*",
-          title: say("hoursForm"),
         }),
       ),
       element("p", { className: "quiet", textContent: say("hoursForm") }),
@@ -55,11 +67,7 @@ async function editHours(bench, was) {
           name_en: given.name_en,
           every_day: Boolean(given.every_day),
           is_confirmed: Boolean(given.is_confirmed),
-          hours: WEEK.flatMap(weekday =>
-            [...given[`hours-${weekday}`].matchAll(/(\d{2}:\d{2})\s*[-–]\s*(\d{2}:\d{2})/g)].map(
-              ([, begins_at, ends_at]) => ({ weekday: Number(weekday), begins_at, ends_at }),
-            ),
-          ),
+          hours: WEEK.flatMap(weekday => readSpans(weekday, given[`hours-${weekday}`])),
         }),
     },
   );
@@ -147,7 +155,7 @@ export async function calendar(bench) {
   };
   const months = [...new Set(days.map(one => one.day.slice(0, 7)))];
   const worked = days.filter(one => one.is_working).length;
-  const names = [...new Set(days.filter(one => one.name_zh && !one.is_working).map(one => translated(one, "name")))];
+  const holidays = [...new Set(days.filter(one => one.name_zh && !one.is_working).map(one => translated(one, "name")))];
   return [
     panel(
       say("workingHours"),
@@ -177,7 +185,7 @@ export async function calendar(bench) {
         : null,
       days.length
         ? element("p", {
-            textContent: [say("daysWorked", { count: worked, all: days.length }), listed(names)]
+            textContent: [say("daysWorked", { count: worked, all: days.length }), listed(holidays)]
               .filter(Boolean)
               .join(" · "),
           })

@@ -4,6 +4,7 @@ import { element } from "../element.js";
 import { button, check, field, panel, select, table } from "../office.js";
 import { ask, write } from "../server.js";
 import { named, number, say, translated } from "../text.js";
+import { names, newCode } from "./fields.js";
 
 /** @typedef {import("../../types.js").Api["Category"]} Category */
 
@@ -26,17 +27,11 @@ export async function categories(bench) {
 
   /** @param {Category} [was] */
   async function edit(was) {
-    const code = field(say("code"), "code", {
-      required: true,
-      pattern: "[a-z][a-z0-9_]{0,31}",
-      title: say("codeForm"),
-    });
     const made = await askFor(
       was ? `${translated(was, "name")} ${was.category_code}` : say("newCategory"),
       [
-        ...(was ? [] : [code]),
-        field(say("nameZh"), "name_zh", { required: true, maxLength: 100, value: was?.name_zh ?? "" }),
-        field(say("nameEn"), "name_en", { required: true, maxLength: 100, value: was?.name_en ?? "" }),
+        ...(was ? [] : [newCode()]),
+        ...names(was),
         select(
           say("loop"),
           "loop_code",
@@ -120,7 +115,7 @@ export async function categories(bench) {
       button(say("newCategory"), () => edit()),
       table(
         [
-          say("code"),
+          say("itsCode"),
           say("name"),
           say("loop"),
           say("urgency"),

@@ -4,6 +4,7 @@ import { element } from "../element.js";
 import { button, check, field, panel, table } from "../office.js";
 import { ask, write } from "../server.js";
 import { number, say, translated } from "../text.js";
+import { names } from "./fields.js";
 
 /** @typedef {import("../../types.js").Api["KeptLevel"]} Level */
 /** @param {import("../office_tabs.js").Bench} bench */
@@ -17,8 +18,7 @@ export async function levels(bench) {
     const made = await askFor(
       say("levelNumber", { number: was.grid_level }),
       [
-        field(say("nameZh"), "name_zh", { required: true, maxLength: 100, value: name_zh }),
-        field(say("nameEn"), "name_en", { required: true, maxLength: 100, value: name_en }),
+        ...names(was),
         field(say("firstZoom"), "min_zoom", { type: "number", min: 0, max: 22, required: true, value: min_zoom }),
         check(say("settlesMatters"), "settles", settles),
       ],

@@ -4,7 +4,8 @@ import { element } from "../element.js";
 import { button, check, field, panel, select, table } from "../office.js";
 import { page } from "../page.js";
 import { ask, write } from "../server.js";
-import { duration, named, say, translated } from "../text.js";
+import { named, number, say, translated } from "../text.js";
+import { names, newCode } from "./fields.js";
 
 /** @typedef {import("../../types.js").Api["KeptPolicy"]} Policy */
 
@@ -79,11 +80,8 @@ export async function limits(bench) {
     const made = await askFor(
       was ? `${translated(was, "name")} ${was.policy_code}` : say("newLimit"),
       [
-        ...(was
-          ? []
-          : [field(say("code"), "code", { required: true, pattern: "[a-z][a-z0-9_]{0,31}", title: say("codeForm") })]),
-        field(say("nameZh"), "name_zh", { required: true, maxLength: 100, value: was?.name_zh ?? "" }),
-        field(say("nameEn"), "name_en", { required: true, maxLength: 100, value: was?.name_en ?? "" }),
+        ...(was ? [] : [newCode()]),
+        ...names(was),
         select(
           say("category"),
           "category",
@@ -172,7 +170,13 @@ export async function limits(bench) {
     });
   }
 
-  const time = (/** @type {number | null | undefined} */ seconds) => (seconds ? duration(seconds) : "–");
+  // in hours, not days: a day of working time is no day
+  const time = (/** @type {number | null | undefined} */ seconds) => {
+    if (!seconds) return "–";
+    return seconds % HOUR
+      ? say("minutesOfTier", { minutes: number(seconds / MINUTE, 1) })
+      : say("hoursBack", { count: number(seconds / HOUR) });
+  };
   return [
     panel(
       say("timeLimits"),

@@ -3,7 +3,8 @@ import { askFor, confirmed } from "../dialogs.js";
 import { element } from "../element.js";
 import { button, check, field, panel } from "../office.js";
 import { ask, write } from "../server.js";
-import { duration, listed, named, number, say, translated } from "../text.js";
+import { categoryName, listed, named, number, say, translated } from "../text.js";
+import { names, newCode } from "./fields.js";
 
 /** @typedef {import("../../types.js").Api["KeptLoop"]} Loop */
 /** @typedef {Loop["stages"][number]["stage"]} Stage */
@@ -82,11 +83,8 @@ export async function loops(bench) {
     const made = await askFor(
       was ? `${translated(was, "name")} ${was.loop_code}` : say("newLoop"),
       [
-        ...(was
-          ? []
-          : [field(say("code"), "code", { required: true, pattern: "[a-z][a-z0-9_]{0,31}", title: say("codeForm") })]),
-        field(say("nameZh"), "name_zh", { required: true, maxLength: 100, value: was?.name_zh ?? "" }),
-        field(say("nameEn"), "name_en", { required: true, maxLength: 100, value: was?.name_en ?? "" }),
+        ...(was ? [] : [newCode()]),
+        ...names(was),
         stageRows(was?.stages ?? [], !was),
         element("p", { className: "quiet", textContent: say("stagesTold") }),
         field(say("returnWithinHours"), "hours", {
@@ -159,14 +157,16 @@ export async function loops(bench) {
         textContent: [
           loop.loop_code,
           loop.is_confirmed ? say("cityConfirmed") : say("notConfirmed"),
-          say("returnsOf", { time: duration(loop.return_within_s ?? 0), count: loop.most_returns ?? 0 }),
+          say("returnsOf", { hours: number((loop.return_within_s ?? 0) / HOUR, 1), count: loop.most_returns ?? 0 }),
           loop.open === null ? "" : say("openInLoop", { count: number(loop.open) }),
         ]
           .filter(Boolean)
           .join(" · "),
       }),
       element("p", {
-        textContent: loop.categories.length ? say("usedBy", { names: listed(loop.categories) }) : say("usedByNone"),
+        textContent: loop.categories.length
+          ? say("usedBy", { names: listed(loop.categories.map(categoryName)) })
+          : say("usedByNone"),
       }),
       loop.retired_at
         ? button(

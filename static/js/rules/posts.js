@@ -29,7 +29,7 @@ async function edit(bench, was) {
   const made = await askFor(
     was ? `${had.name} ${had.post_code}` : say("newPost"),
     [
-      ...(was ? [] : [field(say("code"), "post_code", { required: true, maxLength: 32 })]),
+      ...(was ? [] : [field(say("itsCode"), "post_code", { required: true, maxLength: 32 })]),
       field(say("name"), "name", { required: true, maxLength: 200, value: had.name ?? "" }),
       select(
         say("kind"),
@@ -99,7 +99,7 @@ export async function posts(bench) {
     });
     list.replaceChildren(
       table(
-        [say("code"), say("name"), say("kind"), say("responsibleUnit"), say("keyPeriods"), ""],
+        [say("itsCode"), say("name"), say("kind"), say("responsibleUnit"), say("keyPeriods"), ""],
         found.slice(0, SHOWN).map(one => [
           one.properties.post_code,
           one.properties.name,

@@ -75,9 +75,7 @@ function deskForm(bench, of) {
         Number(/** @type {HTMLInputElement} */ (one).value),
       );
       await write("PUT", address, { duty_ids: ids });
-      bench.done(say("deskSaved", { cell: of.grid_code, day: of.day }), () =>
-        write("PUT", address, { duty_ids: was }),
-      );
+      bench.done(say("deskSaved", { cell: of.grid_code, day: of.day }), () => write("PUT", address, { duty_ids: was }));
       await bench.again();
     },
   );

@@ -64,7 +64,7 @@ export async function organisations(bench) {
   const draw = (/** @type {Organisation[]} */ rows) =>
     table(
       [
-        say("code"),
+        say("itsCode"),
         say("name"),
         say("level"),
         say("mediationKind"),

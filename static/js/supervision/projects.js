@@ -49,7 +49,7 @@ export async function projects(bench) {
   const draw = (/** @type {Project[]} */ rows) =>
     table(
       [
-        say("code"),
+        say("itsCode"),
         say("name"),
         say("responsibleUnit"),
         say("cell"),
