@@ -5,19 +5,18 @@ import { element, isTyping } from "./element.js";
 import { follow } from "./events.js";
 import { Finding } from "./finding.js";
 import { base } from "./layers.js";
-import { field, head } from "./office.js";
+import { head } from "./office.js";
 import { cityMap } from "./map.js";
 import { may, page, ready } from "./page.js";
 import { pictureButton } from "./picture.js";
 import { Bench } from "./planner/bench.js";
 import { Cursor } from "./planner/cursor.js";
-import { duties, stops } from "./planner/dialogs.js";
 import { DraftsPanel } from "./planner/drafts.js";
 import { dropLine, keepLine, keptLine } from "./planner/keeping.js";
 import { CellMap, Swipe } from "./planner/map.js";
 import { Measuring } from "./planner/measuring.js";
 import { CheckPanel, HistoryPanel, ImpactPanel } from "./planner/panels.js";
-import { balance } from "./planner/proposals.js";
+import { askingWith, asksArea, CLICKED, HINTS, TOOLS, toolName } from "./planner/tools.js";
 import { WorkList } from "./planner/worklist.js";
 import { named, say, translated } from "./text.js";
 import { inAddress, keepView, putInAddress, wantedView } from "./view.js";
@@ -38,119 +37,13 @@ const bench = new Bench();
 const ground = new BaseMap(map);
 const cells = new CellMap(map, bench);
 
-// --- tools: what they need, and what they do -------------------------------------------------
-// Tools by layer: the keyboard shortcut, and the least and most cells that must be chosen.
-/** @type {Record<"grid_cells" | "patrol_zones", Record<string, [key: string, least: number, most?: number]>>} */
-const TOOLS = {
-  grid_cells: {
-    split: ["s", 1, 1],
-    merge: ["m", 2],
-    move_border: ["b", 2, 2],
-    carve: ["c", 1],
-    reshape: ["r", 1, 1],
-    transfer: ["t", 1, 1],
-    regroup: ["e", 2],
-    describe: ["d", 1, 1],
-    set_duties: ["u", 1],
-    note: ["a", 0],
-  },
-  patrol_zones: {
-    create: ["z", 0],
-    segment: ["l", 0],
-    split: ["s", 1, 1],
-    merge: ["m", 2],
-    move_border: ["b", 2, 2],
-    carve: ["c", 1],
-    reshape: ["r", 1, 1],
-    describe: ["d", 1, 1],
-    set_stops: ["o", 1, 1],
-    retire: ["x", 1, 1],
-    note: ["a", 0],
-  },
-};
-/** @param {string} tool */
-function toolName(tool) {
-  if (tool === "create") return say("newZone");
-  return tool === "segment" ? say("newSegment") : named("operations", tool);
-}
+// --- tools ------------------------------------------------------------------------------------
 const tools = () => TOOLS[cells.layer];
 const fits = (tool, count) => count >= tools()[tool][1] && count <= (tools()[tool][2] ?? Infinity);
-const isLine = code => cells.layer === "patrol_zones" && cells.chosen.get(code)?.grid_level === 0;
-const HINTS = {
-  split: say("drawSplit"),
-  move_border: say("drawBorder"),
-  carve: say("drawCarved"),
-  reshape: say("drawShape"),
-  create: say("drawZone"),
-  segment: say("drawSegment"),
-  set_stops: say("clickStop"),
-  transfer: say("clickNewParent"),
-  note: say("clickNote"),
-};
-const CLICKED = new Set(["set_stops", "transfer", "note"]); // one click does it; the others are drawn
+const asking = askingWith(bench, cells);
 const hint = element("p", { className: "hint", hidden: true });
 
-const LINE = "Line";
-const AREA = "Polygon";
-const unitField = (value = "") => field(say("responsibleUnit"), "responsible_unit", { maxLength: 200, value });
-const nameField = (value = "") => field(say("name"), "name", { required: true, maxLength: 200, value });
-const made = async (shape, key, codes) => {
-  const drawn = await cells.draw(shape);
-  const isZone = cells.layer === "patrol_zones";
-  const given =
-    drawn && (await askFor(named("operations", "create"), isZone ? [nameField(), unitField()] : [nameField()]));
-  return given && { ...(codes ? { codes } : {}), [key]: drawn, ...given };
-};
-
 /** @typedef {import("../types.js").Operation} Operation */
-/**
- * @template {Operation} Name
- * @typedef {(codes: string[]) => Promise<import("../types.js").Drawn<Name> | null>} Tool
- */
-/**
- * For each tool a function that asks the user for input, and returns the arguments of its step; null: cancelled.
- * @type {{ [Name in Operation]?: Tool<Name> } & { segment: Tool<"create"> }}
- */
-const DO = {
-  split: async codes => ({ codes, line: await cells.draw(LINE) }),
-  merge: async codes => ({ codes }),
-  move_border: async codes => ({ codes, line: await cells.draw(LINE) }),
-  carve: async codes => made(AREA, "area", codes),
-  create: () => made(AREA, "area"),
-  segment: () => made(LINE, "line"),
-  retire: async codes => ({ codes }),
-  set_stops: async codes => stops(codes, cells.chosen.get(codes[0]), await cells.draw("Marker")),
-  reshape: async codes =>
-    isLine(codes[0]) ? { codes, line: await cells.draw(LINE) } : { codes, area: await cells.draw(AREA) },
-  transfer: async codes => {
-    const target = await cells.pickTarget();
-    return { codes, parent_code: target && (target.grid_code === codes[0] ? null : target.parent_code) };
-  },
-  regroup: codes => balance(bench, cells, codes),
-  set_duties: codes => duties(codes),
-  note: async () => {
-    const place = await cells.draw("Marker");
-    const given =
-      place &&
-      (await askFor(named("operations", "note"), [
-        field(say("noteText"), "text", { required: true, maxLength: 2000 }),
-      ]));
-    return given && { point: place.coordinates, text: given.text };
-  },
-  describe: async codes => {
-    const cell = cells.chosen.get(codes[0]);
-    const isZone = cells.layer === "patrol_zones";
-    const given = await askFor(`${cell.name} ${codes[0]}`, [
-      nameField(cell.name),
-      isZone
-        ? unitField(cell.responsible_unit ?? "")
-        : field(say("households"), "household_count", { type: "number", min: 0, value: cell.household_count ?? "" }),
-    ]);
-    if (!given) return null;
-    const { household_count: count, ...told } = given;
-    return { codes, ...told, ...(count ? { household_count: Number(count) } : {}) };
-  },
-};
 
 function neededFor(tool) {
   const [, count] = tools()[tool];
@@ -158,9 +51,6 @@ function neededFor(tool) {
     ? say("chooseSeveral", { tool: toolName(tool), count })
     : say("chooseOne", { tool: toolName(tool), count });
 }
-
-/** Whether a tool asks for an area, not for a line. @param {string} tool @param {string[]} codes */
-const asksArea = (tool, codes) => ["carve", "create"].includes(tool) || (tool === "reshape" && !isLine(codes[0]));
 
 /**
  * Uses a tool on what is chosen.
@@ -177,7 +67,7 @@ async function use(tool, begun = []) {
   if (!bench.failure) bench.tell("problem", null); // what could not be sent stays said while it is drawn again
   hint.textContent = `${HINTS[tool]} · ${CLICKED.has(tool) ? say("escGivesUp") : say("drawingKeys")}`;
   hint.hidden = !HINTS[tool];
-  const measure = measuring.begin(tool, codes, cells.layer, asksArea(tool, codes));
+  const measure = measuring.begin(tool, codes, cells.layer, asksArea(cells, tool, codes));
   cells.drawing = {
     begun,
     heard: (corners, pointer) => {
@@ -188,7 +78,7 @@ async function use(tool, begun = []) {
       measure(corners, pointer);
     },
   };
-  const given = await DO[tool](codes);
+  const given = await asking[tool](codes);
   hint.hidden = true;
   measuring.end();
   if (!given || Object.values(given).some(value => value === null)) return dropLine();
