@@ -101,7 +101,12 @@ class Relay:
         for is_second in (False, True):
             theirs[1].write(self._outward(request).written())
             await theirs[1].drain()
-            response = await self._timed(self._response(theirs[0], ours[1]), _ANSWER_S)
+            try:
+                response = await self._timed(self._response(theirs[0], ours[1]), _ANSWER_S)
+            except (asyncio.IncompleteReadError, ConnectionError):
+                if is_second:  # GStreamer's answer to a wrong password
+                    raise self._refused_login() from None
+                raise
             if response.status != 401 or is_second or login is None or not login.take(response):
                 break
         self._refuse(request, response)
@@ -120,13 +125,7 @@ class Relay:
             message = f"{host} sends to another address, which is not followed: register the host it sends to"
             raise BrokenStream(message)
         if status == 401:
-            said = (
-                "the name and password that are configured for it"
-                if self._stream.login
-                else "to be asked without a password"
-            )
-            message = f"{host} does not accept {said}: docs/feeds.md says where they are configured"
-            raise BrokenStream(message)
+            raise self._refused_login()
         if status >= 400 and request.first.startswith(_NEEDED):
             why = {
                 404: "knows no such stream: another address was registered",
@@ -136,6 +135,13 @@ class Relay:
             }.get(status, f"refuses with {status}")
             message = f"{host} {why}"
             raise BrokenStream(message)
+
+    def _refused_login(self) -> BrokenStream:
+        has_login = self._stream.login is not None
+        said = "the name and password that are configured for it" if has_login else "to be asked without a password"
+        return BrokenStream(
+            f"{self._stream.host_name} does not accept {said}: docs/feeds.md says where they are configured"
+        )
 
     async def _request(self, source: asyncio.StreamReader, camera: asyncio.StreamWriter) -> Message | None:
         """Read what ffmpeg says next; reports about packets are passed on at once, and None is returned."""

@@ -74,7 +74,7 @@ class Camera:
     login
         Name and password that it wants (Digest); None: none.
     manner
-        plays; hangs (takes connections and says nothing); redirects (to `elsewhere`); falls_silent (after a second).
+        plays; slams (ends the connection when the password is wrong); hangs (takes connections and says nothing); redirects (to `elsewhere`); falls_silent (after a second).
 
     Attributes
     ----------
@@ -128,6 +128,9 @@ class Camera:
                 if self._manner == "hangs":
                     continue
                 answer, plays = self._answer(head.decode())
+                if self._manner == "slams" and b"401" in answer and "Authorization" in head.decode():
+                    player.shutdown(socket.SHUT_RDWR)
+                    return
                 with lock:
                     player.sendall(answer)
                 if plays and self._source:

@@ -1,5 +1,6 @@
 """ffmpeg has nothing but its one connection, and does not outlive who started it."""
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -11,6 +12,8 @@ import pytest
 
 from geo_grid.errors import ProgramMissing
 from geo_grid.feeds import program
+from geo_grid.feeds.relay import Relay, Stream
+from geo_grid.feeds.rtsp import BrokenStream, Login
 from tests.feeds import cameras
 
 SERVER = """
@@ -44,6 +47,29 @@ def test_it_ends_with_the_server_even_one_that_is_killed() -> None:
         while Path(f"/proc/{pid}").exists():
             assert time.monotonic() < deadline, "ffmpeg goes on without its server"
             time.sleep(0.05)
+
+
+def refusal(camera: cameras.Camera) -> str:
+    """What is said of a camera that is asked with a wrong password."""
+    stream = Stream("recorder", "127.0.0.1", camera.port, camera.PATH, Login("operator", "wrong"))
+
+    async def ask() -> str:
+        async with program.started(60) as made:
+            with pytest.raises(BrokenStream) as refused:
+                await Relay(stream, made.local).run(made.ours, await Relay.connected(stream))
+            return str(refused.value)
+
+    return asyncio.run(ask())
+
+
+@pytest.mark.parametrize("manner", ["plays", "slams"])
+def test_a_wrong_password_is_said_to_be_one(manner: str) -> None:
+    with cameras.camera(None, manner, login=("operator", "right")) as camera:
+        assert "recorder does not accept the name and password" in refusal(camera)
+        asked = [head.split(" ")[0] for head in camera.heads]
+        assert (
+            asked.count("DESCRIBE") <= 2 >= asked.count("OPTIONS")
+        )  # once without and once with it, no more: accounts get locked
 
 
 def test_where_it_is_missing_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

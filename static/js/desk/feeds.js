@@ -10,7 +10,7 @@ import { askingForm } from "./asking.js";
 /** @typedef {import("../../types.js").Api["Near"]} Camera */
 /** @typedef {import("../../types.js").Api["FeedState"]} FeedState */
 
-const PLAYER = "../../vendor/hls/hls.light.min.mjs"; // loaded when the first camera is opened
+const PLAYER = "../../vendor/hls/hls.light.min.mjs"; // loaded when the first camera is asked for
 const KEY = "v";
 const PATIENT_MS = 30000;
 const COUNTS_MS = 1000;
@@ -92,6 +92,7 @@ export class Feeds {
     );
     this.form.replaceChildren(form);
     focus();
+    import(PLAYER).catch(() => {}); // so that it is there before the picture; who opens one is told if it is not
   }
 
   /** Opens one, and shows it. @param {Camera} camera @param {string | number} reason @param {number | null} incident */
