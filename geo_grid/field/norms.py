@@ -12,6 +12,7 @@ from geo_grid.boundaries.norms import HOUSEHOLDS
 from geo_grid.db import AsyncConnection, load_queries
 from geo_grid.errors import UserError
 from geo_grid.files.formulas import guarded
+from geo_grid.moments import Day
 
 QUERIES = load_queries("geo_grid.field", "norms.sql")
 VISIT_DAYS = 4
@@ -50,9 +51,9 @@ class NormsQuestion(BaseModel):
 
     by: Literal["worker", "cell"] = "worker"
     begins: Annotated[
-        date | None, Field(alias="from", description="a day of the first week; four weeks ago if not given")
+        Day | None, Field(alias="from", description="a day of the first week; four weeks ago if not given")
     ] = None
-    ends: Annotated[date | None, Field(alias="to", description="a day of the last week; the last if not given")] = None
+    ends: Annotated[Day | None, Field(alias="to", description="a day of the last week; the last if not given")] = None
     level: int | None = Field(None, ge=1, le=9, description="level of the cells, when by cell; those of the duties")
     within: str | None = Field(None, max_length=32, description="only duties in this cell, and below it")
     weekly: bool = Field(False, description="one row for each week")

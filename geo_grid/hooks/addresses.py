@@ -12,6 +12,11 @@ type Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _TRANSLATED = ipaddress.ip_network("64:ff9b::/96")
 """NAT64 (RFC 6052): an IPv4 address in the last 32 bits."""
+_UNICAST = ipaddress.ip_network("2000::/3")
+"""All of IPv6 that is given out as global unicast (IANA, RFC 4291). What lies outside, such as the former site-local
+`fec0::/10` or `::127.0.0.1`, is used within networks if at all, and `is_global` does not know all of it."""
+_NOT_GIVEN_OUT = tuple(ipaddress.ip_network(each) for each in ("3fff::/20", "192.88.99.0/24"))
+"""For documents (RFC 9637), and relays to IPv6 that are no more (RFC 7526): `is_global` takes them for public."""
 
 
 def read_address(text: str) -> Address:
@@ -28,6 +33,8 @@ def may_be_told(address: Address, listed: Sequence[Network]) -> bool:
     """Say whether letters may go to an address: it is public, or in a network that the settings list."""
     if any(address in network for network in listed):
         return True
+    if any(address in network for network in _NOT_GIVEN_OUT) or (address.version == 6 and address not in _UNICAST):
+        return False
     return address.is_global and not address.is_multicast
 
 

@@ -296,6 +296,24 @@ class TestWordsInsteadOf500:
         ):
             assert asking.get(path).status_code == 200, path
 
+    def test_no_parameter_takes_days_at_the_ends_of_the_calendar(self, asking: httpx.Client) -> None:
+        """Every parameter that is a day, of every route: a new one that takes any day of Python's calendar fails here."""
+        asked = []
+        for path, methods in asking.get("/openapi.json").json()["paths"].items():
+            for method, operation in methods.items():
+                named = {given["name"]: given for given in operation.get("parameters", [])}
+                for name, given in named.items():
+                    kinds = given["schema"].get("anyOf", [given["schema"]])
+                    if not any(kind.get("format") == "date" for kind in kinds):
+                        continue
+                    for day in ("0001-01-01", "9999-12-31"):
+                        filled = {each: day if each == name else "1" for each in named if f"{{{each}}}" in path}
+                        query = {name: day} if given["in"] == "query" else {}
+                        answer = asking.request(method, path.format(**filled), params=query)
+                        assert "years" in problem(answer, 422)["detail"], (method, path, name, day)
+                        asked.append(path)
+        assert {"/field/norms", "/duties/desk/{grid_code}/{day}", "/deadlines/days/{day}"} <= set(asked)
+
     def test_moments_in_bodies_and_files(self, asking: httpx.Client) -> None:
         for moment in ("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"):
             filed = {"lon": WEST, "lat": SOUTH, "category": "x", "received_at": moment}

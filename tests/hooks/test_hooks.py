@@ -231,7 +231,8 @@ def test_addresses_that_may_be_told() -> None:
     for public in ("8.8.8.8", "2001:4860:4860::8888", "10.20.3.4", "::ffff:8.8.8.8"):
         assert may_be_told(read_address(public), listed), public
     for inside in ("10.21.0.1", "192.168.1.1", "172.16.0.1", "100.64.0.1", "0.0.0.0", "224.0.0.1", "::", "fd00::1",
-                   "64:ff9b::a00:1", "2002:a00:1::", "ff02::1", "::ffff:127.0.0.1"):  # fmt: skip
+                   "64:ff9b::a00:1", "2002:a00:1::", "ff02::1", "::ffff:127.0.0.1", "fec0::1", "::127.0.0.1",
+                   "::ffff:0:127.0.0.1", "64:ff9b:1::a00:1", "3fff::1", "5f00::1", "4000::1", "192.88.99.1"):  # fmt: skip
         assert not may_be_told(read_address(inside), listed), inside
     with pytest.raises(ValidationError, match="is no network"):
         Settings(webhook_networks="10.20.0.1/16")

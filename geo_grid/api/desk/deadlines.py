@@ -1,6 +1,5 @@
 """Deadlines: what is due, and the limits, working hours and working days that it comes from."""
 
-from datetime import date
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
@@ -11,7 +10,7 @@ from geo_grid.api.server.links import here
 from geo_grid.api.server.parameters import AtMost, moment_of
 from geo_grid.api.server.problems import PROBLEM_RESPONSES, Problem
 from geo_grid.api.server.rights import GuardedRoute
-from geo_grid.moments import FIRST_STORED, LAST_STORED, AskedMoment
+from geo_grid.moments import FIRST_STORED, LAST_STORED, AskedMoment, Day
 from geo_grid.workflow import deadlines, working_time
 from geo_grid.workflow.deadlines import Deadline, KeptPolicy, Policy
 from geo_grid.workflow.working_time import KeptDay, KeptSchedule, Schedule, WorkingDay
@@ -85,7 +84,7 @@ async def get_days(request: Request, year: Annotated[int, Query(ge=FIRST_STORED,
 
 
 @router.put("/deadlines/days/{day}")
-async def put_day(request: Request, day: date, what: WorkingDay) -> KeptDay:
+async def put_day(request: Request, day: Day, what: WorkingDay) -> KeptDay:
     """Say whether a day is worked; no later list of holidays changes it."""
     async with writing(request) as database:
         return await working_time.set_day(database, day, what)

@@ -1,6 +1,5 @@
 """/duties: who is away and who stands in, and who is at the one-stop desk of a community on a day."""
 
-from datetime import date
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
@@ -11,6 +10,7 @@ from geo_grid.api.server.asking import reading, writing
 from geo_grid.api.server.parameters import Configured
 from geo_grid.api.server.problems import PROBLEM_RESPONSES, Problem
 from geo_grid.api.server.rights import GuardedRoute
+from geo_grid.moments import Day
 from geo_grid.workflow.absences import (
     Absence,
     DeskRoster,
@@ -24,7 +24,7 @@ from geo_grid.workflow.absences import (
 
 router = APIRouter(tags=["duties"], responses=PROBLEM_RESPONSES, route_class=GuardedRoute)
 GridCode = Annotated[str, Path(min_length=1, max_length=64)]
-Day = Annotated[date, Path(description="a day of the city's time zone")]
+DayOfCity = Annotated[Day, Path(description="a day of the city's time zone")]
 
 
 class Absences(BaseModel):
@@ -65,7 +65,7 @@ async def delete_absence(request: Request, absence_id: Annotated[int, Path(ge=1,
 
 
 @router.get("/duties/desk/{grid_code}/{day}", responses={404: {"model": Problem}})
-async def get_desk(request: Request, settings: Configured, grid_code: GridCode, day: Day) -> DeskRoster:
+async def get_desk(request: Request, settings: Configured, grid_code: GridCode, day: DayOfCity) -> DeskRoster:
     """List the people of a community, and who of them is at its one-stop desk on a day."""
     async with reading(request) as database:
         return await desk_roster(database, grid_code, day, ZoneInfo(settings.timezone))
@@ -73,7 +73,7 @@ async def get_desk(request: Request, settings: Configured, grid_code: GridCode, 
 
 @router.put("/duties/desk/{grid_code}/{day}", responses={404: {"model": Problem}})
 async def put_desk(
-    request: Request, settings: Configured, grid_code: GridCode, day: Day, at_desk: AtDesk
+    request: Request, settings: Configured, grid_code: GridCode, day: DayOfCity, at_desk: AtDesk
 ) -> DeskRoster:
     """Say who is at the one-stop desk of a community on a day; the others are in the field."""
     async with writing(request) as database:
