@@ -46,6 +46,9 @@ class Source:
     def play(self, player: socket.socket, lock: threading.Lock) -> None:
         self._players.append((player, lock))
 
+    def leave(self, player: socket.socket) -> None:
+        self._players = [one for one in self._players if one[0] is not player]
+
     def end(self) -> None:
         self._program.kill()
         self._program.wait()
@@ -63,7 +66,7 @@ class Source:
                     with one[1]:
                         one[0].sendall(b"$\0" + len(packet).to_bytes(2, "big") + packet)
                 except OSError:
-                    self._players.remove(one)
+                    self.leave(one[0])
 
 
 class Camera:
@@ -137,7 +140,7 @@ class Camera:
                     self._source.play(player, lock)
                     if self._manner == "falls_silent":
                         time.sleep(1)
-                        self._source._players.clear()
+                        self._source.leave(player)
 
     def _answer(self, head: str) -> tuple[bytes, bool]:
         method, uri, _ = head.splitlines()[0].split(" ")
