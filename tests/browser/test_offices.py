@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
@@ -43,7 +44,7 @@ def row(page: Page, text: str) -> Locator:
     return page.locator("tr", has_text=text)
 
 
-def stored(database: str, query: str) -> list[dict]:
+def stored(database: str, query: str) -> list[dict[str, Any]]:
     with connect(database) as connection:
         return connection.execute(query.encode()).fetchall()
 

@@ -12,6 +12,7 @@ from tests.conftest import live_server
 from tests.identities import api_key, bearing
 from tests.squares import SIDE, SOUTH, WEST, two_by_two
 
+type Desk = tuple[httpx.Client, httpx.Client, str]
 HERE = {"lon": WEST + SIDE / 2, "lat": SOUTH + SIDE / 2}
 NAMES = {
     "reported": "发现", "accepted": "受理", "assigned": "分派", "handled": "处置", "fed_back": "反馈", "verified": "核查",
@@ -28,7 +29,7 @@ CATEGORY = {"name_zh": "牲畜", "name_en": "Cattle", "loop_code": "cattle", "an
 
 
 @pytest.fixture
-def desk(database: str) -> Iterator[tuple[httpx.Client, httpx.Client, str]]:
+def desk(database: str) -> Iterator[Desk]:
     """Who edits rules, who works at the desk, and the owner's way in."""
     with connect(database) as connection:
         two_by_two(connection)
@@ -48,7 +49,7 @@ def at_stage(lin: httpx.Client, *actions: str) -> int:
     return int(number)
 
 
-def test_a_loop_is_made_its_matters_follow_it_and_it_is_retired_and_brought_back(desk) -> None:
+def test_a_loop_is_made_its_matters_follow_it_and_it_is_retired_and_brought_back(desk: Desk) -> None:
     chief, lin, database = desk
     made = chief.put("/loops/cattle", json=rules("verified", most_returns=1))
     assert made.status_code == 200, made.text
@@ -86,7 +87,9 @@ def test_a_loop_is_made_its_matters_follow_it_and_it_is_retired_and_brought_back
         (("evaluated",), ("accept", "assign", "handle", "feed_back"), None),
     ],
 )
-def test_a_change_that_would_strand_an_open_matter_is_refused_in_words(desk, without, actions, told) -> None:
+def test_a_change_that_would_strand_an_open_matter_is_refused_in_words(
+    desk: Desk, without: tuple[str, ...], actions: tuple[str, ...], told: str | None
+) -> None:
     chief, lin, _ = desk
     assert chief.put("/loops/cattle", json=rules()).status_code == 200
     assert chief.put("/incidents/categories/cattle", json=CATEGORY).status_code == 200
@@ -103,7 +106,7 @@ def test_a_change_that_would_strand_an_open_matter_is_refused_in_words(desk, wit
     assert (ended.status_code, ended.json()["outcome"]) == (201, "solved"), ended.text
 
 
-def test_a_merged_matter_can_still_be_taken_apart(desk) -> None:
+def test_a_merged_matter_can_still_be_taken_apart(desk: Desk) -> None:
     chief, lin, _ = desk
     assert chief.put("/loops/cattle", json=rules()).status_code == 200
     assert chief.put("/incidents/categories/cattle", json=CATEGORY).status_code == 200
@@ -112,7 +115,7 @@ def test_a_merged_matter_can_still_be_taken_apart(desk) -> None:
     assert chief.put("/loops/cattle", json=rules("fed_back")).status_code == 409
 
 
-def test_no_step_slips_past_a_change_at_the_same_moment(desk) -> None:
+def test_no_step_slips_past_a_change_at_the_same_moment(desk: Desk) -> None:
     chief, lin, _ = desk
     assert chief.put("/loops/cattle", json=rules()).status_code == 200
     assert chief.put("/incidents/categories/cattle", json=CATEGORY).status_code == 200
@@ -139,14 +142,14 @@ def test_no_step_slips_past_a_change_at_the_same_moment(desk) -> None:
         (rules(name="六步闭环"), "another loop is called"),
     ],
 )
-def test_what_is_no_loop_is_refused_in_words(desk, given, told) -> None:
+def test_what_is_no_loop_is_refused_in_words(desk: Desk, given: dict[str, Any], told: str) -> None:
     chief, _, _ = desk
     answer = chief.put("/loops/cattle", json=given)
     assert answer.status_code in (409, 422)
     assert told in answer.text
 
 
-def test_loops_are_edited_for_the_whole_city_alone(desk) -> None:
+def test_loops_are_edited_for_the_whole_city_alone(desk: Desk) -> None:
     chief, _, database = desk
     with bearing(str(chief.base_url), api_key(database, "supervisor", ["A"])) as township:
         listed = township.get("/loops").json()["loops"]
