@@ -332,10 +332,7 @@ bench.on("draft", draft => {
   if (isOther && draft?.submitted_at && !draft.approved_at && may("boundaries.approve")) {
     impact.isToShow = isStarted || !hasView; // whoever approves looks at what changes first
     turn(impact);
-  } else {
-    shown.load();
-    if (shown !== work) work.load();
-  }
+  } else shown.load();
 });
 bench.on("level", showLevel);
 bench.on("place", ([lon, lat]) => map.setView([lat, lon], Math.max(map.getZoom(), CLOSE), { animate: false }));

@@ -62,12 +62,10 @@ def test_a_view_is_a_picture_and_a_print_at_its_scale(city: str, server: str) ->
         shown = Image.open(io.BytesIO(png.content))
         assert shown.size == (2246, 1588)  # A4 at 192 dots per inch
         assert len(shown.convert("RGB").getcolors(1 << 24)) > 100
-        Path("/tmp/mapkit/sheet.png").write_bytes(png.content)
         pdf = taken(planner, f="pdf", scale=10_000, paper="a3-portrait")
         assert pdf.content.startswith(b"%PDF")
         (box,) = re.findall(rb"/MediaBox ?\[0 0 ([\d.]+) ([\d.]+)\]", pdf.content)
         assert [float(side) / 72 * 25.4 for side in box] == pytest.approx([297, 420], abs=0.5)
-        Path("/tmp/mapkit/sheet.pdf").write_bytes(pdf.content)
     assert browsers() == set()
 
 
@@ -141,7 +139,6 @@ def test_a_planner_prints_what_the_page_shows(browser: Browser, city: str, serve
     with person(browser, server, user(city, "planner"), "/maps/planner", view) as desk:
         desk.get_by_role("button", name="Print, picture").click()
         desk.fill("dialog input[name=title]", "Spring")
-        desk.screenshot(path="/tmp/mapkit/print-1920.png")
         with desk.expect_download(timeout=PATIENCE_S * 1000) as kept:
             desk.get_by_role("button", name="Make it").click()
         kept.value.save_as(tmp_path / "map.pdf")
@@ -178,6 +175,5 @@ def test_a_table_is_drawn_on_a_map_of_a_notebook(browser: Browser, city: str, se
         page.locator("path.leaflet-interactive").first.get_attribute("stroke") == "#14609f"
     )  # as our pages draw level 2
     expect(page.locator("body")).to_contain_text("and cameras")
-    page.screenshot(path="/tmp/mapkit/notebook.png")
     page.close()
     assert faults == []
