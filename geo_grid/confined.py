@@ -6,28 +6,34 @@ when the request is cancelled. Few run at once, some wait in a queue, and beyond
 
 import asyncio
 import contextlib
-import ctypes
+import fcntl
 import gc
+import multiprocessing
 import os
 import pickle
 import resource
 import signal
+import socket
 import struct
-import sys
 from collections.abc import AsyncIterator, Callable
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import BinaryIO, Self
 
 from geo_grid.errors import Busy, GeoGridError, TooMuch
+from geo_grid.forking import CONTEXT
+
+PROCESS = "confined"
+"""Name of the processes (`multiprocessing.active_children`)."""
 
 _QUESTION, _ANSWER = struct.Struct("<Q"), struct.Struct("<Q?")
 """Header of each message: its length in bytes; in an answer also whether the process takes another question."""
 _KEPT_S = 300.0
-"""Seconds that an idle process is kept: importing its libraries again takes seconds."""
+"""Seconds that an idle process is kept: what it has imported for its calls takes up to seconds."""
 _RETRY_S = 20.0
 _POLITE = 10
 """Niceness of the processes: the server itself goes first (nice(2))."""
-_PR_SET_PDEATHSIG = 1
 
 
 class Confined:
@@ -38,7 +44,8 @@ class Confined:
     at_once, waiting
         Calls that run at the same time, and calls that may wait in the queue.
     memory_mb
-        Most private memory of a process in MiB (RLIMIT_DATA), without program files that are mapped.
+        Most private memory of a process in MiB (RLIMIT_DATA), without program files that are mapped and what it shares
+        with the fork server.
     timeout_s
         Longest time of one call, in seconds.
     """
@@ -138,35 +145,33 @@ class Turn:
 class _Process:
     """A child process as the server sees it."""
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
-        self._process = process
+    def __init__(self, process: BaseProcess, answers: asyncio.StreamReader, questions: asyncio.StreamWriter) -> None:
+        self._process, self._answers, self._questions = process, answers, questions
         self._rests: asyncio.TimerHandle | None = None
 
     @classmethod
     async def started(cls, memory_mb: int) -> Self:
-        return cls(
-            await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "geo_grid.confined", str(memory_mb), str(os.getpid()),
-                stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, start_new_session=True,
-                env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
-            )
-        )  # fmt: skip
+        ours, theirs = socket.socketpair()
+        try:
+            process = await asyncio.to_thread(_start, theirs, memory_mb)
+            return cls(process, *await asyncio.open_connection(sock=ours))
+        except BaseException:
+            ours.close()  # the process, if there is one, reads the end of its questions
+            raise
 
     @property
     def is_there(self) -> bool:
-        return self._process.returncode is None
+        return self._process.is_alive()
 
     async def ask(self, question: bytes) -> tuple[bytes, bool]:
         """Send a pickled question; return the pickled answer, and whether the process takes another question."""
         if self._rests is not None:
             self._rests.cancel()
-        if self._process.stdin is None or self._process.stdout is None:
-            raise AssertionError
-        self._process.stdin.write(_QUESTION.pack(len(question)))
-        self._process.stdin.write(question)
-        await self._process.stdin.drain()
-        length, goes_on = _ANSWER.unpack(await self._process.stdout.readexactly(_ANSWER.size))
-        return await self._process.stdout.readexactly(length), goes_on
+        self._questions.write(_QUESTION.pack(len(question)))
+        self._questions.write(question)
+        await self._questions.drain()
+        length, goes_on = _ANSWER.unpack(await self._answers.readexactly(_ANSWER.size))
+        return await self._answers.readexactly(length), goes_on
 
     def rest(self, idle: "list[_Process]") -> None:
         """Add it to the idle processes; it is killed after 300 s without a question."""
@@ -182,27 +187,57 @@ class _Process:
         if self._rests is not None:
             self._rests.cancel()
         self._kill()
-        await self._process.wait()
+        await asyncio.to_thread(self._process.join)
 
     def _kill(self) -> None:
-        with contextlib.suppress(ProcessLookupError):
+        self._questions.close()
+        if self._process.is_alive():  # else its number may be another's by now: the fork server has buried it
             self._process.kill()
 
 
-def _confine(memory_mb: int, parent: int) -> None:
-    """Set the limits of this process (called in the child), and have the kernel kill it when its parent ends."""
+def _start(theirs: socket.socket, memory_mb: int) -> BaseProcess:
+    """Start a process with its end of the connection, which is closed here; in a thread, since it waits for the fork."""
+    with Connection(theirs.detach()) as passed:
+        process = CONTEXT.Process(target=_serve, args=(passed, memory_mb), name=PROCESS, daemon=True)
+        process.start()
+    return process
+
+
+def _serve(connection: Connection, memory_mb: int) -> None:
+    """Answer questions until there are no more (called in the child)."""
+    _confine(memory_mb)
+    os.dup2(2, 1)  # solvers print to standard output
+    with os.fdopen(os.dup(connection.fileno()), "rb") as questions, os.fdopen(connection.fileno(), "wb") as answers:
+        _answer(questions, answers, memory_mb)
+
+
+def _confine(memory_mb: int) -> None:
+    """Set the limits of this process, and have the kernel kill it when the server ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        os._exit(0)
+    _end_with_server()
     os.nice(_POLITE)
-    limit = memory_mb << 20
+    limit = (memory_mb << 20) + (_kb("VmData") << 10)
     resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
+def _end_with_server() -> None:
+    """Have the kernel send SIGKILL when the server's end of the pipe between them closes (F_SETSIG of fcntl(2)).
+
+    PR_SET_PDEATHSIG would wait for the fork server, which ends after the last of its children only.
+    """
+    server = multiprocessing.parent_process()
+    if server is None:
+        raise AssertionError
+    fcntl.fcntl(server.sentinel, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(server.sentinel, fcntl.F_SETSIG, signal.SIGKILL)
+    fcntl.fcntl(server.sentinel, fcntl.F_SETFL, fcntl.fcntl(server.sentinel, fcntl.F_GETFL) | os.O_ASYNC)
+    if not server.is_alive():  # it ended before
+        os._exit(0)
+
+
 def _answer(questions: BinaryIO, answers: BinaryIO, memory_mb: int) -> None:
-    goes_on = True
+    goes_on, shared_kb = True, _kb("VmRSS")
     while goes_on and (head := questions.read(_QUESTION.size)):
         function = arguments = None
         try:
@@ -210,7 +245,8 @@ def _answer(questions: BinaryIO, answers: BinaryIO, memory_mb: int) -> None:
             answer = pickle.dumps((True, function(*arguments)))
         except Exception as error:
             answer = _pickled_error(error)
-        goes_on = _highest_kb() < memory_mb << 9  # below half of the limit; else the next call gets a fresh process
+        # its peak is below half of the limit; else the next call gets a fresh process
+        goes_on = _kb("VmHWM") - shared_kb < memory_mb << 9
         answers.write(_ANSWER.pack(len(answer), goes_on) + answer)
         answers.flush()
         del function, arguments, answer
@@ -224,22 +260,7 @@ def _pickled_error(error: Exception) -> bytes:
         return pickle.dumps((False, GeoGridError(f"{type(error).__name__}: {error}")))
 
 
-def _highest_kb() -> int:
-    """Return the peak resident memory of this process in KiB.
-
-    getrusage would also count the parent's memory between fork and exec.
-    """
+def _kb(what: str) -> int:
+    """Return one of the sizes of this process that proc_pid_status(5) names, in KiB."""
     status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
-    return int(status["VmHWM"].split()[0])
-
-
-def _main() -> None:
-    memory_mb, parent = map(int, sys.argv[1:])
-    _confine(memory_mb, parent)
-    answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # solvers print to standard output, which carries the answers
-    _answer(sys.stdin.buffer, answers, memory_mb)
-
-
-if __name__ == "__main__":
-    _main()
+    return int(status[what].split()[0])

@@ -3,6 +3,8 @@
 import asyncio
 import os
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -46,6 +48,14 @@ def runs(pid: int) -> bool:
 
 def said(note: Path) -> str:
     return note.read_text() if note.exists() else ""
+
+
+def ask_and_hang(note: str) -> None:
+    async def ask() -> None:
+        async with Confined.opened(1, 0, 512, PATIENCE_S) as confined, confined.turn() as turn:
+            await turn.do(hang, note)
+
+    asyncio.run(ask())
 
 
 async def noted(note: Path) -> int:
@@ -111,3 +121,17 @@ def test_who_goes_away_takes_the_process_along_and_too_many_are_told_to_come_bac
             await asyncio.gather(second, return_exceptions=True)
 
     asyncio.run(ask())
+
+
+def test_it_ends_with_a_server_that_is_killed(tmp_path: Path) -> None:
+    """It works, so that it reads nothing; and the fork server lives as long as it does."""
+    note = tmp_path / "note"
+    code = f"from tests.test_confined import ask_and_hang; ask_and_hang({str(note)!r})"
+    with subprocess.Popen([sys.executable, "-c", code]) as server:
+        worked = asyncio.run(noted(note))
+        assert runs(worked)
+        server.kill()
+    deadline = time.monotonic() + PATIENCE_S
+    while runs(worked):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)

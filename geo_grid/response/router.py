@@ -285,7 +285,7 @@ class Router:
 def _workers(graph: Path | None, count: int, politeness: int) -> Workers | None:
     if graph is None:
         return None
-    return Workers(count, worker.open_graph, str(graph), politeness, preloaded=["geo_grid.response.loops"])
+    return Workers(count, worker.open_graph, str(graph), politeness)
 
 
 def _given(asked: "Future[Any]") -> Any:

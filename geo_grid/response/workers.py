@@ -9,16 +9,17 @@ holds the lock blocks all questions. deadpool measures its time-out in the worke
 
 import contextlib
 import logging
-import multiprocessing
 import queue
 import signal
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import Future
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Any, NamedTuple
+
+from geo_grid.forking import CONTEXT
 
 log = logging.getLogger(__name__)
 _START_S = 600.0
@@ -26,7 +27,6 @@ _START_S = 600.0
 _BURIED_S = 2.0
 _MOST_PATIENT_S = 30.0
 """Longest back-off in seconds after a failed start of a worker; it begins with 1 s and doubles."""
-_CONTEXT = multiprocessing.get_context("forkserver")  # the server has threads, which fork does not copy
 
 
 class _Question(NamedTuple):
@@ -45,15 +45,9 @@ class Workers:
         Number of processes.
     prepare, arguments
         Function that each process calls first; the process is ready when it returns.
-    preloaded
-        Modules that the fork server imports, so that a lost process is replaced quickly. The first pool of a program
-        decides, since it starts the fork server.
     """
 
-    def __init__(
-        self, count: int, prepare: Callable[..., object], *arguments: object, preloaded: Sequence[str] = ()
-    ) -> None:
-        _CONTEXT.set_forkserver_preload(["__main__", prepare.__module__, *preloaded])
+    def __init__(self, count: int, prepare: Callable[..., object], *arguments: object) -> None:
         self._asked: queue.SimpleQueue[_Question | None] = queue.SimpleQueue()
         self._asking = threading.Lock()
         self._is_closed = False
@@ -179,9 +173,9 @@ class _Worker:
         self._pause_s, self._not_before = 0.0, 0.0
 
     def _start(self) -> None:
-        self._pipe, theirs = _CONTEXT.Pipe()
+        self._pipe, theirs = CONTEXT.Pipe()
         self._was_ended = False
-        self._process = _CONTEXT.Process(target=_serve, args=(theirs, *self._prepare), daemon=True)
+        self._process = CONTEXT.Process(target=_serve, args=(theirs, *self._prepare), daemon=True)
         self._process.start()
         theirs.close()
         if self._closed.is_set():  # by another thread, before it could see this process

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import multiprocessing
 import os
 import socket
 import struct
@@ -19,6 +20,7 @@ import pyarrow as pa
 import pytest
 from starlette.requests import Request
 
+from geo_grid.confined import PROCESS
 from geo_grid.db import connect
 from geo_grid.errors import InvalidRows, UnreadableFile
 from geo_grid.exchange import arrow_bodies, uploads
@@ -139,7 +141,7 @@ def readers() -> int:
     """How many processes read a file for those that import for this one."""
     said = subprocess.run(["ps", "-eo", "pid,ppid,args"], capture_output=True, text=True, check=True).stdout
     rows = [line.split(None, 2) for line in said.splitlines()[1:]]
-    ours = {pid for pid, parent, args in rows if parent == str(os.getpid()) and "geo_grid.confined" in args}
+    ours = {str(child.pid) for child in multiprocessing.active_children() if child.name == PROCESS}
     return sum(parent in ours and "geo_grid.files.child" in args for _, parent, args in rows)
 
 
@@ -429,11 +431,12 @@ def test_formulas_leave_csv_as_text(asking: httpx.Client, served: tuple[str, str
 
 class TestADiskThatIsFullOrClosed:
     @pytest.fixture
-    def closed(self, database: str, state_dir: Path) -> Iterator[tuple[httpx.Client, Path]]:
+    def closed(self, small_city: str, state_dir: Path) -> Iterator[tuple[httpx.Client, Path]]:
         """A client of a server whose folders for files are not to be had."""
-        with connect(database) as connection:
-            two_by_two(connection)
-        with live_server(database, state_dir=state_dir) as url, bearing(url, api_key(database, "supervisor")) as client:
+        with (
+            live_server(small_city, state_dir=state_dir) as url,
+            bearing(url, api_key(small_city, "supervisor")) as client,
+        ):
             yield client, state_dir
 
     def everything(self, client: httpx.Client) -> list[httpx.Response]:

@@ -1,15 +1,14 @@
 """Long calculations for planners: in a process beside the server, which ends with whoever asked."""
 
-import contextlib
 import json
-import os
+import multiprocessing
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 
+from geo_grid.confined import PROCESS
 from geo_grid.db import connect
 from tests.api.test_boundaries import begun, draw_uneven_town
 from tests.conftest import live_server
@@ -19,15 +18,9 @@ from tests.squares import SIDE, SOUTH, WEST, two_by_two
 PATIENCE_S = 60.0
 
 
-def solvers() -> set[int]:
+def solvers() -> set[int | None]:
     """Processes of ours that solve."""
-    found = set()
-    for process in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):
-            command = (process / "cmdline").read_bytes().split(b"\0")
-            if b"geo_grid.confined" in command and str(os.getpid()).encode() in command:
-                found.add(int(process.name))
-    return found
+    return {child.pid for child in multiprocessing.active_children() if child.name == PROCESS}
 
 
 def until(what: Callable[[], object]) -> None:
