@@ -9,7 +9,6 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 
-from geo_grid import __version__
 from geo_grid.cli.access import audit_app, key_app, kiosk_app, user_app
 from geo_grid.cli.boundaries import boundaries_app
 from geo_grid.cli.calendar import calendar_app
@@ -49,6 +48,8 @@ for name, family in (
 
 def _version(asked: bool) -> None:
     if asked:
+        from geo_grid import __version__
+
         print(__version__)
         raise typer.Exit
 

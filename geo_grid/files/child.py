@@ -29,7 +29,8 @@ _NO_OTHER_FILES = {
 class _Without:
     """Makes believe that packages are not installed that others import if they are, for most of the time it takes."""
 
-    names = ("pandas", "geopandas")
+    def __init__(self, *names: str) -> None:
+        self.names = [*names]
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> None:
         """Refuse them, and leave others to others."""
@@ -56,6 +57,8 @@ def main() -> int:
 
 def _read(job: dict[str, Any], limits: Limits, scratch: Path | None) -> int:
     path, said, sink = Path(job["path"]), job["said"], sys.stdout.buffer
+    without = _Without("pandas", "geopandas", "pyproj", "cloudpickle")
+    sys.meta_path.insert(0, without)
     from geo_grid.files import rows
 
     try:
@@ -65,7 +68,6 @@ def _read(job: dict[str, Any], limits: Limits, scratch: Path | None) -> int:
             limit_memory(limits.memory_bytes)
             found = read_extract(path, said, job["box"])
         else:
-            sys.meta_path.insert(0, _Without())
             from geo_grid.files import archives, readers, vectors
             from geo_grid.files.source import Source
             from geo_grid.files.spelling import Spelling
@@ -73,6 +75,7 @@ def _read(job: dict[str, Any], limits: Limits, scratch: Path | None) -> int:
             is_gdals = path.suffix.lower() in (*DRIVERS, ".zip")
             if is_gdals:
                 import pyogrio  # noqa: F401 (its libraries are loaded before memory is limited; nothing is opened yet)
+            without.names.remove("pyproj")  # a file may describe its reference system instead of naming it
             limit_memory(limits.memory_bytes)
             source = Source(path, said, job["lon"], job["lat"], scratch, limits, Spelling(**job["spelling"]))
             if is_gdals:

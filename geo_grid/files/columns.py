@@ -4,7 +4,6 @@ import json
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute
 
 from geo_grid.files.kinds import first_line
 from geo_grid.files.source import EXACT
@@ -72,7 +71,9 @@ def whole(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """Make whole numbers of a column of numbers that all are: others write those with gaps as 1.0."""
     if not pa.types.is_floating(column.type):
         return column
-    if (most := pa.compute.max(pa.compute.abs(column)).as_py()) is None or not most < EXACT:
+    from pyarrow import compute  # not at the top: most files have no such column, and each is read in a new process
+
+    if (most := compute.max(compute.abs(column)).as_py()) is None or not most < EXACT:
         return column
     try:
         return column.cast(pa.int64())
