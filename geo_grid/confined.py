@@ -153,9 +153,7 @@ class _Process:
     async def started(cls, memory_mb: int) -> Self:
         ours, theirs = socket.socketpair()
         try:
-            with Connection(theirs.detach()) as passed:
-                process = CONTEXT.Process(target=_serve, args=(passed, memory_mb), name=PROCESS, daemon=True)
-                await asyncio.to_thread(process.start)
+            process = await asyncio.to_thread(_start, theirs, memory_mb)
             return cls(process, *await asyncio.open_connection(sock=ours))
         except BaseException:
             ours.close()  # the process, if there is one, reads the end of its questions
@@ -193,7 +191,16 @@ class _Process:
 
     def _kill(self) -> None:
         self._questions.close()
-        self._process.kill()
+        if self._process.is_alive():  # else its number may be another's by now: the fork server has buried it
+            self._process.kill()
+
+
+def _start(theirs: socket.socket, memory_mb: int) -> BaseProcess:
+    """Start a process with its end of the connection, which is closed here; in a thread, since it waits for the fork."""
+    with Connection(theirs.detach()) as passed:
+        process = CONTEXT.Process(target=_serve, args=(passed, memory_mb), name=PROCESS, daemon=True)
+        process.start()
+    return process
 
 
 def _serve(connection: Connection, memory_mb: int) -> None:
