@@ -1,32 +1,29 @@
 -- name: items
 -- from afar a count per 112-pixel square, near by each camera; a camera that nobody reported on counts as neither
-with seen as (
-    select c.*, s.state as camera_state, v.azimuth_deg as looks_at, v.fov_deg as opens, v.range_m as reaches
+with squares as (
+    select count(*) as point_count, count(*) filter (where s.state <> 'online') as offline_count,
+           avg(ST_X(c.geom)) as lon, avg(ST_Y(c.geom)) as lat, bool_or(c.is_demo) as is_demo
     from cameras c
     left join camera_states s using (camera_id)
-    left join camera_views v using (camera_id)
-    where c.geom && ST_MakeEnvelope(%(west)s, %(south)s, %(east)s, %(north)s, 4490)
-),
-squares as (
-    select count(*) as point_count, count(*) filter (where camera_state <> 'online') as offline_count,
-           avg(ST_X(geom)) as lon, avg(ST_Y(geom)) as lat, bool_or(is_demo) as is_demo
-    from seen
-    where %(zoom)s < 16
-    group by floor(ST_X(geom) / (%(pixel)s * 112)), floor(ST_Y(geom) / (%(pixel)s * 89))
+    where %(zoom)s < 16 and c.geom && ST_MakeEnvelope(%(west)s, %(south)s, %(east)s, %(north)s, 4490)
+    group by floor(ST_X(c.geom) / (%(pixel)s * 112)), floor(ST_Y(c.geom) / (%(pixel)s * 89))
 )
 select null as id,
        ST_SetSRID(ST_MakePoint(lon, lat), 4490) as geom,
        jsonb_build_object('point_count', point_count, 'offline_count', offline_count, 'is_demo', is_demo) as properties
 from squares
 union all
-(select gb28181_id, geom,
+(select c.gb28181_id, c.geom,
         jsonb_build_object(
-            'gb28181_id', gb28181_id, 'name', name, 'camera_state', camera_state,
-            'azimuth_deg', coalesce(looks_at, azimuth_deg), 'fov_deg', coalesce(opens, fov_deg),
-            'range_m', coalesce(reaches, range_m), 'owner_name', owner_name, 'network_code', network_code,
-            'type_code', type_code, 'grid_code', grid_code, 'is_demo', is_demo)
- from seen where %(zoom)s >= 16
- order by gb28181_id
+            'gb28181_id', c.gb28181_id, 'name', c.name, 'camera_state', s.state,
+            'azimuth_deg', coalesce(v.azimuth_deg, c.azimuth_deg), 'fov_deg', coalesce(v.fov_deg, c.fov_deg),
+            'range_m', coalesce(v.range_m, c.range_m), 'owner_name', c.owner_name, 'network_code', c.network_code,
+            'type_code', c.type_code, 'grid_code', c.grid_code, 'is_demo', c.is_demo)
+ from cameras c
+ left join camera_states s using (camera_id)
+ left join camera_views v using (camera_id)
+ where %(zoom)s >= 16 and c.geom && ST_MakeEnvelope(%(west)s, %(south)s, %(east)s, %(north)s, 4490)
+ order by c.gb28181_id
  limit %(limit)s)
 
 -- name: drawn
