@@ -1,6 +1,5 @@
 // The planner's workbench: drafts on the left, tools above, findings and impact on the right.
 import { BaseMap, CHOICES } from "./basemap.js";
-import { askFor } from "./dialogs.js";
 import { element, isTyping } from "./element.js";
 import { follow } from "./events.js";
 import { Finding } from "./finding.js";

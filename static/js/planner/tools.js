@@ -1,7 +1,7 @@
 // The planner's tools: what must be chosen for each, its key, what it asks for, and the arguments of its step.
 import { field } from "../office.js";
 import { named, say } from "../text.js";
-import { askFor, duties, stops } from "./dialogs.js";
+import { duties, stops } from "./dialogs.js";
 import { balance } from "./proposals.js";
 
 /**
