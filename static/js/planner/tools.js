@@ -1,4 +1,5 @@
 // The planner's tools: what must be chosen for each, its key, what it asks for, and the arguments of its step.
+import { askFor } from "../dialogs.js";
 import { field } from "../office.js";
 import { named, say } from "../text.js";
 import { duties, stops } from "./dialogs.js";
