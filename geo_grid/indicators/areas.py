@@ -6,11 +6,15 @@ from typing import Any
 import shapely
 
 from geo_grid.db import AsyncConnection
+from geo_grid.errors import InvalidQuery
 from geo_grid.indicators.answers import Row, keys_of, make_answer
 from geo_grid.indicators.classes import class_bounds, class_of
 from geo_grid.indicators.facts import Facts, read_all
 from geo_grid.indicators.question import AreaQuestion
 from geo_grid.indicators.statement import QUERIES
+
+MOST_AREAS = 10_000
+"""Most cells of one map, as of one page of features: a map of a whole city by building block is 36 MB that nobody can see."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +37,17 @@ class Areas:
 
 
 async def read_shapes(connection: AsyncConnection, facts: Facts) -> dict[str, bytes]:
-    """Read the shapes, as WKB, of the cells by which facts are grouped."""
+    """Read the shapes, as WKB, of the cells by which facts are grouped.
+
+    Raises
+    ------
+    InvalidQuery
+        They are more than `MOST_AREAS`.
+    """
     codes = [code for (code,) in keys_of(facts) if code is not None]
+    if len(codes) > MOST_AREAS:
+        message = f"a map shows at most {MOST_AREAS:,} cells, these are {len(codes):,}: ask within a cell, or for a higher level"
+        raise InvalidQuery(message)
     rows = await read_all(connection, QUERIES["shapes"], {"moment": facts.moment, "codes": codes})
     return {row["grid_code"]: bytes(row["geom"]) for row in rows}
 

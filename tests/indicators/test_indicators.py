@@ -14,9 +14,9 @@ import shapely
 from pandas import DataFrame, Series
 
 from geo_grid.cli.access import as_owner
-from geo_grid.db import Cluster, connect
+from geo_grid.db import AsyncConnection, Cluster, connect
 from geo_grid.errors import InvalidQuery
-from geo_grid.indicators import Answer, Question, as_csv, make_answer, read_facts, read_question
+from geo_grid.indicators import Answer, Question, areas, as_csv, make_answer, read_facts, read_question, read_shapes
 from geo_grid.indicators.definitions import CLOCKS
 from tests.databases import new_database
 from tests.indicators.city import LATER, ZONE, City, make_city
@@ -253,6 +253,19 @@ def test_rows_of_few_incidents_are_listed_apart(city: City) -> None:
     )
     for one, other in itertools.pairwise(shared.rows):
         assert (one.rank == other.rank) == (one.value("settlement") == other.value("settlement"))
+
+
+def test_a_map_of_more_cells_than_can_be_seen_is_refused(city: City, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def shapes(connection: AsyncConnection) -> dict[str, bytes]:
+        facts = await read_facts(connection, read_question(Question, {"by": ["cell"], **YEAR}), LATER, ZONE)
+        return await read_shapes(connection, facts)
+
+    cells = len(as_owner(city.conninfo, shapes))
+    monkeypatch.setattr(areas, "MOST_AREAS", cells)
+    assert len(as_owner(city.conninfo, shapes)) == cells
+    monkeypatch.setattr(areas, "MOST_AREAS", cells - 1)
+    with pytest.raises(InvalidQuery, match="within a cell, or for a higher level"):
+        as_owner(city.conninfo, shapes)
 
 
 def test_each_answer_has_its_definition_in_both_languages(city: City) -> None:
