@@ -106,12 +106,27 @@ def demo(demo_cluster: Cluster) -> Iterator[str]:
         yield conninfo
 
 
-@pytest.fixture(scope="module")
-def four_cells(cluster: Cluster) -> Iterator[str]:
-    """libpq connection string of a city of four cells that tests of one file have in common: they change nothing in it."""
-    with new_database(cluster, f"four_cells_{time.monotonic_ns()}") as conninfo:
+@pytest.fixture(scope="session")
+def four_cells_template(cluster: Cluster) -> Iterator[str]:
+    """Name of a database with the city of four cells (`two_by_two`), to make others from."""
+    name = "template_four_cells"
+    with new_database(cluster, name) as conninfo:
         with connect(conninfo) as connection:
             two_by_two(connection)
+        yield name
+
+
+@pytest.fixture
+def small_city(cluster: Cluster, four_cells_template: str) -> Iterator[str]:
+    """libpq connection string of a city of four cells of the test's own."""
+    with new_database(cluster, f"small_city_{time.monotonic_ns()}", four_cells_template) as conninfo:
+        yield conninfo
+
+
+@pytest.fixture(scope="module")
+def four_cells(cluster: Cluster, four_cells_template: str) -> Iterator[str]:
+    """libpq connection string of a city of four cells that tests of one file have in common: they change nothing in it."""
+    with new_database(cluster, f"four_cells_{time.monotonic_ns()}", four_cells_template) as conninfo:
         yield conninfo
 
 

@@ -49,7 +49,7 @@ def state_folder() -> Iterator[Path]:
 @contextlib.contextmanager
 def new_database(cluster: Cluster, name: str, template: str = TEMPLATE) -> Iterator[str]:
     with psycopg.connect(cluster.conninfo_for("postgres"), autocommit=True) as connection:
-        connection.execute(f"create database {name} template {template}")
+        connection.execute(f"create database {name} template {template} strategy file_copy")
         try:
             yield cluster.conninfo_for(name)
         finally:

@@ -10,7 +10,6 @@ from psycopg.conninfo import make_conninfo
 
 from geo_grid.db import Asker, acting, acting_conninfo, connect, open_pool
 from geo_grid.db.connections import APPLICATION_ROLE
-from tests.squares import two_by_two
 
 SERVICE_ROLE = "geo_grid_service"
 SERVER = hashlib.sha256(b"the server").hexdigest()
@@ -18,13 +17,12 @@ THEIRS = hashlib.sha256(b"somebody else").hexdigest()
 
 
 @pytest.fixture
-def city(database: str) -> str:
+def city(small_city: str) -> str:
     """A small city whose server is admitted; the owner's way in."""
-    with connect(database) as connection:
-        two_by_two(connection)
+    with connect(small_city) as connection:
         connection.execute("select access.settle()")
         connection.execute("select access.admit_server(%s, interval '1 hour')", (SERVER,))
-    return database
+    return small_city
 
 
 @pytest.fixture

@@ -21,11 +21,10 @@ MERGE = {"Content-Type": "application/merge-patch+json"}
 
 
 @pytest.fixture
-def city(database: str) -> Iterator[tuple[str, str]]:
+def city(small_city: str) -> Iterator[tuple[str, str]]:
     """Cells A to D, and in D a thing of every kind whose keys A's people do not see; in A a secret camera."""
     spot = "ST_SetSRID(ST_MakePoint(%s, %s), 4490)"
-    with connect(database) as connection:
-        two_by_two(connection)
+    with connect(small_city) as connection:
         zones = DataFrame({
             "zone_code": ["zone-A", "zone-D"], "name": "x", "zone_kind": "area", "zone_type": "regular",
             "responsible_unit": "x", "geometry": [square(0, 0), square(1, 1)],
@@ -40,8 +39,8 @@ def city(database: str) -> Iterator[tuple[str, str]]:
             (f"insert into cameras (gb28181_id, name, is_secret, geom, grid_code) values ('{SECRET}', 'x', true, {spot}, 'A')", IN_A),
         ):  # fmt: skip
             connection.execute(statement, place)
-    with live_server(database) as url:
-        yield url, database
+    with live_server(small_city) as url:
+        yield url, small_city
 
 
 @pytest.fixture

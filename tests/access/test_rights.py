@@ -19,11 +19,12 @@ from geo_grid.access import digest_of
 from geo_grid.api.app import create_app
 from geo_grid.api.server.rights import RIGHTS
 from geo_grid.boundaries import publish_zones
-from geo_grid.db import Connection, connect
+from geo_grid.db import Cluster, Connection, connect
 from geo_grid.db.connections import APPLICATION_ROLE
 from geo_grid.layers import REGISTRY
 from geo_grid.settings import Settings
 from tests.conftest import live_server
+from tests.databases import new_database
 from tests.identities import api_key, bearing, kiosk_token, logged_in, user
 from tests.squares import SIDE, SOUTH, WEST, square, two_by_two
 
@@ -350,12 +351,21 @@ def fill(connection: Connection) -> None:
             connection.execute(statement.format(spot=SPOT, around=AROUND), place, prepare=False)
 
 
+@pytest.fixture(scope="module")
+def filled_template(cluster: Cluster) -> Iterator[str]:
+    """Name of a database with that city, to make others from."""
+    name = "template_rights"
+    with new_database(cluster, name) as conninfo:
+        with connect(conninfo) as connection:
+            fill(connection)
+        yield name
+
+
 @pytest.fixture
-def city(database: str) -> Iterator[tuple[str, str]]:
+def city(cluster: Cluster, filled_template: str) -> Iterator[tuple[str, str]]:
     """(address of a served city, its owner's way in)."""
-    with connect(database) as connection:
-        fill(connection)
-    with live_server(database) as url:
+    name = f"rights_{time.monotonic_ns()}"
+    with new_database(cluster, name, filled_template) as database, live_server(database) as url:
         yield url, database
 
 

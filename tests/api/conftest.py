@@ -5,19 +5,15 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from geo_grid.db import connect
 from tests.conftest import live_server
 from tests.identities import api_key, bearing
-from tests.squares import two_by_two
 
 
 @pytest.fixture
-def city(database: str) -> Iterator[tuple[str, str]]:
+def city(small_city: str) -> Iterator[tuple[str, str]]:
     """(address of a served city of four cells, its owner's way in)."""
-    with connect(database) as connection:
-        two_by_two(connection)
-    with live_server(database) as url:
-        yield url, database
+    with live_server(small_city) as url:
+        yield url, small_city
 
 
 @pytest.fixture

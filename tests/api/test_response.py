@@ -130,18 +130,15 @@ def test_inbound_areas_of_a_place_are_drawn_on_demand(heidelberg: tuple[httpx.Cl
 
 
 @pytest.fixture
-def units(database: str) -> Iterator[tuple[httpx.Client, str]]:
-    from tests.squares import two_by_two
-
-    with connect(database) as connection:
-        two_by_two(connection)
+def units(small_city: str) -> Iterator[tuple[httpx.Client, str]]:
+    with connect(small_city) as connection:
         connection.execute(
             "insert into patrol_units (unit_code, name, unit_kind, reported_at, geom)"
             " select 'U' || n, 'x', 'car', now() - interval '1 hour', ST_SetSRID(ST_MakePoint(114.5, 37.0), 4490)"
             " from generate_series(1, 3) n"
         )
-    with live_server(database) as url, bearing(url, api_key(database, "dispatcher")) as client:
-        yield client, database
+    with live_server(small_city) as url, bearing(url, api_key(small_city, "dispatcher")) as client:
+        yield client, small_city
 
 
 def test_batches_of_the_same_units_wait_for_each_other(units: tuple[httpx.Client, str]) -> None:

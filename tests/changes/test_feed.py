@@ -21,17 +21,14 @@ from geo_grid.db import Asker, connect
 from geo_grid.errors import SetupError, UserError
 from tests.conftest import live_server
 from tests.identities import api_key, bearing
-from tests.squares import two_by_two
 
 HERE = {"lon": 114.501, "lat": 37.001, "category": "x"}
 MADE = "insert into changes (kind, subject, payload) values ('incident', %s, to_jsonb(%s::int))"
 
 
 @pytest.fixture
-def city(database: str) -> str:
-    with connect(database) as connection:
-        two_by_two(connection)
-    return database
+def city(small_city: str) -> str:
+    return small_city
 
 
 class Reader:

@@ -18,7 +18,7 @@ from geo_grid.errors import Conflict, DatabaseUnavailable, InvalidRows, UnknownC
 from geo_grid.exchange import Mapping, Report, import_file
 from geo_grid.layers import find_layer
 from geo_grid.progress import silent
-from tests.squares import SIDE, SOUTH, WEST, local_levels, square, two_by_two, write_geojson
+from tests.squares import SIDE, SOUTH, WEST, local_levels, square, write_geojson
 
 HEADER = "gb28181_id,name,lon,lat\n"
 
@@ -38,10 +38,8 @@ def count(conninfo: str, table: str) -> int:
 
 
 @pytest.fixture
-def city(database: str) -> str:
-    with connect(database) as connection:
-        two_by_two(connection)
-    return database
+def city(small_city: str) -> str:
+    return small_city
 
 
 def test_a_csv_of_cameras_is_stored_and_assigned(city: str, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from geo_grid.locate import Location
 from tests.conftest import live_server
 from tests.identities import api_key, bearing
 from tests.locate.test_current import locations
-from tests.squares import SIDE, SOUTH, WEST, square, two_by_two
+from tests.squares import SIDE, SOUTH, WEST, square
 
 METRE = 1 / 111_000
 ALONG = SOUTH + SIDE / 2
@@ -22,7 +22,7 @@ ALONG = SOUTH + SIDE / 2
 
 
 @pytest.fixture
-def city(database: str) -> str:
+def city(small_city: str) -> str:
     lines = [
         shapely.LineString([(WEST, ALONG), (WEST + 2 * SIDE, ALONG)]),
         shapely.LineString([(WEST + SIDE / 2, SOUTH), (WEST + SIDE / 2, SOUTH + SIDE)]),
@@ -30,11 +30,9 @@ def city(database: str) -> str:
     rows = [("Z1", "area", square(0, 0)), ("S1", "segment", lines[0]), ("S2", "segment", lines[1])]
     zones = DataFrame(rows, columns=["zone_code", "zone_kind", "geometry"])
     zones = zones.assign(name=zones["zone_code"], zone_type="regular", responsible_unit="一所")
-    with connect(database) as connection:
-        two_by_two(connection)
-    with connect(database) as connection:
+    with connect(small_city) as connection:
         publish_zones(connection, zones, "zones")
-    return database
+    return small_city
 
 
 def both(conninfo: str, folder: Path, *places: tuple[float, float]) -> list[tuple[Location, Location]]:

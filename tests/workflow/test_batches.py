@@ -8,18 +8,16 @@ import pytest
 from geo_grid.db import connect
 from tests.conftest import live_server
 from tests.identities import api_key, bearing
-from tests.squares import SIDE, SOUTH, WEST, two_by_two
+from tests.squares import SIDE, SOUTH, WEST
 
 HERE = {"lon": WEST + SIDE / 2, "lat": SOUTH + SIDE / 2, "category": "traffic"}
 OUTSIDE = {**HERE, "lon": WEST + SIDE * 1.5, "lat": SOUTH + SIDE * 1.5}
 
 
 @pytest.fixture
-def served(database: str) -> Iterator[tuple[str, str]]:
-    with connect(database) as connection:
-        two_by_two(connection)
-    with live_server(database) as url:
-        yield url, database
+def served(small_city: str) -> Iterator[tuple[str, str]]:
+    with live_server(small_city) as url:
+        yield url, small_city
 
 
 def batch(client: httpx.Client, *incidents: dict) -> dict:

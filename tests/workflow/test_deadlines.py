@@ -26,11 +26,10 @@ HOUR = timedelta(hours=1)
 
 
 @pytest.fixture
-def city(database: str) -> str:
-    with connect(database) as connection:
-        two_by_two(connection)
+def city(small_city: str) -> str:
+    with connect(small_city) as connection:
         fill_2026(connection)
-    return database
+    return small_city
 
 
 def fill_2026(connection: Connection) -> None:

@@ -12,7 +12,7 @@ from georeport import GeoReport
 from geo_grid.db import connect
 from tests.conftest import live_server
 from tests.identities import api_key, bearing
-from tests.squares import SIDE, SOUTH, WEST, two_by_two
+from tests.squares import SIDE, SOUTH, WEST
 
 HERE = {"lat": SOUTH + SIDE / 2, "long": WEST + SIDE / 2}
 THERE = {"lat": SOUTH + SIDE * 1.5, "long": WEST + SIDE * 1.5}
@@ -20,16 +20,15 @@ BASE = "/open311/v2"
 
 
 @pytest.fixture
-def served(database: str) -> Iterator[tuple[str, str]]:
-    with connect(database) as connection:
-        two_by_two(connection)
+def served(small_city: str) -> Iterator[tuple[str, str]]:
+    with connect(small_city) as connection:
         connection.execute(
             "insert into facilities (facility_code, facility_kind, name, geom)"
             " values ('S1', 'school', '第一小学', ST_SetSRID(ST_MakePoint(%s, %s), 4490))",
             (HERE["long"], HERE["lat"]),
         )
-    with live_server(database) as url:
-        yield url, database
+    with live_server(small_city) as url:
+        yield url, small_city
 
 
 def posted(url: str, key: str, form: str = "json", **fields: object) -> httpx.Response:
