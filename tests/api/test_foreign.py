@@ -13,13 +13,16 @@ from geo_grid.db import connect
 from geo_grid.exchange import import_file
 from geo_grid.layers import find_layer
 from geo_grid.progress import silent
+from tests.squares import two_by_two
 
 HELD = datetime(1899, 12, 31, 15, 54, 17, tzinfo=UTC)  # 1900-01-01 in Shanghai, 8:05:43 ahead then
 
 
 @pytest.fixture
-def city(small_city: str) -> str:
-    return small_city
+def city(database: str) -> str:
+    with connect(database) as connection:
+        two_by_two(connection)
+    return database
 
 
 def test_a_moment_whose_offset_had_seconds_is_the_same_in_every_form(

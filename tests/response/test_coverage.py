@@ -15,7 +15,7 @@ from geo_grid.response.build import stale_posts
 from geo_grid.response.coverage import Coverage
 from geo_grid.response.router import Estimate
 from geo_grid.settings import Settings
-from tests.squares import SIDE, SOUTH, WEST
+from tests.squares import SIDE, SOUTH, WEST, two_by_two
 
 HALF = SIDE / 2
 TOMORROW = f"{datetime.now(UTC) + timedelta(days=2):%Y-%m-%d}"
@@ -27,9 +27,10 @@ SPOT = "ST_SetSRID(ST_MakePoint(%s, %s), 4490)"
 
 
 @pytest.fixture
-def city(small_city: str) -> str:
+def city(database: str) -> str:
     """Cells A B C D; post P covers half of A within 1 minute, all of A within 3 and the south within 5; Q at night all of it."""
-    with connect(small_city) as connection:
+    with connect(database) as connection:
+        two_by_two(connection)
         connection.execute("update grid_cells set household_count = 100 where grid_code in ('A', 'B', 'C', 'D')")
         for code, periods in (("P", ""), ("Q", "22:00-06:00")):
             connection.execute(
@@ -45,7 +46,7 @@ def city(small_city: str) -> str:
                 f"insert into incidents (category, geom, received_at) values ('x', {SPOT}, now() - interval '1 day')",
                 (lon, lat),
             )
-    return small_city
+    return database
 
 
 def test_shares_are_what_they_are_by_hand(city: str) -> None:

@@ -10,7 +10,7 @@ from geo_grid.db import Cluster, connect, migrate, read_migrations
 from geo_grid.doctor import examine
 from geo_grid.settings import Settings
 from tests.exchange.test_importing import load
-from tests.squares import SIDE, SOUTH, WEST
+from tests.squares import SIDE, SOUTH, WEST, two_by_two
 
 HERE = {"lon": WEST + SIDE / 2, "lat": SOUTH + SIDE / 2}
 
@@ -22,8 +22,10 @@ def stored(conninfo: str) -> list[str]:
 
 
 @pytest.fixture
-def city(small_city: str) -> str:
-    return small_city
+def city(database: str) -> str:
+    with connect(database) as connection:
+        two_by_two(connection)
+    return database
 
 
 def test_every_name_of_a_category_is_stored_as_its_code(city: str, client: httpx.Client) -> None:
