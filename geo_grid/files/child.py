@@ -63,6 +63,7 @@ def _read(job: dict[str, Any], limits: Limits, scratch: Path | None) -> int:
 
     try:
         if job["what"] == "extract":
+            without.names.remove("pyproj")  # stands beside the lattice that places are put on
             from geo_grid.files.extracts import read_extract
 
             limit_memory(limits.memory_bytes)
