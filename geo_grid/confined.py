@@ -19,10 +19,23 @@ from collections.abc import AsyncIterator, Callable
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import BinaryIO, Self
+from typing import BinaryIO, Protocol, Self
 
 from geo_grid.errors import Busy, GeoGridError, TooMuch
 from geo_grid.forking import CONTEXT
+
+
+class Calling(Protocol):
+    """Calls a function with arguments, here or in another process, and returns its result."""
+
+    def __call__[T](self, function: Callable[..., T], /, *arguments: object) -> T:
+        """Call it."""
+
+
+def here[T](function: Callable[..., T], /, *arguments: object) -> T:
+    """Call a function in this process."""
+    return function(*arguments)
+
 
 PROCESS = "confined"
 """Name of the processes (`multiprocessing.active_children`)."""
@@ -57,12 +70,14 @@ class Confined:
         self._most = at_once + waiting
         self._asking = 0
         self._idle: list[_Process] = []
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     @classmethod
     @contextlib.asynccontextmanager
     async def opened(cls, at_once: int, waiting: int, memory_mb: int, timeout_s: float) -> AsyncIterator[Self]:
         """Open a pool while the context lasts; leaving kills its idle processes."""
         confined = cls(at_once, waiting, memory_mb, timeout_s)
+        confined._loop = asyncio.get_running_loop()
         try:
             yield confined
         finally:
@@ -81,6 +96,23 @@ class Confined:
                 yield Turn(self)
         finally:
             self._asking -= 1
+
+    def from_thread[T](self, function: Callable[..., T], *arguments: object) -> T:
+        """Call a function as `Turn.do` does, from a thread that is not the event loop's, and wait for its result.
+
+        Raises
+        ------
+        Busy, TooMuch
+            See `turn` and `Turn.do`.
+        """
+
+        async def work() -> T:
+            async with self.turn() as turn:
+                return await turn.do(function, *arguments)
+
+        if self._loop is None:
+            raise AssertionError
+        return asyncio.run_coroutine_threadsafe(work(), self._loop).result()
 
     async def _do[T](self, function: Callable[..., T], arguments: tuple[object, ...]) -> T:
         question = await asyncio.to_thread(pickle.dumps, (function, arguments))

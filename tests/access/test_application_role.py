@@ -33,7 +33,6 @@ def city(four_cells: str) -> str:
         "update incidents set received_at = now()",
         "update incident_steps set note = 'mine'",
         "delete from incident_steps",
-        "update loops set most_returns = 0",
         "update mediation_steps set note = ''",
         "delete from mediation_parties",
         "update mediation_parties set initials = 'Q'",

@@ -111,7 +111,8 @@ class TestItems:
         order = ", ".join(f"{k.lstrip('-')} {'desc' if k[0] == '-' else 'asc'} nulls last" for k in sort.split(","))
         with connect(demo) as connection:
             rows = connection.execute(
-                "select gb28181_id from cameras where geom && ST_MakeEnvelope(114.5, 37.05, 114.51, 37.07, 4490)"
+                "select gb28181_id from cameras"
+                " left join (select camera_id, state as camera_state from camera_states) s using (camera_id) where geom && ST_MakeEnvelope(114.5, 37.05, 114.51, 37.07, 4490)"
                 f" and not is_secret order by {order}, camera_id"
             ).fetchall()
         assert [f["id"] for f in found] == [row["gb28181_id"] for row in rows]

@@ -51,7 +51,7 @@ def state(page: Page, layer: str):
 
 def test_the_whole_city_opens_with_counties_and_open_incidents(page: Page, demo_page: str) -> None:
     open_wall(page, f"{demo_page}/maps/wall")
-    expect(page).to_have_title("邢台市 网格地图")
+    expect(page).to_have_title("邢台市 网格地图 · geo_grid")
     expect(page.locator(".demo")).to_have_text("演示数据")
     expect(page.locator(".names")).to_contain_text("宁晋县")  # what the canvas says, for who cannot see it
     expect(page.locator(".names")).to_contain_text("威县")

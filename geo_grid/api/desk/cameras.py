@@ -100,7 +100,8 @@ async def delete_feed(request: Request, feed_id: FeedId) -> Response:
     "/feeds/{feed_id}/{part}",
     response_class=Response,
     responses={200: {"description": "the playlist (HLS), or a part of the picture that it names",
-                     "content": {"application/vnd.apple.mpegurl": {}, "video/mp4": {}}}},
+                     "content": {"application/vnd.apple.mpegurl": {"schema": {"type": "string"}},
+                                 "video/mp4": {"schema": {"type": "string", "format": "binary"}}}}},
 )  # fmt: skip
 async def get_part(
     request: Request,
