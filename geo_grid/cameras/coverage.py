@@ -69,16 +69,21 @@ def coverage_of(cell: Any, views: Any) -> tuple[float, float, float, Any]:
     cell_m2 = abs(_GEOD.geometry_area_perimeter(cell)[0])
     seen: Any = shapely.Polygon()
     twice: list[Any] = []
-    for view in shapely.intersection(views, cell, grid_size=_STEP) if len(views) else ():
-        both = shapely.intersection(view, seen, grid_size=_STEP)
+    for view in map(_areas, shapely.intersection(views, cell, grid_size=_STEP) if len(views) else ()):
+        both = _areas(shapely.intersection(view, seen, grid_size=_STEP))
         if both.area > 0:
             twice.append(both)
-        seen = shapely.union(seen, view, grid_size=_STEP)
+        seen = _areas(shapely.union(seen, view, grid_size=_STEP))
     scale = cell_m2 / cell.area
     twice_area = shapely.union_all(twice, grid_size=_STEP).area if twice else 0.0
-    blind = shapely.difference(cell, seen, grid_size=_STEP)
-    parts = [part for part in shapely.get_parts(blind) if part.geom_type == "Polygon" and part.area > 0]
-    return cell_m2, seen.area * scale, twice_area * scale, shapely.multipolygons(np.array(parts)) if parts else None
+    blind = _areas(shapely.difference(cell, seen, grid_size=_STEP))
+    return cell_m2, seen.area * scale, twice_area * scale, None if blind.is_empty else blind
+
+
+def _areas(shape: Any) -> Any:
+    """Return the polygons of a shape as a multipolygon: an overlay leaves lines and points where shapes touch as well."""
+    parts = [part for part in shapely.get_parts(shape) if part.geom_type == "Polygon" and part.area > 0]
+    return shapely.multipolygons(np.array(parts, dtype=object))
 
 
 class CellCoverage(BaseModel):

@@ -227,6 +227,13 @@ def test_coverage_is_of_the_ground_once_and_twice(square_city: str) -> None:
     assert blind.area / cell.area == pytest.approx(0.25)
     assert coverage_of(cell, np.array([]))[1:3] == (0, 0)
     assert coverage_of(cell, np.array([cell]))[3] is None
+    # a view that reaches in, and comes back along the border: within the cell it is an area and a line
+    third = (east - west) / 3
+    inside = shapely.box(east - third, south + third, east + third, north)
+    along = shapely.union(inside, shapely.box(east, south, east + third, north))
+    assert coverage_of(cell, np.array([along, quarter]))[1:3] == pytest.approx(
+        coverage_of(cell, np.array([inside, quarter]))[1:3]
+    )
     with connect(square_city) as connection:
         update_views(connection, USUAL)
         assert update_coverage(connection) == 4
