@@ -82,9 +82,13 @@ export function formats(lang, timeZone) {
   /** The day of the city, as fields of dates have it. @param {string | Date} [time] now if not given */
   const dayOf = (time = serverNow()) => new Date(time).toLocaleDateString("sv-SE", { timeZone });
 
+  /** The minute of the city's clocks, as `momentOf` takes it. @param {string | Date} [time] now if not given */
+  const minuteOf = (time = serverNow()) =>
+    new Date(time).toLocaleString("sv-SE", { timeZone }).slice(0, 16).replace(" ", "T");
+
   /** @param {string[]} names */
   const listed = names => names.join(lang === "zh" ? "、" : ", ");
 
   const numbers = { number, percent, metres, duration, elapsed };
-  return { ...numbers, ago, moment, when, timeOfDay, clock, day, momentOf, dayOf, listed };
+  return { ...numbers, ago, moment, when, timeOfDay, clock, day, momentOf, dayOf, minuteOf, listed };
 }

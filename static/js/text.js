@@ -18,6 +18,7 @@ export const {
   day,
   momentOf,
   dayOf,
+  minuteOf,
   listed,
 } = formats(page.lang, page.timezone);
 

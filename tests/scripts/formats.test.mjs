@@ -78,6 +78,8 @@ test("a moment of the city's clocks is the same one everywhere, whatever the clo
   const city = formats("zh", "Asia/Shanghai");
   assert.equal(city.momentOf("2026-11-25T08:00"), "2026-11-25T00:00:00.000Z");
   assert.equal(city.dayOf("2026-11-25T16:30:00Z"), "2026-11-26");
+  assert.equal(city.minuteOf("2026-11-25T16:30:59Z"), "2026-11-26T00:30");
+  assert.equal(city.momentOf(city.minuteOf("2026-11-25T16:30:00Z")), "2026-11-25T16:30:00.000Z");
   const other = formats("en", "America/New_York"); // which puts its clocks back on 1 November 2026 at 2
   assert.equal(other.momentOf("2026-11-01T00:30"), "2026-11-01T04:30:00.000Z");
   assert.equal(other.momentOf("2026-11-01T03:30"), "2026-11-01T08:30:00.000Z");

@@ -7,7 +7,7 @@ import { may, page } from "../page.js";
 import { readPlace } from "../places.js";
 import { repeated } from "../repeated.js";
 import { ask, write } from "../server.js";
-import { categoryName, dayOf, listed, momentOf, named, number, say, translated, when } from "../text.js";
+import { categoryName, listed, minuteOf, momentOf, named, number, say, translated, when } from "../text.js";
 import { goingOn } from "./lists.js";
 
 /** @typedef {import("../../types.js").Api["Meeting"]} Meeting */
@@ -40,7 +40,7 @@ async function record(bench) {
     say("recordMeeting"),
     [
       field(say("topic"), "title", { required: true, maxLength: 200 }),
-      field(say("heldAt"), "held_at", { type: "datetime-local", required: true, value: `${dayOf()}T09:00` }),
+      field(say("heldAt"), "held_at", { type: "datetime-local", required: true, value: minuteOf() }),
       codeField(say("cellOrCity"), "grid_code", "grid_cell", { maxLength: 32 }),
       field(say("unitsPresent"), "units", { required: true }),
       resolutions.box,
