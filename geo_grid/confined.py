@@ -38,7 +38,7 @@ def here[T](function: Callable[..., T], /, *arguments: object) -> T:
 
 
 PROCESS = "confined"
-"""Name of the processes (`multiprocessing.active_children`)."""
+"""Name of the processes that answer people."""
 
 _QUESTION, _ANSWER = struct.Struct("<Q"), struct.Struct("<Q?")
 """Header of each message: its length in bytes; in an answer also whether the process takes another question."""
@@ -61,11 +61,14 @@ class Confined:
         with the fork server.
     timeout_s
         Longest time of one call, in seconds.
+    name
+        Of its processes (`multiprocessing.active_children`).
     """
 
-    def __init__(self, at_once: int, waiting: int, memory_mb: int, timeout_s: float) -> None:
+    def __init__(self, at_once: int, waiting: int, memory_mb: int, timeout_s: float, name: str = PROCESS) -> None:
         self.memory_mb = memory_mb
         self.timeout_s = timeout_s
+        self._name = name
         self._turns = asyncio.Semaphore(at_once)
         self._most = at_once + waiting
         self._asking = 0
@@ -74,9 +77,11 @@ class Confined:
 
     @classmethod
     @contextlib.asynccontextmanager
-    async def opened(cls, at_once: int, waiting: int, memory_mb: int, timeout_s: float) -> AsyncIterator[Self]:
+    async def opened(
+        cls, at_once: int, waiting: int, memory_mb: int, timeout_s: float, name: str = PROCESS
+    ) -> AsyncIterator[Self]:
         """Open a pool while the context lasts; leaving kills its idle processes."""
-        confined = cls(at_once, waiting, memory_mb, timeout_s)
+        confined = cls(at_once, waiting, memory_mb, timeout_s, name)
         confined._loop = asyncio.get_running_loop()
         try:
             yield confined
@@ -145,7 +150,7 @@ class Confined:
             process = self._idle.pop()
             if process.is_there:
                 return process
-        return await _Process.started(self.memory_mb)
+        return await _Process.started(self.memory_mb, self._name)
 
     def _too_large(self) -> TooMuch:
         return TooMuch(
@@ -182,10 +187,10 @@ class _Process:
         self._rests: asyncio.TimerHandle | None = None
 
     @classmethod
-    async def started(cls, memory_mb: int) -> Self:
+    async def started(cls, memory_mb: int, name: str) -> Self:
         ours, theirs = socket.socketpair()
         try:
-            process = await asyncio.to_thread(_start, theirs, memory_mb)
+            process = await asyncio.to_thread(_start, theirs, memory_mb, name)
             return cls(process, *await asyncio.open_connection(sock=ours))
         except BaseException:
             ours.close()  # the process, if there is one, reads the end of its questions
@@ -227,10 +232,10 @@ class _Process:
             self._process.kill()
 
 
-def _start(theirs: socket.socket, memory_mb: int) -> BaseProcess:
+def _start(theirs: socket.socket, memory_mb: int, name: str) -> BaseProcess:
     """Start a process with its end of the connection, which is closed here; in a thread, since it waits for the fork."""
     with Connection(theirs.detach()) as passed:
-        process = CONTEXT.Process(target=_serve, args=(passed, memory_mb), name=PROCESS, daemon=True)
+        process = CONTEXT.Process(target=_serve, args=(passed, memory_mb), name=name, daemon=True)
         process.start()
     return process
 

@@ -119,7 +119,7 @@ async def living(settings: Settings, owner: str) -> AsyncIterator[Server]:
             Upkeep.kept(settings.roads_dir, Travel.of(settings), settings.response_workers, settings.response_timeout_s)
         )
         live = stack.enter_context(Live.kept(seeing_all, upkeep, derived, settings.timezone))
-        seen = await enter(Confined.opened(1, 1, settings.solver_memory_mb, settings.solver_timeout_s))
+        seen = await enter(Confined.opened(1, 1, settings.solver_memory_mb, settings.solver_timeout_s, "sight"))
         sender = Sender(settings.webhook_listed, settings.webhook_timeout_s)
         server = Server(
             settings=settings,
