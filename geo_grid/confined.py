@@ -19,26 +19,13 @@ from collections.abc import AsyncIterator, Callable
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import BinaryIO, Protocol, Self
+from typing import BinaryIO, Self
 
 from geo_grid.errors import Busy, GeoGridError, TooMuch
 from geo_grid.forking import CONTEXT
 
-
-class Calling(Protocol):
-    """Calls a function with arguments, here or in another process, and returns its result."""
-
-    def __call__[T](self, function: Callable[..., T], /, *arguments: object) -> T:
-        """Call it."""
-
-
-def here[T](function: Callable[..., T], /, *arguments: object) -> T:
-    """Call a function in this process."""
-    return function(*arguments)
-
-
 PROCESS = "confined"
-"""Name of the processes that answer people."""
+"""Name of the processes (`multiprocessing.active_children`)."""
 
 _QUESTION, _ANSWER = struct.Struct("<Q"), struct.Struct("<Q?")
 """Header of each message: its length in bytes; in an answer also whether the process takes another question."""
@@ -61,28 +48,21 @@ class Confined:
         with the fork server.
     timeout_s
         Longest time of one call, in seconds.
-    name
-        Of its processes (`multiprocessing.active_children`).
     """
 
-    def __init__(self, at_once: int, waiting: int, memory_mb: int, timeout_s: float, name: str = PROCESS) -> None:
+    def __init__(self, at_once: int, waiting: int, memory_mb: int, timeout_s: float) -> None:
         self.memory_mb = memory_mb
         self.timeout_s = timeout_s
-        self._name = name
         self._turns = asyncio.Semaphore(at_once)
         self._most = at_once + waiting
         self._asking = 0
         self._idle: list[_Process] = []
-        self._loop: asyncio.AbstractEventLoop | None = None
 
     @classmethod
     @contextlib.asynccontextmanager
-    async def opened(
-        cls, at_once: int, waiting: int, memory_mb: int, timeout_s: float, name: str = PROCESS
-    ) -> AsyncIterator[Self]:
+    async def opened(cls, at_once: int, waiting: int, memory_mb: int, timeout_s: float) -> AsyncIterator[Self]:
         """Open a pool while the context lasts; leaving kills its idle processes."""
-        confined = cls(at_once, waiting, memory_mb, timeout_s, name)
-        confined._loop = asyncio.get_running_loop()
+        confined = cls(at_once, waiting, memory_mb, timeout_s)
         try:
             yield confined
         finally:
@@ -101,23 +81,6 @@ class Confined:
                 yield Turn(self)
         finally:
             self._asking -= 1
-
-    def from_thread[T](self, function: Callable[..., T], *arguments: object) -> T:
-        """Call a function as `Turn.do` does, from a thread that is not the event loop's, and wait for its result.
-
-        Raises
-        ------
-        Busy, TooMuch
-            See `turn` and `Turn.do`.
-        """
-
-        async def work() -> T:
-            async with self.turn() as turn:
-                return await turn.do(function, *arguments)
-
-        if self._loop is None:
-            raise AssertionError
-        return asyncio.run_coroutine_threadsafe(work(), self._loop).result()
 
     async def _do[T](self, function: Callable[..., T], arguments: tuple[object, ...]) -> T:
         question = await asyncio.to_thread(pickle.dumps, (function, arguments))
@@ -150,7 +113,7 @@ class Confined:
             process = self._idle.pop()
             if process.is_there:
                 return process
-        return await _Process.started(self.memory_mb, self._name)
+        return await _Process.started(self.memory_mb)
 
     def _too_large(self) -> TooMuch:
         return TooMuch(
@@ -187,10 +150,10 @@ class _Process:
         self._rests: asyncio.TimerHandle | None = None
 
     @classmethod
-    async def started(cls, memory_mb: int, name: str) -> Self:
+    async def started(cls, memory_mb: int) -> Self:
         ours, theirs = socket.socketpair()
         try:
-            process = await asyncio.to_thread(_start, theirs, memory_mb, name)
+            process = await asyncio.to_thread(_start, theirs, memory_mb)
             return cls(process, *await asyncio.open_connection(sock=ours))
         except BaseException:
             ours.close()  # the process, if there is one, reads the end of its questions
@@ -232,10 +195,10 @@ class _Process:
             self._process.kill()
 
 
-def _start(theirs: socket.socket, memory_mb: int, name: str) -> BaseProcess:
+def _start(theirs: socket.socket, memory_mb: int) -> BaseProcess:
     """Start a process with its end of the connection, which is closed here; in a thread, since it waits for the fork."""
     with Connection(theirs.detach()) as passed:
-        process = CONTEXT.Process(target=_serve, args=(passed, memory_mb), name=name, daemon=True)
+        process = CONTEXT.Process(target=_serve, args=(passed, memory_mb), name=PROCESS, daemon=True)
         process.start()
     return process
 

@@ -14,7 +14,6 @@ from geo_grid.cameras.coverage import update_coverage
 from geo_grid.cameras.sight import Usual
 from geo_grid.cameras.states import QUERIES as CAMERA_STATES
 from geo_grid.cameras.views import update_views
-from geo_grid.confined import Calling
 from geo_grid.db import Connection
 from geo_grid.due import Kind
 from geo_grid.field.visits import QUERIES as VISITS
@@ -32,19 +31,12 @@ from geo_grid.workflow.working_time import keep_calendar, reckon
 
 @dataclass(frozen=True)
 class Doing:
-    """What the functions below need; the first argument of each.
-
-    Attributes
-    ----------
-    sight
-        Where it is worked out what cameras see: in a process, since it takes minutes of processor for a city.
-    """
+    """What the functions below need; the first argument of each."""
 
     settings: Settings
     upkeep: Upkeep
     live: Live
     sender: Sender
-    sight: Calling
 
 
 def _publish(_: Doing, connection: Connection, draft_ids: Sequence[str]) -> float | None:
@@ -71,16 +63,15 @@ def _tidy(doing: Doing, connection: Connection, _: Sequence[str]) -> None:
 
 def _draw_views(doing: Doing, connection: Connection, _: Sequence[str]) -> float | None:
     """Work out what cameras see, some at a time; then how much of each cell they see."""
-    usual, calling = usual_sight(doing.settings), doing.sight
-    if update_views(connection, usual, most=_VIEWS_AT_ONCE, calling=calling)[1]:
+    if update_views(connection, usual_sight(doing.settings), most=_VIEWS_AT_ONCE)[1]:
         return 0.0
     connection.execute(COVERAGE["ask"])
     return None
 
 
-def _cover(doing: Doing, connection: Connection, _: Sequence[str]) -> None:
+def _cover(_: Doing, connection: Connection, __: Sequence[str]) -> None:
     """Work out how much of each innermost cell cameras see."""
-    update_coverage(connection, calling=doing.sight)
+    update_coverage(connection)
 
 
 def usual_sight(settings: Settings) -> Usual:
@@ -148,7 +139,7 @@ def _areas(snapshot: Snapshot) -> list[AreaNow]:
     ]
 
 
-_VIEWS_AT_ONCE = 2_000
+_VIEWS_AT_ONCE = 4_000
 _SELDOM_S = 60.0
 _FRESH = timedelta(minutes=2)
 """Live coverage is renewed each minute at least while it is asked for; older, and it was not asked for until now."""

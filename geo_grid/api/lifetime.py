@@ -119,7 +119,6 @@ async def living(settings: Settings, owner: str) -> AsyncIterator[Server]:
             Upkeep.kept(settings.roads_dir, Travel.of(settings), settings.response_workers, settings.response_timeout_s)
         )
         live = stack.enter_context(Live.kept(seeing_all, upkeep, derived, settings.timezone))
-        seen = await enter(Confined.opened(1, 1, settings.solver_memory_mb, settings.solver_timeout_s, "sight"))
         sender = Sender(settings.webhook_listed, settings.webhook_timeout_s)
         server = Server(
             settings=settings,
@@ -166,11 +165,7 @@ async def living(settings: Settings, owner: str) -> AsyncIterator[Server]:
             live=live,
             due=await enter(
                 Due(
-                    KINDS,
-                    Doing(settings, upkeep, live, sender, seen.from_thread),
-                    own_pool,
-                    service,
-                    partial(connect, seeing_all),
+                    KINDS, Doing(settings, upkeep, live, sender), own_pool, service, partial(connect, seeing_all)
                 ).kept()
             ),
             camera_feeds=await enter(CameraFeeds.kept(settings, reserved, own_pool, service)),

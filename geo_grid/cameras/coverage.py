@@ -9,7 +9,6 @@ import shapely
 from pydantic import BaseModel, Field
 from pyproj import Geod
 
-from geo_grid.confined import Calling, here
 from geo_grid.db import AsyncConnection, Connection, load_queries
 from geo_grid.errors import NotFound
 from geo_grid.layers.geojson import as_geojson
@@ -21,12 +20,10 @@ _GEOD = Geod(ellps="GRS80")
 _AT_ONCE = 2_000
 
 
-def update_coverage(
-    connection: Connection, progress: Callable[[int], None] = lambda count: None, calling: Calling = here
-) -> int:
+def update_coverage(connection: Connection, progress: Callable[[int], None] = lambda count: None) -> int:
     """Work out the coverage of all innermost cells in force anew, in the caller's transaction; return their number.
 
-    `calling` says where it is worked out. Shares are of areas in degrees, which within a cell are as those in metres to some hundred-thousandths.
+    Shares are of areas in degrees, which within a cell are as those in metres to some hundred-thousandths.
     """
     cells = connection.execute(QUERIES["cells"]).fetchall()
     views = shapely.from_wkb([bytes(row["geom"]) for row in connection.execute(QUERIES["views"]).fetchall()])
@@ -38,7 +35,7 @@ def update_coverage(
     connection.execute(QUERIES["clear"])
     for start in range(0, len(cells), _AT_ONCE):
         numbers = range(start, min(start + _AT_ONCE, len(cells)))
-        found = calling(_coverage_of_each, [(shapes[number], views[near.get(number, [])]) for number in numbers])
+        found = [coverage_of(shapes[number], views[near.get(number, [])]) for number in numbers]
         connection.execute(
             QUERIES["store"],
             {
@@ -52,10 +49,6 @@ def update_coverage(
         )
         progress(len(numbers))
     return len(cells)
-
-
-def _coverage_of_each(cells: list[tuple[Any, Any]]) -> list[tuple[float, float, float, Any]]:
-    return [coverage_of(cell, views) for cell, views in cells]
 
 
 def coverage_of(cell: Any, views: Any) -> tuple[float, float, float, Any]:

@@ -8,7 +8,6 @@ import shapely
 from pydantic import BaseModel
 
 from geo_grid.cameras.sight import Optics, Usual, metres_per_degree, optics_of, seen
-from geo_grid.confined import Calling, here
 from geo_grid.db import AsyncConnection, Connection, load_queries
 from geo_grid.layers.geojson import Feature, as_geojson
 
@@ -26,11 +25,7 @@ class Drawn(BaseModel):
 
 
 def update_views(
-    connection: Connection,
-    usual: Usual,
-    progress: Callable[[int], None] = lambda count: None,
-    most: int | None = None,
-    calling: Calling = here,
+    connection: Connection, usual: Usual, progress: Callable[[int], None] = lambda count: None, most: int | None = None
 ) -> tuple[Drawn, bool]:
     """Work out the views of cameras that have none, or another than they should, in the caller's transaction.
 
@@ -38,8 +33,6 @@ def update_views(
     ----------
     most
         So many at most; None: all.
-    calling
-        Where the views are worked out; a server has better things to do than some milliseconds for each camera.
 
     Returns
     -------
@@ -62,13 +55,13 @@ def update_views(
         connection.execute(QUERIES["clear"], {"camera_ids": gone})
     for start in range(0, min(len(stale), most or len(stale)), _AT_ONCE):
         part = stale[start : start + _AT_ONCE]
-        done.cut += _draw(connection, part, version, calling)
+        done.cut += _draw(connection, part, version)
         done.drawn += len(part)
         progress(len(part))
     return done, done.drawn < len(stale)
 
 
-def _draw(connection: Connection, part: list[tuple[dict[str, Any], Optics]], version: int, calling: Calling) -> int:
+def _draw(connection: Connection, part: list[tuple[dict[str, Any], Optics]], version: int) -> int:
     """Draw and store views; return how many buildings cut."""
     reach = []
     for row, optics in part:
@@ -84,13 +77,10 @@ def _draw(connection: Connection, part: list[tuple[dict[str, Any], Optics]], ver
     near: dict[int, list[int]] = {}
     for box, building in tree.query(boxes).T.tolist() if len(buildings) else ():
         near.setdefault(box, []).append(building)
-    views = calling(
-        _seen_each,
-        [
-            (row["lon"], row["lat"], optics, buildings[near.get(number, [])], row["room_type"] == _INDOORS)
-            for number, (row, optics) in enumerate(part)
-        ],
-    )
+    views: list[tuple[Any, bool, float]] = [
+        seen(row["lon"], row["lat"], optics, buildings[near.get(number, [])], row["room_type"] == _INDOORS)
+        for number, (row, optics) in enumerate(part)
+    ]
     shapes = np.array([shape for shape, _, _ in views], dtype=object)
     connection.execute(
         QUERIES["draw"],
@@ -108,11 +98,6 @@ def _draw(connection: Connection, part: list[tuple[dict[str, Any], Optics]], ver
         },
     )
     return sum(is_cut for _, is_cut, _ in views)
-
-
-def _seen_each(cameras: list[tuple[float, float, Optics, Any, bool]]) -> list[tuple[Any, bool, float]]:
-    """Return what each camera sees, as `seen` does."""
-    return [seen(*camera) for camera in cameras]
 
 
 class ViewProperties(BaseModel):
