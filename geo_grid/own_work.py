@@ -139,7 +139,8 @@ def _areas(snapshot: Snapshot) -> list[AreaNow]:
     ]
 
 
-_VIEWS_AT_ONCE = 4_000
+_VIEWS_AT_ONCE = 16_000
+"""Each time the register is read as a whole, to see which views are other than they should be."""
 _SELDOM_S = 60.0
 _FRESH = timedelta(minutes=2)
 """Live coverage is renewed each minute at least while it is asked for; older, and it was not asked for until now."""

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
+from psycopg import sql
 from pydantic import BaseModel, ConfigDict, Field
 
 from geo_grid.db import AsyncConnection, Connection, load_queries
@@ -154,7 +155,9 @@ async def availability(
         The hours are not in order, or too many.
     """
     if by != "hour":
-        return [Availability.model_validate(row) for row in await _rows(connection, f"now_by_{by}", {"level": level})]
+        parts = {name: sql.SQL(QUERIES.get(f"{name}_of_{by}", "")) for name in ("key", "name", "join")}
+        found = await connection.execute(sql.SQL(QUERIES["now"]).format(**parts), {"level": level})
+        return [Availability.model_validate(row) for row in await found.fetchall()]
     last = until or datetime.now(UTC)
     first = (since or last - 24 * _HOUR).replace(minute=0, second=0, microsecond=0)
     if not _HOUR <= last - first + _HOUR <= _LONGEST + 2 * _HOUR or last <= first:

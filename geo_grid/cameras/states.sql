@@ -9,54 +9,49 @@ where s.state <> 'online' and c.geom && ST_MakeEnvelope(%(west)s, %(south)s, %(e
 order by c.gb28181_id
 limit %(most)s
 
--- name: now_by_cell
+-- name: now
+-- by one of the keys below
+select coalesce(t.key, '') as key, {name} as name, t.cameras, t.online, t.offline, t.fault,
+       t.cameras - t.online - t.offline - t.fault as unknown
+from (
+    select {key} as key, count(*) as cameras, count(*) filter (where s.state = 'online') as online,
+           count(*) filter (where s.state = 'offline') as offline, count(*) filter (where s.state = 'fault') as fault
+    from cameras c
+    left join camera_states s using (camera_id)
+    {join}
+    group by 1
+) t
+order by key
+
+-- name: key_of_cell
 -- innermost cells without a level; cells above the level count for nobody
-select coalesce(t.key, '') as key, g.name, t.cameras, t.online, t.offline, t.fault, t.cameras - t.online - t.offline - t.fault as unknown
-from (
-    select case when %(level)s::integer is null then c.grid_code else l.above end as key, count(*) as cameras,
-           count(*) filter (where s.state = 'online') as online, count(*) filter (where s.state = 'offline') as offline,
-           count(*) filter (where s.state = 'fault') as fault
-    from cameras c
-    left join camera_states s using (camera_id)
-    left join cells_in_level(coalesce(%(level)s::integer, 1)) l on l.grid_code = c.grid_code
-    group by 1
-) t
-left join grid_cells g on g.grid_code = t.key and in_force(g.valid_from, g.valid_to, statement_timestamp())
-order by key
+case when %(level)s::integer is null then c.grid_code else l.above end
 
--- name: now_by_zone
-select coalesce(t.key, '') as key, z.name, t.cameras, t.online, t.offline, t.fault, t.cameras - t.online - t.offline - t.fault as unknown
-from (
-    select c.zone_code as key, count(*) as cameras, count(*) filter (where s.state = 'online') as online,
-           count(*) filter (where s.state = 'offline') as offline, count(*) filter (where s.state = 'fault') as fault
-    from cameras c
-    left join camera_states s using (camera_id)
-    group by 1
-) t
-left join patrol_zones z on z.zone_code = t.key and in_force(z.valid_from, z.valid_to, statement_timestamp())
-order by key
+-- name: join_of_cell
+left join cells_in_level(coalesce(%(level)s::integer, 1)) l on l.grid_code = c.grid_code
 
--- name: now_by_owner
-select t.*, t.key as name, t.cameras - t.online - t.offline - t.fault as unknown
-from (
-    select c.owner_name as key, count(*) as cameras, count(*) filter (where s.state = 'online') as online,
-           count(*) filter (where s.state = 'offline') as offline, count(*) filter (where s.state = 'fault') as fault
-    from cameras c
-    left join camera_states s using (camera_id)
-    group by 1
-) t
-order by key
+-- name: name_of_cell
+(select g.name from grid_cells g
+ where g.grid_code = t.key and in_force(g.valid_from, g.valid_to, statement_timestamp()))
 
--- name: now_by_network
-select t.*, null as name, t.cameras - t.online - t.offline - t.fault as unknown
-from (
-    select c.network_code as key, count(*) as cameras, count(*) filter (where s.state = 'online') as online,
-           count(*) filter (where s.state = 'offline') as offline, count(*) filter (where s.state = 'fault') as fault
-    from cameras c
-    left join camera_states s using (camera_id)
-    group by 1
-) t
-order by key
+-- name: key_of_zone
+c.zone_code
+
+-- name: name_of_zone
+(select z.name from patrol_zones z
+ where z.zone_code = t.key and in_force(z.valid_from, z.valid_to, statement_timestamp()))
+
+-- name: key_of_owner
+c.owner_name
+
+-- name: name_of_owner
+t.key
+
+-- name: key_of_network
+c.network_code
+
+-- name: name_of_network
+null::text
 
 -- name: by_hour
 -- each state lasts until the next one; of each hour the share that each took, as cameras

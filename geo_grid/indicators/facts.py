@@ -82,7 +82,7 @@ async def read_facts(connection: AsyncConnection, question: Question, now: datet
     values: dict[str, Any] = {
         "begins": begins, "ends": ends, "as_of": now, "timezone": timezone, "at": moment, "edition": edition,
         "level": await _level(connection, question), "within": question.within,
-        "categories": chosen["category"], "groups": chosen["group"], "most": MOST_INCIDENTS + 1,
+        "categories": chosen["category"], "groups": chosen["group"], "most": MOST_INCIDENTS + 1, "most_rows": MOST_ROWS + 1,
     }  # fmt: skip
     needs_cells = question.area == "cell" or question.within is not None or "rate" in question.codes
     cells = await read_all(connection, QUERIES["cells"], {"moment": moment}) if needs_cells else []
@@ -115,14 +115,11 @@ async def _measured(
     """Read incidents, and measure them by what is grouped by."""
     records = await read_all(connection, statement(question, codes, years), values)
     numbered = {0: None, **{row["number"]: row["grid_code"] for row in cells}}
-    rows = await asyncio.to_thread(measure, records, question.by, codes, numbered)
+    rows = await asyncio.to_thread(measure, records, question.by, codes, numbered, MOST_ROWS)
     if sum(row["count"] for row in rows) > MOST_INCIDENTS:
         message = (
             f"this is of more than {MOST_INCIDENTS:,} incidents: ask for a shorter time, or for one cell or category"
         )
-        raise InvalidQuery(message)
-    if len(rows) > MOST_ROWS:
-        message = f"this has more than {MOST_ROWS:,} rows: ask for a shorter time, longer periods, or the cells of a higher level"
         raise InvalidQuery(message)
     return rows
 

@@ -16,6 +16,7 @@ select {keys}coalesce(string_agg({record}, ''), '') as records
 from found
 {numbering}
 group by {groups}
+limit %(most_rows)s
 
 -- name: above
 -- each cell, and those above it, with the editions in which they are above it: from first on, before until

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from geo_grid.errors import InvalidQuery
 from geo_grid.indicators.definitions import CLOCKS, LONGEST_S, Code
 
 FLAGS = ("closed", "not_solved", "due", "on_time")
@@ -28,7 +29,7 @@ def clocks_of(codes: Iterable[Code]) -> list[str]:
 
 
 def measure(
-    rows: Sequence[Row], by: Sequence[str], codes: Sequence[Code], cells: Mapping[int, str | None]
+    rows: Sequence[Row], by: Sequence[str], codes: Sequence[Code], cells: Mapping[int, str | None], most: int
 ) -> list[Row]:
     """Count and measure the incidents of each group.
 
@@ -42,18 +43,30 @@ def measure(
         What is grouped by.
     cells
         Code of each number of a cell.
+    most
+        Most groups.
 
     Returns
     -------
     A row for each group that has incidents: what is grouped by, `count`, `FLAGS`, and for each stage among `codes` its
     `n`, `out_of_order`, `over_a_day`, `no_clock`, and `p50_s` and `p90_s` in seconds: the least time within which at least
     that share of the n lies (nearest rank); None where n is 0.
+
+    Raises
+    ------
+    InvalidQuery
+        There are more groups.
     """
     clocks = clocks_of(codes)
     kind = np.dtype([("cell", ">i4"), ("flags", ">i2"), *((clock, ">i8") for clock in clocks)])
     records = np.frombuffer(b"".join(row["records"] for row in rows), dtype=kind)
     of_row = np.repeat(np.arange(len(rows)), [len(row["records"]) // kind.itemsize for row in rows])
     keys, group = np.unique((of_row << 32) + records["cell"], return_inverse=True)
+    if len(keys) > most:
+        message = (
+            f"this has more than {most:,} rows: ask for a shorter time, longer periods, or the cells of a higher level"
+        )
+        raise InvalidQuery(message)
     counts = np.bincount(group, minlength=len(keys))
     columns: dict[str, Iterable[Any]] = {"count": counts.tolist()}
     for bit, name in enumerate(FLAGS):

@@ -29,8 +29,8 @@ def statement(question: Question, codes: tuple[Code, ...], years: int = 0) -> sq
 
     Returns
     -------
-    A statement with the values begins, ends, as_of, timezone, at, edition, level, within, categories, groups and most (that
-    many incidents at most). Its rows have a column for each of `question.by` but the cell, and `records`, as `measure` reads
+    A statement with the values begins, ends, as_of, timezone, at, edition, level, within, categories, groups, most (that
+    many incidents at most) and most_rows. Its rows have a column for each of `question.by` but the cell, and `records`, as `measure` reads
     them: a cell is its number (statement `cells`).
     """
     is_now = question.edition == "now" and (question.area in ("cell", "zone") or question.within is not None)

@@ -121,12 +121,12 @@ export const button = (name, onclick, about) =>
     onclick,
   });
 /**
- * A choice among codes, as a field of a form.
+ * A choice, as a field of a form.
  * @param {string} label
  * @param {string} name
- * @param {string[]} options codes of accounts and credentials
+ * @param {Record<string, string>} options what each value is called
  */
-export const choice = (label, name, options) =>
+export const choose = (label, name, options) =>
   element(
     "label",
     {},
@@ -134,9 +134,17 @@ export const choice = (label, name, options) =>
     element(
       "select",
       { name },
-      ...options.map(value => element("option", { value, textContent: named("access", value) })),
+      ...Object.entries(options).map(([value, textContent]) => element("option", { value, textContent })),
     ),
   );
+/**
+ * A choice among codes of accounts and credentials.
+ * @param {string} label
+ * @param {string} name
+ * @param {string[]} options
+ */
+export const choice = (label, name, options) =>
+  choose(label, name, Object.fromEntries(options.map(value => [value, named("access", value)])));
 /**
  * A selection outside of a form, which takes effect at once.
  * @param {string} label

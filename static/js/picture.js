@@ -1,25 +1,12 @@
 // The way from a map to paper: what is shown now, as PNG or PDF from the server, and its address to send on.
 import { element } from "./element.js";
-import { field, form } from "./office.js";
+import { choose, field, form } from "./office.js";
 import { page } from "./page.js";
 import { download } from "./server.js";
 import { say } from "./text.js";
 import { viewOf } from "./view.js";
 
 const PAPERS = { a4: "A4 ▭", "a4-portrait": "A4 ▯", a3: "A3 ▭", "a3-portrait": "A3 ▯" };
-
-/** @param {string} label @param {string} name @param {Record<string, string>} options */
-const choose = (label, name, options) =>
-  element(
-    "label",
-    {},
-    label,
-    element(
-      "select",
-      { name },
-      ...Object.entries(options).map(([value, textContent]) => element("option", { value, textContent })),
-    ),
-  );
 
 /**
  * A button that asks what the picture shall be, and has it made.

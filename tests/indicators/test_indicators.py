@@ -18,6 +18,7 @@ from geo_grid.db import AsyncConnection, Cluster, connect
 from geo_grid.errors import InvalidQuery
 from geo_grid.indicators import Answer, Question, areas, as_csv, make_answer, read_facts, read_question, read_shapes
 from geo_grid.indicators.definitions import CLOCKS
+from geo_grid.indicators.measuring import measure
 from tests.databases import new_database
 from tests.indicators.city import LATER, ZONE, City, make_city
 
@@ -313,3 +314,12 @@ def test_a_bad_question_is_answered_by_one_clear_line(city: City, given: dict[st
         answer(city, **given)
     assert says in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+def test_more_groups_than_an_answer_may_have_are_refused_before_rows_are_made_of_them() -> None:
+    record = np.dtype([("cell", ">i4"), ("flags", ">i2")])
+    rows = [{"records": np.array([(cell, 0) for cell in (1, 2, 2)], record).tobytes()}]
+    cells: dict[int, str | None] = {1: "A", 2: "B"}
+    assert [row["count"] for row in measure(rows, ["cell"], ["count"], cells, 2)] == [1, 2]
+    with pytest.raises(InvalidQuery, match="more than 1 rows"):
+        measure(rows, ["cell"], ["count"], cells, 1)
