@@ -11,7 +11,6 @@ import httpx
 from argon2 import PasswordHasher
 
 from geo_grid.access.accounts import (
-    QUERIES,
     AccountChange,
     NewAccount,
     NewCredential,
@@ -20,11 +19,13 @@ from geo_grid.access.accounts import (
     issue_credential,
 )
 from geo_grid.cli.access import as_owner
-from geo_grid.db import AsyncConnection, fetch_one
+from geo_grid.db import AsyncConnection
 
 _NUMBER = itertools.count(1)
 PASSWORD = "Correct-Horse-7-Battery"
-_CHEAP = PasswordHasher(time_cost=1, memory_cost=1024, parallelism=1).hash(PASSWORD)
+CHEAP = PasswordHasher(time_cost=1, memory_cost=1024, parallelism=1)
+"""How this process hashes passwords (`tests.conftest`): the product's own hash takes 0.4 s of a core."""
+_HASH = CHEAP.hash(PASSWORD)
 _SETTLE = """
 update access.passwords w set hash = %(hash)s, must_change = false, changed_at = now()
 from access.principals p where p.principal_id = w.principal_id and p.login_name = %(name)s
@@ -71,17 +72,12 @@ def kiosk_token(conninfo: str, network: str = "127.0.0.0/8", cells: list[str] | 
 
 
 def user(conninfo: str, role: str, cells: list[str] | None = None, **more: Any) -> str:
-    """The name of a new user whose password is PASSWORD and need not be changed.
-
-    Made as the product makes one, but for the hash of a one-time password, which takes 0.4 s of a core.
-    """
+    """The name of a new user whose password is PASSWORD and need not be changed."""
     new = _account("user", role, cells, **more)
-    values = {**new.model_dump(), "display_name": new.display_name or new.name, "is_demo": False}
 
     async def make(connection: AsyncConnection) -> None:
-        await fetch_one(connection, QUERIES["add"], values)
-        await fetch_one(connection, QUERIES["reset_password"], {"name": new.name, "hash": _CHEAP, "kept": 5})
-        await connection.execute(_SETTLE, {"name": new.name, "hash": _CHEAP})
+        await add_account(connection, new, 5)
+        await connection.execute(_SETTLE, {"name": new.name, "hash": _HASH})
 
     owner(conninfo, make)
     return new.name
