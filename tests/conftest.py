@@ -1,6 +1,7 @@
 """Real things for tests: a private PostGIS per run, a database per test, the demo city once, a live server."""
 
 import contextlib
+import functools
 import os
 import socket
 import threading
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from httpx._transports import default
 from psycopg.conninfo import make_conninfo
 
 from geo_grid.access import passwords
@@ -57,6 +59,14 @@ def _cheap_passwords() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(passwords, "_HASHER", CHEAP)
         patched.setattr(passwords, "_NOBODY", passwords._hash_of_nothing())
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _trusted_once() -> Iterator[None]:
+    """Clients read the certificates of all authorities once; each for itself takes 26 ms, and none needs them."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(default, "create_ssl_context", functools.cache(default.create_ssl_context))
         yield
 
 
