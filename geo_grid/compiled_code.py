@@ -14,12 +14,12 @@ from geo_grid.settings import PACKAGE, default_state_dir
 
 LOOPS = (
     "geo_grid.locate.kernels",
+    "geo_grid.response.sweep",
     "geo_grid.response.contour",
     "geo_grid.response.drawing",
     "geo_grid.response.expansion",
-    "geo_grid.response.sweep",
 )
-"""Modules with functions compiled by numba."""
+"""Modules with functions compiled by numba, those that take longest first: several are compiled at a time."""
 
 
 def kept_in() -> Path | None:

@@ -46,8 +46,7 @@ def part[Function: Callable[..., Any]](**options: Any) -> Callable[[Function], F
 def make_ready() -> None:
     """Compile, or load from the cache, the functions of all imported modules; afterwards they accept no other types."""
     for compiled, types in _loops:
-        if types not in compiled.overloads:
-            compiled.compile(types)
+        _compile_if_new(compiled, types)
         compiled.disable_compile()
 
 
@@ -70,4 +69,11 @@ def compile_all(progress: Progress) -> None:
 
 def _compile(module: str) -> None:
     importlib.import_module(module)
-    make_ready()
+    for compiled, types in _loops:
+        if compiled.py_func.__module__ == module:  # those of the modules it imports are compiled elsewhere
+            _compile_if_new(compiled, types)
+
+
+def _compile_if_new(compiled: Any, types: tuple[Any, ...]) -> None:
+    if types not in compiled.overloads:
+        compiled.compile(types)

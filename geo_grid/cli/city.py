@@ -1,6 +1,7 @@
 """`geo-grid demo`, `levels`, `layers`, `migrate`, `psql`, `doctor`: the city and the database it is in."""
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -9,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from geo_grid.cli.terminal import Json, compile_loops, progress, ready_database, say
+from geo_grid.cli.terminal import Json, compiling, progress, ready_database, say
 from geo_grid.settings import settings
 
 city_app = typer.Typer()
@@ -17,8 +18,8 @@ demo_app = typer.Typer(help="The generated full-size demo city.", no_args_is_hel
 city_app.add_typer(demo_app, name="demo")
 
 
-def load_demo(conninfo: str, incidents: int, seed: int | None) -> None:
-    """Load the demo city and say what is in it."""
+def load_demo(conninfo: str, incidents: int, seed: int | None, compiled: Callable[[], None]) -> None:
+    """Load the demo city and say what is in it; `compiled` waits for our own loops."""
     from geo_grid.db import connect
     from geo_grid.demo import load_demo
     from geo_grid.response import Travel
@@ -33,6 +34,7 @@ def load_demo(conninfo: str, incidents: int, seed: int | None) -> None:
             **({"seed": seed} if seed is not None else {}),
             travel=Travel.of(config),
             roads_dir=config.roads_dir,
+            compiled=compiled,
         )
     say(", ".join(f"{count:,} {table.replace('_', ' ')}" for table, count in loaded.rows.items()))
     say(f"{loaded.unassigned_incidents} incidents lie outside every grid cell and are flagged")
@@ -47,9 +49,8 @@ def demo_load(
     seed: Annotated[int | None, typer.Option(help="Another seed draws another city.")] = None,
 ) -> None:
     """Load the demo city into an empty database."""
-    compile_loops()
-    with ready_database() as conninfo:
-        load_demo(conninfo, incidents, seed)
+    with compiling() as compiled, ready_database() as conninfo:
+        load_demo(conninfo, incidents, seed, compiled)
 
 
 @demo_app.command("live")

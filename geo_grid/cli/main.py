@@ -10,6 +10,7 @@ import typer
 from pydantic import ValidationError
 
 from geo_grid.cli.access import audit_app, key_app, kiosk_app, user_app
+from geo_grid.cli.backups import backups_app
 from geo_grid.cli.boundaries import boundaries_app
 from geo_grid.cli.calendar import calendar_app
 from geo_grid.cli.cameras import cameras_app
@@ -31,7 +32,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for family in (serving_app, city_app, places_app, files_app):
+for family in (serving_app, city_app, places_app, files_app, backups_app):
     app.add_typer(family)
 for name, family in (
     ("circles", circles_app),

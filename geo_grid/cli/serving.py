@@ -2,13 +2,14 @@
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from geo_grid.cli.city import load_demo, set_levels
-from geo_grid.cli.terminal import compile_loops, log_warnings, ready_database, say
+from geo_grid.cli.terminal import compile_loops, compiling, log_warnings, ready_database, say
 from geo_grid.settings import Settings, settings
 
 if TYPE_CHECKING:
@@ -117,15 +118,15 @@ def prepare(
     line.wait_for_go()
     with stoppable():
         line.watch()
-        compile_loops()
-        with ready_database(is_watched=False) as conninfo:
+        with compiling() as compiled, ready_database(is_watched=False) as conninfo:
             if levels is not None:
                 set_levels(conninfo, levels)
             if empty:
                 _say_if_without_levels(conninfo)
             else:
-                _load_demo_if_empty(conninfo, incidents)
+                _load_demo_if_empty(conninfo, incidents, compiled)
             _make_first_users(conninfo, demo, tell)
+            compiled()
             _compile_edition(conninfo)
         line.say_ready()
 
@@ -194,7 +195,7 @@ def _make_first_users(conninfo: str, shows_demo: bool, tell: int | None) -> None
             pipe.write("\n".join(lines) + "\n")
 
 
-def _load_demo_if_empty(conninfo: str, incidents: int) -> None:
+def _load_demo_if_empty(conninfo: str, incidents: int, compiled: Callable[[], None]) -> None:
     from geo_grid.db import connect
     from geo_grid.layers.emptiness import is_empty  # not from the demo, which takes seconds to import
 
@@ -202,7 +203,7 @@ def _load_demo_if_empty(conninfo: str, incidents: int) -> None:
         empty = is_empty(connection)
     if empty:
         say("loading the demo city (once; about a minute)")
-        load_demo(conninfo, incidents, None)
+        load_demo(conninfo, incidents, None, compiled)
 
 
 def _say_if_without_levels(conninfo: str) -> None:

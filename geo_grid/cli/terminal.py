@@ -2,7 +2,9 @@
 
 import contextlib
 import logging
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any
@@ -18,6 +20,8 @@ from geo_grid.settings import settings
 
 err = Console(stderr=True, highlight=False)
 _BAD_ROWS_SHOWN = 100
+_bar = threading.Lock()
+"""Held by the step that is shown as a bar: a terminal shows one at a time."""
 
 Json = Annotated[bool, typer.Option("--json", help="Machine output on stdout.")]
 
@@ -42,8 +46,8 @@ def checked(model: Any, **values: Any) -> Any:
 
 @contextlib.contextmanager
 def progress(step: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
-    """Show a step on stderr: a bar on a terminal, a line elsewhere."""
-    if not err.is_terminal:
+    """Show a step on stderr: a bar on a terminal; elsewhere, and beside another step, a line when it is done."""
+    if not err.is_terminal or not _bar.acquire(blocking=False):
         began = datetime.now(UTC)
         yield lambda count: None
         took = (datetime.now(UTC) - began).total_seconds()
@@ -56,7 +60,9 @@ def progress(step: str, total: int | None = None) -> Iterator[Callable[[int], No
         MofNCompleteColumn(),
         TimeElapsedColumn(),
     )
-    with Bars(*columns, console=err) as bars:
+    with contextlib.ExitStack() as stack:
+        stack.callback(_bar.release)
+        bars = stack.enter_context(Bars(*columns, console=err))
         task = bars.add_task(step, total=total)
         yield lambda count: bars.advance(task, count)
         done = total or 1
@@ -90,6 +96,15 @@ def compile_loops() -> None:
         from geo_grid.compiling import compile_all
 
         compile_all(progress)
+
+
+@contextlib.contextmanager
+def compiling() -> Iterator[Callable[[], None]]:
+    """Compile our own loops beside what the context does; yields a function that waits until that is done."""
+    with ThreadPoolExecutor(1) as beside:
+        compiled = beside.submit(compile_loops)
+        yield compiled.result
+        compiled.result()
 
 
 @contextlib.contextmanager

@@ -270,19 +270,21 @@ def _reading_order(points: Floats) -> Ints:
 def _number(leaves: DataFrame) -> DataFrame:
     """Number basic cells within their village and building blocks within their compound."""
     basics = leaves.groupby(["village", "basic"], sort=False)[["lon", "lat"]].mean().reset_index()
-    basics["sequence"] = 0
-    for _, rows in basics.groupby("village", sort=False):
-        order = _reading_order(rows[["lon", "lat"]].to_numpy())
-        basics.loc[rows.index[order], "sequence"] = np.arange(1, len(rows) + 1)
+    basics["sequence"] = _numbers(basics, "village")
     basics["basic_code"] = basics["village"] + basics["sequence"].map("{:03d}".format)
     leaves = leaves.merge(basics[["village", "basic", "basic_code"]], on=["village", "basic"], how="left")
     size = leaves.groupby("basic_code")["lon"].transform("size")
-    leaves["grid_code"] = leaves["basic_code"]
-    for _, rows in leaves[size > 1].groupby("basic_code", sort=False):
-        order = _reading_order(rows[["lon", "lat"]].to_numpy())
-        numbers = [f"{rows['basic_code'].iloc[0]}{n:03d}" for n in range(1, len(rows) + 1)]
-        leaves.loc[rows.index[order], "grid_code"] = numbers
+    numbered = leaves["basic_code"] + pd.Series(_numbers(leaves, "basic_code"), leaves.index).map("{:03d}".format)
+    leaves["grid_code"] = leaves["basic_code"].where(size == 1, numbered)
     return leaves
+
+
+def _numbers(places: DataFrame, inside: str) -> Ints:
+    """Number the rows of each value of a column from 1, in reading order of their lon and lat."""
+    points, numbers = places[["lon", "lat"]].to_numpy(), np.empty(len(places), dtype=np.int64)
+    for rows in places.groupby(inside, sort=False).indices.values():
+        numbers[rows[_reading_order(points[rows])]] = np.arange(1, len(rows) + 1)
+    return numbers
 
 
 def _people(leaves: DataFrame, rng: np.random.Generator) -> DataFrame:

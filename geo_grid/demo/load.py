@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -20,7 +21,7 @@ from geo_grid.demo.city import LEVELS, City, draw_city
 from geo_grid.demo.gazetteer import read_gazetteer
 from geo_grid.demo.roads import write_roads
 from geo_grid.errors import Conflict
-from geo_grid.exchange import import_osm
+from geo_grid.exchange import OsmExtract, import_osm, read_osm
 from geo_grid.layers.emptiness import is_empty
 from geo_grid.layers.grid_levels import set_levels
 from geo_grid.locate import CityIndex
@@ -48,6 +49,7 @@ def load_demo(
     seed: int = 130500,
     travel: Travel | None = None,
     roads_dir: Path | None = None,
+    compiled: Callable[[], object] = lambda: None,
 ) -> Loaded:
     """Load the full-size demo city in the caller's transaction.
 
@@ -60,6 +62,8 @@ def load_demo(
         How the police travel; as the settings have it when nothing is set, by default.
     roads_dir
         Where the road graph is kept; None: none is built, and circles are estimated.
+    compiled
+        Waits until all loops are compiled; called before the first is needed.
 
     Raises
     ------
@@ -76,39 +80,48 @@ def load_demo(
     with progress("drawing cells and zones"):
         city = draw_city(gazetteer, rng)
     counts: dict[str, int] = {}
-    with progress("grid cells", len(city.cells)) as advance:
-        set_levels(connection, LEVELS)
-        cells = publish_cells(connection, city.cells, "demo city", begins, is_demo=True, progress=advance)
-        counts["grid_cells"] = cells.rows
-    with progress("patrol zones", len(city.zones)):
-        edition = (cells.edition_id, begins)
-        counts["patrol_zones"] = publish_zones(connection, city.zones, "demo city", is_demo=True, edition=edition).rows
-        counts["mandatory_stops"] = _copy_frame(connection, "mandatory_stops", things.stops(city))
+    with tempfile.TemporaryDirectory(prefix="geo_grid_") as folder, ThreadPoolExecutor(1) as beside:
+        path = Path(folder) / "geo_grid_demo.osm.pbf"
+        # roads are drawn and read while the database is at work on the rest, which takes one processor
+        extract = beside.submit(_roads, city, path, progress)
+        with progress("grid cells", len(city.cells)) as advance:
+            set_levels(connection, LEVELS)
+            cells = publish_cells(connection, city.cells, "demo city", begins, is_demo=True, progress=advance)
+            counts["grid_cells"] = cells.rows
+        with progress("patrol zones", len(city.zones)):
+            edition = (cells.edition_id, begins)
+            counts["patrol_zones"] = publish_zones(
+                connection, city.zones, "demo city", is_demo=True, edition=edition
+            ).rows
+            counts["mandatory_stops"] = _copy_frame(connection, "mandatory_stops", things.stops(city))
 
-    with progress("compiling boundaries"):
-        index = CityIndex.compile(connection, cells.edition_id)
-    posts, organisations = things.posts(city), things.mediation_organisations(city)
-    frames: list[tuple[str, Callable[[], DataFrame]]] = [
-        ("duties", lambda: things.duties(city, rng).assign(valid_from=begins)),
-        ("police_posts", lambda: posts.drop(columns="zone_code")),
-        ("patrol_units", lambda: things.units(posts, rng).assign(reported_at=until)),
-        ("cameras", lambda: _owned(things.cameras(city, rng), index)),
-        ("facilities", lambda: things.facilities(city, gazetteer, organisations, rng)),
-        ("incidents", lambda: _owned(things.incidents(city, incidents, until, rng), index)),
-    ]
-    for table, make in frames:
-        with progress(table.replace("_", " "), None):
-            frame = make()
-            states = frame.pop("state") if table == "cameras" else None
-            counts[table] = _copy_frame(connection, table, frame)
-            if states is not None:
-                _camera_states(connection, frame["gb28181_id"], states, until - timedelta(days=2))
-    with progress("mediation"):
-        counts["mediation_organisations"], counts["mediators"] = _mediation(connection, organisations, begins)
-    with progress("work in the field"):
-        counts["volunteer_teams"] = connection.execute(QUERIES["volunteer_teams"]).rowcount
-        counts["visits"] = connection.execute(QUERIES["visits"], {"until": until}).rowcount
-    counts["roads"] = _roads(connection, city, roads_dir, progress)
+        compiled()
+        with progress("compiling boundaries"):
+            index = CityIndex.compile(connection, cells.edition_id)
+        posts, organisations = things.posts(city), things.mediation_organisations(city)
+        frames: list[tuple[str, Callable[[], DataFrame]]] = [
+            ("duties", lambda: things.duties(city, rng).assign(valid_from=begins)),
+            ("police_posts", lambda: posts.drop(columns="zone_code")),
+            ("patrol_units", lambda: things.units(posts, rng).assign(reported_at=until)),
+            ("cameras", lambda: _owned(things.cameras(city, rng), index)),
+            ("facilities", lambda: things.facilities(city, gazetteer, organisations, rng)),
+            ("incidents", lambda: _owned(things.incidents(city, incidents, until, rng), index)),
+        ]
+        for table, make in frames:
+            with progress(table.replace("_", " "), None):
+                frame = make()
+                states = frame.pop("state") if table == "cameras" else None
+                counts[table] = _copy_frame(connection, table, frame)
+                if states is not None:
+                    _camera_states(connection, frame["gb28181_id"], states, until - timedelta(days=2))
+        with progress("mediation"):
+            counts["mediation_organisations"], counts["mediators"] = _mediation(connection, organisations, begins)
+        with progress("work in the field"):
+            counts["volunteer_teams"] = connection.execute(QUERIES["volunteer_teams"]).rowcount
+            counts["visits"] = connection.execute(QUERIES["visits"], {"until": until}).rowcount
+        counts["roads"] = import_osm(
+            connection, path, progress, None, roads_dir=roads_dir, is_demo=True, extract=extract.result()
+        ).roads
     travel = travel or Travel.of(Settings())
     graph = find_graph(roads_dir, imported_graph(connection)) if roads_dir else None
     with Router.opened(graph, travel.estimate) as router, progress("response circles", len(posts)) as advance:
@@ -156,10 +169,8 @@ def _mediation(connection: Connection, organisations: DataFrame, begins: datetim
     return next(made), next(made)
 
 
-def _roads(connection: Connection, city: City, roads_dir: Path | None, progress: Progress) -> int:
-    """Write the city's roads as an OpenStreetMap extract, and import it as any other."""
-    with tempfile.TemporaryDirectory(prefix="geo_grid_") as folder:
-        extract = Path(folder) / "geo_grid_demo.osm.pbf"
-        with progress("drawing roads"):
-            write_roads(city.leaves, extract)
-        return import_osm(connection, extract, progress, None, roads_dir=roads_dir, is_demo=True).roads
+def _roads(city: City, path: Path, progress: Progress) -> OsmExtract:
+    """Write the city's roads as an OpenStreetMap extract, and read it as any other."""
+    with progress("drawing roads"):
+        write_roads(city.leaves, path)
+    return read_osm(path, progress, None)

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 from scipy.cluster.vq import kmeans2
-from scipy.sparse import bmat, csr_matrix
+from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import dijkstra
 from scipy.spatial import cKDTree
 
@@ -49,11 +49,12 @@ def grow(graph: csr_matrix, sources: Ints, quotas: Floats | None = None) -> Ints
     size = graph.shape[0]
     typical = float(graph.data.mean()) if graph.nnz else 1.0
     late = np.full(len(sources), typical)
-    best, best_error = _grow_once(graph, sources, late), np.inf
+    started = _started(graph, sources)
+    best, best_error = _grow_once(started, sources, late), np.inf
     if quotas is None:
         return best
     for round_number in range(_ROUNDS):
-        labels = _grow_once(graph, sources, late)
+        labels = _grow_once(started, sources, late)
         found = np.bincount(labels[labels >= 0], minlength=len(sources))
         error = float(np.abs(found - quotas).sum()) + size * int((found == 0).sum())
         if error < best_error:
@@ -64,11 +65,23 @@ def grow(graph: csr_matrix, sources: Ints, quotas: Floats | None = None) -> Ints
     return best
 
 
-def _grow_once(graph: csr_matrix, sources: Ints, late: Floats) -> Ints:
-    size = graph.shape[0]
-    starts = csr_matrix((late, (np.zeros(len(sources), dtype=np.int64), sources)), shape=(1, size))
-    whole = bmat([[graph, None], [starts, csr_matrix((1, 1))]], format="csr")
-    _, before, _ = dijkstra(whole, indices=[size], return_predecessors=True, min_only=True)
+def _started(graph: csr_matrix, sources: Ints) -> csr_matrix:
+    """Return the graph with one more node, its last, from which an edge leads to each source, in the order of their numbers."""
+    size, ends = graph.shape[0], graph.indptr[-1]
+    return csr_matrix(
+        (
+            np.concatenate([graph.data, np.ones(len(sources))]),
+            np.concatenate([graph.indices, np.sort(sources)]),
+            np.concatenate([graph.indptr, [ends + len(sources)]]),
+        ),
+        shape=(size + 1, size + 1),
+    )
+
+
+def _grow_once(started: csr_matrix, sources: Ints, late: Floats) -> Ints:
+    size = started.shape[0] - 1
+    started.data[started.indptr[size] :] = late[np.argsort(sources)]
+    _, before, _ = dijkstra(started, indices=[size], return_predecessors=True, min_only=True)
     parent = before.astype(np.int64)
     labels = np.full(size + 1, -1, dtype=np.int64)
     first = np.flatnonzero(parent[:size] == size)  # started, not reached from another source

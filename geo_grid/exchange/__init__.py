@@ -5,7 +5,7 @@ from geo_grid.exchange.editing import Editor, FeatureChange, GivenFeature
 from geo_grid.exchange.exporting import export_apart, export_file
 from geo_grid.exchange.importing import Mapping, Report, import_file, stored_extent
 from geo_grid.exchange.locating import FORMS, Asked, Located, locate_points
-from geo_grid.exchange.osm import OsmReport, import_osm, is_osm
+from geo_grid.exchange.osm import OsmExtract, OsmReport, import_osm, is_osm, read_osm
 from geo_grid.exchange.tables import TableForm, as_frame, encode
 from geo_grid.files.kinds import FORMATS as FILE_FORMATS
 from geo_grid.files.spelling import Spelling
@@ -19,6 +19,7 @@ __all__ = [
     "GivenFeature",
     "Located",
     "Mapping",
+    "OsmExtract",
     "OsmReport",
     "Report",
     "Spelling",
@@ -31,6 +32,7 @@ __all__ = [
     "import_osm",
     "is_osm",
     "locate_points",
+    "read_osm",
     "stored_extent",
     "uploads",
 ]

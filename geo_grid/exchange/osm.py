@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute
@@ -46,9 +47,23 @@ class OsmReport:
     left_out: dict[str, int] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class OsmExtract:
+    """An extract as read: what it says of itself (`extracts.read_extract`), and its rows."""
+
+    about: dict[str, Any]
+    table: pa.Table
+
+
 def is_osm(path: Path) -> bool:
     """Say whether a file is an OpenStreetMap extract, by its name."""
     return path.name.lower().endswith(EXTRACTS)
+
+
+def read_osm(path: Path, progress: Progress, extent: Extent | None) -> OsmExtract:
+    """Read an extract of a city, as `import_osm` does, which says what the parameters are and what is raised."""
+    with progress(f"reading {path.name}"):
+        return OsmExtract(*read_extract(path, None if extent is None else _wider(extent, _MARGIN_DEGREES)))
 
 
 def import_osm(
@@ -60,6 +75,7 @@ def import_osm(
     roads_dir: Path | None = None,
     is_demo: bool = False,
     road_speeds: str = "",
+    extract: OsmExtract | None = None,
 ) -> OsmReport:
     """Replace roads and base features by those of an extract, in the caller's transaction.
 
@@ -75,6 +91,8 @@ def import_osm(
         `_SERVED_DEGREES` around it.
     road_speeds
         What vehicles on duty drive, as `ServiceArea.of` reads it.
+    extract
+        The same file as `read_osm` read it before; None: it is read now.
 
     Raises
     ------
@@ -85,8 +103,8 @@ def import_osm(
     """
     report = OsmReport()
     area = ServiceArea.of(None if extent is None else _wider(extent, _SERVED_DEGREES), road_speeds)
-    with progress(f"reading {path.name}"):
-        about, table = read_extract(path, None if extent is None else _wider(extent, _MARGIN_DEGREES))
+    extract = extract or read_osm(path, progress, extent)
+    about, table = extract.about, extract.table
     if about["data_from"]:
         report.data_from = datetime.fromisoformat(about["data_from"])
     report.left_out = about["left_out"]

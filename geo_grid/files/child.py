@@ -90,7 +90,7 @@ def _read(job: dict[str, Any], limits: Limits, scratch: Path | None) -> int:
             ours = ours.replace(f"{folder}/", "") if folder is not None else ours
         rows.write_refusal(type(error).__name__, ours, sink)
         return REFUSED
-    except MemoryError:
+    except (MemoryError, ImportError):  # a library that could not be mapped into what memory is left
         return OUT_OF_MEMORY
     except Exception:
         rows.write_refusal("UnreadableFile", f"{said} cannot be read: it holds what no such file holds", sink)

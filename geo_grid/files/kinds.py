@@ -143,5 +143,10 @@ def _is_chinese(text: str) -> bool:
 
 
 def first_line(error: Exception) -> str:
-    """Return what a library's error says, without the rest of it."""
+    """Return what a library's error says, without the rest of it.
+
+    Raises MemoryError where it says that C++ had no more memory: Arrow reports that as it reports a broken file.
+    """
+    if "bad_alloc" in str(error):
+        raise MemoryError from None
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]

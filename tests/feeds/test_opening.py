@@ -148,6 +148,7 @@ def test_a_picture_comes_for_a_reason_and_all_of_it_is_on_record(city: City) -> 
         assert (beginning.content[4:8], content.content[4:8]) == (b"ftyp", b"moof")
         assert (beginning.headers["cache-control"], content.headers["cache-control"]) == ("no-store", "no-store")
         assert part(client, feed, "999999.m4s").status_code == 404
+        until(lambda: newest(client, feed) != number)  # a second or so is seen
         assert client.delete(f"/feeds/{feed['feed_id']}").status_code == 204
         assert part(client, feed, number).status_code == client.get(feed["playlist"]).status_code == 404
         assert client.get(f"/feeds/{feed['feed_id']}").json()["state"] == "ended"

@@ -16,6 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import geopandas as gpd
+import numpy as np
 import pytest
 import shapely
 
@@ -183,6 +184,15 @@ def test_a_file_without_a_layer_is_told(tmp_path: Path) -> None:
     for inner in (b"", b"<Document/>", b"<Document><name>x</name></Document>"):
         with pytest.raises(UnreadableFile, match=r"no layer|not a readable"):
             read(tmp_path / "a.kml", b'<kml xmlns="http://www.opengis.net/kml/2.2">' + inner + b"</kml>")
+
+
+@pytest.mark.parametrize("memory_mb", [20, 70, 112, 118])
+def test_a_file_for_which_memory_does_not_suffice_is_not_called_broken(tmp_path: Path, memory_mb: int) -> None:
+    angle = np.linspace(0, 2 * np.pi, 1_000_000, endpoint=False)
+    ring = shapely.Polygon(np.column_stack([np.cos(angle), np.sin(angle)]))
+    gpd.GeoDataFrame({"name": ["x"]}, geometry=[ring], crs=4326).to_parquet(tmp_path / "many.parquet")
+    with pytest.raises(UnreadableFile, match="memory to read"):
+        read_table(tmp_path / "many.parquet", asking=Asking(replace(SENT, memory_bytes=memory_mb << 20)))
 
 
 def test_only_one_driver_is_left() -> None:

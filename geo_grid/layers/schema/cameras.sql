@@ -14,8 +14,8 @@ create trigger cameras_audited_update after update on cameras
     referencing old table as former new table as changed for each statement execute function access.audit_features('gb28181_id');
 create trigger cameras_audited_delete after delete on cameras
     referencing old table as former for each statement execute function access.audit_features('gb28181_id');
-create trigger cameras_once before insert on cameras
-    for each row execute function access.refuse_second('gb28181_id');
+create trigger cameras_once after insert on cameras
+    referencing new table as added for each statement execute function access.refuse_second('gb28181_id');
 create trigger cameras_once_renamed before update of gb28181_id on cameras
     for each row when (new.gb28181_id is distinct from old.gb28181_id) execute function access.refuse_second('gb28181_id');
 create trigger cameras_keep_national_id before update of gb28181_id on cameras

@@ -6,7 +6,7 @@ create trigger facilities_audited_update after update on facilities
     referencing old table as former new table as changed for each statement execute function access.audit_features('facility_code');
 create trigger facilities_audited_delete after delete on facilities
     referencing old table as former for each statement execute function access.audit_features('facility_code');
-create trigger facilities_once before insert on facilities
-    for each row execute function access.refuse_second('facility_code');
+create trigger facilities_once after insert on facilities
+    referencing new table as added for each statement execute function access.refuse_second('facility_code');
 create trigger facilities_marked before insert on facilities
     for each row when (current_user = 'geo_grid_app') execute function access.mark_demo();

@@ -38,17 +38,22 @@ begin
     return new;
 end $$;
 
--- a lock makes concurrent registrations of a number wait for each other; runs with the principal's rights
+-- Refuses a number that whoever writes can see already: of rows inserted after the statement (as `added`), at a change before
+-- it. A lock makes concurrent registrations wait for each other; runs with the principal's rights.
 create or replace function access.refuse_second() returns trigger
 language plpgsql set search_path = pg_catalog, public, pg_temp as $$
 declare
-    given text := to_jsonb(new)->>tg_argv[0];
-    is_seen boolean;
+    given text;
 begin
     perform pg_advisory_xact_lock(tg_relid::int, 0);
-    execute format('select exists (select from %I.%I where %I = $1)', tg_table_schema, tg_table_name, tg_argv[0])
-        into is_seen using given;
-    if is_seen then
+    if tg_op = 'INSERT' then
+        execute format('select a.%1$I from added a join %2$I.%3$I t using (%1$I) group by 1 having count(*) > 1 limit 1',
+                       tg_argv[0], tg_table_schema, tg_table_name) into given;
+    else
+        execute format('select t.%1$I from %2$I.%3$I t where t.%1$I = ($1).%1$I', tg_argv[0], tg_table_schema, tg_table_name)
+            into given using new;
+    end if;
+    if given is not null then
         raise exception '% is stored already', given using errcode = 'unique_violation';
     end if;
     return new;

@@ -1,0 +1,241 @@
+"""Brings a backup back: into a database beside the one in use, which it replaces when everything in it was found again."""
+
+import asyncio
+import shutil
+import subprocess
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.rows import dict_row
+
+from geo_grid.access import audit
+from geo_grid.backups import programs
+from geo_grid.backups.making import QUERIES, count_rows
+from geo_grid.backups.package import BLOCK, DUMP, ROADS, Digested, Manifest, opened
+from geo_grid.db import APPLICATION_ROLE, SERVICE_ROLE, connect, migrate, read_migrations
+from geo_grid.errors import Conflict, SetupError, UnreadableFile, UserError
+from geo_grid.progress import Progress
+
+_BESIDE, _BEFORE = "_restoring", "_before_restore"
+"""Ends of the names of the database that is filled, and of the one that it replaced."""
+_ROLES = {
+    APPLICATION_ROLE: "create role {} login nosuperuser nocreatedb nocreaterole noreplication nobypassrls",
+    SERVICE_ROLE: "create role {} login nosuperuser nocreatedb nocreaterole noreplication nobypassrls in role geo_grid_app",
+}
+_JOBS = 2
+
+
+def restore_backup(
+    conninfo: str,
+    roads_dir: Path,
+    path: Path,
+    progress: Progress,
+    identity: Path | None = None,
+    replaces: bool = False,
+    only_checks: bool = False,
+) -> Manifest:
+    """Restore a city; blocks for a minute or more. Nobody may be connected: stop the server first.
+
+    It is restored into a database of its own, brought up to date, and compared with what the backup says of itself: rows
+    of every table, and the chain of the audit. Only then it takes the place of the database; a failure leaves that as it
+    was. Sessions end; keys and kiosks go on.
+
+    Parameters
+    ----------
+    conninfo
+        libpq connection string of the database's owner, who may create databases.
+    identity
+        File with the key of age that decrypts it.
+    replaces
+        Whether it may replace a city that is there: only the same one. The database before is kept under another name
+        until the next restore.
+    only_checks
+        Do everything but that, and delete what was restored.
+
+    Raises
+    ------
+    UnreadableFile
+        The file is missing, truncated, or no backup.
+    UserError
+        It is of a later geo_grid, or encrypted for somebody else.
+    Conflict
+        There is a city already, or another one than that of the backup.
+    SetupError
+        A program is missing, or what was restored is not what was backed up.
+    """
+    with (
+        tempfile.TemporaryDirectory(prefix="geo_grid_restore_") as scratch,
+        opened(path, identity, Path(scratch)) as (
+            package,
+            manifest,
+        ),
+    ):
+        known = read_migrations()[-1].number
+        if manifest.migration > known:
+            message = f"{path} is at migration {manifest.migration}, and this geo_grid knows only {known}: install the newer one"
+            raise UserError(message)
+        if not only_checks:
+            _refuse_another(conninfo, manifest, replaces)
+        with progress("reading the backup"):
+            dump = _unpacked(path, package, manifest, Path(scratch))
+        name = str(conninfo_to_dict(conninfo)["dbname"])
+        beside = name + _BESIDE
+        with _maintained(conninfo) as maintenance:
+            _make_roles(maintenance)
+            _drop(maintenance, beside)
+            maintenance.execute(sql.SQL("create database {}").format(sql.Identifier(beside)))
+            try:
+                restored = make_conninfo(conninfo, dbname=beside)
+                with progress("database"):
+                    _fill(restored, dump, maintenance.info.server_version // 10_000)
+                with progress("comparing with the backup"):
+                    _compare(restored, manifest)
+                with progress("bringing it up to date"):
+                    migrate(restored, again=True)
+                if only_checks:
+                    return manifest
+                _take_graph(package, manifest, roads_dir)
+                _swap(maintenance, name, beside)
+            finally:
+                _drop(maintenance, beside)
+    return manifest
+
+
+@contextmanager
+def _maintained(conninfo: str) -> Iterator[psycopg.Connection[dict[str, object]]]:
+    other = make_conninfo(conninfo, dbname="postgres")
+    with psycopg.connect(other, autocommit=True, row_factory=dict_row) as connection:
+        yield connection
+
+
+def _refuse_another(conninfo: str, manifest: Manifest, replaces: bool) -> None:
+    with connect(conninfo) as connection:
+        found = connection.execute(QUERIES["is_migrated"]).fetchone()
+        city = connection.execute(QUERIES["city"]).fetchone() if found and found["is_migrated"] else None
+    if city is None or city["city"] is None:
+        return
+    if not replaces:
+        message = (
+            "there is a city here already: restore into a new state folder (GEO_GRID_STATE_DIR), or say --replace to put"
+            " the backup in its place"
+        )
+        raise Conflict(message)
+    if city["city"] != manifest.city:
+        message = (
+            "this is the backup of another city, and does not replace the one here: restore it into a state folder of its"
+            " own (GEO_GRID_STATE_DIR)"
+        )
+        raise Conflict(message)
+
+
+def _unpacked(path: Path, package: zipfile.ZipFile, manifest: Manifest, scratch: Path) -> Path:
+    """Unpack the dump, and check it against the manifest."""
+    target = scratch / DUMP
+    try:
+        with package.open(DUMP) as part, target.open("wb") as file:
+            dump = Digested(part)
+            dump.into(file)
+    except (KeyError, zipfile.BadZipFile) as error:
+        message = f"{path} is damaged: nothing was restored ({error})"
+        raise UnreadableFile(message) from None
+    if dump.hexdigest() != manifest.dump_sha256:
+        message = f"{path} is damaged: the dump in it is not the one that its manifest names; nothing was restored"
+        raise UnreadableFile(message)
+    return target
+
+
+def _make_roles(maintenance: psycopg.Connection[dict[str, object]]) -> None:
+    """Make the roles that migrations make in a cluster where they were never run."""
+    for role, statement in _ROLES.items():
+        if maintenance.execute("select from pg_roles where rolname = %s", (role,)).fetchone() is None:
+            maintenance.execute(sql.SQL(statement).format(sql.Identifier(role)))
+
+
+def _drop(maintenance: psycopg.Connection[dict[str, object]], name: str) -> None:
+    maintenance.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
+
+
+def _fill(conninfo: str, dump: Path, version: int) -> None:
+    process = programs.begin(
+        "pg_restore", version, conninfo, f"--jobs={_JOBS}", "--exit-on-error", "--no-tablespaces", str(dump),
+        output=subprocess.DEVNULL,
+    )  # fmt: skip
+    with process:
+        try:
+            programs.ended(process, "pg_restore")
+        except BaseException:
+            process.kill()
+            raise
+    with connect(conninfo) as connection:
+        connection.execute(QUERIES["end_sessions"])
+    with psycopg.connect(conninfo, autocommit=True) as connection:
+        connection.execute("analyze")
+
+
+def _compare(conninfo: str, manifest: Manifest) -> None:
+    """Raise SetupError if rows of a table, or the chain of the audit, are not those of the backup."""
+    with connect(conninfo) as connection:
+        rows = count_rows(connection)
+    ended = {"access.credentials"}
+    differing = [
+        f"{table} has {rows.get(table, 0):,} rows instead of {count:,}"
+        for table, count in manifest.rows.items()
+        if table not in ended and rows.get(table) != count
+    ]
+
+    async def verify() -> audit.Verdict:
+        async with await psycopg.AsyncConnection.connect(conninfo, row_factory=dict_row) as connection:
+            return await audit.verify(connection)
+
+    verdict = asyncio.run(verify())
+    differing += verdict.faults
+    if verdict.rows and (verdict.last_id, verdict.last_hash) != (manifest.audit_id, manifest.audit_hash):
+        differing.append(f"the audit ends with row {verdict.last_id} instead of {manifest.audit_id}")
+    if differing:
+        message = f"what was restored is not what was backed up, and was deleted: {'; '.join(differing[:5])}"
+        raise SetupError(message)
+
+
+def _take_graph(package: zipfile.ZipFile, manifest: Manifest, roads_dir: Path) -> None:
+    """Unpack the road graph, unless it is there already; it appears when it is whole."""
+    if not manifest.has_graph:
+        return
+    roads_dir.mkdir(parents=True, exist_ok=True)
+    parts = [name for name in package.namelist() if name.startswith(ROADS)]
+    folders = {Path(name).parts[1] for name in parts}
+    unsafe = len(folders) != 1 or any(".." in Path(name).parts or Path(name).is_absolute() for name in parts)
+    if unsafe:
+        message = "the backup's road graph is not one folder: it is not restored; import the roads again"
+        raise UnreadableFile(message)
+    folder = roads_dir / folders.pop()
+    if (folder / "manifest.json").is_file():
+        return
+    fresh = Path(tempfile.mkdtemp(prefix=".new-", dir=roads_dir))
+    try:
+        for name in parts:
+            target = fresh.joinpath(*Path(name).parts[2:])
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with package.open(name) as part, target.open("wb") as file:
+                shutil.copyfileobj(part, file, BLOCK)
+        shutil.rmtree(folder, ignore_errors=True)
+        fresh.rename(folder)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+
+
+def _swap(maintenance: psycopg.Connection[dict[str, object]], name: str, beside: str) -> None:
+    """Give the restored database its name; both are renamed or none."""
+    before = name + _BEFORE
+    _drop(maintenance, before)
+    maintenance.execute(QUERIES["connected"], {"database": name})
+    with maintenance.transaction():
+        for old, new in ((name, before), (beside, name)):
+            maintenance.execute(
+                sql.SQL("alter database {} rename to {}").format(sql.Identifier(old), sql.Identifier(new))
+            )

@@ -1,0 +1,266 @@
+"""A backup of a city, made while it is served, and brought back on a machine that has never seen it."""
+
+import json
+import shutil
+import subprocess
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from geo_grid.access import audit
+from geo_grid.backups import Manifest, make_backup, restore_backup
+from geo_grid.backups.making import count_rows
+from geo_grid.backups.package import DUMP, MANIFEST, ROADS
+from geo_grid.cli.access import as_owner
+from geo_grid.db import Cluster, connect
+from geo_grid.errors import Conflict, GeoGridError, SetupError, UnreadableFile, UnwritableFile, UserError
+from geo_grid.progress import silent
+from tests.conftest import live_server
+from tests.databases import FAST, new_database, state_folder
+from tests.identities import api_key, bearing, logged_in, user
+from tests.squares import SIDE, SOUTH, WEST, two_by_two
+
+HERE = {"lon": WEST + SIDE / 2, "lat": SOUTH + SIDE / 2}
+
+
+@dataclass
+class City:
+    """A city of four cells that was served, reported to and backed up."""
+
+    conninfo: str
+    key: str
+    backup: Path
+    manifest: Manifest
+    incident: int
+
+
+@pytest.fixture(scope="module")
+def city(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[City]:
+    folder = tmp_path_factory.mktemp("backup")
+    with new_database(cluster, "backed_up") as conninfo:
+        with connect(conninfo) as connection:
+            two_by_two(connection)
+        graph = folder / "roads" / "abc"
+        graph.mkdir(parents=True)
+        (graph / "manifest.json").write_text("{}")
+        with connect(conninfo) as connection:
+            connection.execute(
+                "insert into osm_extract (file_name, sha256, road_count, base_feature_count, is_demo, graph_key)"
+                " values ('a.osm.pbf', repeat('a', 64), 0, 0, false, 'abc')"
+            )
+        key = api_key(conninfo, "dispatcher")
+        with live_server(conninfo) as url, bearing(url, key) as client, logged_in(url, user(conninfo, "planner")):
+            incident = client.post("/incidents", json={**HERE, "category": "x"}).json()["incident_id"]
+            manifest = make_backup(conninfo, folder / "roads", folder / "city.backup", silent)
+            assert client.get("/readyz").status_code == 200
+        yield City(conninfo, key, folder / "city.backup", manifest, incident)
+
+
+@pytest.fixture(scope="module")
+def another_machine() -> Iterator[Cluster]:
+    """A cluster that has never had roles or tables of ours."""
+    with state_folder() as folder, Cluster(folder, FAST) as running:
+        yield running
+
+
+@pytest.fixture
+def empty(another_machine: Cluster) -> Iterator[str]:
+    with psycopg.connect(another_machine.conninfo_for("postgres"), autocommit=True) as connection:
+        connection.execute("create database elsewhere")
+        try:
+            yield another_machine.conninfo_for("elsewhere")
+        finally:
+            for name in ("elsewhere", "elsewhere_before_restore"):
+                connection.execute(f"drop database if exists {name} with (force)")
+
+
+def changed(backup: Path, target: Path, **facts: object) -> Path:
+    """Copy a backup with another manifest."""
+    with zipfile.ZipFile(backup) as old, zipfile.ZipFile(target, "w") as new:
+        for name in old.namelist():
+            content = old.read(name)
+            if name == MANIFEST:
+                content = json.dumps({**json.loads(content), **facts}).encode()
+            new.writestr(name, content)
+    return target
+
+
+def test_it_is_there_again_on_another_machine(city: City, empty: str, tmp_path: Path) -> None:
+    found = restore_backup(empty, tmp_path / "roads", city.backup, silent)
+    assert found == city.manifest
+    assert (tmp_path / "roads/abc/manifest.json").read_text() == "{}"
+    assert as_owner(empty, audit.verify).faults == []
+    with connect(empty) as connection:
+        facts = connection.execute(
+            "select (select proleakproof from pg_proc where oid = 'geometry_overlaps(geometry, geometry)'::regprocedure),"
+            " (select count(*) from access.credentials where credential_kind = 'session') as sessions,"
+            " (select name from feed) as feed"
+        ).fetchone()
+    with connect(city.conninfo) as connection:
+        before = connection.execute("select name as feed from feed").fetchone()
+        assert connection.execute(
+            "select count(*) from access.credentials where credential_kind = 'session'"
+        ).fetchone()
+    with live_server(empty) as url, bearing(url, city.key) as client:  # the key of before is a key here
+        assert client.get(f"/incidents/{city.incident}").json()["grid_code"] == "A"
+        assert client.get("/locate", params=HERE).json()["grid_cell"]["grid_code"] == "A"
+        made = client.post("/incidents", json={**HERE, "category": "x"})
+        assert made.status_code == 201
+        assert made.json()["incident_id"] > city.incident
+    with connect(empty) as connection:
+        after = connection.execute(
+            "select (select name from feed) as feed,"
+            " (select proleakproof from pg_proc where oid = 'geometry_overlaps(geometry, geometry)'::regprocedure) as fast,"
+            " (select count(*) from pg_db_role_setting where 'track_activities=off' = any(setconfig)) as silent_roles"
+        ).fetchone()
+    assert facts is not None
+    assert before is not None
+    assert after is not None
+    assert facts["sessions"] == 0
+    assert after["feed"] != before["feed"]  # whoever listened to the city that was backed up looks at everything again
+    assert (after["fast"], after["silent_roles"]) == (True, 2)
+
+
+def test_it_is_of_one_moment_and_holds_every_row(city: City) -> None:
+    with connect(city.conninfo) as connection:
+        rows = count_rows(connection)
+    assert {name for name, count in rows.items() if count} <= city.manifest.rows.keys()
+    assert city.manifest.rows["public.incidents"] == rows["public.incidents"] == 1
+    assert city.manifest.rows["public.grid_cells"] == rows["public.grid_cells"]
+    assert city.backup.stat().st_mode & 0o077 == 0
+
+
+def test_it_is_not_written_over_and_nothing_half_written_is_left(city: City, tmp_path: Path) -> None:
+    with pytest.raises(UnwritableFile, match="exists already"):
+        make_backup(city.conninfo, tmp_path, city.backup, silent)
+    with pytest.raises(UnwritableFile, match="cannot be written"):
+        make_backup(city.conninfo, tmp_path, tmp_path / "missing" / "city.backup", silent)
+    with pytest.raises(UserError, match="age refuses"):
+        make_backup(city.conninfo, tmp_path, tmp_path / "city.backup", silent, recipients=["age1nobody"])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_city_is_replaced_by_its_own_backup_only_and_only_when_asked(city: City, empty: str, tmp_path: Path) -> None:
+    restore_backup(empty, tmp_path, city.backup, silent)
+    with connect(empty) as connection:
+        connection.execute("delete from duties")
+    with pytest.raises(Conflict, match="--replace"):
+        restore_backup(empty, tmp_path, city.backup, silent)
+    another = changed(city.backup, tmp_path / "another.backup", city="0" * 64)
+    with pytest.raises(Conflict, match="another city"):
+        restore_backup(empty, tmp_path, another, silent, replaces=True)
+    restore_backup(empty, tmp_path, city.backup, silent, only_checks=True)
+    with connect(empty) as connection:
+        assert connection.execute("select count(*) as n from duties").fetchone() == {"n": 0}
+    restore_backup(empty, tmp_path, city.backup, silent, replaces=True)
+    with connect(empty) as connection:
+        assert connection.execute("select count(*) as n from duties").fetchone() == {
+            "n": city.manifest.rows["public.duties"]
+        }
+        names = [row["datname"] for row in connection.execute("select datname from pg_database order by 1").fetchall()]
+    assert "elsewhere_before_restore" in names
+    assert "elsewhere_restoring" not in names
+
+
+def truncated(backup: Path, target: Path) -> Path:
+    target.write_bytes(backup.read_bytes()[: backup.stat().st_size // 2])
+    return target
+
+
+def flipped(backup: Path, target: Path) -> Path:
+    content = bytearray(backup.read_bytes())
+    content[len(content) // 3] ^= 0xFF
+    target.write_bytes(content)
+    return target
+
+
+def not_ours(backup: Path, target: Path) -> Path:
+    target.write_text("no backup")
+    return target
+
+
+def of_a_later_form(backup: Path, target: Path) -> Path:
+    return changed(backup, target, form=99)
+
+
+def of_a_later_migration(backup: Path, target: Path) -> Path:
+    return changed(backup, target, migration=9999)
+
+
+def with_rows_missing(backup: Path, target: Path) -> Path:
+    return changed(backup, target, rows={"public.incidents": 2})
+
+
+def with_another_audit(backup: Path, target: Path) -> Path:
+    return changed(backup, target, audit_hash="0" * 64)
+
+
+def with_another_dump(backup: Path, target: Path) -> Path:
+    return changed(backup, target, dump_sha256="0" * 64)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "error", "said"),
+    [
+        (truncated, UnreadableFile, "cut off"),
+        (flipped, UnreadableFile, "damaged"),
+        (not_ours, UnreadableFile, "no backup"),
+        (of_a_later_form, UserError, "later geo_grid"),
+        (of_a_later_migration, UserError, "install the newer one"),
+        (with_rows_missing, SetupError, "1 rows instead of 2"),
+        (with_another_audit, SetupError, "the audit ends with row"),
+        (with_another_dump, UnreadableFile, "damaged"),
+    ],
+)
+def test_what_is_not_whole_is_refused_and_nothing_is_left(
+    city: City, empty: str, tmp_path: Path, spoil, error: type[GeoGridError], said: str
+) -> None:
+    spoiled = spoil(city.backup, tmp_path / "spoiled.backup")
+    with pytest.raises(error, match=said):
+        restore_backup(empty, tmp_path / "roads", spoiled, silent)
+    with connect(empty) as connection:
+        found = connection.execute(
+            "select to_regclass('public.incidents') as made,"
+            " (select count(*) from pg_database where datname like 'elsewhere\\_%%') as others"
+        ).fetchone()
+    assert found == {"made": None, "others": 0}
+    assert not (tmp_path / "roads").exists()
+
+
+def test_a_graph_stays_in_the_folder_of_graphs(city: City, empty: str, tmp_path: Path) -> None:
+    spoiled = tmp_path / "spoiled.backup"
+    shutil.copy(city.backup, spoiled)
+    with zipfile.ZipFile(spoiled, "a") as package:
+        package.writestr(f"{ROADS}abc/../../escaped", "x")
+    with pytest.raises(UnreadableFile, match="not one folder"):
+        restore_backup(empty, tmp_path / "roads", spoiled, silent)
+    assert not (tmp_path / "escaped").exists()
+
+
+def test_an_encrypted_one_is_for_whoever_has_the_key(city: City, empty: str, tmp_path: Path) -> None:
+    keys = {}
+    for name in ("ours", "others"):
+        subprocess.run(["age-keygen", "-o", tmp_path / name], check=True, capture_output=True)
+        keys[name] = subprocess.run(
+            ["age-keygen", "-y", tmp_path / name], check=True, capture_output=True, text=True
+        ).stdout.strip()
+    sealed = tmp_path / "sealed.backup"
+    make_backup(city.conninfo, tmp_path / "no_roads", sealed, silent, recipients=[keys["ours"]])
+    assert b"PGDMP" in city.backup.read_bytes()
+    assert b"PGDMP" not in sealed.read_bytes()
+    with pytest.raises(UserError, match="--identity FILE"):
+        restore_backup(empty, tmp_path / "roads", sealed, silent)
+    with pytest.raises(UserError, match="age refuses"):
+        restore_backup(empty, tmp_path / "roads", sealed, silent, identity=tmp_path / "others")
+    with pytest.raises(UserError, match="leave --identity out"):
+        restore_backup(empty, tmp_path / "roads", city.backup, silent, identity=tmp_path / "ours")
+    restored = restore_backup(empty, tmp_path / "roads", sealed, silent, identity=tmp_path / "ours", only_checks=True)
+    assert restored.rows["public.incidents"] == 1
+    assert {DUMP} == {name for name in zipfile.ZipFile(city.backup).namelist() if name.startswith("data")}
+    cut = truncated(sealed, tmp_path / "cut.backup")
+    with pytest.raises(GeoGridError):
+        restore_backup(empty, tmp_path / "roads", cut, silent, identity=tmp_path / "ours")
