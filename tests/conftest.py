@@ -1,6 +1,7 @@
 """Real things for tests: a private PostGIS per run, a database per test, the demo city once, a live server."""
 
 import contextlib
+import functools
 import os
 import socket
 import threading
@@ -10,8 +11,10 @@ from pathlib import Path
 
 import httpx
 import pytest
+from httpx._transports import default
 from psycopg.conninfo import make_conninfo
 
+from geo_grid.access import passwords
 from geo_grid.api.app import create_app
 from geo_grid.api.server.sockets import Config, Server
 from geo_grid.db import Cluster, connect
@@ -22,7 +25,7 @@ from geo_grid.settings import Settings
 from tests import commands, databases
 from tests.databases import DEMO_TEMPLATE, FAST, make_template, new_database, state_folder
 from tests.heidelberg import EXTRACT, THINGS, wait_for_circles, with_roads
-from tests.identities import api_key, bearing
+from tests.identities import CHEAP, api_key, bearing
 from tests.squares import two_by_two
 
 SHARED = Path(__file__).parents[2] / "shared/data"
@@ -48,6 +51,23 @@ browser's are together, since it is started for those that come after each other
 @pytest.fixture(scope="session", autouse=True)
 def _forked_processes() -> None:
     commands.prepare()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _cheap_passwords() -> Iterator[None]:
+    """Servers of this process hash passwords quickly, those of unknown names too; commands as users' servers do."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(passwords, "_HASHER", CHEAP)
+        patched.setattr(passwords, "_NOBODY", passwords._hash_of_nothing())
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _trusted_once() -> Iterator[None]:
+    """Clients read the certificates of all authorities once; each for itself takes 26 ms, and none needs them."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(default, "create_ssl_context", functools.cache(default.create_ssl_context))
+        yield
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

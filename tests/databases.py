@@ -32,13 +32,14 @@ FAST = "fsync = off\nsynchronous_commit = off\nfull_page_writes = off\n"  # test
 _LEAN = "max_wal_size = 64MB\nmin_wal_size = 32MB\n"  # a log is copied too
 _KEPT = ROOT / ".cache/tests"
 _KEPT_FOR_S = 3600
+_MEMORY, _MEMORY_NEEDED = "/dev/shm", 6 << 30
 _MADE_FROM = ("geo_grid", "migrations", "data", "requirements.txt", "tests/databases.py")
 
 
 @contextlib.contextmanager
 def state_folder() -> Iterator[Path]:
     """A folder that the unprivileged user of PostgreSQL can reach; pytest's own is closed to others."""
-    folder = Path(tempfile.mkdtemp(prefix="geo_grid_test_", dir="/tmp"))
+    folder = Path(tempfile.mkdtemp(prefix="geo_grid_test_", dir=_place()))
     folder.chmod(0o755)
     try:
         yield folder
@@ -104,6 +105,14 @@ def _prepared() -> Path:
     unfinished.touch()
     unfinished.rename(kept)  # so what a killed process leaves is never taken for a cluster
     return kept
+
+
+def _place() -> str:
+    """Memory, where there is enough: to copy and drop a database of 1,000 files takes 0.15 s of a core there, 0.9 s on a disk."""
+    with contextlib.suppress(OSError):
+        if shutil.disk_usage(_MEMORY).free > _MEMORY_NEEDED:
+            return _MEMORY
+    return "/tmp"
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -2,7 +2,6 @@
 
 import contextlib
 import itertools
-import ssl
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -11,7 +10,6 @@ import httpx
 from argon2 import PasswordHasher
 
 from geo_grid.access.accounts import (
-    QUERIES,
     AccountChange,
     NewAccount,
     NewCredential,
@@ -20,17 +18,17 @@ from geo_grid.access.accounts import (
     issue_credential,
 )
 from geo_grid.cli.access import as_owner
-from geo_grid.db import AsyncConnection, fetch_one
+from geo_grid.db import AsyncConnection
 
 _NUMBER = itertools.count(1)
 PASSWORD = "Correct-Horse-7-Battery"
-_CHEAP = PasswordHasher(time_cost=1, memory_cost=1024, parallelism=1).hash(PASSWORD)
+CHEAP = PasswordHasher(time_cost=1, memory_cost=1024, parallelism=1)
+"""How this process hashes passwords (`tests.conftest`): the product's own hash takes 0.4 s of a core."""
+_HASH = CHEAP.hash(PASSWORD)
 _SETTLE = """
 update access.passwords w set hash = %(hash)s, must_change = false, changed_at = now()
 from access.principals p where p.principal_id = w.principal_id and p.login_name = %(name)s
 """
-_TRUSTED = ssl.create_default_context()
-"""Made once: each client would read all certificates, 26 ms, which none needs."""
 
 
 def owner[T](conninfo: str, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
@@ -71,17 +69,12 @@ def kiosk_token(conninfo: str, network: str = "127.0.0.0/8", cells: list[str] | 
 
 
 def user(conninfo: str, role: str, cells: list[str] | None = None, **more: Any) -> str:
-    """The name of a new user whose password is PASSWORD and need not be changed.
-
-    Made as the product makes one, but for the hash of a one-time password, which takes 0.4 s of a core.
-    """
+    """The name of a new user whose password is PASSWORD and need not be changed."""
     new = _account("user", role, cells, **more)
-    values = {**new.model_dump(), "display_name": new.display_name or new.name, "is_demo": False}
 
     async def make(connection: AsyncConnection) -> None:
-        await fetch_one(connection, QUERIES["add"], values)
-        await fetch_one(connection, QUERIES["reset_password"], {"name": new.name, "hash": _CHEAP, "kept": 5})
-        await connection.execute(_SETTLE, {"name": new.name, "hash": _CHEAP})
+        await add_account(connection, new, 5)
+        await connection.execute(_SETTLE, {"name": new.name, "hash": _HASH})
 
     owner(conninfo, make)
     return new.name
@@ -94,14 +87,14 @@ def disable(conninfo: str, name: str) -> None:
 @contextlib.contextmanager
 def bearing(url: str, key: str) -> Iterator[httpx.Client]:
     """A client that shows a key."""
-    with httpx.Client(base_url=url, timeout=30, headers={"Authorization": f"Bearer {key}"}, verify=_TRUSTED) as client:
+    with httpx.Client(base_url=url, timeout=30, headers={"Authorization": f"Bearer {key}"}) as client:
         yield client
 
 
 @contextlib.contextmanager
 def logged_in(url: str, name: str, password: str = PASSWORD) -> Iterator[httpx.Client]:
     """A client with a session, as a browser has it: a cookie, and the token in a header."""
-    with httpx.Client(base_url=url, timeout=30, verify=_TRUSTED) as client:
+    with httpx.Client(base_url=url, timeout=30) as client:
         answer = client.post("/session", json={"name": name, "password": password})
         assert answer.status_code == 200, answer.text
         client.headers["X-CSRF-Token"] = client.get("/session").json()["csrf_token"]

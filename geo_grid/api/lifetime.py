@@ -95,9 +95,9 @@ async def living(settings: Settings, owner: str) -> AsyncIterator[Server]:
                 (own_conninfo, settings.reserved_pool_size),
             )
         ]
-        search_pool = await enter(open_pool(conninfo, SEARCHES.at_once, settings.statement_timeout_s))
-        view_pool = await enter(open_pool(conninfo, VIEWS.at_once, settings.statement_timeout_s))
-        long_pool = await enter(open_pool(conninfo, BULK.at_once, settings.work_timeout_s))
+        search_pool = await enter(open_pool(conninfo, SEARCHES.at_once, settings.statement_timeout_s, least=0))
+        view_pool = await enter(open_pool(conninfo, VIEWS.at_once, settings.statement_timeout_s, least=0))
+        long_pool = await enter(open_pool(conninfo, BULK.at_once, settings.work_timeout_s, least=0))
         threads: dict[Budget, ThreadPool] = {}
         pools: dict[str, AsyncPool | ThreadPool] = {
             "desk": pool, "reserved": reserved, "own": own_pool, "lists": search_pool, "views": view_pool, "long_answers": long_pool

@@ -164,7 +164,7 @@ class _Patient(psycopg.AsyncConnection[DictRow]):
 
 
 @contextlib.asynccontextmanager
-async def open_pool(conninfo: str, size: int, longest_s: float) -> AsyncIterator[AsyncPool]:
+async def open_pool(conninfo: str, size: int, longest_s: float, least: int = 1) -> AsyncIterator[AsyncPool]:
     """Open a connection pool of the server, in autocommit mode: transactions are begun explicitly.
 
     It opens even while the database does not answer, and reconnects by itself.
@@ -175,12 +175,15 @@ async def open_pool(conninfo: str, size: int, longest_s: float) -> AsyncIterator
         Most connections.
     longest_s
         Time-out in seconds of a statement, and of an idle transaction.
+    least
+        Connections that are opened at once and kept; the others are opened on demand, which takes some 20 ms of a core
+        each, and closed after being idle for ten minutes.
     """
     pool: AsyncPool = AsyncConnectionPool(
         in_utc(limited(conninfo, longest_s, longest_s)),
         connection_class=_Patient,
         kwargs={"row_factory": dict_row, "autocommit": True},
-        min_size=min(2, size),
+        min_size=min(least, size),
         max_size=size,
         timeout=5,
         reconnect_timeout=30,

@@ -12,6 +12,7 @@ from geo_grid.access.accounts import NewAccount, add_account, require_factor
 from geo_grid.cli.access import as_owner
 from geo_grid.db import connect
 from geo_grid.errors import UserError
+from tests.commands import geo_grid
 from tests.conftest import live_server
 from tests.identities import PASSWORD, api_key, bearing, disable, logged_in, user
 
@@ -40,6 +41,14 @@ def test_the_first_log_in_changes_the_password(url: str, database: str) -> None:
         assert client.put("/session/password", json={"old": once, "new": PASSWORD}).status_code == 204
         assert client.get("/session").status_code == 401  # all sessions ended
     assert log_in(url, "li").json() == {"must": ""}
+
+
+def test_passwords_are_stored_as_rfc_9106_recommends(database: str) -> None:
+    """Its second recommended option, with three passes and 64 MiB; here servers hash in a cheaper way."""
+    geo_grid(database, "user", "add", "li", "--role", "planner", "--city")
+    with connect(database) as connection:
+        stored = connection.execute("select hash from access.passwords").fetchall()
+    assert [row["hash"].rsplit("$", 2)[0] for row in stored] == ["$argon2id$v=19$m=65536,t=3,p=4"]
 
 
 def test_five_failures_lock_a_name_whether_it_is_somebodys_or_not(url: str, database: str) -> None:

@@ -97,7 +97,7 @@ class TestUploads:
                 made.writestr(f"layer{ending}", b"no shapes")
         told = problem(send(asking, "a.zip", archive.getvalue()), 422)["detail"]
         assert "unpacked" not in told
-        assert "/tmp" not in told
+        assert not any(place in told for place in ("/tmp", "/dev/shm"))
 
     @pytest.mark.parametrize("kind", ["multipart/form-data; boundary=X", "application/x-www-form-urlencoded"])
     def test_a_form_has_an_end(self, asking: httpx.Client, kind: str) -> None:

@@ -2,16 +2,19 @@
 
 import http.client
 import json
+from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
 
 from geo_grid.cli.access import as_owner
-from geo_grid.db import connect
+from geo_grid.db import Cluster, connect
 from geo_grid.live_demo.users import demo_users
 from tests.conftest import live_server
+from tests.databases import new_database
 from tests.identities import logged_in, user
+from tests.live_demo.city import make_small_demo
 from tests.squares import two_by_two
 
 CHOICE = {"name": "demo-supervisor"}
@@ -21,8 +24,25 @@ def _choose(url: str, **headers: str) -> httpx.Response:
     return httpx.post(f"{url}/session/demo", json=CHOICE, headers=headers, timeout=30)
 
 
+@pytest.fixture(scope="module")
+def with_users(cluster: Cluster) -> Iterator[str]:
+    """libpq connection string of a small demo city with users, to which tests change nothing but log in."""
+    with new_database(cluster, "demo_with_users") as conninfo:
+        make_small_demo(conninfo)
+        as_owner(conninfo, lambda connection: demo_users(connection, 5))
+        yield conninfo
+
+
+@pytest.fixture(scope="module")
+def door(with_users: str) -> Iterator[str]:
+    """Address of its server."""
+    with live_server(with_users) as url:
+        yield url
+
+
 @pytest.fixture
 def demo_with_users(small_demo: str) -> str:
+    """Another such city, of the test's own."""
     as_owner(small_demo, lambda connection: demo_users(connection, 5))
     return small_demo
 
@@ -56,32 +76,28 @@ def test_one_click_logs_in_and_the_audit_says_so(demo_with_users: str) -> None:
         {"Origin": "https://evil.example"},
     ],
 )
-def test_what_came_through_a_proxy_or_from_another_site_is_refused(
-    demo_with_users: str, headers: dict[str, str]
-) -> None:
-    with live_server(demo_with_users) as url:
-        assert _choose(url, **headers).status_code == 403
-        if "Origin" not in headers:
-            assert "demo-supervisor" not in httpx.get(f"{url}/login", headers=headers).text
-        assert _choose(url).status_code == 200
+def test_what_came_through_a_proxy_or_from_another_site_is_refused(door: str, headers: dict[str, str]) -> None:
+    assert _choose(door, **headers).status_code == 403
+    if "Origin" not in headers:
+        assert "demo-supervisor" not in httpx.get(f"{door}/login", headers=headers).text
+    assert _choose(door).status_code == 200
 
 
-def test_http_1_0_as_nginx_speaks_it_is_refused(demo_with_users: str) -> None:
-    with live_server(demo_with_users) as url:
-        parts = urlsplit(url)
-        line = http.client.HTTPConnection(str(parts.hostname), parts.port, timeout=30)
-        line._http_vsn, line._http_vsn_str = 10, "HTTP/1.0"  # type: ignore[attr-defined]
-        line.request(
-            "POST", "/session/demo", json.dumps(CHOICE), {"Content-Type": "application/json", "Host": parts.netloc}
-        )
-        assert line.getresponse().status == 403
+def test_http_1_0_as_nginx_speaks_it_is_refused(door: str) -> None:
+    parts = urlsplit(door)
+    line = http.client.HTTPConnection(str(parts.hostname), parts.port, timeout=30)
+    line._http_vsn, line._http_vsn_str = 10, "HTTP/1.0"  # type: ignore[attr-defined]
+    line.request(
+        "POST", "/session/demo", json.dumps(CHOICE), {"Content-Type": "application/json", "Host": parts.netloc}
+    )
+    assert line.getresponse().status == 403
 
 
 @pytest.mark.parametrize(
     "options", [{"public_url": "https://map.example"}, {"trusted_proxies": "127.0.0.1"}, {"host": "0.0.0.0"}]
 )
-def test_a_server_that_is_set_up_for_others_offers_none(demo_with_users: str, options: dict[str, str]) -> None:
-    with live_server(demo_with_users, **options) as url:
+def test_a_server_that_is_set_up_for_others_offers_none(with_users: str, options: dict[str, str]) -> None:
+    with live_server(with_users, **options) as url:
         assert _choose(url).status_code == 403
 
 
