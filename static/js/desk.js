@@ -7,6 +7,7 @@ import { Matter } from "./desk/matter.js";
 import { Queue } from "./desk/queue.js";
 import { element, isTyping } from "./element.js";
 import { follow } from "./events.js";
+import { addLists } from "./in_view.js";
 import { base, OUTLINES, shownLooks } from "./layers.js";
 import { LiveLayer } from "./live_layer.js";
 import { head } from "./office.js";
@@ -23,6 +24,7 @@ const TOLD_MS = 8000;
 
 logInHere();
 const map = cityMap();
+addLists(map);
 keepView(map);
 const main = head(pictureButton(map, () => ({ theme: ground.theme, layers: namesOf(layers) })));
 const ground = new BaseMap(map);
