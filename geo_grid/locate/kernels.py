@@ -23,6 +23,9 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 _BLOCK = 512
+_TILES = 4096
+"""Most tiles that points are sorted by. A tile of a city of 20,000 cells has some 20 KB of the index, which a core's first
+cache holds; the ends of so many lists fit into its second."""
 OUTSIDE = -1
 INVALID = -2
 _STEPS_PER_DEGREE = float(2**26)
@@ -62,6 +65,7 @@ class Index(NamedTuple):
 
 
 _I32, _I64, _F64 = types.int32[::1], types.int64[::1], types.float64[::1]
+_POINTS = _F64.copy(readonly=True)
 _EDGES, _SIDES = types.int64[:, ::1], types.int32[:, ::1]
 _INDEX = types.NamedTuple(
     [kind.copy(readonly=True) for kind in (_I64, _EDGES, _SIDES, _I32, _I64, _I32, _I32, _I64, _I32)], Index
@@ -320,7 +324,7 @@ def one_owner(index: Index, x: int, y: int) -> int:
     return _walk(index, column, row, -1 - index.bucket[row * index.origin[2] + column], x, y)
 
 
-@loop(_INDEX, _F64, _F64)
+@loop(_INDEX, _POINTS, _POINTS)
 def owners(index: Index, lon: Floats, lat: Floats) -> NDArray[np.int32]:
     """Find the owner of each point; OUTSIDE where there is none, INVALID where it is no place."""
     found = np.empty(len(lon), np.int32)
@@ -358,6 +362,46 @@ def owners(index: Index, lon: Floats, lat: Floats) -> NDArray[np.int32]:
     return found
 
 
+@loop(_INDEX, _POINTS, _POINTS)
+def owners_by_place(index: Index, lon: Floats, lat: Floats) -> NDArray[np.int32]:
+    """Find the owner of each point as `owners` does, of neighbours one after the other: they need the same of the index."""
+    order, x, y = _by_place(index, lon, lat)
+    there = owners(index, x, y)
+    found = np.empty(len(lon), np.int32)
+    for k in range(len(order)):
+        found[order[k]] = there[k]
+    return found
+
+
+@part()
+def _by_place(index: Index, lon: Floats, lat: Floats) -> tuple[NDArray[np.int32], Floats, Floats]:
+    """Sort fewer than 2^31 points by tiles of buckets, row by row; return their places in the arrays, and lon and lat."""
+    west, south, columns, rows, shift, _ = index.origin
+    while ((columns >> (shift - index.origin[4])) + 1) * ((rows >> (shift - index.origin[4])) + 1) > _TILES:
+        shift += 1
+    wide, high = (columns >> (shift - index.origin[4])) + 1, (rows >> (shift - index.origin[4])) + 1
+    nowhere = wide * high
+    tile = np.empty(len(lon), np.int32)
+    end = np.zeros(nowhere + 2, np.int64)
+    for i in range(len(lon)):
+        here = nowhere
+        if abs(lon[i]) <= 180.0 and abs(lat[i]) <= 90.0:
+            column = (int(np.rint(lon[i] * _STEPS_PER_DEGREE)) - west) >> shift
+            row = (int(np.rint(lat[i] * _STEPS_PER_DEGREE)) - south) >> shift
+            if 0 <= column < wide and 0 <= row < high:
+                here = row * wide + column
+        tile[i] = here
+        end[here + 1] += 1
+    end = np.cumsum(end)
+    order = np.empty(len(lon), np.int32)
+    x, y = np.empty(len(lon), np.float64), np.empty(len(lon), np.float64)
+    for i in range(len(lon)):
+        k = end[tile[i]]
+        end[tile[i]] = k + 1
+        order[k], x[k], y[k] = i, lon[i], lat[i]
+    return order, x, y
+
+
 @part(inline="always")
 def _metres_per_degree(lat: float) -> tuple[float, float]:
     """Return metres per degree of longitude and latitude on the ellipsoid (radii N cos(lat) and M)."""
@@ -379,7 +423,7 @@ def _edge_distance(index: Index, edge: int, lon: float, lat: float, kx: float, k
     return ox * ox * kx * kx + oy * oy * ky * ky, ox, oy
 
 
-@loop(_INDEX, _F64, _F64, _I32)
+@loop(_INDEX, _POINTS, _POINTS, _I32)
 def boundary_distances(index: Index, lon: Floats, lat: Floats, owner: NDArray[np.int32]) -> Floats:
     """Measure metres to the nearest border of each point's owner; NaN where it has none."""
     found = np.empty(len(lon), np.float64)
