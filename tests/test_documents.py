@@ -2,6 +2,7 @@
 
 import os
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -117,6 +118,7 @@ def test_what_a_document_tells_to_type_is_answered_as_it_shows(
 ) -> None:
     folder, environment, server = demo_city
     monkeypatch.chdir(folder)
+    monkeypatch.setenv("PYSPARK_PYTHON", sys.executable)  # as in an activated environment
     demo = Terminal(folder, environment, server)
     terminal, wrong = demo, []
     demo.type(next(one.text for one in commands(ROOT / "README.md") if one.text.startswith("export ")))

@@ -52,7 +52,13 @@ def locate(
 
 
 def _locate_file(
-    file: Path, out: Path, crs: str | None, levels: tuple[int, ...], skip_invalid: bool, at: datetime | None, as_json: bool
+    file: Path,
+    out: Path,
+    crs: str | None,
+    levels: tuple[int, ...],
+    skip_invalid: bool,
+    at: datetime | None,
+    as_json: bool,
 ) -> None:
     from geo_grid.cores import usable_cores
     from geo_grid.db import connect

@@ -191,12 +191,12 @@ class _Work:
         nowhere = found.missing.copy()
         nowhere[bad] = True
         lon[nowhere], lat[nowhere] = 0, 0  # placeholders; the answers are blanked below
-        cell, zone = self.city.cells.owners(lon, lat), self.city.zones.owners(lon, lat)
-        cell[nowhere], zone[nowhere] = -1, -1
+        cell, zone, metres = self._look(lon, lat)
+        cell[nowhere], zone[nowhere], metres[nowhere] = -1, -1, np.nan
         if not self.asked.seen.everywhere:
             cell[self._cells_hidden[cell]] = -1
             zone[self._zones_hidden[zone] | (cell < 0)] = -1
-        metres = self.city.cells.distance_to_boundary(lon, lat, cell)
+            metres[cell < 0] = np.nan
         count = points.table.num_rows
         answers: list[pa.Array] = [
             _codes(cell, self._cells),
@@ -215,6 +215,17 @@ class _Work:
         )
         missing = int(found.missing.sum())
         return _Answer(batch, int((cell < 0).sum()) - len(bad) - missing, missing, problems)
+
+    def _look(
+        self, lon: NDArray[np.float64], lat: NDArray[np.float64]
+    ) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float64]]:
+        """Return cell, zone and metres to the border of the cell, of neighbours one after the other."""
+        cell, zone, metres = np.empty(len(lon), np.int32), np.empty(len(lon), np.int32), np.empty(len(lon))
+        order, x, y = self.city.cells.by_place(lon, lat)
+        cells = self.city.cells.owners(x, y)
+        cell[order], zone[order] = cells, self.city.zones.owners(x, y)
+        metres[order] = self.city.cells.distance_to_boundary(x, y, cells)
+        return cell, zone, metres
 
     def _problems(self, found: Found, lon: NDArray[np.float64], lat: NDArray[np.float64]) -> dict[int, str]:
         x, y = found.x, found.y

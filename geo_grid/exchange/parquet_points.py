@@ -66,17 +66,19 @@ def write_parquet(path: Path, batches: Iterable[pa.RecordBatch], edition: int | 
 
     writer: Any = None
     with path.open("wb") as sink:
-        for batch in batches:
-            if writer is None:
-                told = {**(batch.schema.metadata or {}), "edition": json.dumps(edition)}
-                schema = batch.schema.with_metadata(told)
-                writer = parquet.ParquetWriter(
-                    sink, schema, use_dictionary=_repeating(schema), dictionary_pagesize_limit=_DICTIONARY_BYTES
-                )
-            if batch.num_rows:
-                writer.write_batch(batch)
-        if writer is not None:
-            writer.close()
+        try:
+            for batch in batches:
+                if writer is None:
+                    told = {**(batch.schema.metadata or {}), "edition": json.dumps(edition)}
+                    schema = batch.schema.with_metadata(told)
+                    writer = parquet.ParquetWriter(
+                        sink, schema, use_dictionary=_repeating(schema), dictionary_pagesize_limit=_DICTIONARY_BYTES
+                    )
+                if batch.num_rows:
+                    writer.write_batch(batch)
+        finally:
+            if writer is not None:
+                writer.close()
 
 
 def _opened(path: Path) -> Any:

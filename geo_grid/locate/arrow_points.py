@@ -198,9 +198,9 @@ def _of_wkb(column: pa.Array) -> Found:
         x[~missing], y[~missing] = plain["x"], plain["y"]
         return Found(x, y, missing)
     shapes = shapely.from_wkb(column.to_numpy(zero_copy_only=False), on_invalid="ignore")
-    kinds = shapely.get_type_id(shapes)
-    points = kinds == shapely.GeometryType.POINT
-    x[points], y[points] = shapely.get_x(shapes[points]), shapely.get_y(shapes[points])
+    points = shapely.get_type_id(shapes) == shapely.GeometryType.POINT
+    there = points & ~shapely.is_empty(shapes)
+    x[there], y[there] = shapely.get_x(shapes[there]), shapely.get_y(shapes[there])
     wrong = {
         row: "is no readable WKB" if shapes[row] is None else f"is a {shapes[row].geom_type}, no point"
         for row in np.flatnonzero(~points & ~missing).tolist()

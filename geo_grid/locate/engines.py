@@ -79,7 +79,9 @@ class Owners:
         import pandas as pd
 
         x, y = coordinate_columns("the frame", [str(name) for name in frame.columns], *self._names)
-        owner = self._owners(frame[x].to_numpy(np.float64, na_value=np.nan), frame[y].to_numpy(np.float64, na_value=np.nan))
+        owner = self._owners(
+            frame[x].to_numpy(np.float64, na_value=np.nan), frame[y].to_numpy(np.float64, na_value=np.nan)
+        )
         return frame.assign(**{self.column: pd.Series(owner.to_pandas().to_numpy(), frame.index, dtype="str")})
 
     def batches(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

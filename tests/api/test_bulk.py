@@ -304,7 +304,9 @@ print(result.points, peak - before)
 """
 
 
-@pytest.mark.parametrize(("form", "count"), [("arrow", 10_000_000), ("parquet", 10_000_000), ("csv", 1_000_000), ("json", 300_000)])
+@pytest.mark.parametrize(
+    ("form", "count"), [("arrow", 10_000_000), ("parquet", 10_000_000), ("csv", 1_000_000), ("json", 300_000)]
+)
 def test_memory_does_not_grow_with_the_points(demo: str, tmp_path: Path, form: str, count: int) -> None:
     saved = open_city(demo, tmp_path / "editions", 1)
     source, sink = tmp_path / f"in.{form}", tmp_path / f"out.{form}"

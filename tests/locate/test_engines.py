@@ -7,6 +7,7 @@ import os
 import pickle
 import shutil
 import signal
+import sys
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
@@ -85,14 +86,16 @@ def test_dask(locator: Locator, points: pd.DataFrame, expected: list[str | None]
         assert told(owned.compute(scheduler="processes")) == expected
 
 
-@pytest.fixture(scope="module")
-def spark() -> Iterator[object]:
+@pytest.fixture
+def spark(monkeypatch: pytest.MonkeyPatch) -> Iterator[object]:
+    monkeypatch.setenv("PYSPARK_PYTHON", sys.executable)
     if shutil.which("java") is None:
         pytest.fail("Java is missing: setup.sh test installs it")
     from pyspark.sql import SparkSession
 
     session = (
-        SparkSession.builder.master("local[2, 3]")  # two cores, three attempts
+        SparkSession.builder.master("local[1, 3]")  # one core, three attempts
+        .config("spark.driver.extraJavaOptions", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")  # starts sooner
         .config("spark.ui.enabled", "false")
         .config("spark.driver.bindAddress", "127.0.0.1")
         .config("spark.driver.host", "127.0.0.1")
@@ -134,7 +137,9 @@ def test_duckdb(locator: Locator, points: pd.DataFrame, expected: list[str | Non
         assert told(connection.cursor().sql("from owned").df()) == expected
 
 
-def test_a_table_of_arrow_as_ray_hands_it_on(locator: Locator, points: pd.DataFrame, expected: list[str | None]) -> None:
+def test_a_table_of_arrow_as_ray_hands_it_on(
+    locator: Locator, points: pd.DataFrame, expected: list[str | None]
+) -> None:
     owners = pickle.loads(pickle.dumps(Owners(locator)))
     table = owners.table(pa.Table.from_pandas(points).append_column("owner", pa.nulls(COUNT)))
     assert table["owner"].to_pylist() == expected
@@ -142,9 +147,7 @@ def test_a_table_of_arrow_as_ray_hands_it_on(locator: Locator, points: pd.DataFr
 
 
 @pytest.mark.parametrize("encoding", ["WKB", "geoarrow"])
-def test_points_as_geometry(
-    locator: Locator, points: pd.DataFrame, expected: list[str | None], encoding: str
-) -> None:
+def test_points_as_geometry(locator: Locator, points: pd.DataFrame, expected: list[str | None], encoding: str) -> None:
     geometry = shapely.points(points["lon"], points["lat"])
     geometry[points["lon"].isna()] = None
     frame = gpd.GeoDataFrame({"number": points["number"]}, geometry=geometry, crs=4326)
@@ -167,7 +170,7 @@ class TestRefusals:
             Owners(Locator.from_polygons(["A"], [square(0, 0)]))
 
     def test_a_place_that_is_none(self, locator: Locator) -> None:
-        with pytest.raises(InvalidCoordinates, match="point 1: .*out of range"):
+        with pytest.raises(InvalidCoordinates, match="point 1"):
             Owners(locator).table(pa.table({"lon": [-87.6, 0.0], "lat": [41.8, 91.0]}))
 
     def test_half_a_point(self, locator: Locator) -> None:

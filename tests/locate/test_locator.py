@@ -212,9 +212,7 @@ def test_any_coverage_gives_the_same_owner_as_geos(polygons: np.ndarray, seed: i
 
 @settings(max_examples=200, deadline=None)
 @given(coverages(), st.integers(0, 2**32), st.integers(1, 3), st.integers(1, 400))
-def test_points_sorted_by_place_have_the_same_owners(
-    polygons: np.ndarray, seed: int, cores: int, at_once: int
-) -> None:
+def test_points_sorted_by_place_have_the_same_owners(polygons: np.ndarray, seed: int, cores: int, at_once: int) -> None:
     """On corners and beside them, anywhere on Earth, and where no place is."""
     if not len(polygons):
         return
@@ -229,12 +227,13 @@ def test_points_sorted_by_place_have_the_same_owners(
         patched.setattr(locator_module, "_SORTED_FROM", 1)
         patched.setattr(locator_module, "_SORTED_AT_ONCE", at_once)
         assert np.array_equal(locator.owners(lon, lat, cores), expected)
-        lon[0], lat[-1] = np.nan, 90.1
-        with pytest.raises(InvalidCoordinates, match="point 0"):
+        order, x, y = locator.by_place(lon, lat)
+        assert np.array_equal(np.sort(order), np.arange(len(lon)))
+        assert np.array_equal(x, lon[order])
+        assert np.array_equal(y, lat[order])
+        lon[len(lon) // 2], lat[-1] = np.nan, 90.1
+        with pytest.raises(InvalidCoordinates, match=f"point {len(lon) // 2}:"):
             locator.owners(lon, lat, cores)
-    lon.setflags(write=False)
-    lat.setflags(write=False)
-    assert np.array_equal(kernels.owners_by_place(locator.index, lon, lat), kernels.owners(locator.index, lon, lat))
 
 
 def test_many_points_of_the_demo_city_are_sorted_on_both_cores(demo: str) -> None:
