@@ -8,12 +8,12 @@ import time
 from pathlib import Path
 
 import duckdb
-from duckdb_extensions import import_extension
+import duckdb_extension_spatial
 
 folder, threads = Path(sys.argv[1]), int(sys.argv[2])
-import_extension("spatial")
+spatial = Path(duckdb_extension_spatial.__file__).parent / f"extensions/v{duckdb.__version__}/spatial.duckdb_extension"
 session = duckdb.connect(config={"threads": threads})
-session.execute("load spatial")
+session.execute(f"load '{spatial}'")
 for name in ("points", "cells"):  # in memory, as geometry
     kept = "id" if name == "points" else "code"
     session.execute(

@@ -2,7 +2,6 @@
 
 import os
 import re
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +23,10 @@ from tests.documents import DOCUMENTS, ROOT, Command, Terminal, commands, differ
 from tests.test_cli import free_port
 
 NOT_RUN = {
+    **{
+        ("bulk.md", begins): "it starts a JVM, which takes long: tests/locate/test_engines.py does it in its own"
+        for begins in ("from pyspark", "spark", "frame = spark", "owned = frame.mapInArrow", "[row.owner")
+    },
     ("bulk.md", "import ray"): "no package of the tests, where Ray is large: `make bench-bulk` asks it",
     ("bulk.md", "owned = ray.data"): "the same",
     ("bulk.md", "owned.to_pandas()"): "the same",
@@ -118,7 +121,6 @@ def test_what_a_document_tells_to_type_is_answered_as_it_shows(
 ) -> None:
     folder, environment, server = demo_city
     monkeypatch.chdir(folder)
-    monkeypatch.setenv("PYSPARK_PYTHON", sys.executable)  # as in an activated environment
     demo = Terminal(folder, environment, server)
     terminal, wrong = demo, []
     demo.type(next(one.text for one in commands(ROOT / "README.md") if one.text.startswith("export ")))

@@ -434,7 +434,7 @@ def _box_distance(index: Index, edge: int, lon: float, lat: float, kx: float, ky
     y1, y2 = index.edge[edge, 1], index.edge[edge, 3]
     dx = max(index.edge[edge, 0] - x, x - index.edge[edge, 2], 0.0) * (kx / _STEPS_PER_DEGREE)
     dy = max(min(y1, y2) - y, y - max(y1, y2), 0.0) * (ky / _STEPS_PER_DEGREE)
-    return dx * dx + dy * dy
+    return float(dx * dx + dy * dy)
 
 
 @loop(_INDEX, _POINTS, _POINTS, _I32)

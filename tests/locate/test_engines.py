@@ -25,6 +25,7 @@ from geo_grid.coordinates import snap_geometry
 from geo_grid.errors import InvalidCoordinates, UnreadableFile
 from geo_grid.locate import Locator
 from geo_grid.locate.engines import Owners
+from tests.documents import ROOT, Command, Terminal, commands, difference, text_of
 from tests.squares import SIDE, SOUTH, WEST, square
 
 COUNT = 40_000
@@ -86,13 +87,13 @@ def test_dask(locator: Locator, points: pd.DataFrame, expected: list[str | None]
         assert told(owned.compute(scheduler="processes")) == expected
 
 
-@pytest.fixture
-def spark(monkeypatch: pytest.MonkeyPatch) -> Iterator[object]:
-    monkeypatch.setenv("PYSPARK_PYTHON", sys.executable)
+@pytest.fixture(scope="module")
+def spark() -> Iterator[object]:
     if shutil.which("java") is None:
         pytest.fail("Java is missing: setup.sh test installs it")
     from pyspark.sql import SparkSession
 
+    os.environ["PYSPARK_PYTHON"] = sys.executable
     session = (
         SparkSession.builder.master("local[1, 3]")  # one core, three attempts
         .config("spark.driver.extraJavaOptions", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")  # starts sooner
@@ -107,6 +108,7 @@ def spark(monkeypatch: pytest.MonkeyPatch) -> Iterator[object]:
         yield session
     finally:
         session.stop()
+        del os.environ["PYSPARK_PYTHON"]
 
 
 def test_spark_gives_each_answer_once_though_workers_are_killed_twice(
@@ -124,6 +126,29 @@ def test_spark_gives_each_answer_once_though_workers_are_killed_twice(
     owned = frame.mapInArrow(killed_in_the_middle, owners.spark_schema(frame.schema))
     assert told(owned.toPandas()) == expected
     assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_sparks_example_of_the_documents(spark, shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the session that is there: tests/test_documents.py would have to start another."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "beats.geojson").symlink_to(shared / "chicago_police_beats.geojson")
+    terminal = Terminal(tmp_path, dict(os.environ), "")
+    try:
+        for command in python_under("bulk.md", "## In an engine", "Spark:"):
+            assert not difference(command.answer, terminal.python(command.text)), command
+    finally:
+        terminal.close()
+
+
+def python_under(document: str, *headings: str) -> Iterator[Command]:
+    """The commands of the first block under each of some lines of a document."""
+    lines = text_of(ROOT / "docs" / document).splitlines()
+    blocks: dict[int, list[Command]] = {}
+    for command in commands(ROOT / "docs" / document):
+        begins = max(at for at, line in enumerate(lines[: command.line], 1) if line.startswith("```"))
+        blocks.setdefault(begins, []).append(command)
+    for heading in headings:
+        yield from blocks[min(begins for begins in blocks if begins > lines.index(heading))]
 
 
 @pytest.mark.parametrize("cores", [1, 2])
