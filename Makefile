@@ -2,7 +2,7 @@ export GEO_GRID_STATE_DIR ?= $(CURDIR)/.state
 unexport PYTHONDONTWRITEBYTECODE  # else each start compiles again what has changed since the set-up
 BIN := .venv/bin
 
-.PHONY: help up down test lint types bench-locate bench-access bench-boundaries bench-response bench-restart bench-memory bench-feed bench-tiles bench-pages bench-workflow bench-search bench-feeds bench-cameras drill-crowds pictures data words lock clean
+.PHONY: help up down test lint types bench-locate bench-bulk bench-access bench-boundaries bench-response bench-restart bench-memory bench-feed bench-tiles bench-pages bench-workflow bench-search bench-feeds bench-cameras drill-crowds pictures data words lock clean
 
 help:            ## this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*##/\t/'
@@ -43,6 +43,11 @@ bench-locate:    ## compare point location with its peers, side by side (some mi
 	@./setup.sh run
 	@bench/setup.sh
 	$(BIN)/python -m bench.locate
+
+bench-bulk:      ## both cores, peers, engines, 100 million points from file to file (ten minutes)
+	@./setup.sh test
+	@bench/setup.sh sedona duckdb ray
+	$(BIN)/python -m bench.bulk
 
 bench-access:    ## what log-in and rights by row cost (some minutes)
 	@./setup.sh run

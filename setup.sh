@@ -24,6 +24,7 @@ if [ "$wanted" = test ]; then
     command -v ogr2ogr >/dev/null 2>&1 || need gdal-bin # reads our collections with somebody else's eyes
     [ -d /usr/lib/python3/dist-packages/qgis ] || need "python3-qgis qgis-providers" # and so does QGIS
     ls /usr/share/postgresql/*/extension/pgrouting.control >/dev/null 2>&1 || need pgrouting-extension # a second opinion
+    command -v java >/dev/null 2>&1 || need default-jre-headless # Spark, one of the engines of docs/bulk.md
     ls /usr/lib/*/libatomic.so.1 >/dev/null 2>&1 || need libatomic1 # Playwright's driver is linked with it
 fi
 
