@@ -23,6 +23,7 @@ if [ "$wanted" = test ]; then
     command -v ogr2ogr >/dev/null 2>&1 || need gdal-bin # reads our collections with somebody else's eyes
     [ -d /usr/lib/python3/dist-packages/qgis ] || need "python3-qgis qgis-providers" # and so does QGIS
     ls /usr/share/postgresql/*/extension/pgrouting.control >/dev/null 2>&1 || need pgrouting-extension # a second opinion
+    command -v sipp >/dev/null 2>&1 || need sip-tester # a lower platform that nobody here wrote
     ls /usr/lib/*/libatomic.so.1 >/dev/null 2>&1 || need libatomic1 # Playwright's driver is linked with it
 fi
 
