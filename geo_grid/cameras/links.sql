@@ -33,7 +33,7 @@ set is_online = excluded.is_online, transport = coalesce(excluded.transport, pla
     registered_at = coalesce(excluded.registered_at, platform_links.registered_at),
     heard_at = coalesce(excluded.heard_at, platform_links.heard_at), subscribed_until = excluded.subscribed_until,
     queried_at = coalesce(excluded.queried_at, platform_links.queried_at),
-    announced = coalesce(excluded.announced, platform_links.announced),
+    announced = case when excluded.received is null then platform_links.announced else excluded.announced end,
     received = coalesce(excluded.received, platform_links.received),
     whole_at = coalesce(excluded.whole_at, platform_links.whole_at),
     imported = coalesce(excluded.imported, platform_links.imported),

@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from xml.etree.ElementTree import Element, ParseError, fromstring
 
 from geo_grid.errors import UnreadableFile, UserError
@@ -98,8 +99,8 @@ def read_catalogue(data: bytes) -> Catalogue:
 
 def cut_items(data: bytes) -> Iterator[bytes]:
     """Cut a catalogue into its items: each from where it begins to where the next one does, or the list ends."""
-    starts = [found.start() for found in _ITEM.finditer(data)]
-    for start, end in zip(starts, [*starts[1:], len(data)], strict=True):
+    bounds = [*(found.start() for found in _ITEM.finditer(data)), len(data)]
+    for start, end in pairwise(bounds):
         ends = _LIST_END.search(data, start, end)
         yield data[start : ends.start() if ends else end]
 

@@ -88,7 +88,8 @@ def items_of(body: Body) -> Iterator[Item]:
                 data = chunk.decode(encoding).encode("gb18030")
             except UnicodeDecodeError:
                 data = chunk  # broken: its reader says so
-        yield Item(*(_text(field.search(chunk)) for field in (_DEVICE, _PARENT, _EVENT, _STATUS)), data)
+        device_id, parent_id, event, status = (_text(one.search(chunk)) for one in (_DEVICE, _PARENT, _EVENT, _STATUS))
+        yield Item(device_id, parent_id, event, status, data)
 
 
 def new_serial() -> int:

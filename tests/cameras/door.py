@@ -16,7 +16,7 @@ from geo_grid.gb28181.sip import Identity
 from tests.cameras.lower import PASSWORD, UPPER
 
 QUICK = Timing(
-    quiet_s=2.0, settle_s=0.3, lost_s=60.0, gone_s=1.0, hold_s=1.5, doubt_s=30.0, sure_s=0.0, gather_s=0.5, pause_s=0.5, again_s=600.0
+    quiet_s=2.0, settle_s=0.3, lost_s=600.0, gone_s=1.0, hold_s=1.5, doubt_s=30.0, sure_s=0.0, gather_s=0.5, pause_s=0.5, again_s=600.0
 )  # fmt: skip
 PLATFORM, OTHER = "13050200002000000001", "13050200002000000002"
 PATIENCE_S = 60.0

@@ -1,5 +1,6 @@
 """Lower platforms that register with us: what their users suffer from elsewhere, over real sockets and a real register."""
 
+import json
 import time
 from pathlib import Path
 
@@ -101,12 +102,17 @@ def test_a_catalogue_that_stops_half_way_leaves_the_register_as_it_was(small_cit
         with live_server(small_city) as url, bearing(url, api_key(small_city, "supervisor")) as client:
             shown = client.get("/cameras/platforms").json()["platforms"][0]["link"]
             assert (shown["is_online"], shown["announced"], shown["received"]) == (True, 5_000, 2_000)
-            assert client.post("/cameras/platforms/P1/queries").status_code == 202
-        key = geo_grid(small_city, "key", "add", "prometheus", "--role", "supervisor", "--city", "--right", "metrics").stdout.strip()
+        key = geo_grid(
+            small_city, "key", "add", "prometheus", "--role", "supervisor", "--city", "--right", "metrics"
+        ).stdout.strip()
         with live_server(small_city) as url, bearing(url, key) as client:
             said = client.get("/metrics").text
             assert 'geo_grid_platform_online{platform="P1"} 1.0' in said
             assert 'geo_grid_platform_catalogue_devices{platform="P1",were="received"} 2000.0' in said
+            assert client.post("/cameras/platforms/P1/queries").status_code == 403  # it may read metrics alone
+        with live_server(small_city) as url, bearing(url, api_key(small_city, "planner")) as client:
+            assert client.post("/cameras/platforms/P1/queries").status_code == 202
+            assert client.post("/cameras/platforms/NONE/queries").status_code == 404
         lower.answer_query(items(4))
         assert ours.wait_for(lambda one: not one["trouble"])["imported"] == 1
         assert len(keys(small_city)) == 4
@@ -118,6 +124,13 @@ def test_a_catalogue_that_lies_about_its_count_is_not_taken(small_city: str, sta
         lower.answer_query(items(5), announced=2, at_once=5)
         assert "announced 2 devices and sent 5: it lies" in ours.wait_for(lambda one: one["trouble"])["trouble"]
         assert keys(small_city) == []
+
+
+def test_a_platform_without_devices_is_told(small_city: str, state_dir: Path) -> None:
+    with door(small_city, state_dir) as ours, Lower(ours.port, PLATFORM) as lower:
+        lower.register()
+        lower.message(lower.catalogue([], lower.query(), 0))
+        assert "no devices" in ours.wait_for(lambda one: one["trouble"])["trouble"]
 
 
 def test_a_platform_that_answers_twice_is_taken_once(small_city: str, state_dir: Path) -> None:
@@ -307,8 +320,10 @@ def test_whoever_is_refused_is_counted(small_city: str, state_dir: Path, monkeyp
             assert 'geo_grid_platform_refusals_total{why="unknown"} 1.0' in client.get("/metrics").text
         monkeypatch.setenv("GEO_GRID_SIP_ID", "13050000002000000001")
         monkeypatch.setenv("GEO_GRID_SIP_PORT", "5060")
-        told = geo_grid(small_city, "doctor", expect=2).stdout + geo_grid(small_city, "doctor", expect=2).stderr
-        assert "refused 2 times: 13050200002000000001 from 127.0.0.1 (wrong password)" in told
+        found = json.loads(geo_grid(small_city, "doctor", "--json", expect=1).stdout)
+        (told,) = (one for one in found if one["what"] == "lower platforms")
+        assert "refused 2 times: 13050200002000000001 from 127.0.0.1 (wrong password)" in told["found"]
+        monkeypatch.delenv("GEO_GRID_SIP_PORT")
         assert not ask(small_city, "select from platform_links where is_online")
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.cameras.door import PLATFORM, ask, door
+from tests.cameras.lower import PASSWORD
 from tests.test_cli import free_port
 
 SCENARIOS = Path(__file__).parent / "sipp"
@@ -13,7 +14,7 @@ SCENARIOS = Path(__file__).parent / "sipp"
 
 def sipp(scenario: str, port: int, local: int, folder: Path, *more: str) -> subprocess.Popen[str]:
     command = [
-        "sipp", f"127.0.0.1:{port}", "-sf", str(SCENARIOS / f"{scenario}.xml"), "-i", "127.0.0.1", "-p", str(local), "-s", PLATFORM,
+        "sipp", f"127.0.0.1:{port}", "-sf", str(SCENARIOS / f"{scenario}.xml"), "-i", "127.0.0.1", "-p", str(local), "-s", PLATFORM, "-au", PLATFORM, "-ap", PASSWORD,
         "-m", "1", "-nostdin", "-timeout", "40s", "-timeout_error", "-trace_err", *more,
     ]  # fmt: skip
     return subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)

@@ -168,8 +168,7 @@ class Sockets:
             return connection is not None and connection.send(message)
         if self._udp is None or self._udp.is_closing():
             return False
-        if self._udp.get_write_buffer_size() < _LARGEST_UNSENT:  # else it is lost, as datagrams may be
-            self._udp.sendto(message, (peer.host, peer.port))
+        self._udp.sendto(message, (peer.host, peer.port))
         return True
 
     def trust(self, peer: Peer) -> None:
