@@ -33,9 +33,10 @@ _PATIENCE_S = 300
 @contextlib.contextmanager
 def _open_door(conninfo: str) -> Iterator[int]:
     with connect(conninfo) as connection:
-        connection.execute("delete from camera_platforms")
+        connection.execute("delete from platform_links")
         connection.execute(
-            "insert into camera_platforms (platform_code, name, source_crs, gb28181_id, is_enabled) values ('B', 'B', 'EPSG:4490', %s, true)",
+            "insert into camera_platforms (platform_code, name, source_crs, gb28181_id, is_enabled)"
+            " values ('B', 'B', 'EPSG:4490', %s, true) on conflict do nothing",
             [_PLATFORM],
         )
     with tempfile.TemporaryDirectory(prefix="geo_grid_bench_") as folder:
