@@ -16,7 +16,7 @@ import pytest
 
 from geo_grid.db import connect, read_migrations
 from tests.commands import geo_grid, run
-from tests.squares import local_levels, two_by_two
+from tests.squares import local_levels
 
 
 def free_port() -> int:
@@ -117,20 +117,18 @@ def test_speeds_that_lead_nowhere_are_refused(setting: str) -> None:
     assert f"{name}: Input should be greater" in done.stderr
 
 
-def test_levels_are_shown_set_and_refused(database: str, tmp_path: Path) -> None:
-    with connect(database) as connection:
-        two_by_two(connection)
-    assert [level["grid_level"] for level in json.loads(geo_grid(database, "levels", "--json").stdout)] == [1, 2]
+def test_levels_are_shown_set_and_refused(small_city: str, tmp_path: Path) -> None:
+    assert [level["grid_level"] for level in json.loads(geo_grid(small_city, "levels", "--json").stdout)] == [1, 2]
     path = tmp_path / "levels.toml"
     one = '[[grid_levels]]\ngrid_level = {}\nname_zh = "区"\nname_en = "district"\ncode_scheme = "{}"\nmin_zoom = 0\n'
     path.write_text(one.format(1, "local"))
-    assert "grid cells at level 2" in geo_grid(database, "levels", path, expect=2).stderr
+    assert "grid cells at level 2" in geo_grid(small_city, "levels", path, expect=2).stderr
     path.write_text(one.format(1, "invented"))
-    assert "unknown code scheme" in geo_grid(database, "levels", path, expect=2).stderr
+    assert "unknown code scheme" in geo_grid(small_city, "levels", path, expect=2).stderr
     path.write_text(one.format(3, "local"))
-    assert "must count 1, 2, 3" in geo_grid(database, "levels", path, expect=2).stderr
+    assert "must count 1, 2, 3" in geo_grid(small_city, "levels", path, expect=2).stderr
     path.write_text(one.format(1, "local") + one.format(2, "local") + one.format(3, "local"))
-    assert geo_grid(database, "levels", path).stdout.count("\n") == 3
+    assert geo_grid(small_city, "levels", path).stdout.count("\n") == 3
 
 
 def test_doctor_reports_and_fails_when_something_is_wrong(demo: str) -> None:
@@ -345,17 +343,16 @@ class TestLocatingFiles:
         assert says in geo_grid(demo, "locate", *arguments, expect=2).stderr
 
 
-def test_assign_all_goes_through_the_index(database: str) -> None:
-    with connect(database) as connection:
-        two_by_two(connection)
+def test_assign_all_goes_through_the_index(small_city: str) -> None:
+    with connect(small_city) as connection:
         connection.execute(
             "insert into incidents (category, geom) values ('x', ST_SetSRID(ST_MakePoint(114.50390625, 37.00390625), 4490)),"
             " ('x', ST_SetSRID(ST_MakePoint(0, 0), 4490))"
         )
-    done = geo_grid(database, "assign", "--all", "--json")
+    done = geo_grid(small_city, "assign", "--all", "--json")
     assert json.loads(done.stdout)["incidents"] == {"rows": 2, "unassigned": 1}
     assert "locating incidents" in done.stderr
-    with connect(database) as connection:
+    with connect(small_city) as connection:
         rows = connection.execute("select grid_code, edition_id from incidents order by incident_id").fetchall()
     assert [(row["grid_code"], row["edition_id"]) for row in rows] == [("A", 1), (None, 1)]
 

@@ -10,11 +10,9 @@ from typing import Any
 import httpx
 import pytest
 
-from geo_grid.db import connect
 from tests.access.test_rights import EXPECTED
 from tests.conftest import live_server
 from tests.identities import logged_in, user
-from tests.squares import two_by_two
 
 SCHEMATHESIS = Path(__file__).parents[2] / ".venv/bin/schemathesis"
 CHECKS = "not_a_server_error,content_type_conformance,response_schema_conformance,status_code_conformance"
@@ -34,11 +32,9 @@ def asked_of(role: str, document: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("role", ["supervisor", "administrator", "auditor"])
-def test_no_question_makes_the_server_fail(database: str, role: str, tmp_path: Path) -> None:
-    with connect(database) as connection:
-        two_by_two(connection)
-    with live_server(database) as url, logged_in(url, user(database, role)) as client:
-        admin = user(database, "administrator")
+def test_no_question_makes_the_server_fail(small_city: str, role: str, tmp_path: Path) -> None:
+    with live_server(small_city) as url, logged_in(url, user(small_city, role)) as client:
+        admin = user(small_city, "administrator")
         with logged_in(url, admin) as reader:
             document = tmp_path / "openapi.json"
             document.write_text(json.dumps(asked_of(role, reader.get("/openapi.json").json())), encoding="utf-8")
@@ -85,10 +81,8 @@ SMUGGLED = [
 ]  # fmt: skip
 
 
-def test_sql_smuggled_into_any_place_is_only_text(database: str) -> None:
-    with connect(database) as connection:
-        two_by_two(connection)
-    with live_server(database) as url, logged_in(url, user(database, "dispatcher", ["A"])) as client:
+def test_sql_smuggled_into_any_place_is_only_text(small_city: str) -> None:
+    with live_server(small_city) as url, logged_in(url, user(small_city, "dispatcher", ["A"])) as client:
         for text in SMUGGLED:
             quoted = httpx.QueryParams({"x": text})["x"]
             asked = [

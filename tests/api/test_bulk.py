@@ -16,12 +16,11 @@ import pytest
 from pyarrow import parquet
 
 from geo_grid.api.desk import bulk
-from geo_grid.db import connect
 from geo_grid.locate import open_city
 from tests.api.test_http import problem
 from tests.conftest import live_server
 from tests.identities import api_key, bearing
-from tests.squares import SIDE, SOUTH, WEST, two_by_two
+from tests.squares import SIDE, SOUTH, WEST
 
 JSON, CSV, ARROW = "application/json", "text/csv", "application/vnd.apache.arrow.stream"
 EXTENT = ((113.5, 36.5), (116.0, 38.0))
@@ -250,14 +249,12 @@ class TestSlowAndVanishingClients:
             slow.settimeout(10)
             assert b"408" in slow.recv(100)
 
-    def test_twenty_slow_ones_hold_nobody_up(self, database: str, state_dir: Path) -> None:
-        with connect(database) as connection:
-            two_by_two(connection)
-        key = api_key(database, "planner")
-        with live_server(database, state_dir=state_dir) as url, bearing(url, key) as client:
+    def test_twenty_slow_ones_hold_nobody_up(self, small_city: str, state_dir: Path) -> None:
+        key = api_key(small_city, "planner")
+        with live_server(small_city, state_dir=state_dir) as url, bearing(url, key) as client:
             body = f"lon,lat\n{WEST + SIDE / 2},{SOUTH + SIDE / 2}\n"
             assert post(client, CSV, body).status_code == 200  # the first one waits for the index
-            slow = [raw(url, api_key(database, "planner")) for _ in range(20)]
+            slow = [raw(url, api_key(small_city, "planner")) for _ in range(20)]
             for connection in slow:
                 connection.sendall(b"lon,lat\n")
             began = time.monotonic()

@@ -161,22 +161,18 @@ def test_work_is_bounded_in_number_by_kind_and_account() -> None:
     assert asyncio.run(crowd()) == ["TooMany", "answered", "answered"]
 
 
-def test_nobody_waits_for_the_usual_systems(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nobody_waits_for_the_usual_systems(small_city: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(coordinates, "_resolved", {})  # as in a process that has just begun
-    with connect(database) as connection:
-        two_by_two(connection)
-    key = api_key(database, "dispatcher")
-    with live_server(database) as url, bearing(url, key) as client, ThreadPoolExecutor(16) as threads:
+    key = api_key(small_city, "dispatcher")
+    with live_server(small_city) as url, bearing(url, key) as client, ThreadPoolExecutor(16) as threads:
         asked = [{"category": "theft", "source_crs": crs, **HERE} for crs in ("EPSG:4490", "EPSG:4326")] * 16
         answers = list(threads.map(lambda one: client.post("/incidents", json=one), asked))
     assert {answer.status_code for answer in answers} == {201}
 
 
-def test_a_small_answer_waits_for_no_acknowledgement(database: str) -> None:
-    with connect(database) as connection:
-        two_by_two(connection)
-    key = api_key(database, "dispatcher")
-    with live_server(database) as url:
+def test_a_small_answer_waits_for_no_acknowledgement(small_city: str) -> None:
+    key = api_key(small_city, "dispatcher")
+    with live_server(small_city) as url:
         host, port = url.removeprefix("http://").split(":")
         question = f"GET /session HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {key}\r\n\r\n".encode()
         times = []
@@ -204,12 +200,10 @@ def test_a_full_queue_says_so_at_once() -> None:
     asyncio.run(crowd())
 
 
-def test_log_in_does_not_wait_for_comparisons(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_log_in_does_not_wait_for_comparisons(small_city: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Sixteen differences of editions that take long: too many of one account are told so, and a log-in goes on."""
     from geo_grid.api.boundaries import drafts as boundaries
 
-    with connect(database) as connection:
-        two_by_two(connection)
     gate, seen = threading.Event(), []
 
     def slow(connection: psycopg.Connection, *_: object) -> None:
@@ -218,8 +212,8 @@ def test_log_in_does_not_wait_for_comparisons(database: str, monkeypatch: pytest
         raise LookupError
 
     monkeypatch.setattr(boundaries.reading, "of_edition", slow)
-    name, key = user(database, "planner"), api_key(database, "planner")
-    with live_server(database) as url, bearing(url, key) as client, ThreadPoolExecutor(16) as threads:
+    name, key = user(small_city, "planner"), api_key(small_city, "planner")
+    with live_server(small_city) as url, bearing(url, key) as client, ThreadPoolExecutor(16) as threads:
         asked = [threads.submit(client.get, "/boundaries/editions/1/changes?since=1") for _ in range(16)]
         try:
             time.sleep(1.5)
@@ -308,15 +302,13 @@ def test_half_sent_requests_and_silent_readers_are_given_up(crowded: str, monkey
             assert client.get("/locate", params=HERE).status_code == 200
 
 
-def test_a_thousand_half_sent_requests_leave_room_for_others(database: str, tmp_path: Path) -> None:
+def test_a_thousand_half_sent_requests_leave_room_for_others(small_city: str, tmp_path: Path) -> None:
     """With few descriptors: somebody else is answered, and somebody at the same address too."""
-    with connect(database) as connection:
-        two_by_two(connection)
-    port, key = free_port(), api_key(database, "planner")
+    port, key = free_port(), api_key(small_city, "planner")
     environment = {
         **os.environ,
-        "GEO_GRID_DATABASE_URL": database,
-        "GEO_GRID_APP_DATABASE_URL": make_conninfo(database, user=APPLICATION_ROLE),
+        "GEO_GRID_DATABASE_URL": small_city,
+        "GEO_GRID_APP_DATABASE_URL": make_conninfo(small_city, user=APPLICATION_ROLE),
         "GEO_GRID_PORT": str(port), "GEO_GRID_STATE_DIR": str(tmp_path),
     }  # fmt: skip
     few = "import resource as r, runpy; r.setrlimit(r.RLIMIT_NOFILE, (100, 400)); runpy.run_module('geo_grid')"
@@ -348,12 +340,10 @@ def test_a_thousand_half_sent_requests_leave_room_for_others(database: str, tmp_
         server.wait(30)
 
 
-def test_fifty_screens_behind_one_address_are_no_strangers(database: str) -> None:
+def test_fifty_screens_behind_one_address_are_no_strangers(small_city: str) -> None:
     """They prove who they are at once, as after a restart, and again and again."""
-    with connect(database) as connection:
-        two_by_two(connection)
-    keys = [kiosk_token(database) for _ in range(50)]
-    with live_server(database, anonymous_rate_limit="20/minute") as url, ThreadPoolExecutor(16) as threads:
+    keys = [kiosk_token(small_city) for _ in range(50)]
+    with live_server(small_city, anonymous_rate_limit="20/minute") as url, ThreadPoolExecutor(16) as threads:
 
         def look(key: str) -> int:
             with bearing(url, key) as client:
@@ -361,7 +351,7 @@ def test_fifty_screens_behind_one_address_are_no_strangers(database: str) -> Non
 
         for _ in range(2):
             assert set(threads.map(look, keys)) == {200}
-            with connect(database) as connection:  # what makes the server ask about everybody again
+            with connect(small_city) as connection:  # what makes the server ask about everybody again
                 connection.execute("update access.roles set second_factor_required = second_factor_required")
             time.sleep(1.5)
         forged = [look("gg_k_" + f"{number:043d}") for number in range(60)]
@@ -384,18 +374,18 @@ class Gate:
         return await asyncio.to_thread(self)
 
 
-def test_roads_are_asked_and_shapes_joined_without_a_connection(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_roads_are_asked_and_shapes_joined_without_a_connection(
+    small_city: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """With one connection in the pool, others are answered while the desk and joined circles are at work."""
     from geo_grid import desk
     from geo_grid.response import unions
 
-    with connect(database) as connection:
-        two_by_two(connection)
     ranking, joining = Gate([]), Gate([])
     monkeypatch.setattr(desk, "rank", ranking.later)
     monkeypatch.setattr(unions, "_join", joining)
-    key, other = api_key(database, "dispatcher"), api_key(database, "planner")
-    with live_server(database, pool_size=1) as url, bearing(url, key) as busy, bearing(url, other) as client:
+    key, other = api_key(small_city, "dispatcher"), api_key(small_city, "planner")
+    with live_server(small_city, pool_size=1) as url, bearing(url, key) as busy, bearing(url, other) as client:
         asked = {
             ranking: lambda: busy.get("/desk", params=HERE),
             joining: lambda: busy.get("/response/unions", params={"bbox": "114,36,115,38"}),
@@ -412,17 +402,15 @@ def test_roads_are_asked_and_shapes_joined_without_a_connection(database: str, m
 
 
 def test_circles_are_read_on_connections_that_the_desk_does_not_use(
-    database: str, monkeypatch: pytest.MonkeyPatch
+    small_city: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Four accounts that asked for joined circles had all of the desk's: incidents could not be filed."""
     from geo_grid.response import unions
 
     slowly = unions.QUERIES["circles"].replace("where", "where (select pg_sleep(7)) is not null and", 1)
     monkeypatch.setitem(unions.QUERIES, "circles", slowly)
-    with connect(database) as connection:
-        two_by_two(connection)
-    askers, desk = [api_key(database, "planner") for _ in range(2)], api_key(database, "dispatcher")
-    with live_server(database, pool_size=2) as url, bearing(url, desk) as client:
+    askers, desk = [api_key(small_city, "planner") for _ in range(2)], api_key(small_city, "dispatcher")
+    with live_server(small_city, pool_size=2) as url, bearing(url, desk) as client:
         with held([ask_and_not_read(url, "/response/unions?bbox=114,36,115,38", key) for key in askers]):
             time.sleep(1)
             assert client.get("/desk", params=HERE).status_code == 200
@@ -598,7 +586,7 @@ def test_one_account_has_so_many_requests_at_work() -> None:
     assert Counter(asyncio.run(check())) == {1: 7, 2: 1}
 
 
-def test_whoever_asks_much_of_the_desk_waits_for_others(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_whoever_asks_much_of_the_desk_waits_for_others(small_city: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """24 questions of one dispatcher put another's at ten seconds: they were asked of the road process in the order they came."""
     from geo_grid import desk
 
@@ -607,10 +595,8 @@ def test_whoever_asks_much_of_the_desk_waits_for_others(database: str, monkeypat
         return []
 
     monkeypatch.setattr(desk, "rank", slowly)
-    with connect(database) as connection:
-        two_by_two(connection)
-    greedy, key = api_key(database, "dispatcher"), api_key(database, "dispatcher")
-    with live_server(database) as url, bearing(url, greedy) as much, bearing(url, key) as one:
+    greedy, key = api_key(small_city, "dispatcher"), api_key(small_city, "dispatcher")
+    with live_server(small_city) as url, bearing(url, greedy) as much, bearing(url, key) as one:
         with ThreadPoolExecutor(16) as threads:
             asked = [threads.submit(much.get, "/desk", params=HERE, timeout=60) for _ in range(16)]
             time.sleep(0.5)

@@ -13,15 +13,18 @@ from geo_grid.db import connect
 from geo_grid.exchange import import_file
 from geo_grid.layers import find_layer
 from geo_grid.progress import silent
-from tests.squares import two_by_two
 
 HELD = datetime(1899, 12, 31, 15, 54, 17, tzinfo=UTC)  # 1900-01-01 in Shanghai, 8:05:43 ahead then
 
 
 @pytest.fixture
+def database(small_city: str) -> str:
+    """libpq connection string of a city of four cells, also for `client`."""
+    return small_city
+
+
+@pytest.fixture
 def city(database: str) -> str:
-    with connect(database) as connection:
-        two_by_two(connection)
     return database
 
 

@@ -16,7 +16,6 @@ from geo_grid.state_folder import storage_trouble
 from tests.commands import geo_grid
 from tests.conftest import live_server
 from tests.identities import api_key, bearing
-from tests.squares import two_by_two
 
 
 def test_a_full_disk_is_not_ready_and_says_so(database: str) -> None:
@@ -51,12 +50,10 @@ def small_disk(state_dir: Path) -> Iterator[Path]:
         subprocess.run(["umount", "--lazy", state_dir], check=True)
 
 
-def test_a_disk_that_takes_nothing_is_an_answer_not_a_fault_of_ours(database: str, small_disk: Path) -> None:
+def test_a_disk_that_takes_nothing_is_an_answer_not_a_fault_of_ours(small_city: str, small_disk: Path) -> None:
     (small_disk / "ballast").write_bytes(bytes(900 << 10))
-    key = api_key(database, "supervisor")
-    with connect(database) as connection:
-        two_by_two(connection)
-    with live_server(database, state_dir=small_disk, tile_disk_mb=0) as url, bearing(url, key) as client:
+    key = api_key(small_city, "supervisor")
+    with live_server(small_city, state_dir=small_disk, tile_disk_mb=0) as url, bearing(url, key) as client:
         assert "its disk is full: 0 MB" in client.get("/readyz").json()["detail"]
         (small_disk / "more").write_bytes(bytes(os.statvfs(small_disk).f_bavail * 4096))
         answer = client.get("/collections/cameras/export", params={"f": "csv"})
@@ -68,18 +65,16 @@ def test_a_disk_that_takes_nothing_is_an_answer_not_a_fault_of_ours(database: st
     assert "read-only" in str(storage_trouble(small_disk, 0))
 
 
-def test_times_that_are_stored_in_the_future_are_named(database: str) -> None:
-    with connect(database) as connection:
-        two_by_two(connection)
-    with live_server(database) as url:
+def test_times_that_are_stored_in_the_future_are_named(small_city: str) -> None:
+    with live_server(small_city) as url:
         assert httpx.get(f"{url}/readyz").json()["warnings"] == []
-        with connect(database) as connection:  # as if the clock was set an hour back since
+        with connect(small_city) as connection:  # as if the clock was set an hour back since
             connection.execute("update changes set happened_at = now() + interval '1 hour'")
         answer = httpx.get(f"{url}/readyz")
         assert answer.status_code == 200  # whoever asks is answered
         (warning,) = answer.json()["warnings"]
         assert "set the clock right" in warning
-    findings = json.loads(geo_grid(database, "doctor", "--json", expect=1).stdout)
+    findings = json.loads(geo_grid(small_city, "doctor", "--json", expect=1).stdout)
     assert {"what": "clocks", "ok": False, "found": warning} in [
         {**finding, "found": warning} if finding["what"] == "clocks" else finding for finding in findings
     ]
@@ -92,12 +87,10 @@ def test_clocks_of_two_machines_are_compared() -> None:
     assert "3,600 s apart" in str(clock_trouble(now, None, now + timedelta(hours=1)))
 
 
-def test_what_is_kept_in_memory_is_told_to_those_it_may_be_told(database: str) -> None:
-    with connect(database) as connection:
-        two_by_two(connection)
-    keys = {role: api_key(database, role) for role in ("supervisor", "dispatcher")}
-    bound = api_key(database, "planner", ["A"])
-    with live_server(database) as url:
+def test_what_is_kept_in_memory_is_told_to_those_it_may_be_told(small_city: str) -> None:
+    keys = {role: api_key(small_city, role) for role in ("supervisor", "dispatcher")}
+    bound = api_key(small_city, "planner", ["A"])
+    with live_server(small_city) as url:
         assert httpx.get(f"{url}/readyz").json()["derived"] is None
         for key in (keys["dispatcher"], bound):
             with bearing(url, key) as client:

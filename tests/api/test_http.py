@@ -13,7 +13,7 @@ from geo_grid.db import Cluster, connect, read_migrations
 from tests.conftest import live_server
 from tests.databases import new_database
 from tests.identities import api_key, bearing, logged_in, user
-from tests.squares import SIDE, SOUTH, STEP, WEST, two_by_two
+from tests.squares import SIDE, SOUTH, STEP, WEST
 
 HERE = {"lon": 114.5043, "lat": 37.0682}
 
@@ -130,10 +130,10 @@ def test_the_desk_wants_a_point_or_an_incident(demo_client: httpx.Client) -> Non
 
 
 class TestIncidents:
-    @pytest.fixture(autouse=True)
-    def _city(self, database: str) -> None:
-        with connect(database) as connection:
-            two_by_two(connection)
+    @pytest.fixture
+    def database(self, small_city: str) -> str:
+        """libpq connection string of a city of four cells, for `client`."""
+        return small_city
 
     CALL: ClassVar = {
         "lon": WEST + SIDE / 2,

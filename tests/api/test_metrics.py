@@ -4,10 +4,9 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from geo_grid.db import connect
 from tests.conftest import live_server
 from tests.identities import api_key, bearing
-from tests.squares import SIDE, SOUTH, WEST, two_by_two
+from tests.squares import SIDE, SOUTH, WEST
 
 
 def read(client: httpx.Client) -> dict[tuple[str, ...], float]:
@@ -21,11 +20,9 @@ def read(client: httpx.Client) -> dict[tuple[str, ...], float]:
     }
 
 
-def test_what_the_server_is_doing(database: str) -> None:
-    with connect(database) as connection:
-        two_by_two(connection)
-    key = api_key(database, "supervisor")
-    with live_server(database) as url, bearing(url, key) as client:
+def test_what_the_server_is_doing(small_city: str) -> None:
+    key = api_key(small_city, "supervisor")
+    with live_server(small_city) as url, bearing(url, key) as client:
         for lon in (WEST + SIDE / 2, "nowhere"):
             client.get("/locate", params={"lon": lon, "lat": SOUTH + SIDE / 2})
         assert client.get("/no/such/place").status_code == 404

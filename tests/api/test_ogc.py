@@ -12,7 +12,13 @@ from geo_grid.db import connect
 from geo_grid.moments import read_moment
 from tests.api.test_features import ids
 from tests.api.test_http import problem
-from tests.squares import SIDE, SOUTH, WEST, two_by_two
+from tests.squares import SIDE, SOUTH, WEST
+
+
+@pytest.fixture
+def database(small_city: str) -> str:
+    """libpq connection string of a city of four cells, also for `client`."""
+    return small_city
 
 
 def facility(connection: Any, code: str, lon: float, lat: float) -> None:
@@ -27,7 +33,6 @@ def facility(connection: Any, code: str, lon: float, lat: float) -> None:
 def squares(client: httpx.Client, database: str) -> httpx.Client:
     """A client of a city of four cells, with three facilities."""
     with connect(database) as connection:
-        two_by_two(connection)
         facility(connection, "HERE", WEST + SIDE / 3, SOUTH + SIDE / 3)
         facility(connection, "EAST", 179.5, 0)
         facility(connection, "WEST", -179.5, 0)

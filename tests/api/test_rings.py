@@ -11,10 +11,16 @@ import shapely
 from geo_grid.db import connect
 from geo_grid.exchange import export_file
 from geo_grid.layers import find_layer
-from tests.squares import SIDE, SOUTH, WEST, two_by_two
+from tests.squares import SIDE, SOUTH, WEST
 
 CELLS = "/collections/grid_cells/items"
 AROUND = f"{WEST - 1},{SOUTH - 1},{WEST + 1},{SOUTH + 1}"
+
+
+@pytest.fixture
+def database(small_city: str) -> str:
+    """libpq connection string of a city of four cells, also for `client`."""
+    return small_city
 
 
 def rings(node: Any) -> list[tuple[bool, list[Any]]]:
@@ -40,8 +46,6 @@ def check(document: Any, least: int) -> None:
 @pytest.fixture
 def squares(client: httpx.Client, database: str) -> httpx.Client:
     """A client of a city of four cells, with a post and its circles, and a closed area with a hole."""
-    with connect(database) as connection:
-        two_by_two(connection)
     post = {"type": "Feature", "properties": {"post_code": "P1", "name": "x"},
             "geometry": {"type": "Point", "coordinates": [WEST + SIDE, SOUTH + SIDE]}}  # fmt: skip
     assert client.post("/collections/police_posts/items", json=post).status_code == 201

@@ -13,7 +13,7 @@ from geo_grid.db import connect
 from tests.api.test_boundaries import begun, draw_uneven_town
 from tests.conftest import live_server
 from tests.identities import api_key, bearing
-from tests.squares import SIDE, SOUTH, WEST, two_by_two
+from tests.squares import SIDE, SOUTH, WEST
 
 PATIENCE_S = 60.0
 
@@ -56,17 +56,15 @@ def test_a_proposal_ends_with_who_asked_for_it_and_the_next_is_answered(database
         assert "ask for less" in refused.json()["detail"]
 
 
-def test_a_large_shape_is_drawn_in_a_process_that_ends_with_who_asked_for_it(database: str) -> None:
-    with connect(database) as connection:
-        two_by_two(connection)
-    key = api_key(database, "planner")
+def test_a_large_shape_is_drawn_in_a_process_that_ends_with_who_asked_for_it(small_city: str) -> None:
+    key = api_key(small_city, "planner")
     waved = [[WEST + SIDE * (0.5 + 0.01 * (n % 2)), SOUTH + SIDE * (n / 100 - 0.5)] for n in range(300)]
     step = {"operation": "split", "codes": ["A"], "line": {"type": "LineString", "coordinates": waved}}
-    with live_server(database) as url, bearing(url, key) as planner:
+    with live_server(small_city) as url, bearing(url, key) as planner:
         draft = begun(planner)
         body = json.dumps(step).encode()
         host, _, port = url.removeprefix("http://").partition(":")
-        with connect(database) as holding, socket.create_connection((host, int(port))) as left:
+        with connect(small_city) as holding, socket.create_connection((host, int(port))) as left:
             holding.execute("select from drafts for update")  # it waits for this, and could wait for a shape
             left.sendall(
                 f"POST {draft}/steps HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {key}\r\n"
@@ -89,15 +87,13 @@ def test_a_large_shape_is_drawn_in_a_process_that_ends_with_who_asked_for_it(dat
     until(lambda: not solvers())
 
 
-def test_a_check_of_everything_ends_with_who_asked_for_it(database: str) -> None:
+def test_a_check_of_everything_ends_with_who_asked_for_it(small_city: str) -> None:
     """Four accounts that had left by then kept everybody from drafts for minutes."""
-    with connect(database) as connection:
-        two_by_two(connection)
-    key = api_key(database, "planner")
-    with live_server(database) as url, bearing(url, key) as planner:
+    key = api_key(small_city, "planner")
+    with live_server(small_city) as url, bearing(url, key) as planner:
         draft = begun(planner)
         host, _, port = url.removeprefix("http://").partition(":")
-        with connect(database) as holding, socket.create_connection((host, int(port))) as left:
+        with connect(small_city) as holding, socket.create_connection((host, int(port))) as left:
             holding.execute("lock table drafts in access exclusive mode")
             left.sendall(
                 f"GET {draft}/check?all=true HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {key}\r\n\r\n".encode()

@@ -17,11 +17,17 @@ from geo_grid.layers import find_layer
 from tests.conftest import live_server
 from tests.databases import new_database
 from tests.identities import api_key, bearing
-from tests.squares import SIDE, SOUTH, WEST, cells, local_levels, square, two_by_two
+from tests.squares import SIDE, SOUTH, WEST, cells, local_levels, square
 
 ZOOM = 12
 X, Y = tile_of(WEST + SIDE, SOUTH + SIDE, ZOOM)
 TILE = f"/collections/grid_cells/tiles/WebMercatorQuad/{ZOOM}/{Y}/{X}"
+
+
+@pytest.fixture
+def database(small_city: str) -> str:
+    """libpq connection string of a city of four cells, also for `client`."""
+    return small_city
 
 
 def codes(answer: httpx.Response) -> set[str]:
@@ -30,24 +36,21 @@ def codes(answer: httpx.Response) -> set[str]:
 
 
 def test_a_tile_is_described_drawn_and_told_unchanged(client: httpx.Client, database: str) -> None:
-    with connect(database) as connection:
-        two_by_two(connection)
     described = client.get("/collections/grid_cells/tiles/WebMercatorQuad/tilejson.json").json()
     assert described["vector_layers"][0]["id"] == "grid_cells"
     address = described["tiles"][0].format(z=ZOOM, y=Y, x=X)
-    first = client.get(address)
+    first = client.get(TILE)
+    assert client.get(address).content == first.content
     assert codes(first) == set("ABCD")
     assert first.headers["cache-control"] == "private, no-cache"
-    again = client.get(address, headers={"If-None-Match": first.headers["etag"]})
+    again = client.get(TILE, headers={"If-None-Match": first.headers["etag"]})
     assert (again.status_code, again.content) == (304, b"")
-    plain = client.get(address, headers={"Accept-Encoding": "identity"})
+    plain = client.get(TILE, headers={"Accept-Encoding": "identity"})
     assert plain.content == first.content
     assert client.get(TILE.replace(str(Y), "0")).status_code == 204
 
 
 def test_tile_sets_of_a_layer_are_listed_described_and_lead_to_tiles(client: httpx.Client, database: str) -> None:
-    with connect(database) as connection:
-        two_by_two(connection)
     described = next(
         link
         for link in client.get("/collections/grid_cells").json()["links"]
@@ -69,8 +72,6 @@ def test_tile_sets_of_a_layer_are_listed_described_and_lead_to_tiles(client: htt
 
 
 def test_a_publish_is_seen_in_tiles_that_were_kept(client: httpx.Client, database: str) -> None:
-    with connect(database) as connection:
-        two_by_two(connection)
     before = client.get(TILE).headers["etag"]
     with connect(database) as connection:
         publish_cells(connection, cells(("Q", 1, None, square(2, 0)), ("E", 2, "Q", square(2, 0))), "another")
@@ -82,8 +83,6 @@ def test_a_publish_is_seen_in_tiles_that_were_kept(client: httpx.Client, databas
 
 
 def test_what_was_drawn_for_one_is_not_shown_to_another(database: str) -> None:
-    with connect(database) as connection:
-        two_by_two(connection)
     with live_server(database) as url:
         for _ in range(2):  # the second time from memory
             for cell in "AB":
@@ -95,7 +94,6 @@ def test_what_was_drawn_for_one_is_not_shown_to_another(database: str) -> None:
 
 def test_several_layers_are_one_tile(client: httpx.Client, database: str) -> None:
     with connect(database) as connection:
-        two_by_two(connection)
         connection.execute(
             "insert into police_posts (post_code, name, geom) values ('P', 'x', ST_SetSRID(ST_MakePoint(%s, %s), 4490))",
             (WEST + SIDE / 2, SOUTH + SIDE / 2),
@@ -112,8 +110,6 @@ def test_several_layers_are_one_tile(client: httpx.Client, database: str) -> Non
 
 
 def test_a_tile_of_an_edition_may_be_kept_for_ever(client: httpx.Client, database: str) -> None:
-    with connect(database) as connection:
-        two_by_two(connection)
     deadline = time.monotonic() + 10
     while "edition=" not in (
         address := client.get("/collections/grid_cells/tiles/WebMercatorQuad/tilejson.json").json()["tiles"][0]
@@ -141,8 +137,6 @@ def test_a_tile_of_an_edition_may_be_kept_for_ever(client: httpx.Client, databas
 def test_tiles_on_disk_outlive_a_server_and_no_change(
     database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with connect(database) as connection:
-        two_by_two(connection)
     key = api_key(database, "planner")
     asked: list[str] = []
 
@@ -169,8 +163,6 @@ def test_tiles_on_disk_outlive_a_server_and_no_change(
 
 
 def test_databases_that_share_a_folder_do_not_share_tiles(cluster: Cluster, database: str, tmp_path: Path) -> None:
-    with connect(database) as connection:
-        two_by_two(connection)
     with live_server(database, state_dir=tmp_path) as url, bearing(url, api_key(database, "planner")) as client:
         assert codes(client.get(TILE)) == set("ABCD")
     with new_database(cluster, "same_folder") as other:
@@ -215,7 +207,6 @@ def test_the_tile_matrix_set_is_the_registers(client: httpx.Client) -> None:
 
 def test_a_layer_is_drawn_from_the_zoom_on_where_it_can_be_told_apart(client: httpx.Client, database: str) -> None:
     with connect(database) as connection:
-        two_by_two(connection)
         spot = "ST_SetSRID(ST_MakePoint(114.5, 37), 4490)"
         connection.execute(
             f"insert into patrol_units (unit_code, name, unit_kind, geom) values ('u', 'x', 'car', {spot})"

@@ -7,7 +7,7 @@ import shapely
 from geo_grid.boundaries import publish_cells, publish_zones
 from geo_grid.db import connect
 from geo_grid.errors import Conflict, InvalidRows
-from tests.squares import bulging, cells, local_levels, square, two_by_two, whole
+from tests.squares import bulging, cells, local_levels, square, whole
 
 
 def in_force(connection) -> list[str]:
@@ -15,10 +15,8 @@ def in_force(connection) -> list[str]:
     return [row["grid_code"] for row in rows]
 
 
-def test_cells_of_several_levels_come_into_force_together(database: str) -> None:
-    with connect(database) as connection:
-        two_by_two(connection)
-    with connect(database) as connection:
+def test_cells_of_several_levels_come_into_force_together(small_city: str) -> None:
+    with connect(small_city) as connection:
         assert in_force(connection) == ["A", "B", "C", "D", "P"]
         row = connection.execute("select area_m2 from grid_cells where grid_code = 'A'").fetchone()
         assert row["area_m2"] == pytest.approx(600_000, rel=0.05)  # 0.87 km by 0.69 km
@@ -113,10 +111,8 @@ def test_zones_may_hold_segments_beside_a_coverage_of_areas(database: str) -> No
         publish_zones(connection, zones, "again")
 
 
-def test_editions_follow_each_other_in_time(database: str) -> None:
-    with connect(database) as connection:
-        two_by_two(connection)
-    with pytest.raises(Conflict, match="must begin later"), connect(database) as connection:
+def test_editions_follow_each_other_in_time(small_city: str) -> None:
+    with pytest.raises(Conflict, match="must begin later"), connect(small_city) as connection:
         past = datetime.now(UTC) - timedelta(days=1)
         publish_cells(connection, cells(("Z", 1, None, square(9, 9))), "too early", past)
 
@@ -139,13 +135,8 @@ class TestTheDatabaseItselfRefuses:
                 edition = connection.execute(opened).fetchone()["edition_id"]
             connection.execute(self.ROW, row | {"edition": edition} | changed)
 
-    @pytest.fixture(autouse=True)
-    def _filled(self, database: str) -> None:
-        with connect(database) as connection:
-            two_by_two(connection)
-
-    def test_nothing_by_itself(self, database: str) -> None:
-        self.insert(database)
+    def test_nothing_by_itself(self, small_city: str) -> None:
+        self.insert(small_city)
 
     @pytest.mark.parametrize(
         ("changed", "error"),
@@ -165,22 +156,22 @@ class TestTheDatabaseItselfRefuses:
             ({"level": 8, "parent": "P"}, psycopg.errors.ForeignKeyViolation),
         ],
     )
-    def test_rows_that_break_a_rule(self, database: str, changed, error) -> None:
+    def test_rows_that_break_a_rule(self, small_city: str, changed, error) -> None:
         with pytest.raises(error):
-            self.insert(database, **changed)
+            self.insert(small_city, **changed)
 
-    def test_boundaries_outside_a_publish(self, database: str) -> None:
+    def test_boundaries_outside_a_publish(self, small_city: str) -> None:
         with pytest.raises(psycopg.errors.IntegrityError, match="only in the transaction"):
-            self.insert(database, publish=False)
-        with pytest.raises(psycopg.errors.IntegrityError, match="only in the transaction"), connect(database) as c:
+            self.insert(small_city, publish=False)
+        with pytest.raises(psycopg.errors.IntegrityError, match="only in the transaction"), connect(small_city) as c:
             c.execute("update grid_cells set name = 'other' where grid_code = 'A'")
 
-    def test_deleting_history(self, database: str) -> None:
-        with pytest.raises(psycopg.errors.IntegrityError, match="keeps its history"), connect(database) as connection:
+    def test_deleting_history(self, small_city: str) -> None:
+        with pytest.raises(psycopg.errors.IntegrityError, match="keeps its history"), connect(small_city) as connection:
             connection.execute("delete from grid_cells")
 
-    def test_closing_a_parent_whose_children_stay(self, database: str) -> None:
-        with pytest.raises(psycopg.errors.ForeignKeyViolation, match="no parent P"), connect(database) as connection:
+    def test_closing_a_parent_whose_children_stay(self, small_city: str) -> None:
+        with pytest.raises(psycopg.errors.ForeignKeyViolation, match="no parent P"), connect(small_city) as connection:
             opened = "insert into editions (valid_from, note) values ('2030-01-01', 'x') returning edition_id"
             edition = connection.execute(opened).fetchone()["edition_id"]
             close = "update grid_cells set valid_to = '2030-01-01', closed_by = %s where grid_code = 'P'"

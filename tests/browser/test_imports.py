@@ -9,21 +9,19 @@ from playwright.sync_api import Page, expect
 from geo_grid.db import connect
 from tests.conftest import live_server
 from tests.identities import api_key
-from tests.squares import SIDE, SOUTH, WEST, two_by_two
+from tests.squares import SIDE, SOUTH, WEST
 
 pytestmark = pytest.mark.browser
 
 
-def test_a_planner_imports_posts(page: Page, database: str, tmp_path: Path) -> None:
+def test_a_planner_imports_posts(page: Page, small_city: str, tmp_path: Path) -> None:
     rows = [f"P{n},警务站 {n},{WEST + (n % 5) * SIDE / 3},{SOUTH + SIDE / 2}" for n in range(30)]
     rows[7] = "P3,again,114.5,37"
     rows[9] = "P9,<b>bold</b>,nowhere,37"
     file = tmp_path / "posts.csv"
     file.write_text("\n".join(["post_code,title,lon,lat", *rows]), encoding="utf-8")
-    with connect(database) as connection:
-        two_by_two(connection)
-    with live_server(database) as url:
-        page.set_extra_http_headers({"Authorization": f"Bearer {api_key(database, 'planner')}"})
+    with live_server(small_city) as url:
+        page.set_extra_http_headers({"Authorization": f"Bearer {api_key(small_city, 'planner')}"})
         page.goto(f"{url}/imports?lang=en")
         page.wait_for_selector("body[data-ready]")
         page.locator("select[name=layer]").select_option("police_posts")
@@ -44,6 +42,6 @@ def test_a_planner_imports_posts(page: Page, database: str, tmp_path: Path) -> N
             page.screenshot(path=Path(os.environ["SHOTS"], "imports.png"))
         confirm.click()
         expect(page.locator(".good")).to_have_text("28 rows are in Police posts")
-        with connect(database) as connection:
+        with connect(small_city) as connection:
             names = connection.execute("select name from police_posts order by post_code limit 2").fetchall()
         assert [row["name"] for row in names] == ["警务站 0", "警务站 1"]

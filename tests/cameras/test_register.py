@@ -16,7 +16,6 @@ from geo_grid.progress import silent
 from tests.cameras.catalogues import catalogue, item
 from tests.conftest import live_server
 from tests.identities import api_key, bearing
-from tests.squares import two_by_two
 
 HEAD = "gb28181_id,name,lon,lat"
 
@@ -33,13 +32,12 @@ def rows(database: str, statement: str) -> list[dict]:
 
 
 @pytest.fixture
-def city(database: str) -> str:
-    with connect(database) as connection:
-        two_by_two(connection)
+def city(small_city: str) -> str:
+    with connect(small_city) as connection:
         connection.execute(
             "insert into camera_platforms (platform_code, name, source_crs) values ('HK', '平台', 'EPSG:4490'), ('GCJ', 'x', 'GCJ-02')"
         )
-    return database
+    return small_city
 
 
 def test_a_catalogue_is_imported_without_its_passwords(city: str, tmp_path: Path) -> None:

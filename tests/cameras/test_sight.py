@@ -21,7 +21,7 @@ from geo_grid.progress import silent
 from tests.commands import geo_grid
 from tests.conftest import live_server
 from tests.identities import api_key, bearing
-from tests.squares import square, two_by_two
+from tests.squares import square
 
 USUAL = Usual(60.0, 50.0)
 VADUZ = (9.5215, 47.1405)
@@ -182,10 +182,9 @@ _CAMERA = (
 
 
 @pytest.fixture
-def square_city(database: str) -> str:
+def square_city(small_city: str) -> str:
     """Cameras in cell A of four: a dome of 50 m, one that looks east 200 m, one of unknown sight, and a secret dome."""
-    with connect(database) as connection:
-        two_by_two(connection)
+    with connect(small_city) as connection:
         lon, lat = snap([114.5035, 37.0035]).tolist()
         for values in (
             ("13050200001320000001", 1, None, None, 50.0, False, "", lon, lat),
@@ -195,7 +194,7 @@ def square_city(database: str) -> str:
         ):
             connection.execute(_CAMERA, values)
         connection.execute("update cameras set grid_code = 'A'")
-    return database
+    return small_city
 
 
 def test_views_follow_the_register(square_city: str) -> None:

@@ -15,7 +15,6 @@ from geo_grid.live_demo.works import Works
 from tests.commands import geo_grid
 from tests.conftest import live_server
 from tests.identities import api_key, bearing
-from tests.squares import two_by_two
 
 A, B, SECRET, FRESH = (f"1305020000132000000{n}" for n in range(4))
 LONG_AGO = "2026-01-01T00:00:00Z"
@@ -30,12 +29,11 @@ select * from (values
 
 
 @pytest.fixture
-def city(database: str):
-    with connect(database) as connection:
-        two_by_two(connection)
+def city(small_city: str):
+    with connect(small_city) as connection:
         connection.execute(_INSERT.format(A=A, B=B, SECRET=SECRET, FRESH=FRESH))
-    with live_server(database) as url:
-        yield url, database
+    with live_server(small_city) as url:
+        yield url, small_city
 
 
 def report(client: httpx.Client, *states: tuple[str, str, str | None]) -> dict:

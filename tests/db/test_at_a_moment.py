@@ -5,7 +5,7 @@ from pathlib import Path
 
 import geo_grid
 from geo_grid.db import connect
-from tests.squares import SIDE, SOUTH, WEST, two_by_two
+from tests.squares import SIDE, SOUTH, WEST
 
 
 def test_a_row_is_in_force_from_its_beginning_until_just_before_its_end(database: str) -> None:
@@ -18,11 +18,9 @@ def test_a_row_is_in_force_from_its_beginning_until_just_before_its_end(database
     assert [row["is_so"] for row in lasting] == [False, True, True, True, True]
 
 
-def test_innermost_cells_and_ancestors_are_told_by_parent_now_and_in_the_past(database: str) -> None:
+def test_innermost_cells_and_ancestors_are_told_by_parent_now_and_in_the_past(small_city: str) -> None:
     """The codes of these cells say nothing of their parents."""
-    with connect(database) as connection:
-        two_by_two(connection)
-    with connect(database) as connection:
+    with connect(small_city) as connection:
         (edition,) = connection.execute(
             "insert into editions (valid_from, note) values (now(), 'A is given up') returning edition_id, valid_from"
         ).fetchall()
@@ -31,7 +29,7 @@ def test_innermost_cells_and_ancestors_are_told_by_parent_now_and_in_the_past(da
         )
 
     def codes(asked: str, *values: object) -> list[str]:
-        with connect(database) as connection:
+        with connect(small_city) as connection:
             return [row["grid_code"] for row in connection.execute(asked.encode(), values).fetchall()]
 
     before = "(%s::timestamptz - interval '1 us')"
@@ -47,10 +45,9 @@ def test_innermost_cells_and_ancestors_are_told_by_parent_now_and_in_the_past(da
     assert codes(chain, "none") == codes("select grid_code from cell_chain('B', '1900-01-01')") == []
 
 
-def test_they_are_put_into_the_statement_that_asks_so_that_indexes_serve_it(database: str) -> None:
+def test_they_are_put_into_the_statement_that_asks_so_that_indexes_serve_it(small_city: str) -> None:
     box = f"ST_MakeEnvelope({WEST}, {SOUTH}, {WEST + SIDE}, {SOUTH + SIDE}, 4490)"
-    with connect(database) as connection:
-        two_by_two(connection)
+    with connect(small_city) as connection:
         connection.execute("set local enable_seqscan = off")
         connection.execute("set local role geo_grid_app")
         for asked in ("leaf_cells(now())", "cells_of_level(2, now())"):

@@ -11,7 +11,7 @@ from geo_grid.errors import UnwritableFile, UserError
 from geo_grid.exchange import Mapping, export_file, import_file
 from geo_grid.layers import REGISTRY, find_layer
 from geo_grid.progress import silent
-from tests.squares import STEP, local_levels, two_by_two
+from tests.squares import STEP, local_levels
 
 
 def shapes(conninfo: str) -> dict[str, shapely.Geometry]:
@@ -21,11 +21,9 @@ def shapes(conninfo: str) -> dict[str, shapely.Geometry]:
 
 
 @pytest.mark.parametrize("kind", ["geojson", "gpkg", "shp", "fgb", "parquet", "kml"])
-def test_cells_come_back_as_they_went(database: str, tmp_path: Path, kind: str) -> None:
-    with connect(database) as connection:
-        two_by_two(connection)
-    before = shapes(database)
-    with connect(database) as connection:
+def test_cells_come_back_as_they_went(small_city: str, tmp_path: Path, kind: str) -> None:
+    before = shapes(small_city)
+    with connect(small_city) as connection:
         assert export_file(connection, find_layer("grid_cells"), tmp_path / f"cells.{kind}") == 5
     frame = (gpd.read_parquet if kind == "parquet" else gpd.read_file)(tmp_path / f"cells.{kind}")
     code = "grid_code"
@@ -55,18 +53,16 @@ def test_a_shapefile_loses_nothing_in_silence(database: str, tmp_path: Path) -> 
     assert gpd.read_file(tmp_path / "whole.shp")["source"].tolist() == ["学" * 84]
 
 
-def test_an_export_can_be_imported_elsewhere(cluster, database: str, tmp_path: Path) -> None:
+def test_an_export_can_be_imported_elsewhere(cluster, small_city: str, tmp_path: Path) -> None:
     from tests.databases import new_database
 
-    with connect(database) as connection:
-        two_by_two(connection)
-    with connect(database) as connection:
+    with connect(small_city) as connection:
         export_file(connection, find_layer("grid_cells"), tmp_path / "cells.geojson")
     with new_database(cluster, "elsewhere") as other:
         with connect(other) as connection:
             local_levels(connection)
             import_file(connection, find_layer("grid_cells"), tmp_path / "cells.geojson", silent, mapping=Mapping())
-        ours, theirs = shapes(database), shapes(other)
+        ours, theirs = shapes(small_city), shapes(other)
         assert ours.keys() == theirs.keys()
         assert all(shapely.equals_identical(ours[code], theirs[code]) for code in ours)
 

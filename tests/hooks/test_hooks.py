@@ -17,7 +17,7 @@ from geo_grid.settings import Settings
 from tests.conftest import live_server
 from tests.hooks.receiver import Receiver, receiving
 from tests.identities import api_key, bearing, disable, logged_in, user
-from tests.squares import SIDE, SOUTH, WEST, two_by_two
+from tests.squares import SIDE, SOUTH, WEST
 
 HERE = {"lon": WEST + SIDE / 2, "lat": SOUTH + SIDE / 2, "category": "traffic"}
 THERE = {"lon": WEST + SIDE * 1.5, "lat": SOUTH + SIDE * 1.5, "category": "traffic"}
@@ -25,14 +25,12 @@ LOOPBACK = {"webhook_networks": "127.0.0.0/8", "webhook_timeout_s": 1.0}
 
 
 @contextmanager
-def telling(database: str, **settings: object) -> Iterator[tuple[httpx.Client, httpx.Client, Receiver]]:
+def telling(small_city: str, **settings: object) -> Iterator[tuple[httpx.Client, httpx.Client, Receiver]]:
     """(administrator, dispatcher, receiver) of a city of four cells."""
-    with connect(database) as connection:
-        two_by_two(connection)
-    with live_server(database, **{**LOOPBACK, **settings}) as url, receiving() as receiver:
+    with live_server(small_city, **{**LOOPBACK, **settings}) as url, receiving() as receiver:
         with (
-            logged_in(url, user(database, "administrator")) as admin,
-            bearing(url, api_key(database, "dispatcher")) as desk,
+            logged_in(url, user(small_city, "administrator")) as admin,
+            bearing(url, api_key(small_city, "dispatcher")) as desk,
         ):
             yield admin, desk, receiver
 
@@ -50,8 +48,8 @@ def dead(admin: httpx.Client, hook_id: int) -> list[dict]:
     return admin.get(f"/webhooks/{hook_id}/dead-letters").json()["letters"]
 
 
-def test_each_change_is_told_in_order_without_private_texts(database: str) -> None:
-    with telling(database) as (admin, desk, receiver):
+def test_each_change_is_told_in_order_without_private_texts(small_city: str) -> None:
+    with telling(small_city) as (admin, desk, receiver):
         hook(admin, receiver)
         private = {"description": "张三 is at home", "address": "Lane 3", "caller_number": "13912345678"}
         made = [desk.post("/incidents", json={**HERE, **private}).json()["incident_id"] for _ in range(3)]
@@ -67,8 +65,8 @@ def test_each_change_is_told_in_order_without_private_texts(database: str) -> No
     assert not any(word in str(letters) for word in ("张三", "Lane 3", "13912345678", "caller"))
 
 
-def test_a_letter_that_fails_comes_again_before_later_ones_of_its_incident(database: str) -> None:
-    with telling(database, webhook_waits_s="0.1|0.1|0.1|0.1") as (admin, desk, receiver):
+def test_a_letter_that_fails_comes_again_before_later_ones_of_its_incident(small_city: str) -> None:
+    with telling(small_city, webhook_waits_s="0.1|0.1|0.1|0.1") as (admin, desk, receiver):
         failures = iter([500, 503, 204])
         answers: dict[tuple[int, str], Iterator[int]] = {}
         hook(admin, receiver)
@@ -91,9 +89,9 @@ def test_a_letter_that_fails_comes_again_before_later_ones_of_its_incident(datab
 
 
 def test_what_is_given_up_can_be_read_and_sent_again_and_a_hook_that_never_takes_is_disabled(
-    database: str, tmp_path
+    small_city: str, tmp_path
 ) -> None:
-    with telling(database, webhook_waits_s="0.1") as (admin, desk, receiver):
+    with telling(small_city, webhook_waits_s="0.1") as (admin, desk, receiver):
         receiver.answer = lambda _: (500, 0.0, {})
         hook_id = hook(admin, receiver)
         for _ in range(10):
@@ -104,7 +102,7 @@ def test_what_is_given_up_can_be_read_and_sent_again_and_a_hook_that_never_takes
         (told,) = admin.get("/webhooks").json()["webhooks"]
         assert told["disabled_at"] is not None
         assert "10 letters in a row" in told["disabled_because"]
-        finding = {one.what: one for one in examine(database, Settings(database_url=database, state_dir=tmp_path))}
+        finding = {one.what: one for one in examine(small_city, Settings(database_url=small_city, state_dir=tmp_path))}
         assert not finding["web hooks"].ok
         assert "10 letters were given up" in finding["web hooks"].found
         assert "1 disabled" in finding["web hooks"].found
@@ -124,8 +122,12 @@ def test_what_is_given_up_can_be_read_and_sent_again_and_a_hook_that_never_takes
         assert admin.get(f"/webhooks/{hook_id}/dead-letters").status_code == 404
 
 
-def test_a_receiver_that_hangs_holds_up_nobody_else_and_a_redirect_is_not_followed(database: str) -> None:
-    with telling(database, webhook_waits_s="0.1") as (admin, desk, hanging), receiving() as other, receiving() as moved:
+def test_a_receiver_that_hangs_holds_up_nobody_else_and_a_redirect_is_not_followed(small_city: str) -> None:
+    with (
+        telling(small_city, webhook_waits_s="0.1") as (admin, desk, hanging),
+        receiving() as other,
+        receiving() as moved,
+    ):
         hanging.answer = lambda _: (204, 3.0, {})
         moved.answer = lambda _: (302, 0.0, {"location": moved.url})
         ids = {one: hook(admin, one) for one in (hanging, other, moved)}
@@ -138,8 +140,8 @@ def test_a_receiver_that_hangs_holds_up_nobody_else_and_a_redirect_is_not_follow
         assert len(other.asked) == 1
 
 
-def test_a_hook_of_a_cell_hears_of_that_cell_and_one_that_says_gone_is_disabled(database: str) -> None:
-    with telling(database) as (admin, desk, receiver):
+def test_a_hook_of_a_cell_hears_of_that_cell_and_one_that_says_gone_is_disabled(small_city: str) -> None:
+    with telling(small_city) as (admin, desk, receiver):
         hook_id = hook(admin, receiver, grid_code="A")
         assert admin.post("/webhooks", json={"url": receiver.url, "kinds": ["area.covered"], "grid_code": "nowhere"}).status_code == 404  # fmt: skip
         receiver.answer = lambda _: (410, 0.0, {})
@@ -164,47 +166,45 @@ INSIDE = [
 ]
 
 
-def test_hooks_lead_nowhere_inside(database: str) -> None:
-    with live_server(database) as served, logged_in(served, user(database, "administrator")) as admin:
+def test_hooks_lead_nowhere_inside(small_city: str) -> None:
+    with live_server(small_city) as served, logged_in(served, user(small_city, "administrator")) as admin:
         for url, why in INSIDE:
             refused = admin.post("/webhooks", json={"url": url, "kinds": ["incident.changed"]})
             assert refused.status_code == 422, (url, refused.text)
             assert why in refused.json()["detail"], url
 
 
-def test_who_is_disabled_is_told_nothing_more(database: str) -> None:
-    with connect(database) as connection:
-        two_by_two(connection)
-    with live_server(database, **LOOPBACK) as url, receiving() as receiver:
-        name = user(database, "administrator")
-        with logged_in(url, name) as admin, bearing(url, api_key(database, "dispatcher")) as desk:
+def test_who_is_disabled_is_told_nothing_more(small_city: str) -> None:
+    with live_server(small_city, **LOOPBACK) as url, receiving() as receiver:
+        name = user(small_city, "administrator")
+        with logged_in(url, name) as admin, bearing(url, api_key(small_city, "dispatcher")) as desk:
             hook(admin, receiver)
             desk.post("/incidents", json=HERE)
             receiver.wait(lambda one: len(one.asked) == 1)
-            disable(database, name)
+            disable(small_city, name)
             assert desk.post("/incidents", json=HERE).status_code == 201
-    with connect(database) as connection:
+    with connect(small_city) as connection:
         assert connection.execute("select from hook_letters").rowcount == 0
 
 
-def test_a_letter_whose_sending_was_not_written_down_is_sent_again(database: str) -> None:
-    name = user(database, "administrator")
+def test_a_letter_whose_sending_was_not_written_down_is_sent_again(small_city: str) -> None:
+    name = user(small_city, "administrator")
     with receiving() as receiver:
         receiver.secret = letter("").secret
         sender = Sender(Settings(webhook_networks="127.0.0.0/8").webhook_listed, 5.0)
-        with connect(database) as connection:
+        with connect(small_city) as connection:
             connection.execute(
                 "insert into hooks (url, kinds, secret, made_by_id)"
                 " select %s, array['area.covered'], %s, principal_id from access.principals where login_name = %s",
                 (receiver.url, receiver.secret, name),
             )
             connection.execute("insert into hook_letters (hook_id, kind, subject) select hook_id, 'area.covered', 'zone:Z' from hooks")  # fmt: skip
-        with pytest.raises(ConnectionError), connect(database) as connection:
+        with pytest.raises(ConnectionError), connect(small_city) as connection:
             deliver(connection, sender, (1.0,))
             raise ConnectionError  # as when the server dies
-        with connect(database) as connection:
+        with connect(small_city) as connection:
             deliver(connection, sender, (1.0,))
-        with connect(database) as connection:
+        with connect(small_city) as connection:
             deliver(connection, sender, (1.0,))
         assert len(receiver.asked) == 2
         assert len({name for name, _ in receiver.asked}) == 1
@@ -238,19 +238,19 @@ def test_addresses_that_may_be_told() -> None:
         Settings(webhook_networks="10.20.0.1/16")
 
 
-def test_an_area_without_a_free_unit_is_told_once_and_when_it_is_back(database: str) -> None:
+def test_an_area_without_a_free_unit_is_told_once_and_when_it_is_back(small_city: str) -> None:
     def areas(is_covered: bool) -> list[AreaNow]:
         return [
             AreaNow(area_kind="county", code="P", name="P county", is_covered=is_covered, as_of=datetime.now(UTC)),
             AreaNow(area_kind="zone", code="Z1", name="zone 1", is_covered=True, as_of=datetime.now(UTC)),
         ]
 
-    with telling(database) as (admin, _, receiver):
+    with telling(small_city) as (admin, _, receiver):
         hook(admin, receiver, kinds=["area.uncovered", "area.covered"])
-        with connect(database) as connection:
+        with connect(small_city) as connection:
             connection.execute("update due_work set due_at = now() + interval '1 hour' where kind = 'hook_areas'")
         for is_covered in (False, False, True, True, False, False, True):  # the first is only noted
-            with connect(database) as connection:
+            with connect(small_city) as connection:
                 note_areas(connection, areas(is_covered))
         receiver.wait(lambda one: len(one.asked) == 3)
     told = [(one["type"], one["data"]["code"], one["data"]["is_covered"]) for _, one in receiver.asked]

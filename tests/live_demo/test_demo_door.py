@@ -15,7 +15,6 @@ from tests.conftest import live_server
 from tests.databases import new_database
 from tests.identities import logged_in, user
 from tests.live_demo.city import make_small_demo
-from tests.squares import two_by_two
 
 CHOICE = {"name": "demo-supervisor"}
 
@@ -109,11 +108,9 @@ def test_a_role_with_a_second_factor_is_not_offered(demo_with_users: str) -> Non
         assert "demo-supervisor" not in httpx.get(f"{url}/login").text
 
 
-def test_a_city_of_ones_own_has_no_such_door(database: str) -> None:
-    with connect(database) as connection:
-        two_by_two(connection)
-    as_owner(database, lambda connection: demo_users(connection, 5))  # even with such users
-    with live_server(database) as url:
+def test_a_city_of_ones_own_has_no_such_door(small_city: str) -> None:
+    as_owner(small_city, lambda connection: demo_users(connection, 5))  # even with such users
+    with live_server(small_city) as url:
         assert _choose(url).status_code == 401
         assert "demo-supervisor" not in httpx.get(f"{url}/login").text
 

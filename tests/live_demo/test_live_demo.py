@@ -27,7 +27,6 @@ from geo_grid.live_demo.speaking import Away, NoKey
 from tests.conftest import live_server
 from tests.identities import bearing, logged_in, user
 from tests.live_demo.city import MIDDLES
-from tests.squares import two_by_two
 from tests.test_supervising import Server, alive, children, until
 
 ZONE = ZoneInfo("Asia/Shanghai")
@@ -198,17 +197,15 @@ def _environment(conninfo: str, folder: object) -> dict[str, str]:
     }  # fmt: skip
 
 
-def test_it_never_lives_in_a_city_of_ones_own(database: str, state_dir: object) -> None:
-    with connect(database) as connection:
-        two_by_two(connection)
+def test_it_never_lives_in_a_city_of_ones_own(small_city: str, state_dir: object) -> None:
     with pytest.raises(Conflict, match="not the demo"):
-        as_owner(database, make_plan)
+        as_owner(small_city, make_plan)
     command = [sys.executable, "-m", "geo_grid", "demo", "live"]
-    environment = _environment(database, state_dir)
+    environment = _environment(small_city, state_dir)
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 2
     assert "this city is not the demo" in " ".join(done.stderr.split())
-    assert _rows(database, "select from access.principals where login_name like 'demo%'") == []
+    assert _rows(small_city, "select from access.principals where login_name like 'demo%'") == []
 
 
 def test_a_post_of_ones_own_makes_it_a_city_of_ones_own(small_demo: str) -> None:

@@ -19,7 +19,7 @@ from geo_grid.locate import EVERYTHING, CityIndex, Location, assign, assign_all,
 from geo_grid.locate.city import _KEPT
 from geo_grid.locate.snapshot import Snapshot
 from geo_grid.progress import silent
-from tests.squares import SIDE, SOUTH, STEP, WEST, local_levels, square, two_by_two, whole
+from tests.squares import SIDE, SOUTH, STEP, WEST, local_levels, square, whole
 
 
 @pytest.fixture(scope="module")
@@ -98,12 +98,10 @@ def test_codes_at_a_level_are_the_ancestors(demo: str, snapshot: Snapshot) -> No
 
 
 class TestPastEditions:
-    def test_each_edition_is_as_it_was(self, database: str, tmp_path: Path) -> None:
-        with connect(database) as connection:
-            two_by_two(connection)
-        with connect(database) as connection:
+    def test_each_edition_is_as_it_was(self, small_city: str, tmp_path: Path) -> None:
+        with connect(small_city) as connection:
             local_zones(connection)
-        first, second = (CityIndex.load(open_city(database, tmp_path, number)) for number in (1, 2))
+        first, second = (CityIndex.load(open_city(small_city, tmp_path, number)) for number in (1, 2))
         inside = (WEST + SIDE / 2, SOUTH + SIDE / 2)
         assert [city.cells.owner(*inside) for city in (first, second)] == ["A", "A"]
         assert [city.zones.owner(*inside) for city in (first, second)] == [None, "Z1"]
@@ -120,38 +118,30 @@ class TestPastEditions:
 
 
 class TestKeeping:
-    def test_it_is_built_once_and_again_when_broken(self, database: str, tmp_path: Path) -> None:
-        with connect(database) as connection:
-            two_by_two(connection)
-        saved = open_city(database, tmp_path, 1)
+    def test_it_is_built_once_and_again_when_broken(self, small_city: str, tmp_path: Path) -> None:
+        saved = open_city(small_city, tmp_path, 1)
         made = (saved / "city.json").stat().st_mtime_ns
-        assert open_city(database, tmp_path, 1) == saved
+        assert open_city(small_city, tmp_path, 1) == saved
         assert (saved / "city.json").stat().st_mtime_ns == made
         (saved / "cells" / "bucket.npy").write_bytes(b"not an array")
         with pytest.raises(UnreadableFile):
             CityIndex.load(saved)
-        assert CityIndex.load(open_city(database, tmp_path, 1)).cells.owner(WEST, SOUTH) == "A"
+        assert CityIndex.load(open_city(small_city, tmp_path, 1)).cells.owner(WEST, SOUTH) == "A"
 
-    def test_another_database_has_another_edition_1(self, database: str, demo: str, tmp_path: Path) -> None:
-        with connect(database) as connection:
-            two_by_two(connection)
-        assert open_city(database, tmp_path, 1) != open_city(demo, tmp_path, 1)
+    def test_another_database_has_another_edition_1(self, small_city: str, demo: str, tmp_path: Path) -> None:
+        assert open_city(small_city, tmp_path, 1) != open_city(demo, tmp_path, 1)
 
-    def test_old_ones_are_forgotten(self, database: str, tmp_path: Path) -> None:
-        with connect(database) as connection:
-            two_by_two(connection)
+    def test_old_ones_are_forgotten(self, small_city: str, tmp_path: Path) -> None:
         for number in range(_KEPT + 2):
             (tmp_path / f"edition-{number}-old").mkdir()
-        saved = open_city(database, tmp_path, 1)
+        saved = open_city(small_city, tmp_path, 1)
         assert saved in set(tmp_path.glob("edition-*"))
         assert len(list(tmp_path.glob("edition-*"))) == _KEPT
 
 
 class TestAssigningThroughTheIndex:
-    def test_it_is_what_the_statement_assigns(self, database: str, tmp_path: Path) -> None:
-        with connect(database) as connection:
-            two_by_two(connection)
-        with connect(database) as connection:
+    def test_it_is_what_the_statement_assigns(self, small_city: str, tmp_path: Path) -> None:
+        with connect(small_city) as connection:
             local_zones(connection)
             fill(connection)
             layer = find_layer("incidents")
@@ -159,12 +149,12 @@ class TestAssigningThroughTheIndex:
             question = "select incident_id, grid_code, zone_code, edition_id from incidents order by incident_id"
             by_statement = connection.execute(question).fetchall()
             connection.execute("update incidents set grid_code = 'D', zone_code = null, edition_id = null")
-        with connect(database) as connection:
+        with connect(small_city) as connection:
             hold_edition(connection)
-            city = CityIndex.load(open_city(database, tmp_path, 2))
+            city = CityIndex.load(open_city(small_city, tmp_path, 2))
             assert assign_all(connection, layer, city, silent) == expected
             assert connection.execute(question).fetchall() == by_statement
-        with connect(database) as connection:
+        with connect(small_city) as connection:
             written = "select max(xmin::text::bigint) as x from incidents"
             before = connection.execute(written).fetchone()
             assign_all(connection, layer, city, silent)

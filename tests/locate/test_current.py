@@ -18,7 +18,7 @@ from geo_grid.db import connect
 from geo_grid.derived import DerivedStates
 from geo_grid.derived import state as module
 from geo_grid.locate import EVERYTHING, CityIndex, Location, Locations
-from tests.squares import SIDE, SOUTH, WEST, cells, local_levels, square, two_by_two
+from tests.squares import SIDE, SOUTH, WEST, cells, local_levels, square
 
 INSIDE = (WEST + SIDE / 2, SOUTH + SIDE / 2)
 
@@ -75,17 +75,15 @@ def publish_another(conninfo: str) -> None:
         publish_cells(connection, cells(("Q", 1, None, square(2, 0)), ("E", 2, "Q", square(2, 0))), "another")
 
 
-def test_a_publish_is_told_and_the_snapshot_is_replaced(database: str, tmp_path: Path) -> None:
-    with connect(database) as connection:
-        two_by_two(connection)
+def test_a_publish_is_told_and_the_snapshot_is_replaced(small_city: str, tmp_path: Path) -> None:
     east = (WEST + 2.5 * SIDE, SOUTH + SIDE / 2)
 
     async def check() -> None:
-        async with locations(database, tmp_path) as kept:
+        async with locations(small_city, tmp_path) as kept:
             await until(lambda: edition_of(kept) == 1)
             old = kept.snapshot()
             assert (await kept.locate(*east, None, 10)).unassigned
-            await asyncio.to_thread(publish_another, database)
+            await asyncio.to_thread(publish_another, small_city)
             await until(lambda: edition_of(kept) == 2, 60)
             assert (await kept.locate(*east, None, 10)).grid_cells[-1].grid_code == "E"
             assert old.city.edition == 1  # who still holds it still gets the whole old answer
@@ -94,16 +92,14 @@ def test_a_publish_is_told_and_the_snapshot_is_replaced(database: str, tmp_path:
     asyncio.run(check())
 
 
-def test_answers_go_on_while_an_edition_is_built_and_none_is_a_mixture(database: str, tmp_path: Path) -> None:
-    with connect(database) as connection:
-        two_by_two(connection)
+def test_answers_go_on_while_an_edition_is_built_and_none_is_a_mixture(small_city: str, tmp_path: Path) -> None:
     east = (WEST + 2.5 * SIDE, SOUTH + SIDE / 2)
     waits: list[float] = []
 
     async def check() -> None:
-        async with locations(database, tmp_path) as kept:
+        async with locations(small_city, tmp_path) as kept:
             await until(lambda: edition_of(kept) == 1)
-            publisher = threading.Thread(target=publish_another, args=(database,))
+            publisher = threading.Thread(target=publish_another, args=(small_city,))
             publisher.start()
             seen = []
             while edition_of(kept) != 2:
@@ -121,19 +117,17 @@ def test_answers_go_on_while_an_edition_is_built_and_none_is_a_mixture(database:
     assert sorted(waits)[int(len(waits) * 0.99)] < 0.2
 
 
-def test_duties_and_circles_are_followed_too(database: str, tmp_path: Path) -> None:
-    with connect(database) as connection:
-        two_by_two(connection)
+def test_duties_and_circles_are_followed_too(small_city: str, tmp_path: Path) -> None:
 
     async def lead(kept: Asked) -> str | None:
         found = await kept.locate(*INSIDE, None, 10)
         return found.grid_cells[-1].grid_lead
 
     async def check() -> None:
-        async with locations(database, tmp_path) as kept:
+        async with locations(small_city, tmp_path) as kept:
             await until(lambda: kept.snapshot() is not None)
             saved = names(tmp_path)
-            with connect(database) as connection:
+            with connect(small_city) as connection:
                 connection.execute(
                     "insert into duties (grid_code, duty_role, person_name, valid_to)"
                     " values ('A', 'grid_lead', 'Zhang', now() + interval '3 seconds')"
@@ -153,25 +147,24 @@ def test_duties_and_circles_are_followed_too(database: str, tmp_path: Path) -> N
     asyncio.run(check())
 
 
-def test_what_a_snapshot_holds_nothing_of_does_not_make_it_read_again(database: str, tmp_path: Path) -> None:
+def test_what_a_snapshot_holds_nothing_of_does_not_make_it_read_again(small_city: str, tmp_path: Path) -> None:
     """Positions of units did: the whole snapshot, each second, with a collector's pause each time."""
-    with connect(database) as connection:
-        two_by_two(connection)
+    with connect(small_city) as connection:
         connection.execute(
             "insert into patrol_units (unit_code, name, unit_kind, geom, reported_at)"
             " values ('U', 'u', 'car', ST_SetSRID(ST_MakePoint(114.5, 37), 4490), now())"
         )
 
     async def check() -> None:
-        async with locations(database, tmp_path) as kept:
+        async with locations(small_city, tmp_path) as kept:
             await until(lambda: kept.snapshot() is not None)
             first = kept.snapshot()
             for _ in range(5):
-                with connect(database) as connection:
+                with connect(small_city) as connection:
                     connection.execute("update patrol_units set reported_at = now()")
                 await asyncio.sleep(0.3)
             assert kept.snapshot() is first
-            with connect(database) as connection:
+            with connect(small_city) as connection:
                 connection.execute(
                     "insert into duties (grid_code, duty_role, person_name) values ('A', 'grid_lead', 'Li')"
                 )
@@ -180,10 +173,8 @@ def test_what_a_snapshot_holds_nothing_of_does_not_make_it_read_again(database: 
     asyncio.run(check())
 
 
-def test_after_a_publish_the_old_edition_is_answered_no_more(database: str, tmp_path: Path, monkeypatch) -> None:
+def test_after_a_publish_the_old_edition_is_answered_no_more(small_city: str, tmp_path: Path, monkeypatch) -> None:
     """It was, until the new one was compiled: for 11 s on a busy machine. PostGIS answers meanwhile."""
-    with connect(database) as connection:
-        two_by_two(connection)
     east = (WEST + 2.5 * SIDE, SOUTH + SIDE / 2)
     compile_edition = Locations._in_worker
     goes_on = threading.Event()
@@ -195,9 +186,9 @@ def test_after_a_publish_the_old_edition_is_answered_no_more(database: str, tmp_
     monkeypatch.setattr(Locations, "_in_worker", slowly)
 
     async def check() -> None:
-        async with locations(database, tmp_path) as kept:
+        async with locations(small_city, tmp_path) as kept:
             await until(lambda: edition_of(kept) == 1)
-            await asyncio.to_thread(publish_another, database)
+            await asyncio.to_thread(publish_another, small_city)
             assert await until(lambda: kept.snapshot() is None) < 5
             found = await kept.locate(*east, None, 10)
             assert (found.edition, found.grid_cells[-1].grid_code) == (2, "E")
@@ -207,36 +198,32 @@ def test_after_a_publish_the_old_edition_is_answered_no_more(database: str, tmp_
     asyncio.run(check())
 
 
-def test_a_lost_connection_is_made_again(database: str, tmp_path: Path) -> None:
-    with connect(database) as connection:
-        two_by_two(connection)
+def test_a_lost_connection_is_made_again(small_city: str, tmp_path: Path) -> None:
 
     async def check() -> None:
-        named = make_conninfo(database, application_name="keeper")
+        named = make_conninfo(small_city, application_name="keeper")
         async with locations(named, tmp_path) as kept:
             await until(lambda: edition_of(kept) == 1)
-            with psycopg.connect(database, autocommit=True) as admin:
+            with psycopg.connect(small_city, autocommit=True) as admin:
                 killed = admin.execute(
                     "select pg_terminate_backend(pid) from pg_stat_activity"
                     " where datname = current_database() and application_name = 'keeper'"
                 ).fetchall()
             assert killed
             assert not (await kept.locate(*INSIDE, None, 10)).unassigned  # from memory meanwhile
-            await asyncio.to_thread(publish_another, database)
+            await asyncio.to_thread(publish_another, small_city)
             await until(lambda: edition_of(kept) == 2)
 
     asyncio.run(check())
 
 
 def test_what_was_not_seen_to_be_current_for_long_is_not_answered_from(
-    database: str, tmp_path: Path, monkeypatch
+    small_city: str, tmp_path: Path, monkeypatch
 ) -> None:
     monkeypatch.setattr(module, "_TRUSTED_S", 0.0)
-    with connect(database) as connection:
-        two_by_two(connection)
 
     async def check() -> None:
-        async with locations(database, tmp_path) as kept:
+        async with locations(small_city, tmp_path) as kept:
             await until(lambda: kept.kept._snapshot._held is not None)
             assert kept.snapshot() is None
             assert (await kept.locate(*INSIDE, None, 10)).edition == 1  # PostGIS answers
@@ -267,15 +254,13 @@ def test_an_edition_of_the_future_comes_into_force_on_time(database: str, tmp_pa
     asyncio.run(check())
 
 
-def test_past_editions_are_compiled_when_asked_for(database: str, tmp_path: Path) -> None:
-    with connect(database) as connection:
-        two_by_two(connection)
-    with connect(database) as connection:
+def test_past_editions_are_compiled_when_asked_for(small_city: str, tmp_path: Path) -> None:
+    with connect(small_city) as connection:
         moment = connection.execute("select clock_timestamp() as now").fetchone()["now"]
-    publish_another(database)
+    publish_another(small_city)
 
     async def check() -> None:
-        async with locations(database, tmp_path) as kept:
+        async with locations(small_city, tmp_path) as kept:
             assert (await kept.city(moment)).edition == 1
             assert (await kept.city()).edition == 2
             assert (await kept.locate(*INSIDE, moment, 10)).edition == 1

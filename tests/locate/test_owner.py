@@ -18,7 +18,7 @@ from geo_grid.layers import find_layer
 from geo_grid.layers.grid_levels import set_levels
 from geo_grid.locate import Location, assign, locate, never_assigned, refuse_swapped
 from tests.boundaries.test_drawn import level, wavy_city
-from tests.squares import SIDE, SOUTH, STEP, WEST, square, two_by_two
+from tests.squares import SIDE, SOUTH, STEP, WEST, square
 
 
 def ask(conninfo: str, lon: float, lat: float, at: datetime | None = None, error_m: float = 10) -> Location:
@@ -54,25 +54,21 @@ def test_every_point_has_exactly_one_owner(four_cells: str, lon: float, lat: flo
     assert found.unassigned == (owner is None)
 
 
-def test_an_answer_names_the_distance_to_the_border_and_the_neighbours_within_the_error(database: str) -> None:
-    with connect(database) as connection:
-        two_by_two(connection)
+def test_an_answer_names_the_distance_to_the_border_and_the_neighbours_within_the_error(small_city: str) -> None:
     metres_east = 11.0 / 88_900
-    found = ask(database, float(snap(MIDDLE[0] + metres_east)), SOUTH + SIDE / 2, error_m=20)
+    found = ask(small_city, float(snap(MIDDLE[0] + metres_east)), SOUTH + SIDE / 2, error_m=20)
     assert found.grid_cells[-1].grid_code == "B"
     assert found.distance_to_boundary_m == pytest.approx(11.0, abs=0.1)
     assert [a.grid_code for a in found.alternatives] == ["A"]
     assert found.alternatives[0].distance_m == pytest.approx(11.0, abs=0.1)
-    assert ask(database, float(snap(MIDDLE[0] + metres_east)), SOUTH + SIDE / 2, error_m=10).alternatives == []
+    assert ask(small_city, float(snap(MIDDLE[0] + metres_east)), SOUTH + SIDE / 2, error_m=10).alternatives == []
 
 
-def test_before_the_first_edition_nobody_was_responsible(database: str) -> None:
-    with connect(database) as connection:
-        two_by_two(connection)
-    past = ask(database, *MIDDLE, at=datetime.now(UTC) - timedelta(days=1))
+def test_before_the_first_edition_nobody_was_responsible(small_city: str) -> None:
+    past = ask(small_city, *MIDDLE, at=datetime.now(UTC) - timedelta(days=1))
     assert past.unassigned
     assert past.edition is None
-    assert ask(database, *MIDDLE).edition == 1
+    assert ask(small_city, *MIDDLE).edition == 1
 
 
 def test_an_empty_city_answers_too(database: str) -> None:
@@ -81,12 +77,10 @@ def test_an_empty_city_answers_too(database: str) -> None:
     assert found.grid_cells == []
 
 
-def test_swapped_coordinates_are_refused_only_when_they_would_fit(database: str) -> None:
-    with connect(database) as connection:
-        two_by_two(connection)
+def test_swapped_coordinates_are_refused_only_when_they_would_fit(small_city: str) -> None:
 
     async def check(lon: float, lat: float) -> None:
-        async with await psycopg.AsyncConnection.connect(database, row_factory=dict_row) as connection:
+        async with await psycopg.AsyncConnection.connect(small_city, row_factory=dict_row) as connection:
             await refuse_swapped(connection, lon, lat)
 
     asyncio.run(check(WEST, SOUTH))
@@ -95,11 +89,10 @@ def test_swapped_coordinates_are_refused_only_when_they_would_fit(database: str)
         asyncio.run(check(SOUTH, WEST))
 
 
-def test_one_statement_assigns_any_number_by_the_same_rule(database: str) -> None:
+def test_one_statement_assigns_any_number_by_the_same_rule(small_city: str) -> None:
     """Random, corner, edge and outside points: equal to a rule written a second time, with shapely."""
     rng = np.random.default_rng(7)
-    with connect(database) as connection:
-        two_by_two(connection)
+    with connect(small_city) as connection:
         inside = rng.uniform((WEST - SIDE, SOUTH - SIDE), (WEST + 3 * SIDE, SOUTH + 3 * SIDE), (500, 2))
         corners = [(WEST + i * SIDE / 2 + dx * STEP, SOUTH + j * SIDE / 2 + dy * STEP)
                    for i in range(5) for j in range(5) for dx in (-1, 0, 1) for dy in (-1, 0, 1)]  # fmt: skip

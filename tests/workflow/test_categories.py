@@ -10,9 +10,15 @@ from geo_grid.db import Cluster, connect, migrate, read_migrations
 from geo_grid.doctor import examine
 from geo_grid.settings import Settings
 from tests.exchange.test_importing import load
-from tests.squares import SIDE, SOUTH, WEST, two_by_two
+from tests.squares import SIDE, SOUTH, WEST
 
 HERE = {"lon": WEST + SIDE / 2, "lat": SOUTH + SIDE / 2}
+
+
+@pytest.fixture
+def database(small_city: str) -> str:
+    """libpq connection string of a city of four cells, also for `client`."""
+    return small_city
 
 
 def stored(conninfo: str) -> list[str]:
@@ -23,8 +29,6 @@ def stored(conninfo: str) -> list[str]:
 
 @pytest.fixture
 def city(database: str) -> str:
-    with connect(database) as connection:
-        two_by_two(connection)
     return database
 
 

@@ -10,7 +10,7 @@ import pytest
 from geo_grid.db import connect
 from tests.conftest import live_server
 from tests.identities import api_key, bearing
-from tests.squares import SIDE, SOUTH, WEST, two_by_two
+from tests.squares import SIDE, SOUTH, WEST
 
 type Desk = tuple[httpx.Client, httpx.Client, str]
 HERE = {"lon": WEST + SIDE / 2, "lat": SOUTH + SIDE / 2}
@@ -29,16 +29,14 @@ CATEGORY = {"name_zh": "牲畜", "name_en": "Cattle", "loop_code": "cattle", "an
 
 
 @pytest.fixture
-def desk(database: str) -> Iterator[Desk]:
+def desk(small_city: str) -> Iterator[Desk]:
     """Who edits rules, who works at the desk, and the owner's way in."""
-    with connect(database) as connection:
-        two_by_two(connection)
     with (
-        live_server(database) as url,
-        bearing(url, api_key(database, "supervisor")) as chief,
-        bearing(url, api_key(database, "dispatcher")) as lin,
+        live_server(small_city) as url,
+        bearing(url, api_key(small_city, "supervisor")) as chief,
+        bearing(url, api_key(small_city, "dispatcher")) as lin,
     ):
-        yield chief, lin, database
+        yield chief, lin, small_city
 
 
 def at_stage(lin: httpx.Client, *actions: str) -> int:

@@ -174,10 +174,9 @@ def test_all_that_should_be_assessed_is_a_query(desk: Desk) -> None:
     assert audit == {"n": 1}
 
 
-def test_a_place_gets_its_new_owner_with_new_boundaries(database: str) -> None:
+def test_a_place_gets_its_new_owner_with_new_boundaries(small_city: str) -> None:
     """What publishing a draft calls for the cells that it changes."""
-    with connect(database) as connection:
-        two_by_two(connection)
+    with connect(small_city) as connection:
         connection.execute(
             "insert into registered_places (place_code, place_kind, name, geom, grid_code, edition_id)"
             " values ('X', 'major_project', 'x', ST_SetSRID(ST_MakePoint(%(lon)s, %(lat)s), 4490), 'former', 1)",
