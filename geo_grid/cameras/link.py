@@ -226,6 +226,10 @@ class Link:
             elif state is not None and item.device_id:
                 self.damping.hear(item.device_id, state, now, is_sure)
 
+        if self.damping.lost:
+            self._say(fault=f"it notified more devices than can wait: {self.damping.lost:,} states were dropped")
+            self.damping.lost = 0
+
     def _take_fresh(self, item: Item, now: float) -> None:
         if not self._fresh:
             self._fresh_since, self._fresh_octets = now, 0
