@@ -18,7 +18,7 @@ test:            ## set everything up, then lint, types, floors, tests of the sc
 	@./setup.sh test
 	@rm -f .coverage .coverage.*
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync lint types scripts demo-for-tests
-	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --cov --cov-append --cov-report=term $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --cov --cov-append --cov-report=term $(ARGS)
 
 .PHONY: scripts demo-for-tests
 scripts:

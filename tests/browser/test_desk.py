@@ -106,7 +106,7 @@ def test_a_second_report_is_merged_and_taken_back_and_a_reason_is_asked_for(city
         expect(right.locator(".log li").first).to_contain_text("等待家属")
         type_keys(page, "Control+z")
         expect(right.locator(".then")).to_have_count(0)
-        expect(told).to_be_hidden(timeout=15_000)
+        expect(told).to_be_hidden(timeout=90_000)
 
 
 def test_what_was_typed_outlives_a_reload_and_the_session(city, browser: Browser) -> None:
