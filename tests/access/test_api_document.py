@@ -41,7 +41,7 @@ def test_no_question_makes_the_server_fail(small_city: str, role: str, tmp_path:
         cookie = "; ".join(f"{c.name}={c.value}" for c in client.cookies.jar)
         command = [
             SCHEMATHESIS, "run", document, "--url", url, "--checks", CHECKS, "--max-examples", "3", "--seed", "4",
-            "--phases", "fuzzing", "--header", f"Cookie: {cookie}",
+            "--phases", "fuzzing", "--request-timeout", "90", "--header", f"Cookie: {cookie}",
             "--header", f"X-CSRF-Token: {client.headers['X-CSRF-Token']}", "--no-color",
         ]  # fmt: skip
         for path in ENDLESS:
