@@ -76,7 +76,10 @@ function takeBack() {
 const stale = element("p", { className: "stale", hidden: true, textContent: say("dataIsStale") });
 stale.setAttribute("role", "alert");
 document.body.append(stale);
-const queue = new Queue(id => open(id));
+const queue = new Queue(id => {
+  box.forget();
+  return open(id);
+});
 const matter = new Matter(map, tell, () => renew());
 async function renew(isBackground = false) {
   try {
@@ -103,9 +106,10 @@ const keys = element("p", { className: "quiet keys", textContent: say("deskKeys"
 main.append(element("section", { className: "left panel" }, ...box.parts, queue.box, keys), matter.box);
 
 onClick(map, ({ latlng, feature, layer }) => {
-  if (layer === "incidents") return open(feature.properties.incident_id);
-  if (document.querySelector("form.call")) return undefined; // a call that is being written stays where it is
+  // a call that is being written stays where it is
+  if (layer !== "incidents" && document.querySelector("form.call")) return undefined;
   box.forget();
+  if (layer === "incidents") return open(feature.properties.incident_id);
   return matter.showPlace(latlng.lng, latlng.lat);
 });
 
