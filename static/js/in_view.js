@@ -33,9 +33,8 @@ export function listOf(layer, title = say("listInView", { name: titleOf(layer.lo
   const list = element("ul");
   const fold = element("details", { className: "listed", data: { layer: layer.look.name } }, summary, list);
 
-  let isSeen = false;
   function fill() {
-    if (!isSeen) return; // in a drawer that is closed
+    if (!fold.checkVisibility()) return; // in a drawer that is closed
     const { off, far, failed, truncated } = layer.state ?? {};
     const shown = off || far ? [] : layer.inView();
     let told = number(shown.length);
@@ -61,10 +60,7 @@ export function listOf(layer, title = say("listInView", { name: titleOf(layer.lo
     if (focused)
       [...list.querySelectorAll("button")].find(one => one.dataset.key === focused)?.focus({ preventScroll: true });
   }
-  new IntersectionObserver(([{ isIntersecting }]) => {
-    isSeen = isIntersecting;
-    fill();
-  }).observe(fold);
+  new IntersectionObserver(fill).observe(fold);
   fold.ontoggle = fill;
   layer.onState(fill);
   layer.map.on("moveend", fill);
