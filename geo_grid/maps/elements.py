@@ -337,6 +337,24 @@ class PageHead(Verbatim):
         self.head, self.lang = head, lang
 
 
+class _Fit(MacroElement):
+    """Shows a box of the map: between panels, but for a narrow window, where they lie above and below it (planner.css)."""
+
+    _template = Template(
+        """
+        {% macro script(this, kwargs) %}
+        {{ this._parent.get_name() }}.fitBounds({{ this.box }}, innerWidth > 1100 ?
+          { paddingTopLeft: [{{ this.margins[0] }}, 24], paddingBottomRight: [{{ this.margins[1] }}, 24] } : { padding: [8, 8] });
+        {% endmacro %}
+        """
+    )
+
+    def __init__(self, box: list[list[float]], margins: tuple[int, int]) -> None:
+        super().__init__()
+        self._name = "Fit"
+        self.box, self.margins = box, margins
+
+
 class CityMap(folium.Map):
     """An empty map of the city for a page of a server: it loads nothing from elsewhere.
 
@@ -351,7 +369,7 @@ class CityMap(folium.Map):
     default_js: ClassVar = [("leaflet", "/static/vendor/leaflet/leaflet.js")]
     default_css: ClassVar = [("leaflet_css", "/static/vendor/leaflet/leaflet.css")]
 
-    def __init__(self, bounds: tuple[float, float, float, float] | None, margins: tuple[int, int] = (320, 400)) -> None:
+    def __init__(self, bounds: tuple[float, float, float, float] | None, margins: tuple[int, int] = (24, 24)) -> None:
         west, south, east, north = bounds or NOWHERE
         super().__init__(
             location=[(south + north) / 2, (west + east) / 2],
@@ -363,9 +381,7 @@ class CityMap(folium.Map):
             zoom_animation=False,  # Leaflet ignores moves during an animation, and scripts move the map at the start
             attributionControl=False,
         )
-        self.fit_bounds(
-            [[south, west], [north, east]], padding_top_left=[margins[0], 24], padding_bottom_right=[margins[1], 24]
-        )
+        self.add_child(_Fit([[south, west], [north, east]], margins))
 
     def with_parts(self, *parts: MacroElement | None) -> Self:
         """Add elements, the layers from the lowest; None is left out."""

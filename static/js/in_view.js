@@ -1,5 +1,6 @@
 // What a map shows, as lists: a canvas has nothing that keys could go to, or that could be read aloud.
 import { element } from "./element.js";
+import { isNarrow, onNarrow } from "./room.js";
 import { named, number, say } from "./text.js";
 
 const { L } = window;
@@ -25,23 +26,22 @@ export const titleOf = look => named("layers", look.title ?? look.name);
 /**
  * The list of what a layer has in view, which says the same as the canvas; what is activated is chosen as by a click.
  * @param {import("./live_layer.js").LiveLayer} layer
+ * @param {string} [title] of the list
  */
-export function listOf(layer) {
-  const title = titleOf(layer.look);
+export function listOf(layer, title = say("listInView", { name: titleOf(layer.look) })) {
   const summary = element("summary");
   const list = element("ul");
   const fold = element("details", { className: "listed", data: { layer: layer.look.name } }, summary, list);
 
-  let isSeen = false;
   function fill() {
-    if (!isSeen) return; // in a drawer that is closed
+    if (!fold.checkVisibility()) return; // in a drawer that is closed
     const { off, far, failed, truncated } = layer.state ?? {};
     const shown = off || far ? [] : layer.inView();
     let told = number(shown.length);
     if (off) told = say("switchedOff");
     else if (far) told = say("zoomIn");
     else if (failed) told = say("triesAgain");
-    summary.textContent = `${say("listInView", { name: title })} · ${told}`;
+    summary.textContent = `${title} · ${told}`;
     if (!fold.open) return;
     const at = /** @type {HTMLElement | null} */ (document.activeElement);
     const focused = at && list.contains(at) ? at.dataset.key : undefined; // who is here stays, whatever is read anew
@@ -60,10 +60,7 @@ export function listOf(layer) {
     if (focused)
       [...list.querySelectorAll("button")].find(one => one.dataset.key === focused)?.focus({ preventScroll: true });
   }
-  new IntersectionObserver(([{ isIntersecting }]) => {
-    isSeen = isIntersecting;
-    fill();
-  }).observe(fold);
+  new IntersectionObserver(fill).observe(fold);
   fold.ontoggle = fill;
   layer.onState(fill);
   layer.map.on("moveend", fill);
@@ -81,7 +78,8 @@ export function addLists(map) {
   const button = element("button", { type: "button", className: "plain lister", textContent: say("shownOnMap") });
   button.setAttribute("aria-controls", lists.id);
   const show = (/** @type {boolean} */ isShown) => {
-    if (isShown && !lists.childElementCount) lists.append(...layersOf(map).filter(isListed).reverse().map(listOf));
+    const listed = layersOf(map).filter(isListed).reverse(); // as they lie: the uppermost first
+    if (isShown && !lists.childElementCount) lists.append(...listed.map(one => listOf(one, titleOf(one.look))));
     lists.hidden = !isShown;
     button.setAttribute("aria-expanded", String(isShown));
   };
@@ -97,7 +95,9 @@ export function addLists(map) {
   };
   L.DomEvent.disableClickPropagation(box);
   L.DomEvent.disableScrollPropagation(box);
-  const control = new L.Control({ position: "bottomleft" });
+  const corner = () => (isNarrow() ? "topleft" : "bottomleft"); // where no panel lies
+  const control = new L.Control({ position: corner() });
+  onNarrow(() => control.setPosition(corner()));
   control.onAdd = () => box;
   control.addTo(map);
 }

@@ -2,3 +2,6 @@
 const NARROW = matchMedia("(max-width: 1100px)"); // as planner.css has it
 
 export const isNarrow = () => NARROW.matches;
+
+/** @param {() => void} changed called when it becomes the one or the other */
+export const onNarrow = changed => NARROW.addEventListener("change", changed);

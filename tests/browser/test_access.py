@@ -43,8 +43,10 @@ def city(cluster: Cluster) -> Iterator[City]:
 
 
 @contextmanager
-def opened(browser: Browser, city: City, path: str, role: str | None) -> Iterator[Page]:
-    context = browser.new_context(viewport={"width": 1366, "height": 768}, locale="zh-CN")
+def opened(
+    browser: Browser, city: City, path: str, role: str | None, size: tuple[int, int] = (1366, 768)
+) -> Iterator[Page]:
+    context = browser.new_context(viewport={"width": size[0], "height": size[1]}, locale="zh-CN")
     if role:
         name = worker(city) if role == "grid_worker" else user(city.conninfo, role)
         answer = context.request.post(f"{city.url}/session", data={"name": name, "password": PASSWORD})
@@ -162,3 +164,43 @@ def test_a_page_has_no_serious_or_critical_finding(
         if act:
             act(page)
         assert_open_to_all(page)
+
+
+def test_what_the_map_shows_is_listed_and_chosen_by_keys(browser: Browser, city: City) -> None:
+    with opened(browser, city, "/maps/desk", "dispatcher") as page:
+        page.get_by_role("button", name="图上内容").press("Enter")
+        matters = page.locator(".lists details[data-layer=incidents]")
+        count = page.locator(".queue li").count()
+        expect(matters.locator("summary")).to_have_text(f"未结警情 · {count}")
+        matters.locator("summary").press("Enter")
+        expect(matters.locator("button")).to_have_count(count)
+        matters.locator("button").nth(1).press("Enter")
+        expect(page.locator(".right .stages")).to_be_visible()
+        page.locator(".lists details[data-layer=grid_cells] summary").press("Enter")
+        page.locator(".lists").get_by_role("button", name="南园社区").press("Enter")
+        expect(page.locator(".right")).to_contain_text("王芳")  # whoever leads this cell
+        page.keyboard.press("Escape")
+        expect(page.locator(".lists")).to_be_hidden()
+        expect(page.get_by_role("button", name="图上内容")).to_be_focused()
+
+
+CITY = """([west, south, east, north]) => {
+  const map = window[JSON.parse(document.getElementById('geo-grid-page').textContent).map];
+  const [one, other] = [[south, west], [north, east]].map(place => map.latLngToContainerPoint(place));
+  return [other.x - one.x, one.y - other.y, map.getSize().x, map.getSize().y];
+}"""
+
+
+@pytest.mark.parametrize("size", [(768, 1024), (683, 384)], ids=["tablet", "letters twice as large"])
+@pytest.mark.parametrize(
+    "path", ["/maps/desk", "/maps/planner", "/maps/response", "/collections/incidents/items?f=html"]
+)
+def test_on_a_small_screen_the_city_fills_the_map_and_nothing_sticks_out(
+    browser: Browser, city: City, path: str, size: tuple[int, int]
+) -> None:
+    with opened(browser, city, path, "supervisor", size) as page:
+        assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
+        wide, high, width, height = page.evaluate(CITY, [WEST, SOUTH, WEST + 2 * SIDE, SOUTH + 2 * SIDE])
+        assert width == size[0]
+        assert height >= 240
+        assert wide > 0.4 * width or high > 0.4 * height
