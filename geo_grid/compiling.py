@@ -21,6 +21,9 @@ from geo_grid.progress import Progress
 if (_folder := kept_in()) is not None:
     numba.config.CACHE_DIR = str(_folder)
 
+_POLITE = 5
+"""Niceness of the processes that compile."""
+
 _loops: list[tuple[Any, tuple[Any, ...]]] = []
 
 
@@ -50,14 +53,28 @@ def make_ready() -> None:
         compiled.disable_compile()
 
 
-def compile_all(progress: Progress) -> None:
-    """Compile all functions into the cache, modules in parallel processes. Blocks for some tens of seconds."""
+def compile_all(
+    progress: Progress, spared: int = 0, compiled: Callable[[str], object] = lambda module: None
+) -> None:
+    """Compile all functions into the cache, modules in parallel processes. Blocks for some tens of seconds.
+
+    Parameters
+    ----------
+    spared
+        Cores that are left to others meanwhile; one process compiles in any case.
+    compiled
+        Called with the name of each module of `LOOPS` when its functions are in the cache.
+    """
+    at_once = max(1, min(len(LOOPS), (os.cpu_count() or 1) - spared))
     with (
-        ProcessPoolExecutor(min(len(LOOPS), os.cpu_count() or 1), mp_context=get_context("spawn")) as processes,
+        # whoever waits for a loop waits for others too, which go on meanwhile
+        ProcessPoolExecutor(at_once, get_context("spawn"), initializer=os.nice, initargs=(_POLITE,)) as processes,
         progress("compiling what is quick because it is compiled (once)", len(LOOPS)) as advance,
     ):
-        for done in as_completed([processes.submit(_compile, name) for name in LOOPS]):
+        modules = {processes.submit(_compile, module): module for module in LOOPS}
+        for done in as_completed(modules):
             done.result()
+            compiled(modules[done])
             advance(1)
     done_with = stamp()
     try:

@@ -40,11 +40,23 @@ def problems_of(faults: Sequence[Fault]) -> dict[str, str]:
 
 def tiling_problem(parent: Any, children: Any) -> str | None:
     """Return where children, which form a coverage, do not tile their parent exactly; None: they do."""
-    united = shapely.coverage_union_all(children)
-    if shapely.equals_identical(
-        *(shapely.normalize(shapely.multipolygons(shapely.get_parts(one))) for one in (parent, united))
-    ):
-        return None
+    return tiling_problems([parent], [children])[0]
+
+
+def tiling_problems(parents: Sequence[Any], families: Sequence[Any]) -> list[str | None]:
+    """Return for each parent where its children, a coverage for each, do not tile it exactly; None: they do."""
+    united = [shapely.coverage_union_all(children) for children in families]
+    outlines = (
+        shapely.normalize([shapely.multipolygons(shapely.get_parts(one)) for one in shapes])
+        for shapes in (parents, united)
+    )
+    return [
+        None if is_same else _misfit(parent, union)
+        for parent, union, is_same in zip(parents, united, shapely.equals_identical(*outlines), strict=True)
+    ]
+
+
+def _misfit(parent: Any, united: Any) -> str | None:
     gap, excess = shapely.difference(parent, united), shapely.difference(united, parent)
     for what, area in (("leave a gap in it", gap), ("reach outside it", excess)):
         if not shapely.is_empty(area):

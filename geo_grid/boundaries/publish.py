@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import shapely
 
-from geo_grid.boundaries.check import coverage_problems, largest_shift_m, problems_of, tiling_problem
+from geo_grid.boundaries.check import coverage_problems, largest_shift_m, problems_of, tiling_problems
 from geo_grid.boundaries.division import multi, same_corners
 from geo_grid.boundaries.drawn import draw_cells
 from geo_grid.boundaries.healing import Moved, gained_corners, heal, with_corners
@@ -202,8 +202,7 @@ def publish_zones(
     problems = problems_of(faults)
     _refuse(zones, {i: problems[code] + _way_out(faults, heal_m)
                     for i, code in areas["zone_code"].items() if code in problems})  # fmt: skip
-    for index, shape in zip(areas.index, shapes, strict=True):
-        zones.at[index, "geometry"] = shape
+    zones.loc[areas.index, "geometry"] = shapes
     make = {"area": shapely.multipolygons, "segment": shapely.multilinestrings}
     geometry = ewkb([make[kind](list(shapely.get_parts(g)))
                      for kind, g in zip(zones["zone_kind"], zones["geometry"], strict=True)])  # fmt: skip
@@ -268,8 +267,7 @@ def _heal_level(
                 "bring both into force together by a draft (docs/boundaries.md)"
             )
         _refuse(cells, misfits)
-    for index, shape in zip(rows, shapes[len(present) :], strict=True):
-        cells.at[index, "geometry"] = shape
+    cells.loc[rows, "geometry"] = shapes[len(present) :]
     return moved
 
 
@@ -353,26 +351,27 @@ def _fit_parents(
     outline = dict(zip(above["grid_code"], above["geometry"], strict=True))
     recut: list[tuple[str, float]] = []
     problems: dict[Any, str] = {}
-    for parent, group in children.groupby("parent_code"):
-        old = outline[parent]
-        family = [*group["geometry"], *others.get(str(parent), [])]
-        problem = tiling_problem(old, family)
+    shapes = children["geometry"].to_numpy()
+    groups = {str(parent): rows for parent, rows in children.groupby("parent_code").indices.items()}
+    families = {parent: [*shapes[rows], *others.get(parent, [])] for parent, rows in groups.items()}
+    told = tiling_problems([outline[parent] for parent in families], list(families.values()))
+    for (parent, family), problem in zip(families.items(), told, strict=True):
         if problem is None:
             continue
+        old = outline[parent]
         united = shapely.coverage_union_all(family)
         shift = largest_shift_m(old, united)
         if tolerance_m is not None and shift <= tolerance_m:
-            recut.append((str(parent), shift))
+            recut.append((parent, shift))
             outline[parent] = united
         else:
-            problems[group.index[0]] = (
+            problems[children.index[groups[parent][0]]] = (
                 f"the children of {parent} do not tile it: they {problem}; the borders differ by up to {metres(shift)} "
                 "(--fit-parents METRES re-cuts parents that are near enough)"
             )
     _refuse(children, problems)
     if recut:
         misfits = coverage_problems(list(outline), np.array(list(outline.values()), dtype=object))
-        groups = children.groupby("parent_code").indices
         _refuse(
             children,
             {

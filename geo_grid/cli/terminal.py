@@ -4,7 +4,7 @@ import contextlib
 import logging
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any
@@ -88,23 +88,45 @@ def say_rows(rows: list[tuple[int, str]]) -> None:
         say(f"… and {len(rows) - _BAD_ROWS_SHOWN} more rows (all with --json)")
 
 
-def compile_loops() -> None:
-    """Compile our own loops before anybody waits for what they answer; at once when that was done before."""
+def compile_loops(spared: int = 0, compiled: Callable[[str], object] = lambda module: None) -> None:
+    """Compile our own loops before anybody waits for what they answer; at once when that was done before.
+
+    See `geo_grid.compiling.compile_all` for the parameters.
+    """
     from geo_grid import compiled_code
 
     if not compiled_code.is_complete():
         from geo_grid.compiling import compile_all
 
-        compile_all(progress)
+        compile_all(progress, spared, compiled)
 
 
 @contextlib.contextmanager
-def compiling() -> Iterator[Callable[[], None]]:
-    """Compile our own loops beside what the context does; yields a function that waits until that is done."""
+def compiling() -> Iterator[Callable[..., None]]:
+    """Compile our own loops beside what the context does.
+
+    Yields a function that waits until those of the modules it is given are compiled; without a module, all.
+    """
+    from geo_grid.compiled_code import LOOPS
+
+    ready = {module: threading.Event() for module in LOOPS}
+
+    def end(_: Future[None]) -> None:
+        for event in ready.values():
+            event.set()
+
     with ThreadPoolExecutor(1) as beside:
-        compiled = beside.submit(compile_loops)
-        yield compiled.result
-        compiled.result()
+        compiled = beside.submit(compile_loops, 1, lambda module: ready[module].set())
+        compiled.add_done_callback(end)
+
+        def wait(*modules: str) -> None:
+            for module in modules or LOOPS:
+                ready[module].wait()
+            if not modules or compiled.done():
+                compiled.result()  # raises what went wrong
+
+        yield wait
+        wait()
 
 
 @contextlib.contextmanager

@@ -26,7 +26,17 @@ from geo_grid.layers.emptiness import is_empty
 from geo_grid.layers.grid_levels import set_levels
 from geo_grid.locate import CityIndex
 from geo_grid.progress import Progress
-from geo_grid.response import Router, Travel, build_circles, find_graph, imported_graph, read_conditions
+from geo_grid.response import (
+    Batch,
+    Router,
+    Travel,
+    draw_circles,
+    find_graph,
+    imported_graph,
+    read_conditions,
+    read_posts,
+    store_circles,
+)
 from geo_grid.settings import Settings
 
 QUERIES = load_queries("geo_grid.demo", "load.sql")
@@ -49,7 +59,7 @@ def load_demo(
     seed: int = 130500,
     travel: Travel | None = None,
     roads_dir: Path | None = None,
-    compiled: Callable[[], object] = lambda: None,
+    compiled: Callable[..., object] = lambda *modules: None,
 ) -> Loaded:
     """Load the full-size demo city in the caller's transaction.
 
@@ -63,7 +73,7 @@ def load_demo(
     roads_dir
         Where the road graph is kept; None: none is built, and circles are estimated.
     compiled
-        Waits until all loops are compiled; called before the first is needed.
+        Waits until the loops of the modules it is given are compiled, by default of all; called before they are needed.
 
     Raises
     ------
@@ -82,7 +92,7 @@ def load_demo(
     counts: dict[str, int] = {}
     with tempfile.TemporaryDirectory(prefix="geo_grid_") as folder, ThreadPoolExecutor(1) as beside:
         path = Path(folder) / "geo_grid_demo.osm.pbf"
-        # roads are drawn and read while the database is at work on the rest, which takes one processor
+        # the database is at work on one row after the other: roads, and circles below, are drawn beside it
         extract = beside.submit(_roads, city, path, progress)
         with progress("grid cells", len(city.cells)) as advance:
             set_levels(connection, LEVELS)
@@ -95,13 +105,19 @@ def load_demo(
             ).rows
             counts["mandatory_stops"] = _copy_frame(connection, "mandatory_stops", things.stops(city))
 
-        compiled()
+        counts["roads"] = import_osm(
+            connection, path, progress, None, roads_dir=roads_dir, is_demo=True, extract=extract.result()
+        ).roads
+        posts, organisations = things.posts(city), things.mediation_organisations(city)
+        with progress("police posts", len(posts)):
+            counts["police_posts"] = _copy_frame(connection, "police_posts", posts.drop(columns="zone_code"))
+        circles = beside.submit(_circles(connection, progress, travel or Travel.of(Settings()), roads_dir, compiled))
+
+        compiled("geo_grid.locate.kernels")
         with progress("compiling boundaries"):
             index = CityIndex.compile(connection, cells.edition_id)
-        posts, organisations = things.posts(city), things.mediation_organisations(city)
         frames: list[tuple[str, Callable[[], DataFrame]]] = [
             ("duties", lambda: things.duties(city, rng).assign(valid_from=begins)),
-            ("police_posts", lambda: posts.drop(columns="zone_code")),
             ("patrol_units", lambda: things.units(posts, rng).assign(reported_at=until)),
             ("cameras", lambda: _owned(things.cameras(city, rng), index)),
             ("facilities", lambda: things.facilities(city, gazetteer, organisations, rng)),
@@ -119,14 +135,7 @@ def load_demo(
         with progress("work in the field"):
             counts["volunteer_teams"] = connection.execute(QUERIES["volunteer_teams"]).rowcount
             counts["visits"] = connection.execute(QUERIES["visits"], {"until": until}).rowcount
-        counts["roads"] = import_osm(
-            connection, path, progress, None, roads_dir=roads_dir, is_demo=True, extract=extract.result()
-        ).roads
-    travel = travel or Travel.of(Settings())
-    graph = find_graph(roads_dir, imported_graph(connection)) if roads_dir else None
-    with Router.opened(graph, travel.estimate) as router, progress("response circles", len(posts)) as advance:
-        conditions = read_conditions(connection, travel, graph)
-        counts["response_circles"] = sum(build_circles(connection, router, conditions, progress=advance).made.values())
+        counts["response_circles"] = sum(store_circles(connection, circles.result()).made.values())
     connection.execute(QUERIES["analyze"])
     row = connection.execute(QUERIES["unassigned"]).fetchone()
     return Loaded(counts, row["count"] if row else 0, gazetteer.disagreements)
@@ -167,6 +176,25 @@ def _mediation(connection: Connection, organisations: DataFrame, begins: datetim
         copy_rows(connection, table, list(frame.columns), rows)
     made = (connection.execute(QUERIES[name]).rowcount for name in ("mediation_organisations", "mediators"))
     return next(made), next(made)
+
+
+def _circles(
+    connection: Connection,
+    progress: Progress,
+    travel: Travel,
+    roads_dir: Path | None,
+    compiled: Callable[..., object],
+) -> Callable[[], list[Batch]]:
+    """Read what circles are drawn from; return a function that draws them without the database, in a thread."""
+    graph = find_graph(roads_dir, imported_graph(connection)) if roads_dir else None
+    conditions, posts = read_conditions(connection, travel, graph), read_posts(connection)
+
+    def draw() -> list[Batch]:
+        compiled()
+        with Router.opened(graph, travel.estimate) as router, progress("response circles", len(posts)) as advance:
+            return list(draw_circles(posts, router, conditions, advance))
+
+    return draw
 
 
 def _roads(city: City, path: Path, progress: Progress) -> OsmExtract:

@@ -1,6 +1,15 @@
 """Response circles: what a post reaches within 1, 3 and 5 minutes, on roads where they are known."""
 
-from geo_grid.response.build import build_circles, build_circles_of, isolated_posts, read_conditions
+from geo_grid.response.build import (
+    Batch,
+    build_circles,
+    build_circles_of,
+    draw_circles,
+    isolated_posts,
+    read_conditions,
+    read_posts,
+    store_circles,
+)
 from geo_grid.response.graph import build_graph, find_graph, imported_graph
 from geo_grid.response.positions import MOST_AT_ONCE, Position, Taken, TrackPoint, take_positions, track
 from geo_grid.response.ranking import Responder, closures_around, rank, reason_of
@@ -11,6 +20,7 @@ from geo_grid.response.upkeep import Upkeep
 
 __all__ = [
     "MOST_AT_ONCE",
+    "Batch",
     "Position",
     "Responder",
     "Router",
@@ -23,12 +33,15 @@ __all__ = [
     "build_circles_of",
     "build_graph",
     "closures_around",
+    "draw_circles",
     "find_graph",
     "imported_graph",
     "isolated_posts",
     "rank",
     "read_conditions",
+    "read_posts",
     "reason_of",
+    "store_circles",
     "take_positions",
     "track",
 ]

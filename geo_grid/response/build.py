@@ -1,7 +1,7 @@
 """Draws and stores the response circles of posts, and finds those that are stale."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,15 @@ class Built:
 
     made: dict[str, int] = field(default_factory=dict)
     unanswered: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Circles of some posts: codes of those that were drawn, their rows, and codes of those whose attempts timed out."""
+
+    drawn: list[str]
+    rows: list[dict[str, Any]]
+    unanswered: list[str]
 
 
 @dataclass(frozen=True)
@@ -76,13 +85,14 @@ def closures_in_force(connection: Connection) -> list[Any]:
     return [shapely.from_wkb(row["geom"]) for row in connection.execute(QUERIES["closures"]).fetchall()]
 
 
-def _posts(connection: Connection) -> list[dict[str, Any]]:
+def read_posts(connection: Connection) -> list[dict[str, Any]]:
+    """Read what all posts' circles are drawn from, and whether those that are stored were drawn on roads."""
     return connection.execute(QUERIES["posts"], {"post_code": None, "drawn": METHODS, "routed": ROUTED}).fetchall()
 
 
 def stale_posts(connection: Connection, conditions: Conditions) -> list[dict[str, Any]]:
     """Return the posts whose circles are missing, or were drawn from other inputs."""
-    return [post for post in _posts(connection) if post["drawn_from"] != conditions.digest(post)]
+    return [post for post in read_posts(connection) if post["drawn_from"] != conditions.digest(post)]
 
 
 def build_circles(
@@ -102,24 +112,43 @@ def build_circles(
         Called with the number of posts after each batch.
     """
     if posts is None:
-        posts = _posts(connection)
-    built = Built()
+        posts = read_posts(connection)
+    return store_circles(connection, draw_circles(posts, router, conditions, progress))
+
+
+def draw_circles(
+    posts: Sequence[dict[str, Any]],
+    router: Router,
+    conditions: Conditions,
+    progress: Callable[[int], None] = lambda count: None,
+) -> Iterator[Batch]:
+    """Draw the circles of posts, batch by batch, without the database; see `build_circles`. Blocks."""
     has_answers = True
     for begin in range(0, len(posts), _AT_ONCE):
         batch = posts[begin : begin + _AT_ONCE]
         areas = _areas(batch, router, conditions, is_asked=has_answers)
         # if no post of a batch got an answer, the next batch is estimated without asking: it would only wait
         has_answers = any(one.was_answered for one in areas)
-        built.unanswered += [post["post_code"] for post, one in zip(batch, areas, strict=True) if not one.was_answered]
         drawn = [
             (post, one) for post, one in zip(batch, areas, strict=True) if one.was_answered or not post["is_routed"]
         ]
-        rows = [row for post, one in drawn for row in _rows(post, one, conditions)]
-        connection.execute(QUERIES["clear"], {"post_codes": [post["post_code"] for post, _ in drawn], "drawn": METHODS})
-        insert_rows(connection, "response_circles", _COLUMNS, ([row[name] for name in _COLUMNS] for row in rows))
-        for row in rows:
-            built.made[row["method"]] = built.made.get(row["method"], 0) + 1
+        yield Batch(
+            [post["post_code"] for post, _ in drawn],
+            [row for post, one in drawn for row in _rows(post, one, conditions)],
+            [post["post_code"] for post, one in zip(batch, areas, strict=True) if not one.was_answered],
+        )
         progress(len(batch))
+
+
+def store_circles(connection: Connection, batches: Iterable[Batch]) -> Built:
+    """Store circles that `draw_circles` drew, in the caller's transaction."""
+    built = Built()
+    for batch in batches:
+        built.unanswered += batch.unanswered
+        connection.execute(QUERIES["clear"], {"post_codes": batch.drawn, "drawn": METHODS})
+        insert_rows(connection, "response_circles", _COLUMNS, ([row[name] for name in _COLUMNS] for row in batch.rows))
+        for row in batch.rows:
+            built.made[row["method"]] = built.made.get(row["method"], 0) + 1
     return built
 
 
@@ -133,7 +162,7 @@ def circles_in_traffic(
     Rows with post_code, tier_minutes and geom, EWKB.
     """
     posts = [
-        post for post in _posts(connection) if conditions.rules[post["circle_basis"]][0]["direction"] == "outbound"
+        post for post in read_posts(connection) if conditions.rules[post["circle_basis"]][0]["direction"] == "outbound"
     ]
     drawn = zip(posts, _areas(posts, router, conditions, factor), strict=True)
     return [row for post, areas in drawn for row in _rows(post, areas, conditions)]
