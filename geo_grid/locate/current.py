@@ -54,7 +54,10 @@ class Locations:
         locations = cls(conninfo, folder, states)
         # PostGIS could answer meanwhile, but under load a server that starts so would never catch up
         async with locations._snapshot.kept(_FIRST_S):
-            yield locations
+            try:
+                yield locations
+            finally:
+                gc.unfreeze()  # what is left of a server that ends can be freed
 
     async def locate(
         self, reading: Reading, seen: Seen, lon: float, lat: float, at: datetime | None, positional_error_m: float
@@ -108,7 +111,8 @@ class Locations:
             if fresh.city.edition == fresh.state.edition:
                 self._is_first = False
                 # exempt the snapshot's 100,000 objects from the garbage collector: each full collection would stop all
-                # requests for 100 ms
+                # requests for 100 ms; a last one, so that no garbage is exempted with them
+                gc.collect()
                 gc.freeze()
                 return fresh
         message = "one edition after the other comes into force"

@@ -1,6 +1,7 @@
 """Freshness: what the server holds in memory follows the database, and never answers with a mixture."""
 
 import asyncio
+import gc
 import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -73,6 +74,28 @@ def publish_another(conninfo: str) -> None:
     """A second parent with one cell, east of the first."""
     with connect(conninfo) as connection:
         publish_cells(connection, cells(("Q", 1, None, square(2, 0)), ("E", 2, "Q", square(2, 0))), "another")
+
+
+def test_what_ended_keeps_no_edition_in_memory(small_city: str, tmp_path: Path) -> None:
+    class Server:
+        """Refers to itself, as an application and its routes do, so that the garbage collector alone can free it."""
+
+        kept: Asked
+        itself: "Server"
+
+    def is_mapped() -> bool:
+        return str(tmp_path) in Path("/proc/self/maps").read_text()
+
+    async def serve() -> None:
+        server = Server()
+        server.itself = server
+        async with locations(small_city, tmp_path) as server.kept:
+            await until(lambda: edition_of(server.kept) == 1)
+            assert is_mapped()
+
+    asyncio.run(serve())
+    gc.collect()
+    assert not is_mapped()
 
 
 def test_a_publish_is_told_and_the_snapshot_is_replaced(small_city: str, tmp_path: Path) -> None:
