@@ -53,9 +53,7 @@ def make_ready() -> None:
         compiled.disable_compile()
 
 
-def compile_all(
-    progress: Progress, spared: int = 0, compiled: Callable[[str], object] = lambda module: None
-) -> None:
+def compile_all(progress: Progress, spared: int = 0, compiled: Callable[[str], object] = lambda module: None) -> None:
     """Compile all functions into the cache, modules in parallel processes. Blocks for some tens of seconds.
 
     Parameters

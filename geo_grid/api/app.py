@@ -134,10 +134,10 @@ def create_app(settings: Settings, conninfo: str) -> FastAPI:
     if not (static / "vendor/leaflet/leaflet.js").is_file():
         message = f"the web libraries are missing from {static / 'vendor'}: run make up, which fetches them with npm"
         raise SetupError(message)
-    make_ready()
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        make_ready()
         async with living(settings, conninfo) as app.state.server:
             yield
 

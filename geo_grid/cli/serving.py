@@ -143,6 +143,7 @@ def serve_supervised(
     from geo_grid import compiled_code
     from geo_grid.api import serving
     from geo_grid.api.app import create_app
+    from geo_grid.compiling import make_ready
     from geo_grid.db import connection_string, database
     from geo_grid.supervising import Lifeline
 
@@ -150,9 +151,10 @@ def serve_supervised(
     os.umask(0o077)
     line = Lifeline(lifeline)
     is_compiled = compiled_code.is_complete()
+    app = create_app(settings(), connection_string(settings()))
     if not is_compiled:
         line.wait_for_go()  # those who prepare compile
-    app = create_app(settings(), connection_string(settings()))
+    make_ready()
     if is_compiled:
         line.wait_for_go()
     with serving.stoppable():

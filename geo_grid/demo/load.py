@@ -5,6 +5,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -90,9 +91,9 @@ def load_demo(
     with progress("drawing cells and zones"):
         city = draw_city(gazetteer, rng)
     counts: dict[str, int] = {}
-    with tempfile.TemporaryDirectory(prefix="geo_grid_") as folder, ThreadPoolExecutor(1) as beside:
+    with tempfile.TemporaryDirectory(prefix="geo_grid_") as folder, ThreadPoolExecutor(2) as beside:
         path = Path(folder) / "geo_grid_demo.osm.pbf"
-        # the database is at work on one row after the other: roads, and circles below, are drawn beside it
+        # the database is at work on one row after the other: beside it roads, circles and the next table are drawn
         extract = beside.submit(_roads, city, path, progress)
         with progress("grid cells", len(city.cells)) as advance:
             set_levels(connection, LEVELS)
@@ -123,9 +124,13 @@ def load_demo(
             ("facilities", lambda: things.facilities(city, gazetteer, organisations, rng)),
             ("incidents", lambda: _owned(things.incidents(city, incidents, until, rng), index)),
         ]
-        for table, make in frames:
+        # one after the other: they draw lots from the same generator
+        made = beside.submit(frames[0][1])
+        for (table, _), following in zip_longest(frames, frames[1:]):
             with progress(table.replace("_", " "), None):
-                frame = make()
+                frame = made.result()
+                if following is not None:
+                    made = beside.submit(following[1])
                 states = frame.pop("state") if table == "cameras" else None
                 counts[table] = _copy_frame(connection, table, frame)
                 if states is not None:
