@@ -126,7 +126,9 @@ class Names:
         best[rows] = how
         if len(parts) > 1:
             rows, _ = self._folded.hits(parts[0])
-            others = [row for row in rows if all(part in self._folded[row] for part in parts[1:])]
+            rest = set(parts[1:])  # the same part a hundred times is one
+            texts = ((row, self._folded[row]) for row in rows)
+            others = [row for row, text in texts if all(part in text for part in rest)]
             best[others] = np.minimum(best[others], 2)
         code = parts[0] if len(parts) == 1 else wanted.strip().lower()
         rows, how = self._lower_codes.hits(code, is_inside=len(code) >= _INSIDE_CODES)

@@ -108,6 +108,21 @@ class TestUploads:
         answer = asking.post("/imports", content=body, headers={"Content-Type": kind})
         assert "maximum" in problem(answer, 400)["detail"].lower()
 
+    @pytest.mark.parametrize(
+        ("kind", "filling"),
+        [
+            ("multipart/form-data; boundary=X", b"\r\n--Xz"),
+            ("multipart/form-data; boundary=X", b" "),
+            ("application/x-www-form-urlencoded", b"&"),
+        ],
+    )
+    def test_separators_of_a_form_have_an_end(self, asking: httpx.Client, kind: str, filling: bytes) -> None:
+        """One upload of such bytes kept everybody waiting: the parser takes each by itself, on the event loop."""
+        begin = b'--X\r\nContent-Disposition: form-data; name="layer"\r\n\r\nx\r\n--X' * kind.startswith("multipart")
+        body = begin + filling * ((1 << 20) // len(filling))
+        answer = asking.post("/imports", content=body, headers={"Content-Type": kind})
+        assert "separators" in problem(answer, 400)["detail"]
+
     def test_files_that_wait_have_a_quota_for_each_account(self, served: tuple[str, str, Path], monkeypatch) -> None:
         monkeypatch.setattr(uploads, "MOST_WAITING", 3)
         url, database, folder = served

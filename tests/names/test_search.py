@@ -174,6 +174,19 @@ def test_whatever_holds_the_words_is_found_and_nothing_else(names: list[str], wa
     assert found == holds | starts | codes
 
 
+def test_a_word_a_hundred_times_costs_no_more_than_a_few_times() -> None:
+    """The event loop looked through every name a hundred times: 28 such questions held everybody up for 25 s."""
+    index = Names([Entry("facility", f"{n}", f"第{n}小区", 0.0, 0.0) for n in range(20_000)], LETTERS)
+    few, many = (min(_seconds(index, "第 " * times) for _ in range(3)) for times in (2, 100))
+    assert many < 3 * few
+
+
+def _seconds(index: Names, wanted: str) -> float:
+    began = time.thread_time()
+    next(index.find(wanted))
+    return time.thread_time() - began
+
+
 def test_numbers_that_seem_to_be_of_another_datum_are_questioned(chief: httpx.Client) -> None:
     """Shifted by hand with `china_datums`, which has tests of its own."""
     plain = chief.get("/search/datums", params={"lon": IN_A[0], "lat": IN_A[1]}).json()
