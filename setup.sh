@@ -20,9 +20,12 @@ command -v ffmpeg >/dev/null 2>&1 || need ffmpeg # live pictures of cameras
 ls /usr/share/fonts/opentype/noto/NotoSansCJK-*.ttc >/dev/null 2>&1 || need fonts-noto-cjk
 if [ "$wanted" = test ]; then
     command -v chromium >/dev/null 2>&1 || need chromium
+    command -v age >/dev/null 2>&1 || need age # backups are encrypted by it
     command -v ogr2ogr >/dev/null 2>&1 || need gdal-bin # reads our collections with somebody else's eyes
     [ -d /usr/lib/python3/dist-packages/qgis ] || need "python3-qgis qgis-providers" # and so does QGIS
     ls /usr/share/postgresql/*/extension/pgrouting.control >/dev/null 2>&1 || need pgrouting-extension # a second opinion
+    command -v java >/dev/null 2>&1 || need default-jre-headless # Spark, one of the engines of docs/bulk.md
+    command -v sipp >/dev/null 2>&1 || need sip-tester # a lower platform that nobody here wrote
     ls /usr/lib/*/libatomic.so.1 >/dev/null 2>&1 || need libatomic1 # Playwright's driver is linked with it
 fi
 

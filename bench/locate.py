@@ -63,7 +63,9 @@ def by_strtree(cells: gpd.GeoDataFrame, points: Points) -> tuple[float, NDArray[
     return seconds, smallest(point, cell, len(geometry))
 
 
-def by_sedona(cells: gpd.GeoDataFrame, points: Points) -> tuple[float, NDArray[np.int64], dict[str, float]]:
+def by_sedona(
+    cells: gpd.GeoDataFrame, points: Points, cores: int = 1
+) -> tuple[float, NDArray[np.int64], dict[str, float]]:
     folder = CACHE / "join"
     folder.mkdir(parents=True, exist_ok=True)
     cells.to_parquet(folder / "cells.parquet")
@@ -72,7 +74,7 @@ def by_sedona(cells: gpd.GeoDataFrame, points: Points) -> tuple[float, NDArray[n
     )
     script = Path(__file__).with_name("sedona_join.py")
     run = subprocess.run(
-        [CACHE / "sedona/bin/python", script, folder],
+        [CACHE / "sedona/bin/python", script, folder, str(cores)],
         check=True,
         stdout=subprocess.PIPE,
         text=True,

@@ -1,6 +1,6 @@
-"""Run by locate.py in SedonaDB's own environment: joins points.parquet to cells.parquet on one core.
+"""Run by locate.py and bulk.py in SedonaDB's own environment: joins points.parquet to cells.parquet.
 
-Prints one JSON object: seconds by setting; writes the pairs of the fastest to pairs.parquet.
+Arguments: folder, cores. Prints one JSON object: seconds by setting; writes the pairs of the fastest to pairs.parquet.
 """
 
 import json
@@ -12,10 +12,10 @@ from pathlib import Path
 import pyarrow.parquet
 import sedona.db
 
-os.sched_setaffinity(0, {0})
-folder = Path(sys.argv[1])
+folder, cores = Path(sys.argv[1]), int(sys.argv[2])
+os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:cores])
 session = sedona.db.connect()
-session.sql("set datafusion.execution.target_partitions = 1").execute()
+session.sql(f"set datafusion.execution.target_partitions = {cores}").execute()
 for name in ("points", "cells"):
     session.read_parquet(str(folder / f"{name}.parquet")).to_memtable().to_view(name)
 seconds = {}

@@ -9,6 +9,7 @@ import shapely
 from geo_grid.boundaries.check import coverage_problems
 from geo_grid.boundaries.division import Cell, Division
 from geo_grid.boundaries.norms import HOUSEHOLDS, all_outside
+from geo_grid.cameras.links import examine_platforms
 from geo_grid.clocks import clock_trouble
 from geo_grid.db import AGAIN, Connection, connect, differences, load_queries, read_migrations, storage
 from geo_grid.due import examine_due
@@ -62,6 +63,8 @@ def examine(conninfo: str, settings: Settings) -> list[Finding]:
             findings.append(Finding("work that is due", *examine_due(connection, KINDS)))
             findings.append(Finding("working days", *examine_calendar(connection)))
             findings.append(Finding("web hooks", *examine_hooks(connection)))
+            sip_id = settings.sip_id if settings.sip_port else None
+            findings.append(Finding("lower platforms", *examine_platforms(connection, sip_id)))
         findings.append(_road_graph(connection, settings.roads_dir))
         findings += _data(connection)
     return findings

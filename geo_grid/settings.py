@@ -188,6 +188,27 @@ class Settings(BaseSettings):
         None,
         description="file of the form .netrc with names and passwords of the hosts of pictures; nobody else may read it",
     )
+    sip_id: str | None = Field(
+        None,
+        pattern=r"^[0-9]{20}$",
+        description="our own SIP id (GB/T 28181), 20 digits: lower platforms register with it; none may without",
+    )
+    sip_host: str = Field("127.0.0.1", description="address on which platforms reach us, by UDP and TCP")
+    sip_port: int = Field(0, ge=0, le=65535, description="port on which platforms reach us, mostly 5060; 0: none does")
+    sip_netrc: Path | None = Field(
+        None,
+        description="file of the form .netrc with the passwords of platforms: machine (its 20 digits), login, password; nobody"
+        " else may read it",
+    )
+    sip_lost_s: float = Field(
+        180,
+        ge=10,
+        le=86_400,
+        description="seconds without a word, mostly three keep-alives, after which a platform is gone",
+    )
+    sip_catalogue_h: float = Field(
+        24, ge=0.1, le=24 * 30, description="hours between the catalogues that a platform is asked for"
+    )
     base_map_url: str | None = Field(
         None,
         pattern=r"^https?://[^\s;,'\"<>]+$",

@@ -184,6 +184,8 @@ export interface LayerLook {
   address?: (bbox: number[], zoom: number) => string;
   style?: (feature: any) => Leaflet.PathOptions;
   label?: (feature: any) => string;
+  /** What a shape is, in words; of points the lines say it. */
+  told?: (feature: any) => (string | null | undefined)[];
   /** How a point is drawn; a layer of points has it instead of a style. */
   point?: (feature: any, zoom: number) => PointLook;
   /** Which features are drawn; all when it has none. */

@@ -48,7 +48,7 @@ def circles(client: httpx.Client) -> dict[tuple[str, int], tuple[shapely.Geometr
 
 
 def wait_for_circles(client: httpx.Client, other_than: shapely.Geometry | None = None) -> shapely.Geometry:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 90
     while True:
         found = circles(client).get(("N", 5))
         if found and found[1]["method"] == "valhalla" and (other_than is None or not found[0].equals(other_than)):

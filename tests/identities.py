@@ -80,14 +80,14 @@ def disable(conninfo: str, name: str) -> None:
 @contextlib.contextmanager
 def bearing(url: str, key: str) -> Iterator[httpx.Client]:
     """A client that shows a key."""
-    with httpx.Client(base_url=url, timeout=30, headers={"Authorization": f"Bearer {key}"}) as client:
+    with httpx.Client(base_url=url, timeout=90, headers={"Authorization": f"Bearer {key}"}) as client:
         yield client
 
 
 @contextlib.contextmanager
 def logged_in(url: str, name: str, password: str = PASSWORD) -> Iterator[httpx.Client]:
     """A client with a session, as a browser has it: a cookie, and the token in a header."""
-    with httpx.Client(base_url=url, timeout=30) as client:
+    with httpx.Client(base_url=url, timeout=90) as client:
         answer = client.post("/session", json={"name": name, "password": password})
         assert answer.status_code == 200, answer.text
         client.headers["X-CSRF-Token"] = client.get("/session").json()["csrf_token"]

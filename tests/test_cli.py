@@ -263,7 +263,7 @@ class TestUp:
         program, client = self.start(environment)
         try:
             os.kill(int((state_dir / "postgres/postmaster.pid").read_text().split()[0]), signal.SIGKILL)
-            deadline = time.monotonic() + 40
+            deadline = time.monotonic() + 90
             while client.get("/readyz").status_code != 200 or client.get("/incidents").status_code != 200:
                 assert time.monotonic() < deadline
                 time.sleep(0.3)

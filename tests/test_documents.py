@@ -23,6 +23,15 @@ from tests.documents import DOCUMENTS, ROOT, Command, Terminal, commands, differ
 from tests.test_cli import free_port
 
 NOT_RUN = {
+    **{
+        ("bulk.md", begins): "it starts a JVM, which takes long: tests/locate/test_engines.py does it in its own"
+        for begins in ("from pyspark", "spark", "frame = spark", "owned = frame.mapInArrow", "[row.owner")
+    },
+    ("bulk.md", "import ray"): "no package of the tests, where Ray is large: `make bench-bulk` asks it",
+    ("bulk.md", "owned = ray.data"): "the same",
+    ("bulk.md", "owned.to_pandas()"): "the same",
+    ("bulk.md", "import sedona.db"): "no package of the tests: `make bench-bulk` asks SedonaDB",
+    ("bulk.md", "session"): "the same",
     ("README.md", "make up "): "it installs what is missing, and serves the demo city, which `demo_city` does here",
     ("README.md", "make test"): "it runs this",
     (

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import queue
 import shutil
 import signal
 import subprocess
@@ -15,6 +16,8 @@ import pytest
 
 from geo_grid.state_folder import keep_small, open_state_folder, swept
 from geo_grid.supervising import ServerLock
+from tests.cameras.door import PLATFORM
+from tests.cameras.lower import PASSWORD, UPPER, Lower
 from tests.test_cli import free_port
 
 PATIENCE_S = 90.0  # of a busy machine
@@ -111,6 +114,37 @@ def test_a_killed_server_is_started_again_and_a_killed_supervisor_takes_all_with
     server.start()
     assert server.is_ready()
     assert server.log.read_text().startswith(before)  # the words of the crash are still there
+
+
+@pytest.mark.timeout(600)
+def test_the_door_of_platforms_runs_beside_and_is_opened_again(
+    server: Server, state_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    netrc, port = state_dir / "platforms.netrc", free_port()
+    netrc.write_text(f"machine {PLATFORM} login {PLATFORM} password {PASSWORD}\n")
+    netrc.chmod(0o600)
+    for name, value in (("ID", UPPER), ("PORT", port), ("NETRC", netrc)):
+        monkeypatch.setenv(f"GEO_GRID_SIP_{name}", str(value))
+    server.start()
+    server.run("cameras", "platform", "P1", "P1", "--source-crs", "EPSG:4490", "--gb28181-id", PLATFORM, "--enable")
+
+    def doors() -> list[int]:
+        return [c for c in children(server.supervisor) if b"listen" in Path(f"/proc/{c}/cmdline").read_bytes()]
+
+    def registers() -> bool:
+        with contextlib.suppress(OSError, queue.Empty), Lower(port, PLATFORM, patience_s=1.0) as lower:
+            return lower.register().startswith(b"SIP/2.0 200")
+        return False
+
+    until(registers, "the door was not opened")
+    (door,) = doors()
+    os.kill(door, signal.SIGKILL)
+    until(registers, "the door was not opened again")
+    assert doors() != [door]
+    assert server.is_ready()
+    supervisor, (door,) = server.supervisor, doors()
+    os.kill(supervisor, signal.SIGKILL)
+    until(lambda: not alive(door), "the door stayed behind")
 
 
 def test_a_new_start_waits_for_what_a_killed_supervisor_leaves(server: Server) -> None:

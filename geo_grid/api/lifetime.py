@@ -51,6 +51,7 @@ from geo_grid.response.stops import read_shifts
 from geo_grid.response.unions import Unions
 from geo_grid.settings import Settings
 from geo_grid.state_folder import swept
+from geo_grid.wording import LANGUAGES, catalogue
 
 if TYPE_CHECKING:
     from geo_grid.access.oidc import Provider
@@ -86,6 +87,7 @@ async def living(settings: Settings, owner: str) -> AsyncIterator[Server]:
     async with contextlib.AsyncExitStack() as stack:
         enter = stack.enter_async_context
         usual_systems = asyncio.create_task(asyncio.to_thread(resolve_usual))
+        languages = asyncio.create_task(asyncio.to_thread(lambda: [catalogue(one) for one in LANGUAGES]))
         stack.enter_context(swept(settings.state_dir))
         pool, reserved, own_pool = [
             await enter(open_pool(whose, size, settings.statement_timeout_s))
@@ -177,6 +179,7 @@ async def living(settings: Settings, owner: str) -> AsyncIterator[Server]:
         following.begin()
         stack.callback(asyncio.create_task(asyncio.to_thread(importlib.import_module, "geo_grid.maps.pages")).cancel)
         await usual_systems
+        await languages
         yield server
 
 

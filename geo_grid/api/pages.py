@@ -275,6 +275,11 @@ def _hosts(external: ExternalBase | None) -> str:
     return " ".join(sorted({f"{part.scheme}://{part.netloc}" for part in parts}))
 
 
+_READABLE = '<link rel="stylesheet" href="/static/css/docs.css"></head>'
+_REACHABLE = '<script type="module" src="/static/js/docs.js"></script></body>'
+"""What is added to Swagger UI, at the end of its head and of its body."""
+
+
 @router.get("/docs")
 async def docs(request: Request) -> HTMLResponse:
     """Show the API, from our own copy of Swagger UI."""
@@ -284,8 +289,10 @@ async def docs(request: Request) -> HTMLResponse:
         swagger_js_url="/static/vendor/swagger-ui/swagger-ui-bundle.js",
         swagger_css_url="/static/vendor/swagger-ui/swagger-ui.css",
         swagger_favicon_url="/static/icon.svg",
+        swagger_ui_parameters={"deepLinking": False},  # links within buttons, which keys cannot tell apart
     )
-    return html_page(request, bytes(made.body).decode())
+    page = bytes(made.body).decode().replace("<html>", '<html lang="en">', 1)
+    return html_page(request, page.replace("</head>", _READABLE, 1).replace("</body>", _REACHABLE, 1))
 
 
 @router.get("/openapi.json")

@@ -93,7 +93,8 @@ def _dump(conninfo: str, version: int, snapshot: str, package: zipfile.ZipFile) 
             dump = Digested(process.stdout)
             with package.open(zipfile.ZipInfo(DUMP), "w", force_zip64=True) as part:
                 dump.into(part)
-            programs.ended(process, "pg_dump")
+            complaints = process.stderr.read() if process.stderr is not None else b""
+            programs.refuse_failed(process.wait(), complaints, "pg_dump")
         except BaseException:
             process.kill()
             raise

@@ -3,7 +3,6 @@
 import os
 import subprocess
 from pathlib import Path
-from typing import IO
 
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
@@ -12,28 +11,29 @@ from geo_grid.errors import SetupError
 _DEBIAN = Path("/usr/lib/postgresql")
 
 
-def begin(
-    program: str, version: int, conninfo: str, *arguments: str, output: int | IO[bytes]
-) -> "subprocess.Popen[bytes]":
+def begin(program: str, version: int, conninfo: str | None, *arguments: str, output: int) -> "subprocess.Popen[bytes]":
     """Start pg_dump or pg_restore; passwords are passed by the environment, not visible in the list of processes.
 
     Parameters
     ----------
     version
         Major version of the server, whose program is taken where several are installed.
+    conninfo
+        None: it needs no database.
 
     Raises
     ------
     SetupError
         It is not installed.
     """
-    given = conninfo_to_dict(conninfo)
+    given = conninfo_to_dict(conninfo or "")
     password = given.pop("password", None)
     environment = {**os.environ, "LC_ALL": "C.UTF-8", **({"PGPASSWORD": str(password)} if password is not None else {})}
     beside = _DEBIAN / str(version) / "bin" / program
+    database = [f"--dbname={make_conninfo('', **given)}"] if given else []
     try:
         return subprocess.Popen(
-            [str(beside) if beside.exists() else program, f"--dbname={make_conninfo('', **given)}", *arguments],
+            [str(beside) if beside.exists() else program, *database, *arguments],
             stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.PIPE, env=environment,
         )  # fmt: skip
     except FileNotFoundError:
@@ -41,10 +41,22 @@ def begin(
         raise SetupError(message) from None
 
 
-def ended(process: "subprocess.Popen[bytes]", program: str) -> None:
-    """Wait for its end. Raises SetupError with its first complaint when it failed."""
-    said = (process.stderr.read() if process.stderr is not None else b"").decode(errors="replace")
-    if process.wait() != 0:
-        complaint = next((line for line in said.splitlines() if "error" in line), said.strip() or "no message")
+def said_by(process: "subprocess.Popen[bytes]", program: str) -> str:
+    """Return all that a program says, when it has ended. Raises SetupError with its first complaint when it failed."""
+    with process:
+        try:
+            said, complaints = process.communicate()
+        except BaseException:
+            process.kill()
+            raise
+    refuse_failed(process.returncode, complaints, program)
+    return (said or b"").decode(errors="replace")
+
+
+def refuse_failed(code: int, complaints: bytes, program: str) -> None:
+    """Raise SetupError with a program's first complaint if its exit code says that it failed."""
+    if code != 0:
+        lines = complaints.decode(errors="replace").splitlines()
+        complaint = next((line for line in lines if "error" in line), (lines or ["no message"])[0])
         message = f"{program} failed: {complaint.removeprefix(f'{program}: error: ')}"
         raise SetupError(message)

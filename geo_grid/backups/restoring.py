@@ -1,6 +1,7 @@
 """Brings a backup back: into a database beside the one in use, which it replaces when everything in it was found again."""
 
 import asyncio
+import re
 import shutil
 import subprocess
 import tempfile
@@ -29,6 +30,8 @@ _ROLES = {
     SERVICE_ROLE: "create role {} login nosuperuser nocreatedb nocreaterole noreplication nobypassrls in role geo_grid_app",
 }
 _JOBS = 2
+_TRIGGER = re.compile(r"\d+; \d+ \d+ TRIGGER ")
+"""A line of the list of what is in a dump."""
 
 
 def restore_backup(
@@ -162,16 +165,19 @@ def _drop(maintenance: psycopg.Connection[dict[str, object]], name: str) -> None
 
 
 def _fill(conninfo: str, dump: Path, version: int) -> None:
-    process = programs.begin(
-        "pg_restore", version, conninfo, f"--jobs={_JOBS}", "--exit-on-error", "--no-tablespaces", str(dump),
-        output=subprocess.DEVNULL,
+    """Restore a dump into an empty database, without triggers: `migrate` makes them, as they are part of the text.
+
+    pg_restore cannot make those that compare geometries: it hides the schema in which their operators are.
+    """
+    wanted = dump.with_suffix(".list")
+    listed = programs.begin("pg_restore", version, None, "--list", str(dump), output=subprocess.PIPE)
+    lines = programs.said_by(listed, "pg_restore").splitlines()
+    wanted.write_text("\n".join(line for line in lines if not _TRIGGER.match(line)))
+    filling = programs.begin(
+        "pg_restore", version, conninfo, f"--jobs={_JOBS}", "--exit-on-error", "--no-tablespaces",
+        f"--use-list={wanted}", str(dump), output=subprocess.PIPE,
     )  # fmt: skip
-    with process:
-        try:
-            programs.ended(process, "pg_restore")
-        except BaseException:
-            process.kill()
-            raise
+    programs.said_by(filling, "pg_restore")
     with connect(conninfo) as connection:
         connection.execute(QUERIES["end_sessions"])
     with psycopg.connect(conninfo, autocommit=True) as connection:

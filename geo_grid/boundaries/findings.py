@@ -12,6 +12,7 @@ from geo_grid.boundaries.check import coverage_problems, tiling_problem
 from geo_grid.boundaries.division import Cell, Division
 from geo_grid.boundaries.norms import HOUSEHOLDS, all_outside
 from geo_grid.locate.coverage import METRES_PER_DEGREE
+from geo_grid.wording import Worded
 
 COMPOUNDS = 3
 """Most compounds that one worker serves (DOMAIN, section 1: 300-500 households or 1-3 compounds)."""
@@ -44,7 +45,7 @@ class Finding:
     grid_code: str
     lon: float
     lat: float
-    text: str
+    text: Worded
     repair: dict[str, Any] | None = None
 
 

@@ -76,8 +76,9 @@ def _shared_out(ground: Any, shapes: list[Any]) -> list[list[Any]]:
         elif _is_thin(face):
             odd.append((face, owners or range(len(shapes))))
         else:
-            what = "shapes overlap" if owners else "ground is left to nobody"
-            message = f"{what} at {inside.x:.6f}, {inside.y:.6f}"
+            message = (
+                "shapes overlap" if owners else "ground is left to nobody"
+            ) + f" at {inside.x:.6f}, {inside.y:.6f}"
             raise Refused(message)
     for face, owners in odd:
         border = {

@@ -1,12 +1,16 @@
-"""Source platforms: whose registers are imported, and in which datum each gives its coordinates."""
+"""Source platforms: whose registers are imported, in which datum each gives its coordinates, and which may register over SIP."""
 
+import contextlib
+from collections.abc import Iterator
 from datetime import datetime
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+import psycopg
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from geo_grid.coordinates import source_crs
 from geo_grid.db import AsyncConnection, Connection, load_queries
-from geo_grid.errors import NotFound
+from geo_grid.errors import Conflict, NotFound
 
 QUERIES = load_queries("geo_grid.cameras", "platforms.sql")
 _LONGEST_NOTE = 1000
@@ -19,6 +23,37 @@ class PlatformGiven(BaseModel):
 
     name: str = Field(min_length=1, max_length=200)
     source_crs: str = Field(min_length=1, max_length=200, description="EPSG code, GCJ-02 or BD-09")
+    gb28181_id: str | None = Field(
+        None, pattern="^[0-9]{20}$", description="what it registers as over SIP (GB/T 28181); null: it does not"
+    )
+    is_enabled: bool = Field(False, description="it may register over SIP")
+
+    @model_validator(mode="after")
+    def _has_id(self) -> Self:
+        if self.is_enabled and self.gb28181_id is None:
+            message = "a platform that may register needs its gb28181_id, 20 digits"
+            raise ValueError(message)
+        return self
+
+
+class PlatformLink(BaseModel):
+    """How it stands with a platform that registers over SIP."""
+
+    is_online: bool = Field(description="it is registered, and was heard of lately")
+    transport: Literal["udp", "tcp"] | None = None
+    registered_at: datetime | None = Field(description="when it registered last after it was gone")
+    heard_at: datetime | None = Field(description="when it was heard of last, to half a minute")
+    subscribed_until: datetime | None = Field(description="until when it tells of changes; null: it does not")
+    queried_at: datetime | None = Field(description="when its catalogue was asked for last")
+    announced: int | None = Field(description="devices that the last catalogue says it has")
+    received: int | None = Field(description="devices of it that came; while it comes, so far")
+    whole_at: datetime | None = Field(
+        description="when a catalogue came whole last: only such ones go into the register"
+    )
+    imported: int | None = Field(description="new cameras of that one")
+    refused: int | None = Field(description="items of that one that were refused")
+    trouble: str = Field(description="what is wrong; empty: nothing")
+    note: str = Field(description="what the import of the last catalogue had to say")
 
 
 class Platform(PlatformGiven):
@@ -30,6 +65,7 @@ class Platform(PlatformGiven):
     datum_note: str = Field(
         description="why its datum seems to be another one, as of the last import; empty: it does not"
     )
+    link: PlatformLink | None = Field(description="null: it never came over SIP")
 
 
 async def platforms(connection: AsyncConnection) -> list[Platform]:
@@ -45,11 +81,41 @@ async def describe_platform(connection: AsyncConnection, platform_code: str, giv
     ------
     UnknownCrs
         See `coordinates.source_crs`.
+    Conflict
+        Another platform has its id.
     """
     source_crs(given.source_crs)
-    values = {"code": platform_code, "name": given.name, "source_crs": given.source_crs}
-    await connection.execute(QUERIES["describe"], values)
+    try:
+        await connection.execute(QUERIES["describe"], {"code": platform_code, **given.model_dump()})
+    except psycopg.errors.UniqueViolation:
+        message = f"another platform registers as {given.gb28181_id}: nothing was changed"
+        raise Conflict(message) from None
+    return await _platform(connection, platform_code)
+
+
+async def ask_again(connection: AsyncConnection, platform_code: str) -> Platform:
+    """Have the catalogue of a platform queried again, as soon as it is there.
+
+    Raises
+    ------
+    NotFound
+        There is no such platform.
+    Conflict
+        It is not enabled: it cannot be asked.
+    """
+    done = await connection.execute(QUERIES["ask_again"], {"code": platform_code})
+    found = await _platform(connection, platform_code)
+    if not done.rowcount:
+        message = f"{platform_code} may not register over SIP, and cannot be asked: enable it first"
+        raise Conflict(message)
+    return found
+
+
+async def _platform(connection: AsyncConnection, platform_code: str) -> Platform:
     rows = await (await connection.execute(QUERIES["list"], {"code": platform_code})).fetchall()
+    if not rows:
+        message = f"there is no platform {platform_code[:40]!r}: GET /cameras/platforms lists them"
+        raise NotFound(message)
     return Platform.model_validate(rows[0])
 
 
@@ -68,3 +134,12 @@ def crs_of_platform(connection: Connection, platform_code: str) -> str:
 def note_import(connection: Connection, platform_code: str, datum_note: str) -> None:
     """Note that a register was imported, and what its datum looked like; by whoever may describe platforms only."""
     connection.execute(QUERIES["note"], {"code": platform_code, "note": datum_note[:_LONGEST_NOTE]})
+
+
+@contextlib.contextmanager
+def note_kept(connection: Connection, platform_code: str) -> Iterator[None]:
+    """Keep what was noted of the last import: a few cameras that come by themselves say nothing of the whole register."""
+    noted = connection.execute(QUERIES["noted"], {"code": platform_code}).fetchone()
+    yield
+    if noted is not None:
+        connection.execute(QUERIES["note_again"], {"code": platform_code, **noted})

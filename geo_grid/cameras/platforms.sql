@@ -1,16 +1,32 @@
 -- name: list
-select p.platform_code, p.name, p.source_crs, p.imported_at, p.datum_note,
-       (select count(*) from cameras c where c.platform_code = p.platform_code) as cameras
+-- who is at no door is not online, whatever was noted last
+select p.platform_code, p.name, p.source_crs, p.imported_at, p.datum_note, p.gb28181_id, p.is_enabled,
+       (select count(*) from cameras c where c.platform_code = p.platform_code) as cameras,
+       case when l.platform_code is not null then to_jsonb(l) || jsonb_build_object(
+           'is_online', l.is_online and p.is_enabled
+               and exists (select from platform_door d where d.seen_at > statement_timestamp() - interval '1 minute')) end as link
 from camera_platforms p
+left join platform_links l using (platform_code)
 where %(code)s::text is null or p.platform_code = %(code)s
 order by p.platform_code
 
 -- name: describe
-insert into camera_platforms (platform_code, name, source_crs) values (%(code)s, %(name)s, %(source_crs)s)
-on conflict (platform_code) do update set name = excluded.name, source_crs = excluded.source_crs
+insert into camera_platforms (platform_code, name, source_crs, gb28181_id, is_enabled)
+values (%(code)s, %(name)s, %(source_crs)s, %(gb28181_id)s, %(is_enabled)s)
+on conflict (platform_code) do update
+set name = excluded.name, source_crs = excluded.source_crs, gb28181_id = excluded.gb28181_id, is_enabled = excluded.is_enabled
+
+-- name: ask_again
+update camera_platforms set asked_at = now() where platform_code = %(code)s and is_enabled
 
 -- name: crs
 select source_crs from camera_platforms where platform_code = %(code)s
 
 -- name: note
 update camera_platforms set imported_at = now(), datum_note = %(note)s where platform_code = %(code)s
+
+-- name: noted
+select imported_at, datum_note from camera_platforms where platform_code = %(code)s
+
+-- name: note_again
+update camera_platforms set imported_at = %(imported_at)s, datum_note = %(datum_note)s where platform_code = %(code)s

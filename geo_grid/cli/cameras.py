@@ -4,7 +4,7 @@ import getpass
 import json
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +12,9 @@ from geo_grid.cli.access import as_owner
 from geo_grid.cli.terminal import Json, checked, progress, ready_database, say
 from geo_grid.errors import UserError
 from geo_grid.settings import settings
+
+if TYPE_CHECKING:
+    from geo_grid.db import AsyncConnection
 
 cameras_app = typer.Typer(help="Cameras: ids, source platforms, states, what they see.", no_args_is_help=True)
 
@@ -51,18 +54,27 @@ def platform(
     code: Annotated[str, typer.Argument(help="Code of the platform: letters, digits, dots, underscores, hyphens.")],
     name: Annotated[str, typer.Argument(help="What people call it.")],
     source_crs: Annotated[str, typer.Option(help="EPSG code, GCJ-02 or BD-09: the datum of its coordinates.")],
+    gb28181_id: Annotated[str | None, typer.Option(help="20 digits: what it registers as over SIP.")] = None,
+    enable: Annotated[bool | None, typer.Option("--enable/--disable", help="Whether it may register over SIP.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Say of a source platform what it is called, and which datum its coordinates are in."""
-    from geo_grid.cameras.platforms import PlatformGiven, describe_platform
+    """Say of a source platform what it is called, which datum its coordinates are in, and whether it may register."""
+    from geo_grid.cameras.platforms import Platform, PlatformGiven, describe_platform, platforms
 
-    given = checked(PlatformGiven, name=name, source_crs=source_crs)
+    async def describe(connection: "AsyncConnection") -> Platform:
+        known = next((one for one in await platforms(connection) if one.platform_code == code), None)
+        sip_id = gb28181_id or (known.gb28181_id if known else None)
+        may = enable if enable is not None else known is not None and known.is_enabled
+        given = checked(PlatformGiven, name=name, source_crs=source_crs, gb28181_id=sip_id, is_enabled=may)
+        return await describe_platform(connection, code, given)
+
     with ready_database() as conninfo:
-        made = as_owner(conninfo, lambda connection: describe_platform(connection, code, given))
+        made = as_owner(conninfo, describe)
     if as_json:
         print(made.model_dump_json())
         return
-    say(f"{made.platform_code} {made.name}: coordinates in {made.source_crs}, {made.cameras} cameras")
+    door = f"; may register as {made.gb28181_id}" if made.is_enabled else ""
+    say(f"{made.platform_code} {made.name}: coordinates in {made.source_crs}, {made.cameras} cameras{door}")
 
 
 @cameras_app.command("platforms")
@@ -76,7 +88,33 @@ def list_platforms(as_json: Json = False) -> None:
         print(json.dumps([one.model_dump(mode="json") for one in found], ensure_ascii=False))
         return
     for one in found:
-        print(f"{one.platform_code}  {one.name}  {one.source_crs}  {one.cameras} cameras  {one.datum_note}".rstrip())
+        link = "" if one.link is None else f"{'online' if one.link.is_online else 'away'}  {one.link.trouble}"
+        print(
+            f"{one.platform_code}  {one.name}  {one.source_crs}  {one.cameras} cameras  {link}  {one.datum_note}".rstrip()
+        )
+
+
+@cameras_app.command("query")
+def query(code: Annotated[str, typer.Argument(help="Code of the platform.")], as_json: Json = False) -> None:
+    """Have the catalogue of a platform queried again, over SIP, as soon as it is there."""
+    from geo_grid.cameras.platforms import ask_again
+
+    with ready_database() as conninfo:
+        asked = as_owner(conninfo, lambda connection: ask_again(connection, code))
+    if as_json:
+        print(asked.model_dump_json())
+        return
+    say(f"{asked.platform_code} is asked for its catalogue: geo-grid cameras platforms says how it comes")
+
+
+@cameras_app.command("listen")
+def listen_command(
+    lifeline: Annotated[int | None, typer.Option(hidden=True, help="Descriptor of the line to the supervisor.")] = None,
+) -> None:
+    """Listen to lower platforms (GB/T 28181 over SIP) until Ctrl-C; `geo-grid up` does it by itself."""
+    from geo_grid.cli.listening import listen
+
+    listen(lifeline)
 
 
 @cameras_app.command("proposals")

@@ -25,7 +25,7 @@ def locate(
     lon: Annotated[float | None, typer.Argument(help="Longitude, or easting.")] = None,
     lat: Annotated[float | None, typer.Argument(help="Latitude, or northing.")] = None,
     file: Annotated[
-        Path | None, typer.Option(help="Points instead of one: .csv, .json or .arrow; see docs/locate.md.")
+        Path | None, typer.Option(help="Points instead of one: .csv, .json, .arrow or .parquet; see docs/locate.md.")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Where the points go with their owners, in the same form.")] = None,
     levels: Annotated[
@@ -34,7 +34,10 @@ def locate(
     skip_invalid: Annotated[
         bool, typer.Option("--skip-invalid", help="Answer the good points; name the problem of the others.")
     ] = False,
-    source_crs: Annotated[str, typer.Option(help="EPSG code, GCJ-02 or BD-09.")] = "EPSG:4490",
+    source_crs: Annotated[
+        str | None,
+        typer.Option(help="EPSG code, GCJ-02 or BD-09; if not said, what a Parquet file says itself, or EPSG:4490."),
+    ] = None,
     at: Annotated[datetime | None, typer.Option(help="Answer as of this moment, in the city's time zone.")] = None,
     as_json: Json = False,
 ) -> None:
@@ -42,22 +45,29 @@ def locate(
     if file is not None and out is not None and lon is None:
         _locate_file(file, out, source_crs, tuple(levels or ()), skip_invalid, at, as_json)
     elif lon is not None and lat is not None and file is None and out is None:
-        _locate_point(lon, lat, source_crs, at, as_json)
+        _locate_point(lon, lat, source_crs or "EPSG:4490", at, as_json)
     else:
         message = "give either LON LAT, or --file POINTS --out OWNERS"
         raise UserError(message)
 
 
 def _locate_file(
-    file: Path, out: Path, crs: str, levels: tuple[int, ...], skip_invalid: bool, at: datetime | None, as_json: bool
+    file: Path,
+    out: Path,
+    crs: str | None,
+    levels: tuple[int, ...],
+    skip_invalid: bool,
+    at: datetime | None,
+    as_json: bool,
 ) -> None:
+    from geo_grid.cores import usable_cores
     from geo_grid.db import connect
-    from geo_grid.exchange import FORMS, Asked, locate_points
+    from geo_grid.exchange import FILE_FORMS, Asked, count_rows, locate_points
     from geo_grid.locate import edition_in_force
 
     form = file.suffix.lower().lstrip(".")
-    if form not in FORMS or out.suffix.lower() != file.suffix.lower():
-        message = f"{file} and {out} must have the same ending, one of .{', .'.join(FORMS)}"
+    if form not in FILE_FORMS or out.suffix.lower() != file.suffix.lower():
+        message = f"{file} and {out} must have the same ending, one of .{', .'.join(FILE_FORMS)}"
         raise UserError(message)
     if not file.is_file():
         message = f"{file}: there is no such file"
@@ -68,8 +78,9 @@ def _locate_file(
         city = _open_city(conninfo, edition)
     fresh = out.with_name(f".{out.name}.new")
     try:
-        with progress(f"locating {file.name}") as advance:
-            done = locate_points(city, file, fresh, form, Asked(crs, levels, skip_invalid), advance)
+        with progress(f"locating {file.name}", count_rows(file, form)) as advance:
+            asked = Asked(crs, levels, skip_invalid, cores=usable_cores())
+            done = locate_points(city, file, fresh, form, asked, advance)
         fresh.replace(out)
     except OSError as error:
         message = f"{out} cannot be written: {error.strerror}"
@@ -81,7 +92,8 @@ def _locate_file(
         return
     say_rows(done.invalid)
     skipped = f", {done.invalid_count} are no places" if done.invalid_count else ""
-    say(f"{done.points} points, {done.unassigned} of them outside every grid cell{skipped}; edition {edition}")
+    empty = f", {done.missing} have no point" if done.missing else ""
+    say(f"{done.points} points, {done.unassigned} of them outside every grid cell{skipped}{empty}; edition {edition}")
 
 
 def _open_city(conninfo: str, edition: int | None) -> "CityIndex":

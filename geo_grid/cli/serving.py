@@ -84,9 +84,10 @@ def up(
         if held is None:
             say(f"geo_grid is already running at {url}/")
             return
-        companion = () if empty or still else ("demo", "live")
+        companions = [] if empty or still else [("demo", "live")]
+        companions += [("cameras", "listen")] if config.sip_id and config.sip_port else []
         supervisor = Supervisor(
-            config.state_dir, listen(config), [held.fileno()], companion
+            config.state_dir, listen(config), [held.fileno()], companions
         )  # loads the server meanwhile
         from geo_grid.db import database
 

@@ -128,6 +128,11 @@ def limited(conninfo: str, statement_s: float, idle_s: float | None = None) -> s
     return _with_options(conninfo, {name: f"{limit * 1000:.0f}" for name, limit in wanted.items() if limit is not None})
 
 
+def named(conninfo: str, actor: str) -> str:
+    """Return a libpq connection string of the owner whose sessions have a name in the audit; it has no spaces."""
+    return _with_options(conninfo, {"geo_grid.actor": actor})
+
+
 def in_utc(conninfo: str) -> str:
     """Return a libpq connection string whose sessions have the time zone UTC. Offsets of other zones may have seconds, as
     Shanghai's had before 1901; RFC 3339 has no form for them, and each export format would round them in its own way.

@@ -7,15 +7,22 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute
 from numpy.typing import NDArray
 
-from geo_grid.coordinates import lonlat_problem, not_in, source_crs
+from geo_grid.coordinates import SourceCrs, lonlat_problem, not_in, source_crs
+from geo_grid.cores import in_order
 from geo_grid.errors import InvalidRows, UnreadableFile, UserError
+from geo_grid.exchange.parquet_points import parquet_rows, read_parquet, write_parquet
 from geo_grid.exchange.points import READERS, Points, write_points
 from geo_grid.locate import EVERYTHING, CityIndex, Seen
+from geo_grid.locate.arrow_points import Found
 
 FORMS = tuple(READERS)
+"""Of what may be sent to a server."""
+FILE_FORMS = (*FORMS, "parquet")
+_FILE_READERS = {**READERS, "parquet": read_parquet}
+_OURS = ("EPSG:4490", "EPSG:4326")
+"""Reference systems whose coordinates are ours but for the lattice."""
 _REASONS_KEPT = 100
 
 
@@ -26,7 +33,7 @@ class Asked:
     Attributes
     ----------
     crs
-        Of the coordinates; see `coordinates.source_crs`.
+        Of the coordinates; see `coordinates.source_crs`. None: what the file itself says, or else CGCS2000.
     levels
         Grid levels whose codes are wanted besides the innermost cell's.
     skip_invalid
@@ -35,21 +42,25 @@ class Asked:
         What whoever asks may see; a point elsewhere is answered as one outside the city.
     most
         So many points are answered at most; any number when None.
+    cores
+        Threads that look.
     """
 
-    crs: str = "EPSG:4490"
+    crs: str | None = "EPSG:4490"
     levels: tuple[int, ...] = ()
     skip_invalid: bool = False
     seen: Seen = EVERYTHING
     most: int | None = None
+    cores: int = 1
 
 
 @dataclass
 class Located:
-    """How many points were located, how many of them nobody owns, and how many were no places."""
+    """How many rows were read, of how many the point is owned by nobody, how many have none, and which are no places."""
 
     points: int = 0
     unassigned: int = 0
+    missing: int = 0
     invalid: list[tuple[int, str]] = field(default_factory=list)
     invalid_count: int = 0
 
@@ -66,13 +77,14 @@ def locate_points(
 
     The answer has the columns grid_code, zone_code, distance_to_boundary_m (to the millimetre) and unassigned,
     grid_code_N for each level asked, and problem when invalid points are skipped; they replace columns
-    of the same names. CSV and Arrow keep all other columns. Memory does not grow with the number of
-    points, but for an Arrow stream by its largest compressed batch.
+    of the same names. CSV, Arrow and Parquet keep all other columns. A row of Parquet whose point is null stays, and all
+    its answers are null. Memory does not grow with the number of points, but for an Arrow stream by its largest
+    compressed batch.
 
     Parameters
     ----------
     form
-        `csv`, `json` or `arrow`, of both files.
+        One of `FILE_FORMS`, of both files.
     progress
         Called with the number of points since the last call.
 
@@ -91,33 +103,77 @@ def locate_points(
     if unknown and city.levels:
         message = f"there is no grid level {min(unknown)}; the levels are {city.levels}"
         raise UserError(message)
-    work = _Work(city, asked)
+    done = Located()
 
-    def batches() -> Iterator[pa.RecordBatch]:
-        for points in READERS[form](source):
-            if asked.most is not None and work.done.points + points.table.num_rows > asked.most:
+    def taken(first: Points, others: Iterator[Points]) -> Iterator[Points]:
+        yield first
+        count = 0
+        for points in others:
+            count += points.table.num_rows
+            if asked.most is not None and count > asked.most:
                 message = f"there are more than {asked.most:,} points: send them in parts"
                 raise UserError(message)
-            yield work.answer(points)
-            progress(points.table.num_rows)
-        if work.done.invalid_count and not asked.skip_invalid:
-            message = f"{work.done.invalid_count} of {work.done.points} points are no places"
-            raise InvalidRows(message, work.done.invalid)
+            yield points
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        read = _FILE_READERS[form](source)
+        first = next(read)  # its columns, without rows
+        work = _Work(city, asked, source_crs(asked.crs or first.columns.crs or _OURS[0]), form == "parquet")
+        for answer in in_order(work.answer, taken(first, read), asked.cores):
+            _count(done, answer)
+            yield answer.batch
+            progress(answer.batch.num_rows)
+        if done.invalid_count and not asked.skip_invalid:
+            message = f"{done.invalid_count} of {done.points} points are no places"
+            raise InvalidRows(message, done.invalid)
 
     try:
-        write_points(sink, form, batches(), work.columns, city.edition)
+        if form == "parquet":
+            write_parquet(sink, batches(), city.edition)
+        else:
+            write_points(sink, form, batches(), answer_columns(asked), city.edition)
     except (pa.ArrowException, csv.Error, OverflowError) as error:  # columns of one name, numbers beyond all kinds
         message = f"the points cannot be read: {str(error).splitlines()[0]}"
         raise UnreadableFile(message) from None
-    return work.done
+    return done
+
+
+def answer_columns(asked: Asked) -> list[str]:
+    """Name the columns of an answer."""
+    return [
+        "grid_code",
+        *(f"grid_code_{level}" for level in asked.levels),
+        "zone_code",
+        "distance_to_boundary_m",
+        "unassigned",
+        *(["problem"] if asked.skip_invalid else []),
+    ]
+
+
+def count_rows(source: Path, form: str) -> int | None:
+    """Return how many points a file has, where it says so at its beginning or end."""
+    return parquet_rows(source) if form == "parquet" else None
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """The answer to a batch: its rows with the owners, how many of them have none, or no point, and what is wrong by row."""
+
+    batch: pa.RecordBatch
+    unassigned: int
+    missing: int
+    problems: dict[int, str]
 
 
 class _Work:
-    def __init__(self, city: CityIndex, asked: Asked) -> None:
+    """Answers batches, in any thread."""
+
+    def __init__(self, city: CityIndex, asked: Asked, crs: SourceCrs, keeps_nulls: bool) -> None:
         self.city = city
         self.asked = asked
-        self.done = Located()
-        self._convert = None if asked.crs == "EPSG:4490" else source_crs(asked.crs)
+        self.columns = answer_columns(asked)
+        self._crs = crs
+        self._keeps_nulls = keeps_nulls
         self._cells = pa.array(city.cells.codes.tolist(), pa.string())
         self._zones = pa.array(city.zones.codes.tolist(), pa.string())
         self._levels = [_ancestors(city, level) for level in asked.levels]
@@ -125,55 +181,66 @@ class _Work:
         if not asked.seen.everywhere:
             self._cells_hidden = _hidden(city.cells.codes.tolist(), asked.seen.cells)
             self._zones_hidden = _hidden(city.zones.codes.tolist(), asked.seen.zones)
-        self.columns = [
-            "grid_code",
-            *(f"grid_code_{level}" for level in asked.levels),
-            "zone_code",
-            "distance_to_boundary_m",
-            "unassigned",
-            *(["problem"] if asked.skip_invalid else []),
-        ]
 
-    def answer(self, points: Points) -> pa.RecordBatch:
-        x, y = _numbers(points.table.column(points.x)), _numbers(points.table.column(points.y))
-        lon, lat = self._convert.convert(x, y) if self._convert else (x, y)
-        problems = self._problems(x, y, lon, lat)
+    def answer(self, points: Points) -> _Answer:
+        found = points.columns.read(points.table)
+        found.missing &= self._keeps_nulls
+        lon, lat = (found.x, found.y) if self._crs.name in _OURS else self._crs.convert(found.x, found.y)
+        problems = self._problems(found, lon, lat)
         bad = np.array(list(problems), dtype=np.int64)
-        lon[bad], lat[bad] = 0, 0  # placeholders; the answers are blanked below
-        cell, zone = self.city.cells.owners(lon, lat), self.city.zones.owners(lon, lat)
-        cell[bad], zone[bad] = -1, -1
+        nowhere = found.missing.copy()
+        nowhere[bad] = True
+        lon[nowhere], lat[nowhere] = 0, 0  # placeholders; the answers are blanked below
+        cell, zone, metres = self._look(lon, lat)
+        cell[nowhere], zone[nowhere], metres[nowhere] = -1, -1, np.nan
         if not self.asked.seen.everywhere:
             cell[self._cells_hidden[cell]] = -1
             zone[self._zones_hidden[zone] | (cell < 0)] = -1
-        metres = self.city.cells.distance_to_boundary(lon, lat, cell)
+            metres[cell < 0] = np.nan
         count = points.table.num_rows
         answers: list[pa.Array] = [
             _codes(cell, self._cells),
             *(_codes(ancestor[cell], codes) for ancestor, codes in self._levels),
             _codes(zone, self._zones),
             pa.array(np.round(metres, 3), mask=np.isnan(metres)),
-            pa.array(cell < 0),
+            pa.array(cell < 0, mask=found.missing),
         ]
         if self.asked.skip_invalid:
             answers.append(pa.array([problems.get(row) for row in range(count)], pa.string()))
-        self._count(problems, int((cell < 0).sum()) - len(bad), count)
-        kept = [name for name in points.table.schema.names if name not in self.columns]
-        return pa.RecordBatch.from_arrays(
-            [*(points.table.column(name) for name in kept), *answers], [*kept, *self.columns]
+        kept = [one for one in points.table.schema if one.name not in self.columns]
+        named = [pa.field(name, answer.type) for name, answer in zip(self.columns, answers, strict=True)]
+        batch = pa.RecordBatch.from_arrays(
+            [*(points.table.column(one.name) for one in kept), *answers],
+            schema=pa.schema([*kept, *named], points.table.schema.metadata),
         )
+        missing = int(found.missing.sum())
+        return _Answer(batch, int((cell < 0).sum()) - len(bad) - missing, missing, problems)
 
-    def _problems(
-        self, x: NDArray[np.float64], y: NDArray[np.float64], lon: NDArray[np.float64], lat: NDArray[np.float64]
-    ) -> dict[int, str]:
+    def _look(
+        self, lon: NDArray[np.float64], lat: NDArray[np.float64]
+    ) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float64]]:
+        """Return cell, zone and metres to the border of the cell, of neighbours one after the other."""
+        cell, zone, metres = np.empty(len(lon), np.int32), np.empty(len(lon), np.int32), np.empty(len(lon))
+        order, x, y = self.city.cells.by_place(lon, lat)
+        cells = self.city.cells.owners(x, y)
+        cell[order], zone[order] = cells, self.city.zones.owners(x, y)
+        metres[order] = self.city.cells.distance_to_boundary(x, y, cells)
+        return cell, zone, metres
+
+    def _problems(self, found: Found, lon: NDArray[np.float64], lat: NDArray[np.float64]) -> dict[int, str]:
+        x, y = found.x, found.y
         with np.errstate(invalid="ignore"):
-            wrong = ~((np.abs(lon) <= 180) & (np.abs(lat) <= 90))
+            wrong = ~found.missing & ~((np.abs(lon) <= 180) & (np.abs(lat) <= 90))
         problems = {}
         for row in np.flatnonzero(wrong).tolist():
             if np.isnan(x[row]) or np.isnan(y[row]):
-                problems[row] = "a coordinate is missing or is no number"
+                problems[row] = found.wrong.get(row, "a coordinate is missing or is no number")
             else:
-                is_flat = self._convert is not None and not self._convert.is_geographic
-                told = not_in(self.asked.crs, x[row], y[row]) if is_flat else lonlat_problem(lon[row], lat[row])
+                told = (
+                    lonlat_problem(lon[row], lat[row])
+                    if self._crs.is_geographic
+                    else not_in(self._crs.name, x[row], y[row])
+                )
                 problems[row] = told or "is no place"
         if self._bounds is not None:
             west, south, east, north = self._bounds
@@ -185,13 +252,15 @@ class _Work:
                 )
         return problems
 
-    def _count(self, problems: dict[int, str], unassigned: int, count: int) -> None:
-        room = _REASONS_KEPT - len(self.done.invalid)
-        first = sorted(problems.items())[: max(0, room)]
-        self.done.invalid += [(self.done.points + row + 1, reason) for row, reason in first]
-        self.done.invalid_count += len(problems)
-        self.done.points += count
-        self.done.unassigned += unassigned
+
+def _count(done: Located, answer: _Answer) -> None:
+    room = _REASONS_KEPT - len(done.invalid)
+    first = sorted(answer.problems.items())[: max(0, room)]
+    done.invalid += [(done.points + row + 1, reason) for row, reason in first]
+    done.invalid_count += len(answer.problems)
+    done.points += answer.batch.num_rows
+    done.unassigned += answer.unassigned
+    done.missing += answer.missing
 
 
 def _ancestors(city: CityIndex, level: int) -> tuple[NDArray[np.int32], pa.Array]:
@@ -210,18 +279,3 @@ def _hidden(codes: list[str], seen: frozenset[str]) -> NDArray[np.bool_]:
 def _codes(owner: NDArray[np.int32], codes: pa.Array) -> pa.Array:
     """Name owners (-1 is nobody) without repeating the text of each code."""
     return pa.DictionaryArray.from_arrays(pa.array(owner, mask=owner < 0), codes)
-
-
-def _numbers(column: pa.Array) -> NDArray[np.float64]:
-    """Read a column as floats; NaN where there is no number."""
-    if pa.types.is_string(column.type):
-        try:
-            column = pa.compute.cast(column, pa.float64())
-        except pa.ArrowInvalid:
-            import pandas as pd  # not at the top: as in `tables`
-
-            numbers: NDArray[np.float64] = pd.to_numeric(column.to_pandas(), errors="coerce").to_numpy(
-                np.float64, copy=True
-            )
-            return numbers
-    return np.array(pa.compute.cast(column, pa.float64()).to_numpy(zero_copy_only=False), dtype=np.float64)

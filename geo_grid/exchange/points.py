@@ -19,6 +19,7 @@ from geo_grid.errors import InvalidRows, UnreadableFile
 from geo_grid.exchange.arrow_bodies import declared_sizes
 from geo_grid.files.formulas import BEGINS
 from geo_grid.files.kinds import coordinate_columns, first_line, text_encoding
+from geo_grid.locate.arrow_points import PointColumns
 
 BATCH = 65_536
 """Points looked up at a time: keeps memory small and the loop in cache."""
@@ -48,13 +49,12 @@ class Points:
     ----------
     table
         All columns as read.
-    x, y
-        Names of the columns of longitudes or eastings and of latitudes or northings.
+    columns
+        Where the points are among them.
     """
 
     table: pa.RecordBatch
-    x: str
-    y: str
+    columns: PointColumns
 
 
 def read_arrow(path: Path) -> Iterator[Points]:
@@ -86,11 +86,12 @@ def read_arrow(path: Path) -> Iterator[Points]:
                     if not _is_plain(field.type):
                         message = f"column {field.name} of the Arrow stream holds {field.type}: send it as plain values"
                         raise UnreadableFile(message)
-                yield _no_points(reader.schema, x, y)
+                columns = PointColumns((x, y))
+                yield no_points(reader.schema, columns)
                 for batch in reader:
                     batch.validate(full=True)
                     for start in range(0, batch.num_rows, BATCH):
-                        yield Points(batch.slice(start, BATCH), x, y)
+                        yield Points(batch.slice(start, BATCH), columns)
     except (pa.ArrowException, OSError, ValueError) as error:
         message = f"this is not a readable Arrow stream: {first_line(error)}"
         raise UnreadableFile(message) from None
@@ -136,9 +137,9 @@ def _refuse_wide(source: str, names: list[str]) -> None:
         raise UnreadableFile(message)
 
 
-def _no_points(schema: pa.Schema, x: str, y: str) -> Points:
-    """Give the columns even when no rows follow."""
-    return Points(pa.RecordBatch.from_arrays([pa.array([], field.type) for field in schema], schema=schema), x, y)
+def no_points(schema: pa.Schema, columns: PointColumns) -> Points:
+    """Give the columns even when no rows follow: every reader's first batch."""
+    return Points(pa.RecordBatch.from_arrays([pa.array([], field.type) for field in schema], schema=schema), columns)
 
 
 def _end(path: Path) -> bytes:
@@ -169,7 +170,8 @@ def read_csv(path: Path) -> Iterator[Points]:
         message = "two columns of the CSV text have the same name"
         raise UnreadableFile(message)
     schema = pa.schema([(name, pa.string()) for name in header])
-    yield _no_points(schema, x, y)
+    columns = PointColumns((x, y))
+    yield no_points(schema, columns)
     if not rest.strip() and len(head) < _ONE_LINE:
         return  # a header alone
     try:
@@ -181,7 +183,7 @@ def read_csv(path: Path) -> Iterator[Points]:
         ) as reader:
             for batch in reader:
                 for start in range(0, batch.num_rows, BATCH):
-                    yield Points(batch.slice(start, BATCH), x, y)
+                    yield Points(batch.slice(start, BATCH), columns)
     except (pa.ArrowException, UnicodeDecodeError) as error:
         message = f"this is not readable CSV text: {first_line(error)}"
         raise UnreadableFile(message) from None
@@ -314,10 +316,11 @@ def _batch_of_pairs(chunk: list[Any], done: int) -> Points:
         message = f"{len(bad)} of the first {done + len(chunk)} points cannot be read"
         raise InvalidRows(message, bad)
     pairs = np.array(chunk, dtype=np.float64).reshape(-1, 2)
-    return Points(pa.record_batch({"lon": pairs[:, 0], "lat": pairs[:, 1]}), "lon", "lat")
+    return Points(pa.record_batch({"lon": pairs[:, 0], "lat": pairs[:, 1]}), PointColumns(("lon", "lat")))
 
 
 READERS = {"csv": read_csv, "json": read_json, "arrow": read_arrow}
+"""By the form of what may be sent to a server."""
 
 
 def write_points(

@@ -12,6 +12,7 @@ from geo_grid.boundaries.impact import Impact
 from geo_grid.boundaries.operations import change_of
 from geo_grid.exchange import typeset
 from geo_grid.files.formulas import guarded
+from geo_grid.wording import catalogue
 
 type Lang = Literal["zh", "en"]
 _HERE = files("geo_grid.exchange")
@@ -54,6 +55,8 @@ def draft_report(
         When, as people read it.
     """
     words = _ZH if lang == "zh" else _EN
+    known = catalogue(lang)
+    say = known.translate if known else str
     moved: dict[str, int] = {}
     for flow in impact.flows:
         moved[flow.kind] = moved.get(flow.kind, 0) + flow.count
@@ -83,7 +86,7 @@ def draft_report(
             for one in impact.workloads
         ],
         "duties": [[code, words.get(role, role), name] for code, role, name in impact.left_duties],
-        "findings": [[one.kind, one.grid_code, one.text] for one in findings],
+        "findings": [[one.kind, one.grid_code, say(one.text)] for one in findings],
         "before_svg": _drawing(was, was + becomes, "#c0392b"),
         "after_svg": _drawing(becomes, was + becomes, "#1e8449"),
     }  # fmt: skip

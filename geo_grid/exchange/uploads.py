@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import re
 import secrets
 import shutil
 import time
@@ -21,14 +20,13 @@ from geo_grid.files.limits import SENT
 from geo_grid.files.spelling import Spelling
 from geo_grid.layers import Layer, find_layer
 from geo_grid.progress import silent
+from geo_grid.wording import as_parameters
 
 _KEPT_S = 3600.0
 """A file that nobody confirms is forgotten after so long."""
 MOST_WAITING, MOST_WAITING_BYTES = 8, 512 << 20
 """Files of one account that may wait, and their bytes: with one more, its oldest are forgotten."""
 _BLOCK = 1 << 20
-_OPTION = re.compile(r"--([a-z-]+)")
-_PARAMETERS = {"column": "columns", "set": "constants"}
 
 
 @dataclass(frozen=True)
@@ -165,9 +163,9 @@ def run(
             received_now=asked.received_now,
         )  # fmt: skip
     except InvalidRows as error:
-        raise InvalidRows(_worded(error), error.rows) from None
+        raise InvalidRows(as_parameters(str(error)), error.rows) from None
     except UserError as error:
-        raise type(error)(_worded(error)) from None
+        raise type(error)(as_parameters(str(error))) from None
 
 
 def run_apart(conninfo: str, folder: Path, upload: Upload, skip_invalid: bool, dry_run: bool) -> Report:
@@ -177,11 +175,6 @@ def run_apart(conninfo: str, folder: Path, upload: Upload, skip_invalid: bool, d
     """
     with connect(conninfo) as connection:
         return run(connection, folder, upload, skip_invalid, dry_run)
-
-
-def _worded(error: UserError) -> str:
-    """Say it with parameters instead of options of the command line."""
-    return _OPTION.sub(lambda option: _PARAMETERS.get(option[1], option[1].replace("-", "_")), str(error))
 
 
 def forget(folder: Path, upload: Upload) -> None:

@@ -1,8 +1,6 @@
 """Registered hosts, and which stream of theirs is whose picture; their passwords are in a file of the server's, nowhere else."""
 
-import netrc
 import re
-import stat
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -11,8 +9,9 @@ import psycopg
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from geo_grid.db import AsyncConnection, fetch_one, load_queries
-from geo_grid.errors import NotFound, SetupError, UserError
+from geo_grid.errors import NotFound, UserError
 from geo_grid.feeds.rtsp import Login
+from geo_grid.netrc_file import read_login
 
 QUERIES = load_queries("geo_grid.feeds", "feeds.sql")
 MOST_ADDRESSES = 1000
@@ -75,16 +74,8 @@ class Hosts:
         """
         if self._file is None:
             return None
-        try:
-            if self._file.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-                message = f"others can read the passwords in {self._file}: chmod 600 {self._file}"
-                raise SetupError(message)
-            found = netrc.netrc(self._file).authenticators(host)
-        except (OSError, netrc.NetrcParseError) as error:
-            why = error.strerror if isinstance(error, OSError) else f"line {error.lineno} is not of the form .netrc"
-            message = f"the passwords of hosts in {self._file} (GEO_GRID_STREAM_NETRC) cannot be read: {why}"
-            raise SetupError(message) from None
-        return Login(found[0], found[2] or "") if found else None
+        found = read_login(self._file, host, "GEO_GRID_STREAM_NETRC")
+        return Login(*found) if found else None
 
 
 async def list_hosts(connection: AsyncConnection) -> list[KnownHost]:

@@ -33,7 +33,7 @@ def read_parquet(source: Source) -> Rows:
             message = f"{said} unpacks to {unpacked / 1e9:.1f} GB: divide it"
             raise UnreadableFile(message)
         geo = json.loads((opened.schema_arrow.metadata or {}).get(b"geo") or b"null")
-        geometry, encoding, crs = _geometry_of_parquet(geo)
+        geometry, encoding, crs = geometry_of_parquet(geo)
         if geometry not in opened.schema_arrow.names:
             message = f"it has no column {geometry!r}, which it names as its geometry"
             raise ValueError(message)
@@ -66,7 +66,7 @@ def _batches(opened: Any, names: list[str], said: str, limits: Limits) -> Iterab
         yield batch
 
 
-def _geometry_of_parquet(geo: Any) -> tuple[str, str, str | None]:
+def geometry_of_parquet(geo: Any) -> tuple[str, str, str | None]:
     """Return the name of the geometry's column, its encoding, and the reference system (GeoParquet 1.1)."""
     if geo is None:
         message = "it has no geo metadata, by which GeoParquet names its geometry"

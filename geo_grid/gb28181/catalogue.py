@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from xml.etree.ElementTree import Element, ParseError, fromstring
 
 from geo_grid.errors import UnreadableFile, UserError
@@ -25,8 +26,9 @@ _IS_CATALOGUE = re.compile(rb"<CmdType>\s*Catalog\s*</CmdType>")
 _DECLARES = re.compile(rb"<!(?:DOCTYPE|ENTITY)", re.IGNORECASE)
 _LONGEST_ITEM = 64 << 10
 _SECRET = re.compile("passw|pwd", re.IGNORECASE)
-_STATES = {"ON": "online", "OK": "online", "ONLINE": "online", "OFF": "offline", "OFFLINE": "offline", "VLOST": "fault",
+STATES = {"ON": "online", "OK": "online", "ONLINE": "online", "OFF": "offline", "OFFLINE": "offline", "VLOST": "fault",
            "DEFECT": "fault"}  # fmt: skip
+"""State of a camera by Status of an item, or Event of one that is notified."""
 _FIELDS = {
     "DeviceID": "gb28181_id", "Name": "name", "Longitude": "lon", "Latitude": "lat", "PTZType": "ptz_type",
     "RoomType": "room_type", "DirectionType": "direction_type", "Owner": "owner_name", "CivilCode": "org_code",
@@ -83,16 +85,24 @@ def read_catalogue(data: bytes) -> Catalogue:
     if _DECLARES.search(data):
         message = "it declares entities or a document type, which no catalogue of GB/T 28181 does"
         raise UnreadableFile(message)
-    starts = [found.start() for found in _ITEM.finditer(data)]
-    if not _IS_CATALOGUE.search(data) or (not starts and not _ANNOUNCED.search(data)):
+    chunks = list(cut_items(data))
+    if not _IS_CATALOGUE.search(data) or (not chunks and not _ANNOUNCED.search(data)):
         message = "it is no catalogue of GB/T 28181: it has no <CmdType>Catalog</CmdType>, or no <Item>"
         raise UnreadableFile(message)
-    encoding = _encoding(data)
+    encoding = encoding_of(data)
     found = Catalogue(announced=_announced(data))
-    for start, end in zip(starts, [*starts[1:], len(data)], strict=True):
-        _take(found, data[start:end], encoding)
-    found.received = len(starts)
+    for chunk in chunks:
+        _take(found, chunk, encoding)
+    found.received = len(chunks)
     return found
+
+
+def cut_items(data: bytes) -> Iterator[bytes]:
+    """Cut a catalogue into its items: each from where it begins to where the next one does, or the list ends."""
+    bounds = [*(found.start() for found in _ITEM.finditer(data)), len(data)]
+    for start, end in pairwise(bounds):
+        ends = _LIST_END.search(data, start, end)
+        yield data[start : ends.start() if ends else end]
 
 
 def _as_utf8(data: bytes) -> bytes:
@@ -103,7 +113,7 @@ def _as_utf8(data: bytes) -> bytes:
         raise UnreadableFile(message) from None
 
 
-def _encoding(data: bytes) -> str:
+def encoding_of(data: bytes) -> str:
     """Return the encoding: GB 18030 for whatever of its family is declared, or where the bytes are not UTF-8."""
     declared = _DECLARED.search(data)
     name = declared[1].decode().lower().replace("-", "") if declared else ""
@@ -174,7 +184,7 @@ def _plain(found: Catalogue, values: dict[str, str]) -> dict[str, str]:
     """Return the values of an item as the register takes them."""
     state = values.get("camera_state", "")
     if state:
-        values["camera_state"] = _STATES.get(state.upper(), state)
+        values["camera_state"] = STATES.get(state.upper(), state)
     for name in _CODES:
         if name in values and not (values[name].isascii() and values[name].isdigit()):
             found.odd[name] += 1

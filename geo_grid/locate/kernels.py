@@ -23,6 +23,8 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 _BLOCK = 512
+_TILES = 1024
+"""Most tiles that points are sorted by: with more, the ends of so many lists no longer fit into a core's own caches."""
 OUTSIDE = -1
 INVALID = -2
 _STEPS_PER_DEGREE = float(2**26)
@@ -62,6 +64,7 @@ class Index(NamedTuple):
 
 
 _I32, _I64, _F64 = types.int32[::1], types.int64[::1], types.float64[::1]
+_POINTS = _F64.copy(readonly=True)
 _EDGES, _SIDES = types.int64[:, ::1], types.int32[:, ::1]
 _INDEX = types.NamedTuple(
     [kind.copy(readonly=True) for kind in (_I64, _EDGES, _SIDES, _I32, _I64, _I32, _I32, _I64, _I32)], Index
@@ -320,10 +323,9 @@ def one_owner(index: Index, x: int, y: int) -> int:
     return _walk(index, column, row, -1 - index.bucket[row * index.origin[2] + column], x, y)
 
 
-@loop(_INDEX, _F64, _F64)
-def owners(index: Index, lon: Floats, lat: Floats) -> NDArray[np.int32]:
+@loop(_INDEX, _POINTS, _POINTS, _I32)
+def owners(index: Index, lon: Floats, lat: Floats, found: NDArray[np.int32]) -> None:
     """Find the owner of each point; OUTSIDE where there is none, INVALID where it is no place."""
-    found = np.empty(len(lon), np.int32)
     west, south, columns, rows, shift, cells = index.origin
     point, slot = np.empty(_BLOCK, np.int64), np.empty(_BLOCK, np.int64)
     first, touched = np.empty(_BLOCK, np.int64), np.empty(_BLOCK, np.int64)
@@ -355,7 +357,53 @@ def owners(index: Index, lon: Floats, lat: Floats) -> NDArray[np.int32]:
             x, y = int(np.rint(lon[i] * _STEPS_PER_DEGREE)), int(np.rint(lat[i] * _STEPS_PER_DEGREE))
             owner = _walk(index, (x - west) >> shift, (y - south) >> shift, slot[k], x, y)
             found[i] = OUTSIDE if owner == cells else owner
-    return found
+
+
+@loop(_INDEX, _POINTS, _POINTS, types.uint16[::1], _I32, _F64, _F64)
+def by_place(
+    index: Index,
+    lon: Floats,
+    lat: Floats,
+    tile: NDArray[np.uint16],
+    order: NDArray[np.int32],
+    x: Floats,
+    y: Floats,
+) -> None:
+    """Sort fewer than 2^31 points by tiles of buckets: their places in the arrays into `order`, lon and lat into `x`, `y`.
+
+    What lies outside of the grid, or is no place, comes last.
+    """
+    west, south, columns, rows, shift, _ = index.origin
+    bits = 0
+    while ((columns >> bits) + 1) * ((rows >> bits) + 1) > _TILES:
+        bits += 1
+    wide, high = (columns >> bits) + 1, (rows >> bits) + 1
+    per_degree = _STEPS_PER_DEGREE / (1 << (shift + bits))
+    west_degrees, south_degrees = west / _STEPS_PER_DEGREE, south / _STEPS_PER_DEGREE
+    end = np.zeros(wide * high + 1, np.int64)
+    for i in range(len(lon)):
+        column, row = (lon[i] - west_degrees) * per_degree, (lat[i] - south_degrees) * per_degree
+        here = wide * high
+        if 0.0 <= column < wide and 0.0 <= row < high:
+            here = int(row) * wide + int(column)
+        tile[i] = here
+        end[here] += 1
+    start = 0
+    for here in range(len(end)):
+        count = end[here]
+        end[here] = start
+        start += count
+    for i in range(len(lon)):
+        k = end[tile[i]]
+        end[tile[i]] = k + 1
+        order[k], x[k], y[k] = i, lon[i], lat[i]
+
+
+@loop(_I32, _I32, _I32)
+def put_back(order: NDArray[np.int32], there: NDArray[np.int32], found: NDArray[np.int32]) -> None:
+    """Give each point, in the order they came in, what was found in the order by place."""
+    for k in range(len(order)):
+        found[order[k]] = there[k]
 
 
 @part(inline="always")
@@ -379,7 +427,17 @@ def _edge_distance(index: Index, edge: int, lon: float, lat: float, kx: float, k
     return ox * ox * kx * kx + oy * oy * ky * ky, ox, oy
 
 
-@loop(_INDEX, _F64, _F64, _I32)
+@part(inline="always")
+def _box_distance(index: Index, edge: int, lon: float, lat: float, kx: float, ky: float) -> float:
+    """Return squared distance in metres to the box around an edge: no more than to the edge, and without a division."""
+    x, y = lon * _STEPS_PER_DEGREE, lat * _STEPS_PER_DEGREE
+    y1, y2 = index.edge[edge, 1], index.edge[edge, 3]
+    dx = max(index.edge[edge, 0] - x, x - index.edge[edge, 2], 0.0) * (kx / _STEPS_PER_DEGREE)
+    dy = max(min(y1, y2) - y, y - max(y1, y2), 0.0) * (ky / _STEPS_PER_DEGREE)
+    return float(dx * dx + dy * dy)
+
+
+@loop(_INDEX, _POINTS, _POINTS, _I32)
 def boundary_distances(index: Index, lon: Floats, lat: Floats, owner: NDArray[np.int32]) -> Floats:
     """Measure metres to the nearest border of each point's owner; NaN where it has none."""
     found = np.empty(len(lon), np.float64)
@@ -390,6 +448,8 @@ def boundary_distances(index: Index, lon: Floats, lat: Floats, owner: NDArray[np
         kx, ky = _metres_per_degree(lat[i])
         best, best_x, best_y = np.inf, 0.0, 0.0
         for k in range(index.cell_first[owner[i]], index.cell_first[owner[i] + 1]):
+            if _box_distance(index, index.cell_edge[k], lon[i], lat[i], kx, ky) > best:
+                continue
             square, ox, oy = _edge_distance(index, index.cell_edge[k], lon[i], lat[i], kx, ky)
             if square < best:
                 best, best_x, best_y = square, ox, oy
@@ -441,8 +501,8 @@ def _neighbours_within(
 @loop(_INDEX, types.float64, types.float64, types.float64)
 def look(index: Index, lon: float, lat: float, error_m: float) -> tuple[int, float, NDArray[np.int32], Floats]:
     """Answer for one point: owner (n outside), metres to its border, the neighbours within an error and their metres."""
-    x, y = np.array([lon]), np.array([lat])
-    owner = owners(index, x, y)
+    x, y, owner = np.array([lon]), np.array([lat]), np.empty(1, np.int32)
+    owners(index, x, y, owner)
     metres = boundary_distances(index, x, y, owner)[0]
     number = int(owner[0]) if owner[0] >= 0 else int(index.origin[5])
     cells, distances = _neighbours_within(index, lon, lat, number, error_m)

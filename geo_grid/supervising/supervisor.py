@@ -134,18 +134,20 @@ class Supervisor:
         The listening socket. It stays open during a restart, so that connections wait and are not refused.
     kept
         More file descriptors that the children inherit.
-    companion
-        Command of a process that runs beside the server from its first readiness on, and is started again when it dies;
-        empty: none. It ends with exit code 0 where there is nothing for it to do.
+    companions
+        Commands of processes that run beside the server from its first readiness on, and are started again when they die. They
+        end with exit code 0 where there is nothing for them to do.
     """
 
-    def __init__(self, state_dir: Path, bound: socket.socket, kept: list[int], companion: Sequence[str] = ()) -> None:
+    def __init__(
+        self, state_dir: Path, bound: socket.socket, kept: list[int], companions: Sequence[Sequence[str]] = ()
+    ) -> None:
         self._lock = ServerLock(state_dir)
         self._log = self._lock.log
         self._temporary = state_dir / "tmp"
         self._bound = bound
         self._kept = kept
-        self._companion = _Companion(companion, self._temporary)
+        self._companions = [_Companion(command, self._temporary) for command in companions]
         self._clear()
         self._serving: _Child | None = None
         self._next: _Child | None = self._start_serving()  # it imports its modules during the preparation
@@ -154,7 +156,8 @@ class Supervisor:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._companion.end()
+        for companion in self._companions:
+            companion.end()
         for child in (self._next, self._serving):
             if child is not None:
                 child.end()
@@ -206,7 +209,8 @@ class Supervisor:
                         announce()
                     elif was_ready:
                         self._next = self._next or self._start_serving()
-                        self._companion.look()
+                        for companion in self._companions:
+                            companion.look()
                 child.process.wait()
                 child.end()
                 self._serving = None

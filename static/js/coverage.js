@@ -1,6 +1,6 @@
 // Coverage by circles, by group; and the zones without a free unit.
 import { element } from "./element.js";
-import { chooser } from "./office.js";
+import { chooser, scroller } from "./office.js";
 import { page } from "./page.js";
 import { ask, poll } from "./server.js";
 import { duration, estimated, percent, say } from "./text.js";
@@ -58,7 +58,7 @@ export function coveragePanel(map, join) {
   const by = chooser(say("groupedBy"), GROUPINGS, look);
   const measure = chooser(say("measure"), MEASURES, look);
   const joined = chooser(say("circles"), JOINED, () => join(joined.value));
-  const shares = element("div", { className: "scroll" });
+  const shares = scroller();
   const told = element("p", { className: "quiet told" });
   const bare = element("ul", { className: "bare" });
   let asked = 0;
@@ -124,7 +124,7 @@ export function coveragePanel(map, join) {
       suggestion
         ? say("couldMoveUp", { name: suggestion.name, time: duration(suggestion.arrival_s) + estimated(suggestion) })
         : say("nobodyToSpare");
-    const show = ({ lat, lon }) => map.setView([lat, lon], Math.max(map.getZoom(), 13));
+    const show = ({ lat, lon }) => map.setView([lat, lon], Math.max(map.getZoom(), 13), { animate: false });
     bare.replaceChildren(
       ...(zones.length
         ? zones

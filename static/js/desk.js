@@ -7,6 +7,7 @@ import { Matter } from "./desk/matter.js";
 import { Queue } from "./desk/queue.js";
 import { element, isTyping } from "./element.js";
 import { follow } from "./events.js";
+import { addLists } from "./in_view.js";
 import { base, OUTLINES, shownLooks } from "./layers.js";
 import { LiveLayer } from "./live_layer.js";
 import { head } from "./office.js";
@@ -23,6 +24,7 @@ const TOLD_MS = 8000;
 
 logInHere();
 const map = cityMap();
+addLists(map);
 keepView(map);
 const main = head(pictureButton(map, () => ({ theme: ground.theme, layers: namesOf(layers) })));
 const ground = new BaseMap(map);
@@ -74,7 +76,10 @@ function takeBack() {
 const stale = element("p", { className: "stale", hidden: true, textContent: say("dataIsStale") });
 stale.setAttribute("role", "alert");
 document.body.append(stale);
-const queue = new Queue(id => open(id));
+const queue = new Queue(id => {
+  box.forget();
+  return open(id);
+});
 const matter = new Matter(map, tell, () => renew());
 async function renew(isBackground = false) {
   try {
@@ -101,9 +106,10 @@ const keys = element("p", { className: "quiet keys", textContent: say("deskKeys"
 main.append(element("section", { className: "left panel" }, ...box.parts, queue.box, keys), matter.box);
 
 onClick(map, ({ latlng, feature, layer }) => {
-  if (layer === "incidents") return open(feature.properties.incident_id);
-  if (document.querySelector("form.call")) return undefined; // a call that is being written stays where it is
+  // a call that is being written stays where it is
+  if (layer !== "incidents" && document.querySelector("form.call")) return undefined;
   box.forget();
+  if (layer === "incidents") return open(feature.properties.incident_id);
   return matter.showPlace(latlng.lng, latlng.lat);
 });
 

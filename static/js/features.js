@@ -12,13 +12,20 @@ document.body.append(map.getContainer()); // after the table
 const outlines = L.geoJSON(null, { interactive: false, style: { color: "#2b5379", weight: 1, fill: false } }).addTo(
   map,
 );
+let selected;
+const style = feature =>
+  feature?.id === selected
+    ? { color: "#ffd84d", weight: 4, fillOpacity: 0.35 }
+    : { color: "#38b6ff", weight: 2, fillOpacity: 0.15 };
 const drawn = L.geoJSON(null, {
-  style: { color: "#38b6ff", weight: 2, fillOpacity: 0.15 },
-  pointToLayer: (_, at) => L.circleMarker(at, { radius: 7, color: "#ffd84d", fillOpacity: 0.6 }),
+  style,
+  pointToLayer: (_, at) => L.circleMarker(at, { radius: 7 }),
   onEachFeature: (feature, layer) => layer.on("click", () => select(feature.id)),
 }).addTo(map);
 
 function select(id) {
+  selected = id;
+  drawn.setStyle(style);
   main.querySelectorAll("tbody tr").forEach((row, number) => {
     const mine = features[number].id === id;
     row.setAttribute("aria-selected", String(mine));
@@ -78,11 +85,11 @@ async function load(address) {
           ]),
         ),
   );
-  main.querySelectorAll("tbody tr").forEach((row, number) =>
-    row.addEventListener("click", () => {
-      if (features[number]) select(features[number].id);
-    }),
-  );
+  main.querySelectorAll("tbody tr").forEach((row, number) => {
+    const mine = () => features[number] && select(features[number].id);
+    row.addEventListener("click", mine);
+    row.addEventListener("focusin", mine); // its link, by keys
+  });
 }
 ask("/collections/grid_cells/items?bbox=-180,-90,180,90&zoom=8")
   .then(counties => outlines.addData(counties))

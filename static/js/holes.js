@@ -20,25 +20,23 @@ export function holesPanel(show, renewed) {
   const panel = element("section", { className: "now panel" }, title, told, list);
   let asOf = null;
 
+  const where = hole => [hole.county, hole.township].filter(Boolean).join(" · ");
   function entry(hole) {
     return element(
       "li",
-      {
-        tabIndex: 0,
-        data: { code: hole.grid_code },
-        onclick: () => show(hole),
-        onkeydown: event => {
-          if (event.key === "Enter") show(hole);
-        },
-      },
-      element("i", { className: "gap" }),
+      { data: { code: hole.grid_code } },
       element(
-        "div",
-        {},
-        element("b", { textContent: hole.name }),
-        element("div", { className: "quiet", textContent: [hole.county, hole.township].filter(Boolean).join(" · ") }),
+        "button",
+        { type: "button", className: "hole", onclick: () => show(hole) },
+        element("i", { className: "gap" }),
+        element(
+          "span",
+          {},
+          element("b", { textContent: hole.name }),
+          element("span", { className: "quiet", textContent: where(hole) }),
+        ),
+        element("span", { className: "quiet", textContent: `${number(hole.households)} ${say("householdsUnit")}` }),
       ),
-      element("span", { className: "quiet", textContent: `${number(hole.households)} ${say("householdsUnit")}` }),
     );
   }
 

@@ -4,7 +4,7 @@ import { now } from "./now.js";
 import { page } from "./page.js";
 import { SHAPES } from "./shapes.js";
 import { isSilent } from "./signs.js";
-import { categoryName, named, say } from "./text.js";
+import { categoryName, metres, named, say } from "./text.js";
 
 /** What waits is larger than what is only to be written up, and lies over it. */
 const STAGES = {
@@ -26,6 +26,7 @@ const LOOKS = [
     from: 0,
     swatch: "cells",
     style: shape("grid_cells"),
+    told: ({ properties: { name, grid_code: code } }) => [name, code],
     label: feature => (feature.properties.grid_level === 1 ? "" : feature.properties.name),
   },
   {
@@ -33,6 +34,7 @@ const LOOKS = [
     from: 12,
     swatch: "zones",
     style: shape("patrol_zones"),
+    told: ({ properties: { name, zone_code: code, responsible_unit: unit } }) => [name, code, unit],
   },
   {
     name: "response_circles",
@@ -40,6 +42,11 @@ const LOOKS = [
     swatch: "circles",
     address: (bbox, zoom) => `/response/unions?by=city&bbox=${bbox}&zoom=${zoom}`,
     style: shape("response_circles"),
+    told: ({ properties: { tier_minutes: minutes, name, post_code: post, method } }) => [
+      say("minutesOfTier", { minutes }),
+      name || post,
+      method === "geodesic_estimate" ? say("estimate") : null,
+    ],
   },
   {
     name: "cameras",
@@ -92,6 +99,7 @@ const LOOKS = [
     from: 8,
     swatch: "closures",
     style: shape("road_closures"),
+    told: ({ properties: { name, closure_code: code } }) => [name, code],
   },
   {
     name: "live_coverage",
@@ -100,6 +108,7 @@ const LOOKS = [
     off: true,
     address: bbox => `/response/live/areas?bbox=${bbox}`,
     style: shape("live_coverage"),
+    told: ({ properties: { kind, name } }) => [name, kind === "hole" ? say("isAHole") : say("isReached")],
     label: ({ properties: { kind, name } }) => (kind === "hole" ? name : ""),
   },
 ];
@@ -123,6 +132,7 @@ export const OUTLINES = {
     fillOpacity: base.isShown ? 0 : 0.2,
   }),
   label: feature => feature.properties.name,
+  told: ({ properties: { name, grid_code: code } }) => [name, code],
 };
 
 /** @type {import("../types.js").LayerLook} what cameras see, near; of one that is off only the outline */
@@ -130,6 +140,7 @@ export const SIGHT = {
   name: "camera_views",
   from: 16,
   address: bbox => `/cameras/views?bbox=${bbox}`,
+  told: ({ properties: { name, range_m: range } }) => [name, metres(range)],
   style: ({ properties: { camera_state: state } }) => ({
     color: colours().cameras,
     weight: 1,

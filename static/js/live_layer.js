@@ -2,14 +2,17 @@
 import { namesOf } from "./canvas/names.js";
 import { sheetsOf, SpritePoint } from "./canvas/sheet.js";
 import { countSprite, signSprite } from "./canvas/sprites.js";
+import { layersOf } from "./in_view.js";
 import { withTip } from "./marks.js";
 import { scale, zoomOf } from "./scale.js";
 import { ask, poll } from "./server.js";
+import { number, say } from "./text.js";
 import { pause } from "./timing.js";
 
 const { L } = window;
 const BEYOND = 0.15; // how far beyond the view is loaded, so that a small move asks for nothing
 const STRONG_RANK = 100;
+const CLOSER = 2; // zooms: what a group of points is divided at
 /** Official suffixes, which every name of its level has: left out to save space. */
 const SUFFIX = /居民委员会$|村民委员会$|居委会$|村委会$/;
 
@@ -36,6 +39,7 @@ export class LiveLayer {
     const { shapes, points } = sheetsOf(map);
     this.renderer = look.point ? points : shapes;
     this.group = L.layerGroup();
+    layersOf(map).push(this);
     map.on("moveend", () => {
       if (!this.holdsView()) this.load();
     });
@@ -183,6 +187,49 @@ export class LiveLayer {
   /** Chooses a feature as a click on it does. @param {any} feature @param {import("leaflet").LatLng} at */
   choose(feature, at) {
     this.map.fire("click", { latlng: at, feature, layer: this.look.name });
+  }
+
+  /** What is drawn: shapes and points with their features. @returns {any[]} */
+  shapes() {
+    /** @type {any[]} */
+    const found = [];
+    this.group.eachLayer((/** @type {any} */ drawn) =>
+      drawn.eachLayer?.(shape => {
+        if (shape.feature) found.push(shape);
+      }),
+    );
+    return found;
+  }
+
+  /**
+   * What is drawn within the view, in words, and how it is chosen.
+   * @returns {{ key: string, text: string, choose: () => unknown }[]}
+   */
+  inView() {
+    const view = this.map.getBounds();
+    return this.shapes()
+      .filter(shape => (shape.getBounds ? view.intersects(shape.getBounds()) : view.contains(shape.getLatLng())))
+      .map((shape, at) => {
+        const { feature } = shape;
+        const { point_count: count } = feature.properties;
+        const place = shape.getBounds ? (shape.getCenter?.() ?? shape.getBounds().getCenter()) : shape.getLatLng();
+        const lines = count ? [say("severalHere", { count: number(count) })] : this.told(feature);
+        return {
+          key: String(feature.id ?? at),
+          text: lines.filter(Boolean).join(" · "),
+          choose: () => {
+            if (count) this.map.setView(place, this.map.getZoom() + CLOSER, { animate: false });
+            else if (this.look.pick) this.look.pick(feature, new MouseEvent("click"));
+            else this.choose(feature, place);
+          },
+        };
+      });
+  }
+
+  /** What a feature is, in words. @returns {(string | null | undefined)[]} */
+  told(feature) {
+    const { point, told = () => [] } = this.look;
+    return point ? (point(feature, zoomOf(this.map)).lines ?? []) : told(feature);
   }
 
   /** @param {any} shape @returns {import("./canvas/names.js").Name[]} */

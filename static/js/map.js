@@ -1,5 +1,6 @@
 // The Folium map of a page about the whole city, made ready for layers and their names.
-import { pageMap } from "./page.js";
+import { page, pageMap } from "./page.js";
+import { isNarrow } from "./room.js";
 
 const { L } = window;
 
@@ -19,6 +20,11 @@ export function pane(map, name, height) {
 export function cityMap() {
   const map = pageMap();
   map.setMaxZoom(19);
+  if (isNarrow() && page.bounds) {
+    const [west, south, east, north] = page.bounds; // Folium has left room for panels, which are not there
+    map.invalidateSize({ animate: false });
+    map.fitBounds(L.latLngBounds([south, west], [north, east]), { animate: false, padding: [8, 8] });
+  }
   L.control.scale({ imperial: false, maxWidth: 160 }).addTo(map);
   return map;
 }

@@ -166,6 +166,20 @@ export const panel = (title, ...parts) =>
   element("section", { className: "panel" }, element("h2", { textContent: title }), ...parts);
 
 /**
+ * A box that scrolls what does not fit, also by keys.
+ * @param {Node[]} parts
+ */
+export function scroller(...parts) {
+  const box = element("div", { className: "scroll" }, ...parts);
+  new ResizeObserver(() => {
+    const isLarger = box.scrollHeight > box.clientHeight || box.scrollWidth > box.clientWidth;
+    if (isLarger) box.tabIndex = 0;
+    else box.removeAttribute("tabindex");
+  }).observe(box);
+  return box;
+}
+
+/**
  * A table, or a note that it would be empty.
  * @param {string[]} columns
  * @param {any[][]} rows of texts or elements
@@ -173,9 +187,7 @@ export const panel = (title, ...parts) =>
 export function table(columns, rows) {
   if (!rows.length) return element("p", { className: "quiet", textContent: say("none") });
   const cell = value => element("td", {}, value instanceof Node ? value : String(value ?? ""));
-  return element(
-    "div",
-    { className: "scroll" },
+  return scroller(
     element(
       "table",
       {},

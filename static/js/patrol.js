@@ -1,7 +1,7 @@
 // Patrol: completion of mandatory stops by zone and shift; routes for the open ones, drawn on the map.
 import { element } from "./element.js";
 import { mark, withTip } from "./marks.js";
-import { chooser } from "./office.js";
+import { chooser, scroller } from "./office.js";
 import { may } from "./page.js";
 import { ask, poll, write } from "./server.js";
 import { clock, duration, estimated, metres, percent, say } from "./text.js";
@@ -31,7 +31,7 @@ export function patrolPanel(map) {
     oninput: draw,
   });
   const whole = element("p", { className: "whole" });
-  const zones = element("div", { className: "scroll" });
+  const zones = scroller();
   const chosen = element("div", { className: "chosen" });
   let rows = [];
 
@@ -74,16 +74,8 @@ export function patrolPanel(map) {
           ...found.slice(0, 200).map(row =>
             element(
               "tr",
-              {
-                tabIndex: 0,
-                className: "pick",
-                data: { zone: row.zone_code },
-                onclick: () => choose(row),
-                onkeydown: event => {
-                  if (event.key === "Enter") choose(row);
-                },
-              },
-              element("td", { textContent: row.name }),
+              { className: "pick", data: { zone: row.zone_code }, onclick: () => choose(row) },
+              element("td", {}, element("button", { type: "button", className: "find", textContent: row.name })),
               element("td", { textContent: row.due }),
               element("td", { textContent: row.done }),
               element("td", { className: row.missed.length ? "bad" : "", textContent: row.missed.length }),

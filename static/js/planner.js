@@ -3,6 +3,7 @@ import { BaseMap, CHOICES } from "./basemap.js";
 import { element, isTyping } from "./element.js";
 import { follow } from "./events.js";
 import { Finding } from "./finding.js";
+import { addLists } from "./in_view.js";
 import { base } from "./layers.js";
 import { head } from "./office.js";
 import { cityMap } from "./map.js";
@@ -24,6 +25,7 @@ const CHOSEN_IN_ADDRESS = 30; // cells: an address has an end
 const CLOSE = 15;
 const hasView = Boolean(wantedView());
 const map = cityMap();
+addLists(map);
 keepView(map);
 const main = head(
   pictureButton(map, () => ({

@@ -12,6 +12,7 @@ export const session = {
 };
 const TIME_OUT_MS = 60000; // of an answer to a user: the server gives up before
 const BACKGROUND_TIME_OUT_MS = 12000; // of one that the page asks for by itself, soon again
+const inLanguage = { "Accept-Language": page.lang }; // what the server says is in the words of the page
 const PATIENCE_MS = 20000; // how long busy answers are retried for a waiting user
 
 export class ServerError extends Error {
@@ -55,6 +56,7 @@ function read(status, body, retryAfter) {
 async function askOnce(path, { timeOutMs = TIME_OUT_MS, ...options }) {
   let answer;
   const askedAt = Date.now();
+  const headers = { ...inLanguage, .../** @type {Record<string, string>} */ (options.headers) };
   const over = AbortSignal.timeout(timeOutMs);
   const signal = options.signal ? AbortSignal.any([options.signal, over]) : over;
   /** @param {Error} error @returns {never} */
@@ -63,7 +65,7 @@ async function askOnce(path, { timeOutMs = TIME_OUT_MS, ...options }) {
     throw new ServerError(over.aborted ? say("doesNotAnswer") : say("cannotBeReached"));
   };
   try {
-    answer = await fetch(at(path), { ...options, signal });
+    answer = await fetch(at(path), { ...options, headers, signal });
   } catch (error) {
     return fail(error);
   }
@@ -116,7 +118,7 @@ export const poll = (path, options = {}) =>
  * @param {AbortSignal} signal
  */
 export async function download(path, name, signal) {
-  const answer = await fetch(at(path), { signal }).catch(error => {
+  const answer = await fetch(at(path), { headers: inLanguage, signal }).catch(error => {
     throw signal.aborted ? error : new ServerError(say("cannotBeReached"));
   });
   if (!answer.ok) read(answer.status, await answer.json().catch(() => ({})), answer.headers.get("Retry-After"));
@@ -168,7 +170,7 @@ export function upload(path, content, sent) {
       }
     };
     request.open("POST", at(path));
-    for (const [name, value] of Object.entries(ownToken())) request.setRequestHeader(name, value);
+    for (const [name, value] of Object.entries({ ...inLanguage, ...ownToken() })) request.setRequestHeader(name, value);
     request.send(content);
   });
 }

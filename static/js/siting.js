@@ -121,7 +121,7 @@ export function sitingPanel(map) {
               {
                 className: "find",
                 type: "button",
-                onclick: () => map.setView([site.lat, site.lon], Math.max(map.getZoom(), 13)),
+                onclick: () => map.setView([site.lat, site.lon], Math.max(map.getZoom(), 13), { animate: false }),
               },
               element("span", { textContent: site.name }),
               element("span", {

@@ -49,7 +49,7 @@ def test_over_tls_the_cookie_is_secure_and_browsers_are_told_to_stay(database: s
     try:
         trusted = ssl.create_default_context(cafile=certificate)
         with httpx.Client(base_url=f"https://127.0.0.1:{port}", verify=trusted) as client:
-            deadline = time.monotonic() + 60
+            deadline = time.monotonic() + 90
             while True:
                 assert time.monotonic() < deadline
                 assert server.poll() is None
@@ -113,14 +113,14 @@ def test_while_the_database_is_away_nobody_gets_in(cluster: Cluster) -> None:
                     assert (answer.status_code, "set-cookie" in answer.headers) == (503, False)
                     forged = stranger.get("/collections", headers={"Authorization": "Bearer gg_k_" + "0" * 43})
                     assert forged.status_code == 503  # not known to be nobody's, and not let in
-                deadline = time.monotonic() + 30
+                deadline = time.monotonic() + 90
                 while known.get("/collections", timeout=30).status_code == 200:  # from memory, for ten seconds
                     assert time.monotonic() < deadline
                     time.sleep(0.5)
                 assert known.get("/collections", timeout=30).status_code == 503
                 assert person.get("/collections", timeout=30).status_code == 503
                 admin.execute("alter database nobody_gets_in with allow_connections true")
-            deadline = time.monotonic() + 30
+            deadline = time.monotonic() + 90
             while known.get("/collections", timeout=30).status_code != 200:
                 assert time.monotonic() < deadline
                 time.sleep(0.5)

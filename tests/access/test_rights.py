@@ -122,7 +122,7 @@ EXPECTED: dict[str, set[str] | None] = {
         "PUT /streams/hosts/{host_name}/cameras")},
     **dict.fromkeys(("GET /cameras/ids/{gb28181_id}", "GET /cameras/platforms", "GET /cameras/states", "GET /cameras/availability", "GET /cameras/views", "GET /cameras/coverage", "GET /cameras/coverage/places", "GET /cameras/coverage/{grid_code}/blind-spots"), MAP),
     **{route: {"planner", "supervisor"} for route in (
-        "PUT /cameras/platforms/{platform_code}", "GET /cameras/proposals", "POST /cameras/proposals/{proposal_id}/decision")},
+        "PUT /cameras/platforms/{platform_code}", "POST /cameras/platforms/{platform_code}/queries", "GET /cameras/proposals", "POST /cameras/proposals/{proposal_id}/decision")},
     "POST /cameras/states": {"dispatcher", "planner", "supervisor"},
     "OPTIONS /collections/{layer}/items": MAP, "OPTIONS /collections/{layer}/items/{item}": MAP,
     "POST /collections/{layer}/items": {"planner", "supervisor"},
@@ -190,6 +190,7 @@ ANSWERS: dict[int, set[str]] = {
         "GET /tiles/WebMercatorQuad/{z}/{y}/{x}",
     },
     404: {
+        "POST /cameras/platforms/{platform_code}/queries",
         "GET /cameras/{gb28181_id}/viewers",
         "GET /feeds/{feed_id}",
         "DELETE /feeds/{feed_id}",

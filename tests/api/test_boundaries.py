@@ -66,7 +66,7 @@ def owner_of(client: httpx.Client, x: float, y: float) -> str:
 
 
 def becomes(client: httpx.Client, x: float, y: float, code: str) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 90
     while (found := owner_of(client, x, y)) != code:
         assert time.monotonic() < deadline, found
         time.sleep(0.05)
@@ -410,7 +410,7 @@ def test_patrol_zones_duties_and_stops_over_http(
     answer = supervisor.post(f"{draft}/publish", json={"note": "zones"})
     assert answer.status_code == 200, answer.text
     lon, lat = at(1.5, 1.5)
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 90
     while not (found := planner.get("/locate", params={"lon": lon, "lat": lat}).json())["patrol_zone"]:
         assert time.monotonic() < deadline
         time.sleep(0.05)

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from pyarrow import parquet
 
 from geo_grid.api.desk import bulk
 from geo_grid.locate import open_city
@@ -262,7 +263,7 @@ class TestSlowAndVanishingClients:
             assert time.monotonic() - began < 2
             for connection in slow:
                 connection.close()  # they vanish in the middle of their bodies
-            deadline = time.monotonic() + 10
+            deadline = time.monotonic() + 90
             while list((state_dir / "spool").iterdir()):
                 assert time.monotonic() < deadline
             assert client.get("/healthz").status_code == 200
@@ -300,13 +301,17 @@ print(result.points, peak - before)
 """
 
 
-@pytest.mark.parametrize(("form", "count"), [("arrow", 10_000_000), ("csv", 1_000_000), ("json", 300_000)])
+@pytest.mark.parametrize(
+    ("form", "count"), [("arrow", 10_000_000), ("parquet", 10_000_000), ("csv", 1_000_000), ("json", 300_000)]
+)
 def test_memory_does_not_grow_with_the_points(demo: str, tmp_path: Path, form: str, count: int) -> None:
     saved = open_city(demo, tmp_path / "editions", 1)
     source, sink = tmp_path / f"in.{form}", tmp_path / f"out.{form}"
     lon, lat = np.random.default_rng(9).uniform(*EXTENT, (count, 2)).T
     if form == "arrow":  # one batch of ten million: the worst case
         source.write_bytes(arrow(pa.table({"lon": lon, "lat": lat})))
+    elif form == "parquet":  # one row group
+        parquet.write_table(pa.table({"lon": lon, "lat": lat}), source, row_group_size=count, use_dictionary=False)
     elif form == "csv":
         pa.csv.write_csv(pa.table({"lon": lon, "lat": lat}), source)
     else:

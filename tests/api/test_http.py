@@ -345,7 +345,7 @@ class TestThePagesAround:
             for method, operation in operations.items():
                 if method == "options":
                     continue  # says it in headers
-                success = next((r for code, r in operation["responses"].items() if code in ("200", "201")), None)
+                success = next((r for code, r in operation["responses"].items() if code in ("200", "201", "202")), None)
                 if success is None:
                     assert operation["responses"].keys() & {"204", "303"}, path
                     continue
@@ -401,14 +401,14 @@ def test_without_a_database_the_server_stays_up_says_so_and_heals(cluster: Clust
                 answer = client.get("/incidents")
                 assert "database cannot be reached" in problem(answer, 503)["detail"]
                 assert answer.headers["retry-after"]
-                deadline = time.monotonic() + 30
+                deadline = time.monotonic() + 90
                 while client.get("/locate", params=HERE).status_code == 200:  # from memory, for some seconds
                     assert time.monotonic() < deadline
                     time.sleep(0.2)
                 problem(client.get("/locate", params=HERE), 503)
                 assert client.get("/healthz").status_code == 200
                 admin.execute("alter database coming_and_going with allow_connections true")
-            deadline = time.monotonic() + 30
+            deadline = time.monotonic() + 90
             while client.get("/readyz").status_code != 200:
                 assert time.monotonic() < deadline
                 time.sleep(0.3)

@@ -40,7 +40,7 @@ def two_cells(heidelberg: tuple[httpx.Client, str]) -> tuple[httpx.Client, str]:
 
 
 def live(client: httpx.Client, is_wanted: Callable[[dict], bool]) -> dict:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 90
     while True:
         told = client.get("/response/live", params={"by": "county", "tier_minutes": 5}).json()
         if told["as_of"] and is_wanted(told):
@@ -110,7 +110,7 @@ def test_hooks_are_told_when_the_last_free_unit_of_an_area_is_gone_and_when_one_
     client, database = two_cells
 
     def letters(count: int) -> list[tuple[str, str]]:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 90
         while True:
             with connect(database) as connection:
                 rows = connection.execute("select kind, payload from hook_letters order by letter_id").fetchall()

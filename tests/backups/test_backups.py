@@ -19,6 +19,7 @@ from geo_grid.cli.access import as_owner
 from geo_grid.db import Cluster, connect
 from geo_grid.errors import Conflict, GeoGridError, SetupError, UnreadableFile, UnwritableFile, UserError
 from geo_grid.progress import silent
+from tests.commands import geo_grid
 from tests.conftest import live_server
 from tests.databases import FAST, new_database, state_folder
 from tests.identities import api_key, bearing, logged_in, user
@@ -107,7 +108,7 @@ def test_it_is_there_again_on_another_machine(city: City, empty: str, tmp_path: 
         ).fetchone()
     with live_server(empty) as url, bearing(url, city.key) as client:  # the key of before is a key here
         assert client.get(f"/incidents/{city.incident}").json()["grid_code"] == "A"
-        assert client.get("/locate", params=HERE).json()["grid_cell"]["grid_code"] == "A"
+        assert client.get("/locate", params=HERE).json()["grid_cells"][-1]["grid_code"] == "A"
         made = client.post("/incidents", json={**HERE, "category": "x"})
         assert made.status_code == 201
         assert made.json()["incident_id"] > city.incident
@@ -264,3 +265,15 @@ def test_an_encrypted_one_is_for_whoever_has_the_key(city: City, empty: str, tmp
     cut = truncated(sealed, tmp_path / "cut.backup")
     with pytest.raises(GeoGridError):
         restore_backup(empty, tmp_path / "roads", cut, silent, identity=tmp_path / "ours")
+
+
+def test_the_command_line_says_what_to_do_next(city: City, tmp_path: Path) -> None:
+    file = tmp_path / "city.backup"
+    said = geo_grid(city.conninfo, "backup", file).stderr
+    assert "rows as of" in said
+    assert "not encrypted" in said
+    assert "exists already" in geo_grid(city.conninfo, "backup", file, expect=2).stderr
+    assert "--replace" in geo_grid(city.conninfo, "restore", file, expect=2).stderr
+    assert "can be restored" in geo_grid(city.conninfo, "restore", file, "--check").stderr
+    missing = geo_grid(city.conninfo, "restore", tmp_path / "missing", expect=2).stderr
+    assert "there is no such file" in missing

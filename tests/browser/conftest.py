@@ -13,7 +13,7 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "-
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     """Chromium, closed after this package's last test: Playwright's loop would forbid the others asyncio.run."""
-    expect.set_options(timeout=30_000)  # a busy machine
+    expect.set_options(timeout=90_000)  # a busy machine
     with sync_playwright() as playwright:
         launched = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
         yield launched
@@ -24,6 +24,7 @@ def browser() -> Iterator[Browser]:
 def page(browser: Browser) -> Iterator[Page]:
     """A page that fails the test on any request that leaves the machine, any error, any missing file."""
     opened = browser.new_page(viewport={"width": 1920, "height": 1080})
+    opened.set_default_timeout(90_000)
     faults: list[str] = []
 
     def look(request: Request) -> None:

@@ -57,7 +57,7 @@ def city(database: str) -> str:
 def open_wall(page: Page, url: str, key: str) -> None:
     page.set_extra_http_headers({"Authorization": f"Bearer {key}"})
     page.goto(f"{url}/maps/wall?lang=en")
-    page.wait_for_selector("body[data-ready]", timeout=30_000)
+    page.wait_for_selector("body[data-ready]", timeout=90_000)
 
 
 def painted(page: Page, seen) -> tuple[float, int]:

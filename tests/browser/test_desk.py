@@ -1,8 +1,10 @@
 """A dispatcher's call by keyboard alone: from the place to the unit that was sent, and to the end of the matter."""
 
+from contextlib import suppress
+
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Error, Page, Route, expect
 
 from geo_grid.china_datums import shifted
 from geo_grid.db import Cluster, connect
@@ -106,7 +108,7 @@ def test_a_second_report_is_merged_and_taken_back_and_a_reason_is_asked_for(city
         expect(right.locator(".log li").first).to_contain_text("等待家属")
         type_keys(page, "Control+z")
         expect(right.locator(".then")).to_have_count(0)
-        expect(told).to_be_hidden(timeout=15_000)
+        expect(told).to_be_hidden(timeout=90_000)
 
 
 def test_what_was_typed_outlives_a_reload_and_the_session(city, browser: Browser) -> None:
@@ -189,3 +191,24 @@ def test_a_place_is_found_by_its_name_and_a_datum_is_questioned(city, browser: B
         page.locator(".left .then button").click()
         expect(page.locator(".chip")).to_have_text("GCJ-02")
         expect(right).to_contain_text("王某")
+
+
+def test_whoever_types_on_while_an_answer_is_waited_for_keeps_the_box(city, browser: Browser) -> None:
+    url, database = city
+    with person(browser, url, user(database, "dispatcher"), "/maps/desk") as page:
+        waiting: list[Route] = []
+        page.route("**/search?**", lambda route: waiting.append(route))  # noqa: PLW0108  Playwright marks the function
+        type_keys(page, "/")
+        page.fill(".left .box input", "巡逻1组")
+        with page.expect_request("**/search?**"):
+            type_keys(page, "Enter")
+        page.fill(".left .box input", "没有这里")
+        page.unroute("**/search?**")
+        with page.expect_response("**/desk?**"):
+            for route in waiting:
+                with suppress(Error):  # what was asked while typing is no longer waited for by the page
+                    route.continue_()
+        page.wait_for_timeout(300)
+        assert page.evaluate("document.activeElement.matches('.left .box input')")
+        type_keys(page, "Enter")
+        expect(page.locator(".left .bad")).to_contain_text("Nothing is called that")

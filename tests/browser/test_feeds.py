@@ -52,7 +52,7 @@ def city(cluster: Cluster) -> Iterator[tuple[str, str, int]]:
 
 def plays(page: Page) -> None:
     """Wait until the picture moves, and see that it is one."""
-    page.wait_for_function("() => document.querySelector('.feeds video')?.currentTime > 0", timeout=30_000)
+    page.wait_for_function("() => document.querySelector('.feeds video')?.currentTime > 0", timeout=90_000)
     began = page.evaluate("document.querySelector('.feeds video').currentTime")
     page.wait_for_function("began => document.querySelector('.feeds video').currentTime > began + 1", arg=began)
     colours = page.evaluate("""() => {

@@ -88,7 +88,7 @@ def city(cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[tuple[str
 
 def opened(page: Page, address: str) -> Page:
     page.goto(address)
-    page.wait_for_selector("body[data-ready]", timeout=30_000)
+    page.wait_for_selector("body[data-ready]", timeout=90_000)
     return page
 
 

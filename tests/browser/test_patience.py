@@ -42,10 +42,10 @@ def test_a_page_that_was_told_to_wait_asks_again(cluster: Cluster, browser: Brow
             page.route("**/collections/*/items*", refuse_once)
             page.route("**/events", refuse_once)
             page.goto(f"{url}/maps/wall?lang=en")
-            expect(page.locator("label[data-layer=incidents] .state")).to_have_text("1", timeout=30_000)
-            expect(page.locator("label[data-layer=grid_cells] .state")).to_have_text("4", timeout=30_000)
-            page.wait_for_selector("body[data-ready]", timeout=30_000)
-            deadline = time.monotonic() + 20
+            expect(page.locator("label[data-layer=incidents] .state")).to_have_text("1", timeout=90_000)
+            expect(page.locator("label[data-layer=grid_cells] .state")).to_have_text("4", timeout=90_000)
+            page.wait_for_selector("body[data-ready]", timeout=90_000)
+            deadline = time.monotonic() + 90
             while refused.get(f"{url}/events", 0) < 2:
                 assert time.monotonic() < deadline
                 page.wait_for_timeout(200)
@@ -53,7 +53,7 @@ def test_a_page_that_was_told_to_wait_asks_again(cluster: Cluster, browser: Brow
             with connect(conninfo) as connection:
                 connection.execute(FILE)
             expect(page.locator(".stream [data-incident]")).to_have_count(
-                2, timeout=10_000
+                2, timeout=90_000
             )  # told, not found by the interval
             page.close()
 
@@ -67,7 +67,7 @@ def test_a_wall_redraws_while_much_happens(cluster: Cluster, browser: Browser) -
             headers = {"Authorization": f"Bearer {api_key(conninfo, 'supervisor')}"}
             page = browser.new_page(viewport={"width": 1600, "height": 900}, extra_http_headers=headers)
             page.goto(f"{url}/maps/wall?lang=en")
-            page.wait_for_selector("body[data-ready]", timeout=30_000)
+            page.wait_for_selector("body[data-ready]", timeout=90_000)
             asked: list[float] = []
             page.on("request", lambda request: "/incidents?open" in request.url and asked.append(time.monotonic()))
             over = threading.Event()

@@ -159,12 +159,12 @@ def test_a_planners_morning(browser: Browser, city: str) -> None:
                 office.locator(".draft", has_text="spring revision").click()
                 office.fill(".approval input[name=note]", "approved in spring")
                 with wall.expect_response(
-                    lambda answer: "grid_cells/items" in answer.url and "&zoom=" in answer.url, timeout=60_000
+                    lambda answer: "grid_cells/items" in answer.url and "&zoom=" in answer.url, timeout=90_000
                 ) as changed:
                     office.click("text=Approve and publish")
-                    expect(office.locator(".left")).to_contain_text("published as edition 2", timeout=60_000)
+                    expect(office.locator(".left")).to_contain_text("published as edition 2", timeout=90_000)
                 assert "c22.2" in {f["properties"]["grid_code"] for f in changed.value.json()["features"]}
-                expect(desk.locator(".left")).not_to_contain_text("waiting for approval", timeout=30_000)
+                expect(desk.locator(".left")).not_to_contain_text("waiting for approval", timeout=90_000)
 
                 # back again
                 office.get_by_role("tab", name="History").click()
@@ -173,10 +173,10 @@ def test_a_planners_morning(browser: Browser, city: str) -> None:
                 expect(office.locator(".swipe")).to_be_visible()
                 office.on("dialog", lambda dialog: dialog.accept("taken back"))
                 with wall.expect_response(
-                    lambda answer: "grid_cells/items" in answer.url and "&zoom=" in answer.url, timeout=60_000
+                    lambda answer: "grid_cells/items" in answer.url and "&zoom=" in answer.url, timeout=90_000
                 ) as changed:
                     office.get_by_text("Take back to this").click()
-                    expect(office.locator(".editions li")).to_have_count(3, timeout=60_000)
+                    expect(office.locator(".editions li")).to_have_count(3, timeout=90_000)
                 assert "c22.2" not in {f["properties"]["grid_code"] for f in changed.value.json()["features"]}
                 office.wait_for_timeout(1500)  # the list is read again when the edition is told of
                 office.locator(".content input[type=range]").fill("1")  # as it was in between

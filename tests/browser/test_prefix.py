@@ -29,7 +29,7 @@ def test_everything_a_page_asks_for_has_the_prefix(cluster: Cluster, browser: Br
             page.fill("input[name=password]", PASSWORD)
             with page.expect_response("**/city/events"):  # before the page is left
                 page.click("button[type=submit]")
-            expect(page.locator("label[data-layer=grid_cells] .state")).to_have_text("4", timeout=30_000)
+            expect(page.locator("label[data-layer=grid_cells] .state")).to_have_text("4", timeout=90_000)
             assert urlsplit(page.url).path == "/city/maps/wall"
             page.goto(f"{url}/city/collections")
             page.click("header a[href*='/city/imports']")

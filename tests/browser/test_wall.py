@@ -27,7 +27,7 @@ def show(page: Page, key: str) -> None:
 
 def open_wall(page: Page, url: str) -> None:
     page.goto(url)
-    page.wait_for_selector("body[data-ready]", timeout=30_000)
+    page.wait_for_selector("body[data-ready]", timeout=90_000)
 
 
 def move(page: Page, lon: float, lat: float, zoom: int) -> None:
@@ -207,7 +207,7 @@ def test_a_lost_server_is_announced(page: Page, demo: str) -> None:
     show(page, api_key(demo, "supervisor"))
     with live_server(demo) as url:
         open_wall(page, f"{url}/maps/wall?lang=en")
-    expect(page.locator(".stale")).to_be_visible(timeout=45_000)
+    expect(page.locator(".stale")).to_be_visible(timeout=90_000)
     expect(page.locator(".stale")).to_contain_text("does not answer")
 
 
@@ -215,7 +215,7 @@ def test_the_api_page_opens(page: Page, demo: str, demo_server: str) -> None:
     told = {"name": user(demo, "dispatcher"), "password": PASSWORD}  # machines read /openapi.json
     assert page.request.post(f"{demo_server}/session", data=told).ok
     page.goto(f"{demo_server}/docs")
-    expect(page.locator("#operations-locate-get_locate_locate_get")).to_be_visible(timeout=20_000)
+    expect(page.locator("#operations-locate-get_locate_locate_get")).to_be_visible(timeout=90_000)
 
 
 def test_a_script_smuggled_into_a_page_does_not_run(page: Page, demo_page: str) -> None:

@@ -150,7 +150,7 @@ def test_real_buildings_cut_as_cgal_cuts(client: httpx.Client, database: str, sh
                     *snap(place).tolist(),
                 ),
             )
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 90
     while len(views := client.get("/cameras/views", params={"bbox": "9.51,47.13,9.53,47.15"}).json()["features"]) < len(
         stands
     ):

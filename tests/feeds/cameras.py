@@ -37,7 +37,7 @@ class Source:
             stdin=subprocess.DEVNULL,
         )  # fmt: skip
         threading.Thread(target=self._hand_on, daemon=True).start()
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 90
         while not sdp.is_file() or "m=video" not in sdp.read_text():
             assert time.monotonic() < deadline
             time.sleep(0.05)

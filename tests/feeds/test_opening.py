@@ -107,7 +107,7 @@ def newest(client: httpx.Client, feed: dict[str, Any]) -> str:
     return re.findall(r"^\d+\.m4s$", answer.text, re.MULTILINE)[-1]
 
 
-def until[T](look: Callable[[], T], longest_s: float = 15) -> T:
+def until[T](look: Callable[[], T], longest_s: float = 60) -> T:
     deadline = time.monotonic() + longest_s
     while not (found := look()):
         assert time.monotonic() < deadline

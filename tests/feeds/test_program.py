@@ -43,7 +43,7 @@ def test_it_ends_with_the_server_even_one_that_is_killed() -> None:
             said = Path(f"/proc/{pid}/cmdline").read_bytes()
             assert said.startswith(b"ffmpeg\0")
             os.kill(server.pid, signal.SIGKILL)
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 90
         while Path(f"/proc/{pid}").exists():
             assert time.monotonic() < deadline, "ffmpeg goes on without its server"
             time.sleep(0.05)

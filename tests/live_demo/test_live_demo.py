@@ -94,7 +94,7 @@ def _rows(conninfo: str, query: str) -> list[dict]:
 
 def test_matters_go_through_their_steps_by_people_of_the_demo(living: tuple[str, str, Living, float]) -> None:
     conninfo, _, demo, begins = living
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 90
     while not _rows(conninfo, "select from incidents where step = 'evaluated'"):
         assert time.monotonic() < deadline, _rows(conninfo, "select incident_id, step, unit_codes from incident_cards")
         _live(demo, begins, 1)
@@ -138,7 +138,7 @@ def test_a_unit_that_a_person_sends_drives_there_and_arrives(living: tuple[str, 
         number = person.post("/incidents", json=place).json()["incident_id"]
         for action in ({"action": "accept"}, {"action": "assign", "unit_codes": ["U0"]}):
             assert person.post(f"/incidents/{number}/steps", json=action).status_code == 201
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 90
         while person.get(f"/incidents/{number}").json()["arrived_at"] is None:
             assert time.monotonic() < deadline
             _live(demo, begins, 1)

@@ -210,6 +210,42 @@ def test_any_coverage_gives_the_same_owner_as_geos(polygons: np.ndarray, seed: i
     assert single == [None if n < 0 else str(locator.codes[n]) for n in found[:50]]
 
 
+@settings(max_examples=200, deadline=None)
+@given(coverages(), st.integers(0, 2**32), st.integers(1, 3), st.integers(1, 400))
+def test_points_sorted_by_place_have_the_same_owners(polygons: np.ndarray, seed: int, cores: int, at_once: int) -> None:
+    """On corners and beside them, anywhere on Earth, and where no place is."""
+    if not len(polygons):
+        return
+    locator = Locator.from_polygons([f"{n}" for n in range(len(polygons))], polygons, on_overlap="smallest_code")
+    rng = np.random.default_rng(seed)
+    near = adversarial(polygons, 2_000)
+    points = rng.permutation(np.vstack([near, rng.uniform((-180, -90), (180, 90), (50, 2))]))
+    points = points[(np.abs(points[:, 0]) <= 180) & (np.abs(points[:, 1]) <= 90)]
+    lon, lat = np.ascontiguousarray(points.T)
+    expected = locator.owners(lon, lat)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(locator_module, "_SORTED_FROM", 1)
+        patched.setattr(locator_module, "_SORTED_AT_ONCE", at_once)
+        assert np.array_equal(locator.owners(lon, lat, cores), expected)
+        order, x, y = locator.by_place(lon, lat)
+        assert np.array_equal(np.sort(order), np.arange(len(lon)))
+        assert np.array_equal(x, lon[order])
+        assert np.array_equal(y, lat[order])
+        lon[len(lon) // 2], lat[-1] = np.nan, 90.1
+        with pytest.raises(InvalidCoordinates, match=f"point {len(lon) // 2}:"):
+            locator.owners(lon, lat, cores)
+
+
+def test_many_points_of_the_demo_city_are_sorted_on_both_cores(demo: str) -> None:
+    codes, polygons = leaves(demo)
+    locator = Locator.from_polygons(codes, polygons)
+    lon, lat = np.random.default_rng(4).uniform((113.5, 36.5), (116.0, 38.0), (2_500_000, 2)).T
+    few = [locator.owners(x, y) for x, y in zip(np.array_split(lon, 200), np.array_split(lat, 200), strict=True)]
+    assert len(few[0]) < locator_module._SORTED_FROM
+    for cores in (1, 2):
+        assert np.array_equal(locator.owners(lon, lat, cores), np.concatenate(few))
+
+
 def test_any_coverage_gives_the_same_owner_as_postgis(database: str) -> None:
     with connect(database) as connection:
 

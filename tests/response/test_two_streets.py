@@ -96,7 +96,7 @@ def test_a_post_in_a_closed_area_promises_nothing_and_is_named(two_streets: tupl
 
 
 def wait_for_isolated(client: httpx.Client, wanted: set[str]) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 90
     while set(found := client.get("/response/drawing").json()["isolated"]) != wanted:
         assert time.monotonic() < deadline, (found, wanted)
         time.sleep(0.2)
@@ -104,7 +104,7 @@ def wait_for_isolated(client: httpx.Client, wanted: set[str]) -> None:
 
 def wait_for_no_circle(client: httpx.Client, place: dict[str, float]) -> None:
     """The point snapshot follows the circles that are stored, a moment later."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 90
     while told := client.get("/locate", params=place).json()["response"]:
         assert time.monotonic() < deadline, told
         time.sleep(0.1)

@@ -12,6 +12,7 @@ from geo_grid.boundaries.loads import State
 from geo_grid.boundaries.norms import Outside
 from geo_grid.boundaries.steps import Code, Given, Group, Seen, Text
 from geo_grid.moments import Moment
+from geo_grid.wording import Worded
 
 DraftId = Annotated[int, Path(ge=1, le=2**63 - 1)]
 EditionId = Annotated[int, Path(ge=1, le=2**63 - 1)]
@@ -75,7 +76,7 @@ class Draft(BaseModel):
     approved_by: str | None
     note: str | None
     effective_at: AwareDatetime | None
-    returned_because: str | None
+    returned_because: Worded | None
     published_edition_id: int | None
     discarded_at: AwareDatetime | None
 
@@ -198,7 +199,7 @@ class Preview(BaseModel):
     """What a step would do, by cell, or why it cannot be done so far."""
 
     parts: list[Part]
-    refused: str | None
+    refused: Worded | None
 
 
 class Agreement(CellCollection):

@@ -14,7 +14,7 @@ from geo_grid.api.server.problems import PROBLEM_RESPONSES, Problem
 from geo_grid.api.server.rights import GuardedRoute
 from geo_grid.budgets import BULK
 from geo_grid.cameras.coverage import Coverage, PlaceCoverage, blind_spots, coverage, places_seen
-from geo_grid.cameras.platforms import Platform, PlatformGiven, describe_platform, platforms
+from geo_grid.cameras.platforms import Platform, PlatformGiven, ask_again, describe_platform, platforms
 from geo_grid.cameras.proposals import Decided, Decision, Proposal, decide, proposals
 from geo_grid.cameras.register import IdExplained, explain_id
 from geo_grid.cameras.states import (
@@ -63,15 +63,30 @@ async def get_platforms(request: Request) -> Platforms:
         return Platforms(platforms=await platforms(database))
 
 
-@router.put("/platforms/{platform_code}")
+@router.put("/platforms/{platform_code}", responses={409: {"model": Problem}})
 async def put_platform(
     request: Request,
     platform_code: Annotated[str, Path(pattern=r"^[0-9A-Za-z._-]{1,32}$")],
     given: PlatformGiven,
 ) -> Platform:
-    """Say of a platform what it is called, and which datum its coordinates are in; takes the right in the whole city."""
+    """Say of a platform what it is called, which datum its coordinates are in, and whether it may register over SIP; takes the
+    right in the whole city.
+    """
     async with writing(request) as database:
         return await describe_platform(database, platform_code, given)
+
+
+@router.post(
+    "/platforms/{platform_code}/queries",
+    status_code=202,
+    responses={404: {"model": Problem}, 409: {"model": Problem}},
+)
+async def post_query(
+    request: Request, platform_code: Annotated[str, Path(pattern=r"^[0-9A-Za-z._-]{1,32}$")]
+) -> Platform:
+    """Have the catalogue of a platform queried again, over SIP, as soon as it is there; its `link` says how it comes."""
+    async with writing(request) as database:
+        return await ask_again(database, platform_code)
 
 
 class Proposals(BaseModel):

@@ -15,6 +15,7 @@ from geo_grid.errors import Forbidden, NotFound
 from geo_grid.feeds.addresses import QUERIES
 from geo_grid.feeds.live import NO_FEED, Feed, Opened
 from geo_grid.feeds.watched import open_camera, refuse_picture
+from geo_grid.wording import Worded
 
 router = APIRouter(tags=["cameras"], responses=PROBLEM_RESPONSES | {404: {"model": Problem}}, route_class=GuardedRoute)
 
@@ -41,7 +42,7 @@ class FeedState(BaseModel):
     playlist: str = Field(description="HLS; each of its parts is asked for by whoever opened it")
     ends_at: datetime
     state: Literal["opening", "live", "ended"]
-    why: str = Field(description="why it ended; empty before")
+    why: Worded = Field(description="why it ended; empty before")
     codec: str | None = Field(description="RFC 6381: whether this browser plays it, it knows itself")
 
 

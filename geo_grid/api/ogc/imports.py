@@ -15,6 +15,7 @@ from geo_grid.budgets import FILES
 from geo_grid.errors import UserError
 from geo_grid.exchange import Report, uploads
 from geo_grid.settings import Settings
+from geo_grid.wording import Worded
 
 router = APIRouter(tags=["imports"], responses=PROBLEM_RESPONSES, route_class=GuardedRoute)
 
@@ -27,7 +28,7 @@ class BadRow(BaseModel):
     """A row that cannot be imported."""
 
     row: int = Field(description="1 is the first row of data")
-    reason: str
+    reason: Worded
 
 
 class ImportReport(BaseModel):
@@ -44,7 +45,7 @@ class ImportReport(BaseModel):
     bad_rows: list[BadRow] = Field(description="the first 200")
     columns: list[str] = Field(description="of the file")
     fields: dict[str, str] = Field(description="column by field of the layer")
-    notes: list[str] = Field(description="what the sender should know, such as a datum that seems mislabelled")
+    notes: list[Worded] = Field(description="what the sender should know, such as a datum that seems mislabelled")
 
 
 class Confirmation(BaseModel):

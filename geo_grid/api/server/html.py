@@ -1,7 +1,7 @@
 """HTML answers: the nonce of their scripts, data about the user, and the OGC API resources as pages."""
 
 import secrets
-from typing import Any, Literal
+from typing import Any
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse
@@ -9,10 +9,12 @@ from pydantic import BaseModel
 
 from geo_grid.access import csrf_token
 from geo_grid.api.server.asking import identity_of, reading
+from geo_grid.api.server.negotiation import preferred_language
 from geo_grid.api.server.public_address import PublicAddress
 from geo_grid.api.server.state import server_of
 from geo_grid.layers import Layer
 from geo_grid.maps import city_view, features_map, plain_page
+from geo_grid.wording import Language
 
 _MAY = (
     "default-src 'none'; script-src 'self' 'nonce-{nonce}'; style-src 'self' 'unsafe-inline'; img-src 'self' data: {hosts}; "
@@ -68,9 +70,9 @@ async def features_page(request: Request, layer: Layer, address: str) -> HTMLRes
     return _of_several(html_page(request, features_map(view, title, lang, options)))
 
 
-def _language(request: Request) -> Literal["zh", "en"]:
+def _language(request: Request) -> Language:
     """Return the language by Accept-Language, for OGC resources, which take no parameter `lang`."""
-    return "zh" if request.headers.get("accept-language", "zh").lower().startswith("zh") else "en"
+    return preferred_language(",".join(request.headers.getlist("accept-language")), "zh")
 
 
 def _of_several(page: HTMLResponse) -> HTMLResponse:

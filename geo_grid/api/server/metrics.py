@@ -8,10 +8,12 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
 
+from geo_grid.api.server.asking import reading
 from geo_grid.api.server.problems import PROBLEM_RESPONSES
 from geo_grid.api.server.rights import GuardedRoute
 from geo_grid.api.server.state import Server, server_of
 from geo_grid.budgets import EVERY
+from geo_grid.cameras.links import LinksNow, links_now
 from geo_grid.due import Waiting
 
 router = APIRouter(tags=["health"], responses=PROBLEM_RESPONSES, route_class=GuardedRoute)
@@ -22,8 +24,8 @@ _OF_POOLS = {"pool_size": "open", "pool_available": "idle", "requests_waiting": 
 class _Now(Collector):
     """Collects gauges of the server's present state."""
 
-    def __init__(self, server: Server, due: list[Waiting]) -> None:
-        self._server, self._due = server, due
+    def __init__(self, server: Server, due: list[Waiting], links: LinksNow) -> None:
+        self._server, self._due, self._links = server, due, links
 
     def collect(self) -> Iterator[Metric]:
         """Yield all metrics."""
@@ -33,6 +35,7 @@ class _Now(Collector):
         yield from self._states()
         yield from self._work()
         yield from self._pools()
+        yield from self._platforms()
         tiles = self._server.tiles
         yield GaugeMetricFamily("geo_grid_tile_memory_bytes", "Vector tiles kept in memory", tiles.held_bytes)
         asked = CounterMetricFamily("geo_grid_tiles", "Vector tiles asked for, by where they were", labels=["found"])
@@ -69,6 +72,30 @@ class _Now(Collector):
             waiting.add_metric([budget.kind], budget.waiting)
         yield from (running, waiting)
 
+    def _platforms(self) -> Iterator[Metric]:
+        if self._links.door is not None:
+            yield GaugeMetricFamily(
+                "geo_grid_platform_door_age_seconds",
+                "Since the door of lower platforms was open",
+                self._links.door["seen_s"],
+            )
+        online = GaugeMetricFamily("geo_grid_platform_online", "1: it is registered, and there", labels=["platform"])
+        heard = GaugeMetricFamily("geo_grid_platform_heard_seconds", "Since it was heard of", labels=["platform"])
+        devices = GaugeMetricFamily(
+            "geo_grid_platform_catalogue_devices", "Devices of its last catalogue", labels=["platform", "were"]
+        )
+        for link in self._links.links:
+            online.add_metric([link["platform_code"]], link["is_online"])
+            if link["heard_s"] is not None:
+                heard.add_metric([link["platform_code"]], link["heard_s"])
+            for were in ("announced", "received"):
+                if link[were] is not None:
+                    devices.add_metric([link["platform_code"], were], link[were])
+        refused = CounterMetricFamily("geo_grid_platform_refusals", "Refused at the door of platforms", labels=["why"])
+        for why, count in self._links.refusals.items():
+            refused.add_metric([why], count)
+        yield from (online, heard, devices, refused)
+
     def _pools(self) -> Iterator[Metric]:
         found = GaugeMetricFamily(
             "geo_grid_connections", "Connections to the database, and requests that wait for one", labels=["pool", "is"]
@@ -84,7 +111,9 @@ class _Now(Collector):
 async def metrics(request: Request) -> PlainTextResponse:
     """Answer with metrics of requests, derived state, due work, queues, connections, tiles, and the process."""
     server = server_of(request)
-    now = _Now(server, await server.due.waiting())
+    async with reading(request) as database:
+        links = await links_now(database)
+    now = _Now(server, await server.due.waiting(), links)
     return PlainTextResponse(
         generate_latest(server.requests.registry) + generate_latest(now), media_type=CONTENT_TYPE_LATEST
     )

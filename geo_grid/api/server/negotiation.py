@@ -1,4 +1,4 @@
-"""Content negotiation by quality values: `Accept` and `Accept-Encoding` (RFC 9110, 12.4.2, 12.5.1 and 12.5.3)."""
+"""Content negotiation by quality values: `Accept`, `Accept-Encoding` and `Accept-Language` (RFC 9110, 12.4.2 and 12.5)."""
 
 import re
 from collections.abc import Sequence
@@ -8,6 +8,7 @@ from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from geo_grid.errors import NotAcceptable
+from geo_grid.wording import LANGUAGES, Language, speak
 
 _WEIGHT = re.compile(r"(?:0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)")
 _ENCODING = b"accept-encoding"
@@ -57,6 +58,16 @@ def takes_gzip(accept_encoding: str) -> bool:
     return bool(weights.get("*", 0.0) if named is None else named)
 
 
+def preferred_language(accept_language: str, default: Language) -> Language:
+    """Return the language with the greatest weight among those there are, by its first part; `default`: none of them."""
+    weights: dict[str, float] = {}
+    for name, weight in _weights(accept_language).items():
+        language = name.partition("-")[0]
+        weights[language] = max(weight, weights.get(language, 0.0))
+    known = [(weight, language) for language in LANGUAGES if (weight := weights.get(language, 0.0))]
+    return max(known, key=lambda one: one[0])[1] if known else default
+
+
 def _weights(header: str) -> dict[str, float]:
     """Parse the members of a header with their weights; members with an invalid weight are ignored."""
     found: dict[str, float] = {}
@@ -81,8 +92,8 @@ def _weight_of(offer: str, ranges: dict[str, float]) -> float | None:
 
 class Plainly:
     """Brings a request into the form that what is inside reads: `HEAD` is a `GET` whose body is not sent, and
-    `Accept-Encoding` says gzip or nothing, which Starlette looks for as a part of the text. What an answer depended on
-    inside, it says.
+    `Accept-Encoding` says gzip or nothing, which Starlette looks for as a part of the text. Inside, texts are said in the
+    language that the request asks for. What an answer depended on inside, it says.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -98,9 +109,12 @@ class Plainly:
         if takes_gzip(told):
             headers.append((_ENCODING, b"gzip"))
         varies: set[str] = set()
+        speaking = speak(preferred_language(",".join(Headers(scope=scope).getlist("accept-language")), LANGUAGES[0]))
         plain = {**scope, "headers": headers, _VARIES: varies}
 
         async def telling(message: Message) -> None:
+            if message["type"] == "http.response.start" and speaking.was_used:
+                varies.add("Accept-Language")
             if message["type"] == "http.response.start" and varies:
                 headers = MutableHeaders(scope=message)
                 told = [name.strip() for name in ",".join(headers.getlist("vary")).split(",") if name.strip()]

@@ -17,6 +17,7 @@ from starlette.exceptions import HTTPException
 
 from geo_grid import errors
 from geo_grid.db import translated_errors
+from geo_grid.wording import spoken, worded
 
 log = logging.getLogger(__name__)
 
@@ -94,15 +95,16 @@ _HEADERS = {503: {"Retry-After": "2"}, 401: {"WWW-Authenticate": 'Bearer realm="
 def problem(
     status: int, detail: str, name: str | None = None, faults: Sequence[dict[str, Any]] | None = None
 ) -> ProblemResponse:
-    """Make a problem response."""
+    """Make a problem response, in the language of who asks."""
     body = Problem(
         type=f"urn:geo-grid:problem:{name}" if name else "about:blank",
-        title=http.HTTPStatus(status).phrase,
+        title=worded(http.HTTPStatus(status).phrase),
         status=status,
-        detail=detail,
-        errors=list(faults) if faults else None,
+        detail=worded(detail),
+        errors=[{**fault, "detail": worded(fault["detail"])} for fault in faults] if faults else None,
     )
-    return ProblemResponse(body.model_dump(exclude_none=True), status, _HEADERS.get(status))
+    headers = {**_HEADERS.get(status, {}), "Content-Language": spoken()}
+    return ProblemResponse(body.model_dump(exclude_none=True), status, headers)
 
 
 def problem_of(error: Exception, unprocessable: int = 422) -> ProblemResponse:
@@ -143,7 +145,7 @@ def _of_faults(found: Sequence[Any], status: int) -> ProblemResponse:
         {"pointer": "/".join(str(part) for part in fault["loc"])[:_LONGEST], "detail": errors.told(fault)[:_LONGEST]}
         for fault in found[:_MOST_FAULTS]
     ]
-    said = "; ".join(f"{f['pointer']}: {f['detail']}" for f in faults)[:1000]
+    said = "; ".join(f"{f['pointer']}: {worded(f['detail'])}" for f in faults)[:1000]
     return problem(status, said, "InvalidRequest", faults)
 
 

@@ -227,6 +227,7 @@ RIGHTS: dict[tuple[str, str], str] = {
     ("GET", "/cameras/ids/{gb28181_id}"): "map",
     ("GET", "/cameras/platforms"): "map",
     ("PUT", "/cameras/platforms/{platform_code}"): "layers.write",
+    ("POST", "/cameras/platforms/{platform_code}/queries"): "layers.write",
     ("GET", "/cameras/proposals"): "layers.write",
     ("POST", "/cameras/proposals/{proposal_id}/decision"): "layers.write",
     ("GET", "/cameras/states"): "map",

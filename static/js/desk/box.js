@@ -21,6 +21,8 @@ export class Box {
     this.datum = CODES[0];
     /** @type {{ lon: number, lat: number } | null} */
     this.typed = null;
+    /** @type {AbortController | undefined} */
+    this.asked = undefined;
     this.input = element("input", {
       type: "search",
       className: "place",
@@ -67,8 +69,9 @@ export class Box {
     this.input.focus();
   }
 
-  /** The place that was typed is no longer the one that is shown. */
+  /** The place that was typed is no longer the one that is shown, and what was asked is no longer waited for. */
   forget() {
+    this.asked?.abort();
     this.typed = null;
     this.doubt.hidden = true;
   }
@@ -86,20 +89,28 @@ export class Box {
     if (this.typed) this.matter.showPlace(this.typed.lon, this.typed.lat, datum);
   }
 
+  /** Finds what is typed. Whoever types on meanwhile, or asks again, keeps the box. */
   async submit() {
+    const typed = this.input.value;
+    this.asked?.abort();
+    const { signal } = (this.asked = new AbortController());
     this.wrong.hidden = this.doubt.hidden = true;
     this.finding.close();
     try {
-      await this.find(this.input.value);
-      this.input.blur();
+      await this.find(typed, signal);
+      if (!signal.aborted && this.input.value === typed) this.input.blur();
     } catch (error) {
+      if (signal.aborted) return;
       this.wrong.textContent = error.message;
       this.wrong.hidden = false;
     }
   }
 
-  /** @param {string} typed */
-  async find(typed) {
+  /**
+   * @param {string} typed
+   * @param {AbortSignal} signal
+   */
+  async find(typed, signal) {
     this.typed = readPlace(typed);
     if (this.typed) {
       if (this.datum === CODES[0]) this.question(this.typed).catch(() => {}); // the place is shown all the same
@@ -107,10 +118,10 @@ export class Box {
     }
     const number = /^#?\s*(\d{1,18})$/.exec(typed.trim());
     if (number) {
-      const { incident_id: id } = await ask(`/incidents/${number[1]}`);
+      const { incident_id: id } = await ask(`/incidents/${number[1]}`, { signal });
       return this.open(id);
     }
-    const [best] = await this.finding.look();
+    const [best] = await this.finding.look(signal);
     if (!best) throw new Error(say("nothingCalledThat"));
     return this.matter.showPlace(best.lon, best.lat);
   }

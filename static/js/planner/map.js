@@ -6,6 +6,7 @@ import { look } from "../look.js";
 import { pane } from "../map.js";
 import { withTip } from "../marks.js";
 import { page } from "../page.js";
+import { isNarrow } from "../room.js";
 import { say } from "../text.js";
 import { keepLocked, keptLocked } from "./keeping.js";
 import { Loads } from "./loads.js";
@@ -38,8 +39,6 @@ export class CellMap {
     this.cursor = null;
     /** @type {Set<string>} cells that keep what they contain when a balance is proposed */
     this.locked = new Set(keptLocked());
-    /** Pixels at the left and right of the map that panels cover. */
-    this.margins = [364, 504];
     this.loads = new Loads(bench, () => this.shownLevel());
     /** @type {((cell: any) => void) | null} */
     this.target = null;
@@ -49,7 +48,12 @@ export class CellMap {
     this.outlines = new LiveLayer(map, OUTLINES, 0);
     this.roads = new LiveLayer(
       map,
-      { name: "roads", from: 14, style: () => ({ color: "#66788a", weight: 0.8, opacity: 0.5 }) },
+      {
+        name: "roads",
+        from: 14,
+        style: () => ({ color: "#66788a", weight: 0.8, opacity: 0.5 }),
+        told: ({ properties: { name } }) => [name || say("unnamedRoad")],
+      },
       1,
     );
     this.cells = new LiveLayer(
@@ -60,6 +64,7 @@ export class CellMap {
         address: (bbox, zoom) => this.address(bbox, zoom),
         style: feature => this.style(feature),
         label: feature => this.label(feature),
+        told: feature => [this.label(feature), feature.properties.grid_code],
         pick: (feature, event) => this.pick(feature, event),
       },
       2,
@@ -82,6 +87,11 @@ export class CellMap {
       templineStyle: { color: "#ffd84d" },
       hintlineStyle: { color: "#ffd84d", dashArray: "5 5" },
     });
+  }
+
+  /** Pixels at the left and right of the map that panels cover. */
+  get margins() {
+    return isNarrow() ? [0, 0] : [364, 504];
   }
 
   load() {
@@ -117,14 +127,7 @@ export class CellMap {
 
   /** What is drawn of the cells: shapes with their features. @returns {any[]} */
   shapes() {
-    /** @type {any[]} */
-    const found = [];
-    this.cells.group.eachLayer((/** @type {any} */ drawn) =>
-      drawn.eachLayer?.(shape => {
-        if (shape.feature) found.push(shape);
-      }),
-    );
-    return found;
+    return this.cells.shapes();
   }
 
   // Removes cells of another time at once, so that none are shown under a wrong date when the request fails.

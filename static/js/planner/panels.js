@@ -111,7 +111,8 @@ export class CheckPanel extends Panel {
               {
                 className: "find",
                 onclick: () => {
-                  this.map.map.setView([found.lat, found.lon], Math.max(this.map.map.getZoom(), 15));
+                  const { map } = this.map;
+                  map.setView([found.lat, found.lon], Math.max(map.getZoom(), 15), { animate: false });
                   this.map.choose([found.grid_code]);
                 },
               },

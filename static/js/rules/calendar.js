@@ -131,7 +131,7 @@ function month(bench, days) {
           className: `day ${one.is_working ? "worked" : "off"}${one.is_edited ? " edited" : ""}${why ? " named" : ""}`,
           textContent: Number(one.day.slice(8)),
           title: told,
-          ariaLabel: told,
+          ariaLabel: `${Number(one.day.slice(8))} · ${told}`, // begins with what is written on it
           onclick: () => editDay(bench, one),
         });
       }),

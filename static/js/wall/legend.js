@@ -1,11 +1,10 @@
 // What the signs mean, which layers are shown, and what each of them has in view: as a list, for keys and for ears.
 import { CHOICES } from "../basemap.js";
 import { element } from "../element.js";
+import { listOf, titleOf } from "../in_view.js";
 import { sign } from "../signs.js";
 import { named, number, say } from "../text.js";
 
-const { L } = window;
-const LISTED = 100;
 const TIERS = [1, 3, 5];
 const STEPS = ["reported", "accepted", "assigned", "handled", "unassigned"];
 const UNITS = ["on_patrol", "dispatched", "on_scene", "silent", "off_duty"];
@@ -38,47 +37,16 @@ function row(layer, at) {
     else if (truncated) state.textContent = say("moreZoomIn");
     else state.textContent = count ? number(count) : say("noneHere");
   });
-  const title = named("layers", look.title ?? look.name);
   const label = element(
     "label",
     { data: { layer: look.name } },
     box,
     swatch(look),
-    element("span", { className: "name", textContent: title }),
+    element("span", { className: "name", textContent: titleOf(look) }),
     state,
     element("kbd", { textContent: (at + 1) % 10 }),
   );
-  return look.point ? element("div", { className: "layer" }, label, inView(layer, title)) : label;
-}
-
-/** @param {import("../live_layer.js").LiveLayer} layer @param {string} title */
-function inView(layer, title) {
-  const list = element("ul", { className: "in_view" });
-  const fold = element("details", {}, element("summary", { textContent: say("listInView", { name: title }) }), list);
-  const fill = () => {
-    if (!fold.open) return;
-    const describe = /** @type {NonNullable<import("../../types.js").LayerLook["point"]>} */ (layer.look.point);
-    const points = layer.features.filter(({ properties }) => properties.point_count === undefined);
-    list.replaceChildren(
-      ...points.slice(0, LISTED).map(feature => {
-        const { lines = [] } = describe(feature, 0);
-        const [lon, lat] = feature.geometry.coordinates;
-        return element(
-          "li",
-          {},
-          element("button", {
-            type: "button",
-            className: "plain",
-            textContent: lines.filter(Boolean).join(" · "),
-            onclick: () => layer.choose(feature, L.latLng(lat, lon)),
-          }),
-        );
-      }),
-    );
-  };
-  fold.ontoggle = fill;
-  layer.onState(fill);
-  return fold;
+  return element("div", { className: "layer" }, label, listOf(layer));
 }
 
 /** @param {import("../basemap.js").BaseMap} ground */
