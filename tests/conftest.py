@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
+import hypothesis
 import pytest
 from httpx._transports import default
 from psycopg.conninfo import make_conninfo
@@ -31,6 +32,10 @@ from tests.squares import two_by_two
 SHARED = Path(__file__).parents[2] / "shared/data"
 CASES = Path(__file__).parents[2] / "shared/cases"
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # else each command that a test starts compiles all it imports again
+# the same examples at each run, however busy the machine is; others with --hypothesis-profile=searching
+hypothesis.settings.register_profile("usual", derandomize=True, deadline=None)
+hypothesis.settings.register_profile("searching", deadline=None)
+hypothesis.settings.load_profile("usual")
 LONGEST = (
     "tests/test_documents.py",
     "tests/access/test_rights.py",

@@ -18,12 +18,11 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-import psycopg
-
 from geo_grid.db import Cluster, connect, migrate
 from geo_grid.demo import load_demo
 from geo_grid.progress import silent
 from geo_grid.workflow.working_time import begin_calendar
+from tests.owners import admin
 
 ROOT = Path(__file__).parents[1]
 TEMPLATE, DEMO_TEMPLATE = "template_geo_grid", "template_demo"
@@ -49,18 +48,16 @@ def state_folder() -> Iterator[Path]:
 
 @contextlib.contextmanager
 def new_database(cluster: Cluster, name: str, template: str = TEMPLATE) -> Iterator[str]:
-    with psycopg.connect(cluster.conninfo_for("postgres"), autocommit=True) as connection:
-        connection.execute(f"create database {name} template {template} strategy file_copy")
-        try:
-            yield cluster.conninfo_for(name)
-        finally:
-            connection.execute(f"drop database {name} with (force)")
+    admin(cluster).execute(f"create database {name} template {template} strategy file_copy")
+    try:
+        yield cluster.conninfo_for(name)
+    finally:
+        admin(cluster).execute(f"drop database {name} with (force)")
 
 
 def make_template(cluster: Cluster) -> None:
     """Make the empty, migrated database that others are copied from."""
-    with psycopg.connect(cluster.conninfo_for("postgres"), autocommit=True) as connection:
-        connection.execute(f"create database {TEMPLATE}")
+    admin(cluster).execute(f"create database {TEMPLATE}")
     migrate(cluster.conninfo_for(TEMPLATE))
     with connect(cluster.conninfo_for(TEMPLATE)) as connection:  # as the first start of a server leaves it
         begin_calendar(connection, ZONE)
@@ -97,8 +94,7 @@ def _prepared() -> Path:
     with state_folder() as folder:
         with Cluster(folder, FAST + _LEAN) as running:
             make_template(running)
-            with psycopg.connect(running.conninfo_for("postgres"), autocommit=True) as connection:
-                connection.execute(f"create database {DEMO_TEMPLATE} template {TEMPLATE}")
+            admin(running).execute(f"create database {DEMO_TEMPLATE} template {TEMPLATE}")
             with connect(running.conninfo_for(DEMO_TEMPLATE)) as connection:
                 load_demo(connection, silent, datetime.now(UTC), incidents=20_000)
         _copy(folder / "postgres", unfinished)

@@ -2,8 +2,7 @@
 
 import contextlib
 import itertools
-from collections.abc import Awaitable, Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -17,8 +16,8 @@ from geo_grid.access.accounts import (
     change_account,
     issue_credential,
 )
-from geo_grid.cli.access import as_owner
 from geo_grid.db import AsyncConnection
+from tests.owners import owner
 
 _NUMBER = itertools.count(1)
 PASSWORD = "Correct-Horse-7-Battery"
@@ -29,12 +28,6 @@ _SETTLE = """
 update access.passwords w set hash = %(hash)s, must_change = false, changed_at = now()
 from access.principals p where p.principal_id = w.principal_id and p.login_name = %(name)s
 """
-
-
-def owner[T](conninfo: str, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
-    """As the owner of the database; in a thread, because Playwright has a loop running in this one."""
-    with ThreadPoolExecutor(1) as thread:
-        return thread.submit(as_owner, conninfo, work).result()
 
 
 def _account(kind: str, role: str, cells: list[str] | None, **more: Any) -> NewAccount:

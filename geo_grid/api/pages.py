@@ -1,5 +1,6 @@
 """The HTML pages. They load nothing from other hosts, but for a base map that is configured."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 from urllib.parse import quote, urlsplit
@@ -297,7 +298,8 @@ async def docs(request: Request) -> HTMLResponse:
 @router.get("/openapi.json")
 async def openapi(request: Request) -> JSONResponse:
     """Give out the OpenAPI document."""
-    return JSONResponse(describe(request.app, base_url(request)), media_type=MEDIA_TYPE)
+    document = await asyncio.to_thread(describe, request.app, base_url(request))
+    return JSONResponse(document, media_type=MEDIA_TYPE)
 
 
 @router.get("/.well-known/security.txt")

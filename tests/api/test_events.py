@@ -12,7 +12,8 @@ import pytest
 from geo_grid.changes import Change
 from geo_grid.db import connect
 from tests.conftest import live_server
-from tests.identities import api_key, bearing, logged_in, owner, user
+from tests.identities import api_key, bearing, logged_in, user
+from tests.owners import owner
 from tests.squares import SIDE, SOUTH, WEST
 
 CELLS = {"A": (0, 0), "B": (1, 0), "C": (0, 1), "D": (1, 1)}

@@ -11,8 +11,9 @@ from geo_grid.live_demo.users import demo_users
 from tests.browser.test_office import log_in
 from tests.conftest import live_server
 from tests.databases import new_database
-from tests.identities import kiosk_token, owner, user
+from tests.identities import kiosk_token, user
 from tests.live_demo.city import make_small_demo
+from tests.owners import owner
 from tests.squares import two_by_two
 
 pytestmark = pytest.mark.browser

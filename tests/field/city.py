@@ -11,7 +11,8 @@ from geo_grid.boundaries import publish_cells
 from geo_grid.db import Connection, connect
 from geo_grid.field import WorkerPerson, name_worker
 from tests.conftest import live_server
-from tests.identities import api_key, owner, user
+from tests.identities import api_key, user
+from tests.owners import owner
 from tests.squares import SIDE, SOUTH, WEST, cells, local_levels, square, whole
 
 IN_A = {"lon": WEST + SIDE / 2, "lat": SOUTH + SIDE / 2}

@@ -117,27 +117,33 @@ def test_a_publish_is_told_and_the_snapshot_is_replaced(small_city: str, tmp_pat
 
 def test_answers_go_on_while_an_edition_is_built_and_none_is_a_mixture(small_city: str, tmp_path: Path) -> None:
     east = (WEST + 2.5 * SIDE, SOUTH + SIDE / 2)
-    waits: list[float] = []
+    waits: dict[str, list[float]] = {"before": [], "meanwhile": []}
+    seen: list[int | None] = []
+
+    async def ask(kept: Asked, when: str) -> None:
+        began = time.perf_counter()
+        found = await kept.locate(*east, None, 10)
+        waits[when].append(time.perf_counter() - began)
+        assert found.unassigned == (found.edition == 1)
+        seen.append(found.edition)
+        await asyncio.sleep(0.001)
 
     async def check() -> None:
         async with locations(small_city, tmp_path) as kept:
             await until(lambda: edition_of(kept) == 1)
+            for _ in range(200):
+                await ask(kept, "before")
             publisher = threading.Thread(target=publish_another, args=(small_city,))
             publisher.start()
-            seen = []
             while edition_of(kept) != 2:
-                began = time.perf_counter()
-                found = await kept.locate(*east, None, 10)
-                waits.append(time.perf_counter() - began)
-                assert found.unassigned == (found.edition == 1)
-                seen.append(found.edition)
-                await asyncio.sleep(0.001)
+                await ask(kept, "meanwhile")
             publisher.join()
             assert seen == sorted(seen)
 
     asyncio.run(check())
-    assert len(waits) > 50
-    assert sorted(waits)[int(len(waits) * 0.99)] < 0.2
+    assert len(waits["meanwhile"]) > 50
+    usual, meanwhile = (sorted(some)[int(len(some) * 0.99)] for some in waits.values())
+    assert meanwhile < max(0.2, 5 * usual)  # a busy machine
 
 
 def test_duties_and_circles_are_followed_too(small_city: str, tmp_path: Path) -> None:

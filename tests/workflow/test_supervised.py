@@ -13,8 +13,9 @@ from geo_grid.access.accounts import AccountChange, change_account
 from geo_grid.db import Cluster, connect
 from tests.conftest import live_server
 from tests.databases import new_database
-from tests.identities import api_key, bearing, logged_in, owner, user
+from tests.identities import api_key, bearing, logged_in, user
 from tests.mediation.city import IN_A, IN_D, Desk
+from tests.owners import owner
 from tests.squares import two_by_two
 
 TODAY = datetime.now(UTC).date()

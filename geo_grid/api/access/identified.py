@@ -8,7 +8,6 @@ import re
 
 from cachetools import TTLCache
 from limits import RateLimitItem, parse
-from limits.storage import MemoryStorage
 from limits.strategies import SlidingWindowCounterRateLimiter
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -17,6 +16,7 @@ from geo_grid import errors
 from geo_grid.access import Identities, Identity, csrf_token, digest_of, is_of_kind
 from geo_grid.access.credentials import neighbourhood
 from geo_grid.api.access.cookies import SESSION, read_cookie
+from geo_grid.api.access.counters import Counters
 from geo_grid.api.server.networks import is_by_hand, is_loopback, read_networks, scheme_of, sender
 from geo_grid.api.server.problems import problem_of
 from geo_grid.api.server.public_address import PublicAddress
@@ -54,7 +54,7 @@ class Identified:
         )
         self._public = PublicAddress(settings)
         self._is_private = not self._proxies and settings.public_url is None and is_loopback(settings.host)
-        self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
+        self._limiter = SlidingWindowCounterRateLimiter(Counters())
         self._rate = parse(settings.rate_limit)
         self._anonymous_rate = parse(settings.anonymous_rate_limit)
         self._login_rate = parse(settings.login_rate_limit)

@@ -7,17 +7,31 @@ media type. FastAPI writes 3.1; in its output only the dialect of the schemas di
 from typing import Any
 
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
 
 MEDIA_TYPE = "application/vnd.oai.openapi+json;version=3.0"
 _VERSION = "3.0.3"
 _PROBLEM = {"schema": {"$ref": "#/components/schemas/Problem"}}
 
 
+_documents: dict[tuple[int, ...], dict[str, Any]] = {}
+"""Documents by the identities of the routes they describe, which all apps of a process have in common."""
+
+
 def describe(app: FastAPI, address: str) -> dict[str, Any]:
-    """Return the OpenAPI document of the app, with the address that clients reach it at."""
+    """Return the OpenAPI document of the app, with the address that clients reach it at; nobody may change the rest of it.
+
+    The first call of a process takes seconds: call it in a thread.
+    """
+    routes = tuple(id(route) for route in app.routes if isinstance(route, APIRoute))
+    if routes not in _documents:
+        _documents[routes] = _written(app)
+    return {**_documents[routes], "servers": [{"url": address}]}
+
+
+def _written(app: FastAPI) -> dict[str, Any]:
     document: dict[str, Any] = _in_version_3_0(app.openapi())
     document["openapi"] = _VERSION
-    document["servers"] = [{"url": address}]
     about = document["info"]
     about["description"] = about.pop("summary")
     about["license"] = {"name": about["license"]["name"]}
