@@ -5,7 +5,6 @@ import logging
 from collections.abc import AsyncIterator
 
 from fastapi import FastAPI
-from fastapi.staticfiles import StaticFiles
 from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
 
 from geo_grid import __version__
@@ -43,6 +42,7 @@ from geo_grid.api.server import health, metrics, problems
 from geo_grid.api.server.middleware import BodyLimit, NamedRequests
 from geo_grid.api.server.negotiation import Plainly
 from geo_grid.api.server.rights import check_complete
+from geo_grid.api.server.static_files import StaticText
 from geo_grid.compiling import make_ready
 from geo_grid.db import (
     application_conninfo,
@@ -179,6 +179,6 @@ def create_app(settings: Settings, conninfo: str) -> FastAPI:
     app.add_middleware(Plainly)  # outermost: it normalises the request for all others
     for module in _ROUTERS:
         app.router.routes.extend(module.router.routes)  # include_router would copy every route
-    app.mount("/static", StaticFiles(directory=static), name="static")
+    app.mount("/static", StaticText(static), name="static")
     check_complete(app)
     return app

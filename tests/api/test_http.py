@@ -11,7 +11,7 @@ import pytest
 
 from geo_grid.db import Cluster, connect, read_migrations
 from tests.conftest import live_server
-from tests.databases import new_database
+from tests.databases import ROOT, new_database
 from tests.identities import api_key, bearing, logged_in, user
 from tests.squares import SIDE, SOUTH, STEP, WEST
 
@@ -329,6 +329,24 @@ class TestThePagesAround:
         ):
             assert path in page
             assert demo_client.get(path).status_code == 200
+
+    def test_scripts_are_compressed_once_and_say_so(self, demo_client: httpx.Client) -> None:
+        """Compressed again for each reader, one stranger's thirty connections made everybody wait for two seconds."""
+        path = "static/vendor/leaflet/leaflet.js"
+        written = (ROOT / path).read_bytes()
+        plain = demo_client.get(f"/{path}", headers={"Accept-Encoding": "identity"})
+        first, again = (demo_client.get(f"/{path}", headers={"Accept-Encoding": "gzip"}) for _ in range(2))
+        assert plain.content == first.content == again.content == written
+        assert "content-encoding" not in plain.headers
+        for packed in (first, again):
+            assert packed.headers["content-encoding"] == "gzip"
+            assert int(packed.headers["content-length"]) < len(written) / 2  # known before the first byte: not a stream
+            assert packed.headers["vary"] == "Accept-Encoding" == plain.headers["vary"]
+            assert packed.headers["etag"] == plain.headers["etag"]
+        known = demo_client.get(f"/{path}", headers={"If-None-Match": first.headers["etag"]})
+        assert known.status_code == 304
+        part = demo_client.get(f"/{path}", headers={"Range": "bytes=5-14", "Accept-Encoding": "identity"})
+        assert (part.status_code, part.content) == (206, written[5:15])
 
     def test_the_openapi_document_names_every_route_and_typed_answers(self, demo_client: httpx.Client) -> None:
         document = demo_client.get("/openapi.json").json()
