@@ -107,7 +107,7 @@ def measure() -> dict[str, float]:
             steps = dict(re.findall(r"^(.+) … ([\d.]+) s$", said, re.MULTILINE))
             found = {
                 "cold_first_up_s": round(cold, 1),
-                "compiling_s": float(next(value for step, value in steps.items() if step.startswith("compiling"))),
+                "compiling_s": float(next(value for step, value in steps.items() if step.startswith("compiling what"))),
                 "circles_s": float(steps["response circles"]),
             }
             city.run("down")
