@@ -33,7 +33,11 @@ def csrf_token(secret: str) -> str:
 
 
 def neighbourhood(address: str) -> str:
-    """Return the network that a sender can choose its address from, as a key for counting: a /64 for IPv6."""
+    """Return the network that a sender can choose its address from, as a key for counting: a /64 for IPv6.
+
+    What is no address of IPv6 stays as it is; an address of IPv4 that is written as one of IPv6 counts as of IPv4.
+    """
     if ":" not in address:
         return address
-    return str(ipaddress.ip_network(f"{address}/64", strict=False))
+    known = ipaddress.IPv6Address(address.partition("%")[0])
+    return str(known.ipv4_mapped or ipaddress.ip_network((known, 64), strict=False))

@@ -98,7 +98,7 @@ class Search:
         found: list[Found] = []
         asked = 0
         while len(found) < limit and asked < _MOST_ASKED:
-            some = list(islice(hits, _AT_ONCE if asked else limit))
+            some = await _first(hits, _AT_ONCE if asked else limit)
             if not some:
                 break
             asked += len(some)
@@ -125,10 +125,10 @@ class Search:
         both = [part for part in _AND.split(_CROSSING.sub("", wanted.strip())) if part]
         if len(both) != 2:
             return []
-        ones, others = (
-            sorted({hit.entry.name for hit in islice(names.find(part, near, kinds=["road"]), _MOST_ROADS)})
+        ones, others = [
+            sorted({hit.entry.name for hit in await _first(names.find(part, near, kinds=["road"]), _MOST_ROADS)})
             for part in both
-        )
+        ]
         if not ones or not others:
             return []
         values = {"ones": ones, "others": others, "limit": limit}
@@ -147,6 +147,11 @@ class Search:
     def _read(self, query: str) -> Names:
         with connect(self._conninfo) as connection:
             return Names(_entries(connection, query), first_letters())
+
+
+async def _first(hits: Iterator[Hit], count: int) -> list[Hit]:
+    """Return the next hits, looked for in a thread: many words in many names take some tens of milliseconds."""
+    return await asyncio.to_thread(lambda: list(islice(hits, count)))
 
 
 class _Kept:

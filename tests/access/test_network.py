@@ -11,6 +11,8 @@ import httpx
 import psycopg
 import pytest
 
+from geo_grid.access.credentials import neighbourhood
+from geo_grid.api.server.sockets import Connection, Doorkeeper
 from geo_grid.api.serving import refuse_open_door
 from geo_grid.db import Cluster, connect
 from geo_grid.db.connections import APPLICATION_ROLE
@@ -20,6 +22,33 @@ from tests.access.test_oidc import free_port
 from tests.conftest import live_server
 from tests.databases import new_database
 from tests.identities import PASSWORD, api_key, bearing, kiosk_token, user
+
+
+@pytest.mark.parametrize(
+    ("address", "network"),
+    [
+        ("203.0.113.7", "203.0.113.7"),
+        ("2001:db8:1:2:aaaa::1", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2:bbbb::2", "2001:db8:1:2::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("::ffff:203.0.113.7", "203.0.113.7"),  # else all of IPv4 would count as one sender
+        ("", ""),
+    ],
+)
+def test_a_sender_counts_as_the_network_it_can_choose_its_address_from(address: str, network: str) -> None:
+    assert neighbourhood(address) == network
+
+
+def test_connections_of_one_ipv6_network_count_together() -> None:
+    keeper = Doorkeeper(Settings(connections_per_address=8))
+    admitted = []
+    for number in range(20):
+        connection = Connection.__new__(Connection)
+        connection.waiting_since = None  # each is in the middle of a question: none can be given up for another
+        connection.address = f"2001:db8::{number:x}"
+        connection.network = neighbourhood(connection.address)
+        admitted.append(keeper.admit(connection))
+    assert admitted == [True] * 8 + [False] * 12
 
 
 def test_an_open_door_is_refused() -> None:

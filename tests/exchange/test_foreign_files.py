@@ -494,6 +494,13 @@ def test_very_many_columns_are_refused_early(tmp_path: Path, suffix: str) -> Non
         read_table(path, asking=Asking(replace(SENT, processor_s=10)))  # GDAL alone takes half a minute for some
 
 
+def test_very_many_equal_column_names_are_refused_early(tmp_path: Path) -> None:
+    """Each looked for a free number from 1 on: 117 kB held one of two places for two minutes."""
+    path = written(tmp_path / "a.csv", ",".join(["lon", "lat", *["a"] * 60_000]) + "\n114.5,37" + ",1" * 60_000)
+    with pytest.raises(UnreadableFile, match=r"columns; 2,000 are taken|more than 2,000 columns"):
+        read_table(path, asking=Asking(replace(SENT, processor_s=10)))
+
+
 def test_zones_are_healed_too(city: str, tmp_path: Path) -> None:
     frame = gpd.GeoDataFrame(
         {"zone_code": ["Z1", "Z2", "Z3"]}, geometry=[square(0, 0, 1, 2), square(1, 0), square(1, 1)], crs=4326

@@ -17,6 +17,7 @@ from typing import Any
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from geo_grid.access.credentials import neighbourhood
 from geo_grid.api.server.networks import read_networks
 from geo_grid.errors import GivenUp
 from geo_grid.settings import Settings
@@ -67,26 +68,26 @@ class Doorkeeper:
         self.of_address = min(settings.connections_per_address, max(8, self.most // 2))
         self._proxies = read_networks(settings.trusted_proxies)
         self._all: dict[Connection, None] = {}  # in the order they came
-        self._by_address: dict[str, dict[Connection, None]] = {}
+        self._by_network: dict[str, dict[Connection, None]] = {}
         self._refused = 0
 
     def admit(self, connection: "Connection") -> bool:
         """Take a connection in; where there are too many, in place of the oldest that has nothing asked, if there is one."""
-        own = self._by_address.get(connection.address, {})
+        own = self._by_network.get(connection.network, {})
         is_many = len(own) >= self.of_address and not self._is_proxy(connection.address)
         if (is_many and not _give_up_one(own)) or (len(self._all) >= self.most and not _give_up_one(self._all)):
             self._refused += 1
             return False
-        self._all[connection] = self._by_address.setdefault(connection.address, {})[connection] = None
+        self._all[connection] = self._by_network.setdefault(connection.network, {})[connection] = None
         return True
 
     def leave(self, connection: "Connection") -> None:
         """Forget a connection that is over."""
         self._all.pop(connection, None)
-        own = self._by_address.get(connection.address, {})
+        own = self._by_network.get(connection.network, {})
         own.pop(connection, None)
         if not own:
-            self._by_address.pop(connection.address, None)
+            self._by_network.pop(connection.network, None)
 
     async def watch(self) -> None:
         """Look after all connections, for ever."""
@@ -175,6 +176,7 @@ class Connection(HttpToolsProtocol):
     waiting_since: float | None = None
     is_ending: bool = False
     address: str = ""
+    network: str = ""
     _heard: float = 0.0
     _beside_body: int = 0
     _parts: list[bytes]
@@ -199,6 +201,7 @@ class Connection(HttpToolsProtocol):
         if connected.family in (socket.AF_INET, socket.AF_INET6):
             connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.address = self.client[0] if self.client else ""
+        self.network = neighbourhood(self.address)
         self._parts = []
         self._to_end = set()
         self._when_ending = set()
