@@ -58,54 +58,72 @@ def held_areas(polygons: NDArray[Any], shapes: Edges, others: Ints) -> Floats:
 _POINTS, _FIRST = types.float64[:, ::1], types.int64[::1]
 
 
+# Written out where numpy has a word for it: each such word, and each shape of an argument, is compiled by itself, for seconds.
+
+
 @loop(_POINTS, _POINTS, _FIRST, _POINTS, _POINTS, _FIRST, _POINTS, types.int64[:, ::1])
 def _swept(low, high, first, other_low, other_high, other_first, boxes, others):  # type: ignore[no-untyped-def]
     found = np.zeros(len(boxes))
     for polygon in range(len(boxes)):
-        _, south, east, north = boxes[polygon]
         own = first[polygon + 1] - first[polygon]
         most = own
-        for other in others[polygon]:
-            most += other_first[other + 1] - other_first[other] if other >= 0 else 0
-        lows, highs, number = np.empty((most, 2)), np.empty((most, 2)), np.zeros(most, np.int64)  # 0: of the polygon
-        lows[:own], highs[:own] = low[first[polygon] : first[polygon + 1]], high[first[polygon] : first[polygon + 1]]
-        count = own
+        for nth in range(others.shape[1]):
+            other = others[polygon, nth]
+            if other >= 0:
+                most += other_first[other + 1] - other_first[other]
+        lows, highs, number = np.empty((most, 2)), np.empty((most, 2)), np.empty(most, np.int64)  # 0: of the polygon
+        count = 0
+        for edge in range(first[polygon], first[polygon + 1]):
+            _put(low, high, edge, lows, highs, count)
+            number[count] = 0
+            count += 1
         for nth in range(others.shape[1]):
             other = others[polygon, nth]
             if other < 0:
                 continue
             for edge in range(other_first[other], other_first[other + 1]):
-                is_level_with = other_low[edge, 1] < north and other_high[edge, 1] > south
-                if is_level_with and min(other_low[edge, 0], other_high[edge, 0]) < east:  # else: right of it
-                    lows[count], highs[count], number[count] = other_low[edge], other_high[edge], nth + 1
+                is_level_with = other_low[edge, 1] < boxes[polygon, 3] and other_high[edge, 1] > boxes[polygon, 1]
+                if (
+                    is_level_with and min(other_low[edge, 0], other_high[edge, 0]) < boxes[polygon, 2]
+                ):  # else: right of it
+                    _put(other_low, other_high, edge, lows, highs, count)
+                    number[count] = nth + 1
                     count += 1
         if count > own:
-            found[polygon] = _sweep(lows[:count], highs[:count], number[:count], boxes[polygon], others.shape[1] + 1)
+            found[polygon] = _sweep(lows, highs, number, count, boxes[polygon], others.shape[1] + 1)
     return found
 
 
 @part()
-def _sweep(low, high, number, box, most):  # type: ignore[no-untyped-def]
+def _put(low, high, edge, lows, highs, place):  # type: ignore[no-untyped-def]
+    for axis in range(2):
+        lows[place, axis], highs[place, axis] = low[edge, axis], high[edge, axis]
+
+
+@part()
+def _sweep(lows, highs, numbers, edges, box, most):  # type: ignore[no-untyped-def]
     """Sweep over the edges of one polygon (number 0) and of its others; edges left of its box only toggle what is inside."""
-    west, south, _, north = box
-    order = np.argsort(low[:, 1])
-    low, high, number = low[order], high[order], number[order]
-    is_beside = np.maximum(low[:, 0], high[:, 0]) >= west
-    heights = np.concatenate(
-        (low[is_beside, 1], high[is_beside, 1], _crossings(low[is_beside], high[is_beside], number[is_beside]))
-    )
-    heights = np.sort(heights[(heights >= south) & (heights <= north)])
-    slope = (high[:, 0] - low[:, 0]) / (high[:, 1] - low[:, 1])
-    active, middle = np.empty(len(low), np.int64), np.empty(len(low))
-    is_inside = np.zeros(most, np.bool_)
+    keys = np.empty(edges)
+    for edge in range(edges):
+        keys[edge] = lows[edge, 1]
+    order = np.argsort(keys)
+    low, high, number, slope = np.empty((edges, 2)), np.empty((edges, 2)), np.empty(edges, np.int64), np.empty(edges)
+    for place in range(edges):
+        _put(lows, highs, order[place], low, high, place)
+        number[place] = numbers[order[place]]
+        slope[place] = (high[place, 0] - low[place, 0]) / (high[place, 1] - low[place, 1])
+    heights = _heights(low, high, number, box)
+    upwards = np.argsort(heights)
+    active, middle = np.empty(edges, np.int64), np.empty(edges)
+    is_inside = np.empty(most, np.bool_)
     area = 0.0
     count, upcoming = 0, 0
     for at in range(len(heights) - 1):
-        below, above = heights[at], heights[at + 1]
+        below, above = heights[upwards[at]], heights[upwards[at + 1]]
         half = (below + above) / 2
         if not below < half < above:
             continue
-        while upcoming < len(low) and low[upcoming, 1] <= half:
+        while upcoming < edges and low[upcoming, 1] <= half:
             active[count] = upcoming
             count += 1
             upcoming += 1
@@ -121,7 +139,8 @@ def _sweep(low, high, number, box, most):  # type: ignore[no-untyped-def]
                 place -= 1
             middle[place], active[place] = x, edge
             count += 1
-        is_inside[:] = False
+        for shape in range(most):
+            is_inside[shape] = False
         holding = 0
         for place in range(count - 1):
             one = number[active[place]]
@@ -129,22 +148,27 @@ def _sweep(low, high, number, box, most):  # type: ignore[no-untyped-def]
             if one:
                 holding += 1 if is_inside[one] else -1
             if is_inside[0] and holding:
-                area += (middle[place + 1] - middle[place]) * (
-                    above - below
-                )  # area of a trapezium: median times height
+                area += (middle[place + 1] - middle[place]) * (above - below)  # of a trapezium: median times height
     return area
 
 
 @part()
-def _crossings(low, high, number):  # type: ignore[no-untyped-def]
-    """Return the heights at which edges of different shapes cross; the edges must be sorted by their lower end."""
-    found = np.empty(64)
+def _heights(low, high, number, box):  # type: ignore[no-untyped-def]
+    """Return the heights at which edges that reach the box end, and at which those of different shapes cross, within it.
+
+    The edges must be sorted by their lower end.
+    """
+    found = np.empty(2 * len(low) + 64)
     count = 0
     for one in range(len(low)):
+        if max(low[one, 0], high[one, 0]) < box[0]:
+            continue
+        found, count = _add(found, count, low[one, 1], box)
+        found, count = _add(found, count, high[one, 1], box)
         for other in range(one + 1, len(low)):
             if low[other, 1] >= high[one, 1]:
                 break
-            if number[one] == number[other]:
+            if number[one] == number[other] or max(low[other, 0], high[other, 0]) < box[0]:
                 continue
             ax, ay = high[one, 0] - low[one, 0], high[one, 1] - low[one, 1]
             bx, by = high[other, 0] - low[other, 0], high[other, 1] - low[other, 1]
@@ -154,8 +178,18 @@ def _crossings(low, high, number):  # type: ignore[no-untyped-def]
             dx, dy = low[other, 0] - low[one, 0], low[other, 1] - low[one, 1]
             along, beside = (dx * by - dy * bx) / cross, (dx * ay - dy * ax) / cross
             if 0 < along < 1 and 0 < beside < 1:
-                if count == len(found):
-                    found = np.concatenate((found, np.empty(count)))
-                found[count] = low[one, 1] + along * ay
-                count += 1
+                found, count = _add(found, count, low[one, 1] + along * ay, box)
     return found[:count]
+
+
+@part()
+def _add(found, count, height, box):  # type: ignore[no-untyped-def]
+    if not box[1] <= height <= box[3]:
+        return found, count
+    if count == len(found):
+        longer = np.empty(2 * count)
+        for place in range(count):
+            longer[place] = found[place]
+        found = longer
+    found[count] = height
+    return found, count + 1
