@@ -437,24 +437,29 @@ def _box_distance(index: Index, edge: int, lon: float, lat: float, kx: float, ky
     return float(dx * dx + dy * dy)
 
 
+@part()
+def _boundary_distance(index: Index, lon: float, lat: float, owner: int) -> float:
+    """Measure metres from one point to the nearest border of its owner; NaN where it has none (negative)."""
+    if owner < 0:
+        return np.nan
+    kx, ky = _metres_per_degree(lat)
+    best, best_x, best_y = np.inf, 0.0, 0.0
+    for k in range(index.cell_first[owner], index.cell_first[owner + 1]):
+        if _box_distance(index, index.cell_edge[k], lon, lat, kx, ky) > best:
+            continue
+        square, ox, oy = _edge_distance(index, index.cell_edge[k], lon, lat, kx, ky)
+        if square < best:
+            best, best_x, best_y = square, ox, oy
+    kx, ky = _metres_per_degree(lat + best_y / 2)  # the scale half-way is right to the third order
+    return float(np.sqrt((best_x * kx) ** 2 + (best_y * ky) ** 2))
+
+
 @loop(_INDEX, _POINTS, _POINTS, _I32)
 def boundary_distances(index: Index, lon: Floats, lat: Floats, owner: NDArray[np.int32]) -> Floats:
     """Measure metres to the nearest border of each point's owner; NaN where it has none."""
     found = np.empty(len(lon), np.float64)
     for i in range(len(lon)):
-        if owner[i] < 0:
-            found[i] = np.nan
-            continue
-        kx, ky = _metres_per_degree(lat[i])
-        best, best_x, best_y = np.inf, 0.0, 0.0
-        for k in range(index.cell_first[owner[i]], index.cell_first[owner[i] + 1]):
-            if _box_distance(index, index.cell_edge[k], lon[i], lat[i], kx, ky) > best:
-                continue
-            square, ox, oy = _edge_distance(index, index.cell_edge[k], lon[i], lat[i], kx, ky)
-            if square < best:
-                best, best_x, best_y = square, ox, oy
-        kx, ky = _metres_per_degree(lat[i] + best_y / 2)  # the scale half-way is right to the third order
-        found[i] = np.sqrt((best_x * kx) ** 2 + (best_y * ky) ** 2)
+        found[i] = _boundary_distance(index, lon[i], lat[i], owner[i])
     return found
 
 
@@ -494,16 +499,26 @@ def _neighbours_within(
                     elif count < 64:
                         found[count], metres[count] = cell, np.sqrt(square)
                         count += 1
-    order = np.argsort(metres[:count], kind="mergesort")
-    return found[:count][order], metres[:count][order]
+    for last in range(1, count):  # in place and by hand: compiling a sort takes longer than all else here
+        cell, distance, place = found[last], metres[last], last
+        while place > 0 and metres[place - 1] > distance:
+            found[place], metres[place] = found[place - 1], metres[place - 1]
+            place -= 1
+        found[place], metres[place] = cell, distance
+    return found[:count], metres[:count]
 
 
 @loop(_INDEX, types.float64, types.float64, types.float64)
 def look(index: Index, lon: float, lat: float, error_m: float) -> tuple[int, float, NDArray[np.int32], Floats]:
     """Answer for one point: owner (n outside), metres to its border, the neighbours within an error and their metres."""
-    x, y, owner = np.array([lon]), np.array([lat]), np.empty(1, np.int32)
-    owners(index, x, y, owner)
-    metres = boundary_distances(index, x, y, owner)[0]
-    number = int(owner[0]) if owner[0] >= 0 else int(index.origin[5])
-    cells, distances = _neighbours_within(index, lon, lat, number, error_m)
-    return number, metres, cells, distances
+    west, south, columns, rows, shift, outside = index.origin
+    x, y = int(np.rint(lon * _STEPS_PER_DEGREE)), int(np.rint(lat * _STEPS_PER_DEGREE))
+    column, row = (x - west) >> shift, (y - south) >> shift
+    owner = outside
+    if 0 <= column < columns and 0 <= row < rows:
+        owner = index.bucket[row * columns + column]
+        if owner < 0:
+            owner = one_owner(index, x, y)
+    metres = _boundary_distance(index, lon, lat, owner if owner != outside else -1)
+    cells, distances = _neighbours_within(index, lon, lat, owner, error_m)
+    return owner, metres, cells, distances
