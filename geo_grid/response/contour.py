@@ -13,6 +13,8 @@ from geo_grid.compiling import loop, part
 
 _BESIDE_NODE = 1e-3
 """Least distance of an outline from a node, in grid steps, so that no two outlines touch."""
+_FEWEST_POINTS = 4
+"""Points of a ring, which is closed after them, below which it is not simplified."""
 
 
 @loop(types.float32[:, ::1], *[types.float64] * 4)
@@ -38,8 +40,10 @@ def outlines(field, level, nearest, largest_block, tolerance):  # type: ignore[n
     left, low, field = _window(field, level * level)
     follows, edges = _followers(field, level * level)
     columns = field.shape[1]
-    traced, first, count = np.empty((len(edges) + 1, 2)), [0], 0
-    for edge in edges:
+    traced, count = np.empty((len(edges) + 1, 2)), 0
+    first, rings = np.zeros(len(edges) + 1, np.int64), 0
+    for number in range(len(edges)):
+        edge = edges[number]
         if follows[edge] < 0:
             continue
         begin, at = count, edge
@@ -52,10 +56,12 @@ def outlines(field, level, nearest, largest_block, tolerance):  # type: ignore[n
         if -largest_block <= _size(traced, begin, count) <= 0:
             count = begin  # drop a small hole: a block enclosed by reached roads
         else:
-            first.append(count)
-    traced[:, 0] += left
-    traced[:, 1] += low
-    return _assembled(traced, np.array(first), tolerance)
+            rings += 1
+            first[rings] = count
+    for at in range(count):
+        traced[at, 0] += left
+        traced[at, 1] += low
+    return _assembled(traced, first, rings, tolerance)
 
 
 @part()
@@ -140,21 +146,21 @@ def _is_inside(points, begin, end, x, y):  # type: ignore[no-untyped-def]
 
 
 @part()
-def _assembled(traced, first, tolerance):  # type: ignore[no-untyped-def]
+def _assembled(traced, first, rings, tolerance):  # type: ignore[no-untyped-def]
     """Sort holes behind the exterior ring that encloses them, simplify, and close the rings."""
-    rings = len(first) - 1
-    sizes = np.array([_size(traced, first[ring], first[ring + 1]) for ring in range(rings)])
-    owner = np.full(rings, -1)
+    sizes, owner = np.empty(rings), np.empty(rings, np.int64)
+    for ring in range(rings):
+        sizes[ring], owner[ring] = _size(traced, first[ring], first[ring + 1]), -1
     for hole in range(rings):
         if sizes[hole] < 0:
-            x, y = traced[first[hole]]
+            x, y = traced[first[hole], 0], traced[first[hole], 1]
             for outer in range(rings):
                 is_smaller = owner[hole] < 0 or sizes[outer] < sizes[owner[hole]]
                 if sizes[outer] > 0 and is_smaller and _is_inside(traced, first[outer], first[outer + 1], x, y):
                     owner[hole] = outer
     points = np.empty((len(traced) + rings, 2))
-    count = 0
-    ring_ends, polygon_ends = [0], [0]
+    ring_ends, polygon_ends = np.zeros(rings + 1, np.int64), np.zeros(rings + 1, np.int64)
+    count, made, polygons = 0, 0, 0
     for outer in range(rings):
         if sizes[outer] <= 0:
             continue
@@ -162,24 +168,24 @@ def _assembled(traced, first, tolerance):  # type: ignore[no-untyped-def]
             ring = outer if turn < 0 else turn  # the exterior ring comes first
             if turn >= 0 and owner[ring] != outer:
                 continue
-            is_kept = _kept(traced, first[ring], first[ring + 1], tolerance)
-            if is_kept.sum() < 4:
-                is_kept[:] = True  # too small to be simplified
+            is_kept, kept = _kept(traced, first[ring], first[ring + 1], tolerance)
             begin = count
             for at in range(len(is_kept)):
-                if is_kept[at]:
-                    points[count] = traced[first[ring] + at]
+                if is_kept[at] or kept < _FEWEST_POINTS:  # what is too small stays as it is
+                    points[count, 0], points[count, 1] = traced[first[ring] + at, 0], traced[first[ring] + at, 1]
                     count += 1
-            points[count] = points[begin]
+            points[count, 0], points[count, 1] = points[begin, 0], points[begin, 1]
             count += 1
-            ring_ends.append(count)
-        polygon_ends.append(len(ring_ends) - 1)
-    return points[:count], np.array(ring_ends), np.array(polygon_ends)
+            made += 1
+            ring_ends[made] = count
+        polygons += 1
+        polygon_ends[polygons] = made
+    return points[:count], ring_ends[: made + 1], polygon_ends[: polygons + 1]
 
 
 @part()
 def _kept(points, begin, end, tolerance):  # type: ignore[no-untyped-def]
-    """Return which points of a ring remain after simplification (Douglas and Peucker, 1973).
+    """Return which points of a ring remain after simplification (Douglas and Peucker, 1973), and how many.
 
     It is split at its first point and the point farthest from that.
     """
@@ -191,11 +197,15 @@ def _kept(points, begin, end, tolerance):  # type: ignore[no-untyped-def]
         if apart > farthest:
             far, farthest = at, apart
     is_kept[0] = is_kept[far] = True
-    stack = [(0, far), (far, count)]
-    while stack:
-        low, high = stack.pop()
-        ax, ay = points[begin + low]
-        bx, by = points[begin + high % count]
+    kept = 2 if far else 1
+    # parts that are still to be looked at: they share no points but their ends, so there are never more than points
+    lows, highs, waiting = np.empty(count + 1, np.int64), np.empty(count + 1, np.int64), 2
+    lows[0], highs[0], lows[1], highs[1] = 0, far, far, count
+    while waiting:
+        waiting -= 1
+        low, high = lows[waiting], highs[waiting]
+        ax, ay = points[begin + low, 0], points[begin + low, 1]
+        bx, by = points[begin + high % count, 0], points[begin + high % count, 1]
         dx, dy = bx - ax, by - ay
         length = math.hypot(dx, dy)
         worst, most = -1, tolerance
@@ -206,6 +216,8 @@ def _kept(points, begin, end, tolerance):  # type: ignore[no-untyped-def]
                 worst, most = at, off
         if worst >= 0:
             is_kept[worst] = True
-            stack.append((low, worst))
-            stack.append((worst, high))
-    return is_kept
+            kept += 1
+            lows[waiting], highs[waiting] = low, worst
+            lows[waiting + 1], highs[waiting + 1] = worst, high
+            waiting += 2
+    return is_kept, kept
