@@ -1,5 +1,6 @@
 """Loads the demo city in one transaction, by COPY, with every row marked."""
 
+import hashlib
 import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -31,6 +32,7 @@ from geo_grid.response import (
     Batch,
     Router,
     Travel,
+    build_graph,
     draw_circles,
     find_graph,
     imported_graph,
@@ -94,7 +96,7 @@ def load_demo(
     with tempfile.TemporaryDirectory(prefix="geo_grid_") as folder, ThreadPoolExecutor(2) as beside:
         path = Path(folder) / "geo_grid_demo.osm.pbf"
         # the database is at work on one row after the other: beside it roads, circles and the next table are drawn
-        extract = beside.submit(_roads, city, path, progress)
+        extract = beside.submit(_roads, city, path, roads_dir, progress)
         with progress("grid cells", len(city.cells)) as advance:
             set_levels(connection, LEVELS)
             cells = publish_cells(connection, city.cells, "demo city", begins, is_demo=True, progress=advance)
@@ -202,8 +204,11 @@ def _circles(
     return draw
 
 
-def _roads(city: City, path: Path, progress: Progress) -> OsmExtract:
-    """Write the city's roads as an OpenStreetMap extract, and read it as any other."""
+def _roads(city: City, path: Path, roads_dir: Path | None, progress: Progress) -> OsmExtract:
+    """Write the city's roads as an OpenStreetMap extract, build its graph, and read it as any other."""
     with progress("drawing roads"):
         write_roads(city.leaves, path)
+        if roads_dir is not None:
+            with path.open("rb") as opened:
+                build_graph(path, roads_dir, hashlib.file_digest(opened, "sha256").hexdigest())  # import_osm finds it
     return read_osm(path, progress, None)
