@@ -138,6 +138,7 @@ def test_what_is_known_of_the_resident_is_a_masked_number_and_no_more(
     url, database = served
     key = api_key(database, "dispatcher", ["A"])
     caplog.set_level(logging.DEBUG)
+    logging.getLogger("geo_grid.api").debug("what the server says is heard")
     about = {
         "email": "zhang@example.org",
         "first_name": "三三",
