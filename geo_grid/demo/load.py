@@ -1,6 +1,5 @@
 """Loads the demo city in one transaction, by COPY, with every row marked."""
 
-import hashlib
 import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -33,6 +32,7 @@ from geo_grid.response import (
     Router,
     Travel,
     build_graph,
+    digest_of,
     draw_circles,
     find_graph,
     imported_graph,
@@ -209,6 +209,5 @@ def _roads(city: City, path: Path, roads_dir: Path | None, progress: Progress) -
     with progress("drawing roads"):
         write_roads(city.leaves, path)
         if roads_dir is not None:
-            with path.open("rb") as opened:
-                build_graph(path, roads_dir, hashlib.file_digest(opened, "sha256").hexdigest())  # import_osm finds it
+            build_graph(path, roads_dir, digest_of(path))  # import_osm finds it
     return read_osm(path, progress, None)

@@ -1,6 +1,5 @@
 """OpenStreetMap extracts: roads, and what the base map shows besides them, read in one pass and stored whole."""
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -18,7 +17,7 @@ from geo_grid.files.door import read_extract
 from geo_grid.files.kinds import EXTRACTS
 from geo_grid.files.rows import GEOMETRY
 from geo_grid.progress import Progress
-from geo_grid.response import ServiceArea, build_graph
+from geo_grid.response import ServiceArea, build_graph, digest_of
 
 QUERIES = load_queries("geo_grid.exchange", "osm.sql")
 _MARGIN_DEGREES = 0.1
@@ -130,8 +129,7 @@ def import_osm(
             ("base_features", features, ["feature_kind", "feature_class", "name", "min_zoom", "osm_id"]),
         ):
             _store(connection, name, rows, columns, is_demo, advance)
-        with path.open("rb") as opened:
-            digest = hashlib.file_digest(opened, "sha256").hexdigest()
+        digest = digest_of(path)
         connection.execute(
             QUERIES["put_extract"],
             {

@@ -10,7 +10,7 @@ from geo_grid.response.build import (
     read_posts,
     store_circles,
 )
-from geo_grid.response.graph import build_graph, find_graph, imported_graph
+from geo_grid.response.graph import build_graph, digest_of, find_graph, imported_graph
 from geo_grid.response.positions import MOST_AT_ONCE, Position, Taken, TrackPoint, take_positions, track
 from geo_grid.response.ranking import Responder, closures_around, rank, reason_of
 from geo_grid.response.router import Router
@@ -33,6 +33,7 @@ __all__ = [
     "build_circles_of",
     "build_graph",
     "closures_around",
+    "digest_of",
     "draw_circles",
     "find_graph",
     "imported_graph",

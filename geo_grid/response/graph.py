@@ -1,5 +1,6 @@
 """The road graph: Valhalla's tiles, built from an OpenStreetMap extract, one folder per extract."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -86,6 +87,12 @@ def imported_graph(connection: Connection) -> str | None:
 def read_manifest(folder: Path) -> Manifest:
     """Read the manifest of a graph."""
     return Manifest(**json.loads((folder / "manifest.json").read_text()))
+
+
+def digest_of(extract: Path) -> str:
+    """Return the digest of an extract (SHA-256, hexadecimal) by which its graph is known."""
+    with extract.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 def build_graph(extract: Path, roads_dir: Path, sha256: str, area: ServiceArea = WHOLE) -> Path:

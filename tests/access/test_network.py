@@ -46,7 +46,6 @@ def test_connections_of_one_ipv6_network_count_together() -> None:
         connection = Connection.__new__(Connection)
         connection.waiting_since = None  # each is in the middle of a question: none can be given up for another
         connection.address = f"2001:db8::{number:x}"
-        connection.network = neighbourhood(connection.address)
         admitted.append(keeper.admit(connection))
     assert admitted == [True] * 8 + [False] * 12
 

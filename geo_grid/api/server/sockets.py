@@ -73,21 +73,22 @@ class Doorkeeper:
 
     def admit(self, connection: "Connection") -> bool:
         """Take a connection in; where there are too many, in place of the oldest that has nothing asked, if there is one."""
-        own = self._by_network.get(connection.network, {})
+        own = self._by_network.get(neighbourhood(connection.address), {})
         is_many = len(own) >= self.of_address and not self._is_proxy(connection.address)
         if (is_many and not _give_up_one(own)) or (len(self._all) >= self.most and not _give_up_one(self._all)):
             self._refused += 1
             return False
-        self._all[connection] = self._by_network.setdefault(connection.network, {})[connection] = None
+        self._all[connection] = None
+        self._by_network.setdefault(neighbourhood(connection.address), {})[connection] = None
         return True
 
     def leave(self, connection: "Connection") -> None:
         """Forget a connection that is over."""
         self._all.pop(connection, None)
-        own = self._by_network.get(connection.network, {})
+        own = self._by_network.get(neighbourhood(connection.address), {})
         own.pop(connection, None)
         if not own:
-            self._by_network.pop(connection.network, None)
+            self._by_network.pop(neighbourhood(connection.address), None)
 
     async def watch(self) -> None:
         """Look after all connections, for ever."""
@@ -176,7 +177,6 @@ class Connection(HttpToolsProtocol):
     waiting_since: float | None = None
     is_ending: bool = False
     address: str = ""
-    network: str = ""
     _heard: float = 0.0
     _beside_body: int = 0
     _parts: list[bytes]
@@ -201,7 +201,6 @@ class Connection(HttpToolsProtocol):
         if connected.family in (socket.AF_INET, socket.AF_INET6):
             connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.address = self.client[0] if self.client else ""
-        self.network = neighbourhood(self.address)
         self._parts = []
         self._to_end = set()
         self._when_ending = set()
