@@ -2,12 +2,13 @@
 
 import contextlib
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
-from itertools import batched
+from itertools import batched, compress
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import osmium
 import pyarrow as pa
 import shapely
@@ -104,7 +105,6 @@ def read_extract(path: Path, said: str, box: tuple[float, float, float, float] |
 
 
 def _read(path: Path, box: Any, left_out: dict[str, int]) -> tuple[str | None, list[tuple[Any, ...]]]:
-    rows: list[tuple[Any, ...]] = []
     factory = WKBFactory()
     processor = (
         osmium.FileProcessor(str(path)).with_locations().with_areas(KeyFilter(*_KEYS)).with_filter(KeyFilter(*_KEYS))
@@ -113,25 +113,34 @@ def _read(path: Path, box: Any, left_out: dict[str, int]) -> tuple[str | None, l
     said = processor.header.get("osmosis_replication_timestamp") or processor.header.get("timestamp")
     with contextlib.suppress(ValueError):
         data_from = datetime.fromisoformat(said).isoformat() if said else None
-    for found in processor:
-        for row in _rows(found, factory):
-            try:
-                shape = snap_geometry(shapely.from_wkb(row[-1]()))
-            except (RuntimeError, osmium.InvalidLocationError):
-                _leave_out(left_out, "incomplete in the extract")
-                continue
-            if box is not None and not shapely.intersects(box, shape):
-                _leave_out(left_out, "outside the city")
-            elif shapely.is_empty(shape) or not shapely.is_valid(shape):
-                _leave_out(left_out, "not a valid shape")
-            else:
-                zoom = _zoom_of(shape) if row[7] is None and not row[0] else row[7]
-                rows.append((*row[:7], zoom, shapely.to_wkb(shape)))
-    return data_from, rows
+    drawn = _drawn((row for found in processor for row in _rows(found, factory)), left_out)
+    return data_from, [row for some in batched(drawn, _BATCH, strict=False) for row in _kept(some, box, left_out)]
 
 
-def _leave_out(left_out: dict[str, int], why: str) -> None:
-    left_out[why] = left_out.get(why, 0) + 1
+def _drawn(rows: Iterator[_Found], left_out: dict[str, int]) -> Iterator[tuple[Any, ...]]:
+    """Yield rows with their shape as WKB, without those whose shape cannot be drawn."""
+    for row in rows:
+        try:
+            yield (*row[:-1], row[-1]())
+        except (RuntimeError, osmium.InvalidLocationError):
+            _leave_out(left_out, "incomplete in the extract", 1)
+
+
+def _kept(rows: Sequence[tuple[Any, ...]], box: Any, left_out: dict[str, int]) -> Iterator[tuple[Any, ...]]:
+    """Yield rows with their shape on the lattice, and their first zoom, without those outside the box or of no valid shape."""
+    shapes = snap_geometry(shapely.from_wkb([row[-1] for row in rows]))
+    is_outside = np.zeros(len(rows), dtype=bool) if box is None else ~shapely.intersects(box, shapes)
+    is_unsound = (shapely.is_empty(shapes) | ~shapely.is_valid(shapes)) & ~is_outside
+    _leave_out(left_out, "outside the city", int(is_outside.sum()))
+    _leave_out(left_out, "not a valid shape", int(is_unsound.sum()))
+    for row, shape, wkb in compress(zip(rows, shapes, shapely.to_wkb(shapes), strict=True), ~(is_outside | is_unsound)):
+        zoom = _zoom_of(shape) if row[7] is None and not row[0] else row[7]
+        yield (*row[:7], zoom, wkb)
+
+
+def _leave_out(left_out: dict[str, int], why: str, count: int) -> None:
+    if count:
+        left_out[why] = left_out.get(why, 0) + count
 
 
 def _rows(found: Any, factory: WKBFactory) -> Iterator[_Found]:
