@@ -9,7 +9,7 @@ help:            ## this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*##/\t/'
 
 up:              ## set everything up, load the demo city, serve until Ctrl-C (DETACH=1: in the background)
-	@./setup.sh run
+	@./setup.sh up
 	@exec $(BIN)/geo-grid up $(if $(DETACH),--detach) $(ARGS)
 
 down:            ## stop what `make up DETACH=1` started

@@ -1,7 +1,8 @@
 #!/bin/sh
 # Installs what geo_grid needs and nothing else: Debian packages, Python packages into .venv,
 # web libraries into static/vendor. Safe to repeat: each step looks before it acts.
-#   setup.sh run    what `make up` needs
+#   setup.sh up     what `make up` needs; what is left to compile is compiled by the first start, beside other work
+#   setup.sh run    that, and all of it compiled: for benchmarks, and where another user runs what this one may write
 #   setup.sh test   that, and what `make test` needs
 set -eu
 cd "$(dirname "$0")"
@@ -49,6 +50,22 @@ install_packages() {
 }
 [ -z "$missing" ] || install_packages
 
+# --- web libraries ---------------------------------------------------------------------------
+# for tests also what checks our own scripts, which a machine that only runs needs not
+web=$(cat package.json package-lock.json static/vendor.mjs | sha256sum)
+fetching=""
+trap '[ -z "$fetching" ] || kill "$fetching" 2>/dev/null || true' EXIT
+case "$wanted: $(cat static/vendor/installed 2>/dev/null)" in
+*": test $web" | "run: run $web" | "up: run $web") ;;
+*)
+    say "fetching web libraries into static/vendor, and meanwhile Python packages"
+    if [ "$wanted" = test ]; then some="" kept=test; else some=--omit=dev kept=run; fi
+    # shellcheck disable=SC2086
+    { npm ci $some --no-audit --no-fund --loglevel=error >&2 && printf '%s' "$kept $web" >static/vendor/installed; } &
+    fetching=$!
+    ;;
+esac
+
 # --- Python 3.12 or newer --------------------------------------------------------------------
 recent() { "$1" -c 'import sys, ssl, venv, ensurepip; sys.exit(sys.version_info < (3, 12))' >/dev/null 2>&1; }
 find_python() {
@@ -89,28 +106,20 @@ fingerprint=$(cat "$lock" requirements-uv.txt pyproject.toml | sha256sum)
 if [ "$(cat "$stamp" 2>/dev/null)" != "$fingerprint" ]; then
     [ -x .venv/bin/uv ] || install_uv .venv
     say "installing Python packages ($lock)"
-    .venv/bin/uv pip install --compile-bytecode --python .venv/bin/python --require-hashes -r "$lock" \
+    .venv/bin/uv pip install --python .venv/bin/python --require-hashes -r "$lock" \
         || fail "the Python packages could not be installed: the Python package index cannot be reached (or, see above, refuses)"
     .venv/bin/uv pip install --quiet --python .venv/bin/python --no-deps -e . \
         || fail "geo_grid itself could not be installed into .venv (the message is above)"
     printf '%s' "$fingerprint" >"$stamp"
 fi
 
-# --- web libraries ---------------------------------------------------------------------------
-# and for tests what checks our own scripts, which a machine that only runs needs not
-web=$(cat package.json package-lock.json static/vendor.mjs | sha256sum)
-case "$wanted: $(cat static/vendor/installed 2>/dev/null)" in
-*": test $web" | "run: run $web") ;;
-*)
-    say "fetching web libraries into static/vendor"
-    if [ "$wanted" = test ]; then some=""; else some=--omit=dev; fi
-    # shellcheck disable=SC2086
-    npm ci $some --no-audit --no-fund --loglevel=error >&2 || fail "npm could not fetch the web libraries: the npm registry cannot be reached (or, see above, refuses)"
-    printf '%s' "$wanted $web" >static/vendor/installed
-    ;;
-esac
+[ -z "$fetching" ] || wait "$fetching" \
+    || fail "npm could not fetch the web libraries: the npm registry cannot be reached (or, see above, refuses)"
+fetching=""
 
-# --- our own code ----------------------------------------------------------------------------
+# --- what is compiled ------------------------------------------------------------------------
 # whoever may not write here, or is told not to, would compile it at each start
-.venv/bin/python -m compileall -q geo_grid || fail "geo_grid could not be compiled (the message is above)"
-.venv/bin/geo-grid compile || fail "geo_grid's own loops could not be compiled (the message is above)"
+[ "$wanted" = up ] || {
+    .venv/bin/python -m compileall -q geo_grid || fail "geo_grid could not be compiled (the message is above)"
+    .venv/bin/geo-grid compile || fail "geo_grid's own loops could not be compiled (the message is above)"
+}

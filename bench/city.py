@@ -39,6 +39,7 @@ def demo_city() -> Iterator[str]:
             if is_empty(connection):
                 say("loading the demo city ...")
                 load_demo(connection, silent, datetime.now(UTC), incidents=100_000, roads_dir=CACHE / "state/roads")
+                connection.execute("analyze")
         yield cluster.conninfo
 
 

@@ -97,6 +97,7 @@ def _prepared() -> Path:
             admin(running).execute(f"create database {DEMO_TEMPLATE} template {TEMPLATE}")
             with connect(running.conninfo_for(DEMO_TEMPLATE)) as connection:
                 load_demo(connection, silent, datetime.now(UTC), incidents=20_000)
+                connection.execute("analyze")
         _copy(folder / "postgres", unfinished)
     unfinished.touch()
     unfinished.rename(kept)  # so what a killed process leaves is never taken for a cluster

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -18,10 +19,16 @@ demo_app = typer.Typer(help="The generated full-size demo city.", no_args_is_hel
 city_app.add_typer(demo_app, name="demo")
 
 
-def load_demo(conninfo: str, incidents: int, seed: int | None, compiled: Callable[[], None]) -> None:
-    """Load the demo city and say what is in it; `compiled` waits for our own loops."""
+def load_demo(
+    conninfo: str, incidents: int, seed: int | None, compiled: Callable[[], None], beside: Executor
+) -> Future[None]:
+    """Load the demo city and say what is in it; `compiled` waits for our own loops.
+
+    Returns what ends when PostgreSQL has counted what lies in its tables, in `beside`: it answers before, but more slowly.
+    """
     from geo_grid.db import connect
     from geo_grid.demo import load_demo
+    from geo_grid.locate import open_city
     from geo_grid.response import Travel
 
     config = settings()
@@ -41,6 +48,16 @@ def load_demo(conninfo: str, incidents: int, seed: int | None, compiled: Callabl
     say("the lists of names disagree here (drawn as said, nothing guessed in silence):")
     for line in loaded.disagreements:
         say(f"  - {line}")
+    counted = beside.submit(_analyse, conninfo)
+    open_city(conninfo, config.state_dir / "editions", loaded.index.edition, loaded.index)
+    return counted
+
+
+def _analyse(conninfo: str) -> None:
+    from geo_grid.db import connect
+
+    with connect(conninfo) as connection:
+        connection.execute("analyze")
 
 
 @demo_app.command("load")
@@ -49,8 +66,8 @@ def demo_load(
     seed: Annotated[int | None, typer.Option(help="Another seed draws another city.")] = None,
 ) -> None:
     """Load the demo city into an empty database."""
-    with compiling() as compiled, ready_database() as conninfo:
-        load_demo(conninfo, incidents, seed, compiled)
+    with compiling() as compiled, ready_database() as conninfo, ThreadPoolExecutor(1) as beside:
+        load_demo(conninfo, incidents, seed, compiled, beside).result()
 
 
 @demo_app.command("live")

@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Callable
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -119,16 +120,19 @@ def prepare(
     line.wait_for_go()
     with stoppable():
         line.watch()
-        with compiling() as compiled, ready_database(is_watched=False) as conninfo:
+        counted: Future[None] | None = None
+        with compiling() as compiled, ready_database(is_watched=False) as conninfo, ThreadPoolExecutor(1) as beside:
             if levels is not None:
                 set_levels(conninfo, levels)
             if empty:
                 _say_if_without_levels(conninfo)
             else:
-                _load_demo_if_empty(conninfo, incidents, compiled)
+                counted = _load_demo_if_empty(conninfo, incidents, compiled, beside)
             _make_first_users(conninfo, demo, tell)
             compiled()
             _compile_edition(conninfo)
+            if counted is not None:
+                counted.result()
         line.say_ready()
 
 
@@ -141,21 +145,23 @@ def serve_supervised(
     import socket
 
     from geo_grid import compiled_code
-    from geo_grid.api import serving
-    from geo_grid.api.app import create_app
-    from geo_grid.compiling import make_ready
-    from geo_grid.db import connection_string, database
     from geo_grid.supervising import Lifeline
 
     faulthandler.enable()  # a crash in C++ leaves words too
     os.umask(0o077)
     line = Lifeline(lifeline)
-    is_compiled = compiled_code.is_complete()
+    has_work = line.wait_for_go(
+        unless=compiled_code.is_complete
+    )  # those who prepare compile, and need all cores for it
+
+    from geo_grid.api import serving
+    from geo_grid.api.app import create_app
+    from geo_grid.compiling import make_ready
+    from geo_grid.db import connection_string, database
+
     app = create_app(settings(), connection_string(settings()))
-    if not is_compiled:
-        line.wait_for_go()  # those who prepare compile
     make_ready()
-    if is_compiled:
+    if not has_work:
         line.wait_for_go()
     with serving.stoppable():
         line.watch()
@@ -198,7 +204,9 @@ def _make_first_users(conninfo: str, shows_demo: bool, tell: int | None) -> None
             pipe.write("\n".join(lines) + "\n")
 
 
-def _load_demo_if_empty(conninfo: str, incidents: int, compiled: Callable[[], None]) -> None:
+def _load_demo_if_empty(
+    conninfo: str, incidents: int, compiled: Callable[[], None], beside: Executor
+) -> Future[None] | None:
     from geo_grid.db import connect
     from geo_grid.layers.emptiness import is_empty  # not from the demo, which takes seconds to import
 
@@ -206,7 +214,8 @@ def _load_demo_if_empty(conninfo: str, incidents: int, compiled: Callable[[], No
         empty = is_empty(connection)
     if empty:
         say("loading the demo city (once; about a minute)")
-        load_demo(conninfo, incidents, None, compiled)
+        return load_demo(conninfo, incidents, None, compiled, beside)
+    return None
 
 
 def _say_if_without_levels(conninfo: str) -> None:

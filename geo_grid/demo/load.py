@@ -47,11 +47,12 @@ QUERIES = load_queries("geo_grid.demo", "load.sql")
 
 @dataclass
 class Loaded:
-    """What was loaded: rows by table, unassigned incidents, what the lists of names disagree on."""
+    """What was loaded: rows by table, unassigned incidents, what the lists of names disagree on, and the compiled boundaries."""
 
     rows: dict[str, int]
     unassigned_incidents: int
     disagreements: list[str]
+    index: CityIndex
 
 
 def load_demo(
@@ -82,6 +83,8 @@ def load_demo(
     ------
     Conflict
         The database is not empty: demo rows are never mixed with real ones.
+
+    What it loads is still to be counted by PostgreSQL (`analyze`), which can be done beside other things.
     """
     if not is_empty(connection):
         message = "the database is not empty, and demo data is never mixed with other data: use an empty database"
@@ -143,9 +146,9 @@ def load_demo(
             counts["volunteer_teams"] = connection.execute(QUERIES["volunteer_teams"]).rowcount
             counts["visits"] = connection.execute(QUERIES["visits"], {"until": until}).rowcount
         counts["response_circles"] = sum(store_circles(connection, circles.result()).made.values())
-    connection.execute(QUERIES["analyze"])
+    connection.execute(QUERIES["analyze"])  # what is checked at the end of the transaction
     row = connection.execute(QUERIES["unassigned"]).fetchone()
-    return Loaded(counts, row["count"] if row else 0, gazetteer.disagreements)
+    return Loaded(counts, row["count"] if row else 0, gazetteer.disagreements, index)
 
 
 def _owned(frame: DataFrame, index: CityIndex) -> DataFrame:

@@ -1,5 +1,5 @@
 -- name: analyze
-analyze
+analyze grid_cells, patrol_zones, response_circles
 
 -- name: unassigned
 select count(*) from incidents where unassigned

@@ -28,10 +28,10 @@ CONFERENCE_VILLAGES, CONFERENCE_DEPARTMENTS, CONFERENCE_BRIGADES = 2_400, 40, 13
 
 # category, subtype, weight, share handled within the hour: shaped like a duty room's log, not measured
 _CATEGORIES = [
-    ("治安", "噪声扰民", 14), ("治安", "打架斗殴", 6), ("治安", "盗窃", 7), ("治安", "可疑情况", 4),
-    ("交通", "轻微事故", 20), ("交通", "违停堵塞", 12), ("交通", "受伤事故", 4), ("纠纷", "邻里纠纷", 10),
-    ("纠纷", "经济纠纷", 6), ("纠纷", "家庭纠纷", 7), ("求助", "走失求助", 3), ("求助", "群众求助", 9),
-    ("消防", "火情", 2), ("诈骗", "电信诈骗", 5), ("事件", "井盖缺失", 3), ("事件", "占道经营", 5),
+    ("public_order", "噪声扰民", 14), ("public_order", "打架斗殴", 6), ("public_order", "盗窃", 7), ("public_order", "可疑情况", 4),
+    ("traffic", "轻微事故", 20), ("traffic", "违停堵塞", 12), ("traffic", "受伤事故", 4), ("dispute", "邻里纠纷", 10),
+    ("dispute", "经济纠纷", 6), ("dispute", "家庭纠纷", 7), ("help", "走失求助", 3), ("help", "群众求助", 9),
+    ("fire", "火情", 2), ("fraud", "电信诈骗", 5), ("city_matter", "井盖缺失", 3), ("city_matter", "占道经营", 5),
 ]  # fmt: skip
 
 

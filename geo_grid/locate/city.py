@@ -151,11 +151,16 @@ def edition_in_force(connection: Connection, at: datetime | None = None) -> int 
     return found["edition"] if found else None
 
 
-def open_city(conninfo: str, folder: Path, edition: int | None) -> Path:
+def open_city(conninfo: str, folder: Path, edition: int | None, compiled: CityIndex | None = None) -> Path:
     """Compile an edition and save it, unless that was done before.
 
     Blocks for a second or two, holding the GIL: a server calls it in a worker process. A lock on a file makes concurrent
     callers, also of other processes, wait for one build.
+
+    Parameters
+    ----------
+    compiled
+        The edition, where the caller has compiled it already: it is only saved then.
 
     Returns
     -------
@@ -173,7 +178,7 @@ def open_city(conninfo: str, folder: Path, edition: int | None) -> Path:
                 CityIndex.load(path)
                 os.utime(path)
             except UnreadableFile:
-                CityIndex.compile(connection, edition).save(path)
+                (compiled or CityIndex.compile(connection, edition)).save(path)
                 _forget_old(folder)
     return path
 

@@ -5,7 +5,9 @@ import os
 import signal
 import socket
 import threading
+from collections.abc import Callable
 
+_LOOK_S = 0.3
 _PATIENCE_S = 15.0
 """Seconds for an orderly shutdown after the parent has ended."""
 
@@ -23,10 +25,21 @@ class Lifeline:
         os.set_inheritable(descriptor, False)  # child processes of this one must not keep the socket open
         self._line = socket.socket(fileno=descriptor)
 
-    def wait_for_go(self) -> None:
-        """Block until the parent gives work; exit when the parent has ended."""
-        if not self._line.recv(1):
-            raise SystemExit(0)
+    def wait_for_go(self, unless: Callable[[], bool] | None = None) -> bool:
+        """Block until the parent gives work, or until `unless` is true; return whether it gave work.
+
+        Exits when the parent has ended.
+        """
+        self._line.settimeout(None if unless is None else _LOOK_S)
+        try:
+            while unless is None or not unless():
+                with contextlib.suppress(TimeoutError):
+                    if not self._line.recv(1):
+                        raise SystemExit(0)
+                    return True
+            return False
+        finally:
+            self._line.settimeout(None)
 
     def say_ready(self) -> None:
         """Tell the parent that the work is done, or that the server accepts connections."""

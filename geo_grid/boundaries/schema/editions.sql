@@ -18,37 +18,43 @@ begin
         using errcode = 'integrity_constraint_violation';
 end $$;
 
--- Once per published edition, at commit: every cell in force has a parent in force one level up
--- that covers it. Only cells opened by this edition, and children of cells it opened or closed,
--- can have become wrong.
-create or replace function check_edition() returns trigger language plpgsql as $$
-declare
-    found record;
-begin
-    select c.grid_code, c.grid_level, c.parent_code, p.grid_level as parent_level
-    into found
+-- Cells in force without a parent in force one level up that covers them. Only cells opened by the edition, and children of
+-- cells it opened or closed, can have become so.
+create or replace function cells_without_parent(edition bigint)
+returns table (grid_code text, grid_level smallint, parent_code text, parent_level smallint)
+language sql stable parallel safe as $$
+    select c.grid_code, c.grid_level, c.parent_code, p.grid_level
     from grid_cells c
     left join grid_cells p on p.grid_code = c.parent_code and p.valid_to is null
     where c.valid_to is null and c.parent_code is not null
-      and (c.edition_id = new.edition_id
-           or c.parent_code in (select grid_code from grid_cells
-                                where edition_id = new.edition_id or closed_by = new.edition_id))
+      and (c.edition_id = edition
+           or c.parent_code in (select e.grid_code from grid_cells e where e.edition_id = edition or e.closed_by = edition))
       and (p.grid_code is null
            or p.grid_level <> c.grid_level - 1
            or not ST_Covers(p.geom, c.geom))
-    order by c.grid_code
-    limit 1;
-    if found.grid_code is null then
+$$;
+
+grant execute on function cells_without_parent to geo_grid_service;
+
+-- Once per published edition, at commit.
+create or replace function check_edition() returns trigger language plpgsql as $$
+declare
+    found_cell record;
+begin
+    perform from cells_without_parent(new.edition_id);  -- by several processes, unlike a query that stops at its first row
+    if not found then
         return null;
-    elsif found.parent_level is null then
-        raise exception 'grid cell % has no parent % in force', found.grid_code, found.parent_code
+    end if;
+    select * into found_cell from cells_without_parent(new.edition_id) order by grid_code limit 1;
+    if found_cell.parent_level is null then
+        raise exception 'grid cell % has no parent % in force', found_cell.grid_code, found_cell.parent_code
             using errcode = 'foreign_key_violation';
-    elsif found.parent_level <> found.grid_level - 1 then
+    elsif found_cell.parent_level <> found_cell.grid_level - 1 then
         raise exception 'grid cell % is at level % but its parent % is at level %',
-            found.grid_code, found.grid_level, found.parent_code, found.parent_level
+            found_cell.grid_code, found_cell.grid_level, found_cell.parent_code, found_cell.parent_level
             using errcode = 'check_violation';
     else
-        raise exception 'grid cell % reaches outside its parent %', found.grid_code, found.parent_code
+        raise exception 'grid cell % reaches outside its parent %', found_cell.grid_code, found_cell.parent_code
             using errcode = 'check_violation';
     end if;
 end $$;
