@@ -250,7 +250,7 @@ def main() -> None:
     os.environ |= {"GEO_GRID_RATE_LIMIT": "1000000/second", "GEO_GRID_EVENT_STREAMS_PER_ACCOUNT": "1000"}
     with tempfile.TemporaryDirectory(prefix="geo_grid_feed_", dir="/tmp") as name:
         Path(name).chmod(0o755)
-        city = City(Path(name), is_cold=False)
+        city = City(Path(name))
         say(f"loading the city, then {_MINUTES:g} minutes of reports ...")
         try:
             print(json.dumps(measure(city)), flush=True)

@@ -136,7 +136,7 @@ def measure(city: City) -> dict[str, object]:
 def main() -> None:
     with tempfile.TemporaryDirectory(prefix="geo_grid_memory_", dir="/tmp") as name:
         Path(name).chmod(0o755)
-        city = City(Path(name), is_cold=False)
+        city = City(Path(name))
         say(f"loading the city, then {_MINUTES:g} minutes of questions ...")
         try:
             print(json.dumps(measure(city)), flush=True)

@@ -216,7 +216,7 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory(prefix="geo_grid_pages_", dir="/tmp") as name:
         Path(name).chmod(0o755)
-        city = City(Path(name), is_cold=False)
+        city = City(Path(name))
         say("loading the city ...")
         try:
             city.run("up", "--detach")

@@ -95,7 +95,7 @@ def deadlines_of_a_small_city(folder: Path) -> Figures:
 
 def storm_over_the_demo(folder: Path) -> Figures:
     """See `storm` and `lateness`; in a demo city of its own."""
-    city = City(folder, is_cold=False)
+    city = City(folder)
     try:
         city.run("up", "--detach", "--still")
         key = city.run("key", "add", "walls", "--role", "supervisor", "--city", said=False)[1].strip()
