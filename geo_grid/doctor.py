@@ -60,6 +60,7 @@ def examine(conninfo: str, settings: Settings) -> list[Finding]:
             trouble = clock_trouble(clock["now"], clock["newest"])
             findings.append(Finding("clocks", not trouble, trouble or "agree"))
             findings.append(_as_text(connection))
+            findings.append(_archive(connection))
             findings.append(Finding("work that is due", *examine_due(connection, KINDS)))
             findings.append(Finding("working days", *examine_calendar(connection)))
             findings.append(Finding("web hooks", *examine_hooks(connection)))
@@ -77,6 +78,16 @@ def _as_text(connection: Connection) -> Finding:
         f"{'; '.join(told[:_NAMED])}{more}: {AGAIN} makes them as geo_grid has them" if told else "as geo_grid has them"
     )
     return Finding("functions and policies", not told, found)
+
+
+def _archive(connection: Connection) -> Finding:
+    row = connection.execute(QUERIES["archive"]).fetchone() or {}
+    if not row["is_archived"]:
+        return Finding("log of changes", True, "copied nowhere: GEO_GRID_WAL_ARCHIVE names a folder on another disk")
+    if row["fails"]:
+        why = f"not copied since {row['failed_at']:%Y-%m-%d %H:%M:%S}: is the archive full, or closed? (postgres.log says why)"
+        return Finding("log of changes", False, why)
+    return Finding("log of changes", True, "is copied into the archive")
 
 
 def _walls() -> Finding:

@@ -53,3 +53,9 @@ where o.grid_code is not null
 -- as the cells of a division without shapes
 select grid_code, grid_level, parent_code, name, code_scheme, cell_kind, household_count, is_demo, null as shape
 from grid_cells where valid_to is null
+
+-- name: archive
+-- whether the log is copied, and whether the last try failed
+select current_setting('archive_mode') = 'on' as is_archived, last_failed_time as failed_at,
+       coalesce(last_failed_time > coalesce(last_archived_time, '-infinity'), false) as fails
+from pg_stat_archiver

@@ -43,6 +43,10 @@ class Settings(BaseSettings):
     state_dir: Path = Field(
         default_factory=default_state_dir, description="folder of the private cluster, logs and pid files"
     )
+    wal_archive: Path | None = Field(
+        None,
+        description="folder on another disk to which the private cluster copies its log, and geo-grid archive the rest",
+    )
     least_free_mb: int = Field(
         256, ge=0, description="free disk below which the server is not ready: soon nothing could be accepted"
     )

@@ -24,3 +24,8 @@ delete from access.credentials where credential_kind in ('session', 'service')
 
 -- name: connected
 select pg_terminate_backend(pid) from pg_stat_activity where datname = %(database)s and pid <> pg_backend_pid()
+
+-- name: log
+-- the part of the log that is written now, and whether parts are copied into an archive
+select clock_timestamp() as now, pg_walfile_name(pg_current_wal_lsn()) as part,
+       current_setting('archive_mode') = 'on' as is_archived, current_setting('server_version_num')::integer / 10000 as version

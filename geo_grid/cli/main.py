@@ -10,6 +10,7 @@ import typer
 from pydantic import ValidationError
 
 from geo_grid.cli.access import audit_app, key_app, kiosk_app, user_app
+from geo_grid.cli.archive import archive_app
 from geo_grid.cli.backups import backups_app
 from geo_grid.cli.boundaries import boundaries_app
 from geo_grid.cli.calendar import calendar_app
@@ -35,6 +36,7 @@ app = typer.Typer(
 for family in (serving_app, city_app, places_app, files_app, backups_app):
     app.add_typer(family)
 for name, family in (
+    ("archive", archive_app),
     ("circles", circles_app),
     ("boundaries", boundaries_app),
     ("indicators", indicators_app),

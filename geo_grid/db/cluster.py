@@ -11,6 +11,7 @@ import logging
 import os
 import pwd
 import re
+import shlex
 import shutil
 import stat
 import subprocess
@@ -66,9 +67,11 @@ class Cluster:
         must run PostgreSQL cannot reach the folder, `/var/lib/geo_grid/<digest>` is used instead.
     extra
         More lines for postgresql.conf.
+    archive
+        Folder that gets each finished part of the write-ahead log, in its folder `log`; None: it is copied nowhere.
     """
 
-    def __init__(self, state_dir: Path, extra: str = "") -> None:
+    def __init__(self, state_dir: Path, extra: str = "", archive: Path | None = None) -> None:
         self._uid = self._gid = None
         state_dir = state_dir.absolute()
         if os.geteuid() == 0:
@@ -85,6 +88,7 @@ class Cluster:
             digest = hashlib.sha256(str(state_dir).encode()).hexdigest()[:12]
             self.sockets = Path(f"/tmp/geo_grid-{digest}")  # noqa: S108 (created 0700 and checked)
         self._extra = extra
+        self._archive = None if archive is None else archive.absolute()
         self._joined: IO[bytes] | None = None
         self._programs = _find_programs(self._made_by())
 
@@ -240,8 +244,18 @@ class Cluster:
             message = f"{folder} must belong to the user who runs PostgreSQL, with mode 0700"
             raise SetupError(message)
 
+    def adopt(self, folder: Path) -> None:
+        """Give a folder, and all that is in it, to whoever runs PostgreSQL."""
+        self._own(folder)
+        if self._uid is not None and self._gid is not None:
+            for path in folder.rglob("*"):
+                os.chown(path, self._uid, self._gid, follow_symlinks=False)
+
     def _initialise(self) -> None:
         self._own(self.sockets)
+        if self._archive is not None:
+            self._own(self._archive)
+            self._own(self._archive / "log")
         if not (self.data / "PG_VERSION").exists():
             unfinished = self.state_dir / "postgres.new"
             shutil.rmtree(unfinished, ignore_errors=True)
@@ -260,7 +274,9 @@ class Cluster:
             )
             raise SetupError(message)
         (self.data / "geo_grid.conf").write_text(
-            _CONFIGURATION.format(sockets=self.sockets, library=_postgis_library(ours)) + self._extra
+            _CONFIGURATION.format(sockets=self.sockets, library=_postgis_library(ours))
+            + (_archiving(self._archive / "log") if self._archive is not None else "")
+            + self._extra
         )
         configuration = self.data / "postgresql.conf"
         include = "include 'geo_grid.conf'\n"
@@ -280,6 +296,7 @@ class Cluster:
             return
         keep_small(self.log)
         deadline = time.monotonic() + 30
+        is_recovering = (self.data / "recovery.signal").exists()
         while True:
             self._bury_zombie()
             started = self._run(
@@ -287,6 +304,8 @@ class Cluster:
                 "--log", str(self._log_file()), "--silent", check=False,
             )  # fmt: skip
             if started.returncode == 0:
+                if is_recovering:
+                    self._wait_for_recovery()
                 return
             # right after a kill -9 child processes still hold the shared memory for a moment
             if time.monotonic() > deadline:
@@ -294,6 +313,17 @@ class Cluster:
                 message = f"the private PostGIS does not start: {' / '.join(last)} (log: {self.log})"
                 raise DatabaseUnavailable(message)
             time.sleep(0.3)
+
+    def _wait_for_recovery(self) -> None:
+        """Wait until the database is at the moment that it is brought to (`geo_grid.backups.archive`): perhaps for hours."""
+        asked = ("pg_isready", "--dbname", self.conninfo_for("postgres"))
+        while (self.data / "recovery.signal").exists() or self._run(*asked, check=False).returncode:
+            if not self.running:
+                lines = self.log.read_text(errors="replace").strip().splitlines()[-10:]
+                why = next((line for line in reversed(lines) if "FATAL" in line), lines[-1])
+                message = f"the database cannot be brought to the moment: {why} (log: {self.log})"
+                raise DatabaseUnavailable(message)
+            time.sleep(0.2)
 
     def _log_file(self) -> Path:
         self.log.touch(mode=0o600)
@@ -308,6 +338,14 @@ class Cluster:
         )  # fmt: skip
         if found.stdout != "1":
             self._run("createdb", "--maintenance-db", self.conninfo_for("postgres"), DATABASE)
+
+
+def _archiving(folder: Path) -> str:
+    """Return the lines of postgresql.conf that copy the log into a folder: each part appears when it is on the disk."""
+    part = shlex.quote(str(folder)).replace("%", "%%") + "/%f"
+    copied = f"cp %p {part}.new && sync {part}.new && mv {part}.new {part}"
+    command = f"cmp -s %p {part} || {{ test ! -e {part} && {copied}; }}".replace("\\", "\\\\").replace("'", "''")
+    return f"archive_mode = on\narchive_timeout = 60\narchive_command = '{command}'\n"
 
 
 def _works_in(process: Path, folder: Path) -> bool:

@@ -50,7 +50,8 @@ def database(settings: Settings, is_watched: bool = True) -> Iterator[str]:
         GEO_GRID_DATABASE_URL is no connection string.
     """
     if settings.database_url is None:
-        with Cluster(settings.state_dir) as cluster, cluster.watched() if is_watched else contextlib.nullcontext():
+        private = Cluster(settings.state_dir, archive=settings.wal_archive)
+        with private as cluster, cluster.watched() if is_watched else contextlib.nullcontext():
             yield cluster.conninfo
         return
     conninfo = connection_string(settings)
