@@ -31,7 +31,7 @@ _BASE = re.compile(r"base-\d{8}T\d{6}Z")
 _BESIDE, _BEFORE = "_restoring", "_before_restore"
 """Ends of the names of the folder that is filled, and of the one that it replaced."""
 _RECOVERY = ("restore_command", "recovery_target_time", "recovery_target_action", "hot_standby")
-_NOT_REACHED = "recovery ended before configured recovery target was reached"  # PostgreSQL, xlogrecovery.c
+_NOT_REACHED = re.compile("recovery ended before configured recovery target was reached")  # PostgreSQL, xlogrecovery.c
 
 
 @dataclass(frozen=True)
@@ -176,7 +176,7 @@ def restore_until(cluster: Cluster, archive: Path, moment: datetime | None, prog
             shutil.rmtree(cluster.data)
             if had_one:
                 before.rename(cluster.data)
-            if isinstance(error, DatabaseUnavailable) and _NOT_REACHED in str(error):
+            if isinstance(error, DatabaseUnavailable) and _NOT_REACHED.search(str(error)):
                 message = f"the log in {archive} ends before {moment}: take an earlier moment, or --latest"
                 raise UserError(message) from None
             raise
