@@ -20,6 +20,7 @@ from geo_grid.api.access.counters import Counters
 from geo_grid.api.server.networks import is_by_hand, is_loopback, read_networks, scheme_of, sender
 from geo_grid.api.server.problems import problem_of
 from geo_grid.api.server.public_address import PublicAddress
+from geo_grid.api.server.shares import Beginning
 from geo_grid.api.server.state import server_of
 from geo_grid.db import Asker
 from geo_grid.settings import Settings
@@ -39,6 +40,8 @@ _PROVEN_S, _MOST_PROVEN = 3600.0, 10_000
 credentials that are remembered."""
 _STRANGERS_AT_ONCE = 8
 """Most unknown credentials that are looked up at the same time."""
+_ARRIVING = 4096
+"""Most requests of one account or address that wait to be looked at: more than its connections, which ask one at a time."""
 
 
 class Identified:
@@ -60,6 +63,8 @@ class Identified:
         self._login_rate = parse(settings.login_rate_limit)
         self._proven: TTLCache[tuple[str, str], int] = TTLCache(_MOST_PROVEN, _PROVEN_S)
         self._strangers = asyncio.Semaphore(_STRANGERS_AT_ONCE)
+        self._known_arriving = Beginning(1, _ARRIVING)
+        self._strangers_arriving = Beginning(1, _ARRIVING)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or refuse it with a problem."""
@@ -76,6 +81,7 @@ class Identified:
             self._public.settle(scope)
             secret, by_cookie = _secret(headers, scope["scheme"])
             asker = Asker(digest_of(secret) if secret else "", address, scope["geo_grid.request_id"])
+            await self._arrive(scope, asker)
             scope["geo_grid.asker"], scope["geo_grid.secret"] = asker, secret if by_cookie else None
             scope["geo_grid.identity"] = None
             if not scope["path"].startswith(_OPEN):
@@ -110,6 +116,21 @@ class Identified:
             message = "this server speaks through its proxy only, and over TLS: open the address of the proxy"
             raise errors.Forbidden(message)
         return address
+
+    async def _arrive(self, scope: Scope, asker: Asker) -> None:
+        """Wait for a turn to be looked at: one request of accounts and one of strangers in each round of the event loop.
+
+        Even refusals and what is open to all take their time. Asked on hundreds of connections at once, they would come
+        between each two steps of everybody else's requests. Raises TooMany, and GivenUp when the client has gone.
+        """
+        proven = self._proven.get((asker.credential, asker.address))
+        who, turns = (
+            (neighbourhood(asker.address), self._strangers_arriving)
+            if proven is None
+            else (proven, self._known_arriving)
+        )
+        looked_at = await turns.turn(who, scope["geo_grid.client"].has_left)
+        looked_at()  # what it asks for then waits where that is bounded
 
     def _limit_login(self, scope: Scope, address: str) -> None:
         """Count requests that could guess secrets, with any credential: log-ins, and changes of passwords and factors."""

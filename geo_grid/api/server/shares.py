@@ -90,7 +90,8 @@ class Lending:
 
 class Beginning:
     """Lets requests begin, in turns of their accounts: one in each round of the event loop, so that what is asked of it by
-    others goes on between them; and of one account so many at the same time.
+    others goes on between them; and of one account so many at the same time. An account is whoever has a turn of their own:
+    the number of one, or the address of a stranger.
 
     Parameters
     ----------
@@ -102,13 +103,13 @@ class Beginning:
 
     def __init__(self, each: int, waiting: int) -> None:
         self._each, self._most = each, waiting
-        self._at_work: Counter[int] = Counter()
-        self._waiting: dict[int, deque[tuple[asyncio.Future[None], Callable[[], bool]]]] = {}
-        self._begun: dict[int, int] = {}  # of those who are here: the number of their newest turn
+        self._at_work: Counter[int | str] = Counter()
+        self._waiting: dict[int | str, deque[tuple[asyncio.Future[None], Callable[[], bool]]]] = {}
+        self._begun: dict[int | str, int] = {}  # of those who are here: the number of their newest turn
         self._turns = 0
         self._is_called = False
 
-    async def turn(self, account: int, has_left: Callable[[], bool]) -> Callable[[], None]:
+    async def turn(self, account: int | str, has_left: Callable[[], bool]) -> Callable[[], None]:
         """Wait until a request may begin, and return a function that says it is answered (calling it again has no effect).
 
         Parameters
@@ -145,8 +146,8 @@ class Beginning:
             raise
         return end
 
-    def _ending(self, account: int) -> Callable[[], None]:
-        begun = [account]
+    def _ending(self, account: int | str) -> Callable[[], None]:
+        begun: list[int | str] = [account]
 
         def end() -> None:
             if begun:
@@ -181,7 +182,7 @@ class Beginning:
         self._forget(account)
         self._call()
 
-    def _forget(self, account: int) -> None:
+    def _forget(self, account: int | str) -> None:
         if not self._at_work[account]:
             del self._at_work[account]
             if account not in self._waiting:

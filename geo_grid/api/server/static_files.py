@@ -6,12 +6,15 @@ from pathlib import Path
 
 from anyio import to_thread
 from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 _WORTH_PACKING = 1024
 """Bytes below which a file is sent as it is."""
+_LONGEST = 255
+"""Characters of a path; of each folder that it names the file system is asked, whether it is there or not."""
 _TEXT = ("text/", "application/javascript", "application/json", "application/manifest+json", "image/svg+xml")
 """Beginnings of the media types that are compressed; others are compressed already."""
 
@@ -25,6 +28,12 @@ class StaticText(StaticFiles):
     def __init__(self, directory: Path) -> None:
         super().__init__(directory=directory)
         self._packed: dict[str, tuple[str, bytes]] = {}
+
+    def get_path(self, scope: Scope) -> str:
+        """Return the path of a file in the folder. Raises HTTPException where it is longer than any of ours."""
+        if len(scope["path"]) > _LONGEST:
+            raise HTTPException(404)
+        return super().get_path(scope)
 
     async def get_response(self, path: str, scope: Scope) -> Response:
         """Return a file, compressed when the request allows it and no part of the file is asked for."""
