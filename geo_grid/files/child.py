@@ -1,6 +1,7 @@
-"""The process that reads one file, told on its standard input what to read, and by its name beforehand with what.
+"""The process that reads one file, told on its standard input what to read.
 
-It is forked from one that has imported the libraries (`nest`), and puts the walls up before it reads anything but its job.
+It is forked from one that has imported the libraries (`nest`), and puts the walls up before it reads anything but its
+job.
 """
 
 import contextlib
@@ -29,7 +30,7 @@ _NO_OTHER_FILES = {
 
 
 EXTRACT, SHAPES, TEXTS, WALLS = "extract", "shapes", "texts", "walls"
-"""What a process is started for: an OpenStreetMap extract, what GDAL reads, any other table, to say which walls stand."""
+"""What a process is for: an OpenStreetMap extract, what GDAL reads, any other table, to say which walls stand."""
 
 _TABLES = ("geo_grid.files.archives", "geo_grid.files.readers")
 _NEEDED = {
@@ -58,7 +59,7 @@ _WITHOUT = _Without("pandas", "geopandas", "pyproj", "cloudpickle")
 
 
 def prepare(purpose: str, is_for_more: bool = False) -> None:
-    """Import what such a process needs, without reading or opening anything; for more of them, also what some files need."""
+    """Import what such a process needs, and read nothing; for more of them, also what some files need."""
     if _WITHOUT not in sys.meta_path:
         sys.meta_path.insert(0, _WITHOUT)
     if purpose == EXTRACT or is_for_more:

@@ -65,7 +65,8 @@ class _Nest:
         with theirs:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "geo_grid.files.nest", str(theirs.fileno())], pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=_ENVIRONMENT, cwd="/",
+                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                env=_ENVIRONMENT, cwd="/",
             )  # fmt: skip
 
 

@@ -1,8 +1,8 @@
-"""The process that those are forked from that read files: `python -m geo_grid.files.nest`, told on a socket what to fork.
+"""The process from which those are forked that read files: `python -m geo_grid.files.nest`, told on a socket what for.
 
-A fork takes milliseconds, a new Python that imports the same half a second. The nest has imported the libraries and reads
-nothing: neither a file nor a job, of which it gets the descriptors and passes them on. It ends with whoever started it,
-and the processes end with it.
+A fork takes milliseconds, a new Python that imports the same half a second. The nest has imported the libraries and
+reads nothing: neither a file nor a job, of which it gets the descriptors and passes them on. It ends with whoever
+started it, and the processes end with it.
 """
 
 import contextlib

@@ -22,7 +22,10 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "-
 
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    """Chromium without windows, which draws pages as the other does for two thirds of the work; closed after this package's last test: Playwright's loop would forbid the others asyncio.run."""
+    """Chromium without windows, which draws the same pages for two thirds of the work.
+
+    It is closed after this package's last test: Playwright's loop would forbid the others asyncio.run.
+    """
     expect.set_options(timeout=90_000)  # a busy machine
     with sync_playwright() as playwright:
         launched = playwright.chromium.launch(executable_path="/usr/bin/chromium-headless-shell", args=FLAGS)
