@@ -20,7 +20,8 @@ command -v npm >/dev/null 2>&1 || need npm
 command -v ffmpeg >/dev/null 2>&1 || need ffmpeg # live pictures of cameras
 ls /usr/share/fonts/opentype/noto/NotoSansCJK-*.ttc >/dev/null 2>&1 || need fonts-noto-cjk
 if [ "$wanted" = test ]; then
-    command -v chromium >/dev/null 2>&1 || need chromium
+    command -v chromium >/dev/null 2>&1 || need chromium # makes pictures
+    command -v chromium-headless-shell >/dev/null 2>&1 || need chromium-headless-shell # shows pages to the tests
     command -v age >/dev/null 2>&1 || need age # backups are encrypted by it
     command -v ogr2ogr >/dev/null 2>&1 || need gdal-bin # reads our collections with somebody else's eyes
     [ -d /usr/lib/python3/dist-packages/qgis ] || need "python3-qgis qgis-providers" # and so does QGIS

@@ -1,11 +1,14 @@
-"""The process that reads one file: `python -m geo_grid.files.child`, told on its standard input what to read.
+"""The process that reads one file, told on its standard input what to read.
 
-It puts the walls up before it imports anything that could read a stranger's bytes.
+It is forked from one that has imported the libraries (`nest`), and puts the walls up before it reads anything but its
+job.
 """
 
+import contextlib
 import json
 import os
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +29,19 @@ _NO_OTHER_FILES = {
 }
 
 
+EXTRACT, SHAPES, TEXTS, WALLS = "extract", "shapes", "texts", "walls"
+"""What a process is for: an OpenStreetMap extract, what GDAL reads, any other table, to say which walls stand."""
+
+_TABLES = ("geo_grid.files.archives", "geo_grid.files.readers")
+_NEEDED = {
+    EXTRACT: ("geo_grid.files.extracts",),  # with pyproj, beside the lattice that places are put on
+    SHAPES: (*_TABLES, "pyogrio.raw"),  # whose libraries are loaded before memory is limited
+    TEXTS: _TABLES,
+    WALLS: (),
+}
+_OFTEN = ("pyarrow.compute", "pyarrow.parquet")
+
+
 class _Without:
     """Makes believe that packages are not installed that others import if they are, for most of the time it takes."""
 
@@ -39,31 +55,54 @@ class _Without:
             raise ModuleNotFoundError(message, name=name)
 
 
-def main() -> int:
-    """Read what is asked, and hand it back on the standard output."""
+_WITHOUT = _Without("pandas", "geopandas", "pyproj", "cloudpickle")
+
+
+def prepare(purpose: str, is_for_more: bool = False) -> None:
+    """Import what such a process needs, and read nothing; for more of them, also what some files need."""
+    if _WITHOUT not in sys.meta_path:
+        sys.meta_path.insert(0, _WITHOUT)
+    if purpose == EXTRACT or is_for_more:
+        _with_pyproj()
+    for name in (*_NEEDED[purpose], *(_OFTEN if is_for_more else ())):
+        import_module(name)
+
+
+def main(asked_by: int) -> int:
+    """Read what is asked, and hand it back on the standard output; `asked_by` is the number of the parent process."""
     job = json.load(sys.stdin)
     readable = [*map(Path, job["readable"]), *map(Path, _PYTHON), *map(Path, (sys.prefix, sys.base_prefix)),
                 Path(__file__).parents[1]]  # fmt: skip
     limits = Limits(**job["limits"])
     scratch = Path(job["scratch"]) if job["scratch"] else None
     standing = confine(readable, scratch, limits.processor_s, limits.unpacked_bytes if scratch else 0)
-    if os.getppid() != job["parent"]:
+    if os.getppid() != asked_by:
         return OUT_OF_MEMORY  # who asked ended before this process would have ended with them
-    if job["what"] == "walls":
+    if job["what"] == WALLS:
         print(json.dumps(standing))
         return 0
     return _read(job, limits, scratch)
 
 
+def purpose_of(job: dict[str, Any]) -> str:
+    """Return what a process is started for that has this job."""
+    if job["what"] != "table":
+        return str(job["what"])
+    return SHAPES if Path(job["path"]).suffix.lower() in (*DRIVERS, ".zip") else TEXTS
+
+
+def _with_pyproj() -> None:
+    with contextlib.suppress(ValueError):
+        _WITHOUT.names.remove("pyproj")
+
+
 def _read(job: dict[str, Any], limits: Limits, scratch: Path | None) -> int:
     path, said, sink = Path(job["path"]), job["said"], sys.stdout.buffer
-    without = _Without("pandas", "geopandas", "pyproj", "cloudpickle")
-    sys.meta_path.insert(0, without)
+    prepare(purpose := purpose_of(job))
     from geo_grid.files import rows
 
     try:
-        if job["what"] == "extract":
-            without.names.remove("pyproj")  # stands beside the lattice that places are put on
+        if purpose == EXTRACT:
             from geo_grid.files.extracts import read_extract
 
             limit_memory(limits.memory_bytes)
@@ -73,13 +112,10 @@ def _read(job: dict[str, Any], limits: Limits, scratch: Path | None) -> int:
             from geo_grid.files.source import Source
             from geo_grid.files.spelling import Spelling
 
-            is_gdals = path.suffix.lower() in (*DRIVERS, ".zip")
-            if is_gdals:
-                import pyogrio  # noqa: F401 (its libraries are loaded before memory is limited; nothing is opened yet)
-            without.names.remove("pyproj")  # a file may describe its reference system instead of naming it
+            _with_pyproj()  # a file may describe its reference system instead of naming it
             limit_memory(limits.memory_bytes)
             source = Source(path, said, job["lon"], job["lat"], scratch, limits, Spelling(**job["spelling"]))
-            if is_gdals:
+            if purpose == SHAPES:
                 source = archives.unpacked(source)
                 one_driver(vectors.driver_of(source))
             found = readers.read(source)
@@ -110,7 +146,3 @@ def one_driver(name: str) -> None:
     if left != {name}:
         message = f"GDAL keeps other drivers than {name}: {', '.join(sorted(left - {name}))}"
         raise UserError(message)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -5,8 +5,6 @@ import json
 import os
 import select
 import signal
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -22,6 +20,7 @@ import shapely
 from geo_grid.errors import GeoGridError, UnreadableFile, UserError
 from geo_grid.files.child import OUT_OF_MEMORY, REFUSED
 from geo_grid.files.degrees import read_degrees
+from geo_grid.files.forked import Reading, reading
 from geo_grid.files.kinds import FORMATS, unknown_kind
 from geo_grid.files.limits import Limits, of_operator
 from geo_grid.files.rows import GEOMETRY
@@ -33,18 +32,6 @@ if TYPE_CHECKING:
 
 WALLS = ("limits", "network", "files", "calls")
 """What `standing_walls` can find."""
-_PACKAGE = Path(__file__).parents[2]
-_ENVIRONMENT = {
-    "PYTHONPATH": str(_PACKAGE),
-    "PYTHONDONTWRITEBYTECODE": "1",
-    "LC_ALL": "C.UTF-8",
-    "OMP_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",
-    "ARROW_DEFAULT_MEMORY_POOL": "system",
-    "MALLOC_ARENA_MAX": "1",
-    "GDAL_DRIVER_PATH": "disable",
-}
-"""All that the process knows of ours: no secret."""
 _LOOK_S = 0.2
 _BLOCK = 1 << 20
 _NEIGHBOURS = {
@@ -194,8 +181,8 @@ def read_extract(
 def standing_walls() -> list[str]:
     """Return which walls this machine lets stand around a process that reads files."""
     job: dict[str, Any] = {"what": "walls", "readable": [], "scratch": None, "limits": asdict(of_operator())}
-    with _process(job) as process:
-        told: list[str] = json.loads((process.stdout.read() if process.stdout is not None else b"") or b"[]")
+    with reading(job) as process:
+        told: list[str] = json.loads(_told(process, "", Asking.of_operator()) or b"[]")
     return told
 
 
@@ -268,9 +255,9 @@ def _answer(
         **job, "path": readable[0], "said": said, "limits": asdict(limits),
         "readable": readable, "scratch": str(scratch) if scratch else None,
     }  # fmt: skip
-    with _process(given) as process:
+    with reading(given) as process:
         told = _told(process, said, asking)
-        code = process.wait()
+        code = process.code()
     if code == REFUSED:
         refusal = json.loads(told[told.rindex(b"\n") + 1 :])
         raise _REFUSALS.get(refusal["refused"], GeoGridError)(refusal["message"])
@@ -287,37 +274,18 @@ def _answer(
     return json.loads(told[:end]), table
 
 
-@contextlib.contextmanager
-def _process(job: dict[str, Any]) -> Iterator[subprocess.Popen[bytes]]:
-    """Start the process with its job; it is dead when this is left."""
-    with subprocess.Popen(
-        [sys.executable, "-m", "geo_grid.files.child"],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=_ENVIRONMENT, cwd="/",
-    ) as process:  # fmt: skip
-        try:
-            if process.stdin is not None:
-                with contextlib.suppress(BrokenPipeError):
-                    process.stdin.write(json.dumps({**job, "parent": os.getpid()}).encode())
-                    process.stdin.close()
-            yield process
-        finally:
-            process.kill()
-
-
-def _told(process: subprocess.Popen[bytes], said: str, asking: Asking) -> bytearray:
+def _told(process: Reading, said: str, asking: Asking) -> bytearray:
     """Return all that a process says, as long as it may speak, and may say so much."""
     told, deadline = bytearray(), time.monotonic() + asking.limits.wall_s
-    if process.stdout is None:
-        return told
-    pipe, waiting = process.stdout.fileno(), select.poll()  # select() knows no descriptor beyond 1,023
-    waiting.register(pipe, select.POLLIN)
+    waiting = select.poll()  # select() knows no descriptor beyond 1,023
+    waiting.register(process.answer, select.POLLIN)
     while True:
         if time.monotonic() > deadline:
             message = f"{said} was not read within {asking.limits.wall_s:.0f} s, and was given up: divide it"
             raise UnreadableFile(message)
         if not waiting.poll(_LOOK_S * 1000):
             continue
-        block = os.read(pipe, _BLOCK)
+        block = os.read(process.answer, _BLOCK)
         if not block:
             return told
         told += block

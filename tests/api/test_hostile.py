@@ -29,6 +29,7 @@ from tests.api.test_http import problem
 from tests.api.test_imports import HEAD, post, send
 from tests.conftest import SHARED, live_server
 from tests.files import hostile
+from tests.files.readers import readers
 from tests.identities import api_key, bearing
 from tests.squares import SIDE, SOUTH, WEST, two_by_two
 
@@ -148,16 +149,13 @@ class TestUploads:
         port = int(url.rpartition(":")[2])
         with socket.create_connection(("127.0.0.1", port)) as client:
             client.sendall(f"POST /imports HTTP/1.1\r\n{head}\r\n".encode() + request.read())
-            wait_for(lambda: readers() == 1)
-        wait_for(lambda: readers() == 0, 10)
+            wait_for(lambda: reading() == 1)
+        wait_for(lambda: reading() == 0, 10)
 
 
-def readers() -> int:
+def reading() -> int:
     """How many processes read a file for those that import for this one."""
-    said = subprocess.run(["ps", "-eo", "pid,ppid,args"], capture_output=True, text=True, check=True).stdout
-    rows = [line.split(None, 2) for line in said.splitlines()[1:]]
-    ours = {str(child.pid) for child in multiprocessing.active_children() if child.name == PROCESS}
-    return sum(parent in ours and "geo_grid.files.child" in args for _, parent, args in rows)
+    return len(readers([child.pid for child in multiprocessing.active_children() if child.name == PROCESS]))
 
 
 def wait_for(found, seconds: float = 20) -> None:

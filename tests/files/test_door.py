@@ -5,6 +5,7 @@ import io
 import json
 import os
 import resource
+import signal
 import socket
 import struct
 import subprocess
@@ -13,6 +14,7 @@ import threading
 import time
 import zipfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,6 +27,7 @@ from geo_grid.errors import UnreadableFile, UserError
 from geo_grid.files.door import WALLS, Asking, Table, read_extract, read_table, standing_walls
 from geo_grid.files.limits import SENT
 from tests.files import hostile
+from tests.files.readers import nests, readers, still_there
 
 SMALL = replace(SENT, memory_bytes=256 << 20, processor_s=3, wall_s=20, rows=20_000, cells=100_000)
 
@@ -240,27 +243,73 @@ def test_a_file_that_nobody_waits_for_is_read_no_further(tmp_path: Path) -> None
     hostile.package_without_end(tmp_path / "a.gpkg")
     asked = "import sys, pathlib; from geo_grid.files.door import read_table; read_table(pathlib.Path(sys.argv[1]))"
 
-    def reading() -> set[str]:
-        """The processes that read a file for this one."""
-        said = subprocess.run(["ps", "-eo", "pid,ppid,args"], capture_output=True, text=True, check=True).stdout
-        rows = [line.split(None, 2) for line in said.splitlines()[1:]]
-        return {
-            pid for pid, parent, args in rows if "files.child" in args and (parent == str(asking.pid) or pid in seen)
-        }
-
-    seen: set[str] = set()
     with subprocess.Popen([sys.executable, "-c", asked, str(tmp_path / "a.gpkg")]) as asking:
         try:
             deadline = time.monotonic() + 90
-            while not (seen := reading()):
+            while not (seen := readers([asking.pid])):
                 assert time.monotonic() < deadline
                 time.sleep(0.1)
         finally:
             asking.kill()  # as a server does when its client has left
     deadline = time.monotonic() + 90
-    while reading():
+    while still_there(seen):
         assert time.monotonic() < deadline
         time.sleep(0.1)
+
+
+def test_those_who_read_at_the_same_time_know_nothing_of_each_other(tmp_path: Path) -> None:
+    """They come from one process: one that is killed, and one that is refused, leave the others alone."""
+    hostile.package_without_end(tmp_path / "endless.gpkg")
+    (tmp_path / "broken.kml").write_bytes(b"no shapes")
+    (tmp_path / "good.csv").write_bytes(b"lon,lat\n114.5,37\n")
+
+    def read_one(number: int) -> object:
+        name = ("endless.gpkg", "broken.kml", "good.csv")[number % 3]
+        limits = replace(SMALL, wall_s=5, processor_s=60) if number % 3 == 0 else SMALL
+        try:
+            return len(read_table(tmp_path / name, asking=Asking(limits, name)).attributes)
+        except UnreadableFile as refused:
+            return str(refused)
+
+    with ThreadPoolExecutor(6) as pool:
+        said = [*pool.map(read_one, range(12))]
+    assert said[2::3] == [1] * 4
+    assert all("endless.gpkg was not read within 5 s" in str(one) for one in said[0::3])
+    assert all("broken.kml" in str(one) for one in said[1::3])
+    assert readers([os.getpid()]) == set()
+
+
+def test_readers_come_again_after_the_process_they_are_forked_from_was_killed(tmp_path: Path) -> None:
+    for _ in range(2):
+        assert len(read(tmp_path / "points.csv", b"lon,lat\n114.5,37\n").attributes) == 1
+        (nest,) = nests(os.getpid())
+        os.kill(nest, signal.SIGKILL)
+        os.waitid(os.P_PID, nest, os.WEXITED | os.WNOWAIT)
+
+
+def test_they_know_no_descriptor_and_no_secret_of_whoever_asks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GEO_GRID_SECRET", "open sesame")
+    hostile.package_without_end(tmp_path / "a.gpkg")
+    with (tmp_path / "opened").open("wb"), ThreadPoolExecutor(1) as pool:
+        reading = pool.submit(read_table, tmp_path / "a.gpkg", asking=Asking(replace(SENT, wall_s=5)))
+        deadline = time.monotonic() + 90
+        while not (found := readers([os.getpid()])):
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        (process,) = found
+        while not (known := opened_by(process)) & {str(tmp_path / "a.gpkg")}:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        environment = Path(f"/proc/{process}/environ").read_bytes()
+        with pytest.raises(UnreadableFile):
+            reading.result()
+    assert b"sesame" not in environment
+    assert str(tmp_path / "opened") not in known
+    assert not [path for path in known if path.startswith(("socket:", "anon_inode:[pidfd]"))]
+
+
+def opened_by(pid: int) -> set[str]:
+    return {str(path.readlink()) for path in Path(f"/proc/{pid}/fd").iterdir() if os.path.lexists(path)}
 
 
 def test_an_extract_that_is_none_is_refused(tmp_path: Path, secret: Path) -> None:

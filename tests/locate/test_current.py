@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import psycopg
+import pytest
 from psycopg.conninfo import make_conninfo
 from psycopg.rows import dict_row
 
@@ -18,10 +19,16 @@ from geo_grid.changes import Feed
 from geo_grid.db import connect
 from geo_grid.derived import DerivedStates
 from geo_grid.derived import state as module
-from geo_grid.locate import EVERYTHING, CityIndex, Location, Locations
+from geo_grid.locate import EVERYTHING, CityIndex, Location, Locations, current
 from tests.squares import SIDE, SOUTH, WEST, cells, local_levels, square
 
 INSIDE = (WEST + SIDE / 2, SOUTH + SIDE / 2)
+
+
+@pytest.fixture(autouse=True)
+def _collected(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Garbage is collected as in production."""
+    monkeypatch.setattr(current, "gc", gc)
 
 
 class Asked:
