@@ -80,7 +80,9 @@ def test_what_was_deleted_is_there_again_and_what_came_after_is_not(folder: Path
             ).fetchall()
             assert [row["setting"] for row in left] == [""]
     assert list_bases(archive) == [again]
-    parts = sorted(path.name[8:] for path in (archive / "log").iterdir() if len(path.name) == 24)  # without the timeline
+    parts = sorted(
+        path.name[8:] for path in (archive / "log").iterdir() if len(path.name) == 24
+    )  # without the timeline
     assert parts[0] >= again.begins_with[8:]  # what only the older copy needed is gone
     assert restore_until(cluster, archive, None, silent).rows["public.incidents"] == 3
 
