@@ -234,6 +234,7 @@ async def _leave_former(request: Request) -> None:
     """End the session that the browser had before the log-in."""
     if request.scope["geo_grid.secret"] and request.scope["geo_grid.identity"] is not None:
         await server_of(request).logins.log_out(asker_of(request))
+        server_of(request).identities.forget()
 
 
 def _device(request: Request) -> str | None:

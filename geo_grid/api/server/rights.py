@@ -348,14 +348,25 @@ class GuardedRoute(APIRoute):
         is_described = self.include_in_schema or self.path in _NAMES_ITS_PARAMETERS
         if is_described and self.path not in _ADDED_BY_OTHERS:
             self._refuse_unknown(Request(scope))
-        try:
+        if scope["method"] in ("GET", "HEAD", "OPTIONS"):
             await self._answer(scope, receive, send)
+            return
+
+        def settle() -> None:
+            server = server_of(scope)
+            server.feed.poke()
+            if right in _CHANGING:
+                server.identities.forget()
+
+        async def after_settling(message: Message) -> None:
+            if message["type"] == "http.response.start":  # whoever knows the answer may ask at once
+                settle()
+            await send(message)
+
+        try:
+            await self._answer(scope, receive, after_settling)
         finally:
-            if scope["method"] not in ("GET", "HEAD", "OPTIONS"):
-                server = server_of(scope)
-                server.feed.poke()
-                if right in _CHANGING:
-                    server.identities.forget()
+            settle()  # what failed, or was written after the answer began
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer in the turn of the account, as long as the client waits; what a write has begun it ends."""
