@@ -5,7 +5,6 @@ From a copy and the log any later moment is brought back: what somebody deleted,
 our own but the order of the steps; pg_basebackup, pg_verifybackup and PostgreSQL's recovery do the work.
 """
 
-import asyncio
 import json
 import re
 import shutil
@@ -17,11 +16,10 @@ from pathlib import Path
 
 import psycopg
 from psycopg import sql
-from psycopg.rows import dict_row
 
-from geo_grid.access import audit
 from geo_grid.backups import programs
 from geo_grid.backups.making import QUERIES, count_rows
+from geo_grid.backups.restoring import verify_audit
 from geo_grid.db import Cluster, connect
 from geo_grid.errors import Conflict, DatabaseUnavailable, SetupError, UnreadableFile, UserError
 from geo_grid.progress import Progress
@@ -235,12 +233,7 @@ def _ask_recovery(data: Path, archive: Path, moment: datetime | None) -> None:
 
 def _settle(conninfo: str) -> dict[str, int]:
     """Check what was brought back, end its sessions, and leave no setting of the recovery; return the rows by table."""
-
-    async def verify() -> audit.Verdict:
-        async with await psycopg.AsyncConnection.connect(conninfo, row_factory=dict_row) as connection:
-            return await audit.verify(connection)
-
-    faults = asyncio.run(verify()).faults
+    faults = verify_audit(conninfo).faults
     if faults:
         message = f"the audit that was brought back is not whole: {'; '.join(faults[:5])}"
         raise SetupError(message)

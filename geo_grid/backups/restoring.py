@@ -194,18 +194,23 @@ def _compare(conninfo: str, manifest: Manifest) -> None:
         for table, count in manifest.rows.items()
         if table not in ended and rows.get(table) != count
     ]
-
-    async def verify() -> audit.Verdict:
-        async with await psycopg.AsyncConnection.connect(conninfo, row_factory=dict_row) as connection:
-            return await audit.verify(connection)
-
-    verdict = asyncio.run(verify())
+    verdict = verify_audit(conninfo)
     differing += verdict.faults
     if verdict.rows and (verdict.last_id, verdict.last_hash) != (manifest.audit_id, manifest.audit_hash):
         differing.append(f"the audit ends with row {verdict.last_id} instead of {manifest.audit_id}")
     if differing:
         message = f"what was restored is not what was backed up, and was deleted: {'; '.join(differing[:5])}"
         raise SetupError(message)
+
+
+def verify_audit(conninfo: str) -> audit.Verdict:
+    """Verify the whole chain of the audit."""
+
+    async def verify() -> audit.Verdict:
+        async with await psycopg.AsyncConnection.connect(conninfo, row_factory=dict_row) as connection:
+            return await audit.verify(connection)
+
+    return asyncio.run(verify())
 
 
 def _take_graph(package: zipfile.ZipFile, manifest: Manifest, roads_dir: Path) -> None:

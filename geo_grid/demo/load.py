@@ -67,6 +67,8 @@ def load_demo(
 ) -> Loaded:
     """Load the full-size demo city in the caller's transaction.
 
+    What it loads is still to be counted by PostgreSQL (`analyze`), which can be done beside other things.
+
     Parameters
     ----------
     until
@@ -83,8 +85,6 @@ def load_demo(
     ------
     Conflict
         The database is not empty: demo rows are never mixed with real ones.
-
-    What it loads is still to be counted by PostgreSQL (`analyze`), which can be done beside other things.
     """
     if not is_empty(connection):
         message = "the database is not empty, and demo data is never mixed with other data: use an empty database"

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable
 
 _LOOK_S = 0.3
+"""How often it is looked whether a wait has become needless."""
 _PATIENCE_S = 15.0
 """Seconds for an orderly shutdown after the parent has ended."""
 
