@@ -62,7 +62,7 @@ case "$wanted: $(cat static/vendor/installed 2>/dev/null)" in
     say "fetching web libraries into static/vendor, and meanwhile Python packages"
     if [ "$wanted" = test ]; then some="" kept=test; else some=--omit=dev kept=run; fi
     # shellcheck disable=SC2086
-    { npm ci $some --no-audit --no-fund --loglevel=error >&2 && printf '%s' "$kept $web" >static/vendor/installed; } &
+    { npm ci $some --prefer-offline --no-audit --no-fund --loglevel=error >&2 && printf '%s' "$kept $web" >static/vendor/installed; } &
     fetching=$!
     ;;
 esac
@@ -82,19 +82,27 @@ any_python_with_venv() {
     done
     return 1
 }
-install_uv() { "$1/bin/python" -m pip install --quiet --require-hashes -r requirements-uv.txt \
-    || fail "uv could not be installed: the Python package index cannot be reached"; }
+# unpacking a pip into an environment takes longer than all that it does there: the one of the Python does it, if it has one
+make_venv() {
+    if "$1" -m pip --python "$1" --version >/dev/null 2>&1; then "$1" -m venv --without-pip "$2"; else "$1" -m venv "$2"; fi
+}
+install_uv() {
+    if "$1/bin/python" -m pip --version >/dev/null 2>&1; then set -- "$1/bin/python" -m pip
+    else set -- "$("$1/bin/python" -c 'import sys; print(sys._base_executable)')" -m pip --python "$1/bin/python"; fi
+    "$@" install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.txt \
+        || fail "uv could not be installed: the Python package index cannot be reached"
+}
 
 if ! recent .venv/bin/python; then
     rm -rf .venv
     if python=$(find_python); then
         say "making .venv with $("$python" --version)"
-        "$python" -m venv .venv
+        make_venv "$python" .venv
     else
         # an older Python can still carry uv, and uv can fetch a newer one where the network allows it
         say "no Python 3.12 or newer found: asking uv for one"
         if ! old=$(any_python_with_venv); then missing=" python3-venv"; install_packages; old=/usr/bin/python3; fi
-        rm -rf .cache/uv && "$old" -m venv .cache/uv && install_uv .cache/uv
+        rm -rf .cache/uv && make_venv "$old" .cache/uv && install_uv .cache/uv
         .cache/uv/bin/uv venv --quiet --seed --python '>=3.12' .venv \
             || fail "it needs Python 3.12 or newer, found none, and could not download one.
   Install one (Debian 13 has it; pyenv works too) or name one: GEO_GRID_PYTHON=/path/to/python3 make up"

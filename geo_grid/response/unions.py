@@ -1,17 +1,18 @@
 """Unions of the circles of several posts: of a patrol zone, of a responsible unit, of the whole city."""
 
+import asyncio
 import itertools
-import threading
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
+from weakref import WeakValueDictionary
 
 import numpy as np
 import shapely
 from cachetools import LRUCache
 
 from geo_grid.changes import Table
-from geo_grid.db import AsyncConnection, Connection, load_queries
+from geo_grid.db import AsyncConnection, connect, load_queries
 from geo_grid.derived import Derived, DerivedStates
 from geo_grid.layers.periods import is_within
 from geo_grid.layers.response_circles import Why
@@ -45,6 +46,7 @@ class Union(NamedTuple):
 
 
 type Known = LRUCache[tuple[Any, ...], list[Union]]
+type Join = Callable[["Joining"], Awaitable[list[Union]]]
 
 
 class Joining(NamedTuple):
@@ -72,7 +74,7 @@ class Joining(NamedTuple):
 
 
 class Unions:
-    """Joins circles, and caches unions until circles change."""
+    """Caches unions until circles change. Use it on one event loop."""
 
     def __init__(self, states: DerivedStates) -> None:
         self._known: Derived[Known] = states.declare(
@@ -81,7 +83,7 @@ class Unions:
             lambda: LRUCache(_KEPT),
             size=len,
         )
-        self._lock = threading.Lock()
+        self._at_work: WeakValueDictionary[tuple[Any, ...], asyncio.Lock] = WeakValueDictionary()
 
     async def read(
         self, connection: AsyncConnection, by: UnionGrouping, now: datetime, zoom: int | None = None
@@ -104,31 +106,36 @@ class Unions:
         zoom = None if zoom is None or zoom >= _EXACT_FROM else zoom
         key = (by, zoom, *((post["post_code"], post["last_circle"], post[f"{by}_code"]) for post in active))
         (own,) = await (await connection.execute(QUERIES["own_area"])).fetchall()
-        return Joining(key, by, active, known, self._held(known, key), own["geom"], zoom)
+        return Joining(key, by, active, known, known.get(key), own["geom"], zoom)
 
-    def join(self, asked: Joining, connection: Connection) -> list[Union]:
-        """Read all circles and join them, which takes seconds; return the unions as `cut` does."""
-        joined = self._held(asked.known, asked.key)
-        if joined is None:
-            codes = [post["post_code"] for post in asked.posts]
-            circles = connection.execute(QUERIES["circles"], {"post_codes": codes}).fetchall()
-            joined = _join(asked.posts, circles, asked.by, asked.zoom)
-            with self._lock:
-                asked.known[asked.key] = joined
-        return self.cut(asked._replace(joined=joined))
-
-    def cut(self, asked: Joining) -> list[Union]:
-        """Return cached unions clipped to the principal's cells, the longest tier first. Call it in a thread."""
-        joined = asked.joined or []
-        if asked.area is None:
-            return joined
-        area = shapely.from_wkb(asked.area)
-        return [one._replace(shape=shapely.intersection(one.shape, area)) for one in joined]
-
-    def _held(self, known: Known, key: tuple[Any, ...]) -> list[Union] | None:
-        with self._lock:
-            found: list[Union] | None = known.get(key)
+    async def joined(self, asked: Joining, join: Join) -> list[Union]:
+        """Return the unions, of the whole city: the cached ones, or what `join` makes of them, once for all who ask meanwhile."""
+        found = asked.joined
+        if found is None:
+            async with self._at_work.setdefault(asked.key, asyncio.Lock()):
+                found = asked.known.get(asked.key)
+                if found is None:
+                    found = asked.known[asked.key] = await join(asked)
         return found
+
+
+def join_apart(conninfo: str, posts: list[dict[str, Any]], by: UnionGrouping, zoom: int | None) -> list[Union]:
+    """Read the circles of posts with the rights of the principal that `conninfo` names, and join them, the longest tier first.
+
+    It takes seconds: a server calls it in a process with limits.
+    """
+    with connect(conninfo) as connection:
+        codes = [post["post_code"] for post in posts]
+        circles = connection.execute(QUERIES["circles"], {"post_codes": codes}).fetchall()
+    return _join(posts, circles, by, zoom)
+
+
+def within(unions: list[Union], area: bytes | None) -> list[Union]:
+    """Clip unions to the WKB of the principal's cells; None: they see the whole city. Call it in a thread."""
+    if area is None:
+        return unions
+    shape = shapely.from_wkb(area)
+    return [one._replace(shape=shapely.intersection(one.shape, shape)) for one in unions]
 
 
 def _join(

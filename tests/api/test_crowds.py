@@ -9,14 +9,16 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import cast
 
 import httpx
 import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
+from starlette.requests import Request
 
 from geo_grid import coordinates
 from geo_grid.api.server import sockets
@@ -24,6 +26,7 @@ from geo_grid.budgets import LOGGING_IN, Budget
 from geo_grid.db import Asker, Cluster, acting, connect, open_pool, translated_errors
 from geo_grid.db.connections import APPLICATION_ROLE
 from geo_grid.errors import Busy, DatabaseUnavailable, GivenUp, TooMany
+from geo_grid.response.unions import join_apart
 from tests.access.test_oidc import free_port
 from tests.conftest import live_server
 from tests.databases import new_database
@@ -379,11 +382,11 @@ def test_roads_are_asked_and_shapes_joined_without_a_connection(
 ) -> None:
     """With one connection in the pool, others are answered while the desk and joined circles are at work."""
     from geo_grid import desk
-    from geo_grid.response import unions
+    from geo_grid.api.response import areas
 
     ranking, joining = Gate([]), Gate([])
     monkeypatch.setattr(desk, "rank", ranking.later)
-    monkeypatch.setattr(unions, "_join", joining)
+    monkeypatch.setattr(areas, "apart", joining.later)
     key, other = api_key(small_city, "dispatcher"), api_key(small_city, "planner")
     with live_server(small_city, pool_size=1) as url, bearing(url, key) as busy, bearing(url, other) as client:
         asked = {
@@ -401,19 +404,30 @@ def test_roads_are_asked_and_shapes_joined_without_a_connection(
                 assert waiting.result().status_code == 200
 
 
-def test_circles_are_read_on_connections_that_the_desk_does_not_use(
-    small_city: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Four accounts that asked for joined circles had all of the desk's: incidents could not be filed."""
-    from geo_grid.response import unions
+def test_circles_are_joined_once_for_all_who_ask_in_a_process(small_city: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Joined in threads of the server, circles for several zooms held up everybody; and each who asked had them joined."""
+    from geo_grid.api.response import areas
 
-    slowly = unions.QUERIES["circles"].replace("where", "where (select pg_sleep(7)) is not null and", 1)
-    monkeypatch.setitem(unions.QUERIES, "circles", slowly)
-    askers, desk = [api_key(small_city, "planner") for _ in range(2)], api_key(small_city, "dispatcher")
-    with live_server(small_city, pool_size=2) as url, bearing(url, desk) as client:
-        with held([ask_and_not_read(url, "/response/unions?bbox=114,36,115,38", key) for key in askers]):
-            time.sleep(1)
-            assert client.get("/desk", params=HERE).status_code == 200
+    calls: list[object] = []
+
+    async def counted(request: Request, budget: Budget, do: Callable[..., object], *more: object) -> object:
+        calls.append(do)
+        await asyncio.sleep(1)
+        return await apart(request, budget, do, *more)
+
+    apart = areas.apart
+    monkeypatch.setattr(areas, "apart", counted)
+    key = api_key(small_city, "dispatcher")
+    with live_server(small_city) as url, bearing(url, key) as client, ThreadPoolExecutor(4) as threads:
+
+        def ask(_: int) -> list[object]:
+            found = client.get("/response/unions", params={"bbox": "114,36,115,38", "zoom": 9}).json()
+            return cast(list[object], found["features"])
+
+        first, *others = threads.map(ask, range(4))
+    assert first
+    assert others == [first] * 3
+    assert calls == [join_apart]
 
 
 def test_no_account_has_all_turns_of_one_kind() -> None:

@@ -1,7 +1,6 @@
 """Areas that are reached from a place on roads, or from which it is reached; and unions of the circles of several posts."""
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Annotated, Literal
 
 import shapely
@@ -10,7 +9,7 @@ from pydantic import BaseModel, Field
 
 from geo_grid.api.ogc.features import read_boxes
 from geo_grid.api.ogc.geojson import ShiftableFeatures, datum_of
-from geo_grid.api.server.asking import account_of, reading, with_rights
+from geo_grid.api.server.asking import account_of, apart, reading
 from geo_grid.api.server.parameters import CIRCLES_KNOWN, AnswerCrs, At, Lat, Lon, SourceCrs, in_city, moment_of, place
 from geo_grid.api.server.problems import PROBLEM_RESPONSES
 from geo_grid.api.server.rights import GuardedRoute
@@ -22,7 +21,7 @@ from geo_grid.layers.published import CRS84
 from geo_grid.layers.response_circles import Why
 from geo_grid.locate.lookup import circles_known
 from geo_grid.response import closures_around
-from geo_grid.response.unions import Union, UnionGrouping
+from geo_grid.response.unions import Joining, Union, UnionGrouping, join_apart, within
 
 router = APIRouter(tags=["response"], responses=PROBLEM_RESPONSES, route_class=GuardedRoute)
 
@@ -120,17 +119,18 @@ async def get_unions(
         if not await circles_known(database, moment_of(request, at)):
             return Unions(features=[], response_known=False, coord_ref_sys=uri)
         asked = await server.unions.read(database, by, moment, zoom)
-    if asked.joined is None:  # all circles of the city are read: on a connection that the desk does not use
-        found = await with_rights(request, partial(server.unions.join, asked), SOLVING)
-    else:
-        found = await MAPS.run(account_of(request), server.unions.cut, asked)
-    features = await MAPS.run(account_of(request), _cut, found, boxes, shift)
+
+    async def join(asked: Joining) -> list[Union]:
+        return await apart(request, SOLVING, join_apart, asked.posts, asked.by, asked.zoom)
+
+    joined = await server.unions.joined(asked, join)
+    features = await MAPS.run(account_of(request), _cut, joined, asked.area, boxes, shift)
     return Unions(features=features, response_known=True, coord_ref_sys=uri)
 
 
-def _cut(unions: list[Union], boxes: Sequence[Box], shift: str) -> list[Feature[UnionProperties]]:
+def _cut(unions: list[Union], area: bytes | None, boxes: Sequence[Box], shift: str) -> list[Feature[UnionProperties]]:
     features: list[Feature[UnionProperties]] = []
-    for one in unions:
+    for one in within(unions, area):
         for box in boxes:
             shape = cut_to(one.shape, box)
             if not shapely.is_empty(shape):
