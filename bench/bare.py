@@ -9,8 +9,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from geo_grid.access import Identity
 from geo_grid.api import app
+from geo_grid.api.listening import listen
 from geo_grid.api.server import asking
-from geo_grid.api.serving import listen, serve
+from geo_grid.api.serving import serve
 from geo_grid.db import Asker, AsyncConnection, AsyncPool
 from geo_grid.locate import EVERYTHING
 from geo_grid.settings import Settings

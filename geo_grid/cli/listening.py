@@ -20,7 +20,7 @@ def listen(lifeline: int | None) -> None:
     UserError, SetupError
         The settings name no door, or it cannot be opened.
     """
-    from geo_grid.api.serving import stoppable
+    from geo_grid.api.listening import stoppable
     from geo_grid.platform_door import identity_of, keep_door
     from geo_grid.supervising import Lifeline
 

@@ -51,7 +51,7 @@ def up(
     ] = False,
 ) -> None:
     """Start everything: database, migrations, the demo city unless --empty, and the server; again when it dies."""
-    from geo_grid.api.serving import address, listen, refuse_open_door, stoppable
+    from geo_grid.api.listening import address, listen, refuse_open_door, stoppable
     from geo_grid.supervising import Ended, ServerLock, Supervisor, go_into_background, say_ready
 
     config = _settings_for(host, port)
@@ -113,7 +113,7 @@ def prepare(
     tell: Tell = None,
 ) -> None:
     """Do what `up` does before it serves: a process of its own, whose memory goes with it."""
-    from geo_grid.api.serving import stoppable
+    from geo_grid.api.listening import stoppable
     from geo_grid.supervising import Lifeline
 
     line = Lifeline(lifeline)
@@ -154,8 +154,9 @@ def serve_supervised(
         unless=compiled_code.is_complete
     )  # those who prepare compile, and need all cores for it
 
-    from geo_grid.api import serving
     from geo_grid.api.app import create_app
+    from geo_grid.api.listening import stoppable
+    from geo_grid.api.serving import serve as serve_on
     from geo_grid.compiling import make_ready
     from geo_grid.db import connection_string, database
 
@@ -163,10 +164,10 @@ def serve_supervised(
     make_ready()
     if not has_work:
         line.wait_for_go()
-    with serving.stoppable():
+    with stoppable():
         line.watch()
         with database(settings(), is_watched=False):
-            serving.serve(app, settings(), socket.socket(fileno=bound), line.say_ready)
+            serve_on(app, settings(), socket.socket(fileno=bound), line.say_ready)
 
 
 def _make_first_users(conninfo: str, shows_demo: bool, tell: int | None) -> None:
@@ -252,31 +253,32 @@ def down() -> None:
 @serving_app.command()
 def serve(port: Port = None, host: Host = None) -> None:
     """Serve an existing database; loads nothing, and is not started again."""
-    from geo_grid.api import serving
+    from geo_grid.api.listening import address, listen, refuse_open_door, stoppable
 
     config = _settings_for(host, port)
-    serving.refuse_open_door(config)
-    url = serving.address(config)
-    with serving.stoppable():
-        bound = serving.listen(config)
+    refuse_open_door(config)
+    url = address(config)
+    with stoppable():
+        bound = listen(config)
         compile_loops()
         from geo_grid.api.app import create_app
+        from geo_grid.api.serving import serve as serve_on
 
         with ready_database() as conninfo:
             app = create_app(config, conninfo)
-            serving.serve(app, config, bound, lambda: say(f"serving at {url}/"))
+            serve_on(app, config, bound, lambda: say(f"serving at {url}/"))
 
 
 @serving_app.command()
 def openapi() -> None:
     """Print the OpenAPI document of the server, as GET /openapi.json gives it out; needs no database."""
-    from geo_grid.api import serving
     from geo_grid.api.app import create_app
+    from geo_grid.api.listening import address
     from geo_grid.api.server.document import describe
 
     config = settings()
     app = create_app(config, config.database_url or "")
-    print(json.dumps(describe(app, config.public_url or serving.address(config)), ensure_ascii=False))
+    print(json.dumps(describe(app, config.public_url or address(config)), ensure_ascii=False))
 
 
 @serving_app.command("compile")

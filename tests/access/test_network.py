@@ -12,8 +12,8 @@ import psycopg
 import pytest
 
 from geo_grid.access.credentials import neighbourhood
+from geo_grid.api.listening import refuse_open_door
 from geo_grid.api.server.sockets import Connection, Doorkeeper
-from geo_grid.api.serving import refuse_open_door
 from geo_grid.db import Cluster, connect
 from geo_grid.db.connections import APPLICATION_ROLE
 from geo_grid.errors import UserError

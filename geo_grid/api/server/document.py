@@ -9,9 +9,10 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
+from geo_grid.api.server.problems import PROBLEM_CONTENT
+
 MEDIA_TYPE = "application/vnd.oai.openapi+json;version=3.0"
 _VERSION = "3.0.3"
-_PROBLEM = {"schema": {"$ref": "#/components/schemas/Problem"}}
 
 
 _documents: dict[tuple[int, ...], dict[str, Any]] = {}
@@ -40,10 +41,10 @@ def _written(app: FastAPI) -> dict[str, Any]:
             responses = operation["responses"]
             for code, response in responses.items():
                 if code >= "400" and "content" in response:
-                    response["content"] = {"application/problem+json": _PROBLEM}
+                    response["content"] = PROBLEM_CONTENT
             responses.setdefault(
                 "default",
-                {"description": "A problem (RFC 9457)", "content": {"application/problem+json": _PROBLEM}},
+                {"description": "A problem (RFC 9457)", "content": PROBLEM_CONTENT},
             )
     return document
 
