@@ -9,16 +9,14 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import cast
 
 import httpx
 import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
-from starlette.requests import Request
 
 from geo_grid import coordinates
 from geo_grid.api.server import sockets
@@ -26,7 +24,6 @@ from geo_grid.budgets import LOGGING_IN, Budget
 from geo_grid.db import Asker, Cluster, acting, connect, open_pool, translated_errors
 from geo_grid.db.connections import APPLICATION_ROLE
 from geo_grid.errors import Busy, DatabaseUnavailable, GivenUp, TooMany
-from geo_grid.response.unions import join_apart
 from tests.access.test_oidc import free_port
 from tests.conftest import live_server
 from tests.databases import new_database
@@ -402,32 +399,6 @@ def test_roads_are_asked_and_shapes_joined_without_a_connection(
                 finally:
                     gate.opened.set()
                 assert waiting.result().status_code == 200
-
-
-def test_circles_are_joined_once_for_all_who_ask_in_a_process(small_city: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Joined in threads of the server, circles for several zooms held up everybody; and each who asked had them joined."""
-    from geo_grid.api.response import areas
-
-    calls: list[object] = []
-
-    async def counted(request: Request, budget: Budget, do: Callable[..., object], *more: object) -> object:
-        calls.append(do)
-        await asyncio.sleep(1)
-        return await apart(request, budget, do, *more)
-
-    apart = areas.apart
-    monkeypatch.setattr(areas, "apart", counted)
-    key = api_key(small_city, "dispatcher")
-    with live_server(small_city) as url, bearing(url, key) as client, ThreadPoolExecutor(4) as threads:
-
-        def ask(_: int) -> list[object]:
-            found = client.get("/response/unions", params={"bbox": "114,36,115,38", "zoom": 9}).json()
-            return cast(list[object], found["features"])
-
-        first, *others = threads.map(ask, range(4))
-    assert first
-    assert others == [first] * 3
-    assert calls == [join_apart]
 
 
 def test_no_account_has_all_turns_of_one_kind() -> None:

@@ -1,8 +1,9 @@
 """Minutes on the real roads of Heidelberg, over HTTP: circles, closures, ranking, positions."""
 
+import asyncio
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from threading import Event
@@ -12,8 +13,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import shapely
+from starlette.requests import Request
 
+from geo_grid.api.response import areas
 from geo_grid.boundaries import publish_cells, publish_zones
+from geo_grid.budgets import Budget
 from geo_grid.coordinates import snap_geometry
 from geo_grid.db import connect
 from geo_grid.layers.grid_levels import GridLevel, set_levels
@@ -21,6 +25,7 @@ from geo_grid.response.moveup import bare_zones, read_zones
 from geo_grid.response.router import Router
 from geo_grid.response.siting import Question, read_places, solve, travel_times
 from geo_grid.response.travel import Travel
+from geo_grid.response.unions import join_apart
 from geo_grid.settings import Settings
 from tests.conftest import live_server
 from tests.heidelberg import NORTH, SOUTH, circles, wait_for_circles
@@ -320,6 +325,31 @@ def test_circles_of_several_posts_are_one_by_zone_unit_and_city(zoned: tuple[htt
     assert {one["properties"]["code"] for one in told} == {"ZS"}
     cut = client.get("/response/unions", params={"by": "city", "bbox": "8.6,49.41,8.8,49.5"}).json()["features"]
     assert all(shapely.geometry.shape(one["geometry"]).bounds[1] >= 49.41 for one in cut)
+
+
+def test_circles_are_joined_once_for_all_who_ask_in_a_process(
+    zoned: tuple[httpx.Client, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Joined in threads of the server, circles for several zooms held up everybody; and each who asked had them joined."""
+    client, _ = zoned
+    calls: list[object] = []
+
+    async def counted(request: Request, budget: Budget, do: Callable[..., object], *more: object) -> object:
+        calls.append(do)
+        await asyncio.sleep(1)
+        return await apart(request, budget, do, *more)
+
+    apart = areas.apart
+    monkeypatch.setattr(areas, "apart", counted)
+
+    def ask(_: int) -> list[dict]:
+        return client.get("/response/unions", params={"bbox": "8,49,9,50", "zoom": 9}).json()["features"]
+
+    with ThreadPoolExecutor(4) as threads:
+        first, *others = threads.map(ask, range(4))
+    assert {one["properties"]["code"] for one in first} == {"ZN", "ZS"}
+    assert others == [first] * 3
+    assert calls == [join_apart]
 
 
 def test_where_a_post_should_be_is_answered_beside_today(zoned: tuple[httpx.Client, str]) -> None:
