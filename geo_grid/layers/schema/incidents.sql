@@ -62,8 +62,10 @@ end $$;
 create or replace function category_code(named text) returns text
 language plpgsql stable strict parallel safe as $$  -- which keeps its plan
 begin
-    return coalesce((select c.category_code from incident_categories c where c.category_code = named),
-                    (select c.category_code from incident_categories c
+    if exists (select from incident_categories c where c.category_code = named) then
+        return named;
+    end if;
+    return coalesce((select c.category_code from incident_categories c
                      where c.category_code = lower(named) or c.name_zh = named or lower(c.name_en) = lower(named)
                      limit 1),
                     (select n.category_code from incident_category_names n where n.name = lower(named)), named);

@@ -90,9 +90,11 @@ begin
         new.accept_due_at := deadline_of(policy.schedule_code, new.received_at, worked, policy.accept_s, new.stood);
         new.arrive_due_at := deadline_of(policy.schedule_code, new.received_at, worked, policy.arrive_s, new.stood);
         new.settle_due_at := deadline_of(policy.schedule_code, new.received_at, worked, policy.settle_s, new.stood);
-        new.accept_warn_at := deadline_of(policy.schedule_code, new.received_at, worked, policy.accept_s * policy.warns, new.stood);
-        new.arrive_warn_at := deadline_of(policy.schedule_code, new.received_at, worked, policy.arrive_s * policy.warns, new.stood);
-        new.settle_warn_at := deadline_of(policy.schedule_code, new.received_at, worked, policy.settle_s * policy.warns, new.stood);
+        if new.closed_at is null then  -- nobody is warned of what is closed; opened again, its deadlines are set again
+            new.accept_warn_at := deadline_of(policy.schedule_code, new.received_at, worked, policy.accept_s * policy.warns, new.stood);
+            new.arrive_warn_at := deadline_of(policy.schedule_code, new.received_at, worked, policy.arrive_s * policy.warns, new.stood);
+            new.settle_warn_at := deadline_of(policy.schedule_code, new.received_at, worked, policy.settle_s * policy.warns, new.stood);
+        end if;
     end if;
 
     new.is_on_time := case when new.closed_at is not null then coalesce(new.handled_at, new.closed_at) <= new.settle_due_at end;
