@@ -21,8 +21,8 @@ from geo_grid.progress import Progress
 if (_folder := kept_in()) is not None:
     numba.config.CACHE_DIR = str(_folder)
 
-_POLITE = 5
-"""Niceness of the processes that compile."""
+_POLITE = 10
+"""Niceness of the processes that compile: at a first start they are to use what loading the demo leaves, not to slow it."""
 
 _loops: list[tuple[Any, tuple[Any, ...]]] = []
 

@@ -9,7 +9,6 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import psycopg
 import typer
 from rich.console import Console
 from rich.table import Table
@@ -36,6 +35,7 @@ Days = Annotated[int, typer.Option(min=1, max=3650, help="Days until it expires.
 
 def as_owner[T](conninfo: str, work: Callable[["AsyncConnection"], Awaitable[T]]) -> T:
     """Do something in one transaction of the database's owner, named in the audit by the account of this machine."""
+    import psycopg
     from psycopg.rows import dict_row
 
     from geo_grid.db import translated_errors

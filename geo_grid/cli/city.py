@@ -5,7 +5,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -14,15 +14,22 @@ from rich.table import Table
 from geo_grid.cli.terminal import Json, compiling, progress, ready_database, say
 from geo_grid.settings import settings
 
+if TYPE_CHECKING:
+    from geo_grid.demo import Drawn
+
 city_app = typer.Typer()
 demo_app = typer.Typer(help="The generated full-size demo city.", no_args_is_help=True)
 city_app.add_typer(demo_app, name="demo")
 
 
 def load_demo(
-    conninfo: str, incidents: int, seed: int | None, compiled: Callable[[], None], beside: Executor
+    conninfo: str,
+    incidents: int,
+    drawing: "Callable[[], Drawn] | None",
+    compiled: Callable[[], None],
+    beside: Executor,
 ) -> Future[None]:
-    """Load the demo city and say what is in it; `compiled` waits for our own loops.
+    """Load the demo city and say what is in it; `compiled` waits for our own loops, for the rest see `demo.load_demo`.
 
     Returns what ends when PostgreSQL has counted what lies in its tables, in `beside`: it answers before, but more slowly.
     """
@@ -38,7 +45,7 @@ def load_demo(
             progress,
             datetime.now(UTC).replace(microsecond=0),
             incidents,
-            **({"seed": seed} if seed is not None else {}),
+            drawing,
             travel=Travel.of(config),
             roads_dir=config.roads_dir,
             compiled=compiled,
@@ -66,8 +73,14 @@ def demo_load(
     seed: Annotated[int | None, typer.Option(help="Another seed draws another city.")] = None,
 ) -> None:
     """Load the demo city into an empty database."""
+
+    def drawing() -> "Drawn":
+        from geo_grid.demo import draw_demo
+
+        return draw_demo(progress) if seed is None else draw_demo(progress, seed)
+
     with compiling() as compiled, ready_database() as conninfo, ThreadPoolExecutor(1) as beside:
-        load_demo(conninfo, incidents, seed, compiled, beside).result()
+        load_demo(conninfo, incidents, drawing, compiled, beside).result()
 
 
 @demo_app.command("live")

@@ -5,7 +5,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import psycopg
 import typer
 
 from geo_grid.cli.terminal import Json, progress, ready_database, say, say_rows
@@ -104,6 +103,8 @@ def _open_city(conninfo: str, edition: int | None) -> "CityIndex":
 
 
 def _locate_point(lon: float, lat: float, source_crs: str, at: datetime | None, as_json: bool) -> None:
+    from psycopg import IsolationLevel
+
     from geo_grid.cli.access import as_owner
     from geo_grid.coordinates import to_lonlat
     from geo_grid.locate import Location, refuse_swapped
@@ -112,7 +113,7 @@ def _locate_point(lon: float, lat: float, source_crs: str, at: datetime | None, 
     x, y = to_lonlat(lon, lat, source_crs)
 
     async def answer(connection: "AsyncConnection") -> Location:
-        await connection.set_isolation_level(psycopg.IsolationLevel.REPEATABLE_READ)
+        await connection.set_isolation_level(IsolationLevel.REPEATABLE_READ)
         await refuse_swapped(connection, x, y)
         moment = in_zone(at, settings().timezone) if at is not None else None
         return await ask(connection, x, y, moment, settings().positional_error_m)

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from geo_grid.cli.city import load_demo, set_levels
-from geo_grid.cli.terminal import compile_loops, compiling, log_warnings, ready_database, say
+from geo_grid.cli.terminal import compile_loops, compiling, log_warnings, progress, ready_database, say
 from geo_grid.settings import Settings, settings
 
 if TYPE_CHECKING:
     from geo_grid.db import AsyncConnection
+    from geo_grid.demo import Drawn
 
 serving_app = typer.Typer()
 
@@ -68,7 +69,9 @@ def up(
             say(f"running in the background; stop it with: make down   (or geo-grid down; log: {lock.log})")
             return
         log_warnings()
+    is_new = not config.database_url and not (config.state_dir / "postgres").exists()
     wishes = [*(["--empty"] if empty else []), *(["--demo"] if demo else []), "--incidents", str(incidents)]
+    wishes += ["--new"] if is_new else []
     wishes += ["--levels", str(levels)] if levels else []
     wishes += ["--tell", str(tell)] if tell is not None else []
     stop = "" if detach else ", stop: Ctrl-C"  # whoever started it in the background says how
@@ -87,14 +90,14 @@ def up(
             return
         companions = [] if empty or still else [("demo", "live")]
         companions += [("cameras", "listen")] if config.sip_id and config.sip_port else []
-        supervisor = Supervisor(
-            config.state_dir, listen(config), [held.fileno()], companions
-        )  # loads the server meanwhile
+        # what prepares, and the server, load their modules meanwhile
+        given = [] if tell is None else [tell]
+        supervisor = Supervisor(config.state_dir, listen(config), [held.fileno()], wishes, given, companions)
         from geo_grid.db import database
 
         try:
             with database(config), supervisor:
-                supervisor.prepare(wishes, [] if tell is None else [tell])
+                supervisor.prepare()
                 supervisor.serve(announce)
         except Ended as ended:  # in its own words already, unless it was killed
             if ended.code <= 0:
@@ -111,29 +114,48 @@ def prepare(
     incidents: Incidents = 100_000,
     demo: DemoUsers = False,
     tell: Tell = None,
+    new: Annotated[bool, typer.Option("--new", help="The database is made meanwhile.")] = False,
 ) -> None:
     """Do what `up` does before it serves: a process of its own, whose memory goes with it."""
     from geo_grid.api.listening import stoppable
     from geo_grid.supervising import Lifeline
 
     line = Lifeline(lifeline)
-    line.wait_for_go()
+    counted: Future[None] | None = None
     with stoppable():
-        line.watch()
-        counted: Future[None] | None = None
-        with compiling() as compiled, ready_database(is_watched=False) as conninfo, ThreadPoolExecutor(1) as beside:
-            if levels is not None:
-                set_levels(conninfo, levels)
-            if empty:
-                _say_if_without_levels(conninfo)
-            else:
-                counted = _load_demo_if_empty(conninfo, incidents, compiled, beside)
-            _make_first_users(conninfo, demo, tell)
-            compiled()
-            _compile_edition(conninfo)
-            if counted is not None:
-                counted.result()
+        with compiling() as compiled, ThreadPoolExecutor(1) as beside:
+            drawn = beside.submit(_draw_demo) if new and not empty else None
+            _import_what_prepares()
+            line.wait_for_go()
+            line.watch()
+            with ready_database(is_watched=False) as conninfo:
+                if levels is not None:
+                    set_levels(conninfo, levels)
+                if empty:
+                    _say_if_without_levels(conninfo)
+                else:
+                    counted = _load_demo_if_empty(
+                        conninfo, incidents, drawn.result if drawn else None, compiled, beside
+                    )
+                _make_first_users(conninfo, demo, tell)
+                compiled()
+                _compile_edition(conninfo)
+                if counted is not None:
+                    counted.result()
         line.say_ready()
+
+
+def _draw_demo() -> "Drawn":
+    from geo_grid.demo import draw_demo
+
+    return draw_demo(progress)
+
+
+def _import_what_prepares() -> None:
+    """Import the large modules of a preparation while the database starts."""
+    import geo_grid.access.first
+    import geo_grid.live_demo.users
+    import geo_grid.locate  # noqa: F401
 
 
 @serving_app.command(hidden=True)
@@ -206,7 +228,11 @@ def _make_first_users(conninfo: str, shows_demo: bool, tell: int | None) -> None
 
 
 def _load_demo_if_empty(
-    conninfo: str, incidents: int, compiled: Callable[[], None], beside: Executor
+    conninfo: str,
+    incidents: int,
+    drawing: "Callable[[], Drawn] | None",
+    compiled: Callable[[], None],
+    beside: Executor,
 ) -> Future[None] | None:
     from geo_grid.db import connect
     from geo_grid.layers.emptiness import is_empty  # not from the demo, which takes seconds to import
@@ -215,7 +241,7 @@ def _load_demo_if_empty(
         empty = is_empty(connection)
     if empty:
         say("loading the demo city (once; about a minute)")
-        return load_demo(conninfo, incidents, None, compiled, beside)
+        return load_demo(conninfo, incidents, drawing, compiled, beside)
     return None
 
 

@@ -1,5 +1,5 @@
 """The generated full-size Xingtai: real counties, names and codes; everything else drawn and marked."""
 
-from geo_grid.demo.load import Loaded, load_demo
+from geo_grid.demo.load import Drawn, Loaded, draw_demo, load_demo
 
-__all__ = ["Loaded", "load_demo"]
+__all__ = ["Drawn", "Loaded", "draw_demo", "load_demo"]

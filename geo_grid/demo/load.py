@@ -19,7 +19,7 @@ from geo_grid.coordinates import snap
 from geo_grid.db import Connection, copy_rows, ewkb, load_queries
 from geo_grid.demo import things
 from geo_grid.demo.city import LEVELS, City, draw_city
-from geo_grid.demo.gazetteer import read_gazetteer
+from geo_grid.demo.gazetteer import Gazetteer, read_gazetteer
 from geo_grid.demo.roads import write_roads
 from geo_grid.errors import Conflict
 from geo_grid.exchange import OsmExtract, import_osm, read_osm
@@ -55,12 +55,30 @@ class Loaded:
     index: CityIndex
 
 
+@dataclass
+class Drawn:
+    """The city before anything of it is stored, and the generator that what stands in it is drawn with."""
+
+    gazetteer: Gazetteer
+    city: City
+    rng: np.random.Generator
+
+
+def draw_demo(progress: Progress, seed: int = 130500) -> Drawn:
+    """Draw the cells and zones of the demo city, without a database. The same seed gives the same city."""
+    rng = np.random.default_rng(seed)
+    with progress("names and codes"):
+        gazetteer = read_gazetteer()
+    with progress("drawing cells and zones"):
+        return Drawn(gazetteer, draw_city(gazetteer, rng), rng)
+
+
 def load_demo(
     connection: Connection,
     progress: Progress,
     until: datetime,
     incidents: int = 100_000,
-    seed: int = 130500,
+    drawing: Callable[[], Drawn] | None = None,
     travel: Travel | None = None,
     roads_dir: Path | None = None,
     compiled: Callable[..., object] = lambda *modules: None,
@@ -72,8 +90,10 @@ def load_demo(
     Parameters
     ----------
     until
-        Moment the twelve months of incidents end; with a zone. The same `until` and `seed` give the
+        Moment the twelve months of incidents end; with a zone. The same `until` and the same drawn city give the
         same rows.
+    drawing
+        Returns the city that is to be loaded, by default that of `draw_demo`.
     travel
         How the police travel; as the settings have it when nothing is set, by default.
     roads_dir
@@ -89,12 +109,9 @@ def load_demo(
     if not is_empty(connection):
         message = "the database is not empty, and demo data is never mixed with other data: use an empty database"
         raise Conflict(message)
-    rng = np.random.default_rng(seed)
     begins = until - timedelta(days=366)
-    with progress("names and codes"):
-        gazetteer = read_gazetteer()
-    with progress("drawing cells and zones"):
-        city = draw_city(gazetteer, rng)
+    drawn = drawing() if drawing else draw_demo(progress)
+    city, gazetteer, rng = drawn.city, drawn.gazetteer, drawn.rng
     counts: dict[str, int] = {}
     with tempfile.TemporaryDirectory(prefix="geo_grid_") as folder, ThreadPoolExecutor(2) as beside:
         path = Path(folder) / "geo_grid_demo.osm.pbf"
@@ -145,8 +162,12 @@ def load_demo(
         with progress("work in the field"):
             counts["volunteer_teams"] = connection.execute(QUERIES["volunteer_teams"]).rowcount
             counts["visits"] = connection.execute(QUERIES["visits"], {"until": until}).rowcount
+        with progress("checking cells and zones"):  # beside the circles, rather than at the end of the transaction
+            connection.execute(QUERIES["analyze_division"])
+            connection.execute("set constraints all immediate")
+            connection.execute("set constraints all deferred")
         counts["response_circles"] = sum(store_circles(connection, circles.result()).made.values())
-    connection.execute(QUERIES["analyze"])  # what is checked at the end of the transaction
+    connection.execute(QUERIES["analyze_circles"])  # which the end of the transaction checks
     row = connection.execute(QUERIES["unassigned"]).fetchone()
     return Loaded(counts, row["count"] if row else 0, gazetteer.disagreements, index)
 

@@ -1,5 +1,8 @@
--- name: analyze
-analyze grid_cells, patrol_zones, response_circles
+-- name: analyze_division
+analyze grid_cells, patrol_zones
+
+-- name: analyze_circles
+analyze response_circles
 
 -- name: unassigned
 select count(*) from incidents where unassigned

@@ -14,18 +14,19 @@ async def demo_users(connection: AsyncConnection, history: int) -> list[Made]:
     The dispatcher is bound to one township; the grid worker is the first grid manager of the roster, bound to their cell; the
     others are bound to the whole city.
     """
-    worker = await fetch_one(connection, QUERIES["first_grid_manager"])
-    township = (await (await connection.execute(QUERIES["first_township"])).fetchone() or {}).get("grid_code")
     present = {row["login_name"] for row in await (await connection.execute(ACCOUNTS["list"])).fetchall()}
     roles: dict[Role, str] = {
         "wall": "大屏", "grid_worker": "网格员", "dispatcher": "接警员", "planner": "规划员", "supervisor": "督导员",
         "administrator": "管理员", "auditor": "审计员",
     }  # fmt: skip
+    missing = {role: title for role, title in roles.items() if f"demo-{role}" not in present}
+    if not missing:
+        return []  # as at each start but the first: where they belong takes a second to find out
+    worker = await fetch_one(connection, QUERIES["first_grid_manager"])
+    township = (await (await connection.execute(QUERIES["first_township"])).fetchone() or {}).get("grid_code")
     bound = {"dispatcher": township, "grid_worker": worker.get("grid_code")}
     made = []
-    for role, title in roles.items():
-        if f"demo-{role}" in present:
-            continue
+    for role, title in missing.items():
         cell = bound.get(role)
         new = NewAccount(
             name=f"demo-{role}",

@@ -129,7 +129,7 @@ class Router:
         self.graph = graph
         self.estimate = estimate
         self._timeout_s = timeout_s
-        self._workers = _workers(graph, workers, _POLITE if urgent_workers else 0)
+        self._workers = _workers(graph, workers, _POLITE)
         self._urgent = _workers(graph, urgent_workers, 0) if urgent_workers else self._workers
 
     @classmethod

@@ -134,13 +134,21 @@ class Supervisor:
         The listening socket. It stays open during a restart, so that connections wait and are not refused.
     kept
         More file descriptors that the children inherit.
+    preparing, given
+        Arguments of the command that prepares, and the file descriptors that they name.
     companions
         Commands of processes that run beside the server from its first readiness on, and are started again when they die. They
         end with exit code 0 where there is nothing for them to do.
     """
 
     def __init__(
-        self, state_dir: Path, bound: socket.socket, kept: list[int], companions: Sequence[Sequence[str]] = ()
+        self,
+        state_dir: Path,
+        bound: socket.socket,
+        kept: list[int],
+        preparing: Sequence[str],
+        given: Sequence[int] = (),
+        companions: Sequence[Sequence[str]] = (),
     ) -> None:
         self._lock = ServerLock(state_dir)
         self._log = self._lock.log
@@ -149,8 +157,10 @@ class Supervisor:
         self._kept = kept
         self._companions = [_Companion(command, self._temporary) for command in companions]
         self._clear()
+        # both import their modules meanwhile
+        self._preparing = _Child(["prepare", *preparing], [*given, *kept], self._temporary)
         self._serving: _Child | None = None
-        self._next: _Child | None = self._start_serving()  # it imports its modules during the preparation
+        self._next: _Child | None = self._start_serving()
 
     def __enter__(self) -> Self:
         return self
@@ -163,15 +173,9 @@ class Supervisor:
                 child.end()
         shutil.rmtree(self._temporary, ignore_errors=True)
 
-    def prepare(self, arguments: list[str], given: list[int]) -> None:
-        """Run a command in a child process, whose memory is freed when it ends. Raises Ended when it fails.
-
-        Parameters
-        ----------
-        given
-            File descriptors that the arguments name.
-        """
-        child = _Child(["prepare", *arguments], [*given, *self._kept], self._temporary)
+    def prepare(self) -> None:
+        """Prepare in a child process, whose memory is freed when it ends. Raises Ended when it fails."""
+        child = self._preparing
         try:
             child.go()
             is_done = child.said(None) == b"."
