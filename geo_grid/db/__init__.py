@@ -23,7 +23,16 @@ from geo_grid.db.connections import (
     storage,
     translated_errors,
 )
-from geo_grid.db.copying import COPY_HEAD, COPY_TAIL, copy_rows, ewkb, insert_rows, read_fixed
+from geo_grid.db.copying import (
+    COPY_HEAD,
+    COPY_TAIL,
+    copy_rows,
+    ewkb,
+    insert_rows,
+    insert_staged,
+    read_fixed,
+    stage_rows,
+)
 from geo_grid.db.migrations import migrate, read_migrations
 from geo_grid.db.psql import run_psql
 from geo_grid.db.queries import load_queries
@@ -54,6 +63,7 @@ __all__ = [
     "ewkb",
     "fetch_one",
     "insert_rows",
+    "insert_staged",
     "limited",
     "load_queries",
     "migrate",
@@ -64,6 +74,7 @@ __all__ = [
     "read_migrations",
     "run_psql",
     "service_conninfo",
+    "stage_rows",
     "storage",
     "translated_errors",
 ]

@@ -66,15 +66,36 @@ def insert_rows(
     returning
         Column whose values are returned, in the order of the rows; None: an empty list.
     """
-    names = {
-        "table": sql.Identifier(table),
-        "columns": sql.SQL(", ").join(map(sql.Identifier, columns)),
-        "returning": sql.SQL("") if returning is None else sql.SQL(" returning {}").format(sql.Identifier(returning)),
-    }
+    stage_rows(connection, table, columns, rows, progress)
+    return insert_staged(connection, table, columns, returning)
+
+
+def stage_rows(
+    connection: Connection,
+    table: str,
+    columns: Sequence[str],
+    rows: Iterable[Sequence[Any]],
+    progress: Callable[[int], None] = lambda count: None,
+) -> None:
+    """Copy rows to the staging table of the transaction, for `insert_staged`; what was in it is gone."""
     connection.execute("select access.stage(%s, %s)", (table, list(columns)))
     numbered = ((number, *row) for number, row in enumerate(rows))
     copy_rows(connection, "staged", ["row_number", *columns], numbered, progress)
-    insert = "insert into {table} ({columns}) select {columns} from staged order by row_number{returning}"
+
+
+def insert_staged(
+    connection: Connection, table: str, columns: Sequence[str], returning: str | None = None, only: range | None = None
+) -> list[Any]:
+    """Insert the staged rows in one statement, in their order, or `only` those of these positions; see `insert_rows`."""
+    names = {
+        "table": sql.Identifier(table),
+        "columns": sql.SQL(", ").join(map(sql.Identifier, columns)),
+        "only": sql.SQL("true" if only is None else "row_number >= {} and row_number < {}").format(
+            *(() if only is None else (only.start, only.stop))
+        ),
+        "returning": sql.SQL("") if returning is None else sql.SQL(" returning {}").format(sql.Identifier(returning)),
+    }
+    insert = "insert into {table} ({columns}) select {columns} from staged where {only} order by row_number{returning}"
     stored = connection.execute(sql.SQL(insert).format(**names))
     return [] if returning is None else [row[returning] for row in stored.fetchall()]
 

@@ -172,8 +172,7 @@ def import_file(
     own.datum_note = guess_datum(connection, layer, table, crs) or ""
     report.notes += filter(None, [own.datum_note])
     report.columns, report.fields = [str(column) for column in table.attributes], fields
-    report.duplicates = sum(_TWICE in reason or _STORED in reason for reason in problems.values())
-    report.skipped = _numbered(problems)
+    _tell_skipped(report, problems)
     if report.skipped and not (skip_invalid or dry_run):
         raise _refused(report, name)
     is_stored = False
@@ -188,7 +187,7 @@ def import_file(
             store = partial(_store, connection, layer, frame, name, fit_parents_m, heal_m, report, shown, conclude)
             refused = _try_to_store(connection, layer, frame, name, store, good, report, dry_run)
         problems |= {good[index]: reason for index, reason in refused.items()}
-        report.skipped = _numbered(problems)
+        _tell_skipped(report, problems)
         is_stored = not refused
         if refused and not (skip_invalid or dry_run):
             raise _refused(report, name)
@@ -197,8 +196,9 @@ def import_file(
     return report
 
 
-def _numbered(problems: dict[int, str]) -> list[tuple[int, str]]:
-    return [(index + 1, reason) for index, reason in sorted(problems.items())]
+def _tell_skipped(report: Report, problems: dict[int, str]) -> None:
+    report.duplicates = sum(_TWICE in reason or _STORED in reason for reason in problems.values())
+    report.skipped = [(index + 1, reason) for index, reason in sorted(problems.items())]
 
 
 def _refused(report: Report, file_name: str) -> InvalidRows:
@@ -237,7 +237,9 @@ def _try_to_store(
         rows_of_file = [(good[row - 1] + 1, reason) for row, reason in refused.rows]
         raise InvalidRows(str(refused), sorted([*report.skipped, *rows_of_file])) from None
     except (psycopg.IntegrityError, psycopg.DataError) as refused:
-        named = {} if layer.is_boundary else refused_rows(connection, layer, frame)
+        named = {}
+        if not layer.is_boundary:
+            named = _taken_meanwhile(connection, layer, frame) or refused_rows(connection, layer, frame)
         if named:
             return named
         if isinstance(refused, psycopg.IntegrityError):
@@ -246,6 +248,13 @@ def _try_to_store(
         message = f"{file_name} holds what the database cannot: {str(refused).splitlines()[0]}"
         raise UserError(message) from refused
     return {}
+
+
+def _taken_meanwhile(connection: Connection, layer: Layer, frame: "DataFrame") -> dict[int, str]:
+    """Find the rows whose key somebody has stored since keys were checked, as when a file is confirmed twice at once."""
+    if layer.key not in frame:
+        return {}
+    return _taken(connection, layer, {str(key): position for position, key in enumerate(frame[layer.key])})
 
 
 def _choose_crs(file_name: str, table: Table, asked: str | None, report: Report) -> str:
@@ -415,14 +424,19 @@ def _check_keys(
             problems[index] = f"{layer.key} {key} {_TWICE} {first[str(key)] + 1} already"
         else:
             first[str(key)] = index
-    for taken in connection.execute(layer.query("taken"), {"keys": list(first)}).fetchall():
-        index = first[str(taken["key"])]
-        problems.setdefault(index, f"{layer.key} {taken['key']} {_STORED}")
+    for index, reason in _taken(connection, layer, first).items():
+        problems.setdefault(index, reason)
         stored.add(index)
     if layer.name in ("police_posts", "patrol_units"):
         for other in connection.execute(QUERIES["not_theirs"], {"keys": list(first)}).fetchall():
             problems.setdefault(first[other["key"]], f"{layer.key} {other['key']} {_NOT_THEIRS}")
     return stored
+
+
+def _taken(connection: Connection, layer: Layer, keys: dict[str, int]) -> dict[int, str]:
+    """Find which keys are stored, whoever stored them: reason by number."""
+    found = connection.execute(layer.query("taken"), {"keys": list(keys)}).fetchall()
+    return {keys[str(row["key"])]: f"{layer.key} {row['key']} {_STORED}" for row in found}
 
 
 def _check_scope(connection: Connection, layer: Layer, geometry: Any, problems: dict[int, str]) -> None:

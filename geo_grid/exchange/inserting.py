@@ -1,12 +1,12 @@
 """The rows of a frame into the table of a layer, and which of them the database refuses, by which rule."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 import shapely
 
-from geo_grid.db import Connection, ewkb, insert_rows, load_queries
+from geo_grid.db import Connection, ewkb, insert_rows, insert_staged, load_queries, stage_rows
 from geo_grid.layers import Layer
 
 if TYPE_CHECKING:
@@ -23,40 +23,42 @@ def insert_frame(
 
     Columns that are empty throughout get the table's defaults.
     """
-    return _insert(connection, layer, frame, _given(frame), advance)
+    columns = _given(frame)
+    rows = _rows(layer, frame, columns)
+    return insert_rows(connection, layer.name, [*columns, "geom"], rows, layer.id_column, advance)
 
 
 def _given(frame: "DataFrame") -> list[str]:
     return [column for column in frame.columns if column != "geometry" and frame[column].notna().any()]
 
 
-def _insert(
-    connection: Connection, layer: Layer, frame: "DataFrame", columns: list[str], advance: Callable[[int], None]
-) -> list[int]:
+def _rows(layer: Layer, frame: "DataFrame", columns: list[str]) -> Iterable[tuple[Any, ...]]:
     geometry = frame["geometry"].to_numpy()
     if layer.stored_type.startswith("Multi"):
         geometry = shapely.multipolygons([list(shapely.get_parts(g)) for g in geometry])
     values = [frame[column].astype(object).where(frame[column].notna(), None).tolist() for column in columns]
-    rows = zip(*values, ewkb(geometry), strict=True)
-    return insert_rows(connection, layer.name, [*columns, "geom"], rows, layer.id_column, advance)
+    return zip(*values, ewkb(geometry), strict=True)
 
 
 def refused_rows(connection: Connection, layer: Layer, frame: "DataFrame") -> dict[int, str]:
     """Find which rows the database refuses, by halves, and why: reason by position; nothing is stored."""
     found: dict[int, str] = {}
-    waiting, columns = [(0, len(frame))], _given(frame)
-    while waiting and len(found) < _MOST_NAMED:
-        start, end = waiting.pop()
-        try:
-            with connection.transaction(force_rollback=True):
-                _insert(connection, layer, frame.iloc[start:end], columns, lambda count: None)
-                connection.execute("set constraints all immediate")
-        except (psycopg.IntegrityError, psycopg.DataError) as refused:
-            if end - start == 1:
-                found[start] = _rule(connection, refused)
-            else:
-                middle = (start + end) // 2
-                waiting += [(middle, end), (start, middle)]
+    given = _given(frame)
+    columns, waiting = [*given, "geom"], [range(len(frame))]
+    with connection.transaction(force_rollback=True):
+        stage_rows(connection, layer.name, columns, _rows(layer, frame, given))
+        while waiting and len(found) < _MOST_NAMED:
+            some = waiting.pop()
+            try:
+                with connection.transaction(force_rollback=True):
+                    insert_staged(connection, layer.name, columns, only=some)
+                    connection.execute("set constraints all immediate")
+            except (psycopg.IntegrityError, psycopg.DataError) as refused:
+                if len(some) == 1:
+                    found[some.start] = _rule(connection, refused)
+                else:
+                    middle = len(some) // 2
+                    waiting += [some[middle:], some[:middle]]
     return found
 
 

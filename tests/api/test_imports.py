@@ -5,6 +5,7 @@ import io
 import json
 import time
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,32 @@ def test_a_file_is_tried_then_confirmed(planner: httpx.Client, city: tuple[str, 
     with connect(city[1]) as connection:
         acts = connection.execute("select object_id from access.audit_log where action = 'feature.create'").fetchall()
     assert {act["object_id"] for act in acts} == {"P1", "P2", "P4"}
+
+
+def test_what_somebody_stores_meanwhile_is_named_as_what_was_stored_before(
+    planner: httpx.Client, city: tuple[str, str]
+) -> None:
+    """A file that was confirmed twice at once took three minutes to be refused: row by row, each staged anew."""
+    sent = send(
+        planner, "posts.csv", HEAD + "".join(post(f"P{number}", number / 3000) for number in range(3000))
+    ).json()
+    address = f"/imports/{sent['import_id']}/confirmation"
+    with ThreadPoolExecutor(1) as beside, connect(city[1]) as connection:
+        connection.execute(
+            "insert into police_posts (post_code, name, geom)"
+            " select 'P' || n, 'Px', ST_SetSRID(ST_MakePoint(%s, %s), 4490) from generate_series(0, 2998) n",
+            list(snap(np.array([WEST + SIDE / 2, SOUTH + SIDE / 2]))),
+        )
+        confirmed = beside.submit(planner.post, address, json={"skip_invalid": True}, timeout=60)
+        until = time.monotonic() + 30
+        waits = "select count(*) from pg_locks where not granted"
+        while not connection.execute(waits).fetchone()["count"]:  # type: ignore[index]
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        connection.commit()
+        done = confirmed.result()
+    assert (done.status_code, done.json()["importable"], done.json()["duplicates"]) == (200, 1, 2999)
+    assert "is stored already" in done.json()["bad_rows"][0]["reason"]
 
 
 def test_columns_and_constants_are_named(planner: httpx.Client) -> None:

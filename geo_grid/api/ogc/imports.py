@@ -12,7 +12,7 @@ from geo_grid.api.server.parameters import Configured
 from geo_grid.api.server.problems import PROBLEM_RESPONSES, Problem
 from geo_grid.api.server.rights import GuardedRoute
 from geo_grid.budgets import FILES
-from geo_grid.errors import UserError
+from geo_grid.errors import UnreadableFile, UserError
 from geo_grid.exchange import Report, uploads
 from geo_grid.settings import Settings
 from geo_grid.wording import Worded
@@ -133,7 +133,11 @@ async def post_confirmation(
     """Import a validated file: all rows or none, unless invalid ones may be skipped."""
     folder = _folder(settings)
     upload = uploads.find(folder, import_id, identity_of(request).principal_id)
-    report = await _run(request, folder, upload, confirmation.skip_invalid, dry_run=False)
+    try:
+        report = await _run(request, folder, upload, confirmation.skip_invalid, dry_run=False)
+    except UnreadableFile:
+        uploads.find(folder, import_id, upload.principal_id)  # unless it was confirmed meanwhile, by another request
+        raise
     uploads.forget(folder, upload)
     return uploads.as_told(upload, report)
 
