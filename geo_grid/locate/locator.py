@@ -35,7 +35,7 @@ _BUCKETS_PER_EDGE = 20
 """Buckets of the grid per edge. With more, more points fall into a bucket without edges, but the index takes more memory:
 with 20 it takes 100 MB for 20,000 cells."""
 _FORMAT = 3
-_SORTED_FROM = 16_384
+_SORTED_FROM = 1 << 17
 """Points from which on sorting them by place takes less time than it saves."""
 _SORTED_AT_ONCE = 1 << 21
 """Points sorted by place together: takes 63 MB, and with fewer there are fewer neighbours."""
@@ -145,9 +145,12 @@ class Locator:
         """
         x, y = _points(lon, lat)
         found = np.empty(len(x), np.int32)
-        pieces = max(cores, -(-len(x) // _SORTED_AT_ONCE)) if len(x) >= _SORTED_FROM else 1
-        some = zip(*(np.array_split(values, pieces) for values in (x, y, found)), strict=True)
-        deque(in_order(lambda piece: self._find(*piece), some, min(cores, pieces)), maxlen=0)
+        if len(x) < _SORTED_FROM:
+            kernels.owners(self.index, x, y, found)
+        else:
+            pieces = cores * -(-len(x) // (cores * _SORTED_AT_ONCE))
+            some = zip(*(np.array_split(values, pieces) for values in (x, y, found)), strict=True)
+            deque(in_order(lambda piece: self._find_sorted(*piece), some, cores), maxlen=0)
         bad = np.flatnonzero(found == kernels.INVALID)
         if len(bad):
             message = f"point {bad[0]}: {lonlat_problem(float(x[bad[0]]), float(y[bad[0]]))}"
@@ -170,10 +173,7 @@ class Locator:
         kernels.by_place(self.index, x, y, tile, order, sorted_x, sorted_y)
         return order, sorted_x, sorted_y
 
-    def _find(self, lon: NDArray[np.float64], lat: NDArray[np.float64], found: NDArray[np.int32]) -> None:
-        if len(lon) < _SORTED_FROM:
-            kernels.owners(self.index, lon, lat, found)
-            return
+    def _find_sorted(self, lon: NDArray[np.float64], lat: NDArray[np.float64], found: NDArray[np.int32]) -> None:
         order, x, y = self.by_place(lon, lat)
         there = np.empty(len(lon), np.int32)
         kernels.owners(self.index, *_points(x, y), there)
