@@ -11,6 +11,7 @@ CONTEXT.set_forkserver_preload(
     [
         "__main__",
         "geo_grid.single_threaded",
+        "valhalla",
         "geo_grid.response.worker",
         "geo_grid.response.loops",
         "geo_grid.exchange",

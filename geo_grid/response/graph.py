@@ -13,8 +13,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import valhalla
-
 from geo_grid.db import Connection, load_queries
 from geo_grid.errors import UnreadableFile
 from geo_grid.files.limits import of_operator
@@ -25,11 +23,8 @@ QUERIES = load_queries("geo_grid.response", "circles.sql")
 _KEPT = 2
 """Number of graphs that are kept on disk: the newest, and the one that a running server may still read."""
 _LONGEST_S = 3600.0
-_PROGRAMS = (
-    valhalla.PYVALHALLA_DIR.parent,
-    *map(Path, ("/usr", "/lib", "/lib64", "/etc/ld.so.cache", "/dev/urandom", "/proc/self")),
-)
-"""Environment of Valhalla's programs."""
+_PROGRAMS = tuple(map(Path, ("/usr", "/lib", "/lib64", "/etc/ld.so.cache", "/dev/urandom", "/proc/self")))
+"""Environment of Valhalla's programs, beside its own folder."""
 _MOST_PAIRS = 4_000_000
 _LABELS = 50_000
 """Edges for which an Actor reserves memory at first; to reserve Valhalla's default of four million takes longer than most
@@ -110,6 +105,8 @@ def build_graph(extract: Path, roads_dir: Path, sha256: str, area: ServiceArea =
     UnreadableFile
         Valhalla cannot read the extract, or finds no road in it.
     """
+    from valhalla import PYVALHALLA_DIR, __version__
+
     key = area.key(sha256)
     folder = graph_folder(roads_dir, key)
     if find_graph(roads_dir, key) is not None:
@@ -125,10 +122,14 @@ def build_graph(extract: Path, roads_dir: Path, sha256: str, area: ServiceArea =
             area.write(extract, roads)
         config = fresh / "build.json"
         config.write_text(json.dumps(_defaults(fresh)))
-        program = valhalla.PYVALHALLA_DIR / "bin/valhalla_build_tiles"  # its console script needs an active environment
+        program = PYVALHALLA_DIR / "bin/valhalla_build_tiles"  # its console script needs an active environment
         # Valhalla parses an untrusted file: run it in the same sandbox as the readers of files
         walls = partial(
-            confine_program, [*_PROGRAMS, config, roads], fresh, of_operator().memory_bytes, of_operator().processor_s
+            confine_program,
+            [PYVALHALLA_DIR.parent, *_PROGRAMS, config, roads],
+            fresh,
+            of_operator().memory_bytes,
+            of_operator().processor_s,
         )
         done = subprocess.run(
             [program, "-c", config, roads], capture_output=True, text=True, timeout=_LONGEST_S, check=False,
@@ -145,7 +146,7 @@ def build_graph(extract: Path, roads_dir: Path, sha256: str, area: ServiceArea =
             extract.name,
             sha256,
             datetime.now(UTC).isoformat(),
-            valhalla.__version__,
+            __version__,
             size,
             area.box,
             dict(area.speeds_kmh),
@@ -164,7 +165,9 @@ def build_graph(extract: Path, roads_dir: Path, sha256: str, area: ServiceArea =
 
 def _defaults(folder: Path) -> dict[str, Any]:
     """Return Valhalla's default configuration for the tiles in a folder; a deep copy, since the library shares its parts."""
-    found: dict[str, Any] = deepcopy(valhalla.get_config(tile_dir=folder / "tiles", tile_extract=""))
+    from valhalla import get_config  # not at the top: few who look for a graph configure Valhalla
+
+    found: dict[str, Any] = deepcopy(get_config(tile_dir=folder / "tiles", tile_extract=""))
     return found
 
 

@@ -9,8 +9,6 @@ from typing import Any
 
 import numpy as np
 import shapely
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 _DEGREE_M = 111_195.0
 _MOST_TOGETHER = 600
@@ -34,6 +32,9 @@ def simpler(closures: Sequence[Any]) -> list[Any]:
     told = np.array(closures, dtype=object)
     if shapely.get_num_coordinates(told).sum() <= _MOST_TOGETHER:
         return list(told)
+    from scipy.sparse import coo_array  # imported here: slow, and few cities close so much
+    from scipy.sparse.csgraph import connected_components
+
     one, other = shapely.STRtree(told).query(told)  # boxes that meet: to find crossings would cost as much as they do
     met = coo_array((np.ones(len(one)), (one, other)), shape=(len(told), len(told)))
     count, group = connected_components(met, directed=False)

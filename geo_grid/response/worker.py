@@ -5,11 +5,10 @@ import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import shapely
-import valhalla
 from cachetools import LRUCache
 from numpy.typing import NDArray
 
@@ -21,8 +20,11 @@ from geo_grid.response.expansion import Stretches, read_expansion
 from geo_grid.response.graph import actor_config
 from geo_grid.response.reach import AROUND_ROAD_M, mended, reached_areas
 
-_actor: valhalla.Actor | None = None
-_wide_actor: valhalla.Actor | None = None
+if TYPE_CHECKING:
+    from valhalla import Actor
+
+_actor: "Actor | None" = None
+_wide_actor: "Actor | None" = None
 _config: str | None = None
 """File with the configuration of this process's graph; each expansion opens a new Actor with it."""
 _first: str | None = None
@@ -107,12 +109,14 @@ _OF_PAIRS = frozenset({150, 154})
 def open_graph(folder: str, politeness: int = 0) -> None:
     """Open a graph in this process; `politeness` is added to its niceness (nice(2))."""
     global _actor, _wide_actor, _config, _first  # noqa: PLW0603  # one of each per process
+    from valhalla import Actor  # not at the top: the server, which names these functions, asks nothing itself
+
     os.nice(politeness)
     make_ready()
     _first = _first or folder
-    _wide_actor = valhalla.Actor(_file_of(actor_config(Path(folder), "timedistancematrix", folder == _first)))
+    _wide_actor = Actor(_file_of(actor_config(Path(folder), "timedistancematrix", folder == _first)))
     _config = _file_of(actor_config(Path(folder), is_shared=folder == _first))
-    _actor = valhalla.Actor(_config)
+    _actor = Actor(_config)
 
 
 def _file_of(config: dict[str, Any]) -> str:
@@ -123,15 +127,28 @@ def _file_of(config: dict[str, Any]) -> str:
     return f"/proc/self/fd/{descriptor}"
 
 
+class Refused(Exception):
+    """Valhalla cannot answer: its code and words."""
+
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(message)
+        self.code, self.message = code, message
+
+
 def _ask(action: str, question: dict[str, Any], is_wide: bool = False, is_fresh: bool = False) -> str:
-    """Send a question to Valhalla and return its answer as text; is_fresh: by a new Actor (see `expansion`)."""
+    """Send a question to Valhalla and return its answer as text; is_fresh: by a new Actor (see `expansion`). Raises Refused."""
+    from valhalla import Actor, ValhallaError
+
     actor = _wide_actor if is_wide else _actor
     if is_fresh and _config is not None:
-        actor = valhalla.Actor(_config)
+        actor = Actor(_config)
     if actor is None:
         message = "no graph is open in this process"
         raise AssertionError(message)
-    answer: str = getattr(actor, action)(json.dumps(question))
+    try:
+        answer: str = getattr(actor, action)(json.dumps(question))
+    except ValhallaError as error:
+        raise Refused(error.code, error.message) from None
     return answer
 
 
@@ -224,7 +241,7 @@ def _reached(spot: Spot, limit_s: float, ride: Ride, is_inbound: bool) -> Stretc
     """Return the reached stretches of road; None: no open road is near. Raises NotAsked."""
     try:
         return expansion(spot, limit_s, ride, is_inbound)
-    except valhalla.ValhallaError as error:
+    except Refused as error:
         if error.code not in _NO_WAY:
             raise NotAsked(error.message) from None
         return None
@@ -276,7 +293,7 @@ def expansion(origin: Spot, limit_s: float, ride: Ride, is_inbound: bool) -> Str
 
     Raises
     ------
-    valhalla.ValhallaError, ValueError
+    Refused, ValueError
         No road is near.
     """
     question = {
@@ -367,7 +384,7 @@ def _of_all(sources: Sequence[Spot], targets: Sequence[Spot], ride: Ride) -> lis
     is_wide = len(targets) >= max(_WIDE, len(sources))
     try:
         found = json.loads(_ask("matrix", question, is_wide))["sources_to_targets"]["durations"]
-    except valhalla.ValhallaError as error:
+    except Refused as error:
         if error.code not in _NO_WAY | _OF_PAIRS:
             raise NotAsked(error.message) from None
         return _halved(sources, targets, ride, is_no_way=error.code in _NO_WAY)
@@ -435,7 +452,7 @@ def _located(spots: Sequence[Spot], ride: Ride, is_verbose: bool = False) -> lis
     question = {"locations": _at(spots), "verbose": is_verbose} | _how(ride)
     try:
         return [one["edges"] or [] for one in json.loads(_ask("locate", question))]
-    except valhalla.ValhallaError:
+    except Refused:
         return [[] for _ in spots]
 
 
@@ -458,7 +475,7 @@ def way(stops: Sequence[Place], ride: Ride) -> Way | None:
     )
     try:
         trip = json.loads(_ask("route", question))["trip"]
-    except valhalla.ValhallaError:
+    except Refused:
         return None
     line = [place for leg in trip["legs"] for place in _decoded(leg["shape"])]
     return Way(trip["summary"]["time"] * ride.factor, trip["summary"]["length"] * 1000, line)
