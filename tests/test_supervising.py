@@ -166,6 +166,20 @@ def test_what_cannot_serve_is_said_and_not_tried_again(state_dir: Path, database
         assert "Traceback" not in done.stderr
 
 
+def test_a_database_that_does_not_start_leaves_no_process_and_no_lock(state_dir: Path) -> None:
+    """What is to prepare is started before the database, and holds the lock of the folder as long as it runs."""
+    (state_dir / "postgres").mkdir()
+    (state_dir / "postgres/PG_VERSION").write_text("9\n")
+    environment = {**os.environ, "GEO_GRID_STATE_DIR": str(state_dir), "NUMBA_CACHE_DIR": str(state_dir / "compiled")}
+    began = time.monotonic()
+    command = [sys.executable, "-m", "geo_grid", "up", "--port", str(free_port())]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=180, check=False)
+    assert done.returncode != 0
+    assert "PostgreSQL 9" in done.stderr
+    assert ServerLock(state_dir).holder() is None
+    assert time.monotonic() - began < 15  # not until all is compiled
+
+
 def test_what_killed_servers_left_is_removed_by_the_next_alone(tmp_path: Path) -> None:
     def leave() -> tuple[Path, Path]:
         export, edition = tmp_path / "spool/export", tmp_path / "editions/.new-1"

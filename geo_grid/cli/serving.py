@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -96,7 +97,11 @@ def up(
         from geo_grid.db import database
 
         try:
-            with database(config), supervisor:
+            with (
+                closing(supervisor),
+                database(config),
+                supervisor,
+            ):  # its processes end before the database, or without it
                 supervisor.prepare()
                 supervisor.serve(announce)
         except Ended as ended:  # in its own words already, unless it was killed

@@ -44,6 +44,7 @@ class _Child:
 
     def __init__(self, arguments: list[str], given: list[int], temporary: Path) -> None:
         self._line, theirs = socket.socketpair()
+        self._has_work = False
         environment = {
             "MALLOC_ARENA_MAX": "2",
             **os.environ,
@@ -57,6 +58,8 @@ class _Child:
             )  # fmt: skip
 
     def go(self) -> None:
+        """Give it its work."""
+        self._has_work = True
         with contextlib.suppress(OSError):  # it has ended, which `said` reports
             self._line.send(b".")
 
@@ -71,8 +74,10 @@ class _Child:
             return b""
 
     def end(self) -> None:
-        """Shut it down in order; kill it when that takes too long."""
+        """Shut it down in order; kill it when that takes too long, or when it was given no work yet."""
         try:
+            if not self._has_work:
+                self._kill()
             self.process.terminate()
             self.process.wait(_ORDERLY_S)
         except subprocess.TimeoutExpired:
@@ -166,9 +171,13 @@ class Supervisor:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End all processes; for whoever does not come to enter the context, such as when the database does not start."""
         for companion in self._companions:
             companion.end()
-        for child in (self._next, self._serving):
+        for child in (self._preparing, self._next, self._serving):
             if child is not None:
                 child.end()
         shutil.rmtree(self._temporary, ignore_errors=True)
