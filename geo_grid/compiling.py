@@ -7,9 +7,10 @@ the first call compiles. `compile_all` fills the cache beforehand. Compiled func
 
 import importlib
 import os
+import threading
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from typing import Any, cast
 
 import numba
@@ -66,7 +67,7 @@ def compile_all(progress: Progress, spared: int = 0, compiled: Callable[[str], o
     at_once = max(1, min(len(LOOPS), (os.cpu_count() or 1) - spared))
     with (
         # whoever waits for a loop waits for others too, which go on meanwhile
-        ProcessPoolExecutor(at_once, get_context("spawn"), initializer=os.nice, initargs=(_POLITE,)) as processes,
+        ProcessPoolExecutor(at_once, get_context("spawn"), initializer=_begin) as processes,
         progress("compiling what is quick because it is compiled (once)", len(LOOPS)) as advance,
     ):
         modules = {processes.submit(_compile, module): module for module in LOOPS}
@@ -80,6 +81,19 @@ def compile_all(progress: Progress, spared: int = 0, compiled: Callable[[str], o
         done_with.touch()
     except OSError:
         return  # the cache cannot be written: the next start compiles again
+
+
+def _begin() -> None:
+    """Let others go before this process, and end it with its parent: left alone, it would wait for work for ever."""
+    os.nice(_POLITE)
+    threading.Thread(target=_end_with_parent, name="lifeline", daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _compile(module: str) -> None:
