@@ -7,16 +7,16 @@ the first call compiles. `compile_all` fills the cache beforehand. Compiled func
 
 import importlib
 import os
-import threading
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from multiprocessing import get_context, parent_process
+from multiprocessing import get_context
 from typing import Any, cast
 
 import numba
 from numba import njit
 
 from geo_grid.compiled_code import LOOPS, kept_in, stamp
+from geo_grid.forking import end_with_parent
 from geo_grid.progress import Progress
 
 if (_folder := kept_in()) is not None:
@@ -86,14 +86,7 @@ def compile_all(progress: Progress, spared: int = 0, compiled: Callable[[str], o
 def _begin() -> None:
     """Let others go before this process, and end it with its parent: left alone, it would wait for work for ever."""
     os.nice(_POLITE)
-    threading.Thread(target=_end_with_parent, name="lifeline", daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    parent = parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
+    end_with_parent()
 
 
 def _compile(module: str) -> None:

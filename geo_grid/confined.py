@@ -6,9 +6,7 @@ when the request is cancelled. Few run at once, some wait in a queue, and beyond
 
 import asyncio
 import contextlib
-import fcntl
 import gc
-import multiprocessing
 import os
 import pickle
 import resource
@@ -22,7 +20,7 @@ from pathlib import Path
 from typing import BinaryIO, Self
 
 from geo_grid.errors import Busy, GeoGridError, TooMuch
-from geo_grid.forking import CONTEXT
+from geo_grid.forking import CONTEXT, end_with_parent
 
 PROCESS = "confined"
 """Name of the processes (`multiprocessing.active_children`)."""
@@ -214,26 +212,11 @@ def _serve(connection: Connection, memory_mb: int) -> None:
 def _confine(memory_mb: int) -> None:
     """Set the limits of this process, and have the kernel kill it when the server ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _end_with_server()
+    end_with_parent()
     os.nice(_POLITE)
     limit = (memory_mb << 20) + (_kb("VmData") << 10)
     resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-
-
-def _end_with_server() -> None:
-    """Have the kernel send SIGKILL when the server's end of the pipe between them closes (F_SETSIG of fcntl(2)).
-
-    PR_SET_PDEATHSIG would wait for the fork server, which ends after the last of its children only.
-    """
-    server = multiprocessing.parent_process()
-    if server is None:
-        raise AssertionError
-    fcntl.fcntl(server.sentinel, fcntl.F_SETOWN, os.getpid())
-    fcntl.fcntl(server.sentinel, fcntl.F_SETSIG, signal.SIGKILL)
-    fcntl.fcntl(server.sentinel, fcntl.F_SETFL, fcntl.fcntl(server.sentinel, fcntl.F_GETFL) | os.O_ASYNC)
-    if not server.is_alive():  # it ended before
-        os._exit(0)
 
 
 def _answer(questions: BinaryIO, answers: BinaryIO, memory_mb: int) -> None:

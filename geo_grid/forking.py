@@ -4,7 +4,10 @@ A fork takes milliseconds; a new Python that imports the same takes seconds. The
 process that is asked for, and ends with those that came from it. The server itself cannot fork: it has threads.
 """
 
+import fcntl
 import multiprocessing
+import os
+import signal
 
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(
@@ -17,3 +20,19 @@ CONTEXT.set_forkserver_preload(
         "geo_grid.exchange",
     ]
 )
+
+
+def end_with_parent() -> None:
+    """Have the kernel send SIGKILL to this process when the process that asked for it ends.
+
+    It is sent when the other end of the pipe between them closes (F_SETSIG of fcntl(2)). PR_SET_PDEATHSIG would wait for the
+    fork server, which ends after the last of its children only.
+    """
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        raise AssertionError
+    fcntl.fcntl(parent.sentinel, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(parent.sentinel, fcntl.F_SETSIG, signal.SIGKILL)
+    fcntl.fcntl(parent.sentinel, fcntl.F_SETFL, fcntl.fcntl(parent.sentinel, fcntl.F_GETFL) | os.O_ASYNC)
+    if not parent.is_alive():  # it ended before
+        os._exit(0)
