@@ -70,7 +70,8 @@ def up(
             say(f"running in the background; stop it with: make down   (or geo-grid down; log: {lock.log})")
             return
         log_warnings()
-    is_new = not config.database_url and not (config.state_dir / "postgres").exists()
+    # not by the folder of PostgreSQL, which may be elsewhere (see Cluster): a city's first start compiles its edition
+    is_new = not config.database_url and not (config.state_dir / "editions").exists()
     wishes = [*(["--empty"] if empty else []), *(["--demo"] if demo else []), "--incidents", str(incidents)]
     wishes += ["--new"] if is_new else []
     wishes += ["--levels", str(levels)] if levels else []
@@ -119,7 +120,7 @@ def prepare(
     incidents: Incidents = 100_000,
     demo: DemoUsers = False,
     tell: Tell = None,
-    new: Annotated[bool, typer.Option("--new", help="The database is made meanwhile.")] = False,
+    new: Annotated[bool, typer.Option("--new", help="No city was here before: draw the demo meanwhile.")] = False,
 ) -> None:
     """Do what `up` does before it serves: a process of its own, whose memory goes with it."""
     from geo_grid.api.listening import stoppable

@@ -131,7 +131,7 @@ class Refused(Exception):
     """Valhalla cannot answer: its code and words."""
 
     def __init__(self, code: int, message: str) -> None:
-        super().__init__(message)
+        super().__init__(code, message)  # both: it is made again of them in another process
         self.code, self.message = code, message
 
 
