@@ -60,8 +60,9 @@ LEVELS = [
         name_en="basic cell or compound",
         code_scheme="unit_grid_15",
         min_zoom=14,
+        settles=False,
     ),
-    GridLevel(grid_level=5, name_zh="楼院", name_en="building block", code_scheme="local", min_zoom=16),
+    GridLevel(grid_level=5, name_zh="楼院", name_en="building block", code_scheme="local", min_zoom=16, settles=False),
 ]
 
 

@@ -1,5 +1,6 @@
 """Joint meetings 联席会: what was resolved becomes matters, filed through the same door as any incident."""
 
+import hashlib
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
@@ -8,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from geo_grid.db import AsyncConnection, fetch_one, load_queries
 from geo_grid.errors import Conflict, Forbidden, NotFound, UserError
+from geo_grid.layers.grid_cells import refuse_unknown_cell
 from geo_grid.layers.incidents import Step
 from geo_grid.moments import Moment
 from geo_grid.workflow import NewIncident, report
@@ -75,7 +77,7 @@ async def hold(connection: AsyncConnection, new: NewMeeting, key: str | None) ->
     Parameters
     ----------
     key
-        Idempotency-Key: the resolutions are filed with it and their number.
+        Idempotency-Key: the same key with the same content returns the first meeting again.
 
     Returns
     -------
@@ -86,32 +88,33 @@ async def hold(connection: AsyncConnection, new: NewMeeting, key: str | None) ->
     Forbidden
         The cell, or the place of a resolution, is none of the caller's.
     Conflict
-        The key was used for other resolutions.
+        The key was used for another meeting.
     UserError
-        It is in the future; see `report` for a resolution that cannot be filed.
+        It is in the future, or of no cell that there is; see `report` for a resolution that cannot be filed.
     """
     if new.held_at > datetime.now(UTC) + _CLOCK_TOLERANCE:
         message = f"held_at {new.held_at.isoformat()} is in the future: record a meeting once it was held"
         raise UserError(message)
+    digest = hashlib.sha256(new.model_dump_json().encode()).digest() if key is not None else None
+    sent = {"sent_key": key, "digest": digest}
+    try:
+        made = await fetch_one(connection, QUERIES["record"], new.model_dump(exclude={"resolutions"}) | sent)
+    except psycopg.errors.InsufficientPrivilege:
+        message = "this cell is none of yours: name one of your grid cells in grid_code"
+        raise Forbidden(message) from None
+    if not made:
+        return await _sent_before(connection, sent), False
+    await refuse_unknown_cell(connection, new.grid_code)
 
     async def write(statement: str, values: dict[str, Any]) -> dict[str, Any]:
         return await fetch_one(connection, statement, values)
 
-    filed = []
     for number, one in enumerate(new.resolutions, start=1):
         matter = NewIncident.model_validate(
             one.model_dump(include={"lon", "lat", "source_crs", "category"}) | {"description": one.text}
         )
-        incident, is_new = await report(write, matter, f"{key}#{number}" if key else None, _checked)
-        if not is_new:
-            return await _recorded_before(connection, incident.incident_id), False
-        filed.append({"number": number, "unit": one.responsible_unit, "incident_id": incident.incident_id})
-    try:
-        made = await fetch_one(connection, QUERIES["record"], new.model_dump(exclude={"resolutions"}))
-    except psycopg.errors.InsufficientPrivilege:
-        message = "this cell is none of yours: name one of your grid cells in grid_code"
-        raise Forbidden(message) from None
-    for resolution in filed:
+        incident, _ = await report(write, matter, None, _checked)
+        resolution = {"number": number, "unit": one.responsible_unit, "incident_id": incident.incident_id}
         await connection.execute(QUERIES["resolve"], {**made, **resolution})
     return await get_meeting(connection, made["meeting_id"]), True
 
@@ -137,9 +140,9 @@ async def _checked(_lon: float, _lat: float) -> None:
     """Refuse nothing: places were checked before the transaction began."""
 
 
-async def _recorded_before(connection: AsyncConnection, incident_id: int) -> Meeting:
-    found = await fetch_one(connection, QUERIES["of_incident"], {"incident_id": incident_id})
-    if not found:
-        message = "this Idempotency-Key was already used for something else: use a new key"
+async def _sent_before(connection: AsyncConnection, sent: dict[str, Any]) -> Meeting:
+    before = await fetch_one(connection, QUERIES["sent"], sent)
+    if bytes(before["request_digest"]) != sent["digest"]:
+        message = "this Idempotency-Key was already used for a different meeting: use a new key"
         raise Conflict(message)
-    return await get_meeting(connection, found["meeting_id"])
+    return await get_meeting(connection, before["meeting_id"])

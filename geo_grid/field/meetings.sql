@@ -1,14 +1,15 @@
 -- name: record
-insert into joint_meetings (grid_code, title, held_at, units, actor_id, actor_name)
-values (%(grid_code)s, %(title)s, %(held_at)s, %(units)s, access.me(), access.my_name())
+insert into joint_meetings (grid_code, title, held_at, units, actor_id, actor_name, sent_key, request_digest)
+values (%(grid_code)s, %(title)s, %(held_at)s, %(units)s, access.me(), access.my_name(), %(sent_key)s, %(digest)s)
+on conflict (actor_id, sent_key) do nothing
 returning meeting_id
 
 -- name: resolve
 insert into meeting_resolutions (meeting_id, number, responsible_unit, incident_id)
 values (%(meeting_id)s, %(number)s, %(unit)s, %(incident_id)s)
 
--- name: of_incident
-select meeting_id from meeting_resolutions where incident_id = %(incident_id)s
+-- name: sent
+select meeting_id, request_digest from joint_meetings where actor_id = (select access.me()) and sent_key = %(sent_key)s
 
 -- name: meetings
 select m.meeting_id, m.title, m.held_at, m.grid_code, m.units, m.actor_name, m.recorded_at, r.resolutions

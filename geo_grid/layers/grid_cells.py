@@ -5,6 +5,8 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from geo_grid.changes import Table
+from geo_grid.db import AsyncConnection, fetch_one
+from geo_grid.errors import UserError
 from geo_grid.layers.layer import MOST_COUNTED, Layer, LayerRow
 
 
@@ -38,3 +40,10 @@ LAYER = Layer(
     moments=("valid_from", "valid_to"),
     drawn_from=(Table.EDITIONS, Table.GRID_LEVELS),
 )
+
+
+async def refuse_unknown_cell(connection: AsyncConnection, grid_code: str | None) -> None:
+    """Raise UserError unless there is a grid cell of this code in force that the principal sees; None: no cell is meant."""
+    if grid_code is not None and not await fetch_one(connection, LAYER.query("in_force"), {"grid_code": grid_code}):
+        message = f"there is no grid cell {grid_code!r} in force: GET /collections/grid_cells/items lists them"
+        raise UserError(message)

@@ -44,3 +44,6 @@ from grid_cells
 
 -- name: taken
 select grid_code as key from grid_cells where valid_to is null and grid_code = any(%(keys)s)
+
+-- name: in_force
+select grid_code from grid_cells where grid_code = %(grid_code)s and valid_to is null

@@ -21,6 +21,9 @@ class GridLevel(BaseModel):
     name_en: str = Field(min_length=1)
     code_scheme: str
     min_zoom: int = Field(ge=0, le=22)
+    settles: bool | None = Field(
+        None, description="whether a matter can be held at this level; null: as it is, and of a new level: yes"
+    )
 
 
 class LevelRules(BaseModel):

@@ -1,8 +1,9 @@
 """What people do in a case of mediation: each action is one typed model."""
 
+import re
 from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from geo_grid.layers.layer import LocalCode
 
@@ -21,13 +22,24 @@ Reason = Annotated[str, Field(min_length=1, max_length=4000, description="why; k
 _Code = Annotated[LocalCode, Field(description="facility_code of an organisation that serves the place")]
 
 
+def _initials(given: str) -> str:
+    if not re.fullmatch(INITIALS, given):
+        message = "a party of a dispute is kept by initials alone: write Z.L., or 张某"
+        raise ValueError(message)
+    return given
+
+
 class Party(BaseModel):
     """A party of a dispute: nothing but a role and initials."""
 
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
 
     role: Role
-    initials: Annotated[str, Field(pattern=INITIALS, description="Z.L., or 张某; never a name or a number")]
+    initials: Annotated[
+        str,
+        AfterValidator(_initials),
+        Field(description="Z.L., or 张某; never a name or a number", json_schema_extra={"pattern": INITIALS}),
+    ]
 
 
 class NewCase(BaseModel):

@@ -162,9 +162,9 @@ async def act(connection: AsyncConnection, case_id: int, action: CaseAction, act
         at = _at(chosen)
         await connection.execute(QUERIES["hand_on"], {**key, **_chosen(chosen, action.organisation)})
     else:
-        if isinstance(action, Settle):
-            await take_step(connection, incident_id, Handle(note=f"mediation case {case_id}: settled"), actor_id)
         await connection.execute(QUERIES["end"], {**key, "outcome": action.outcome})
+        if isinstance(action, Settle):  # once the case has ended: a dispute in mediation is handled in no other way
+            await take_step(connection, incident_id, Handle(note=f"mediation case {case_id}: settled"), actor_id)
     await connection.execute(QUERIES["note"], {**key, **at, "action": action.action, "note": action.text})
     return await get_case(connection, case_id)
 

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from geo_grid.db import AsyncConnection, fetch_one, load_queries
 from geo_grid.errors import Conflict, Forbidden, NotFound, UserError
 from geo_grid.layers.facilities import find_facility
+from geo_grid.layers.grid_cells import refuse_unknown_cell
 from geo_grid.layers.layer import LocalCode
 from geo_grid.mediation.actions import Kind
 
@@ -135,9 +136,7 @@ async def describe(connection: AsyncConnection, facility_code: str, given: Descr
         "room_id": await _part(connection, given.room, "mediation_room"),
         "names": list(dict.fromkeys(given.mediators)),
     }
-    if given.grid_code is not None and not await fetch_one(connection, QUERIES["cell"], values):
-        message = f"there is no grid cell {given.grid_code} in force"
-        raise UserError(message)
+    await refuse_unknown_cell(connection, given.grid_code)
     try:
         await connection.execute(QUERIES["describe"], values)
         await connection.execute(QUERIES["end_mediators"], values)

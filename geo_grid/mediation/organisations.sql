@@ -32,9 +32,6 @@ limit %(limit)s
 -- name: one
 select p.*, ST_X(p.geom) as lon, ST_Y(p.geom) as lat from mediation_places p where p.facility_id = %(facility_id)s
 
--- name: cell
-select grid_code from grid_cells where grid_code = %(grid_code)s and valid_to is null
-
 -- name: describe
 insert into mediation_organisations (facility_id, mediation_kind, grid_code, centre_id, room_id, studio_of, takes_cases)
 values (%(facility_id)s, %(mediation_kind)s, %(grid_code)s, %(centre_id)s, %(room_id)s, %(studio_of)s, %(takes_cases)s)

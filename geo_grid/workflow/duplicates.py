@@ -13,6 +13,8 @@ FAR_M, APART_S = 500.0, 7200.0
 """Beyond this distance (metres on the ellipsoid) or time (seconds between both reports) nothing is proposed. Ours: no source
 gives a figure."""
 _WEIGHTS = {"distance": 0.4, "time": 0.25, "category": 0.15, "text": 0.2}
+_UNKNOWN = 0.5
+"""What a text counts for that says nothing: neither for nor against, so that one that agrees counts for more."""
 _LEAST = 0.5
 """Least score of a proposal."""
 
@@ -32,7 +34,7 @@ class Duplicate(BaseModel):
     apart_s: float = Field(description="seconds between both reports")
     text_likeness: float | None = Field(description="0 to 1, of pairs of characters; null: one of them says nothing")
     score: float = Field(
-        description="0 to 1: weighted mean of nearness, time, same category and text, where there is text"
+        description="0 to 1: weighted mean of nearness, time, same category and text; 0.5 of it where there is no text"
     )
 
 
@@ -55,13 +57,14 @@ def _pairs(text: str) -> Counter[str]:
 
 
 def score(distance_m: float, apart_s: float, is_same_category: bool, likeness: float | None) -> float:
-    """Return how likely it is, from 0 to 1, that two reports are of the same: the weighted mean of what is known."""
+    """Return how likely it is, from 0 to 1, that two reports are of the same: a weighted mean."""
     parts = {
         "distance": max(0.0, 1 - distance_m / FAR_M),
         "time": max(0.0, 1 - apart_s / APART_S),
         "category": float(is_same_category),
-    } | ({} if likeness is None else {"text": likeness})
-    return sum(_WEIGHTS[name] * part for name, part in parts.items()) / sum(_WEIGHTS[name] for name in parts)
+        "text": _UNKNOWN if likeness is None else likeness,
+    }
+    return sum(_WEIGHTS[name] * part for name, part in parts.items())
 
 
 async def duplicates_of(connection: AsyncConnection, incident_id: int, limit: int = 10) -> list[Duplicate]:

@@ -73,6 +73,8 @@ class Matter:
         Grid levels that settle matters at its place, the lowest (village) first, the city (0) last.
     held_level
         The one of them that it rose to; None: it never rose.
+    holder_level
+        Grid level of the cell whose person has it (0: the city has it); None: nobody has, or units of the police.
     merged_into
         Number of the incident that it is a second report of.
     responsible
@@ -93,6 +95,7 @@ class Matter:
     evaluation: int | None = None
     levels: tuple[int, ...] = (0,)
     held_level: int | None = None
+    holder_level: int | None = None
     merged_into: int | None = None
     responsible: Literal["same", "to_find", "nobody"] = "same"
 
@@ -101,10 +104,15 @@ class Matter:
         """The grid level that has it; 0: the city."""
         return self.levels[0] if self.held_level is None else self.held_level
 
+    @property
+    def reached(self) -> int:
+        """The outermost level that has dealt with it: `level`, or that of who has it for want of anybody below; 0: the city."""
+        return self.level if self.holder_level is None else min(self.level, self.holder_level)
+
     def at_level(self, steps: Literal[1, -1]) -> "Matter":
         """Return it one level up (1) or down (-1), with who has it to be found anew. Raises Conflict if there is none."""
         self.refuse_unless("reported", "accepted", "assigned", to="change its level")
-        reachable = [level for level in self.levels if (level < self.level if steps == 1 else level > self.level)]
+        reachable = [level for level in self.levels if (level < self.reached if steps == 1 else level > self.level)]
         if not reachable:
             message = (
                 "the city has this matter: there is no level above it"

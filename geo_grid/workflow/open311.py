@@ -45,7 +45,7 @@ class ServiceRequest(BaseModel):
     service_notice: None = None
     requested_datetime: str
     updated_datetime: str
-    expected_datetime: None = None
+    expected_datetime: str | None
     address: str
     address_id: None = None
     zipcode: None = None
@@ -153,8 +153,9 @@ def _request(row: dict[str, Any]) -> ServiceRequest:
     return ServiceRequest(
         service_request_id=str(row["incident_id"]), status="open" if row["closed_at"] is None else "closed",
         status_notes=notes, service_name=row["service_name"], service_code=row["category"],
-        description=row["description"], agency_responsible=row["grid_name"] or "",
+        description=row["description"], agency_responsible=row["has_it"] or "",
         requested_datetime=_moment(row["received_at"]), updated_datetime=_moment(row["updated_at"]),
+        expected_datetime=_moment(row["expected_at"]) if row["expected_at"] else None,
         address=row["address"], lat=round(row["lat"], 8), long=round(row["lon"], 8),
     )  # fmt: skip
 

@@ -17,12 +17,15 @@ with found as materialized (
       and ((i.closed_at is not null) = %(is_closed)s or %(is_closed)s::boolean is null)
     order by i.received_at desc, i.incident_id desc
     limit %(limit)s offset %(offset)s)
-select c.incident_id, c.category, f.service_name, f.stage_zh, c.description, c.address, c.lon, c.lat, c.grid_name,
+select c.incident_id, c.category, f.service_name, f.stage_zh, c.description, c.address, c.lon, c.lat,
+       coalesce(has.name, c.grid_name) as has_it, case when c.closed_at is null then c.settle_due_at end as expected_at,
        c.received_at, c.closed_at, c.outcome, c.merged_into,
        greatest(c.received_at, c.accepted_at, c.dispatched_at, c.departed_at, c.arrived_at, c.handled_at, c.feedback_at,
                 c.verified_at, c.suspended_at, c.closed_at) as updated_at
 from found f
 join incident_cards c using (incident_id)
+left join lateral (select g.name from grid_cells g where g.grid_code = c.assigned_cell
+                   order by g.valid_from desc limit 1) has on true
 order by c.received_at desc, c.incident_id desc
 
 -- name: named

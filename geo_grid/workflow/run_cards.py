@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from geo_grid.db import AsyncConnection, load_queries
 from geo_grid.errors import Conflict, Forbidden, NotFound, UserError
+from geo_grid.layers.grid_cells import refuse_unknown_cell
 from geo_grid.workflow.incidents import get
 
 QUERIES = load_queries("geo_grid.workflow", "run_cards.sql")
@@ -106,7 +107,7 @@ async def add_run_card(connection: AsyncConnection, new: NewRunCard) -> RunCard:
     Raises
     ------
     UserError
-        There is no such category.
+        There is no such category, or cell.
     Conflict
         There is a card for the same.
     Forbidden
@@ -124,6 +125,7 @@ async def add_run_card(connection: AsyncConnection, new: NewRunCard) -> RunCard:
     except psycopg.errors.InsufficientPrivilege:
         message = "run cards are the whole city's: somebody with the right workflow.rules in the whole city edits them"
         raise Forbidden(message) from None
+    await refuse_unknown_cell(connection, new.grid_code)
     return RunCard.model_validate({**new.model_dump(), **(row or {})})
 
 

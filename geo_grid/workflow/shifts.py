@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from geo_grid.db import AsyncConnection, load_queries
 from geo_grid.errors import Conflict, Forbidden, NotFound
+from geo_grid.layers.grid_cells import refuse_unknown_cell
 
 QUERIES = load_queries("geo_grid.workflow", "shifts.sql")
 
@@ -48,11 +49,12 @@ async def shift_notes(connection: AsyncConnection, open_only: bool, limit: int) 
 
 
 async def add_shift_note(connection: AsyncConnection, new: NewShiftNote) -> ShiftNote:
-    """Leave a note. Raises Forbidden: the desk it is for is none of the caller's."""
+    """Leave a note. Raises Forbidden: the desk it is for is none of the caller's; UserError: there is no such cell."""
     may = await (await connection.execute(QUERIES["may"], {"grid_code": new.grid_code})).fetchone()
     if may is None or not may["may"]:
         message = "this desk is none of yours: name one of your grid cells in grid_code"
         raise Forbidden(message)
+    await refuse_unknown_cell(connection, new.grid_code)
     row = await (await connection.execute(QUERIES["add"], new.model_dump())).fetchone()
     return ShiftNote.model_validate(row)
 

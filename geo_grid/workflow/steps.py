@@ -13,7 +13,7 @@ from geo_grid.coordinates import to_lonlat
 from geo_grid.db import AsyncConnection, fetch_one, load_queries
 from geo_grid.errors import Conflict, Forbidden, NotFound, Outdated, UserError
 from geo_grid.locate import locate
-from geo_grid.workflow.actions import Action, Decide, HandOver, Merge, Move, SendBack, SendDown, possible
+from geo_grid.workflow.actions import Action, Assign, Decide, HandOver, Merge, Move, SendBack, SendDown, possible
 from geo_grid.workflow.incidents import Incident, get
 from geo_grid.workflow.loop import CLOCKS, Loop, Matter, Unit
 
@@ -121,21 +121,29 @@ async def take_step(connection: AsyncConnection, incident_id: int, action: Actio
         after = replace(after, handler_id=known.handler_id)
     await _move_units(connection, key, before, after, now)
     where = known.place or (row["lon"], row["lat"])
-    assigned = {name: row[name] for name in NOBODY}
+    had = assigned = {name: row[name] for name in NOBODY}
+    sent = list(after.units)
     if after.responsible == "nobody":
         assigned = NOBODY
     elif after.responsible == "to_find":
         place = {"lon": where[0], "lat": where[1]}
         owners = await fetch_one(connection, QUERIES["owners"], place) if known.place else row
-        assigned = await _who_answers(connection, owners, after, key, now)
+        if isinstance(action, Assign) and not after.units and after.held_level is None:
+            await _refuse_if_others_are_free(connection, key, owners["zone_code"])
+        assigned, sent = await _who_answers(connection, owners, after, key, now)
+    given = {} if after.responsible == "same" else _given(had, list(before.units), assigned, sent)
     values = _values(row, before, after, action, now) | assigned | {"lon": where[0], "lat": where[1]}
-    details = json.dumps({**action.details(), **known.evidence}, ensure_ascii=False)  # for ever; texts are in the note
+    details = json.dumps(
+        {**action.details(), **known.evidence, **given}, ensure_ascii=False
+    )  # for ever; texts are in the note
     await connection.execute(QUERIES["note"], {**values, "details": details})  # before it may be moved out of sight
     try:
         await connection.execute(QUERIES["store"], values)
     except psycopg.errors.CheckViolation:  # of keep_stages: the loop was read before somebody changed it
         message = "the loop of this matter was changed at this moment: look at it again"
         raise Conflict(message) from None
+    except psycopg.errors.ObjectNotInPrerequisiteState as error:  # of the mediation of a dispute
+        raise Conflict(str(error.diag.message_primary)) from None
     return await get(connection, incident_id)
 
 
@@ -162,6 +170,7 @@ def _matter(row: dict[str, Any], units: list[dict[str, Any]]) -> Matter:
             unit["unit_code"]: Unit(unit["departed_at"], unit["arrived_at"], unit["checked_in_at"]) for unit in units
         },
         levels=(*row["levels"], 0),
+        holder_level=row["holder_level"],
         **{name: row[name] for name in _SAME},
     )
 
@@ -194,7 +203,7 @@ async def _look_up(connection: AsyncConnection, action: Action, row: dict[str, A
             owners = await locate(connection, row["lon"], row["lat"])
             return Known(evidence={"evidence": owners.model_dump(mode="json", include=_EVIDENCE)})
         case Decide():
-            await _refuse_unless_above(connection, row["grid_code"], before.level)
+            await _refuse_unless_above(connection, row["grid_code"], before.reached)
         case SendDown():
             await _refuse_unless_above(connection, row["grid_code"], before.at_level(-1).level)
         case Merge():
@@ -257,20 +266,39 @@ async def _send_units(connection: AsyncConnection, key: dict[str, Any], codes: l
         raise UserError(message)
 
 
+async def _refuse_if_others_are_free(connection: AsyncConnection, key: dict[str, Any], zone_code: str | None) -> None:
+    """Raise Conflict for what the police answer where no unit of the patrol zone is on patrol, but another is: which one leaves
+    its own zone is for a person to say."""
+    nearest = await fetch_one(connection, QUERIES["nearest_elsewhere"], {**key, "zone_code": zone_code})
+    if nearest:
+        message = (
+            f"no unit of patrol zone {zone_code} is on patrol: name one in unit_codes; the nearest that is on patrol is "
+            f"{nearest['unit_code']}, {nearest['distance_m']:,.0f} m away"
+        )
+        raise Conflict(message)
+
+
 async def _who_answers(
     connection: AsyncConnection, owners: dict[str, Any], after: Matter, key: dict[str, Any], now: datetime
-) -> dict[str, Any]:
-    """Say who answers for a matter, and which rule decided it: units by name; for the police, the unit of the patrol zone that
-    is on patrol; else the person on duty for the cell at the level that has it, or the nearest cell above; else the city."""
+) -> tuple[dict[str, Any], list[str]]:
+    """Say who answers for a matter, which rule decided it, and which units have it: units by name; for the police, the unit of
+    the patrol zone that is on patrol; else the person on duty for the cell at the level that has it, or the nearest cell above;
+    else the city."""
     if after.units:
-        return {**NOBODY, "assigned_rule": "units"}
+        return {**NOBODY, "assigned_rule": "units"}, list(after.units)
     if after.held_level is None:
         of_zone = await connection.execute(QUERIES["unit_of_zone"], {**key, "zone_code": owners["zone_code"]})
         unit = await of_zone.fetchone()
         if unit is not None:
             await _send_units(connection, key, [unit["unit_code"]], now)
-            return {**NOBODY, "assigned_rule": "zone"}
+            return {**NOBODY, "assigned_rule": "zone"}, [unit["unit_code"]]
     rows = await connection.execute(
         QUERIES["responsible"], {"grid_code": owners["grid_code"], "level": after.held_level}
     )
-    return await rows.fetchone() or {**NOBODY, "assigned_rule": "city"}
+    return await rows.fetchone() or {**NOBODY, "assigned_rule": "city"}, []
+
+
+def _given(had: dict[str, Any], units_before: list[str], has: dict[str, Any], units: list[str]) -> dict[str, Any]:
+    """Return what is kept with a step that gave a matter to others: who had it and who has it, by cell, duty and rule."""
+    both = {"had": had | {"unit_codes": units_before}, "has": has | {"unit_codes": units}}
+    return {when: {name: value for name, value in who.items() if value} for when, who in both.items()}

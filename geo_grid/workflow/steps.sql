@@ -4,7 +4,10 @@ select i.incident_id, i.step as stage, i.handler_id, i.handled_by, i.accepted_at
        i.outcome, i.evaluation, i.step_count, i.grid_code, i.zone_code, ST_X(i.geom) as lon, ST_Y(i.geom) as lat,
        i.assigned_cell, i.assigned_role, i.assigned_duty, i.assigned_rule, i.held_level, i.merged_into,
        array(select c.grid_level from cell_chain(i.grid_code, now()) c join grid_levels g on g.grid_level = c.grid_level
-             where g.settles order by c.grid_level desc) as levels, l.return_within, l.most_returns,
+             where g.settles order by c.grid_level desc) as levels,
+       case when i.assigned_rule = 'city' then 0
+            else (select c.grid_level from cell_chain(i.grid_code, now()) c where c.grid_code = i.assigned_cell) end as holder_level,
+       l.return_within, l.most_returns,
        array(select s.stage from loop_stages s where s.loop_code = i.loop_code order by s.ordinal) as stages,
        greatest(clock_timestamp(), i.received_at, last.done_at) as now
 from incidents i
@@ -41,6 +44,16 @@ where u.zone_code = %(zone_code)s and u.unit_status = 'on_patrol'
   and exists (select from incidents i join incident_categories c on c.category_code = i.category
               where i.incident_id = %(incident_id)s and c.answered_by = 'police')
 order by u.reported_at desc, u.unit_code limit 1
+
+-- name: nearest_elsewhere
+-- the nearest unit that is on patrol, for what the police answer in a zone of which none is
+select u.unit_code, ST_Distance(u.geom::geography, i.geom::geography) as distance_m
+from incidents i
+join incident_categories c on c.category_code = i.category and c.answered_by = 'police'
+join patrol_units u on u.unit_status = 'on_patrol'
+where i.incident_id = %(incident_id)s and %(zone_code)s::text is not null
+  and not exists (select from patrol_units own where own.zone_code = %(zone_code)s and own.unit_status = 'on_patrol')
+order by distance_m, u.unit_code limit 1
 
 -- name: responsible
 select * from responsible_for(%(grid_code)s, %(level)s)

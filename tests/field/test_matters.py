@@ -147,7 +147,8 @@ def meeting(**more: Any) -> dict[str, Any]:
 
 
 def test_resolutions_are_matters_and_move_as_any(field: Field) -> None:
-    made = post(field.chief, "/meetings", key="m-1", **meeting())
+    content = meeting()
+    made = post(field.chief, "/meetings", key="m-1", **content)
     first, second = made["resolutions"]
     assert [(one["number"], one["category"], one["step"]) for one in made["resolutions"]] == [
         (1, "city_matter", "reported"), (2, "dispute", "reported"),
@@ -159,13 +160,16 @@ def test_resolutions_are_matters_and_move_as_any(field: Field) -> None:
     read = field.chief.get(f"/meetings/{made['meeting_id']}").json()
     assert [one["step"] for one in read["resolutions"]] == ["reported", "accepted"]
     count = len(field.chief.get("/incidents?limit=1000").json()["incidents"])
-    again = post(field.chief, "/meetings", 200, key="m-1", **meeting())
+    again = post(field.chief, "/meetings", 200, key="m-1", **content)
     assert again["meeting_id"] == made["meeting_id"]
-    other = meeting()
-    other["resolutions"][0]["text"] = "别的"
-    assert "different" in post(field.chief, "/meetings", 409, key="m-1", **other)["detail"]
+    said_otherwise = [{**content["resolutions"][0], "text": "别的"}, content["resolutions"][1]]
+    for other in ({"resolutions": said_otherwise}, {"title": "另一个会"}, {"resolutions": []}):
+        assert "different" in post(field.chief, "/meetings", 409, key="m-1", **{**content, **other})["detail"]
     assert len(field.chief.get("/incidents?limit=1000").json()["incidents"]) == count
     assert field.chief.get("/meetings?limit=1").json()["meetings"] == [read]
+    without = meeting(resolutions=[])
+    first = post(field.chief, "/meetings", key="m-2", **without)
+    assert post(field.chief, "/meetings", 200, key="m-2", **without) == first
 
 
 def test_one_resolution_that_cannot_be_filed_files_none(field: Field) -> None:
@@ -178,6 +182,8 @@ def test_one_resolution_that_cannot_be_filed_files_none(field: Field) -> None:
     post(field.chief, "/meetings", 422, **swapped)
     post(field.chief, "/meetings", 422, **meeting(held_at="2100-01-01T00:00:00Z"))
     post(field.chief, "/meetings", 422, **meeting(units=[]))
+    assert "no grid cell 'zz'" in post(field.chief, "/meetings", 422, **meeting(grid_code="zz"))["detail"]
+    assert "no grid cell 'zz'" in post(field.chief, "/shifts/notes", 422, note="x", grid_code="zz")["detail"]
     local = field.client("dispatcher", ["A"])
     post(local, "/meetings", 403, **meeting(grid_code="A"))  # B is none of theirs
     one = meeting(grid_code="C")

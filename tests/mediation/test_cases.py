@@ -19,7 +19,7 @@ from geo_grid.mediation.actions import Party
 from geo_grid.settings import Settings
 from tests.databases import new_database
 from tests.identities import api_key, bearing
-from tests.mediation.city import IN_A, Desk, organisation, served
+from tests.mediation.city import IN_A, IN_D, Desk, organisation, served
 from tests.squares import SIDE, SOUTH, STEP, WEST, two_by_two
 
 PARTIES = [{"role": "applicant", "initials": "张某"}, {"role": "respondent", "initials": "W.L."}]
@@ -90,20 +90,44 @@ def test_a_settlement_that_is_rejected_is_gone_on_with(desk: Desk) -> None:
 
 
 def test_a_case_does_not_outlive_its_incident(desk: Desk) -> None:
-    first, second, unsolved, other_way = (desk.report() for _ in range(4))
-    cases = {incident: desk.take(incident) for incident in (second, unsolved, other_way)}
+    first, second, unsolved, ended = (desk.report() for _ in range(4))
+    cases = {incident: desk.take(incident) for incident in (second, unsolved, ended)}
     desk.act(desk.lin, second, "merge", into=first)
     desk.act(desk.chief, unsolved, "close", reason="双方离婚搬走")
-    desk.act(desk.lin, other_way, "handle")
-    desk.act(desk.chief, other_way, "verify")
-    for incident, outcome, action in (
-        (second, "withdrawn", "withdraw"), (unsolved, "not_settled", "not_settled"), (other_way, "withdrawn", "withdraw"),
-    ):  # fmt: skip
+    for incident, outcome, action in ((second, "withdrawn", "withdraw"), (unsolved, "not_settled", "not_settled")):
         course = desk.ask(desk.lin, f"/mediation/cases/{cases[incident]}")
         assert (course["case"]["outcome"], course["case"]["step_count"], len(course["steps"])) == (outcome, 2, 2)
         assert course["steps"][-1]["action"] == action
     desk.act(desk.lin, second, "unmerge")
-    assert desk.step(desk.lin, cases[second], "reopen", reason="并案撤销")["is_open"]
+    course = desk.ask(desk.lin, f"/mediation/cases/{cases[second]}")
+    assert (course["case"]["is_open"], course["steps"][-1]["action"]) == (True, "reopen")
+    desk.step(desk.lin, cases[ended], "withdraw", reason="双方和好")
+    desk.act(desk.lin, ended, "merge", into=first)
+    desk.act(desk.lin, ended, "unmerge")
+    assert not desk.ask(desk.lin, f"/mediation/cases/{cases[ended]}")["case"][
+        "is_open"
+    ]  # people ended it, not the merge
+
+
+def test_a_dispute_in_mediation_is_handled_by_settling_it(desk: Desk) -> None:
+    incident = desk.report()
+    case = desk.take(incident)
+    assert f"settle case {case}" in desk.act(desk.lin, incident, "handle", 409)["detail"]
+    desk.step(desk.lin, case, "not_settled", reason="不同意")
+    assert desk.act(desk.lin, incident, "handle")["step"] == "handled"
+
+
+def test_a_dispute_that_is_moved_goes_to_an_organisation_that_serves_the_place(desk: Desk) -> None:
+    incident = desk.report()
+    case = desk.take(incident)
+    had = desk.ask(desk.lin, f"/mediation/cases/{case}")["case"]["facility_code"]
+    desk.act(desk.lin, incident, "move", **IN_D)
+    course = desk.ask(desk.lin, f"/mediation/cases/{case}")
+    serving = desk.ask(desk.lin, f"/incidents/{incident}/mediation/organisations?kind=people")["organisations"]
+    assert course["case"]["facility_code"] == serving[0]["facility_code"] != had
+    assert (course["steps"][-1]["action"], course["steps"][-1]["distance_m"]) == (
+        "hand_on", pytest.approx(serving[0]["distance_m"]),
+    )  # fmt: skip
 
 
 def test_what_cannot_be_taken_says_why(desk: Desk) -> None:

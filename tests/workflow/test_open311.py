@@ -60,6 +60,7 @@ def test_the_client_of_the_package_index_finds_services_and_requests(served: tup
     one = client.get_service_request(ids[0])
     assert one["service_request_id"] == ids[0]
     assert one["requested_datetime"].endswith("Z")
+    assert one["expected_datetime"] > one["requested_datetime"]  # by when it is to be settled
     with bearing(url, key) as desk:
         for step in ({"action": "close", "solved": False, "reason": "x"},):
             desk.post(f"/incidents/{ids[0]}/steps", json=step)

@@ -149,6 +149,10 @@ def test_only_the_level_above_sends_down_and_decides(desk: Desk) -> None:
         desk.act(township, incident, "escalate", reason="上报县里")
         desk.act(township, incident, "escalate", reason="上报市里")
         desk.act(township, incident, "send_down", 403, reason="下派")
+        of_nobody = assigned(desk, IN_B)  # T has it already
+        desk.act(desk.lin, of_nobody, "return", reason="不归我们")
+        desk.act(desk.lin, of_nobody, "assign")
+        desk.act(township, of_nobody, "decide", 403, reason="归T")
 
 
 def test_moving_the_pin_assigns_anew(desk: Desk) -> None:
@@ -253,7 +257,12 @@ def test_likeness_of_texts(one: str, other: str) -> None:
 
 def test_a_proposal_falls_with_distance_and_time() -> None:
     assert score(0, 0, is_same_category=True, likeness=1.0) == pytest.approx(1.0)
-    assert score(0, 0, is_same_category=True, likeness=None) == pytest.approx(1.0)
+    without = score(10, 60, is_same_category=True, likeness=None)  # which says nothing either way
+    assert (
+        score(10, 60, is_same_category=True, likeness=0.75)
+        > without
+        > score(10, 60, is_same_category=True, likeness=0.25)
+    )
     assert score(500, 7200, is_same_category=False, likeness=0.0) == 0
     nearer, farther = (score(metres, 60, is_same_category=True, likeness=0.5) for metres in (10, 300))
     assert nearer > farther
@@ -357,6 +366,17 @@ def test_what_is_settled_too_late_rises_by_itself_level_by_level_to_the_city(des
     assert [(step["actor_name"], step["details"]["held_level"]) for step in taken] == [
         ("geo_grid", 2), ("geo_grid", 1), ("geo_grid", 0),
     ]  # fmt: skip
+
+
+def test_what_the_township_has_for_want_of_anybody_below_rises_to_the_county(desk: Desk) -> None:
+    by_hand, by_itself = assigned(desk, IN_B), assigned(desk, IN_B)
+    assert who(desk, by_hand) == who(desk, by_itself) == ("T", "赵某", "ancestor")
+    assert desk.act(desk.lin, by_hand, "escalate", reason="此级无法解决")["held_level"] == 1
+    with connect(desk.conninfo) as connection:
+        connection.execute("select access.rise(%s)", (by_itself,))
+    assert who(desk, by_hand) == who(desk, by_itself) == ("K", "钱某", "level")
+    step = desk.course(by_itself)["steps"][-1]["details"]
+    assert (step["had"]["assigned_cell"], step["has"]["assigned_cell"], step["held_level"]) == ("T", "K", 1)
 
 
 def test_a_breach_of_the_limit_asks_for_that_once(desk: Desk) -> None:

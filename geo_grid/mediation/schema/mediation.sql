@@ -31,8 +31,60 @@ begin
 end $$;
 grant execute on function access.tidy_disputes to geo_grid_service;
 
--- A case does not outlive its incident: one that is closed by another way than settling it (merged, not solved, handled by
--- somebody else) ends its case too, with a step by whoever closed it.
+-- A dispute in mediation is handled by settling its case, so that both end alike.
+create or replace function keep_to_mediation() returns trigger
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
+declare
+    going_on bigint := (select c.case_id from mediation_cases c where c.incident_id = new.incident_id and c.ended_at is null);
+begin
+    if going_on is not null then
+        raise exception 'this dispute is in mediation: settle case %, or end it first (not_settled, withdraw)', going_on
+            using errcode = 'object_not_in_prerequisite_state';
+    end if;
+    return new;
+end $$;
+create trigger incidents_handled_by_mediation before update of step on incidents
+    for each row when (new.step = 'handled' and old.step <> 'handled') execute function keep_to_mediation();
+
+-- A dispute that is moved to where its organisation does not serve goes to the one of the same kind that would have been chosen.
+create or replace function move_mediation() returns trigger
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
+declare
+    going_on record;
+    chosen record;
+begin
+    select c.case_id, c.step_count + 1 as number, o.mediation_kind into going_on
+    from mediation_cases c join mediation_organisations o using (facility_id)
+    where c.incident_id = new.incident_id and c.ended_at is null and o.grid_code is not null
+      and o.grid_code not in (select k.grid_code from cell_chain(new.grid_code, now()) k);
+    if not found then
+        return null;
+    end if;
+    select f.facility_id, f.division_level, ST_Distance(f.geom::geography, new.geom::geography) as distance_m into chosen
+    from mediation_organisations o join facilities f using (facility_id)
+    where f.facility_kind = 'mediation_organisation' and f.division_level is not null and o.takes_cases
+      and o.mediation_kind = going_on.mediation_kind
+      and (o.grid_code is null or o.grid_code in (select k.grid_code from cell_chain(new.grid_code, now()) k))
+      and exists (select from mediators m where m.facility_id = o.facility_id and in_force(m.valid_from, m.valid_to, now()))
+    order by array_position(array['village', 'township', 'county', 'city'], f.division_level), distance_m, f.facility_code
+    limit 1;
+    if not found then
+        raise exception 'this dispute is in mediation, and no organisation of its kind serves that place: end case % first',
+            going_on.case_id using errcode = 'object_not_in_prerequisite_state';
+    end if;
+    update mediation_cases
+    set facility_id = chosen.facility_id, division_level = chosen.division_level, chosen_by = 'nearest', step_count = going_on.number
+    where case_id = going_on.case_id;
+    insert into mediation_steps (case_id, number, action, facility_id, distance_m, note, actor_id, actor_name, done_at)
+    values (going_on.case_id, going_on.number, 'hand_on', chosen.facility_id, chosen.distance_m, '', access.me(), access.my_name(),
+            clock_timestamp());
+    return null;
+end $$;
+create trigger incidents_move_mediation after update of geom on incidents
+    for each row when (old.grid_code is distinct from new.grid_code) execute function move_mediation();
+
+-- A case does not outlive its incident: one that is closed by another way than settling it (merged, not solved) ends its case
+-- too, with a step by whoever closed it.
 create or replace function end_mediation() returns trigger
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 declare
@@ -52,6 +104,26 @@ begin
 end $$;
 create trigger incidents_end_mediation after update of closed_at on incidents
     for each row when (old.closed_at is null and new.closed_at is not null) execute function end_mediation();
+
+-- ... and goes on when a merge is taken back. Who ends a case themselves says why.
+create or replace function resume_mediation() returns trigger
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
+declare
+    resumed mediation_cases;
+begin
+    update mediation_cases c set ended_at = null, outcome = null, step_count = c.step_count + 1
+    where c.incident_id = new.incident_id and c.outcome = 'withdrawn' and c.ended_at >= old.closed_at
+      and exists (select from mediation_steps s where s.case_id = c.case_id and s.number = c.step_count and s.note = '')
+    returning * into resumed;
+    if found then
+        insert into mediation_steps (case_id, number, action, facility_id, note, actor_id, actor_name, done_at)
+        values (resumed.case_id, resumed.step_count, 'reopen', resumed.facility_id, '', access.me(), access.my_name(),
+                clock_timestamp());
+    end if;
+    return null;
+end $$;
+create trigger incidents_resume_mediation after update of closed_at on incidents
+    for each row when (old.merged_into is not null and new.merged_into is null) execute function resume_mediation();
 
 create trigger mediation_steps_kept before update on mediation_steps
     for each row execute function keep_past();

@@ -104,6 +104,7 @@ language plpgsql security definer set search_path = pg_catalog, public, pg_temp 
 declare
     i incidents;
     levels smallint[];
+    reached smallint;
     upper_level smallint;
     policy sla_policies;
     holder record;
@@ -117,10 +118,13 @@ begin
     end if;
     levels := array(select c.grid_level from cell_chain(i.grid_code, now()) c join grid_levels g using (grid_level)
                     where g.settles order by c.grid_level desc);
-    if coalesce(i.held_level, levels[1], 0) = 0 then
+    reached := least(coalesce(i.held_level, levels[1], 0),
+                     case when i.assigned_rule = 'city' then 0
+                          else (select c.grid_level from cell_chain(i.grid_code, now()) c where c.grid_code = i.assigned_cell) end);
+    if reached = 0 then
         return null;
     end if;
-    select max(l) into upper_level from unnest(levels) l where l < coalesce(i.held_level, levels[1]);
+    select max(l) into upper_level from unnest(levels) l where l < reached;
     upper_level := coalesce(upper_level, 0);
     if i.step = 'assigned' then
         select * into holder from responsible_for(i.grid_code, upper_level);
@@ -132,7 +136,13 @@ begin
     end if;
     insert into incident_steps (incident_id, number, action, stage_before, stage_after, actor_id, actor_name, done_at, lon, lat, note, details)
     values (wanted, i.step_count + 1, 'escalate', i.step, i.step, null, 'geo_grid', clock_timestamp(), ST_X(i.geom), ST_Y(i.geom),
-            'not settled in time 超时自动上报', jsonb_build_object('due_at', i.settle_due_at, 'held_level', upper_level));
+            'not settled in time 超时自动上报', jsonb_build_object('due_at', i.settle_due_at, 'held_level', upper_level) || case
+                when i.step = 'assigned' then jsonb_build_object(
+                    'had', jsonb_strip_nulls(jsonb_build_object(
+                        'assigned_cell', i.assigned_cell, 'assigned_role', i.assigned_role, 'assigned_duty', i.assigned_duty,
+                        'assigned_rule', i.assigned_rule)),
+                    'has', jsonb_strip_nulls(to_jsonb(holder)))
+                else '{}' end);
     update incidents set held_level = upper_level, step_count = i.step_count + 1, stepped_at = clock_timestamp(),
         assigned_cell = holder.assigned_cell, assigned_role = holder.assigned_role, assigned_duty = holder.assigned_duty,
         assigned_rule = holder.assigned_rule
