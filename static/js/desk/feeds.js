@@ -6,6 +6,7 @@ import { may } from "../page.js";
 import { poll, write } from "../server.js";
 import { duration, metres, say } from "../text.js";
 import { askingForm } from "./asking.js";
+import { steeringOf } from "./steering.js";
 
 /** @typedef {import("../../types.js").Api["Near"]} Camera */
 /** @typedef {import("../../types.js").Api["FeedState"]} FeedState */
@@ -115,6 +116,8 @@ export class Feeds {
     count();
     const timer = setInterval(count, COUNTS_MS);
     const ends = [() => clearInterval(timer)];
+    const steering = feed.steers ? steeringOf(feed.feed_id, this.tell) : null;
+    if (steering) ends.push(steering.end, () => steering.pad.remove());
     let isOver = false;
     const stop = () => {
       isOver = true;
@@ -131,6 +134,7 @@ export class Feeds {
       {},
       video,
       words,
+      steering?.pad,
       element(
         "figcaption",
         {},
