@@ -150,3 +150,78 @@ def test_who_holds_an_arrow_moves_the_camera_and_stops_it_by_letting_go(city: Ci
         page.keyboard.up("ArrowUp")
         while (command := city.told()[1]) != ptz_command(STOP):
             assert command == ptz_command(Movement(tilt=1))
+
+
+def test_a_supervisor_keeps_platforms_and_decides_what_imports_propose(
+    roads: tuple[str, str], browser: Browser
+) -> None:
+    url, database = roads
+    with connect(database) as connection:
+        for kind, number, more in (("moved", 1, "geom"), ("duplicate", 3, "other_id")):
+            connection.execute(
+                f"insert into camera_proposals (proposal_kind, camera_id, {more}, distance_m, source) select %s, a.camera_id,"
+                f" {'ST_Translate(a.geom, 0.0009765625, 0)' if more == 'geom' else 'b.camera_id'}, 87, 'catalogue.xml'"
+                " from cameras a, cameras b where a.gb28181_id like %s and b.gb28181_id like '%%2'",
+                (kind, f"%{number}"),
+            )
+    with person(browser, url, user(database, "supervisor"), "/rules", "%23platforms", "/HK-1") as page:
+        page.get_by_role("button", name="New platform").click()
+        page.fill("dialog input[name=code]", "HK-1")
+        page.fill("dialog input[name=name]", "某区视频平台")
+        page.select_option("dialog select[name=source_crs]", "GCJ-02")
+        page.check("dialog input[name=is_enabled]")
+        page.get_by_role("button", name="Save").click()
+        expect(page.locator("dialog .bad")).to_contain_text("gb28181_id")  # who may register has an ID
+        page.fill("dialog input[name=gb28181_id]", "13050200002000000001")
+        page.get_by_role("button", name="Save").click()
+        row = page.locator("tr", has_text="HK-1")
+        expect(row).to_contain_text("GCJ-02")
+        expect(row).to_contain_text("never came")
+        row.get_by_role("button", name="Ask for its catalogue").click()
+        expect(page.locator(".news")).to_contain_text("is asked")
+        row.get_by_role("button", name="Edit").click()
+        page.uncheck("dialog input[name=is_enabled]")
+        page.get_by_role("button", name="Save").click()
+        expect(row).to_contain_text("may not register")
+        page.get_by_role("button", name="Undo").click()
+        expect(row).to_contain_text("never came")
+        page.get_by_role("tab", name="Decisions about cameras").click()
+        moved = page.locator("tr", has_text="camera 1")
+        expect(moved).to_contain_text("87 m")
+        moved.get_by_role("button", name="Accept").click()
+        page.locator("dialog").get_by_role("button", name="Accept").click()
+        expect(page.locator(".news")).to_contain_text("Accepted: camera 1")
+        page.locator("tr", has_text="camera 3").get_by_role("button", name="Refuse").click()
+        expect(page.locator(".news")).to_contain_text("Refused: camera 3")
+        expect(page.locator("#section")).to_contain_text("None")
+    with connect(database) as connection:
+        rows = connection.execute("select gb28181_id, ST_X(geom) as lon from cameras order by 1").fetchall()
+        assert len(rows) == 3
+        assert rows[0]["lon"] > LON + 0.0009
+        connection.execute("delete from camera_platforms")
+
+
+def test_an_administrator_registers_where_pictures_come_from(roads: tuple[str, str], browser: Browser) -> None:
+    url, database = roads
+    known = "13050200001320000002"
+    with person(browser, url, user(database, "administrator"), "/rules", "%23hosts", ("/cameras", "/recorder")) as page:
+        page.get_by_role("button", name="New host").click()
+        page.fill("dialog input[name=name]", "recorder")
+        page.fill("dialog input[name=host]", "rtsp://10.20.0.5")
+        page.get_by_role("button", name="Save").click()
+        expect(page.locator("dialog .fault")).to_be_visible()  # a name or an address, nothing else
+        page.fill("dialog input[name=host]", "10.20.0.5")
+        page.get_by_role("button", name="Save").click()
+        row = page.locator("tr", has_text="recorder")
+        expect(row).to_contain_text("10.20.0.5:554")
+        row.get_by_role("button", name="Addresses").click()
+        page.fill("dialog textarea", f"{known} live")
+        page.get_by_role("button", name="Save").click()
+        expect(page.locator("dialog .bad")).to_contain_text("path")
+        page.fill("dialog textarea", f"{known} /live/2?token=x\n")
+        page.get_by_role("button", name="Save").click()
+        expect(page.locator(".news")).to_contain_text("“recorder”: 1")
+        assert "token" not in page.content()  # what was registered is not told again
+        row.get_by_role("button", name="Remove").click()
+        page.locator("dialog").get_by_role("button", name="Remove").click()
+        expect(page.locator("#section")).to_contain_text("None")
