@@ -24,6 +24,7 @@ import { headOf } from "./wall/head.js";
 import { Heartbeat } from "./wall/heartbeat.js";
 import { helpDrawer, switchLanguage } from "./wall/help.js";
 import { legend } from "./wall/legend.js";
+import { Pictures } from "./wall/pictures.js";
 import { isLate, Stream } from "./wall/stream.js";
 import { Tour } from "./wall/tour.js";
 import { showWantedView } from "./view.js";
@@ -99,10 +100,16 @@ const tour = new Tour(
   () => outlines.features,
   () => stream.wanted(),
 );
-const card = new Card(map, () => {
-  renew();
-  incidents?.load();
-});
+const pictures = new Pictures();
+tour.isHeld = () => pictures.isShown;
+const card = new Card(
+  map,
+  () => {
+    renew();
+    incidents?.load();
+  },
+  shown => pictures.offer(shown),
+);
 
 /** @param {import("../types.js").Matter} matter */
 function show(matter) {
@@ -237,6 +244,7 @@ const KEYS = {
   k: () => stream.step(-1),
   l: switchLanguage,
   b: () => ground.next(),
+  v: () => pictures.begin(),
   "/": () => help.find(),
   "?": () => help.toggle(),
 };

@@ -130,8 +130,8 @@ export const WORDS = /** @type {const} */ ({
   hotSpot: ["{name}附近 {count} 起", "{count} near {name}"],
   help: ["帮助", "Help"],
   wallKeys: [
-    "按键：A 确认 · M 静音 · T 巡视 · J K 选警情 · H 全市 · 1–9、0 图层 · B 底图 · / 定位 · L 语言 · Esc 关闭",
-    "Keys: A acknowledge · M mute · T tour · J K next, previous · H whole city · 1–9, 0 layers · B base map · / place · L language · Esc close",
+    "按键：A 确认 · M 静音 · T 巡视 · V 图像 · J K 选警情 · H 全市 · 1–9、0 图层 · B 底图 · / 定位 · L 语言 · Esc 关闭",
+    "Keys: A acknowledge · M mute · T tour · V pictures · J K next, previous · H whole city · 1–9, 0 layers · B base map · / place · L language · Esc close",
   ],
   lettersAre: [
     "字高 {base} 像素，供 {distance} 米外阅读（点距 {pitch} 毫米）",
@@ -207,6 +207,7 @@ export const WORDS = /** @type {const} */ ({
   noOwner: ["无", "nobody"],
   // --- the desk
   steering: ["云台控制", "Steering"],
+  picturesOf: ["现场图像（{count} 路，登记在案）", "Pictures of it ({count}, recorded)"],
   openACamera: ["调看摄像机（登记在案）", "See a camera (this is recorded)"],
   whichCamera: ["摄像机", "Camera"],
   whyIsItOpened: ["调阅事由", "What for"],

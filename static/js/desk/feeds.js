@@ -35,6 +35,8 @@ export class Feeds {
     this.form = element("div", { className: "asking" });
     this.box = element("section", { className: "feeds", ariaLabel: say("pictures"), hidden: true });
     document.body.append(this.box);
+    /** @type {Set<() => void>} what closes each of those that are open */
+    this.closing = new Set();
     /** @type {Camera[]} */
     this.cameras = [];
     /** @type {number | null} */
@@ -96,6 +98,10 @@ export class Feeds {
     import(PLAYER).catch(() => {}); // so that it is there before the picture; who opens one is told if it is not
   }
 
+  closeAll() {
+    for (const close of this.closing) close();
+  }
+
   /** Opens one, and shows it. @param {Camera} camera @param {string | number} reason @param {number | null} incident */
   async open(camera, reason, incident) {
     const { feed } = await write("POST", `/cameras/${camera.code}/openings`, { reason, incident_id: incident });
@@ -126,7 +132,8 @@ export class Feeds {
     const close = () => {
       stop();
       shown.remove();
-      this.box.hidden = !this.box.childElementCount;
+      this.closing.delete(close);
+      this.box.hidden = !this.closing.size;
       write("DELETE", `/feeds/${feed.feed_id}`).catch(() => {}); // it may be over
     };
     const shown = element(
@@ -150,6 +157,7 @@ export class Feeds {
       ),
     );
     this.box.append(shown);
+    this.closing.add(close);
     this.box.hidden = false;
     video.addEventListener("timeupdate", () => (words.hidden = video.currentTime > 0));
     const fail = async (/** @type {string} */ why) => {
