@@ -154,7 +154,7 @@ def _largest(conninfo: str) -> dict[str, float]:
             for zoom in (0, 8, 9, 10, 11, 12):
                 for x, y in _covering(box, zoom):
                     begun = time.perf_counter()
-                    row = connection.execute(statement, tile_values(zoom, x, y), binary=True).fetchone()
+                    row = connection.execute(statement, tile_values(zoom, x, y, [found]), binary=True).fetchone()
                     slowest = max(slowest, time.perf_counter() - begun)
                     size = max(size, len(row[found.name]))
     return {"largest_kb": round(size / 1000), "slowest_ms": round(slowest * 1e3)}

@@ -88,3 +88,15 @@ select why, sum(refused)::bigint as refused from platform_refusals group by why 
 
 -- name: refusals_by_name
 select gb28181_id, why, address, refused, last_at from platform_refusals order by last_at desc limit %(most)s
+
+-- name: take_movements
+-- what waited for long, such as while nobody was at the door, is not done any more
+with taken as (
+    delete from camera_movements returning *
+)
+select p.gb28181_id as platform_id, c.gb28181_id, t.pan, t.tilt, t.zoom, t.speed, t.lasts_s
+from taken t
+join cameras c using (camera_id)
+join camera_platforms p using (platform_code)
+where p.is_enabled and t.asked_at > statement_timestamp() - interval '5 seconds'
+order by t.movement_id

@@ -12,12 +12,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import psycopg
 
 from geo_grid.cameras.link import Link, Timing
 from geo_grid.cameras.links import MOST_PLATFORMS, QUERIES, all_offline, note_links, note_refusals, report_of_platform
 from geo_grid.cameras.states import StateReport
+from geo_grid.cameras.steering import Steering
 from geo_grid.db import AsyncConnection, AsyncPool, translated_errors
 from geo_grid.errors import GeoGridError, SetupError
 from geo_grid.gb28181.manscdp import catalogue_query, new_serial, read_body
@@ -29,6 +31,8 @@ log = logging.getLogger(__name__)
 
 _LOOK_S, _READ_S, _SEEN_S = 0.5, 2.0, 10.0
 """Seconds between looks, readings of who may register, and notes that the door is open."""
+_STEER_S = 0.1
+"""Seconds between readings of which cameras are to move: somebody holds a button, and looks at the picture."""
 _EVENT = "Catalog"
 _NO_SUBSCRIPTION = (
     "it does not take a subscription (SIP status {status}): its catalogue is asked for now and then alone"
@@ -73,6 +77,7 @@ class LowerPlatforms:
         self._identity, self._pool, self._netrc, self._folder = identity, pool, netrc, folder
         self._take_catalogue, self._timing = take_catalogue, timing
         self.agent = Agent(identity, self._find, self)
+        self._steering = Steering(self.agent.ask, self._tell)
         self._sockets: Sockets | None = None
         self._links: dict[str, Link] = {}
         self._asked: dict[str, datetime | None] = {}
@@ -94,13 +99,14 @@ class LowerPlatforms:
         async with Sockets.opened(host, port, self.agent.take, self.agent.unframed) as sockets:
             self._sockets = sockets
             self.agent.speak_through(sockets)
-            keeping = asyncio.create_task(self._keep())
+            keeping, steering = asyncio.create_task(self._keep()), asyncio.create_task(self._steer())
             try:
                 yield sockets
             finally:
-                for task in (keeping, *self._tasks):
+                for task in (keeping, steering, *self._tasks):
                     task.cancel()
-                await asyncio.gather(keeping, *self._tasks, return_exceptions=True)
+                await asyncio.gather(keeping, steering, *self._tasks, return_exceptions=True)
+                await self._steering.end()
                 for link in self._links.values():
                     link.drop()
                 with contextlib.suppress(psycopg.Error, GeoGridError):
@@ -184,6 +190,16 @@ class LowerPlatforms:
         if trouble != self._told:  # logged once, not each time
             log.warning("%s", trouble)
         self._told = trouble
+
+    async def _steer(self) -> None:
+        while True:
+            try:
+                if any(link.note.is_online for link in self._links.values()):
+                    for row in await self._write(_movements):
+                        self._steering.take(row)
+            except (psycopg.Error, OSError, GeoGridError) as error:
+                self._tell(f"cameras are not steered; trying again: {error}")
+            await asyncio.sleep(_STEER_S)
 
     async def _read(self) -> None:
         """Read who may register, and whom somebody wants to be asked again."""
@@ -317,3 +333,7 @@ class LowerPlatforms:
         with translated_errors():
             async with self._pool.connection() as connection, connection.transaction():
                 return await work(connection)
+
+
+async def _movements(connection: AsyncConnection) -> list[dict[str, Any]]:
+    return await (await connection.execute(QUERIES["take_movements"])).fetchall()

@@ -1,6 +1,6 @@
 """What every camera sees, kept up to date: those that moved, or were turned, and all when the buildings are others."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,7 +9,9 @@ from pydantic import BaseModel
 
 from geo_grid.cameras.sight import Optics, Usual, metres_per_degree, optics_of, seen
 from geo_grid.db import AsyncConnection, Connection, load_queries
+from geo_grid.layers.cameras import LAYER
 from geo_grid.layers.geojson import Feature, as_geojson
+from geo_grid.layers.items import Narrowing, only
 
 QUERIES = load_queries("geo_grid.cameras", "views.sql")
 _AT_ONCE = 2_000
@@ -61,13 +63,15 @@ def update_views(
     return done, done.drawn < len(stale)
 
 
-def _draw(connection: Connection, part: list[tuple[dict[str, Any], Optics]], version: int) -> int:
-    """Draw and store views; return how many buildings cut."""
+def look_from(
+    connection: Connection, stands: Sequence[tuple[float, float, Optics, bool]]
+) -> list[tuple[Any, bool, float]]:
+    """Work out what would be seen from places, each with its lon, lat (degrees), optics, and whether it is indoors; see `seen`."""
     reach = []
-    for row, optics in part:
-        east, north = metres_per_degree(row["lat"])
+    for _, lat, optics, _ in stands:
+        east, north = metres_per_degree(lat)
         reach.append((optics.range_m / east, optics.range_m / north))
-    places = [(row["lon"], row["lat"]) for row, _ in part]
+    places = [(lon, lat) for lon, lat, _, _ in stands]
     boxes = shapely.box(
         *(np.array(places) - np.array(reach)).T.tolist(), *(np.array(places) + np.array(reach)).T.tolist()
     )
@@ -77,10 +81,17 @@ def _draw(connection: Connection, part: list[tuple[dict[str, Any], Optics]], ver
     near: dict[int, list[int]] = {}
     for box, building in tree.query(boxes).T.tolist() if len(buildings) else ():
         near.setdefault(box, []).append(building)
-    views: list[tuple[Any, bool, float]] = [
-        seen(row["lon"], row["lat"], optics, buildings[near.get(number, [])], row["room_type"] == _INDOORS)
-        for number, (row, optics) in enumerate(part)
+    return [
+        seen(lon, lat, optics, buildings[near.get(number, [])], is_indoors)
+        for number, (lon, lat, optics, is_indoors) in enumerate(stands)
     ]
+
+
+def _draw(connection: Connection, part: list[tuple[dict[str, Any], Optics]], version: int) -> int:
+    """Draw and store views; return how many buildings cut."""
+    views = look_from(
+        connection, [(row["lon"], row["lat"], optics, row["room_type"] == _INDOORS) for row, optics in part]
+    )
     shapes = np.array([shape for shape, _, _ in views], dtype=object)
     connection.execute(
         QUERIES["draw"],
@@ -92,8 +103,8 @@ def _draw(connection: Connection, part: list[tuple[dict[str, Any], Optics]], ver
             "cuts": [is_cut for _, is_cut, _ in views],
             "areas": [area for _, _, area in views],
             "wkb": [None if shape is None else shapely.to_wkb(shape) for shape in shapes],
-            "lons": [lon for lon, _ in places],
-            "lats": [lat for _, lat in places],
+            "lons": [row["lon"] for row, _ in part],
+            "lats": [row["lat"] for row, _ in part],
             "version": version,
         },
     )
@@ -113,10 +124,15 @@ class ViewProperties(BaseModel):
 
 
 async def views_in(
-    connection: AsyncConnection, box: tuple[float, float, float, float], most: int, shift: str = ""
+    connection: AsyncConnection,
+    box: tuple[float, float, float, float],
+    most: int,
+    narrowing: Narrowing,
+    shift: str = "",
 ) -> list[Feature[ViewProperties]]:
     """Read the views that reach into a box: west, south, east, north, degrees (EPSG:4490); `shift`: see `as_geojson`."""
-    values = dict(zip(("west", "south", "east", "north"), box, strict=True)) | {"most": most}
+    values: dict[str, Any] = dict(zip(("west", "south", "east", "north"), box, strict=True))
+    values |= {"most": most} | only([LAYER], narrowing)
     rows = await (await connection.execute(QUERIES["in_box"], values)).fetchall()
     return [
         Feature[ViewProperties](

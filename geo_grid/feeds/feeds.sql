@@ -58,3 +58,9 @@ select * from access.camera_openings(%(gb28181_id)s, %(before)s, %(limit)s)
 
 -- name: unusual
 select * from access.unusual_openings(%(since)s, %(zone)s, %(from)s, %(until)s, %(many)s, %(before)s, %(limit)s)
+
+-- name: steers
+select access.not_steered(%(camera_id)s, %(kinds)s) is null as steers
+
+-- name: steer
+select access.steer_camera(%(opening)s, %(camera_id)s, %(kinds)s, %(pan)s, %(tilt)s, %(zoom)s, %(speed)s, %(lasts_s)s) as why

@@ -38,9 +38,10 @@ class TypeCode(Code):
 
 @dataclass(frozen=True)
 class PtzCode(Code):
-    """A value of PTZType, and whether such a camera sees around or ahead."""
+    """A value of PTZType, whether such a camera sees around or ahead, and whether it can be steered."""
 
     looks: Literal["around", "ahead"] = "ahead"
+    steers: bool = False
 
 
 @dataclass(frozen=True)

@@ -102,6 +102,7 @@ LAYER = Layer(
     is_assigned=True,
     more={"type_code": "text", "network_code": "text", "camera_state": "text", "state_since": "timestamptz"},
     passing=frozenset({"camera_state", "state_since"}),
+    narrowed_by=("owner_name", "network_code", "type_code", "camera_state"),
     drawn_from=(Table.CAMERAS,),
     is_editable=True,
 )

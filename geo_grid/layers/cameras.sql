@@ -6,6 +6,8 @@ with squares as (
     from cameras c
     left join camera_states s using (camera_id)
     where %(zoom)s < 16 and c.geom && ST_MakeEnvelope(%(west)s, %(south)s, %(east)s, %(north)s, 4490)
+      and is_wanted(c.owner_name, %(only_owner_name)s::text[]) and is_wanted(c.network_code, %(only_network_code)s::text[])
+      and is_wanted(c.type_code, %(only_type_code)s::text[]) and is_wanted(coalesce(s.state, 'unknown'), %(only_camera_state)s::text[])
     group by floor(ST_X(c.geom) / (%(pixel)s * 112)), floor(ST_Y(c.geom) / (%(pixel)s * 89))
 )
 select null as id,
@@ -23,16 +25,25 @@ union all
  left join camera_states s using (camera_id)
  left join camera_views v using (camera_id)
  where %(zoom)s >= 16 and c.geom && ST_MakeEnvelope(%(west)s, %(south)s, %(east)s, %(north)s, 4490)
+   and is_wanted(c.owner_name, %(only_owner_name)s::text[]) and is_wanted(c.network_code, %(only_network_code)s::text[])
+   and is_wanted(c.type_code, %(only_type_code)s::text[]) and is_wanted(coalesce(s.state, 'unknown'), %(only_camera_state)s::text[])
  order by c.gb28181_id
  limit %(limit)s)
 
 -- name: drawn
--- tiles are kept as long as no camera is edited, so that states, which change all the time, are not in them
+-- tiles are kept as long as no camera is edited, so that states, which change all the time, are not in them; one that is
+-- narrowed by states is not kept
 with envelope as (
     select ST_TileEnvelope(%(zoom)s, %(x)s, %(y)s) as box
 ),
 seen as (
-    select * from cameras where geom && ST_MakeEnvelope(%(west)s, %(south)s, %(east)s, %(north)s, 4490)
+    select * from cameras c
+    where c.geom && ST_MakeEnvelope(%(west)s, %(south)s, %(east)s, %(north)s, 4490)
+      and is_wanted(c.owner_name, %(only_owner_name)s::text[]) and is_wanted(c.network_code, %(only_network_code)s::text[])
+      and is_wanted(c.type_code, %(only_type_code)s::text[])
+      and (%(only_camera_state)s::text[] is null
+           or coalesce((select s.state from camera_states s where s.camera_id = c.camera_id), 'unknown')
+              = any(%(only_camera_state)s::text[]))
 ),
 squares as (
     select count(*) as point_count, avg(ST_X(geom)) as lon, avg(ST_Y(geom)) as lat, bool_or(is_demo) as is_demo

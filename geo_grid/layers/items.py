@@ -1,6 +1,7 @@
 """A layer as a map shows it, as GeoJSON and as vector tiles; the database generalises and encodes it."""
 
 import math
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -20,6 +21,8 @@ _TILE_PIXELS = 256
 _TILE_FEATURES = 20_000
 _TILE_UNITS = 4096
 _BUFFER = 64 / _TILE_UNITS
+type Narrowing = Mapping[str, Sequence[str]]
+"""Values by the columns of `Layer.narrowed_by`: only what has one of them is shown; of a column that is missing, all."""
 _MERCATOR_M = 2 * math.pi * 6378137.0
 """Width of the world in EPSG:3857."""
 
@@ -32,6 +35,7 @@ async def items(
     limit: int,
     at: datetime | None = None,
     crs: PublishedCrs = CRS84,
+    narrowing: Narrowing | None = None,
 ) -> str:
     """Read what a map shows of a layer.
 
@@ -48,6 +52,8 @@ async def items(
         Moment, for layers whose rows are in force for a time; None: now.
     crs
         Reference system of the output: CRS84, or one of `published.SHIFTED`.
+    narrowing
+        See `Narrowing`; None: everything is shown.
 
     Returns
     -------
@@ -56,7 +62,8 @@ async def items(
     statement = sql.SQL(QUERIES["geojson"]).format(
         items=sql.SQL(layer.query("items")), geometry=geojson_of(sql.Identifier("geom"), _DRAWN_DIGITS)
     )
-    rows = await (await connection.execute(statement, _values(bbox, zoom, limit + 1, at))).fetchall()
+    values = _values(bbox, zoom, limit + 1, at) | only([layer], narrowing or {})
+    rows = await (await connection.execute(statement, values)).fetchall()
     drawn = await shifted_rows([row for row in rows[:limit] if row["geometry"] is not None], crs)
     features = ",".join(map(as_feature, drawn))
     truncated = "true" if len(rows) > limit else "false"
@@ -79,19 +86,35 @@ def tile_statement(*layers: Layer) -> str:
     return sql.SQL("select {}").format(sql.SQL(", ").join(columns)).as_string()
 
 
-def tile_values(zoom: int, x: int, y: int) -> dict[str, Any]:
+def tile_values(
+    zoom: int, x: int, y: int, layers: Sequence[Layer] = (), narrowing: Narrowing | None = None
+) -> dict[str, Any]:
     """Return the parameters of the statement of a tile.
 
     Parameters
     ----------
     zoom, x, y
         Tile matrix, column and row (OGC 17-083r4); the caller has checked that there is such a tile.
+    layers
+        Of the statement.
+    narrowing
+        See `Narrowing`; None: everything is drawn.
     """
     width = _MERCATOR_M / 2**zoom
     return {
         **_values(tile_bbox(zoom, x, y), zoom, _TILE_FEATURES), "x": x, "y": y,
         "tile_west": x * width - _MERCATOR_M / 2, "tile_north": _MERCATOR_M / 2 - y * width, "units": _TILE_UNITS / width,
+        **only(layers, narrowing or {}),
     }  # fmt: skip
+
+
+def only(layers: Sequence[Layer], narrowing: Narrowing) -> dict[str, list[str] | None]:
+    """Return what the statements of layers for maps bind of a narrowing."""
+    return {
+        f"only_{name}": list(narrowing[name]) if name in narrowing else None
+        for layer in layers
+        for name in layer.narrowed_by
+    }
 
 
 def tile_bbox(zoom: int, x: int, y: int) -> tuple[float, float, float, float]:

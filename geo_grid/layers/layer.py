@@ -81,6 +81,8 @@ class Layer:
         Fields that are masked row by row, depending on the principal: they cannot be used for filters or sorting.
     moments
         Columns with times: one for an instant, two for a range whose end is open while null.
+    narrowed_by
+        Columns by whose values a map may show only a part of it; its statements for maps bind the values as `only_` and the name.
     min_zoom
         First web map zoom at which it is drawn in tiles; below, its features would overlap.
     drawn_from
@@ -104,6 +106,7 @@ class Layer:
     hidden: frozenset[str] = frozenset()
     private: frozenset[str] = frozenset()
     moments: tuple[str, ...] = ()
+    narrowed_by: tuple[str, ...] = ()
     min_zoom: int = 0
     drawn_from: tuple[Table, ...] = ()
     is_editable: bool = False

@@ -63,7 +63,7 @@ def planner(view: CityView, lang: Lang, person: dict[str, Any], external: Extern
 def response(view: CityView, lang: Lang, person: dict[str, Any], external: ExternalBase | None) -> str:
     """Compose the page of circles, what they cover and who gets there first. Parameters as of `wall`."""
     page = CityMap(view.bounds, margins=(384, 424)).with_parts(
-        BaseTiles(view.has_base_map, external), Drawing(), ResponseCircles(), RoadClosures(), PolicePosts(),
+        BaseTiles(view.has_base_map, external), Drawing(), ResponseCircles(), Cameras(), RoadClosures(), PolicePosts(),
         PatrolUnits(), _incidents(person),
     )  # fmt: skip
     return _titled(page, "response", ("响应圈", "Response"), view, lang, person)

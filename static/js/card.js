@@ -15,9 +15,11 @@ export class Card {
   /**
    * @param {import("leaflet").Map} map
    * @param {(incident: any) => void} onFiled called with an incident that was filed here
+   * @param {(card: import("../types.js").Api["DeskCard"]) => Node[]} [more] what stands below the rest
    */
-  constructor(map, onFiled) {
+  constructor(map, onFiled, more = () => []) {
     this.map = map;
+    this.more = more;
     this.onFiled = onFiled;
     this.box = element("section", { className: "card panel", hidden: true });
     this.box.setAttribute("aria-live", "polite");
@@ -98,7 +100,8 @@ export class Card {
   }
 
   /** @param {import("../types.js").Api["DeskCard"]} card */
-  fill({ location, incident, ...near }) {
+  fill(card) {
+    const { location, incident, ...near } = card;
     const [lon, lat] = location.point;
     const parts = [this.head(say("whoIsResponsible"))];
     if (incident) {
@@ -203,7 +206,7 @@ export class Card {
           onclick: () => this.form(lon, lat),
         }),
       );
-    this.box.replaceChildren(...parts);
+    this.box.replaceChildren(...parts, ...this.more(card));
     this.box.scrollTop = 0;
     this.showOwner(location.grid_cells.at(-1)?.grid_code).catch(() => {}); // the card names it
   }

@@ -1,5 +1,6 @@
 // The dispatcher's desk: one box and the queue on the left, the map, the matter on the right; all of it by keys.
 import { BaseMap } from "./basemap.js";
+import { lookingFor } from "./cameras/looking.js";
 import { Box } from "./desk/box.js";
 import { hasCall, keptPlace } from "./desk/filing.js";
 import { logInHere } from "./desk/log_in.js";
@@ -24,7 +25,6 @@ const TOLD_MS = 8000;
 
 logInHere();
 const map = cityMap();
-addLists(map);
 keepView(map);
 const main = head(pictureButton(map, () => ({ theme: ground.theme, layers: namesOf(layers) })));
 const ground = new BaseMap(map);
@@ -32,7 +32,11 @@ const layers = [
   new LiveLayer(map, OUTLINES, 0),
   ...shownLooks().map((look, at) => new LiveLayer(map, look, at + 1)),
 ];
-layers.push(sightOf(map, /** @type {LiveLayer} */ (layers.find(one => one.look.name === "cameras"))).layer);
+const cameras = /** @type {LiveLayer} */ (layers.find(one => one.look.name === "cameras"));
+const sight = sightOf(map, cameras).layer;
+layers.push(sight);
+const note = addLists(map, () => looking.parts);
+const looking = lookingFor(map, cameras, sight, is => note(is ? say("notAllCameras") : ""));
 map.getContainer().append(element("i", { className: "cross", ariaHidden: "true" }));
 
 // --- what was done, and its undoing --------------------------------------------------------------
@@ -106,6 +110,7 @@ const keys = element("p", { className: "quiet keys", textContent: say("deskKeys"
 main.append(element("section", { className: "left panel" }, ...box.parts, queue.box, keys), matter.box);
 
 onClick(map, ({ latlng, feature, layer }) => {
+  if (looking.sector.isDrawing) return undefined;
   // a call that is being written stays where it is
   if (layer !== "incidents" && document.querySelector("form.call")) return undefined;
   box.forget();

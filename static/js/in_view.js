@@ -70,8 +70,10 @@ export function listOf(layer, title = say("listInView", { name: titleOf(layer.lo
 /**
  * Puts a button on the map that opens the lists of all its layers.
  * @param {import("leaflet").Map} map
+ * @param {() => Node[]} [more] what stands above the lists
+ * @returns {(note: string) => void} writes a note on the button
  */
-export function addLists(map) {
+export function addLists(map, more = () => []) {
   const lists = element("div", { className: "lists panel", id: "in-view", hidden: true });
   lists.setAttribute("role", "region");
   lists.ariaLabel = say("shownOnMap");
@@ -79,7 +81,8 @@ export function addLists(map) {
   button.setAttribute("aria-controls", lists.id);
   const show = (/** @type {boolean} */ isShown) => {
     const listed = layersOf(map).filter(isListed).reverse(); // as they lie: the uppermost first
-    if (isShown && !lists.childElementCount) lists.append(...listed.map(one => listOf(one, titleOf(one.look))));
+    if (isShown && !lists.childElementCount)
+      lists.append(...more(), ...listed.map(one => listOf(one, titleOf(one.look))));
     lists.hidden = !isShown;
     button.setAttribute("aria-expanded", String(isShown));
   };
@@ -100,6 +103,9 @@ export function addLists(map) {
   onNarrow(() => control.setPosition(corner()));
   control.onAdd = () => box;
   control.addTo(map);
+  return note => {
+    button.textContent = [say("shownOnMap"), note].filter(Boolean).join(" · ");
+  };
 }
 
 /** @param {import("./live_layer.js").LiveLayer} layer */

@@ -36,6 +36,8 @@ export class LiveLayer {
     /** @type {{ bounds: import("leaflet").LatLngBounds, zoom: number } | null} what is drawn is all there is here */
     this.held = null;
     this.tries = 0;
+    /** What its question has besides: parameters that begin with &. */
+    this.also = "";
     const { shapes, points } = sheetsOf(map);
     this.renderer = look.point ? points : shapes;
     this.group = L.layerGroup();
@@ -120,11 +122,11 @@ export class LiveLayer {
   /** @param {number[]} bbox west, south, east, north in degrees @param {number} zoom */
   address(bbox, zoom) {
     const { name, collection = name, outermost, address } = this.look;
-    if (address) return address(bbox, zoom);
+    if (address) return address(bbox, zoom) + this.also;
     // at large zooms the outermost cells are loaded without `zoom`, which would return a deeper level
     const how = outermost && zoom > 9 ? "grid_level=1&limit=100" : `zoom=${zoom}`;
     const then = this.moment ? `&datetime=${encodeURIComponent(this.moment)}` : "";
-    return `/collections/${collection}/items?bbox=${bbox}&${how}${then}`;
+    return `/collections/${collection}/items?bbox=${bbox}&${how}${then}${this.also}`;
   }
 
   /** Draws nothing any more, until it loads again. */

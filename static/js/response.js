@@ -1,5 +1,7 @@
 // The response page: circles and what they cover, who gets there first, closures, siting of posts, patrols.
 import { BaseMap } from "./basemap.js";
+import { cameraCoveragePanel } from "./cameras/coverage.js";
+import { lookingFor } from "./cameras/looking.js";
 import { Card } from "./card.js";
 import { closuresPanel } from "./closures.js";
 import { coveragePanel } from "./coverage.js";
@@ -14,6 +16,7 @@ import { may, page, ready } from "./page.js";
 import { patrolPanel } from "./patrol.js";
 import { namesOf, pictureButton } from "./picture.js";
 import { poll } from "./server.js";
+import { sightOf } from "./sight.js";
 import { sitingPanel } from "./siting.js";
 import { day, listed, say } from "./text.js";
 import { every } from "./timing.js";
@@ -23,7 +26,7 @@ import { keepView } from "./view.js";
 const LOOK_AGAIN_MS = 2000;
 const NOW_AND_THEN_MS = 30000;
 const map = cityMap();
-addLists(map);
+const note = addLists(map);
 keepView(map);
 const main = head(pictureButton(map, () => ({ theme: ground.theme, layers: namesOf(layers) })));
 const ground = new BaseMap(map);
@@ -37,15 +40,18 @@ circles.address = (bbox, zoom) =>
   joined
     ? `/response/unions?by=${joined}&bbox=${bbox}`
     : `/collections/response_circles/items?bbox=${bbox}&zoom=${zoom}`;
-const layers = [OUTLINES, ...shownLooks()].map(
-  (look, at) => new LiveLayer(map, look.name === circles.name ? circles : look, at),
-);
+const CHANGED = { [circles.name]: circles, cameras: { ...lookNamed("cameras"), off: true } };
+const layers = [OUTLINES, ...shownLooks()].map((look, at) => new LiveLayer(map, CHANGED[look.name] ?? look, at));
 const layerOf = name => layers.find(layer => layer.look.name === name);
+const cameras = /** @type {LiveLayer} */ (layerOf("cameras"));
+const sight = sightOf(map, cameras).layer;
+layers.push(sight);
+const looking = lookingFor(map, cameras, sight, is => note(is ? say("notAllCameras") : ""));
 const card = new Card(map, () => layerOf("incidents")?.load());
 const track = trackBar(map);
 let isDrawing = false;
 onClick(map, ({ latlng, feature, layer }) => {
-  if (isDrawing) return;
+  if (isDrawing || looking.sector.isDrawing) return;
   if (layer === "patrol_units") track.show(feature.properties);
   card.show(latlng.lat, latlng.lng, layer === "incidents" ? feature.properties.incident_id : undefined);
 });
@@ -77,9 +83,22 @@ const coverage = may("incidents.read")
   : null;
 const siting = may("boundaries.draft") ? sitingPanel(map) : null;
 const patrol = patrolPanel(map);
+const seen = cameraCoveragePanel(map, looking.parts);
+/** @param {boolean} is whether cameras are shown, as while their tab is open */
+const showCameras = is => (cameras.visible === is ? null : cameras.toggle());
 const TABS = [
   { name: say("coverage"), parts: [coverage?.panel, closures.panel], look: () => coverage?.look() },
   ...(siting ? [{ name: say("siting"), parts: [siting.panel], look: siting.look, clear: siting.clear }] : []),
+  {
+    name: say("cameras"),
+    parts: [seen.panel],
+    look: () => Promise.all([showCameras(true), seen.look()]),
+    clear: () => {
+      seen.clear();
+      looking.sector.clear();
+      showCameras(false);
+    },
+  },
   { name: say("patrol"), parts: [patrol.panel], look: patrol.look, clear: patrol.clear },
 ];
 const content = element("div");

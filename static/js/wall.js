@@ -1,5 +1,6 @@
 // The wall: what is open, where, and who has it, for people who stand ten metres away; it lives by itself for weeks.
 import { BaseMap } from "./basemap.js";
+import { lookingFor } from "./cameras/looking.js";
 import { forget } from "./canvas/sprites.js";
 import { Card } from "./card.js";
 import { element, isTyping } from "./element.js";
@@ -23,6 +24,7 @@ import { headOf } from "./wall/head.js";
 import { Heartbeat } from "./wall/heartbeat.js";
 import { helpDrawer, switchLanguage } from "./wall/help.js";
 import { legend } from "./wall/legend.js";
+import { Pictures } from "./wall/pictures.js";
 import { isLate, Stream } from "./wall/stream.js";
 import { Tour } from "./wall/tour.js";
 import { showWantedView } from "./view.js";
@@ -71,7 +73,12 @@ const forWall = drawn =>
       }
     : drawn;
 const layers = shownLooks().map((drawn, at) => new LiveLayer(map, forWall(drawn), at + 1));
-const sight = sightOf(map, /** @type {LiveLayer} */ (layers.find(one => one.look.name === "cameras")));
+const cameras = /** @type {LiveLayer} */ (layers.find(one => one.look.name === "cameras"));
+const sight = sightOf(map, cameras);
+const notAll = element("span", { className: "quiet" });
+const looking = lookingFor(map, cameras, sight.layer, is => {
+  notAll.textContent = is ? say("notAllCameras") : "";
+});
 const everyLayer = [outlines, sight.layer, ...layers];
 const layerOf = name => layers.find(layer => layer.look.name === name);
 const incidents = layerOf("incidents");
@@ -93,10 +100,16 @@ const tour = new Tour(
   () => outlines.features,
   () => stream.wanted(),
 );
-const card = new Card(map, () => {
-  renew();
-  incidents?.load();
-});
+const pictures = new Pictures();
+tour.isHeld = () => pictures.isShown;
+const card = new Card(
+  map,
+  () => {
+    renew();
+    incidents?.load();
+  },
+  shown => pictures.offer(shown),
+);
 
 /** @param {import("../types.js").Matter} matter */
 function show(matter) {
@@ -131,6 +144,7 @@ const help = helpDrawer(
     "div",
     {},
     legend(ground, layers),
+    ...looking.parts,
     page.person?.isKiosk ? null : pictureButton(map, () => ({ theme: ground.theme, layers: namesOf(layers) })),
   ),
   ({ lat, lon }) => {
@@ -143,7 +157,7 @@ const help = helpDrawer(
     unasked();
   },
 );
-const head = headOf(heartbeat.fresh, reads ? alarm.voice : null, tour.button, help.button);
+const head = headOf(heartbeat.fresh, notAll, reads ? alarm.voice : null, tour.button, help.button);
 const reached = layerOf("live_coverage");
 const holes = holesPanel(
   ({ lon, lat }) => {
@@ -179,6 +193,7 @@ document.body.append(
 if (isTight) help.drawer.append(filters.box);
 
 onClick(map, ({ latlng, feature, layer }) => {
+  if (looking.sector.isDrawing) return;
   if (layer === "police_posts") card.circles(feature.properties.post_code);
   card.show(latlng.lat, latlng.lng, layer === "incidents" ? feature.properties.incident_id : undefined);
 });
@@ -229,6 +244,7 @@ const KEYS = {
   k: () => stream.step(-1),
   l: switchLanguage,
   b: () => ground.next(),
+  v: () => pictures.begin(),
   "/": () => help.find(),
   "?": () => help.toggle(),
 };

@@ -114,13 +114,13 @@ EXPECTED: dict[str, set[str] | None] = {
     **{f"GET /indicators{path}": READERS for path in ("", "/figures", "/areas")},
     "GET /indicators/report": {"planner", "supervisor"},
     **{route: {"dispatcher", "supervisor"} for route in (
-        "POST /cameras/{gb28181_id}/openings", "GET /feeds/{feed_id}", "DELETE /feeds/{feed_id}", "GET /feeds/{feed_id}/{part}")},
+        "POST /cameras/{gb28181_id}/openings", "GET /feeds/{feed_id}", "DELETE /feeds/{feed_id}", "GET /feeds/{feed_id}/{part}", "POST /feeds/{feed_id}/movements")},
     **{route: {"auditor"} for route in (
         "GET /cameras/{gb28181_id}/openings", "GET /cameras/{gb28181_id}/viewers", "GET /audit/openings")},
     **{route: {"administrator"} for route in (
         "GET /streams/hosts", "PUT /streams/hosts/{host_name}", "DELETE /streams/hosts/{host_name}",
         "PUT /streams/hosts/{host_name}/cameras")},
-    **dict.fromkeys(("GET /cameras/ids/{gb28181_id}", "GET /cameras/platforms", "GET /cameras/states", "GET /cameras/availability", "GET /cameras/views", "GET /cameras/coverage", "GET /cameras/coverage/places", "GET /cameras/coverage/{grid_code}/blind-spots"), MAP),
+    **dict.fromkeys(("GET /cameras/ids/{gb28181_id}", "GET /cameras/platforms", "GET /cameras/states", "GET /cameras/availability", "GET /cameras/views", "GET /cameras/facets", "GET /cameras/sector", "GET /cameras/coverage", "GET /cameras/coverage/places", "GET /cameras/coverage/roads", "GET /cameras/coverage/{grid_code}/blind-spots"), MAP),
     **{route: {"planner", "supervisor"} for route in (
         "PUT /cameras/platforms/{platform_code}", "POST /cameras/platforms/{platform_code}/queries", "GET /cameras/proposals", "POST /cameras/proposals/{proposal_id}/decision")},
     "POST /cameras/states": {"dispatcher", "planner", "supervisor"},
@@ -149,7 +149,7 @@ EXPECTED: dict[str, set[str] | None] = {
         "POST /boundaries/editions/{edition_id}/restore")},
     "GET /patrol/stops": MAP, "GET /patrol/completion": MAP, "POST /patrol/check-ins": {"dispatcher", "supervisor"},
     "POST /patrol/routes": READERS,
-    "GET /response/areas": MAP, "GET /response/drawing": MAP, "GET /response/unions": MAP, "GET /response/live": MAP, "POST /response/siting": {"planner", "supervisor"}, "GET /response/move-up": READERS, "GET /maps/response": MAP, "GET /maps/sheet": MAP, "GET /maps/picture": MAP,
+    "GET /response/areas": MAP, "GET /response/drawing": MAP, "GET /response/unions": MAP, "GET /response/live": MAP, "POST /response/siting": {"planner", "supervisor"}, "POST /cameras/siting": {"planner", "supervisor"}, "GET /response/move-up": READERS, "GET /maps/response": MAP, "GET /maps/sheet": MAP, "GET /maps/picture": MAP,
     "GET /response/coverage": READERS, "GET /response/times": READERS,
     "GET /boundaries/agreement": READERS,
     "GET /boundaries/editions": MAP, "GET /boundaries/editions/{edition_id}/changes": MAP,
@@ -284,6 +284,10 @@ ANSWERS: dict[int, set[str]] = {
         "GET /cameras/states",
         "POST /cameras/states",
         "GET /cameras/views",
+        "GET /cameras/sector",
+        "GET /cameras/coverage/roads",
+        "POST /cameras/siting",
+        "POST /feeds/{feed_id}/movements",
         "POST /patrol/check-ins",
         "POST /imports",
         "POST /imports/{import_id}/confirmation",
@@ -326,6 +330,8 @@ THINGS = (
     " select camera_id, 'fault', '2026-01-01', '2026-01-01' from cameras where gb28181_id = %(camera)s",
     "insert into camera_views (camera_id, stands_at, fov_deg, range_m, buildings_of, is_cut, area_m2, geom)"
     " select camera_id, geom, 360, 30, 0, false, 1, ST_Expand(geom, 0.0001) from cameras where gb28181_id = %(camera)s",
+    "insert into roads (name, road_class, geom)"
+    " values ('x', 'service', ST_MakeLine({spot}, ST_Translate({spot}, 0.0009765625, 0)))",
     "insert into camera_coverage (grid_code, cell_m2, seen_m2, twice_m2, cameras) values (%(cell)s, 100, 50, 0, 1)",
     "insert into camera_proposals (proposal_id, proposal_kind, camera_id, geom, distance_m, source) overriding system value"
     " select %(number)s, 'moved', camera_id, geom, 9, 'x' from cameras where gb28181_id = %(camera)s",
@@ -522,8 +528,11 @@ QUESTIONS: dict[str, list[str]] = {
     ],
     "GET /cameras/availability": ["/cameras/availability?by=cell", "/cameras/availability?by=owner"],
     "GET /cameras/views": ["/cameras/views?bbox={box}"],
+    "GET /cameras/sector": ["/cameras/sector?lon={lon}&lat={lat}&azimuth_deg=0&fov_deg=360&range_m=50"],
     "GET /cameras/coverage": ["/cameras/coverage?within={cell}"],
     "GET /cameras/coverage/places": ["/cameras/coverage/places?within={cell}"],
+    "GET /cameras/coverage/roads": ["/cameras/coverage/roads?within={cell}"],
+    "POST /cameras/siting": ['/cameras/siting {{"within": "{cell}", "count": 1}}'],
     "GET /cameras/coverage/{grid_code}/blind-spots": ["/cameras/coverage/{cell}/blind-spots"],
     "POST /cameras/proposals/{proposal_id}/decision": ['/cameras/proposals/{number}/decision {{"is_accepted": true}}'],
     "GET /collections/{layer}/items": [

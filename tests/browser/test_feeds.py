@@ -128,3 +128,39 @@ def test_an_auditor_sees_who_saw_a_camera(city: tuple[str, str, int], browser: B
     with connect(database) as connection:
         asked = connection.execute("select detail->>'question' as q from access.audit_log where action = 'audit.look'")
         assert {"viewers", "openings", "unusual"} <= {row["q"] for row in asked}
+
+
+def test_the_wall_shows_pictures_beside_the_incident_that_asked_for_them(
+    city: tuple[str, str, int], browser: Browser
+) -> None:
+    url, database, incident = city
+    name = user(database, "dispatcher")
+    with person(browser, url, name, "/maps/wall", may_be_refused=PARTS) as page:
+        page.keyboard.press("t")  # the map goes round, until somebody looks
+        page.locator(f".stream [data-incident='{incident}']").click()
+        page.locator(".card").get_by_role("button", name="Pictures of it").click()
+        page.keyboard.type("who began it")
+        page.keyboard.press("Enter")
+        figures = page.locator(".feeds figure")
+        expect(figures).to_have_count(2)
+        expect(page.locator(".feeds .why")).to_contain_text(f"#{incident}")
+        expect(page.locator(".feeds .why")).to_contain_text("who began it")
+        expect(page.locator(".feeds figure.large")).to_have_count(1)
+        plays(page)
+        first = page.locator(".feeds figure.large b").inner_text()
+        expect(page.locator(".feeds figure.large b")).not_to_have_text(first)  # each in its turn
+        expect(page.locator(".feeds figure.large b")).to_have_text(first)
+        assert page.locator(".tour").inner_text()  # it is on, and stays here
+        for _ in range(2):
+            figures.first.get_by_role("button", name="Close").click()
+        expect(page.locator(".feeds")).to_be_hidden()
+    with connect(database) as connection:
+        rows = connection.execute(
+            "select object_id, detail from access.audit_log where action = 'camera.open' and actor_name = %s", (name,)
+        ).fetchall()
+    assert {row["object_id"] for row in rows} == set(IDS.values())
+    assert all(row["detail"] == {"reason": "who began it", "incident_id": incident} for row in rows)
+    with person(browser, url, user(database, "planner"), "/maps/wall") as page:  # who may not open cameras
+        page.locator(f".stream [data-incident='{incident}']").click()
+        expect(page.locator(".card")).to_contain_text("Gate")
+        expect(page.locator(".card").get_by_role("button", name="Pictures of it")).to_have_count(0)

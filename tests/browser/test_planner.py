@@ -32,7 +32,12 @@ VIEW = """([lon, lat, zoom]) => {
 
 @contextmanager
 def person(
-    browser: Browser, url: str, name: str, path: str, query: str = "", may_be_refused: str | None = None
+    browser: Browser,
+    url: str,
+    name: str,
+    path: str,
+    query: str = "",
+    may_be_refused: str | tuple[str, ...] | None = None,
 ) -> Iterator[Page]:
     """A person who logs in with a browser of their own; every error of a script, and every answer of 400 or more but of
     addresses that end in `may_be_refused`, fails the test."""

@@ -8,12 +8,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from geo_grid.api.ogc.features import read_boxes
 from geo_grid.api.ogc.geojson import ShiftableFeatures, datum_of
+from geo_grid.api.ogc.narrowing import Networks, Owners, States, Types, narrowing_of
 from geo_grid.api.server.asking import account_of, identity_of, reading, reading_much, viewing, writing
 from geo_grid.api.server.parameters import AnswerCrs, moment_of
 from geo_grid.api.server.problems import PROBLEM_RESPONSES, Problem
 from geo_grid.api.server.rights import GuardedRoute
 from geo_grid.budgets import BULK
-from geo_grid.cameras.coverage import Coverage, PlaceCoverage, blind_spots, coverage, places_seen
 from geo_grid.cameras.platforms import Platform, PlatformGiven, ask_again, describe_platform, platforms
 from geo_grid.cameras.proposals import Decided, Decision, Proposal, decide, proposals
 from geo_grid.cameras.register import IdExplained, explain_id
@@ -31,7 +31,7 @@ from geo_grid.cameras.states import (
 from geo_grid.cameras.views import ViewProperties, views_in
 from geo_grid.errors import UserError
 from geo_grid.layers.boxes import Box
-from geo_grid.layers.geojson import Feature
+from geo_grid.layers.cameras import LAYER
 from geo_grid.layers.published import CRS84
 from geo_grid.moments import AskedMoment
 
@@ -131,60 +131,18 @@ async def get_views(
     request: Request,
     bbox: Annotated[str, Query(max_length=200, description="west,south,east,north, degrees")],
     crs: AnswerCrs = "EPSG:4490",
+    owner_name: Owners = None,
+    network_code: Networks = None,
+    type_code: Types = None,
+    camera_state: States = None,
 ) -> ShiftableFeatures[ViewProperties]:
     """Draw what the cameras see that see into the box, cut by buildings (their heights are not looked at)."""
     box = _one_box(bbox)
     shift, uri = datum_of(crs)
+    narrowing = narrowing_of([LAYER], owner_name, network_code, type_code, camera_state)
     async with viewing(request) as database:
-        found = await views_in(database, box, _MOST_VIEWS, shift)
+        found = await views_in(database, box, _MOST_VIEWS, narrowing, shift)
     return ShiftableFeatures[ViewProperties](features=found, coord_ref_sys=uri)
-
-
-@router.get("/coverage")
-async def get_coverage(
-    request: Request,
-    level: Annotated[int | None, Query(ge=1, le=9, description="of cells: the innermost if not given")] = None,
-    within: Annotated[str | None, Query(max_length=32, description="only within this cell")] = None,
-    limit: Annotated[int, Query(ge=1, le=5000)] = 200,
-) -> Coverage:
-    """Say how much of each cell cameras see, least first; secret cameras do not count."""
-    async with BULK.turn(account_of(request)), reading_much(request) as database:
-        return await coverage(database, level, within, limit)
-
-
-class PlacesSeen(BaseModel):
-    """Key places by how many cameras see them."""
-
-    places: list[PlaceCoverage]
-
-
-@router.get("/coverage/places")
-async def get_places_seen(
-    request: Request,
-    within: Annotated[str | None, Query(max_length=32, description="only within this cell")] = None,
-    limit: Annotated[int, Query(ge=1, le=2000)] = 200,
-) -> PlacesSeen:
-    """Count the cameras that see each key place, school, hospital and town hall; those that none sees first."""
-    async with BULK.turn(account_of(request)), reading_much(request) as database:
-        return PlacesSeen(places=await places_seen(database, within, limit))
-
-
-class BlindProperties(BaseModel):
-    """Properties of blind spots."""
-
-    grid_code: str
-
-
-@router.get("/coverage/{grid_code}/blind-spots", responses={404: {"model": Problem}})
-async def get_blind_spots(
-    request: Request, grid_code: Annotated[str, Path(max_length=32)], crs: AnswerCrs = "EPSG:4490"
-) -> ShiftableFeatures[BlindProperties]:
-    """Draw what no camera sees of an innermost cell."""
-    shift, uri = datum_of(crs)
-    async with reading(request) as database:
-        shape = await blind_spots(database, grid_code, shift)
-    feature = Feature[BlindProperties](geometry=shape, properties=BlindProperties(grid_code=grid_code))
-    return ShiftableFeatures[BlindProperties](features=[feature], coord_ref_sys=uri)
 
 
 def _one_box(bbox: str) -> Box:

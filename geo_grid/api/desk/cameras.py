@@ -14,6 +14,7 @@ from geo_grid.api.server.state import server_of
 from geo_grid.errors import Forbidden, NotFound
 from geo_grid.feeds.addresses import QUERIES
 from geo_grid.feeds.live import NO_FEED, Feed, Opened
+from geo_grid.feeds.steering import MovementAsked, can_steer, refusal_of, steer, steers_values
 from geo_grid.feeds.watched import open_camera, refuse_picture
 from geo_grid.wording import Worded
 
@@ -44,6 +45,7 @@ class FeedState(BaseModel):
     state: Literal["opening", "live", "ended"]
     why: Worded = Field(description="why it ended; empty before")
     codec: str | None = Field(description="RFC 6381: whether this browser plays it, it knows itself")
+    steers: bool = Field(description="whoever opened it can steer the camera now: POST /feeds/{feed_id}/movements")
 
 
 class AccessRecord(BaseModel):
@@ -53,7 +55,7 @@ class AccessRecord(BaseModel):
     feed: FeedState | None
 
 
-def _state(feed: Feed) -> FeedState:
+def _state(feed: Feed, steers: bool) -> FeedState:
     is_over = not feed.is_live
     return FeedState(
         feed_id=feed.feed_id,
@@ -63,6 +65,7 @@ def _state(feed: Feed) -> FeedState:
         state="ended" if is_over else "live" if feed.fragments.has_picture else "opening",
         why=feed.why,
         codec=feed.fragments.codec,
+        steers=steers and not is_over,
     )
 
 
@@ -76,18 +79,35 @@ async def post_opening(request: Request, gb28181_id: CameraId, opening: Opening)
     with feeds.place(identity.principal_id) if stream else nullcontext():
         async with writing(request) as database:
             recorded = await open_camera(database, gb28181_id, opening.reason, opening.incident_id)
+            steers = recorded is not None and stream is not None and await can_steer(database, recorded.camera_id)
         if recorded is None:
             message = f"there is no camera {gb28181_id}"
             raise NotFound(message)
         opened = Opened(*recorded, gb28181_id, opening.incident_id, identity.principal_id, identity.login_name, asker)
         feed = feeds.begin(opened, stream) if stream and recorded.camera_id == camera else None
-    return AccessRecord(audit_id=recorded.audit_id, feed=_state(feed) if feed else None)
+    return AccessRecord(audit_id=recorded.audit_id, feed=_state(feed, steers) if feed else None)
 
 
 @router.get("/feeds/{feed_id}")
 async def get_feed(request: Request, feed_id: FeedId) -> FeedState:
     """Say how a picture of one's own is, and why it ended."""
-    return _state(await _mine(request, feed_id))
+    feed = await _mine(request, feed_id)
+    may = await read_once(request, QUERIES["steers"], steers_values(feed.opened.camera_id))
+    return _state(feed, may["steers"])
+
+
+@router.post(
+    "/feeds/{feed_id}/movements", status_code=204, response_class=Response, responses={409: {"model": Problem}}
+)
+async def post_movement(request: Request, feed_id: FeedId, asked: MovementAsked) -> Response:
+    """Have the camera of a picture of one's own move, for some seconds at most; it is always told to stop after."""
+    feed = await _mine(request, feed_id)
+    await _refuse_hidden(request, feed)
+    async with writing(request) as database:
+        why = await steer(database, feed.opened.audit_id, feed.opened.camera_id, asked)
+    if why is not None:
+        raise refusal_of(why)
+    return Response(status_code=204)
 
 
 @router.delete("/feeds/{feed_id}", status_code=204, response_class=Response)

@@ -403,7 +403,9 @@ async def _map_view(
     moment: str | None,
     crs: PublishedCrs,
 ) -> Response:
+    narrowing = {name: request.query_params.getlist(name) for name in layer.narrowed_by if name in request.query_params}
     others = request.query_params.keys() - {
+        *narrowing,
         "bbox",
         "bbox-crs",
         "zoom",
@@ -412,7 +414,7 @@ async def _map_view(
         *({"crs"} if crs.shift or crs == CRS84 else ()),
     }
     if others or len(boxes) != 1:
-        message = f"with zoom there are only bbox, limit, datetime and crs=GCJ-02 or BD-09, and bbox does not cross 180 degrees{': not ' + ', '.join(sorted(others)) if others else ''}"
+        message = f"with zoom there are only bbox, limit, datetime and crs=GCJ-02 or BD-09, of cameras owner_name, network_code, type_code and camera_state, and bbox does not cross 180 degrees{': not ' + ', '.join(sorted(others)) if others else ''}"
         raise InvalidQuery(message)
     at = read_interval(moment)[0] if moment is not None else None
     if moment is not None and ("/" in moment or len(layer.moments) < 2):
@@ -421,7 +423,7 @@ async def _map_view(
         )
         raise InvalidQuery(message)
     async with viewing(request) as database:
-        drawn = await items(database, layer, boxes[0], zoom, limit, at, crs)
+        drawn = await items(database, layer, boxes[0], zoom, limit, at, crs, narrowing)
     return Response(drawn, media_type=_GEOJSON, headers={"Content-Crs": f"<{crs.uri}>"})
 
 

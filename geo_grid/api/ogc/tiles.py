@@ -7,6 +7,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from geo_grid.api.ogc.features import Answer, LayerName
+from geo_grid.api.ogc.narrowing import Networks, Owners, States, Types, narrowing_of
 from geo_grid.api.server.asking import identity_of, read_once
 from geo_grid.api.server.links import Link, base_url
 from geo_grid.api.server.problems import PROBLEM_RESPONSES, Problem
@@ -15,7 +16,7 @@ from geo_grid.api.server.state import server_of
 from geo_grid.api.server.tile_cache import Tile
 from geo_grid.errors import InvalidQuery, NotFound
 from geo_grid.layers import Layer, find_layer
-from geo_grid.layers.items import tile_statement, tile_values
+from geo_grid.layers.items import Narrowing, tile_statement, tile_values
 from geo_grid.locate import saved_name
 
 router = APIRouter(tags=["tiles"], responses=PROBLEM_RESPONSES, route_class=GuardedRoute)
@@ -177,10 +178,23 @@ async def get_tilejson(request: Request, layer: LayerName) -> TileJson:
 @router.get(
     "/collections/{layer}/tiles/WebMercatorQuad/{z}/{y}/{x}", response_class=Response, responses=_TILE_RESPONSES
 )
-async def get_tile(request: Request, layer: LayerName, z: Zoom, y: Row, x: Column, edition: Edition = None) -> Response:
+async def get_tile(
+    request: Request,
+    layer: LayerName,
+    z: Zoom,
+    y: Row,
+    x: Column,
+    edition: Edition = None,
+    owner_name: Owners = None,
+    network_code: Networks = None,
+    type_code: Types = None,
+    camera_state: States = None,
+) -> Response:
     """Return a vector tile with the features of a layer that the principal may see."""
     layers = [find_layer(layer)]
-    return _send(request, await _draw(request, layers, z, y, x), _keeping(request, layers, edition))
+    narrowing = narrowing_of(layers, owner_name, network_code, type_code, camera_state)
+    drawn = await _draw(request, layers, z, y, x, narrowing)
+    return _send(request, drawn, _keeping(request, layers, edition, narrowing))
 
 
 @router.get("/tiles/WebMercatorQuad/{z}/{y}/{x}", response_class=Response, responses=_TILE_RESPONSES)
@@ -191,17 +205,24 @@ async def get_combined_tile(
     x: Column,
     collections: Annotated[str, Query(min_length=1, max_length=500, description="names of layers, with commas")],
     edition: Edition = None,
+    owner_name: Owners = None,
+    network_code: Networks = None,
+    type_code: Types = None,
+    camera_state: States = None,
 ) -> Response:
     """Return a vector tile with several layers, read in one snapshot."""
     layers = [find_layer(name) for name in dict.fromkeys(collections.split(","))]
-    return _send(request, await _draw(request, layers, z, y, x), _keeping(request, layers, edition))
+    narrowing = narrowing_of(layers, owner_name, network_code, type_code, camera_state)
+    drawn = await _draw(request, layers, z, y, x, narrowing)
+    return _send(request, drawn, _keeping(request, layers, edition, narrowing))
 
 
-def _keeping(request: Request, layers: list[Layer], edition: int | None) -> str:
+def _keeping(request: Request, layers: list[Layer], edition: int | None, narrowing: Narrowing) -> str:
     """Return the Cache-Control of a tile for its client; raises NotFound for an edition that is not in force."""
     if edition is None:
         # clients must revalidate each time, since rights or the edition may have changed; unchanged tiles get 304
-        return "private, no-cache" if all(layer.drawn_from for layer in layers) else f"private, max-age={_LIVE_S}"
+        is_told = all(layer.drawn_from and not narrowing.keys() & layer.passing for layer in layers)
+        return "private, no-cache" if is_told else f"private, max-age={_LIVE_S}"
     if edition != _edition(request):
         message = f"edition {edition} is not in force now: read the TileJSON again, which names the one that is"
         raise NotFound(message)
@@ -216,7 +237,7 @@ def _edition(request: Request) -> int | None:
     return current.state.edition if current else None
 
 
-async def _draw(request: Request, layers: list[Layer], z: int, y: int, x: int) -> Tile:
+async def _draw(request: Request, layers: list[Layer], z: int, y: int, x: int, narrowing: Narrowing) -> Tile:
     """Draw the layers that are not cached, in one transaction. Layers of a tile can be concatenated (MVT 2.1)."""
     if max(x, y) >= 2**z:
         message = f"zoom {z} has columns and rows 0 to {2**z - 1}"
@@ -225,12 +246,12 @@ async def _draw(request: Request, layers: list[Layer], z: int, y: int, x: int) -
     cache = server.tiles
     current = server.locations.snapshot()
     edition = saved_name(current.state.edition, current.state.published_at) if current else ""
-    keys = {layer: cache.key(identity, edition, layer, (z, y, x)) if current else None for layer in layers}
+    keys = {layer: cache.key(identity, edition, layer, (z, y, x), narrowing) if current else None for layer in layers}
     made = {layer.name: found for layer, key in keys.items() if (found := cache.find(key, layer))}
     made |= {layer.name: _NOTHING for layer in layers if z < layer.min_zoom}
     missing = [layer for layer in layers if layer.name not in made]
     if missing:
-        drawn = await read_once(request, tile_statement(*missing), tile_values(z, x, y))
+        drawn = await read_once(request, tile_statement(*missing), tile_values(z, x, y, missing, narrowing))
         for layer in missing:
             made[layer.name] = Tile(bytes(drawn[layer.name]))
             cache.keep(keys[layer], layer, made[layer.name])

@@ -234,8 +234,12 @@ RIGHTS: dict[tuple[str, str], str] = {
     ("POST", "/cameras/states"): "cameras.report",
     ("GET", "/cameras/availability"): "map",
     ("GET", "/cameras/views"): "map",
+    ("GET", "/cameras/facets"): "map",
+    ("GET", "/cameras/sector"): "map",
     ("GET", "/cameras/coverage"): "map",
     ("GET", "/cameras/coverage/places"): "map",
+    ("GET", "/cameras/coverage/roads"): "map",
+    ("POST", "/cameras/siting"): "boundaries.draft",
     ("GET", "/cameras/coverage/{grid_code}/blind-spots"): "map",
     ("POST", "/cameras/{gb28181_id}/openings"): "cameras.open",
     ("GET", "/cameras/{gb28181_id}/openings"): "audit",
@@ -243,6 +247,7 @@ RIGHTS: dict[tuple[str, str], str] = {
     ("GET", "/feeds/{feed_id}"): "cameras.open",
     ("DELETE", "/feeds/{feed_id}"): "cameras.open",
     ("GET", "/feeds/{feed_id}/{part}"): "cameras.open",
+    ("POST", "/feeds/{feed_id}/movements"): "cameras.steer",
     ("GET", "/streams/hosts"): "streams",
     ("PUT", "/streams/hosts/{host_name}"): "streams",
     ("DELETE", "/streams/hosts/{host_name}"): "streams",
@@ -297,7 +302,7 @@ _OF_THE_WALL = frozenset({
     "/locate", "/desk", "/collections", "/collections/{layer}", "/collections/{layer}/items",
     "/collections/{layer}/tiles/WebMercatorQuad/{z}/{y}/{x}", "/events", "/incidents", "/incidents/counts", "/incidents/{incident_id}",
     "/session", "/", "/styles/{style}", "/response/areas", "/response/drawing", "/response/live", "/response/live/areas", "/response/unions", "/units/{unit_code}/track", "/tiles/WebMercatorQuad/{z}/{y}/{x}",
-    "/indicators", "/indicators/figures", "/indicators/areas", "/cameras/states", "/cameras/views",
+    "/indicators", "/indicators/figures", "/indicators/areas", "/cameras/states", "/cameras/views", "/cameras/facets", "/cameras/sector",
 })  # fmt: skip
 KIOSK_ROUTES = {"/maps/wall": _OF_THE_WALL}
 """Routes that the page of a kiosk may read."""

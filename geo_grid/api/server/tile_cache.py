@@ -17,6 +17,7 @@ from cachetools import LRUCache
 from geo_grid.access import Identity
 from geo_grid.changes import Feed
 from geo_grid.layers import Layer
+from geo_grid.layers.items import Narrowing
 
 log = logging.getLogger(__name__)
 
@@ -78,18 +79,29 @@ class TileCache:
         if self._disk is not None:
             self._disk.close()
 
-    def key(self, identity: Identity, edition: str, layer: Layer, place: tuple[int, int, int]) -> Key | None:
+    def key(
+        self,
+        identity: Identity,
+        edition: str,
+        layer: Layer,
+        place: tuple[int, int, int],
+        narrowing: Narrowing | None = None,
+    ) -> Key | None:
         """Return the key of a tile in its present state, shared by all who may see the same; None: do not cache, since the
-        feed of changes cannot be read.
+        feed of changes cannot be read, or the tile is narrowed by what changes without a change in the feed.
 
         Parameters
         ----------
         edition
             Name of the edition in force, unique among databases: the file may outlive one.
+        narrowing
+            What it is narrowed to, of the columns that the layer can be narrowed by.
         """
-        if self._feed.age_s() > _TRUSTED_S:
+        only = {name: values for name, values in (narrowing or {}).items() if name in layer.narrowed_by}
+        if self._feed.age_s() > _TRUSTED_S or only.keys() & layer.passing:
             return None
-        return layer.name, *place, identity.sight, edition, self._feed.name, self._feed.versions(layer.drawn_from)
+        state = self._feed.name, self._feed.versions(layer.drawn_from)
+        return layer.name, *place, identity.sight, edition, *state, *([repr(sorted(only.items()))] if only else [])
 
     def find(self, key: Key | None, layer: Layer) -> Tile | None:
         """Return the cached tile of a key, or None."""

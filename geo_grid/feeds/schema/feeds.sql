@@ -21,6 +21,56 @@ begin
 end $$;
 grant execute on function access.camera_to_open to geo_grid_app;
 
+-- Why the principal cannot steer this camera now: right (it is theirs to see, but not to steer), kind (it does not move, by its
+-- PTZType), platform (none is there that would have it move); null: they can. `kinds`: values of PTZType that move.
+create or replace function access.not_steered(wanted bigint, kinds integer[]) returns text
+language plpgsql stable security definer set search_path = pg_catalog, public, pg_temp as $$
+declare
+    camera cameras;
+begin
+    if not access.may('cameras.steer') or not access.camera_seen(wanted) then
+        return 'right';
+    end if;
+    select * into camera from cameras c where c.camera_id = wanted;
+    if camera.ptz_type is null or camera.ptz_type <> all(kinds) then
+        return 'kind';
+    end if;
+    if not exists (
+        select from camera_platforms p
+        join platform_links l using (platform_code)
+        where p.platform_code = camera.platform_code and p.is_enabled and l.is_online
+          and exists (select from platform_door d where d.seen_at > statement_timestamp() - interval '1 minute')
+    ) then
+        return 'platform';
+    end if;
+    return null;
+end $$;
+grant execute on function access.not_steered to geo_grid_app;
+
+-- Has a camera move, whose picture the principal opened (audit_id `opening`); returns why not, as not_steered does, or null.
+-- Each camera is recorded at once and then once a minute, with how often. What nobody took out is not kept.
+create or replace function access.steer_camera(
+    opening bigint, wanted bigint, kinds integer[], pan integer, tilt integer, zoom integer, speed double precision,
+    lasts_s double precision) returns text
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
+declare
+    gb28181_id text := (select c.gb28181_id from cameras c where c.camera_id = wanted);
+    why text;
+begin
+    perform access.require('cameras.steer');
+    why := access.not_steered(wanted, kinds);
+    perform access.record_often('camera.steer', 'camera', coalesce(gb28181_id, ''), case when why is null then 'done' else 'refused' end,
+                                jsonb_strip_nulls(jsonb_build_object('opening', opening, 'why', why)), coalesce(gb28181_id, ''),
+                                concat_ws(' ', gb28181_id, why));
+    if why is not null then
+        return why;
+    end if;
+    delete from camera_movements m where m.asked_at < statement_timestamp() - interval '10 seconds';
+    insert into camera_movements (camera_id, pan, tilt, zoom, speed, lasts_s) values (wanted, pan, tilt, zoom, speed, lasts_s);
+    return null;
+end $$;
+grant execute on function access.steer_camera to geo_grid_app;
+
 -- Opens a camera; if for an incident, it must be open and visible to the principal. No row: the principal sees no such
 -- camera, which is recorded where there is one.
 create or replace function access.open_camera(wanted text, reason text, incident bigint)

@@ -1,4 +1,10 @@
--- Cameras: whose they are, and their national ID.
+-- Cameras: whose they are, and their national ID; and which of them a map shows.
+
+-- Says whether a value is among those that a map is narrowed to; null: it is narrowed to none.
+create or replace function is_wanted(value text, wanted text[]) returns boolean
+language sql immutable parallel safe
+return wanted is null or value = any(wanted);
+grant execute on function is_wanted to public;
 
 create or replace function access.keep_national_id() returns trigger
 language plpgsql set search_path = pg_catalog, pg_temp as $$

@@ -118,7 +118,7 @@ function near(title, places, open = null) {
 
 /**
  * What is to be known of a camera: whether it sees the place, what a person noted, and that it does not work.
- * @param {import("../../types.js").Api["Near"]} one
+ * @param {Pick<import("../../types.js").Api["Near"], "sees" | "status" | "sight_note">} one
  */
 export const sightWords = ({ sees, status, sight_note: noted }) =>
   [

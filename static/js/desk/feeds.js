@@ -6,6 +6,7 @@ import { may } from "../page.js";
 import { poll, write } from "../server.js";
 import { duration, metres, say } from "../text.js";
 import { askingForm } from "./asking.js";
+import { steeringOf } from "./steering.js";
 
 /** @typedef {import("../../types.js").Api["Near"]} Camera */
 /** @typedef {import("../../types.js").Api["FeedState"]} FeedState */
@@ -34,6 +35,8 @@ export class Feeds {
     this.form = element("div", { className: "asking" });
     this.box = element("section", { className: "feeds", ariaLabel: say("pictures"), hidden: true });
     document.body.append(this.box);
+    /** @type {Set<() => void>} what closes each of those that are open */
+    this.closing = new Set();
     /** @type {Camera[]} */
     this.cameras = [];
     /** @type {number | null} */
@@ -95,6 +98,10 @@ export class Feeds {
     import(PLAYER).catch(() => {}); // so that it is there before the picture; who opens one is told if it is not
   }
 
+  closeAll() {
+    for (const close of this.closing) close();
+  }
+
   /** Opens one, and shows it. @param {Camera} camera @param {string | number} reason @param {number | null} incident */
   async open(camera, reason, incident) {
     const { feed } = await write("POST", `/cameras/${camera.code}/openings`, { reason, incident_id: incident });
@@ -115,6 +122,8 @@ export class Feeds {
     count();
     const timer = setInterval(count, COUNTS_MS);
     const ends = [() => clearInterval(timer)];
+    const steering = feed.steers ? steeringOf(feed.feed_id, this.tell) : null;
+    if (steering) ends.push(steering.end, () => steering.pad.remove());
     let isOver = false;
     const stop = () => {
       isOver = true;
@@ -123,7 +132,8 @@ export class Feeds {
     const close = () => {
       stop();
       shown.remove();
-      this.box.hidden = !this.box.childElementCount;
+      this.closing.delete(close);
+      this.box.hidden = !this.closing.size;
       write("DELETE", `/feeds/${feed.feed_id}`).catch(() => {}); // it may be over
     };
     const shown = element(
@@ -131,6 +141,7 @@ export class Feeds {
       {},
       video,
       words,
+      steering?.pad,
       element(
         "figcaption",
         {},
@@ -146,6 +157,7 @@ export class Feeds {
       ),
     );
     this.box.append(shown);
+    this.closing.add(close);
     this.box.hidden = false;
     video.addEventListener("timeupdate", () => (words.hidden = video.currentTime > 0));
     const fail = async (/** @type {string} */ why) => {

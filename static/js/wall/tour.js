@@ -22,6 +22,8 @@ export class Tour {
     this.counties = counties;
     this.matters = matters;
     this.isOn = false;
+    /** Whether it stays where it is, such as while somebody looks at pictures of the place. */
+    this.isHeld = () => false;
     this.at = 0;
     this.staysUntil = 0;
     this.told = element("p", { className: "tour", hidden: true });
@@ -48,14 +50,14 @@ export class Tour {
 
   /** Goes to a new incident, if it is on, and stays there a while. @param {import("../../types.js").Matter} matter */
   visit({ lat, lon }) {
-    if (!this.isOn) return;
+    if (!this.isOn || this.isHeld()) return;
     this.staysUntil = performance.now() + STAY_MS;
     this.map.setView([lat, lon], CLOSE, { animate: false });
     this.tell(say("newIncident"));
   }
 
   next() {
-    if (!this.isOn || performance.now() < this.staysUntil) return;
+    if (!this.isOn || this.isHeld() || performance.now() < this.staysUntil) return;
     const stops = [{ name: say("wholeCity"), go: () => this.wholeCity() }, ...this.hotSpots(), ...this.ofCounties()];
     const stop = stops[this.at % stops.length];
     this.at += 1;
