@@ -16,7 +16,9 @@ import httpx
 from bench.serving import new_key
 from drills import squares
 from drills.verdict import CannotBeDoneError
+from geo_grid.access import audit
 from geo_grid.access.accounts import Role
+from geo_grid.cli.access import as_owner
 from geo_grid.db import Cluster
 from geo_grid.supervising import ServerLock
 
@@ -112,6 +114,10 @@ class City:
     def new_key(self, role: Role = "supervisor") -> str:
         """Return a key of a new machine that sees the whole city."""
         return new_key(self.conninfo, role=role)
+
+    def audit_is_whole(self) -> bool:
+        """Say whether the chain of the audit holds from its first row to its last."""
+        return not as_owner(self.conninfo, audit.verify).faults
 
     @property
     def conninfo(self) -> str:

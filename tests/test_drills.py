@@ -13,7 +13,7 @@ from drills.full_disk import SIZE_MB
 from drills.kit import City, city, folder
 from drills.verdict import CannotBeDoneError, Verdict
 
-_SHARE = 0.1
+_SHARE = 0.05
 
 
 @pytest.fixture(scope="module")
