@@ -124,7 +124,9 @@ def service_conninfo(settings: Settings, conninfo: str) -> str:
 
 def _read_url(name: str, url: str) -> str:
     try:
-        return make_conninfo(**{**_NOTICED, **conninfo_to_dict(url), "application_name": "geo_grid"})
+        said = conninfo_to_dict(url)
+        ours: dict[str, Any] = {name: value for name, value in _NOTICED.items() if name not in said}
+        return make_conninfo(url, application_name="geo_grid", **ours)
     except psycopg.Error as error:
         message = f"{name} is not a libpq connection string: {error}".strip()
         raise UserError(message) from None
