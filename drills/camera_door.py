@@ -15,7 +15,7 @@ from tests.cameras.door import PLATFORM
 from tests.cameras.lower import Lower
 from tests.cameras.test_lower_platforms import items
 
-_CAMERAS, _KILLED = 400, 3
+_CAMERAS, _KILLED = 400, 2
 
 
 def drill(city: City, share: float = 1.0) -> Verdict:

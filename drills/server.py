@@ -8,7 +8,7 @@ from drills.filing import compare, filing
 from drills.kit import City, alive, until
 from drills.verdict import Verdict
 
-_KILLED, _BETWEEN_S = 3, 12.0
+_KILLED, _BETWEEN_S = 3, 8.0
 
 
 def drill(city: City, share: float = 1.0) -> Verdict:

@@ -15,7 +15,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from drills import squares
 from drills.kit import City, alive, command, folder, until
 from geo_grid.db import connect
-from tests.identities import PASSWORD, user
+from tests.feeds import cameras
+from tests.identities import PASSWORD, logged_in, user
 
 PATIENCE_S = 5.0
 
@@ -170,6 +171,41 @@ def test_a_picture_is_asked_for_at_the_one_that_has_it(both: City, key: str) -> 
     for worker in "12":
         line = f'geo_grid_requests_total{{method="GET",route="/feeds/{{feed_id}}",status="404",worker="{worker}"}} 1.0'
         assert line in counted
+
+
+def test_pictures_of_both_are_seen_over_one_connection(both: City, key: str) -> None:
+    camera = "13050200001320000001"
+    with cameras.source() as h264, cameras.camera(h264) as plays:
+        with connect(both.conninfo) as connection:
+            connection.execute(
+                "insert into cameras (gb28181_id, name, geom, grid_code)"
+                " values (%s, 'x', ST_SetSRID(ST_MakePoint(%s, %s), 4490), 'C0000')",
+                (camera, squares.WEST + squares.SIDE / 2, squares.SOUTH + squares.SIDE / 2),
+            )
+        with logged_in(both.url, user(both.conninfo, "administrator")) as administrator:
+            host = {"host": "127.0.0.1", "port": plays.port}
+            assert administrator.put("/streams/hosts/plays", json=host).status_code == 204
+            listed = {"cameras": [{"gb28181_id": camera, "path": plays.PATH}]}
+            assert administrator.put("/streams/hosts/plays/cameras", json=listed).json() == {"camera_count": 1}
+        feeds = []
+        for number in (1, 2):
+            with at(both, number, key) as begins:
+                opened = begins.post(f"/cameras/{camera}/openings", json={"reason": "a look"})
+                assert opened.status_code == 201, opened.text
+                feeds.append(opened.json()["feed"])
+        assert [feed["feed_id"][0] for feed in feeds] == ["B", "C"]
+        with both.client(key) as one_connection:
+            for feed in feeds:
+                playlist = one_connection.get(feed["playlist"])
+                assert playlist.status_code == 200, playlist.text
+                assert one_connection.get(feed["playlist"].replace("live.m3u8", "init.mp4")).content[4:8] == b"ftyp"
+                assert one_connection.delete(f"/feeds/{feed['feed_id']}").status_code == 204
+                assert one_connection.get(feed["playlist"]).status_code == 404
+    with connect(both.conninfo) as connection:  # of the client, not of the neighbour that handed it on
+        rows = connection.execute(
+            "select distinct host(address) as a from access.audit_log where object_id = %s", (camera,)
+        )
+        assert rows.fetchall() == [{"a": "127.0.0.1"}]
 
 
 def test_nobody_names_a_peer_from_outside(both: City, key: str) -> None:
