@@ -18,7 +18,7 @@ from drills.squares import SIDE, SOUTH, WEST
 from drills.verdict import Verdict
 
 SIZE_MB = 700
-_ROWS, _BESIDE_S = 150_000, 4.0
+_ROWS, _BESIDE_S = 50_000, 4.0
 
 
 def _fill(ballast: Path, left_kb: int = 0) -> int:
