@@ -3,10 +3,10 @@ unexport PYTHONDONTWRITEBYTECODE  # else each start compiles again what has chan
 BIN := .venv/bin
 PYTEST = $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --cache-clear
 
-.PHONY: help up down test coverage lint types bench-locate bench-bulk bench-access bench-boundaries bench-response bench-restart bench-memory bench-feed bench-tiles bench-pages bench-workflow bench-search bench-feeds bench-cameras drill-crowds pictures data words lock clean
+.PHONY: help up down test coverage lint types bench-locate bench-bulk bench-access bench-boundaries bench-response bench-restart bench-memory bench-feed bench-tiles bench-pages bench-workflow bench-search bench-feeds bench-cameras drill-all pictures data words lock clean
 
 help:            ## this list
-	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*##/\t/'
+	@grep -E '^[a-z%-]+:.*##' Makefile | sed 's/:.*##/\t/'
 
 up:              ## set everything up, load the demo city, serve until Ctrl-C (DETACH=1: in the background)
 	@./setup.sh up
@@ -107,9 +107,13 @@ bench-workflow:  ## how fast matters move and their deadlines are swept; ONLY=de
 	@./setup.sh run
 	$(BIN)/python -m bench.workflow
 
-drill-crowds:    ## log-in, health and places beside readers that do not read, and other crowds (a minute)
-	@./setup.sh run
-	$(BIN)/python -m drills.crowds
+drill-%:         ## one failure on purpose, such as drill-server; `python -m drills` names them
+	@./setup.sh test
+	$(BIN)/python -m drills $*
+
+drill-all:       ## every drill in full, each with its figures and verdict (a quarter of an hour)
+	@./setup.sh test
+	$(BIN)/python -m drills all
 
 pictures:        ## take the README's pictures from the demo that `make up` serves (ARGS="--url http://127.0.0.1:8001")
 	$(BIN)/python docs/pictures.py $(ARGS)

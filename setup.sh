@@ -27,6 +27,7 @@ if [ "$wanted" = test ]; then
     [ -d /usr/lib/python3/dist-packages/qgis ] || need "python3-qgis qgis-providers" # and so does QGIS
     ls /usr/share/postgresql/*/extension/pgrouting.control >/dev/null 2>&1 || need pgrouting-extension # a second opinion
     command -v java >/dev/null 2>&1 || need default-jre-headless # Spark, one of the engines of docs/bulk.md
+    command -v cc >/dev/null 2>&1 || need "gcc libc6-dev" # a clock that can be set, for one of the drills
     command -v sipp >/dev/null 2>&1 || need sip-tester # a lower platform that nobody here wrote
     ls /usr/lib/*/libatomic.so.1 >/dev/null 2>&1 || need libatomic1 # Playwright's driver is linked with it
 fi

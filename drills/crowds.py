@@ -1,67 +1,51 @@
 """Log-in, health and places while readers do not read, editions are compared, pages listen and requests stay half sent.
 
 A small made-up city in a private PostGIS of its own; all traffic is from and to the loopback, and ends after a minute.
-The last line is JSON: seconds without and with the crowd. Exits 1 when somebody was not answered.
+Figures: seconds without and with the crowd. The verdict: everybody was answered.
 """
 
 import contextlib
-import json
 import secrets
 import socket
 import statistics
 import sys
-import tempfile
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
-import geopandas as gpd
 import httpx
-import shapely
 from argon2 import PasswordHasher
 from psycopg.conninfo import make_conninfo
 
-from bench.serving import free_port, served
+from bench.serving import served
+from drills.kit import folder, free_port
+from drills.squares import SIDE, SOUTH, WEST, county, two_levels
+from drills.verdict import Verdict
 from geo_grid.access.accounts import NewAccount, NewCredential, add_account, issue_credential
 from geo_grid.boundaries import publish_cells
 from geo_grid.cli.access import as_owner
 from geo_grid.db import Cluster, connect, migrate
 from geo_grid.db.connections import APPLICATION_ROLE
-from geo_grid.layers.grid_levels import GridLevel, set_levels
+from geo_grid.layers.grid_levels import set_levels
 
-_WEST, _SOUTH, _SIDE, _ACROSS = 114.5, 37.0, 2.0**-9, 40
+_CELLS_ACROSS = 40
 _READERS, _COMPARISONS, _LISTENERS, _HALF_SENT = 12, 16, 600, 1000
 _TIMES = 40
 
 
-def county(code: str, east: int) -> gpd.GeoDataFrame:
-    """A county of 1,600 square cells, so many cells east of the corner."""
-    squares = {}
-    for x in range(_ACROSS):
-        for y in range(_ACROSS):
-            west, south = _WEST + (east + x) * _SIDE, _SOUTH + y * _SIDE
-            squares[f"{code}{x:02d}{y:02d}"] = shapely.box(west, south, west + _SIDE, south + _SIDE)
-    rows = [(code, 1, None, shapely.coverage_union_all(list(squares.values())))]
-    rows += [(cell, 2, code, square) for cell, square in squares.items()]
-    cells = gpd.GeoDataFrame(rows, columns=["grid_code", "grid_level", "parent_code", "geometry"])
-    return cells.assign(name=cells["grid_code"])
-
-
 def make_city(conninfo: str) -> None:
     """Two counties, the second of a second edition, and 20,000 incidents."""
-    levels = [GridLevel(grid_level=n, name_zh=str(n), name_en=str(n), code_scheme="local", min_zoom=n) for n in (1, 2)]
     with connect(conninfo) as connection:
-        set_levels(connection, levels)
-        publish_cells(connection, county("C", 0), "first")
+        set_levels(connection, two_levels())
+        publish_cells(connection, county("C", 0, _CELLS_ACROSS), "first")
     with connect(conninfo) as connection:
-        publish_cells(connection, county("D", 2 * _ACROSS), "second")
+        publish_cells(connection, county("D", 2 * _CELLS_ACROSS, _CELLS_ACROSS), "second")
         connection.execute(
             "insert into incidents (category, address, geom, grid_code) select 'a', repeat('x', 400),"
             " ST_SetSRID(ST_MakePoint(%s, %s), 4490), 'C0000' from generate_series(1, 20000)",
-            (_WEST, _SOUTH),
+            (WEST, SOUTH),
         )
 
 
@@ -99,7 +83,7 @@ def open_socket(port: int, text: str, address: str) -> socket.socket | None:
 
 def measure(url: str, key: str, name: str, password: str) -> dict[str, dict[str, float]]:
     """Ask what must go on, turn about; seconds, and how often there was no answer."""
-    shown, here = {"Authorization": f"Bearer {key}"}, {"lon": _WEST + _SIDE / 2, "lat": _SOUTH + _SIDE / 2}
+    shown, here = {"Authorization": f"Bearer {key}"}, {"lon": WEST + SIDE / 2, "lat": SOUTH + SIDE / 2}
     found: dict[str, dict[str, float]] = {}
     with httpx.Client(base_url=url, timeout=60) as client:
         asked: dict[str, Callable[[], httpx.Response]] = {
@@ -161,31 +145,26 @@ def crowd(conninfo: str, url: str, port: int, stack: contextlib.ExitStack) -> Co
     return said
 
 
-def main() -> int:
+def drill() -> Verdict:
     """Run the drill."""
-    with tempfile.TemporaryDirectory(prefix="geo_grid_drill_", dir="/tmp") as folder:
-        Path(folder).chmod(0o755)
-        with Cluster(Path(folder) / "state") as cluster, contextlib.ExitStack() as stack:
-            conninfo = cluster.conninfo
-            migrate(conninfo)
-            make_city(conninfo)
-            port, (name, password) = free_port(), new_account(conninfo, "planner", "user")
-            key = new_account(conninfo, "planner")[1]
-            environment = {
-                "GEO_GRID_DATABASE_URL": conninfo,
-                "GEO_GRID_APP_DATABASE_URL": make_conninfo(conninfo, user=APPLICATION_ROLE),
-                "GEO_GRID_PORT": str(port), "GEO_GRID_STATE_DIR": folder, "GEO_GRID_LOGIN_RATE_LIMIT": "1000/minute",
-                "GEO_GRID_ANONYMOUS_RATE_LIMIT": "1000/second",
-            }  # fmt: skip
-            url = stack.enter_context(served([sys.executable, "-m", "geo_grid", "serve"], environment, port, "/readyz"))
-            alone = measure(url, key, name, password)
-            with contextlib.ExitStack() as crowding:
-                said = crowd(conninfo, url, port, crowding)
-                beside = measure(url, key, name, password)
-            failed = sum(one["failed"] for one in beside.values())
-            print(json.dumps({"alone": alone, "beside": beside, "said": said, "failed": failed}))
-            return int(failed > 0)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    with folder() as place, Cluster(place / "state") as cluster, contextlib.ExitStack() as stack:
+        conninfo = cluster.conninfo
+        migrate(conninfo)
+        make_city(conninfo)
+        port, (name, password) = free_port(), new_account(conninfo, "planner", "user")
+        key = new_account(conninfo, "planner")[1]
+        environment = {
+            "GEO_GRID_DATABASE_URL": conninfo,
+            "GEO_GRID_APP_DATABASE_URL": make_conninfo(conninfo, user=APPLICATION_ROLE),
+            "GEO_GRID_PORT": str(port), "GEO_GRID_STATE_DIR": str(place), "GEO_GRID_LOGIN_RATE_LIMIT": "1000/minute",
+            "GEO_GRID_ANONYMOUS_RATE_LIMIT": "1000/second",
+        }  # fmt: skip
+        url = stack.enter_context(served([sys.executable, "-m", "geo_grid", "serve"], environment, port, "/readyz"))
+        alone = measure(url, key, name, password)
+        with contextlib.ExitStack() as crowding:
+            said = crowd(conninfo, url, port, crowding)
+            beside = measure(url, key, name, password)
+    verdict = Verdict({"alone": alone, "beside": beside, "said": dict(said)})
+    for what, found in beside.items():
+        verdict.expect(not found["failed"], f"{what} was not answered {found['failed']:.0f} times")
+    return verdict

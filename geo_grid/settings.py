@@ -52,6 +52,12 @@ class Settings(BaseSettings):
     )
     host: str = Field("127.0.0.1", description="address to serve on")
     port: int = Field(8000, ge=0, le=65535, description="port to serve on")
+    workers: int = Field(
+        1,
+        ge=1,
+        le=16,
+        description="processes that serve; each has pools, memory and processes that know roads of its own",
+    )
     pool_size: int = Field(8, ge=1, le=200, description="most database connections one server lends to requests")
     reserved_pool_size: int = Field(
         5, ge=4, le=50, description="database connections besides, kept for log-in, who asks, health and events"

@@ -13,6 +13,7 @@ _OURS = (
     "demo-live.lock",
     "editions",
     "imports",
+    "rates",
     "roads",
     "spool",
     "spool.lock",
@@ -24,6 +25,7 @@ _OURS = (
     "command.log",
     "start.lock",
     "users.lock",
+    "workers",
 )
 """Files and folders of geo_grid in it; PostgreSQL sets the permissions of its own."""
 _HALF_DONE_S = 86400.0

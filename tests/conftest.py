@@ -43,6 +43,8 @@ LONGEST = (
     "tests/test_documents.py",
     "tests/access/test_rights.py",
     "tests/test_supervising.py",
+    "tests/test_drills.py",
+    "tests/test_workers.py",
     "tests/live_demo/test_live_demo.py",
     "tests/response/test_reach.py",
     "tests/browser/",

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from geo_grid.db.connections import APPLICATION_ROLE
+from tests.commands import run
 
 ROOT = Path(__file__).parents[1]
 _ALL_READY = (
@@ -146,3 +148,18 @@ def test_without_root_and_sudo_missing_packages_are_named(tmp_path: Path) -> Non
     assert "not root and there is no sudo" in done.stderr
     assert "apt-get install" in done.stderr
     assert "npm" in done.stderr
+
+
+def test_systemd_understands_the_unit(tmp_path: Path) -> None:
+    """All but whether the program is there, which is somebody else's path."""
+    verify = shutil.which("systemd-analyze")
+    if verify is None:
+        pytest.skip("there is no systemd-analyze here")
+    text = (ROOT / "docs/geo-grid.service").read_text()
+    (start,) = re.findall(r"^ExecStart=(\S+) (.*)$", text, re.MULTILINE)
+    unit = tmp_path / "geo-grid.service"
+    unit.write_text(text.replace(start[0], shutil.which("true") or ""))
+    done = subprocess.run([verify, "verify", unit], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    helped = run({**os.environ}, start[1].split()[0], "--help")
+    assert all(option in helped.stdout for option in start[1].split()[1:])

@@ -8,82 +8,21 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 
+from drills.kit import PATIENCE_S, City, alive, free_port, until
 from geo_grid.state_folder import keep_small, open_state_folder, swept
 from geo_grid.supervising import ServerLock
 from tests.cameras.door import PLATFORM
 from tests.cameras.lower import PASSWORD, UPPER, Lower
-from tests.test_cli import free_port
-
-PATIENCE_S = 90.0  # of a busy machine
-
-
-def until(what: Callable[[], object], said: str) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not what():
-        assert time.monotonic() < deadline, said
-        time.sleep(0.1)
-
-
-def alive(pid: int) -> bool:
-    with contextlib.suppress(OSError):
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    return False
-
-
-def children(pid: int) -> list[int]:
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-
-
-def postmaster(state_dir: Path) -> int:
-    return int((state_dir / "postgres/postmaster.pid").read_text().split()[0])
-
-
-class Server:
-    """One that was started with `up --detach`."""
-
-    def __init__(self, state_dir: Path) -> None:
-        self.state_dir = state_dir
-        self.port = free_port()
-        self.log = state_dir / "server.log"
-
-    def run(self, *arguments: str) -> str:
-        environment = {**os.environ, "GEO_GRID_STATE_DIR": str(self.state_dir)}
-        command = [sys.executable, "-m", "geo_grid", *arguments]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=180, check=False)
-        assert done.returncode == 0, done.stderr
-        return done.stderr
-
-    def start(self) -> str:
-        return self.run("up", "--empty", "--detach", "--port", str(self.port))
-
-    @property
-    def supervisor(self) -> int:
-        holder = ServerLock(self.state_dir).holder()
-        assert holder is not None
-        return int(holder["pid"])
-
-    @property
-    def serving(self) -> int:
-        """The one that serves: it was started before the one that stands by."""
-        return min(
-            c for c in children(self.supervisor) if b"serve-supervised" in Path(f"/proc/{c}/cmdline").read_bytes()
-        )
-
-    def is_ready(self) -> bool:
-        with contextlib.suppress(httpx.HTTPError):
-            return httpx.get(f"http://127.0.0.1:{self.port}/readyz", timeout=PATIENCE_S).status_code == 200
-        return False
 
 
 @pytest.fixture
-def server(state_dir: Path) -> Iterator[Server]:
-    made = Server(state_dir)
+def server(state_dir: Path) -> Iterator[City]:
+    made = City(state_dir)
     try:
         yield made
     finally:
@@ -91,18 +30,18 @@ def server(state_dir: Path) -> Iterator[Server]:
 
 
 @pytest.mark.timeout(600)
-def test_a_killed_server_is_started_again_and_a_killed_supervisor_takes_all_with_it(server: Server) -> None:
+def test_a_killed_server_is_started_again_and_a_killed_supervisor_takes_all_with_it(server: City) -> None:
     said = server.start()
     assert "Ctrl-C" not in said
     assert said.count("stop") == 1
     assert f"127.0.0.1:{server.port}/" in said  # --port
 
-    supervisor, serving, database = server.supervisor, server.serving, postmaster(server.state_dir)
+    supervisor, serving, database = server.supervisor, server.serving, server.postmaster
     os.kill(serving, signal.SIGKILL)
     until(lambda: not alive(serving), "it lives")
     assert server.is_ready()  # whoever asks meanwhile waits: the socket stays bound
     assert server.serving != serving
-    assert (server.supervisor, postmaster(server.state_dir)) == (supervisor, database)
+    assert (server.supervisor, server.postmaster) == (supervisor, database)
     assert "was killed by SIGKILL" in " ".join(server.log.read_text().split())
 
     serving = server.serving
@@ -118,7 +57,7 @@ def test_a_killed_server_is_started_again_and_a_killed_supervisor_takes_all_with
 
 @pytest.mark.timeout(600)
 def test_the_door_of_platforms_runs_beside_and_is_opened_again(
-    server: Server, state_dir: Path, monkeypatch: pytest.MonkeyPatch
+    server: City, state_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     netrc, port = state_dir / "platforms.netrc", free_port()
     netrc.write_text(f"machine {PLATFORM} login {PLATFORM} password {PASSWORD}\n")
@@ -128,26 +67,23 @@ def test_the_door_of_platforms_runs_beside_and_is_opened_again(
     server.start()
     server.run("cameras", "platform", "P1", "P1", "--source-crs", "EPSG:4490", "--gb28181-id", PLATFORM, "--enable")
 
-    def doors() -> list[int]:
-        return [c for c in children(server.supervisor) if b"listen" in Path(f"/proc/{c}/cmdline").read_bytes()]
-
     def registers() -> bool:
         with contextlib.suppress(OSError, queue.Empty), Lower(port, PLATFORM, patience_s=1.0) as lower:
             return lower.register().startswith(b"SIP/2.0 200")
         return False
 
     until(registers, "the door was not opened")
-    (door,) = doors()
+    (door,) = server.doors
     os.kill(door, signal.SIGKILL)
     until(registers, "the door was not opened again")
-    assert doors() != [door]
+    assert server.doors != [door]
     assert server.is_ready()
-    supervisor, (door,) = server.supervisor, doors()
+    supervisor, (door,) = server.supervisor, server.doors
     os.kill(supervisor, signal.SIGKILL)
     until(lambda: not alive(door), "the door stayed behind")
 
 
-def test_a_new_start_waits_for_what_a_killed_supervisor_leaves(server: Server) -> None:
+def test_a_new_start_waits_for_what_a_killed_supervisor_leaves(server: City) -> None:
     server.start()
     os.kill(server.supervisor, signal.SIGKILL)
     assert "already running" not in server.start()

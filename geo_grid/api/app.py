@@ -43,6 +43,7 @@ from geo_grid.api.response import areas, coverage, drawing, live, patrol, positi
 from geo_grid.api.server import health, metrics, problems
 from geo_grid.api.server.middleware import BodyLimit, NamedRequests
 from geo_grid.api.server.negotiation import Plainly
+from geo_grid.api.server.neighbours import AmongNeighbours, Neighbours
 from geo_grid.api.server.rights import check_complete
 from geo_grid.api.server.static_files import StaticText
 from geo_grid.compiling import make_ready
@@ -142,7 +143,7 @@ def create_app(settings: Settings, conninfo: str) -> FastAPI:
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         make_ready()
-        async with living(settings, conninfo) as app.state.server:
+        async with living(settings, conninfo, app.state.neighbours) as app.state.server:
             yield
 
     app = FastAPI(
@@ -155,6 +156,7 @@ def create_app(settings: Settings, conninfo: str) -> FastAPI:
         docs_url=None,
         redoc_url=None,
     )
+    app.state.neighbours = Neighbours(settings)
     problems.install(app)
     app.add_middleware(GZipMiddleware, minimum_size=1024, compresslevel=5, exclude_content_types=_NOT_COMPRESSED)
     app.add_middleware(
@@ -180,6 +182,7 @@ def create_app(settings: Settings, conninfo: str) -> FastAPI:
     app.add_middleware(Identified, settings=settings)
     app.add_middleware(Open311Door, settings=settings)
     app.add_middleware(NamedRequests)
+    app.add_middleware(AmongNeighbours, settings=settings)
     app.add_middleware(Plainly)  # outermost: it normalises the request for all others
     for module in _ROUTERS:
         app.router.routes.extend(module.router.routes)  # include_router would copy every route

@@ -9,10 +9,13 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import psycopg
+from limits.strategies import SlidingWindowCounterRateLimiter
 
 from geo_grid.access import Identities, digest_of, new_secret
 from geo_grid.access.accounts import QUERIES as ACCOUNTS
 from geo_grid.access.login import Logins
+from geo_grid.api.server.counters import Counters
+from geo_grid.api.server.neighbours import Neighbours
 from geo_grid.api.server.requests import Requests
 from geo_grid.api.server.shares import Beginning, Lending, Shares, Together
 from geo_grid.api.server.state import Server
@@ -71,7 +74,7 @@ _OWN_WORK_S = 600.0
 
 
 @contextlib.asynccontextmanager
-async def living(settings: Settings, owner: str) -> AsyncIterator[Server]:
+async def living(settings: Settings, owner: str, neighbours: Neighbours) -> AsyncIterator[Server]:
     """Build a server, and run its pools, derived state and background tasks while the context lasts.
 
     Parameters
@@ -121,6 +124,8 @@ async def living(settings: Settings, owner: str) -> AsyncIterator[Server]:
             Upkeep.kept(settings.roads_dir, Travel.of(settings), settings.response_workers, settings.response_timeout_s)
         )
         live = stack.enter_context(Live.kept(seeing_all, upkeep, derived, settings.timezone))
+        counters = Counters(settings.state_dir / "rates")
+        stack.callback(counters.close)
         sender = Sender(settings.webhook_listed, settings.webhook_timeout_s)
         server = Server(
             settings=settings,
@@ -170,10 +175,12 @@ async def living(settings: Settings, owner: str) -> AsyncIterator[Server]:
                     KINDS, Doing(settings, upkeep, live, sender), own_pool, service, partial(connect, seeing_all)
                 ).kept()
             ),
-            camera_feeds=await enter(CameraFeeds.kept(settings, reserved, own_pool, service)),
+            camera_feeds=await enter(CameraFeeds.kept(settings, reserved, own_pool, service, neighbours.letter)),
             requests=Requests(),
+            limiter=SlidingWindowCounterRateLimiter(counters),
         )
         stack.callback(server.tiles.close)
+        stack.push_async_callback(neighbours.close)
         following = _Following(upkeep, seeing_all, server.due)
         feed.on_change(following.hear)
         following.begin()

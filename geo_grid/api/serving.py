@@ -4,14 +4,23 @@ import contextlib
 import socket
 from collections.abc import Callable
 
-from starlette.types import ASGIApp
+from fastapi import FastAPI
 
+from geo_grid.api.server.neighbours import Neighbours
 from geo_grid.api.server.sockets import Config, Server, raise_descriptor_limit
 from geo_grid.settings import Settings
 
 
-def serve(app: ASGIApp, settings: Settings, bound: socket.socket, announce: Callable[[], None]) -> None:
-    """Serve an app until SIGINT or SIGTERM (blocks); `announce` is called once it accepts connections."""
+def serve(
+    app: FastAPI, settings: Settings, bound: socket.socket, announce: Callable[[], None], number: int = 0
+) -> None:
+    """Serve an app until SIGINT or SIGTERM (blocks); `announce` is called once it accepts connections.
+
+    Parameters
+    ----------
+    number
+        Of this process among those that serve from the same socket (see `Neighbours`).
+    """
 
     class Announcing(Server):
         """Calls `announce` once it accepts connections."""
@@ -30,5 +39,6 @@ def serve(app: ASGIApp, settings: Settings, bound: socket.socket, announce: Call
         ssl_certfile=settings.tls_certificate,
         ssl_keyfile=settings.tls_key,
     )
-    with contextlib.suppress(KeyboardInterrupt):
-        Announcing(config).run(sockets=[bound])
+    app.state.neighbours = neighbours = Neighbours(settings, number)
+    with neighbours.opened() as own, contextlib.suppress(KeyboardInterrupt):
+        Announcing(config).run(sockets=[bound, *own])

@@ -29,11 +29,12 @@ Tell = Annotated[int | None, typer.Option(hidden=True, help="File descriptor for
 Line = Annotated[int, typer.Option(help="Descriptor of the line to the supervisor.")]
 Port = Annotated[int | None, typer.Option(min=0, max=65535, help="Port to serve on, instead of GEO_GRID_PORT.")]
 Host = Annotated[str | None, typer.Option(help="Address to serve on, instead of GEO_GRID_HOST.")]
+Count = Annotated[int | None, typer.Option(min=1, max=16, help="Processes that serve, instead of GEO_GRID_WORKERS.")]
 
 
-def _settings_for(host: str | None, port: int | None) -> Settings:
+def _settings_for(host: str | None, port: int | None, workers: int | None = None) -> Settings:
     """Read the settings, with what was said on the command line, which our own processes then read as well."""
-    for name, value in (("HOST", host), ("PORT", port)):
+    for name, value in (("HOST", host), ("PORT", port), ("WORKERS", workers)):
         if value is not None:
             os.environ[f"GEO_GRID_{name}"] = str(value)
     return settings()
@@ -47,6 +48,7 @@ def up(
     demo: DemoUsers = False,
     port: Port = None,
     host: Host = None,
+    workers: Count = None,
     still: Still = False,
     detach: Annotated[
         bool, typer.Option("--detach", help="Serve in the background; stop with `geo-grid down`.")
@@ -56,7 +58,7 @@ def up(
     from geo_grid.api.listening import address, listen, refuse_open_door, stoppable
     from geo_grid.supervising import Ended, ServerLock, Supervisor, go_into_background, say_ready
 
-    config = _settings_for(host, port)
+    config = _settings_for(host, port, workers)
     refuse_open_door(config)
     url = address(config)
     lock = ServerLock(config.state_dir)
@@ -94,7 +96,9 @@ def up(
         companions += [("cameras", "listen")] if config.sip_id and config.sip_port else []
         # what prepares, and the server, load their modules meanwhile
         given = [] if tell is None else [tell]
-        supervisor = Supervisor(config.state_dir, listen(config), [held.fileno()], wishes, given, companions)
+        supervisor = Supervisor(
+            config.state_dir, listen(config), [held.fileno()], wishes, given, companions, config.workers
+        )
         from geo_grid.db import database
 
         try:
@@ -195,7 +199,7 @@ def serve_supervised(
     with stoppable():
         line.watch()
         with database(settings(), is_watched=False):
-            serve_on(app, settings(), socket.socket(fileno=bound), line.say_ready)
+            serve_on(app, settings(), socket.socket(fileno=bound), line.say_ready, line.number)
 
 
 def _make_first_users(conninfo: str, shows_demo: bool, tell: int | None) -> None:

@@ -22,6 +22,15 @@ APPLICATION_ROLE = "geo_grid_app"
 SERVICE_ROLE = "geo_grid_service"
 """Role of the server's own work, which requests have no right to (migration 0020)."""
 
+_NOTICED = {
+    "connect_timeout": "10",
+    "tcp_user_timeout": "10000",
+    "keepalives_idle": "10",
+    "keepalives_interval": "3",
+    "keepalives_count": "3",
+}
+"""How soon it is noticed that a database on a network has vanished, without a word, unless the connection string says
+otherwise: within ten seconds of a question, and twenty of none. TCP alone goes on trying for a quarter of an hour."""
 _RESTART_S, _TRY_S = 4.0, 0.2
 """Seconds for which a pool tries to connect before the attempt fails, and seconds between two tries."""
 
@@ -115,7 +124,9 @@ def service_conninfo(settings: Settings, conninfo: str) -> str:
 
 def _read_url(name: str, url: str) -> str:
     try:
-        return make_conninfo(url, application_name="geo_grid", connect_timeout=10)
+        said = conninfo_to_dict(url)
+        ours: dict[str, Any] = {name: value for name, value in _NOTICED.items() if name not in said}
+        return make_conninfo(url, application_name="geo_grid", **ours)
     except psycopg.Error as error:
         message = f"{name} is not a libpq connection string: {error}".strip()
         raise UserError(message) from None

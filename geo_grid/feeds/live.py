@@ -127,13 +127,16 @@ class CameraFeeds:
         Connections for checks with the rights of whoever watches.
     own_pool, service
         Connections and credential of the server itself, which alone reads addresses, and records endings.
+    letter
+        What ids of its feeds begin with.
     """
 
-    def __init__(self, settings: Settings, pool: AsyncPool, own_pool: AsyncPool, service: Asker) -> None:
+    def __init__(self, settings: Settings, pool: AsyncPool, own_pool: AsyncPool, service: Asker, letter: str) -> None:
         self._minutes = settings.feed_minutes
         self._most, self._each = settings.feeds_at_once, settings.feeds_per_account
         self._hosts = Hosts(settings.stream_netrc)
         self._pool, self._own_pool, self._service = pool, own_pool, service
+        self._letter = letter
         self._feeds: dict[str, Feed] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._beginning: Counter[int] = Counter()
@@ -141,10 +144,10 @@ class CameraFeeds:
     @classmethod
     @contextlib.asynccontextmanager
     async def kept(
-        cls, settings: Settings, pool: AsyncPool, own_pool: AsyncPool, service: Asker
+        cls, settings: Settings, pool: AsyncPool, own_pool: AsyncPool, service: Asker, letter: str
     ) -> AsyncIterator[Self]:
         """Keep feeds while the context lasts; leaving ends all."""
-        feeds = cls(settings, pool, own_pool, service)
+        feeds = cls(settings, pool, own_pool, service, letter)
         try:
             yield feeds
         finally:
@@ -195,7 +198,8 @@ class CameraFeeds:
         """Begin the feed of a camera whose opening was recorded, within its `place`."""
         life = timedelta(minutes=self._minutes)
         now = time.monotonic()
-        feed = Feed(secrets.token_urlsafe(18), opened, datetime.now(UTC) + life, now + life.total_seconds(), now)
+        feed_id = self._letter + secrets.token_urlsafe(18)[1:]
+        feed = Feed(feed_id, opened, datetime.now(UTC) + life, now + life.total_seconds(), now)
         self._feeds[feed.feed_id] = feed
         task = asyncio.create_task(self._live(feed, stream))
         self._tasks[feed.feed_id] = task

@@ -20,7 +20,14 @@ class Lifeline:
     ----------
     descriptor
         File descriptor of the socket, inherited from the parent.
+
+    Attributes
+    ----------
+    number
+        Of its place among those who serve, from 1, when it was given work; 0: there is but one.
     """
+
+    number = 0
 
     def __init__(self, descriptor: int) -> None:
         os.set_inheritable(descriptor, False)  # child processes of this one must not keep the socket open
@@ -35,8 +42,9 @@ class Lifeline:
         try:
             while unless is None or not unless():
                 with contextlib.suppress(TimeoutError):
-                    if not self._line.recv(1):
+                    if not (given := self._line.recv(1)):
                         raise SystemExit(0)
+                    self.number = given[0]
                     return True
             return False
         finally:

@@ -4,13 +4,15 @@ imports no large modules."""
 import contextlib
 import logging
 import os
+import select
 import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -25,7 +27,8 @@ _SOUND_S = 60.0
 _LONGEST_PAUSE_S = 30.0
 _ORDERLY_S = 20.0
 """Longest time of an orderly shutdown in seconds: uvicorn waits 5 s for requests, then pools and processes are closed."""
-_LOOK_S = 10.0
+_LOOK_S, _REST_S = 2.0, 10.0
+"""Seconds between looks at what runs beside the server; and of quiet after which one more process is started to stand by."""
 _LONGEST_TEMPORARY = 70
 """Characters of a folder in which a path of a Unix socket still has room (108 bytes, unix(7))."""
 
@@ -45,6 +48,7 @@ class _Child:
     def __init__(self, arguments: list[str], given: list[int], temporary: Path) -> None:
         self._line, theirs = socket.socketpair()
         self._has_work = False
+        self._temporary = temporary = Path(tempfile.mkdtemp(prefix="", dir=temporary))
         environment = {
             "MALLOC_ARENA_MAX": "2",
             **os.environ,
@@ -57,19 +61,20 @@ class _Child:
                 stdin=subprocess.DEVNULL, start_new_session=True, pass_fds=[theirs.fileno(), *given], env=environment,
             )  # fmt: skip
 
-    def go(self) -> None:
-        """Give it its work."""
+    def fileno(self) -> int:
+        """Descriptor of the line to it, to wait for what it says."""
+        return self._line.fileno()
+
+    def go(self, number: int = 0) -> None:
+        """Give it its work, with the number of its place (see `Lifeline.number`)."""
         self._has_work = True
         with contextlib.suppress(OSError):  # it has ended, which `said` reports
-            self._line.send(b".")
+            self._line.send(bytes([number]))
 
-    def said(self, patience_s: float | None) -> bytes | None:
-        """Return its next message: empty when it has ended; None: no message within the time in seconds."""
-        self._line.settimeout(patience_s)
+    def said(self) -> bytes:
+        """Wait for its next message: empty when it has ended."""
         try:
             return self._line.recv(1)
-        except TimeoutError:
-            return None
         except OSError:
             return b""
 
@@ -88,6 +93,7 @@ class _Child:
             raise
         finally:
             self._line.close()
+            shutil.rmtree(self._temporary, ignore_errors=True)
 
     def _kill(self) -> None:
         self.process.kill()
@@ -128,6 +134,36 @@ class _Companion:
             child.end()
 
 
+class _Worker:
+    """A place among those who serve, and the process that has it: a longer pause before each start, until it has run for a
+    minute. `number` counts from 1.
+    """
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.child: _Child | None = None
+        self.is_ready = False
+        self.next = float("-inf")
+        self._began = float("-inf")
+        self._pause_s = 0.0
+
+    def start(self, child: _Child) -> None:
+        self.child, self._began = child, time.monotonic()
+        child.go(self.number)
+
+    def end(self) -> int:
+        """Bury a process that ended; return its exit code."""
+        child, self.child, self.is_ready = self.child, None, False
+        if child is None:
+            raise AssertionError
+        child.process.wait()
+        child.end()
+        now = time.monotonic()
+        self._pause_s = 0.0 if now - self._began > _SOUND_S else min(2 * self._pause_s + 0.5, _LONGEST_PAUSE_S)
+        self.next = now + self._pause_s
+        return int(child.process.returncode)
+
+
 class Supervisor:
     """Runs preparation and serving in child processes; a context manager, which ends them when it is left.
 
@@ -136,7 +172,8 @@ class Supervisor:
     state_dir
         State folder; temporary files are in its folder `tmp`, which is emptied at each start.
     bound
-        The listening socket. It stays open during a restart, so that connections wait and are not refused.
+        The listening socket, which all who serve accept from. It stays open during a restart, so that connections wait and
+        are not refused.
     kept
         More file descriptors that the children inherit.
     preparing, given
@@ -144,6 +181,8 @@ class Supervisor:
     companions
         Commands of processes that run beside the server from its first readiness on, and are started again when they die. They
         end with exit code 0 where there is nothing for them to do.
+    workers
+        Number of processes that serve.
     """
 
     def __init__(
@@ -154,6 +193,7 @@ class Supervisor:
         preparing: Sequence[str],
         given: Sequence[int] = (),
         companions: Sequence[Sequence[str]] = (),
+        workers: int = 1,
     ) -> None:
         self._lock = ServerLock(state_dir)
         self._log = self._lock.log
@@ -161,11 +201,12 @@ class Supervisor:
         self._bound = bound
         self._kept = kept
         self._companions = [_Companion(command, self._temporary) for command in companions]
-        self._clear()
-        # both import their modules meanwhile
+        shutil.rmtree(self._temporary, ignore_errors=True)
+        self._temporary.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # all import their modules meanwhile
         self._preparing = _Child(["prepare", *preparing], [*given, *kept], self._temporary)
-        self._serving: _Child | None = None
-        self._next: _Child | None = self._start_serving()
+        self._workers = [_Worker(number) for number in range(1, workers + 1)]
+        self._waiting = [self._new_server() for _ in self._workers]
 
     def __enter__(self) -> Self:
         return self
@@ -177,9 +218,11 @@ class Supervisor:
         """End all processes; for whoever does not come to enter the context, such as when the database does not start."""
         for companion in self._companions:
             companion.end()
-        for child in (self._preparing, self._next, self._serving):
-            if child is not None:
-                child.end()
+        serving = [worker.child for worker in self._workers if worker.child is not None]
+        for child in serving:
+            child.process.terminate()  # all at once: each takes seconds to shut down
+        for child in (self._preparing, *self._waiting, *serving):
+            child.end()
         shutil.rmtree(self._temporary, ignore_errors=True)
 
     def prepare(self) -> None:
@@ -187,7 +230,7 @@ class Supervisor:
         child = self._preparing
         try:
             child.go()
-            is_done = child.said(None) == b"."
+            is_done = child.said() != b""
             code = child.process.wait()
         finally:
             child.end()
@@ -196,66 +239,68 @@ class Supervisor:
             raise Ended(what, code)
 
     def serve(self, announce: Callable[[], None]) -> None:
-        """Serve until a signal ends this process; `announce` is called after each start, when connections are accepted.
+        """Serve until a signal ends this process; `announce` is called when all serve, at first and after each restart.
 
-        A second process stands by with its modules imported, for a quick restart; it takes 150 MB.
+        One more process stands by with its modules imported, for a quick restart; it takes 150 MB.
 
         Raises
         ------
         Ended
-            The serving process ended before it accepted connections for the first time.
+            A serving process ended before all accepted connections for the first time.
         SetupError
             The state folder was deleted, and the database with it.
         """
-        was_ready = False
+        was_ready, last_heard = False, time.monotonic()
         try:
-            for pause_s in self._pauses():
-                time.sleep(pause_s)
-                child = self._serving = self._next or self._start_serving()
-                self._next = None
-                child.go()
-                while (said := child.said(_LOOK_S)) != b"":
+            while True:
+                self._start_those_due()
+                heard = self._wait()
+                for worker in heard:
+                    if worker.child is not None and worker.child.said():
+                        worker.is_ready = True
+                        continue
+                    ended = Ended("the server", worker.end())
+                    if not was_ready:
+                        raise ended
                     self._refuse_lost_state()
-                    keep_small(self._log)
-                    if said is not None:
-                        was_ready = True
-                        announce()
-                    elif was_ready:
-                        self._next = self._next or self._start_serving()
-                        for companion in self._companions:
-                            companion.look()
-                child.process.wait()
-                child.end()
-                self._serving = None
-                ended = Ended("the server", child.process.returncode)
-                if not was_ready:
-                    raise ended
+                    log.error("%s: it is started again", ended)
+                if heard and all(worker.is_ready for worker in self._workers):
+                    was_ready = True
+                    announce()
                 self._refuse_lost_state()
-                log.error("%s: it is started again", ended)
-                self._clear()
+                keep_small(self._log)
+                if heard:
+                    last_heard = time.monotonic()
+                elif was_ready:
+                    if time.monotonic() - last_heard > _REST_S:
+                        self._waiting = self._waiting or [self._new_server()]
+                    for companion in self._companions:
+                        companion.look()
         except KeyboardInterrupt:
             if not was_ready:
                 raise
+
+    def _start_those_due(self) -> None:
+        now = time.monotonic()
+        for worker in self._workers:
+            if worker.child is None and worker.next <= now:
+                worker.start(self._waiting.pop() if self._waiting else self._new_server())
+
+    def _wait(self) -> list[_Worker]:
+        """Wait until some say something or have ended, or until there is something else to do; return those who did."""
+        now = time.monotonic()
+        due = [worker.next - now for worker in self._workers if worker.child is None]
+        lines = {worker.child.fileno(): worker for worker in self._workers if worker.child is not None}
+        waiting = select.poll()
+        for line in lines:
+            waiting.register(line, select.POLLIN)
+        return [lines[line] for line, _ in waiting.poll(1000 * max(0.0, min([_LOOK_S, *due])))]
 
     def _refuse_lost_state(self) -> None:
         if not self._lock.path.is_file():
             message = f"{self._lock.state_dir} was removed while it was in use: what it held is lost"
             raise SetupError(message)
 
-    def _pauses(self) -> Iterator[float]:
-        """Yield the seconds to wait before each start: 0 after a run of 60 s, else a growing back-off."""
-        pause_s = 0.0
-        while True:
-            began = time.monotonic()
-            yield pause_s
-            is_sound = time.monotonic() - began > _SOUND_S
-            pause_s = 0.0 if is_sound else min(2 * pause_s + 0.5, _LONGEST_PAUSE_S)
-
-    def _start_serving(self) -> _Child:
+    def _new_server(self) -> _Child:
         bound = self._bound.fileno()
         return _Child(["serve-supervised", "--socket", str(bound)], [bound, *self._kept], self._temporary)
-
-    def _clear(self) -> None:
-        """Empty the folder of temporary files, which no process uses any more."""
-        shutil.rmtree(self._temporary, ignore_errors=True)
-        self._temporary.mkdir(mode=0o700, parents=True, exist_ok=True)

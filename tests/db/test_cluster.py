@@ -8,8 +8,9 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
-from geo_grid.db import Cluster, connect, database, migrate, read_migrations
+from geo_grid.db import Cluster, connect, connection_string, database, migrate, read_migrations
 from geo_grid.errors import DatabaseUnavailable, SetupError, UserError
 from geo_grid.settings import Settings
 from geo_grid.state_folder import keep_small
@@ -184,6 +185,13 @@ def test_a_database_url_replaces_the_private_cluster(database: str, state_dir: P
     with open_database(Settings(database_url=database, state_dir=state_dir)) as conninfo, connect(conninfo) as found:
         assert found.execute("select count(*) as n from migrations").fetchone() == {"n": len(read_migrations())}
     assert list(state_dir.iterdir()) == []
+
+
+def test_a_database_that_vanishes_from_the_network_is_noticed_in_seconds() -> None:
+    """Questions hung until TCP gave up, a quarter of an hour later; `make drill-cut_network` takes the network away."""
+    found = conninfo_to_dict(connection_string(Settings(database_url="host=db dbname=city tcp_user_timeout=5000")))
+    assert (found["host"], found["tcp_user_timeout"], found["keepalives_idle"]) == ("db", "5000", "10")
+    assert conninfo_to_dict(connection_string(Settings(database_url="host=db")))["tcp_user_timeout"] == "10000"
 
 
 def test_an_unreachable_database_is_said_plainly() -> None:

@@ -8,7 +8,6 @@ import re
 
 from cachetools import TTLCache
 from limits import RateLimitItem, parse
-from limits.strategies import SlidingWindowCounterRateLimiter
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -16,7 +15,6 @@ from geo_grid import errors
 from geo_grid.access import Identities, Identity, csrf_token, digest_of, is_of_kind
 from geo_grid.access.credentials import neighbourhood
 from geo_grid.api.access.cookies import SESSION, read_cookie
-from geo_grid.api.access.counters import Counters
 from geo_grid.api.server.networks import is_by_hand, is_loopback, read_networks, scheme_of, sender
 from geo_grid.api.server.problems import problem_of
 from geo_grid.api.server.public_address import PublicAddress
@@ -57,7 +55,6 @@ class Identified:
         )
         self._public = PublicAddress(settings)
         self._is_private = not self._proxies and settings.public_url is None and is_loopback(settings.host)
-        self._limiter = SlidingWindowCounterRateLimiter(Counters())
         self._rate = parse(settings.rate_limit)
         self._anonymous_rate = parse(settings.anonymous_rate_limit)
         self._login_rate = parse(settings.login_rate_limit)
@@ -136,7 +133,7 @@ class Identified:
         """Count requests that could guess secrets, with any credential: log-ins, and changes of passwords and factors."""
         is_change = scope["method"] not in _READS and scope["method"] != "DELETE"
         if (is_change and scope["path"].startswith("/session")) or scope["path"] in _LOGIN_READS:
-            self._limit(self._login_rate, f"log-in {neighbourhood(address)}")
+            self._limit(scope, self._login_rate, f"log-in {neighbourhood(address)}")
 
     async def _identify_if_possible(self, scope: Scope, headers: Headers, asker: Asker, secret: str) -> Identity | None:
         """Find who asks for health, which is told whoever they are; guesses count here as elsewhere."""
@@ -150,17 +147,17 @@ class Identified:
         is_act = BACKGROUND not in headers and scope["path"] not in ("/events", _HEALTH)
         known = identities.held(asker, is_act) if secret else None
         if known is not None:
-            self._limit(self._rate, f"account {known.principal_id}")
+            self._limit(scope, self._rate, f"account {known.principal_id}")
             return known
         if secret is None:
-            self._limit(self._anonymous_rate, f"address {neighbourhood(asker.address)}")
+            self._limit(scope, self._anonymous_rate, f"address {neighbourhood(asker.address)}")
             return None
-        found = await self._look_up(identities, asker, is_act)
+        found = await self._look_up(scope, identities, asker, is_act)
         if found is None and is_of_kind(secret, "kiosk"):  # it may be a copy, shown elsewhere
             await server_of(scope).logins.note_screen(asker.credential, asker)
         return found
 
-    async def _look_up(self, identities: Identities, asker: Asker, is_act: bool) -> Identity | None:
+    async def _look_up(self, scope: Scope, identities: Identities, asker: Asker, is_act: bool) -> Identity | None:
         """Look up a credential that is not cached.
 
         A valid credential counts for the rate limit of its account; only invalid ones count for the address, so that many
@@ -169,24 +166,25 @@ class Identified:
         shown, address = (asker.credential, asker.address), f"address {neighbourhood(asker.address)}"
         proven = self._proven.get(shown)
         if proven is not None:
-            self._limit(self._rate, f"account {proven}")
+            self._limit(scope, self._rate, f"account {proven}")
             found = await identities.find(asker, is_act)
         else:
             async with self._strangers:  # a few at a time, so that the results of the first count for the others
-                if not self._limiter.test(self._anonymous_rate, address):
+                if not server_of(scope).limiter.test(self._anonymous_rate, address):
                     raise _too_many(self._anonymous_rate)
                 found = await identities.find(asker, is_act)
             if found is not None:
-                self._limit(self._rate, f"account {found.principal_id}")
+                self._limit(scope, self._rate, f"account {found.principal_id}")
         if found is None:
             self._proven.pop(shown, None)
-            self._limit(self._anonymous_rate, address)
+            self._limit(scope, self._anonymous_rate, address)
             return None
         self._proven[shown] = found.principal_id
         return found
 
-    def _limit(self, rate: RateLimitItem, who: str) -> None:
-        if not self._limiter.hit(rate, who):
+    @staticmethod
+    def _limit(scope: Scope, rate: RateLimitItem, who: str) -> None:
+        if not server_of(scope).limiter.hit(rate, who):
             raise _too_many(rate)
 
     def _refuse_foreign(self, scope: Scope, headers: Headers) -> None:

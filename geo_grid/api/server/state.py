@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from limits.strategies import SlidingWindowCounterRateLimiter
+
 from geo_grid.access import Identities
 from geo_grid.access.login import Logins
 from geo_grid.api.server.requests import Requests
@@ -52,6 +54,8 @@ class Server:
         Pools for work in threads, one for each group of budgets.
     pools
         All pools, by name.
+    limiter
+        Counts requests against limits of rates, with all processes of this state folder.
     conninfo, seeing_all
         How work in processes connects: for whoever asks, and as the server itself, which sees everything.
     readiness
@@ -98,6 +102,7 @@ class Server:
     due: Due[Doing]
     camera_feeds: CameraFeeds
     requests: Requests
+    limiter: SlidingWindowCounterRateLimiter
 
 
 def server_of(asked: Mapping[str, Any]) -> Server:

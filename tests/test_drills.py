@@ -1,0 +1,53 @@
+"""The drills (drills/), each for some seconds in one small city: nothing accepted is lost, nothing doubled, no answer wrong."""
+
+import contextlib
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from drills.clock import false_clock
+from drills.every import IN_A_CITY, of_city, with_platforms
+from drills.filing import Told, compare
+from drills.full_disk import SIZE_MB
+from drills.kit import City, city, folder
+from drills.verdict import CannotBeDoneError, Verdict
+
+_SHARE = 0.05
+
+
+@pytest.fixture(scope="module")
+def drilled_city() -> Iterator[City]:
+    """One city for all, on a small disk, with a clock that can be false where this machine allows both."""
+    with folder() as place:
+        more = {**with_platforms(place), "GEO_GRID_LEAST_FREE_MB": "16"}
+        with contextlib.suppress(CannotBeDoneError):
+            more |= false_clock(place)
+        with city(SIZE_MB if os.geteuid() == 0 else 0, more) as made:
+            yield made
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("name", list(IN_A_CITY))
+def test_the_verdict_is_green(drilled_city: City, name: str) -> None:
+    if name == "full_disk" and os.geteuid() != 0:
+        pytest.skip("only root can mount a small disk")
+    if name == "clock" and "DRILL_CLOCK" not in drilled_city.environment:
+        pytest.skip("there is no C compiler")
+    try:
+        verdict = of_city(name, drilled_city, _SHARE)
+    except CannotBeDoneError as reason:
+        pytest.skip(str(reason))
+    assert verdict.faults == [], verdict.figures
+    assert verdict.figures["accepted"]
+
+
+def test_a_verdict_is_red_when_something_accepted_is_not_stored(small_city: str) -> None:
+    """A drill that cannot fail proves nothing."""
+    told = Told(stored={"drill-x-1": 7}, places={"drill-x-1": (114.5, 37.0)}, answered_at=[0.0])
+    told.located["wrong"] = 1
+    verdict = Verdict()
+    compare(verdict, small_city, told)
+    assert [fault.partition(" ")[2] for fault in verdict.faults if fault[0].isdigit()] == [
+        "that were accepted are not stored", "places were answered with a wrong cell",
+    ]  # fmt: skip
