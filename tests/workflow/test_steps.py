@@ -98,7 +98,7 @@ def test_the_life_of_a_burglary(desk: Desk) -> None:
     ]  # fmt: skip
     assert [step["number"] for step in course["steps"]] == list(range(1, 8))
     assert course["steps"][4]["note"] == "门锁已换"
-    assert course["steps"][1]["details"] == {"unit_codes": ["car-1", "car-2"]}
+    assert course["steps"][1]["details"]["has"] == {"unit_codes": ["car-1", "car-2"], "assigned_rule": "units"}
 
 
 def test_nothing_is_skipped_and_the_message_says_what_is_next(desk: Desk) -> None:
