@@ -72,6 +72,19 @@ def _from_text(value: Any) -> Any:
     return value
 
 
+CLOCK_TOLERANCE = timedelta(minutes=5)
+"""How far a sender's clock may be before ours."""
+
+
+def _happened(moment: datetime) -> datetime:
+    if moment > datetime.now(UTC) + CLOCK_TOLERANCE:
+        message = f"{moment.isoformat()} is in the future: check the sender's clock"
+        raise ValueError(message)
+    return moment
+
+
+Happened = Annotated[AwareDatetime, AfterValidator(_happened)]
+"""Type of a field: when something was that is over."""
 Moment = Annotated[AwareDatetime, BeforeValidator(_from_text), AfterValidator(within_calendar)]
 """Type of a field: a timestamp with its time zone, RFC 3339."""
 

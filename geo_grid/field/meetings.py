@@ -1,7 +1,7 @@
 """Joint meetings 联席会: what was resolved becomes matters, filed through the same door as any incident."""
 
 import hashlib
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import psycopg
@@ -11,12 +11,11 @@ from geo_grid.db import AsyncConnection, fetch_one, load_queries
 from geo_grid.errors import Conflict, Forbidden, NotFound, UserError
 from geo_grid.layers.grid_cells import refuse_unknown_cell
 from geo_grid.layers.incidents import Step
-from geo_grid.moments import Moment
+from geo_grid.moments import CLOCK_TOLERANCE, Moment
 from geo_grid.workflow import NewIncident, report
 
 QUERIES = load_queries("geo_grid.field", "meetings.sql")
 _ONE, _NEWEST = (f"{QUERIES['meetings']} {QUERIES[which]}" for which in ("of_meeting", "newest"))
-_CLOCK_TOLERANCE = timedelta(minutes=5)
 Unit = Annotated[str, Field(min_length=1, max_length=200)]
 
 
@@ -92,7 +91,7 @@ async def hold(connection: AsyncConnection, new: NewMeeting, key: str | None) ->
     UserError
         It is in the future, or of no cell that there is; see `report` for a resolution that cannot be filed.
     """
-    if new.held_at > datetime.now(UTC) + _CLOCK_TOLERANCE:
+    if new.held_at > datetime.now(UTC) + CLOCK_TOLERANCE:
         message = f"held_at {new.held_at.isoformat()} is in the future: record a meeting once it was held"
         raise UserError(message)
     digest = hashlib.sha256(new.model_dump_json().encode()).digest() if key is not None else None

@@ -11,11 +11,10 @@ from geo_grid.coordinates import to_lonlat
 from geo_grid.db import AsyncConnection, fetch_one, load_queries
 from geo_grid.errors import Conflict, NotFound, NotOnRoster, OutsideRounds, UserError
 from geo_grid.field.workers import require_account
-from geo_grid.moments import Moment
+from geo_grid.moments import CLOCK_TOLERANCE, Moment
 
 QUERIES = load_queries("geo_grid.field", "visits.sql")
 _ONE, _NEWEST = (f"{QUERIES['visits']} {QUERIES[which]}" for which in ("of_visit", "newest"))
-_CLOCK_TOLERANCE = timedelta(minutes=5)
 LATEST = timedelta(days=31)
 """How long a visit may have waited on a phone."""
 _NEAR_M, _NEAR_AT_MOST_M = 50.0, 500.0
@@ -87,7 +86,7 @@ async def record_visit(connection: AsyncConnection, new: NewVisit, sent_key: str
     if sent_key is not None and (before := await fetch_one(connection, QUERIES["sent"], {"sent_key": sent_key})):
         return await _sent_before(connection, before, digest), False
     now = datetime.now(UTC)
-    if new.visited_at > now + _CLOCK_TOLERANCE:
+    if new.visited_at > now + CLOCK_TOLERANCE:
         message = f"visited_at {new.visited_at.isoformat()} is in the future: check the phone's clock"
         raise UserError(message)
     if new.visited_at < now - LATEST:

@@ -1,11 +1,11 @@
 """Incidents 警情: what happened where, on which step of the six, and whose it is."""
 
-from datetime import datetime
 from typing import Literal
 
 from pydantic import Field
 
 from geo_grid.layers.layer import Layer, LayerRow
+from geo_grid.moments import Happened
 
 Step = Literal["reported", "accepted", "assigned", "handled", "fed_back", "verified", "evaluated"]
 """The stages of all loops; which of them a matter goes through, its loop says (geo_grid/workflow/loop.py)."""
@@ -22,7 +22,7 @@ class IncidentRow(LayerRow):
     description: str = Field("", max_length=4000)
     address: str = Field("", max_length=400)
     caller_number: str | None = Field(None, max_length=40)
-    received_at: datetime | None = None
+    received_at: Happened | None = None
     recorded_zone: str | None = Field(None, max_length=64)
 
 

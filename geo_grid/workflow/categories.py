@@ -84,7 +84,17 @@ async def put_category(connection: AsyncConnection, code: str, rules: CategoryRu
 
 
 async def decide(connection: AsyncConnection, name: str, code: str) -> int:
-    """Say which category a name means; return how many incidents had it. Raises NotFound, Forbidden."""
+    """Say which category a name means; return how many incidents had it.
+
+    Raises
+    ------
+    NotFound
+        There is no such category.
+    Conflict
+        A category is called so.
+    Forbidden
+        The caller may not, in the whole city.
+    """
     if not (await connection.execute(QUERIES["known"], {"category_code": code})).rowcount:
         message = f"there is no category {code!r}: GET /incidents/categories lists them"
         raise NotFound(message)
@@ -92,4 +102,6 @@ async def decide(connection: AsyncConnection, name: str, code: str) -> int:
         row = await fetch_one(connection, QUERIES["decide"], {"name": name, "category_code": code})
     except psycopg.errors.InsufficientPrivilege:
         raise Forbidden(_NOT_YOURS) from None
+    except psycopg.errors.ObjectNotInPrerequisiteState as error:
+        raise Conflict(str(error.diag.message_primary)) from None
     return int(row["renamed"])

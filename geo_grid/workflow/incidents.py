@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 import psycopg
@@ -13,9 +13,8 @@ from geo_grid.db import AsyncConnection
 from geo_grid.errors import Conflict, Forbidden, NotFound, UserError
 from geo_grid.layers import find_layer
 from geo_grid.layers.incidents import Step
-from geo_grid.moments import Moment
+from geo_grid.moments import CLOCK_TOLERANCE, Moment
 
-_CLOCK_TOLERANCE = timedelta(minutes=5)
 LAYER = find_layer("incidents")
 _REPORT = (
     "select is_new, (card).* from report_incident(%(key)s, %(digest)s, %(category)s, %(subtype)s, %(description)s,"
@@ -140,7 +139,7 @@ async def report(write: Write, new: NewIncident, idempotency_key: str | None, ch
         received_at is in the future.
     """
     lon, lat = to_lonlat(new.lon, new.lat, new.source_crs)
-    if new.received_at is not None and new.received_at > datetime.now(UTC) + _CLOCK_TOLERANCE:
+    if new.received_at is not None and new.received_at > datetime.now(UTC) + CLOCK_TOLERANCE:
         message = f"received_at {new.received_at.isoformat()} is in the future: check the sender's clock"
         raise UserError(message)
     await check(lon, lat)

@@ -6,7 +6,7 @@ import shutil
 import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import geopandas as gpd
@@ -123,9 +123,10 @@ def test_a_month_is_told_by_other_rows_or_asked_for(city: str, tmp_path: Path) -
 @pytest.mark.parametrize("suffix", ["csv", "xlsx", "geojson", "gpkg", "parquet", "kml", "shp", "fgb"])
 def test_one_odd_moment_breaks_no_export(city: str, cases: Path, tmp_path: Path, suffix: str) -> None:
     load(city, "incidents", cases / "d1900.csv")
-    far = "incident_number,category,received_at,lon,lat\nF,x,2199-12-31 23:59:59,114.5,37\n"
+    far = "incident_number,category,received_at,lon,lat\nF,x,2026-01-01 00:00:00,114.5,37\n"
     load(city, "incidents", written(tmp_path / "far.csv", far))
     with connect(city) as connection:
+        connection.execute("update incidents set received_at = '2199-12-31 23:59:59+08' where incident_number = 'F'")
         assert export_file(connection, find_layer("incidents"), tmp_path / f"out.{suffix}") == 2
 
 
@@ -135,6 +136,14 @@ def test_the_database_says_which_moments_it_takes(city: str, tmp_path: Path) -> 
     )
     report = load(city, "incidents", written(tmp_path / "a.csv", text), skip_invalid=True)
     assert [row for row, _ in report.skipped] == [1, 2, 3, 4]
+    soon = datetime.now(UTC) + timedelta(hours=1)
+    report = load(
+        city,
+        "incidents",
+        written(tmp_path / "b.csv", f"category,received_at,lon,lat\nx,{soon},114.5,37\n"),
+        skip_invalid=True,
+    )
+    assert "is in the future" in report.skipped[0][1]
     with connect(city) as connection, pytest.raises(Exception, match="between_1700_and_2199"):
         connection.execute("update incidents set received_at = '9998-01-01'")
 

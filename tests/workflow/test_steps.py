@@ -198,7 +198,12 @@ def test_a_suspended_matter_stands(desk: Desk) -> None:
     desk.act(desk.lin, incident, "accept")
     assert desk.act(desk.lin, incident, "suspend", reason="等待鉴定")["suspended_at"] is not None
     assert "resume" in desk.act(desk.lin, incident, "assign", 409)["detail"]
+    counted = "select due_at is null as stands from counted_incidents where incident_id = %s"  # as indicators have it
+    with connect(desk.conninfo) as connection:
+        assert connection.execute(counted, (incident,)).fetchone() == {"stands": True}
     assert desk.act(desk.lin, incident, "resume")["suspended_s"] > 0
+    with connect(desk.conninfo) as connection:
+        assert connection.execute(counted, (incident,)).fetchone() == {"stands": False}
 
 
 def test_moving_the_pin_finds_the_owners_anew_and_keeps_where_it_was(desk: Desk) -> None:

@@ -237,6 +237,11 @@ def test_categories_are_edited_and_names_decided(desk: Desk) -> None:
         assert chief.put("/incidents/categories/other", json=rules).status_code == 409
         assert chief.put("/incidents/categories/Bad%20code", json=rules).status_code == 422
         assert chief.post("/incidents/categories/none/names", json={"name": "x"}).status_code == 404
+        help_wanted = desk.report("help")
+        for name in ("help", "HELP", "求助"):
+            refused = chief.post("/incidents/categories/animals/names", json={"name": name})
+            assert (refused.status_code, "category help" in refused.json()["detail"]) == (409, True)
+        assert desk.lin.get(f"/incidents/{help_wanted}").json()["category"] == "help"
         decided = chief.post("/incidents/categories/animals/names", json={"name": "Stray dogs"})
         assert decided.json() == {"renamed": 2}
         assert {desk.lin.get(f"/incidents/{one}").json()["category"] for one in before} == {"animals"}

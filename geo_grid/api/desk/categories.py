@@ -70,7 +70,11 @@ async def put_one(request: Request, category_code: Code, rules: CategoryRules) -
         return await put_category(database, category_code, rules)
 
 
-@router.post("/incidents/categories/{category_code}/names", status_code=201, responses={404: {"model": Problem}})
+@router.post(
+    "/incidents/categories/{category_code}/names",
+    status_code=201,
+    responses={404: {"model": Problem}, 409: {"model": Problem}},
+)
 async def post_name(request: Request, category_code: Code, meaning: Meaning) -> Decided:
     """Say that a name means this category, for incidents that came with it and for those to come."""
     async with writing(request) as database:

@@ -77,9 +77,15 @@ create or replace function access.decide_category(given text, code text) returns
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 declare
     renamed bigint;
+    listed text := (select c.category_code from incident_categories c
+                    where c.category_code = lower(given) or c.name_zh = given or lower(c.name_en) = lower(given) limit 1);
 begin
     if not access.city_wide('workflow.rules') then
         raise exception 'what a name means is decided for the whole city' using errcode = 'insufficient_privilege';
+    end if;
+    if listed is not null then
+        raise exception 'this is the category %: a meaning is given to names that no category has', listed
+            using errcode = 'object_not_in_prerequisite_state';
     end if;
     insert into incident_category_names values (lower(given), code)
     on conflict (name) do update set category_code = excluded.category_code;
