@@ -270,9 +270,7 @@ class Verify(Action):
     def apply(self, matter: Matter, actor_id: int | None, now: datetime) -> Matter:
         """Close it."""
         moved = matter.moved_to("verified", now)
-        if actor_id is not None and actor_id == matter.handled_by:
-            message = "whoever handled a matter does not verify it: ask somebody else to"
-            raise Conflict(message)
+        _refuse_handler(matter, actor_id, "verify it")
         return moved
 
 
@@ -297,8 +295,10 @@ class CloseUnsolved(Action):
     reason: Reason
 
     def apply(self, matter: Matter, actor_id: int | None, now: datetime) -> Matter:
-        """Close it where it is."""
+        """Close it where it is; what was handled, not by whoever says so."""
         matter.refuse_closed("be closed")
+        if matter.stage in {"handled", "fed_back"}:
+            _refuse_handler(matter, actor_id, "close it")
         return matter.closed(now, "not_solved")
 
 
@@ -325,7 +325,7 @@ class Reopen(Action):
 
 
 class Evaluate(Action):
-    """Say how well a closed matter was dealt with."""
+    """Say how well a closed matter was dealt with; whoever handled it does not."""
 
     right: ClassVar[str] = "incidents.verify"
     action: Literal["evaluate"] = "evaluate"
@@ -336,6 +336,7 @@ class Evaluate(Action):
         if matter.stage != matter.loop.before("evaluated") or "closed_at" not in matter.clocks:
             message = f"this matter is {matter.stage} and cannot be evaluated: that follows its end"
             raise Conflict(message)
+        _refuse_handler(matter, actor_id, "evaluate it")
         return replace(matter, stage="evaluated", evaluation=self.score)
 
 
@@ -382,6 +383,12 @@ class Unmerge(Action):
         clocks = dict(matter.clocks)
         del clocks["closed_at"]
         return replace(matter, clocks=clocks, outcome=None, merged_into=None)
+
+
+def _refuse_handler(matter: Matter, actor_id: int | None, to: str) -> None:
+    if actor_id is not None and actor_id == matter.handled_by:
+        message = f"whoever handled a matter does not {to}: ask somebody else to"
+        raise Conflict(message)
 
 
 def _sent(matter: Matter, unit_code: str, to: str) -> Unit:

@@ -88,8 +88,10 @@ def test_the_life_of_a_burglary(desk: Desk) -> None:
     assert (handled["step"], handled["unit_codes"]) == ("handled", [])
     assert desk.status_of("car-1") == desk.status_of("car-2") == "on_patrol"
     assert "somebody else" in desk.act(desk.lin, incident, "verify", 409)["detail"]
+    assert "somebody else" in desk.act(desk.lin, incident, "close", 409, reason="x")["detail"]
     closed = desk.act(desk.zhao, incident, "verify")
     assert (closed["step"], closed["outcome"], closed["is_open"]) == ("verified", "solved", False)
+    assert "somebody else" in desk.act(desk.lin, incident, "evaluate", 409, score=5)["detail"]
     assert desk.act(desk.chief, incident, "evaluate", score=4)["evaluation"] == 4
     course = desk.course(incident)
     assert [stage["name_zh"] for stage in course["stages"]] == ["发现", "受理", "分派", "处置", "核查", "评价"]

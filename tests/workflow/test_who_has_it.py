@@ -408,7 +408,11 @@ def test_what_was_said_is_emptied_in_time_and_what_was_done_stays(desk: Desk) ->
     old, new = (desk.lin.post("/incidents", json={**IN_A, **said}).json()["incident_id"] for _ in range(2))
     for incident in (old, new):
         desk.act(desk.chief, incident, "close", reason="当事人撤回", note="张某电话告知")
+    noted = [desk.lin.post("/shifts/notes", json={"note": "张某又来过"}).json()["shift_note_id"] for _ in range(2)]
     with connect(desk.conninfo) as connection:
+        connection.execute(
+            "update shift_notes set written_at = now() - interval '91 days' where shift_note_id = %s", (noted[0],)
+        )
         connection.execute(
             "update incidents set closed_at = now() - interval '91 days', received_at = now() - interval '92 days' where incident_id = %s",
             (old,),
@@ -424,3 +428,5 @@ def test_what_was_said_is_emptied_in_time_and_what_was_done_stays(desk: Desk) ->
     assert (step["action"], step["note"], step["details"]) == ("close", "", {})
     assert desk.lin.get(f"/incidents/{new}").json()["description"] == said["description"]
     assert desk.course(new)["steps"][0]["note"] == "当事人撤回\n张某电话告知"
+    left = {one["shift_note_id"] for one in desk.lin.get("/shifts/notes").json()["notes"]}
+    assert left & set(noted) == {noted[1]}

@@ -13,7 +13,8 @@ begin
     return new;
 end $$;
 
--- Empties what was said about matters that were closed long enough ago; made-up texts of the demo stay.
+-- Empties what was said about matters that were closed long enough ago, and deletes what shifts wrote to each other as long ago;
+-- made-up texts of the demo stay.
 create or replace function access.tidy_incidents(texts_kept interval) returns void
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 begin
@@ -23,6 +24,7 @@ begin
     update incident_steps s set note = ''
     from incidents i
     where i.incident_id = s.incident_id and s.note <> '' and i.closed_at < now() - texts_kept;
+    delete from shift_notes where written_at < now() - texts_kept;
 end $$;
 grant execute on function access.tidy_incidents to geo_grid_service;
 
