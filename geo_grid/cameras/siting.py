@@ -20,8 +20,12 @@ from geo_grid.errors import UserError
 from geo_grid.layers.geojson import Feature, as_geojson
 from geo_grid.response.siting import MOST_CANDIDATES, MOST_DEMAND, site
 
-_STEP_M, _WIDEST_STEP_M = 5.0, 25.0
-"""Between points along unseen roads: as fine as positions are exact, and no coarser than what a building hides."""
+_STEPS = 20
+"""Points along unseen roads within the range of a camera."""
+_FINEST_STEP_M = 5.0
+"""Between them: positions are no more exact."""
+_EACH, _LEAST_CANDIDATES = 8, 150
+"""Candidates that are compared for each camera that is placed, and at least: the exact choice takes minutes among many."""
 _ARMS = 3
 """Of a crossing: fewer, and a road goes on or ends there."""
 _NEARER = 0.3
@@ -83,8 +87,9 @@ def site_apart(conninfo: str, asked: Question) -> CameraSites:
     """
     with connect(conninfo) as connection:
         roads = read_roads(connection, asked.within)
-        points, weights = _points_along(roads, asked.within)
-        places = _thinned(_candidates(roads, asked.range_m), points, weights, asked.range_m)
+        points, weights = _points_along(roads, asked)
+        most = min(MOST_CANDIDATES, max(_LEAST_CANDIDATES, _EACH * asked.count))
+        places = _thinned(_candidates(roads, asked.range_m), points, weights, asked.range_m, most)
         if not 1 <= asked.count <= len(places.at):
             message = f"count says how many are placed: between 1 and {len(places.at)} (so many places there are), not {asked.count}"
             raise UserError(message)
@@ -96,12 +101,13 @@ def site_apart(conninfo: str, asked: Question) -> CameraSites:
             ],
             dtype=object,
         )
-    sees = np.zeros((len(points), len(views)), bool)
-    if len(points):
-        view, point = shapely.STRtree(points).query(views, "covers")
-        sees[point, view] = True
-    found = site(*_merged(sees, weights), 0.5, "maximal_covering", asked.count)
-    total = float(weights.sum())
+    view, point = shapely.STRtree(points).query(views, "covers")
+    seen, row = np.unique(point, return_inverse=True)  # what nobody would see is no matter
+    sees = np.zeros((len(seen), len(views)), bool)
+    sees[row, view] = True
+    times, heavy = _merged(sees, weights[seen])
+    found = site(times, heavy, 0.5, "maximal_covering", asked.count)
+    total = float(heavy.sum())
     length, left = float(lengths_m(roads.inside).sum()), float(lengths_m(roads.unseen).sum())
     chosen = sorted(zip(found.chosen, found.adds, strict=True), key=lambda one: -one[1])
     return CameraSites(
@@ -122,22 +128,15 @@ def _feature(places: _Places, roads: Roads, at: int, view: Any, adds_m: float) -
     )
 
 
-def _points_along(roads: Roads, within: str) -> tuple[NDArray[np.object_], NDArray[np.float64]]:
+def _points_along(roads: Roads, asked: Question) -> tuple[NDArray[np.object_], NDArray[np.float64]]:
     """Return points along what is not seen, and the metres that each stands for. Raises UserError."""
     lines = shapely.get_parts(roads.unseen)
     metres = lengths_m(lines)
     total = float(metres.sum())
     if total <= 0:
-        message = f"cameras see all roads in {within}, or there are none: nothing is left to be seen"
+        message = f"cameras see all roads in {asked.within}, or there are none: nothing is left to be seen"
         raise UserError(message)
-    if total > MOST_DEMAND * _WIDEST_STEP_M:
-        message = (
-            f"no camera sees {total / 1000:,.0f} km of the roads in {within}; at most {MOST_DEMAND * _WIDEST_STEP_M / 1000:,.0f} km"
-            " are compared at once: choose a cell within it"
-        )
-        raise UserError(message)
-    # by rounding up every line has one at least, so that there are some more than the step says
-    step = max(_STEP_M, total / max(1, MOST_DEMAND - len(lines)))
+    step = max(_FINEST_STEP_M, asked.range_m / _STEPS)
     count = np.maximum(1, np.round(metres / step)).astype(int)
     line = np.repeat(np.arange(len(lines)), count)
     number = np.arange(len(line)) - np.repeat(np.cumsum(count) - count, count)
@@ -175,8 +174,10 @@ def _candidates(roads: Roads, range_m: float) -> _Places:
     )
 
 
-def _thinned(places: _Places, points: NDArray[np.object_], weights: NDArray[np.float64], range_m: float) -> _Places:
-    """Return at most `MOST_CANDIDATES` of the places: those with most that is not seen in range, none right beside a better one.
+def _thinned(
+    places: _Places, points: NDArray[np.object_], weights: NDArray[np.float64], range_m: float, most: int
+) -> _Places:
+    """Return at most so many of the places: those with most that is not seen in range, none right beside a better one.
 
     Buildings are not looked at yet: what each would see takes a millisecond to work out.
     """
@@ -193,7 +194,7 @@ def _thinned(places: _Places, points: NDArray[np.object_], weights: NDArray[np.f
         if is_out[at]:
             continue
         kept.append(at)
-        if len(kept) == MOST_CANDIDATES:
+        if len(kept) == most:
             break
         is_out[tree.query(plane[at], "dwithin", _NEARER * range_m)] = True
     return _Places(places.at[kept], places.is_crossing[kept], [places.ways[at] for at in kept])
@@ -204,4 +205,6 @@ def _merged(sees: NDArray[np.bool_], weights: NDArray[np.float64]) -> tuple[NDAr
     kinds, of = np.unique(np.packbits(sees, axis=1), axis=0, return_inverse=True)
     first = np.zeros(len(kinds), int)
     first[of] = np.arange(len(of))
-    return np.where(sees[first], 0.0, np.inf), np.bincount(of, weights=weights, minlength=len(kinds))
+    heavy = np.bincount(of, weights=weights, minlength=len(kinds))
+    kept = np.argsort(-heavy, kind="stable")[:MOST_DEMAND]  # of more kinds than are compared, those that weigh most
+    return np.where(sees[first[kept]], 0.0, np.inf), heavy[kept]
