@@ -11,7 +11,7 @@ from drills.squares import owner_of, places
 from drills.verdict import Verdict
 from geo_grid.db import connect
 
-_OPEN, _LISTED, _STEPS = 10_000, 500, 100
+_OPEN, _LISTED, _STEPS = 10_000, 500, 40
 
 
 def _opened(city: City, count: int) -> set[int]:
@@ -48,7 +48,7 @@ def drill(city: City, share: float = 1.0) -> Verdict:
             path = page["next"]
         verdict.expect(len(listed) == len(set(listed)), "an open incident is listed twice")
         verdict.expect(mine <= set(listed), f"{len(mine - set(listed))} open incidents are not listed")
-        moved = sorted(mine)[: round(_STEPS * max(share, 0.05))]
+        moved = sorted(mine)[: round(_STEPS * max(share, 0.1))]
         for incident in moved:
             for action in ("accept", "assign"):
                 answer = ask("step", "POST", f"/incidents/{incident}/steps", json={"action": action})
