@@ -52,6 +52,17 @@ def _counts(city: City) -> dict[str, int]:
     return dict(zip(("cameras", "editions", "exports"), row, strict=True))
 
 
+def _submitted(city: City, planner: str) -> int:
+    """Return a draft that waits for approval: a cell gets another name, so that nobody's place gets another owner."""
+    with city.client(planner) as client:
+        draft = int(client.post("/boundaries/drafts", json={"title": "full disk"}).json()["draft_id"])
+        step = {"operation": "describe", "codes": ["C0000"], "name": "full disk"}
+        for path, asked, status in (("steps", step, 201), ("submit", {}, 200)):
+            answer = client.post(f"/boundaries/drafts/{draft}/{path}", json=asked)
+            assert answer.status_code == status, answer.text
+    return draft
+
+
 def drill(city: City, share: float = 1.0) -> Verdict:
     verdict, key, planner = Verdict(), city.new_key(), city.new_key("planner")
     cameras = Path("/tmp") / f"drill_cameras_{os.getpid()}.csv"
@@ -61,13 +72,7 @@ def drill(city: City, share: float = 1.0) -> Verdict:
     )
     cameras.write_text("gb28181_id,lon,lat,name\n" + "".join(rows))
     ballast = city.state_dir / "ballast"
-    with city.client(planner) as client:
-        draft = client.post("/boundaries/drafts", json={"title": "full disk"}).json()["draft_id"]
-        step = {"operation": "describe", "codes": ["C0000"], "name": "full disk"}
-        made = client.post(f"/boundaries/drafts/{draft}/steps", json=step)
-        assert made.status_code == 201, made.text
-        submitted = client.post(f"/boundaries/drafts/{draft}/submit", json={})
-        assert submitted.status_code == 200, submitted.text
+    draft = _submitted(city, planner)
     approval = {"note": "a drill"}
     before = _counts(city)
     said: dict[str, object] = {}
@@ -108,10 +113,11 @@ def drill(city: City, share: float = 1.0) -> Verdict:
                 "the draft cannot be published with room again",
             )
         verdict.expect(city.audit_is_whole(), "the chain of the audit is broken")
-        again = city.done("import", "cameras", str(cameras), "--source-crs", "EPSG:4490")
-        verdict.expect(
-            again.returncode == 0, f"the same file cannot be imported with room again: {again.stderr[-200:]}"
-        )
+        if share == 1.0:
+            again = city.done("import", "cameras", str(cameras), "--source-crs", "EPSG:4490")
+            verdict.expect(
+                again.returncode == 0, f"the same file cannot be imported with room again: {again.stderr[-200:]}"
+            )
     finally:
         ballast.unlink(missing_ok=True)
         cameras.unlink(missing_ok=True)
