@@ -121,7 +121,8 @@ function showRounds(waiting) {
   compounds.replaceChildren(
     ...rounds.compounds.map(compound => {
       const here = waiting.filter(entry => entry.body.grid_code === compound.grid_code).length;
-      const last = compound.visited_at ? say("lastVisit", { ago: ago(compound.visited_at) }) : here ? "" : say("notVisited");
+      const never = here ? "" : say("notVisited");
+      const last = compound.visited_at ? say("lastVisit", { ago: ago(compound.visited_at) }) : never;
       return element(
         "button",
         { className: "compound", onclick: () => record(compound), data: { code: compound.grid_code } },
