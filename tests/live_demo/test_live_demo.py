@@ -14,6 +14,7 @@ import pytest
 import shapely
 from psycopg.conninfo import make_conninfo
 
+from drills.kit import City, alive, children, until
 from geo_grid.cli.access import as_owner
 from geo_grid.db import connect
 from geo_grid.db.connections import APPLICATION_ROLE
@@ -27,7 +28,6 @@ from geo_grid.live_demo.speaking import Away, NoKey
 from tests.conftest import live_server
 from tests.identities import bearing, logged_in, user
 from tests.live_demo.city import MIDDLES
-from tests.test_supervising import Server, alive, children, until
 
 ZONE = ZoneInfo("Asia/Shanghai")
 PLACES = [
@@ -223,7 +223,7 @@ def test_it_begins_after_the_server_comes_again_and_ends_with_it(
 ) -> None:
     for name, value in _environment(small_demo, state_dir).items():
         monkeypatch.setenv(name, value)
-    server = Server(state_dir)
+    server = City(state_dir)
 
     def lives() -> int | None:
         for child in children(server.supervisor):

@@ -128,6 +128,8 @@ def test_a_dispute_that_is_moved_goes_to_an_organisation_that_serves_the_place(d
     assert (course["steps"][-1]["action"], course["steps"][-1]["distance_m"]) == (
         "hand_on", pytest.approx(serving[0]["distance_m"]),
     )  # fmt: skip
+    desk.act(desk.lin, incident, "move", **IN_A)
+    assert desk.ask(desk.lin, f"/mediation/cases/{case}")["case"]["facility_code"] == had
 
 
 def test_what_cannot_be_taken_says_why(desk: Desk) -> None:
