@@ -8,6 +8,8 @@ import fcntl
 import multiprocessing
 import os
 import signal
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(
@@ -36,3 +38,12 @@ def end_with_parent() -> None:
     fcntl.fcntl(parent.sentinel, fcntl.F_SETFL, fcntl.fcntl(parent.sentinel, fcntl.F_GETFL) | os.O_ASYNC)
     if not parent.is_alive():  # it ended before
         os._exit(0)
+
+
+def apart[**Given, Answer](work: Callable[Given, Answer], *arguments: Given.args, **named: Given.kwargs) -> Answer:
+    """Do work in a process of its own, which ends with this one, and wait: it would hold the GIL for seconds.
+
+    Function, arguments and answer are pickled. Raises what the work raises.
+    """
+    with ProcessPoolExecutor(1, CONTEXT, initializer=end_with_parent) as processes:
+        return processes.submit(work, *arguments, **named).result()

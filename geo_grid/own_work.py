@@ -10,13 +10,14 @@ from geo_grid.access.audit import QUERIES as AUDIT
 from geo_grid.boundaries import publish_when_due
 from geo_grid.budgets import BULK, CLOCKS, DRAFTS, HOOKS, SOLVING
 from geo_grid.cameras.coverage import QUERIES as COVERAGE
-from geo_grid.cameras.coverage import update_coverage
+from geo_grid.cameras.coverage import update_coverage_apart
 from geo_grid.cameras.sight import Usual
 from geo_grid.cameras.states import QUERIES as CAMERA_STATES
-from geo_grid.cameras.views import update_views
+from geo_grid.cameras.views import update_views_apart
 from geo_grid.db import Connection
 from geo_grid.due import Kind
 from geo_grid.field.visits import QUERIES as VISITS
+from geo_grid.forking import apart
 from geo_grid.hooks import AreaNow, Sender, deliver, note_areas, wanted
 from geo_grid.mediation.cases import QUERIES as MEDIATION
 from geo_grid.response import Upkeep
@@ -37,6 +38,8 @@ class Doing:
     upkeep: Upkeep
     live: Live
     sender: Sender
+    seeing_all: str
+    """How work in a process of its own connects: as the server itself."""
 
 
 def _publish(_: Doing, connection: Connection, draft_ids: Sequence[str]) -> float | None:
@@ -63,15 +66,15 @@ def _tidy(doing: Doing, connection: Connection, _: Sequence[str]) -> None:
 
 def _draw_views(doing: Doing, connection: Connection, _: Sequence[str]) -> float | None:
     """Work out what cameras see, some at a time; then how much of each cell they see."""
-    if update_views(connection, usual_sight(doing.settings), most=_VIEWS_AT_ONCE)[1]:
+    if apart(update_views_apart, doing.seeing_all, usual_sight(doing.settings), _VIEWS_AT_ONCE):
         return 0.0
     connection.execute(COVERAGE["ask"])
     return None
 
 
-def _cover(_: Doing, connection: Connection, __: Sequence[str]) -> None:
+def _cover(doing: Doing, _: Connection, __: Sequence[str]) -> None:
     """Work out how much of each innermost cell cameras see."""
-    update_coverage(connection)
+    apart(update_coverage_apart, doing.seeing_all)
 
 
 def usual_sight(settings: Settings) -> Usual:

@@ -172,7 +172,11 @@ async def living(settings: Settings, owner: str, neighbours: Neighbours) -> Asyn
             live=live,
             due=await enter(
                 Due(
-                    KINDS, Doing(settings, upkeep, live, sender), own_pool, service, partial(connect, seeing_all)
+                    KINDS,
+                    Doing(settings, upkeep, live, sender, seeing_all),
+                    own_pool,
+                    service,
+                    partial(connect, seeing_all),
                 ).kept()
             ),
             camera_feeds=await enter(CameraFeeds.kept(settings, reserved, own_pool, service, neighbours.letter)),

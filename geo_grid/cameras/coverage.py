@@ -9,7 +9,7 @@ import shapely
 from pydantic import BaseModel, Field
 from pyproj import Geod
 
-from geo_grid.db import AsyncConnection, Connection, load_queries
+from geo_grid.db import AsyncConnection, Connection, connect, load_queries
 from geo_grid.errors import NotFound
 from geo_grid.layers.geojson import as_geojson
 
@@ -49,6 +49,15 @@ def update_coverage(connection: Connection, progress: Callable[[int], None] = la
         )
         progress(len(numbers))
     return len(cells)
+
+
+def update_coverage_apart(conninfo: str) -> None:
+    """Work out the coverage of all cells (see `update_coverage`) in a transaction of its own.
+
+    It takes seconds and holds the GIL: a server calls it in another process.
+    """
+    with connect(conninfo) as connection:
+        update_coverage(connection)
 
 
 def coverage_of(cell: Any, views: Any) -> tuple[float, float, float, Any]:

@@ -8,7 +8,7 @@ import shapely
 from pydantic import BaseModel
 
 from geo_grid.cameras.sight import Optics, Usual, metres_per_degree, optics_of, seen
-from geo_grid.db import AsyncConnection, Connection, load_queries
+from geo_grid.db import AsyncConnection, Connection, connect, load_queries
 from geo_grid.layers.cameras import LAYER
 from geo_grid.layers.geojson import Feature, as_geojson
 from geo_grid.layers.items import Narrowing, only
@@ -61,6 +61,15 @@ def update_views(
         done.drawn += len(part)
         progress(len(part))
     return done, done.drawn < len(stale)
+
+
+def update_views_apart(conninfo: str, usual: Usual, most: int) -> bool:
+    """Work out so many views (see `update_views`) in a transaction of its own; return whether more is to do.
+
+    It takes seconds and holds the GIL: a server calls it in another process.
+    """
+    with connect(conninfo) as connection:
+        return update_views(connection, usual, most=most)[1]
 
 
 def look_from(

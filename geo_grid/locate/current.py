@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import gc
 from collections.abc import AsyncIterator
-from concurrent.futures import ProcessPoolExecutor
 from datetime import datetime
 from pathlib import Path
 from typing import Self
@@ -13,7 +12,7 @@ from geo_grid.changes import Table
 from geo_grid.db import Reading, connect
 from geo_grid.derived import DerivedStates
 from geo_grid.errors import DatabaseUnavailable, UnreadableFile
-from geo_grid.forking import CONTEXT, end_with_parent
+from geo_grid.forking import apart
 from geo_grid.locate.answers import Location
 from geo_grid.locate.city import QUERIES as CITY_QUERIES
 from geo_grid.locate.city import CityIndex, open_city, saved_name
@@ -123,5 +122,4 @@ class Locations:
 
     def _in_worker(self, edition: int | None) -> Path:
         # in another process: compiling holds the GIL for a second, which would stop all requests
-        with ProcessPoolExecutor(1, CONTEXT, initializer=end_with_parent) as pool:
-            return pool.submit(open_city, self._conninfo, self._folder, edition).result()
+        return apart(open_city, self._conninfo, self._folder, edition)
