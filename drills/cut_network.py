@@ -28,10 +28,12 @@ _AGAIN_S = 40.0
 
 
 def _ip(*arguments: str) -> None:
-    done = subprocess.run(["ip", *arguments], capture_output=True, text=True, check=False)
-    if done.returncode:
-        message = f"no network namespace can be made here (ip {' '.join(arguments)}: {done.stderr.strip()})"
-        raise CannotBeDoneError(message)
+    try:
+        subprocess.run(["ip", *arguments], capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        said = getattr(error, "stderr", "") or str(error)
+        message = f"no network namespace can be made here (ip {' '.join(arguments)}: {said.strip()})"
+        raise CannotBeDoneError(message) from None
 
 
 @contextlib.contextmanager

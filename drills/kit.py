@@ -176,10 +176,11 @@ def folder() -> Iterator[Path]:
 def small_disk(where: Path, size_mb: int) -> Iterator[None]:
     """A disk of so many megabytes at a folder. Raises CannotBeDoneError where nothing can be mounted."""
     options = f"size={size_mb}m,mode=755"
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", options, "none", where], capture_output=True, check=False)
-    if mounted.returncode:
+    try:
+        subprocess.run(["mount", "-t", "tmpfs", "-o", options, "none", where], capture_output=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
         message = "nothing can be mounted here: it needs root"
-        raise CannotBeDoneError(message)
+        raise CannotBeDoneError(message) from None
     try:
         yield
     finally:
