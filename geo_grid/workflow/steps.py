@@ -128,9 +128,7 @@ async def take_step(connection: AsyncConnection, incident_id: int, action: Actio
     elif after.responsible == "to_find":
         place = {"lon": where[0], "lat": where[1]}
         owners = await fetch_one(connection, QUERIES["owners"], place) if known.place else row
-        if isinstance(action, Assign) and not after.units and after.held_level is None:
-            await _refuse_if_others_are_free(connection, key, owners["zone_code"])
-        assigned, sent = await _who_answers(connection, owners, after, key, now)
+        assigned, sent = await _who_answers(connection, owners, after, key, now, isinstance(action, Assign))
     given = {} if after.responsible == "same" else _given(had, list(before.units), assigned, sent)
     values = _values(row, before, after, action, now) | assigned | {"lon": where[0], "lat": where[1]}
     details = json.dumps(
@@ -266,24 +264,18 @@ async def _send_units(connection: AsyncConnection, key: dict[str, Any], codes: l
         raise UserError(message)
 
 
-async def _refuse_if_others_are_free(connection: AsyncConnection, key: dict[str, Any], zone_code: str | None) -> None:
-    """Raise Conflict for what the police answer where no unit of the patrol zone is on patrol, but another is: which one leaves
-    its own zone is for a person to say."""
-    nearest = await fetch_one(connection, QUERIES["nearest_elsewhere"], {**key, "zone_code": zone_code})
-    if nearest:
-        message = (
-            f"no unit of patrol zone {zone_code} is on patrol: name one in unit_codes; the nearest that is on patrol is "
-            f"{nearest['unit_code']}, {nearest['distance_m']:,.0f} m away"
-        )
-        raise Conflict(message)
-
-
 async def _who_answers(
-    connection: AsyncConnection, owners: dict[str, Any], after: Matter, key: dict[str, Any], now: datetime
+    connection: AsyncConnection,
+    owners: dict[str, Any],
+    after: Matter,
+    key: dict[str, Any],
+    now: datetime,
+    others_are_named: bool,
 ) -> tuple[dict[str, Any], list[str]]:
     """Say who answers for a matter, which rule decided it, and which units have it: units by name; for the police, the unit of
     the patrol zone that is on patrol; else the person on duty for the cell at the level that has it, or the nearest cell above;
-    else the city."""
+    else the city. Raises Conflict, if `others_are_named`, where units of other zones alone are on patrol: which one leaves its
+    zone is for a person to say."""
     if after.units:
         return {**NOBODY, "assigned_rule": "units"}, list(after.units)
     if after.held_level is None:
@@ -292,6 +284,14 @@ async def _who_answers(
         if unit is not None:
             await _send_units(connection, key, [unit["unit_code"]], now)
             return {**NOBODY, "assigned_rule": "zone"}, [unit["unit_code"]]
+        if others_are_named and owners["zone_code"] is not None:
+            nearest = await fetch_one(connection, QUERIES["nearest_on_patrol"], key)
+            if nearest:
+                message = (
+                    f"no unit of patrol zone {owners['zone_code']} is on patrol: name one in unit_codes; the nearest that is on "
+                    f"patrol is {nearest['unit_code']}, {nearest['distance_m']:,.0f} m away"
+                )
+                raise Conflict(message)
     rows = await connection.execute(
         QUERIES["responsible"], {"grid_code": owners["grid_code"], "level": after.held_level}
     )

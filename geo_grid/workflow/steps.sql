@@ -45,14 +45,13 @@ where u.zone_code = %(zone_code)s and u.unit_status = 'on_patrol'
               where i.incident_id = %(incident_id)s and c.answered_by = 'police')
 order by u.reported_at desc, u.unit_code limit 1
 
--- name: nearest_elsewhere
--- the nearest unit that is on patrol, for what the police answer in a zone of which none is
+-- name: nearest_on_patrol
+-- the nearest unit that is on patrol, for what the police answer
 select u.unit_code, ST_Distance(u.geom::geography, i.geom::geography) as distance_m
 from incidents i
 join incident_categories c on c.category_code = i.category and c.answered_by = 'police'
 join patrol_units u on u.unit_status = 'on_patrol'
-where i.incident_id = %(incident_id)s and %(zone_code)s::text is not null
-  and not exists (select from patrol_units own where own.zone_code = %(zone_code)s and own.unit_status = 'on_patrol')
+where i.incident_id = %(incident_id)s
 order by distance_m, u.unit_code limit 1
 
 -- name: responsible
