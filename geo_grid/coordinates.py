@@ -17,13 +17,15 @@ import numpy as np
 import shapely
 from cachetools import LRUCache
 from numpy.typing import ArrayLike, NDArray
-from pyproj import CRS, Transformer
+from pyproj import CRS, Geod, Transformer
 from pyproj.database import get_codes
 from pyproj.enums import PJType, TransformDirection
 from pyproj.exceptions import CRSError, ProjError
 
 from geo_grid.errors import InvalidCoordinates, UnknownCrs
 
+ELLIPSOID = Geod(a=6378137.0, rf=298.257222101)
+"""Of CGCS2000 (GB/T 37987-2019), which EPSG:4490 has; GRS 80 has the same axes."""
 SRID = 4490
 LATTICE_STEP = 2.0**-26
 """Degrees; about 1.7 mm. A power of two, so that k * step is exact in a double for |k| < 2^53."""

@@ -6,11 +6,11 @@ from typing import Any, Literal
 
 import numpy as np
 import shapely
-from pyproj import Geod
 
 from geo_grid.boundaries.check import coverage_problems, tiling_problem
 from geo_grid.boundaries.division import Cell, Division
 from geo_grid.boundaries.norms import HOUSEHOLDS, all_outside
+from geo_grid.coordinates import ELLIPSOID
 from geo_grid.locate.coverage import METRES_PER_DEGREE
 from geo_grid.wording import Worded
 
@@ -25,7 +25,6 @@ _MOST_REPAIRS = 200
 _LARGE_SIBLINGS, _LARGE_TIMES = 3, 20.0
 """A cell with at least this many siblings is too large beyond this multiple of their median area. Our choice; no official
 number exists."""
-_ELLIPSOID = Geod(ellps="GRS80")
 
 
 @dataclass(frozen=True)
@@ -141,7 +140,7 @@ def _shapes(cells: list[Cell]) -> Iterator[Finding]:
                 "sliver", "warning", cell, f"it is a strip (roundness {roundness:.3f}): merge it with a neighbour"
             )
         if shapely.area(flat) * METRES_PER_DEGREE**2 < _SMALLEST_M2:
-            area = abs(_ELLIPSOID.geometry_area_perimeter(shape)[0])
+            area = abs(ELLIPSOID.geometry_area_perimeter(shape)[0])
             yield _finding("too small", "warning", cell, f"it has {area:.0f} m2: merge it with a neighbour")
 
 

@@ -2,16 +2,13 @@
 
 from typing import Any
 
-from pyproj import Geod
-
 from geo_grid.boundaries.division import Division
 from geo_grid.boundaries.drafts import require_current, tried
 from geo_grid.boundaries.impact import impact_of
 from geo_grid.boundaries.reading import CELLS, shown_codes
 from geo_grid.boundaries.steps import AnyStep
+from geo_grid.coordinates import ELLIPSOID
 from geo_grid.db import Connection
-
-_ELLIPSOID = Geod(ellps="GRS80")
 
 
 def preview(
@@ -55,4 +52,4 @@ def preview(
 def _area_m2(division: Division, code: str) -> float:
     """Return the area of a cell in square metres; 0 when the division has none of this code."""
     cell = division.cells.get(code)
-    return 0.0 if cell is None else abs(float(_ELLIPSOID.geometry_area_perimeter(cell.shape)[0]))
+    return 0.0 if cell is None else abs(float(ELLIPSOID.geometry_area_perimeter(cell.shape)[0]))

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import shapely
-from pyproj import Geod
 
 from geo_grid.boundaries.division import Division
+from geo_grid.coordinates import ELLIPSOID
 from geo_grid.db import Connection, load_queries
 
 QUERIES = load_queries("geo_grid.boundaries", "proposals.sql")
@@ -19,7 +19,6 @@ VISIT_MINUTES = 10.0
 _WALKING_KMH = 4.5
 _TOUR = 0.7124
 """Length of the shortest tour through n places in an area A: 0.7124 sqrt(n A) (Beardwood, Halton and Hammersley, 1959)."""
-_ELLIPSOID = Geod(ellps="GRS80")
 
 
 @dataclass(frozen=True)
@@ -116,6 +115,6 @@ def road_blocks(connection: Connection, division: Division, parents: Sequence[st
 
 
 def _visiting_minutes(households: float, shape: Any) -> float:
-    area_m2 = abs(_ELLIPSOID.geometry_area_perimeter(shape)[0])
+    area_m2 = abs(ELLIPSOID.geometry_area_perimeter(shape)[0])
     walked_m = _TOUR * math.sqrt(households * area_m2)
     return households * VISIT_MINUTES + walked_m / (_WALKING_KMH * 1000 / 60)

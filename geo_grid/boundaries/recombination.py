@@ -22,11 +22,11 @@ from gerrychain.proposals.tree_proposals import MetagraphError
 from gerrychain.tree import BalanceError, PopulationBalanceError, ReselectException, bipartition_tree
 from gerrychain.updaters import Tally, cut_edges
 from numpy.typing import NDArray
-from pyproj import Geod
 from scipy.optimize import linear_sum_assignment
 
 from geo_grid.boundaries.division import Division, Refused
 from geo_grid.boundaries.proposals import Aim, Measures, Proposal
+from geo_grid.coordinates import ELLIPSOID
 
 _TOLERANCES = (0.05, 0.1, 0.2, 0.35, 0.6)
 """Tolerances of the deviation from the mean load, tried from the strictest on: few cells cannot be divided evenly."""
@@ -36,7 +36,6 @@ _MOST_UNITS = 3000
 _ROAD_SURCHARGE = 1.0
 _NO_CUT = (RuntimeError, ReselectException, MetagraphError, BalanceError, PopulationBalanceError)
 """Exceptions of GerryChain when no spanning tree can be cut within the tolerance."""
-_ELLIPSOID = Geod(ellps="GRS80")
 
 
 def recombine(
@@ -232,7 +231,7 @@ def _measures(division: Division, graph: nx.Graph, assignment: dict[str, str], p
         shape = shapely.coverage_union_all(
             [division.cells[code].shape for code in assignment if assignment[code] == group]
         )
-        area, around = _ELLIPSOID.geometry_area_perimeter(shape)
+        area, around = ELLIPSOID.geometry_area_perimeter(shape)
         roundness.append(4 * math.pi * abs(area) / around**2)
     return Measures(
         loads={group: round(load, 1) for group, load in loads.items()},

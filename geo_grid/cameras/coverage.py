@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import shapely
 from pydantic import BaseModel, Field
-from pyproj import Geod
 
+from geo_grid.coordinates import ELLIPSOID
 from geo_grid.db import AsyncConnection, Connection, connect, load_queries
 from geo_grid.errors import NotFound
 from geo_grid.layers.geojson import as_geojson
@@ -16,7 +16,6 @@ from geo_grid.layers.geojson import as_geojson
 QUERIES = load_queries("geo_grid.cameras", "coverage.sql")
 _STEP = 1e-9
 """Degrees: tenth of a millimetre; overlays are rounded to it, so that shapes that nearly touch do not break them."""
-_GEOD = Geod(ellps="GRS80")
 _AT_ONCE = 2_000
 
 
@@ -68,7 +67,7 @@ def coverage_of(cell: Any, views: Any) -> tuple[float, float, float, Any]:
     cell, views
         Polygons in degrees (EPSG:4490).
     """
-    cell_m2 = abs(_GEOD.geometry_area_perimeter(cell)[0])
+    cell_m2 = abs(ELLIPSOID.geometry_area_perimeter(cell)[0])
     seen: Any = shapely.Polygon()
     twice: list[Any] = []
     for view in map(_areas, shapely.intersection(views, cell, grid_size=_STEP) if len(views) else ()):

@@ -6,8 +6,8 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field
-from pyproj import Geod
 
+from geo_grid.coordinates import ELLIPSOID
 from geo_grid.db import Connection, connect, load_queries
 from geo_grid.errors import NotFound, UserError
 from geo_grid.layers.geojson import Feature, as_geojson
@@ -15,7 +15,6 @@ from geo_grid.layers.geojson import Feature, as_geojson
 QUERIES = load_queries("geo_grid.cameras", "roads.sql")
 MOST_ROADS = 20_000
 """Ways of an extract that are looked at once: some seconds."""
-_GEOD = Geod(ellps="GRS80")
 _SHORTEST_M = 5.0
 """Shorter stretches between what is seen are not told: positions of cameras and centre lines are no more exact."""
 
@@ -113,7 +112,7 @@ def lengths_m(shapes: NDArray[np.object_]) -> NDArray[np.float64]:
     same = part[1:] == part[:-1]
     if same.any():
         begin, end = corners[:-1][same], corners[1:][same]
-        _, _, metres = _GEOD.inv(begin[:, 0], begin[:, 1], end[:, 0], end[:, 1])
+        _, _, metres = ELLIPSOID.inv(begin[:, 0], begin[:, 1], end[:, 0], end[:, 1])
         np.add.at(lengths, of[part[:-1][same]], metres)
     return lengths
 

@@ -6,8 +6,8 @@ from typing import Any, Literal
 import numpy as np
 import shapely
 from pydantic import BaseModel, Field
-from pyproj import Geod
 
+from geo_grid.coordinates import ELLIPSOID
 from geo_grid.db import AsyncConnection, load_queries
 from geo_grid.gb28181 import tables
 from geo_grid.layers.cameras import LAYER
@@ -15,7 +15,6 @@ from geo_grid.layers.geojson import Feature, as_geojson
 from geo_grid.layers.items import Narrowing, only
 
 QUERIES = load_queries("geo_grid.cameras", "search.sql")
-_GEOD = Geod(ellps="GRS80")
 _STEP_DEG = 1.0
 """Between corners of an arc: at 5 km it lies within 20 cm of the circle."""
 LARGEST_M = 5_000.0
@@ -81,7 +80,7 @@ def sector_of(lon: float, lat: float, azimuth_deg: float, fov_deg: float, range_
     is_circle = fov_deg >= 360
     count = max(2, math.ceil(fov_deg / _STEP_DEG) + 1)
     angles = np.linspace(azimuth_deg - fov_deg / 2, azimuth_deg + fov_deg / 2, count)[: -1 if is_circle else None]
-    lons, lats, _ = _GEOD.fwd(
+    lons, lats, _ = ELLIPSOID.fwd(
         np.full(len(angles), lon), np.full(len(angles), lat), angles, np.full(len(angles), range_m)
     )
     arc = list(zip(lons.tolist(), lats.tolist(), strict=True))

@@ -5,9 +5,16 @@ from typing import Any
 
 import numpy as np
 import shapely
-from pyproj import Geod
 
-from geo_grid.coordinates import SourceCrs, geometry_to_lonlat, lonlat_problem, not_in, snap_geometry, source_crs
+from geo_grid.coordinates import (
+    ELLIPSOID,
+    SourceCrs,
+    geometry_to_lonlat,
+    lonlat_problem,
+    not_in,
+    snap_geometry,
+    source_crs,
+)
 from geo_grid.layers import Layer
 from geo_grid.locate.coverage import NARROW_GAP_M, metres, widest
 
@@ -237,7 +244,7 @@ def _far(geometry: Any, problems: dict[int, str], extent: Extent) -> list[str]:
     west, south, east, north = extent
     far = []
     for index, x, y in _middles(geometry, problems):
-        metres = _ELLIPSOID.inv(x, y, min(max(x, west), east), min(max(y, south), north))[2]
+        metres = ELLIPSOID.inv(x, y, min(max(x, west), east), min(max(y, south), north))[2]
         if metres > _FAR_M:
             far.append(f"row {index + 1} (lon {x:.6f} lat {y:.6f}) by {metres / 1000:,.0f} km")
     more = f", and {len(far) - _MOST_NAMED} more" * (len(far) > _MOST_NAMED)
@@ -245,7 +252,6 @@ def _far(geometry: Any, problems: dict[int, str], extent: Extent) -> list[str]:
 
 
 _FAR_M = 50_000.0
-_ELLIPSOID = Geod(ellps="GRS80")
 
 
 def _middles(geometry: Any, problems: dict[int, str]) -> Iterator[tuple[int, float, float]]:

@@ -7,9 +7,9 @@ from itertools import islice
 from typing import Any, Literal
 
 from pydantic import BaseModel, Field
-from pyproj import Geod
 
 from geo_grid.changes import Table
+from geo_grid.coordinates import ELLIPSOID
 from geo_grid.db import AsyncConnection, Connection, connect, load_queries
 from geo_grid.derived import Derived, DerivedStates
 from geo_grid.locate.seen import Seen
@@ -23,7 +23,6 @@ _MOST_ASKED = 600
 _AND = re.compile(r"\s*(?:与|和|[/&+×]|\s+and\s+|\s+x\s+|\s)\s*", re.IGNORECASE)
 _CROSSING = re.compile(r"(?:交叉(?:路)?口|路口|交汇处|口|crossing)$", re.IGNORECASE)
 _MOST_ROADS = 20
-_ELLIPSOID = Geod(a=6378137.0, rf=298.257222101)  # GRS 80, of CGCS2000
 
 
 class Found(BaseModel):
@@ -190,7 +189,7 @@ def _match(wanted: str, code: str, name: str) -> Match:
 
 def _found(kind: str, code: str, row: dict[str, Any], match: Match, near: tuple[float, float] | None) -> Found:
     lon, lat = row["lon"], row["lat"]
-    metres = None if near is None else round(_ELLIPSOID.inv(*near, lon, lat)[2], 1)
+    metres = None if near is None else round(ELLIPSOID.inv(*near, lon, lat)[2], 1)
     return Found.model_validate(
         {"kind": kind, "code": code, "name": row["name"], "about": row["about"], "lon": round(lon, 8), "lat": round(lat, 8),
          "distance_m": metres, "match": match}

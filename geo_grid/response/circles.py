@@ -10,16 +10,14 @@ from typing import Any, Literal
 import numpy as np
 import shapely
 from numpy.typing import ArrayLike
-from pyproj import Geod
 
-from geo_grid.coordinates import snap_geometry
+from geo_grid.coordinates import ELLIPSOID, snap_geometry
 
 type Place = tuple[float, float]
 """lon, lat in degrees, CGCS2000."""
 
 METHOD: Literal["geodesic_estimate"] = "geodesic_estimate"
 _VERTICES = 72
-_CGCS2000 = Geod(a=6378137.0, rf=298.257222101)  # GB/T 37987-2019; the ellipsoid of EPSG:4490
 
 
 def radius_m(tier_minutes: float, speed_kmh: float, detour_factor: float) -> float:
@@ -36,7 +34,7 @@ def distances_m(sources: Sequence[Place], targets: Sequence[Place]) -> Any:
         (np.repeat(from_lon, shape[1]), np.repeat(from_lat, shape[1])),
         (np.tile(to_lon, shape[0]), np.tile(to_lat, shape[0])),
     )
-    _, _, metres = _CGCS2000.inv(here[0], here[1], there[0], there[1])
+    _, _, metres = ELLIPSOID.inv(here[0], here[1], there[0], there[1])
     return metres.reshape(shape)
 
 
@@ -58,7 +56,7 @@ def geodesic_circles(lon: ArrayLike, lat: ArrayLike, radius: float) -> Any:
     lon, lat = np.atleast_1d(np.asarray(lon, float)), np.atleast_1d(np.asarray(lat, float))
     azimuths = np.linspace(0, 360, _VERTICES, endpoint=False)
     shape = (len(lon), _VERTICES)
-    around_lon, around_lat, _ = _CGCS2000.fwd(
+    around_lon, around_lat, _ = ELLIPSOID.fwd(
         np.repeat(lon, _VERTICES),
         np.repeat(lat, _VERTICES),
         np.tile(azimuths, len(lon)),
