@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from geo_grid.api.ogc.features import read_boxes
 from geo_grid.api.ogc.geojson import ShiftableFeatures, datum_of
-from geo_grid.api.ogc.narrowing import Networks, Owners, States, Types, narrowing_of
+from geo_grid.api.ogc.narrowing import Only
 from geo_grid.api.server.asking import account_of, identity_of, reading, reading_much, viewing, writing
 from geo_grid.api.server.parameters import AnswerCrs, moment_of
 from geo_grid.api.server.problems import PROBLEM_RESPONSES, Problem
@@ -31,7 +31,6 @@ from geo_grid.cameras.states import (
 from geo_grid.cameras.views import ViewProperties, views_in
 from geo_grid.errors import UserError
 from geo_grid.layers.boxes import Box
-from geo_grid.layers.cameras import LAYER
 from geo_grid.layers.published import CRS84
 from geo_grid.moments import AskedMoment
 
@@ -130,18 +129,14 @@ async def post_states(request: Request, batch: StateReports) -> TakenStates:
 async def get_views(
     request: Request,
     bbox: Annotated[str, Query(max_length=200, description="west,south,east,north, degrees")],
+    only: Only,
     crs: AnswerCrs = "EPSG:4490",
-    owner_name: Owners = None,
-    network_code: Networks = None,
-    type_code: Types = None,
-    camera_state: States = None,
 ) -> ShiftableFeatures[ViewProperties]:
     """Draw what the cameras see that see into the box, cut by buildings (their heights are not looked at)."""
     box = _one_box(bbox)
     shift, uri = datum_of(crs)
-    narrowing = narrowing_of([LAYER], owner_name, network_code, type_code, camera_state)
     async with viewing(request) as database:
-        found = await views_in(database, box, _MOST_VIEWS, narrowing, shift)
+        found = await views_in(database, box, _MOST_VIEWS, only, shift)
     return ShiftableFeatures[ViewProperties](features=found, coord_ref_sys=uri)
 
 

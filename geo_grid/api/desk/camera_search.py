@@ -6,14 +6,13 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 
 from geo_grid.api.ogc.geojson import ShiftableFeatures, datum_of
-from geo_grid.api.ogc.narrowing import Networks, Owners, States, Types, narrowing_of
+from geo_grid.api.ogc.narrowing import Only
 from geo_grid.api.server.asking import account_of, reading_much, searching
 from geo_grid.api.server.parameters import AnswerCrs, Lat, Lon, SourceCrs, place
 from geo_grid.api.server.problems import PROBLEM_RESPONSES
 from geo_grid.api.server.rights import GuardedRoute
 from geo_grid.budgets import BULK
 from geo_grid.cameras.search import LARGEST_M, Facet, InSector, cameras_in, facets, sector_of
-from geo_grid.layers.cameras import LAYER
 
 router = APIRouter(prefix="/cameras", tags=["cameras"], responses=PROBLEM_RESPONSES, route_class=GuardedRoute)
 
@@ -45,19 +44,15 @@ async def get_sector(
     azimuth_deg: Annotated[float, Query(ge=0, lt=360, description="of its middle, clockwise from north")],
     fov_deg: Annotated[float, Query(gt=0, le=360, description="opening angle; 360: a circle")],
     range_m: Annotated[float, Query(gt=0, le=LARGEST_M)],
+    only: Only,
     source_crs: SourceCrs = "EPSG:4490",
     limit: Annotated[int, Query(ge=1, le=1000)] = 200,
     crs: AnswerCrs = "EPSG:4490",
-    owner_name: Owners = None,
-    network_code: Networks = None,
-    type_code: Types = None,
-    camera_state: States = None,
 ) -> SectorAnswer:
     """List the cameras that stand in a sector or see into it: those that see into it first, then the nearest to its point."""
     here = await place(request, lon, lat, source_crs)
     shift, uri = datum_of(crs)
-    narrowing = narrowing_of([LAYER], owner_name, network_code, type_code, camera_state)
     sector = sector_of(here.lon, here.lat, azimuth_deg, fov_deg, range_m)
     async with searching(request) as database:
-        found = await cameras_in(database, sector, (here.lon, here.lat), limit + 1, narrowing, shift)
+        found = await cameras_in(database, sector, (here.lon, here.lat), limit + 1, only, shift)
     return SectorAnswer(features=found[:limit], truncated=len(found) > limit, coord_ref_sys=uri)

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from geo_grid.api.ogc.features import Answer, LayerName
-from geo_grid.api.ogc.narrowing import Networks, Owners, States, Types, narrowing_of
+from geo_grid.api.ogc.narrowing import Only, refuse_needless
 from geo_grid.api.server.asking import identity_of, read_once
 from geo_grid.api.server.links import Link, base_url
 from geo_grid.api.server.problems import PROBLEM_RESPONSES, Problem
@@ -184,17 +184,12 @@ async def get_tile(
     z: Zoom,
     y: Row,
     x: Column,
+    only: Only,
     edition: Edition = None,
-    owner_name: Owners = None,
-    network_code: Networks = None,
-    type_code: Types = None,
-    camera_state: States = None,
 ) -> Response:
     """Return a vector tile with the features of a layer that the principal may see."""
     layers = [find_layer(layer)]
-    narrowing = narrowing_of(layers, owner_name, network_code, type_code, camera_state)
-    drawn = await _draw(request, layers, z, y, x, narrowing)
-    return _send(request, drawn, _keeping(request, layers, edition, narrowing))
+    return await _answer(request, layers, z, y, x, only, edition)
 
 
 @router.get("/tiles/WebMercatorQuad/{z}/{y}/{x}", response_class=Response, responses=_TILE_RESPONSES)
@@ -204,17 +199,20 @@ async def get_combined_tile(
     y: Row,
     x: Column,
     collections: Annotated[str, Query(min_length=1, max_length=500, description="names of layers, with commas")],
+    only: Only,
     edition: Edition = None,
-    owner_name: Owners = None,
-    network_code: Networks = None,
-    type_code: Types = None,
-    camera_state: States = None,
 ) -> Response:
     """Return a vector tile with several layers, read in one snapshot."""
     layers = [find_layer(name) for name in dict.fromkeys(collections.split(","))]
-    narrowing = narrowing_of(layers, owner_name, network_code, type_code, camera_state)
-    drawn = await _draw(request, layers, z, y, x, narrowing)
-    return _send(request, drawn, _keeping(request, layers, edition, narrowing))
+    return await _answer(request, layers, z, y, x, only, edition)
+
+
+async def _answer(
+    request: Request, layers: list[Layer], z: int, y: int, x: int, only: Narrowing, edition: int | None
+) -> Response:
+    refuse_needless(layers, only)
+    drawn = await _draw(request, layers, z, y, x, only)
+    return _send(request, drawn, _keeping(request, layers, edition, only))
 
 
 def _keeping(request: Request, layers: list[Layer], edition: int | None, narrowing: Narrowing) -> str:

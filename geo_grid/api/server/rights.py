@@ -413,7 +413,9 @@ class GuardedRoute(APIRoute):
     @cached_property
     def _parameters(self) -> frozenset[str]:
         names: set[str] = set()
-        for field in self.dependant.query_params:
+        # what routes have in common they may have by a dependency
+        parts = [self.dependant, *self.dependant.dependencies]
+        for field in [field for part in parts for field in part.query_params]:
             kind = field.field_info.annotation
             if isinstance(kind, type) and issubclass(kind, BaseModel):
                 names |= {one.alias or name for name, one in kind.model_fields.items()}
