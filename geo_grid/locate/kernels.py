@@ -71,7 +71,7 @@ _INDEX = types.NamedTuple(
 )
 
 
-@part(inline="always")
+@part()
 def cross_sign(ux: int, uy: int, vx: int, vy: int) -> int:
     """Return the sign of ux * vy - uy * vx, exactly."""
     # |u|, |v| < 2^35: with the low 18 bits apart every product is below 2^53 and no sum passes 2^55
@@ -84,7 +84,7 @@ def cross_sign(ux: int, uy: int, vx: int, vy: int) -> int:
     return -1 if high < 0 else 0
 
 
-@part(inline="always")
+@part()
 def _crosses_bottom(x1: int, y1: int, x2: int, y2: int, y: int, start: int, end: int) -> bool:
     """Whether the edge crosses the way from (start, y) to (end, y), all shifted by (e, e^2)."""
     if (y1 <= y) == (y2 <= y):
@@ -97,7 +97,7 @@ def _crosses_bottom(x1: int, y1: int, x2: int, y2: int, y: int, start: int, end:
     return bool(before != after)
 
 
-@part(inline="always")
+@part()
 def _crosses_rise(x1: int, y1: int, x2: int, y2: int, x: int, start: int, end: int) -> bool:
     """Whether the edge crosses the way from (x, start) to (x, end), all shifted by (e, e^2)."""
     if (x1 <= x) == (x2 <= x):
@@ -236,7 +236,8 @@ def edges_of_cells(side: NDArray[np.int32], cells: int) -> tuple[Ints, NDArray[n
     for e in range(len(side)):
         first[side[e, 0] + 1] += 1
         first[side[e, 1] + 1] += 1
-    first = np.cumsum(first)
+    for cell in range(cells + 1):  # written out: numpy's cumsum would be compiled too
+        first[cell + 1] += first[cell]
     cursor = first.copy()
     listed = np.empty(2 * len(side), np.int32)
     for e in range(len(side)):
@@ -246,7 +247,7 @@ def edges_of_cells(side: NDArray[np.int32], cells: int) -> tuple[Ints, NDArray[n
     return first[: cells + 1], listed[: first[cells]]
 
 
-@part(inline="always")
+@part()
 def _conflict(a: Ints, b: Ints) -> bool:
     """Whether two different edges meet anywhere but in an end of both."""
     ux, uy, vx, vy = a[2] - a[0], a[3] - a[1], b[2] - b[0], b[3] - b[1]
@@ -296,7 +297,7 @@ def is_coverage(index: Index) -> bool:
     return True
 
 
-@part(inline="always")
+@part()
 def _walk(index: Index, column: int, row: int, slot: int, x: int, y: int) -> int:
     """Return the cell that owns a lattice point in a bucket with edges; n outside."""
     west, south, shift, cells = index.origin[0], index.origin[1], index.origin[4], index.origin[5]
@@ -406,7 +407,7 @@ def put_back(order: NDArray[np.int32], there: NDArray[np.int32], found: NDArray[
         found[order[k]] = there[k]
 
 
-@part(inline="always")
+@part()
 def _metres_per_degree(lat: float) -> tuple[float, float]:
     """Return metres per degree of longitude and latitude on the ellipsoid (radii N cos(lat) and M)."""
     sine = np.sin(np.radians(lat))
@@ -416,7 +417,7 @@ def _metres_per_degree(lat: float) -> tuple[float, float]:
     return np.radians(n * np.cos(np.radians(lat))), np.radians(m)
 
 
-@part(inline="always")
+@part()
 def _edge_distance(index: Index, edge: int, lon: float, lat: float, kx: float, ky: float) -> tuple[float, float, float]:
     """Return squared distance in metres, and the offset in degrees, to the nearest point of an edge."""
     ax, ay = index.edge[edge, 0] / _STEPS_PER_DEGREE - lon, index.edge[edge, 1] / _STEPS_PER_DEGREE - lat
@@ -427,7 +428,7 @@ def _edge_distance(index: Index, edge: int, lon: float, lat: float, kx: float, k
     return ox * ox * kx * kx + oy * oy * ky * ky, ox, oy
 
 
-@part(inline="always")
+@part()
 def _box_distance(index: Index, edge: int, lon: float, lat: float, kx: float, ky: float) -> float:
     """Return squared distance in metres to the box around an edge: no more than to the edge, and without a division."""
     x, y = lon * _STEPS_PER_DEGREE, lat * _STEPS_PER_DEGREE

@@ -106,14 +106,14 @@ def _sweep(lows, highs, numbers, edges, box, most):  # type: ignore[no-untyped-d
     keys = np.empty(edges)
     for edge in range(edges):
         keys[edge] = lows[edge, 1]
-    order = np.argsort(keys)
+    order = _ascending(keys)
     low, high, number, slope = np.empty((edges, 2)), np.empty((edges, 2)), np.empty(edges, np.int64), np.empty(edges)
     for place in range(edges):
         _put(lows, highs, order[place], low, high, place)
         number[place] = numbers[order[place]]
         slope[place] = (high[place, 0] - low[place, 0]) / (high[place, 1] - low[place, 1])
     heights = _heights(low, high, number, box)
-    upwards = np.argsort(heights)
+    upwards = _ascending(heights)
     active, middle = np.empty(edges, np.int64), np.empty(edges)
     is_inside = np.empty(most, np.bool_)
     area = 0.0
@@ -150,6 +150,32 @@ def _sweep(lows, highs, numbers, edges, box, most):  # type: ignore[no-untyped-d
             if is_inside[0] and holding:
                 area += (middle[place + 1] - middle[place]) * (above - below)  # of a trapezium: median times height
     return area
+
+
+@part()
+def _ascending(keys):  # type: ignore[no-untyped-def]
+    """Return the indices that sort an array (heap sort; J. W. J. Williams, 1964): numpy's argsort takes 4 s to compile."""
+    end = len(keys)
+    order = np.empty(end, np.int64)
+    for place in range(end):
+        order[place] = place
+    start = end // 2
+    while end > 1:
+        if start > 0:  # while the heap is made
+            start -= 1
+        else:
+            end -= 1
+            order[0], order[end] = order[end], order[0]
+        root = start
+        while 2 * root + 1 < end:
+            child = 2 * root + 1
+            if child + 1 < end and keys[order[child]] < keys[order[child + 1]]:
+                child += 1
+            if keys[order[root]] >= keys[order[child]]:
+                break
+            order[root], order[child] = order[child], order[root]
+            root = child
+    return order
 
 
 @part()
