@@ -1,6 +1,7 @@
 """`geo-grid demo`, `levels`, `layers`, `migrate`, `psql`, `doctor`: the city and the database it is in."""
 
 import json
+import os
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -11,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from geo_grid.cli.terminal import Json, compiling, progress, ready_database, say
+from geo_grid.cli.terminal import POLITENESS, Json, compiling, progress, ready_database, say
 from geo_grid.settings import settings
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ def load_demo(
     drawing: "Callable[[], Drawn] | None",
     compiled: Callable[[], None],
     beside: Executor,
+    earlier: Path | None = None,
 ) -> Future[None]:
     """Load the demo city and say what is in it; `compiled` waits for our own loops, for the rest see `demo.load_demo`.
 
@@ -49,8 +51,11 @@ def load_demo(
             travel=Travel.of(config),
             roads_dir=config.roads_dir,
             compiled=compiled,
+            earlier=earlier,
         )
     say(", ".join(f"{count:,} {table.replace('_', ' ')}" for table, count in loaded.rows.items()))
+    if earlier is not None and earlier.exists():
+        say("the incidents of the months before the last follow when the city is up")
     say(f"{loaded.unassigned_incidents} incidents lie outside every grid cell and are flagged")
     say("the lists of names disagree here (drawn as said, nothing guessed in silence):")
     for line in loaded.disagreements:
@@ -67,6 +72,11 @@ def _analyse(conninfo: str) -> None:
         connection.execute("analyze")
 
 
+def earlier_incidents() -> Path:
+    """Where `up` sets aside the demo's incidents that can wait until the city is up."""
+    return settings().state_dir / "demo-incidents.parquet"
+
+
 @demo_app.command("load")
 def demo_load(
     incidents: Annotated[int, typer.Option(min=0, max=20_000_000, help="Incidents over 12 months.")] = 100_000,
@@ -81,6 +91,26 @@ def demo_load(
 
     with compiling() as compiled, ready_database() as conninfo, ThreadPoolExecutor(1) as beside:
         load_demo(conninfo, incidents, drawing, compiled, beside).result()
+
+
+@demo_app.command("earlier", hidden=True)
+def demo_earlier(lifeline: Annotated[int, typer.Option(help="Descriptor of the line to the supervisor.")]) -> None:
+    """Load the incidents that the first start of the demo set aside, beside the server."""
+    from geo_grid.supervising import Lifeline
+
+    os.nice(POLITENESS)
+    line = Lifeline(lifeline)
+    line.wait_for_go()
+    line.watch()
+    with ready_database(migrated=False, is_watched=False) as conninfo, progress("earlier incidents"):
+        from geo_grid.db import connect
+        from geo_grid.demo import load_earlier
+
+        with connect(conninfo) as connection:
+            load_earlier(connection, earlier_incidents())
+        earlier_incidents().unlink()
+        with connect(conninfo) as connection:
+            connection.execute("analyze incidents")
 
 
 @demo_app.command("live")

@@ -9,13 +9,10 @@ from typing import NoReturn
 import typer
 
 from geo_grid.cli.access import as_owner
-from geo_grid.cli.terminal import ready_database
+from geo_grid.cli.terminal import POLITENESS, ready_database
 from geo_grid.errors import Conflict
 from geo_grid.settings import settings
 from geo_grid.state_folder import open_state_folder
-
-_POLITENESS = 10
-"""Of `nice`: the server and the database come first."""
 
 
 def live(speed: float, seed: int, lifeline: int | None) -> NoReturn:
@@ -31,7 +28,7 @@ def live(speed: float, seed: int, lifeline: int | None) -> NoReturn:
     Conflict
         This city is not the demo, or it lives already.
     """
-    os.nice(_POLITENESS)
+    os.nice(POLITENESS)
     if lifeline is not None and os.read(lifeline, 1) == b"":
         raise typer.Exit(0)
     try:

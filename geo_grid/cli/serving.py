@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from geo_grid.cli.city import load_demo, set_levels
+from geo_grid.cli.city import earlier_incidents, load_demo, set_levels
 from geo_grid.cli.terminal import compile_loops, compiling, log_warnings, progress, ready_database, say
 from geo_grid.settings import Settings, settings
 
@@ -92,13 +92,9 @@ def up(
         if held is None:
             say(f"geo_grid is already running at {url}/")
             return
-        companions = [] if empty or still else [("demo", "live")]
-        companions += [("cameras", "listen")] if config.sip_id and config.sip_port else []
         # what prepares, and the server, load their modules meanwhile
         given = [] if tell is None else [tell]
-        supervisor = Supervisor(
-            config.state_dir, listen(config), [held.fileno()], wishes, given, companions, config.workers
-        )
+        supervisor = Supervisor(config.state_dir, listen(config), [held.fileno()], wishes, given, config.workers)
         from geo_grid.db import database
 
         try:
@@ -108,7 +104,10 @@ def up(
                 supervisor,
             ):  # its processes end before the database, or without it
                 supervisor.prepare()
-                supervisor.serve(announce)
+                companions = [("demo", "earlier")] if earlier_incidents().exists() else []
+                companions += [] if empty or still else [("demo", "live")]
+                companions += [("cameras", "listen")] if config.sip_id and config.sip_port else []
+                supervisor.serve(announce, companions)
         except Ended as ended:  # in its own words already, unless it was killed
             if ended.code <= 0:
                 say(f"geo-grid: {ended}")
@@ -251,7 +250,7 @@ def _load_demo_if_empty(
         empty = is_empty(connection)
     if empty:
         say("loading the demo city (once; about a minute)")
-        return load_demo(conninfo, incidents, drawing, compiled, beside)
+        return load_demo(conninfo, incidents, drawing, compiled, beside, earlier_incidents())
     return None
 
 

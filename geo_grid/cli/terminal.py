@@ -19,6 +19,8 @@ from geo_grid.errors import UserError, told
 from geo_grid.settings import settings
 
 err = Console(stderr=True, highlight=False)
+POLITENESS = 10
+"""Of `nice`, for what goes on beside a city: its server and its database come first."""
 _BAD_ROWS_SHOWN = 100
 _bar = threading.Lock()
 """Held by the step that is shown as a bar: a terminal shows one at a time."""

@@ -7,20 +7,20 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
-import shapely
 from pandas import DataFrame
 
 from geo_grid.boundaries import publish_cells, publish_zones
 from geo_grid.coordinates import snap
-from geo_grid.db import Connection, copy_rows, ewkb, load_queries
+from geo_grid.db import Connection, copy_rows, load_queries
 from geo_grid.demo import things
 from geo_grid.demo.city import LEVELS, City, draw_city
+from geo_grid.demo.earlier import set_aside
 from geo_grid.demo.gazetteer import Gazetteer, read_gazetteer
 from geo_grid.demo.roads import write_roads
+from geo_grid.demo.rows import copy_frame
 from geo_grid.errors import Conflict
 from geo_grid.exchange import OsmExtract, import_osm, read_osm
 from geo_grid.layers.emptiness import is_empty
@@ -82,6 +82,7 @@ def load_demo(
     travel: Travel | None = None,
     roads_dir: Path | None = None,
     compiled: Callable[..., object] = lambda *modules: None,
+    earlier: Path | None = None,
 ) -> Loaded:
     """Load the full-size demo city in the caller's transaction.
 
@@ -100,6 +101,8 @@ def load_demo(
         Where the road graph is kept; None: none is built, and circles are estimated.
     compiled
         Waits until the loops of the modules it is given are compiled, by default of all; called before they are needed.
+    earlier
+        File that the incidents of all months but the last are set aside in, for `load_earlier`; None: all are loaded.
 
     Raises
     ------
@@ -126,14 +129,14 @@ def load_demo(
             counts["patrol_zones"] = publish_zones(
                 connection, city.zones, "demo city", is_demo=True, edition=edition
             ).rows
-            counts["mandatory_stops"] = _copy_frame(connection, "mandatory_stops", things.stops(city))
+            counts["mandatory_stops"] = copy_frame(connection, "mandatory_stops", things.stops(city))
 
         counts["roads"] = import_osm(
             connection, path, progress, None, roads_dir=roads_dir, is_demo=True, extract=extract.result()
         ).roads
         posts, organisations = things.posts(city), things.mediation_organisations(city)
         with progress("police posts", len(posts)):
-            counts["police_posts"] = _copy_frame(connection, "police_posts", posts.drop(columns="zone_code"))
+            counts["police_posts"] = copy_frame(connection, "police_posts", posts.drop(columns="zone_code"))
         circles = beside.submit(_circles(connection, progress, travel or Travel.of(Settings()), roads_dir, compiled))
 
         compiled("geo_grid.locate.kernels")
@@ -144,7 +147,10 @@ def load_demo(
             ("patrol_units", lambda: things.units(posts, rng).assign(reported_at=until)),
             ("cameras", lambda: _owned(things.cameras(city, rng), index)),
             ("facilities", lambda: things.facilities(city, gazetteer, organisations, rng)),
-            ("incidents", lambda: _owned(things.incidents(city, incidents, until, rng), index)),
+            (
+                "incidents",
+                lambda: set_aside(_owned(things.incidents(city, incidents, until, rng), index), until, earlier),
+            ),
         ]
         # one after the other: they draw lots from the same generator
         made = beside.submit(frames[0][1])
@@ -154,7 +160,7 @@ def load_demo(
                 if following is not None:
                     made = beside.submit(following[1])
                 states = frame.pop("state") if table == "cameras" else None
-                counts[table] = _copy_frame(connection, table, frame)
+                counts[table] = copy_frame(connection, table, frame)
                 if states is not None:
                     _camera_states(connection, frame["gb28181_id"], states, until - timedelta(days=2))
         with progress("mediation"):
@@ -178,15 +184,6 @@ def _owned(frame: DataFrame, index: CityIndex) -> DataFrame:
     owners = {"grid_code": index.cells, "zone_code": index.zones}
     codes = {name: np.array([*one.codes.tolist(), None])[one.owners(lon, lat)] for name, one in owners.items()}
     return frame.assign(**codes, edition_id=index.edition)
-
-
-def _copy_frame(connection: Connection, table: str, frame: DataFrame) -> int:
-    if "is_demo" not in frame:
-        frame = frame.assign(is_demo=True)
-    if "lon" in frame:
-        frame = frame.assign(geom=ewkb(shapely.points(snap(frame[["lon", "lat"]])))).drop(columns=["lon", "lat"])
-    columns: list[list[Any]] = [frame[c].astype(object).where(pd.notna(frame[c]), None).tolist() for c in frame]
-    return copy_rows(connection, table, list(frame.columns), zip(*columns, strict=True))
 
 
 def _camera_states(connection: Connection, ids: "pd.Series[str]", states: "pd.Series[str]", since: datetime) -> None:

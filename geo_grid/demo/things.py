@@ -4,7 +4,7 @@ Every number that is the city's own comes from DOMAIN, section 1. People are rol
 telephone numbers cannot exist (no Chinese mobile number begins with 12).
 """
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -334,26 +334,26 @@ def incidents(city: City, count: int, until: datetime, rng: np.random.Generator)
     hour = rng.choice(24, count, p=_hours())
     seconds = np.floor(day) * 86400 + hour * 3600 + rng.integers(0, 3600, count)
     seconds = np.sort(seconds)
-    received = [
-        until - timedelta(days=365) + timedelta(seconds=float(s)) for s in np.minimum(seconds, 365 * 86400 - 30)
-    ]
+    ends = np.datetime64(until.astimezone(UTC).replace(tzinfo=None), "us")
+    since = np.minimum(seconds, 365 * 86400 - 30).astype("timedelta64[s]")
+    received = ends - np.timedelta64(365, "D") + since
     kind = rng.choice(len(_CATEGORIES), count, p=np.array([c[2] for c in _CATEGORIES]) / sum(c[2] for c in _CATEGORIES))
     delays = rng.lognormal([0.6, 1.0, 1.9, 3.4, 5.5, 6.5], [0.5, 0.5, 0.5, 0.8, 0.7, 0.7], (count, 6)).cumsum(axis=1)
-    columns = ["dispatched_at", "departed_at", "arrived_at", "handled_at", "verified_at", "evaluated_at"]
-    clocks: dict[str, list[datetime | None]] = {column: [] for column in columns}
-    steps = []
-    for start, row in zip(received, delays, strict=True):
-        moments = [start + timedelta(minutes=float(minutes)) for minutes in row]
-        done = [moment <= until for moment in moments]
-        for column, moment, is_done in zip(columns, moments, done, strict=True):
-            clocks[column].append(moment if is_done else None)
-        steps.append("evaluated" if done[5] else "verified" if done[4] else "handled" if done[3]
-                      else "assigned" if done[0] else "reported")  # fmt: skip
+    moments = received[:, None] + np.rint(delays * 60e6).astype("timedelta64[us]")
+    done = moments <= ends
+    columns = ["dispatched_at", "departed_at", "arrived_at", "handled_at", "verified_at"]
+    clocks = {
+        column: pd.Series(np.where(done[:, nth], moments[:, nth], np.datetime64("NaT", "us"))).dt.tz_localize(UTC)
+        for nth, column in enumerate(columns)
+    }
+    steps = np.select(
+        [done[:, 5], done[:, 4], done[:, 3], done[:, 0]], ["evaluated", "verified", "handled", "assigned"], "reported"
+    )
+    days = np.char.replace(np.datetime_as_string(received, "D"), "-", "")
     frame = DataFrame({
-        "incident_number": [f"DEMO{moment:%Y%m%d}{i:06d}" for i, moment in enumerate(received, start=1)],
+        "incident_number": [f"DEMO{day}{i:06d}" for i, day in enumerate(days.tolist(), start=1)],
         "category": [_CATEGORIES[k][0] for k in kind], "subtype": [_CATEGORIES[k][1] for k in kind],
-        "description": "演示数据", "step": steps, "received_at": received,
-        **{column: pd.Series(clocks[column], dtype=object) for column in columns[:5]},
+        "description": "演示数据", "step": steps, "received_at": pd.Series(received).dt.tz_localize(UTC), **clocks,
         "lon": points[:, 0], "lat": points[:, 1],
     })  # fmt: skip
     frame["closed_at"] = frame["verified_at"]

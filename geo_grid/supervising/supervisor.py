@@ -178,9 +178,6 @@ class Supervisor:
         More file descriptors that the children inherit.
     preparing, given
         Arguments of the command that prepares, and the file descriptors that they name.
-    companions
-        Commands of processes that run beside the server from its first readiness on, and are started again when they die. They
-        end with exit code 0 where there is nothing for them to do.
     workers
         Number of processes that serve.
     """
@@ -192,7 +189,6 @@ class Supervisor:
         kept: list[int],
         preparing: Sequence[str],
         given: Sequence[int] = (),
-        companions: Sequence[Sequence[str]] = (),
         workers: int = 1,
     ) -> None:
         self._lock = ServerLock(state_dir)
@@ -200,7 +196,7 @@ class Supervisor:
         self._temporary = state_dir / "tmp"
         self._bound = bound
         self._kept = kept
-        self._companions = [_Companion(command, self._temporary) for command in companions]
+        self._companions: list[_Companion] = []
         shutil.rmtree(self._temporary, ignore_errors=True)
         self._temporary.mkdir(mode=0o700, parents=True, exist_ok=True)
         # all import their modules meanwhile
@@ -238,10 +234,16 @@ class Supervisor:
             what = "what prepares the database"
             raise Ended(what, code)
 
-    def serve(self, announce: Callable[[], None]) -> None:
+    def serve(self, announce: Callable[[], None], companions: Sequence[Sequence[str]] = ()) -> None:
         """Serve until a signal ends this process; `announce` is called when all serve, at first and after each restart.
 
         One more process stands by with its modules imported, for a quick restart; it takes 150 MB.
+
+        Parameters
+        ----------
+        companions
+            Commands of processes that run beside the server from its first readiness on, and are started again when they
+            die. They end with exit code 0 when they are done, or where there is nothing for them to do.
 
         Raises
         ------
@@ -250,6 +252,7 @@ class Supervisor:
         SetupError
             The state folder was deleted, and the database with it.
         """
+        self._companions = [_Companion(command, self._temporary) for command in companions]
         was_ready, last_heard = False, time.monotonic()
         try:
             while True:

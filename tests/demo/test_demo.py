@@ -1,22 +1,29 @@
 """The full-size demo city as it is stored."""
 
+import socket
+import subprocess
+import sys
 from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import osmium
+import pandas as pd
 import pytest
 import shapely
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from geo_grid.db import connect
-from geo_grid.demo import load_demo
+from geo_grid.demo import load_demo, load_earlier
 from geo_grid.demo.city import City, draw_city
+from geo_grid.demo.earlier import set_aside
 from geo_grid.demo.gazetteer import read_gazetteer
 from geo_grid.demo.regions import grow
 from geo_grid.demo.roads import write_roads
+from geo_grid.demo.rows import copy_frame
+from geo_grid.demo.things import incidents
 from geo_grid.doctor import examine
 from geo_grid.errors import Conflict
 from geo_grid.layers import find_layer
@@ -233,6 +240,39 @@ def test_demo_data_is_never_mixed_with_other_data(database: str) -> None:
         )
     with pytest.raises(Conflict, match="not empty"), connect(database) as connection:
         load_demo(connection, silent, datetime.now(UTC))
+
+
+def test_earlier_incidents_follow_once_and_only_into_their_city(
+    drawn: City, database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    until = datetime(2026, 11, 1, 12, tzinfo=ZoneInfo("Asia/Shanghai"))
+    whole = incidents(drawn, 1000, until, np.random.default_rng(3))
+    assert set_aside(whole, until, None) is whole
+    last_month = set_aside(whole, until, tmp_path / "demo-incidents.parquet")
+    assert last_month["received_at"].min() >= until - timedelta(days=31)
+    assert 50 < len(last_month) < 120
+    with connect(database) as connection:
+        assert load_earlier(connection, tmp_path / "demo-incidents.parquet") == 0  # it belongs to another city
+        copy_frame(connection, "incidents", last_month)
+    monkeypatch.setenv("GEO_GRID_STATE_DIR", str(tmp_path))
+    monkeypatch.setenv("GEO_GRID_DATABASE_URL", database)
+    for _ in range(2):  # the second is one that was killed before it had removed the file
+        set_aside(whole, until, tmp_path / "demo-incidents.parquet")
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            ours.send(b"\0")
+            arguments = ["demo", "earlier", "--lifeline", str(theirs.fileno())]
+            subprocess.run(
+                [sys.executable, "-m", "geo_grid", *arguments], pass_fds=[theirs.fileno()], check=True, timeout=120
+            )
+        assert not (tmp_path / "demo-incidents.parquet").exists()
+    stored = rows(
+        database, "select incident_number, received_at, closed_at, is_demo from incidents order by received_at"
+    )
+    assert [row["incident_number"] for row in stored] == whole["incident_number"].tolist()
+    assert [row["received_at"] for row in stored] == whole["received_at"].tolist()
+    assert [row["closed_at"] for row in stored] == [None if pd.isna(at) else at for at in whole["closed_at"]]
+    assert all(row["is_demo"] for row in stored)
 
 
 def test_regions_grow_connected_and_near_their_quotas() -> None:
