@@ -5,9 +5,11 @@ A module marks functions that Python calls with `@loop(types)`, and functions th
 the first call compiles. `compile_all` fills the cache beforehand. Compiled functions release the GIL while they run.
 """
 
+import contextlib
 import importlib
 import os
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
 from typing import Any, cast
@@ -49,9 +51,10 @@ def part[Function: Callable[..., Any]](**options: Any) -> Callable[[Function], F
 
 def make_ready() -> None:
     """Compile, or load from the cache, the functions of all imported modules; afterwards they accept no other types."""
-    for compiled, types in _loops:
-        _compile_if_new(compiled, types)
-        compiled.disable_compile()
+    with _without_blas():
+        for compiled, types in _loops:
+            _compile_if_new(compiled, types)
+            compiled.disable_compile()
 
 
 def compile_all(progress: Progress, spared: int = 0, compiled: Callable[[str], object] = lambda module: None) -> None:
@@ -91,9 +94,25 @@ def _begin() -> None:
 
 def _compile(module: str) -> None:
     importlib.import_module(module)
-    for compiled, types in _loops:
-        if compiled.py_func.__module__ == module:  # those of the modules it imports are compiled elsewhere
-            _compile_if_new(compiled, types)
+    with _without_blas():
+        for compiled, types in _loops:
+            if compiled.py_func.__module__ == module:  # those of the modules it imports are compiled elsewhere
+                _compile_if_new(compiled, types)
+
+
+@contextlib.contextmanager
+def _without_blas() -> Iterator[None]:
+    """Let numba find no BLAS: at its first function it loads all of scipy.linalg, half a second and 14 MB, which none of ours uses."""
+    modules = cast("dict[str, Any]", sys.modules)
+    name = "scipy.linalg"
+    if name in modules:
+        yield
+        return
+    modules[name] = None  # an import of it fails, as where it is not installed
+    try:
+        yield
+    finally:
+        del modules[name]
 
 
 def _compile_if_new(compiled: Any, types: tuple[Any, ...]) -> None:

@@ -173,6 +173,7 @@ def serve_supervised(
 ) -> None:
     """Serve for `up`, which prepared everything, watches over the database and starts this again when it dies."""
     import faulthandler
+    import gc
     import socket
 
     from geo_grid import compiled_code
@@ -185,6 +186,7 @@ def serve_supervised(
         unless=compiled_code.is_complete
     )  # those who prepare compile, and need all cores for it
 
+    gc.disable()  # modules stay: to look for garbage among them, again and again, is a tenth of the time they take to load
     from geo_grid.api.app import create_app
     from geo_grid.api.listening import stoppable
     from geo_grid.api.serving import serve as serve_on
@@ -193,6 +195,8 @@ def serve_supervised(
 
     app = create_app(settings(), connection_string(settings()))
     make_ready()
+    gc.freeze()
+    gc.enable()
     if not has_work:
         line.wait_for_go()
     with stoppable():

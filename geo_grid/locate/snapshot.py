@@ -4,10 +4,11 @@ import time
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 import numpy as np
 import shapely
+from psycopg.rows import tuple_row
 
 from geo_grid.db import Connection, connect, load_queries
 from geo_grid.errors import DatabaseUnavailable
@@ -18,6 +19,9 @@ from geo_grid.locate.seen import Seen
 from geo_grid.locate.segments import Segments
 
 QUERIES = load_queries("geo_grid.locate", "current.sql")
+
+type _DutyRow = tuple[Literal["grid_lead", "grid_manager", "grid_assistant"], str, str]
+"""Role, name and telephone of a person on duty; a `Duty` is made of it when somebody asks: there are 31,505."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,7 @@ class Snapshot:
         self,
         state: State,
         city: CityIndex,
-        duties: dict[str, list[Duty]],
+        duties: dict[str, list[_DutyRow]],
         levels: dict[int, tuple[str, str]],
         circles: list[tuple[Response, shapely.Geometry]],
         segments: Segments,
@@ -166,15 +170,17 @@ class Snapshot:
         )
 
     def _duties_of(self, code: str) -> list[Duty]:
-        return self._duties.get(code, [])
+        return [
+            Duty.model_construct(duty_role=role, person_name=name, phone=phone)
+            for role, name, phone in self._duties.get(code, [])
+        ]
 
 
-def _read_duties(connection: Connection) -> dict[str, list[Duty]]:
-    duties: dict[str, list[Duty]] = {}
+def _read_duties(connection: Connection) -> dict[str, list[_DutyRow]]:
+    duties: dict[str, list[_DutyRow]] = {}
     # row by row, so that other threads can take the GIL in between
-    for row in connection.execute(QUERIES["duties"]):
-        duty = Duty.model_construct(duty_role=row["duty_role"], person_name=row["person_name"], phone=row["phone"])
-        duties.setdefault(row["grid_code"], []).append(duty)
+    for grid_code, *duty in connection.cursor(row_factory=tuple_row).execute(QUERIES["duties"]):
+        duties.setdefault(grid_code, []).append((duty[0], duty[1], duty[2]))
     return duties
 
 
