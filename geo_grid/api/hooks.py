@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from geo_grid.api.server.asking import reading, writing
 from geo_grid.api.server.links import here
 from geo_grid.api.server.parameters import AtMost, Configured
-from geo_grid.api.server.problems import PROBLEM_RESPONSES, Problem
+from geo_grid.api.server.problems import PROBLEM, PROBLEM_RESPONSES
 from geo_grid.api.server.rights import GuardedRoute
 from geo_grid.api.server.state import server_of
 from geo_grid.hooks import DeadLetter, Hook, NewHook, add_hook, dead_letters, enable_hook, list_hooks, remove_hook
@@ -17,7 +17,7 @@ from geo_grid.hooks import send_again as again
 router = APIRouter(
     prefix="/webhooks",
     tags=["webhooks"],
-    responses=PROBLEM_RESPONSES | {404: {"model": Problem}},
+    responses=PROBLEM_RESPONSES | {404: PROBLEM},
     route_class=GuardedRoute,
 )
 HookId = Annotated[int, Path(ge=1, le=2**63 - 1)]

@@ -13,7 +13,7 @@ from starlette.types import Message
 from geo_grid.api.server.asking import account_of, viewing, while_wanted
 from geo_grid.api.server.html import html_page, person_of
 from geo_grid.api.server.parameters import Configured
-from geo_grid.api.server.problems import PROBLEM_RESPONSES, Problem
+from geo_grid.api.server.problems import PROBLEM, PROBLEM_RESPONSES
 from geo_grid.api.server.rights import GuardedRoute
 from geo_grid.budgets import PICTURES
 from geo_grid.errors import NotFound
@@ -91,7 +91,7 @@ async def sheet(request: Request, settings: Configured, asked: Annotated[Sheet, 
     response_class=Response,
     responses={
         200: {"content": {"image/png": _BINARY, "application/pdf": _BINARY}},
-        404: {"model": Problem, "description": "There is no Chromium, or no such draft"},
+        404: PROBLEM | {"description": "There is no Chromium, or no such draft"},
     },
 )
 async def picture(request: Request, settings: Configured, asked: Annotated[Picture, Query()]) -> Response:

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Path, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from geo_grid.api.server.asking import reading, writing
-from geo_grid.api.server.problems import PROBLEM_RESPONSES, Problem
+from geo_grid.api.server.problems import PROBLEM, PROBLEM_RESPONSES
 from geo_grid.api.server.rights import GuardedRoute
 from geo_grid.feeds.addresses import (
     MOST_ADDRESSES,
@@ -22,7 +22,7 @@ from geo_grid.feeds.addresses import (
 router = APIRouter(
     prefix="/streams",
     tags=["cameras"],
-    responses=PROBLEM_RESPONSES | {404: {"model": Problem}},
+    responses=PROBLEM_RESPONSES | {404: PROBLEM},
     route_class=GuardedRoute,
 )
 Name = Annotated[str, Path(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$", description="what we call the host")]

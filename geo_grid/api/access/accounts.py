@@ -8,14 +8,14 @@ from pydantic import BaseModel, ConfigDict, Field
 from geo_grid.access import accounts
 from geo_grid.api.server.asking import reading, writing
 from geo_grid.api.server.parameters import Configured
-from geo_grid.api.server.problems import PROBLEM_RESPONSES, Problem
+from geo_grid.api.server.problems import PROBLEM, PROBLEM_RESPONSES
 from geo_grid.api.server.rights import GuardedRoute
 
 router = APIRouter(tags=["accounts"], responses=PROBLEM_RESPONSES, route_class=GuardedRoute)
 
 Name = Annotated[str, Path(max_length=64)]
-_MISSING: dict[int | str, dict[str, Any]] = {404: {"model": Problem}}
-_TAKEN: dict[int | str, dict[str, Any]] = {409: {"model": Problem}}
+_MISSING: dict[int | str, dict[str, Any]] = {404: PROBLEM}
+_TAKEN: dict[int | str, dict[str, Any]] = {409: PROBLEM}
 
 
 class Accounts(BaseModel):

@@ -8,12 +8,12 @@ from pydantic import BaseModel
 
 from geo_grid.api.server.asking import writing
 from geo_grid.api.server.parameters import AtMost, Configured
-from geo_grid.api.server.problems import PROBLEM_RESPONSES, Problem
+from geo_grid.api.server.problems import PROBLEM, PROBLEM_RESPONSES
 from geo_grid.api.server.rights import GuardedRoute
 from geo_grid.feeds.watched import PastOpening, UnusualOpening, Usual, Viewer, openings, unusual_openings, viewers
 from geo_grid.moments import Moment
 
-router = APIRouter(tags=["audit"], responses=PROBLEM_RESPONSES | {404: {"model": Problem}}, route_class=GuardedRoute)
+router = APIRouter(tags=["audit"], responses=PROBLEM_RESPONSES | {404: PROBLEM}, route_class=GuardedRoute)
 
 CameraId = Annotated[str, Path(pattern=r"^([0-9]{20}|LOCAL-[0-9A-Za-z._-]{1,26})$")]
 Limit = Annotated[int, Query(ge=1), AtMost(1000)]

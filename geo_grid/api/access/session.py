@@ -12,7 +12,7 @@ from geo_grid.access.login import DemoPerson, Opened
 from geo_grid.api.access.cookies import DEVICE, OIDC, SESSION, delete_cookie, read_cookie, set_cookie
 from geo_grid.api.server.asking import asker_of, identity_of
 from geo_grid.api.server.links import base_url
-from geo_grid.api.server.problems import PROBLEM_RESPONSES, Problem
+from geo_grid.api.server.problems import PROBLEM, PROBLEM_RESPONSES
 from geo_grid.api.server.public_address import PublicAddress
 from geo_grid.api.server.rights import GuardedRoute
 from geo_grid.api.server.state import server_of
@@ -120,7 +120,7 @@ async def open_kiosk(request: Request, given: KioskToken) -> Response:
     return response
 
 
-@router.post("/session/demo", responses={403: {"model": Problem}})
+@router.post("/session/demo", responses={403: PROBLEM})
 async def choose_demo_user(request: Request, response: Response, given: DemoChoice) -> LoggedIn:
     """Log in as a user of the demo city without a password: in a browser on the server's own machine alone."""
     if not request.scope["geo_grid.by_hand"]:

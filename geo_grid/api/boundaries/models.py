@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from fastapi import Path
 from pydantic import AwareDatetime, BaseModel, Field
 
-from geo_grid.api.server.problems import Problem
+from geo_grid.api.server.problems import PROBLEM
 from geo_grid.boundaries.drawing import CellCollection
 from geo_grid.boundaries.findings import Finding
 from geo_grid.boundaries.loads import State
@@ -16,10 +16,10 @@ from geo_grid.wording import Worded
 
 DraftId = Annotated[int, Path(ge=1, le=2**63 - 1)]
 EditionId = Annotated[int, Path(ge=1, le=2**63 - 1)]
-MISSING: dict[int | str, dict[str, Any]] = {404: {"model": Problem, "description": "No such draft or edition"}}
+MISSING: dict[int | str, dict[str, Any]] = {404: PROBLEM | {"description": "No such draft or edition"}}
 CHANGING = MISSING | {
-    409: {"model": Problem, "description": "It is submitted, published, discarded, or behind the boundaries in force"},
-    412: {"model": Problem, "description": "Somebody else did or undid a step meanwhile"},
+    409: PROBLEM | {"description": "It is submitted, published, discarded, or behind the boundaries in force"},
+    412: PROBLEM | {"description": "Somebody else did or undid a step meanwhile"},
 }
 
 

@@ -13,7 +13,7 @@ from starlette.requests import ClientDisconnect
 from geo_grid.api.server.asking import account_of, identity_of, leaving, reading_much
 from geo_grid.api.server.long_answers import LongAnswer
 from geo_grid.api.server.parameters import At, Configured, Located, SourceCrs, known_crs, moment_of
-from geo_grid.api.server.problems import PROBLEM_RESPONSES, Problem
+from geo_grid.api.server.problems import PROBLEM, PROBLEM_RESPONSES
 from geo_grid.api.server.rights import GuardedRoute
 from geo_grid.budgets import BULK
 from geo_grid.errors import UserError
@@ -55,8 +55,8 @@ def _content(json_schema: dict[str, Any]) -> dict[str, Any]:
     responses={
         200: {"description": "The points with their owners, in the form and order they came in",
               "content": _content(_JSON_ANSWER)},
-        408: {"model": Problem, "description": "The body stopped coming"},
-        415: {"model": Problem, "description": "The Content-Type is none of those"},
+        408: PROBLEM | {"description": "The body stopped coming"},
+        415: PROBLEM | {"description": "The Content-Type is none of those"},
     },
     openapi_extra={"requestBody": {"required": True, "content": _content(_JSON_BODY)}},
 )  # fmt: skip

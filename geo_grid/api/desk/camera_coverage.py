@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from geo_grid.api.ogc.geojson import ShiftableFeatures, datum_of
 from geo_grid.api.server.asking import account_of, apart, identity_of, reading, reading_much
 from geo_grid.api.server.parameters import AnswerCrs
-from geo_grid.api.server.problems import PROBLEM_RESPONSES, Problem
+from geo_grid.api.server.problems import PROBLEM, PROBLEM_RESPONSES
 from geo_grid.api.server.rights import GuardedRoute
 from geo_grid.api.server.state import server_of
 from geo_grid.budgets import BULK, SOLVING
@@ -56,7 +56,7 @@ class RoadsAnswer(RoadsSeen):
     coord_ref_sys: str = Field(serialization_alias="coordRefSys", description="of the stretches")
 
 
-@router.get("/coverage/roads", responses={404: {"model": Problem}})
+@router.get("/coverage/roads", responses={404: PROBLEM})
 async def get_roads_seen(
     request: Request,
     within: Annotated[str, Query(min_length=1, max_length=32, description="only within this cell")],
@@ -81,7 +81,7 @@ class CameraSitingQuestion(BaseModel):
     )
 
 
-@router.post("/siting", responses={404: {"model": Problem}})
+@router.post("/siting", responses={404: PROBLEM})
 async def post_camera_siting(request: Request, asked: CameraSitingQuestion) -> CameraSites:
     """Propose places for cameras that would see most of the roads in a cell that none sees: at crossings, and along these roads.
 
@@ -98,7 +98,7 @@ class BlindProperties(BaseModel):
     grid_code: str
 
 
-@router.get("/coverage/{grid_code}/blind-spots", responses={404: {"model": Problem}})
+@router.get("/coverage/{grid_code}/blind-spots", responses={404: PROBLEM})
 async def get_blind_spots(
     request: Request, grid_code: Annotated[str, Path(max_length=32)], crs: AnswerCrs = "EPSG:4490"
 ) -> ShiftableFeatures[BlindProperties]:

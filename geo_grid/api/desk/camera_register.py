@@ -11,7 +11,7 @@ from geo_grid.api.ogc.geojson import ShiftableFeatures, datum_of
 from geo_grid.api.ogc.narrowing import Only
 from geo_grid.api.server.asking import account_of, identity_of, reading, reading_much, viewing, writing
 from geo_grid.api.server.parameters import AnswerCrs, moment_of
-from geo_grid.api.server.problems import PROBLEM_RESPONSES, Problem
+from geo_grid.api.server.problems import PROBLEM, PROBLEM_RESPONSES
 from geo_grid.api.server.rights import GuardedRoute
 from geo_grid.budgets import BULK
 from geo_grid.cameras.platforms import Platform, PlatformGiven, ask_again, describe_platform, platforms
@@ -62,7 +62,7 @@ async def get_platforms(request: Request) -> Platforms:
         return Platforms(platforms=await platforms(database))
 
 
-@router.put("/platforms/{platform_code}", responses={409: {"model": Problem}})
+@router.put("/platforms/{platform_code}", responses={409: PROBLEM})
 async def put_platform(
     request: Request,
     platform_code: Annotated[str, Path(pattern=r"^[0-9A-Za-z._-]{1,32}$")],
@@ -78,7 +78,7 @@ async def put_platform(
 @router.post(
     "/platforms/{platform_code}/queries",
     status_code=202,
-    responses={404: {"model": Problem}, 409: {"model": Problem}},
+    responses={404: PROBLEM, 409: PROBLEM},
 )
 async def post_query(
     request: Request, platform_code: Annotated[str, Path(pattern=r"^[0-9A-Za-z._-]{1,32}$")]
@@ -101,7 +101,7 @@ async def get_proposals(request: Request) -> Proposals:
         return Proposals(proposals=await proposals(database))
 
 
-@router.post("/proposals/{proposal_id}/decision", responses={404: {"model": Problem}, 409: {"model": Problem}})
+@router.post("/proposals/{proposal_id}/decision", responses={404: PROBLEM, 409: PROBLEM})
 async def post_decision(
     request: Request, proposal_id: Annotated[int, Path(ge=1, le=2**63 - 1)], decision: Decision
 ) -> Decided:

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Path, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from geo_grid.api.server.asking import asker_of, identity_of, read_once, writing
-from geo_grid.api.server.problems import PROBLEM_RESPONSES, Problem
+from geo_grid.api.server.problems import PROBLEM, PROBLEM_RESPONSES
 from geo_grid.api.server.rights import GuardedRoute
 from geo_grid.api.server.state import server_of
 from geo_grid.errors import Forbidden, NotFound
@@ -18,7 +18,7 @@ from geo_grid.feeds.steering import MovementAsked, can_steer, refusal_of, steer,
 from geo_grid.feeds.watched import open_camera, refuse_picture
 from geo_grid.wording import Worded
 
-router = APIRouter(tags=["cameras"], responses=PROBLEM_RESPONSES | {404: {"model": Problem}}, route_class=GuardedRoute)
+router = APIRouter(tags=["cameras"], responses=PROBLEM_RESPONSES | {404: PROBLEM}, route_class=GuardedRoute)
 
 CameraId = Annotated[str, Path(pattern=r"^([0-9]{20}|LOCAL-[0-9A-Za-z._-]{1,26})$")]
 FeedId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{24}$")]
@@ -96,9 +96,7 @@ async def get_feed(request: Request, feed_id: FeedId) -> FeedState:
     return _state(feed, may["steers"])
 
 
-@router.post(
-    "/feeds/{feed_id}/movements", status_code=204, response_class=Response, responses={409: {"model": Problem}}
-)
+@router.post("/feeds/{feed_id}/movements", status_code=204, response_class=Response, responses={409: PROBLEM})
 async def post_movement(request: Request, feed_id: FeedId, asked: MovementAsked) -> Response:
     """Have the camera of a picture of one's own move, for some seconds at most; it is always told to stop after."""
     feed = await _mine(request, feed_id)

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Path, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from geo_grid.api.server.asking import reading, writing
-from geo_grid.api.server.problems import PROBLEM_RESPONSES, Problem
+from geo_grid.api.server.problems import PROBLEM, PROBLEM_RESPONSES
 from geo_grid.api.server.rights import GuardedRoute
 from geo_grid.workflow import (
     Category,
@@ -63,7 +63,7 @@ async def get_unlisted(request: Request) -> UnlistedNames:
         return UnlistedNames(unlisted=await unlisted(database))
 
 
-@router.put("/incidents/categories/{category_code}", responses={409: {"model": Problem}})
+@router.put("/incidents/categories/{category_code}", responses={409: PROBLEM})
 async def put_one(request: Request, category_code: Code, rules: CategoryRules) -> Category:
     """Add a category, or change one."""
     async with writing(request) as database:
@@ -73,7 +73,7 @@ async def put_one(request: Request, category_code: Code, rules: CategoryRules) -
 @router.post(
     "/incidents/categories/{category_code}/names",
     status_code=201,
-    responses={404: {"model": Problem}, 409: {"model": Problem}},
+    responses={404: PROBLEM, 409: PROBLEM},
 )
 async def post_name(request: Request, category_code: Code, meaning: Meaning) -> Decided:
     """Say that a name means this category, for incidents that came with it and for those to come."""

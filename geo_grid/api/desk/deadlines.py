@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from geo_grid.api.server.asking import reading, writing
 from geo_grid.api.server.links import here
 from geo_grid.api.server.parameters import AtMost, moment_of
-from geo_grid.api.server.problems import PROBLEM_RESPONSES, Problem
+from geo_grid.api.server.problems import PROBLEM, PROBLEM_RESPONSES
 from geo_grid.api.server.rights import GuardedRoute
 from geo_grid.moments import FIRST_STORED, LAST_STORED, AskedMoment, Day
 from geo_grid.workflow import deadlines, working_time
@@ -27,7 +27,7 @@ class Deadlines(BaseModel):
     next: str | None
 
 
-@router.get("/incidents/deadlines", responses={404: {"model": Problem}})
+@router.get("/incidents/deadlines", responses={404: PROBLEM})
 async def get_deadlines(
     request: Request,
     limit: Annotated[int, Query(ge=1), AtMost(1000)] = 100,
@@ -47,14 +47,14 @@ async def get_policies(request: Request) -> list[KeptPolicy]:
         return await deadlines.policies(database)
 
 
-@router.put("/deadlines/policies/{policy_code}", responses={409: {"model": Problem}})
+@router.put("/deadlines/policies/{policy_code}", responses={409: PROBLEM})
 async def put_policy(request: Request, policy_code: Code, policy: Policy) -> KeptPolicy:
     """Make or replace limits; the deadlines of open incidents follow within seconds."""
     async with writing(request) as database:
         return await deadlines.set_policy(database, policy_code, policy)
 
 
-@router.delete("/deadlines/policies/{policy_code}", status_code=204, responses={404: {"model": Problem}})
+@router.delete("/deadlines/policies/{policy_code}", status_code=204, responses={404: PROBLEM})
 async def delete_policy(request: Request, policy_code: Code) -> Response:
     """Remove limits; open incidents get those of the next policy that fits."""
     async with writing(request) as database:

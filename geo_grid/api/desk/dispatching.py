@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from geo_grid.api.desk.incidents import IncidentId
 from geo_grid.api.server.asking import reading, writing
 from geo_grid.api.server.parameters import AtMost, Configured
-from geo_grid.api.server.problems import PROBLEM_RESPONSES, Problem
+from geo_grid.api.server.problems import PROBLEM, PROBLEM_RESPONSES
 from geo_grid.api.server.rights import GuardedRoute
 from geo_grid.workflow.run_cards import NewRunCard, Run, RunCard, add_run_card, delete_run_card, run_cards, run_for
 from geo_grid.workflow.shifts import (
@@ -51,21 +51,21 @@ async def get_run_cards(request: Request) -> RunCards:
         return RunCards(run_cards=await run_cards(database))
 
 
-@router.post("/run-cards", status_code=201, responses={409: {"model": Problem}})
+@router.post("/run-cards", status_code=201, responses={409: PROBLEM})
 async def post_run_card(request: Request, new: NewRunCard) -> RunCard:
     """Add a run card."""
     async with writing(request) as database:
         return await add_run_card(database, new)
 
 
-@router.delete("/run-cards/{run_card_id}", status_code=204, responses={404: {"model": Problem}})
+@router.delete("/run-cards/{run_card_id}", status_code=204, responses={404: PROBLEM})
 async def remove_run_card(request: Request, run_card_id: Number) -> None:
     """Delete a run card."""
     async with writing(request) as database:
         await delete_run_card(database, run_card_id)
 
 
-@router.get("/incidents/{incident_id}/run-card", responses={404: {"model": Problem}})
+@router.get("/incidents/{incident_id}/run-card", responses={404: PROBLEM})
 async def get_run(request: Request, settings: Configured, incident_id: IncidentId) -> Run:
     """Read which units should be sent to an incident, how many of them were, and which are nearest."""
     async with reading(request) as database:
@@ -100,7 +100,7 @@ async def post_note(request: Request, new: NewShiftNote) -> ShiftNote:
 @router.post(
     "/shifts/notes/{shift_note_id}/acknowledgement",
     status_code=201,
-    responses={404: {"model": Problem}, 409: {"model": Problem}},
+    responses={404: PROBLEM, 409: PROBLEM},
 )
 async def post_acknowledgement(request: Request, shift_note_id: Number) -> ShiftNote:
     """Acknowledge a note of the shift before."""

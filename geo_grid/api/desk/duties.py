@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from geo_grid.api.server.asking import reading, writing
 from geo_grid.api.server.parameters import Configured
-from geo_grid.api.server.problems import PROBLEM_RESPONSES, Problem
+from geo_grid.api.server.problems import PROBLEM, PROBLEM_RESPONSES
 from geo_grid.api.server.rights import GuardedRoute
 from geo_grid.moments import Day
 from geo_grid.workflow.absences import (
@@ -50,28 +50,28 @@ async def get_absences(
         return Absences(absences=await absences(database, grid_code))
 
 
-@router.post("/duties/absences", status_code=201, responses={404: {"model": Problem}, 409: {"model": Problem}})
+@router.post("/duties/absences", status_code=201, responses={404: PROBLEM, 409: PROBLEM})
 async def post_absence(request: Request, new: NewAbsence) -> Absence:
     """Note that somebody is away: matters go to their substitute, or to whoever comes next."""
     async with writing(request) as database:
         return await add_absence(database, new)
 
 
-@router.delete("/duties/absences/{absence_id}", status_code=204, responses={404: {"model": Problem}})
+@router.delete("/duties/absences/{absence_id}", status_code=204, responses={404: PROBLEM})
 async def delete_absence(request: Request, absence_id: Annotated[int, Path(ge=1, le=2**63 - 1)]) -> None:
     """End an absence now."""
     async with writing(request) as database:
         await end_absence(database, absence_id)
 
 
-@router.get("/duties/desk/{grid_code}/{day}", responses={404: {"model": Problem}})
+@router.get("/duties/desk/{grid_code}/{day}", responses={404: PROBLEM})
 async def get_desk(request: Request, settings: Configured, grid_code: GridCode, day: DayOfCity) -> DeskRoster:
     """List the people of a community, and who of them is at its one-stop desk on a day."""
     async with reading(request) as database:
         return await desk_roster(database, grid_code, day, ZoneInfo(settings.timezone))
 
 
-@router.put("/duties/desk/{grid_code}/{day}", responses={404: {"model": Problem}})
+@router.put("/duties/desk/{grid_code}/{day}", responses={404: PROBLEM})
 async def put_desk(
     request: Request, settings: Configured, grid_code: GridCode, day: DayOfCity, at_desk: AtDesk
 ) -> DeskRoster:

@@ -11,7 +11,7 @@ from geo_grid.access.audit import record_export
 from geo_grid.api.server.asking import account_of, identity_of, reading, reading_much, writing
 from geo_grid.api.server.links import here
 from geo_grid.api.server.parameters import AtMost, Configured, Located, in_city, known_crs
-from geo_grid.api.server.problems import PROBLEM_RESPONSES, Problem
+from geo_grid.api.server.problems import PROBLEM, PROBLEM_RESPONSES, Problem
 from geo_grid.api.server.rights import GuardedRoute, refuse
 from geo_grid.budgets import BULK
 from geo_grid.layers.layer import LocalCode
@@ -119,7 +119,7 @@ async def get_workers(request: Request) -> Workers:
         return Workers(workers=await field.workers(database))
 
 
-@router.put("/field/workers/{name}", responses={404: {"model": Problem}, 409: {"model": Problem}})
+@router.put("/field/workers/{name}", responses={404: PROBLEM, 409: PROBLEM})
 async def put_worker(request: Request, name: Name, person: field.WorkerPerson) -> field.Worker:
     """Say which person of the duty roster an account is: its compounds and matters are that person's."""
     async with writing(request) as database:
@@ -133,7 +133,7 @@ async def get_reminders(request: Request) -> field.Reminders:
         return await field.reminders(database)
 
 
-@router.get("/volunteers/teams", responses={404: {"model": Problem}})
+@router.get("/volunteers/teams", responses={404: PROBLEM})
 async def get_teams(
     request: Request,
     lon: Annotated[float | None, Query(description="longitude in degrees, or easting")] = None,
@@ -150,7 +150,7 @@ async def get_teams(
         return Teams(teams=await field.nearest_teams(database, place, incident, skill, limit))
 
 
-@router.put("/volunteers/teams/{facility_code}", responses={404: {"model": Problem}, 409: {"model": Problem}})
+@router.put("/volunteers/teams/{facility_code}", responses={404: PROBLEM, 409: PROBLEM})
 async def put_team(
     request: Request,
     facility_code: Annotated[LocalCode, Path(min_length=1, max_length=32)],
@@ -178,7 +178,7 @@ async def get_meetings(
     status_code=201,
     responses={
         200: {"model": field.Meeting, "description": "The same Idempotency-Key was sent before; the meeting it made"},
-        409: {"model": Problem, "description": "The Idempotency-Key was used for different content"},
+        409: PROBLEM | {"description": "The Idempotency-Key was used for different content"},
     },
 )
 async def post_meeting(
@@ -197,7 +197,7 @@ async def post_meeting(
     return meeting
 
 
-@router.get("/meetings/{meeting_id}", responses={404: {"model": Problem}})
+@router.get("/meetings/{meeting_id}", responses={404: PROBLEM})
 async def get_meeting(request: Request, meeting_id: Annotated[int, Path(ge=1, le=2**63 - 1)]) -> field.Meeting:
     """Read one joint meeting with its resolutions."""
     async with reading(request) as database:

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from geo_grid.api.server.asking import identity_of, reading, write_once, writing
 from geo_grid.api.server.links import here
 from geo_grid.api.server.parameters import AtMost, Located, known_crs
-from geo_grid.api.server.problems import PROBLEM_RESPONSES, Problem
+from geo_grid.api.server.problems import PROBLEM, PROBLEM_RESPONSES
 from geo_grid.api.server.rights import GuardedRoute, refuse
 from geo_grid.workflow import (
     AnyAction,
@@ -48,7 +48,7 @@ class Incidents(BaseModel):
             "model": Incident,
             "description": "The same Idempotency-Key was sent before; the incident it made",
         },
-        409: {"model": Problem, "description": "The Idempotency-Key was used for different content"},
+        409: PROBLEM | {"description": "The Idempotency-Key was used for different content"},
     },
 )
 async def post_incident(
@@ -93,7 +93,7 @@ async def get_counts(request: Request) -> Counts:
         return await counts(database)
 
 
-@router.get("/incidents/{incident_id}", responses={404: {"model": Problem}})
+@router.get("/incidents/{incident_id}", responses={404: PROBLEM})
 async def get_incident(request: Request, incident_id: IncidentId) -> Incident:
     """Read one incident."""
     async with reading(request) as database:
@@ -104,9 +104,9 @@ async def get_incident(request: Request, incident_id: IncidentId) -> Incident:
     "/incidents/{incident_id}/steps",
     status_code=201,
     responses={
-        404: {"model": Problem},
-        409: {"model": Problem, "description": "It cannot be done at this stage"},
-        412: {"model": Problem, "description": "Others took steps that were not seen"},
+        404: PROBLEM,
+        409: PROBLEM | {"description": "It cannot be done at this stage"},
+        412: PROBLEM | {"description": "Others took steps that were not seen"},
     },
 )
 async def post_step(request: Request, incident_id: IncidentId, action: AnyAction) -> Incident:
@@ -118,7 +118,7 @@ async def post_step(request: Request, incident_id: IncidentId, action: AnyAction
         return await take_step(database, incident_id, action, identity.principal_id)
 
 
-@router.get("/incidents/{incident_id}/steps", responses={404: {"model": Problem}})
+@router.get("/incidents/{incident_id}/steps", responses={404: PROBLEM})
 async def get_steps(request: Request, incident_id: IncidentId) -> Course:
     """List the stages of its loop, and what was done to it."""
     async with reading(request) as database:
@@ -131,7 +131,7 @@ class Duplicates(BaseModel):
     duplicates: list[Duplicate]
 
 
-@router.get("/incidents/{incident_id}/duplicates", responses={404: {"model": Problem}})
+@router.get("/incidents/{incident_id}/duplicates", responses={404: PROBLEM})
 async def get_duplicates(request: Request, incident_id: IncidentId) -> Duplicates:
     """Propose other open incidents that may be reports of the same; POST the step merge to say so."""
     async with reading(request) as database:

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Path, Request
 from pydantic import BaseModel
 
 from geo_grid.api.server.asking import reading, writing
-from geo_grid.api.server.problems import PROBLEM_RESPONSES, Problem
+from geo_grid.api.server.problems import PROBLEM, PROBLEM_RESPONSES
 from geo_grid.api.server.rights import GuardedRoute
 from geo_grid.layers import grid_levels
 
@@ -26,7 +26,7 @@ async def get_levels(request: Request) -> Levels:
         return Levels(levels=await grid_levels.level_rules(database))
 
 
-@router.put("/levels/{grid_level}", responses={404: {"model": Problem}})
+@router.put("/levels/{grid_level}", responses={404: PROBLEM})
 async def put_level(
     request: Request, grid_level: Annotated[int, Path(ge=1, le=9)], rules: grid_levels.LevelRules
 ) -> grid_levels.KeptLevel:

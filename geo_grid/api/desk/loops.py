@@ -6,7 +6,7 @@ from fastapi import APIRouter, Path, Request
 from pydantic import BaseModel
 
 from geo_grid.api.server.asking import reading, writing
-from geo_grid.api.server.problems import PROBLEM_RESPONSES, Problem
+from geo_grid.api.server.problems import PROBLEM, PROBLEM_RESPONSES
 from geo_grid.api.server.rights import GuardedRoute
 from geo_grid.workflow import loops
 
@@ -27,16 +27,14 @@ async def get_loops(request: Request) -> Loops:
         return Loops(loops=await loops.list_loops(database))
 
 
-@router.put(
-    "/loops/{loop_code}", responses={409: {"model": Problem, "description": "Open matters could not go on in it"}}
-)
+@router.put("/loops/{loop_code}", responses={409: PROBLEM | {"description": "Open matters could not go on in it"}})
 async def put_loop(request: Request, loop_code: Code, rules: loops.LoopRules) -> loops.KeptLoop:
     """Make a loop, change one, or bring one back that was retired; open matters follow it from their stage on."""
     async with writing(request) as database:
         return await loops.put_loop(database, loop_code, rules)
 
 
-@router.delete("/loops/{loop_code}", responses={404: {"model": Problem}, 409: {"model": Problem}})
+@router.delete("/loops/{loop_code}", responses={404: PROBLEM, 409: PROBLEM})
 async def delete_loop(request: Request, loop_code: Code) -> loops.KeptLoop:
     """Retire a loop that no category uses; its open matters go on in it to their end."""
     async with writing(request) as database:

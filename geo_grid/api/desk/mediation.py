@@ -13,7 +13,7 @@ from geo_grid.api.server.asking import account_of, identity_of, reading, reading
 from geo_grid.api.server.links import here
 from geo_grid.api.server.long_answers import LongAnswer
 from geo_grid.api.server.parameters import At, AtMost, Configured, moment_of
-from geo_grid.api.server.problems import PROBLEM_RESPONSES, Problem
+from geo_grid.api.server.problems import PROBLEM, PROBLEM_RESPONSES
 from geo_grid.api.server.rights import GuardedRoute, refuse
 from geo_grid.budgets import BULK
 from geo_grid.layers.layer import LocalCode
@@ -67,7 +67,7 @@ async def list_mediation_organisations(
     return Organisations(organisations=page, next=more)
 
 
-@router.put("/mediation/organisations/{facility_code}", responses={404: {"model": Problem}, 409: {"model": Problem}})
+@router.put("/mediation/organisations/{facility_code}", responses={404: PROBLEM, 409: PROBLEM})
 async def put_organisation(
     request: Request, facility_code: FacilityCode, given: mediation.Description
 ) -> mediation.Organisation:
@@ -76,7 +76,7 @@ async def put_organisation(
         return await mediation.describe(database, facility_code, given)
 
 
-@router.get("/incidents/{incident_id}/mediation/organisations", responses={404: {"model": Problem}})
+@router.get("/incidents/{incident_id}/mediation/organisations", responses={404: PROBLEM})
 async def list_candidates(request: Request, incident_id: IncidentId, kind: OfKind = None) -> Candidates:
     """List the suitable organisations for a dispute: the lowest level first, and of one level the nearest."""
     async with reading(request) as database:
@@ -86,7 +86,7 @@ async def list_candidates(request: Request, incident_id: IncidentId, kind: OfKin
 @router.post(
     "/incidents/{incident_id}/mediation",
     status_code=201,
-    responses={404: {"model": Problem}, 409: {"model": Problem, "description": "It cannot be taken, or was taken"}},
+    responses={404: PROBLEM, 409: PROBLEM | {"description": "It cannot be taken, or was taken"}},
 )
 async def take_dispute(request: Request, incident_id: IncidentId, new: mediation.NewCase) -> mediation.Case:
     """Take a dispute into mediation: it goes to the nearest suitable organisation of its cell chain."""
@@ -134,7 +134,7 @@ async def export_cases(
     return answer.sent("text/csv; charset=utf-8", headers)
 
 
-@router.get("/mediation/cases/{case_id}", responses={404: {"model": Problem}})
+@router.get("/mediation/cases/{case_id}", responses={404: PROBLEM})
 async def get_case(request: Request, case_id: CaseId) -> mediation.CaseCourse:
     """Read one case, and, with the right incidents.text, what was done in it and its parties."""
     async with reading(request) as database:
@@ -145,9 +145,9 @@ async def get_case(request: Request, case_id: CaseId) -> mediation.CaseCourse:
     "/mediation/cases/{case_id}/steps",
     status_code=201,
     responses={
-        404: {"model": Problem},
-        409: {"model": Problem, "description": "It cannot be done now"},
-        412: {"model": Problem, "description": "Others took steps that were not seen"},
+        404: PROBLEM,
+        409: PROBLEM | {"description": "It cannot be done now"},
+        412: PROBLEM | {"description": "Others took steps that were not seen"},
     },
 )
 async def post_case_step(request: Request, case_id: CaseId, action: mediation.AnyCaseAction) -> mediation.Case:

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from geo_grid.api.server.asking import identity_of, reading, writing
 from geo_grid.api.server.links import here
 from geo_grid.api.server.parameters import At, AtMost, in_city, moment_of
-from geo_grid.api.server.problems import PROBLEM_RESPONSES, Problem
+from geo_grid.api.server.problems import PROBLEM, PROBLEM_RESPONSES
 from geo_grid.api.server.rights import GuardedRoute, refuse
 from geo_grid.layers.layer import LocalCode
 from geo_grid.workflow import assessments, supervised
@@ -57,7 +57,7 @@ async def list_listings(
 @router.post(
     "/supervised/listings",
     status_code=201,
-    responses={404: {"model": Problem}, 409: {"model": Problem, "description": "It is on the list already"}},
+    responses={404: PROBLEM, 409: PROBLEM | {"description": "It is on the list already"}},
 )
 async def post_listing(request: Request, new: supervised.NewListing) -> supervised.Listing:
     """Put an incident, or a place of a register, on the list of a township, a county or the city."""
@@ -65,7 +65,7 @@ async def post_listing(request: Request, new: supervised.NewListing) -> supervis
         return await supervised.put_on_list(database, new, in_city(request, None).date())
 
 
-@router.get("/supervised/listings/{listing_id}", responses={404: {"model": Problem}})
+@router.get("/supervised/listings/{listing_id}", responses={404: PROBLEM})
 async def get_listing(request: Request, listing_id: ListingId) -> supervised.ListingCourse:
     """Read one listing, and, with the right incidents.text, what was done about it."""
     async with reading(request) as database:
@@ -76,9 +76,9 @@ async def get_listing(request: Request, listing_id: ListingId) -> supervised.Lis
     "/supervised/listings/{listing_id}/steps",
     status_code=201,
     responses={
-        404: {"model": Problem},
-        409: {"model": Problem, "description": "It was delisted"},
-        412: {"model": Problem, "description": "Others took steps that were not seen"},
+        404: PROBLEM,
+        409: PROBLEM | {"description": "It was delisted"},
+        412: PROBLEM | {"description": "Others took steps that were not seen"},
     },
 )
 async def post_listing_step(
@@ -113,7 +113,7 @@ async def list_projects(
     return Projects(projects=page, next=here(request, after=page[-1].place_code) if len(page) == limit else None)
 
 
-@router.post("/supervised/projects/{place_code}/assessments", status_code=201, responses={404: {"model": Problem}})
+@router.post("/supervised/projects/{place_code}/assessments", status_code=201, responses={404: PROBLEM})
 async def post_assessment(
     request: Request, place_code: Annotated[LocalCode, Path(max_length=32)], given: assessments.Assessment
 ) -> assessments.Project:

@@ -8,7 +8,7 @@ from geo_grid.api.ogc.features import Feature, LayerName, feature_text
 from geo_grid.api.server.asking import identity_of, writing
 from geo_grid.api.server.links import base_url
 from geo_grid.api.server.parameters import Configured
-from geo_grid.api.server.problems import PROBLEM_RESPONSES, Problem
+from geo_grid.api.server.problems import PROBLEM, PROBLEM_RESPONSES
 from geo_grid.api.server.rights import GuardedRoute
 from geo_grid.db import AsyncConnection
 from geo_grid.errors import NotOffered, UnsupportedMedia
@@ -34,12 +34,12 @@ ItemKey = Annotated[str, Path(max_length=100, description="id of the feature")]
 ContentCrs = Annotated[str, Header(max_length=200, description="URI of the body's reference system in <>")]
 IfMatch = Annotated[str | None, Header(max_length=1000, description="ETag of the state that is meant")]
 _DONE: dict[int | str, dict[str, Any]] = {
-    404: {"model": Problem, "description": "No such layer or feature"},
-    405: {"model": Problem, "description": "This layer changes by another way; the detail names it"},
-    409: {"model": Problem, "description": "It contradicts what is stored"},
-    415: {"model": Problem, "description": "The body is no GeoJSON"},
+    404: PROBLEM | {"description": "No such layer or feature"},
+    405: PROBLEM | {"description": "This layer changes by another way; the detail names it"},
+    409: PROBLEM | {"description": "It contradicts what is stored"},
+    415: PROBLEM | {"description": "The body is no GeoJSON"},
 }
-_LOCKED = _DONE | {412: {"model": Problem, "description": "Somebody changed it meanwhile"}}
+_LOCKED = _DONE | {412: PROBLEM | {"description": "Somebody changed it meanwhile"}}
 
 
 def _taking(*media: str) -> dict[str, Any]:
@@ -79,13 +79,13 @@ async def _sent(request: Request, editor: Editor, key: str, status: int) -> Resp
     return Response(feature_text(request, row, editor.layer, address), status, headers, _GEOJSON)
 
 
-@router.options("/collections/{layer}/items", response_class=Response, responses={404: {"model": Problem}})
+@router.options("/collections/{layer}/items", response_class=Response, responses={404: PROBLEM})
 async def items_options(request: Request, layer: LayerName) -> Response:
     """Return the methods that the principal may use on the features of a layer."""
     return _allowed(request, find_layer(layer), "POST")
 
 
-@router.options("/collections/{layer}/items/{item}", response_class=Response, responses={404: {"model": Problem}})
+@router.options("/collections/{layer}/items/{item}", response_class=Response, responses={404: PROBLEM})
 async def item_options(request: Request, layer: LayerName, item: ItemKey) -> Response:
     """Return the methods that the principal may use on one feature."""
     return _allowed(request, find_layer(layer), "PUT", "PATCH", "DELETE")

@@ -10,7 +10,7 @@ from geo_grid.access.audit import record_export
 from geo_grid.api.server.asking import apart, writing
 from geo_grid.api.server.long_answers import LongAnswer
 from geo_grid.api.server.parameters import AnswerCrs, Configured
-from geo_grid.api.server.problems import PROBLEM_RESPONSES, Problem
+from geo_grid.api.server.problems import PROBLEM, PROBLEM_RESPONSES
 from geo_grid.api.server.rights import GuardedRoute
 from geo_grid.budgets import BULK
 from geo_grid.exchange import export_apart
@@ -49,7 +49,7 @@ _FILE = {"schema": {"type": "string", "format": "binary"}}
     response_class=StreamingResponse,
     responses={
         200: {"description": "The file", "content": {media.partition(";")[0]: _FILE for media in _MEDIA.values()}},
-        404: {"model": Problem},
+        404: PROBLEM,
     },
 )
 async def get_export(

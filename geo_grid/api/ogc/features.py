@@ -16,7 +16,7 @@ from geo_grid.api.server.html import catalogue_page, features_page
 from geo_grid.api.server.links import Link, base_url, chosen, here, self_links, wants_html
 from geo_grid.api.server.long_answers import LongAnswer
 from geo_grid.api.server.parameters import AtMost, Configured
-from geo_grid.api.server.problems import PROBLEM_RESPONSES, Problem
+from geo_grid.api.server.problems import PROBLEM, PROBLEM_RESPONSES
 from geo_grid.api.server.rights import GuardedRoute
 from geo_grid.budgets import BULK
 from geo_grid.db import AsyncConnection
@@ -179,7 +179,7 @@ async def list_collections(request: Request, f: Format = None) -> Any:
     "/collections/{layer}",
     response_model=Collection,
     response_model_exclude_none=True,
-    responses={200: {"content": {"text/html": {}}}, 404: {"model": Problem}},
+    responses={200: {"content": {"text/html": {}}}, 404: PROBLEM},
 )
 async def get_collection(request: Request, layer: LayerName, f: Format = None) -> Any:
     """Describe one layer."""
@@ -192,7 +192,7 @@ async def get_collection(request: Request, layer: LayerName, f: Format = None) -
     response_class=Response,
     responses={
         200: {"content": {_SCHEMA: {"schema": {"type": "object"}}}},
-        404: {"model": Problem},
+        404: PROBLEM,
     },
 )
 async def get_queryables(request: Request, layer: LayerName) -> Response:
@@ -220,7 +220,7 @@ async def get_queryables(request: Request, layer: LayerName) -> Response:
     response_model=Features,
     responses={
         200: {"content": {_GEOJSON: {}, **{media: {} for form, media in MEDIA.items() if form != Form.JSON}}},
-        404: {"model": Problem},
+        404: PROBLEM,
     },
 )
 async def get_items(
@@ -359,7 +359,7 @@ async def _following(
 @router.get(
     "/collections/{layer}/items/{item}",
     response_model=Feature,
-    responses={200: {"content": {_GEOJSON: {}, "text/html": {}}}, 404: {"model": Problem}},
+    responses={200: {"content": {_GEOJSON: {}, "text/html": {}}}, 404: PROBLEM},
 )
 async def get_item(
     request: Request,

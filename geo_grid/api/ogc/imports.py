@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 
 from geo_grid.api.server.asking import account_of, apart, identity_of
 from geo_grid.api.server.parameters import Configured
-from geo_grid.api.server.problems import PROBLEM_RESPONSES, Problem
+from geo_grid.api.server.problems import PROBLEM, PROBLEM_RESPONSES
 from geo_grid.api.server.rights import GuardedRoute
 from geo_grid.budgets import FILES
 from geo_grid.errors import UnreadableFile, UserError
@@ -58,7 +58,7 @@ class Confirmation(BaseModel):
     "/imports",
     status_code=201,
     response_model=ImportReport,
-    responses={404: {"model": Problem}, 405: {"model": Problem, "description": "This layer takes no files here"}},
+    responses={404: PROBLEM, 405: PROBLEM | {"description": "This layer takes no files here"}},
 )
 async def post_import(
     request: Request,
@@ -125,7 +125,7 @@ async def post_import(
 @router.post(
     "/imports/{import_id}/confirmation",
     response_model=ImportReport,
-    responses={404: {"model": Problem}, 409: {"model": Problem}},
+    responses={404: PROBLEM, 409: PROBLEM},
 )
 async def post_confirmation(
     request: Request, settings: Configured, import_id: ImportId, confirmation: Confirmation
@@ -142,7 +142,7 @@ async def post_confirmation(
     return uploads.as_told(upload, report)
 
 
-@router.delete("/imports/{import_id}", status_code=204, responses={404: {"model": Problem}})
+@router.delete("/imports/{import_id}", status_code=204, responses={404: PROBLEM})
 async def delete_import(request: Request, settings: Configured, import_id: ImportId) -> None:
     """Delete a validated file without importing it."""
     folder = _folder(settings)

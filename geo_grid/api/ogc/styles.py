@@ -7,7 +7,7 @@ from fastapi.responses import JSONResponse
 
 from geo_grid.api.ogc.features import Answer, LayerName
 from geo_grid.api.server.links import Link, base_url, self_links
-from geo_grid.api.server.problems import PROBLEM_RESPONSES, Problem
+from geo_grid.api.server.problems import PROBLEM, PROBLEM_RESPONSES
 from geo_grid.api.server.rights import GuardedRoute
 from geo_grid.layers import REGISTRY, find_layer
 from geo_grid.maps import LOOKS, maplibre_style, sld
@@ -58,7 +58,7 @@ async def list_styles(request: Request) -> Styles:
                 _SLD.partition(";")[0]: {"schema": {"type": "string"}},
             }
         },
-        404: {"model": Problem},
+        404: PROBLEM,
     },
 )
 async def get_style(
@@ -77,7 +77,7 @@ async def get_style(
     response_class=Response,
     responses={
         200: {"content": {_SLD.partition(";")[0]: {"schema": {"type": "string"}}}},
-        404: {"model": Problem},
+        404: PROBLEM,
     },
 )
 async def get_layer_style(layer: LayerName, style: Theme) -> Response:

@@ -10,7 +10,7 @@ from geo_grid.api.ogc.features import Answer, LayerName
 from geo_grid.api.ogc.narrowing import Only, refuse_needless
 from geo_grid.api.server.asking import identity_of, read_once
 from geo_grid.api.server.links import Link, base_url
-from geo_grid.api.server.problems import PROBLEM_RESPONSES, Problem
+from geo_grid.api.server.problems import PROBLEM, PROBLEM_RESPONSES
 from geo_grid.api.server.rights import GuardedRoute
 from geo_grid.api.server.state import server_of
 from geo_grid.api.server.tile_cache import Tile
@@ -41,7 +41,7 @@ _TILE_RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {"description": "A Mapbox vector tile with a layer of each collection's name",
           "content": {_MVT: {"schema": {"type": "string", "format": "binary"}}}},
     204: {"description": "There is nothing in this tile"},
-    404: {"model": Problem, "description": "No such layer, or no such tile"},
+    404: PROBLEM | {"description": "No such layer, or no such tile"},
 }  # fmt: skip
 
 
@@ -140,7 +140,7 @@ async def get_tile_matrix_set() -> TileMatrixSet:
     return TileMatrixSet(tile_matrices=matrices)
 
 
-@router.get("/collections/{layer}/tiles", response_model_exclude_none=True, responses={404: {"model": Problem}})
+@router.get("/collections/{layer}/tiles", response_model_exclude_none=True, responses={404: PROBLEM})
 async def list_tilesets(request: Request, layer: LayerName) -> TileSets:
     """List the tile sets of a layer: there is one."""
     find_layer(layer)
@@ -150,16 +150,14 @@ async def list_tilesets(request: Request, layer: LayerName) -> TileSets:
     )
 
 
-@router.get(
-    "/collections/{layer}/tiles/WebMercatorQuad", response_model_exclude_none=True, responses={404: {"model": Problem}}
-)
+@router.get("/collections/{layer}/tiles/WebMercatorQuad", response_model_exclude_none=True, responses={404: PROBLEM})
 async def get_tileset(request: Request, layer: LayerName) -> TileSet:
     """Describe the tiles of a layer."""
     find_layer(layer)
     return _tileset(request, layer)
 
 
-@router.get("/collections/{layer}/tiles/WebMercatorQuad/tilejson.json", responses={404: {"model": Problem}})
+@router.get("/collections/{layer}/tiles/WebMercatorQuad/tilejson.json", responses={404: PROBLEM})
 async def get_tilejson(request: Request, layer: LayerName) -> TileJson:
     """Describe the tiles of a layer for map programs."""
     found = find_layer(layer)

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Query, Request
 
 from geo_grid.api.server.asking import account_of, reading, with_rights, writing
-from geo_grid.api.server.problems import PROBLEM_RESPONSES, Problem
+from geo_grid.api.server.problems import PROBLEM, PROBLEM_RESPONSES
 from geo_grid.api.server.rights import GuardedRoute
 from geo_grid.api.server.state import server_of
 from geo_grid.budgets import ROUTES
@@ -27,7 +27,7 @@ async def get_stops(request: Request, zone_code: ZoneCode = None) -> list[Stop]:
         return await stops(database, zone_code)
 
 
-@router.post("/check-ins", status_code=201, responses={404: {"model": Problem}})
+@router.post("/check-ins", status_code=201, responses={404: PROBLEM})
 async def post_check_in(request: Request, given: CheckIn) -> CheckedIn:
     """Store that a unit is at a stop; it must be within 150 m of it."""
     async with writing(request) as database:
@@ -47,7 +47,7 @@ async def get_completion(
     return await with_rights(request, lambda c: completion(c, day or now.date(), shifts, now, zone, zone_code), ROUTES)
 
 
-@router.post("/routes", responses={404: {"model": Problem}})
+@router.post("/routes", responses={404: PROBLEM})
 async def post_routes(request: Request, question: PatrolQuestion) -> PatrolPlan:
     """Plan routes of units to the stops of a zone; nothing is stored."""
     server = server_of(request)

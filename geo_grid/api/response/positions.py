@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from geo_grid.api.server.asking import reading, writing
 from geo_grid.api.server.parameters import moment_of
-from geo_grid.api.server.problems import PROBLEM_RESPONSES, Problem
+from geo_grid.api.server.problems import PROBLEM, PROBLEM_RESPONSES
 from geo_grid.api.server.rights import GuardedRoute
 from geo_grid.locate.lookup import city_extent
 from geo_grid.moments import AskedMoment
@@ -45,7 +45,7 @@ class Track(BaseModel):
     positions: list[TrackPoint]
 
 
-@router.get("/units/{unit_code}/track", responses={404: {"model": Problem}})
+@router.get("/units/{unit_code}/track", responses={404: PROBLEM})
 async def get_track(
     request: Request,
     unit_code: Annotated[str, Path(max_length=32)],

@@ -9,7 +9,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
-from geo_grid.api.server.problems import PROBLEM_CONTENT
+from geo_grid.api.server.problems import PROBLEM_CONTENT, Problem
 
 MEDIA_TYPE = "application/vnd.oai.openapi+json;version=3.0"
 _VERSION = "3.0.3"
@@ -36,6 +36,7 @@ def _written(app: FastAPI) -> dict[str, Any]:
     about = document["info"]
     about["description"] = about.pop("summary")
     about["license"] = {"name": about["license"]["name"]}
+    document["components"]["schemas"]["Problem"] = _in_version_3_0(Problem.model_json_schema())
     for operations in document["paths"].values():
         for operation in operations.values():
             responses = operation["responses"]

@@ -67,9 +67,10 @@ class ProblemResponse(JSONResponse):
 
 PROBLEM_CONTENT = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
 """Content of a response in the OpenAPI document."""
+PROBLEM: dict[str, Any] = {"content": PROBLEM_CONTENT}
+"""A response of a route; with `model` FastAPI would make a validator for each of them on each route."""
 PROBLEM_RESPONSES: dict[int | str, dict[str, Any]] = {
-    # with `model` FastAPI would make a validator for each of them on each route, a fifth of the server's time to import
-    code: {"description": text, "content": PROBLEM_CONTENT}
+    code: PROBLEM | {"description": text}
     for code, text in (
         (400, "The request is no request: its body, or what it is sent with"),
         (401, "Nobody is logged in, or the credential is worth nothing any more"),
