@@ -11,7 +11,7 @@ from geo_grid.access.audit import record_export
 from geo_grid.api.server.asking import account_of, identity_of, reading, reading_much, writing
 from geo_grid.api.server.links import here
 from geo_grid.api.server.parameters import AtMost, Configured, Located, in_city, known_crs
-from geo_grid.api.server.problems import PROBLEM, PROBLEM_RESPONSES, Problem
+from geo_grid.api.server.problems import PROBLEM, PROBLEM_RESPONSES
 from geo_grid.api.server.rights import GuardedRoute, refuse
 from geo_grid.budgets import BULK
 from geo_grid.layers.layer import LocalCode
@@ -60,10 +60,7 @@ async def get_rounds(request: Request, settings: Configured) -> field.Rounds:
     status_code=201,
     responses={
         200: {"model": field.Visit, "description": "The same Idempotency-Key was sent before; the visit it made"},
-        409: {
-            "model": Problem,
-            "description": "The key was used for another visit, or the account is nobody on the roster",
-        },
+        409: PROBLEM | {"description": "The key was used for another visit, or the account is nobody on the roster"},
     },
 )
 async def post_visit(
