@@ -71,8 +71,11 @@ def coverage_of(cell: Any, views: Any) -> tuple[float, float, float, Any]:
     seen: Any = shapely.Polygon()
     twice: list[Any] = []
     for view in map(_areas, shapely.intersection(views, cell, grid_size=_STEP) if len(views) else ()):
+        if seen.is_empty:
+            seen = view
+            continue
         both = _areas(shapely.intersection(view, seen, grid_size=_STEP))
-        if both.area > 0:
+        if not both.is_empty:
             twice.append(both)
         seen = _areas(shapely.union(seen, view, grid_size=_STEP))
     scale = cell_m2 / cell.area
@@ -82,8 +85,10 @@ def coverage_of(cell: Any, views: Any) -> tuple[float, float, float, Any]:
 
 
 def _areas(shape: Any) -> Any:
-    """Return the polygons of a shape as a multipolygon: an overlay leaves lines and points where shapes touch as well."""
-    parts = [part for part in shapely.get_parts(shape) if part.geom_type == "Polygon" and part.area > 0]
+    """Return the polygons of a shape: an overlay leaves lines and points where shapes touch as well."""
+    if shape.geom_type in ("Polygon", "MultiPolygon"):
+        return shape
+    parts = [part for part in shapely.get_parts(shape) if part.geom_type == "Polygon"]
     return shapely.multipolygons(np.array(parts, dtype=object))
 
 

@@ -14,7 +14,7 @@ delete from camera_coverage
 
 -- name: store
 insert into camera_coverage (grid_code, cell_m2, seen_m2, twice_m2, cameras, blind)
-select u.grid_code, u.cell_m2, u.seen_m2, u.twice_m2, u.cameras, ST_SetSRID(ST_GeomFromWKB(u.blind), 4490)
+select u.grid_code, u.cell_m2, u.seen_m2, u.twice_m2, u.cameras, ST_Multi(ST_SetSRID(ST_GeomFromWKB(u.blind), 4490))
 from unnest(%(codes)s::text[], %(cell_m2)s::float8[], %(seen_m2)s::float8[], %(twice_m2)s::float8[], %(cameras)s::integer[],
             %(blind)s::bytea[]) u (grid_code, cell_m2, seen_m2, twice_m2, cameras, blind)
 
