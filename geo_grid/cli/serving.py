@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from geo_grid.cli.city import load_demo, set_levels
-from geo_grid.cli.terminal import compile_loops, compiling, log_warnings, progress, ready_database, say
+from geo_grid.cli.terminal import compile_loops, compiling, importing, log_warnings, progress, ready_database, say
 from geo_grid.settings import Settings, settings
 
 if TYPE_CHECKING:
@@ -60,6 +60,8 @@ def up(
 
     config = _settings_for(host, port, workers)
     refuse_open_door(config)
+    if config.database_url is not None:
+        _refuse_wrong_roles(config, config.database_url)
     url = address(config)
     lock = ServerLock(config.state_dir)
     if (holder := lock.holder()) is not None:
@@ -116,6 +118,13 @@ def up(
     say("stopped")
 
 
+def _refuse_wrong_roles(config: Settings, conninfo: str) -> None:
+    """Raise UserError for a database that no server could work with, rather than after its modules are imported."""
+    from geo_grid.db import application_conninfo, service_conninfo
+
+    service_conninfo(config, application_conninfo(config, conninfo))
+
+
 @serving_app.command(hidden=True)
 def prepare(
     lifeline: Line,
@@ -163,9 +172,10 @@ def _draw_demo() -> "Drawn":
 
 def _import_what_prepares() -> None:
     """Import the large modules of a preparation while the database starts."""
-    import geo_grid.access.first
-    import geo_grid.live_demo.users
-    import geo_grid.locate  # noqa: F401
+    with importing():
+        import geo_grid.access.first
+        import geo_grid.live_demo.users
+        import geo_grid.locate  # noqa: F401
 
 
 @serving_app.command(hidden=True)
@@ -186,11 +196,12 @@ def serve_supervised(
         unless=compiled_code.is_complete
     )  # those who prepare compile, and need all cores for it
 
-    from geo_grid.api.app import create_app
-    from geo_grid.api.listening import stoppable
-    from geo_grid.api.serving import serve as serve_on
-    from geo_grid.compiling import make_ready
-    from geo_grid.db import connection_string, database
+    with importing():
+        from geo_grid.api.app import create_app
+        from geo_grid.api.listening import stoppable
+        from geo_grid.api.serving import serve as serve_on
+        from geo_grid.compiling import make_ready
+        from geo_grid.db import connection_string, database
 
     app = create_app(settings(), connection_string(settings()))
     make_ready()
@@ -297,8 +308,9 @@ def serve(port: Port = None, host: Host = None) -> None:
     with stoppable():
         bound = listen(config)
         compile_loops()
-        from geo_grid.api.app import create_app
-        from geo_grid.api.serving import serve as serve_on
+        with importing():
+            from geo_grid.api.app import create_app
+            from geo_grid.api.serving import serve as serve_on
 
         with ready_database() as conninfo:
             app = create_app(config, conninfo)
