@@ -8,7 +8,7 @@ import time
 
 import psycopg
 
-from drills.filing import compare, filing
+from drills.filing import compare, filing, pace
 from drills.kit import City, until
 from drills.verdict import Verdict
 from tests.cameras.door import PLATFORM
@@ -23,7 +23,7 @@ def drill(city: City, share: float = 1.0) -> Verdict:
     cameras, killed = round(_CAMERAS * share), max(1, round(_KILLED * share))
     sent = items(cameras)
     city.run("cameras", "platform", "P1", "P1", "--source-crs", "EPSG:4490", "--gb28181-id", PLATFORM, "--enable")
-    with filing(city.url, key) as told:
+    with filing(city.url, key, pace(share)) as told:
         registered_s = []
         for turn in range(killed + 1):
             with contextlib.ExitStack() as stack:

@@ -171,6 +171,14 @@ class _Load:
                 self.told.located["right" if is_right else "wrong"] += 1
 
 
+def pace(share: float) -> float:
+    """Return the incidents a second beside a drill that kills what takes none; a sixth in a short one.
+
+    Whoever kills a server or a database files as many as there can be: some must be on their way at that moment.
+    """
+    return PER_S if share == 1.0 else PER_S / 6
+
+
 @contextlib.contextmanager
 def filing(url: str, key: str, per_s: float = PER_S, network: str | None = None) -> Iterator[Told]:
     """File and ask from a thread of its own, while the context lasts; leaving waits until each that was sent is answered.

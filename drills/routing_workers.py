@@ -10,7 +10,7 @@ from collections import Counter
 
 import httpx
 
-from drills.filing import compare, filing
+from drills.filing import compare, filing, pace
 from drills.kit import City, until
 from drills.squares import SIDE, SOUTH, WEST, write_streets
 from drills.verdict import Verdict
@@ -58,7 +58,7 @@ def drill(city: City, share: float = 1.0) -> Verdict:
         asking = threading.Thread(target=ask)
         asking.start()
         try:
-            with filing(city.url, key) as told:
+            with filing(city.url, key, pace(share)) as told:
                 until_s = time.monotonic() + _SECONDS * share
                 while time.monotonic() < until_s:
                     time.sleep(_EVERY_S * max(share, 0.25))
