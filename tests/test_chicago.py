@@ -1,6 +1,8 @@
 """A second city, by the command line alone: its own levels, real polygons, real incidents."""
 
 import json
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import geopandas as gpd
@@ -9,16 +11,35 @@ import pytest
 import shapely
 
 from geo_grid.coordinates import LATTICE_STEP
-from geo_grid.db import connect
+from geo_grid.db import Cluster, connect
 from tests.commands import geo_grid
 from tests.conftest import live_server
+from tests.databases import new_database
 from tests.identities import api_key, bearing
 
 LEVELS = Path(__file__).parents[1] / "docs/chicago-levels.toml"
+INCIDENTS = "chicago_incidents_2012.csv"
 
 
-@pytest.fixture
-def chicago(database: str, shared: Path) -> str:
+@dataclass(frozen=True)
+class Chicago:
+    """A database, and what the import of its incidents reported."""
+
+    conninfo: str
+    report: dict
+
+
+@pytest.fixture(scope="module")
+def chicago(cluster: Cluster, shared: Path) -> Iterator[Chicago]:
+    with new_database(cluster, "chicago") as database:
+        _import_cells(database, shared)
+        yield Chicago(database, json.loads(geo_grid(
+            database, "import", "incidents", shared / INCIDENTS, "--source-crs", "EPSG:4326",
+            "--column", "category=primary_type", "--column", "received_at=date", "--column", "recorded_zone=beat", "--json",
+        ).stdout))  # fmt: skip
+
+
+def _import_cells(database: str, shared: Path) -> None:
     geo_grid(database, "levels", LEVELS)
     districts, beats = shared / "chicago_police_districts.geojson", shared / "chicago_police_beats.geojson"
     geo_grid(database, "import", "grid_cells", districts, "--column", "grid_code=district", "--set", "grid_level=1")
@@ -29,22 +50,17 @@ def chicago(database: str, shared: Path) -> str:
     recut = json.loads(geo_grid(database, *common, "--fit-parents", "20", "--json").stdout)
     assert recut["imported"] == 275
     assert "23 parents were re-cut" in recut["notes"][0]
-    return database
 
 
-def test_owners_equal_geopandas_and_agree_with_the_police(chicago: str, shared: Path) -> None:
-    path = shared / "chicago_incidents_2012.csv"
-    report = json.loads(geo_grid(
-        chicago, "import", "incidents", path, "--source-crs", "EPSG:4326", "--column", "category=primary_type",
-        "--column", "received_at=date", "--column", "recorded_zone=beat", "--json",
-    ).stdout)  # fmt: skip
+def test_owners_equal_geopandas_and_agree_with_the_police(chicago: Chicago, shared: Path) -> None:
+    report = chicago.report
     assert (report["rows"], report["imported"], report["unassigned"]) == (9912, 9912, 23)
-    assert json.loads(geo_grid(chicago, "assign", "--all", "--json").stdout)["incidents"] == {
+    assert json.loads(geo_grid(chicago.conninfo, "assign", "--all", "--json").stdout)["incidents"] == {
         "rows": 9912,
         "unassigned": 23,
     }
 
-    with connect(chicago) as connection:
+    with connect(chicago.conninfo) as connection:
         rows = connection.execute(
             "select i.grid_code as beat, i.recorded_zone, c.parent_code as district, ST_AsBinary(i.geom) as g"
             " from incidents i left join grid_cells c on c.grid_code = i.grid_code and c.valid_to is null order by incident_id"
@@ -69,7 +85,7 @@ def test_owners_equal_geopandas_and_agree_with_the_police(chicago: str, shared: 
     assert (joined.fillna("") == ours.fillna("")).all()
 
     # and in the files as given, but for the one incident that lies 0.6 mm from a border, less than the lattice step
-    raw_points = pd.read_csv(path, dtype={"beat": str})
+    raw_points = pd.read_csv(shared / INCIDENTS, dtype={"beat": str})
     raw = gpd.GeoDataFrame(
         raw_points, geometry=gpd.points_from_xy(raw_points["longitude"], raw_points["latitude"]), crs=4326
     )
@@ -87,21 +103,16 @@ def test_owners_equal_geopandas_and_agree_with_the_police(chicago: str, shared: 
     assert round(100 * (district == recorded.str[:2].str.lstrip("0")).mean(), 2) == 93.14
 
 
-def test_a_negative_longitude_is_a_place_and_not_an_option(chicago: str) -> None:
-    found = json.loads(geo_grid(chicago, "locate", "-87.6243", "41.8802", "--json").stdout)
+def test_a_negative_longitude_is_a_place_and_not_an_option(chicago: Chicago) -> None:
+    found = json.loads(geo_grid(chicago.conninfo, "locate", "-87.6243", "41.8802", "--json").stdout)
     assert [cell["grid_code"] for cell in found["grid_cells"]] == ["1", "0114"]
-    assert "swapped" in geo_grid(chicago, "locate", "41.8802", "-87.6243", expect=2).stderr
+    assert "swapped" in geo_grid(chicago.conninfo, "locate", "41.8802", "-87.6243", expect=2).stderr
 
 
-def test_the_map_shows_which_beats_moved(chicago: str, shared: Path) -> None:
-    path = shared / "chicago_incidents_2012.csv"
-    geo_grid(
-        chicago, "import", "incidents", path, "--source-crs", "EPSG:4326", "--column", "category=primary_type",
-        "--column", "received_at=date", "--column", "recorded_zone=beat",
-    )  # fmt: skip
-    with live_server(chicago) as url, bearing(url, api_key(chicago, "planner")) as planner:
+def test_the_map_shows_which_beats_moved(chicago: Chicago, shared: Path) -> None:
+    with live_server(chicago.conninfo) as url, bearing(url, api_key(chicago.conninfo, "planner")) as planner:
         told = planner.get("/boundaries/agreement").json()
-    given = pd.read_csv(path, dtype={"beat": str})
+    given = pd.read_csv(shared / INCIDENTS, dtype={"beat": str})
     recorded = given["beat"].value_counts()
     assert told["count"] == len(given)
     assert told["agreed"] == pytest.approx(0.768, abs=0.0005)

@@ -1,5 +1,6 @@
 """The command line: one line and exit code 2 for the user's errors, answers on stdout, words on stderr."""
 
+import ctypes
 import json
 import os
 import re
@@ -14,15 +15,13 @@ import httpx
 import psycopg
 import pytest
 
+from drills.kit import free_port
 from geo_grid.db import connect, read_migrations
+from geo_grid.supervising import ServerLock
 from tests.commands import geo_grid, run
 from tests.squares import local_levels
 
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+_PR_SET_CHILD_SUBREAPER = 36  # prctl(2)
 
 
 def test_locate_tells_who_is_responsible(demo: str) -> None:
@@ -210,14 +209,7 @@ class TestUp:
         return {**os.environ, "GEO_GRID_STATE_DIR": str(state_dir), "GEO_GRID_PORT": str(free_port())}
 
     def run(self, environment: dict[str, str], *arguments: str, expect: int = 0) -> str:
-        done = subprocess.run(
-            [sys.executable, "-m", "geo_grid", *arguments],
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+        done = run(environment, *arguments)
         assert done.returncode == expect, done.stderr
         return done.stderr
 
@@ -257,31 +249,28 @@ class TestUp:
             assert program.wait(30) == 0
         assert not (state_dir / "postgres/postmaster.pid").exists()
 
-    def test_the_database_is_restarted_under_a_running_server(
-        self, environment: dict[str, str], state_dir: Path
-    ) -> None:
-        program, client = self.start(environment)
+    def test_in_the_background_and_down_again(self, environment: dict[str, str], state_dir: Path) -> None:
+        adopt = ctypes.CDLL(None).prctl
+        adopt(_PR_SET_CHILD_SUBREAPER, 1)  # so that this process is told how it ends
         try:
-            os.kill(int((state_dir / "postgres/postmaster.pid").read_text().split()[0]), signal.SIGKILL)
-            deadline = time.monotonic() + 90
-            while client.get("/readyz").status_code != 200 or client.get("/incidents").status_code != 200:
-                assert time.monotonic() < deadline
-                time.sleep(0.3)
+            begun = subprocess.run(
+                [sys.executable, "-m", "geo_grid", "up", "--empty", "--detach"],
+                env=environment, capture_output=True, text=True, timeout=120, check=True,
+            )  # fmt: skip
         finally:
-            program.terminate()
-            assert program.wait(30) == 0
-
-    def test_in_the_background_and_down_again(self, environment: dict[str, str]) -> None:
-        said = self.run(environment, "up", "--empty", "--detach")
+            adopt(_PR_SET_CHILD_SUBREAPER, 0)
+        said, supervisor = begun.stderr, (ServerLock(state_dir).holder() or {})["pid"]
         assert "ready" in said
         assert "no grid levels yet" in said
         password = re.search(r"admin +(\S+) ", said)[1]  # shown once, and not in the log
-        assert password not in (Path(environment["GEO_GRID_STATE_DIR"]) / "server.log").read_text()
+        assert password not in (state_dir / "server.log").read_text()
         url = f"http://127.0.0.1:{environment['GEO_GRID_PORT']}"
         assert httpx.get(f"{url}/readyz").json()["edition"] is None
         assert "已" not in self.run(environment, "levels")  # other commands share the running database
         assert "already running" in self.run(environment, "up", "--empty")
         assert "stopped" in self.run(environment, "down")
+        assert os.waitpid(supervisor, 0)[1] == 0  # by SIGTERM
+        assert not (state_dir / "postgres/postmaster.pid").exists()
         with pytest.raises(httpx.ConnectError):
             httpx.get(f"{url}/readyz")
         assert "nothing is running" in self.run(environment, "down")

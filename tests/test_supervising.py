@@ -12,30 +12,38 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from psycopg.conninfo import make_conninfo
 
+from drills.every import with_platforms
 from drills.kit import PATIENCE_S, City, alive, free_port, until
+from geo_grid.db.connections import APPLICATION_ROLE
 from geo_grid.state_folder import keep_small, open_state_folder, swept
 from geo_grid.supervising import ServerLock
 from tests.cameras.door import PLATFORM
-from tests.cameras.lower import PASSWORD, UPPER, Lower
+from tests.cameras.lower import Lower
+from tests.databases import state_folder
+
+
+@pytest.fixture(scope="module")
+def city() -> Iterator[City]:
+    """A city for all, made once: a first start takes 14 s of a core, another 9."""
+    with state_folder() as place:
+        made = City(place, with_platforms(place))
+        try:
+            yield made
+        finally:
+            made.done("down")
 
 
 @pytest.fixture
-def server(state_dir: Path) -> Iterator[City]:
-    made = City(state_dir)
-    try:
-        yield made
-    finally:
-        made.run("down")
+def server(city: City) -> City:
+    """The city, served; started where a test before left nothing that runs."""
+    city.start()
+    return city
 
 
 @pytest.mark.timeout(600)
 def test_a_killed_server_is_started_again_and_a_killed_supervisor_takes_all_with_it(server: City) -> None:
-    said = server.start()
-    assert "Ctrl-C" not in said
-    assert said.count("stop") == 1
-    assert f"127.0.0.1:{server.port}/" in said  # --port
-
     supervisor, serving, database = server.supervisor, server.serving, server.postmaster
     os.kill(serving, signal.SIGKILL)
     until(lambda: not alive(serving), "it lives")
@@ -50,21 +58,23 @@ def test_a_killed_server_is_started_again_and_a_killed_supervisor_takes_all_with
     assert not (server.state_dir / "postgres/postmaster.pid").exists()  # stopped in order
 
     before = server.log.read_text()
-    server.start()
+    said = server.start()
+    assert "Ctrl-C" not in said
+    assert said.count("stop") == 1
+    assert f"127.0.0.1:{server.port}/" in said  # --port
     assert server.is_ready()
     assert server.log.read_text().startswith(before)  # the words of the crash are still there
 
 
+def test_a_new_start_waits_for_what_a_killed_supervisor_leaves(server: City) -> None:
+    os.kill(server.supervisor, signal.SIGKILL)
+    assert "already running" not in server.start()
+    assert server.is_ready()
+
+
 @pytest.mark.timeout(600)
-def test_the_door_of_platforms_runs_beside_and_is_opened_again(
-    server: City, state_dir: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    netrc, port = state_dir / "platforms.netrc", free_port()
-    netrc.write_text(f"machine {PLATFORM} login {PLATFORM} password {PASSWORD}\n")
-    netrc.chmod(0o600)
-    for name, value in (("ID", UPPER), ("PORT", port), ("NETRC", netrc)):
-        monkeypatch.setenv(f"GEO_GRID_SIP_{name}", str(value))
-    server.start()
+def test_the_door_of_platforms_runs_beside_and_is_opened_again(server: City) -> None:
+    port = int(server.environment["GEO_GRID_SIP_PORT"])
     server.run("cameras", "platform", "P1", "P1", "--source-crs", "EPSG:4490", "--gb28181-id", PLATFORM, "--enable")
 
     def registers() -> bool:
@@ -83,23 +93,26 @@ def test_the_door_of_platforms_runs_beside_and_is_opened_again(
     until(lambda: not alive(door), "the door stayed behind")
 
 
-def test_a_new_start_waits_for_what_a_killed_supervisor_leaves(server: City) -> None:
-    server.start()
-    os.kill(server.supervisor, signal.SIGKILL)
-    assert "already running" not in server.start()
-    assert server.is_ready()
-
-
 def test_what_cannot_serve_is_said_and_not_tried_again(state_dir: Path, database: str) -> None:
-    environment = {**os.environ, "GEO_GRID_STATE_DIR": str(state_dir), "GEO_GRID_DATABASE_URL": database,
-                   "GEO_GRID_PORT": str(free_port()), "GEO_GRID_APP_DATABASE_URL": ""}  # fmt: skip
-    del environment["GEO_GRID_APP_DATABASE_URL"]
-    for arguments in (["up", "--empty"], ["up", "--empty", "--detach"]):
-        command = [sys.executable, "-m", "geo_grid", *arguments]
+    """Before anything is started, where the settings show it; else once, by the server that could not begin."""
+    common = {**os.environ, "GEO_GRID_STATE_DIR": str(state_dir), "GEO_GRID_DATABASE_URL": database,
+              "GEO_GRID_PORT": str(free_port())}  # fmt: skip
+    common.pop("GEO_GRID_APP_DATABASE_URL", None)
+    shifts = {
+        "GEO_GRID_APP_DATABASE_URL": make_conninfo(database, user=APPLICATION_ROLE),
+        "GEO_GRID_PATROL_SHIFTS": "x",
+    }
+    for arguments, more, code, said in (
+        (["up", "--empty"], {}, 2, "GEO_GRID_APP_DATABASE_URL"),
+        (["up", "--empty", "--detach"], {}, 2, "GEO_GRID_APP_DATABASE_URL"),
+        (["up", "--empty", "--detach"], shifts, 1, "GEO_GRID_PATROL_SHIFTS"),
+    ):
+        command, environment = [sys.executable, "-m", "geo_grid", *arguments], {**common, **more}
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
-        assert done.returncode == (1 if "--detach" in arguments else 2), done.stderr
-        assert "GEO_GRID_APP_DATABASE_URL" in done.stderr
+        assert done.returncode == code, done.stderr
+        assert done.stderr.count(said) == 1
         assert "Traceback" not in done.stderr
+        assert (state_dir / "server.log").exists() is bool(more)
 
 
 def test_a_database_that_does_not_start_leaves_no_process_and_no_lock(state_dir: Path) -> None:
@@ -159,18 +172,17 @@ def test_a_log_stays_small_under_those_who_write_it(tmp_path: Path) -> None:
     assert (tmp_path / "server.log.1").stat().st_mode & 0o077 == 0
 
 
-def test_a_server_whose_state_folder_was_removed_says_so_and_ends(tmp_path: Path) -> None:
-    """It tried to start its database again for ever, with all of a core."""
-    state_dir = tmp_path / "state"
-    environment = {**os.environ, "GEO_GRID_STATE_DIR": str(state_dir)}
+def test_a_server_whose_state_folder_was_removed_says_so_and_ends(city: City) -> None:
+    """It tried to start its database again for ever, with all of a core. The last of these tests: the city is gone."""
+    city.run("down")
     server = subprocess.Popen(
-        [sys.executable, "-m", "geo_grid", "up", "--empty", "--port", str(free_port())],
-        env=environment, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+        [sys.executable, "-m", "geo_grid", "up", "--empty", "--port", str(city.port)],
+        env={**os.environ, "GEO_GRID_STATE_DIR": str(city.state_dir)}, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     try:
         assert server.stderr is not None
         assert any("geo_grid is ready" in line for line in server.stderr)
-        shutil.rmtree(state_dir, ignore_errors=True)
+        shutil.rmtree(city.state_dir, ignore_errors=True)
         _, said = server.communicate(timeout=PATIENCE_S)
     finally:
         server.kill()

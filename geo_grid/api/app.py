@@ -52,6 +52,7 @@ from geo_grid.db import (
     service_conninfo,
 )
 from geo_grid.errors import SetupError
+from geo_grid.response.stops import read_shifts
 from geo_grid.settings import Settings, asset_dir
 
 log = logging.getLogger(__name__)
@@ -130,11 +131,12 @@ def create_app(settings: Settings, conninfo: str) -> FastAPI:
     SetupError
         The web libraries are missing.
     UserError
-        The connection string of those roles is not configured.
+        The connection string of those roles is not configured, or shifts cannot be read.
     LookupError
         A route has no declared right.
     """
     service_conninfo(settings, application_conninfo(settings, conninfo))  # raises before the start, not during it
+    read_shifts(settings.patrol_shifts)
     static = asset_dir("static")
     if not (static / "vendor/leaflet/leaflet.js").is_file():
         message = f"the web libraries are missing from {static / 'vendor'}: run make up, which fetches them with npm"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from geo_grid.cli.city import earlier_incidents, load_demo, set_levels
-from geo_grid.cli.terminal import compile_loops, compiling, log_warnings, progress, ready_database, say
+from geo_grid.cli.terminal import compile_loops, compiling, importing, log_warnings, progress, ready_database, say
 from geo_grid.settings import Settings, settings
 
 if TYPE_CHECKING:
@@ -60,6 +60,8 @@ def up(
 
     config = _settings_for(host, port, workers)
     refuse_open_door(config)
+    if config.database_url is not None:
+        _refuse_wrong_roles(config, config.database_url)
     url = address(config)
     lock = ServerLock(config.state_dir)
     if (holder := lock.holder()) is not None:
@@ -115,6 +117,13 @@ def up(
     say("stopped")
 
 
+def _refuse_wrong_roles(config: Settings, conninfo: str) -> None:
+    """Raise UserError for a database that no server could work with, rather than after its modules are imported."""
+    from geo_grid.db import application_conninfo, service_conninfo
+
+    service_conninfo(config, application_conninfo(config, conninfo))
+
+
 @serving_app.command(hidden=True)
 def prepare(
     lifeline: Line,
@@ -162,9 +171,10 @@ def _draw_demo() -> "Drawn":
 
 def _import_what_prepares() -> None:
     """Import the large modules of a preparation while the database starts."""
-    import geo_grid.access.first
-    import geo_grid.live_demo.users
-    import geo_grid.locate  # noqa: F401
+    with importing():
+        import geo_grid.access.first
+        import geo_grid.live_demo.users
+        import geo_grid.locate  # noqa: F401
 
 
 @serving_app.command(hidden=True)
@@ -173,7 +183,6 @@ def serve_supervised(
 ) -> None:
     """Serve for `up`, which prepared everything, watches over the database and starts this again when it dies."""
     import faulthandler
-    import gc
     import socket
 
     from geo_grid import compiled_code
@@ -186,17 +195,15 @@ def serve_supervised(
         unless=compiled_code.is_complete
     )  # those who prepare compile, and need all cores for it
 
-    gc.disable()  # modules stay: to look for garbage among them, again and again, is a tenth of the time they take to load
-    from geo_grid.api.app import create_app
-    from geo_grid.api.listening import stoppable
-    from geo_grid.api.serving import serve as serve_on
-    from geo_grid.compiling import make_ready
-    from geo_grid.db import connection_string, database
+    with importing():
+        from geo_grid.api.app import create_app
+        from geo_grid.api.listening import stoppable
+        from geo_grid.api.serving import serve as serve_on
+        from geo_grid.compiling import make_ready
+        from geo_grid.db import connection_string, database
 
-    app = create_app(settings(), connection_string(settings()))
-    make_ready()
-    gc.freeze()
-    gc.enable()
+        app = create_app(settings(), connection_string(settings()))
+        make_ready()
     if not has_work:
         line.wait_for_go()
     with stoppable():
@@ -300,8 +307,9 @@ def serve(port: Port = None, host: Host = None) -> None:
     with stoppable():
         bound = listen(config)
         compile_loops()
-        from geo_grid.api.app import create_app
-        from geo_grid.api.serving import serve as serve_on
+        with importing():
+            from geo_grid.api.app import create_app
+            from geo_grid.api.serving import serve as serve_on
 
         with ready_database() as conninfo:
             app = create_app(config, conninfo)

@@ -32,6 +32,7 @@ class Planner(RuleBasedStateMachine):
     def begin(self) -> None:
         self.states = [CITY]
         self.bytes = [written(CITY)]
+        self.proved: set[int] = set()  # which of the states
 
     @property
     def city(self) -> Division:
@@ -47,14 +48,12 @@ class Planner(RuleBasedStateMachine):
         return near[number % len(near)] if near else code
 
     def do(self, operation) -> None:
-        before = written(self.city)
         try:
             after = self.city.proved(operation())
         except Refused:
-            after = None
-        assert written(self.city) == before  # an operation changes no division, it makes another
-        if after is None:
             return
+        finally:
+            assert written(self.city) == self.bytes[-1]  # an operation changes no division, it makes another
         self.states.append(after)
         self.bytes.append(written(after))
 
@@ -116,18 +115,20 @@ class Planner(RuleBasedStateMachine):
     @rule()
     def undo(self) -> None:
         if len(self.states) > 1:
-            self.states.pop()
+            self.proved.discard(id(self.states.pop()))
             self.bytes.pop()
 
     @invariant()
     def it_is_a_division(self) -> None:
         if hasattr(self, "states"):
             assert written(self.city) == self.bytes[-1]
-            check(self.city)
+            if id(self.city) not in self.proved:  # a step was refused, or undone: those bytes were looked at
+                check(self.city)
+                self.proved.add(id(self.city))
 
 
 Planner.TestCase.settings = settings(
-    max_examples=60, stateful_step_count=15, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=40, stateful_step_count=15, deadline=None, suppress_health_check=list(HealthCheck)
 )
 test_any_sequence = pytest.mark.timeout(250)(Planner.TestCase)
 

@@ -17,8 +17,8 @@ from geo_grid.response.worker import Ride
 from tests.response.roads import graph_of, places_on_roads
 
 LIMITS_S = (60, 180, 300)
-POSTS, SAMPLES = int(os.environ.get("REACH_POSTS", "60")), 80
-"""Posts in each place; 200 once took a minute of a core, and found what 60 find."""
+POSTS, SAMPLES = int(os.environ.get("REACH_POSTS", "40")), 80
+"""Posts in each place; 200 once took a minute of a core, and found what 40 find."""
 TOGETHER = 40
 """Samples of one matrix: from 50 on it is another search, which says the same and takes half a second for any number."""
 DEGREE_M = 111_195.0

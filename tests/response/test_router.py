@@ -112,9 +112,9 @@ def test_a_post_that_no_road_is_near_gets_estimates_and_says_so(
 
 
 def test_one_minute_never_fails_anywhere_in_the_box_of_the_extract(router: Router) -> None:
-    """Tile edges, dead ends, car parks, rivers, the border: 2,000 places, all asked for at once."""
+    """Tile edges, dead ends, car parks, rivers, the border: 1,000 places, all asked for at once."""
     rng = np.random.default_rng(11)
-    places = [(float(lon), float(lat)) for lon, lat in rng.uniform((9.47, 47.04), (9.64, 47.28), (1500, 2))]
+    places = [(float(lon), float(lat)) for lon, lat in rng.uniform((9.47, 47.04), (9.64, 47.28), (500, 2))]
     places += [
         (9.5, 47.25),
         (9.5, 47.0),
@@ -139,8 +139,8 @@ def test_one_place_without_a_road_does_not_spoil_the_others(router: Router) -> N
     assert one.travel_s < other.travel_s < none.travel_s
 
 
-def test_killing_the_worker_amid_1000_questions_every_answer_arrives_labelled(graph: Path) -> None:
-    places = [tuple(spot) for spot in np.random.default_rng(2).uniform((9.50, 47.10), (9.54, 47.20), (1000, 2))]
+def test_killing_the_worker_amid_300_questions_every_answer_arrives_labelled(graph: Path) -> None:
+    places = [tuple(spot) for spot in np.random.default_rng(2).uniform((9.50, 47.10), (9.54, 47.20), (300, 2))]
     ride = Ride()
     with Router.opened(graph, Estimate(), timeout_s=60) as router:  # so that only a kill loses an answer
         assert router.areas(VADUZ, LIMITS_S).method == ROUTED
@@ -151,7 +151,7 @@ def test_killing_the_worker_amid_1000_questions_every_answer_arrives_labelled(gr
         for worker in workers:
             os.kill(worker, signal.SIGKILL)
         found = [router.areas_of(answer, place, LIMITS_S, ride) for answer, place in zip(asked, places, strict=True)]
-        assert len(found) == 1000
+        assert len(found) == 300
         assert all(shapely.is_valid(areas.shapes).all() for areas in found)
         lost = [areas for areas in found if not areas.was_answered]
         assert lost == []  # what was being asked was asked again, and the others were answered by the new workers
