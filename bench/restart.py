@@ -53,16 +53,22 @@ class City:
         return time.perf_counter() - began, done.stderr if said else done.stdout
 
     def servers(self) -> list[int]:
-        """Process ids of ours, the one that serves first: it is the largest."""
+        """Process ids of ours, the one that serves first: it is larger than the one that stands by."""
         found = []
         for process in Path("/proc").glob("[0-9]*"):
             try:
                 if f"GEO_GRID_STATE_DIR={self.state}".encode() in (process / "environ").read_bytes().split(b"\0"):
                     status = (process / "status").read_text()
-                    found.append((int(re.search(r"VmRSS:\s+(\d+)", status)[1]), int(process.name)))
+                    serves = b"serve-supervised" in (process / "cmdline").read_bytes().split(b"\0")
+                    found.append((serves, int(re.search(r"VmRSS:\s+(\d+)", status)[1]), int(process.name)))
             except (OSError, TypeError):
                 continue
-        return [pid for _, pid in sorted(found, reverse=True)]
+        return [pid for *_, pid in sorted(found, reverse=True)]
+
+    def wait_until_complete(self) -> None:
+        """Wait until the demo's earlier incidents, which follow when the city is up, are stored."""
+        while (self.state / "demo-incidents.parquet").exists():
+            time.sleep(1)
 
     def postmaster(self) -> int:
         """Process id of its PostgreSQL."""
@@ -118,6 +124,7 @@ def measure() -> dict[str, float]:
             }
             city.run("down")
             found["warm_up_s"] = round(city.run("up", "--detach")[0], 1)
+            city.wait_until_complete()
             time.sleep(20)  # at rest
             server = city.servers()[0]
             found |= memory_mb(server)

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute
 import shapely
 
 from geo_grid.db import Connection, copy_rows, ewkb, load_queries
@@ -100,6 +99,8 @@ def import_osm(
     UserError
         Nothing in it lies in the city.
     """
+    from pyarrow import compute  # not at the top: takes a fifth of a second, which a server has no need of
+
     report = OsmReport()
     area = ServiceArea.of(None if extent is None else _wider(extent, _SERVED_DEGREES), road_speeds)
     extract = extract or read_osm(path, progress, extent)
@@ -108,7 +109,7 @@ def import_osm(
         report.data_from = datetime.fromisoformat(about["data_from"])
     report.left_out = about["left_out"]
     roads = table.filter(table["is_road"]).rename_columns({"feature_class": "road_class"})
-    features = table.filter(pyarrow.compute.invert(table["is_road"]))
+    features = table.filter(compute.invert(table["is_road"]))
     if not len(roads):
         where = (
             ""

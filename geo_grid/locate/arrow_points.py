@@ -6,7 +6,6 @@ from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute
 import shapely
 from numpy.typing import NDArray
 
@@ -130,13 +129,13 @@ def numbers(column: pa.Array) -> Floats:
     """Read a column as floats of its own; NaN where there is no number."""
     if pa.types.is_string(column.type):
         try:
-            column = pa.compute.cast(column, pa.float64())
+            column = column.cast(pa.float64())
         except pa.ArrowInvalid:
             import pandas as pd  # not at the top: as in `tables`
 
             read: Floats = pd.to_numeric(column.to_pandas(), errors="coerce").to_numpy(np.float64, copy=True)
             return read
-    return np.array(pa.compute.cast(column, pa.float64()).to_numpy(zero_copy_only=False), dtype=np.float64)
+    return np.array(column.cast(pa.float64()).to_numpy(zero_copy_only=False), dtype=np.float64)
 
 
 def _extension(one: pa.Field) -> tuple[str, bytes]:

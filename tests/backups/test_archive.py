@@ -19,8 +19,10 @@ from tests.squares import SIDE, SOUTH, WEST, two_by_two
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    with state_folder() as made:
-        yield made
+    with state_folder() as made:  # which the archive beside it goes with
+        state = made / "state"
+        state.mkdir(mode=0o755)
+        yield state
 
 
 def _report(connection: Connection, number: str) -> datetime:
