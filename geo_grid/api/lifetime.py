@@ -89,6 +89,7 @@ async def living(settings: Settings, owner: str, neighbours: Neighbours) -> Asyn
     await _admit(owner, service)
     async with contextlib.AsyncExitStack() as stack:
         enter = stack.enter_async_context
+        usual_systems = asyncio.create_task(asyncio.to_thread(resolve_usual))
         languages = asyncio.create_task(asyncio.to_thread(lambda: [catalogue(one) for one in LANGUAGES]))
         stack.enter_context(swept(settings.state_dir))
         pool, reserved, own_pool = [
@@ -188,13 +189,13 @@ async def living(settings: Settings, owner: str, neighbours: Neighbours) -> Asyn
         feed.on_change(following.hear)
         following.begin()
         stack.callback(asyncio.create_task(asyncio.to_thread(_import_later)).cancel)
+        await usual_systems  # before the first request: of many who name one that is unknown so far, some are sent away
         await languages
         yield server
 
 
 def _import_later() -> None:
     """Load what no request needs at once, before one does; each takes a fifth of a second."""
-    resolve_usual()
     for module in ("geo_grid.maps.pages", "pyarrow.compute"):
         importlib.import_module(module)
 
