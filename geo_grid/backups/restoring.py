@@ -45,6 +45,9 @@ def restore_backup(
 ) -> Manifest:
     """Restore a city; blocks for a minute or more. Nobody may be connected: stop the server first.
 
+    A backup is a program: its dump makes functions, and runs them, with the rights of the database's owner. Restore only what
+    you or somebody you trust has made.
+
     It is restored into a database of its own, brought up to date, and compared with what the backup says of itself: rows
     of every table, and the chain of the audit. Only then it takes the place of the database; a failure leaves that as it
     was. Sessions end; keys and kiosks go on.
@@ -105,6 +108,9 @@ def restore_backup(
                     return manifest
                 _take_graph(package, manifest, roads_dir)
                 _swap(maintenance, name, beside)
+            except psycopg.errors.UndefinedTable as error:
+                message = f"what was restored is no city of geo_grid, and was deleted: {error.diag.message_primary}"
+                raise SetupError(message) from None
             finally:
                 _drop(maintenance, beside)
     return manifest

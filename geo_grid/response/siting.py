@@ -93,7 +93,7 @@ def site(
     try:
         made = _model(times, weights, limit_s, model, count, kept.astype(int) if least else None, capacities)
         solved = made.solve(pulp.HiGHS(msg=False))
-    except (RuntimeError, ValueError):
+    except (RuntimeError, ValueError, pulp.PulpError):
         message = "nothing satisfies this: the capacities are too small, or too few are used"
         raise UserError(message) from None
     return _solution(

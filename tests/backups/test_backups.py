@@ -1,5 +1,6 @@
 """A backup of a city, made while it is served, and brought back on a machine that has never seen it."""
 
+import hashlib
 import json
 import shutil
 import subprocess
@@ -12,7 +13,7 @@ import psycopg
 import pytest
 
 from geo_grid.access import audit
-from geo_grid.backups import Manifest, make_backup, restore_backup
+from geo_grid.backups import Manifest, make_backup, programs, restore_backup
 from geo_grid.backups.making import count_rows
 from geo_grid.backups.package import DUMP, MANIFEST, ROADS
 from geo_grid.cli.access import as_owner
@@ -79,13 +80,15 @@ def empty(another_machine: Cluster) -> Iterator[str]:
                 connection.execute(f"drop database if exists {name} with (force)")
 
 
-def changed(backup: Path, target: Path, **facts: object) -> Path:
-    """Copy a backup with another manifest."""
+def changed(backup: Path, target: Path, dump: bytes | None = None, **facts: object) -> Path:
+    """Copy a backup with another manifest, and perhaps another dump."""
     with zipfile.ZipFile(backup) as old, zipfile.ZipFile(target, "w") as new:
         for name in old.namelist():
             content = old.read(name)
             if name == MANIFEST:
                 content = json.dumps({**json.loads(content), **facts}).encode()
+            if name == DUMP and dump is not None:
+                content = dump
             new.writestr(name, content)
     return target
 
@@ -230,6 +233,22 @@ def test_what_is_not_whole_is_refused_and_nothing_is_left(
         ).fetchone()
     assert found == {"made": None, "others": 0}
     assert not (tmp_path / "roads").exists()
+
+
+def test_a_dump_of_another_program_is_refused(city: City, empty: str, another_machine: Cluster, tmp_path: Path) -> None:
+    with psycopg.connect(another_machine.conninfo_for("postgres")) as connection:
+        version = connection.info.server_version // 10_000
+    conninfo = another_machine.conninfo_for("postgres")
+    dumped = programs.begin(
+        "pg_dump", version, conninfo, "--format=custom", f"--file={tmp_path / 'dump'}", output=subprocess.PIPE
+    )
+    programs.said_by(dumped, "pg_dump")
+    dump = (tmp_path / "dump").read_bytes()
+    spoiled = changed(city.backup, tmp_path / "spoiled.backup", dump=dump, dump_sha256=hashlib.sha256(dump).hexdigest())
+    with pytest.raises(SetupError, match="no city of geo_grid"):
+        restore_backup(empty, tmp_path / "roads", spoiled, silent)
+    with connect(empty) as connection:
+        assert connection.execute("select from pg_database where datname like 'elsewhere\\_%%'").fetchall() == []
 
 
 def test_a_graph_stays_in_the_folder_of_graphs(city: City, empty: str, tmp_path: Path) -> None:

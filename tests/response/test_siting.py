@@ -71,6 +71,8 @@ def test_what_cannot_be_is_said(model: str, count: int | None, words: str) -> No
 def test_capacities_that_are_too_small_and_demand_out_of_reach_are_said() -> None:
     with pytest.raises(UserError, match="capacities"):
         site(np.ones((2, 3)), np.full(2, 10.0), 60, "set_covering", capacities=np.full(3, 1.0))
+    with pytest.raises(UserError, match="capacities"):
+        site(np.ones((2, 3)), np.full(2, 10.0), 60, "p_median", 2, capacities=np.full(3, 1.0))
     with pytest.raises(UserError, match="covers any demand"):
         site(np.full((2, 3), np.inf), np.ones(2), 60, "set_covering")
     enough = site(np.ones((2, 3)), np.full(2, 10.0), 60, "set_covering", capacities=np.full(3, 10.0))
