@@ -22,7 +22,6 @@ def set_aside(incidents: DataFrame, until: datetime, path: Path | None) -> DataF
     """
     before = int((incidents["received_at"] < pd.Timestamp(until - _LAST)).sum())
     if path is not None and 0 < before < len(incidents):
-        path.parent.mkdir(parents=True, exist_ok=True)
         incidents.iloc[: before + 1].to_parquet(path)
         return incidents.iloc[before:]
     return incidents

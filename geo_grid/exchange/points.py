@@ -358,9 +358,7 @@ def _plain(batch: pa.RecordBatch) -> pa.RecordBatch:
 
 
 def _guarded(codes: pa.DictionaryArray) -> pa.DictionaryArray:
-    from pyarrow import (
-        compute,
-    )  # here and below not at the top: takes a fifth of a second, and a server imports it once it serves
+    from pyarrow import compute  # not at the top: takes a fifth of a second, and a server loads it once it serves
 
     safe = compute.replace_substring_regex(codes.dictionary, BEGINS, r"'\1")
     return pa.DictionaryArray.from_arrays(codes.indices, safe)

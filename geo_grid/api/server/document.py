@@ -39,11 +39,7 @@ def _written(app: FastAPI) -> dict[str, Any]:
     document["components"]["schemas"]["Problem"] = _in_version_3_0(Problem.model_json_schema())
     for operations in document["paths"].values():
         for operation in operations.values():
-            responses = operation["responses"]
-            for code, response in responses.items():
-                if code >= "400" and "content" in response:
-                    response["content"] = PROBLEM_CONTENT
-            responses.setdefault(
+            operation["responses"].setdefault(
                 "default",
                 {"description": "A problem (RFC 9457)", "content": PROBLEM_CONTENT},
             )
