@@ -1,9 +1,7 @@
 """Brings a backup back: into a database beside the one in use, which it replaces when everything in it was found again."""
 
 import asyncio
-import re
 import shutil
-import subprocess
 import tempfile
 import zipfile
 from collections.abc import Iterator
@@ -16,7 +14,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import dict_row
 
 from geo_grid.access import audit
-from geo_grid.backups import programs
+from geo_grid.backups.filling import OURS, drop, fill
 from geo_grid.backups.making import QUERIES, count_rows
 from geo_grid.backups.package import BLOCK, DUMP, ROADS, Digested, Manifest, opened
 from geo_grid.db import APPLICATION_ROLE, SERVICE_ROLE, connect, migrate, read_migrations
@@ -29,9 +27,6 @@ _ROLES = {
     APPLICATION_ROLE: "create role {} login nosuperuser nocreatedb nocreaterole noreplication nobypassrls",
     SERVICE_ROLE: "create role {} login nosuperuser nocreatedb nocreaterole noreplication nobypassrls in role geo_grid_app",
 }
-_JOBS = 2
-_TRIGGER = re.compile(r"\d+; \d+ \d+ TRIGGER ")
-"""A line of the list of what is in a dump."""
 
 
 def restore_backup(
@@ -45,12 +40,9 @@ def restore_backup(
 ) -> Manifest:
     """Restore a city; blocks for a minute or more. Nobody may be connected: stop the server first.
 
-    A backup is a program: its dump makes functions, and runs them, with the rights of the database's owner. Restore only what
-    you or somebody you trust has made.
-
-    It is restored into a database of its own, brought up to date, and compared with what the backup says of itself: rows
-    of every table, and the chain of the audit. Only then it takes the place of the database; a failure leaves that as it
-    was. Sessions end; keys and kiosks go on.
+    Its rows are restored into a database of its own, whose tables are ours (`filling`), compared with what the backup says
+    of itself: rows of every table, and the chain of the audit, and brought up to date. Only then it takes the place of the
+    database; a failure leaves that as it was. Sessions end; keys and kiosks go on.
 
     Parameters
     ----------
@@ -94,12 +86,13 @@ def restore_backup(
         beside = name + _BESIDE
         with _maintained(conninfo) as maintenance:
             _make_roles(maintenance)
-            _drop(maintenance, beside)
-            maintenance.execute(sql.SQL("create database {}").format(sql.Identifier(beside)))
             try:
                 restored = make_conninfo(conninfo, dbname=beside)
                 with progress("database"):
-                    _fill(restored, dump, maintenance.info.server_version // 10_000)
+                    fill(maintenance, restored, dump, manifest.migration)
+                    with psycopg.connect(restored, autocommit=True) as connection:
+                        connection.execute(QUERIES["end_sessions"])
+                        connection.execute("analyze")
                 with progress("comparing with the backup"):
                     _compare(restored, manifest)
                 with progress("bringing it up to date"):
@@ -108,11 +101,8 @@ def restore_backup(
                     return manifest
                 _take_graph(package, manifest, roads_dir)
                 _swap(maintenance, name, beside)
-            except psycopg.errors.UndefinedTable as error:
-                message = f"what was restored is no city of geo_grid, and was deleted: {error.diag.message_primary}"
-                raise SetupError(message) from None
             finally:
-                _drop(maintenance, beside)
+                drop(maintenance, beside)
     return manifest
 
 
@@ -166,39 +156,15 @@ def _make_roles(maintenance: psycopg.Connection[dict[str, object]]) -> None:
             maintenance.execute(sql.SQL(statement).format(sql.Identifier(role)))
 
 
-def _drop(maintenance: psycopg.Connection[dict[str, object]], name: str) -> None:
-    maintenance.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
-
-
-def _fill(conninfo: str, dump: Path, version: int) -> None:
-    """Restore a dump into an empty database, without triggers: `migrate` makes them, as they are part of the text.
-
-    pg_restore cannot make those that compare geometries: it hides the schema in which their operators are.
-    """
-    wanted = dump.with_suffix(".list")
-    listed = programs.begin("pg_restore", version, None, "--list", str(dump), output=subprocess.PIPE)
-    lines = programs.said_by(listed, "pg_restore").splitlines()
-    wanted.write_text("\n".join(line for line in lines if not _TRIGGER.match(line)))
-    filling = programs.begin(
-        "pg_restore", version, conninfo, f"--jobs={_JOBS}", "--exit-on-error", "--no-tablespaces",
-        f"--use-list={wanted}", str(dump), output=subprocess.PIPE,
-    )  # fmt: skip
-    programs.said_by(filling, "pg_restore")
-    with connect(conninfo) as connection:
-        connection.execute(QUERIES["end_sessions"])
-    with psycopg.connect(conninfo, autocommit=True) as connection:
-        connection.execute("analyze")
-
-
 def _compare(conninfo: str, manifest: Manifest) -> None:
     """Raise SetupError if rows of a table, or the chain of the audit, are not those of the backup."""
     with connect(conninfo) as connection:
         rows = count_rows(connection)
-    ended = {"access.credentials"}
+    others = {"access.credentials", *(f"public.{table}" for table in OURS)}
     differing = [
         f"{table} has {rows.get(table, 0):,} rows instead of {count:,}"
         for table, count in manifest.rows.items()
-        if table not in ended and rows.get(table) != count
+        if table not in others and rows.get(table) != count
     ]
     verdict = verify_audit(conninfo)
     differing += verdict.faults
@@ -249,7 +215,7 @@ def _take_graph(package: zipfile.ZipFile, manifest: Manifest, roads_dir: Path) -
 def _swap(maintenance: psycopg.Connection[dict[str, object]], name: str, beside: str) -> None:
     """Give the restored database its name; both are renamed or none."""
     before = name + _BEFORE
-    _drop(maintenance, before)
+    drop(maintenance, before)
     maintenance.execute(QUERIES["connected"], {"database": name})
     with maintenance.transaction():
         for old, new in ((name, before), (beside, name)):

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import shutil
 import subprocess
 import zipfile
@@ -129,6 +130,18 @@ def test_it_is_there_again_on_another_machine(city: City, empty: str, tmp_path: 
     assert (after["fast"], after["silent_roles"]) == (True, 2)
 
 
+def schema(conninfo: str) -> list[str]:
+    with psycopg.connect(conninfo) as connection:
+        version = connection.info.server_version // 10_000
+    dumped = programs.begin("pg_dump", version, conninfo, "--schema-only", output=subprocess.PIPE)
+    return sorted(line for line in programs.said_by(dumped, "pg_dump").splitlines() if not line.startswith("\\"))
+
+
+def test_it_is_made_of_what_it_was_made_of(city: City, empty: str, tmp_path: Path) -> None:
+    restore_backup(empty, tmp_path / "roads", city.backup, silent)
+    assert schema(empty) == schema(city.conninfo)
+
+
 def test_it_is_of_one_moment_and_holds_every_row(city: City) -> None:
     with connect(city.conninfo) as connection:
         rows = count_rows(connection)
@@ -245,10 +258,36 @@ def test_a_dump_of_another_program_is_refused(city: City, empty: str, another_ma
     programs.said_by(dumped, "pg_dump")
     dump = (tmp_path / "dump").read_bytes()
     spoiled = changed(city.backup, tmp_path / "spoiled.backup", dump=dump, dump_sha256=hashlib.sha256(dump).hexdigest())
-    with pytest.raises(SetupError, match="no city of geo_grid"):
+    with pytest.raises(SetupError, match="not what was backed up"):
         restore_backup(empty, tmp_path / "roads", spoiled, silent)
     with connect(empty) as connection:
         assert connection.execute("select from pg_database where datname like 'elsewhere\\_%%'").fetchall() == []
+
+
+def test_nothing_of_a_strangers_backup_is_run(city: City, cluster: Cluster, empty: str, tmp_path: Path) -> None:
+    """Neither what its database is made of, nor what it says that was made of, nor the statements of its dump."""
+    run = f"copy (select 1) to program 'touch {tmp_path / 'run'}'"
+    with new_database(cluster, "hostile") as conninfo:
+        with connect(conninfo) as connection:
+            two_by_two(connection)
+            connection.execute(
+                f"create function run() returns integer language plpgsql as $$ begin {run}; return 1; end $$"
+            )
+            connection.execute("create materialized view runs as select run() with no data")
+            connection.execute("insert into schema_objects values ('function', %s, '')", (f"no(); {run}",))
+        make_backup(conninfo, tmp_path / "roads", tmp_path / "hostile.backup", silent)
+    restore_backup(empty, tmp_path / "roads", tmp_path / "hostile.backup", silent)
+    with connect(empty) as connection:
+        assert connection.execute("select from pg_proc where proname in ('run', 'runs')").fetchall() == []
+        assert connection.execute("select from pg_roles where rolname like 'geo_grid_restoring%%'").fetchall() == []
+    dump = (zipfile.ZipFile(city.backup)).read(DUMP)
+    copied = re.search(rb"COPY public[.]incidents [^;]+;", dump)
+    assert copied is not None
+    dump = dump.replace(copied[0], f"{run}; --".encode().ljust(len(copied[0])))
+    spoiled = changed(city.backup, tmp_path / "spoiled.backup", dump=dump, dump_sha256=hashlib.sha256(dump).hexdigest())
+    with pytest.raises(SetupError, match="COPY to or from an external program"):
+        restore_backup(empty, tmp_path / "roads", spoiled, silent, only_checks=True)
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_graph_stays_in_the_folder_of_graphs(city: City, empty: str, tmp_path: Path) -> None:
