@@ -28,6 +28,11 @@ _ROWS = re.compile(rf"\d+; \d+ \d+ (TABLE DATA|SEQUENCE SET) (?!public ({'|'.joi
 _MONTH = re.compile(r"\d+; \d+ \d+ TABLE DATA access audit_log_([1-9]\d{3})_(0[1-9]|1[0-2]) ", re.ASCII)
 _TEXT = re.compile(r"\d+; \d+ \d+ TRIGGER (?!access audit_log_\d{4}_\d\d )")
 """A trigger, but those of the audit's months, which are made with their tables."""
+_MAY_INSERT = sql.SQL(
+    "grant usage on schema public, access to {};"
+    "grant insert on all tables in schema public, access to {};"
+    "grant update on all sequences in schema public, access to {}"
+)
 
 
 def fill(maintenance: psycopg.Connection[dict[str, object]], conninfo: str, dump: Path, migration: int) -> None:
@@ -93,8 +98,7 @@ def _inserting(maintenance: psycopg.Connection[dict[str, object]], conninfo: str
     )
     try:
         with psycopg.connect(conninfo) as connection:
-            for right in ("usage on schema", "insert on all tables in schema", "update on all sequences in schema"):
-                connection.execute(sql.SQL("grant {} public, access to {}").format(sql.SQL(right), role))
+            connection.execute(_MAY_INSERT.format(role, role, role))
         yield make_conninfo(conninfo, user=name, password=password)
     finally:
         with psycopg.connect(conninfo) as connection:
