@@ -34,7 +34,7 @@ class Limits:
     unpacked_bytes: int = _MOST_UNPACKED
 
 
-SENT = Limits(memory_bytes=1 << 30, processor_s=60, wall_s=120, rows=200_000, cells=3_000_000, answer_bytes=192 << 20)
+SENT = Limits(memory_bytes=1 << 30, processor_s=30, wall_s=60, rows=200_000, cells=3_000_000, answer_bytes=192 << 20)
 """Of a file that came over the network: the server and everybody else stay alive beside it."""
 
 

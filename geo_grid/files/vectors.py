@@ -10,6 +10,7 @@ import pyarrow as pa
 from geo_grid.errors import UnreadableFile, UserError
 from geo_grid.files.columns import plain_column, whole
 from geo_grid.files.kinds import DRIVERS, SNIFFED_BYTES, first_line, text_encoding
+from geo_grid.files.packages import refuse_queries
 from geo_grid.files.rows import GEOMETRY, Rows, refuse_too_many
 from geo_grid.files.source import BATCH, MOST_COLUMNS, Source, refuse_wide
 
@@ -44,6 +45,8 @@ def read_vector(source: Source, path: Path, driver: str) -> Rows:
     _refuse_very_wide(said, path, driver, head)
     if driver == "TopoJSON":
         _refuse_multiplied(said, path)
+    if driver == "GPKG":
+        refuse_queries(said, path)
     import pyogrio.raw
     from pyogrio.errors import DataLayerError, DataSourceError
 

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import sqlite3
 import struct
 import zipfile
@@ -63,6 +64,19 @@ def package_without_end(path: Path) -> None:
         )
         opened.execute("update gpkg_contents set table_name = 'endless', identifier = 'endless'")
         opened.execute("update gpkg_geometry_columns set table_name = 'endless'")
+
+
+def package_that_computes(path: Path) -> None:
+    """A GeoPackage with a column that is computed anew for each row, at length."""
+    gpd.GeoDataFrame({"a": [1]}, geometry=[shapely.Point(114.5, 37)], crs=4326).to_file(path, layer="t", driver="GPKG")
+    with sqlite3.connect(path) as opened:
+        opened.execute("alter table t add column long text as (length(printf('%.*c', 900000000, 'x')))")
+
+
+def without_end(path: Path) -> None:
+    """Shapes as KML whose text goes on for days, in a file that takes no room."""
+    path.write_bytes(b"<kml>")
+    os.truncate(path, 1 << 42)
 
 
 def far_cell() -> bytes:

@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -135,11 +135,26 @@ def test_a_package_that_opens_other_files_shows_none(tmp_path: Path, secret: Pat
     assert "sesame" not in found
 
 
-def test_a_package_that_never_ends_is_given_up(tmp_path: Path) -> None:
-    hostile.package_without_end(tmp_path / "a.gpkg")
+@pytest.mark.parametrize(
+    ("made", "said"),
+    [
+        (hostile.package_without_end, "endless in a.gpkg is a view"),
+        (hostile.package_that_computes, "t.long in a.gpkg is computed"),
+    ],
+)
+def test_a_package_whose_rows_are_worked_out_is_not_read(
+    tmp_path: Path, made: Callable[[Path], None], said: str
+) -> None:
+    made(tmp_path / "a.gpkg")
+    with pytest.raises(UnreadableFile, match=said):
+        read_table(tmp_path / "a.gpkg", asking=Asking(SMALL, "a.gpkg"))
+
+
+def test_a_file_that_never_ends_is_given_up(tmp_path: Path) -> None:
+    hostile.without_end(tmp_path / "a.kml")
     began = time.monotonic()
     with pytest.raises(UnreadableFile):
-        read_table(tmp_path / "a.gpkg", asking=Asking(SMALL))
+        read_table(tmp_path / "a.kml", asking=Asking(SMALL))
     assert time.monotonic() - began < 25
 
 
@@ -240,10 +255,10 @@ for what in (read_another_file, write_a_file, remove_a_file, open_a_socket, open
 
 
 def test_a_file_that_nobody_waits_for_is_read_no_further(tmp_path: Path) -> None:
-    hostile.package_without_end(tmp_path / "a.gpkg")
+    hostile.without_end(tmp_path / "a.kml")
     asked = "import sys, pathlib; from geo_grid.files.door import read_table; read_table(pathlib.Path(sys.argv[1]))"
 
-    with subprocess.Popen([sys.executable, "-c", asked, str(tmp_path / "a.gpkg")]) as asking:
+    with subprocess.Popen([sys.executable, "-c", asked, str(tmp_path / "a.kml")]) as asking:
         try:
             deadline = time.monotonic() + 90
             while not (seen := readers([asking.pid])):
@@ -259,12 +274,12 @@ def test_a_file_that_nobody_waits_for_is_read_no_further(tmp_path: Path) -> None
 
 def test_those_who_read_at_the_same_time_know_nothing_of_each_other(tmp_path: Path) -> None:
     """They come from one process: one that is killed, and one that is refused, leave the others alone."""
-    hostile.package_without_end(tmp_path / "endless.gpkg")
+    hostile.without_end(tmp_path / "endless.kml")
     (tmp_path / "broken.kml").write_bytes(b"no shapes")
     (tmp_path / "good.csv").write_bytes(b"lon,lat\n114.5,37\n")
 
     def read_one(number: int) -> object:
-        name = ("endless.gpkg", "broken.kml", "good.csv")[number % 3]
+        name = ("endless.kml", "broken.kml", "good.csv")[number % 3]
         limits = replace(SMALL, wall_s=5, processor_s=60) if number % 3 == 0 else SMALL
         try:
             return len(read_table(tmp_path / name, asking=Asking(limits, name)).attributes)
@@ -274,7 +289,7 @@ def test_those_who_read_at_the_same_time_know_nothing_of_each_other(tmp_path: Pa
     with ThreadPoolExecutor(6) as pool:
         said = [*pool.map(read_one, range(12))]
     assert said[2::3] == [1] * 4
-    assert all("endless.gpkg was not read within 5 s" in str(one) for one in said[0::3])
+    assert all("endless.kml was not read within 5 s" in str(one) for one in said[0::3])
     assert all("broken.kml" in str(one) for one in said[1::3])
     assert readers([os.getpid()]) == set()
 
@@ -289,15 +304,15 @@ def test_readers_come_again_after_the_process_they_are_forked_from_was_killed(tm
 
 def test_they_know_no_descriptor_and_no_secret_of_whoever_asks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GEO_GRID_SECRET", "open sesame")
-    hostile.package_without_end(tmp_path / "a.gpkg")
+    hostile.without_end(tmp_path / "a.kml")
     with (tmp_path / "opened").open("wb"), ThreadPoolExecutor(1) as pool:
-        reading = pool.submit(read_table, tmp_path / "a.gpkg", asking=Asking(replace(SENT, wall_s=5)))
+        reading = pool.submit(read_table, tmp_path / "a.kml", asking=Asking(replace(SENT, wall_s=5)))
         deadline = time.monotonic() + 90
         while not (found := readers([os.getpid()])):
             assert time.monotonic() < deadline
             time.sleep(0.02)
         (process,) = found
-        while not (known := opened_by(process)) & {str(tmp_path / "a.gpkg")}:
+        while not (known := opened_by(process)) & {str(tmp_path / "a.kml")}:
             assert time.monotonic() < deadline
             time.sleep(0.02)
         environment = Path(f"/proc/{process}/environ").read_bytes()
