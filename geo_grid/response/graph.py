@@ -29,6 +29,10 @@ _MOST_PAIRS = 4_000_000
 _LABELS = 50_000
 """Edges for which an Actor reserves memory at first; to reserve Valhalla's default of four million takes longer than most
 expansions."""
+_FARTHEST_M = {"auto": 10_000_000, "motorcycle": 10_000_000, "pedestrian": 1_000_000}
+"""Metres of a pair by costing. From a source many targets are looked for in one search, with a bucket for each second of the
+longest way, which Valhalla takes to be these metres / 112, on foot / 2 (valhalla/thor/timedistancematrix.h): 25 hours, 6 days.
+With a limit of a million kilometres the buckets took 1.5 GB and 0.5 s a source, on foot more than there is."""
 _UNLIMITED = 1_000_000_000
 """Replaces Valhalla's limits of metres and corners: `travel` clips and simplifies closures, and questions have a time-out."""
 
@@ -184,12 +188,12 @@ def actor_config(folder: Path, matrix_algorithm: str = "costmatrix", is_shared: 
     config["thor"].update(source_to_target_algorithm=matrix_algorithm, max_reserved_labels_count_dijkstras=_LABELS)
     config["mjolnir"]["global_synchronized_cache"] = is_shared
     limits = config["service_limits"]
-    for costing in ("auto", "motorcycle", "pedestrian"):
+    for costing, farthest_m in _FARTHEST_M.items():
         limits[costing].update(
             max_matrix_location_pairs=_MOST_PAIRS,
             max_locations=1000,
             max_distance=_UNLIMITED,
-            max_matrix_distance=_UNLIMITED,
+            max_matrix_distance=farthest_m,
         )
     limits.update(
         max_exclude_polygons_length=_UNLIMITED,

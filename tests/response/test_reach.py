@@ -19,8 +19,6 @@ from tests.response.roads import graph_of, places_on_roads
 LIMITS_S = (60, 180, 300)
 POSTS, SAMPLES = int(os.environ.get("REACH_POSTS", "40")), 80
 """Posts in each place; 200 once took a minute of a core, and found what 40 find."""
-TOGETHER = 40
-"""Samples of one matrix: from 50 on it is another search, which says the same and takes half a second for any number."""
 DEGREE_M = 111_195.0
 
 
@@ -56,11 +54,7 @@ def test_circles_of_many_posts_nest_and_hold_what_valhalla_reaches(extract: Path
         ][:SAMPLES]  # fmt: skip
         if not len(here):
             continue
-        times = [
-            time
-            for part in np.array_split(here, np.ceil(len(here) / TOGETHER))
-            for time in worker.seconds([place], [tuple(spot) for spot in part], on_road)[0]
-        ]
+        times = worker.seconds([place], [tuple(spot) for spot in here], on_road)[0]
         seconds = np.array([np.inf if time is None else time for time in times], float)
         flat = np.array([np.cos(np.radians(place[1])), 1.0])
         points = shapely.points(here * flat)
@@ -120,6 +114,30 @@ def test_inbound_is_not_outbound_where_streets_are_one_way(extract: Path) -> Non
     times = [row[0] for row in worker.seconds(here, [place], Ride())]
     assert len(here) > 10
     assert np.mean([time is not None and time <= 330 for time in times]) > 0.9
+
+
+@pytest.mark.parametrize("costing", ["auto", "motorcycle", "pedestrian"])
+def test_a_search_for_many_targets_says_what_one_for_each_says_and_keeps_little(extract: Path, costing: str) -> None:
+    """It kept 1.5 GB, and on foot asked for more than there was."""
+    source, *targets = [tuple(spot) for spot in places_on_roads(extract, 241, np.random.default_rng(6))]
+    ride = Ride(costing, walk_reach_m=500)
+    before = _resident_mb()
+    found = worker.seconds([source], targets, ride)[0]
+    assert _resident_mb() - before < 200
+    alone = [
+        time for begin in range(0, 240, 40) for time in worker.seconds([source], targets[begin : begin + 40], ride)[0]
+    ]
+    told = np.array([found, alone], float)
+    assert np.isfinite(told[0]).sum() > 200
+    assert (np.isfinite(told[0]) == np.isfinite(told[1])).mean() > 0.98
+    apart = np.abs(np.diff(np.log(told[:, np.isfinite(told).all(axis=0)]), axis=0))
+    print(extract.name, costing, np.quantile(apart, [0.5, 0.95, 1]))
+    assert np.quantile(apart, 0.95) < 0.05
+
+
+def _resident_mb() -> int:
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition("VmRSS:")[2].split()[0]) >> 10
 
 
 def test_an_expansion_is_read_as_valhalla_s_own_json_says_it(extract: Path) -> None:
