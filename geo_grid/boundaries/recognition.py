@@ -155,7 +155,10 @@ def _components(
             yield [leaves[code] for code in sorted(mine)], shapes
         else:
             place = shapely.point_on_surface(shapes[0].shape)
-            message = f"a shape at {place.x:.6f}, {place.y:.6f} lies outside of every cell"
+            message = (
+                f"a shape at {place.x:.6f}, {place.y:.6f} lies on no cell that the file changes: it is outside of all, or"
+                " lies over one that the file has a second time, unchanged"
+            )
             raise Refused(message)
 
 

@@ -27,6 +27,7 @@ from geo_grid.boundaries.division import Division, Edits, Refused
 from geo_grid.boundaries.reading import CELLS, ZONES
 from geo_grid.boundaries.zones import Zones
 from geo_grid.errors import told
+from geo_grid.layers.layer import Name
 
 _DEEPEST = 4
 """Deepest nesting of GeoJSON coordinates: polygons of a MultiPolygon, their rings, positions, numbers."""
@@ -34,7 +35,7 @@ KINDS: dict[str, tuple[str, ...]] = {CELLS: ("basic", "dedicated"), ZONES: ("reg
 """Kinds by layer: `cell_kind` of a grid cell, zone_type of a patrol zone."""
 
 Code = Annotated[str, Field(max_length=64)]
-Text = Annotated[str, Field(min_length=1, max_length=200, pattern=r"\S")]
+Text = Annotated[Name, Field(min_length=1, max_length=200, pattern=r"\S")]
 OneCode = Annotated[list[Code], Field(min_length=1, max_length=1, description="of the cell or zone")]
 Layer = Literal["grid_cells", "patrol_zones"]
 Kind = Literal["basic", "dedicated", "regular", "temporary"]
@@ -284,7 +285,7 @@ class RedrawnCell(Given):
     """A cell as a file draws it."""
 
     grid_code: Code | None = None
-    name: str | None = None
+    name: Text | None = None
     parent_code: Code | None = None
     household_count: int | None = None
     cell_kind: Kind | None = None

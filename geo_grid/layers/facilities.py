@@ -7,7 +7,7 @@ from pydantic import Field
 from geo_grid.changes import Table
 from geo_grid.db import AsyncConnection
 from geo_grid.errors import Conflict, NotFound
-from geo_grid.layers.layer import MOST_COUNTED, Layer, LayerRow, LocalCode
+from geo_grid.layers.layer import MOST_COUNTED, Layer, LayerRow, LocalCode, Name
 
 FacilityKind = Literal[
     "mediation_organisation",
@@ -28,7 +28,7 @@ class FacilityRow(LayerRow):
 
     facility_code: LocalCode = Field(min_length=1, max_length=32)
     facility_kind: FacilityKind
-    name: str = Field(min_length=1, max_length=200)
+    name: Name = Field(min_length=1, max_length=200)
     division_level: Literal["city", "county", "township", "village"] | None = None
     member_count: int | None = Field(None, ge=0, le=MOST_COUNTED)
     phone: str = ""

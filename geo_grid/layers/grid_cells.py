@@ -7,7 +7,7 @@ from pydantic import Field
 from geo_grid.changes import Table
 from geo_grid.db import AsyncConnection, fetch_one
 from geo_grid.errors import UserError
-from geo_grid.layers.layer import MOST_COUNTED, Layer, LayerRow
+from geo_grid.layers.layer import MOST_COUNTED, Layer, LayerRow, Name
 
 
 class GridCellRow(LayerRow):
@@ -17,7 +17,7 @@ class GridCellRow(LayerRow):
     grid_level: int = Field(ge=1, le=9)
     code_scheme: str | None = None
     parent_code: str | None = None
-    name: str = Field(min_length=1, max_length=200)
+    name: Name = Field(min_length=1, max_length=200)
     cell_kind: Literal["division", "basic", "dedicated"] = "basic"
     household_count: int | None = Field(None, ge=0, le=MOST_COUNTED)
     households_estimated: bool = Field(

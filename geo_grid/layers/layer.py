@@ -29,6 +29,21 @@ def _local_code(value: str) -> str:
 LocalCode = Annotated[str, AfterValidator(_local_code)]
 """Type of codes without a standard."""
 
+_UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+"""Control characters, and those that turn the direction of the text after them (UAX #9, explicit formatting)."""
+
+
+def _name(value: str) -> str:
+    """Return a name that shows all that is in it, in one line. Raises ValueError."""
+    if found := _UNSEEN.search(value):
+        message = f"it holds the character U+{ord(found[0]):04X}, which no name has"
+        raise ValueError(message)
+    return value
+
+
+Name = Annotated[str, AfterValidator(_name)]
+"""Type of names."""
+
 
 class LayerRow(BaseModel):
     """Base of the models of rows, without their geometry. Each layer has its own."""

@@ -4,7 +4,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from geo_grid.layers.layer import Layer, LayerRow, LocalCode
+from geo_grid.layers.layer import Layer, LayerRow, LocalCode, Name
 from geo_grid.layers.periods import Periods
 
 
@@ -12,7 +12,7 @@ class PatrolUnitRow(LayerRow):
     """One patrol unit."""
 
     unit_code: LocalCode = Field(min_length=1, max_length=32)
-    name: str = Field(min_length=1, max_length=200)
+    name: Name = Field(min_length=1, max_length=200)
     unit_kind: Literal["car", "motorcycle", "foot", "volunteers"]
     post_code: str | None = None
     zone_code: str | None = None

@@ -5,14 +5,14 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from geo_grid.changes import Table
-from geo_grid.layers.layer import Layer, LayerRow, LocalCode
+from geo_grid.layers.layer import Layer, LayerRow, LocalCode, Name
 
 
 class PatrolZoneRow(LayerRow):
     """One patrol zone: an area (polygon) or a segment (line)."""
 
     zone_code: LocalCode = Field(min_length=1, max_length=32)
-    name: str = Field(min_length=1, max_length=200)
+    name: Name = Field(min_length=1, max_length=200)
     zone_kind: Literal["area", "segment"] = "area"
     zone_type: Literal["regular", "temporary"] = "regular"
     responsible_unit: str = ""

@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from geo_grid.changes import Table
-from geo_grid.layers.layer import Layer, LayerRow, LocalCode
+from geo_grid.layers.layer import Layer, LayerRow, LocalCode, Name
 from geo_grid.layers.periods import Periods
 
 
@@ -13,7 +13,7 @@ class PolicePostRow(LayerRow):
     """One police post."""
 
     post_code: LocalCode = Field(min_length=1, max_length=32)
-    name: str = Field(min_length=1, max_length=200)
+    name: Name = Field(min_length=1, max_length=200)
     post_kind: Literal["police_station", "police_post", "standby_post"] = "police_post"
     responsible_unit: str = ""
     phone: str = ""

@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from geo_grid.changes import Table
-from geo_grid.layers.layer import Layer, LayerRow, LocalCode
+from geo_grid.layers.layer import Layer, LayerRow, LocalCode, Name
 
 
 class RegisteredPlaceRow(LayerRow):
@@ -13,7 +13,7 @@ class RegisteredPlaceRow(LayerRow):
 
     place_code: LocalCode = Field(min_length=1, max_length=32)
     place_kind: Literal["major_project", "hidden_danger"]
-    name: str = Field(min_length=1, max_length=200)
+    name: Name = Field(min_length=1, max_length=200)
     responsible_unit: str = Field("", max_length=200)
     needs_assessment: bool = True
 

@@ -6,14 +6,14 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from geo_grid.changes import Table
-from geo_grid.layers.layer import Layer, LayerRow, LocalCode
+from geo_grid.layers.layer import Layer, LayerRow, LocalCode, Name
 
 
 class RoadClosureRow(LayerRow):
     """One closure: an area, or a line that no road crosses while it is in force."""
 
     closure_code: LocalCode = Field(min_length=1, max_length=32)
-    name: str = Field(min_length=1, max_length=200)
+    name: Name = Field(min_length=1, max_length=200)
     closure_kind: Literal["closed", "avoided"] = "closed"
     closed_from: datetime | None = None
     closed_to: datetime | None = None

@@ -5,6 +5,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
@@ -217,3 +218,22 @@ def test_a_server_ends_its_streams_when_it_is_told_to_end(database: str, capfd: 
     said = capfd.readouterr().err
     assert "graceful" not in said
     assert "Traceback" not in said
+
+
+def test_whoever_a_server_that_ends_does_not_answer_is_told_so(
+    database: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """It was 500, as if the question had failed."""
+    with contextlib.ExitStack() as server, connect(database) as holding, ThreadPoolExecutor(1) as pool:
+        url = server.enter_context(live_server(database))
+        client = httpx.Client(base_url=url, headers=bearer(api_key(database, "supervisor")), timeout=90)
+        holding.execute("lock table incidents in access exclusive mode")
+        asked = pool.submit(client.get, "/incidents/1")
+        while not holding.execute("select from pg_locks where not granted").rowcount:
+            time.sleep(0.02)
+        server.close()
+        told = asked.result()
+        client.close()
+    assert (told.status_code, told.headers["content-type"]) == (503, "application/problem+json")
+    assert "look, then ask again" in told.json()["detail"]
+    assert "Traceback" not in capfd.readouterr().err

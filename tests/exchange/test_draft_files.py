@@ -117,6 +117,13 @@ def test_what_is_no_division_is_refused_as_a_whole(city: str, file: Path) -> Non
         with connect(city) as connection:
             assert draft_steps(connection, 1) == []
     frame = whole.copy()
+    frame.loc["c55", "name"] = "txt.\u202egpj"
+    with connect(city) as connection, pytest.raises(Refused, match=r"U\+202E"):
+        come_back(connection, frame, file)
+    frame = gpd.GeoDataFrame([*whole.to_dict("records"), whole.loc["c22"].to_dict()], crs=4490)
+    with connect(city) as connection, pytest.raises(Refused, match="a second time"):
+        come_back(connection, frame, file)
+    frame = whole.copy()
     frame.loc["c22", "geometry"] = shapely.Polygon([(114.5, 37), (114.6, 37.1), (114.6, 37), (114.5, 37.1)])
     with connect(city) as connection, pytest.raises(InvalidRows, match="cannot be cells"):
         come_back(connection, frame, file)

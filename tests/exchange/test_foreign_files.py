@@ -399,16 +399,24 @@ def test_what_a_shapefile_cuts_is_matched_on_the_way_back(city: str, tmp_path: P
 
 
 def test_a_control_character_does_not_break_kml(city: str, tmp_path: Path) -> None:
-    text = "post_code,name,lon,lat\nP,a\x0bb\x01c <&>,114.505,37.005\n"
+    text = "post_code,responsible_unit,lon,lat\nP,a\x0bb\x01c <&>,114.505,37.005\n"
     load(city, "police_posts", written(tmp_path / "a.csv", text))
     with connect(city) as connection:
         export_file(connection, find_layer("police_posts"), tmp_path / "posts.kml")
         export_file(connection, find_layer("police_posts"), tmp_path / "posts.csv", for_excel=True)
         with pytest.raises(UserError, match="only CSV"):
             export_file(connection, find_layer("police_posts"), tmp_path / "posts.kml", for_excel=True)
-    assert read_table(tmp_path / "posts.kml").attributes["Name"].tolist() == ["a\ufffdb\ufffdc <&>"]
+    assert read_table(tmp_path / "posts.kml").attributes["responsible_unit"].tolist() == ["a\ufffdb\ufffdc <&>"]
     assert (tmp_path / "posts.csv").read_bytes().startswith(b"\xef\xbb\xbf")
     assert read_table(tmp_path / "posts.csv").attributes["post_code"].tolist() == ["P"]
+
+
+@pytest.mark.parametrize("unseen", ["\x01", "\x85", "\u202e", "\u2066"])
+def test_a_name_has_no_characters_that_hide_what_it_is(city: str, tmp_path: Path, unseen: str) -> None:
+    text = f"post_code,name,lon,lat\nP,a{unseen}b,114.505,37.005\n"
+    with pytest.raises(InvalidRows) as refused:
+        load(city, "police_posts", written(tmp_path / "a.csv", text))
+    assert f"U+{ord(unseen):04X}" in refused.value.rows[0][1]
 
 
 # ---- kinds of files

@@ -1,11 +1,13 @@
 """Middleware for every request: request id and security headers, and limits of bodies."""
 
+import asyncio
 import uuid
 
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from geo_grid.api.server.problems import problem
 from geo_grid.api.server.requests import Answered
 from geo_grid.api.server.state import server_of
 
@@ -62,6 +64,13 @@ class NamedRequests:
 
         try:
             await self.app(scope, receive, named)
+        except asyncio.CancelledError:  # the server ends, and has waited for this answer as long as it does
+            if answered.status:
+                raise
+            ending = problem(
+                503, "the server ends before this was answered; whether it was done is not known: look, then ask again"
+            )
+            await ending(scope, receive, named)
         finally:
             server_of(scope).requests.note(scope["method"], answered)
 
