@@ -312,7 +312,7 @@ class Cluster:
                 last = self.log.read_text(errors="replace").strip().splitlines()[-3:]
                 message = f"the private PostGIS does not start: {' / '.join(last)} (log: {self.log})"
                 raise DatabaseUnavailable(message)
-            time.sleep(0.3)
+            time.sleep(0.1)
 
     def _wait_for_recovery(self) -> None:
         """Wait until the database is at the moment that it is brought to (`geo_grid.backups.archive`): perhaps for hours."""

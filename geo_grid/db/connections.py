@@ -180,6 +180,44 @@ class _Patient(psycopg.AsyncConnection[DictRow]):
             await asyncio.sleep(_TRY_S)
 
 
+class _LivingPool(AsyncConnectionPool[psycopg.AsyncConnection[DictRow]]):
+    """Lends no connection that the database has closed. The pool's own `check` waits 1, 2 and 4 s after each one of them."""
+
+    async def getconn(
+        self,
+        timeout: float | None = None,  # noqa: ASYNC109  # the library passes it
+    ) -> psycopg.AsyncConnection[DictRow]:
+        """Lend a connection; see `AsyncConnectionPool.getconn`."""
+        deadline = time.monotonic() + (self.timeout if timeout is None else timeout)
+        while True:
+            connection = await super().getconn(deadline - time.monotonic())
+            try:
+                await _check(connection)
+            except psycopg.Error:
+                await self.putconn(connection)  # which replaces it
+            except BaseException:
+                await self.putconn(connection)
+                raise
+            else:
+                return connection
+
+
+class _LivingThreadPool(ConnectionPool[psycopg.Connection[DictRow]]):
+    """Lends no connection that the database has closed, as `_LivingPool` does."""
+
+    def getconn(self, timeout: float | None = None) -> psycopg.Connection[DictRow]:
+        """Lend a connection; see `ConnectionPool.getconn`."""
+        deadline = time.monotonic() + (self.timeout if timeout is None else timeout)
+        while True:
+            connection = super().getconn(deadline - time.monotonic())
+            try:
+                self.check_connection(connection)
+            except psycopg.Error:
+                self.putconn(connection)
+            else:
+                return connection
+
+
 @contextlib.asynccontextmanager
 async def open_pool(conninfo: str, size: int, longest_s: float, least: int = 1) -> AsyncIterator[AsyncPool]:
     """Open a connection pool of the server, in autocommit mode: transactions are begun explicitly.
@@ -196,7 +234,7 @@ async def open_pool(conninfo: str, size: int, longest_s: float, least: int = 1) 
         Connections that are opened at once and kept; the others are opened on demand, which takes some 20 ms of a core
         each, and closed after being idle for ten minutes.
     """
-    pool: AsyncPool = AsyncConnectionPool(
+    pool = _LivingPool(
         in_utc(limited(conninfo, longest_s, longest_s)),
         connection_class=_Patient,
         kwargs={"row_factory": dict_row, "autocommit": True},
@@ -204,7 +242,6 @@ async def open_pool(conninfo: str, size: int, longest_s: float, least: int = 1) 
         max_size=size,
         timeout=5,
         reconnect_timeout=30,
-        check=_check,
         open=False,
     )
     await pool.open(wait=False)
@@ -225,7 +262,7 @@ def open_thread_pool(conninfo: str, size: int, longest_s: float) -> Iterator[Thr
     longest_s
         Time-out in seconds of a statement.
     """
-    pool: ThreadPool = ConnectionPool(
+    pool = _LivingThreadPool(
         in_utc(limited(conninfo, longest_s)),
         kwargs={"row_factory": dict_row},
         min_size=0,
@@ -233,7 +270,6 @@ def open_thread_pool(conninfo: str, size: int, longest_s: float) -> Iterator[Thr
         timeout=5,
         max_idle=60,
         reconnect_timeout=30,
-        check=ConnectionPool.check_connection,
         open=False,
     )
     pool.open()
