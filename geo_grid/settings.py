@@ -158,7 +158,7 @@ class Settings(BaseSettings):
     )
     audit_retention_months: int = Field(12, ge=6, le=240, description="calendar months of audit that are kept")
     caller_retention_days: int = Field(
-        30, ge=1, le=3650, description="days after closing an incident until its caller's number is purged"
+        90, ge=1, le=3650, description="days after closing an incident until its caller's number is purged"
     )
     party_retention_days: int = Field(
         30, ge=1, le=3650, description="days after closing a dispute until its parties are deleted"
