@@ -98,13 +98,21 @@ def test_what_cannot_serve_is_said_and_not_tried_again(state_dir: Path, database
     common = {**os.environ, "GEO_GRID_STATE_DIR": str(state_dir), "GEO_GRID_DATABASE_URL": database,
               "GEO_GRID_PORT": str(free_port())}  # fmt: skip
     common.pop("GEO_GRID_APP_DATABASE_URL", None)
+    application = make_conninfo(database, user=APPLICATION_ROLE)
+    nobody = {"GEO_GRID_APP_DATABASE_URL": make_conninfo(database, user="nobody_known")}
+    owner = {"GEO_GRID_APP_DATABASE_URL": database}
+    service = {"GEO_GRID_APP_DATABASE_URL": application, "GEO_GRID_SERVICE_DATABASE_URL": application}
     shifts = {
-        "GEO_GRID_APP_DATABASE_URL": make_conninfo(database, user=APPLICATION_ROLE),
+        "GEO_GRID_APP_DATABASE_URL": application,
         "GEO_GRID_PATROL_SHIFTS": "x",
     }
     for arguments, more, code, said in (
         (["up", "--empty"], {}, 2, "GEO_GRID_APP_DATABASE_URL"),
         (["up", "--empty", "--detach"], {}, 2, "GEO_GRID_APP_DATABASE_URL"),
+        (["up", "--empty"], nobody, 2, "cannot log in to the database as nobody_known"),
+        (["up", "--empty"], owner, 2, "must not work as geo_grid"),
+        (["up", "--empty"], service, 2, "must not work as geo_grid_app"),
+        (["serve"], owner, 2, "must not work as geo_grid"),
         (["up", "--empty", "--detach"], shifts, 1, "GEO_GRID_PATROL_SHIFTS"),
     ):
         command, environment = [sys.executable, "-m", "geo_grid", *arguments], {**common, **more}
@@ -112,7 +120,7 @@ def test_what_cannot_serve_is_said_and_not_tried_again(state_dir: Path, database
         assert done.returncode == code, done.stderr
         assert done.stderr.count(said) == 1
         assert "Traceback" not in done.stderr
-        assert (state_dir / "server.log").exists() is bool(more)
+        assert (state_dir / "server.log").exists() is (code == 1)
 
 
 def test_a_database_that_does_not_start_leaves_no_process_and_no_lock(state_dir: Path) -> None:

@@ -61,7 +61,7 @@ def up(
     config = _settings_for(host, port, workers)
     refuse_open_door(config)
     if config.database_url is not None:
-        _refuse_wrong_roles(config, config.database_url)
+        _refuse_missing_roles(config, config.database_url)
     url = address(config)
     lock = ServerLock(config.state_dir)
     if (holder := lock.holder()) is not None:
@@ -117,7 +117,7 @@ def up(
     say("stopped")
 
 
-def _refuse_wrong_roles(config: Settings, conninfo: str) -> None:
+def _refuse_missing_roles(config: Settings, conninfo: str) -> None:
     """Raise UserError for a database that no server could work with, rather than after its modules are imported."""
     from geo_grid.db import application_conninfo, service_conninfo
 
@@ -136,6 +136,7 @@ def prepare(
 ) -> None:
     """Do what `up` does before it serves: a process of its own, whose memory goes with it."""
     from geo_grid.api.listening import stoppable
+    from geo_grid.db import refuse_wrong_roles
     from geo_grid.supervising import Lifeline
 
     line = Lifeline(lifeline)
@@ -147,6 +148,7 @@ def prepare(
             line.wait_for_go()
             line.watch()
             with ready_database(is_watched=False) as conninfo:
+                refuse_wrong_roles(settings(), conninfo)
                 if levels is not None:
                     set_levels(conninfo, levels)
                 if empty:
@@ -310,8 +312,10 @@ def serve(port: Port = None, host: Host = None) -> None:
         with importing():
             from geo_grid.api.app import create_app
             from geo_grid.api.serving import serve as serve_on
+            from geo_grid.db import refuse_wrong_roles
 
         with ready_database() as conninfo:
+            refuse_wrong_roles(config, conninfo)
             app = create_app(config, conninfo)
             serve_on(app, config, bound, lambda: say(f"serving at {url}/"))
 

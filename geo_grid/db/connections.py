@@ -122,6 +122,41 @@ def service_conninfo(settings: Settings, conninfo: str) -> str:
     return make_conninfo(conninfo, user=SERVICE_ROLE)
 
 
+def refuse_wrong_roles(settings: Settings, owner: str) -> None:
+    """Connect as the server will to a database of one's own, once.
+
+    Parameters
+    ----------
+    owner
+        libpq connection string of the database's owner, when it is migrated.
+
+    Raises
+    ------
+    UserError
+        A connection string is none, its role cannot log in, or row security does not hold for it.
+    """
+    application = application_conninfo(settings, owner)
+    roles = ((application, APPLICATION_ROLE), (service_conninfo(settings, application), SERVICE_ROLE))
+    for conninfo, role in roles if settings.database_url is not None else ():
+        who = conninfo_to_dict(conninfo).get("user")
+        try:
+            with psycopg.connect(conninfo) as connection:
+                found = connection.execute(_IS_CONFINED, {"role": role}).fetchone()
+        except psycopg.OperationalError as error:
+            reason = str(error).strip().splitlines()[-1]
+            message = f"the server cannot log in to the database as {who}, its role {role}: {reason}"
+            raise UserError(message) from None
+        if found is None or not found[0]:
+            message = f"the server must not work as {who}: give it the role {role}, for which row security holds"
+            raise UserError(message)
+
+
+_IS_CONFINED = """
+select pg_has_role(%(role)s, 'usage') and not r.rolsuper and not r.rolbypassrls
+       and not pg_has_role(c.relowner, 'usage')
+from pg_roles r, pg_class c where r.rolname = current_user and c.oid = 'public.incidents'::regclass"""
+
+
 def _read_url(name: str, url: str) -> str:
     try:
         said = conninfo_to_dict(url)
