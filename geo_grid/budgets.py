@@ -8,7 +8,9 @@ many requests of one kind do not delay those of another.
 import asyncio
 import contextlib
 import ctypes
+import math
 import threading
+import time
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -17,6 +19,7 @@ from functools import partial
 from geo_grid.errors import Busy, TooMany
 
 _COME_BACK_S = 5.0
+_SLOW_FOR_S = 600.0
 
 
 type Asking = int | str | None
@@ -39,10 +42,15 @@ class Budget:
         Most calls of one account, running and queued together.
     takes_much
         Whether a call may use much memory; free memory is returned to the system after it.
+    slow_s
+        Seconds from which a call is slow: accounts with a slow one lately never have all slots, together either.
     """
 
-    def __init__(self, kind: str, at_once: int, waiting: int, each: int, takes_much: bool = False) -> None:
-        self.kind, self._takes_much = kind, takes_much
+    def __init__(
+        self, kind: str, at_once: int, waiting: int, each: int, takes_much: bool = False, slow_s: float = math.inf
+    ) -> None:
+        self.kind, self._takes_much, self._slow_s = kind, takes_much, slow_s
+        self._slow_until: dict[Asking, float] = {}
         self.at_once = at_once
         self._most, self._each = at_once + waiting, each
         self._threads = ThreadPoolExecutor(at_once, thread_name_prefix=kind)
@@ -53,6 +61,7 @@ class Budget:
         self._ranks: dict[Future[None], int] = {}  # of those in the queue, where it is not 0
         self._begun: dict[Asking, int] = {}  # of those who are here: the number of their newest turn
         self._turns = 0
+        self._began: dict[Future[None], float] = {}
 
     @property
     def running(self) -> int:
@@ -150,17 +159,31 @@ class Budget:
             if not self._admitted[account]:
                 del self._admitted[account]
                 self._begun.pop(account, None)
+            self._note_slow(turn, account)
             self._running.pop(turn, None)
             self._ranks.pop(turn, None)
             if (turn, account) in self._queue:
                 self._queue.remove((turn, account))
             self._next()
 
+    def _note_slow(self, turn: Future[None], account: Asking) -> None:
+        """Remember for a while that a call took long; forget what was long ago."""
+        now = time.monotonic()
+        lasted = now - self._began.pop(turn, now)
+        if account is not None and lasted > self._slow_s:
+            self._slow_until[account] = now + _SLOW_FOR_S
+        for other in [one for one, until in self._slow_until.items() if until < now]:
+            del self._slow_until[other]
+
     def _next(self) -> None:
         while len(self._running) < self.at_once:
             at_work = Counter(self._running.values())
             most = max(1, self.at_once - 1)  # the last one is for somebody else
-            may = [one for one in self._queue if one[1] is None or at_work[one[1]] < most]
+            are_slow = sum(count for account, count in at_work.items() if account in self._slow_until)
+            may = [
+                one for one in self._queue
+                if one[1] is None or (are_slow if one[1] in self._slow_until else at_work[one[1]]) < most
+            ]  # fmt: skip
             if not may:
                 return
             turn, account = min(
@@ -170,7 +193,7 @@ class Budget:
             if turn.set_running_or_notify_cancel():  # else who waited has left
                 self._turns += 1
                 self._begun[account] = self._turns
-                self._running[turn] = account
+                self._running[turn], self._began[turn] = account, time.monotonic()
                 turn.set_result(None)
 
 
@@ -216,7 +239,7 @@ SYSTEMS = Budget("reference systems", at_once=1, waiting=60, each=2)
 """Transformations of coordinates: the first use of a reference system holds the GIL for some 20 ms."""
 
 BULK = Budget("bulk questions and answers", at_once=2, waiting=16, each=4, takes_much=True)
-FILES = Budget("files that are sent", at_once=2, waiting=16, each=4, takes_much=True)
+FILES = Budget("files that are sent", at_once=2, waiting=16, each=4, takes_much=True, slow_s=5)
 """Sending a file takes up to minutes; a budget of its own, so that bulk questions do not wait for it."""
 IN_BULK = Group(BULK, FILES)
 

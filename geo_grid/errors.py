@@ -152,6 +152,11 @@ class ProviderUnavailable(GeoGridError):
     """The OpenID Connect provider cannot be reached, or its answer is not valid."""
 
 
+def where(fault: Mapping[str, Any]) -> str:
+    """Return the field that an error of pydantic (an item of `errors()`) is about; of a name that is no text: `properties`."""
+    return str(next(iter(fault["loc"]), "properties"))
+
+
 def told(fault: Mapping[str, Any]) -> str:
     """Return the message of one error of pydantic (an item of `errors()`), without the name of the exception before it."""
     return str(fault["msg"]).removeprefix("Value error, ")

@@ -4,11 +4,11 @@ A dump is a list of statements that pg_restore runs, and whoever made it may hav
 from our own migrations, and the statements of the dump are run by a role that may insert rows into them, and do nothing else.
 """
 
+import contextlib
 import re
 import secrets
 import subprocess
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import filterfalse
 from pathlib import Path
@@ -21,6 +21,8 @@ from geo_grid.backups import programs
 from geo_grid.db import migrate, read_migrations
 
 _JOBS = 2
+_ROLE = "geo_grid_restoring_"
+"""How the name of a role begins that rows are restored by."""
 OURS = ("migrations", "schema_text", "schema_objects")
 """Tables that say what the database is made of: their rows come from our own migrations."""
 _ROWS = re.compile(rf"\d+; \d+ \d+ (TABLE DATA|SEQUENCE SET) (?!public ({'|'.join(OURS)}|spatial_ref_sys) )")
@@ -86,11 +88,12 @@ def drop(maintenance: psycopg.Connection[dict[str, object]], name: str) -> None:
     maintenance.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
 
 
-@contextmanager
+@contextlib.contextmanager
 def _inserting(maintenance: psycopg.Connection[dict[str, object]], conninfo: str) -> Iterator[str]:
     """Yield a connection string of a role of its own, which may insert rows into this database, and then is deleted."""
-    name, password = f"geo_grid_restoring_{secrets.token_hex(4)}", secrets.token_hex(16)
+    name, password = f"{_ROLE}{secrets.token_hex(4)}", secrets.token_hex(16)
     role = sql.Identifier(name)
+    _forget_killed(maintenance)
     maintenance.execute(
         sql.SQL(
             "create role {} login password {} nosuperuser nocreatedb nocreaterole noreplication nobypassrls noinherit"
@@ -104,6 +107,14 @@ def _inserting(maintenance: psycopg.Connection[dict[str, object]], conninfo: str
         with psycopg.connect(conninfo) as connection:
             connection.execute(sql.SQL("drop owned by {} cascade").format(role))
         maintenance.execute(sql.SQL("drop role {}").format(role))
+
+
+def _forget_killed(maintenance: psycopg.Connection[dict[str, object]]) -> None:
+    """Delete roles of restores that were killed; one that is at work still has rights, which keep it."""
+    found = maintenance.execute("select rolname from pg_roles where starts_with(rolname, %s)", (_ROLE,)).fetchall()
+    for row in found:
+        with contextlib.suppress(psycopg.errors.DependentObjectsStillExist):
+            maintenance.execute(sql.SQL("drop role {}").format(sql.Identifier(str(row["rolname"]))))
 
 
 def _parts(version: int, dump: Path) -> list[str]:

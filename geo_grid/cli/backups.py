@@ -40,6 +40,7 @@ def restore(
     check: Annotated[bool, typer.Option("--check", help="Restore it beside, compare, and delete it again.")] = False,
 ) -> None:
     """Bring a city back from a backup, and check that all of it is there; stop the server first."""
+    from geo_grid.api.listening import stoppable
     from geo_grid.backups import restore_backup
     from geo_grid.supervising.lock import ServerLock
 
@@ -48,7 +49,7 @@ def restore(
     if holder is not None and not check:
         message = f"geo_grid is running at {holder['url']}/: stop it first (geo-grid down)"
         raise Conflict(message)
-    with ready_database(migrated=False) as conninfo:
+    with stoppable(), ready_database(migrated=False) as conninfo:  # stopped, it deletes what it made
         found = restore_backup(conninfo, config.roads_dir, file, progress, identity, replace, check)
     what = "can be restored" if check else "is restored: start it with geo-grid up"
     say(

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from geo_grid.errors import UserError, told
+from geo_grid.errors import UserError, told, where
 from geo_grid.layers import Layer
 from geo_grid.moments import Times
 
@@ -54,7 +54,7 @@ def read_row(layer: Layer, given: Mapping[str, Any], times: Mapping[str, Times])
         ).model_dump()
     except ValidationError as error:
         for fault in error.errors():
-            faults.setdefault(str(fault["loc"][0]), told(fault))
+            faults.setdefault(where(fault), told(fault))
         row = {}
     if faults:
         raise UserError("; ".join(f"{name}: {why}" for name, why in faults.items()))

@@ -6,7 +6,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from geo_grid.cameras.states import StateReport
-from geo_grid.errors import InvalidRows, UnreadableFile, told
+from geo_grid.errors import InvalidRows, UnreadableFile, told, where
 from geo_grid.files.kinds import SNIFFED_BYTES, text_encoding
 
 _NEEDED = ("gb28181_id", "state")
@@ -47,7 +47,7 @@ def read_states(path: Path) -> list[StateReport]:
         try:
             reports.append(StateReport.model_validate({name: row[name] for name in _KNOWN if row.get(name)}))
         except ValidationError as error:
-            bad.append((number, "; ".join(f"{fault['loc'][0]}: {told(fault)}" for fault in error.errors())))
+            bad.append((number, "; ".join(f"{where(fault)}: {told(fault)}" for fault in error.errors())))
     if bad:
         message = f"{len(bad)} of {len(rows)} rows of {path} are no states of cameras; nothing was changed"
         raise InvalidRows(message, bad)

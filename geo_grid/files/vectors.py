@@ -101,6 +101,11 @@ _NAMED = {
 }
 
 
+_FOLDER = re.compile(rb"<(?:\w+:)?(?:Folder|Document)[\s>]")
+_MOST_FOLDERS = 2_000
+"""GDAL looks at each as a layer, in a time by the square of their number."""
+
+
 _COUNTED = {"MapInfo File": re.compile(rb"^\s*(?:Columns|Fields)\s+(\d{1,9})", re.IGNORECASE | re.MULTILINE)}
 """How text names its fields, or says how many they are, where GDAL takes time by the square of their number."""
 
@@ -110,11 +115,16 @@ def _refuse_very_wide(said: str, path: Path, driver: str, head: bytes) -> None:
     if driver in _COUNTED and (told := _COUNTED[driver].search(head)):
         refuse_wide(said, int(told[1]))
     found: set[bytes] = set()
+    folders = 0
     if driver not in _NAMED:
         return
     with path.open("rb") as opened:
         before = b""
         while block := opened.read(1 << 20):
+            folders += driver == "LIBKML" and len(_FOLDER.findall(block))
+            if folders > _MOST_FOLDERS:
+                message = f"{said} has more than {_MOST_FOLDERS:,} folders: divide it"
+                raise UnreadableFile(message)
             found.update(_NAMED[driver].findall(before + block))
             if len(found) > MOST_COLUMNS:
                 message = f"{said} has more than {MOST_COLUMNS:,} columns"

@@ -187,6 +187,25 @@ def test_a_small_answer_waits_for_no_acknowledgement(small_city: str) -> None:
     assert sorted(times)[20] < 0.03, "the median of 40: each waited for the delayed acknowledgement of its first part"
 
 
+def test_accounts_whose_work_takes_long_never_have_all_turns_together() -> None:
+    """Two planners who sent slow files made a third wait for a minute with one row."""
+
+    async def crowd() -> list[int]:
+        budget, gate = Budget("tests", at_once=2, waiting=9, each=4, slow_s=0.1), threading.Event()
+        await asyncio.gather(*(budget.run(account, time.sleep, 0.2) for account in (1, 2)))
+        slow = [asyncio.create_task(budget.run(account, gate.wait)) for account in (1, 2, 1, 2)]
+        await asyncio.sleep(0.05)
+        running = [budget.running]
+        for account in (3, 4):
+            assert await asyncio.wait_for(budget.run(account, int), 5) == 0
+            running.append(budget.running)
+        gate.set()
+        assert await asyncio.gather(*slow) == [True] * 4
+        return running
+
+    assert asyncio.run(crowd()) == [1, 1, 1]
+
+
 def test_a_full_queue_says_so_at_once() -> None:
     async def crowd() -> None:
         budget, gate = Budget("tests", at_once=1, waiting=1, each=1), threading.Event()

@@ -178,12 +178,16 @@ def test_a_client_asks_what_it_may(planner: httpx.Client, city: tuple[str, str])
         ([1, 2], 422, "body"),
         (school(name="x" * 201), 422, "name"),
         (school(name="a\x00b"), 422, "character NUL"),
+        (school(name="a\u202eb"), 422, "U+202E"),
+        (school(**{"\udfff": "a name that is no text"}), 422, "properties"),
     ],
 )
 def test_what_is_wrong_is_refused_and_nothing_made(
     refused: httpx.Client, sent: object, status: int, words: str
 ) -> None:
-    answer = refused.post("/collections/facilities/items", json=sent)
+    answer = refused.post(
+        "/collections/facilities/items", content=json.dumps(sent), headers={"Content-Type": "application/json"}
+    )
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == "application/problem+json"
     assert words in answer.json()["detail"]

@@ -2,9 +2,13 @@
 
 import hashlib
 import json
+import os
 import re
 import shutil
+import signal
 import subprocess
+import sys
+import time
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -264,6 +268,42 @@ def test_a_dump_of_another_program_is_refused(city: City, empty: str, another_ma
         assert connection.execute("select from pg_database where datname like 'elsewhere\\_%%'").fetchall() == []
 
 
+def with_statement(backup: Path, target: Path, statement: str) -> Path:
+    """Copy a backup whose dump has another statement in the place of the one that brings incidents."""
+    dump = zipfile.ZipFile(backup).read(DUMP)
+    copied = re.search(rb"COPY public[.]incidents [^;]+;", dump)
+    assert copied is not None
+    dump = dump.replace(copied[0], f"{statement}; --".encode().ljust(len(copied[0])))
+    return changed(backup, target, dump=dump, dump_sha256=hashlib.sha256(dump).hexdigest())
+
+
+def test_a_restore_that_is_stopped_leaves_nothing(city: City, empty: str, tmp_path: Path) -> None:
+    """Also what one that was killed left goes with the next."""
+    asleep = with_statement(city.backup, tmp_path / "asleep.backup", "select pg_sleep(1000)")
+    environment = {**os.environ, "GEO_GRID_DATABASE_URL": empty, "GEO_GRID_STATE_DIR": str(tmp_path)}
+
+    def left() -> list[str]:
+        with connect(empty) as connection:
+            found = connection.execute(
+                "select rolname as name from pg_roles where rolname like 'geo_grid_restoring%%'"
+                " union all select datname from pg_database where datname like '%%_restoring'"
+            )
+            return [row["name"] for row in found.fetchall()]
+
+    sleeping, seen = "select pid from pg_stat_activity where query like 'select pg_sleep(1000)%'", []
+    for end in (signal.SIGKILL, signal.SIGTERM):
+        command = [sys.executable, "-m", "geo_grid", "restore", str(asleep), "--check"]
+        with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE) as restoring:
+            deadline = time.monotonic() + 60
+            with psycopg.connect(empty, autocommit=True) as connection:
+                while not (asleep_now := connection.execute(sleeping).fetchone()) or asleep_now in seen:
+                    assert time.monotonic() < deadline
+                    time.sleep(0.05)
+            seen.append(asleep_now)
+            restoring.send_signal(end)
+        assert len(left()) == (2 if end == signal.SIGKILL else 0)
+
+
 def test_nothing_of_a_strangers_backup_is_run(city: City, cluster: Cluster, empty: str, tmp_path: Path) -> None:
     """Neither what its database is made of, nor what it says that was made of, nor the statements of its dump."""
     run = f"copy (select 1) to program 'touch {tmp_path / 'run'}'"
@@ -280,11 +320,7 @@ def test_nothing_of_a_strangers_backup_is_run(city: City, cluster: Cluster, empt
     with connect(empty) as connection:
         assert connection.execute("select from pg_proc where proname in ('run', 'runs')").fetchall() == []
         assert connection.execute("select from pg_roles where rolname like 'geo_grid_restoring%%'").fetchall() == []
-    dump = (zipfile.ZipFile(city.backup)).read(DUMP)
-    copied = re.search(rb"COPY public[.]incidents [^;]+;", dump)
-    assert copied is not None
-    dump = dump.replace(copied[0], f"{run}; --".encode().ljust(len(copied[0])))
-    spoiled = changed(city.backup, tmp_path / "spoiled.backup", dump=dump, dump_sha256=hashlib.sha256(dump).hexdigest())
+    spoiled = with_statement(city.backup, tmp_path / "spoiled.backup", run)
     with pytest.raises(SetupError, match="COPY to or from an external program"):
         restore_backup(empty, tmp_path / "roads", spoiled, silent, only_checks=True)
     assert not (tmp_path / "run").exists()

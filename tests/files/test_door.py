@@ -150,6 +150,14 @@ def test_a_package_whose_rows_are_worked_out_is_not_read(
         read_table(tmp_path / "a.gpkg", asking=Asking(SMALL, "a.gpkg"))
 
 
+def test_shapes_in_very_many_folders_are_not_looked_for(tmp_path: Path) -> None:
+    """GDAL looks at each as a layer: 60,000 took all the time that a file has."""
+    folder = "<Folder><Placemark><Point><coordinates>114.5,37</coordinates></Point></Placemark></Folder>"
+    (tmp_path / "a.kml").write_text(f"<kml><Document>{folder * 3000}</Document></kml>")
+    with pytest.raises(UnreadableFile, match="more than 2,000 folders"):
+        read_table(tmp_path / "a.kml", asking=Asking(SMALL))
+
+
 def test_a_file_that_never_ends_is_given_up(tmp_path: Path) -> None:
     hostile.without_end(tmp_path / "a.kml")
     began = time.monotonic()
