@@ -162,8 +162,8 @@ def year_before(moment: datetime, timezone: str) -> datetime:
     return local.replace(year=local.year - 1, day=day, tzinfo=ZoneInfo(timezone))
 
 
-def month_of(text: str, timezone: str) -> tuple[datetime, datetime]:
-    """Return the first moment of a month written as 2026-10, and of the next. Raises InvalidQuery."""
+def month_of(text: str, timezone: str, now: datetime) -> tuple[datetime, datetime]:
+    """Return the first moment of a month written as 2026-10, and of the next. Raises InvalidQuery: it is none, or to come."""
     try:
         first = date.fromisoformat(f"{text}-01") if len(text) == len("2026-10") else None
     except ValueError:
@@ -172,5 +172,8 @@ def month_of(text: str, timezone: str) -> tuple[datetime, datetime]:
         message = f"{text[:20]!r} is no month: write 2026-10, of the years {FIRST_STORED + 1} to {LAST_STORED - 1}"
         raise InvalidQuery(message)
     after = (first + timedelta(days=31)).replace(day=1)
-    zone = ZoneInfo(timezone)
-    return tuple(datetime(one.year, one.month, 1, tzinfo=zone) for one in (first, after))  # type: ignore[return-value]
+    begins, ends = (datetime(one.year, one.month, 1, tzinfo=ZoneInfo(timezone)) for one in (first, after))
+    if begins > now:
+        message = f"{text} has not begun: nothing is to be reported of it"
+        raise InvalidQuery(message)
+    return begins, ends

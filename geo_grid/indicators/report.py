@@ -77,11 +77,11 @@ async def read_month(
     Raises
     ------
     InvalidQuery
-        It is no month, or there is no such level.
+        It is no month or one to come, or there is no such level.
     """
     here = now.astimezone(ZoneInfo(timezone))
     month = month or f"{here.replace(day=1) - timedelta(days=1):%Y-%m}"
-    begins, ends = month_of(month, timezone)
+    begins, ends = month_of(month, timezone, now)
     level = level or min(await grid_levels(connection), default=None)
     span: dict[str, Any] = {"begins": begins, "ends": ends}
     questions = {

@@ -159,6 +159,7 @@ def test_classes_survive_equal_values(scheme: str, values: list[float | None], c
         ("areas", {"classes": 99}, 422, "classes"),
         ("report", {"month": "2017-13"}, 400, "is no month"),
         ("report", {"month": "1100-01"}, 400, "is no month"),
+        ("report", {"month": "2099-01"}, 400, "has not begun"),
         ("report", {"level": 8}, 400, "no grid level 8"),
     ],
 )
