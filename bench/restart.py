@@ -106,6 +106,9 @@ def ready_after_s() -> float:
     return good_since
 
 
+_ESTIMATED = "select count(*) from response_circles where method <> 'valhalla'"
+
+
 def measure() -> dict[str, float]:
     with tempfile.TemporaryDirectory(prefix="geo_grid_restart_", dir="/tmp") as name:
         folder = Path(name)
@@ -121,6 +124,7 @@ def measure() -> dict[str, float]:
                 "set_up_s": round(set_up, 1),
                 "compiling_s": float(next(value for step, value in steps.items() if step.startswith("compiling what"))),
                 "circles_s": float(steps["response circles"]),
+                "circles_estimated": int(city.run("psql", "--", "-qAtc", _ESTIMATED, said=False)[1]),
             }
             city.run("down")
             found["warm_up_s"] = round(city.run("up", "--detach")[0], 1)

@@ -50,6 +50,7 @@ def load_demo(
             drawing,
             travel=Travel.of(config),
             roads_dir=config.roads_dir,
+            timeout_s=config.response_timeout_s,
             compiled=compiled,
             earlier=earlier,
         )
@@ -57,6 +58,11 @@ def load_demo(
     if earlier is not None and earlier.exists():
         say("the incidents of the months before the last follow when the city is up")
     say(f"{loaded.unassigned_incidents} incidents lie outside every grid cell and are flagged")
+    if loaded.unanswered:
+        say(
+            f"{len(loaded.unanswered)} posts got no answer about roads in time, and have estimates until the server draws them"
+            " again, when it is up"
+        )
     say("the lists of names disagree here (drawn as said, nothing guessed in silence):")
     for line in loaded.disagreements:
         say(f"  - {line}")

@@ -47,10 +47,13 @@ QUERIES = load_queries("geo_grid.demo", "load.sql")
 
 @dataclass
 class Loaded:
-    """What was loaded: rows by table, unassigned incidents, what the lists of names disagree on, and the compiled boundaries."""
+    """What was loaded: rows by table, unassigned incidents, posts whose circles are estimates because no answer came in time,
+    what the lists of names disagree on, and the compiled boundaries.
+    """
 
     rows: dict[str, int]
     unassigned_incidents: int
+    unanswered: list[str]
     disagreements: list[str]
     index: CityIndex
 
@@ -81,6 +84,7 @@ def load_demo(
     drawing: Callable[[], Drawn] | None = None,
     travel: Travel | None = None,
     roads_dir: Path | None = None,
+    timeout_s: float = 5.0,
     compiled: Callable[..., object] = lambda *modules: None,
     earlier: Path | None = None,
 ) -> Loaded:
@@ -99,6 +103,8 @@ def load_demo(
         How the police travel; as the settings have it when nothing is set, by default.
     roads_dir
         Where the road graph is kept; None: none is built, and circles are estimated.
+    timeout_s
+        Time-out in seconds of a question about roads, before its patience.
     compiled
         Waits until the loops of the modules it is given are compiled, by default of all; called before they are needed.
     earlier
@@ -137,7 +143,9 @@ def load_demo(
         posts, organisations = things.posts(city), things.mediation_organisations(city)
         with progress("police posts", len(posts)):
             counts["police_posts"] = copy_frame(connection, "police_posts", posts.drop(columns="zone_code"))
-        circles = beside.submit(_circles(connection, progress, travel or Travel.of(Settings()), roads_dir, compiled))
+        circles = beside.submit(
+            _circles(connection, progress, travel or Travel.of(Settings()), roads_dir, timeout_s, compiled)
+        )
 
         compiled("geo_grid.locate.kernels")
         with progress("compiling boundaries"):
@@ -172,10 +180,11 @@ def load_demo(
             connection.execute(QUERIES["analyze_division"])
             connection.execute("set constraints all immediate")
             connection.execute("set constraints all deferred")
-        counts["response_circles"] = sum(store_circles(connection, circles.result()).made.values())
+        built = store_circles(connection, circles.result())
+        counts["response_circles"] = sum(built.made.values())
     connection.execute(QUERIES["analyze_circles"])  # which the end of the transaction checks
     row = connection.execute(QUERIES["unassigned"]).fetchone()
-    return Loaded(counts, row["count"] if row else 0, gazetteer.disagreements, index)
+    return Loaded(counts, row["count"] if row else 0, built.unanswered, gazetteer.disagreements, index)
 
 
 def _owned(frame: DataFrame, index: CityIndex) -> DataFrame:
@@ -211,6 +220,7 @@ def _circles(
     progress: Progress,
     travel: Travel,
     roads_dir: Path | None,
+    timeout_s: float,
     compiled: Callable[..., object],
 ) -> Callable[[], list[Batch]]:
     """Read what circles are drawn from; return a function that draws them without the database, in a thread."""
@@ -219,7 +229,10 @@ def _circles(
 
     def draw() -> list[Batch]:
         compiled()
-        with Router.opened(graph, travel.estimate) as router, progress("response circles", len(posts)) as advance:
+        with (
+            Router.opened(graph, travel.estimate, timeout_s=timeout_s) as router,
+            progress("response circles", len(posts)) as advance,
+        ):
             return list(draw_circles(posts, router, conditions, advance))
 
     return draw

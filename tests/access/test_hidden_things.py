@@ -194,6 +194,22 @@ def test_a_unit_that_drives_into_another_township_is_not_lost_to_its_own(city: t
         assert mine.delete(car).status_code == 204
 
 
+def test_a_unit_of_ones_own_zone_is_reported_wherever_its_home_is(city: tuple[str, str]) -> None:
+    url, database = city
+    with connect(database) as connection:
+        connection.execute(
+            "insert into patrol_units (unit_code, name, unit_kind, zone_code, reported_at, geom)"
+            " values ('D-car', 'x', 'car', 'zone-A', '2025-01-01', ST_SetSRID(ST_MakePoint(%s, %s), 4490))", IN_D,
+        )  # fmt: skip
+        home = connection.execute("select home_code from patrol_units where unit_code = 'D-car'").fetchone()
+    assert home == {"home_code": "D"}
+    one = {"unit_code": "D-car", "lon": IN_D[0], "lat": IN_D[1], "reported_at": "2026-01-01T00:00:01Z"}
+    for cell, accepted in (("A", 1), ("B", 0)):
+        with bearing(url, api_key(database, "supervisor", [cell])) as client:
+            answer = client.post("/units/positions", json={"positions": [one | {"unit_status": "dispatched"}]})
+            assert answer.json()["accepted"] == accepted, answer.text
+
+
 def test_a_units_home_is_where_its_post_is(database: str) -> None:
     def homes() -> dict[str, str | None]:
         with connect(database) as connection:

@@ -11,6 +11,7 @@ from urllib.parse import urljoin
 import httpx
 import pytest
 
+from geo_grid.access import oidc
 from geo_grid.access.accounts import NewAccount, add_account
 from geo_grid.cli.access import as_owner
 from tests.conftest import live_server
@@ -66,7 +67,7 @@ def through_the_provider(client: httpx.Client, url: str, subject: str) -> httpx.
     return answer
 
 
-def test_who_the_provider_knows_and_we_know_is_let_in(url: str, database: str) -> None:
+def test_who_the_provider_knows_and_we_know_is_let_in(url: str, database: str, monkeypatch: pytest.MonkeyPatch) -> None:
     new = NewAccount(name="li", role="planner", city_wide=True, oidc_subject="sub-of-li")
     assert as_owner(database, lambda connection: add_account(connection, new, 5)) is None
     with httpx.Client() as client:
@@ -76,6 +77,15 @@ def test_who_the_provider_knows_and_we_know_is_let_in(url: str, database: str) -
         returned = next(str(r.url) for r in answer.history if "callback" in str(r.url))
         assert client.get(returned).status_code == 401  # a state is good once
     assert httpx.get(returned).status_code == 401  # and in this browser only
+
+    def refuse(claims: dict[str, object], client_id: str) -> None:
+        assert (claims["aud"], client_id) == ("geo_grid", "geo_grid")
+        raise ValueError
+
+    monkeypatch.setattr(oidc, "refuse_foreign", refuse)  # whom a token is for is asked of each
+    with httpx.Client() as client:
+        answer = through_the_provider(client, url, "sub-of-li")
+        assert (answer.status_code, "not good for this log-in" in answer.text) == (401, True)
 
 
 def test_who_only_the_provider_knows_is_not(url: str) -> None:

@@ -27,7 +27,7 @@ from geo_grid.errors import Busy, DatabaseUnavailable, GivenUp, TooMany
 from tests.access.test_oidc import free_port
 from tests.conftest import live_server
 from tests.databases import new_database
-from tests.identities import PASSWORD, api_key, bearing, kiosk_token, user
+from tests.identities import PASSWORD, api_key, bearing, kiosk_token, logged_in, user
 from tests.squares import SIDE, SOUTH, WEST, two_by_two
 
 HERE = {"lon": WEST + SIDE / 2, "lat": SOUTH + SIDE / 2}
@@ -376,6 +376,23 @@ def test_fifty_screens_behind_one_address_are_no_strangers(small_city: str) -> N
         forged = [look("gg_k_" + f"{number:043d}") for number in range(60)]
         assert 429 in forged
         assert set(threads.map(look, keys[:5])) == {200}  # also beside somebody who tries secrets
+
+
+def test_who_asks_log_in_and_health_need_no_connection_of_the_desk(crowded: str) -> None:
+    """With all connections of the desk waiting, a key that nobody has shown before, a log-in and /readyz are answered."""
+    name = user(crowded, "dispatcher")
+    with live_server(crowded, pool_size=2) as url, connect(crowded) as holding, ThreadPoolExecutor(4) as threads:
+        holding.execute("lock table incidents in access exclusive mode")
+        for key in [api_key(crowded, "dispatcher") for _ in range(4)]:
+            threads.submit(httpx.get, f"{url}/incidents/1", headers={"Authorization": f"Bearer {key}"}, timeout=90)
+        while holding.execute("select from pg_locks where not granted").rowcount < 2:
+            time.sleep(0.02)
+        begun = time.monotonic()
+        with bearing(url, api_key(crowded, "planner")) as client, logged_in(url, name):
+            assert client.get("/session").status_code == 200
+            assert client.get("/readyz").status_code == 200
+        assert time.monotonic() - begun < 4
+        holding.rollback()
 
 
 class Gate:

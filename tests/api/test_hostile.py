@@ -138,6 +138,16 @@ class TestUploads:
             for import_id in kept[2:]:
                 assert mine.delete(f"/imports/{import_id}").status_code == 204
 
+    def test_files_that_wait_have_a_quota_of_bytes_too(self, served: tuple[str, str, Path], monkeypatch) -> None:
+        url, database, folder = served
+        with bearing(url, api_key(database, "planner")) as mine:
+            first = send(mine, "a.csv", HEAD + post("P", 0.5)).json()["import_id"]
+            size = sum(path.stat().st_size for path in (folder / "imports" / first).rglob("*") if path.is_file())
+            monkeypatch.setattr(uploads, "MOST_WAITING_BYTES", size)
+            second = send(mine, "a.csv", HEAD + post("P", 0.5)).json()["import_id"]
+            assert mine.post(f"/imports/{first}/confirmation", json={}).status_code == 404
+            assert mine.delete(f"/imports/{second}").status_code == 204
+
     def test_reading_ends_with_the_client(self, served: tuple[str, str, Path]) -> None:
         url, database, _ = served
         request = httpx.Request(

@@ -290,6 +290,20 @@ def test_changes_keep_their_order_across_a_power_of_ten(database: str) -> None:
     run(check())
 
 
+@pytest.mark.parametrize(("early", "late"), [(999, 1000), (99_999, 100_000)])
+def test_what_is_purged_is_known_by_the_number_of_its_transaction(database: str, early: int, late: int) -> None:
+    with psycopg.connect(database) as connection:
+        connection.execute("delete from changes")
+        connection.execute("update feed set purged_to = '3'")
+        connection.execute(
+            "insert into changes (kind, subject, written_in, happened_at)"
+            " select 'incident', '1', n::text::xid8, now() - interval '2 days' from unnest(%s::int[]) n", ([early, late],)
+        )  # fmt: skip
+        connection.execute("select access.tidy_changes()")
+        (purged,) = connection.execute("select purged_to::text from feed").fetchone() or ()
+    assert purged == str(late)
+
+
 @with_config(ConfigDict(extra="forbid"))
 class Strictly(IncidentNow):
     pass
