@@ -44,7 +44,9 @@ class ShiftNotes(BaseModel):
     """Notes for the next shift, the newest first."""
 
     notes: list[ShiftNote]
-    desks: list[ShiftDesk] = Field(description="cells that one may name in a note; empty: the whole city's is one's own")
+    desks: list[ShiftDesk] = Field(
+        description="cells that one may name in a note; empty: the whole city's is one's own"
+    )
 
 
 @router.get("/run-cards")

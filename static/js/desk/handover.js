@@ -3,6 +3,7 @@ import { element } from "../element.js";
 import { form, lines, select } from "../office.js";
 import { poll, write } from "../server.js";
 import { ago, named, say, when } from "../text.js";
+import { put, sender } from "./rows.js";
 
 const MOST = 50;
 const KEPT = "geo-grid-shift-note"; // what was typed and not left yet, in this tab
@@ -38,7 +39,7 @@ export class Handover {
     /** @type {import("../../types.js").Api["ShiftDesk"][]} */
     this.desks = [];
     this.list = element("ul", { className: "notes" });
-    this.list.append(element("li", { className: "quiet", textContent: say("loading") }));
+    put(this.list, [], say("loading"));
     this.whose = element("div");
     const text = lines(say("noteForNext"), "note", {
       required: true,
@@ -69,7 +70,11 @@ export class Handover {
     const { notes, desks } = await poll(`/shifts/notes?open=true&limit=${MOST}`, options);
     this.notes = notes;
     this.offer(desks);
-    this.show();
+    put(
+      this.list,
+      notes.map(one => this.row(one)),
+      say("noNotes"),
+    );
     this.changed();
   }
 
@@ -80,16 +85,6 @@ export class Handover {
     this.desks = desks;
     const options = desks.map(one => /** @type {const} */ ([one.grid_code, `${one.name} ${one.grid_code}`]));
     this.whose.replaceChildren(...(desks.length > 1 ? [select(say("deskOf"), "grid_code", options)] : []));
-  }
-
-  show() {
-    const focused = /** @type {HTMLElement | null} */ (document.activeElement?.closest(".notes button"))?.dataset.id;
-    this.list.replaceChildren(
-      ...(this.notes.length
-        ? this.notes.map(one => this.row(one))
-        : [element("li", { className: "quiet", textContent: say("noNotes") })]),
-    );
-    if (focused) /** @type {HTMLElement | null} */ (this.list.querySelector(`[data-id="${focused}"]`))?.focus();
   }
 
   /** @param {Note} one */
@@ -103,14 +98,9 @@ export class Handover {
       element("span", { className: "quiet", title: when(one.written_at), textContent: about.join(" · ") }),
       one.is_own
         ? element("span", { className: "quiet", textContent: say("nextShiftAcknowledges") })
-        : element("button", {
-            className: "tool",
-            type: "button",
-            data: { id: one.shift_note_id },
-            textContent: named("actions", "acknowledge"),
-            ariaLabel: `${named("actions", "acknowledge")} ${one.note.slice(0, 60)}`,
-            onclick: event => this.acknowledge(one, event.currentTarget),
-          }),
+        : sender(named("actions", "acknowledge"), one.note.slice(0, 60), String(one.shift_note_id), () =>
+            this.acknowledge(one),
+          ),
     );
   }
 
@@ -123,16 +113,14 @@ export class Handover {
     await this.load({ patience: 0 }).catch(() => {}); // it is left; the next look shows it
   }
 
-  /** @param {Note} one @param {HTMLButtonElement} button */
-  async acknowledge(one, button) {
-    button.disabled = true;
+  /** @param {Note} one */
+  async acknowledge(one) {
     try {
       await write("POST", `/shifts/notes/${one.shift_note_id}/acknowledgement`);
       this.tell(say("noteAcknowledged", { by: one.written_by }));
     } catch (error) {
       this.tell(error.message); // somebody else has by now, say
     }
-    button.disabled = false;
     await this.load({ patience: 0 }).catch(() => {});
   }
 }

@@ -7,8 +7,10 @@ import { categoryName, duration, named, say, when } from "../text.js";
 import { together } from "../timing.js";
 import { due } from "./about.js";
 import { Handover } from "./handover.js";
+import { put, sender } from "./rows.js";
 
 const TICK_MS = 1000;
+const MOST_OF_MINE = 6; // the most urgent; the queue lists all of them
 const QUIET_MS = 1000; // in a busy hour changes come by the dozen: they are asked for together,
 const LONGEST_MS = 5000; // and not more often than this
 /** @typedef {import("../../types.js").Api["CheckInDue"]} CheckIn */
@@ -16,16 +18,6 @@ const LONGEST_MS = 5000; // and not more often than this
 
 /** Seconds until a unit must be heard of; less than 0: it is overdue. @param {CheckIn} one */
 const left = one => (Date.parse(one.due_at) - now().getTime()) / 1000;
-
-/** Shows rows anew and leaves the focus on the same button. @param {HTMLElement} list @param {Node[]} rows */
-function put(list, rows) {
-  const { activeElement: active } = document;
-  const at = list.contains(active) ? /** @type {HTMLElement} */ (active).dataset.at : undefined;
-  list.replaceChildren(...rows);
-  if (at) /** @type {HTMLElement | null} */ (list.querySelector(`[data-at="${CSS.escape(at)}"]`))?.focus();
-}
-
-const nothing = (/** @type {string} */ textContent) => element("li", { className: "quiet", textContent });
 
 export class Shift {
   /**
@@ -39,8 +31,9 @@ export class Shift {
     this.checkIns = [];
     /** @type {{ of: CheckIn, row: HTMLElement, left: HTMLElement }[]} rows whose time is counted down */
     this.counted = [];
-    this.units = element("ul", { className: "rows" }, nothing(say("loading")));
-    this.mine = element("ul", { className: "rows" }, nothing(say("loading")));
+    this.units = element("ul", { className: "rows" });
+    this.mine = element("ul", { className: "rows" });
+    for (const list of [this.units, this.mine]) put(list, [], say("loading"));
     this.handover = may("incidents.text") ? new Handover(tell, () => this.count()) : null;
     this.late = element("b", { className: "badge", hidden: true });
     this.waiting = element("span", { className: "quiet" });
@@ -91,14 +84,23 @@ export class Shift {
   async loadUnits(options) {
     this.checkIns = (await poll("/shifts/check-ins", options)).check_ins;
     this.counted = this.checkIns.map(of => this.checkIn(of));
-    put(this.units, this.counted.length ? this.counted.map(one => one.row) : [nothing(say("noCheckIns"))]);
+    put(
+      this.units,
+      this.counted.map(one => one.row),
+      say("noCheckIns"),
+    );
     this.count();
   }
 
   /** @param {{ patience: number }} options */
   async loadMine(options) {
     const { matters } = await poll("/incidents/reminders", options);
-    put(this.mine, matters.length ? matters.map(one => this.reminder(one)) : [nothing(say("noneIsMine"))]);
+    const rows = matters.slice(0, MOST_OF_MINE).map(one => this.reminder(one));
+    if (rows.length < matters.length) {
+      const told = say("listedOf", { listed: rows.length, open: matters.length });
+      rows.push(element("li", { className: "quiet", textContent: told }));
+    }
+    put(this.mine, rows, say("noneIsMine"));
   }
 
   /** @param {CheckIn} of */
@@ -113,14 +115,9 @@ export class Shift {
         this.opener(of.incident_id, `${of.unit_name} · ${categoryName(of.category)} #${of.incident_id}`, of.unit_code),
         shown,
       ),
-      element("button", {
-        className: "tool",
-        type: "button",
-        data: { at: `heard ${of.incident_id} ${of.unit_code}` },
-        textContent: named("actions", "check_in"),
-        ariaLabel: `${named("actions", "check_in")} ${of.unit_name}`,
-        onclick: event => this.heard(of, event.currentTarget),
-      }),
+      sender(named("actions", "check_in"), of.unit_name, `heard ${of.incident_id} ${of.unit_code}`, () =>
+        this.heard(of),
+      ),
     );
     return { of, row, left: shown };
   }
@@ -153,16 +150,14 @@ export class Shift {
     });
   }
 
-  /** Writes down that a unit is well. @param {CheckIn} of @param {HTMLButtonElement} button */
-  async heard(of, button) {
-    button.disabled = true;
+  /** Writes down that a unit is well. @param {CheckIn} of */
+  async heard(of) {
     try {
       await write("POST", `/incidents/${of.incident_id}/steps`, { action: "check_in", unit_code: of.unit_code });
       this.tell(`#${of.incident_id} ${named("actions", "check_in")} · ${of.unit_name}`);
     } catch (error) {
       this.tell(error.message);
     }
-    button.disabled = false;
     await this.load(true, false).catch(() => {}); // the panel says it
   }
 
