@@ -50,7 +50,7 @@ export class Shift {
     );
     this.details = element(
       "details",
-      {},
+      { ontoggle: () => this.details.open && this.soon() },
       this.summary,
       this.problem,
       element("h3", { textContent: say("unitsOnScene") }),
@@ -61,18 +61,15 @@ export class Shift {
     );
     this.box = element("section", { className: "shift" }, this.details, this.told);
     /** Matters have changed, so whoever is on scene may have too. */
-    this.soon = together(() => this.load(true, false), QUIET_MS, LONGEST_MS);
+    this.soon = together(() => this.load(true), QUIET_MS, LONGEST_MS);
     setInterval(() => this.count(), TICK_MS);
   }
 
-  /**
-   * @param {boolean} [background]
-   * @param {boolean} [whole] with the notes, of which no event tells
-   */
-  async load(background = false, whole = true) {
+  /** @param {boolean} [background] */
+  async load(background = false) {
     const options = { patience: background ? 0 : 20000 };
     const parts = [this.loadUnits(options), this.loadMine(options)];
-    if (whole && this.handover) parts.push(this.handover.load(options));
+    if (this.handover) parts.push(this.handover.load(options));
     const failed = (await Promise.allSettled(parts)).find(one => one.status === "rejected");
     this.problem.hidden = !failed;
     if (!failed) return;
@@ -158,7 +155,7 @@ export class Shift {
     } catch (error) {
       this.tell(error.message);
     }
-    await this.load(true, false).catch(() => {}); // the panel says it
+    await this.load(true).catch(() => {}); // the panel says it
   }
 
   /** Counts down, and says in the heading what nobody who looks elsewhere may miss. */
