@@ -24,7 +24,7 @@ select edition_id as edition, valid_from as edition_from from editions
 where valid_from <= now() order by valid_from desc limit 1
 
 -- name: notes
-select count(*) as notes from shift_notes where acknowledged_at is null
+select count(*) as notes from shift_notes where acknowledged_at is null and written_id <> access.me()
 
 -- name: accounts
 select count(*) filter (where principal_kind = 'user' and disabled_at is null) as accounts from access.list_principals()

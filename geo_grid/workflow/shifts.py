@@ -26,8 +26,16 @@ class ShiftNote(NewShiftNote):
     shift_note_id: int
     written_by: str
     written_at: datetime
+    is_own: bool = Field(description="whoever asks wrote it: somebody else acknowledges it")
     acknowledged_by: str | None
     acknowledged_at: datetime | None
+
+
+class ShiftDesk(BaseModel):
+    """A cell for whose desk one may leave a note."""
+
+    grid_code: str
+    name: str
 
 
 class CheckInDue(BaseModel):
@@ -36,6 +44,7 @@ class CheckInDue(BaseModel):
     incident_id: int
     category: str
     unit_code: str
+    unit_name: str
     arrived_at: datetime
     heard_at: datetime = Field(description="when it arrived, or was heard of last")
     due_at: datetime
@@ -46,6 +55,12 @@ async def shift_notes(connection: AsyncConnection, open_only: bool, limit: int) 
     """List notes, the newest first; open ones were acknowledged by nobody."""
     rows = await connection.execute(QUERIES["notes"], {"open_only": open_only, "limit": limit})
     return [ShiftNote.model_validate(row) for row in await rows.fetchall()]
+
+
+async def shift_desks(connection: AsyncConnection) -> list[ShiftDesk]:
+    """List the cells that the caller answers for, without those below them; none: those of the whole city need none."""
+    rows = await connection.execute(QUERIES["desks"])
+    return [ShiftDesk.model_validate(row) for row in await rows.fetchall()]
 
 
 async def add_shift_note(connection: AsyncConnection, new: NewShiftNote) -> ShiftNote:

@@ -6,6 +6,7 @@ import { hasCall, keptPlace } from "./desk/filing.js";
 import { logInHere } from "./desk/log_in.js";
 import { Matter } from "./desk/matter.js";
 import { Queue } from "./desk/queue.js";
+import { Shift } from "./desk/shift.js";
 import { element, isTyping } from "./element.js";
 import { follow } from "./events.js";
 import { addLists } from "./in_view.js";
@@ -13,7 +14,7 @@ import { base, OUTLINES, shownLooks } from "./layers.js";
 import { LiveLayer } from "./live_layer.js";
 import { head } from "./office.js";
 import { cityMap, onClick } from "./map.js";
-import { ready } from "./page.js";
+import { may, ready } from "./page.js";
 import { namesOf, pictureButton } from "./picture.js";
 import { sightOf } from "./sight.js";
 import { say } from "./text.js";
@@ -21,6 +22,7 @@ import { every } from "./timing.js";
 import { keepView } from "./view.js";
 
 const REFRESH_MS = 15000;
+const SHIFT_MS = 30000;
 const TOLD_MS = 8000;
 
 logInHere();
@@ -80,10 +82,13 @@ function takeBack() {
 const stale = element("p", { className: "stale", hidden: true, textContent: say("dataIsStale") });
 stale.setAttribute("role", "alert");
 document.body.append(stale);
-const queue = new Queue(id => {
+/** @param {number} id */
+const openChosen = id => {
   box.forget();
   return open(id);
-});
+};
+const queue = new Queue(openChosen);
+const shift = may("incidents.read") ? new Shift(openChosen, tell) : null;
 const matter = new Matter(map, tell, () => renew());
 async function renew(isBackground = false) {
   try {
@@ -107,7 +112,8 @@ function open(id) {
 // --- one box ----------------------------------------------------------------------------------------
 const box = new Box(map, matter, open);
 const keys = element("p", { className: "quiet keys", textContent: say("deskKeys") });
-main.append(element("section", { className: "left panel" }, ...box.parts, queue.box, keys), matter.box);
+const left = element("section", { className: "left panel" }, ...box.parts, queue.box, shift?.box, keys);
+main.append(left, matter.box);
 
 onClick(map, ({ latlng, feature, layer }) => {
   if (looking.sector.isDrawing) return undefined;
@@ -146,6 +152,7 @@ document.addEventListener("keydown", event => {
     quietly(matter.showPlace(lng, lat));
   } else if (key === "n") matter.call();
   else if (key === "l") ground.next();
+  else if (key === ".") shift?.focus();
   else if (key === "?") keys.classList.toggle("large");
   else if (!matter.press(key, false)) return;
   event.preventDefault();
@@ -158,13 +165,18 @@ follow(
   (kind, told) => {
     if (kind === "edition") return layers;
     if (kind === "layer") return drawn(told);
+    shift?.soon();
     if (kind === "incident" && JSON.parse(told).incident_id === matter.id) quietly(matter.lookAgain());
     return drawn("incidents");
   },
-  () => layers,
+  () => {
+    shift?.soon();
+    return layers;
+  },
   old => Promise.all([quietly(renew(true)), ...[...old].map(layer => layer.load(true))]),
 );
 every(REFRESH_MS, () => renew(true));
+if (shift) every(SHIFT_MS, () => shift.load(true));
 ground.onChange(choice => {
   base.isShown = choice !== "none";
   layers.forEach(layer => layer.load(true));
@@ -175,4 +187,4 @@ const wanted = Number(new URL(location.href).searchParams.get("incident"));
 const call = keptPlace();
 if (call && hasCall()) quietly(matter.showPlace(call.lon, call.lat).then(() => matter.call()));
 else if (wanted) quietly(open(wanted));
-Promise.all([quietly(renew()), ...layers.map(layer => layer.load())]).then(ready);
+Promise.all([quietly(renew()), shift && quietly(shift.load()), ...layers.map(layer => layer.load())]).then(ready);

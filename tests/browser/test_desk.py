@@ -1,5 +1,6 @@
 """A dispatcher's call by keyboard alone: from the place to the unit that was sent, and to the end of the matter."""
 
+import re
 from contextlib import suppress
 
 import numpy as np
@@ -183,7 +184,7 @@ def test_a_place_is_found_by_its_name_and_a_datum_is_questioned(city, browser: B
         type_keys(page, "/")
         page.fill(".left .box input", "没有这里")
         type_keys(page, "Enter")
-        expect(page.locator(".left .bad")).to_contain_text("Nothing is called that")
+        expect(page.locator(".left > .bad")).to_contain_text("Nothing is called that")
         lon, lat = (float(value[0]) for value in shifted(np.array([IN_A[0]]), np.array([IN_A[1]]), "GCJ-02"))
         page.fill(".left .box input", f"{lon:.6f}, {lat:.6f}")
         type_keys(page, "Enter")
@@ -211,4 +212,93 @@ def test_whoever_types_on_while_an_answer_is_waited_for_keeps_the_box(city, brow
         page.wait_for_timeout(300)
         assert page.evaluate("document.activeElement.matches('.left .box input')")
         type_keys(page, "Enter")
-        expect(page.locator(".left .bad")).to_contain_text("Nothing is called that")
+        expect(page.locator(".left > .bad")).to_contain_text("Nothing is called that")
+
+
+def on_scene(url: str, database: str) -> int:
+    """A fire at which car-3 has been for 20 minutes, and which should be heard of every 10; its run card wants two cars."""
+    with bearing(url, api_key(database, "supervisor")) as chief:
+        rules = {"name_zh": "消防", "name_en": "Fire", "urgency": "red", "check_in_minutes": 10}
+        assert chief.put("/incidents/categories/fire", json=rules).status_code == 200
+        assert chief.post("/run-cards", json={"category_code": "fire", "needs": {"car": 2}}).status_code == 201
+        number = chief.post("/incidents", json={"lon": IN_A[0], "lat": IN_A[1], "category": "fire"}).json()[
+            "incident_id"
+        ]
+        for step in (
+            {"action": "accept"},
+            {"action": "assign", "unit_codes": ["car-3"]},
+            {"action": "depart", "unit_code": "car-3"},
+            {"action": "arrive", "unit_code": "car-3"},
+        ):
+            done = chief.post(f"/incidents/{number}/steps", json=step)
+            assert done.is_success, done.text
+    with connect(database) as connection:
+        connection.execute(
+            "update incident_units set departed_at = now() - interval '30 minutes', arrived_at = now() - interval '20 minutes'"
+            " where incident_id = %s",
+            (number,),
+        )
+    return number
+
+
+def test_a_unit_that_should_have_been_heard_of_is_seen_and_heard_of(city, browser: Browser) -> None:
+    url, database = city
+    with person(browser, url, user(database, "dispatcher"), "/maps/desk") as page:
+        shift = page.locator(".shift")
+        number = on_scene(url, database)  # while nobody touches the page
+        expect(shift.locator(".badge")).to_have_text("1 overdue")
+        expect(shift.locator("[aria-live=polite]")).to_have_text("units on scene not heard of in time: 1")
+        expect(shift.locator("details")).not_to_have_attribute("open", "")
+        type_keys(page, ".")
+        row = shift.locator(".rows li", has_text="巡逻3组")
+        expect(row).to_have_class("late")
+        expect(row.locator("time")).to_have_text(re.compile(r"overdue by 10 min \d+ s"))
+        before = row.locator("time").inner_text()
+        expect(row.locator("time")).not_to_have_text(before)  # it counts by itself
+        type_keys(page, "Tab", "Enter")
+        expect(page.locator(".right h2").first).to_contain_text(f"Fire #{number}")
+        expect(page.locator(".right .near .then").first).to_have_text("Still missing: 1 car")
+        type_keys(page, "Tab", "Enter")
+        expect(row.locator("time")).to_have_text(re.compile(r"to be heard of within (10|9) min"))
+        expect(shift.locator(".badge")).to_be_hidden()
+        expect(page.locator(".right .log li").first).to_contain_text("Checks in")
+        assert page.evaluate("document.activeElement.textContent") == "Checks in"
+        type_keys(page, ".")
+        expect(row).to_be_hidden()
+    with connect(database) as connection:
+        seen = connection.execute("select checked_in_at > arrived_at as heard from incident_units").fetchall()
+    assert {"heard": True} in seen
+
+
+def test_what_a_shift_leaves_to_the_next_is_acknowledged_by_it(city, browser: Browser) -> None:
+    url, database = city
+    note = "3号路口信号灯故障 🚦\n<b>两处</b>"
+    with person(browser, url, user(database, "dispatcher", ["A"]), "/maps/desk") as page:
+        shift = page.locator(".shift")
+        type_keys(page, ".")
+        expect(shift.locator(".notes")).to_have_text("No note waits to be acknowledged")
+        shift.locator("textarea").fill(note)
+        page.reload()
+        page.wait_for_selector("body[data-ready]")
+        type_keys(page, ".")
+        expect(shift.locator("textarea")).to_have_value(note)
+        shift.locator("textarea").focus()
+        type_keys(page, "Control+Enter")
+        expect(page.locator(".told")).to_contain_text("Left for the next shift")
+        expect(shift.locator(".notes li")).to_contain_text("by you")
+        expect(shift.locator(".notes button")).to_have_count(0)
+        expect(shift.locator("textarea")).to_have_value("")
+    with person(browser, url, user(database, "dispatcher", ["A", "B"]), "/maps/desk") as other:
+        shift = other.locator(".shift")
+        expect(shift.locator("summary")).to_contain_text("notes: 1")
+        type_keys(other, ".")
+        expect(shift.locator(".left_note")).to_have_text(note, use_inner_text=True)
+        expect(shift.locator("form select option")).to_have_text(["A A", "B B"])
+        shift.get_by_role("button", name="Acknowledge 3号路口").click()
+        expect(shift.locator(".notes")).to_have_text("No note waits to be acknowledged")
+        expect(shift.locator("summary")).not_to_contain_text("notes")
+    with connect(database) as connection:
+        row = connection.execute("select note, grid_code, acknowledged_by from shift_notes").fetchone()
+    assert row
+    assert (row["note"], row["grid_code"]) == (note, "A")
+    assert row["acknowledged_by"]

@@ -323,7 +323,8 @@ def test_a_unit_on_scene_is_to_be_heard_of(desk: Desk) -> None:
             (incident,),
         )
     due = desk.lin.get("/shifts/check-ins").json()["check_ins"]
-    assert [(one["incident_id"], one["unit_code"], one["is_overdue"]) for one in due] == [(incident, "car-1", True)]
+    found = [(one["incident_id"], one["unit_code"], one["unit_name"], one["is_overdue"]) for one in due]
+    assert found == [(incident, "car-1", "car", True)]
     desk.act(desk.lin, incident, "check_in", unit_code="car-1")
     assert desk.lin.get("/shifts/check-ins").json()["check_ins"][0]["is_overdue"] is False
     desk.act(desk.lin, incident, "handle")
@@ -339,8 +340,11 @@ def test_the_next_shift_acknowledges_what_the_last_one_left(desk: Desk) -> None:
     assert desk.chief.post(f"/shifts/notes/{number}/acknowledgement").status_code == 409
     assert desk.lin.get("/shifts/notes?open=true").json()["notes"] == []
     assert desk.lin.get("/shifts/notes").json()["notes"][0]["shift_note_id"] == number
+    assert desk.lin.get("/shifts/notes").json()["notes"][0]["is_own"] is True
+    assert desk.chief.get("/shifts/notes").json()["notes"][0]["is_own"] is False
+    assert desk.chief.get("/shifts/notes").json()["desks"] == []
     with bearing(desk.url, api_key(desk.conninfo, "dispatcher", ["W"])) as other:
-        assert other.get("/shifts/notes").json()["notes"] == []
+        assert other.get("/shifts/notes").json() == {"notes": [], "desks": [{"grid_code": "W", "name": "W"}]}
         assert other.post(f"/shifts/notes/{number}/acknowledgement").status_code == 404
         assert other.post("/shifts/notes", json={"note": "x"}).status_code == 403
         assert other.post("/shifts/notes", json={"note": "x", "grid_code": "W"}).status_code == 201

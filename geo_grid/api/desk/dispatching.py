@@ -4,7 +4,7 @@ from typing import Annotated
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Path, Query, Request
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from geo_grid.api.desk.incidents import IncidentId
 from geo_grid.api.server.asking import reading, writing
@@ -15,10 +15,12 @@ from geo_grid.workflow.run_cards import NewRunCard, Run, RunCard, add_run_card, 
 from geo_grid.workflow.shifts import (
     CheckInDue,
     NewShiftNote,
+    ShiftDesk,
     ShiftNote,
     acknowledge,
     add_shift_note,
     check_ins,
+    shift_desks,
     shift_notes,
 )
 
@@ -42,6 +44,9 @@ class ShiftNotes(BaseModel):
     """Notes for the next shift, the newest first."""
 
     notes: list[ShiftNote]
+    desks: list[ShiftDesk] = Field(
+        description="cells that one may name in a note; empty: the whole city's is one's own"
+    )
 
 
 @router.get("/run-cards")
@@ -87,7 +92,7 @@ async def get_notes(
 ) -> ShiftNotes:
     """List notes for the next shift."""
     async with reading(request) as database:
-        return ShiftNotes(notes=await shift_notes(database, open, limit))
+        return ShiftNotes(notes=await shift_notes(database, open, limit), desks=await shift_desks(database))
 
 
 @router.post("/shifts/notes", status_code=201)

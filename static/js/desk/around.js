@@ -47,6 +47,9 @@ export function ranked(responders, send) {
 /** @param {import("../../types.js").Api["Run"]} run */
 export function runCard(run) {
   if (!run.card) return [];
+  const missing = run.units
+    .filter(({ sent, wanted }) => sent < wanted)
+    .map(({ unit_kind: kind, sent, wanted }) => say("missingOf", { kind: named("units", kind), count: wanted - sent }));
   return [
     element("h3", { textContent: say("runCard") }),
     element("p", {
@@ -56,6 +59,9 @@ export function runCard(run) {
         ),
       ),
     }),
+    missing.length
+      ? element("p", { className: "then", textContent: say("stillMissing", { units: listed(missing) }) })
+      : "",
     run.card.note ? element("p", { className: "quiet", textContent: run.card.note }) : "",
   ];
 }
