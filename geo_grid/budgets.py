@@ -238,10 +238,14 @@ CLOCKS = Budget("deadlines", at_once=2, waiting=4, each=2)
 SYSTEMS = Budget("reference systems", at_once=1, waiting=60, each=2)
 """Transformations of coordinates: the first use of a reference system holds the GIL for some 20 ms."""
 
-BULK = Budget("bulk questions and answers", at_once=2, waiting=16, each=4, takes_much=True)
-FILES = Budget("files that are sent", at_once=2, waiting=16, each=4, takes_much=True, slow_s=5)
+_SLOW_S = 15.0
+"""One row among slow files took up to 10 s of a busy machine, while a process to read it started; slow ones take 30 to 90."""
+BULK = Budget("bulk questions and answers", at_once=2, waiting=16, each=4, takes_much=True, slow_s=_SLOW_S)
+FILES = Budget("files that are sent", at_once=2, waiting=16, each=4, takes_much=True, slow_s=_SLOW_S)
 """Sending a file takes up to minutes; a budget of its own, so that bulk questions do not wait for it."""
 IN_BULK = Group(BULK, FILES)
+KEEPING = Budget("files that are kept", at_once=2, waiting=60, each=8)
+"""A copy on the disk, and whether the file may be sent at all: told before it waits for its turn to be read."""
 
 DRAFTS = Budget("work on drafts", at_once=4, waiting=32, each=8, takes_much=True)
 HOOKS = Budget("web hooks", at_once=2, waiting=8, each=4)
@@ -259,6 +263,6 @@ DRAWING = Group(DRAFTS, ROUTES, SOLVING)
 """Solvers, drafts and drawing of circles."""
 
 EVERY = (
-    HASHING, LOGGING_IN, MAPS, SEARCHES, VIEWS, RANKING, ROADS, CLOCKS, SYSTEMS, HOOKS,
+    HASHING, LOGGING_IN, MAPS, SEARCHES, VIEWS, RANKING, ROADS, CLOCKS, SYSTEMS, HOOKS, KEEPING,
     *IN_BULK.kinds, REDRAWING, PICTURES, *DRAWING.kinds,
 )  # fmt: skip

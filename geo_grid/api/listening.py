@@ -57,11 +57,17 @@ def listen(settings: Settings) -> socket.socket:
 
 
 @contextlib.contextmanager
-def stoppable() -> Iterator[None]:
-    """Convert SIGTERM and SIGHUP to an orderly shutdown, so that the private database is stopped too."""
+def stoppable(until_told: bool = True) -> Iterator[None]:
+    """Convert SIGTERM and SIGHUP to an orderly shutdown, so that the private database is stopped too.
+
+    Parameters
+    ----------
+    until_told
+        Whether it runs until SIGTERM, which then is no failure.
+    """
 
     def end(number: int, _: Any) -> None:
-        sys.exit(0 if number == signal.SIGTERM else 128 + number)
+        sys.exit(0 if until_told and number == signal.SIGTERM else 128 + number)
 
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, end)

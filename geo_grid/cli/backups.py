@@ -49,7 +49,7 @@ def restore(
     if holder is not None and not check:
         message = f"geo_grid is running at {holder['url']}/: stop it first (geo-grid down)"
         raise Conflict(message)
-    with stoppable(), ready_database(migrated=False) as conninfo:  # stopped, it deletes what it made
+    with stoppable(until_told=False), ready_database(migrated=False) as conninfo:
         found = restore_backup(conninfo, config.roads_dir, file, progress, identity, replace, check)
     what = "can be restored" if check else "is restored: start it with geo-grid up"
     say(

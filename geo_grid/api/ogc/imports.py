@@ -11,7 +11,7 @@ from geo_grid.api.server.asking import account_of, apart, identity_of
 from geo_grid.api.server.parameters import Configured
 from geo_grid.api.server.problems import PROBLEM, PROBLEM_RESPONSES
 from geo_grid.api.server.rights import GuardedRoute
-from geo_grid.budgets import FILES
+from geo_grid.budgets import FILES, KEEPING
 from geo_grid.errors import UnreadableFile, UserError
 from geo_grid.exchange import Report, uploads
 from geo_grid.settings import Settings
@@ -105,7 +105,7 @@ async def post_import(
         datetime_format or None, encoding or None, separator or None, decimal or None, received_now,
     )  # fmt: skip
     folder = _folder(settings)
-    upload = await FILES.run(
+    upload = await KEEPING.run(
         account_of(request),
         uploads.keep,
         folder,
