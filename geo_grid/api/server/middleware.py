@@ -65,12 +65,13 @@ class NamedRequests:
         try:
             await self.app(scope, receive, named)
         except asyncio.CancelledError:  # the server ends, and has waited for this answer as long as it does
-            if answered.status:
-                raise
-            ending = problem(
-                503, "the server ends before this was answered; whether it was done is not known: look, then ask again"
-            )
-            await ending(scope, receive, named)
+            if not answered.status:
+                ending = problem(
+                    503,
+                    "the server ends before this was answered; whether it was done is not known: look, then ask again",
+                )
+                await ending(scope, receive, named)
+            raise  # whoever asks within the server, as pictures do, waits until it has ended
         finally:
             server_of(scope).requests.note(scope["method"], answered)
 
