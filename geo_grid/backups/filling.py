@@ -60,14 +60,14 @@ def fill(maintenance: psycopg.Connection[dict[str, object]], conninfo: str, dump
     version = maintenance.info.server_version // 10_000
     form = dump.with_suffix(".form")
     parts = _parts(version, dump)
-    remake(maintenance, name)
+    _remake(maintenance, name)
     migrate(conninfo, read_migrations()[:migration])
     with psycopg.connect(conninfo) as connection:
         for month in filter(None, map(_MONTH.match, parts)):
             first = datetime(int(month[1]), int(month[2]), 1, tzinfo=UTC)
             connection.execute("select access.make_audit_month(%s)", (first,))
     _run("pg_dump", version, conninfo, "--format=custom", f"--file={form}")
-    remake(maintenance, name)
+    _remake(maintenance, name)
     _restore(version, conninfo, form, "--section=pre-data")
     with _inserting(maintenance, conninfo) as limited:
         _restore(version, limited, dump, _only(dump, filter(_ROWS.match, parts)))
@@ -77,7 +77,7 @@ def fill(maintenance: psycopg.Connection[dict[str, object]], conninfo: str, dump
     _restore(version, conninfo, form, "--section=post-data", hung)
 
 
-def remake(maintenance: psycopg.Connection[dict[str, object]], name: str) -> None:
+def _remake(maintenance: psycopg.Connection[dict[str, object]], name: str) -> None:
     """Make an empty database in the place of one of this name."""
     drop(maintenance, name)
     maintenance.execute(sql.SQL("create database {}").format(sql.Identifier(name)))

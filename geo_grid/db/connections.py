@@ -135,9 +135,12 @@ def refuse_wrong_roles(settings: Settings, owner: str) -> None:
     UserError
         A connection string is none, its role cannot log in, or row security does not hold for it.
     """
+    if settings.database_url is None:
+        return  # the private PostGIS, whose roles are ours
     application = application_conninfo(settings, owner)
-    roles = ((application, APPLICATION_ROLE), (service_conninfo(settings, application), SERVICE_ROLE))
-    for conninfo, role in roles if settings.database_url is not None else ():
+    for conninfo, role in (
+        (application, APPLICATION_ROLE), (service_conninfo(settings, application), SERVICE_ROLE),
+    ):  # fmt: skip
         who = conninfo_to_dict(conninfo).get("user")
         try:
             with psycopg.connect(conninfo) as connection:
