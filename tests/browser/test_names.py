@@ -149,7 +149,7 @@ def test_names_stay_text_on_every_page(city: tuple[str, dict[str, str]], page: P
     opened(page, f"{url}/collections/police_posts/items/post-A")
     expect(page.locator("td").get_by_text(start).first).to_be_visible()
     opened(page, f"{url}/imports?lang=en")
-    shown = re.sub("[\"\u202a-\u202e\u2066-\u2069]", "", HOSTILE)  # names that turn the direction of text are refused
+    shown = re.sub('["\u202a-\u202e\u2066-\u2069]', "", HOSTILE)  # names that turn the direction of text are refused
     quoted = f'"{shown[:200]}"'  # as long as a name may be
     rows = (
         f"facility_code,name,lon,lat,facility_kind\nx,{quoted},114.5,37,school\n{quoted},{quoted},114.5,37,{quoted}\n"
