@@ -61,7 +61,7 @@ def _locate_file(
 ) -> None:
     from geo_grid.cores import usable_cores
     from geo_grid.db import connect
-    from geo_grid.exchange import FILE_FORMS, Asked, count_rows, locate_points
+    from geo_grid.exchange import FILE_FORMS, Asked, locate_points
     from geo_grid.locate import edition_in_force
 
     form = file.suffix.lower().lstrip(".")
@@ -77,9 +77,8 @@ def _locate_file(
         city = _open_city(conninfo, edition)
     fresh = out.with_name(f".{out.name}.new")
     try:
-        with progress(f"locating {file.name}", count_rows(file, form)) as advance:
-            asked = Asked(crs, levels, skip_invalid, cores=usable_cores())
-            done = locate_points(city, file, fresh, form, asked, advance)
+        asked = Asked(crs, levels, skip_invalid, cores=usable_cores())
+        done = locate_points(city, file, fresh, form, asked, progress)
         fresh.replace(out)
     except OSError as error:
         message = f"{out} cannot be written: {error.strerror}"

@@ -1,7 +1,6 @@
 """Owners for any number of points: a stream in, the same stream with owners out."""
 
-import csv
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,15 +11,17 @@ from numpy.typing import NDArray
 from geo_grid.coordinates import SourceCrs, lonlat_problem, not_in, source_crs
 from geo_grid.cores import in_order
 from geo_grid.errors import InvalidRows, UnreadableFile, UserError
-from geo_grid.exchange.parquet_points import parquet_rows, read_parquet, write_parquet
-from geo_grid.exchange.points import READERS, Points, write_points
+from geo_grid.exchange.points import write_parquet, write_points
+from geo_grid.files.door import read_points
+from geo_grid.files.kinds import POINTS
+from geo_grid.files.limits import Limits, of_operator
+from geo_grid.files.rows import Rows
 from geo_grid.locate import EVERYTHING, CityIndex, Seen
-from geo_grid.locate.arrow_points import Found
+from geo_grid.locate.arrow_points import Found, PointColumns
+from geo_grid.progress import Progress, silent
 
-FORMS = tuple(READERS)
-"""Of what may be sent to a server."""
-FILE_FORMS = (*FORMS, "parquet")
-_FILE_READERS = {**READERS, "parquet": read_parquet}
+FILE_FORMS = tuple(POINTS)
+"""Of points in a file."""
 _OURS = ("EPSG:4490", "EPSG:4326")
 """Reference systems whose coordinates are ours but for the lattice."""
 _REASONS_KEPT = 100
@@ -44,6 +45,8 @@ class Asked:
         So many points are answered at most; any number when None.
     cores
         Threads that look.
+    limits
+        What reading the points may take.
     """
 
     crs: str | None = "EPSG:4490"
@@ -52,6 +55,7 @@ class Asked:
     seen: Seen = EVERYTHING
     most: int | None = None
     cores: int = 1
+    limits: Limits = field(default_factory=of_operator)
 
 
 @dataclass
@@ -71,9 +75,9 @@ def locate_points(
     sink: Path,
     form: str,
     asked: Asked,
-    progress: Callable[[int], None] = lambda count: None,
+    progress: Progress = silent,
 ) -> Located:
-    """Find the owners of all points of a file, in its order.
+    """Find the owners of all points of a file, in its order. The file is read in a confined process.
 
     The answer has the columns grid_code, zone_code, distance_to_boundary_m (to the millimetre) and unassigned,
     grid_code_N for each level asked, and problem when invalid points are skipped; they replace columns
@@ -86,7 +90,7 @@ def locate_points(
     form
         One of `FILE_FORMS`, of both files.
     progress
-        Called with the number of points since the last call.
+        Advanced by points.
 
     Raises
     ------
@@ -105,34 +109,37 @@ def locate_points(
         raise UserError(message)
     done = Located()
 
-    def taken(first: Points, others: Iterator[Points]) -> Iterator[Points]:
-        yield first
+    def taken(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         count = 0
-        for points in others:
-            count += points.table.num_rows
+        for batch in batches:
+            count += batch.num_rows
             if asked.most is not None and count > asked.most:
                 message = f"there are more than {asked.most:,} points: send them in parts"
                 raise UserError(message)
-            yield points
+            yield batch
 
-    def batches() -> Iterator[pa.RecordBatch]:
-        read = _FILE_READERS[form](source)
-        first = next(read)  # its columns, without rows
-        work = _Work(city, asked, source_crs(asked.crs or first.columns.crs or _OURS[0]), form == "parquet")
-        for answer in in_order(work.answer, taken(first, read), asked.cores):
+    def batches(read: Rows, advance: Callable[[int], None]) -> Iterator[pa.RecordBatch]:
+        columns = _columns(form, read)
+        work = _Work(city, asked, source_crs(asked.crs or columns.crs or _OURS[0]), columns, form == "parquet")
+        yield work.answer(_no_rows(read.schema)).batch  # the columns, even when no rows follow
+        for answer in in_order(work.answer, taken(read.batches), asked.cores):
             _count(done, answer)
             yield answer.batch
-            progress(answer.batch.num_rows)
+            advance(answer.batch.num_rows)
         if done.invalid_count and not asked.skip_invalid:
             message = f"{done.invalid_count} of {done.points} points are no places"
             raise InvalidRows(message, done.invalid)
 
     try:
-        if form == "parquet":
-            write_parquet(sink, batches(), city.edition)
-        else:
-            write_points(sink, form, batches(), answer_columns(asked), city.edition)
-    except (pa.ArrowException, csv.Error, OverflowError) as error:  # columns of one name, numbers beyond all kinds
+        with (
+            read_points(source, form, asked.limits) as read,
+            progress(f"locating {source.name}", read.about.get("rows")) as advance,
+        ):
+            if form == "parquet":
+                write_parquet(sink, batches(read, advance), city.edition)
+            else:
+                write_points(sink, form, batches(read, advance), answer_columns(asked), city.edition)
+    except (pa.ArrowException, OverflowError) as error:  # columns of one name, numbers beyond all kinds
         message = f"the points cannot be read: {str(error).splitlines()[0]}"
         raise UnreadableFile(message) from None
     return done
@@ -150,9 +157,14 @@ def answer_columns(asked: Asked) -> list[str]:
     ]
 
 
-def count_rows(source: Path, form: str) -> int | None:
-    """Return how many points a file has, where it says so at its beginning or end."""
-    return parquet_rows(source) if form == "parquet" else None
+def _columns(form: str, read: Rows) -> PointColumns:
+    if "lon" in read.about:
+        return PointColumns((read.about["lon"], read.about["lat"]))
+    return PointColumns.of(POINTS[form], read.schema)
+
+
+def _no_rows(schema: pa.Schema) -> pa.RecordBatch:
+    return pa.RecordBatch.from_arrays([pa.array([], field.type) for field in schema], schema=schema)
 
 
 @dataclass(frozen=True)
@@ -168,11 +180,11 @@ class _Answer:
 class _Work:
     """Answers batches, in any thread."""
 
-    def __init__(self, city: CityIndex, asked: Asked, crs: SourceCrs, keeps_nulls: bool) -> None:
+    def __init__(self, city: CityIndex, asked: Asked, crs: SourceCrs, points: PointColumns, keeps_nulls: bool) -> None:
         self.city = city
         self.asked = asked
         self.columns = answer_columns(asked)
-        self._crs = crs
+        self._crs, self._points = crs, points
         self._keeps_nulls = keeps_nulls
         self._cells = pa.array(city.cells.codes.tolist(), pa.string())
         self._zones = pa.array(city.zones.codes.tolist(), pa.string())
@@ -182,8 +194,8 @@ class _Work:
             self._cells_hidden = _hidden(city.cells.codes.tolist(), asked.seen.cells)
             self._zones_hidden = _hidden(city.zones.codes.tolist(), asked.seen.zones)
 
-    def answer(self, points: Points) -> _Answer:
-        found = points.columns.read(points.table)
+    def answer(self, batch: pa.RecordBatch) -> _Answer:
+        found = self._points.read(batch)
         found.missing &= self._keeps_nulls
         lon, lat = (found.x, found.y) if self._crs.name in _OURS else self._crs.convert(found.x, found.y)
         problems = self._problems(found, lon, lat)
@@ -197,7 +209,7 @@ class _Work:
             cell[self._cells_hidden[cell]] = -1
             zone[self._zones_hidden[zone] | (cell < 0)] = -1
             metres[cell < 0] = np.nan
-        count = points.table.num_rows
+        count = batch.num_rows
         answers: list[pa.Array] = [
             _codes(cell, self._cells),
             *(_codes(ancestor[cell], codes) for ancestor, codes in self._levels),
@@ -207,14 +219,14 @@ class _Work:
         ]
         if self.asked.skip_invalid:
             answers.append(pa.array([problems.get(row) for row in range(count)], pa.string()))
-        kept = [one for one in points.table.schema if one.name not in self.columns]
+        kept = [one for one in batch.schema if one.name not in self.columns]
         named = [pa.field(name, answer.type) for name, answer in zip(self.columns, answers, strict=True)]
-        batch = pa.RecordBatch.from_arrays(
-            [*(points.table.column(one.name) for one in kept), *answers],
-            schema=pa.schema([*kept, *named], points.table.schema.metadata),
+        owned = pa.RecordBatch.from_arrays(
+            [*(batch.column(one.name) for one in kept), *answers],
+            schema=pa.schema([*kept, *named], batch.schema.metadata),
         )
         missing = int(found.missing.sum())
-        return _Answer(batch, int((cell < 0).sum()) - len(bad) - missing, missing, problems)
+        return _Answer(owned, int((cell < 0).sum()) - len(bad) - missing, missing, problems)
 
     def _look(
         self, lon: NDArray[np.float64], lat: NDArray[np.float64]

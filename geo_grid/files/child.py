@@ -29,14 +29,16 @@ _NO_OTHER_FILES = {
 }
 
 
-EXTRACT, SHAPES, TEXTS, WALLS = "extract", "shapes", "texts", "walls"
-"""What a process is for: an OpenStreetMap extract, what GDAL reads, any other table, to say which walls stand."""
+EXTRACT, SHAPES, TEXTS, POINTS, WALLS = "extract", "shapes", "texts", "points", "walls"
+"""What a process is for: an OpenStreetMap extract, what GDAL reads, any other table, points in bulk, to say which walls
+stand."""
 
 _TABLES = ("geo_grid.files.archives", "geo_grid.files.readers")
 _NEEDED = {
     EXTRACT: ("geo_grid.files.extracts",),  # with pyproj, beside the lattice that places are put on
     SHAPES: (*_TABLES, "pyogrio.raw"),  # whose libraries are loaded before memory is limited
     TEXTS: _TABLES,
+    POINTS: ("geo_grid.files.points",),
     WALLS: (),
 }
 _OFTEN = ("pyarrow.compute", "pyarrow.parquet")
@@ -68,9 +70,20 @@ def prepare(purpose: str, is_for_more: bool = False) -> None:
         import_module(name)
 
 
-def main(asked_by: int) -> int:
-    """Read what is asked, and hand it back on the standard output; `asked_by` is the number of the parent process."""
+def main(asked_by: int, opened: int | None) -> int:
+    """Read what is asked, and hand it back on the standard output.
+
+    Parameters
+    ----------
+    asked_by
+        Number of the parent process.
+    opened
+        Descriptor of the file, where the job names no path.
+    """
     job = json.load(sys.stdin)
+    if opened is not None:
+        job["path"] = f"/proc/self/fd/{opened}"
+        job["readable"] = [job["path"]]
     readable = [*map(Path, job["readable"]), *map(Path, _PYTHON), *map(Path, (sys.prefix, sys.base_prefix)),
                 Path(__file__).parents[1]]  # fmt: skip
     limits = Limits(**job["limits"])
@@ -107,6 +120,12 @@ def _read(job: dict[str, Any], limits: Limits, scratch: Path | None) -> int:
 
             limit_memory(limits.memory_bytes)
             found = read_extract(path, said, job["box"])
+        elif purpose == POINTS:
+            from geo_grid.files.points import READERS
+
+            limit_memory(limits.memory_bytes + path.stat().st_size)  # a stream of Arrow is mapped
+            rows.write(READERS[job["form"]](path), sink)
+            return 0
         else:
             from geo_grid.files import archives, readers, vectors
             from geo_grid.files.source import Source
@@ -124,12 +143,13 @@ def _read(job: dict[str, Any], limits: Limits, scratch: Path | None) -> int:
         ours = str(error).replace(str(path), said)
         for folder in (path.parent, scratch):  # where parts of it lie is nobody's business
             ours = ours.replace(f"{folder}/", "") if folder is not None else ours
-        rows.write_refusal(type(error).__name__, ours, sink)
+        rows.write_refusal(error, ours, sink)
         return REFUSED
     except (MemoryError, ImportError):  # a library that could not be mapped into what memory is left
         return OUT_OF_MEMORY
     except Exception:
-        rows.write_refusal("UnreadableFile", f"{said} cannot be read: it holds what no such file holds", sink)
+        message = f"{said} cannot be read: it holds what no such file holds"
+        rows.write_refusal(UnreadableFile(message), message, sink)
         return REFUSED
     return 0
 

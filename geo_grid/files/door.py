@@ -1,12 +1,9 @@
 """The one way in for files from strangers: they are read in a confined process, and plain rows come back."""
 
 import contextlib
+import io
 import json
-import os
-import select
-import signal
 import tempfile
-import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from functools import cache
@@ -17,13 +14,13 @@ import numpy as np
 import pyarrow as pa
 import shapely
 
-from geo_grid.errors import GeoGridError, UnreadableFile, UserError
-from geo_grid.files.child import OUT_OF_MEMORY, REFUSED
+from geo_grid.errors import UnreadableFile
 from geo_grid.files.degrees import read_degrees
-from geo_grid.files.forked import Reading, reading
-from geo_grid.files.kinds import FORMATS, unknown_kind
+from geo_grid.files.forked import reading
+from geo_grid.files.handing_back import Told, handed_back
+from geo_grid.files.kinds import FORMATS, POINTS, unknown_kind
 from geo_grid.files.limits import Limits, of_operator
-from geo_grid.files.rows import GEOMETRY
+from geo_grid.files.rows import GEOMETRY, Rows
 from geo_grid.files.secrets import without_secrets
 from geo_grid.files.spelling import Spelling
 
@@ -32,15 +29,12 @@ if TYPE_CHECKING:
 
 WALLS = ("limits", "network", "files", "calls")
 """What `standing_walls` can find."""
-_LOOK_S = 0.2
-_BLOCK = 1 << 20
 _NEIGHBOURS = {
     ".tab": (".dat", ".map", ".id", ".ind", ".DAT", ".MAP", ".ID", ".IND"),
     ".mif": (".mid", ".MID"),
     ".shp": (".shx", ".dbf", ".prj", ".cpg", ".SHX", ".DBF", ".PRJ", ".CPG"),
     ".gpkg": (".gpkg-wal", ".gpkg-shm"),  # an open QGIS keeps there what was edited last
 }
-_REFUSALS = {"UnreadableFile": UnreadableFile, "UserError": UserError}
 
 
 @dataclass(frozen=True)
@@ -178,12 +172,35 @@ def read_extract(
     return _answer(path, [], None, {"what": "extract", "box": box}, asking)
 
 
+@contextlib.contextmanager
+def read_points(path: Path, form: str, limits: Limits) -> Iterator[Rows]:
+    """Read points in bulk, batch by batch: as `points.READERS` does, which is what `form` is named in.
+
+    The file need not have a name: it is opened here, and its descriptor passed on.
+
+    Raises
+    ------
+    UnreadableFile, InvalidRows
+        It is not what `form` says, or takes more than it may. Taking batches raises the same.
+    """
+    said = POINTS[form]
+    job: dict[str, Any] = {"what": "points", "form": form, "limits": asdict(limits), "readable": [], "scratch": None}
+    try:
+        opened = path.open("rb")
+    except OSError as error:
+        message = f"{said} cannot be read: {error.strerror}"
+        raise UnreadableFile(message) from None
+    with opened, handed_back(job, said, limits, opened) as rows:
+        yield rows
+
+
 def standing_walls() -> list[str]:
     """Return which walls this machine lets stand around a process that reads files."""
-    job: dict[str, Any] = {"what": "walls", "readable": [], "scratch": None, "limits": asdict(of_operator())}
-    with reading(job) as process:
-        told: list[str] = json.loads(_told(process, "", Asking.of_operator()) or b"[]")
-    return told
+    limits = of_operator()
+    job: dict[str, Any] = {"what": "walls", "readable": [], "scratch": None, "limits": asdict(limits)}
+    with reading(job) as process, io.BufferedReader(Told(process, "", limits)) as told:
+        standing: list[str] = json.loads(told.read() or b"[]")
+    return standing
 
 
 def _refuse_missing(path: Path, said: str) -> None:
@@ -248,58 +265,11 @@ def _answer(
     path: Path, neighbours: list[Path], scratch: Path | None, job: dict[str, Any], asking: Asking
 ) -> tuple[dict[str, Any], pa.Table]:
     """Have a job done, and return what is said of the rows, and the rows."""
-    said, limits = asking.said or str(path), asking.limits
     # absolute: behind the walls nobody says which folder the process is in, and SQLite would ask
     readable = [str(one.absolute()) for one in (path, *neighbours)]
     given = {
-        **job, "path": readable[0], "said": said, "limits": asdict(limits),
+        **job, "path": readable[0], "limits": asdict(asking.limits),
         "readable": readable, "scratch": str(scratch) if scratch else None,
     }  # fmt: skip
-    with reading(given) as process:
-        told = _told(process, said, asking)
-        code = process.code()
-    if code == REFUSED:
-        refusal = json.loads(told[told.rindex(b"\n") + 1 :])
-        raise _REFUSALS.get(refusal["refused"], GeoGridError)(refusal["message"])
-    if code != 0:
-        raise _ended(code, said, limits, path.suffix.lower())
-    end = told.index(b"\n")
-    try:
-        with pa.ipc.open_stream(pa.py_buffer(told)[end + 1 :]) as reader:
-            table = reader.read_all()
-        table.validate(full=True)
-    except pa.ArrowException:
-        message = f"{said}: what reading it brought is no table"
-        raise UnreadableFile(message) from None
-    return json.loads(told[:end]), table
-
-
-def _told(process: Reading, said: str, asking: Asking) -> bytearray:
-    """Return all that a process says, as long as it may speak, and may say so much."""
-    told, deadline = bytearray(), time.monotonic() + asking.limits.wall_s
-    waiting = select.poll()  # select() knows no descriptor beyond 1,023
-    waiting.register(process.answer, select.POLLIN)
-    while True:
-        if time.monotonic() > deadline:
-            message = f"{said} was not read within {asking.limits.wall_s:.0f} s, and was given up: divide it"
-            raise UnreadableFile(message)
-        if not waiting.poll(_LOOK_S * 1000):
-            continue
-        block = os.read(process.answer, _BLOCK)
-        if not block:
-            return told
-        told += block
-        if len(told) > asking.limits.answer_bytes * 5 // 4 + _BLOCK:  # the process counts itself, but what is its word?
-            message = f"{said} holds more than {asking.limits.answer_bytes >> 20:,} MB: divide it"
-            raise UnreadableFile(message)
-
-
-def _ended(code: int, said: str, limits: Limits, suffix: str) -> UnreadableFile:
-    """Say why a process ended that did not say it itself."""
-    if code == -signal.SIGXCPU:
-        return UnreadableFile(f"{said} takes more than {limits.processor_s} s to read, and was given up: divide it")
-    what = f"needs more than {limits.memory_bytes >> 20:,} MB of memory to read" if code in (
-        OUT_OF_MEMORY, -signal.SIGABRT
-    ) else "is broken, or needs more memory to read than there is for one file"  # fmt: skip
-    sheet = ", and delete cells far away from a sheet's table" if suffix == ".xlsx" else ""
-    return UnreadableFile(f"{said} {what}: divide it{sheet}")
+    with handed_back(given, asking.said or str(path), asking.limits) as rows:
+        return rows.about, pa.Table.from_batches(rows.batches, rows.schema)

@@ -10,10 +10,10 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from geo_grid.files.child import purpose_of
-from geo_grid.files.nest import ENDED
+from geo_grid.files.nest import ENDED, IDLE_S
 
 _PACKAGE = Path(__file__).parents[2]
 _ENVIRONMENT = {
@@ -57,17 +57,20 @@ class Reading:
 
 
 class _Nest:
-    """The process that they are forked from; it ends when `asked` is closed, be it by the end of this process."""
+    """The process that they are forked from. It ends when `asked` is closed, be it by the end of this process, or when it was
+    not asked for `IDLE_S`.
+    """
 
     def __init__(self) -> None:
         self.asked_by = os.getpid()
         self.asked, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "geo_grid.files.nest", str(theirs.fileno())], pass_fds=[theirs.fileno()],
+            process = subprocess.Popen(
+                [sys.executable, "-m", "geo_grid.files.nest", str(theirs.fileno()), str(IDLE_S)], pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                 env=_ENVIRONMENT, cwd="/",
             )  # fmt: skip
+        threading.Thread(target=process.wait, name="end of the nest", daemon=True).start()  # else it stays a zombie
 
 
 _lock = threading.Lock()
@@ -76,14 +79,15 @@ _kept: list[_Nest] = []
 
 
 @contextlib.contextmanager
-def reading(job: dict[str, Any]) -> Iterator[Reading]:
-    """Start a process with its job; it is dead when this is left."""
+def reading(job: dict[str, Any], opened: IO[bytes] | None = None) -> Iterator[Reading]:
+    """Start a process with its job, and the file if that has no path to say; it is dead when this is left."""
     told, theirs = socket.socketpair()
     job_read, job_written = os.pipe()
     answer_read, answer_written = os.pipe()
     with told, os.fdopen(job_written, "wb") as asking, os.fdopen(answer_read, "rb", buffering=0) as answer:
         with theirs, os.fdopen(job_read, "rb"), os.fdopen(answer_written, "wb"):
-            _fork(purpose_of(job), [job_read, answer_written, theirs.fileno()])
+            files = [] if opened is None else [opened.fileno()]
+            _fork(purpose_of(job), [job_read, answer_written, theirs.fileno(), *files])
         process = Reading(answer.fileno(), told)
         try:
             with contextlib.suppress(BrokenPipeError):
@@ -96,6 +100,9 @@ def reading(job: dict[str, Any]) -> Iterator[Reading]:
 
 def _fork(purpose: str, passed: list[int]) -> None:
     with _lock:
-        if not _kept or _kept[0].asked_by != os.getpid() or _kept[0].process.poll() is not None:
-            _kept[:] = [_Nest()]
+        if _kept and _kept[0].asked_by == os.getpid():
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # it has ended
+                socket.send_fds(_kept[0].asked, [purpose.encode()], passed)
+                return
+        _kept[:] = [_Nest()]
         socket.send_fds(_kept[0].asked, [purpose.encode()], passed)

@@ -20,6 +20,8 @@ CONVERTED = {
     ".xls": "old Excel", ".ods": "OpenDocument", ".tsv": "TSV", ".txt": "text", ".fgdb": "a file geodatabase",
 }  # fmt: skip
 """Kinds that others send, and what we call them when we say how to convert them."""
+POINTS = {"csv": "the CSV text", "json": "the JSON body", "arrow": "the Arrow stream", "parquet": "the Parquet file"}
+"""Forms of points in bulk, and what they are called in messages."""
 WKT_NAMES = ("wkt", "geometry", "geom", "the_geom")
 EXTRACTS = (".osm.pbf", ".osm", ".osm.bz2", ".osm.gz")
 LON_NAMES, LAT_NAMES = ("lon", "longitude", "lng", "x", "经度"), ("lat", "latitude", "y", "纬度")
@@ -145,8 +147,8 @@ def _is_chinese(text: str) -> bool:
 def first_line(error: Exception) -> str:
     """Return what a library's error says, without the rest of it.
 
-    Raises MemoryError where it says that C++ had no more memory: Arrow reports that as it reports a broken file.
+    Raises MemoryError where it says that there was no more memory: Arrow reports that as it reports a broken file.
     """
-    if "bad_alloc" in str(error):
+    if isinstance(error, MemoryError) or "bad_alloc" in str(error):
         raise MemoryError from None
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]

@@ -1,7 +1,7 @@
 """What the reading of one file may take."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 _MOST_UNPACKED = 1 << 30
@@ -14,9 +14,9 @@ class Limits:
     Attributes
     ----------
     memory_bytes
-        Address space of the child process, beyond what its libraries take.
+        Address space of the child process, beyond what its libraries, and a file of points, take.
     processor_s, wall_s
-        Seconds of processor, and by the clock.
+        Seconds of processor, and seconds that are waited for the child process in all.
     rows, cells
         Rows, and rows times columns.
     answer_bytes
@@ -36,6 +36,8 @@ class Limits:
 
 SENT = Limits(memory_bytes=1 << 30, processor_s=30, wall_s=60, rows=200_000, cells=3_000_000, answer_bytes=192 << 20)
 """Of a file that came over the network: the server and everybody else stay alive beside it."""
+SENT_POINTS = replace(SENT, processor_s=300, wall_s=600, answer_bytes=8 << 30)
+"""Of points in bulk, which come back batch by batch; how many there may be, whoever takes them says."""
 
 
 @cache

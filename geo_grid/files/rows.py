@@ -98,6 +98,7 @@ def write(rows: Rows, sink: BinaryIO) -> None:
             writer.write_batch(batch)
 
 
-def write_refusal(kind: str, message: str, sink: BinaryIO) -> None:
+def write_refusal(error: Exception, message: str, sink: BinaryIO) -> None:
     """Say in place of rows, or behind the first of them, why there are none."""
-    sink.write(b"\n" + json.dumps({"refused": kind, "message": message}).encode())
+    told = {"refused": type(error).__name__, "message": message, "rows": getattr(error, "rows", [])}
+    sink.write(b"\n" + json.dumps(told).encode())

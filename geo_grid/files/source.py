@@ -39,8 +39,8 @@ class Source:
     spelling: Spelling
 
 
-def refuse_wide(said: str, columns: int) -> None:
+def refuse_wide(said: str, columns: int, most: int = MOST_COLUMNS) -> None:
     """Refuse more columns than are taken. Raises UnreadableFile."""
-    if columns > MOST_COLUMNS:
-        message = f"{said} has {columns:,} columns; {MOST_COLUMNS:,} are taken"
+    if columns > most:
+        message = f"{said} has {columns:,} columns; {most:,} are taken"
         raise UnreadableFile(message)

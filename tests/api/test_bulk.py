@@ -270,16 +270,34 @@ class TestSlowAndVanishingClients:
 
 
 MEASURE = """
-import sys, threading, time
+import os, sys, threading, time
 from pathlib import Path
 from geo_grid.compiling import make_ready
 from geo_grid.exchange import Asked, locate_points
 from geo_grid.locate import CityIndex
 
 def anonymous_mb():
-    for line in open("/proc/self/status"):
-        if line.startswith("RssAnon"):
-            return int(line.split()[1]) / 1024
+    # of this process; of the one that reads the file, what it does not share with the nest
+    own = next(line for line in open("/proc/self/status") if line.startswith("RssAnon"))
+    return int(own.split()[1]) / 1024 + sum(map(private_mb, readers()))
+
+def readers():
+    for nest in children(os.getpid()):
+        yield from children(nest)
+
+def children(process):
+    try:
+        tasks = [*Path(f"/proc/{process}/task").iterdir()]
+        return [int(child) for task in tasks for child in (task / "children").read_text().split()]
+    except OSError:  # it has ended
+        return []
+
+def private_mb(process):
+    try:
+        with open(f"/proc/{process}/smaps_rollup") as told:
+            return sum(int(line.split()[1]) for line in told if line.startswith("Private_Dirty")) / 1024
+    except OSError:
+        return 0
 
 city, form = CityIndex.load(Path(sys.argv[1])), sys.argv[5]
 make_ready()

@@ -24,8 +24,9 @@ from starlette.requests import Request
 from geo_grid.confined import PROCESS
 from geo_grid.db import connect
 from geo_grid.errors import InvalidRows, UnreadableFile
-from geo_grid.exchange import arrow_bodies, uploads
-from geo_grid.exchange.points import READERS, _Guarded
+from geo_grid.exchange import uploads
+from geo_grid.files.points import READERS, arrow_bodies
+from geo_grid.files.points.json_text import _Guarded
 from tests.api.test_http import problem
 from tests.api.test_imports import HEAD, post, send
 from tests.conftest import SHARED, live_server
@@ -276,7 +277,7 @@ def test_points_that_are_none_are_kept_by_their_beginning_alone(tmp_path: Path) 
     tracemalloc.start()
     try:
         with pytest.raises(InvalidRows) as refused:
-            list(READERS["json"](tmp_path / "points.json"))
+            list(READERS["json"](tmp_path / "points.json").batches)
         assert len(refused.value.rows) == 15
         assert tracemalloc.get_traced_memory()[1] < 60 << 20  # one of them takes 7 MB, all together 105
     finally:
@@ -547,7 +548,7 @@ class TestPatternsThatLookTwice:
         (tmp_path / "points.json").write_bytes(b'{"a":"' + b'\\"' * 450_000)
         began = time.process_time()
         with pytest.raises(UnreadableFile):
-            list(READERS["json"](tmp_path / "points.json"))
+            list(READERS["json"](tmp_path / "points.json").batches)
         assert time.process_time() - began < 5
 
     @pytest.mark.parametrize("text", [b'"a\\"]]]b"', b'"a\\\\"', b'"[[["', b'"\\\\\\""'])

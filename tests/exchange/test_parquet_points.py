@@ -14,7 +14,8 @@ from pyarrow import parquet
 
 from geo_grid.china_datums import shifted
 from geo_grid.errors import InvalidRows, UnreadableFile, UserError
-from geo_grid.exchange import Asked, Located, locate_points, parquet_points
+from geo_grid.exchange import Asked, Located, locate_points
+from geo_grid.files.points.parquet_file import read_parquet
 from geo_grid.locate import CityIndex, open_city
 from tests.commands import geo_grid
 from tests.squares import SIDE, SOUTH, STEP, WEST
@@ -91,12 +92,9 @@ FORMS = {
 
 
 @pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("rows_at_once", [2, 1 << 20])
 def test_points_in_any_form_get_their_owners_and_rows_without_a_point_stay(
-    city: CityIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str, rows_at_once: int
+    city: CityIndex, tmp_path: Path, form: str
 ) -> None:
-    monkeypatch.setattr(parquet_points, "_MOST_ROWS", rows_at_once)
-    monkeypatch.setattr(parquet_points, "_LEAST_ROWS", 1)
     lon, lat = places(CODES)
     lon, lat = np.insert(lon, 3, np.nan), np.insert(lat, 3, np.nan)
     table = FORMS[form](lon, lat, tmp_path).append_column("number", pa.array(range(len(lon))))
@@ -155,11 +153,7 @@ def test_no_rows_are_no_error(city: CityIndex, tmp_path: Path) -> None:
     assert owners.schema.names[:3] == ["经度", "lat", "grid_code"]
 
 
-def test_what_is_no_place_is_named_by_its_row_or_skipped(
-    city: CityIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(parquet_points, "_MOST_ROWS", 2)
-    monkeypatch.setattr(parquet_points, "_LEAST_ROWS", 1)
+def test_what_is_no_place_is_named_by_its_row_or_skipped(city: CityIndex, tmp_path: Path) -> None:
     lon, lat = places(["A"] * 6)
     table = pa.table({
         "lon": pa.array([lon[0], math.nan, None, lat[3], lon[4], None]),
@@ -230,17 +224,20 @@ def test_a_file_cut_or_broken_anywhere_is_refused_or_answered_whole(city: CityIn
         assert done is None or parquet.read_metadata(sink).num_rows == done.points
 
 
-def test_rows_that_take_much_are_read_few_at_a_time(tmp_path: Path) -> None:
+def test_rows_that_take_much_are_read_few_at_a_time(city: CityIndex, tmp_path: Path) -> None:
     long, short = tmp_path / "long.parquet", tmp_path / "short.parquet"
     lon, lat = places(["A"] * 2_000)
     parquet.write_table(as_numbers(lon, lat), short)
     parquet.write_table(as_numbers(lon, lat).append_column("note", pa.array(["long " * 20_000] * 2_000)), long)
     sizes = []
     for path in (short, long):
-        read = parquet_points.read_parquet(path)
-        assert next(read).table.num_rows == 0
-        sizes.append(next(read).table.num_rows)
+        sizes.append(next(iter(read_parquet(path).batches)).num_rows)
     assert sizes == [2_000, 1_024]  # stored once, the text takes little in the file
+    table = parquet.read_table(long)
+    wrong = pa.array([91.0 if row in (5, 1_023, 1_024, 1_999) else lat[row] for row in range(2_000)])
+    with pytest.raises(InvalidRows, match="4 of 2000 points are no places") as refused:
+        located(city, table.set_column(1, "lat", wrong), tmp_path)
+    assert [row for row, _ in refused.value.rows] == [6, 1_024, 1_025, 2_000]
 
 
 class TestCommand:

@@ -19,13 +19,18 @@ from dataclasses import replace
 from pathlib import Path
 
 import geopandas as gpd
+import ijson
 import numpy as np
+import pyarrow as pa
+import pyarrow.csv
 import pytest
 import shapely
+from pyarrow import parquet
 
 from geo_grid.errors import UnreadableFile, UserError
-from geo_grid.files.door import WALLS, Asking, Table, read_extract, read_table, standing_walls
-from geo_grid.files.limits import SENT
+from geo_grid.files import forked
+from geo_grid.files.door import WALLS, Asking, Table, read_extract, read_points, read_table, standing_walls
+from geo_grid.files.limits import SENT, SENT_POINTS, Limits
 from tests.files import hostile
 from tests.files.readers import nests, readers, still_there
 
@@ -195,9 +200,6 @@ def test_bombs_are_refused_in_words_that_name_the_file(tmp_path: Path, name: str
 
 def test_geometry_within_geometry_without_end_ends_the_reader_alone(tmp_path: Path) -> None:
     """1.8 kB of it ended the server: GEOS reads what is within by calling itself."""
-    import pyarrow as pa
-    from pyarrow import parquet
-
     for kind in (7, 6):
         nested = struct.pack("<BII", 1, kind, 1) * 300_000 + shapely.to_wkb(shapely.Point(114.5, 37))
         geo = {"primary_column": "geometry", "columns": {"geometry": {"encoding": "WKB", "geometry_types": []}}}
@@ -213,7 +215,7 @@ def test_a_file_without_a_layer_is_told(tmp_path: Path) -> None:
             read(tmp_path / "a.kml", b'<kml xmlns="http://www.opengis.net/kml/2.2">' + inner + b"</kml>")
 
 
-@pytest.mark.parametrize("memory_mb", [20, 70, 96, 100])  # from 104 on it fits where libraries are loaded already
+@pytest.mark.parametrize("memory_mb", [20, 70, 90])  # from 96 on it may fit where libraries are loaded already
 def test_a_file_for_which_memory_does_not_suffice_is_not_called_broken(tmp_path: Path, memory_mb: int) -> None:
     angle = np.linspace(0, 2 * np.pi, 1_000_000, endpoint=False)
     ring = shapely.Polygon(np.column_stack([np.cos(angle), np.sin(angle)]))
@@ -309,7 +311,75 @@ def test_readers_come_again_after_the_process_they_are_forked_from_was_killed(tm
         assert len(read(tmp_path / "points.csv", b"lon,lat\n114.5,37\n").attributes) == 1
         (nest,) = nests(os.getpid())
         os.kill(nest, signal.SIGKILL)
-        os.waitid(os.P_PID, nest, os.WEXITED | os.WNOWAIT)
+        ended(nest)
+
+
+def ended(process: int) -> None:
+    """Wait until nothing is left of it, not even its number."""
+    deadline = time.monotonic() + 30
+    while Path(f"/proc/{process}").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_the_process_they_are_forked_from_ends_when_nothing_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It ends while others ask, who get another; what it has begun goes on, and it leaves no zombie."""
+    monkeypatch.setattr(forked, "_kept", [])
+    monkeypatch.setattr(forked, "IDLE_S", 0.05)
+    for turn in range(8):
+        assert len(read(tmp_path / "points.csv", b"lon,lat\n114.5,37\n").attributes) == 1
+        time.sleep(0.03 + 0.01 * turn)
+    hostile.without_end(tmp_path / "endless.kml")
+    with pytest.raises(UnreadableFile, match="was not read within 2 s"):
+        read_table(tmp_path / "endless.kml", asking=Asking(replace(SENT, wall_s=2)))
+    for nest in nests(os.getpid()):
+        ended(nest)
+    assert readers([os.getpid()]) == set()
+
+
+def written_points(path: Path, count: int) -> Path:
+    table = pa.table({"lon": np.linspace(114, 115, count), "lat": np.linspace(37, 38, count)})
+    if path.suffix == ".arrow":
+        with pa.ipc.new_stream(path, table.schema) as writer:
+            writer.write_table(table)
+    elif path.suffix == ".parquet":
+        parquet.write_table(table, path)
+    elif path.suffix == ".csv":
+        pa.csv.write_csv(table, path)
+    else:
+        path.write_text('{"points":[' + ",".join(["[114.5,37.0]"] * count) + "]}")
+    return path
+
+
+@pytest.mark.parametrize("form", ["csv", "json", "arrow", "parquet"])
+def test_points_in_bulk_are_read_behind_the_walls(tmp_path: Path, form: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = written_points(tmp_path / f"points.{form}", 3_000_000)
+    for module, name in ((pa, "memory_map"), (pa.csv, "open_csv"), (ijson, "items"), (parquet, "ParquetFile")):
+        monkeypatch.setattr(module, name, None)  # were they read here, this would be missed
+    with read_points(path, form, SENT_POINTS) as points:
+        first = next(iter(points.batches))
+        (process,) = readers([os.getpid()])
+    assert first.schema.names == ["lon", "lat"]
+    assert 1_000 < first.num_rows <= 1 << 20
+    assert still_there([process]) == set()
+
+
+@pytest.mark.parametrize(
+    ("form", "limits", "says"),
+    [
+        ("csv", replace(SENT_POINTS, memory_bytes=0), "memory to read"),
+        ("parquet", replace(SENT_POINTS, memory_bytes=0), "memory to read"),
+        ("json", replace(SENT_POINTS, processor_s=1), "the JSON body takes more than 1 s to read"),
+        ("arrow", replace(SENT_POINTS, answer_bytes=16 << 20), "the Arrow stream holds more than 16 MB"),
+    ],
+)
+def test_points_in_bulk_that_take_more_than_they_may(tmp_path: Path, form: str, limits: Limits, says: str) -> None:
+    path = written_points(tmp_path / f"points.{form}", 3_000_000)
+    with pytest.raises(UnreadableFile, match=says), read_points(path, form, limits) as points:
+        all(points.batches)
+    assert readers([os.getpid()]) == set()
 
 
 def test_they_know_no_descriptor_and_no_secret_of_whoever_asks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

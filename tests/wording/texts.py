@@ -30,7 +30,7 @@ _NOT_ON_PAGES = (
     "client.py", "api/app.py", "api/listening.py", "api/lifetime.py", "locate/locator.py", "locate/assignment.py",
     "changes/kinds.py", "derived/*", "response/worker.py", "response/workers.py", "response/expansion.py", "response/graph.py",
     "response/service_area.py", "response/travel.py", "access/audit.py", "hooks/sending.py", "hooks/delivering.py",
-    "exchange/exporting.py", "exchange/writing.py", "exchange/arrow_bodies.py", "exchange/osm.py", "files/extracts.py",
+    "exchange/exporting.py", "exchange/writing.py", "files/points/arrow_bodies.py", "exchange/osm.py", "files/extracts.py",
     "maps/*", "layers/meanings.py", "layers/page.py",  # documents, and the map kit
     "indicators/definitions.py", "indicators/report.py", "exchange/reports.py", "field/norms.py",  # in both languages there
     "api/open311/*", "api/ogc/styles.py", "workflow/open311.py", "feeds/rtsp.py", "api/server/metrics.py", "api/boundaries/models.py",

@@ -2,6 +2,7 @@
 
 import asyncio
 import tempfile
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO
 
@@ -18,6 +19,7 @@ from geo_grid.api.server.rights import GuardedRoute
 from geo_grid.budgets import BULK
 from geo_grid.errors import UserError
 from geo_grid.exchange import Asked, locate_points
+from geo_grid.files.limits import SENT_POINTS
 
 FORMS = {"application/json": "json", "text/csv": "csv", "application/vnd.apache.arrow.stream": "arrow"}
 LARGEST_BODY = 1 << 30
@@ -80,7 +82,7 @@ async def post_locate(
         raise HTTPException(415, f"Content-Type is {media or 'missing'}; send {', '.join(FORMS)}")
     await known_crs(request, source_crs)
     wanted = tuple(int(level) for level in levels.split(",") if level)
-    asked = Asked(source_crs, wanted, skip_invalid, identity_of(request).seen, MOST_POINTS)
+    asked = Asked(source_crs, wanted, skip_invalid, identity_of(request).seen, MOST_POINTS, limits=SENT_POINTS)
     with LongAnswer.begun(request, settings) as answer, tempfile.TemporaryFile(dir=answer.spool) as body:
         await _receive(request, body)
         async with BULK.turn(account_of(request)):  # a past edition may have to be compiled
@@ -94,7 +96,7 @@ async def post_locate(
                 _path(answer.file),
                 FORMS[media],
                 asked,
-                refuse_left,
+                lambda step, total=None: nullcontext(refuse_left),
             )
     headers = {
         "Geo-Grid-Edition": str(city.edition),
