@@ -31,6 +31,8 @@ _NOTICED = {
 }
 """How soon it is noticed that a database on a network has vanished, without a word, unless the connection string says
 otherwise: within ten seconds of a question, and twenty of none. TCP alone goes on trying for a quarter of an hour."""
+_THREAD_IDLE_S = 900.0
+"""Seconds that a transaction of a thread may stand idle: it may calculate, or write a file, meanwhile, and waits for nobody."""
 _RESTART_S, _TRY_S = 4.0, 0.2
 """Seconds for which a pool tries to connect before the attempt fails, and seconds between two tries."""
 
@@ -301,7 +303,7 @@ def open_thread_pool(conninfo: str, size: int, longest_s: float) -> Iterator[Thr
         Time-out in seconds of a statement.
     """
     pool = _LivingThreadPool(
-        in_utc(limited(conninfo, longest_s)),
+        in_utc(limited(conninfo, longest_s, _THREAD_IDLE_S)),
         kwargs={"row_factory": dict_row},
         min_size=0,
         max_size=size,

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import resource
 import socket
 import subprocess
 import sys
@@ -341,6 +342,7 @@ def test_a_thousand_half_sent_requests_leave_room_for_others(small_city: str, tm
                 if httpx.get(f"{url}/readyz").status_code == 200:
                     break
             time.sleep(0.2)
+        assert resource.prlimit(server.pid, resource.RLIMIT_NOFILE) == (400, 400)  # raised as far as it may be
         for _ in range(1000):
             with contextlib.suppress(OSError):
                 one = socket.create_connection(("127.0.0.1", port), 2, source_address=("127.0.0.2", 0))

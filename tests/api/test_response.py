@@ -357,6 +357,25 @@ def test_circles_are_joined_once_for_all_who_ask_in_a_process(
     assert calls == [join_apart]
 
 
+def test_the_progress_of_drawing_tells_a_township_of_its_own_posts_alone(zoned: tuple[httpx.Client, str]) -> None:
+    client, database = zoned
+    around = shapely.geometry.mapping(shapely.box(NORTH[0] - 0.02, NORTH[1] - 0.0025, NORTH[0] + 0.02, NORTH[1] + 0.02))
+    made = {"type": "Feature", "geometry": around, "properties": {"closure_code": "ALL", "closure_kind": "avoided"}}
+    free = circles(client)["N", 5][0]
+    assert client.post("/collections/road_closures/items", json=made).status_code == 201
+    wait_for_circles(client, free)
+    everything = client.get("/response/drawing").json()
+    assert (everything["isolated"], everything["total"]) == (["N"], 2)
+    url = str(client.base_url)
+    with (
+        bearing(url, api_key(database, "dispatcher", ["SOUTH"])) as southern,
+        bearing(url, api_key(database, "dispatcher", ["NORTH"])) as northern,
+    ):
+        south, north = (one.get("/response/drawing").json() for one in (southern, northern))
+    assert (south["isolated"], south["total"]) == ([], 1)
+    assert (north["isolated"], north["total"]) == (["N"], 1)
+
+
 def test_where_a_post_should_be_is_answered_beside_today(zoned: tuple[httpx.Client, str]) -> None:
     client, database = zoned
     asked = {"within": "SOUTH", "model": "maximal_covering", "tier_minutes": 3, "count": 2, "keeps_posts": True}

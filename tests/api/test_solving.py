@@ -56,6 +56,35 @@ def test_a_proposal_ends_with_who_asked_for_it_and_the_next_is_answered(database
         assert "ask for less" in refused.json()["detail"]
 
 
+def test_siting_ends_with_who_asked_for_it_and_the_next_is_answered(small_city: str) -> None:
+    key = api_key(small_city, "planner")
+    wish = {"within": "P", "count": 1, "keeps_posts": False}
+    with live_server(small_city) as url, bearing(url, key) as planner:
+        centre = {
+            "type": "Feature", "geometry": {"type": "Point", "coordinates": [WEST + SIDE / 2, SOUTH + SIDE / 2]},
+            "properties": {"facility_code": "C", "name": "centre", "facility_kind": "governance_centre"},
+        }  # fmt: skip
+        made = planner.post("/collections/facilities/items", json=centre)
+        assert made.status_code == 201, made.text
+        body = json.dumps(wish).encode()
+        host, _, port = url.removeprefix("http://").partition(":")
+        with socket.create_connection((host, int(port))) as left:
+            left.sendall(
+                f"POST /response/siting HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {key}\r\n"
+                f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+                + body
+            )
+            until(solvers)  # it imports the solver now, for a second or more
+        until(lambda: not solvers())
+        answer = planner.post("/response/siting", json=wish, timeout=PATIENCE_S)
+        assert answer.status_code == 200, answer.text
+        assert len(solvers()) == 1
+    until(lambda: not solvers())
+    with live_server(small_city, solver_timeout_s=0.05) as url, bearing(url, key) as planner:
+        refused = planner.post("/response/siting", json=wish, timeout=PATIENCE_S)
+        assert "ask for less" in refused.json()["detail"], refused.text
+
+
 def test_a_large_shape_is_drawn_in_a_process_that_ends_with_who_asked_for_it(small_city: str) -> None:
     key = api_key(small_city, "planner")
     waved = [[WEST + SIDE * (0.5 + 0.01 * (n % 2)), SOUTH + SIDE * (n / 100 - 0.5)] for n in range(300)]

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 from psycopg_pool import PoolTimeout
 
-from geo_grid.db import open_pool, open_thread_pool
+from geo_grid.db import fetch_one, open_pool, open_thread_pool
 
 _SIZE = 4
 
@@ -50,6 +50,23 @@ def test_a_pool_for_threads_does_so_too(database: str) -> None:
             for _ in range(_SIZE):
                 all_of_them.enter_context(pool.connection()).execute("select 1")
         assert time.monotonic() - began < 0.9
+
+
+@pytest.mark.parametrize(("of_threads", "idle"), [(True, "15min"), (False, "30s")])
+def test_no_transaction_stands_idle_for_ever(database: str, of_threads: bool, idle: str) -> None:
+    """Whatever a server does in one, it lets go of what it has locked."""
+    asked = "select current_setting('statement_timeout') s, current_setting('idle_in_transaction_session_timeout') i"
+
+    async def of_requests() -> dict[str, str]:
+        async with open_pool(database, 1, 30) as pool, pool.connection() as connection:
+            return await fetch_one(connection, asked)
+
+    if of_threads:
+        with open_thread_pool(database, 1, 30) as pool, pool.connection() as connection:
+            found = connection.execute(asked).fetchone()
+    else:
+        found = asyncio.run(of_requests())
+    assert found == {"s": "30s", "i": idle}
 
 
 def test_whoever_waits_longer_than_it_lends_is_told_so(database: str) -> None:
