@@ -5,6 +5,7 @@ import os
 from datetime import time
 from functools import cache
 from pathlib import Path
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import Field, SecretStr, field_validator
@@ -219,6 +220,19 @@ class Settings(BaseSettings):
     sip_catalogue_h: float = Field(
         24, ge=0.1, le=24 * 30, description="hours between the catalogues that a platform is asked for"
     )
+    media_host: str | None = Field(
+        None,
+        pattern=r"^[0-9A-Fa-f.:]{2,45}$",
+        description="IP address that platforms are told to send pictures to; that of the door of platforms if not given",
+    )
+    media_ports: str = Field(
+        "30000-30199",
+        pattern=r"^[0-9]{4,5}-[0-9]{4,5}$",
+        description="ports on which pictures of platforms are received",
+    )
+    media_transport: Literal["udp", "tcp"] = Field(
+        "udp", description="how platforms send pictures; over tcp they connect to us, and lose no packet"
+    )
     base_map_url: str | None = Field(
         None,
         pattern=r"^https?://[^\s;,'\"<>]+$",
@@ -240,6 +254,12 @@ class Settings(BaseSettings):
     def roads_dir(self) -> Path:
         """Folder of the road graphs."""
         return self.state_dir / "roads"
+
+    @property
+    def media_port_range(self) -> range:
+        """Ports on which pictures of platforms are received."""
+        first, last = map(int, self.media_ports.split("-"))
+        return range(first, last + 1)
 
     @property
     def webhook_listed(self) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
@@ -267,6 +287,24 @@ class Settings(BaseSettings):
                 message = f"{one.strip()!r} is no network: name each as an address and a length, such as 10.20.0.0/16"
                 raise ValueError(message) from None
         return listed
+
+    @field_validator("media_host")
+    @classmethod
+    def _is_address(cls, host: str | None) -> str | None:
+        try:
+            return None if host is None else str(ipaddress.ip_address(host))
+        except ValueError:
+            message = f"{host!r} is no IP address: platforms are told to send pictures there"
+            raise ValueError(message) from None
+
+    @field_validator("media_ports")
+    @classmethod
+    def _are_ports(cls, ports: str) -> str:
+        first, last = map(int, ports.split("-"))
+        if not 1024 <= first <= last <= 65535:
+            message = f"{ports!r} are no ports: name the first and the last between 1024 and 65535, such as 30000-30199"
+            raise ValueError(message)
+        return ports
 
     @field_validator("timezone")
     @classmethod

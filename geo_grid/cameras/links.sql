@@ -100,3 +100,18 @@ join cameras c using (camera_id)
 join camera_platforms p using (platform_code)
 where p.is_enabled and t.asked_at > statement_timestamp() - interval '5 seconds'
 order by t.movement_id
+
+-- name: calls
+-- what servers want; one that nobody has asked about for long is wanted no more
+with over as (
+    delete from platform_calls where wanted_at <= statement_timestamp() - interval '20 seconds'
+)
+select t.platform_call_id as number, t.state, p.gb28181_id as platform_id, c.gb28181_id, t.media_host, t.media_port, t.transport, t.ssrc
+from platform_calls t
+join cameras c using (camera_id)
+join camera_platforms p using (platform_code)
+where p.is_enabled and t.wanted_at > statement_timestamp() - interval '20 seconds'
+
+-- name: answer_call
+update platform_calls set state = %(state)s, why = %(why)s, sip_status = %(sip_status)s, sent_from = %(sent_from)s
+where platform_call_id = %(number)s

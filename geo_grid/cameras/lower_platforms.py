@@ -16,6 +16,7 @@ from typing import Any
 
 import psycopg
 
+from geo_grid.cameras.calling import Calling
 from geo_grid.cameras.link import Link, Timing
 from geo_grid.cameras.links import MOST_PLATFORMS, QUERIES, all_offline, note_links, note_refusals, report_of_platform
 from geo_grid.cameras.states import StateReport
@@ -31,8 +32,8 @@ log = logging.getLogger(__name__)
 
 _LOOK_S, _READ_S, _SEEN_S = 0.5, 2.0, 10.0
 """Seconds between looks, readings of who may register, and notes that the door is open."""
-_STEER_S = 0.1
-"""Seconds between readings of which cameras are to move: somebody holds a button, and looks at the picture."""
+_SERVE_S = 0.1
+"""Seconds between readings of which cameras are to move or to be called: somebody holds a button, and looks at the picture."""
 _EVENT = "Catalog"
 _NO_SUBSCRIPTION = (
     "it does not take a subscription (SIP status {status}): its catalogue is asked for now and then alone"
@@ -78,6 +79,7 @@ class LowerPlatforms:
         self._take_catalogue, self._timing = take_catalogue, timing
         self.agent = Agent(identity, self._find, self)
         self._steering = Steering(self.agent.ask, self._tell)
+        self._calling = Calling(self.agent, identity)
         self._sockets: Sockets | None = None
         self._links: dict[str, Link] = {}
         self._asked: dict[str, datetime | None] = {}
@@ -99,14 +101,14 @@ class LowerPlatforms:
         async with Sockets.opened(host, port, self.agent.take, self.agent.unframed) as sockets:
             self._sockets = sockets
             self.agent.speak_through(sockets)
-            keeping, steering = asyncio.create_task(self._keep()), asyncio.create_task(self._steer())
+            keeping, serving = asyncio.create_task(self._keep()), asyncio.create_task(self._serve())
             try:
                 yield sockets
             finally:
-                for task in (keeping, steering, *self._tasks):
+                for task in (keeping, serving, *self._tasks):
                     task.cancel()
-                await asyncio.gather(keeping, steering, *self._tasks, return_exceptions=True)
-                await self._steering.end()
+                await asyncio.gather(keeping, serving, *self._tasks, return_exceptions=True)
+                await asyncio.gather(self._steering.end(), self._calling.end())
                 for link in self._links.values():
                     link.drop()
                 with contextlib.suppress(psycopg.Error, GeoGridError):
@@ -150,6 +152,10 @@ class LowerPlatforms:
             link.note.subscribed_until, link.is_changed = None, True
             link.subscribe_at = time.monotonic() + self._timing.pause_s
 
+    def on_hung_up(self, call_id: str) -> None:
+        """See `sip.Hears`."""
+        self._calling.on_hung_up(call_id)
+
     def _find(self, gb28181_id: str) -> Known | None:
         if gb28181_id not in self._links:
             return None
@@ -191,15 +197,33 @@ class LowerPlatforms:
             log.warning("%s", trouble)
         self._told = trouble
 
-    async def _steer(self) -> None:
+    async def _serve(self) -> None:
+        """Do what people who watch pictures wait for: steer cameras, and call for pictures."""
         while True:
             try:
-                if any(link.note.is_online for link in self._links.values()):
-                    for row in await self._write(_movements):
-                        self._steering.take(row)
+                if self._calling.is_busy or any(link.note.is_online for link in self._links.values()):
+                    await self._exchange()
             except (psycopg.Error, OSError, GeoGridError) as error:
-                self._tell(f"cameras are not steered; trying again: {error}")
-            await asyncio.sleep(_STEER_S)
+                self._tell(f"cameras are not steered, and pictures not called for; trying again: {error}")
+            await asyncio.sleep(_SERVE_S)
+
+    async def _exchange(self) -> None:
+        news = self._calling.news()
+
+        async def both(connection: AsyncConnection) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+            for one in news:
+                await connection.execute(QUERIES["answer_call"], one)
+            movements = await (await connection.execute(QUERIES["take_movements"])).fetchall()
+            return movements, await (await connection.execute(QUERIES["calls"])).fetchall()
+
+        try:
+            movements, calls = await self._write(both)
+        except BaseException:
+            self._calling.take_back(news)
+            raise
+        for row in movements:
+            self._steering.take(row)
+        self._calling.take(calls)
 
     async def _read(self) -> None:
         """Read who may register, and whom somebody wants to be asked again."""
@@ -333,7 +357,3 @@ class LowerPlatforms:
         with translated_errors():
             async with self._pool.connection() as connection, connection.transaction():
                 return await work(connection)
-
-
-async def _movements(connection: AsyncConnection) -> list[dict[str, Any]]:
-    return await (await connection.execute(QUERIES["take_movements"])).fetchall()

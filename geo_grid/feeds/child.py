@@ -19,11 +19,20 @@ _LIBRARIES = ("/usr/bin", "/usr/lib", "/lib", "/lib64", "/etc/ld.so.cache", "/et
 _SIOCSIFFLAGS, _IFF_UP, _IFF_RUNNING = 0x8914, 0x1, 0x40
 _MEMORY_BYTES = 512 << 20
 _POLITE = 5
-_ARGUMENTS = (
-    "-nostdin", "-hide_banner", "-nostats", "-loglevel", "error",
-    "-rtsp_transport", "tcp", "-timeout", "15000000", "-allowed_media_types", "video",
-    "-fflags", "+nobuffer+genpts", "-analyzeduration", "15000000", "-probesize", "8000000", "-fpsprobesize", "0",
-    "-i", "{address}",
+_FIRST = ("-nostdin", "-hide_banner", "-nostats", "-loglevel", "error")
+_INPUTS = {
+    "rtsp": (
+        "-rtsp_transport", "tcp", "-timeout", "15000000", "-allowed_media_types", "video",
+        "-fflags", "+nobuffer+genpts", "-analyzeduration", "15000000", "-probesize", "8000000", "-fpsprobesize", "0",
+        "-i", "rtsp://127.0.0.1:{port}{path}",
+    ),
+    # it begins with a key frame; ffmpeg looks for further streams in it as long as it may
+    "ps": (
+        "-f", "mpeg", "-fflags", "+nobuffer+genpts", "-analyzeduration", "1000000", "-probesize", "2000000", "-fpsprobesize", "0",
+        "-i", "tcp://127.0.0.1:{port}?timeout=15000000",
+    ),
+}  # fmt: skip
+_OUTPUT = (
     "-map", "0:v:0", "-c", "copy", "-an", "-dn", "-sn", "-map_metadata", "-1", "-fflags", "+bitexact",
     "-f", "mp4", "-movflags", "+empty_moov+default_base_moof+frag_keyframe+skip_trailer",
     "-frag_duration", "{fragment_us}", "-flush_packets", "1", "pipe:1",
@@ -34,7 +43,7 @@ FRAGMENT_S = 0.4
 
 def main() -> None:
     """Put the walls up, hand over the socket, become ffmpeg."""
-    program, descriptor, parent, processor_s, path = sys.argv[1:]
+    program, descriptor, parent, processor_s, form, path = sys.argv[1:]
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with socket.socket(fileno=int(descriptor)) as server:
         if alone():
@@ -45,9 +54,10 @@ def main() -> None:
             port = listening.getsockname()[1]
             socket.send_fds(server, [f"{port}".encode()], [listening.fileno()])
     os.nice(_POLITE)
-    given = {"address": f"rtsp://127.0.0.1:{port}{path}", "fragment_us": str(int(FRAGMENT_S * 1e6))}
+    given = {"port": port, "path": path, "fragment_us": int(FRAGMENT_S * 1e6)}
     confine_client(map(Path, _LIBRARIES), port, _MEMORY_BYTES, int(processor_s))
-    os.execv(program, ["ffmpeg", *(argument.format(**given) for argument in _ARGUMENTS)])  # noqa: S606
+    arguments = (*_FIRST, *_INPUTS[form], *_OUTPUT)
+    os.execv(program, ["ffmpeg", *(argument.format(**given) for argument in arguments)])  # noqa: S606
 
 
 def _raise_loopback() -> None:

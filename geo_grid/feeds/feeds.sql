@@ -13,6 +13,15 @@ select access.refuse_picture(%(opening)s, %(gb28181_id)s, %(why)s)
 -- name: stream_of
 select * from access.stream_of(%(camera_id)s)
 
+-- name: call
+select access.call_platform(%(camera_id)s, %(media_host)s, %(media_port)s, %(transport)s, %(ssrc)s) as number
+
+-- name: call_state
+select * from access.call_state(%(number)s)
+
+-- name: hang_up
+select access.hang_up(%(number)s)
+
 -- name: end
 select access.end_picture(%(opening)s, %(named)s, %(gb28181_id)s, %(incident_id)s, %(seconds)s, %(ending)s, %(why)s)
 

@@ -6,19 +6,21 @@ import logging
 import secrets
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Literal, Self
+from typing import Any, Literal, Protocol, Self
 
 import psycopg
 
-from geo_grid.db import Asker, AsyncPool, acting, fetch_one, translated_errors
+from geo_grid.db import Asker, AsyncConnection, AsyncPool, acting, fetch_one, translated_errors
 from geo_grid.errors import Busy, GeoGridError, NotFound, ProgramMissing, TooMany
 from geo_grid.feeds.addresses import QUERIES, Hosts
+from geo_grid.feeds.calls import PlatformPicture, PlatformStream, Reception
 from geo_grid.feeds.fragments import Fragments
-from geo_grid.feeds.program import find_program, started
-from geo_grid.feeds.relay import Relay, Stream
+from geo_grid.feeds.program import Form, find_program, started
+from geo_grid.feeds.relay import Ends, Relay, Stream
 from geo_grid.feeds.rtsp import BrokenStream
 from geo_grid.settings import Settings
 
@@ -43,6 +45,20 @@ _WORDS: dict[Ending, str] = {
     "server": "the server was stopped: open the camera again",
 }
 NO_FEED = NotFound("there is no such picture: open the camera again")
+
+
+class Source(Protocol):
+    """A way to the picture of a camera. `connect` and `carry` raise BrokenStream, which says why there is none."""
+
+    @property
+    def form(self) -> Form:
+        """How ffmpeg is given it: it asks for it itself by RTSP, or is sent a program stream (PS)."""
+
+    async def connect(self) -> None:
+        """Reach whoever sends it."""
+
+    async def carry(self, ours: Ends, local: str) -> None:
+        """Carry it to ffmpeg over `ours`, which asks for the address `local`, until one side ends it."""
 
 
 class _Over(Exception):
@@ -135,6 +151,9 @@ class CameraFeeds:
         self._minutes = settings.feed_minutes
         self._most, self._each = settings.feeds_at_once, settings.feeds_per_account
         self._hosts = Hosts(settings.stream_netrc)
+        self._reception = None if settings.sip_id is None else Reception(
+            settings.sip_id, settings.sip_host, settings.media_host, settings.media_port_range, settings.media_transport
+        )  # fmt: skip
         self._pool, self._own_pool, self._service = pool, own_pool, service
         self._letter = letter
         self._feeds: dict[str, Feed] = {}
@@ -181,8 +200,8 @@ class CameraFeeds:
         finally:
             self._beginning[principal_id] -= 1
 
-    async def stream(self, camera_id: int, asker: Asker) -> Stream | None:
-        """Return where the picture of a camera is; None: no address of it is registered.
+    async def stream(self, camera_id: int, asker: Asker) -> Stream | PlatformStream | None:
+        """Return where the picture of a camera is, or which platform can be called for it; None: neither is known.
 
         Raises
         ------
@@ -192,9 +211,12 @@ class CameraFeeds:
         with translated_errors():
             async with acting(self._own_pool, self._as_service(asker)) as connection:
                 row = await fetch_one(connection, QUERIES["stream_of"], {"camera_id": camera_id})
-        return None if row["host"] is None else Stream(**row, login=self._hosts.login(row["host"]))
+        platform = row.pop("platform_code")
+        if row["host"] is not None:
+            return Stream(**row, login=self._hosts.login(row["host"]))
+        return PlatformStream(platform, camera_id) if platform is not None and self._reception is not None else None
 
-    def begin(self, opened: Opened, stream: Stream) -> Feed:
+    def begin(self, opened: Opened, stream: Stream | PlatformStream) -> Feed:
         """Begin the feed of a camera whose opening was recorded, within its `place`."""
         life = timedelta(minutes=self._minutes)
         now = time.monotonic()
@@ -225,13 +247,13 @@ class CameraFeeds:
     def _as_service(self, asker: Asker) -> Asker:
         return asker._replace(credential=self._service.credential)
 
-    async def _live(self, feed: Feed, stream: Stream) -> None:
+    async def _live(self, feed: Feed, stream: Stream | PlatformStream) -> None:
         """Run a feed to its end, and record it."""
         try:
             await self._run(feed, stream)
         except _Over as over:
             self._end(feed, over.ending)
-        except (BrokenStream, ProgramMissing) as broken:
+        except (BrokenStream, ProgramMissing, Busy) as broken:
             self._end(feed, "broken", str(broken))
         except (GeoGridError, psycopg.Error) as error:  # rights cannot be checked: nobody sees anything
             log.warning("a picture ended, since rights to it could not be checked: %s", error)
@@ -246,27 +268,40 @@ class CameraFeeds:
             await self._record(feed)
             asyncio.get_running_loop().call_later(_REMEMBERED_S, self._feeds.pop, feed.feed_id, None)
 
-    async def _run(self, feed: Feed, stream: Stream) -> None:
-        connecting = asyncio.create_task(Relay.connected(stream))
-        watching = asyncio.create_task(self._watch(feed))
-        tasks = {connecting, watching}
-        try:
-            processor_s = _PROCESSOR_S + _PROCESSOR_SHARE * self._minutes * 60
-            async with started(int(processor_s)) as program:
-                await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-                if watching.done():
-                    watching.result()
-                relay = asyncio.create_task(Relay(stream, program.local).run(program.ours, await connecting))
-                tasks |= {relay, asyncio.create_task(_show(feed, program.picture))}
-                done, _ = await asyncio.wait(tasks - {connecting}, return_when=asyncio.FIRST_COMPLETED)
-                for task in sorted(done, key=lambda one: one is not relay):  # the camera's own words first
-                    task.result()
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-            if not connecting.cancelled() and connecting.exception() is None:
-                connecting.result()[1].close()
+    def _source(self, feed: Feed, stream: Stream | PlatformStream) -> AbstractAsyncContextManager[Source]:
+        if isinstance(stream, Stream):
+            return Relay.opened(stream)
+        if self._reception is None:
+            raise AssertionError
+
+        async def as_service(do: Callable[[AsyncConnection], Awaitable[dict[str, Any]]]) -> dict[str, Any]:
+            with translated_errors():
+                async with acting(self._own_pool, self._as_service(feed.opened.asker), read_only=False) as connection:
+                    return await do(connection)
+
+        return PlatformPicture.called(stream, self._reception, as_service)
+
+    async def _run(self, feed: Feed, stream: Stream | PlatformStream) -> None:
+        async with self._source(feed, stream) as source:
+            connecting = asyncio.create_task(source.connect())
+            watching = asyncio.create_task(self._watch(feed))
+            tasks = {connecting, watching}
+            try:
+                processor_s = _PROCESSOR_S + _PROCESSOR_SHARE * self._minutes * 60
+                async with started(int(processor_s), source.form) as program:
+                    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+                    if watching.done():
+                        watching.result()
+                    connecting.result()
+                    carrying = asyncio.create_task(source.carry(program.ours, program.local))
+                    tasks |= {carrying, asyncio.create_task(_show(feed, program.picture))}
+                    done, _ = await asyncio.wait(tasks - {connecting}, return_when=asyncio.FIRST_COMPLETED)
+                    for task in sorted(done, key=lambda one: one is not carrying):  # the camera's own words first
+                        task.result()
+            finally:
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _watch(self, feed: Feed) -> None:
         """Look at time and rights now and then, whether or not anybody asks. Raises _Over, BrokenStream."""
@@ -318,6 +353,6 @@ async def _show(feed: Feed, picture: asyncio.StreamReader) -> None:
             if feed.pictured is None:
                 feed.pictured = time.monotonic()
             feed.change()
-    await asyncio.sleep(0.5)  # the relay says better why, if it was the camera
+    await asyncio.sleep(0.5)  # whoever carries it says better why, if it was the camera
     message = "the camera sends what ffmpeg makes no picture of"
     raise BrokenStream(message)

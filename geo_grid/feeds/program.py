@@ -11,12 +11,15 @@ import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from geo_grid.errors import ProgramMissing
 from geo_grid.feeds.relay import Ends
 from geo_grid.feeds.rtsp import LONGEST_HEAD, BrokenStream
 
 log = logging.getLogger(__name__)
+
+type Form = Literal["rtsp", "ps"]
 
 _START_S = 10.0
 _PACKAGE = Path(__file__).parents[2]
@@ -45,7 +48,7 @@ class Program:
     picture
         The fragmented MP4 that it makes.
     local
-        The address that it asks for.
+        The address that it asks for, if it does.
     """
 
     process: asyncio.subprocess.Process
@@ -55,13 +58,15 @@ class Program:
 
 
 @contextlib.asynccontextmanager
-async def started(processor_s: int) -> AsyncIterator[Program]:
+async def started(processor_s: int, form: Form) -> AsyncIterator[Program]:
     """Start ffmpeg while the context lasts; it is dead when this is left, and when the server is.
 
     Parameters
     ----------
     processor_s
         Most seconds of processor that it may take.
+    form
+        Whether it asks for the picture by RTSP, or is sent a program stream.
 
     Raises
     ------
@@ -74,7 +79,7 @@ async def started(processor_s: int) -> AsyncIterator[Program]:
     here, there = socket.socketpair()
     with here, there:
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "geo_grid.feeds.child", program, str(there.fileno()), str(os.getpid()), str(processor_s), path,
+            sys.executable, "-m", "geo_grid.feeds.child", program, str(there.fileno()), str(os.getpid()), str(processor_s), form, path,
             stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
             start_new_session=True, pass_fds=(there.fileno(),), env=_ENVIRONMENT, cwd="/",
         )  # fmt: skip

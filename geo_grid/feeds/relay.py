@@ -5,8 +5,10 @@ address and the answer to the host's challenge on their way out, and a host that
 """
 
 import asyncio
-from collections.abc import Awaitable
+import contextlib
+from collections.abc import AsyncIterator, Awaitable
 from dataclasses import dataclass
+from typing import Literal, Self
 
 from geo_grid.feeds.rtsp import LONGEST_HEAD, BrokenStream, Login, Message, video_codec
 
@@ -47,36 +49,57 @@ type Ends = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 class Relay:
-    """One conversation of ffmpeg, which asks for the address `local`, with a camera."""
+    """One conversation of ffmpeg with a camera; see `live.Source`."""
 
-    def __init__(self, stream: Stream, local: str) -> None:
-        self._stream, self._local = stream, local
+    form: Literal["rtsp"] = "rtsp"
 
-    @staticmethod
-    async def connected(stream: Stream) -> Ends:
-        """Connect to the host of a stream. Raises BrokenStream."""
+    def __init__(self, stream: Stream) -> None:
+        self._stream, self._local = stream, ""
+        self._theirs: Ends | None = None
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def opened(cls, stream: Stream) -> AsyncIterator[Self]:
+        """Be ready to connect while the context lasts."""
+        relay = cls(stream)
+        try:
+            yield relay
+        finally:
+            if relay._theirs is not None:
+                relay._theirs[1].close()
+
+    async def connect(self) -> None:
+        """Connect to the host of the stream. Raises BrokenStream."""
+        stream = self._stream
         try:
             async with asyncio.timeout(_CONNECT_S):
-                return await asyncio.open_connection(stream.host, stream.port, limit=LONGEST_HEAD)
+                self._theirs = await asyncio.open_connection(stream.host, stream.port, limit=LONGEST_HEAD)
         except TimeoutError:
             message = f"{stream.host_name} does not answer within {_CONNECT_S:.0f} s"
         except OSError:
             message = f"{stream.host_name} cannot be reached: it is switched off, or another address was registered"
+        else:
+            return
         raise BrokenStream(message)
 
-    async def run(self, ours: Ends, theirs: Ends) -> None:
-        """Carry the conversation until one side ends it.
+    async def carry(self, ours: Ends, local: str) -> None:
+        """Carry the conversation, once there is a connection, until one side ends it.
 
         Parameters
         ----------
-        ours, theirs
-            Connections to ffmpeg and to the camera.
+        ours
+            Connection to ffmpeg.
+        local
+            The address that ffmpeg asks for.
 
         Raises
         ------
         BrokenStream
             The camera refuses, redirects, is silent, or has no picture that can be carried.
         """
+        if self._theirs is None:
+            raise AssertionError
+        theirs, self._local = self._theirs, local
         try:
             while True:
                 request = await self._request(ours[0], theirs[1])

@@ -41,10 +41,12 @@ class Lower:
         self.patience_s = patience_s
         self.socket.connect(("127.0.0.1", port))
         self.host, self.port = self.socket.getsockname()
-        self.asked: dict[str, queue.Queue[bytes]] = {"MESSAGE": queue.Queue(), "SUBSCRIBE": queue.Queue()}
-        self._seen: set[str] = set()
+        methods = ("MESSAGE", "SUBSCRIBE", "INVITE", "ACK", "BYE")
+        self.asked: dict[str, queue.Queue[bytes]] = {method: queue.Queue() for method in methods}
+        self._seen: set[tuple[str, str]] = set()
         self.answers: dict[str, queue.Queue[bytes]] = {}
         self.status_for_requests = "200 OK"
+        self.status_for_calls, self.offers_video = "200 OK", True
         self.is_closed = False
         self.repeated = 0
         self._numbers = itertools.count(1)
@@ -85,10 +87,14 @@ class Lower:
                 if message.startswith(b"SIP/2.0"):
                     self.answers.setdefault(branch[1] if branch else "", queue.Queue()).put(message)
                 else:
-                    self._answer(message)
-                    if branch and branch[1] not in self._seen:  # else it comes again
-                        self._seen.add(branch[1])
-                        self.asked[message.split(b" ")[0].decode()].put(message)
+                    if not message.startswith(b"ACK "):
+                        self._answer(message)
+                    method = message.split(b" ")[
+                        0
+                    ].decode()  # an ACK of a refusal has the branch of what it acknowledges
+                    if branch and (method, branch[1]) not in self._seen:  # else it comes again
+                        self._seen.add((method, branch[1]))
+                        self.asked[method].put(message)
                     else:
                         self.repeated += 1
         self.is_closed = True
@@ -99,9 +105,17 @@ class Lower:
         tagged = to if "tag=" in to else f"{to};tag=1928301774"
         expires = header(message, "expires")
         more = f"Expires: {expires}\r\nContact: <{self.uri}>\r\n" if expires else ""
-        self.raw(
-            f"SIP/2.0 {self.status_for_requests}\r\n{kept}To: {tagged}\r\n{more}Content-Length: 0\r\n\r\n".encode()
-        )
+        status, body = self.status_for_requests, ""
+        if message.startswith(b"INVITE "):
+            status, device = self.status_for_calls, header(message, "to").partition("sip:")[2][:20]
+            self.raw(f"SIP/2.0 100 Trying\r\n{kept}To: {to}\r\nContent-Length: 0\r\n\r\n".encode())
+            if status.startswith("200"):
+                more = f"Contact: <sip:{device}@{self.host}:{self.port}>\r\nContent-Type: APPLICATION/SDP\r\n"
+                video = (
+                    "m=video 15060 RTP/AVP 96\r\na=sendonly\r\na=rtpmap:96 PS/90000\r\n" if self.offers_video else ""
+                )
+                body = f"v=0\r\no={device} 0 0 IN IP4 {self.host}\r\ns=Play\r\nc=IN IP4 {self.host}\r\nt=0 0\r\n{video}"
+        self.raw(f"SIP/2.0 {status}\r\n{kept}To: {tagged}\r\n{more}Content-Length: {len(body)}\r\n\r\n{body}".encode())
 
     @property
     def uri(self) -> str:

@@ -23,8 +23,9 @@ from geo_grid.feeds.relay import Relay, Stream
 
 async def serve():
     stream = Stream("recorder", "127.0.0.1", int(sys.argv[1]), sys.argv[2])
-    async with started(60) as made:
-        asyncio.create_task(Relay(stream, made.local).run(made.ours, await Relay.connected(stream)))
+    async with started(60, "rtsp") as made, Relay.opened(stream) as relay:
+        await relay.connect()
+        asyncio.create_task(relay.carry(made.ours, made.local))
         await made.picture.readexactly(1000)
         print(made.process.pid, flush=True)
         while await made.picture.read(65536):
@@ -54,9 +55,10 @@ def refusal(camera: cameras.Camera) -> str:
     stream = Stream("recorder", "127.0.0.1", camera.port, camera.PATH, Login("operator", "wrong"))
 
     async def ask() -> str:
-        async with program.started(60) as made:
+        async with program.started(60, "rtsp") as made, Relay.opened(stream) as relay:
             with pytest.raises(BrokenStream) as refused:
-                await Relay(stream, made.local).run(made.ours, await Relay.connected(stream))
+                await relay.connect()
+                await relay.carry(made.ours, made.local)
             return str(refused.value)
 
     return asyncio.run(ask())

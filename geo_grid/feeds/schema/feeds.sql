@@ -21,6 +21,16 @@ begin
 end $$;
 grant execute on function access.camera_to_open to geo_grid_app;
 
+-- the code of the platform that can be called for the picture of a camera now; null: none
+create or replace function access.platform_to_call(wanted bigint) returns text
+language sql stable security definer set search_path = pg_catalog, public, pg_temp
+return (
+    select p.platform_code from cameras c
+    join camera_platforms p using (platform_code)
+    join platform_links l using (platform_code)
+    where c.camera_id = wanted and p.is_enabled and l.is_online
+      and exists (select from platform_door d where d.seen_at > statement_timestamp() - interval '1 minute'));
+
 -- Why the principal cannot steer this camera now: right (it is theirs to see, but not to steer), kind (it does not move, by its
 -- PTZType), platform (none is there that would have it move); null: they can. `kinds`: values of PTZType that move.
 create or replace function access.not_steered(wanted bigint, kinds integer[]) returns text
@@ -35,12 +45,7 @@ begin
     if camera.ptz_type is null or camera.ptz_type <> all(kinds) then
         return 'kind';
     end if;
-    if not exists (
-        select from camera_platforms p
-        join platform_links l using (platform_code)
-        where p.platform_code = camera.platform_code and p.is_enabled and l.is_online
-          and exists (select from platform_door d where d.seen_at > statement_timestamp() - interval '1 minute')
-    ) then
+    if access.platform_to_call(wanted) is null then
         return 'platform';
     end if;
     return null;
@@ -105,16 +110,55 @@ return access.record_often('camera.refused', 'camera', wanted, 'refused',
                            jsonb_build_object('opening', opening, 'why', why), wanted, why);
 grant execute on function access.refuse_picture to geo_grid_app;
 
--- where the picture of a camera is: told to the server alone
-create or replace function access.stream_of(wanted bigint, out host_name text, out host text, out port integer, out path text)
+-- where the picture of a camera is, and which platform could be called for it: told to the server alone
+create or replace function access.stream_of(
+    wanted bigint, out host_name text, out host text, out port integer, out path text, out platform_code text)
 language plpgsql stable security definer set search_path = pg_catalog, public, pg_temp as $$
 begin
     perform access.require_service();
     select h.name, h.host, h.port, s.path into host_name, host, port, path
     from camera_streams s join stream_hosts h using (stream_host_id)
     where s.camera_id = wanted;
+    platform_code := (select access.platform_to_call(c.camera_id) from cameras c
+                      where c.camera_id = wanted and c.gb28181_id ~ '^[0-9]{20}$');
 end $$;
 grant execute on function access.stream_of to geo_grid_service;
+
+-- Has a platform called for the picture of a camera, which it is to send to where the server receives; returns the number of the
+-- call. It is hung up when the server has not asked for its state for 20 seconds, or forgets it.
+create or replace function access.call_platform(
+    wanted bigint, media_host text, media_port integer, transport text, ssrc text) returns bigint
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
+declare
+    number bigint;
+begin
+    perform access.require_service();
+    insert into platform_calls (camera_id, media_host, media_port, transport, ssrc)
+    values (wanted, media_host, media_port, transport, ssrc) returning platform_call_id into number;
+    return number;
+end $$;
+grant execute on function access.call_platform to geo_grid_service;
+
+-- How a call stands, which is wanted still; no row: it is there no more.
+create or replace function access.call_state(number bigint)
+returns table (state text, why text, sip_status integer, sent_from text[])
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
+begin
+    perform access.require_service();
+    return query
+    update platform_calls c set wanted_at = statement_timestamp()
+    where c.platform_call_id = number
+    returning c.state, c.why, c.sip_status, c.sent_from;
+end $$;
+grant execute on function access.call_state to geo_grid_service;
+
+create or replace function access.hang_up(number bigint) returns void
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
+begin
+    perform access.require_service();
+    delete from platform_calls c where c.platform_call_id = number;
+end $$;
+grant execute on function access.hang_up to geo_grid_service;
 
 -- Records how a picture ended, in the name of whoever saw it, whose credential may be worth nothing any more.
 create or replace function access.end_picture(

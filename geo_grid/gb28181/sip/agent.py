@@ -18,6 +18,7 @@ from aiosipua import (
     stringify_via,
 )
 
+from geo_grid.gb28181.sip.calls import Call
 from geo_grid.gb28181.sip.identity import Identity, Known
 from geo_grid.gb28181.sip.messages import Broken, Request, answer_to, branch_and_method, read_message, seconds_of
 from geo_grid.gb28181.sip.refusals import Refusals
@@ -28,7 +29,8 @@ from geo_grid.gb28181.sip.transactions import Asked
 CONTENT_TYPE = "Application/MANSCDP+xml"
 _MOST_MORE = 64
 """Bytes that an answer over UDP to who did not register may be longer than the request: what a challenge adds to a short one."""
-_ALLOWED = "REGISTER, MESSAGE, NOTIFY, OPTIONS"
+_ALLOWED = "REGISTER, MESSAGE, NOTIFY, OPTIONS, BYE"
+_SDP = "application/sdp"
 
 
 class Hears(Protocol):
@@ -48,6 +50,9 @@ class Hears(Protocol):
 
     def on_subscription_over(self, gb28181_id: str) -> None:
         """It ended our subscription."""
+
+    def on_hung_up(self, call_id: str) -> None:
+        """It ended a call of ours."""
 
 
 @dataclass
@@ -76,6 +81,7 @@ class Agent:
         self._asked = Asked(self._send)
         self._sockets: Sockets | None = None
         self._dialogs: dict[str, _Dialog] = {}
+        self._calls: dict[str, Call] = {}
 
     def speak_through(self, sockets: Sockets) -> None:
         """Send through these sockets; what they receive goes to `take`."""
@@ -90,16 +96,19 @@ class Agent:
         return self._registrar.of(gb28181_id)
 
     def forget(self, gb28181_id: str) -> None:
-        """End the registration of a platform, and our subscription."""
+        """End the registration of a platform, our subscription, and our calls."""
         self._registrar.forget(gb28181_id)
         self._dialogs.pop(gb28181_id, None)
+        self._drop_calls(gb28181_id)
 
     def take(self, data: bytes, peer: Peer) -> None:
         """Take a message. Nothing of it raises; what is no SIP is counted, and not answered."""
         try:
             message = read_message(data)
             if isinstance(message, SipResponse):
-                self._asked.hear(message, *branch_and_method(message), peer)
+                branch, method = branch_and_method(message)
+                if not self._asked.hear(message, branch, method, peer) and method == "INVITE":
+                    self._acknowledge_again(message, peer)
             else:
                 self._take_request(Request.of(message, peer, len(data)))
         except Broken:
@@ -110,7 +119,7 @@ class Agent:
         method, peer = request.message.method, request.peer
         if method == "ACK":
             return
-        registration = self._registrar.of(request.sender)
+        registration = self._registrar.of(self._speaker(request))
         is_theirs = registration is not None and registration.peer.host == peer.host
         if not is_theirs and not self.refusals.may_ask(peer.host):
             return
@@ -139,6 +148,11 @@ class Agent:
             return  # an address that anybody can write as the sender's must not get much more than they sent
         self._send(written, peer)
 
+    def _speaker(self, request: Request) -> str:
+        """Return who must be registered for a request: a device that hangs up speaks through its platform."""
+        call = self._calls.get(request.call_id) if request.message.method == "BYE" else None
+        return request.sender if call is None else call.platform_id
+
     def _answer(self, request: Request) -> SipResponse:
         """Answer a request of a registered platform."""
         match request.message.method:
@@ -146,6 +160,8 @@ class Agent:
                 return answer_to(request, self._hears.on_message(request.sender, request.message.body))
             case "NOTIFY":
                 return answer_to(request, self._notified(request))
+            case "BYE":
+                return answer_to(request, self._hung_up(request))
             case "OPTIONS":
                 return answer_to(request, 200, Allow=_ALLOWED)
         self.refusals.note(request.sender, "method", request.peer.host)
@@ -161,11 +177,25 @@ class Agent:
         body = request.message.body
         return self._hears.on_notify(request.sender, body) if body.strip() else 200
 
+    def _hung_up(self, request: Request) -> int:
+        call = self._calls.get(request.call_id)
+        if call is None:
+            return 481
+        del self._calls[request.call_id]
+        self._hears.on_hung_up(request.call_id)
+        return 200
+
+    def _drop_calls(self, platform_id: str) -> None:
+        for call in [one for one in self._calls.values() if one.platform_id == platform_id and one.is_answered]:
+            del self._calls[call.call_id]
+            self._hears.on_hung_up(call.call_id)
+
     def _registered(self, registration: Registration, is_new: bool) -> None:
         if self._sockets is not None:
             self._sockets.trust(registration.peer)
         if is_new:
             self._dialogs.pop(registration.gb28181_id, None)
+            self._drop_calls(registration.gb28181_id)  # it was started anew, and knows them no more
         self._hears.on_registered(registration.gb28181_id, registration.peer, is_new)
 
     async def ask(self, gb28181_id: str, body: bytes) -> int | None:
@@ -206,6 +236,63 @@ class Agent:
         granted = seconds_of(answer.headers.get_first("expires") or "")
         return answer.status_code, min(lasts_s if granted is None else granted, lasts_s)
 
+    async def call(self, platform_id: str, device_id: str, describe: Callable[[str], bytes], ssrc: str) -> Call | None:
+        """Call a device behind a registered platform for its live picture, and wait for its answer; None: it does not answer.
+
+        Parameters
+        ----------
+        describe
+            Returns what is asked (`media.offer`) by our own address as the platform sees it.
+        ssrc
+            As in that description; the platform reads it in Subject too (GB/T 28181-2016, 9.2).
+        """
+        registration = self._registrar.of(platform_id)
+        if registration is None:
+            return None
+        peer, branch = registration.peer, generate_branch()
+        call = Call(
+            platform_id, peer.host, generate_call_id(self._identity.domain), generate_tag(), _uri(device_id, peer),
+            f"<sip:{device_id}@{device_id[:10]}>",
+        )  # fmt: skip
+        self._calls[call.call_id] = call
+        subject = f"{device_id}:{ssrc},{self._identity.gb28181_id}:0"
+        more = {"Contact": f"<{self._own_uri(peer)}>", "Subject": subject, "Content-Type": _SDP}
+        offered = describe(self._own_address(peer))
+        answer = await self._asked.ask(self._within(call, "INVITE", peer, branch, offered, **more), branch, peer)
+        if answer is not None:
+            called = call.target
+            call.take(answer)
+            if call.is_answered:
+                self._acknowledge(call, peer)
+                return call
+            call.target = called
+            self._send(bytes(self._within(call, "ACK", peer, branch)), peer)  # of a refusal, in the same transaction
+        self._calls.pop(call.call_id, None)
+        return call if answer is not None else None
+
+    def _acknowledge_again(self, answer: SipResponse, peer: Peer) -> None:
+        """Acknowledge an answer that comes again, since the first acknowledgement was lost."""
+        call = self._calls.get(answer.call_id or "")
+        registration = self._registrar.of(call.platform_id) if call is not None else None
+        if call is not None and call.is_answered and registration is not None and registration.peer.host == peer.host:
+            self._acknowledge(call, peer)
+
+    def _acknowledge(self, call: Call, peer: Peer) -> None:
+        self._send(bytes(self._within(call, "ACK", peer, generate_branch())), peer)
+
+    async def hang_up(self, call: Call) -> None:
+        """End a call, unless the platform did; wait until it has taken note."""
+        registration = self._registrar.of(call.platform_id)
+        if self._calls.pop(call.call_id, None) is not None and registration is not None:
+            branch, peer = generate_branch(), registration.peer
+            call.number += 1
+            await self._asked.ask(self._within(call, "BYE", peer, branch), branch, peer)
+
+    def _within(self, call: Call, method: str, peer: Peer, branch: str, body: bytes = b"", **more: str) -> SipRequest:
+        return self._request(
+            method, peer, call.target, branch, call.remote, call.tag, call.call_id, call.number, body, **more
+        )
+
     async def _send_request(
         self,
         method: str,
@@ -217,10 +304,27 @@ class Agent:
         body: bytes,
         **more: str,
     ) -> SipResponse | None:
-        peer, gb28181_id = registration.peer, registration.gb28181_id
-        host = f"[{peer.host}]" if ":" in peer.host else peer.host
-        branch = generate_branch()
-        request = SipRequest(method=method, uri=f"sip:{gb28181_id}@{host}:{peer.port}", body=body)
+        peer, branch = registration.peer, generate_branch()
+        uri = _uri(registration.gb28181_id, peer)
+        more["Content-Type"] = CONTENT_TYPE
+        return await self._asked.ask(
+            self._request(method, peer, uri, branch, to, tag, call_id, number, body, **more), branch, peer
+        )
+
+    def _request(
+        self,
+        method: str,
+        peer: Peer,
+        uri: str,
+        branch: str,
+        to: str,
+        tag: str,
+        call_id: str,
+        number: int,
+        body: bytes,
+        **more: str,
+    ) -> SipRequest:
+        request = SipRequest(method=method, uri=uri, body=body)
         via = Via(transport=peer.transport.upper(), host=self._own_address(peer), port=self._own_port)
         via.params = {"rport": None, "branch": branch}
         ours = f"<sip:{self._identity.gb28181_id}@{self._identity.domain}>;tag={tag}"
@@ -232,10 +336,9 @@ class Agent:
             ("CSeq", stringify_cseq(CSeq(number, method))),
             ("Max-Forwards", "70"),
             *more.items(),
-            ("Content-Type", CONTENT_TYPE),
         ):
             request.headers.append(name, value)
-        return await self._asked.ask(request, branch, peer)
+        return request
 
     def _own_uri(self, peer: Peer) -> str:
         host = self._own_address(peer)
@@ -250,6 +353,10 @@ class Agent:
 
     def _send(self, data: bytes, peer: Peer) -> bool:
         return self._sockets is not None and self._sockets.send(data, peer)
+
+
+def _uri(gb28181_id: str, peer: Peer) -> str:
+    return f"sip:{gb28181_id}@{f'[{peer.host}]' if ':' in peer.host else peer.host}:{peer.port}"
 
 
 def _with_tag(answer: SipResponse) -> str | None:

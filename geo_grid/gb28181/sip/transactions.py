@@ -57,11 +57,14 @@ class Asked:
             pause_s = min(2 * pause_s, _T2_S)
         return None
 
-    def hear(self, response: SipResponse, branch: str, method: str, peer: Peer) -> None:
-        """Take an answer; one that nobody waits for, or that another address sends, is dropped."""
+    def hear(self, response: SipResponse, branch: str, method: str, peer: Peer) -> bool:
+        """Take an answer; one that nobody waits for, or that another address sends, is dropped. Say whether it was waited for."""
         host, answer = self._waiting.get((branch, method), ("", None))
-        if answer is not None and host == peer.host and response.status_code >= _FIRST_FINAL and not answer.done():
+        if answer is None or host != peer.host or answer.done():
+            return False
+        if response.status_code >= _FIRST_FINAL:
             answer.set_result(response)
+        return True
 
 
 class Answered:
