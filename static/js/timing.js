@@ -25,8 +25,18 @@ export const sleep = (ms, signal) =>
     signal?.addEventListener("abort", giveUp, { once: true });
   });
 
+/** Polls that wait for a session. @type {Set<() => void>} */
+const waiting = new Set();
+
+/** Takes up the polls that wait, once somebody has logged in without leaving the page. */
+export function resume() {
+  const polls = [...waiting];
+  waiting.clear();
+  polls.forEach(go => go());
+}
+
 /**
- * Polls periodically, with back-off after failures; stops by itself when the session has ended.
+ * Polls periodically, with back-off after failures; waits for `resume` when the session has ended.
  * @param {number} ms interval, unless `look` resolves to another one
  * @param {() => Promise<unknown>} look the poll; may resolve to the ms until the next one
  * @param {number} [firstMs] delay of the first poll
@@ -37,6 +47,7 @@ export function every(ms, look, firstMs = ms) {
   let isOver = false;
   let timer = setTimeout(go, firstMs);
   async function go() {
+    let hasSession = true;
     let wait = ms;
     try {
       const wanted = await look();
@@ -46,12 +57,15 @@ export function every(ms, look, firstMs = ms) {
       const { status, retryMs } = /** @type {{ status?: number, retryMs?: number }} */ (error);
       failures += 1;
       wait = Math.max(ms, pause(failures, retryMs));
-      if (status === 401) isOver = true; // stop polling
+      hasSession = status !== 401;
     }
-    if (!isOver) timer = setTimeout(go, wait);
+    if (isOver) return;
+    if (hasSession) timer = setTimeout(go, wait);
+    else waiting.add(go);
   }
   return () => {
     isOver = true;
+    waiting.delete(go);
     clearTimeout(timer);
   };
 }

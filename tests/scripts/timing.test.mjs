@@ -1,7 +1,7 @@
 // When things are done again: clocks are turned by hand, so nothing here waits.
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
-import { every, pause, sleep, together } from "../../static/js/timing.js";
+import { every, pause, resume, sleep, together } from "../../static/js/timing.js";
 import { turnedByHand } from "./clock.mjs";
 
 let pass = async () => {};
@@ -98,18 +98,23 @@ test("looking goes on: at its own pace, as the look says, later after failures",
   assert.equal(looks.length, length);
 });
 
-test("nobody goes on looking when the session is over", async () => {
-  let looks = 0;
-  every(
-    1000,
-    async () => {
-      looks += 1;
-      throw Object.assign(new Error("log in"), { status: 401 });
-    },
-    0,
-  );
+test("nobody goes on looking when the session is over, until somebody has logged in in place", async () => {
+  const looks = [];
+  let status = 401;
+  const look = async () => {
+    looks.push(Date.now());
+    if (status) throw Object.assign(new Error("log in"), { status });
+  };
+  const end = every(1000, look, 0);
+  const left = every(1000, look, 0);
   await pass(60000);
-  assert.equal(looks, 1);
+  assert.equal(looks.length, 2);
+  left(); // what was stopped meanwhile stays so
+  status = 0;
+  resume();
+  await pass(2500);
+  assert.deepEqual(looks.slice(2), [60000, 61000, 62000]);
+  end();
 });
 
 test("a wait ends when it is given up", async () => {

@@ -3,6 +3,7 @@ import { element } from "../element.js";
 import { page } from "../page.js";
 import { ask, session, write } from "../server.js";
 import { say } from "../text.js";
+import { resume } from "../timing.js";
 
 /**
  * Asks for the password when the session has ended, above the page, which stays as it is.
@@ -33,6 +34,7 @@ export function logInHere(mayWait = false) {
             const { csrf_token: csrf } = await ask("/session");
             if (page.person) page.person.csrf = csrf;
             dialog.close();
+            resume();
           } catch (error) {
             problem.textContent = error.message;
           }
