@@ -3,6 +3,7 @@
 Routes, the command line and the scripts (through the OpenAPI document) take names and arguments from here.
 """
 
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Any, ClassVar, Literal
@@ -23,7 +24,7 @@ class Action(BaseModel):
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
 
     right: ClassVar[str] = "incidents.write"
-    """What whoever does it must have, in the matter's grid cell."""
+    """What whoever does it must have, beside `incidents.write` in the matter's grid cell."""
 
     action: str
     note: Note = ""
@@ -43,6 +44,7 @@ class Action(BaseModel):
 class Accept(Action):
     """Take a reported matter in hand."""
 
+    right: ClassVar[str] = "incidents.dispatch"
     action: Literal["accept"] = "accept"
 
     def apply(self, matter: Matter, actor_id: int | None, now: datetime) -> Matter:
@@ -56,6 +58,7 @@ class Accept(Action):
 class Assign(Action):
     """Give it to units by name, else to whoever answers for its grid cell."""
 
+    right: ClassVar[str] = "incidents.dispatch"
     action: Literal["assign"] = "assign"
     unit_codes: Annotated[list[UnitCode], Field(max_length=20)] = []
 
@@ -74,6 +77,7 @@ class Assign(Action):
 class HandOver(Action):
     """Give it to another person at the desk."""
 
+    right: ClassVar[str] = "incidents.dispatch"
     action: Literal["hand_over"] = "hand_over"
     handler: Annotated[str, Field(min_length=1, max_length=100, description="login name of who takes it over")]
 
@@ -100,6 +104,7 @@ class Acknowledge(Action):
 class Depart(Action):
     """A unit that was sent sets out."""
 
+    right: ClassVar[str] = "incidents.dispatch"
     action: Literal["depart"] = "depart"
     unit_code: UnitCode
 
@@ -116,6 +121,7 @@ class Depart(Action):
 class Arrive(Action):
     """A unit that set out is on scene."""
 
+    right: ClassVar[str] = "incidents.dispatch"
     action: Literal["arrive"] = "arrive"
     unit_code: UnitCode
 
@@ -134,6 +140,7 @@ class Arrive(Action):
 class CheckIn(Action):
     """A unit on scene is heard of: it is well."""
 
+    right: ClassVar[str] = "incidents.dispatch"
     action: Literal["check_in"] = "check_in"
     unit_code: UnitCode
 
@@ -343,6 +350,7 @@ class Evaluate(Action):
 class Move(Action):
     """Move it to where it really is: its owners are found anew."""
 
+    right: ClassVar[str] = "incidents.dispatch"
     action: Literal["move"] = "move"
     lon: float = Field(description="longitude, or easting in the units of source_crs")
     lat: float = Field(description="latitude, or northing in the units of source_crs")
@@ -358,6 +366,7 @@ class Move(Action):
 class Merge(Action):
     """Say that it is a second report of another incident, where work goes on."""
 
+    right: ClassVar[str] = "incidents.dispatch"
     action: Literal["merge"] = "merge"
     into: Annotated[int, Field(ge=1, le=2**63 - 1, description="number of the other incident, which is open")]
 
@@ -373,6 +382,7 @@ class Merge(Action):
 class Unmerge(Action):
     """Take a merge back: it goes on where it was."""
 
+    right: ClassVar[str] = "incidents.dispatch"
     action: Literal["unmerge"] = "unmerge"
 
     def apply(self, matter: Matter, actor_id: int | None, now: datetime) -> Matter:
@@ -406,8 +416,8 @@ ACTIONS: tuple[type[Action], ...] = (
 """In the order in which they are usual."""
 
 
-def possible(matter: Matter, now: datetime) -> list[str]:
-    """Return the names of what can be done to a matter now, by somebody who did not handle it."""
+def possible(matter: Matter, now: datetime, rights: Collection[str]) -> list[str]:
+    """Return the names of what can be done to a matter now, by somebody with these rights who did not handle it."""
 
     def can(action: type[Action], unit_code: str) -> bool:
         given: dict[str, Any] = {"unit_codes": [], "unit_code": unit_code, "score": 3, "into": 0}
@@ -417,7 +427,7 @@ def possible(matter: Matter, now: datetime) -> list[str]:
             return False
         return True
 
-    names = ((action, str(action.model_fields["action"].default)) for action in ACTIONS)
+    names = ((action, str(action.model_fields["action"].default)) for action in ACTIONS if action.right in rights)
     return [name for action, name in names if any(can(action, code) for code in ("", *matter.units))]
 
 

@@ -1,7 +1,7 @@
 """Taking a step of an incident, in one transaction: locked, checked, stored, and kept with who took it and why."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -72,7 +72,7 @@ class Course(BaseModel):
     stages: list[LoopStage]
     steps: list[TakenStep]
     units: list[SentUnit]
-    possible: list[str] = Field(description="actions that can be done to it now, by those who have the right")
+    possible: list[str] = Field(description="actions that whoever asks can do to it now, by their rights")
 
 
 async def take_step(connection: AsyncConnection, incident_id: int, action: Action, actor_id: int) -> Incident:
@@ -145,8 +145,8 @@ async def take_step(connection: AsyncConnection, incident_id: int, action: Actio
     return await get(connection, incident_id)
 
 
-async def course_of(connection: AsyncConnection, incident_id: int) -> Course:
-    """Read what an incident goes through, what was done to it and what can be. Raises NotFound."""
+async def course_of(connection: AsyncConnection, incident_id: int, rights: Collection[str]) -> Course:
+    """Read what an incident goes through, what was done to it and what somebody with these rights can do. Raises NotFound."""
     key = {"incident_id": incident_id}
     row = await (await connection.execute(QUERIES["matter"], key)).fetchone()
     if row is None:
@@ -155,7 +155,7 @@ async def course_of(connection: AsyncConnection, incident_id: int) -> Course:
     units = await (await connection.execute(QUERIES["units"], key)).fetchall()
     stages = await (await connection.execute(QUERIES["loop"], key)).fetchall()
     steps = await (await connection.execute(QUERIES["all"], key)).fetchall()
-    can_be_done = possible(_matter(row, units), row["now"])
+    can_be_done = possible(_matter(row, units), row["now"], rights)
     return Course.model_validate({"stages": stages, "steps": steps, "units": units, "possible": can_be_done})
 
 

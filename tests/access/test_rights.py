@@ -473,9 +473,7 @@ QUESTIONS: dict[str, list[str]] = {
     "GET /incidents/{incident_id}/run-card": ["/incidents/{number}/run-card"],
     "GET /incidents/{incident_id}/duplicates": ["/incidents/{number}/duplicates"],
     "GET /duties/desk/{grid_code}/{day}": ["/duties/desk/{cell}/2090-01-01"],
-    "POST /incidents/{incident_id}/steps": [
-        '/incidents/{number}/steps {{"action": "move", "lon": {lon}, "lat": {lat}}}'
-    ],
+    "POST /incidents/{incident_id}/steps": ['/incidents/{number}/steps {{"action": "escalate", "reason": "x"}}'],
     "GET /incidents/{incident_id}/mediation/organisations": ["/incidents/{number}/mediation/organisations"],
     "GET /mediation/cases/{case_id}": ["/mediation/cases/{number}"],
     "POST /mediation/cases/{case_id}/steps": [

@@ -122,7 +122,7 @@ async def post_step(request: Request, incident_id: IncidentId, action: AnyAction
 async def get_steps(request: Request, incident_id: IncidentId) -> Course:
     """List the stages of its loop, and what was done to it."""
     async with reading(request) as database:
-        return await course_of(database, incident_id)
+        return await course_of(database, incident_id, identity_of(request).rights)
 
 
 class Duplicates(BaseModel):

@@ -63,14 +63,14 @@ begin
     return null;
 end $$;
 
--- the account of a person at the desk who may write incidents in a cell; null: there is none
+-- the account of a person at the desk who may give incidents of a cell to others; null: there is none
 create or replace function access.handler_named(named text, cell text) returns bigint
 language sql stable security definer set search_path = pg_catalog, public, pg_temp
 begin atomic
     select p.principal_id
     from access.principals p
     where p.login_name = named and p.principal_kind = 'user' and p.disabled_at is null
-      and exists (select from access.role_rights r where r.role = p.role and r."right" = 'incidents.write')
+      and exists (select from access.role_rights r where r.role = p.role and r."right" = 'incidents.dispatch')
       and (p.city_wide or exists (select from access.principal_cells b
                                   join access.cell_scope s on s.ancestor_code = b.grid_code
                                   where b.principal_id = p.principal_id and s.grid_code = cell));
