@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field, TypeAdapter
 
 from geo_grid.indicators.definitions import CLOCKS, DEFINITIONS, Code, Definition
 from geo_grid.indicators.facts import Facts
-from geo_grid.indicators.measuring import no_times
+from geo_grid.indicators.figures import OnTime, Settlement, Times, YearOnYear
 from geo_grid.indicators.question import PERIODS
 
 _WRITTEN: dict[str, Callable[[date], str]] = {
@@ -17,41 +17,6 @@ _WRITTEN: dict[str, Callable[[date], str]] = {
     "month": lambda day: f"{day:%Y-%m}",
     "year": lambda day: f"{day:%Y}",
 }
-
-
-class Times(BaseModel):
-    """Times of one stage."""
-
-    n: int
-    p50_s: float | None
-    p90_s: float | None
-    no_clock: int = Field(description="left out: a clock is missing")
-    out_of_order: int = Field(description="left out: the clocks are out of order")
-    over_a_day: int = Field(description="left out: longer than a day")
-
-
-class YearOnYear(BaseModel):
-    """The same dates a year before."""
-
-    before: int
-    change: float | None = Field(description="share: 0.1 is 10 % more; null: there were none")
-
-
-class Settlement(BaseModel):
-    """What was settled of what was taken."""
-
-    taken: int
-    closed: int
-    not_solved: int = Field(description="of these, closed without a solution")
-    share: float | None
-
-
-class OnTime(BaseModel):
-    """What was closed by its deadline."""
-
-    due: int = Field(description="had a deadline, and are closed or late")
-    on_time: int
-    share: float | None
 
 
 class Row(BaseModel):
@@ -219,18 +184,16 @@ def _figures(codes: tuple[Code, ...], measured: dict[str, Any], before: int) -> 
     count = measured.get("count", 0)
     found: dict[str, Any] = {"count": count}
     if "year_on_year" in codes:
-        found["year_on_year"] = {"before": before, "change": _share(count - before, before)}
+        found["year_on_year"] = YearOnYear(before, _share(count - before, before))
     if "settlement" in codes:
         closed = measured.get("closed", 0)
-        found["settlement"] = {
-            "taken": count, "closed": closed, "not_solved": measured.get("not_solved", 0), "share": _share(closed, count)
-        }  # fmt: skip
+        found["settlement"] = Settlement(count, closed, measured.get("not_solved", 0), _share(closed, count))
     if "on_time" in codes:
         due, on_time = measured.get("due", 0), measured.get("on_time", 0)
-        found["on_time"] = {"due": due, "on_time": on_time, "share": _share(on_time, due)}
+        found["on_time"] = OnTime(due, on_time, _share(on_time, due))
     for stage in CLOCKS:
         if stage in codes:
-            found[stage] = measured.get(stage) or no_times()
+            found[stage] = measured.get(stage) or Times(0, None, None, 0, 0, 0)
     return found
 
 

@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 
 from geo_grid.errors import InvalidQuery
 from geo_grid.indicators.definitions import CLOCKS, LONGEST_S, Code
+from geo_grid.indicators.figures import Times
 
 FLAGS = ("closed", "not_solved", "due", "on_time")
 """What is counted of incidents besides themselves, by the bits of a record's `flags`, the lowest first."""
 _LONGEST_US = LONGEST_S * 1_000_000
 _NO_CLOCK = np.iinfo(np.int64).min
-_PERCENTS = {"p50_s": 50, "p90_s": 90}
+_PERCENTS = (50, 90)
 type Row = dict[str, Any]
 type _Numbers = NDArray[np.int64]
 
@@ -84,7 +85,7 @@ def measure(
     return made
 
 
-def _times(group: _Numbers, counts: _Numbers, since: _Numbers, until: _Numbers) -> list[Row]:
+def _times(group: _Numbers, counts: _Numbers, since: _Numbers, until: _Numbers) -> list[Times]:
     """Return what is told of the times from one clock to another, by group."""
     has_both = (since != _NO_CLOCK) & (until != _NO_CLOCK)
     group, took = group[has_both], until[has_both] - since[has_both]
@@ -96,20 +97,10 @@ def _times(group: _Numbers, counts: _Numbers, since: _Numbers, until: _Numbers) 
     ordered = np.sort(group[is_kept] * span + took[is_kept])  # by group, and in it by length
     begins, filled = np.cumsum(n) - n, np.flatnonzero(n)
     percentiles: list[list[float | None]] = []
-    for percent in _PERCENTS.values():
+    for percent in _PERCENTS:
         found: list[float | None] = [None] * len(counts)
         ranks = (begins + -(-n * percent // 100) - 1)[filled]
         for number, value in zip(filled.tolist(), ((ordered[ranks] - filled * span) / 1e6).tolist(), strict=True):
             found[number] = value
         percentiles.append(found)
-    return [
-        {"n": some, "p50_s": p50, "p90_s": p90, "no_clock": none, "out_of_order": early, "over_a_day": late}
-        for some, p50, p90, none, early, late in zip(
-            n.tolist(), *percentiles, (counts - clocked).tolist(), below.tolist(), over.tolist(), strict=True
-        )
-    ]
-
-
-def no_times() -> Row:
-    """Return what is told of the times of a group without incidents."""
-    return {"n": 0, "p50_s": None, "p90_s": None, "no_clock": 0, "out_of_order": 0, "over_a_day": 0}
+    return list(map(Times, n.tolist(), *percentiles, (counts - clocked).tolist(), below.tolist(), over.tolist()))

@@ -10,10 +10,11 @@ import shapely
 
 from geo_grid.db import AsyncConnection
 from geo_grid.exchange import typeset
-from geo_grid.indicators.answers import Row, Times, make_answer
+from geo_grid.indicators.answers import Row, make_answer
 from geo_grid.indicators.areas import Areas, make_areas, read_shapes
 from geo_grid.indicators.definitions import DEFINITIONS, Code
 from geo_grid.indicators.facts import Facts, grid_levels, read_facts
+from geo_grid.indicators.figures import Times
 from geo_grid.indicators.question import LEAST_RANKED, AreaQuestion, Question, month_of
 
 type Lang = Literal["zh", "en"]

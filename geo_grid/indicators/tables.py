@@ -1,10 +1,9 @@
 """An answer about indicators as CSV: one row for each of its rows, a column for each number."""
 
 import csv
+import dataclasses
 import io
 from typing import Any
-
-from pydantic import BaseModel
 
 from geo_grid.files.formulas import guarded
 from geo_grid.indicators.answers import Answer, Row
@@ -38,8 +37,8 @@ def _flat(answer: Answer, row: Row) -> dict[str, Any]:
         if code not in asked or code == "count":
             continue
         figure = getattr(row, code)
-        if isinstance(figure, BaseModel):
-            flat |= {f"{code}_{name}": value for name, value in figure.model_dump().items()}
+        if dataclasses.is_dataclass(figure):
+            flat |= {f"{code}_{one.name}": getattr(figure, one.name) for one in dataclasses.fields(figure)}
         else:
             flat[code] = figure
     return flat
