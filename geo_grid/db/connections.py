@@ -192,6 +192,13 @@ def in_utc(conninfo: str) -> str:
     return _with_options(conninfo, {"timezone": "UTC"})
 
 
+def _alone(conninfo: str) -> str:
+    """Return a libpq connection string whose statements are worked on by one process, unless they ask for more: of short
+    ones, such as that of a tile, more would take longer to begin than the statement, and the cores are for everybody.
+    """
+    return _with_options(conninfo, {"max_parallel_workers_per_gather": "0"})
+
+
 def _with_options(conninfo: str, wanted: dict[str, str]) -> str:
     before = conninfo_to_dict(conninfo).get("options") or ""
     options = [f"-c {name}={value}" for name, value in wanted.items()]
@@ -275,7 +282,7 @@ async def open_pool(conninfo: str, size: int, longest_s: float, least: int = 1) 
         each, and closed after being idle for ten minutes.
     """
     pool = _LivingPool(
-        in_utc(limited(conninfo, longest_s, longest_s)),
+        _alone(in_utc(limited(conninfo, longest_s, longest_s))),
         connection_class=_Patient,
         kwargs={"row_factory": dict_row, "autocommit": True},
         min_size=min(least, size),
@@ -303,7 +310,7 @@ def open_thread_pool(conninfo: str, size: int, longest_s: float) -> Iterator[Thr
         Time-out in seconds of a statement.
     """
     pool = _LivingThreadPool(
-        in_utc(limited(conninfo, longest_s, _THREAD_IDLE_S)),
+        _alone(in_utc(limited(conninfo, longest_s, _THREAD_IDLE_S))),
         kwargs={"row_factory": dict_row},
         min_size=0,
         max_size=size,

@@ -18,7 +18,7 @@ from geo_grid.errors import SetupError
 
 _HOLDS = {
     "area": "ST_Covers((select access.my_area('{right}')), geom)",
-    "cell": "grid_code in (select access.my_cells('{right}'))",
+    "cell": "grid_code in (select m.code from access.my_cells('{right}') m (code))",
     "chain": "grid_code in (select access.my_chain('{right}'))",
     "home": "home_code in (select access.my_cells('{right}'))",
     "zone": "zone_code in (select access.my_zones('{right}'))",
@@ -27,7 +27,9 @@ _HOLDS = {
     "post": "post_code in (select p.post_code from police_posts p)",
     "not hidden": "(not is_secret or (select access.may('cameras.secret')))",
 }
-"""Conditions on rows. PostgreSQL evaluates an uncorrelated subquery once per statement, not once per row."""
+"""Conditions on rows. PostgreSQL evaluates an uncorrelated subquery once per statement, not once per row. Many incidents are
+read by several processes (figures.sql of indicators): `cell` calls its function among the tables, since PostgreSQL takes a
+subquery that calls it among the columns for one that a single process must work on."""
 
 _KEYS = {"right", "where", "or", "and"}, {"using", "check"}
 

@@ -113,6 +113,7 @@ async def _measured(
     years: int = 0,
 ) -> list[dict[str, Any]]:
     """Read incidents, and measure them by what is grouped by."""
+    await connection.execute(QUERIES["together"])
     records = await read_all(connection, statement(question, codes, years), values)
     numbered = {0: None, **{row["number"]: row["grid_code"] for row in cells}}
     rows = await asyncio.to_thread(measure, records, question.by, codes, numbered, MOST_ROWS)

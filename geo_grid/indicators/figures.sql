@@ -2,21 +2,26 @@
 
 -- name: figures
 -- A record for each incident, as measuring.py reads it, by what is grouped by other than cells: these are so many that
--- sorting or hashing a million incidents by them here takes longer than there.
+-- sorting or hashing a million incidents by them here takes longer than there. All of a record but the number of its cell is
+-- made where incidents are read, which several processes do.
 with recursive {ways}
 found as (
-    select {columns}
+    select {columns}{record} as record
     from counted_incidents i
     {joins}
     where i.received_at >= %(begins)s and i.received_at < %(ends)s
       {conditions}
     limit %(most)s
 )
-select {keys}coalesce(string_agg({record}, ''), '') as records
+select {keys}coalesce(string_agg({cell} || found.record, ''), '') as records
 from found
 {numbering}
 group by {groups}
 limit %(most_rows)s
+
+-- name: together
+-- Records of many incidents are made by several processes: making one costs more than handing it over.
+select set_config('max_parallel_workers_per_gather', '2', true), set_config('parallel_tuple_cost', '0.01', true)
 
 -- name: above
 -- each cell, and those above it, with the editions in which they are above it: from first on, before until
@@ -136,10 +141,10 @@ int4send(0)
 
 -- name: flags
 -- bits as `FLAGS` has them; what is not known is not so
-int2send((((closed_at <= %(as_of)s) is true)::int
-    + 2 * ((closed_at <= %(as_of)s and outcome = 'not_solved') is true)::int
-    + 4 * ((due_at < %(as_of)s or due_at is not null and closed_at <= %(as_of)s) is true)::int
-    + 8 * ((closed_at <= %(as_of)s and is_on_time) is true)::int)::int2)
+int2send((((i.closed_at <= %(as_of)s) is true)::int
+    + 2 * ((i.closed_at <= %(as_of)s and i.outcome = 'not_solved') is true)::int
+    + 4 * ((i.due_at < %(as_of)s or i.due_at is not null and i.closed_at <= %(as_of)s) is true)::int
+    + 8 * ((i.closed_at <= %(as_of)s and i.is_on_time) is true)::int)::int2)
 
 -- name: no_flags
 int2send(0::int2)

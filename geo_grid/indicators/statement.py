@@ -37,30 +37,23 @@ def statement(question: Question, codes: tuple[Code, ...], years: int = 0) -> sq
     chosen = "case when m.incident_id is null then i.{0} else m.{0} end" if is_now else "i.{0}"
     owner, zone = (sql.SQL(chosen.format(name)) for name in ("grid_code", "zone_code"))
     edition = sql.SQL("%(edition)s::bigint" if is_now else "i.edition_id")
-    clocks = {name: sql.SQL(_clock(question, name)) for name in clocks_of(codes)}
-    columns: list[sql.Composable] = [
-        *_keys(question, owner, zone, years),
-        *(sql.SQL("{} as {}").format(clock, sql.Identifier(name)) for name, clock in clocks.items()),
-    ]
-    has_flags = "settlement" in codes or "on_time" in codes
-    if has_flags:
-        columns.append(sql.SQL("i.closed_at, i.outcome, i.due_at, i.is_on_time"))
+    columns = [*_keys(question, owner, zone, years)]
     if question.level is not None:
         columns.append(sql.SQL("{} as edition_id").format(edition))
     record = [
-        part("cell" if question.area == "cell" else "no_cell"),
-        part("flags" if has_flags else "no_flags"),
-        *(part("clock", clock=sql.Identifier(name)) for name in clocks),
+        part("flags" if "settlement" in codes or "on_time" in codes else "no_flags"),
+        *(part("clock", clock=sql.SQL(_clock(question, name))) for name in clocks_of(codes)),
     ]
     keys: list[sql.Composable] = [sql.Identifier(key) for key in question.by if key != "cell"]
     return part(
         "figures",
         ways=sql.SQL("").join(sql.SQL("{},\n").format(way) for way in _ways(question, is_now)),
-        columns=sql.SQL(", ").join(columns or [sql.SQL("true as is_found")]),
+        columns=sql.SQL("").join(sql.SQL("{}, ").format(column) for column in columns),
+        record=sql.SQL(" || ").join(record),
         joins=sql.SQL("\n").join(_joins(question, is_now)),
         conditions=sql.SQL("\n").join(_conditions(question, owner, edition)),
         keys=sql.SQL("").join(sql.SQL("{}, ").format(key) for key in keys),
-        record=sql.SQL(" || ").join(record),
+        cell=part("cell" if question.area == "cell" else "no_cell"),
         numbering=sql.SQL("\n").join(_numbering(question)),
         groups=sql.SQL(", ").join(keys) if keys else sql.SQL("()"),
     )

@@ -1,5 +1,6 @@
 """Indicators equal what pandas makes of the same rows, exactly."""
 
+import asyncio
 import csv
 import itertools
 from collections.abc import Iterator
@@ -12,14 +13,17 @@ import pandas as pd
 import pytest
 import shapely
 from pandas import DataFrame, Series
+from psycopg.conninfo import make_conninfo
 
+from geo_grid.access import digest_of
 from geo_grid.cli.access import as_owner
-from geo_grid.db import AsyncConnection, Cluster, connect
+from geo_grid.db import APPLICATION_ROLE, Asker, AsyncConnection, Cluster, acting, connect, open_pool
 from geo_grid.errors import InvalidQuery
 from geo_grid.indicators import Answer, Question, areas, as_csv, make_answer, read_facts, read_question, read_shapes
 from geo_grid.indicators.definitions import CLOCKS
 from geo_grid.indicators.measuring import measure
 from tests.databases import new_database
+from tests.identities import api_key
 from tests.indicators.city import LATER, ZONE, City, make_city
 
 YEAR = {"from": "2017-01-01", "to": "2018-01-01"}
@@ -223,6 +227,24 @@ def test_the_edition_is_a_choice(city: City, reference: Reference, level: int | 
 )
 def test_what_is_chosen_equals_pandas(city: City, reference: Reference, given: dict[str, Any], keep: Any) -> None:
     assert_equal(answer(city, by=["cell"], **given, **YEAR), reference.figures(["cell"], keep=keep))
+
+
+@pytest.mark.parametrize("own", [None, "Q"], ids=["city", "county"])
+def test_several_processes_read_for_whoever_asks_what_they_see(city: City, own: str | None) -> None:
+    key = api_key(city.conninfo, "supervisor", [own] if own else None)
+    eager = "-c min_parallel_table_scan_size=0 -c parallel_setup_cost=0 -c parallel_leader_participation=off"
+    question = read_question(Question, {"by": ["cell"], **YEAR})
+
+    async def ask() -> tuple[Answer, str]:
+        conninfo = make_conninfo(city.conninfo, user=APPLICATION_ROLE, options=eager)
+        async with open_pool(conninfo, 1, 60) as pool, acting(pool, Asker(digest_of(key))) as connection:
+            facts = await read_facts(connection, question, LATER, ZONE)
+            plan = await connection.execute("explain select i.category from counted_incidents i")
+            return make_answer(facts), str(await plan.fetchall())
+
+    found, plan = asyncio.run(ask())
+    assert "Workers Planned" in plan
+    assert told(found) == told(answer(city, by=["cell"], **YEAR, **({"within": own} if own else {})))
 
 
 def test_rates_are_for_households(city: City) -> None:

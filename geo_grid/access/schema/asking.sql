@@ -25,12 +25,12 @@ where (a.only_rights is null or r."right" = any(a.only_rights))
 
 -- whether the caller is the owner of the database: any role that may call these functions and is not one of the server's
 create or replace function access.is_owner() returns boolean
-language sql stable  -- without a search path of its own, so that it is inlined; its names are bound here
+language sql stable parallel safe  -- without a search path of its own, so that it is inlined; its names are bound here
 return session_user not in ('geo_grid_app', 'geo_grid_service');
 
 -- the principal, if it has this right; joins row by row over primary keys, whatever the sizes of the tables
 create or replace function access.with_right(wanted text, out principal_id bigint, out city_wide boolean)
-language plpgsql stable security definer set search_path = pg_catalog, public, pg_temp as $$
+language plpgsql stable parallel safe security definer set search_path = pg_catalog, public, pg_temp as $$
 declare
     bearer bigint;
 begin
@@ -54,21 +54,21 @@ end $$;
 -- Functions that policies call in every statement are in PL/pgSQL, which caches their plans. They run as the owner (security
 -- definer), so that the calling role needs no right to read these tables.
 create or replace function access.may(wanted text) returns boolean
-language plpgsql stable security definer set search_path = pg_catalog, public, pg_temp as $$
+language plpgsql stable parallel safe security definer set search_path = pg_catalog, public, pg_temp as $$
 begin
     return access.is_owner() or (access.with_right(wanted)).principal_id is not null;
 end $$;
 grant execute on function access.may to geo_grid_app;
 
 create or replace function access.city_wide(wanted text) returns boolean
-language plpgsql stable security definer set search_path = pg_catalog, public, pg_temp as $$
+language plpgsql stable parallel safe security definer set search_path = pg_catalog, public, pg_temp as $$
 begin
     return access.is_owner() or coalesce((access.with_right(wanted)).city_wide, false);
 end $$;
 grant execute on function access.city_wide to geo_grid_app;
 
 create or replace function access.my_cells(wanted text) returns setof text
-language plpgsql stable rows 200 security definer set search_path = pg_catalog, public, pg_temp as $$
+language plpgsql stable rows 200 parallel safe security definer set search_path = pg_catalog, public, pg_temp as $$
 declare
     me bigint := (access.with_right(wanted)).principal_id;
 begin
@@ -82,7 +82,7 @@ grant execute on function access.my_cells to geo_grid_app;
 
 -- the principal's cells and their ancestors: whoever is responsible for a township may see its county, and who leads there
 create or replace function access.my_chain(wanted text) returns setof text
-language plpgsql stable rows 200 security definer set search_path = pg_catalog, public, pg_temp as $$
+language plpgsql stable rows 200 parallel safe security definer set search_path = pg_catalog, public, pg_temp as $$
 declare
     me bigint := (access.with_right(wanted)).principal_id;
 begin
