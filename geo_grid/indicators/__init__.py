@@ -1,6 +1,7 @@
 """Indicators: counts, rates, shares and times of incidents, each with its definition."""
 
 from geo_grid.indicators.answers import Answer, Row, make_answer
+from geo_grid.indicators.apart import AreaProperties, areas_apart, figures_apart, report_apart
 from geo_grid.indicators.areas import Area, Areas, make_areas, read_shapes
 from geo_grid.indicators.definitions import DEFINITIONS, Definition
 from geo_grid.indicators.facts import Facts, list_groups, read_facts
@@ -12,6 +13,7 @@ __all__ = [
     "DEFINITIONS",
     "Answer",
     "Area",
+    "AreaProperties",
     "AreaQuestion",
     "Areas",
     "Definition",
@@ -19,9 +21,11 @@ __all__ = [
     "MonthFacts",
     "Question",
     "Row",
+    "areas_apart",
     "as_csv",
     "as_html",
     "as_pdf",
+    "figures_apart",
     "list_groups",
     "make_answer",
     "make_areas",
@@ -30,4 +34,5 @@ __all__ = [
     "read_month",
     "read_question",
     "read_shapes",
+    "report_apart",
 ]

@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from geo_grid.db import Cluster, connect
+from geo_grid.indicators import apart
 from geo_grid.indicators.classes import class_bounds, class_of
 from tests.commands import geo_grid
 from tests.conftest import live_server
@@ -42,6 +43,14 @@ def test_the_catalogue_says_what_each_indicator_means(chief: httpx.Client) -> No
     (group,) = told["groups"]
     assert (group["group_code"], group["name_zh"], len(group["members"])) == ("robbery_and_theft", "两抢一盗", 3)
     assert group["is_confirmed"] is False
+
+
+def test_answers_are_made_beside_the_server(chief: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python keeps the memory of a hundred thousand objects: of those who asked for all cells, a server kept a gigabyte."""
+    for name in ("read_facts", "make_answer", "make_areas", "read_month"):
+        monkeypatch.setattr(apart, name, None)  # were they made here, this would be missed
+    for path in ("figures?by=cell", "figures?by=cell&f=csv", "areas?level=2", "report"):
+        assert chief.get(f"/indicators/{path}", timeout=60).status_code == 200
 
 
 def test_everybody_gets_the_sums_of_what_they_see(served: tuple[str, City], chief: httpx.Client) -> None:

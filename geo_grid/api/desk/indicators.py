@@ -1,8 +1,6 @@
 """GET /indicators: what a city reports of its incidents, as figures, tables, maps and a monthly report."""
 
-from datetime import datetime
 from typing import Annotated, Literal
-from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, Field
@@ -10,15 +8,14 @@ from pydantic import BaseModel, Field
 from geo_grid import indicators
 from geo_grid.access.audit import record_export
 from geo_grid.api.ogc.geojson import ShiftableFeatures, datum_of
-from geo_grid.api.server.asking import account_of, identity_of, reading, reading_much, while_wanted, writing
+from geo_grid.api.server.asking import apart, identity_of, reading, writing
 from geo_grid.api.server.html import html_page
 from geo_grid.api.server.parameters import AnswerCrs, in_city
 from geo_grid.api.server.problems import PROBLEM_RESPONSES
 from geo_grid.api.server.rights import GuardedRoute, refuse
 from geo_grid.api.server.state import server_of
 from geo_grid.budgets import BULK
-from geo_grid.indicators import AreaQuestion, Definition, Facts, Question, Row
-from geo_grid.layers.geojson import Feature, as_geojson
+from geo_grid.indicators import AreaProperties, AreaQuestion, Definition, Question
 
 router = APIRouter(tags=["indicators"], responses=PROBLEM_RESPONSES, route_class=GuardedRoute)
 _FILE = {"schema": {"type": "string", "format": "binary"}}
@@ -74,28 +71,14 @@ async def get_figures(request: Request, question: Annotated[FiguresQuestion, Que
     if question.f == "csv" and "export" not in identity_of(request).rights:
         await refuse(request, "export")
 
-    async def work() -> Response:
-        facts = await _facts(request, question)
-        answer = await BULK.run(account_of(request), indicators.make_answer, facts)
-        if question.f == "json":
-            told = await BULK.run(
-                account_of(request), lambda: answer.model_dump_json(by_alias=True, exclude_unset=True)
-            )
-            return Response(told, media_type="application/json")
-        body = await BULK.run(account_of(request), indicators.as_csv, answer)
-        await _note_export(request, "csv", len(answer.rows) + len(answer.not_ranked))
-        return _file(body, "indicators.csv", _CSV)
-
-    return await while_wanted(request, work())
-
-
-class AreaProperties(BaseModel):
-    """Figures of one cell, and the class of the one that is drawn."""
-
-    grid_code: str
-    value: float | None
-    class_number: int | None = Field(description="from 0; null: there is no value")
-    figures: Row
+    asked = Question(**{name: getattr(question, name) for name in Question.model_fields})
+    made, rows = await apart(
+        request, BULK, indicators.figures_apart, asked, in_city(request, None), _zone(request), question.f
+    )
+    if question.f == "json":
+        return Response(made, media_type="application/json")
+    await _note_export(request, "csv", rows)
+    return _file(made, "indicators.csv", _CSV)
 
 
 class ClassedAreas(ShiftableFeatures[AreaProperties]):
@@ -118,32 +101,19 @@ async def get_areas(request: Request, question: Annotated[AreasQuestion, Query()
     await _may_name_cells(request, question.figures())
     shift, uri = datum_of(question.crs)
 
-    def draw(facts: Facts, shapes: dict[str, bytes]) -> str:
-        found = indicators.make_areas(facts, shapes, question)
-        features = ",".join(  # as text one by one: the corners of all as Python's numbers take ten times as much memory
-            Feature[AreaProperties](
-                geometry=as_geojson(area.shape, shift=shift),
-                properties=AreaProperties(
-                    grid_code=area.grid_code, value=area.value, class_number=area.class_number, figures=area.row
-                ),
-            ).model_dump_json(by_alias=True)
-            for area in found.areas
-        )
-        collection = ClassedAreas(
-            features=[], coord_ref_sys=uri, scheme=question.scheme, bounds=found.bounds,
-            definition=indicators.DEFINITIONS[question.of],
-        )  # fmt: skip
-        before, after = collection.model_dump_json(by_alias=True).split('"features":[]', 1)
-        return f'{before}"features":[{features}]{after}'
-
-    async def work() -> Response:
-        async with BULK.turn(account_of(request)), reading_much(request) as database:
-            zone = server_of(request).settings.timezone
-            facts = await indicators.read_facts(database, question.figures(), in_city(request, None), zone)
-            shapes = await indicators.read_shapes(database, facts)
-        return Response(await BULK.run(account_of(request), draw, facts, shapes), media_type=_GEOJSON)
-
-    return await while_wanted(request, work())
+    asked = AreaQuestion(**{name: getattr(question, name) for name in AreaQuestion.model_fields})
+    features, bounds = await apart(
+        request, BULK, indicators.areas_apart, asked, in_city(request, None), _zone(request), shift
+    )
+    collection = ClassedAreas(
+        features=[],
+        coord_ref_sys=uri,
+        scheme=question.scheme,
+        bounds=bounds,
+        definition=indicators.DEFINITIONS[question.of],
+    )
+    before, after = collection.model_dump_json(by_alias=True).split('"features":[]', 1)
+    return Response(f'{before}"features":[{features}]{after}', media_type=_GEOJSON)
 
 
 @router.get(
@@ -164,28 +134,19 @@ async def get_report(
 ) -> Response:
     """Return the report of a month, with maps; it is an export, and recorded."""
     settings = server_of(request).settings
+    city = settings.city_name_zh if lang == "zh" else settings.city_name_en
     now = in_city(request, None)
-
-    async def work() -> Response:
-        async with BULK.turn(account_of(request)), reading_much(request) as database:
-            facts = await indicators.read_month(database, month, level, now, settings.timezone)
-        city = settings.city_name_zh if lang == "zh" else settings.city_name_en
-        report = await BULK.run(account_of(request), indicators.month_report, facts, city, lang)
-        if f == "html":
-            page = await BULK.run(account_of(request), indicators.as_html, report)
-            await _note_export(request, f, facts.rows)
-            return html_page(request, page)
-        body = await BULK.run(account_of(request), indicators.as_pdf, report)
-        await _note_export(request, f, facts.rows)
-        return _file(body, f"indicators-{facts.month}.pdf", "application/pdf")
-
-    return await while_wanted(request, work())
+    made, told, rows = await apart(
+        request, BULK, indicators.report_apart, month, level, now, settings.timezone, city, lang, f
+    )
+    await _note_export(request, f, rows)
+    if isinstance(made, str):
+        return html_page(request, made)
+    return _file(made, f"indicators-{told}.pdf", "application/pdf")
 
 
-async def _facts(request: Request, question: Question) -> Facts:
-    async with BULK.turn(account_of(request)), reading_much(request) as database:
-        zone = server_of(request).settings.timezone
-        return await indicators.read_facts(database, question, datetime.now(ZoneInfo(zone)), zone)
+def _zone(request: Request) -> str:
+    return server_of(request).settings.timezone
 
 
 async def _may_name_cells(request: Request, question: Question) -> None:

@@ -1,0 +1,108 @@
+"""Answers made in a process beside the server: of all cells they take hundreds of thousands of objects, whose memory Python
+would keep.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Literal
+
+import psycopg
+from psycopg import IsolationLevel
+from psycopg.rows import dict_row
+from pydantic import BaseModel, Field
+
+from geo_grid.db import AsyncConnection, in_utc, translated_errors
+from geo_grid.indicators.answers import Row, make_answer
+from geo_grid.indicators.areas import make_areas, read_shapes
+from geo_grid.indicators.facts import read_facts
+from geo_grid.indicators.question import AreaQuestion, Question
+from geo_grid.indicators.report import Lang, as_html, as_pdf, month_report, read_month
+from geo_grid.indicators.tables import as_csv
+from geo_grid.layers.geojson import Feature, as_geojson
+
+
+class AreaProperties(BaseModel):
+    """Figures of one cell, and the class of the one that is drawn."""
+
+    grid_code: str
+    value: float | None
+    class_number: int | None = Field(description="from 0; null: there is no value")
+    figures: Row
+
+
+def figures_apart(
+    conninfo: str, question: Question, now: datetime, timezone: str, form: Literal["json", "csv"]
+) -> tuple[str, int]:
+    """Answer a question with the rights of the principal that `conninfo` names; return the answer, and how many rows it has.
+
+    Raises
+    ------
+    InvalidQuery
+        See `facts.read_facts`.
+    """
+    answer = make_answer(_read(conninfo, lambda connection: read_facts(connection, question, now, timezone)))
+    rows = len(answer.rows) + len(answer.not_ranked)
+    return as_csv(answer) if form == "csv" else answer.model_dump_json(by_alias=True, exclude_unset=True), rows
+
+
+def areas_apart(
+    conninfo: str, question: AreaQuestion, now: datetime, timezone: str, shift: str
+) -> tuple[str, list[float]]:
+    """Draw the cells of a question; return GeoJSON features with commas between them, and the bounds of the classes.
+
+    Parameters
+    ----------
+    shift
+        What shifts the coordinates; see `layers.geojson.as_geojson`.
+
+    Raises
+    ------
+    InvalidQuery
+        See `facts.read_facts` and `areas.read_shapes`.
+    """
+
+    async def read(connection: AsyncConnection) -> tuple[str, list[float]]:
+        facts = await read_facts(connection, question.figures(), now, timezone)
+        found = make_areas(facts, await read_shapes(connection, facts), question)
+        features = ",".join(  # as text one by one: the corners of all as Python's numbers take ten times as much memory
+            Feature[AreaProperties](
+                geometry=as_geojson(area.shape, shift=shift),
+                properties=AreaProperties(
+                    grid_code=area.grid_code, value=area.value, class_number=area.class_number, figures=area.row
+                ),
+            ).model_dump_json(by_alias=True)
+            for area in found.areas
+        )
+        return features, found.bounds
+
+    return _read(conninfo, read)
+
+
+def report_apart(
+    conninfo: str,
+    month: str | None,
+    level: int | None,
+    now: datetime,
+    timezone: str,
+    city: str,
+    lang: Lang,
+    form: Literal["html", "pdf"],
+) -> tuple[str | bytes, str, int]:
+    """Make the report of a month; return it, the month, and how many rows were read. Raises as `report.read_month` does."""
+    facts = _read(conninfo, lambda connection: read_month(connection, month, level, now, timezone))
+    made = month_report(facts, city, lang)
+    return as_html(made) if form == "html" else as_pdf(made), facts.month, facts.rows
+
+
+def _read[T](conninfo: str, read: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+    """Read in one snapshot."""
+
+    async def run() -> T:
+        async with await psycopg.AsyncConnection.connect(in_utc(conninfo), row_factory=dict_row) as connection:
+            await connection.set_isolation_level(IsolationLevel.REPEATABLE_READ)
+            await connection.set_read_only(True)
+            return await read(connection)
+
+    with translated_errors():
+        return asyncio.run(run())
