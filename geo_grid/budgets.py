@@ -20,6 +20,7 @@ from geo_grid.errors import Busy, TooMany
 
 _COME_BACK_S = 5.0
 _SLOW_FOR_S = 600.0
+_AFTER_S = 0.01
 
 
 type Asking = int | str | None
@@ -43,7 +44,13 @@ class Budget:
     takes_much
         Whether a call may use much memory; free memory is returned to the system after it.
     slow_s
-        Seconds from which a call is slow: accounts with a slow one lately never have all slots, together either.
+        Seconds from which a call is slow: accounts with a slow one lately never have all slots, together either; and while one
+        runs that long, there is a slot more.
+
+    Attributes
+    ----------
+    most_at_once
+        Most calls that ever run at the same time.
     """
 
     def __init__(
@@ -53,7 +60,8 @@ class Budget:
         self._slow_until: dict[Asking, float] = {}
         self.at_once = at_once
         self._most, self._each = at_once + waiting, each
-        self._threads = ThreadPoolExecutor(at_once, thread_name_prefix=kind)
+        self.most_at_once = at_once if math.isinf(slow_s) else at_once + 1
+        self._threads = ThreadPoolExecutor(self.most_at_once, thread_name_prefix=kind)
         self._lock = threading.Lock()
         self._admitted: Counter[Asking] = Counter()
         self._running: dict[Future[None], Asking] = {}
@@ -136,7 +144,21 @@ class Budget:
             if rank:
                 self._ranks[turn] = rank
             self._next()
+            if self.most_at_once > self.at_once and not turn.done():
+                self._look_again()
         return turn
+
+    def _look_again(self) -> None:
+        """Look again when the call that has run longest is slow, as long as somebody waits. Call it on the event loop."""
+        if self._queue and self._began:
+            wait_s = min(self._began.values()) + self._slow_s - time.monotonic()
+            if wait_s > 0:  # else there is a slot more already
+                asyncio.get_running_loop().call_later(wait_s + _AFTER_S, self._look)
+
+    def _look(self) -> None:
+        with self._lock:
+            self._next()
+            self._look_again()
 
     def _make_room(self, account: Asking, rank: int) -> None:
         """Send away the newest that waits of whoever has most here, of those of the highest rank, if that rank is higher or
@@ -176,10 +198,14 @@ class Budget:
             del self._slow_until[other]
 
     def _next(self) -> None:
-        while len(self._running) < self.at_once:
+        since = time.monotonic() - self._slow_s
+        while True:
+            late = {turn for turn, began in self._began.items() if began < since}
+            if len(self._running) >= (self.most_at_once if late else self.at_once):
+                return
             at_work = Counter(self._running.values())
             most = max(1, self.at_once - 1)  # the last one is for somebody else
-            are_slow = sum(count for account, count in at_work.items() if account in self._slow_until)
+            are_slow = sum(turn in late or account in self._slow_until for turn, account in self._running.items())
             may = [
                 one for one in self._queue
                 if one[1] is None or (are_slow if one[1] in self._slow_until else at_work[one[1]]) < most
@@ -212,7 +238,7 @@ class Group:
 
     def __init__(self, *kinds: Budget) -> None:
         self.kinds = kinds
-        self.connections = sum(kind.at_once for kind in kinds)
+        self.connections = sum(kind.most_at_once for kind in kinds)
 
 
 # Desk and lookups: a dispatcher waits for them with a caller on the telephone. Their queries run on the event loop with

@@ -102,7 +102,7 @@ async def living(settings: Settings, owner: str, neighbours: Neighbours) -> Asyn
         ]
         search_pool = await enter(open_pool(conninfo, SEARCHES.at_once, settings.statement_timeout_s, least=0))
         view_pool = await enter(open_pool(conninfo, VIEWS.at_once, settings.statement_timeout_s, least=0))
-        long_pool = await enter(open_pool(conninfo, BULK.at_once, settings.work_timeout_s, least=0))
+        long_pool = await enter(open_pool(conninfo, BULK.most_at_once, settings.work_timeout_s, least=0))
         threads: dict[Budget, ThreadPool] = {}
         pools: dict[str, AsyncPool | ThreadPool] = {
             "desk": pool, "reserved": reserved, "own": own_pool, "lists": search_pool, "views": view_pool, "long_answers": long_pool
@@ -114,7 +114,7 @@ async def living(settings: Settings, owner: str, neighbours: Neighbours) -> Asyn
             threads |= dict.fromkeys(group.kinds, lent)
         apart: dict[Budget, Confined] = {}
         for kinds, longest_s in zip(_APART, (settings.solver_timeout_s, SENT.wall_s), strict=True):
-            at_once = sum(kind.at_once for kind in kinds)  # none waits but for its turn
+            at_once = sum(kind.most_at_once for kind in kinds)  # none waits but for its turn
             done = await enter(Confined.opened(at_once, 0, settings.solver_memory_mb, longest_s))
             apart |= dict.fromkeys(kinds, done)
         feed = await enter(Feed.kept(seeing_all))

@@ -207,6 +207,24 @@ def test_accounts_whose_work_takes_long_never_have_all_turns_together() -> None:
     assert asyncio.run(crowd()) == [1, 1, 1]
 
 
+def test_nobody_waits_for_those_whose_work_takes_long_for_the_first_time() -> None:
+    """Of two planners whom nobody knew yet, the slow files held both turns."""
+
+    async def crowd() -> list[int]:
+        budget, gate = Budget("tests", at_once=2, waiting=9, each=4, slow_s=0.2), threading.Event()
+        slow = [asyncio.create_task(budget.run(account, gate.wait)) for account in (1, 2, 1, 2)]
+        await asyncio.sleep(0.05)
+        running = [budget.running]
+        waiting = [asyncio.create_task(budget.run(account, gate.wait)) for account in (3, 4)]
+        await asyncio.sleep(1)
+        running += [budget.running, budget.waiting]
+        gate.set()
+        assert await asyncio.gather(*slow, *waiting) == [True] * 6
+        return running
+
+    assert asyncio.run(crowd()) == [2, 3, 3]  # one more, and not of the same two
+
+
 def test_a_full_queue_says_so_at_once() -> None:
     async def crowd() -> None:
         budget, gate = Budget("tests", at_once=1, waiting=1, each=1), threading.Event()
