@@ -69,7 +69,7 @@ def _locate_file(
         message = f"{file} and {out} must have the same ending, one of .{', .'.join(FILE_FORMS)}"
         raise UserError(message)
     if not file.is_file():
-        message = f"{file}: there is no such file"
+        message = f"{file} is no regular file" if file.exists() else f"{file}: there is no such file"
         raise UserError(message)
     with ready_database() as conninfo:
         with connect(conninfo) as connection:

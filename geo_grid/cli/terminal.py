@@ -94,7 +94,7 @@ def log_warnings() -> None:
 
 def say(text: str) -> None:
     """Tell a person something, on stderr; stdout is for answers."""
-    err.print(text, markup=False, soft_wrap=True)
+    err.print(text, markup=False, emoji=False, soft_wrap=True)
 
 
 def say_rows(rows: list[tuple[int, str]]) -> None:

@@ -1,6 +1,6 @@
 """Owners for any number of points: a stream in, the same stream with owners out."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -76,6 +76,7 @@ def locate_points(
     form: str,
     asked: Asked,
     progress: Progress = silent,
+    look: Callable[[], None] = lambda: None,
 ) -> Located:
     """Find the owners of all points of a file, in its order. The file is read in a confined process.
 
@@ -91,6 +92,8 @@ def locate_points(
         One of `FILE_FORMS`, of both files.
     progress
         Advanced by points.
+    look
+        Called now and then while the file is read; what it raises ends everything.
 
     Raises
     ------
@@ -101,8 +104,11 @@ def locate_points(
     UnknownCrs
         See `coordinates.source_crs`.
     UserError
-        There is no such level, or there are more points than `most`.
+        There is no such level, it is asked for twice, or there are more points than `most`.
     """
+    if len(set(asked.levels)) < len(asked.levels):
+        message = "a grid level is asked for twice"
+        raise UserError(message)
     unknown = set(asked.levels) - set(city.levels)
     if unknown and city.levels:
         message = f"there is no grid level {min(unknown)}; the levels are {city.levels}"
@@ -120,7 +126,8 @@ def locate_points(
 
     def batches(read: Rows, advance: Callable[[int], None]) -> Iterator[pa.RecordBatch]:
         columns = _columns(form, read)
-        work = _Work(city, asked, source_crs(asked.crs or columns.crs or _OURS[0]), columns, form == "parquet")
+        crs = source_crs(asked.crs or columns.crs or _OURS[0])
+        work = _Work(city, asked, crs, columns, read.about.get("wrong"), form == "parquet")
         yield work.answer(_no_rows(read.schema)).batch  # the columns, even when no rows follow
         for answer in in_order(work.answer, taken(read.batches), asked.cores):
             _count(done, answer)
@@ -132,7 +139,7 @@ def locate_points(
 
     try:
         with (
-            read_points(source, form, asked.limits) as read,
+            read_points(source, form, asked.limits, look) as read,
             progress(f"locating {source.name}", read.about.get("rows")) as advance,
         ):
             if form == "parquet":
@@ -180,23 +187,36 @@ class _Answer:
 class _Work:
     """Answers batches, in any thread."""
 
-    def __init__(self, city: CityIndex, asked: Asked, crs: SourceCrs, points: PointColumns, keeps_nulls: bool) -> None:
+    def __init__(
+        self,
+        city: CityIndex,
+        asked: Asked,
+        crs: SourceCrs,
+        points: PointColumns,
+        wrong: str | None,
+        keeps_nulls: bool,
+    ) -> None:
         self.city = city
         self.asked = asked
         self.columns = answer_columns(asked)
-        self._crs, self._points = crs, points
+        self._crs, self._points, self._wrong = crs, points, wrong
         self._keeps_nulls = keeps_nulls
-        self._cells = pa.array(city.cells.codes.tolist(), pa.string())
-        self._zones = pa.array(city.zones.codes.tolist(), pa.string())
-        self._levels = [_ancestors(city, level) for level in asked.levels]
         self._bounds = city.cells.bounds if asked.seen.everywhere else asked.seen.bounds
-        if not asked.seen.everywhere:
-            self._cells_hidden = _hidden(city.cells.codes.tolist(), asked.seen.cells)
-            self._zones_hidden = _hidden(city.zones.codes.tolist(), asked.seen.zones)
+        cells, zones = city.cells.codes.tolist(), city.zones.codes.tolist()
+        sees_cell, sees_zone = (
+            [asked.seen.everywhere or code in seen for code in codes]
+            for codes, seen in ((cells, asked.seen.cells), (zones, asked.seen.zones))
+        )
+        # the codes that an answer may name go with it: none of others
+        self._cells, self._zones = _numbered(cells, sees_cell), _numbered(zones, sees_zone)
+        self._levels = [_numbered(city.codes_at(level), sees_cell) for level in asked.levels]
 
     def answer(self, batch: pa.RecordBatch) -> _Answer:
         found = self._points.read(batch)
         found.missing &= self._keeps_nulls
+        if self._wrong is not None:
+            said = batch.column(self._wrong).to_pylist()
+            found.wrong |= {row: why for row, why in enumerate(said) if why is not None}
         lon, lat = (found.x, found.y) if self._crs.name in _OURS else self._crs.convert(found.x, found.y)
         problems = self._problems(found, lon, lat)
         bad = np.array(list(problems), dtype=np.int64)
@@ -206,20 +226,20 @@ class _Work:
         cell, zone, metres = self._look(lon, lat)
         cell[nowhere], zone[nowhere], metres[nowhere] = -1, -1, np.nan
         if not self.asked.seen.everywhere:
-            cell[self._cells_hidden[cell]] = -1
-            zone[self._zones_hidden[zone] | (cell < 0)] = -1
+            cell[self._cells[0][cell] < 0] = -1
+            zone[(self._zones[0][zone] < 0) | (cell < 0)] = -1
             metres[cell < 0] = np.nan
         count = batch.num_rows
         answers: list[pa.Array] = [
             _codes(cell, self._cells),
-            *(_codes(ancestor[cell], codes) for ancestor, codes in self._levels),
+            *(_codes(cell, above) for above in self._levels),
             _codes(zone, self._zones),
             pa.array(np.round(metres, 3), mask=np.isnan(metres)),
             pa.array(cell < 0, mask=found.missing),
         ]
         if self.asked.skip_invalid:
             answers.append(pa.array([problems.get(row) for row in range(count)], pa.string()))
-        kept = [one for one in batch.schema if one.name not in self.columns]
+        kept = [one for one in batch.schema if one.name not in (*self.columns, self._wrong)]
         named = [pa.field(name, answer.type) for name, answer in zip(self.columns, answers, strict=True)]
         owned = pa.RecordBatch.from_arrays(
             [*(batch.column(one.name) for one in kept), *answers],
@@ -275,19 +295,20 @@ def _count(done: Located, answer: _Answer) -> None:
     done.missing += answer.missing
 
 
-def _ancestors(city: CityIndex, level: int) -> tuple[NDArray[np.int32], pa.Array]:
-    """Number the cell at a level above each leaf; one place more, for -1, is nobody's."""
-    above = city.codes_at(level)
-    codes = sorted({code for code in above if code is not None})
-    number = {code: index for index, code in enumerate(codes)}
-    return np.array([*(number.get(code or "", -1) for code in above), -1], dtype=np.int32), pa.array(codes, pa.string())
+type _Numbered = tuple[NDArray[np.int32], pa.Array]
+"""Of the n owners: the numbers of their codes, -1 for none, and for n, which is nobody; and those codes."""
 
 
-def _hidden(codes: list[str], seen: frozenset[str]) -> NDArray[np.bool_]:
-    """Say of each code whether it is not seen; one place more, for -1, which hides nothing."""
-    return np.array([*(code not in seen for code in codes), False])
+def _numbered(codes: Sequence[str | None], seen: Sequence[bool]) -> _Numbered:
+    """Number the codes of owners that are seen: an answer has all of them, also those that no row names."""
+    kept = sorted({code for code, is_seen in zip(codes, seen, strict=True) if is_seen and code is not None})
+    number = {code: index for index, code in enumerate(kept)}
+    numbers = [number.get(code or "", -1) if is_seen else -1 for code, is_seen in zip(codes, seen, strict=True)]
+    return np.array([*numbers, -1], dtype=np.int32), pa.array(kept, pa.string())
 
 
-def _codes(owner: NDArray[np.int32], codes: pa.Array) -> pa.Array:
+def _codes(owner: NDArray[np.int32], numbered: _Numbered) -> pa.Array:
     """Name owners (-1 is nobody) without repeating the text of each code."""
-    return pa.DictionaryArray.from_arrays(pa.array(owner, mask=owner < 0), codes)
+    numbers, codes = numbered
+    found = numbers[owner]
+    return pa.DictionaryArray.from_arrays(pa.array(found, mask=found < 0), codes)

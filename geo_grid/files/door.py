@@ -4,7 +4,7 @@ import contextlib
 import io
 import json
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
@@ -173,14 +173,19 @@ def read_extract(
 
 
 @contextlib.contextmanager
-def read_points(path: Path, form: str, limits: Limits) -> Iterator[Rows]:
+def read_points(path: Path, form: str, limits: Limits, look: Callable[[], None] = lambda: None) -> Iterator[Rows]:
     """Read points in bulk, batch by batch: as `points.READERS` does, which is what `form` is named in.
 
     The file need not have a name: it is opened here, and its descriptor passed on.
 
+    Parameters
+    ----------
+    look
+        Called now and then while it is read; what it raises ends the reading.
+
     Raises
     ------
-    UnreadableFile, InvalidRows
+    UnreadableFile
         It is not what `form` says, or takes more than it may. Taking batches raises the same.
     """
     said = POINTS[form]
@@ -190,7 +195,7 @@ def read_points(path: Path, form: str, limits: Limits) -> Iterator[Rows]:
     except OSError as error:
         message = f"{said} cannot be read: {error.strerror}"
         raise UnreadableFile(message) from None
-    with opened, handed_back(job, said, limits, opened) as rows:
+    with opened, handed_back(job, said, limits, opened, look) as rows:
         yield rows
 
 
@@ -198,7 +203,7 @@ def standing_walls() -> list[str]:
     """Return which walls this machine lets stand around a process that reads files."""
     limits = of_operator()
     job: dict[str, Any] = {"what": "walls", "readable": [], "scratch": None, "limits": asdict(limits)}
-    with reading(job) as process, io.BufferedReader(Told(process, "", limits)) as told:
+    with reading(job) as process, io.BufferedReader(Told(process, "", limits, lambda: None)) as told:
         standing: list[str] = json.loads(told.read() or b"[]")
     return standing
 

@@ -15,6 +15,8 @@ from typing import IO, Any
 from geo_grid.files.child import purpose_of
 from geo_grid.files.nest import ENDED, IDLE_S
 
+_ENDS_S = 30.0
+"""Seconds within which a process ends that has said everything; then it is killed."""
 _PACKAGE = Path(__file__).parents[2]
 _ENVIRONMENT = {
     "PYTHONPATH": str(_PACKAGE),
@@ -45,7 +47,14 @@ class Reading:
     def code(self) -> int:
         """Wait for its end, and return how it ended, as subprocess.Popen.returncode says it."""
         if self._code is None:
-            said = self._told.recv(ENDED.size)
+            said = b""
+            try:
+                self._told.settimeout(_ENDS_S)
+                said = self._told.recv(ENDED.size)
+            except TimeoutError:  # it has said all that it may, and goes on
+                self._told.shutdown(socket.SHUT_WR)
+                self._told.settimeout(None)
+                said = self._told.recv(ENDED.size)
             self._code = ENDED.unpack(said)[0] if said else -signal.SIGKILL  # the nest was killed, and it with the nest
         return self._code
 

@@ -7,13 +7,13 @@ import os
 import select
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
 import pyarrow as pa
 
-from geo_grid.errors import GeoGridError, InvalidRows, UnreadableFile, UserError
+from geo_grid.errors import GeoGridError, UnreadableFile, UserError
 from geo_grid.files.child import OUT_OF_MEMORY, REFUSED
 from geo_grid.files.forked import Reading, reading
 from geo_grid.files.limits import Limits
@@ -27,11 +27,16 @@ _REFUSALS = {"UnreadableFile": UnreadableFile, "UserError": UserError}
 class Told(io.RawIOBase):
     """All that a process says, as long as it may be waited for, and as much as it may say.
 
+    Parameters
+    ----------
+    look
+        Called now and then while it is waited for; what it raises ends the reading.
+
     Reading raises UnreadableFile when it took more than `Limits.wall_s`, or is more than `Limits.answer_bytes`.
     """
 
-    def __init__(self, process: Reading, said: str, limits: Limits) -> None:
-        self._answer, self._said, self._limits = process.answer, said, limits
+    def __init__(self, process: Reading, said: str, limits: Limits, look: Callable[[], None]) -> None:
+        self._answer, self._said, self._limits, self._look = process.answer, said, limits, look
         self._waited_s = 0.0
         # the process counts itself, but what is its word?
         self._room = limits.answer_bytes * 5 // 4 + _BLOCK
@@ -47,6 +52,7 @@ class Told(io.RawIOBase):
         while not self._waiting.poll(0):
             began = time.monotonic()
             self._waiting.poll(_LOOK_S * 1000)
+            self._look()
             self._waited_s += time.monotonic() - began
             if self._waited_s > self._limits.wall_s:
                 message = f"{self._said} was not read within {self._limits.wall_s:.0f} s, and was given up: divide it"
@@ -60,7 +66,13 @@ class Told(io.RawIOBase):
 
 
 @contextlib.contextmanager
-def handed_back(job: dict[str, Any], said: str, limits: Limits, opened: IO[bytes] | None = None) -> Iterator[Rows]:
+def handed_back(
+    job: dict[str, Any],
+    said: str,
+    limits: Limits,
+    opened: IO[bytes] | None = None,
+    look: Callable[[], None] = lambda: None,
+) -> Iterator[Rows]:
     """Have a file read in a confined process, which is dead when this is left.
 
     Parameters
@@ -71,29 +83,32 @@ def handed_back(job: dict[str, Any], said: str, limits: Limits, opened: IO[bytes
         What the sender of the file calls it.
     opened
         The file, where its path is not in the job.
+    look
+        See `Told`.
 
     Raises
     ------
-    UnreadableFile, UserError, InvalidRows
+    UnreadableFile, UserError
         What the process refused, and why; or it took more than it may. Taking batches raises the same.
     """
     with reading({**job, "said": said}, opened) as process:
-        answer = _Answer(process, said, limits, Path(job.get("path", "")).suffix.lower())
+        told = Told(process, said, limits, look)
+        answer = _Answer(process, told, said, limits, Path(job.get("path", "")).suffix.lower())
         about = answer.told.readline()
         try:
             reader = pa.ipc.open_stream(answer.told) if about.strip() else None
         except (pa.ArrowException, OSError):
             reader = None
         if reader is None:
-            raise answer.problem()
+            raise answer.problem(is_broken=True) or AssertionError
         yield Rows(json.loads(about), reader.schema, answer.batches(reader))
 
 
 class _Answer:
     """What a process says, and what its end means."""
 
-    def __init__(self, process: Reading, said: str, limits: Limits, suffix: str) -> None:
-        self.told = io.BufferedReader(Told(process, said, limits), _BLOCK)
+    def __init__(self, process: Reading, told: Told, said: str, limits: Limits, suffix: str) -> None:
+        self.told = io.BufferedReader(told, _BLOCK)
         self._process, self._said, self._limits, self._suffix = process, said, limits, suffix
 
     def batches(self, reader: pa.RecordBatchStreamReader) -> Iterator[pa.RecordBatch]:
@@ -105,21 +120,25 @@ class _Answer:
             except StopIteration:
                 break
             except (pa.ArrowException, OSError):
-                raise self.problem() from None
+                raise self.problem(is_broken=True) or AssertionError from None
             yield batch
-        if self._process.code() != 0:
-            raise self.problem()
+        if (problem := self.problem()) is not None:
+            raise problem
 
-    def problem(self) -> GeoGridError:
-        """Return what is wrong, in the words of the process if it has some."""
-        rest = self.told.read()
+    def problem(self, is_broken: bool = False) -> GeoGridError | None:
+        """Return what is wrong, in the words of the process if it has some; None: it said all that it has.
+
+        Parameters
+        ----------
+        is_broken
+            What it said so far is no table.
+        """
+        rest = self.told.read()  # first: it does not end before all is read
         code = self._process.code()
         if code == REFUSED:
             refusal = json.loads(rest[rest.rfind(b"\n") + 1 :])
-            if refusal["refused"] == "InvalidRows":
-                return InvalidRows(refusal["message"], [(row, why) for row, why in refusal["rows"]])
             return _REFUSALS.get(refusal["refused"], GeoGridError)(refusal["message"])
-        return _ended(code, self._said, self._limits, self._suffix)
+        return _ended(code, self._said, self._limits, self._suffix) if code != 0 or is_broken else None
 
 
 def _ended(code: int, said: str, limits: Limits, suffix: str) -> UnreadableFile:

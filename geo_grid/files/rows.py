@@ -19,6 +19,7 @@ _PART, _RING, _CORNER = 300, 150, 24
 _SHAPES = 2
 """Shapes in memory may take so many times the bytes that are handed back."""
 _READ_AT_ONCE = 1_000
+_LONGEST_REFUSAL = 2_000
 
 
 @dataclass(frozen=True)
@@ -100,5 +101,4 @@ def write(rows: Rows, sink: BinaryIO) -> None:
 
 def write_refusal(error: Exception, message: str, sink: BinaryIO) -> None:
     """Say in place of rows, or behind the first of them, why there are none."""
-    told = {"refused": type(error).__name__, "message": message, "rows": getattr(error, "rows", [])}
-    sink.write(b"\n" + json.dumps(told).encode())
+    sink.write(b"\n" + json.dumps({"refused": type(error).__name__, "message": message[:_LONGEST_REFUSAL]}).encode())

@@ -1,12 +1,12 @@
 """The points of an Arrow batch: two columns of numbers, or one of WKB or GeoArrow points."""
 
 import json
+import struct
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
-import shapely
 from numpy.typing import NDArray
 
 from geo_grid.errors import UnreadableFile
@@ -25,6 +25,13 @@ _ENCODINGS: dict[str, Literal["wkb", "point"]] = {
 _PLAIN = np.dtype([("head", "V5"), ("x", "<f8"), ("y", "<f8")])
 """A point in WKB as nearly everybody writes it: little-endian, two dimensions, without an SRID."""
 _PLAIN_HEAD = b"\x01\x01\x00\x00\x00"
+_KIND = struct.Struct("<BI")
+_HAS_SRID, _PLAIN_KIND = 0x20000000, 0x1FFFFFFF
+"""Flags of EWKB in the kind of a shape, and what is left without them."""
+_KINDS = {
+    2: "LineString", 3: "Polygon", 4: "MultiPoint", 5: "MultiLineString", 6: "MultiPolygon", 7: "GeometryCollection",
+}  # fmt: skip
+_UNREADABLE = "is no readable WKB"
 
 
 @dataclass
@@ -196,15 +203,31 @@ def _of_wkb(column: pa.Array) -> Found:
     if plain is not None:
         x[~missing], y[~missing] = plain["x"], plain["y"]
         return Found(x, y, missing)
-    shapes = shapely.from_wkb(column.to_numpy(zero_copy_only=False), on_invalid="ignore")
-    points = shapely.get_type_id(shapes) == shapely.GeometryType.POINT
-    there = points & ~shapely.is_empty(shapes)
-    x[there], y[there] = shapely.get_x(shapes[there]), shapely.get_y(shapes[there])
-    wrong = {
-        row: "is no readable WKB" if shapes[row] is None else f"is a {shapes[row].geom_type}, no point"
-        for row in np.flatnonzero(~points & ~missing).tolist()
-    }
+    wrong = {}
+    for row in np.flatnonzero(~missing).tolist():
+        point = _point_of(column[row].as_py())
+        if isinstance(point, str):
+            wrong[row] = point
+        else:
+            x[row], y[row] = point
     return Found(x, y, missing, wrong)
+
+
+def _point_of(wkb: bytes) -> tuple[float, float] | str:
+    """Read a point of WKB or EWKB; a text: why it is none. GEOS would read all of whatever else is there, however deep it is."""
+    data = memoryview(wkb)
+    if len(data) < _KIND.size or data[0] > 1:
+        return _UNREADABLE
+    order = "<" if data[0] else ">"
+    (kind,) = struct.unpack_from(f"{order}I", data, 1)
+    begin = _KIND.size + (4 if kind & _HAS_SRID else 0)
+    base = (kind & _PLAIN_KIND) % 1000  # dimensions are flags, or thousands
+    if base != 1:
+        return f"is a {_KINDS[base]}, no point" if base in _KINDS else _UNREADABLE
+    if len(data) < begin + 16:
+        return _UNREADABLE
+    x, y = struct.unpack_from(f"{order}dd", data, begin)
+    return x, y
 
 
 def _plain_points(column: pa.Array, there: NDArray[np.bool_]) -> Any:

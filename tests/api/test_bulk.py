@@ -2,6 +2,8 @@
 
 import io
 import json
+import os
+import signal
 import socket
 import subprocess
 import sys
@@ -19,6 +21,7 @@ from geo_grid.api.desk import bulk
 from geo_grid.locate import open_city
 from tests.api.test_http import problem
 from tests.conftest import live_server
+from tests.files.readers import readers
 from tests.identities import api_key, bearing
 from tests.squares import SIDE, SOUTH, WEST
 
@@ -126,9 +129,10 @@ def test_no_points_are_no_error(demo_client: httpx.Client, media: str, body: byt
         (JSON, '{"points":[[114,37],', "not readable JSON"),
         (JSON, '{"point":[[114,37]]}', 'no "points"'),
         (JSON, '{"points":{"a":1}}', 'no "points"'),
-        (JSON, '{"points":[[114,37,1]]}', "cannot be read"),
-        (JSON, '{"points":[["114","37"]]}', "cannot be read"),
-        (JSON, '{"points":[[true,37]]}', "cannot be read"),
+        (JSON, '{"points":[[114,37,1]]}', "1 of 1 points are no places"),
+        (JSON, '{"points":[["114","37"]]}', "1 of 1 points are no places"),
+        (JSON, '{"points":[[true,37]]}', "1 of 1 points are no places"),
+        (JSON, '{"points":[' + "[]," * 20_000 + "[0,0]]}", "20000 of 20001 points are no places"),
         (JSON, '{"points":[[114.5,37.0],[200,37]]}', "1 of 2 points are no places"),
         (CSV, "", "empty"),
         (CSV, "a,b\n1,2\n", "no column lon"),
@@ -139,6 +143,7 @@ def test_no_points_are_no_error(demo_client: httpx.Client, media: str, body: byt
         (CSV, b"lon,lat\n\xff\xfe\xff,1\n", "not text"),
         (ARROW, b"", "no end mark"),
         (ARROW, b"junk" * 100, "no end mark"),
+        (ARROW, b"ARROW1" + b"junk" * 100, "Arrow file (Feather)"),
         (ARROW, b"junk" * 100 + b"\xff\xff\xff\xff\x00\x00\x00\x00", "not a readable Arrow stream"),
         (ARROW, arrow(pa.table({"x": ["a"], "y": ["b"]})), "not numbers"),
         (ARROW, arrow(pa.table({"a": [1.0]})), "no column lon"),
@@ -150,6 +155,24 @@ def test_bad_bodies_are_refused_whole_with_the_reason(
     demo_client: httpx.Client, media: str, body: bytes | str, says: str
 ) -> None:
     assert says in problem(post(demo_client, media, body), 422)["detail"]
+
+
+def test_what_is_no_point_is_named_or_skipped(demo_client: httpx.Client) -> None:
+    body = '{"points":[[114.5043,37.0682],[],{"lon":1},null,"x",[1,[2]]]}'
+    refused = problem(post(demo_client, JSON, body), 422)
+    assert [fault["row"] for fault in refused["errors"]] == [2, 3, 4, 5, 6]
+    assert [fault["detail"] for fault in refused["errors"]][2:4] == [
+        "null is no pair of numbers [lon, lat]", '"x" is no pair of numbers [lon, lat]',
+    ]  # fmt: skip
+    told = post(demo_client, JSON, body, skip_invalid=True).json()["points"]
+    assert [one["problem"] is None for one in told] == [True, False, False, False, False, False]
+    assert told[0]["grid_code"]
+
+
+def test_a_level_is_asked_for_once(demo_client: httpx.Client) -> None:
+    body = '{"points":[[114.5043,37.0682]]}'
+    assert "twice" in problem(post(demo_client, JSON, body, levels="1,3,1"), 422)["detail"]
+    assert post(demo_client, JSON, body, levels=",".join("1" * 11)).status_code == 422
 
 
 def test_bad_rows_are_named_or_skipped_on_request(demo_client: httpx.Client) -> None:
@@ -242,6 +265,23 @@ def raw(url: str, key: str, length: int = 1_000_000) -> socket.socket:
 
 
 class TestSlowAndVanishingClients:
+    def test_a_reader_that_stands_still_ends_with_its_sender(self, small_city: str, state_dir: Path) -> None:
+        """It held its turn for ten minutes, and with another one those of everybody."""
+        key = api_key(small_city, "planner")
+        body = b"lon,lat\n" + b"114.5,37.0\n" * 2_000_000
+        with live_server(small_city, state_dir=state_dir) as url, bearing(url, key) as client:
+            with raw(url, key, len(body)) as left:
+                left.sendall(body)
+                deadline = time.monotonic() + 90
+                while not (reading := readers([os.getpid()])):
+                    assert time.monotonic() < deadline
+                for process in reading:
+                    os.kill(process, signal.SIGSTOP)
+            while readers([os.getpid()]):
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+            assert post(client, CSV, b"lon,lat\n114.5,37.0\n").status_code == 200
+
     def test_a_client_that_sends_nothing_is_given_up(self, database: str, state_dir: Path, monkeypatch) -> None:
         monkeypatch.setattr(bulk, "_SILENCE_S", 0.5)
         with live_server(database, state_dir=state_dir) as url, raw(url, api_key(database, "planner")) as slow:
@@ -318,6 +358,21 @@ done = True
 watcher.join()
 print(result.points, peak - before)
 """
+
+
+@pytest.mark.parametrize("levels", ["", "1"])
+def test_an_answer_has_no_codes_that_whoever_asks_does_not_see(small_city: str, state_dir: Path, levels: str) -> None:
+    """Those of the whole city went with every Arrow answer, as its dictionary."""
+    body = arrow(pa.table({"lon": [WEST + SIDE / 2, WEST + 1.5 * SIDE], "lat": [SOUTH + SIDE / 2] * 2}))
+    with live_server(small_city, state_dir=state_dir) as url:
+        for cells, expected in ((["A"], {"A"}), (None, {"A", "B", "C", "D"})):
+            with bearing(url, api_key(small_city, "dispatcher", cells)) as client:
+                answer = post(client, ARROW, body, levels=levels)
+            table = pa.ipc.open_stream(answer.content).read_all().combine_chunks()
+            assert set(table["grid_code"].chunk(0).dictionary.to_pylist()) == expected
+            assert table["grid_code"].to_pylist() == (["A", None] if cells else ["A", "B"])
+            assert not levels or table["grid_code_1"].to_pylist() == (["P", None] if cells else ["P", "P"])
+            assert not cells or len(table["zone_code"].chunk(0).dictionary) <= 1
 
 
 @pytest.fixture(scope="module")

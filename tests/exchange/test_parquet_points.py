@@ -2,6 +2,7 @@
 
 import json
 import math
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -177,6 +178,22 @@ def test_lines_among_points_are_named_by_their_rows(city: CityIndex, tmp_path: P
     with pytest.raises(InvalidRows) as refused:
         located(city, parquet.read_table(tmp_path / "made.parquet"), tmp_path)
     assert refused.value.rows == [(2, "is a LineString, no point")]
+
+
+def test_shapes_within_shapes_are_no_point_however_deep(city: CityIndex, tmp_path: Path) -> None:
+    """Read by GEOS in the command itself, they ended it with a segmentation fault."""
+    deep = struct.pack("<BII", 1, 7, 1) * 50_000 + shapely.to_wkb(shapely.Point(114.5, 37))
+    geo = {
+        "version": "1.1.0",
+        "primary_column": "geometry",
+        "columns": {"geometry": {"encoding": "WKB", "geometry_types": []}},
+    }
+    kinds = [deep, b"\x01", b"", struct.pack("<BI", 1, 1), struct.pack("<BI", 7, 1), struct.pack("<BIdd", 1, 99, 1, 1)]
+    table = pa.table({"geometry": pa.array(kinds, pa.binary())}).replace_schema_metadata({b"geo": json.dumps(geo)})
+    with pytest.raises(InvalidRows) as refused:
+        located(city, table, tmp_path)
+    assert refused.value.rows[0] == (1, "is a GeometryCollection, no point")
+    assert [why for _, why in refused.value.rows[1:]] == ["is no readable WKB"] * 5
 
 
 BROKEN_GEO = {b"geo": b'{"primary_column": "nothing"}'}

@@ -361,7 +361,7 @@ def test_points_in_bulk_are_read_behind_the_walls(tmp_path: Path, form: str, mon
     with read_points(path, form, SENT_POINTS) as points:
         first = next(iter(points.batches))
         (process,) = readers([os.getpid()])
-    assert first.schema.names == ["lon", "lat"]
+    assert first.schema.names[:2] == ["lon", "lat"]
     assert 1_000 < first.num_rows <= 1 << 20
     assert still_there([process]) == set()
 

@@ -3,6 +3,7 @@
 import asyncio
 import tempfile
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO
 
@@ -69,7 +70,7 @@ async def post_locate(
     source_crs: SourceCrs = "EPSG:4490",
     at: At = None,
     levels: Annotated[
-        str, Query(description="grid levels whose codes are wanted too: 1,2", pattern=r"^([0-9](,[0-9])*)?$")
+        str, Query(description="grid levels whose codes are wanted too: 1,2", pattern=r"^([0-9](,[0-9]){0,9})?$")
     ] = "",
     skip_invalid: Annotated[bool, Query(description="answer the other points and name the problem of these")] = False,
 ) -> StreamingResponse:
@@ -97,6 +98,7 @@ async def post_locate(
                 FORMS[media],
                 asked,
                 lambda step, total=None: nullcontext(refuse_left),
+                partial(refuse_left, 0),
             )
     headers = {
         "Geo-Grid-Edition": str(city.edition),

@@ -12,15 +12,18 @@ from typing import NamedTuple
 _CONTINUES, _DICTIONARY, _BATCH = 0xFFFFFFFF, 2, 3
 # fields by their number, after format/Message.fbs
 _MESSAGE_KIND, _MESSAGE_HEADER, _MESSAGE_BODY_LENGTH = 1, 2, 3
-_BATCH_ROWS, _BATCH_BUFFERS, _BATCH_COMPRESSION, _DICTIONARY_BATCH = 0, 2, 3, 1
+_BATCH_ROWS, _BATCH_BUFFERS, _BATCH_COMPRESSION, _DICTIONARY_BATCH, _DICTIONARY_IS_DELTA = 0, 2, 3, 1, 2
 
 
 class Sizes(NamedTuple):
-    """Of one message: rows, bytes of its buffers once they are unpacked, and whether they are packed."""
+    """Of one message: rows, bytes of its buffers once they are unpacked, whether they are packed, and whether it adds to a
+    dictionary.
+    """
 
     rows: int
     octets: int
     is_packed: bool
+    is_delta: bool
 
 
 def declared_sizes(stream: memoryview) -> Iterator[Sizes]:
@@ -53,23 +56,26 @@ def declared_sizes(stream: memoryview) -> Iterator[Sizes]:
                 header = message.table(_MESSAGE_HEADER)
                 batch = header.table(_DICTIONARY_BATCH) if kind == _DICTIONARY and header else header
                 if batch is not None:
-                    yield _sizes(batch, body)
+                    is_delta = (
+                        kind == _DICTIONARY and header is not None and bool(header.number(_DICTIONARY_IS_DELTA, "<B"))
+                    )
+                    yield _sizes(batch, body, is_delta)
     except (struct.error, IndexError) as error:
         message_ = "a message is broken"
         raise ValueError(message_) from error
 
 
-def _sizes(batch: "_Table", body: memoryview) -> Sizes:
+def _sizes(batch: "_Table", body: memoryview, is_delta: bool) -> Sizes:
     rows = batch.number(_BATCH_ROWS, "<q")
     if batch.table(_BATCH_COMPRESSION) is None:
         octets = sum(length for _, length in batch.pairs(_BATCH_BUFFERS))  # several may be of the same bytes
-        return Sizes(rows, max(octets, len(body)), octets > len(body))
+        return Sizes(rows, max(octets, len(body)), octets > len(body), is_delta)
     octets = 0
     for offset, length in batch.pairs(_BATCH_BUFFERS):
         if length:
             (unpacked,) = struct.unpack_from("<q", body, offset)
             octets += max(unpacked, length - 8)  # -1: as it is
-    return Sizes(rows, octets, True)
+    return Sizes(rows, octets, True, is_delta)
 
 
 class _Table:

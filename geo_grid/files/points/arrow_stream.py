@@ -12,6 +12,7 @@ from geo_grid.files.points.batches import BATCH, refuse_columns
 from geo_grid.files.rows import Rows
 
 _END_OF_STREAM = b"\xff\xff\xff\xff\x00\x00\x00\x00"  # Arrow IPC streaming format
+_FILE = b"ARROW1"
 _LEAST_UNPACKED, _MOST_TIMES, _MOST_UNPACKED = 64 << 20, 16, 4 << 30
 """Bytes a compressed stream may unpack to: as many times its own, no less than the first, no more than the last."""
 _MOST_AT_ONCE = 256 << 20
@@ -28,12 +29,16 @@ def read_arrow(path: Path) -> Rows:
     """
     try:
         mapped = pa.memory_map(str(path))
+        if mapped.size() >= len(_FILE) and mapped.read(len(_FILE)) == _FILE:
+            message = "this is an Arrow file (Feather): write its batches as an Arrow stream"
+            raise UnreadableFile(message)
+        mapped.seek(0)
         if mapped.size() < len(_END_OF_STREAM) or _end(path) != _END_OF_STREAM:
             message = "the Arrow stream has no end mark: it is no Arrow stream, or was cut off"
             raise UnreadableFile(message)
         _refuse_bomb(mapped)
         reader = pa.ipc.open_stream(mapped)
-        refuse_columns("the Arrow stream", reader.schema.names)
+        refuse_columns("the Arrow stream", reader.schema.names, reader.schema)
         x, y = coordinate_columns("the Arrow stream", reader.schema.names, None, None)
         for name in (x, y):
             kind = reader.schema.field(name).type
@@ -70,6 +75,9 @@ def _refuse_bomb(mapped: pa.MemoryMappedFile) -> None:
     total = 0
     for sizes in declared_sizes(memoryview(mapped.read_buffer())):
         total += sizes.octets
+        if sizes.is_delta:  # each batch would have all before it again
+            message = "the Arrow stream adds to its dictionaries: write each of them whole"
+            raise UnreadableFile(message)
         if sizes.is_packed and sizes.octets > _MOST_AT_ONCE:
             message = f"a batch of the Arrow stream unpacks to {sizes.octets:,} bytes; {_MOST_AT_ONCE:,} are taken: send smaller batches"
             raise UnreadableFile(message)

@@ -1,5 +1,6 @@
 """Points of JSON: `{"points": [[lon, lat], ...]}`."""
 
+import json
 import re
 import reprlib
 from collections.abc import Iterator
@@ -10,16 +11,17 @@ import ijson
 import numpy as np
 import pyarrow as pa
 
-from geo_grid.errors import InvalidRows, UnreadableFile
+from geo_grid.errors import UnreadableFile
 from geo_grid.files.kinds import first_line
-from geo_grid.files.points.batches import BATCH
+from geo_grid.files.points.batches import BATCH, WRONG
 from geo_grid.files.rows import Rows
 
 _WITHOUT_POINTS = 1 << 20
 """Bytes of JSON in which there must be a point: neither one of them nor what is beside them is as long."""
 _DEEPEST = 64
 """Brackets within each other; points have three, and the parser takes memory by the square of them."""
-_SCHEMA = pa.schema([("lon", pa.float64()), ("lat", pa.float64())])
+_BRIEF = reprlib.Repr()
+_SCHEMA = pa.schema([("lon", pa.float64()), ("lat", pa.float64()), (WRONG, pa.string())])
 _BOM = b"\xef\xbb\xbf"
 _TEXT = re.compile(rb'"(?:[^"\\]++|\\.)*+("|\\?\Z)', re.DOTALL)
 """A text of JSON, or the beginning of one that is not at its end: taken whole, so that nothing in it is looked at twice."""
@@ -27,23 +29,14 @@ _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
 
 def read_json(path: Path) -> Rows:
-    """Read `{"points": [[lon, lat], ...]}`.
+    """Read `{"points": [[lon, lat], ...]}`. What is no pair of numbers is a row without, that says what is there.
 
     Raises
     ------
     UnreadableFile
         It is not such JSON.
-    InvalidRows
-        Points are not pairs of numbers.
     """
-    return Rows({"lon": "lon", "lat": "lat"}, _SCHEMA, _batches(path))
-
-
-def _batches(path: Path) -> Iterator[pa.RecordBatch]:
-    done = 0
-    for chunk in _pairs_of_json(path):
-        yield _batch_of_pairs(chunk, done)
-        done += len(chunk)
+    return Rows({"lon": "lon", "lat": "lat", "wrong": WRONG}, _SCHEMA, map(_batch_of_pairs, _pairs_of_json(path)))
 
 
 def _pairs_of_json(path: Path) -> Iterator[list[Any]]:
@@ -52,7 +45,7 @@ def _pairs_of_json(path: Path) -> Iterator[list[Any]]:
         with path.open("rb") as opened:
             guarded = _Guarded(opened)
             for item in ijson.items(guarded, "points.item", use_float=True):
-                guarded.found.append(item if _is_pair(item) else _NoPair(reprlib.repr(item)[:60]))
+                guarded.found.append(item if _is_pair(item) else _NoPair.of(item))
                 if len(guarded.found) == BATCH:
                     yield guarded.found
                     guarded.found = []
@@ -64,6 +57,8 @@ def _pairs_of_json(path: Path) -> Iterator[list[Any]]:
                     message = 'the JSON body has no "points": send {"points": [[lon, lat], ...]}'
                     raise UnreadableFile(message)
     except (ijson.JSONError, UnicodeDecodeError, ValueError) as error:
+        if error.args and isinstance(error.args[0], bytes):  # of the parser in C
+            error = ValueError(error.args[0].decode("utf-8", "replace"))
         message = f"this is not readable JSON: {first_line(error)}"
         raise UnreadableFile(message) from None
 
@@ -144,16 +139,24 @@ class _NoPair(str):
 
     __slots__ = ()
 
+    @classmethod
+    def of(cls, item: Any) -> "_NoPair":
+        said = (
+            json.dumps(item, ensure_ascii=False)
+            if isinstance(item, str | int | float | bool | None)
+            else _BRIEF.repr(item)
+        )
+        return cls(said[:60])
+
 
 def _is_pair(item: Any) -> bool:
     return isinstance(item, list) and len(item) == 2 and all(type(v) in (int, float) for v in item)
 
 
-def _batch_of_pairs(chunk: list[Any], done: int) -> pa.RecordBatch:
-    bad = [(done + row + 1, f"{item} is no pair of numbers [lon, lat]")
-           for row, item in enumerate(chunk) if isinstance(item, _NoPair)]  # fmt: skip
-    if bad:
-        message = f"{len(bad)} of the first {done + len(chunk)} points cannot be read"
-        raise InvalidRows(message, bad)
-    pairs = np.array(chunk, dtype=np.float64).reshape(-1, 2)
-    return pa.RecordBatch.from_arrays([pa.array(pairs[:, 0].copy()), pa.array(pairs[:, 1].copy())], schema=_SCHEMA)
+def _batch_of_pairs(chunk: list[Any]) -> pa.RecordBatch:
+    wrong = [f"{item} is no pair of numbers [lon, lat]" if isinstance(item, _NoPair) else None for item in chunk]
+    pairs = [(None, None) if isinstance(item, _NoPair) else item for item in chunk]
+    lon, lat = np.array(pairs, dtype=np.float64).reshape(-1, 2).T
+    return pa.RecordBatch.from_arrays(
+        [pa.array(lon.copy()), pa.array(lat.copy()), pa.array(wrong, pa.string())], schema=_SCHEMA
+    )

@@ -30,7 +30,7 @@ def read_parquet(path: Path, most_rows: int = _MOST_ROWS, least_rows: int = _LEA
     try:
         opened = _opened(path)
         schema = opened.schema_arrow
-        refuse_columns("the Parquet file", schema.names)
+        refuse_columns("the Parquet file", schema.names, schema)
         return Rows({"rows": opened.metadata.num_rows}, schema, _batches(path, opened, most_rows, least_rows))
     except (pa.ArrowException, OSError, ValueError) as error:
         raise _unreadable(error) from None
