@@ -3,13 +3,17 @@
 Not the command line itself, whose console looks at its surroundings when it is imported.
 """
 
+import gc
+
 import argon2
 import geopandas
+import pulp
 import pyarrow.csv
 import pydantic_settings
 import pyogrio
 import rich.logging
 import rich.progress
+import spopt.locate
 import typer
 
 import geo_grid.access.accounts
@@ -25,6 +29,19 @@ import geo_grid.response.siting
 import geo_grid.response.worker
 from geo_grid.compiling import make_ready
 
-__all__ = ["argon2", "geo_grid", "geopandas", "pyarrow", "pydantic_settings", "pyogrio", "rich", "typer"]
+__all__ = [
+    "argon2",
+    "geo_grid",
+    "geopandas",
+    "pulp",
+    "pyarrow",
+    "pydantic_settings",
+    "pyogrio",
+    "rich",
+    "spopt",
+    "typer",
+]
 
 make_ready()
+gc.collect()
+gc.freeze()  # else each process that is forked copies all of it when it first looks for garbage
