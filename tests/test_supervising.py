@@ -21,6 +21,7 @@ from geo_grid.state_folder import keep_small, open_state_folder, swept
 from geo_grid.supervising import ServerLock
 from tests.cameras.door import PLATFORM
 from tests.cameras.lower import Lower
+from tests.commands import run
 from tests.databases import state_folder
 
 
@@ -115,8 +116,7 @@ def test_what_cannot_serve_is_said_and_not_tried_again(state_dir: Path, database
         (["serve"], owner, 2, "must not work as geo_grid"),
         (["up", "--empty", "--detach"], shifts, 1, "GEO_GRID_PATROL_SHIFTS"),
     ):
-        command, environment = [sys.executable, "-m", "geo_grid", *arguments], {**common, **more}
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+        done = run({**common, **more}, *arguments)
         assert done.returncode == code, done.stderr
         assert done.stderr.count(said) == 1
         assert "Traceback" not in done.stderr
