@@ -206,8 +206,11 @@ def test_names_from_files_never_become_programs(cluster: Cluster, page: Page) ->
 
 def test_a_lost_server_is_announced(page: Page, small_city: str) -> None:
     show(page, api_key(small_city, "supervisor"))
+    page.clock.install()
     with live_server(small_city) as url:
         open_wall(page, f"{url}/maps/wall?lang=en")
+    expect(page.locator(".stale")).to_be_hidden()
+    page.clock.fast_forward(31_000)  # half a minute without an answer
     expect(page.locator(".stale")).to_be_visible(timeout=90_000)
     expect(page.locator(".stale")).to_contain_text("does not answer")
 

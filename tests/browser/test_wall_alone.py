@@ -42,10 +42,15 @@ def kiosk_token(conninfo: str) -> str:
 
 
 @contextmanager
-def opened(browser: Browser, conninfo: str, url: str, query: str = "", width: int = 1920) -> Iterator[Page]:
+def opened(
+    browser: Browser, conninfo: str, url: str, query: str = "", width: int = 1920, has_clock: bool = False
+) -> Iterator[Page]:
+    """A wall of a supervisor; with a clock of its own, which can be put forward."""
     headers = {"Authorization": f"Bearer {api_key(conninfo, 'supervisor')}"}
     page = browser.new_page(viewport={"width": width, "height": 1080}, extra_http_headers=headers)
     page.add_init_script(f"({_LISTENS})()")
+    if has_clock:
+        page.clock.install()
     page.goto(f"{url}/maps/wall{query}")
     page.wait_for_selector("body[data-ready]", timeout=90_000)
     yield page
@@ -93,10 +98,13 @@ def test_a_server_that_hangs_is_told_of_and_all_is_there_when_it_answers_again(
     city: tuple[str, str], browser: Browser
 ) -> None:
     conninfo, url = city
-    with opened(browser, conninfo, url, "?lang=en") as page:
+    with opened(browser, conninfo, url, "?lang=en", has_clock=True) as page:
         hung: list[object] = []
         asked = re.compile("/(incidents|collections|response|session)")
         page.route(asked, lambda route: hung.insert(0, route))  # never answered
+        with page.expect_event("requestfailed", timeout=90_000):  # it gives up by itself
+            page.clock.fast_forward(31_000)  # half a minute without an answer
+        assert hung
         expect(page.locator(".stale")).to_be_visible(timeout=90_000)
         expect(page.locator(".fresh")).to_have_attribute("data-state", "stale")
         page.unroute_all()
