@@ -2,10 +2,8 @@
 
 from pathlib import Path
 
-import nbformat
 import pytest
 import shapely
-from nbclient import NotebookClient
 
 from geo_grid.client import Client
 from geo_grid.db import connect
@@ -58,6 +56,9 @@ def test_what_is_wrong_is_said(demo_server: str, demo_key: str) -> None:
 def test_the_example_notebook_runs(demo_server: str, demo_key: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GEO_GRID_URL", demo_server)
     monkeypatch.setenv("GEO_GRID_KEY", demo_key)
+    import nbformat
+    from nbclient import NotebookClient
+
     notebook = nbformat.read(NOTEBOOK, as_version=4)
     assert not any(cell.get("outputs") for cell in notebook.cells)  # as it is kept: without anybody's data
     NotebookClient(notebook, timeout=120, kernel_name="python3").execute()

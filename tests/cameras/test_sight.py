@@ -8,7 +8,6 @@ from pathlib import Path
 import httpx
 import numpy as np
 import pytest
-import pyvispoly
 import shapely
 
 from geo_grid.cameras.coverage import coverage_of, update_coverage
@@ -99,6 +98,8 @@ def test_the_building_that_a_camera_hangs_on_hides_nothing_but_indoors_it_is_all
 
 def by_cgal(whole: shapely.Polygon, buildings: np.ndarray) -> shapely.Polygon:
     """What is seen from the middle of a circle, by CGAL's visibility polygon of the free ground."""
+    import pyvispoly  # which imports matplotlib
+
     free = shapely.difference(whole, shapely.union_all(buildings))
     around = next(part for part in shapely.get_parts(free) if shapely.dwithin(part, shapely.Point(0, 0), 1e-9))
     around = shapely.orient_polygons(around)

@@ -1,10 +1,10 @@
 """Boundaries as other people's programs write them: healed within a stated tolerance, or refused with place and size."""
 
 import json
+from importlib.metadata import distribution
 from pathlib import Path
 
 import geopandas as gpd
-import libpysal
 import numpy as np
 import pytest
 import shapely
@@ -253,7 +253,7 @@ def test_the_report_of_healing_is_read_by_programs(city: str, cases: Path) -> No
     assert json.loads(json.dumps(report.healed))[0]["code"] == "A"
 
 
-LIBPYSAL = Path(libpysal.__file__).parent / "examples"
+LIBPYSAL = Path(str(distribution("libpysal").locate_file("libpysal/examples")))
 
 
 @pytest.mark.parametrize(

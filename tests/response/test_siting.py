@@ -1,16 +1,16 @@
 """Where posts should be: against a published example, and against what can be counted by hand."""
 
+from importlib.metadata import distribution  # which does not import it, as each worker would that collects
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-import spopt
 
 from geo_grid.errors import UserError
 from geo_grid.response.siting import site
 
-DATA = Path(spopt.__file__).parent / "tests/test_locate/data"
+DATA = Path(str(distribution("spopt").locate_file("spopt/tests/test_locate/data")))
 """Stores and census tracts of San Francisco, which spopt's own tests use (PySAL, from Qunshan Zhao's course)."""
 
 
