@@ -44,6 +44,7 @@ LONGEST = (
     "tests/access/test_rights.py",
     "tests/test_supervising.py",
     "tests/test_drills.py",
+    "tests/test_packaging.py",
     "tests/test_workers.py",
     "tests/live_demo/test_live_demo.py",
     "tests/response/test_reach.py",
@@ -52,6 +53,13 @@ LONGEST = (
     "tests/test_cli.py",
     "tests/demo/test_demo.py",
     "tests/api/test_crowds.py",
+    "tests/feeds/test_opening.py",
+    "tests/cameras/test_lower_platforms.py",
+    "tests/backups/test_backups.py",
+    "tests/api/test_bulk.py",
+    "tests/access/test_network.py",
+    "tests/locate/",
+    "tests/hooks/test_hooks.py",
     "tests/exchange/test_foreign_boundaries.py",
 )
 """Files of half a minute and more, which begin first, in this order: at the end no core waits for one of them. The
