@@ -23,7 +23,7 @@ def drill(city: City, share: float = 1.0) -> Verdict:
     cameras, killed = round(_CAMERAS * share), max(1, round(_KILLED * share))
     sent = items(cameras)
     city.run("cameras", "platform", "P1", "P1", "--source-crs", "EPSG:4490", "--gb28181-id", PLATFORM, "--enable")
-    with filing(city.url, key) as told:
+    with filing(city.url, key, per_s=100) as told:
         registered_s = []
         for turn in range(killed + 1):
             with contextlib.ExitStack() as stack:
