@@ -163,8 +163,10 @@ end $$;
 
 -- whether the principal is one of the demo's: what such a one brings is marked like the demo's own
 create or replace function access.asks_for_demo() returns boolean
-language sql stable security definer set search_path = pg_catalog, public, pg_temp
-return coalesce((select p.is_demo from access.asking a join access.principals p using (principal_id)), false);
+language plpgsql stable security definer set search_path = pg_catalog, public, pg_temp as $$
+begin
+    return coalesce((select p.is_demo from access.asking a join access.principals p using (principal_id)), false);
+end $$;
 
 create or replace function access.mark_demo() returns trigger
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$

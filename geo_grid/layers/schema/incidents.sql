@@ -10,7 +10,8 @@ create or replace function access.incident_private(wanted bigint, out descriptio
 language plpgsql stable security definer set search_path = pg_catalog, public, pg_temp as $$
 begin
     select i.description, i.address,
-           case when i.handler_id = access.me() then i.caller_number else access.masked(i.caller_number) end
+           case when i.caller_number is null or i.handler_id = access.me() then i.caller_number
+                else access.masked(i.caller_number) end
     into description, address, caller_number
     from incidents i
     where i.incident_id = wanted
@@ -50,12 +51,16 @@ grant select on incident_cards to geo_grid_app;
 -- sets owner and handler of an incident by its position and the principal, whatever the request says
 create or replace function access.own_incident() returns trigger
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
+declare
+    who record;
 begin
+    select p.principal_id, p.principal_kind, p.is_demo into who
+    from access.asking a join access.principals p using (principal_id);
     new.grid_code := access.owning_cell(new.geom, statement_timestamp());
     new.zone_code := access.owning_zone(new.geom, statement_timestamp());
     new.edition_id := edition_at(statement_timestamp());
-    new.handler_id := (select principal_id from access.asking where principal_kind = 'user');
-    new.is_demo := access.asks_for_demo();
+    new.handler_id := case who.principal_kind when 'user' then who.principal_id end;
+    new.is_demo := coalesce(who.is_demo, false);
     return new;
 end $$;
 
