@@ -105,7 +105,9 @@ async def take_step(connection: AsyncConnection, incident_id: int, action: Actio
     key = {"incident_id": incident_id}
     if isinstance(action, Merge):  # in one order, whichever is merged into the other
         await connection.execute(_LOCK_BOTH, {"both": [incident_id, action.into]})
-    row = await (await connection.execute(_LOCK, key)).fetchone()
+    async with connection.pipeline():  # in one round trip
+        locked, holding = await connection.execute(_LOCK, key), await connection.execute(QUERIES["units"], key)
+    row = await locked.fetchone()
     if row is None:
         await get(connection, incident_id)
         message = "this incident is not in your grid cells to act on: its command centre does"
@@ -113,8 +115,7 @@ async def take_step(connection: AsyncConnection, incident_id: int, action: Actio
     if action.seen is not None and action.seen != row["step_count"]:
         message = f"this matter has {row['step_count']} steps, you saw {action.seen}: look at it again"
         raise Outdated(message)
-    units = await (await connection.execute(QUERIES["units"], key)).fetchall()
-    before, now = _matter(row, units), row["now"]
+    before, now = _matter(row, await holding.fetchall()), row["now"]
     after = action.apply(before, actor_id, now)
     known = await _look_up(connection, action, row, before)
     if known.handler_id is not None:
@@ -134,15 +135,17 @@ async def take_step(connection: AsyncConnection, incident_id: int, action: Actio
     details = json.dumps(
         {**action.details(), **known.evidence, **given}, ensure_ascii=False
     )  # for ever; texts are in the note
-    await connection.execute(QUERIES["note"], {**values, "details": details})  # before it may be moved out of sight
     try:
-        await connection.execute(QUERIES["store"], values)
+        async with connection.pipeline():
+            # noted before it may be moved out of sight
+            await connection.execute(QUERIES["note"], {**values, "details": details})
+            await connection.execute(QUERIES["store"], values)
+            return await get(connection, incident_id)
     except psycopg.errors.CheckViolation:  # of keep_stages: the loop was read before somebody changed it
         message = "the loop of this matter was changed at this moment: look at it again"
         raise Conflict(message) from None
     except psycopg.errors.ObjectNotInPrerequisiteState as error:  # of the mediation of a dispute
         raise Conflict(str(error.diag.message_primary)) from None
-    return await get(connection, incident_id)
 
 
 async def course_of(connection: AsyncConnection, incident_id: int, rights: Collection[str]) -> Course:

@@ -3,15 +3,15 @@ select i.incident_id, i.step as stage, i.handler_id, i.handled_by, i.accepted_at
        i.handled_at, i.feedback_at, i.verified_at, i.closed_at, i.return_count, i.is_final, i.suspended_at, i.suspended_s,
        i.outcome, i.evaluation, i.step_count, i.grid_code, i.zone_code, ST_X(i.geom) as lon, ST_Y(i.geom) as lat,
        i.assigned_cell, i.assigned_role, i.assigned_duty, i.assigned_rule, i.held_level, i.merged_into,
-       array(select c.grid_level from cell_chain(i.grid_code, now()) c join grid_levels g on g.grid_level = c.grid_level
-             where g.settles order by c.grid_level desc) as levels,
-       case when i.assigned_rule = 'city' then 0
-            else (select c.grid_level from cell_chain(i.grid_code, now()) c where c.grid_code = i.assigned_cell) end as holder_level,
+       coalesce(chain.levels, '{}') as levels, case when i.assigned_rule = 'city' then 0 else chain.holder_level end as holder_level,
        l.return_within, l.most_returns,
        array(select s.stage from loop_stages s where s.loop_code = i.loop_code order by s.ordinal) as stages,
        greatest(clock_timestamp(), i.received_at, last.done_at) as now
 from incidents i
 join loops l on l.loop_code = i.loop_code
+cross join lateral (select array_agg(c.grid_level order by c.grid_level desc) filter (where g.settles) as levels,
+                           max(c.grid_level) filter (where c.grid_code = i.assigned_cell) as holder_level
+                    from cell_chain(i.grid_code, now()) c left join grid_levels g on g.grid_level = c.grid_level) chain
 left join lateral (select s.done_at from incident_steps s where s.incident_id = i.incident_id
                    order by s.number desc limit 1) last on true
 where i.incident_id = %(incident_id)s
