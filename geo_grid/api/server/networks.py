@@ -1,5 +1,6 @@
 """IP addresses and networks. Does not import the app, since starting a server needs it too."""
 
+import functools
 import ipaddress
 import re
 from collections.abc import Iterable, Sequence
@@ -12,6 +13,7 @@ type Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 type Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
+@functools.lru_cache(1024)  # each request asks, of the same few
 def is_loopback(host: str) -> bool:
     """Say whether a host to listen on can only be reached from this machine."""
     try:
@@ -143,5 +145,6 @@ def _without_port(hop: str) -> str:
     return (found[1] or found[2]) if found else hop
 
 
+@functools.lru_cache(1024)
 def _peer(address: str) -> Address:
     return read_address(address.partition("%")[0])  # the zone of a peer address comes from this machine itself
