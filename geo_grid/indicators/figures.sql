@@ -141,10 +141,10 @@ int4send(0)
 
 -- name: flags
 -- bits as `FLAGS` has them; what is not known is not so
-int2send((((i.closed_at <= %(as_of)s) is true)::int
-    + 2 * ((i.closed_at <= %(as_of)s and i.outcome = 'not_solved') is true)::int
-    + 4 * ((i.due_at < %(as_of)s or i.due_at is not null and i.closed_at <= %(as_of)s) is true)::int
-    + 8 * ((i.closed_at <= %(as_of)s and i.is_on_time) is true)::int)::int2)
+int2send((case when i.closed_at <= %(as_of)s
+               then 1 + 2 * ((i.outcome = 'not_solved') is true)::int + 4 * (i.due_at is not null)::int
+                    + 8 * (i.is_on_time is true)::int
+               else 4 * ((i.due_at < %(as_of)s) is true)::int end)::int2)
 
 -- name: no_flags
 int2send(0::int2)

@@ -62,13 +62,17 @@ def measure(
     kind = np.dtype([("cell", ">i4"), ("flags", ">i2"), *((clock, ">i8") for clock in clocks)])
     records = np.frombuffer(b"".join(row["records"] for row in rows), dtype=kind)
     of_row = np.repeat(np.arange(len(rows)), [len(row["records"]) // kind.itemsize for row in rows])
-    keys, group = np.unique((of_row << 32) + records["cell"], return_inverse=True)
+    order = _order(records["cell"].astype(np.int64), of_row)
+    records, of_row = records[order], of_row[order]
+    of_record = (of_row << 32) + records["cell"]
+    begins = np.flatnonzero(np.diff(of_record, prepend=-1))
+    keys, counts = of_record[begins], np.diff(begins, append=len(records))
     if len(keys) > most:
         message = (
             f"this has more than {most:,} rows: ask for a shorter time, longer periods, or the cells of a higher level"
         )
         raise InvalidQuery(message)
-    counts = np.bincount(group, minlength=len(keys))
+    group = np.repeat(np.arange(len(keys)), counts)
     columns: dict[str, Iterable[Any]] = {"count": counts.tolist()}
     for bit, name in enumerate(FLAGS):
         columns[name] = np.bincount(group[records["flags"] & 1 << bit != 0], minlength=len(keys)).tolist()
@@ -85,8 +89,21 @@ def measure(
     return made
 
 
+def _order(cell: _Numbers, of_row: _Numbers) -> _Numbers:
+    """Return the places of records in the order of their rows, and in it of their cells: a stable sort of numbers of two
+    bytes, which those of cells become, takes a tenth of the time of others.
+    """
+    seen = np.cumsum(np.bincount(cell) > 0)
+    by_cell = np.argsort(_short(seen[cell]), kind="stable")
+    return by_cell[np.argsort(_short(of_row[by_cell]), kind="stable")]
+
+
+def _short(numbers: _Numbers) -> NDArray[np.unsignedinteger]:
+    return numbers.astype(np.min_scalar_type(numbers.max(initial=0)))
+
+
 def _times(group: _Numbers, counts: _Numbers, since: _Numbers, until: _Numbers) -> list[Times]:
-    """Return what is told of the times from one clock to another, by group."""
+    """Return what is told of the times from one clock to another, by group, of incidents in the order of groups."""
     has_both = (since != _NO_CLOCK) & (until != _NO_CLOCK)
     group, took = group[has_both], until[has_both] - since[has_both]
     is_below, is_over = took < 0, took > _LONGEST_US
@@ -94,7 +111,8 @@ def _times(group: _Numbers, counts: _Numbers, since: _Numbers, until: _Numbers) 
         np.bincount(some, minlength=len(counts)) for some in (group, group[is_below], group[is_over])
     )
     n, span, is_kept = clocked - below - over, _LONGEST_US + 1, ~(is_below | is_over)
-    ordered = np.sort(group[is_kept] * span + took[is_kept])  # by group, and in it by length
+    # by group, and in it by length; a stable sort is quick where groups are in order already
+    ordered = np.sort(group[is_kept] * span + took[is_kept], kind="stable")
     begins, filled = np.cumsum(n) - n, np.flatnonzero(n)
     percentiles: list[list[float | None]] = []
     for percent in _PERCENTS:
