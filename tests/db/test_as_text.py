@@ -168,7 +168,7 @@ def test_one_declaration_makes_the_policies_of_a_table() -> None:
         "create policy posts_seen on posts for select using (\n"
         "    ((select access.city_wide('map')) or (select access.may('draw'))"
         " or ST_Covers((select access.my_area('map')), geom)"
-        " or (grid_code in (select access.my_cells('map')) and zone_code in (select access.my_zones('map'))))"
+        " or (grid_code in (select m.code from access.my_cells('map') m (code)) and zone_code in (select access.my_zones('map'))))"
         " and post_code in (select p.post_code from police_posts p));",
     ]
 
