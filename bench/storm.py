@@ -44,9 +44,11 @@ async def report(key: str, numbers: "itertools.count[int]", until: float, told: 
         incident = await until_stored(line, told, "/incidents", body, f"storm-{number}")
         told.stored[f"storm-{number}"] = incident
         if number % _MOVED == 0:
-            for action in ("accept", "assign"):  # once more after a cut: it was taken then, and is refused
-                await until_stored(line, told, f"/incidents/{incident}/steps", {"action": action})
-            told.moved.add(incident)
+            steps = f"/incidents/{incident}/steps"
+            # 0: refused, where no unit of its zone is on patrol, or since it was taken before a cut
+            taken = [await until_stored(line, told, steps, {"action": action}) for action in ("accept", "assign")]
+            if all(taken):
+                told.moved.add(incident)
 
 
 async def kill(city: City) -> None:
