@@ -29,6 +29,8 @@ _QUESTION, _ANSWER = struct.Struct("<Q"), struct.Struct("<Q?")
 """Header of each message: its length in bytes; in an answer also whether the process takes another question."""
 _KEPT_S = 300.0
 """Seconds that an idle process is kept: what it has imported for its calls takes up to seconds."""
+_KEPT_MB = 512
+"""Memory with which an idle process is kept at most: Python gives little of it back."""
 _RETRY_S = 20.0
 _POLITE = 10
 """Niceness of the processes: the server itself goes first (nice(2))."""
@@ -228,8 +230,9 @@ def _answer(questions: BinaryIO, answers: BinaryIO, memory_mb: int) -> None:
             answer = pickle.dumps((True, function(*arguments)))
         except Exception as error:
             answer = _pickled_error(error)
-        # its peak is below half of the limit; else the next call gets a fresh process
-        goes_on = _kb("VmHWM") - shared_kb < memory_mb << 9
+        goes_on = (
+            _kb("VmRSS") - shared_kb < min(_KEPT_MB, memory_mb // 2) << 10
+        )  # else the next call gets a fresh process
         answers.write(_ANSWER.pack(len(answer), goes_on) + answer)
         answers.flush()
         del function, arguments, answer

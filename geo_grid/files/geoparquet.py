@@ -46,7 +46,7 @@ def read_parquet(source: Source) -> Rows:
         table = pa.Table.from_batches(tables) if tables else _plain_empty(opened.schema_arrow, names)
     except MemoryError:  # Arrow's own is one of its errors too, and says how much it wanted
         raise
-    except (KeyError, TypeError, AttributeError, RecursionError):
+    except (KeyError, IndexError, TypeError, AttributeError, RecursionError):
         message = f"{said} is not a readable GeoParquet file: its geo metadata is not what GeoParquet 1.1 says"
         raise UnreadableFile(message) from None
     except (pa.ArrowException, ValueError, OSError) as error:
@@ -73,12 +73,12 @@ def geometry_of_parquet(geo: Any) -> tuple[str, str, str | None]:
         raise ValueError(message)
     name = geo["primary_column"]
     column = geo["columns"][name]
-    crs = column.get("crs", "OGC:CRS84")
-    if crs is None:
-        return name, column["encoding"], None
-    if crs == "OGC:CRS84":  # what it means when it says nothing
-        return name, column["encoding"], crs
-    return name, column["encoding"], name_of_crs(json.dumps(crs))
+    encoding, crs = column["encoding"], column.get("crs", "OGC:CRS84")
+    if not isinstance(name, str) or not isinstance(encoding, str):
+        raise TypeError
+    if crs is None or crs == "OGC:CRS84":  # which is what it means when it says nothing
+        return name, encoding, crs
+    return name, encoding, name_of_crs(json.dumps(crs))
 
 
 def _plain(batch: pa.RecordBatch, names: list[str], geometry: str, encoding: str) -> pa.RecordBatch:

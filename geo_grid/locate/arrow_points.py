@@ -90,7 +90,7 @@ class PointColumns:
         if geo := (schema.metadata or {}).get(b"geo"):
             try:
                 name, encoding, crs = geometry_of_parquet(json.loads(geo))
-            except (KeyError, TypeError, AttributeError, RecursionError, ValueError):
+            except (KeyError, IndexError, TypeError, AttributeError, RecursionError, ValueError):
                 message = f"{said} is not readable: its geo metadata is not what GeoParquet 1.1 says"
                 raise UnreadableFile(message) from None
             return cls._of_geometry(said, schema, name, encoding, crs)

@@ -196,7 +196,10 @@ def test_shapes_within_shapes_are_no_point_however_deep(city: CityIndex, tmp_pat
     assert [why for _, why in refused.value.rows[1:]] == ["is no readable WKB"] * 5
 
 
-BROKEN_GEO = {b"geo": b'{"primary_column": "nothing"}'}
+BROKEN_GEO = (
+    b'{"primary_column": "nothing"}', b'{"primary_column": 5, "columns": []}', b'{"primary_column": {}, "columns": {}}', b"[]",
+    b'{"primary_column": "lon", "columns": {"lon": {"encoding": ["WKB"]}}}', b"5", b'{"primary_column": "lon", "columns": {"lon": 1}}',
+)  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -204,7 +207,8 @@ BROKEN_GEO = {b"geo": b'{"primary_column": "nothing"}'}
     [
         (pa.table({"a": [1]}), "no column lon"),
         (pa.table({"lon": ["x"], "lat": ["y"]}), "not numbers"),
-        (pa.table({"lon": [1.0]}).replace_schema_metadata(BROKEN_GEO), "geo metadata is not what GeoParquet"),
+        *((pa.table({"lon": [1.0]}).replace_schema_metadata({b"geo": geo}), "geo metadata is not what GeoParquet")
+          for geo in BROKEN_GEO),
         (
             pa.table(gpd.GeoDataFrame(geometry=[shapely.box(0, 0, 1, 1)], crs=4326).to_arrow(geometry_encoding="geoarrow")),
             "encoded as geoarrow.polygon: write points",

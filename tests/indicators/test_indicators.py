@@ -239,7 +239,7 @@ def test_several_processes_read_for_whoever_asks_what_they_see(city: City, own: 
         conninfo = make_conninfo(city.conninfo, user=APPLICATION_ROLE, options=eager)
         async with open_pool(conninfo, 1, 60) as pool, acting(pool, Asker(digest_of(key))) as connection:
             facts = await read_facts(connection, question, LATER, ZONE)
-            plan = await connection.execute("explain select i.category from counted_incidents i")
+            plan = await connection.execute("explain select count(*) from counted_incidents i where i.category <> ''")
             return make_answer(facts), str(await plan.fetchall())
 
     found, plan = asyncio.run(ask())
