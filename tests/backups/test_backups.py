@@ -137,7 +137,9 @@ def test_it_is_there_again_on_another_machine(city: City, empty: str, tmp_path: 
 def schema(conninfo: str) -> list[str]:
     with psycopg.connect(conninfo) as connection:
         version = connection.info.server_version // 10_000
-    dumped = programs.begin("pg_dump", version, conninfo, "--schema-only", output=subprocess.PIPE)
+    # a server makes the audit's next month when it comes
+    months = "--exclude-table=access.audit_log_2*"
+    dumped = programs.begin("pg_dump", version, conninfo, "--schema-only", months, output=subprocess.PIPE)
     return sorted(line for line in programs.said_by(dumped, "pg_dump").splitlines() if not line.startswith("\\"))
 
 
