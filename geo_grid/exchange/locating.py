@@ -1,8 +1,9 @@
 """Owners for any number of points: a stream in, the same stream with owners out."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -202,14 +203,11 @@ class _Work:
         self._crs, self._points, self._wrong = crs, points, wrong
         self._keeps_nulls = keeps_nulls
         self._bounds = city.cells.bounds if asked.seen.everywhere else asked.seen.bounds
-        cells, zones = city.cells.codes.tolist(), city.zones.codes.tolist()
-        sees_cell, sees_zone = (
-            [asked.seen.everywhere or code in seen for code in codes]
-            for codes, seen in ((cells, asked.seen.cells), (zones, asked.seen.zones))
-        )
         # the codes that an answer may name go with it: none of others
-        self._cells, self._zones = _numbered(cells, sees_cell), _numbered(zones, sees_zone)
-        self._levels = [_numbered(city.codes_at(level), sees_cell) for level in asked.levels]
+        seen = asked.seen
+        self._cells = _numbered(city.cells.codes, None if seen.everywhere else seen.cells)
+        self._zones = _numbered(city.zones.codes, None if seen.everywhere else seen.zones)
+        self._levels = [_numbered_above(city, level, self._cells) for level in asked.levels]
 
     def answer(self, batch: pa.RecordBatch) -> _Answer:
         found = self._points.read(batch)
@@ -299,12 +297,19 @@ type _Numbered = tuple[NDArray[np.int32], pa.Array]
 """Of the n owners: the numbers of their codes, -1 for none, and for n, which is nobody; and those codes."""
 
 
-def _numbered(codes: Sequence[str | None], seen: Sequence[bool]) -> _Numbered:
-    """Number the codes of owners that are seen: an answer has all of them, also those that no row names."""
-    kept = sorted({code for code, is_seen in zip(codes, seen, strict=True) if is_seen and code is not None})
-    number = {code: index for index, code in enumerate(kept)}
-    numbers = [number.get(code or "", -1) if is_seen else -1 for code, is_seen in zip(codes, seen, strict=True)]
-    return np.array([*numbers, -1], dtype=np.int32), pa.array(kept, pa.string())
+def _numbered(codes: NDArray[Any], seen: Container[str] | None) -> _Numbered:
+    """Number the codes of owners, each its own, that are seen; all when None."""
+    is_seen = np.array([seen is None or code in seen for code in codes.tolist()], dtype=np.bool_)
+    numbers = np.where(is_seen, np.cumsum(is_seen) - 1, -1)
+    return np.append(numbers, -1).astype(np.int32), pa.array(codes[is_seen], pa.string())
+
+
+def _numbered_above(city: CityIndex, level: int, leaves: _Numbered) -> _Numbered:
+    """Number the codes of cells at a level, for each leaf cell that is seen."""
+    above = [code if number >= 0 else None for code, number in zip(city.codes_at(level), leaves[0], strict=False)]
+    codes = pa.array(above, pa.string()).dictionary_encode()
+    numbers = codes.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    return np.append(numbers, -1).astype(np.int32), codes.dictionary
 
 
 def _codes(owner: NDArray[np.int32], numbered: _Numbered) -> pa.Array:

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.csv
 
-from geo_grid.files.formulas import BEGINS
+from geo_grid.files.formulas import FIRST, guarded_once
 
 _DICTIONARY_BYTES = 64 << 20
 """Most that the codes of a column may take in a row group; with more, each row would have the text of its code again."""
@@ -44,16 +44,23 @@ def write_points(
 
 
 def _plain(batch: pa.RecordBatch) -> pa.RecordBatch:
-    # only codes of ours are numbered: what was sent goes back as it came
-    columns = [_guarded(c).dictionary_decode() if pa.types.is_dictionary(c.type) else c for c in batch.columns]
-    return pa.RecordBatch.from_arrays(columns, batch.schema.names)
+    columns = [
+        _guarded(c.dictionary).take(c.indices) if pa.types.is_dictionary(c.type) else _guarded(c) for c in batch.columns
+    ]
+    return pa.RecordBatch.from_arrays(columns, [guarded_once(name) for name in batch.schema.names])
 
 
-def _guarded(codes: pa.DictionaryArray) -> pa.DictionaryArray:
+def _guarded(column: pa.Array) -> pa.Array:
+    """Guard texts as `formulas.guarded_once` does; only those with such a first letter are looked at."""
     from pyarrow import compute  # not at the top: takes a fifth of a second, and a server loads it once it serves
 
-    safe = compute.replace_substring_regex(codes.dictionary, BEGINS, r"'\1")
-    return pa.DictionaryArray.from_arrays(codes.indices, safe)
+    if not pa.types.is_string(column.type):
+        return column
+    begins = compute.is_in(compute.utf8_slice_codeunits(column, 0, 1), pa.array(FIRST))
+    texts = column.filter(begins).to_pylist()
+    return (
+        compute.replace_with_mask(column, begins, pa.array(map(guarded_once, texts), pa.string())) if texts else column
+    )
 
 
 def _write_json(sink: Any, batches: Iterable[pa.RecordBatch], answered: list[str], edition: int | None) -> None:

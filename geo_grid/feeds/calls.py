@@ -9,7 +9,7 @@ from typing import Any, Literal, Self
 from geo_grid.db import AsyncConnection, fetch_one
 from geo_grid.feeds.addresses import QUERIES
 from geo_grid.feeds.receiving import Receiver, receiving
-from geo_grid.feeds.relay import Ends
+from geo_grid.feeds.relay import Ends, until_one_ends
 from geo_grid.feeds.rtsp import BrokenStream
 from geo_grid.gb28181.media import MediaTransport, new_ssrc
 
@@ -90,15 +90,7 @@ class PlatformPicture:
 
     async def carry(self, ours: Ends, local: str) -> None:
         """Pass the picture on to ffmpeg until it ends. Raises BrokenStream."""
-        tasks = [asyncio.create_task(self._pass_on(ours)), asyncio.create_task(self._stay())]
-        try:
-            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                task.result()
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+        await until_one_ends(self._pass_on(ours), self._stay())
 
     async def _pass_on(self, ours: Ends, longest_s: float = _SILENCE_S) -> None:
         try:

@@ -6,9 +6,9 @@ address and the answer to the host's challenge on their way out, and a host that
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Coroutine
 from dataclasses import dataclass
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from geo_grid.feeds.rtsp import LONGEST_HEAD, BrokenStream, Login, Message, video_codec
 
@@ -46,6 +46,19 @@ class Stream:
 
 type Ends = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 """A connection, as both of its directions."""
+
+
+async def until_one_ends(*work: Coroutine[Any, Any, None]) -> None:
+    """Do all at once, and end all when one of them ends. Raises what it raised."""
+    tasks = [asyncio.create_task(one) for one in work]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 class Relay:
@@ -211,15 +224,7 @@ class Relay:
                     theirs[1].write(self._outward(request).written())
                 await theirs[1].drain()
 
-        tasks = [asyncio.create_task(inward()), asyncio.create_task(outward())]
-        try:
-            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                task.result()
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+        await until_one_ends(inward(), outward())
 
     async def _timed[T](self, waiting: Awaitable[T], longest_s: float) -> T:
         try:

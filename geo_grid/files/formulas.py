@@ -2,16 +2,24 @@
 
 import re
 
-BEGINS = r"^('*[=+\-@\t\r＝＋－＠])"
-"""How such a text begins (CWE-1236); one that has the apostrophes already gets one more, so that each comes back."""
-_BEGINS = re.compile(BEGINS)
+FIRST = [*"=+-@\t\r＝＋－＠"]
+"""Letters that such a text begins with (CWE-1236)."""
+_BEGINS = re.compile(r"'*[=+\-@\t\r＝＋－＠]")
 _GUARDED = re.compile(r"'+[=+\-@\t\r＝＋－＠]")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 
 def guarded(text: str) -> str:
-    """Return a text as it stands in CSV: numbers, and what begins like no formula, as they are."""
+    """Return a text as it stands in CSV: numbers, and what begins like no formula, as they are.
+
+    One that has the apostrophe already gets one more, so that each comes back.
+    """
     return f"'{text}" if _BEGINS.match(text) and not _NUMBER.fullmatch(text) else text
+
+
+def guarded_once(text: str) -> str:
+    """Return a text that was sent, and that nobody takes back, as it stands in CSV: with one apostrophe at most."""
+    return guarded(text) if text[:1] in FIRST else text
 
 
 def unguarded(text: str) -> str:

@@ -100,7 +100,7 @@ def handed_back(
         except (pa.ArrowException, OSError):
             reader = None
         if reader is None:
-            raise answer.problem(is_broken=True) or AssertionError
+            raise answer.no_table()
         yield Rows(json.loads(about), reader.schema, answer.batches(reader))
 
 
@@ -120,31 +120,29 @@ class _Answer:
             except StopIteration:
                 break
             except (pa.ArrowException, OSError):
-                raise self.problem(is_broken=True) or AssertionError from None
+                raise self.no_table() from None
             yield batch
         if (problem := self.problem()) is not None:
             raise problem
 
-    def problem(self, is_broken: bool = False) -> GeoGridError | None:
-        """Return what is wrong, in the words of the process if it has some; None: it said all that it has.
-
-        Parameters
-        ----------
-        is_broken
-            What it said so far is no table.
-        """
+    def problem(self) -> GeoGridError | None:
+        """Return what is wrong, in the words of the process if it has some; None: it said all that it has."""
         rest = self.told.read()  # first: it does not end before all is read
         code = self._process.code()
+        if code == 0:
+            return None
         if code == REFUSED:
             refusal = json.loads(rest[rest.rfind(b"\n") + 1 :])
             return _REFUSALS.get(refusal["refused"], GeoGridError)(refusal["message"])
-        return _ended(code, self._said, self._limits, self._suffix) if code != 0 or is_broken else None
+        return _ended(code, self._said, self._limits, self._suffix)
+
+    def no_table(self) -> GeoGridError:
+        """Return why what it said so far is no table."""
+        return self.problem() or UnreadableFile(f"{self._said}: what reading it brought is no table")
 
 
 def _ended(code: int, said: str, limits: Limits, suffix: str) -> UnreadableFile:
     """Say why a process ended that did not say it itself."""
-    if code == 0:
-        return UnreadableFile(f"{said}: what reading it brought is no table")
     if code == -signal.SIGXCPU:
         return UnreadableFile(f"{said} takes more than {limits.processor_s} s to read, and was given up: divide it")
     what = f"needs more than {limits.memory_bytes >> 20:,} MB of memory to read" if code in (

@@ -175,6 +175,16 @@ def test_a_level_is_asked_for_once(demo_client: httpx.Client) -> None:
     assert post(demo_client, JSON, body, levels=",".join("1" * 11)).status_code == 422
 
 
+def test_what_a_spreadsheet_would_run_comes_back_as_text_once(demo_client: httpx.Client) -> None:
+    body = "=A1,lon,lat\n=2+5,+114.5043,37.0682\n-3,114.5043,37.0682\n'@x,114.5043,37.0682\n＋1,-114.5043,37.0682\n"
+    answer = post(demo_client, CSV, body)
+    frame = pd.read_csv(io.BytesIO(answer.content), dtype=str)
+    assert frame["'=A1"].tolist() == ["'=2+5", "-3", "'@x", "'＋1"]
+    assert frame["lon"].tolist() == ["+114.5043", "114.5043", "114.5043", "-114.5043"]
+    again = pd.read_csv(io.BytesIO(post(demo_client, CSV, answer.content).content), dtype=str)
+    assert again.equals(frame)
+
+
 def test_bad_rows_are_named_or_skipped_on_request(demo_client: httpx.Client) -> None:
     body = "lon,lat\n114.5043,37.0682\nnan,37\n37.0682,114.5043\n1e9,0\n"
     refused = problem(post(demo_client, CSV, body), 422)

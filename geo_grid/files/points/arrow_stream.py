@@ -1,6 +1,6 @@
 """Points of an Arrow stream (Arrow IPC streaming format)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -8,7 +8,7 @@ import pyarrow as pa
 from geo_grid.errors import UnreadableFile
 from geo_grid.files.kinds import coordinate_columns, first_line
 from geo_grid.files.points.arrow_bodies import declared_sizes
-from geo_grid.files.points.batches import BATCH, refuse_columns
+from geo_grid.files.points.batches import refuse_columns, together
 from geo_grid.files.rows import Rows
 
 _END_OF_STREAM = b"\xff\xff\xff\xff\x00\x00\x00\x00"  # Arrow IPC streaming format
@@ -56,12 +56,15 @@ def read_arrow(path: Path) -> Rows:
 
 def _batches(reader: pa.RecordBatchStreamReader) -> Iterator[pa.RecordBatch]:
     try:
-        for batch in reader:
-            batch.validate(full=True)
-            for start in range(0, batch.num_rows, BATCH):
-                yield batch.slice(start, BATCH)
+        yield from together(_valid(reader))
     except (pa.ArrowException, OSError, ValueError) as error:
         raise _unreadable(error) from None
+
+
+def _valid(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    for batch in batches:
+        batch.validate(full=True)
+        yield batch
 
 
 def _unreadable(error: Exception) -> UnreadableFile:
