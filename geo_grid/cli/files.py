@@ -167,6 +167,9 @@ def export(
     for_excel: Annotated[
         bool, typer.Option("--for-excel", help="CSV that Excel opens with its Chinese intact: with a byte order mark.")
     ] = False,
+    with_texts: Annotated[
+        bool, typer.Option("--with-texts", help="Of incidents: what was said, and the address, which are left out.")
+    ] = False,
 ) -> None:
     """Export the rows of a layer that are in force, in CGCS2000 unless --crs says otherwise."""
     from geo_grid.china_datums import NAMES
@@ -180,7 +183,7 @@ def export(
         raise UserError(message)
     found = find_layer(layer)
     with ready_database() as conninfo, connect(conninfo) as connection, progress(f"exporting {layer}"):
-        count = export_file(connection, found, file, shift, for_excel)
+        count = export_file(connection, found, file, shift, for_excel, with_texts)
     say(f"{count} rows of {layer} written to {file}{', in ' + shift if shift else ''}")
     if file.suffix.lower() == ".shp":
         say("note: a Shapefile cuts names of columns to ten letters; an import matches them again")

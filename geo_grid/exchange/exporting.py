@@ -31,7 +31,14 @@ _TABLES: dict[str, Callable[["gpd.GeoDataFrame", bool], bytes]] = {
 }
 
 
-def export_file(connection: Connection, layer: Layer, path: Path, shift: str = "", for_excel: bool = False) -> int:
+def export_file(
+    connection: Connection,
+    layer: Layer,
+    path: Path,
+    shift: str = "",
+    for_excel: bool = False,
+    with_texts: bool = False,
+) -> int:
     """Write the rows of a layer now in force, lon, lat in CGCS2000, and return how many.
 
     Only what whoever the transaction is for may see. CSV gets lon and lat columns for points, WKT for the rest.
@@ -42,6 +49,8 @@ def export_file(connection: Connection, layer: Layer, path: Path, shift: str = "
         GCJ-02 or BD-09: lon, lat for those who draw on maps of these; see `as_frame`.
     for_excel
         Of CSV: with a byte order mark, by which Excel knows UTF-8.
+    with_texts
+        With the columns that are private, such as what was said of an incident, and where.
 
     Raises
     ------
@@ -58,11 +67,11 @@ def export_file(connection: Connection, layer: Layer, path: Path, shift: str = "
     if for_excel and suffix != ".csv":
         message = f"{path}: only CSV needs to be written for Excel; this is {suffix}"
         raise UserError(message)
-    rows = connection.execute(all_rows(layer)).fetchall()
+    rows = connection.execute(all_rows(layer, with_texts)).fetchall()
     if shift:
         moved = shifted_geometry(shapely.from_wkb([bytes(row["geom"]) for row in rows]), shift)
         rows = [{**row, "geom": shape} for row, shape in zip(rows, shapely.to_wkb(moved), strict=True)]
-    frame = as_frame(rows, exported_columns(layer), SRID, shift)
+    frame = as_frame(rows, exported_columns(layer, with_texts), SRID, shift)
     try:
         # written beside its place and moved there, so that a full disk leaves no half file
         with TemporaryDirectory(dir=path.parent, prefix=".geo-grid-") as folder:
@@ -86,11 +95,11 @@ def export_file(connection: Connection, layer: Layer, path: Path, shift: str = "
     return len(frame)
 
 
-def export_apart(conninfo: str, layer: str, path: Path, shift: str, for_excel: bool) -> int:
+def export_apart(conninfo: str, layer: str, path: Path, shift: str, for_excel: bool, with_texts: bool) -> int:
     """Write what whoever `conninfo` is may see of a layer, all of one state of the database; see `export_file`.
 
     All rows are in memory meanwhile: a server calls it in a process with limits.
     """
     with connect(conninfo) as connection:
         connection.isolation_level, connection.read_only = IsolationLevel.REPEATABLE_READ, True
-        return export_file(connection, find_layer(layer), path, shift, for_excel)
+        return export_file(connection, find_layer(layer), path, shift, for_excel, with_texts)

@@ -185,17 +185,18 @@ def as_feature(row: dict[str, Any]) -> str:
     )
 
 
-def exported_columns(layer: Layer) -> list[str]:
-    """Return the columns of an export: those of boundaries without valid_from and valid_to."""
-    return [name for name in layer.columns if not (layer.is_boundary and name in layer.moments)]
+def exported_columns(layer: Layer, with_texts: bool = False) -> list[str]:
+    """Return the columns of an export: those of boundaries without valid_from and valid_to, private ones only if wanted."""
+    left_out = frozenset(layer.moments if layer.is_boundary else ()) | (frozenset() if with_texts else layer.private)
+    return [name for name in layer.columns if name not in left_out]
 
 
-def all_rows(layer: Layer) -> sql.Composed:
+def all_rows(layer: Layer, with_texts: bool = False) -> sql.Composed:
     """Return the statement of an export: all rows in force, by column, with the geometry as WKB."""
     return sql.SQL(
         "select {columns}, ST_AsBinary(s.geom) as geom from ({stored}) s where {where} order by {key}"
     ).format(
-        columns=sql.SQL(", ").join(sql.Identifier("s", name) for name in exported_columns(layer)),
+        columns=sql.SQL(", ").join(sql.Identifier("s", name) for name in exported_columns(layer, with_texts)),
         stored=sql.SQL(layer.query("stored")),
         where=_where(layer, FeatureQuery(), {}),
         key=sql.Identifier("s", layer.id_column),

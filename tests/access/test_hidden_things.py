@@ -257,3 +257,33 @@ def test_progress_counts_what_is_seen() -> None:
     assert drawing.progress(None) == {"done": 3, "total": 4}
     assert drawing.progress(frozenset({"b", "d", "x"})) == {"done": 1, "total": 2}
     assert drawing.progress(frozenset()) == {"done": 0, "total": 0}
+
+
+SAID, WHERE = "他说了什么", "人民路一号"
+FILES = {
+    "export": "/collections/incidents/export?f=csv",
+    "table": "/collections/incidents/items?f=csv",
+    "sequence": "/collections/incidents/items?f=geojsonseq",
+}
+
+
+@pytest.mark.parametrize("path", FILES.values(), ids=FILES)
+def test_files_hold_texts_of_incidents_only_when_asked(city: tuple[str, str], path: str) -> None:
+    url, database = city
+    with (
+        bearing(url, api_key(database, "supervisor")) as supervisor,
+        bearing(url, api_key(database, "planner")) as planner,
+    ):
+        call = {"lon": IN_A[0], "lat": IN_A[1], "category": "help", "description": SAID, "address": WHERE}
+        assert supervisor.post("/incidents", json=call).status_code == 201
+        asked = "&texts=true" if "export" in path else "&properties=category,description,address"
+        for client, more, holds in ((supervisor, asked, True), (supervisor, "", False), (planner, "", False)):
+            told = client.get(path + more).text
+            assert "help" in told
+            assert (SAID in told, WHERE in told) == (holds, holds)
+        refused = planner.get(path + asked)
+        assert SAID not in refused.text
+        assert refused.status_code == (403 if "export" in path else 200)
+    with connect(database) as connection:
+        rows = connection.execute("select detail from access.audit_log where action = 'layer.export'").fetchall()
+    assert ("csv with texts" in str(rows)) == ("export" in path)

@@ -205,6 +205,8 @@ class TestForms:
             assert 'rel="next"' in answer.headers["link"]
             forms[form] = answer.content
         lines = [json.loads(line) for line in forms["geojsonseq"].decode().split("\x1e")[1:]]
+        for feature in plain:  # files hold no private columns unless they are named
+            feature["properties"] = {n: v for n, v in feature["properties"].items() if n not in REGISTRY[layer].private}
         assert lines == plain
         for frame in (
             pyogrio.read_dataframe(io.BytesIO(forms["fgb"])),

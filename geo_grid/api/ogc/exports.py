@@ -7,11 +7,11 @@ from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import StreamingResponse
 
 from geo_grid.access.audit import record_export
-from geo_grid.api.server.asking import apart, writing
+from geo_grid.api.server.asking import apart, identity_of, writing
 from geo_grid.api.server.long_answers import LongAnswer
 from geo_grid.api.server.parameters import AnswerCrs, Configured
 from geo_grid.api.server.problems import PROBLEM, PROBLEM_RESPONSES
-from geo_grid.api.server.rights import GuardedRoute
+from geo_grid.api.server.rights import GuardedRoute, refuse
 from geo_grid.budgets import BULK
 from geo_grid.exchange import export_apart
 from geo_grid.layers import find_layer
@@ -59,15 +59,20 @@ async def get_export(
     f: Annotated[Form, Query(description="kind of file")] = Form.GEOJSON,
     crs: AnswerCrs = "EPSG:4490",
     for_excel: Annotated[bool, Query(description="of csv: with a byte order mark, by which Excel knows UTF-8")] = False,
+    texts: Annotated[
+        bool, Query(description="with private columns (description and address); needs the right incidents.text")
+    ] = False,
 ) -> StreamingResponse:
     """Export what whoever asks may see of a layer, in CGCS2000 or as `crs` says, which the column `source_crs` names then; who exported what is recorded first."""
-    find_layer(layer)
+    is_private = texts and bool(find_layer(layer).private)
+    if is_private and "incidents.text" not in identity_of(request).rights:
+        await refuse(request, "incidents.text")
     with LongAnswer.begun(request, settings) as answer, answer.folder() as folder:
         shift = "" if crs == "EPSG:4490" else crs
         path = folder / f"{layer}{'-' + shift if shift else ''}.{f}"
-        rows = await apart(request, BULK, export_apart, layer, path, shift, for_excel)
+        rows = await apart(request, BULK, export_apart, layer, path, shift, for_excel, texts)
         async with writing(request) as database:  # no file leaves that is not written down
-            await record_export(database, layer, f.value, rows, None)
+            await record_export(database, layer, f"{f} with texts" if is_private else f.value, rows, None)
         answer.adopt(path)
     named = SHIFTED[crs].uri if shift else CGCS2000.uri
     headers = {"Content-Disposition": f'attachment; filename="{path.name}"', "Content-Crs": f"<{named}>"}

@@ -269,13 +269,16 @@ async def get_items(
     ]
     if filter is not None:
         conditions.append(read_filter(filter, filter_lang, found.queryables, of_filter))
+    only = tuple(properties.split(",")) if properties is not None else None
+    if only is None and is_file:
+        only = tuple(found.queryables)  # texts of incidents leave in files only when they are named
     query = FeatureQuery(
         limit=size if form == Form.SEQUENCE else min(size, _LARGEST_PAGE),
         boxes=boxes,
         span=read_interval(datetime) if datetime is not None else None,
         conditions=tuple(conditions),
         sort=_sort(found, sortby),
-        properties=tuple(properties.split(",")) if properties is not None else None,
+        properties=only,
         after=after,
         crs=wanted,
     )
