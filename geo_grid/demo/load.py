@@ -174,8 +174,9 @@ def load_demo(
         with progress("mediation"):
             counts["mediation_organisations"], counts["mediators"] = _mediation(connection, organisations, begins)
         with progress("work in the field"):
-            counts["volunteer_teams"] = connection.execute(QUERIES["volunteer_teams"]).rowcount
-            counts["visits"] = connection.execute(QUERIES["visits"], {"until": until}).rowcount
+            connection.execute(QUERIES["check_in_minutes"])
+            for table in ("run_cards", "volunteer_teams", "visits"):
+                counts[table] = connection.execute(QUERIES[table], {"until": until}).rowcount
         with progress("checking cells and zones"):  # beside the circles, rather than at the end of the transaction
             connection.execute(QUERIES["analyze_division"])
             connection.execute("set constraints all immediate")

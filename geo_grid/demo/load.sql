@@ -63,3 +63,18 @@ cross join lateral (select (hashtextextended(d.grid_code, 1) & 1023) / 1023.0 as
 cross join lateral (select (w.day + time '08:30' + h.hour * interval '9 hours') at time zone 'Asia/Shanghai' as visited_at) v
 where d.duty_role = 'grid_manager' and d.grid_code in (select w from cells_within('130502') w) and extract(isodow from w.day) < 6
   and h.drawn < 0.6 + 0.4 * h.diligence
+
+-- name: check_in_minutes
+-- how often a unit on scene must be heard of; a city decides for itself
+update incident_categories c set check_in_minutes = g.minutes
+from (values ('public_order', 15), ('fire', 10), ('traffic', 30)) g (category_code, minutes) where c.category_code = g.category_code
+
+-- name: run_cards
+insert into run_cards (category_code, grid_code, hour_from, hour_to, needs, note) values
+    ('public_order', null, null, null, '{"car": 1, "motorcycle": 1}', '演示'),
+    ('public_order', null, '22:00', '06:00', '{"car": 2}', '演示：夜间两车同往'),
+    ('traffic', null, null, null, '{"motorcycle": 1}', '演示'),
+    ('traffic', '130502', '07:00', '09:00', '{"motorcycle": 2}', '演示：襄都区早高峰'),
+    ('fire', null, null, null, '{"car": 2, "volunteers": 1}', '演示：外围警戒'),
+    ('dispute', null, null, null, '{"foot": 1}', '演示'),
+    ('help', null, null, null, '{"car": 1}', '演示')

@@ -11,7 +11,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from geo_grid.live_demo.calls import Call, calls_of
-from geo_grid.live_demo.matters import Due, evaluation, next_of, turnout
+from geo_grid.live_demo.matters import Due, check_in, evaluation, next_of, turnout
 from geo_grid.live_demo.people import DISPATCHERS, SUPERVISOR, UNITS
 from geo_grid.live_demo.roads import Roads
 from geo_grid.live_demo.speaking import Away, Refused, Speaker
@@ -83,6 +83,7 @@ class Living:
         self._report(list(self.fleet.move(now, now - before, time.time())))
         self._bring_calls()
         self._work_on_matters()
+        self._hear_of_units()
         self._works.do(now - self._begins)
         self._speaker.hang_up()
 
@@ -129,6 +130,13 @@ class Living:
         for one in sorted(due)[: math.ceil(2 * self._pace.speed)]:
             self._take(one, by_id[one.incident_id])
         self._refused = {number: until for number, until in self._refused.items() if until > now}
+
+    def _hear_of_units(self) -> None:
+        """Ask units on scene how they are: most of them before they must be heard of, some when they are late."""
+        for one in self._speaker.ask(SUPERVISOR, "GET", "/shifts/check-ins")["check_ins"]:
+            due = check_in(one, self._pace.seed)
+            if one["unit_code"] in self.fleet.units and due.at <= time.time():
+                self._act(due.who, due.incident_id, {"action": due.action, "unit_code": due.unit})
 
     def _send_units(self, open_now: list[dict[str, Any]]) -> None:
         """Let units drive where somebody sent them, a person or the demo's own desk, and home when they are released."""

@@ -13,6 +13,7 @@ _MINUTES: dict[str, tuple[float, float]] = {
     "accept": (0.3, 1.5), "assign": (0.2, 1.0), "depart": (0.3, 1.2), "handle": (8.0, 40.0), "verify": (8.0, 60.0),
 }  # fmt: skip
 _SLOWER = {"handle": 5.0, "verify": 6.0}
+_LATE_CHECK_INS = 1 / 8
 _LEFT_S = 7200.0
 """Seconds after which the demo goes on with what a person took in hand and left."""
 
@@ -83,6 +84,21 @@ def turnout(matter: Mapping[str, Any], unit: str, sent_at: str, speed: float, se
     rng = random.Random(f"{seed} {matter['incident_id']} {unit}")  # noqa: S311 (a play, no secret)
     wait_s = 60 * rng.uniform(*_MINUTES["depart"])
     return Due(_seconds(sent_at) + wait_s / speed, UNITS, "depart", matter["incident_id"], unit)
+
+
+def check_in(on_scene: Mapping[str, Any], seed: int) -> Due:
+    """Return when the desk asks a unit on scene how it is, one time in eight too late.
+
+    Parameters
+    ----------
+    on_scene
+        As GET /shifts/check-ins shows it.
+    """
+    heard, due = _seconds(on_scene["heard_at"]), _seconds(on_scene["due_at"])
+    number, unit = on_scene["incident_id"], on_scene["unit_code"]
+    rng = random.Random(f"{seed} {number} {unit} {heard:.0f}")  # noqa: S311 (a play, no secret)
+    share = rng.uniform(1.05, 1.3) if rng.random() < _LATE_CHECK_INS else rng.uniform(0.6, 0.95)
+    return Due(heard + share * (due - heard), rng.choice(DISPATCHERS), "check_in", number, unit)
 
 
 def evaluation(matter: Mapping[str, Any], seed: int) -> int:

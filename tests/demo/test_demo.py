@@ -68,6 +68,8 @@ def test_it_has_the_citys_own_numbers(demo: str) -> None:
     assert kinds["mediation_room"] == 198
     assert kinds["volunteer_team"] == 2_685
     assert one(demo, "select sum(member_count)::int from facilities where facility_kind = 'volunteer_team'") == 32_000
+    assert one(demo, "select count(*) from run_cards") == 7
+    assert one(demo, "select check_in_minutes from incident_categories where category_code = 'fire'") == 10
     assert one(demo, "select count(*) from volunteer_teams where 'patrol' = any(skills)") == 2_685
     assert kinds["governance_centre"] == 1 + 18 + 198 + 5396
     assert kinds["video_conference_point"] == 1 + 18 + 198 + 2_400 + 40 + 13

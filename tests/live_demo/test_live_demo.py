@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import httpx
@@ -21,7 +22,8 @@ from geo_grid.db.connections import APPLICATION_ROLE
 from geo_grid.errors import Conflict
 from geo_grid.live_demo.calls import HOUR_S, calls_of, share_of
 from geo_grid.live_demo.living import Living, Pace
-from geo_grid.live_demo.people import PEOPLE
+from geo_grid.live_demo.matters import check_in
+from geo_grid.live_demo.people import DISPATCHERS, PEOPLE
 from geo_grid.live_demo.plan import make_plan
 from geo_grid.live_demo.roads import Roads, apart_m
 from geo_grid.live_demo.speaking import Away, NoKey
@@ -64,6 +66,15 @@ def test_a_way_follows_roads_and_goes_round_one_that_is_closed() -> None:
     roads.closed = frozenset({0, 3})
     assert roads.way(begin, end) == [begin, (114.5, 37.0), (114.51, 37.0), (114.51, 37.01), (114.5, 37.01), end]
     assert roads.way((100.0, 20.0), end) == [(100.0, 20.0), end]  # no road near: a straight line
+
+
+def test_most_units_on_scene_are_heard_of_in_time_and_some_late() -> None:
+    heard, due = "2026-11-28T10:00:00+08:00", "2026-11-28T10:15:00+08:00"
+    on_scene = [{"incident_id": n, "unit_code": "U0", "heard_at": heard, "due_at": due} for n in range(400)]
+    minutes = [(check_in(one, 7).at - datetime.fromisoformat(heard).timestamp()) / 60 for one in on_scene]
+    assert minutes == [(check_in(one, 7).at - datetime.fromisoformat(heard).timestamp()) / 60 for one in on_scene]
+    assert 9 <= min(minutes) < max(minutes) <= 19.5
+    assert sum(late > 15 for late in minutes) / 400 == pytest.approx(1 / 8, abs=0.05)
 
 
 @pytest.fixture
@@ -147,6 +158,17 @@ def test_a_unit_that_a_person_sends_drives_there_and_arrives(living: tuple[str, 
         assert not matter["is_demo"]
         unit = person.get("/collections/patrol_units/items", params={"unit_code": "U0", "f": "json"}).json()
         assert apart_m(unit["features"][0]["geometry"]["coordinates"], (MIDDLES[3].x, MIDDLES[3].y)) < 1
+    with connect(conninfo) as connection:
+        connection.execute("update incident_categories set check_in_minutes = 15 where category_code = 'traffic'")
+        connection.execute(
+            "update incident_units set arrived_at = now() - interval '20 minutes' where incident_id = %s", (number,)
+        )
+    _live(demo, begins, 1)
+    heard = _rows(
+        conninfo, f"select actor_name from incident_steps where action = 'check_in' and incident_id = {number}"
+    )
+    assert len(heard) == 1  # heard of now, and not due again for minutes
+    assert heard[0]["actor_name"] in DISPATCHERS
 
 
 def test_what_people_of_the_demo_bring_is_marked_and_what_others_bring_is_not(small_demo: str) -> None:
