@@ -6,12 +6,13 @@ from contextlib import contextmanager
 from zoneinfo import ZoneInfo
 
 import pytest
-from playwright.sync_api import Browser, Page, Response, expect
+from playwright.sync_api import Browser, Page, expect
 
 from geo_grid.boundaries import as_step, draft_steps, edit_draft, make_draft, publish_draft
 from geo_grid.db import connect
 from tests.boundaries.test_drafts import city
 from tests.boundaries.test_operations import at
+from tests.browser.conftest import watched
 from tests.conftest import live_server
 from tests.identities import PASSWORD, user
 
@@ -37,20 +38,12 @@ def person(
     name: str,
     path: str,
     query: str = "",
-    may_be_refused: str | tuple[str, ...] | None = None,
+    may_be_refused: str | tuple[str, ...] = (),
 ) -> Iterator[Page]:
-    """A person who logs in with a browser of their own; every error of a script, and every answer of 400 or more but of
-    addresses that end in `may_be_refused`, fails the test."""
+    """A person who logs in with a browser of their own; what is wrong with the page (see `watched`) fails the test."""
     context = browser.new_context(viewport={"width": 1920, "height": 1080})
     page = context.new_page()
-    faults: list[str] = []
-    page.on("pageerror", lambda error: faults.append(str(error)))
-
-    def look(answer: Response) -> None:
-        if answer.status >= 400 and not (may_be_refused and answer.url.endswith(may_be_refused)):
-            faults.append(f"{answer.status} {answer.url}")
-
-    page.on("response", look)
+    faults = watched(page, may_be_refused)
     page.goto(f"{url}/login?lang=en&next={path}%3Flang%3Den{query}")
     page.fill("input[name=name]", name)
     page.fill("input[name=password]", PASSWORD)
