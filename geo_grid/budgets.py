@@ -44,8 +44,9 @@ class Budget:
     takes_much
         Whether a call may use much memory; free memory is returned to the system after it.
     slow_s
-        Seconds from which a call is slow: accounts with a slow one lately never have all slots, together either; and while one
-        runs that long, there is a slot more.
+        Seconds from which a call is slow: accounts with a slow one lately never have all slots, together either.
+    relief_s
+        While a call runs that long, there is a slot more.
 
     Attributes
     ----------
@@ -54,13 +55,20 @@ class Budget:
     """
 
     def __init__(
-        self, kind: str, at_once: int, waiting: int, each: int, takes_much: bool = False, slow_s: float = math.inf
+        self,
+        kind: str,
+        at_once: int,
+        waiting: int,
+        each: int,
+        takes_much: bool = False,
+        slow_s: float = math.inf,
+        relief_s: float = math.inf,
     ) -> None:
-        self.kind, self._takes_much, self._slow_s = kind, takes_much, slow_s
+        self.kind, self._takes_much, self._slow_s, self._relief_s = kind, takes_much, slow_s, relief_s
         self._slow_until: dict[Asking, float] = {}
         self.at_once = at_once
         self._most, self._each = at_once + waiting, each
-        self.most_at_once = at_once if math.isinf(slow_s) else at_once + 1
+        self.most_at_once = at_once if math.isinf(relief_s) else at_once + 1
         self._threads = ThreadPoolExecutor(self.most_at_once, thread_name_prefix=kind)
         self._lock = threading.Lock()
         self._admitted: Counter[Asking] = Counter()
@@ -149,9 +157,9 @@ class Budget:
         return turn
 
     def _look_again(self) -> None:
-        """Look again when the call that has run longest is slow, as long as somebody waits. Call it on the event loop."""
+        """Look again when there is a slot more for the call that has run longest, as long as somebody waits. Call it on the event loop."""
         if self._queue and self._began:
-            wait_s = min(self._began.values()) + self._slow_s - time.monotonic()
+            wait_s = min(self._began.values()) + self._relief_s - time.monotonic()
             if wait_s > 0:  # else there is a slot more already
                 asyncio.get_running_loop().call_later(wait_s + _AFTER_S, self._look)
 
@@ -198,10 +206,11 @@ class Budget:
             del self._slow_until[other]
 
     def _next(self) -> None:
-        since = time.monotonic() - self._slow_s
+        now = time.monotonic()
+        late = {turn for turn, began in self._began.items() if began < now - self._slow_s}
         while True:
-            late = {turn for turn, began in self._began.items() if began < since}
-            if len(self._running) >= (self.most_at_once if late else self.at_once):
+            has_relief = any(began < now - self._relief_s for began in self._began.values())
+            if len(self._running) >= (self.most_at_once if has_relief else self.at_once):
                 return
             at_work = Counter(self._running.values())
             most = max(1, self.at_once - 1)  # the last one is for somebody else
@@ -264,10 +273,14 @@ CLOCKS = Budget("deadlines", at_once=2, waiting=4, each=2)
 SYSTEMS = Budget("reference systems", at_once=1, waiting=60, each=2)
 """Transformations of coordinates: the first use of a reference system holds the GIL for some 20 ms."""
 
-_SLOW_S = 15.0
+_SLOW_S, _RELIEF_S = 15.0, 5.0
 """One row among slow files took up to 10 s of a busy machine, while a process to read it started; slow ones take 30 to 90."""
-BULK = Budget("bulk questions and answers", at_once=2, waiting=16, each=4, takes_much=True, slow_s=_SLOW_S)
-FILES = Budget("files that are sent", at_once=2, waiting=16, each=4, takes_much=True, slow_s=_SLOW_S)
+BULK = Budget(
+    "bulk questions and answers", at_once=2, waiting=16, each=4, takes_much=True, slow_s=_SLOW_S, relief_s=_RELIEF_S
+)
+FILES = Budget(
+    "files that are sent", at_once=2, waiting=16, each=4, takes_much=True, slow_s=_SLOW_S, relief_s=_RELIEF_S
+)
 """Sending a file takes up to minutes; a budget of its own, so that bulk questions do not wait for it."""
 IN_BULK = Group(BULK, FILES)
 KEEPING = Budget("files that are kept", at_once=2, waiting=60, each=8)

@@ -132,7 +132,7 @@ async def living(settings: Settings, owner: str, neighbours: Neighbours) -> Asyn
             storage=storage(settings),
             pool=pool,
             reserved=reserved,
-            lending=Lending(max(1, settings.pool_size // 2)),
+            lending=Lending(max(1, settings.pool_size // 2), max(1, settings.pool_size * 3 // 4)),
             beginning=Beginning(_AT_WORK_EACH, _WAITING_EACH),
             search_pool=search_pool,
             view_pool=view_pool,

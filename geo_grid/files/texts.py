@@ -22,6 +22,8 @@ from geo_grid.files.source import BATCH, EXACT, Source, refuse_wide
 from geo_grid.files.spelling import SEPARATORS
 
 _LONGEST_LINE = 1 << 17
+_MOST_SHEETS = 1_000
+"""Of a workbook: each is looked at, and they may all be the same part of the file."""
 
 
 _THE_END = "\x1athe end"
@@ -129,15 +131,25 @@ def read_excel(source: Source) -> Rows:
             raise UnreadableFile(message)
         filled: dict[str, list[list[Any]]] = {}
         with CalamineWorkbook.from_path(str(source.path)) as book:
+            if len(book.sheet_names) > _MOST_SHEETS:
+                message = f"{said} has {len(book.sheet_names):,} sheets; {_MOST_SHEETS:,} are taken"
+                raise UnreadableFile(message)
             for number, name in enumerate(book.sheet_names):
+                if len(filled) > 1:  # many may be the same part of the file, which is read for each of them
+                    break
                 rows = book.get_sheet_by_index(number).to_python(skip_empty_area=False)
                 if len(rows) > 1:
                     filled[name] = rows
     except (zipfile.BadZipFile, CalamineError, ValueError, KeyError, OSError, zlib.error) as error:
         message = f"{said} is not a readable Excel file: {first_line(error)}"
         raise UnreadableFile(message) from None
-    if len(filled) != 1:
-        message = f"{said} has {len(filled)} sheets with rows ({', '.join(filled)}); keep the one you want in a file of its own"
+    if not filled:
+        message = f"{said} has no sheet with rows"
+        raise UnreadableFile(message)
+    if len(filled) > 1:
+        message = (
+            f"{said} has several sheets with rows ({', '.join(filled)}…); keep the one you want in a file of its own"
+        )
         raise UnreadableFile(message)
     header, *rows = next(iter(filled.values()))
     names = _distinct([_text_of_cell(cell) or "" for cell in header])

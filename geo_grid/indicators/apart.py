@@ -19,7 +19,7 @@ from geo_grid.indicators.facts import read_facts
 from geo_grid.indicators.question import AreaQuestion, Question
 from geo_grid.indicators.report import Lang, as_html, as_pdf, month_report, read_month
 from geo_grid.indicators.tables import as_csv
-from geo_grid.layers.geojson import Feature, as_geojson
+from geo_grid.layers.geojson import feature_text
 
 
 class AreaProperties(BaseModel):
@@ -48,13 +48,13 @@ def figures_apart(
 
 def areas_apart(
     conninfo: str, question: AreaQuestion, now: datetime, timezone: str, shift: str
-) -> tuple[str, list[float]]:
-    """Draw the cells of a question; return GeoJSON features with commas between them, and the bounds of the classes.
+) -> tuple[list[str], list[float]]:
+    """Draw the cells of a question; return the text of each GeoJSON feature, and the bounds of the classes.
 
     Parameters
     ----------
     shift
-        What shifts the coordinates; see `layers.geojson.as_geojson`.
+        What shifts the coordinates; see `layers.geojson.geojson_text`.
 
     Raises
     ------
@@ -62,18 +62,19 @@ def areas_apart(
         See `facts.read_facts` and `areas.read_shapes`.
     """
 
-    async def read(connection: AsyncConnection) -> tuple[str, list[float]]:
+    async def read(connection: AsyncConnection) -> tuple[list[str], list[float]]:
         facts = await read_facts(connection, question.figures(), now, timezone)
         found = make_areas(facts, await read_shapes(connection, facts), question)
-        features = ",".join(  # as text one by one: the corners of all as Python's numbers take ten times as much memory
-            Feature[AreaProperties](
-                geometry=as_geojson(area.shape, shift=shift),
-                properties=AreaProperties(
+        features = [
+            feature_text(
+                area.shape,
+                AreaProperties(
                     grid_code=area.grid_code, value=area.value, class_number=area.class_number, figures=area.row
                 ),
-            ).model_dump_json(by_alias=True)
+                shift,
+            )
             for area in found.areas
-        )
+        ]
         return features, found.bounds
 
     return _read(conninfo, read)

@@ -27,7 +27,22 @@ class FeatureCollection[F](BaseModel):
 
 
 def as_geojson(shape: Any, digits: int | None = 8, shift: str = "") -> dict[str, Any]:
-    """Return a shape, lon, lat in degrees, as GeoJSON.
+    """Return a shape, lon, lat in degrees, as GeoJSON; see `geojson_text`."""
+    written: dict[str, Any] = json.loads(geojson_text(shape, digits, shift))
+    return written
+
+
+def feature_text(shape: Any, properties: BaseModel, shift: str = "") -> str:
+    """Return a shape, lon, lat in degrees, and what it is as the text of a GeoJSON feature.
+
+    The corners of large shapes as Python's numbers take ten times the memory, and hold its lock for seconds.
+    """
+    told = properties.model_dump_json(by_alias=True)
+    return f'{{"type":"Feature","geometry":{geojson_text(shape, shift=shift)},"properties":{told}}}'
+
+
+def geojson_text(shape: Any, digits: int | None = 8, shift: str = "") -> str:
+    """Return a shape, lon, lat in degrees, as GeoJSON text.
 
     Parameters
     ----------
@@ -39,8 +54,7 @@ def as_geojson(shape: Any, digits: int | None = 8, shift: str = "") -> dict[str,
     turned = shapely.orient_polygons(shifted_geometry(shape, shift) if shift else shape)
     if digits is not None:
         turned = shapely.transform(turned, lambda xy: np.round(xy, digits))
-    written: dict[str, Any] = json.loads(shapely.to_geojson(turned))
-    return written
+    return str(shapely.to_geojson(turned))
 
 
 def geojson_of(geometry: sql.Composable, digits: int, is_flipped: bool = False) -> sql.Composed:

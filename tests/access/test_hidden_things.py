@@ -286,4 +286,4 @@ def test_files_hold_texts_of_incidents_only_when_asked(city: tuple[str, str], pa
         assert refused.status_code == (403 if "export" in path else 200)
     with connect(database) as connection:
         rows = connection.execute("select detail from access.audit_log where action = 'layer.export'").fetchall()
-    assert ("csv with texts" in str(rows)) == ("export" in path)
+    assert ("csv+texts" in str(rows)) == ("export" in path)

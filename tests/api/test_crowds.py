@@ -21,6 +21,7 @@ from psycopg.conninfo import make_conninfo
 
 from geo_grid import coordinates
 from geo_grid.api.server import sockets
+from geo_grid.api.server.shares import Lending
 from geo_grid.budgets import LOGGING_IN, Budget
 from geo_grid.db import Asker, Cluster, acting, connect, open_pool, translated_errors
 from geo_grid.db.connections import APPLICATION_ROLE
@@ -211,7 +212,7 @@ def test_nobody_waits_for_those_whose_work_takes_long_for_the_first_time() -> No
     """Of two planners whom nobody knew yet, the slow files held both turns."""
 
     async def crowd() -> list[int]:
-        budget, gate = Budget("tests", at_once=2, waiting=9, each=4, slow_s=0.2), threading.Event()
+        budget, gate = Budget("tests", at_once=2, waiting=9, each=4, slow_s=9, relief_s=0.2), threading.Event()
         slow = [asyncio.create_task(budget.run(account, gate.wait)) for account in (1, 2, 1, 2)]
         await asyncio.sleep(0.05)
         running = [budget.running]
@@ -223,6 +224,30 @@ def test_nobody_waits_for_those_whose_work_takes_long_for_the_first_time() -> No
         return running
 
     assert asyncio.run(crowd()) == [2, 3, 3]  # one more, and not of the same two
+
+
+def test_the_last_connections_are_for_the_desk() -> None:
+    """Joined circles of two accounts took all eight, and the desk was told to come back."""
+
+    async def crowd() -> list[str]:
+        lending, gate, told = Lending(4, 6), asyncio.Event(), []
+
+        async def ask(account: int, name: str, is_for_desk: bool) -> None:
+            async with lending.to(account, is_for_desk):
+                told.append(name)
+                await gate.wait()
+
+        others = [asyncio.create_task(ask(account, "map", False)) for account in (1, 2) for _ in range(4)]
+        await asyncio.sleep(0.05)
+        desk = [asyncio.create_task(ask(account, "desk", True)) for account in (3, 4)]
+        await asyncio.sleep(0.05)
+        before = [*told]
+        gate.set()
+        await asyncio.gather(*others, *desk)
+        assert len(told) == 10
+        return before
+
+    assert asyncio.run(crowd()) == ["map"] * 6 + ["desk"] * 2
 
 
 def test_a_full_queue_says_so_at_once() -> None:

@@ -83,7 +83,7 @@ def test_a_shift_from_the_wall_to_the_edition(cluster: Cluster, browser: Browser
             person(browser, url, lin, "/maps/desk") as desk,
         ):
             # ten calls of the demo, on the wall without anybody touching it
-            wall.wait_for_function("document.querySelectorAll('.stream [data-incident]').length >= 10")
+            expect(wall.locator(".stream [data-incident]").nth(9)).to_be_attached()
 
             # one of ours: from the place to the unit that is sent, by keys alone
             keys(desk, "/")
@@ -101,7 +101,7 @@ def test_a_shift_from_the_wall_to_the_edition(cluster: Cluster, browser: Browser
             # a unit of the demo drives there by the roads, and the desk sees it arrive without asking
             expect(desk.locator(".right .log")).to_contain_text("Departs")
             expect(desk.locator(".right .log")).to_contain_text("Arrives")
-            wall.wait_for_selector(f".stream [data-incident='{number}']")
+            expect(wall.locator(f".stream [data-incident='{number}']")).to_be_attached()
 
             # the border between two cells goes: planned, approved, and drawn on the wall
             with person(browser, url, planner, "/maps/planner", may_be_refused="/impact") as office:

@@ -100,13 +100,24 @@ def laughing_workbook() -> bytes:
     return _workbook({"xl/worksheets/sheet1.xml": sheet})
 
 
-def _workbook(parts: dict[str, str]) -> bytes:
+def many_sheets(count: int) -> bytes:
+    """A workbook that names one sheet, with rows, so many times."""
+    row = '<row r="{0}"><c r="A{0}" t="inlineStr"><is><t>lon</t></is></c></row>'
+    sheet = (
+        '<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>'
+        f"{row.format(1)}{row.format(2)}</sheetData></worksheet>"
+    )
+    return _workbook({"xl/worksheets/sheet1.xml": sheet}, count)
+
+
+def _workbook(parts: dict[str, str], sheets: int = 1) -> bytes:
+    names = "".join(f'<sheet name="s{n}" sheetId="{n}" r:id="r1"/>' for n in range(1, sheets + 1))
     office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
     package = "http://schemas.openxmlformats.org/package/2006"
     parts = {
         "[Content_Types].xml": f'<Types xmlns="{package}/content-types"><Default Extension="xml" ContentType="application/xml"/></Types>',
         "_rels/.rels": f'<Relationships xmlns="{package}/relationships"><Relationship Id="r1" Type="{office}/officeDocument" Target="xl/workbook.xml"/></Relationships>',
-        "xl/workbook.xml": f'<workbook xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main" xmlns:r="{office}"><sheets><sheet name="s" sheetId="1" r:id="r1"/></sheets></workbook>',
+        "xl/workbook.xml": f'<workbook xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main" xmlns:r="{office}"><sheets>{names}</sheets></workbook>',
         "xl/_rels/workbook.xml.rels": f'<Relationships xmlns="{package}/relationships"><Relationship Id="r1" Type="{office}/worksheet" Target="worksheets/sheet1.xml"/></Relationships>',
         **parts,
     }  # fmt: skip

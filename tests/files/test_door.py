@@ -173,6 +173,8 @@ def test_a_file_that_never_ends_is_given_up(tmp_path: Path) -> None:
 
 BOMBS = {
     "far.xlsx": hostile.far_cell(),
+    "sheets.xlsx": hostile.many_sheets(200_000),
+    "sheet.xlsx": hostile.many_sheets(900),
     "laughs.xlsx": hostile.laughing_workbook(),
     "repeated.parquet": hostile.repeated_text(),
     "deep.geojson": b'{"type":"Polygon","coordinates":' + b"[" * 100_000 + b"]" * 100_000 + b"}",

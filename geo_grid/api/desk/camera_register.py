@@ -3,17 +3,17 @@
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from geo_grid.api.ogc.features import read_boxes
-from geo_grid.api.ogc.geojson import ShiftableFeatures, datum_of
+from geo_grid.api.ogc.geojson import ShiftableFeatures, answer_of, datum_of
 from geo_grid.api.ogc.narrowing import Only
 from geo_grid.api.server.asking import account_of, identity_of, reading, reading_much, viewing, writing
 from geo_grid.api.server.parameters import AnswerCrs, moment_of
 from geo_grid.api.server.problems import PROBLEM, PROBLEM_RESPONSES
 from geo_grid.api.server.rights import GuardedRoute
-from geo_grid.budgets import BULK
+from geo_grid.budgets import BULK, MAPS
 from geo_grid.cameras.platforms import Platform, PlatformGiven, ask_again, describe_platform, platforms
 from geo_grid.cameras.proposals import Decided, Decision, Proposal, decide, proposals
 from geo_grid.cameras.register import IdExplained, explain_id
@@ -28,7 +28,7 @@ from geo_grid.cameras.states import (
     not_online,
     take_states,
 )
-from geo_grid.cameras.views import ViewProperties, views_in
+from geo_grid.cameras.views import ViewProperties, as_features, views_in
 from geo_grid.errors import UserError
 from geo_grid.layers.boxes import Box
 from geo_grid.layers.published import CRS84
@@ -125,19 +125,20 @@ async def post_states(request: Request, batch: StateReports) -> TakenStates:
         return await take_states(database, batch.states)
 
 
-@router.get("/views")
+@router.get("/views", response_model=ShiftableFeatures[ViewProperties])
 async def get_views(
     request: Request,
     bbox: Annotated[str, Query(max_length=200, description="west,south,east,north, degrees")],
     only: Only,
     crs: AnswerCrs = "EPSG:4490",
-) -> ShiftableFeatures[ViewProperties]:
+) -> Response:
     """Draw what the cameras see that see into the box, cut by buildings (their heights are not looked at)."""
     box = _one_box(bbox)
     shift, uri = datum_of(crs)
     async with viewing(request) as database:
-        found = await views_in(database, box, _MOST_VIEWS, only, shift)
-    return ShiftableFeatures[ViewProperties](features=found, coord_ref_sys=uri)
+        rows = await views_in(database, box, _MOST_VIEWS, only)
+    features = await MAPS.run(account_of(request), as_features, rows, shift)
+    return answer_of(ShiftableFeatures[ViewProperties](features=[], coord_ref_sys=uri), features)
 
 
 def _one_box(bbox: str) -> Box:

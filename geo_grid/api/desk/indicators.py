@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 
 from geo_grid import indicators
 from geo_grid.access.audit import record_export
-from geo_grid.api.ogc.geojson import ShiftableFeatures, datum_of
+from geo_grid.api.ogc.geojson import ShiftableFeatures, answer_of, datum_of
 from geo_grid.api.server.asking import apart, identity_of, reading, writing
 from geo_grid.api.server.html import html_page
 from geo_grid.api.server.parameters import AnswerCrs, in_city
@@ -112,8 +112,7 @@ async def get_areas(request: Request, question: Annotated[AreasQuestion, Query()
         bounds=bounds,
         definition=indicators.DEFINITIONS[question.of],
     )
-    before, after = collection.model_dump_json(by_alias=True).split('"features":[]', 1)
-    return Response(f'{before}"features":[{features}]{after}', media_type=_GEOJSON)
+    return answer_of(collection, features, _GEOJSON)
 
 
 @router.get(

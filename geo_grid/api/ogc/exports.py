@@ -72,7 +72,7 @@ async def get_export(
         path = folder / f"{layer}{'-' + shift if shift else ''}.{f}"
         rows = await apart(request, BULK, export_apart, layer, path, shift, for_excel, texts)
         async with writing(request) as database:  # no file leaves that is not written down
-            await record_export(database, layer, f"{f} with texts" if is_private else f.value, rows, None)
+            await record_export(database, layer, f"{f}+texts" if is_private else f.value, rows, None)
         answer.adopt(path)
     named = SHIFTED[crs].uri if shift else CGCS2000.uri
     headers = {"Content-Disposition": f'attachment; filename="{path.name}"', "Content-Crs": f"<{named}>"}

@@ -4,19 +4,19 @@ from collections.abc import Sequence
 from typing import Annotated, Literal
 
 import shapely
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, Field
 
 from geo_grid.api.ogc.features import read_boxes
-from geo_grid.api.ogc.geojson import ShiftableFeatures, datum_of
-from geo_grid.api.server.asking import account_of, apart, reading
+from geo_grid.api.ogc.geojson import ShiftableFeatures, answer_of, datum_of
+from geo_grid.api.server.asking import account_of, apart, reading, viewing
 from geo_grid.api.server.parameters import CIRCLES_KNOWN, AnswerCrs, At, Lat, Lon, SourceCrs, in_city, moment_of, place
 from geo_grid.api.server.problems import PROBLEM_RESPONSES
 from geo_grid.api.server.rights import GuardedRoute
 from geo_grid.api.server.state import server_of
 from geo_grid.budgets import MAPS, ROADS, SOLVING
 from geo_grid.layers.boxes import Box, cut_to
-from geo_grid.layers.geojson import Feature, as_geojson
+from geo_grid.layers.geojson import Feature, as_geojson, feature_text
 from geo_grid.layers.published import CRS84
 from geo_grid.layers.response_circles import Why
 from geo_grid.locate.lookup import circles_known
@@ -98,7 +98,7 @@ class Unions(ShiftableFeatures[UnionProperties]):
     response_known: bool = Field(description=CIRCLES_KNOWN)
 
 
-@router.get("/response/unions")
+@router.get("/response/unions", response_model=Unions)
 async def get_unions(
     request: Request,
     bbox: Annotated[str, Query(max_length=200, description="west,south,east,north, degrees: cut there")],
@@ -108,16 +108,16 @@ async def get_unions(
         int | None, Query(ge=0, le=24, description="of a map: shapes are generalised for it, none: they are exact")
     ] = None,
     crs: AnswerCrs = "EPSG:4490",
-) -> Unions:
+) -> Response:
     """Return the unions of the circles of posts by zone, by unit or for the city, of the posts on duty at the moment.
 
     The longest tier first. For a past time the answer is empty, since past circles are not stored.
     """
     server, boxes = server_of(request), read_boxes(bbox, CRS84)
     moment, (shift, uri) = in_city(request, at), datum_of(crs)
-    async with reading(request) as database:
+    async with viewing(request) as database:
         if not await circles_known(database, moment_of(request, at)):
-            return Unions(features=[], response_known=False, coord_ref_sys=uri)
+            return answer_of(Unions(features=[], response_known=False, coord_ref_sys=uri), ())
         asked = await server.unions.read(database, by, moment, zoom)
 
     async def join(asked: Joining) -> list[Union]:
@@ -125,17 +125,14 @@ async def get_unions(
 
     joined = await server.unions.joined(asked, join)
     features = await MAPS.run(account_of(request), _cut, joined, asked.area, boxes, shift)
-    return Unions(features=features, response_known=True, coord_ref_sys=uri)
+    return answer_of(Unions(features=[], response_known=True, coord_ref_sys=uri), features)
 
 
-def _cut(unions: list[Union], area: bytes | None, boxes: Sequence[Box], shift: str) -> list[Feature[UnionProperties]]:
-    features: list[Feature[UnionProperties]] = []
+def _cut(unions: list[Union], area: bytes | None, boxes: Sequence[Box], shift: str) -> list[str]:
+    features = []
     for one in within(unions, area):
         for box in boxes:
             shape = cut_to(one.shape, box)
             if not shapely.is_empty(shape):
-                properties = UnionProperties.model_validate(one._asdict())
-                features.append(
-                    Feature[UnionProperties](geometry=as_geojson(shape, shift=shift), properties=properties)
-                )
+                features.append(feature_text(shape, UnionProperties.model_validate(one._asdict()), shift))
     return features

@@ -6,11 +6,11 @@ from enum import IntEnum
 from typing import Annotated, Any, Literal
 
 import shapely
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, Field
 
 from geo_grid.api.ogc.features import read_boxes
-from geo_grid.api.ogc.geojson import ShiftableFeatures, datum_of
+from geo_grid.api.ogc.geojson import ShiftableFeatures, answer_of, datum_of
 from geo_grid.api.server.asking import account_of, identity_of, reading
 from geo_grid.api.server.parameters import AnswerCrs
 from geo_grid.api.server.problems import PROBLEM_RESPONSES
@@ -18,7 +18,7 @@ from geo_grid.api.server.rights import GuardedRoute
 from geo_grid.api.server.state import server_of
 from geo_grid.budgets import MAPS
 from geo_grid.layers.boxes import Box, shape_of
-from geo_grid.layers.geojson import Feature, as_geojson
+from geo_grid.layers.geojson import feature_text
 from geo_grid.layers.published import CRS84
 from geo_grid.layers.response_circles import Why
 from geo_grid.response.live import Hole, LiveGroup, LiveGrouping, Snapshot, units_seen
@@ -101,26 +101,25 @@ class LiveProperties(BaseModel):
     live: float | None = Field(None, description="share of a hole that is reached")
 
 
-@router.get("/areas")
+@router.get("/areas", response_model=ShiftableFeatures[LiveProperties])
 async def get_live_areas(
     request: Request,
     bbox: Annotated[str, Query(max_length=200, description="west,south,east,north, degrees")],
     tier_minutes: Tier = TierMinutes.FIVE,
     crs: AnswerCrs = "EPSG:4490",
-) -> ShiftableFeatures[LiveProperties]:
+) -> Response:
     """Draw what each free unit that reaches into view reaches within the minutes, and the holes; within one's cells."""
     boxes = read_boxes(bbox, CRS84)
     shift, uri = datum_of(crs)
     snapshot = server_of(request).live.read()
+    collection = ShiftableFeatures[LiveProperties](features=[], coord_ref_sys=uri)
     if snapshot is None:
-        return ShiftableFeatures[LiveProperties](features=[], coord_ref_sys=uri)
+        return answer_of(collection, ())
     cells, mine = identity_of(request).seen.only_cells, None
     if cells is not None:
         mine = await _units_seen(request, snapshot.areas)
-    return ShiftableFeatures[LiveProperties](
-        features=await MAPS.run(account_of(request), _drawn, snapshot, boxes, tier_minutes, cells, mine, shift),
-        coord_ref_sys=uri,
-    )
+    features = await MAPS.run(account_of(request), _drawn, snapshot, boxes, tier_minutes, cells, mine, shift)
+    return answer_of(collection, features)
 
 
 def _drawn(
@@ -130,7 +129,7 @@ def _drawn(
     cells: frozenset[str] | None,
     mine: frozenset[str] | None,
     shift: str,
-) -> list[Feature[LiveProperties]]:
+) -> list[str]:
     """Return the features in the boxes: of the units in `mine` (None: all), and within `cells` (None: all)."""
     shown, areas = shape_of(boxes), snapshot.areas
     if cells is not None and mine is not None:
@@ -162,5 +161,5 @@ def _drawn(
     return found
 
 
-def _feature(shape: Any, shift: str, **properties: Any) -> Feature[LiveProperties]:
-    return Feature[LiveProperties](geometry=as_geojson(shape, shift=shift), properties=LiveProperties(**properties))
+def _feature(shape: Any, shift: str, **properties: Any) -> str:
+    return feature_text(shape, LiveProperties(**properties), shift)

@@ -16,6 +16,9 @@ from geo_grid.budgets import DRAFTS, SEARCHES, VIEWS, Budget
 from geo_grid.db import Asker, AsyncConnection, Connection, acting, acting_conninfo, acting_in_thread, ask_once
 from geo_grid.errors import GivenUp, NotLoggedIn
 
+_DESK = "geo_grid.api.desk."
+"""Room of the routes for which some connections are kept free."""
+
 
 def asker_of(request: Request) -> Asker:
     """Return the credential, address and id of a request."""
@@ -79,7 +82,7 @@ async def write_once(request: Request, statement: str, values: dict[str, Any]) -
 
 async def _once(request: Request, statement: str, values: dict[str, Any], read_only: bool) -> dict[str, Any]:
     server = server_of(request)
-    async with server.lending.to(account_of(request)):
+    async with server.lending.to(account_of(request), _is_for_desk(request)):
         return await ask_once(server.pool, asker_of(request), statement, values, read_only)
 
 
@@ -87,10 +90,14 @@ async def _once(request: Request, statement: str, values: dict[str, Any], read_o
 async def _acting(request: Request, read_only: bool) -> AsyncIterator[AsyncConnection]:
     server = server_of(request)
     async with (
-        server.lending.to(account_of(request)),
+        server.lending.to(account_of(request), _is_for_desk(request)),
         acting(server.pool, asker_of(request), read_only) as connection,
     ):
         yield connection
+
+
+def _is_for_desk(request: Request) -> bool:
+    return bool(request.scope["endpoint"].__module__.startswith(_DESK))
 
 
 async def with_rights[T](request: Request, do: Callable[[Connection], T], budget: Budget = DRAFTS) -> T:

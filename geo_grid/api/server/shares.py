@@ -52,40 +52,58 @@ class Shares:
 
 
 class Lending:
-    """Limits the connections of a pool that one account may use: beyond it the account waits for its own to be returned."""
+    """Limits the connections of a pool that one account may use, and that questions of others than the desk may use together:
+    beyond it one waits until some are returned.
+    """
 
-    def __init__(self, each: int) -> None:
-        """`each` is the most connections of one account at the same time."""
+    def __init__(self, each: int, for_others: int) -> None:
+        """`each`: connections of one account; `for_others`: of all whose question is none of the desk's."""
         self._each = each
+        self._others = asyncio.Semaphore(for_others)
         self._of: dict[int, tuple[asyncio.Semaphore, int]] = {}
 
     @contextlib.asynccontextmanager
-    async def to(self, account: int | None) -> AsyncIterator[None]:
-        """Let an account use one connection while the context lasts; None: no account, no limit. Raises Busy."""
+    async def to(self, account: int | None, is_for_desk: bool) -> AsyncIterator[None]:
+        """Let an account use one connection while the context lasts; None: no account, no limit of its own. Raises Busy."""
+        message = f"{self._each} questions of yours are at work for {_PATIENCE_S:.0f} s already; ask less at once"
+        async with self._own(account) as own, _taken(own, message):
+            message = f"questions of others have been at work for {_PATIENCE_S:.0f} s; try again in a moment"
+            async with _taken(None if is_for_desk else self._others, message):
+                yield
+
+    @contextlib.asynccontextmanager
+    async def _own(self, account: int | None) -> AsyncIterator[asyncio.Semaphore | None]:
+        """Keep what counts an account's connections as long as one of its questions is here."""
         if account is None:
-            yield
+            yield None
             return
         own, users = self._of.get(account, (asyncio.Semaphore(self._each), 0))
         self._of[account] = own, users + 1
         try:
-            try:
-                async with asyncio.timeout(_PATIENCE_S):
-                    await own.acquire()
-            except TimeoutError:
-                message = (
-                    f"{self._each} questions of yours are at work for {_PATIENCE_S:.0f} s already; ask less at once"
-                )
-                raise Busy(message, _COME_BACK_S) from None
-            try:
-                yield
-            finally:
-                own.release()
+            yield own
         finally:
             own, users = self._of[account]
             if users == 1:
                 del self._of[account]
             else:
                 self._of[account] = own, users - 1
+
+
+@contextlib.asynccontextmanager
+async def _taken(share: asyncio.Semaphore | None, message: str) -> AsyncIterator[None]:
+    """Take one of a share, if there is one, while the context lasts. Raises Busy with the message when that takes too long."""
+    if share is None:
+        yield
+        return
+    try:
+        async with asyncio.timeout(_PATIENCE_S):
+            await share.acquire()
+    except TimeoutError:
+        raise Busy(message, _COME_BACK_S) from None
+    try:
+        yield
+    finally:
+        share.release()
 
 
 class Beginning:
