@@ -6,7 +6,7 @@ import importlib
 import logging
 from collections.abc import AsyncIterator
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 from limits.strategies import SlidingWindowCounterRateLimiter
@@ -31,6 +31,7 @@ from geo_grid.db import (
     ThreadPool,
     acting_conninfo,
     application_conninfo,
+    ask_once,
     connect,
     limited,
     open_pool,
@@ -55,6 +56,7 @@ from geo_grid.response.unions import Unions
 from geo_grid.settings import Settings
 from geo_grid.state_folder import swept
 from geo_grid.wording import LANGUAGES, catalogue
+from geo_grid.workflow import Filing
 
 if TYPE_CHECKING:
     from geo_grid.access.oidc import Provider
@@ -126,14 +128,23 @@ async def living(settings: Settings, owner: str, neighbours: Neighbours) -> Asyn
         live = stack.enter_context(Live.kept(seeing_all, upkeep, derived, settings.timezone))
         counters = Counters(settings.state_dir / "rates")
         stack.callback(counters.close)
+        lending = Lending(max(1, settings.pool_size // 2), max(1, settings.pool_size * 3 // 4))
+
+        async def write(
+            asker: Asker, account: int | None, statement: str, values: dict[str, Any]
+        ) -> list[dict[str, Any]]:
+            async with lending.to(account, is_for_desk=True):
+                return await ask_once(pool, asker, statement, values, read_only=False)
+
         sender = Sender(settings.webhook_listed, settings.webhook_timeout_s)
         server = Server(
             settings=settings,
             storage=storage(settings),
             pool=pool,
             reserved=reserved,
-            lending=Lending(max(1, settings.pool_size // 2), max(1, settings.pool_size * 3 // 4)),
+            lending=lending,
             beginning=Beginning(_AT_WORK_EACH, _WAITING_EACH),
+            filing=Filing(write),
             search_pool=search_pool,
             view_pool=view_pool,
             long_pool=long_pool,

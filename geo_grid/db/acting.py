@@ -71,8 +71,8 @@ def acting_in_thread(pool: ThreadPool, asker: Asker) -> Iterator[Connection]:
 
 async def ask_once(
     pool: AsyncPool, asker: Asker, statement: str, values: dict[str, Any], read_only: bool = True
-) -> dict[str, Any]:
-    """Run one statement with the client's rights in one round trip; return its row (fetched in binary), or an empty one.
+) -> list[dict[str, Any]]:
+    """Run one statement with the client's rights in one round trip; return its rows (fetched in binary).
 
     All messages between two Sync messages of the protocol are one transaction (PostgreSQL 15, 55.2.4), which is committed
     when this returns.
@@ -83,7 +83,7 @@ async def ask_once(
                 await connection.execute(_READ_ONLY)
             await connection.execute(_WHO, asker)
             answer = await connection.execute(statement, values, binary=True)
-        return await answer.fetchone() or {}
+        return await answer.fetchall()
 
 
 def acting_conninfo(conninfo: str, asker: Asker) -> str:

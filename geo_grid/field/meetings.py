@@ -2,6 +2,7 @@
 
 import hashlib
 from datetime import UTC, datetime
+from functools import partial
 from typing import Annotated, Any
 
 import psycopg
@@ -12,7 +13,7 @@ from geo_grid.errors import Conflict, Forbidden, NotFound, UserError
 from geo_grid.layers.grid_cells import refuse_unknown_cell
 from geo_grid.layers.incidents import Step
 from geo_grid.moments import CLOCK_TOLERANCE, Moment
-from geo_grid.workflow import NewIncident, report
+from geo_grid.workflow import NewIncident, file_in, report
 
 QUERIES = load_queries("geo_grid.field", "meetings.sql")
 _ONE, _NEWEST = (f"{QUERIES['meetings']} {QUERIES[which]}" for which in ("of_meeting", "newest"))
@@ -105,14 +106,11 @@ async def hold(connection: AsyncConnection, new: NewMeeting, key: str | None) ->
         return await _sent_before(connection, sent), False
     await refuse_unknown_cell(connection, new.grid_code)
 
-    async def write(statement: str, values: dict[str, Any]) -> dict[str, Any]:
-        return await fetch_one(connection, statement, values)
-
     for number, one in enumerate(new.resolutions, start=1):
         matter = NewIncident.model_validate(
             one.model_dump(include={"lon", "lat", "source_crs", "category"}) | {"description": one.text}
         )
-        incident, _ = await report(write, matter, None, _checked)
+        incident, _ = await report(partial(file_in, connection), matter, None, _checked)
         resolution = {"number": number, "unit": one.responsible_unit, "incident_id": incident.incident_id}
         await connection.execute(QUERIES["resolve"], {**made, **resolution})
     return await get_meeting(connection, made["meeting_id"]), True

@@ -12,10 +12,12 @@ from geo_grid.workflow.categories import (
     unlisted,
 )
 from geo_grid.workflow.duplicates import Duplicate, duplicates_of
-from geo_grid.workflow.incidents import Counts, Incident, NewIncident, counts, get, newest, report
+from geo_grid.workflow.filing import TOGETHER, Filing, file_in
+from geo_grid.workflow.incidents import Counts, Incident, NewIncident, counts, get, newest, prepare, report, store
 from geo_grid.workflow.steps import Course, course_of, take_step
 
 __all__ = [
+    "TOGETHER",
     "Action",
     "AnyAction",
     "Category",
@@ -24,6 +26,7 @@ __all__ = [
     "Counts",
     "Course",
     "Duplicate",
+    "Filing",
     "Incident",
     "NewIncident",
     "Unlisted",
@@ -31,11 +34,14 @@ __all__ = [
     "course_of",
     "decide",
     "duplicates_of",
+    "file_in",
     "get",
     "list_categories",
     "newest",
+    "prepare",
     "put_category",
     "report",
+    "store",
     "take_step",
     "unlisted",
 ]

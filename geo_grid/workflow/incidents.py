@@ -16,10 +16,6 @@ from geo_grid.layers.incidents import Step
 from geo_grid.moments import CLOCK_TOLERANCE, Moment
 
 LAYER = find_layer("incidents")
-_REPORT = (
-    "select is_new, (card).* from report_incident(%(key)s, %(digest)s, %(category)s, %(subtype)s, %(description)s,"
-    " %(address)s, %(caller_number)s, %(received_at)s, %(lon)s, %(lat)s)"
-)
 
 
 class NewIncident(BaseModel):
@@ -113,28 +109,25 @@ def _incident(row: dict[str, Any]) -> Incident:
     return Incident.model_validate({**row, **place})
 
 
-type Write = Callable[[str, dict[str, Any]], Awaitable[dict[str, Any]]]
-"""Runs a statement in a transaction of its own with the reporter's rights; returns its one row."""
+type File = Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]
+"""Stores an incident with the reporter's rights, by itself (`Filing.file`) or in a transaction (`file_in`); returns its row."""
 
 type Check = Callable[[float, float], Awaitable[None]]
 """Raises InvalidCoordinates for a place (lon, lat in degrees) with swapped coordinates."""
 
 
-async def report(write: Write, new: NewIncident, idempotency_key: str | None, check: Check) -> tuple[Incident, bool]:
-    """Store an incident; the database assigns its owner, and makes the reporting user its handling dispatcher.
+async def report(file: File, new: NewIncident, idempotency_key: str | None, check: Check) -> tuple[Incident, bool]:
+    """Store an incident: `store` of what `prepare` returns, and what both raise."""
+    return await store(file, await prepare(new, idempotency_key, check))
 
-    Returns
-    -------
-    The committed incident, and whether it is new: the same key with the same content returns the first one again.
+
+async def prepare(new: NewIncident, idempotency_key: str | None, check: Check) -> dict[str, Any]:
+    """Return what is stored of an incident.
 
     Raises
     ------
     InvalidCoordinates, UnknownCrs
         The place is not valid.
-    Conflict
-        The key was used for other content.
-    Forbidden
-        The place is not in the reporter's grid cells.
     UserError
         received_at is in the future.
     """
@@ -143,10 +136,26 @@ async def report(write: Write, new: NewIncident, idempotency_key: str | None, ch
         message = f"received_at {new.received_at.isoformat()} is in the future: check the sender's clock"
         raise UserError(message)
     await check(lon, lat)
-    digest = hashlib.sha256(new.model_dump_json().encode()).digest() if idempotency_key is not None else None
-    asked = {**new.model_dump(), "lon": lon, "lat": lat, "key": idempotency_key, "digest": digest}
+    digest = hashlib.sha256(new.model_dump_json().encode()).hexdigest() if idempotency_key is not None else None
+    return {**new.model_dump(mode="json"), "lon": lon, "lat": lat, "key": idempotency_key, "digest": digest}
+
+
+async def store(file: File, asked: dict[str, Any]) -> tuple[Incident, bool]:
+    """Store what `prepare` returned; the database assigns its owner, and makes the reporting user its handling dispatcher.
+
+    Returns
+    -------
+    The committed incident, and whether it is new: the same key with the same content returns the first one again.
+
+    Raises
+    ------
+    Conflict
+        The key was used for other content.
+    Forbidden
+        The place is not in the reporter's grid cells.
+    """
     try:
-        row = await write(_REPORT, asked)
+        row = await file(asked)
     except psycopg.errors.InsufficientPrivilege:
         message = "this place is in none of your grid cells: give the call to the command centre of the city"
         raise Forbidden(message) from None

@@ -140,7 +140,7 @@ def test_tiles_on_disk_outlive_a_server_and_no_change(
     key = api_key(database, "planner")
     asked: list[str] = []
 
-    async def noted(pool: Any, asker: Any, statement: str, *more: Any) -> dict[str, Any]:
+    async def noted(pool: Any, asker: Any, statement: str, *more: Any) -> list[dict[str, Any]]:
         asked.append(statement)
         return await ask_once(pool, asker, statement, *more)
 

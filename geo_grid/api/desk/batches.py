@@ -1,5 +1,7 @@
 """POST /incidents/batch: many incidents in one request, each stored or refused by itself."""
 
+import asyncio
+import itertools
 from functools import partial
 from typing import Annotated, Any
 
@@ -7,12 +9,12 @@ import psycopg
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from geo_grid.api.server.asking import identity_of, reading, write_once
+from geo_grid.api.server.asking import file_incident, identity_of, reading
 from geo_grid.api.server.parameters import Located, known_crs
 from geo_grid.api.server.problems import PROBLEM_RESPONSES, Problem, problem_as_data
 from geo_grid.api.server.rights import GuardedRoute
 from geo_grid.errors import GeoGridError
-from geo_grid.workflow import NewIncident, report
+from geo_grid.workflow import TOGETHER, NewIncident, prepare, store
 
 router = APIRouter(tags=["incidents"], responses=PROBLEM_RESPONSES, route_class=GuardedRoute)
 
@@ -60,7 +62,7 @@ class Results(BaseModel):
 
 @router.post("/incidents/batch")
 async def post_batch(request: Request, batch: Batch, locations: Located) -> Results:
-    """Store incidents, each in a transaction of its own: 200 says nothing but that every row has its result.
+    """Store incidents, each or not at all: 200 says nothing but that every row has its result.
 
     When the connection is lost, rows may or may not have been stored: send the same rows with the same keys again, and each
     is stored once. A row that is refused holds up no other; once the database cannot be reached, the rest is not tried (503).
@@ -72,21 +74,32 @@ async def post_batch(request: Request, batch: Batch, locations: Located) -> Resu
     async def check(lon: float, lat: float) -> None:
         await locations.refuse_swapped(lambda: reading(request), seen, lon, lat)
 
-    for row in batch.rows:
-        if unavailable is not None:
-            results.append(Result(idempotency_key=row.idempotency_key, status=unavailable.status, problem=unavailable))
-            continue
+    async def prepared(row: Row) -> dict[str, Any] | Problem:
         try:
             new = NewIncident.model_validate(row.incident)
             await known_crs(request, new.source_crs)
-            incident, is_new = await report(partial(write_once, request), new, row.idempotency_key, check)
+            return await prepare(new, row.idempotency_key, check)
         except (GeoGridError, ValidationError, psycopg.Error) as error:
-            problem = problem_as_data(error)
-            unavailable = problem if problem.status >= 500 or problem.status == 429 else None
-            results.append(Result(idempotency_key=row.idempotency_key, status=problem.status, problem=problem))
+            return problem_as_data(error)
+
+    async def result(row: Row, asked: dict[str, Any] | Problem) -> Result:
+        if isinstance(asked, Problem):
+            return _refused(row, asked)
+        try:
+            incident, is_new = await store(partial(file_incident, request), asked)
+        except (GeoGridError, psycopg.Error) as error:
+            return _refused(row, problem_as_data(error))
+        stored = {"incident_id": incident.incident_id, "grid_code": incident.grid_code}
+        return Result(idempotency_key=row.idempotency_key, status=201 if is_new else 200, **stored)
+
+    for rows in itertools.batched(batch.rows, TOGETHER):
+        if unavailable is None:
+            ready = [(row, await prepared(row)) for row in rows]
+            results += await asyncio.gather(*(result(*one) for one in ready))  # they are stored in this order
+            problems = (one.problem for one in results[-len(rows) :] if one.problem)
+            unavailable = next((one for one in problems if one.status >= 500 or one.status == 429), None)
         else:
-            stored = {"incident_id": incident.incident_id, "grid_code": incident.grid_code}
-            results.append(Result(idempotency_key=row.idempotency_key, status=201 if is_new else 200, **stored))
+            results += [_refused(row, unavailable) for row in rows]
     statuses = [one.status for one in results]
     return Results(
         stored=statuses.count(201),
@@ -94,3 +107,7 @@ async def post_batch(request: Request, batch: Batch, locations: Located) -> Resu
         refused=sum(status >= 400 for status in statuses),
         results=results,
     )
+
+
+def _refused(row: Row, problem: Problem) -> Result:
+    return Result(idempotency_key=row.idempotency_key, status=problem.status, problem=problem)

@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Path, Query, Request, Response
 from pydantic import BaseModel
 
-from geo_grid.api.server.asking import identity_of, reading, write_once, writing
+from geo_grid.api.server.asking import file_incident, identity_of, reading, writing
 from geo_grid.api.server.links import here
 from geo_grid.api.server.parameters import AtMost, Located, known_crs
 from geo_grid.api.server.problems import PROBLEM, PROBLEM_RESPONSES
@@ -65,7 +65,7 @@ async def post_incident(
     async def check(lon: float, lat: float) -> None:
         await locations.refuse_swapped(lambda: reading(request), seen, lon, lat)
 
-    incident, created = await report(partial(write_once, request), new, idempotency_key, check)
+    incident, created = await report(partial(file_incident, request), new, idempotency_key, check)
     response.status_code = 201 if created else 200
     response.headers["Location"] = f"/incidents/{incident.incident_id}"
     return incident

@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Header, Path, Query, Request, Response
 
 from geo_grid.api.open311.forms import Format, answer, definition
-from geo_grid.api.server.asking import identity_of, reading, write_once
+from geo_grid.api.server.asking import file_incident, identity_of, reading
 from geo_grid.api.server.parameters import Located, moment_of
 from geo_grid.api.server.rights import GuardedRoute
 from geo_grid.errors import BadRequest, NotFound
@@ -89,7 +89,7 @@ async def post_request(
     async def check(lon: float, lat: float) -> None:
         await locations.refuse_swapped(lambda: reading(request), seen, lon, lat)
 
-    incident, created = await report(partial(write_once, request), matter, idempotency_key, check)
+    incident, created = await report(partial(file_incident, request), matter, idempotency_key, check)
     dropped = sorted(name for name, value in (await request.form()).items() if name in _NOT_KEPT and value)
     notice = f"未保存 not kept: {', '.join(dropped)}" if dropped else ""
     made = {"service_request_id": str(incident.incident_id), "service_notice": notice, "account_id": None}

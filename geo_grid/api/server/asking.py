@@ -71,19 +71,16 @@ def writing(request: Request) -> AbstractAsyncContextManager[AsyncConnection]:
 
 
 async def read_once(request: Request, statement: str, values: dict[str, Any]) -> dict[str, Any]:
-    """Run one query with the rights of the principal, in one round trip (see `ask_once`)."""
-    return await _once(request, statement, values, read_only=True)
-
-
-async def write_once(request: Request, statement: str, values: dict[str, Any]) -> dict[str, Any]:
-    """Run one statement that writes, with the rights of the principal, in one round trip; committed when this returns."""
-    return await _once(request, statement, values, read_only=False)
-
-
-async def _once(request: Request, statement: str, values: dict[str, Any], read_only: bool) -> dict[str, Any]:
+    """Run one query with the rights of the principal, in one round trip (see `ask_once`); return its first row, or none."""
     server = server_of(request)
     async with server.lending.to(account_of(request), _is_for_desk(request)):
-        return await ask_once(server.pool, asker_of(request), statement, values, read_only)
+        rows = await ask_once(server.pool, asker_of(request), statement, values)
+    return rows[0] if rows else {}
+
+
+async def file_incident(request: Request, asked: dict[str, Any]) -> dict[str, Any]:
+    """Store an incident with the rights of the principal, together with those of theirs that wait at the same time."""
+    return await server_of(request).filing.file(asker_of(request), account_of(request), asked)
 
 
 @contextlib.asynccontextmanager

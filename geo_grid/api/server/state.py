@@ -29,6 +29,7 @@ from geo_grid.response.live import Live
 from geo_grid.response.stops import Shift
 from geo_grid.response.unions import Unions
 from geo_grid.settings import Settings
+from geo_grid.workflow import Filing
 
 if TYPE_CHECKING:
     from geo_grid.access.oidc import Provider
@@ -46,6 +47,8 @@ class Server:
         Connection pool for requests, and the limit of connections of one account.
     beginning
         Turns of accounts to begin a request.
+    filing
+        Stores incidents, those that wait at the same time together.
     reserved
         Connections besides, for log-in, who asks, health and events.
     search_pool, view_pool, long_pool
@@ -72,6 +75,7 @@ class Server:
     reserved: AsyncPool
     lending: Lending
     beginning: Beginning
+    filing: Filing
     search_pool: AsyncPool
     view_pool: AsyncPool
     long_pool: AsyncPool

@@ -35,7 +35,8 @@ begin
         left join grid_cells c on c.grid_code = i.grid_code
             and c.edition_id <= i.edition_id and (c.closed_by is null or c.closed_by > i.edition_id)
         left join patrol_zones z on z.zone_code = i.zone_code
-            and z.edition_id <= i.edition_id and (z.closed_by is null or z.closed_by > i.edition_id);
+            and z.edition_id <= i.edition_id and (z.closed_by is null or z.closed_by > i.edition_id)
+        order by i.incident_id;
     end if;
     return null;
 end $$;
