@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.generators import execute
 
 from geo_grid.db.connections import AsyncConnection, AsyncPool, Connection, ThreadPool, translated_errors
 
@@ -56,9 +57,17 @@ async def acting(pool: AsyncPool, asker: Asker, read_only: bool = True) -> Async
             yield connection
         except BaseException:
             with contextlib.suppress(psycopg.OperationalError):  # the connection was lost
-                await connection.rollback()
+                await _roll_back(connection)
             raise
         await connection.commit()
+
+
+async def _roll_back(connection: AsyncConnection) -> None:
+    """Roll back. The driver's own `rollback` forgets all prepared statements, since what they name may have been made in the
+    transaction: a client's makes nothing, and a refusal would have the next statements of others planned again.
+    """
+    connection.pgconn.send_query(b"rollback")
+    await connection.wait(execute(connection.pgconn))
 
 
 @contextlib.contextmanager

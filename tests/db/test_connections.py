@@ -8,7 +8,8 @@ import psycopg
 import pytest
 from psycopg_pool import PoolTimeout
 
-from geo_grid.db import fetch_one, open_pool, open_thread_pool
+from geo_grid.db import Asker, acting, fetch_one, open_pool, open_thread_pool
+from geo_grid.errors import Conflict
 
 _SIZE = 4
 
@@ -77,3 +78,23 @@ def test_whoever_waits_longer_than_it_lends_is_told_so(database: str) -> None:
 
     with pytest.raises(PoolTimeout):
         asyncio.run(ask())
+
+
+def test_a_refusal_rolls_back_and_leaves_statements_prepared(database: str) -> None:
+    """The driver forgot them all, and each was planned anew for whoever came next."""
+    writes = "insert into loops (loop_code, name_zh, name_en) values ('refused', 'x', 'x')"
+
+    async def left() -> tuple[int, int]:
+        async with open_pool(database, 1, 30) as pool:
+            for _ in range(8):
+                with contextlib.suppress(Conflict):
+                    async with acting(pool, Asker(""), read_only=False) as connection:
+                        await connection.execute(writes)
+                        raise Conflict("not now")
+            async with pool.connection() as connection:
+                assert connection.info.transaction_status is psycopg.pq.TransactionStatus.IDLE
+                prepared = "select count(*) as n from pg_prepared_statements where statement like 'insert into loops%'"
+                stored = "select count(*) as n from loops where loop_code = 'refused'"
+                return (await fetch_one(connection, prepared))["n"], (await fetch_one(connection, stored))["n"]
+
+    assert asyncio.run(left()) == (1, 0)
