@@ -16,6 +16,7 @@ begin
     return null;
 end $$;
 
+-- Names are looked up row by row: joined, all cells may be read for one incident, since a plan is kept whatever it was made for.
 create or replace function tell_incidents() returns trigger
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp set timezone = 'UTC' as $$
 begin
@@ -28,14 +29,15 @@ begin
                    'incident_id', i.incident_id, 'category', i.category, 'subtype', i.subtype, 'step', i.step,
                    'received_at', i.received_at, 'closed_at', i.closed_at,
                    'lon', round(ST_X(i.geom)::numeric, 8), 'lat', round(ST_Y(i.geom)::numeric, 8),
-                   'grid_code', i.grid_code, 'grid_name', c.name, 'zone_code', i.zone_code, 'zone_name', z.name,
+                   'grid_code', i.grid_code, 'grid_name', (select c.name from grid_cells c
+                       where c.grid_code = i.grid_code and c.edition_id <= i.edition_id and (c.closed_by is null or c.closed_by > i.edition_id)
+                       order by c.valid_from desc limit 1),
+                   'zone_code', i.zone_code, 'zone_name', (select z.name from patrol_zones z
+                       where z.zone_code = i.zone_code and z.edition_id <= i.edition_id and (z.closed_by is null or z.closed_by > i.edition_id)
+                       order by z.valid_from desc limit 1),
                    'edition_id', i.edition_id, 'unassigned', i.unassigned, 'is_demo', i.is_demo,
                    'due_at', i.due_at, 'due_for', i.due_for)
         from changed i
-        left join grid_cells c on c.grid_code = i.grid_code
-            and c.edition_id <= i.edition_id and (c.closed_by is null or c.closed_by > i.edition_id)
-        left join patrol_zones z on z.zone_code = i.zone_code
-            and z.edition_id <= i.edition_id and (z.closed_by is null or z.closed_by > i.edition_id)
         order by i.incident_id;
     end if;
     return null;

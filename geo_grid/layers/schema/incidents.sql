@@ -24,8 +24,12 @@ create or replace view incident_cards with (security_invoker = true) as
 select i.incident_id, i.incident_number, i.category, i.subtype, coalesce(p.description, '') as description,
        coalesce(p.address, '') as address, p.caller_number, i.step,
        i.received_at, i.dispatched_at, i.departed_at, i.arrived_at, i.handled_at, i.feedback_at, i.verified_at,
-       i.closed_at, ST_X(i.geom) as lon, ST_Y(i.geom) as lat, i.grid_code, c.name as grid_name,
-       i.zone_code, z.name as zone_name, i.edition_id, i.unassigned, i.handler_id, i.is_demo,
+       i.closed_at, ST_X(i.geom) as lon, ST_Y(i.geom) as lat, i.grid_code, (select c.name from grid_cells c
+           where c.grid_code = i.grid_code and c.edition_id <= i.edition_id and (c.closed_by is null or c.closed_by > i.edition_id)
+           order by c.valid_from desc limit 1) as grid_name,
+       i.zone_code, (select z.name from patrol_zones z
+           where z.zone_code = i.zone_code and z.edition_id <= i.edition_id and (z.closed_by is null or z.closed_by > i.edition_id)
+           order by z.valid_from desc limit 1) as zone_name, i.edition_id, i.unassigned, i.handler_id, i.is_demo,
        i.loop_code, i.accepted_at, i.assigned_cell, i.assigned_role, i.assigned_rule, i.return_count, i.is_final,
        i.suspended_at, i.suspended_s, i.outcome, i.evaluation, i.step_count, i.held_level, i.merged_into, i.assigned_duty,
        (select d.person_name from duties d where d.duty_id = i.assigned_duty) as assigned_name,
@@ -41,11 +45,7 @@ select i.incident_id, i.incident_number, i.category, i.subtype, coalesce(p.descr
        coalesce(case i.due_for when 'accept' then i.accept_warn_at when 'arrive' then i.arrive_warn_at
                                when 'settle' then i.settle_warn_at end < statement_timestamp(), false) as is_warned
 from incidents i
-left join lateral access.incident_private(i.incident_id) p on true
-left join grid_cells c on c.grid_code = i.grid_code
-    and c.edition_id <= i.edition_id and (c.closed_by is null or c.closed_by > i.edition_id)
-left join patrol_zones z on z.zone_code = i.zone_code
-    and z.edition_id <= i.edition_id and (z.closed_by is null or z.closed_by > i.edition_id);
+left join lateral access.incident_private(i.incident_id) p on true;
 grant select on incident_cards to geo_grid_app;
 
 -- sets owner and handler of an incident by its position and the principal, whatever the request says
