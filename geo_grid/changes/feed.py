@@ -128,7 +128,8 @@ class Feed:
 
     def poke(self) -> None:
         """Read at once, because this server wrote something. Any thread may call it; it does not wait."""
-        self._loop.call_soon_threadsafe(self._written.set)
+        if not self._written.is_set():  # else it is read anyhow, after this call: it is cleared before a read
+            self._loop.call_soon_threadsafe(self._written.set)
 
     async def look(self) -> None:
         """Wait until a read that began after this call is done, so that all that is committed now is known.
