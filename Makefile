@@ -1,7 +1,8 @@
 export GEO_GRID_STATE_DIR ?= $(CURDIR)/.state
 unexport PYTHONDONTWRITEBYTECODE  # else each start compiles again what has changed since the set-up
 BIN := .venv/bin
-PYTEST = $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --cache-clear
+PROCESSES ?= 3
+PYTEST = $(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile --no-loadscope-reorder --cache-clear
 
 .PHONY: help up down test coverage lint types bench-locate bench-bulk bench-access bench-boundaries bench-response bench-restart bench-memory bench-feed bench-tiles bench-pages bench-workflow bench-search bench-feeds bench-cameras drill-all pictures data words lock clean
 
@@ -15,22 +16,27 @@ up:              ## set everything up, load the demo city, serve until Ctrl-C (D
 down:            ## stop what `make up DETACH=1` started
 	@$(BIN)/geo-grid down
 
-test:            ## set everything up, then lint, types, floors, tests of the scripts and tests on a real PostGIS
+test:            ## set everything up, then tests on a real PostGIS, and beside them lint, types, floors and tests of the scripts
 	@./setup.sh test
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync lint types scripts demo-for-tests
-	$(PYTEST) $(ARGS) || { test $$? = 1 && $(BIN)/python -m tests.again; }
+	@$(MAKE) --no-print-directory --jobs=3 demo-for-tests checks tests-alone
 
 coverage:        ## run the tests, and say which lines of Python they did not reach
 	@./setup.sh test
 	@rm -f .coverage .coverage.*
 	$(PYTEST) --cov --cov-report=term $(ARGS)
 
-.PHONY: scripts demo-for-tests
-scripts:
-	npm test --silent
+.PHONY: checks demo-for-tests scripts tests-alone
+checks:
+	@nice $(MAKE) --no-print-directory --output-sync lint types scripts  # in the time for which tests wait
 
 demo-for-tests:
-	$(BIN)/python -m tests.databases
+	@$(BIN)/python -m tests.databases
+
+tests-alone:
+	$(PYTEST) $(ARGS) || { test $$? = 1 && $(BIN)/python -m tests.again; }
+
+scripts:
+	npm test --silent
 
 lint:
 	$(BIN)/ruff check .

@@ -3,7 +3,7 @@
 An empty, migrated database is copied from the template of the process's own cluster. The demo city takes more than a
 minute to load, so a whole cluster with it is made once, kept in .cache/tests under a digest of all it is made from, and
 copied file by file by each process that needs it. The city stands at the moment it was loaded: what is older than an
-hour is made again. `python -m tests.databases` makes it beforehand, beside other work.
+hour is made again. `python -m tests.databases` makes it beside other work; who needs it meanwhile waits.
 """
 
 import contextlib
@@ -31,7 +31,9 @@ from tests.owners import admin
 ROOT = Path(__file__).parents[1]
 TEMPLATE, DEMO_TEMPLATE = "template_geo_grid", "template_demo"
 ZONE = "Asia/Shanghai"
-FAST = "fsync = off\nsynchronous_commit = off\nfull_page_writes = off\n"  # tests of durability run their own cluster
+FAST = "fsync = off\nsynchronous_commit = off\nfull_page_writes = off\nautovacuum = off\n"
+"""Tests of durability run their own cluster. A database of a test is gone before its dead rows matter, and the demo city
+is analysed once, by whoever makes it."""
 _LEAN = "max_wal_size = 64MB\nmin_wal_size = 32MB\n"  # a log is copied too
 _KEPT = ROOT / ".cache/tests"
 _KEPT_FOR_S = 3600
