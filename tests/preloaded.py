@@ -15,6 +15,7 @@ import rich.logging
 import rich.progress
 import spopt.locate
 import typer
+import valhalla
 
 import geo_grid.access.accounts
 import geo_grid.boundaries.drafts
@@ -40,6 +41,7 @@ __all__ = [
     "rich",
     "spopt",
     "typer",
+    "valhalla",
 ]
 
 make_ready()

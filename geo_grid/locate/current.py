@@ -100,13 +100,14 @@ class Locations:
         for _ in range(_TRIES):
             with connect(self._conninfo) as connection:
                 state = read_state(connection)
-            saved = self._folder / saved_name(state.edition, state.published_at)
-            try:
-                fresh = Snapshot.read(self._conninfo, saved)
-            except UnreadableFile:
-                # before the first snapshot no request is served yet, so compiling may hold the GIL in this process
-                build = self._in_thread if self._is_first else self._in_worker
-                fresh = Snapshot.read(self._conninfo, build(state.edition))
+                connection.commit()  # the snapshot begins a transaction of its own, and compiling takes long
+                saved = self._folder / saved_name(state.edition, state.published_at)
+                try:
+                    fresh = Snapshot.read(connection, saved)
+                except UnreadableFile:
+                    # before the first snapshot no request is served yet, so compiling may hold the GIL in this process
+                    build = self._in_thread if self._is_first else self._in_worker
+                    fresh = Snapshot.read(connection, build(state.edition))
             if fresh.city.edition == fresh.state.edition:
                 self._is_first = False
                 # exempt the snapshot's 100,000 objects from the garbage collector: each full collection would stop all

@@ -10,7 +10,7 @@ import numpy as np
 import shapely
 from psycopg.rows import tuple_row
 
-from geo_grid.db import Connection, connect, load_queries
+from geo_grid.db import Connection, load_queries
 from geo_grid.errors import DatabaseUnavailable
 from geo_grid.locate.answers import Alternative, Duty, Location, OwningCell, OwningZone, Response
 from geo_grid.locate.city import CellFacts, CityIndex
@@ -78,10 +78,15 @@ class Snapshot:
         self._chains: dict[str, tuple[tuple[OwningCell, OwningCell], ...]] = {}
 
     @classmethod
-    def read(cls, conninfo: str, saved: Path) -> Self:
+    def read(cls, connection: Connection, saved: Path) -> Self:
         """Read a snapshot in one transaction; `saved` is a folder made by `city.open_city`. Blocks for some seconds.
 
         The caller must check that the edition of the result is the saved one: another may have come into force.
+
+        Parameters
+        ----------
+        connection
+            One without an open transaction; the caller commits the one that is begun.
 
         Raises
         ------
@@ -91,18 +96,17 @@ class Snapshot:
             The connection's role does not see the whole city.
         """
         city = CityIndex.load(saved)
-        with connect(conninfo) as connection:
-            connection.execute("set transaction isolation level repeatable read, read only")
-            state = read_state(connection)
-            levels = connection.execute(QUERIES["levels"]).fetchall()
-            return cls(
-                state,
-                city,
-                _read_duties(connection),
-                {row["grid_level"]: (row["name_zh"], row["name_en"]) for row in levels},
-                _read_circles(connection),
-                Segments(connection.execute(QUERIES["segments"]).fetchall()),
-            )
+        connection.execute("set transaction isolation level repeatable read, read only")
+        state = read_state(connection)
+        levels = connection.execute(QUERIES["levels"]).fetchall()
+        return cls(
+            state,
+            city,
+            _read_duties(connection),
+            {row["grid_level"]: (row["name_zh"], row["name_en"]) for row in levels},
+            _read_circles(connection),
+            Segments(connection.execute(QUERIES["segments"]).fetchall()),
+        )
 
     def locate(self, lon: float, lat: float, positional_error_m: float, seen: Seen) -> Location:
         """Return who is responsible for a point; lon, lat in degrees, CGCS2000, on the lattice; the error in metres."""

@@ -29,7 +29,8 @@ def saved_demo(demo: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def snapshot(demo: str, saved_demo: Path) -> Iterator[Snapshot]:
-    return Snapshot.read(demo, saved_demo)
+    with connect(demo) as connection:
+        return Snapshot.read(connection, saved_demo)
 
 
 def by_postgis(conninfo: str, points: np.ndarray, error_m: float) -> list[Location]:
