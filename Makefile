@@ -1,7 +1,7 @@
 export GEO_GRID_STATE_DIR ?= $(CURDIR)/.state
 unexport PYTHONDONTWRITEBYTECODE  # else each start compiles again what has changed since the set-up
 BIN := .venv/bin
-PROCESSES ?= 4
+PROCESSES ?= 3
 PYTEST = $(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile --no-loadscope-reorder --cache-clear
 
 .PHONY: help up down test coverage lint types bench-locate bench-bulk bench-access bench-boundaries bench-response bench-restart bench-memory bench-feed bench-tiles bench-pages bench-workflow bench-search bench-feeds bench-cameras drill-all pictures data words lock clean
