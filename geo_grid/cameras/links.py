@@ -5,11 +5,12 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from geo_grid.cameras.states import MOST_AT_ONCE, StateReport, take_states
+from geo_grid.cameras.states import StateReport, take_states
 from geo_grid.db import AsyncConnection, Connection, load_queries
 from geo_grid.gb28181 import DIGITS
 from geo_grid.gb28181.codes import tables
 from geo_grid.gb28181.sip import Refusal
+from geo_grid.reported import MOST_AT_ONCE
 
 QUERIES = load_queries("geo_grid.cameras", "links.sql")
 MOST_PLATFORMS = 1000
