@@ -85,7 +85,10 @@ def test_the_last_position_is_kept_and_it_is_no_edit(city: tuple[str, str]) -> N
             "heading_deg": 359.5, "camera_state": None,
         }  # fmt: skip
         assert one["geometry"]["coordinates"] == pytest.approx([114.51, 37.01], abs=1e-6)
-        (stored,) = ask(database, "select ST_X(geom) as lon, received_at > now() - interval '1 minute' as is_now from camera_positions")
+        (stored,) = ask(
+            database,
+            "select ST_X(geom) as lon, received_at > now() - interval '1 minute' as is_now from camera_positions",
+        )
         assert stored == {"lon": float(snap(114.5100001)), "is_now": True}
         assert drawn(client, "114.5,37,114.505,37.02") == []  # where the register has it
         (shifted,) = drawn(client, crs="GCJ-02")

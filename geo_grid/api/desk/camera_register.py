@@ -210,9 +210,7 @@ async def get_positions(
     shift, uri = datum_of(crs)
     async with viewing(request) as database:
         found = await positions_in(database, box, _MOST_POSITIONS + 1, shift)
-    return MovingCameras(
-        features=found[:_MOST_POSITIONS], truncated=len(found) > _MOST_POSITIONS, coord_ref_sys=uri
-    )
+    return MovingCameras(features=found[:_MOST_POSITIONS], truncated=len(found) > _MOST_POSITIONS, coord_ref_sys=uri)
 
 
 class AvailabilityAnswer(BaseModel):
