@@ -111,6 +111,7 @@ class Link:
     _fresh_octets: int = 0
     _absence: str = ""
     _fault: str = ""
+    _remarks: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.note = LinkNote(self.platform_code)
@@ -186,6 +187,11 @@ class Link:
         self._fault = self._fault if fault is None else fault
         self.note.trouble, self.is_changed = "; ".join(filter(None, (self._absence, self._fault))), True
 
+    def remark(self, about: str, said: str) -> None:
+        """Note something that is no fault, instead of what was noted about the same."""
+        self._remarks[about] = said
+        self.note.note = "; ".join(filter(None, self._remarks.values()))
+
     def whole(self, now: float) -> Path | None:
         """Return the file of a catalogue that came whole; None: there is none, or not yet. One that stopped, or lied, is given up."""
         answers = self.answers
@@ -217,7 +223,7 @@ class Link:
     def conclude(self, now: float, imported: int, refused: int, note: str) -> None:
         """Note that a whole catalogue went into the register."""
         self.note.whole_at, self.note.imported, self.note.refused = datetime.now(UTC), imported, refused
-        self.note.note = note
+        self.remark("catalogue", note)
         self._say(fault="")
         self._concluded = now
         self.damping.many = max(50, (self.note.announced or 0) // _SHARE_OF_BURST)

@@ -370,7 +370,7 @@ class LowerPlatforms:
         else:
             link.note.subscribed_until = None
             link.subscribe_at = now + self._timing.again_s
-            link.note.note = _NO_SUBSCRIPTION.format(status="none" if status is None else status)
+            link.remark("subscription", _NO_SUBSCRIPTION.format(status="none" if status is None else status))
         link.is_changed = True
 
     async def _follow(self, link: Link) -> None:
@@ -391,7 +391,7 @@ class LowerPlatforms:
         refused = await self._write(lambda connection: move_cameras(connection, link.platform_code, good))
         wrong += [f"{camera}: {why}" for camera, why in refused]
         if wrong:
-            link.note.note = _NOT_TAKEN.format(count=len(wrong), first=wrong[0])
+            link.remark("positions", _NOT_TAKEN.format(count=len(wrong), first=wrong[0]))
 
     async def _import(self, link: Link, path: Path, is_whole: bool) -> None:
         try:
