@@ -203,13 +203,14 @@ class MovingCameras(ShiftableFeatures[PositionProperties]):
 async def get_positions(
     request: Request,
     bbox: Annotated[str, Query(max_length=200, description="west,south,east,north, degrees")],
+    only: Only,
     crs: AnswerCrs = "EPSG:4490",
 ) -> MovingCameras:
     """Draw the cameras in view that move, each at its last position if that is at most five minutes old."""
     box = _one_box(bbox)
     shift, uri = datum_of(crs)
     async with viewing(request) as database:
-        found = await positions_in(database, box, _MOST_POSITIONS + 1, shift)
+        found = await positions_in(database, box, _MOST_POSITIONS + 1, only, shift)
     return MovingCameras(features=found[:_MOST_POSITIONS], truncated=len(found) > _MOST_POSITIONS, coord_ref_sys=uri)
 
 
