@@ -32,9 +32,10 @@ with here as materialized (
     select point, point::geography as geog from (select ST_SetSRID(ST_MakePoint(%(lon)s, %(lat)s), 4490) as point) given
 ),
 near as (
-    -- without those that moved away: many may have one place in the register, such as a station
+    -- without those that moved away: many may have one place in the register, such as a station. A subquery that has a value is
+    -- asked row by row along the index; `not exists` would be a join, and all cameras ordered after it
     (select c.camera_id from cameras c
-     where not exists (select from camera_positions p where p.camera_id = c.camera_id and is_position_now(p.positioned_at))
+     where (select is_position_now(p.positioned_at) from camera_positions p where p.camera_id = c.camera_id) is not true
      order by c.geom::geography <-> (select geog from here) limit 24)
     union
     -- &&, which is leakproof, so that the index is used in spite of the policies

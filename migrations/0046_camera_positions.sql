@@ -11,6 +11,5 @@ create table camera_positions (
 comment on table camera_positions is 'the last position of each camera that moves; state, and no edit of the camera';
 comment on column camera_positions.heading_deg is 'where it moves to, clockwise from north; where it looks nobody knows';
 create index camera_positions_geog on camera_positions using gist ((geom::geography));
-create index camera_positions_geom on camera_positions using gist (geom);
 create index camera_positions_positioned_at on camera_positions (positioned_at);
 grant select on camera_positions to geo_grid_app;
