@@ -39,7 +39,7 @@ class TakenPositions(BaseModel):
     """Result of a batch of positions of cameras."""
 
     accepted: int = Field(description="positions that are now where their cameras are")
-    late: int = Field(description="not newer than what is known, or than another of the batch")
+    late: int = Field(description="not newer than what is known or than another of the batch, or older than a day")
     refused: list[Left]
 
 

@@ -75,7 +75,8 @@ def test_the_last_position_is_kept_and_it_is_no_edit(city: tuple[str, str]) -> N
             position(BODY, ago(seconds=20)),
         )
         assert taken == {"accepted": 1, "late": 2, "refused": []}
-        assert report(client, position(BODY, newest), position(BODY, ago(hours=2)))["late"] == 2
+        old = [position(key, moment) for key in (BODY, CAR) for moment in (ago(hours=25), "1000-01-01T00:00:00Z")]
+        assert report(client, position(BODY, newest), position(BODY, ago(hours=2)), *old)["late"] == 6
         assert ask(database, counted) == before
         again = client.get(f"/collections/cameras/items/{BODY}")
         assert (again.headers["etag"], again.json()["geometry"]) == (item.headers["etag"], item.json()["geometry"])

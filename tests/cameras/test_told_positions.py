@@ -144,6 +144,7 @@ def test_what_is_wrong_or_anothers_is_not_taken(small_city: str, state_dir: Path
         for number, (x, y, moment) in enumerate((
             ("114.5e9", 37.0, clock()), ("nan", 37.0, clock()), (0, 0, clock()), ("", "", clock()), (37.0, 114.5, clock()),
             (*HERE, "yesterday"), (*HERE, "9999-99-99T00:00:00"), (*HERE, clock(hours=-8)), (2.35, 48.85, clock()),
+            (*HERE, "1700-01-01T00:00:00"),
         ), 1):  # fmt: skip
             assert one.message(position(camera(number % 3 + 1), x, y, moment)).startswith(b"SIP/2.0 200")
         other.message(position(camera(1), *HERE, clock()))

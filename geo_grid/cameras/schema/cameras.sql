@@ -90,7 +90,8 @@ end $$;
 grant execute on function access.tidy_camera_states to geo_grid_service;
 
 -- Takes a batch of positions: the newest of each camera is kept, unless a newer one is known. Returns the outcome of each, by its
--- number from 1: accepted, late (not newer than what is known or comes with it) or unknown, as of states. No edit of a camera.
+-- number from 1: accepted, late (not newer than what is known or comes with it, or older than is kept) or unknown, as of states.
+-- No edit of a camera.
 create or replace function access.report_camera_positions(ids text[], moments timestamptz[], lons float8[], lats float8[],
                                                           speeds float8[], headings float8[])
 returns table (number bigint, outcome text)
@@ -107,7 +108,8 @@ begin
         left join access.cameras_to_report_on(ids) c using (gb28181_id)
     ),
     newest as (
-        select distinct on (g.camera_id) g.* from given g where g.camera_id is not null
+        select distinct on (g.camera_id) g.* from given g
+        where g.camera_id is not null and g.moment > now() - interval '1 day'
         order by g.camera_id, g.moment desc, g.number desc
     ),
     written as (
