@@ -331,8 +331,9 @@ THINGS = (
     " values (%(camera)s, 'camera-' || %(cell)s, 1, {spot}, %(cell)s)",
     "insert into camera_states (camera_id, state, since, reported_at)"
     " select camera_id, 'fault', '2026-01-01', '2026-01-01' from cameras where gb28181_id = %(camera)s",
-    "insert into camera_positions (camera_id, geom, positioned_at)"
-    " select camera_id, geom, now() from cameras where gb28181_id = %(camera)s",
+    "with worn as (insert into cameras (gb28181_id, name, geom, grid_code)"
+    " values ('LOCAL-worn-' || %(cell)s, 'worn-' || %(cell)s, {spot}, %(cell)s) returning camera_id, geom)"
+    " insert into camera_positions (camera_id, geom, positioned_at) select camera_id, geom, now() from worn",
     "insert into camera_views (camera_id, stands_at, fov_deg, range_m, buildings_of, is_cut, area_m2, geom)"
     " select camera_id, geom, 360, 30, 0, false, 1, ST_Expand(geom, 0.0001) from cameras where gb28181_id = %(camera)s",
     "insert into roads (name, road_class, geom)"

@@ -147,7 +147,9 @@ def test_the_desk_finds_a_camera_where_it_is_now(city: tuple[str, str]) -> None:
         assert [(one["code"], one["sees"], one["positioned_at"]) for one in near(client, STATION)] == [
             (BODY, True, None), (CAR, None, None), (FIXED, None, None),
         ]  # fmt: skip
+        assert len(client.get("/cameras/views", params={"bbox": BOX}).json()["features"]) == 1
         report(client, position(BODY, ago(minutes=1)), position(CAR, ago(minutes=6)))
+        assert client.get("/cameras/views", params={"bbox": BOX}).json()["features"] == []
         there = near(client, THERE)
         assert [(one["code"], one["distance_m"] < 1, one["positioned_at"] is None) for one in there] == [
             (BODY, True, False), (CAR, False, True), (FIXED, False, True),
