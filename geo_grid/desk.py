@@ -31,6 +31,9 @@ class Near(BaseModel):
         None,
         description="whether a camera sees the place, buildings and all; null: nobody knows where it looks, or no camera",
     )
+    positioned_at: datetime | None = Field(
+        None, description="when a camera that moves was here, five minutes ago at most; null: it stands here"
+    )
     sight_note: str | None = Field(None, description="what can be seen from a camera, or cannot, as a person noted it")
     lon: float
     lat: float

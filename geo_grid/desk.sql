@@ -26,26 +26,39 @@ select * from (
 order by distance_m, code
 
 -- name: cameras
--- those that see the place go first, wherever they stand; whether the others see it is false, or unknown without a view
+-- those that see the place go first, wherever they stand; whether the others see it is false, or unknown without a view. One that
+-- moves is where it was last, if that is not long ago, and nobody knows what it sees
 with here as materialized (
     select point, point::geography as geog from (select ST_SetSRID(ST_MakePoint(%(lon)s, %(lat)s), 4490) as point) given
 ),
 near as (
-    (select c.camera_id from cameras c order by c.geom::geography <-> (select geog from here) limit 24)
+    -- without those that moved away: many may have one place in the register, such as a station. A subquery that has a value is
+    -- asked row by row along the index; `not exists` would be a join, and all cameras ordered after it
+    (select c.camera_id from cameras c
+     where (select is_position_now(p.positioned_at) from camera_positions p where p.camera_id = c.camera_id) is not true
+     order by c.geom::geography <-> (select geog from here) limit 24)
     union
     -- &&, which is leakproof, so that the index is used in spite of the policies
     select v.camera_id from camera_views v
     where v.geom && (select point from here) and ST_Covers(v.geom, (select point from here))
+    union
+    (select p.camera_id from camera_positions p where is_position_now(p.positioned_at)
+     order by p.geom::geography <-> (select geog from here) limit 24)
 )
-select c.gb28181_id as code, c.name, s.state as status, coalesce(v.azimuth_deg, c.azimuth_deg) as azimuth_deg,
-       coalesce(v.fov_deg, c.fov_deg) as fov_deg, coalesce(v.range_m, c.range_m) as range_m, c.is_demo,
+select c.gb28181_id as code, c.name, s.state as status, f.azimuth_deg, f.fov_deg, f.range_m, c.is_demo,
        case when v.camera_id is not null then coalesce(ST_Covers(v.geom, h.point), false) end as sees,
-       nullif(c.sight_note, '') as sight_note,
-       ST_X(c.geom) as lon, ST_Y(c.geom) as lat, ST_Distance(c.geom::geography, h.geog) as distance_m
+       f.sight_note, p.positioned_at, ST_X(i.geom) as lon, ST_Y(i.geom) as lat, ST_Distance(i.geom::geography, h.geog) as distance_m
 from near
 join cameras c using (camera_id)
-left join camera_views v using (camera_id)
-left join camera_states s using (camera_id)
+left join camera_positions p on p.camera_id = c.camera_id and is_position_now(p.positioned_at)
+cross join lateral (select coalesce(p.geom, c.geom) as geom) i
+left join camera_views v on v.camera_id = c.camera_id and p.camera_id is null
+left join lateral (
+    select coalesce(v.azimuth_deg, c.azimuth_deg) as azimuth_deg, coalesce(v.fov_deg, c.fov_deg) as fov_deg,
+           coalesce(v.range_m, c.range_m) as range_m, nullif(c.sight_note, '') as sight_note
+    where p.camera_id is null
+) f on true
+left join camera_states s on s.camera_id = c.camera_id
 cross join here h
 order by coalesce(ST_Covers(v.geom, h.point), false) desc, distance_m, code
 limit 8

@@ -11,6 +11,7 @@ from geo_grid.boundaries import publish_when_due
 from geo_grid.budgets import BULK, CLOCKS, DRAFTS, HOOKS, SOLVING
 from geo_grid.cameras.coverage import QUERIES as COVERAGE
 from geo_grid.cameras.coverage import update_coverage_apart
+from geo_grid.cameras.positions import QUERIES as CAMERA_POSITIONS
 from geo_grid.cameras.sight import Usual
 from geo_grid.cameras.states import QUERIES as CAMERA_STATES
 from geo_grid.cameras.views import update_views_apart
@@ -53,7 +54,8 @@ def _draw_circles(doing: Doing, connection: Connection, _: Sequence[str]) -> flo
 
 
 def _tidy(doing: Doing, connection: Connection, _: Sequence[str]) -> None:
-    """Delete expired sessions, and callers, unit positions, parties, texts and states of cameras that are older than the settings allow."""
+    """Delete expired sessions, and callers, unit positions, parties, texts and states of cameras that are older than the settings allow; and
+    positions of cameras that are older than a day."""
     connection.execute(ACCOUNTS["tidy"], {"callers_days": doing.settings.caller_retention_days})
     connection.execute(POSITIONS["tidy"], {"kept_s": doing.settings.track_retention_h * 3600})
     texts = {"texts_days": doing.settings.text_retention_days}
@@ -62,6 +64,7 @@ def _tidy(doing: Doing, connection: Connection, _: Sequence[str]) -> None:
     connection.execute(STEPS["tidy"], texts)
     connection.execute(VISITS["tidy"], texts)
     connection.execute(CAMERA_STATES["tidy"], {"kept_days": doing.settings.camera_state_days})
+    connection.execute(CAMERA_POSITIONS["tidy"])
 
 
 def _draw_views(doing: Doing, connection: Connection, _: Sequence[str]) -> float | None:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from geo_grid.cameras.link import Timing
 from geo_grid.cameras.lower_platforms import LowerPlatforms, Taken
@@ -49,7 +50,9 @@ async def keep_door(settings: Settings, conninfo: str, opened: Callable[[int], N
         open_pool(conninfo, _CONNECTIONS, settings.work_timeout_s) as pool,
     ):
         take = partial(_take, confined, conninfo, settings.timezone)
-        platforms = LowerPlatforms(identity, pool, settings.sip_netrc, folder, take, timing)
+        platforms = LowerPlatforms(
+            identity, pool, settings.sip_netrc, folder, take, timing, ZoneInfo(settings.timezone)
+        )
         async with platforms.listening(settings.sip_host, settings.sip_port) as sockets:
             opened(sockets.port)
             await asyncio.Event().wait()

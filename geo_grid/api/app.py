@@ -171,6 +171,7 @@ def create_app(settings: Settings, conninfo: str) -> FastAPI:
             ("POST", "/boundaries/imports"): files.LARGEST_BODY,
             ("POST", "/units/positions"): positions.LARGEST_BODY,
             ("POST", "/cameras/states"): camera_register.LARGEST_BODY,
+            ("POST", "/cameras/positions"): camera_register.LARGEST_BODY,
             ("POST", "/session"): _LARGEST_LOGIN,
         },
         unknown=_LARGEST_LOGIN,
@@ -178,6 +179,7 @@ def create_app(settings: Settings, conninfo: str) -> FastAPI:
             ("POST", "/locate"): bulk.LARGEST_BODY,
             ("POST", "/units/positions"): positions.MOST_VALUES,
             ("POST", "/cameras/states"): camera_register.MOST_VALUES,
+            ("POST", "/cameras/positions"): camera_register.MOST_VALUES,
             ("POST", "/incidents/batch"): batches.MOST_VALUES,
         },
     )

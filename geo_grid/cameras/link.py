@@ -4,10 +4,12 @@ import secrets
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from geo_grid.cameras.damping import Damping
 from geo_grid.cameras.links import LinkNote
 from geo_grid.cameras.states import State
+from geo_grid.cameras.told_positions import ToldPositions
 from geo_grid.errors import TooMuch
 from geo_grid.gb28181.answers import Answers
 from geo_grid.gb28181.catalogue import STATES
@@ -73,8 +75,12 @@ class Link:
         What is written down of it; `is_changed` when it has to be.
     answers
         The catalogue that comes now.
-    query_at, subscribe_at
-        When it is asked next, while it is there.
+    zone, source_crs
+        Of times that name no zone, and the datum of what it tells.
+    positions
+        Of its devices that move, until they are written.
+    query_at, subscribe_at, follow_at
+        When it is asked next, while it is there: for its catalogue, what changes in it, and positions.
     away_since
         Since when it is gone; None: it is there, or was never, or its cameras are offline already.
     """
@@ -83,13 +89,17 @@ class Link:
     gb28181_id: str
     folder: Path
     timing: Timing
+    zone: ZoneInfo
+    source_crs: str
     note: LinkNote = field(init=False)
     damping: Damping = field(init=False)
+    positions: ToldPositions = field(init=False)
     is_changed: bool = True
     is_busy: bool = False
     answers: Answers | None = None
     query_at: float = 0.0
     subscribe_at: float = 0.0
+    follow_at: float = 0.0
     away_since: float | None = None
     _queried: float = float("-inf")
     _answered: float = 0.0
@@ -101,10 +111,12 @@ class Link:
     _fresh_octets: int = 0
     _absence: str = ""
     _fault: str = ""
+    _remarks: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.note = LinkNote(self.platform_code)
         self.damping = Damping(self.timing.hold_s, self.timing.doubt_s)
+        self.positions = ToldPositions(self.zone)
 
     def come(self, transport: str, now: float, is_new: bool) -> None:
         """It registered; `is_new`: it was not there just before."""
@@ -114,7 +126,7 @@ class Link:
         if is_new:
             self.note.registered_at = datetime.now(UTC)
             self.away_since, self._came = None, now
-            self.subscribe_at = now
+            self.subscribe_at = self.follow_at = now
             self.query_at = max(now, self._queried + self.timing.pause_s)
 
     def go(self, now: float, why: str) -> None:
@@ -175,6 +187,11 @@ class Link:
         self._fault = self._fault if fault is None else fault
         self.note.trouble, self.is_changed = "; ".join(filter(None, (self._absence, self._fault))), True
 
+    def remark(self, about: str, said: str) -> None:
+        """Note something that is no fault, instead of what was noted about the same."""
+        self._remarks[about] = said
+        self.note.note = "; ".join(filter(None, self._remarks.values()))
+
     def whole(self, now: float) -> Path | None:
         """Return the file of a catalogue that came whole; None: there is none, or not yet. One that stopped, or lied, is given up."""
         answers = self.answers
@@ -206,7 +223,7 @@ class Link:
     def conclude(self, now: float, imported: int, refused: int, note: str) -> None:
         """Note that a whole catalogue went into the register."""
         self.note.whole_at, self.note.imported, self.note.refused = datetime.now(UTC), imported, refused
-        self.note.note = note
+        self.remark("catalogue", note)
         self._say(fault="")
         self._concluded = now
         self.damping.many = max(50, (self.note.announced or 0) // _SHARE_OF_BURST)

@@ -5,11 +5,13 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from geo_grid.cameras.states import MOST_AT_ONCE, StateReport, take_states
+from geo_grid.cameras.positions import CameraPosition, take_camera_positions
+from geo_grid.cameras.states import StateReport, take_states
 from geo_grid.db import AsyncConnection, Connection, load_queries
 from geo_grid.gb28181 import DIGITS
 from geo_grid.gb28181.codes import tables
 from geo_grid.gb28181.sip import Refusal
+from geo_grid.reported import MOST_AT_ONCE
 
 QUERIES = load_queries("geo_grid.cameras", "links.sql")
 MOST_PLATFORMS = 1000
@@ -70,15 +72,39 @@ async def report_of_platform(
     changed = 0
     for start in range(0, len(told), MOST_AT_ONCE):
         part = told[start : start + MOST_AT_ONCE]
-        devices = [(device, number) for number, (device, _) in enumerate(part, 1) if not _is_camera(device)]
-        values = {
-            "code": platform_code, "ids": [device for device, _ in part],
-            "devices": [device for device, _ in devices], "numbers": [number for _, number in devices],
-        }  # fmt: skip
-        rows = await (await connection.execute(QUERIES["meant"], values)).fetchall()
+        devices = {number: device for number, (device, _) in enumerate(part, 1) if not _is_camera(device)}
+        rows = await _meant(connection, platform_code, [device for device, _ in part], devices)
         reports = [part[row["number"] - 1][1].model_copy(update={"gb28181_id": row["gb28181_id"]}) for row in rows]
         changed += await _write(connection, reports)
     return changed
+
+
+async def move_cameras(
+    connection: AsyncConnection, platform_code: str, told: Sequence[CameraPosition]
+) -> list[tuple[str, str]]:
+    """Write positions that a platform tells, of its own cameras alone; return those that were refused: camera, and why.
+
+    Parameters
+    ----------
+    told
+        By device; with one that is no camera of the register, such as the recorder of a vehicle, go the cameras that have it
+        among their parents.
+    """
+    rows = await _meant(connection, platform_code, [one.gb28181_id for one in told], {})
+    known = {row["number"] for row in rows}
+    carriers = {
+        number: one.gb28181_id
+        for number, one in enumerate(told, 1)
+        if number not in known and _is_device(one.gb28181_id)
+    }
+    rows += await _meant(connection, platform_code, [], carriers) if carriers else []
+    positions = [told[row["number"] - 1].model_copy(update={"gb28181_id": row["gb28181_id"]}) for row in rows]
+    refused: list[tuple[str, str]] = []
+    for start in range(0, len(positions), MOST_AT_ONCE):
+        part = positions[start : start + MOST_AT_ONCE]
+        taken = await take_camera_positions(connection, part)
+        refused += [(part[one.number - 1].gb28181_id, one.reason) for one in taken.refused]
+    return refused
 
 
 async def all_offline(connection: AsyncConnection, platform_code: str, since: datetime) -> int:
@@ -94,6 +120,27 @@ async def _write(connection: AsyncConnection, reports: Sequence[StateReport]) ->
     for start in range(0, len(reports), MOST_AT_ONCE):
         changed += (await take_states(connection, reports[start : start + MOST_AT_ONCE])).changed
     return changed
+
+
+async def _meant(
+    connection: AsyncConnection, platform_code: str, ids: Sequence[str], devices: dict[int, str]
+) -> list[dict[str, Any]]:
+    """Read which cameras of a platform ids mean, each with the number of its id from 1.
+
+    Parameters
+    ----------
+    devices
+        By number, those with which cameras go that have them among their parents.
+    """
+    values = {
+        "code": platform_code, "ids": list(ids), "devices": list(devices.values()), "numbers": list(devices),
+    }  # fmt: skip
+    return await (await connection.execute(QUERIES["meant"], values)).fetchall()
+
+
+def _is_device(device_id: str) -> bool:
+    """Whether digits 11-13 say that something is a device: people, platforms and groups are 200 and more."""
+    return len(device_id) == DIGITS and "111" <= device_id[10:13] <= "199"
 
 
 def _is_camera(device_id: str) -> bool:

@@ -1,5 +1,5 @@
 -- name: may_register
-select p.platform_code, p.gb28181_id, p.asked_at, l.heard_at is not null as was_there
+select p.platform_code, p.gb28181_id, p.source_crs, p.asked_at, l.heard_at is not null as was_there
 from camera_platforms p
 left join platform_links l using (platform_code)
 where p.is_enabled

@@ -7,23 +7,34 @@ so that no number of messages makes more work for the database than a batch for 
 import asyncio
 import contextlib
 import logging
+import math
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import psycopg
 
 from geo_grid.cameras.calling import Calling
 from geo_grid.cameras.link import Link, Timing
-from geo_grid.cameras.links import MOST_PLATFORMS, QUERIES, all_offline, note_links, note_refusals, report_of_platform
+from geo_grid.cameras.links import (
+    MOST_PLATFORMS,
+    QUERIES,
+    all_offline,
+    move_cameras,
+    note_links,
+    note_refusals,
+    report_of_platform,
+)
 from geo_grid.cameras.states import StateReport
 from geo_grid.cameras.steering import Steering
+from geo_grid.cameras.told_positions import ToldPosition, placed
 from geo_grid.db import AsyncConnection, AsyncPool, translated_errors
 from geo_grid.errors import GeoGridError, SetupError
-from geo_grid.gb28181.manscdp import catalogue_query, new_serial, read_body
+from geo_grid.gb28181.manscdp import catalogue_query, new_serial, position_query, read_body
 from geo_grid.gb28181.sip import Agent, Identity, Known, Peer, Sockets
 from geo_grid.gb28181.sip.registrar import NoPassword
 from geo_grid.netrc_file import read_login
@@ -34,10 +45,15 @@ _LOOK_S, _READ_S, _SEEN_S = 0.5, 2.0, 10.0
 """Seconds between looks, readings of who may register, and notes that the door is open."""
 _SERVE_S = 0.1
 """Seconds between readings of which cameras are to move or to be called: somebody holds a button, and looks at the picture."""
-_EVENT = "Catalog"
+_CATALOGUE, _POSITIONS = "Catalog", "presence"
+"""Events that are subscribed to (GB/T 28181-2016, 9.11 and A.2.4)."""
+_MOVED = ("Notify", "MobilePosition")
+_POSITION_EVERY_S = 15
+_NO_DIALOG = 481
 _NO_SUBSCRIPTION = (
     "it does not take a subscription (SIP status {status}): its catalogue is asked for now and then alone"
 )
+_NOT_TAKEN = "{count} positions that it told at once were not taken, such as of {first}"
 
 
 @dataclass(frozen=True)
@@ -64,6 +80,8 @@ class LowerPlatforms:
         File with the passwords of platforms.
     folder
         Where catalogues are kept while they come; it is ours alone.
+    zone
+        Of times that name none, which are the city's.
     """
 
     def __init__(
@@ -74,9 +92,10 @@ class LowerPlatforms:
         folder: Path,
         take_catalogue: TakeCatalogue,
         timing: Timing,
+        zone: ZoneInfo,
     ) -> None:
         self._identity, self._pool, self._netrc, self._folder = identity, pool, netrc, folder
-        self._take_catalogue, self._timing = take_catalogue, timing
+        self._take_catalogue, self._timing, self._zone = take_catalogue, timing, zone
         self.agent = Agent(identity, self._find, self)
         self._steering = Steering(self.agent.ask, self._tell)
         self._calling = Calling(self.agent, identity)
@@ -134,7 +153,9 @@ class LowerPlatforms:
         link.hear(now)
         if (told.kind, told.command) == ("Response", "Catalog"):
             return link.answer(told, now)
-        return 200  # keep-alives, and what we ask for nothing of: alarms, positions, records
+        if (told.kind, told.command) == _MOVED:  # which many send unasked
+            link.positions.take(told)
+        return 200  # keep-alives, and what we ask for nothing of: alarms, records
 
     def on_notify(self, gb28181_id: str, body: bytes) -> int:
         """See `sip.Hears`."""
@@ -144,11 +165,16 @@ class LowerPlatforms:
         link.hear(now)
         if told.command == "Catalog":
             link.notify(told, now)
+        elif (told.kind, told.command) == _MOVED:
+            link.positions.take(told)
         return 200
 
-    def on_subscription_over(self, gb28181_id: str) -> None:
+    def on_subscription_over(self, gb28181_id: str, event: str) -> None:
         """See `sip.Hears`."""
-        if (link := self._links.get(gb28181_id)) is not None:
+        link = self._links.get(gb28181_id)
+        if link is not None and event == _POSITIONS:
+            link.follow_at = time.monotonic() + self._timing.pause_s
+        elif link is not None:
             link.note.subscribed_until, link.is_changed = None, True
             link.subscribe_at = time.monotonic() + self._timing.pause_s
 
@@ -238,13 +264,16 @@ class LowerPlatforms:
                 del self._links[gb28181_id]
         for gb28181_id, row in wanted.items():
             if gb28181_id not in self._links:
-                link = self._links[gb28181_id] = Link(row["platform_code"], gb28181_id, self._folder, self._timing)
+                link = self._links[gb28181_id] = Link(
+                    row["platform_code"], gb28181_id, self._folder, self._timing, self._zone, row["source_crs"]
+                )
                 self._asked[gb28181_id] = row["asked_at"]
                 if row["was_there"]:  # before this process: it has time to come back
                     link.away_since = time.monotonic() + self._timing.lost_s
             elif row["asked_at"] != self._asked[gb28181_id] and self._links[gb28181_id].answers is None:
                 self._asked[gb28181_id] = row["asked_at"]
                 self._links[gb28181_id].query_at = 0.0
+            self._links[gb28181_id].source_crs = row["source_crs"]
 
     async def _look_after(self, link: Link) -> None:
         now = time.monotonic()
@@ -263,12 +292,29 @@ class LowerPlatforms:
         elif (path := link.fresh(now)) is not None:
             self._begin(link, self._import(link, path, is_whole=False))
         elif registration is not None and not link.is_busy:
-            if link.damping.is_burst:
-                link.ask_soon(now)
-            if link.answers is None and now >= link.query_at:
-                self._begin(link, self._query(link))
-            elif now >= link.subscribe_at:
-                self._begin(link, self._subscribe(link))
+            self._ask(link, now)
+        await self._write_told(link, now)
+
+    def _ask(self, link: Link, now: float) -> None:
+        """Ask a platform that is there for what is due, one thing at a time."""
+        if link.damping.is_burst:
+            link.ask_soon(now)
+        if link.answers is None and now >= link.query_at:
+            self._begin(link, self._query(link))
+        elif now >= link.subscribe_at:
+            self._begin(link, self._subscribe(link))
+        elif now >= link.follow_at:
+            link.follow_at = math.inf
+            self._start(link, self._follow(link))
+
+    async def _write_told(self, link: Link, now: float) -> None:
+        """Write the positions and states that a platform told, a batch of each."""
+        if positions := link.positions.due():
+            try:
+                await self._move(link, positions)
+            except BaseException:
+                link.positions.take_back(positions)
+                raise
         if states := link.states(now):
             told = [
                 (device, StateReport.model_construct(gb28181_id=device, state=state, since=since))
@@ -287,10 +333,17 @@ class LowerPlatforms:
         async def do() -> None:
             try:
                 await work
-            except (psycopg.Error, OSError, GeoGridError) as error:
-                self._tell(f"platform {link.platform_code}: {error}")
             finally:
                 link.is_busy = False
+
+        self._start(link, do())
+
+    def _start(self, link: Link, work: Awaitable[None]) -> None:
+        async def do() -> None:
+            try:
+                await work
+            except (psycopg.Error, OSError, GeoGridError) as error:
+                self._tell(f"platform {link.platform_code}: {error}")
 
         task = asyncio.create_task(do())
         self._tasks.add(task)
@@ -309,7 +362,7 @@ class LowerPlatforms:
     async def _subscribe(self, link: Link) -> None:
         wanted = self._timing.subscription_s
         query = catalogue_query(new_serial(), link.gb28181_id)
-        status, granted = await self.agent.subscribe(link.gb28181_id, _EVENT, query, wanted)
+        status, granted = await self.agent.subscribe(link.gb28181_id, _CATALOGUE, query, wanted)
         now = time.monotonic()
         if granted:
             link.note.subscribed_until = datetime.now(UTC) + timedelta(seconds=granted)
@@ -317,8 +370,28 @@ class LowerPlatforms:
         else:
             link.note.subscribed_until = None
             link.subscribe_at = now + self._timing.again_s
-            link.note.note = _NO_SUBSCRIPTION.format(status="none" if status is None else status)
+            link.remark("subscription", _NO_SUBSCRIPTION.format(status="none" if status is None else status))
         link.is_changed = True
+
+    async def _follow(self, link: Link) -> None:
+        """Subscribe to positions, beside all else. A platform that refuses is not asked again until it registers anew: many have none."""
+        came, wanted = link.note.registered_at, self._timing.subscription_s
+        query = position_query(new_serial(), link.gb28181_id, _POSITION_EVERY_S)
+        status, granted = await self.agent.subscribe(link.gb28181_id, _POSITIONS, query, wanted)
+        if link.note.registered_at is not came:
+            return
+        if granted:
+            link.follow_at = time.monotonic() + 0.8 * granted
+        elif status is None or status == _NO_DIALOG:
+            link.follow_at = time.monotonic() + self._timing.again_s
+
+    async def _move(self, link: Link, told: Sequence[ToldPosition]) -> None:
+        """Write positions; what is wrong with some is noted when the platform is noted next."""
+        good, wrong = await asyncio.to_thread(placed, told, link.source_crs)
+        refused = await self._write(lambda connection: move_cameras(connection, link.platform_code, good))
+        wrong += [f"{camera}: {why}" for camera, why in refused]
+        if wrong:
+            link.remark("positions", _NOT_TAKEN.format(count=len(wrong), first=wrong[0]))
 
     async def _import(self, link: Link, path: Path, is_whole: bool) -> None:
         try:

@@ -10,10 +10,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from geo_grid.db import AsyncConnection, Connection, load_queries
 from geo_grid.errors import UserError
 from geo_grid.moments import Moment
+from geo_grid.reported import Batch, Left, in_future
 
 QUERIES = load_queries("geo_grid.cameras", "states.sql")
-MOST_AT_ONCE = 5000
-_CLOCK_TOLERANCE = timedelta(minutes=2)
+NO_SUCH_CAMERA = "there is no such camera"
 _LONGEST = timedelta(hours=72)
 _HOUR = timedelta(hours=1)
 
@@ -31,56 +31,27 @@ class StateReport(BaseModel):
     since: Moment | None = Field(None, description="since when, as the platform has it; now when not given")
 
 
-class LeftState(BaseModel):
-    """A report of a batch that was refused, and why."""
-
-    number: int = Field(description="of the report in the batch, from 1")
-    reason: str
-
-
 class TakenStates(BaseModel):
     """Result of a batch of reports."""
 
     changed: int = Field(description="cameras that are in another state now")
     same: int = Field(description="known already")
     late: int = Field(description="older than what is known")
-    refused: list[LeftState]
+    refused: list[Left]
 
 
-class _Batch(BaseModel):
-    good: list[tuple[int, StateReport, datetime]] = []
-    left: list[LeftState] = []
+def _batch(reports: Sequence[StateReport]) -> tuple[Batch[StateReport], dict[str, Any]]:
+    batch, now = Batch(reports, [in_future(one.since) for one in reports]), datetime.now(UTC)
+    values = {
+        "ids": [one.gb28181_id for one in batch.good],
+        "states": [one.state for one in batch.good],
+        "moments": [one.since or now for one in batch.good],
+    }
+    return batch, values
 
-    @classmethod
-    def of(cls, reports: Sequence[StateReport]) -> "_Batch":
-        batch, now = cls(), datetime.now(UTC)
-        for number, one in enumerate(reports, 1):
-            since = one.since or now
-            if since > now + _CLOCK_TOLERANCE:
-                reason = f"since {since.isoformat()} is in the future: check the platform's clock"
-                batch.left.append(LeftState(number=number, reason=reason))
-            else:
-                batch.good.append((number, one, since))
-        return batch
 
-    @property
-    def values(self) -> dict[str, Any]:
-        return {
-            "ids": [one.gb28181_id for _, one, _ in self.good],
-            "states": [one.state for _, one, _ in self.good],
-            "moments": [since for _, _, since in self.good],
-        }
-
-    def taken(self, rows: Sequence[dict[str, Any]]) -> TakenStates:
-        counts = {"changed": 0, "same": 0, "late": 0}
-        left = list(self.left)
-        for row in rows:
-            if row["outcome"] == "unknown":
-                number = self.good[row["number"] - 1][0]
-                left.append(LeftState(number=number, reason="there is no such camera"))
-            else:
-                counts[row["outcome"]] += 1
-        return TakenStates(**counts, refused=sorted(left, key=lambda one: one.number))
+def _taken(batch: Batch[StateReport], rows: Sequence[dict[str, Any]]) -> TakenStates:
+    return TakenStates(**batch.taken(rows, ("changed", "same", "late"), NO_SUCH_CAMERA))
 
 
 async def take_states(connection: AsyncConnection, reports: Sequence[StateReport]) -> TakenStates:
@@ -91,14 +62,14 @@ async def take_states(connection: AsyncConnection, reports: Sequence[StateReport
     InsufficientPrivilege
         The principal may not report states (psycopg's; told as Forbidden).
     """
-    batch = _Batch.of(reports)
-    return batch.taken(await (await connection.execute(QUERIES["report"], batch.values)).fetchall())
+    batch, values = _batch(reports)
+    return _taken(batch, await (await connection.execute(QUERIES["report"], values)).fetchall())
 
 
 def write_states(connection: Connection, reports: Sequence[StateReport]) -> TakenStates:
     """Write a batch as `take_states` does, for imports and the command line."""
-    batch = _Batch.of(reports)
-    return batch.taken(connection.execute(QUERIES["report"], batch.values).fetchall())
+    batch, values = _batch(reports)
+    return _taken(batch, connection.execute(QUERIES["report"], values).fetchall())
 
 
 class CameraState(BaseModel):

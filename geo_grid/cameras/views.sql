@@ -35,11 +35,13 @@ set stands_at = excluded.stands_at, azimuth_deg = excluded.azimuth_deg, fov_deg 
     buildings_of = excluded.buildings_of, is_cut = excluded.is_cut, area_m2 = excluded.area_m2, geom = excluded.geom
 
 -- name: in_box
+-- not of those that moved away
 select c.gb28181_id, c.name, v.azimuth_deg, v.fov_deg, v.range_m, v.is_cut, s.state as camera_state, ST_AsBinary(v.geom) as geom
 from camera_views v
 join cameras c using (camera_id)
 left join camera_states s using (camera_id)
 where v.geom && ST_MakeEnvelope(%(west)s, %(south)s, %(east)s, %(north)s, 4490)
+  and (select is_position_now(p.positioned_at) from camera_positions p where p.camera_id = c.camera_id) is not true
   and is_wanted(c.owner_name, %(only_owner_name)s::text[]) and is_wanted(c.network_code, %(only_network_code)s::text[])
   and is_wanted(c.type_code, %(only_type_code)s::text[]) and is_wanted(coalesce(s.state, 'unknown'), %(only_camera_state)s::text[])
 order by c.gb28181_id

@@ -161,9 +161,10 @@ def take(
     as_json: Json = False,
 ) -> None:
     """Take the states of cameras from a file, as POST /cameras/states does."""
-    from geo_grid.cameras.states import MOST_AT_ONCE, TakenStates, write_states
+    from geo_grid.cameras.states import TakenStates, write_states
     from geo_grid.db import connect
     from geo_grid.exchange.states import read_states
+    from geo_grid.reported import MOST_AT_ONCE
 
     reports = read_states(file)
     total = TakenStates(changed=0, same=0, late=0, refused=[])

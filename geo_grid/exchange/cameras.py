@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 from geo_grid.cameras.platforms import crs_of_platform, note_import
 from geo_grid.cameras.proposals import local_twins, propose_doubles, propose_ids, propose_moved, refused_ids
 from geo_grid.cameras.register import deviations
-from geo_grid.cameras.states import MOST_AT_ONCE, State, StateReport, write_states
+from geo_grid.cameras.states import State, StateReport, write_states
 from geo_grid.db import Connection
 from geo_grid.errors import UserError
 from geo_grid.files.door import Table
 from geo_grid.layers.cameras import is_local
+from geo_grid.reported import MOST_AT_ONCE
 
 if TYPE_CHECKING:
     from pandas import DataFrame

@@ -1,4 +1,4 @@
-"""Bodies of GB/T 28181 (MANSCDP): what a message says before its list, its items as bytes, and the queries that we send.
+"""Bodies of GB/T 28181 (MANSCDP): what a message says before its list, its items as bytes, positions, and the queries that we send.
 
 Nothing here parses XML: commands are found in the bytes, items are cut out of them, and `catalogue.read_catalogue` reads these
 in a confined process.
@@ -18,6 +18,13 @@ _COMMAND, _SERIAL, _DEVICE, _TOTAL, _EVENT, _STATUS, _PARENT = (
     re.compile(_FIELD % (name, name))
     for name in (b"CmdType", b"SN", b"DeviceID", b"SumNum", b"Event", b"Status", b"ParentID")
 )
+_TARGET, _LONGITUDE, _LATITUDE, _SPEED, _DIRECTION, _TIME, _CAPTURED = (
+    re.compile(_FIELD % (name, name))
+    for name in (b"TargetID", b"Longitude", b"Latitude", b"Speed", b"Direction", b"Time", b"CaptureTime")
+)
+_AMOUNT = re.compile(rb"[+-]?[0-9]{1,9}(?:\.[0-9]{0,20})?")
+_FASTEST_KMH, _AROUND_DEG = 2000.0, 360.0
+"""What is faster, or turned farther, is an error of the device."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +99,47 @@ def items_of(body: Body) -> Iterator[Item]:
         yield Item(device_id, parent_id, event, status, data)
 
 
+@dataclass(frozen=True)
+class Whereabouts:
+    """Where a device says that it is.
+
+    Attributes
+    ----------
+    x, y
+        Longitude and Latitude, in the datum of the platform.
+    time
+        As it stands there; empty: it has none.
+    speed_kmh, heading_deg
+        Speed and Direction (clockwise from north); None: it has none, or none that can be.
+    """
+
+    device_id: str
+    x: float
+    y: float
+    time: str
+    speed_kmh: float | None
+    heading_deg: float | None
+
+
+def positions_of(body: Body) -> Iterator[Whereabouts]:
+    """Yield the positions of a notification (MobilePosition): its own (GB/T 28181-2016), or those of its list (2022).
+
+    One whose place is no two numbers, or 0, which devices write for none, is left out.
+    """
+    head = body.data.partition(b"<DeviceList")[0]
+    told = _text(_TIME.search(head))
+    for chunk in list(cut_items(body.data)) or [head]:
+        device_id = _text(_TARGET.search(chunk)) or _text(_DEVICE.search(chunk))
+        x, y, speed, heading = (_amount(one.search(chunk)) for one in (_LONGITUDE, _LATITUDE, _SPEED, _DIRECTION))
+        if not (device_id and x and y):
+            continue
+        time = _text(_CAPTURED.search(chunk)) or _text(_TIME.search(chunk)) or told
+        yield Whereabouts(
+            device_id, x, y, time, speed if speed is not None and 0 <= speed <= _FASTEST_KMH else None,
+            heading % _AROUND_DEG if heading is not None and 0 <= heading <= _AROUND_DEG else None,
+        )  # fmt: skip
+
+
 def new_serial() -> int:
     """Return a number (SN) for a query: nobody can guess to which one an answer would be taken."""
     return secrets.randbelow(2**31 - 1) + 1
@@ -103,6 +151,18 @@ def catalogue_query(serial: int, device_id: str) -> bytes:
         f'<?xml version="1.0" encoding="GB2312"?>\r\n<Query>\r\n<CmdType>Catalog</CmdType>\r\n<SN>{serial}</SN>\r\n'
         f"<DeviceID>{device_id}</DeviceID>\r\n</Query>\r\n"
     ).encode()
+
+
+def position_query(serial: int, device_id: str, every_s: int) -> bytes:
+    """Write what a subscription to positions asks for: those of all devices of a platform, each so often."""
+    return (
+        f'<?xml version="1.0" encoding="GB2312"?>\r\n<Query>\r\n<CmdType>MobilePosition</CmdType>\r\n<SN>{serial}</SN>\r\n'
+        f"<DeviceID>{device_id}</DeviceID>\r\n<Interval>{every_s}</Interval>\r\n</Query>\r\n"
+    ).encode()
+
+
+def _amount(found: re.Match[bytes] | None) -> float | None:
+    return float(found[1]) if found and _AMOUNT.fullmatch(found[1]) else None
 
 
 def _text(found: re.Match[bytes] | None) -> str:

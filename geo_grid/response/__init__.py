@@ -11,7 +11,7 @@ from geo_grid.response.build import (
     store_circles,
 )
 from geo_grid.response.graph import build_graph, digest_of, find_graph, imported_graph
-from geo_grid.response.positions import MOST_AT_ONCE, Position, Taken, TrackPoint, take_positions, track
+from geo_grid.response.positions import Position, Taken, TrackPoint, take_positions, track
 from geo_grid.response.ranking import Responder, closures_around, rank, reason_of
 from geo_grid.response.router import Router
 from geo_grid.response.service_area import ServiceArea
@@ -19,7 +19,6 @@ from geo_grid.response.travel import Travel
 from geo_grid.response.upkeep import Upkeep
 
 __all__ = [
-    "MOST_AT_ONCE",
     "Batch",
     "Position",
     "Responder",

@@ -1,8 +1,7 @@
 """Positions of units: reports come in batches; the newest is the unit's position, and all are kept for a time as its track."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -11,13 +10,12 @@ from geo_grid.coordinates import snap
 from geo_grid.db import AsyncConnection, load_queries
 from geo_grid.errors import NotFound
 from geo_grid.moments import Moment
-from geo_grid.response.circles import distances_m
+from geo_grid.reported import Batch, Left, in_future
+from geo_grid.response.circles import Place, distances_m
 
 QUERIES = load_queries("geo_grid.response", "positions.sql")
-_CLOCK_TOLERANCE = timedelta(minutes=2)
 _FAR_M = 100_000.0
 """Distance in metres from the city beyond which a position is refused as an error."""
-MOST_AT_ONCE = 5000
 
 
 class Position(BaseModel):
@@ -30,19 +28,6 @@ class Position(BaseModel):
     lat: float = Field(ge=-90, le=90, description="degrees, CGCS2000")
     reported_at: Moment
     unit_status: Literal["on_patrol", "dispatched", "on_scene", "off_duty"] | None = None
-
-
-class Left(BaseModel):
-    """A position of a batch that was refused, and why."""
-
-    number: int = Field(description="of the position in the batch, from 1")
-    reason: str
-
-
-@dataclass
-class _Sorted:
-    good: list[tuple[int, Position]] = field(default_factory=list)
-    left: list[Left] = field(default_factory=list)
 
 
 class Taken(BaseModel):
@@ -69,49 +54,47 @@ async def take_positions(
     Forbidden
         The principal may not report positions.
     """
-    given = _sorted(positions, extent)
-    places = snap([(one.lon, one.lat) for _, one in given.good]).reshape(-1, 2)
+    places = [(one.lon, one.lat) for one in positions]
+    batch = Batch(positions, problems_of(places, [one.reported_at for one in positions], extent))
+    snapped = snap([(one.lon, one.lat) for one in batch.good]).reshape(-1, 2)
     rows = await connection.execute(
         QUERIES["report"],
         {
-            "codes": [one.unit_code for _, one in given.good],
-            "moments": [one.reported_at for _, one in given.good],
-            "lons": places[:, 0].tolist(),
-            "lats": places[:, 1].tolist(),
-            "statuses": [one.unit_status for _, one in given.good],
+            "codes": [one.unit_code for one in batch.good],
+            "moments": [one.reported_at for one in batch.good],
+            "lons": snapped[:, 0].tolist(),
+            "lats": snapped[:, 1].tolist(),
+            "statuses": [one.unit_status for one in batch.good],
         },
     )
-    counts = {"accepted": 0, "late": 0, "repeated": 0}
-    for row in await rows.fetchall():
-        number, _ = given.good[row["number"] - 1]
-        if row["outcome"] == "unknown":
-            given.left.append(Left(number=number, reason="there is no such unit"))
-        else:
-            counts[row["outcome"]] += 1
-    return Taken(**counts, refused=sorted(given.left, key=lambda left: left.number))
+    return Taken(**batch.taken(await rows.fetchall(), ("accepted", "late", "repeated"), "there is no such unit"))
 
 
-def _sorted(positions: Sequence[Position], extent: tuple[float, float, float, float] | None) -> _Sorted:
-    found, latest = _Sorted(), datetime.now(UTC) + _CLOCK_TOLERANCE
-    far = [0.0] * len(positions)
-    if extent is not None and positions:
+def problems_of(
+    places: Sequence[Place], moments: Sequence[datetime], extent: tuple[float, float, float, float] | None
+) -> list[str | None]:
+    """Return what is wrong with each position, of a unit or of anything else that moves; None: nothing.
+
+    Parameters
+    ----------
+    places
+        lon, lat in degrees.
+    extent
+        See `take_positions`.
+    """
+    far = [0.0] * len(places)
+    if extent is not None and places:
         west, south, east, north = extent
-        places = [(one.lon, one.lat) for one in positions]
         nearest = [(min(max(lon, west), east), min(max(lat, south), north)) for lon, lat in places]
         far = [
             0.0 if near == place else float(distances_m([place], [near])[0, 0])
             for place, near in zip(places, nearest, strict=True)
         ]
-    for number, (one, metres) in enumerate(zip(positions, far, strict=True), 1):
-        if one.reported_at > latest:
-            reason = f"reported_at {one.reported_at.isoformat()} is in the future: check the unit's clock"
-        elif metres > _FAR_M:
-            reason = f"lon {one.lon} lat {one.lat} is {metres / 1000:.0f} km outside the city"
-        else:
-            found.good.append((number, one))
-            continue
-        found.left.append(Left(number=number, reason=reason))
-    return found
+    return [
+        in_future(moment)
+        or (f"lon {lon} lat {lat} is {metres / 1000:.0f} km outside the city" if metres > _FAR_M else None)
+        for (lon, lat), moment, metres in zip(places, moments, far, strict=True)
+    ]
 
 
 class TrackPoint(BaseModel):

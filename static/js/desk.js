@@ -35,8 +35,8 @@ const layers = [
   ...shownLooks().map((look, at) => new LiveLayer(map, look, at + 1)),
 ];
 const cameras = /** @type {LiveLayer} */ (layers.find(one => one.look.name === "cameras"));
-const sight = sightOf(map, cameras).layer;
-layers.push(sight);
+const sight = sightOf(map, cameras).layers;
+layers.push(...sight);
 const note = addLists(map, () => looking.parts);
 const looking = lookingFor(map, cameras, sight, is => note(is ? say("notAllCameras") : ""));
 map.getContainer().append(element("i", { className: "cross", ariaHidden: "true" }));

@@ -4,7 +4,7 @@ import { now } from "./now.js";
 import { page } from "./page.js";
 import { SHAPES } from "./shapes.js";
 import { isSilent } from "./signs.js";
-import { categoryName, metres, named, say } from "./text.js";
+import { ago, categoryName, metres, named, say } from "./text.js";
 
 /** What waits is larger than what is only to be written up, and lies over it. */
 const STAGES = {
@@ -149,6 +149,18 @@ export const SIGHT = {
     fill: works(state),
     fillColor: colours().cameras,
     fillOpacity: 0.14,
+  }),
+};
+
+/** @type {import("../types.js").LayerLook} cameras that move, where they are */
+export const MOVING = {
+  name: "camera_positions",
+  from: 12,
+  address: bbox => `/cameras/positions?bbox=${bbox}`,
+  point: ({ properties: { name, camera_state: state, positioned_at: at } }) => ({
+    state: works(state) ? "" : "offline",
+    size: 18,
+    lines: [name, say("wasHere", { ago: ago(at) }), works(state) ? null : named("cameraStates", state)],
   }),
 };
 

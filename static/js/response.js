@@ -44,8 +44,8 @@ const CHANGED = { [circles.name]: circles, cameras: { ...lookNamed("cameras"), o
 const layers = [OUTLINES, ...shownLooks()].map((look, at) => new LiveLayer(map, CHANGED[look.name] ?? look, at));
 const layerOf = name => layers.find(layer => layer.look.name === name);
 const cameras = /** @type {LiveLayer} */ (layerOf("cameras"));
-const sight = sightOf(map, cameras).layer;
-layers.push(sight);
+const sight = sightOf(map, cameras).layers;
+layers.push(...sight);
 const looking = lookingFor(map, cameras, sight, is => note(is ? say("notAllCameras") : ""));
 const card = new Card(map, () => layerOf("incidents")?.load());
 const track = trackBar(map);

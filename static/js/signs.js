@@ -9,6 +9,7 @@ const DISC = "M12 2a10 10 0 1 0 .01 0z";
 const DIAMOND = "M12 1 23 12 12 23 1 12z";
 const ARROW = "M12 2 21 21 12 16 3 21z";
 const CAMERA = "M3 7h12v10H3zm13 3 5-3v10l-5-3z";
+const WORN = "M6 9h7v6H6zm8 2 4-2v6l-4-2z";
 
 /**
  * Paths in a square of 24 units with how each is painted: `fill` in the colour with a dark rim, `hollow` dark with a
@@ -29,6 +30,20 @@ const SHAPES = {
     paths: [
       [CAMERA, "hollow"],
       ["M4 21 20 3", "line"],
+    ],
+  },
+  camera_positions: {
+    colour: "cameras",
+    paths: [
+      [DISC, "fill"],
+      [WORN, "mark"],
+    ],
+  },
+  "camera_positions offline": {
+    colour: "idle",
+    paths: [
+      [DISC, "hollow"],
+      [WORN, "line"],
     ],
   },
   facilities: { colour: "facilities", paths: [["M4 11 12 4l8 7v9H4z", "fill"]] },

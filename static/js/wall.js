@@ -76,10 +76,10 @@ const layers = shownLooks().map((drawn, at) => new LiveLayer(map, forWall(drawn)
 const cameras = /** @type {LiveLayer} */ (layers.find(one => one.look.name === "cameras"));
 const sight = sightOf(map, cameras);
 const notAll = element("span", { className: "quiet" });
-const looking = lookingFor(map, cameras, sight.layer, is => {
+const looking = lookingFor(map, cameras, sight.layers, is => {
   notAll.textContent = is ? say("notAllCameras") : "";
 });
-const everyLayer = [outlines, sight.layer, ...layers];
+const everyLayer = [outlines, ...sight.layers, ...layers];
 const layerOf = name => layers.find(layer => layer.look.name === name);
 const incidents = layerOf("incidents");
 

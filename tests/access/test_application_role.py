@@ -116,6 +116,7 @@ def test_without_a_credential_it_sees_nothing(city: str) -> None:
                       "idempotency_keys", "incident_steps", "incident_units", "mediation_organisations", "mediators",
                       "mediation_places", "mediation_cases", "mediation_steps", "mediation_parties", "registered_places",
                       "risk_assessments", "supervised_listings", "listing_steps", "camera_platforms", "camera_states",
+                      "camera_positions",
                       "camera_state_log", "camera_proposals", "camera_views", "camera_coverage",
                       "platform_links", "platform_door", "platform_refusals"):  # fmt: skip
             assert connection.execute(f"select count(*) from {table}").fetchone() == (0,), table

@@ -120,10 +120,11 @@ EXPECTED: dict[str, set[str] | None] = {
     **{route: {"administrator"} for route in (
         "GET /streams/hosts", "PUT /streams/hosts/{host_name}", "DELETE /streams/hosts/{host_name}",
         "PUT /streams/hosts/{host_name}/cameras")},
-    **dict.fromkeys(("GET /cameras/ids/{gb28181_id}", "GET /cameras/platforms", "GET /cameras/states", "GET /cameras/availability", "GET /cameras/views", "GET /cameras/facets", "GET /cameras/sector", "GET /cameras/coverage", "GET /cameras/coverage/places", "GET /cameras/coverage/roads", "GET /cameras/coverage/{grid_code}/blind-spots"), MAP),
+    **dict.fromkeys(("GET /cameras/ids/{gb28181_id}", "GET /cameras/platforms", "GET /cameras/states", "GET /cameras/positions", "GET /cameras/availability", "GET /cameras/views", "GET /cameras/facets", "GET /cameras/sector", "GET /cameras/coverage", "GET /cameras/coverage/places", "GET /cameras/coverage/roads", "GET /cameras/coverage/{grid_code}/blind-spots"), MAP),
     **{route: {"planner", "supervisor"} for route in (
         "PUT /cameras/platforms/{platform_code}", "POST /cameras/platforms/{platform_code}/queries", "GET /cameras/proposals", "POST /cameras/proposals/{proposal_id}/decision")},
     "POST /cameras/states": {"dispatcher", "planner", "supervisor"},
+    "POST /cameras/positions": {"dispatcher", "planner", "supervisor"},
     "OPTIONS /collections/{layer}/items": MAP, "OPTIONS /collections/{layer}/items/{item}": MAP,
     "POST /collections/{layer}/items": {"planner", "supervisor"},
     "PUT /collections/{layer}/items/{item}": {"planner", "supervisor"},
@@ -283,6 +284,8 @@ ANSWERS: dict[int, set[str]] = {
         "POST /cameras/proposals/{proposal_id}/decision",
         "GET /cameras/states",
         "POST /cameras/states",
+        "GET /cameras/positions",
+        "POST /cameras/positions",
         "GET /cameras/views",
         "GET /cameras/sector",
         "GET /cameras/coverage/roads",
@@ -328,6 +331,9 @@ THINGS = (
     " values (%(camera)s, 'camera-' || %(cell)s, 1, {spot}, %(cell)s)",
     "insert into camera_states (camera_id, state, since, reported_at)"
     " select camera_id, 'fault', '2026-01-01', '2026-01-01' from cameras where gb28181_id = %(camera)s",
+    "with worn as (insert into cameras (gb28181_id, name, geom, grid_code)"
+    " values ('LOCAL-worn-' || %(cell)s, 'worn-' || %(cell)s, {spot}, %(cell)s) returning camera_id, geom)"
+    " insert into camera_positions (camera_id, geom, positioned_at) select camera_id, geom, now() from worn",
     "insert into camera_views (camera_id, stands_at, fov_deg, range_m, buildings_of, is_cut, area_m2, geom)"
     " select camera_id, geom, 360, 30, 0, false, 1, ST_Expand(geom, 0.0001) from cameras where gb28181_id = %(camera)s",
     "insert into roads (name, road_class, geom)"
@@ -523,6 +529,11 @@ QUESTIONS: dict[str, list[str]] = {
     "GET /cameras/states": ["/cameras/states?bbox={box}"],
     "POST /cameras/states": [
         '/cameras/states {{"states": [{{"gb28181_id": "{camera}", "state": "online", "since": "2026-02-01T00:00:00Z"}}]}}'
+    ],
+    "GET /cameras/positions": ["/cameras/positions?bbox={box}"],
+    "POST /cameras/positions": [
+        '/cameras/positions {{"positions": [{{"gb28181_id": "{camera}", "lon": {lon}, "lat": {lat},'
+        ' "positioned_at": "2026-02-01T00:00:00Z"}}]}}'
     ],
     "GET /cameras/availability": ["/cameras/availability?by=cell", "/cameras/availability?by=owner"],
     "GET /cameras/views": ["/cameras/views?bbox={box}"],

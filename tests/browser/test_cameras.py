@@ -7,6 +7,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from geo_grid.cameras.sight import Usual
 from geo_grid.cameras.views import update_views
+from geo_grid.coordinates import snap
 from geo_grid.db import Cluster, connect
 from geo_grid.gb28181.steering import STOP, Movement, ptz_command
 from tests.browser.test_planner import SPOT, VIEW, person
@@ -95,6 +96,39 @@ def test_a_dispatcher_narrows_the_map_and_searches_a_sector(roads: tuple[str, st
         expect(told).to_have_text("Cameras: 1, of which 1 see into it")
         found.get_by_role("button").click()
         expect(page.locator(".right")).to_contain_text("camera 2")  # its place, with it among its cameras
+
+
+def test_a_camera_that_moves_is_drawn_where_it_is(roads: tuple[str, str], browser: Browser) -> None:
+    url, database = roads
+    east, north = (300, -200) / SCALE + (LON, LAT)
+    with connect(database) as connection:
+        connection.execute(
+            "insert into camera_positions (camera_id, geom, positioned_at) select camera_id, ST_SetSRID(ST_MakePoint(%s, %s), 4490),"
+            " now() - interval '2 minutes' from cameras where gb28181_id like '%%1'",
+            snap([east, north]).tolist(),
+        )
+        connection.execute("update cameras set name = '单兵 <b>1</b>' where gb28181_id like '%1'")
+    with person(browser, url, user(database, "dispatcher"), "/maps/desk") as page:
+        page.evaluate(VIEW, [east, north, 17])
+        page.locator(".lister").click()
+        listed = page.locator(".listed[data-layer=camera_positions]")
+        expect(listed.locator("summary")).to_have_text("Cameras on the move · 1")
+        listed.locator("summary").click()
+        expect(listed.get_by_role("button")).to_have_text("单兵 <b>1</b> · here 2 min ago")
+        page.locator(".lister").click()
+        page.mouse.move(*at(page, 300, -200))
+        tip = page.locator(".leaflet-tooltip", has_text="单兵")
+        expect(tip).to_contain_text("单兵 <b>1</b>")
+        expect(tip).to_contain_text("here 2 min ago")
+        page.mouse.click(*at(page, 300, -200))
+        expect(page.locator(".right")).to_contain_text("here 2 min ago")
+        with connect(database) as connection:
+            connection.execute("delete from camera_positions")
+            connection.execute("update cameras set name = 'camera 1' where gb28181_id like '%1'")
+        page.locator(".lister").click()
+        expect(listed.locator("summary")).to_have_text(
+            "Cameras on the move · 0", timeout=60_000
+        )  # asked again every 30 s
 
 
 def test_a_planner_sees_what_of_roads_nobody_sees_and_where_more_would(

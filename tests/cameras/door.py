@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from geo_grid.cameras.link import Timing
 from geo_grid.cameras.lower_platforms import LowerPlatforms, Taken
@@ -20,6 +21,7 @@ QUICK = Timing(
 )  # fmt: skip
 PLATFORM, OTHER = "13050200002000000001", "13050200002000000002"
 PATIENCE_S = 60.0
+CITY = ZoneInfo("Asia/Shanghai")
 
 
 @dataclass
@@ -85,7 +87,7 @@ def door(database: str, folder: Path, timing: Timing = QUICK, source_crs: str = 
         closing = asyncio.Event()
         loop_of.append((asyncio.get_running_loop(), closing))
         async with open_pool(database, 2, 30) as pool:
-            platforms = LowerPlatforms(Identity(UPPER), pool, netrc, folder / "catalogues", take, timing)
+            platforms = LowerPlatforms(Identity(UPPER), pool, netrc, folder / "catalogues", take, timing, CITY)
             async with platforms.listening("127.0.0.1", 0) as sockets:
                 made.append(Door(sockets.port, platforms, database, imports))
                 is_open.set()

@@ -46,6 +46,7 @@ class Lower:
         self._seen: set[tuple[str, str]] = set()
         self.answers: dict[str, queue.Queue[bytes]] = {}
         self.status_for_requests = "200 OK"
+        self.status_for_events: dict[str, str] = {}
         self.status_for_calls, self.offers_video = "200 OK", True
         self.is_closed = False
         self.repeated = 0
@@ -105,7 +106,7 @@ class Lower:
         tagged = to if "tag=" in to else f"{to};tag=1928301774"
         expires = header(message, "expires")
         more = f"Expires: {expires}\r\nContact: <{self.uri}>\r\n" if expires else ""
-        status, body = self.status_for_requests, ""
+        status, body = self.status_for_events.get(header(message, "event"), self.status_for_requests), ""
         if message.startswith(b"INVITE "):
             status, device = self.status_for_calls, header(message, "to").partition("sip:")[2][:20]
             self.raw(f"SIP/2.0 100 Trying\r\n{kept}To: {to}\r\nContent-Length: 0\r\n\r\n".encode())
@@ -203,10 +204,10 @@ class Lower:
         )
         return head.encode() + b"\r\n".join(items) + b"\r\n</DeviceList>\r\n</Response>\r\n"
 
-    def subscribed(self) -> str:
-        """Wait for the subscription, and return the Call-ID of its dialog."""
-        asked = self.asked["SUBSCRIBE"].get(timeout=self.patience_s)
-        assert header(asked, "event") == "Catalog"
+    def subscribed(self, to: str = "Catalog") -> str:
+        """Wait for the subscription to an event, and return the Call-ID of its dialog."""
+        while header(asked := self.asked["SUBSCRIBE"].get(timeout=self.patience_s), "event") != to:
+            pass
         return header(asked, "call-id")
 
     def notify(self, call_id: str, *items: bytes) -> bytes:
@@ -216,6 +217,15 @@ class Lower:
         ).encode()
         body += b"\r\n".join(items) + b"\r\n</DeviceList>\r\n</Notify>\r\n"
         return self.request("NOTIFY", body, call_id, Event="Catalog", Subscription_State="active;expires=3000")
+
+
+def position(device_id: str, x: float | str, y: float | str, moment: str, more: str = "", sender: str = "") -> bytes:
+    """A position as GB/T 28181-2016 has it: of the device that it is from."""
+    return (
+        f'<?xml version="1.0" encoding="GB2312"?>\r\n<Notify>\r\n<CmdType>MobilePosition</CmdType>\r\n<SN>9</SN>\r\n'
+        f"<DeviceID>{sender or device_id}</DeviceID>\r\n<Time>{moment}</Time>\r\n<Longitude>{x}</Longitude>\r\n"
+        f"<Latitude>{y}</Latitude>\r\n{more}</Notify>\r\n"
+    ).encode()
 
 
 def event(device_id: str, what: str) -> bytes:

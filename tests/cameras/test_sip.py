@@ -21,7 +21,7 @@ from geo_grid.gb28181.sip.digest import Nonces, judged, response_of
 from geo_grid.gb28181.sip.refusals import Refusals
 from geo_grid.gb28181.sip.sockets import LARGEST_BODY, Framing, Unframed
 from tests.cameras.catalogues import catalogue, item
-from tests.cameras.door import OTHER, PLATFORM, door, until
+from tests.cameras.door import CITY, OTHER, PLATFORM, door, until
 from tests.cameras.lower import PASSWORD, UPPER, Lower
 
 REGISTER = (
@@ -56,7 +56,7 @@ class Silent:
 
     on_notify = on_message
 
-    def on_subscription_over(self, gb28181_id: str) -> None: ...
+    def on_subscription_over(self, gb28181_id: str, event: str) -> None: ...
 
 
 class Sent:
@@ -232,7 +232,7 @@ def test_no_body_makes_a_catalogue_fall(changes: list[tuple[int, int, bytes]]) -
     body = catalogue(item(1), item(2), item(3))
     for start, length, other in changes:
         body = body[:start] + other + body[start + length :]
-    link = Link("P", PLATFORM, Path("/nowhere"), Timing())
+    link = Link("P", PLATFORM, Path("/nowhere"), Timing(), CITY, "EPSG:4490")
     if (told := read_body(body)) is not None:
         assert len(list(items_of(told))) <= 40
         link.notify(told, 1.0)

@@ -15,10 +15,16 @@ from geo_grid.api.server.problems import PROBLEM, PROBLEM_RESPONSES
 from geo_grid.api.server.rights import GuardedRoute
 from geo_grid.budgets import BULK, MAPS
 from geo_grid.cameras.platforms import Platform, PlatformGiven, ask_again, describe_platform, platforms
+from geo_grid.cameras.positions import (
+    CameraPosition,
+    PositionProperties,
+    TakenPositions,
+    positions_in,
+    take_camera_positions,
+)
 from geo_grid.cameras.proposals import Decided, Decision, Proposal, decide, proposals
 from geo_grid.cameras.register import IdExplained, explain_id
 from geo_grid.cameras.states import (
-    MOST_AT_ONCE,
     Availability,
     CameraState,
     Grouping,
@@ -33,14 +39,16 @@ from geo_grid.errors import UserError
 from geo_grid.layers.boxes import Box
 from geo_grid.layers.published import CRS84
 from geo_grid.moments import AskedMoment
+from geo_grid.reported import MOST_AT_ONCE
 
 router = APIRouter(prefix="/cameras", tags=["cameras"], responses=PROBLEM_RESPONSES, route_class=GuardedRoute)
 LARGEST_BODY = 2 << 20
 """Bytes: 5,000 reports."""
-MOST_VALUES = 20_000
-"""Of 5,000 reports, three each."""
+MOST_VALUES = 35_000
+"""Of 5,000 reports, three each of states, six of positions."""
 _MOST_STATES = 20_000
 _MOST_VIEWS = 2_000
+_MOST_POSITIONS = 5_000
 
 
 @router.get("/ids/{gb28181_id}")
@@ -166,6 +174,44 @@ async def get_states(
     async with reading(request) as database:
         found = await not_online(database, box, _MOST_STATES + 1)
     return StatesAnswer(states=found[:_MOST_STATES], truncated=len(found) > _MOST_STATES)
+
+
+class CameraPositions(BaseModel):
+    """A batch of positions, of any cameras, in any order."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    positions: list[CameraPosition] = Field(min_length=1, max_length=MOST_AT_ONCE)
+
+
+@router.post("/positions")
+async def post_positions(request: Request, batch: CameraPositions) -> TakenPositions:
+    """Report where cameras are that move; what is wrong is refused one by one. The newest of each is kept, and no track. No edit:
+    neither audit nor maps hear of it.
+    """
+    async with writing(request) as database:
+        return await take_camera_positions(database, batch.positions)
+
+
+class MovingCameras(ShiftableFeatures[PositionProperties]):
+    """Where cameras are that move."""
+
+    truncated: bool
+
+
+@router.get("/positions")
+async def get_positions(
+    request: Request,
+    bbox: Annotated[str, Query(max_length=200, description="west,south,east,north, degrees")],
+    only: Only,
+    crs: AnswerCrs = "EPSG:4490",
+) -> MovingCameras:
+    """Draw the cameras in view that move, each at its last position if that is at most five minutes old."""
+    box = _one_box(bbox)
+    shift, uri = datum_of(crs)
+    async with viewing(request) as database:
+        found = await positions_in(database, box, _MOST_POSITIONS + 1, only, shift)
+    return MovingCameras(features=found[:_MOST_POSITIONS], truncated=len(found) > _MOST_POSITIONS, coord_ref_sys=uri)
 
 
 class AvailabilityAnswer(BaseModel):

@@ -12,7 +12,8 @@ from geo_grid.api.server.problems import PROBLEM, PROBLEM_RESPONSES
 from geo_grid.api.server.rights import GuardedRoute
 from geo_grid.locate.lookup import city_extent
 from geo_grid.moments import AskedMoment
-from geo_grid.response import MOST_AT_ONCE, Position, Taken, TrackPoint, take_positions, track
+from geo_grid.reported import MOST_AT_ONCE
+from geo_grid.response import Position, Taken, TrackPoint, take_positions, track
 
 router = APIRouter(tags=["response"], responses=PROBLEM_RESPONSES, route_class=GuardedRoute)
 

@@ -232,6 +232,8 @@ RIGHTS: dict[tuple[str, str], str] = {
     ("POST", "/cameras/proposals/{proposal_id}/decision"): "layers.write",
     ("GET", "/cameras/states"): "map",
     ("POST", "/cameras/states"): "cameras.report",
+    ("GET", "/cameras/positions"): "map",
+    ("POST", "/cameras/positions"): "cameras.report",
     ("GET", "/cameras/availability"): "map",
     ("GET", "/cameras/views"): "map",
     ("GET", "/cameras/facets"): "map",
@@ -302,7 +304,7 @@ _OF_THE_WALL = frozenset({
     "/locate", "/desk", "/collections", "/collections/{layer}", "/collections/{layer}/items",
     "/collections/{layer}/tiles/WebMercatorQuad/{z}/{y}/{x}", "/events", "/incidents", "/incidents/counts", "/incidents/{incident_id}",
     "/session", "/", "/styles/{style}", "/response/areas", "/response/drawing", "/response/live", "/response/live/areas", "/response/unions", "/units/{unit_code}/track", "/tiles/WebMercatorQuad/{z}/{y}/{x}",
-    "/indicators", "/indicators/figures", "/indicators/areas", "/cameras/states", "/cameras/views", "/cameras/facets", "/cameras/sector",
+    "/indicators", "/indicators/figures", "/indicators/areas", "/cameras/states", "/cameras/positions", "/cameras/views", "/cameras/facets", "/cameras/sector",
 })  # fmt: skip
 KIOSK_ROUTES = {"/maps/wall": _OF_THE_WALL}
 """Routes that the page of a kiosk may read."""

@@ -1,4 +1,20 @@
--- Cameras: their state apart from their place, and when what they see is worked out again.
+-- Cameras: their state and their last position apart from the register, and when what they see is worked out again.
+
+-- Those of these cameras that the principal may report on. Raises: the principal may report on none.
+create or replace function access.cameras_to_report_on(ids text[]) returns table (camera_id bigint, gb28181_id text)
+language plpgsql stable security definer set search_path = pg_catalog, public, pg_temp as $$
+declare
+    whole_city boolean := access.city_wide('cameras.report');
+    sees_secret boolean := access.may('cameras.secret');
+begin
+    if not access.may('cameras.report') then
+        raise exception 'you have no right to report on cameras' using errcode = 'insufficient_privilege';
+    end if;
+    return query
+    select c.camera_id, c.gb28181_id from cameras c
+    where c.gb28181_id = any(ids) and (whole_city or c.grid_code in (select access.my_cells('cameras.report')))
+      and (sees_secret or not c.is_secret);
+end $$;
 
 -- Takes a batch of states. Only changes are written; that a camera was heard of again is noted once a minute. Returns the
 -- outcome of each report, by its number from 1: changed, same, late (older than what is known) or unknown (there is no such
@@ -6,13 +22,7 @@
 create or replace function access.report_camera_states(ids text[], states text[], moments timestamptz[])
 returns table (number bigint, outcome text)
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
-declare
-    whole_city boolean := access.city_wide('cameras.report');
-    sees_secret boolean := access.may('cameras.secret');
 begin
-    if not access.may('cameras.report') then
-        raise exception 'you have no right to report states of cameras' using errcode = 'insufficient_privilege';
-    end if;
     -- in the order of their keys, so that batches about the same cameras wait for each other without a deadlock
     perform from camera_states s
     where s.camera_id in (select c.camera_id from cameras c where c.gb28181_id = any(ids))
@@ -25,10 +35,8 @@ begin
     known as (
         select g.*, c.camera_id, s.state as stored, s.since, s.reported_at
         from given g
-        join cameras c using (gb28181_id)
+        join access.cameras_to_report_on(ids) c using (gb28181_id)
         left join camera_states s using (camera_id)
-        where (whole_city or c.grid_code in (select access.my_cells('cameras.report')))
-          and (sees_secret or not c.is_secret)
     ),
     timely as (
         select k.*, lag(k.state, 1, k.stored) over (partition by k.camera_id order by k.moment, k.number) as before
@@ -80,6 +88,60 @@ begin
                   where n.camera_id = l.camera_id and n.since > l.since and n.since <= now() - kept);
 end $$;
 grant execute on function access.tidy_camera_states to geo_grid_service;
+
+-- Takes a batch of positions: the newest of each camera is kept, unless a newer one is known. Returns the outcome of each, by its
+-- number from 1: accepted, late (not newer than what is known or comes with it, or older than is kept) or unknown, as of states.
+-- No edit of a camera.
+create or replace function access.report_camera_positions(ids text[], moments timestamptz[], lons float8[], lats float8[],
+                                                          speeds float8[], headings float8[])
+returns table (number bigint, outcome text)
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
+begin
+    perform from camera_positions p
+    where p.camera_id in (select c.camera_id from cameras c where c.gb28181_id = any(ids))
+    order by p.camera_id for no key update;
+    return query
+    with given as (
+        select g.*, c.camera_id
+        from unnest(ids, moments, lons, lats, speeds, headings) with ordinality
+             as g (gb28181_id, moment, lon, lat, speed_kmh, heading_deg, number)
+        left join access.cameras_to_report_on(ids) c using (gb28181_id)
+    ),
+    newest as (
+        select distinct on (g.camera_id) g.* from given g
+        where g.camera_id is not null and g.moment > now() - interval '1 day'
+        order by g.camera_id, g.moment desc, g.number desc
+    ),
+    written as (
+        insert into camera_positions as p (camera_id, geom, positioned_at, speed_kmh, heading_deg)
+        select n.camera_id, ST_SetSRID(ST_MakePoint(n.lon, n.lat), 4490), n.moment, n.speed_kmh, n.heading_deg from newest n
+        order by n.camera_id
+        on conflict (camera_id) do update
+        set geom = excluded.geom, positioned_at = excluded.positioned_at, received_at = excluded.received_at,
+            speed_kmh = excluded.speed_kmh, heading_deg = excluded.heading_deg
+        where p.positioned_at < excluded.positioned_at
+        returning p.camera_id
+    )
+    select g.number, case when g.camera_id is null then 'unknown' when t.number is null then 'late' else 'accepted' end
+    from given g
+    left join (select n.number from newest n join written w using (camera_id)) t on t.number = g.number
+    order by g.number;
+end $$;
+grant execute on function access.report_camera_positions to geo_grid_app;
+
+-- Whether a position says where a camera is, and not only where it was.
+create or replace function is_position_now(positioned_at timestamptz) returns boolean
+language sql stable parallel safe return positioned_at > statement_timestamp() - interval '5 minutes';
+grant execute on function is_position_now to geo_grid_app;
+
+-- Deletes positions that are older than `kept`.
+create or replace function access.tidy_camera_positions(kept interval) returns void
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
+begin
+    perform access.require_service();
+    delete from camera_positions p where p.positioned_at < now() - kept;
+end $$;
+grant execute on function access.tidy_camera_positions to geo_grid_service;
 
 -- What cameras see depends on their place, their optics, and the buildings.
 create constraint trigger cameras_seen_from_insert after insert on cameras

@@ -48,8 +48,8 @@ class Hears(Protocol):
     def on_notify(self, gb28181_id: str, body: bytes) -> int:
         """It notified what we subscribed to; return the status to answer with."""
 
-    def on_subscription_over(self, gb28181_id: str) -> None:
-        """It ended our subscription."""
+    def on_subscription_over(self, gb28181_id: str, event: str) -> None:
+        """It ended our subscription to an event."""
 
     def on_hung_up(self, call_id: str) -> None:
         """It ended a call of ours."""
@@ -80,7 +80,7 @@ class Agent:
         self._registrar = Registrar(identity, find, self.refusals, self._registered, hears.on_left)
         self._asked = Asked(self._send)
         self._sockets: Sockets | None = None
-        self._dialogs: dict[str, _Dialog] = {}
+        self._dialogs: dict[str, dict[str, _Dialog]] = {}  # by platform and event
         self._calls: dict[str, Call] = {}
 
     def speak_through(self, sockets: Sockets) -> None:
@@ -96,7 +96,7 @@ class Agent:
         return self._registrar.of(gb28181_id)
 
     def forget(self, gb28181_id: str) -> None:
-        """End the registration of a platform, our subscription, and our calls."""
+        """End the registration of a platform, our subscriptions, and our calls."""
         self._registrar.forget(gb28181_id)
         self._dialogs.pop(gb28181_id, None)
         self._drop_calls(gb28181_id)
@@ -168,12 +168,13 @@ class Agent:
         return answer_to(request, 405, Allow=_ALLOWED)
 
     def _notified(self, request: Request) -> int:
-        dialog = self._dialogs.get(request.sender)
-        if dialog is None or dialog.call_id != request.call_id:
+        dialogs = self._dialogs.get(request.sender, {})
+        event = next((event for event, dialog in dialogs.items() if dialog.call_id == request.call_id), None)
+        if event is None:
             return 481
         if request.header("subscription-state").strip().lower().startswith("terminated"):
-            del self._dialogs[request.sender]
-            self._hears.on_subscription_over(request.sender)
+            del dialogs[event]
+            self._hears.on_subscription_over(request.sender, event)
         body = request.message.body
         return self._hears.on_notify(request.sender, body) if body.strip() else 200
 
@@ -214,14 +215,15 @@ class Agent:
         Parameters
         ----------
         event
-            Header Event.
+            Header Event; subscriptions to several stand beside each other, each in a dialog of its own.
         """
         registration = self._registrar.of(gb28181_id)
         if registration is None:
             return None, 0
-        dialog = self._dialogs.get(gb28181_id)
+        dialogs = self._dialogs.setdefault(gb28181_id, {})
+        dialog = dialogs.get(event)
         if dialog is None:  # kept before the answer: a NOTIFY may be faster
-            dialog = self._dialogs[gb28181_id] = _Dialog(generate_call_id(self._identity.domain), generate_tag())
+            dialog = dialogs[event] = _Dialog(generate_call_id(self._identity.domain), generate_tag())
         dialog.number += 1
         to = dialog.remote or f"<sip:{gb28181_id}@{gb28181_id[:10]}>"
         answer = await self._send_request(
@@ -229,8 +231,8 @@ class Agent:
             Event=event, Expires=str(lasts_s), Contact=f"<{self._own_uri(registration.peer)}>",
         )  # fmt: skip
         if answer is None or not 200 <= answer.status_code < 300:
-            if self._dialogs.get(gb28181_id) is dialog:
-                del self._dialogs[gb28181_id]
+            if dialogs.get(event) is dialog:
+                del dialogs[event]
             return None if answer is None else answer.status_code, 0
         dialog.remote = _with_tag(answer) or to
         granted = seconds_of(answer.headers.get_first("expires") or "")

@@ -181,7 +181,7 @@ export class Sector {
           metres(distance),
           sees ? say("seesTheSector") : "",
           stands ? say("standsInSector") : "",
-          ...sightWords({ sees: null, status: more.camera_state, sight_note: more.sight_note }),
+          ...sightWords({ sees: null, status: more.camera_state, sight_note: more.sight_note, positioned_at: null }),
         ];
         return element(
           "li",

@@ -123,11 +123,13 @@ function near(title, places, open = null) {
 }
 
 /**
- * What is to be known of a camera: whether it sees the place, what a person noted, and that it does not work.
- * @param {Pick<import("../../types.js").Api["Near"], "sees" | "status" | "sight_note">} one
+ * What is to be known of a camera: when it was here, if it moves, whether it sees the place, what a person noted, and
+ * that it does not work.
+ * @param {Pick<import("../../types.js").Api["Near"], "sees" | "status" | "sight_note" | "positioned_at">} one
  */
-export const sightWords = ({ sees, status, sight_note: noted }) =>
+export const sightWords = ({ sees, status, sight_note: noted, positioned_at: at }) =>
   [
+    at ? say("wasHere", { ago: ago(at) }) : "",
     sees ? say("seesThePlace") : "",
     sees === false ? say("doesNotSeeThePlace") : "",
     status === "offline" || status === "fault" ? named("cameraStates", status) : "",

@@ -1,0 +1,94 @@
+"""Where cameras are that move, on bodies and vehicles: the last position of each, apart from the register; no track is kept."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import shapely
+from pydantic import BaseModel, ConfigDict, Field
+
+from geo_grid.cameras.states import NO_SUCH_CAMERA
+from geo_grid.coordinates import snap
+from geo_grid.db import AsyncConnection, load_queries
+from geo_grid.layers.boxes import Box
+from geo_grid.layers.cameras import LAYER
+from geo_grid.layers.geojson import Feature, as_geojson
+from geo_grid.layers.items import Narrowing, only
+from geo_grid.locate.lookup import city_extent
+from geo_grid.moments import Moment
+from geo_grid.reported import Batch, Left
+from geo_grid.response.positions import problems_of
+
+QUERIES = load_queries("geo_grid.cameras", "positions.sql")
+
+
+class CameraPosition(BaseModel):
+    """A position that a camera reports."""
+
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+
+    gb28181_id: str = Field(min_length=1, max_length=32)
+    lon: float = Field(ge=-180, le=180, description="degrees, CGCS2000")
+    lat: float = Field(ge=-90, le=90, description="degrees, CGCS2000")
+    positioned_at: Moment
+    speed_kmh: float | None = Field(None, ge=0, le=2000)
+    heading_deg: float | None = Field(None, ge=0, lt=360, description="where it moves to, clockwise from north")
+
+
+class TakenPositions(BaseModel):
+    """Result of a batch of positions of cameras."""
+
+    accepted: int = Field(description="positions that are now where their cameras are")
+    late: int = Field(description="not newer than what is known or than another of the batch, or older than a day")
+    refused: list[Left]
+
+
+async def take_camera_positions(connection: AsyncConnection, positions: Sequence[CameraPosition]) -> TakenPositions:
+    """Write a batch of positions in the caller's transaction; what is wrong is refused one by one, with the reason.
+
+    Raises
+    ------
+    InsufficientPrivilege
+        The principal may not report on cameras (psycopg's; told as Forbidden).
+    """
+    places = [(one.lon, one.lat) for one in positions]
+    extent = await city_extent(connection)
+    batch = Batch(positions, problems_of(places, [one.positioned_at for one in positions], extent))
+    snapped = snap([(one.lon, one.lat) for one in batch.good]).reshape(-1, 2)
+    values = {
+        "ids": [one.gb28181_id for one in batch.good],
+        "moments": [one.positioned_at for one in batch.good],
+        "lons": snapped[:, 0].tolist(),
+        "lats": snapped[:, 1].tolist(),
+        "speeds": [one.speed_kmh for one in batch.good],
+        "headings": [one.heading_deg for one in batch.good],
+    }
+    rows = await (await connection.execute(QUERIES["report"], values)).fetchall()
+    return TakenPositions(**batch.taken(rows, ("accepted", "late"), NO_SUCH_CAMERA))
+
+
+class PositionProperties(BaseModel):
+    """A camera that moves, and when it was there."""
+
+    gb28181_id: str
+    name: str
+    positioned_at: datetime
+    speed_kmh: float | None
+    heading_deg: float | None
+    camera_state: str | None
+
+
+async def positions_in(
+    connection: AsyncConnection, box: Box, most: int, narrowing: Narrowing, shift: str = ""
+) -> list[Feature[PositionProperties]]:
+    """Read where the cameras are, by positions of the last five minutes, that are in a box; `shift`: see `as_geojson`."""
+    values: dict[str, Any] = dict(zip(("west", "south", "east", "north"), box, strict=True))
+    values |= {"most": most} | only([LAYER], narrowing)
+    rows = await (await connection.execute(QUERIES["in_box"], values)).fetchall()
+    return [
+        Feature[PositionProperties](
+            geometry=as_geojson(shapely.from_wkb(bytes(row["geom"])), shift=shift),
+            properties=PositionProperties.model_validate(row),
+        )
+        for row in rows
+    ]

@@ -1,0 +1,65 @@
+"""Batches that programs report: what is wrong with a report is said with its number, and the others are taken."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+MOST_AT_ONCE = 5000
+"""Reports of a batch."""
+_CLOCK_TOLERANCE = timedelta(minutes=2)
+
+
+def in_future(moment: datetime | None) -> str | None:
+    """Return what is wrong with the moment of a report: it is more than two minutes ahead; None: nothing."""
+    if moment is None or moment <= datetime.now(UTC) + _CLOCK_TOLERANCE:
+        return None
+    return f"{moment.isoformat()} is in the future: check the sender's clock"
+
+
+class Left(BaseModel):
+    """A report of a batch that was refused, and why."""
+
+    number: int = Field(description="of the report in the batch, from 1")
+    reason: str
+
+
+class Batch[Report]:
+    """Reports of a batch that may be taken, in their order.
+
+    Parameters
+    ----------
+    problems
+        What is wrong with each report; None: nothing.
+    """
+
+    def __init__(self, reports: Sequence[Report], problems: Sequence[str | None]) -> None:
+        self.good: list[Report] = []
+        self._numbers: list[int] = []
+        self._left: list[Left] = []
+        for number, (one, reason) in enumerate(zip(reports, problems, strict=True), 1):
+            if reason is None:
+                self.good.append(one)
+                self._numbers.append(number)
+            else:
+                self._left.append(Left(number=number, reason=reason))
+
+    def taken(self, rows: Sequence[dict[str, Any]], names: Sequence[str], unknown: str) -> dict[str, Any]:
+        """Count what the database says of the good reports, and list what was refused.
+
+        Parameters
+        ----------
+        rows
+            Number of each among the good, from 1, and its outcome: one of `names`, or unknown.
+        unknown
+            Why an unknown one is refused.
+        """
+        counts: dict[str, Any] = dict.fromkeys(names, 0)
+        left = list(self._left)
+        for row in rows:
+            if row["outcome"] == "unknown":
+                left.append(Left(number=self._numbers[row["number"] - 1], reason=unknown))
+            else:
+                counts[row["outcome"]] += 1
+        return counts | {"refused": sorted(left, key=lambda one: one.number)}
