@@ -118,6 +118,8 @@ def test_a_city_of_ones_own_has_no_such_door(small_city: str) -> None:
 def test_the_overview_tells_only_what_rights_allow(demo_with_users: str) -> None:
     with connect(demo_with_users) as connection:
         connection.execute("update incidents set closed_at = null, step = 'handled' where grid_code in ('A', 'B')")
+        # said here: what a deadline is in working time depends on the day of the test
+        connection.execute("update incidents set due_at = now() - interval '10 minutes' where grid_code = 'A'")
         connection.execute("update incidents set due_at = now() + interval '10 minutes' where grid_code = 'B'")
     with live_server(demo_with_users) as url:
 
