@@ -361,8 +361,10 @@ class LowerPlatforms:
 
     async def _subscribe(self, link: Link) -> None:
         wanted = self._timing.subscription_s
-        query = catalogue_query(new_serial(), link.gb28181_id)
+        query, due = catalogue_query(new_serial(), link.gb28181_id), link.subscribe_at
         status, granted = await self.agent.subscribe(link.gb28181_id, _CATALOGUE, query, wanted)
+        if link.subscribe_at != due:  # it ended the subscription, or registered anew, before its answer was read
+            return
         now = time.monotonic()
         if granted:
             link.note.subscribed_until = datetime.now(UTC) + timedelta(seconds=granted)
@@ -375,10 +377,10 @@ class LowerPlatforms:
 
     async def _follow(self, link: Link) -> None:
         """Subscribe to positions, beside all else. A platform that refuses is not asked again until it registers anew: many have none."""
-        came, wanted = link.note.registered_at, self._timing.subscription_s
+        wanted = self._timing.subscription_s
         query = position_query(new_serial(), link.gb28181_id, _POSITION_EVERY_S)
         status, granted = await self.agent.subscribe(link.gb28181_id, _POSITIONS, query, wanted)
-        if link.note.registered_at is not came:
+        if link.follow_at != math.inf:  # see `_subscribe`
             return
         if granted:
             link.follow_at = time.monotonic() + 0.8 * granted

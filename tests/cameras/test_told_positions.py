@@ -74,7 +74,7 @@ def test_two_subscriptions_do_not_disturb_each_other(small_city: str, state_dir:
         assert catalogue != positions
         over = lower.request("NOTIFY", b"", positions, Event="presence", Subscription_State="terminated")
         assert over.startswith(b"SIP/2.0 200")
-        assert ours.link()["subscribed_until"]
+        assert ours.wait_for(lambda one: one["subscribed_until"])
         assert lower.notify(catalogue, item(5).encode("gb18030")).startswith(b"SIP/2.0 200")
         assert lower.subscribed("presence") != positions  # it is asked again after a pause
         assert lower.asked["SUBSCRIBE"].empty()
