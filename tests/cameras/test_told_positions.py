@@ -1,10 +1,12 @@
 """Positions that lower platforms tell, over real sockets: subscribed to and unasked, in their datum, of their own cameras alone."""
 
+import asyncio
 import time
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -78,6 +80,26 @@ def test_two_subscriptions_do_not_disturb_each_other(small_city: str, state_dir:
         assert lower.notify(catalogue, item(5).encode("gb18030")).startswith(b"SIP/2.0 200")
         assert lower.subscribed("presence") != positions  # it is asked again after a pause
         assert lower.asked["SUBSCRIBE"].empty()
+
+
+def test_a_subscription_that_ends_before_its_answer_is_read_is_asked_for_again(
+    small_city: str, state_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with door(small_city, state_dir) as ours, Lower(ours.port, PLATFORM) as lower:
+        subscribe = ours.platforms.agent.subscribe
+
+        async def slow(*given: Any) -> tuple[int | None, int]:
+            answer = await subscribe(*given)
+            await asyncio.sleep(2)
+            return answer
+
+        monkeypatch.setattr(ours.platforms.agent, "subscribe", slow)
+        known(lower)
+        for event in ("Catalog", "presence"):
+            first = lower.subscribed(event)
+            over = lower.request("NOTIFY", b"", first, Event=event, Subscription_State="terminated")
+            assert over.startswith(b"SIP/2.0 200")
+            assert lower.subscribed(event) != first
 
 
 def test_a_platform_that_takes_no_such_subscription_is_not_asked_again_until_it_registers_anew(
