@@ -129,9 +129,12 @@ def locate_p99_ms(key: str) -> float:
     return float(load(URL, paths, _LOCATE_S, _LOCATE_PER_S, key)["p99_ms"])
 
 
-def processor_s(pid: int) -> float:
-    """User and system seconds that a process has used (proc(5), stat, fields 14 and 15)."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+def processor_s(pid: int) -> float | None:
+    """User and system seconds that a process has used (proc(5), stat, fields 14 and 15); None: it has ended."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except FileNotFoundError:
+        return None
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
@@ -140,9 +143,12 @@ def idle_cost(conninfo: str, server: int) -> dict[str, float]:
     with psycopg.connect(conninfo) as connection:  # what each asks is hidden; whose it is is not
         rows = connection.execute("select pid from pg_stat_activity where usename = 'geo_grid_service'").fetchall()
     groups = {"server": [server], "database": [pid for (pid,) in rows]}
-    before = {name: sum(map(processor_s, pids)) for name, pids in groups.items()}
-    time.sleep(60)
-    return {name: round(sum(map(processor_s, pids)) - before[name], 2) for name, pids in groups.items()}
+    before = {pid: processor_s(pid) or 0.0 for pids in groups.values() for pid in pids}
+    time.sleep(60)  # connections that end meanwhile do not count
+    return {
+        name: round(sum(used - before[pid] for pid in pids if (used := processor_s(pid)) is not None), 2)
+        for name, pids in groups.items()
+    }
 
 
 def write_evenly(conninfo: str, seconds: float, committed: dict[int, float]) -> None:
