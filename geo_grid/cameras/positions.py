@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-import shapely
 from pydantic import BaseModel, ConfigDict, Field
 
 from geo_grid.cameras.states import NO_SUCH_CAMERA
@@ -12,7 +11,6 @@ from geo_grid.coordinates import snap
 from geo_grid.db import AsyncConnection, load_queries
 from geo_grid.layers.boxes import Box
 from geo_grid.layers.cameras import LAYER
-from geo_grid.layers.geojson import Feature, as_geojson
 from geo_grid.layers.items import Narrowing, only
 from geo_grid.locate.lookup import city_extent
 from geo_grid.moments import Moment
@@ -78,17 +76,8 @@ class PositionProperties(BaseModel):
     camera_state: str | None
 
 
-async def positions_in(
-    connection: AsyncConnection, box: Box, most: int, narrowing: Narrowing, shift: str = ""
-) -> list[Feature[PositionProperties]]:
-    """Read where the cameras are, by positions of the last five minutes, that are in a box; `shift`: see `as_geojson`."""
+async def positions_in(connection: AsyncConnection, box: Box, most: int, narrowing: Narrowing) -> list[dict[str, Any]]:
+    """Read where the cameras are, by positions of the last five minutes, that are in a box."""
     values: dict[str, Any] = dict(zip(("west", "south", "east", "north"), box, strict=True))
     values |= {"most": most} | only([LAYER], narrowing)
-    rows = await (await connection.execute(QUERIES["in_box"], values)).fetchall()
-    return [
-        Feature[PositionProperties](
-            geometry=as_geojson(shapely.from_wkb(bytes(row["geom"])), shift=shift),
-            properties=PositionProperties.model_validate(row),
-        )
-        for row in rows
-    ]
+    return await (await connection.execute(QUERIES["in_box"], values)).fetchall()

@@ -10,7 +10,6 @@ from pydantic import BaseModel
 from geo_grid.cameras.sight import Optics, Usual, metres_per_degree, optics_of, seen
 from geo_grid.db import AsyncConnection, Connection, connect, load_queries
 from geo_grid.layers.cameras import LAYER
-from geo_grid.layers.geojson import feature_text
 from geo_grid.layers.items import Narrowing, only
 
 QUERIES = load_queries("geo_grid.cameras", "views.sql")
@@ -142,10 +141,3 @@ async def views_in(
     values: dict[str, Any] = dict(zip(("west", "south", "east", "north"), box, strict=True))
     values |= {"most": most} | only([LAYER], narrowing)
     return await (await connection.execute(QUERIES["in_box"], values)).fetchall()
-
-
-def as_features(rows: list[dict[str, Any]], shift: str = "") -> list[str]:
-    """Write views that were read as the texts of features; `shift`: see `geojson_text`. Call it in a thread."""
-    return [
-        feature_text(shapely.from_wkb(bytes(row["geom"])), ViewProperties.model_validate(row), shift) for row in rows
-    ]

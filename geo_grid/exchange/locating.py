@@ -299,7 +299,7 @@ type _Numbered = tuple[NDArray[np.int32], pa.Array]
 
 def _numbered(codes: NDArray[Any], seen: Container[str] | None) -> _Numbered:
     """Number the codes of owners, each its own, that are seen; all when None."""
-    is_seen = np.array([seen is None or code in seen for code in codes.tolist()], dtype=np.bool_)
+    is_seen = np.ones(len(codes), np.bool_) if seen is None else np.array([c in seen for c in codes.tolist()], np.bool_)
     numbers = np.where(is_seen, np.cumsum(is_seen) - 1, -1)
     return np.append(numbers, -1).astype(np.int32), pa.array(codes[is_seen], pa.string())
 

@@ -1,6 +1,7 @@
 """GeoJSON output (RFC 7946): exterior rings counter-clockwise, holes clockwise, no member `crs`."""
 
 import json
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -39,6 +40,11 @@ def feature_text(shape: Any, properties: BaseModel, shift: str = "") -> str:
     """
     told = properties.model_dump_json(by_alias=True)
     return f'{{"type":"Feature","geometry":{geojson_text(shape, shift=shift)},"properties":{told}}}'
+
+
+def feature_texts(rows: Sequence[dict[str, Any]], kind: type[BaseModel], shift: str = "") -> list[str]:
+    """Return rows with a shape as WKB in `geom`, and the properties of a kind, as texts of features. Call it in a thread."""
+    return [feature_text(shapely.from_wkb(bytes(row["geom"])), kind.model_validate(row), shift) for row in rows]
 
 
 def geojson_text(shape: Any, digits: int | None = 8, shift: str = "") -> str:

@@ -15,6 +15,7 @@ from geo_grid.db import Cluster, connect
 from geo_grid.live_demo.living import Living, Pace
 from geo_grid.live_demo.plan import make_plan
 from geo_grid.live_demo.speaking import Away
+from tests.browser.test_lives import keys
 from tests.browser.test_planner import SPOT, person
 from tests.conftest import live_server
 from tests.databases import new_database
@@ -53,11 +54,6 @@ def lives(conninfo: str, url: str) -> Iterator[None]:
         finally:
             ended.set()
         living.result()
-
-
-def keys(page: Page, *pressed: str) -> None:
-    for key in pressed:
-        page.keyboard.press(key)
 
 
 def click_on(page: Page, number: int, more: bool = False) -> None:

@@ -34,9 +34,10 @@ from geo_grid.cameras.states import (
     not_online,
     take_states,
 )
-from geo_grid.cameras.views import ViewProperties, as_features, views_in
+from geo_grid.cameras.views import ViewProperties, views_in
 from geo_grid.errors import UserError
 from geo_grid.layers.boxes import Box
+from geo_grid.layers.geojson import feature_texts
 from geo_grid.layers.published import CRS84
 from geo_grid.moments import AskedMoment
 from geo_grid.reported import MOST_AT_ONCE
@@ -145,7 +146,7 @@ async def get_views(
     shift, uri = datum_of(crs)
     async with viewing(request) as database:
         rows = await views_in(database, box, _MOST_VIEWS, only)
-    features = await MAPS.run(account_of(request), as_features, rows, shift)
+    features = await MAPS.run(account_of(request), feature_texts, rows, ViewProperties, shift)
     return answer_of(ShiftableFeatures[ViewProperties](features=[], coord_ref_sys=uri), features)
 
 
@@ -199,19 +200,21 @@ class MovingCameras(ShiftableFeatures[PositionProperties]):
     truncated: bool
 
 
-@router.get("/positions")
+@router.get("/positions", response_model=MovingCameras)
 async def get_positions(
     request: Request,
     bbox: Annotated[str, Query(max_length=200, description="west,south,east,north, degrees")],
     only: Only,
     crs: AnswerCrs = "EPSG:4490",
-) -> MovingCameras:
+) -> Response:
     """Draw the cameras in view that move, each at its last position if that is at most five minutes old."""
     box = _one_box(bbox)
     shift, uri = datum_of(crs)
     async with viewing(request) as database:
-        found = await positions_in(database, box, _MOST_POSITIONS + 1, only, shift)
-    return MovingCameras(features=found[:_MOST_POSITIONS], truncated=len(found) > _MOST_POSITIONS, coord_ref_sys=uri)
+        rows = await positions_in(database, box, _MOST_POSITIONS + 1, only)
+    collection = MovingCameras(features=[], truncated=len(rows) > _MOST_POSITIONS, coord_ref_sys=uri)
+    features = await MAPS.run(account_of(request), feature_texts, rows[:_MOST_POSITIONS], PositionProperties, shift)
+    return answer_of(collection, features)
 
 
 class AvailabilityAnswer(BaseModel):
