@@ -14,6 +14,7 @@ from drills import (
     postmaster,
     routing_workers,
     server,
+    standby,
     walls,
 )
 from drills.kit import City, city, folder, free_port
@@ -34,7 +35,9 @@ IN_A_CITY: dict[str, ModuleType] = {
     "clock": clock,
 }
 """Drills in the city of squares; each leaves it as it was, but for what was filed."""
-DRILLS: dict[str, ModuleType] = {**IN_A_CITY, "crowds": crowds}
+_WITH_THEIR_OWN: dict[str, ModuleType] = {"standby": standby, "crowds": crowds}
+"""Drills that make a city of their own kind."""
+DRILLS: dict[str, ModuleType] = {**IN_A_CITY, **_WITH_THEIR_OWN}
 
 
 def with_platforms(place: Path) -> dict[str, str]:
@@ -47,8 +50,9 @@ def with_platforms(place: Path) -> dict[str, str]:
 
 def drilled(name: str) -> Verdict:
     """Run a drill in full, in a city of its own."""
-    if name == "crowds":
-        return crowds.drill()
+    if name in _WITH_THEIR_OWN:
+        verdict: Verdict = DRILLS[name].drill()
+        return verdict
     with folder() as place:
         more = with_platforms(place) if name == "camera_door" else {}
         more |= clock.false_clock(place) if name == "clock" else {}

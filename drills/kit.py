@@ -122,7 +122,7 @@ class City:
     @property
     def conninfo(self) -> str:
         """Connection string of its database, as the owner."""
-        return Cluster(self.state_dir).conninfo
+        return self._more.get("GEO_GRID_DATABASE_URL") or Cluster(self.state_dir).conninfo
 
     @property
     def supervisor(self) -> int:

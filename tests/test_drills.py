@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from drills import standby
 from drills.clock import false_clock
 from drills.every import IN_A_CITY, of_city, with_platforms
 from drills.filing import Told, compare
@@ -48,6 +49,13 @@ def test_the_verdict_is_green(drilled_city: City, name: str) -> None:
         verdict = of_city(name, drilled_city, _SHARE)
     except CannotBeDoneError as reason:
         pytest.skip(str(reason))
+    assert verdict.faults == [], verdict.figures
+    assert verdict.figures["accepted"]
+
+
+@pytest.mark.timeout(180)
+def test_a_standby_takes_over() -> None:
+    verdict = standby.drill(_SHARE)
     assert verdict.faults == [], verdict.figures
     assert verdict.figures["accepted"]
 

@@ -222,10 +222,13 @@ class Feed:
                     async with await psycopg.AsyncConnection.connect(
                         self._conninfo, row_factory=dict_row, autocommit=True, prepare_threshold=1
                     ) as connection:
+                        # a database that crashed, or a standby that took over, may give numbers of transactions again that
+                        # were rolled back before: what was missed cannot be told by number
+                        is_anew = True
                         while True:
                             async with asyncio.timeout(_PATIENCE_S):
-                                await self._read(connection)
-                            self._connection, last_error = connection, ""
+                                await self._read(connection, is_anew)
+                            self._connection, last_error, is_anew = connection, "", False
                             await self._pause()
             except (psycopg.Error, GeoGridError, OSError, TimeoutError) as error:
                 described = f"{type(error).__name__}: {error}".strip()
@@ -245,10 +248,10 @@ class Feed:
         self._wanted.clear()
         self._written.clear()
 
-    async def _read(self, connection: psycopg.AsyncConnection[dict[str, Any]]) -> None:
-        """Read the new changes in one snapshot, and publish them as a pulse."""
+    async def _read(self, connection: psycopg.AsyncConnection[dict[str, Any]], is_anew: bool = False) -> None:
+        """Read the new changes in one snapshot, and publish them as a pulse: a reset if the feed is read anew."""
         started, self._reading = time.monotonic(), True
-        if self._last is None:
+        if self._last is None or is_anew:
             await self._begin(connection)
         else:
             answer = await self._ask(connection, self._last)

@@ -135,7 +135,7 @@ class Cluster:
                 fcntl.flock(joined, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 return  # others still use it
-            self._run("pg_ctl", "stop", "--pgdata", str(self.data), "--mode=fast", "--silent", check=False)
+            self.run("pg_ctl", "stop", "--pgdata", str(self.data), "--mode=fast", "--silent", check=False)
 
     @property
     def running(self) -> bool:
@@ -211,7 +211,8 @@ class Cluster:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
-    def _run(self, program: str, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    def run(self, program: str, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run one of PostgreSQL's programs as whoever runs the cluster. Raises SetupError if it fails, unless not `check`."""
         # a file, not a pipe: the postmaster inherits it and would keep a pipe open for ever
         with (self.state_dir / "command.log").open("w+") as output:
             finished = subprocess.run(
@@ -260,7 +261,7 @@ class Cluster:
             unfinished = self.state_dir / "postgres.new"
             shutil.rmtree(unfinished, ignore_errors=True)
             self._own(unfinished)
-            self._run(
+            self.run(
                 "initdb", "--pgdata", str(unfinished), "--username", OWNER, "--auth=trust",
                 "--encoding=UTF8", "--locale=C.UTF-8", "--data-checksums",
             )  # fmt: skip
@@ -299,7 +300,7 @@ class Cluster:
         is_recovering = (self.data / "recovery.signal").exists()
         while True:
             self._bury_zombie()
-            started = self._run(
+            started = self.run(
                 "pg_ctl", "start", "--wait", "--timeout=60", "--pgdata", str(self.data),
                 "--log", str(self._log_file()), "--silent", check=False,
             )  # fmt: skip
@@ -317,7 +318,7 @@ class Cluster:
     def _wait_for_recovery(self) -> None:
         """Wait until the database is at the moment that it is brought to (`geo_grid.backups.archive`): perhaps for hours."""
         asked = ("pg_isready", "--dbname", self.conninfo_for("postgres"))
-        while (self.data / "recovery.signal").exists() or self._run(*asked, check=False).returncode:
+        while (self.data / "recovery.signal").exists() or self.run(*asked, check=False).returncode:
             if not self.running:
                 lines = self.log.read_text(errors="replace").strip().splitlines()[-10:]
                 why = next((line for line in reversed(lines) if "FATAL" in line), lines[-1])
@@ -332,12 +333,12 @@ class Cluster:
         return self.log
 
     def _make_database(self) -> None:
-        found = self._run(
+        found = self.run(
             "psql", "--no-psqlrc", "-d", self.conninfo_for("postgres"), "-qAtc",
             f"select 1 from pg_database where datname = '{DATABASE}'",  # noqa: S608 (our own constant)
         )  # fmt: skip
         if found.stdout != "1":
-            self._run("createdb", "--maintenance-db", self.conninfo_for("postgres"), DATABASE)
+            self.run("createdb", "--maintenance-db", self.conninfo_for("postgres"), DATABASE)
 
 
 def _archiving(folder: Path) -> str:
