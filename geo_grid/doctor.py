@@ -11,7 +11,18 @@ from geo_grid.boundaries.division import Cell, Division
 from geo_grid.boundaries.norms import HOUSEHOLDS, all_outside
 from geo_grid.cameras.links import examine_platforms
 from geo_grid.clocks import clock_trouble
-from geo_grid.db import AGAIN, Connection, connect, differences, load_queries, read_migrations, storage
+from geo_grid.db import (
+    AGAIN,
+    Connection,
+    application_conninfo,
+    connect,
+    differences,
+    examine_replicas,
+    load_queries,
+    read_migrations,
+    replica_conninfo,
+    storage,
+)
 from geo_grid.due import examine_due
 from geo_grid.errors import ProgramMissing
 from geo_grid.feeds.program import find_program
@@ -61,6 +72,9 @@ def examine(conninfo: str, settings: Settings) -> list[Finding]:
             findings.append(Finding("clocks", not trouble, trouble or "agree"))
             findings.append(_as_text(connection))
             findings.append(_archive(connection))
+            if settings.replica_url is not None:
+                replica = replica_conninfo(settings.replica_url, application_conninfo(settings, conninfo))
+                findings.append(Finding("replicas", *examine_replicas(connection, replica)))
             findings.append(Finding("work that is due", *examine_due(connection, KINDS)))
             findings.append(Finding("working days", *examine_calendar(connection)))
             findings.append(Finding("web hooks", *examine_hooks(connection)))

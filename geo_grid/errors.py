@@ -144,6 +144,10 @@ class DatabaseUnavailable(GeoGridError):
     """The database cannot be reached, or is too full or too old to answer."""
 
 
+class BrokenOff(DatabaseUnavailable):
+    """A replica ended a read that it had begun; the primary is asked."""
+
+
 class StorageUnavailable(GeoGridError):
     """The server cannot write to its disk: it is full, read-only, or access is denied."""
 

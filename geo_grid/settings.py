@@ -41,6 +41,11 @@ class Settings(BaseSettings):
         description="the same database as the user geo_grid_service, for log-in, publishing and the server's other own"
         " work; app_database_url with that user if not given",
     )
+    replica_url: str | None = Field(
+        None,
+        description="streaming replicas of the same database, as the user of app_database_url: they answer heavy reads when"
+        " they have all that the primary has",
+    )
     state_dir: Path = Field(
         default_factory=default_state_dir, description="folder of the private cluster, logs and pid files"
     )

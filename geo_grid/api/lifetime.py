@@ -28,6 +28,7 @@ from geo_grid.coordinates import resolve_usual
 from geo_grid.db import (
     Asker,
     AsyncPool,
+    Replicas,
     ThreadPool,
     acting_conninfo,
     application_conninfo,
@@ -36,6 +37,7 @@ from geo_grid.db import (
     limited,
     open_pool,
     open_thread_pool,
+    replica_conninfo,
     service_conninfo,
     storage,
 )
@@ -114,6 +116,19 @@ async def living(settings: Settings, owner: str, neighbours: Neighbours) -> Asyn
                 open_thread_pool(conninfo, group.connections, settings.work_timeout_s)
             )
             threads |= dict.fromkeys(group.kinds, lent)
+        replicas = None
+        if settings.replica_url is not None:
+            replica = replica_conninfo(settings.replica_url, conninfo)
+            instead = {
+                primary: await enter(open_pool(replica, primary.max_size, longest_s, least=0))
+                for primary, longest_s in (
+                    (pool, settings.statement_timeout_s),
+                    (search_pool, settings.statement_timeout_s),
+                    (view_pool, settings.statement_timeout_s),
+                    (long_pool, settings.work_timeout_s),
+                )
+            }
+            replicas = await enter(Replicas.kept(limited(replica, settings.work_timeout_s), instead))
         apart: dict[Budget, Confined] = {}
         for kinds, longest_s in zip(_APART, (settings.solver_timeout_s, SENT.wall_s), strict=True):
             at_once = sum(kind.most_at_once for kind in kinds)  # none waits but for its turn
@@ -148,6 +163,7 @@ async def living(settings: Settings, owner: str, neighbours: Neighbours) -> Asyn
             search_pool=search_pool,
             view_pool=view_pool,
             long_pool=long_pool,
+            replicas=replicas,
             threads=threads,
             pools=pools,
             conninfo=limited(conninfo, settings.work_timeout_s),

@@ -21,6 +21,7 @@ from geo_grid.db.connections import (
     open_pool,
     open_thread_pool,
     refuse_wrong_roles,
+    replica_conninfo,
     service_conninfo,
     storage,
     translated_errors,
@@ -38,6 +39,7 @@ from geo_grid.db.copying import (
 from geo_grid.db.migrations import migrate, read_migrations
 from geo_grid.db.psql import run_psql
 from geo_grid.db.queries import load_queries
+from geo_grid.db.replicas import Lends, Replicas, broken_off, examine_replicas
 
 __all__ = [
     "AGAIN",
@@ -50,19 +52,23 @@ __all__ = [
     "AsyncPool",
     "Cluster",
     "Connection",
+    "Lends",
     "Reading",
+    "Replicas",
     "ThreadPool",
     "acting",
     "acting_conninfo",
     "acting_in_thread",
     "application_conninfo",
     "ask_once",
+    "broken_off",
     "connect",
     "connection_string",
     "copy_rows",
     "database",
     "differences",
     "ewkb",
+    "examine_replicas",
     "fetch_one",
     "in_utc",
     "insert_rows",
@@ -76,6 +82,7 @@ __all__ = [
     "read_fixed",
     "read_migrations",
     "refuse_wrong_roles",
+    "replica_conninfo",
     "run_psql",
     "service_conninfo",
     "stage_rows",

@@ -10,7 +10,8 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.generators import execute
 
-from geo_grid.db.connections import AsyncConnection, AsyncPool, Connection, ThreadPool, translated_errors
+from geo_grid.db.connections import AsyncConnection, Connection, ThreadPool, translated_errors
+from geo_grid.db.replicas import Lends
 
 _READ = "begin isolation level repeatable read read only"
 _WRITE = "begin"
@@ -44,7 +45,7 @@ type Reading = Callable[[], AbstractAsyncContextManager[AsyncConnection]]
 
 
 @contextlib.asynccontextmanager
-async def acting(pool: AsyncPool, asker: Asker, read_only: bool = True) -> AsyncIterator[AsyncConnection]:
+async def acting(pool: Lends, asker: Asker, read_only: bool = True) -> AsyncIterator[AsyncConnection]:
     """Take a connection from a pool and run a transaction with the client's rights; commits, or rolls back on an error.
 
     A read-only transaction sees one snapshot throughout (repeatable read). Begin and settings take one round trip.
@@ -79,7 +80,7 @@ def acting_in_thread(pool: ThreadPool, asker: Asker) -> Iterator[Connection]:
 
 
 async def ask_once(
-    pool: AsyncPool, asker: Asker, statement: str, values: dict[str, Any], read_only: bool = True
+    pool: Lends, asker: Asker, statement: str, values: dict[str, Any], read_only: bool = True
 ) -> list[dict[str, Any]]:
     """Run one statement with the client's rights in one round trip; return its rows (fetched in binary).
 

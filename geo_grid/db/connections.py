@@ -124,6 +124,26 @@ def service_conninfo(settings: Settings, conninfo: str) -> str:
     return make_conninfo(conninfo, user=SERVICE_ROLE)
 
 
+def replica_conninfo(replicas: str, conninfo: str) -> str:
+    """Return the connection string of the replicas that GEO_GRID_REPLICA_URL names.
+
+    Parameters
+    ----------
+    conninfo
+        Connection string of the application's role (`application_conninfo`), whose user it has.
+
+    Raises
+    ------
+    UserError
+        GEO_GRID_REPLICA_URL is no connection string, or names another user, for whom row security might not hold.
+    """
+    url, user = _read_url("GEO_GRID_REPLICA_URL", replicas), conninfo_to_dict(conninfo).get("user")
+    if conninfo_to_dict(url).get("user", user) != user:
+        message = f"GEO_GRID_REPLICA_URL must name the user {user}, as whom the server works"
+        raise UserError(message)
+    return make_conninfo(url, user=user)
+
+
 def refuse_wrong_roles(settings: Settings, owner: str) -> None:
     """Connect as the server will to a database of one's own, once.
 

@@ -73,7 +73,14 @@ async def get_figures(request: Request, question: Annotated[FiguresQuestion, Que
 
     asked = Question(**{name: getattr(question, name) for name in Question.model_fields})
     made, rows = await apart(
-        request, BULK, indicators.figures_apart, asked, in_city(request, None), _zone(request), question.f
+        request,
+        BULK,
+        indicators.figures_apart,
+        asked,
+        in_city(request, None),
+        _zone(request),
+        question.f,
+        is_heavy=True,
     )
     if question.f == "json":
         return Response(made, media_type="application/json")
@@ -103,7 +110,7 @@ async def get_areas(request: Request, question: Annotated[AreasQuestion, Query()
 
     asked = AreaQuestion(**{name: getattr(question, name) for name in AreaQuestion.model_fields})
     features, bounds = await apart(
-        request, BULK, indicators.areas_apart, asked, in_city(request, None), _zone(request), shift
+        request, BULK, indicators.areas_apart, asked, in_city(request, None), _zone(request), shift, is_heavy=True
     )
     collection = ClassedAreas(
         features=[],
@@ -136,7 +143,7 @@ async def get_report(
     city = settings.city_name_zh if lang == "zh" else settings.city_name_en
     now = in_city(request, None)
     made, told, rows = await apart(
-        request, BULK, indicators.report_apart, month, level, now, settings.timezone, city, lang, f
+        request, BULK, indicators.report_apart, month, level, now, settings.timezone, city, lang, f, is_heavy=True
     )
     await _note_export(request, f, rows)
     if isinstance(made, str):

@@ -70,7 +70,7 @@ async def get_export(
     with LongAnswer.begun(request, settings) as answer, answer.folder() as folder:
         shift = "" if crs == "EPSG:4490" else crs
         path = folder / f"{layer}{'-' + shift if shift else ''}.{f}"
-        rows = await apart(request, BULK, export_apart, layer, path, shift, for_excel, texts)
+        rows = await apart(request, BULK, export_apart, layer, path, shift, for_excel, texts, is_heavy=True)
         async with writing(request) as database:  # no file leaves that is not written down
             await record_export(database, layer, f"{f}+texts" if is_private else f.value, rows, None)
         answer.adopt(path)

@@ -247,7 +247,9 @@ async def _draw(request: Request, layers: list[Layer], z: int, y: int, x: int, n
     made |= {layer.name: _NOTHING for layer in layers if z < layer.min_zoom}
     missing = [layer for layer in layers if layer.name not in made]
     if missing:
-        drawn = await read_once(request, tile_statement(*missing), tile_values(z, x, y, missing, narrowing))
+        drawn = await read_once(
+            request, tile_statement(*missing), tile_values(z, x, y, missing, narrowing), is_heavy=True
+        )
         for layer in missing:
             made[layer.name] = Tile(bytes(drawn[layer.name]))
             cache.keep(keys[layer], layer, made[layer.name])

@@ -13,7 +13,19 @@ from starlette.requests import Request
 from geo_grid.access import Identity
 from geo_grid.api.server.state import server_of
 from geo_grid.budgets import DRAFTS, SEARCHES, VIEWS, Budget
-from geo_grid.db import Asker, AsyncConnection, Connection, acting, acting_conninfo, acting_in_thread, ask_once
+from geo_grid.db import (
+    Asker,
+    AsyncConnection,
+    AsyncPool,
+    Connection,
+    Lends,
+    Replicas,
+    acting,
+    acting_conninfo,
+    acting_in_thread,
+    ask_once,
+    broken_off,
+)
 from geo_grid.errors import GivenUp, NotLoggedIn
 
 _DESK = "geo_grid.api.desk."
@@ -48,20 +60,22 @@ def reading(request: Request) -> AbstractAsyncContextManager[AsyncConnection]:
 
 def reading_much(request: Request) -> AbstractAsyncContextManager[AsyncConnection]:
     """Open a transaction as `reading` does, for a long answer with a slot of BULK: from a pool that the desk does not use."""
-    return acting(server_of(request).long_pool, asker_of(request))
+    return acting(_heavy(request, server_of(request).long_pool), asker_of(request))
 
 
 @contextlib.asynccontextmanager
 async def searching(request: Request) -> AsyncIterator[AsyncConnection]:
     """Have a turn in SEARCHES, and a transaction as `reading` opens: whoever asks chose what is looked for, and how."""
-    async with SEARCHES.turn(account_of(request)), acting(server_of(request).search_pool, asker_of(request)) as found:
+    pool = _heavy(request, server_of(request).search_pool)
+    async with SEARCHES.turn(account_of(request)), acting(pool, asker_of(request)) as found:
         yield found
 
 
 @contextlib.asynccontextmanager
 async def viewing(request: Request) -> AsyncIterator[AsyncConnection]:
     """Have a turn in VIEWS, and a transaction as `reading` opens, for what a map shows."""
-    async with VIEWS.turn(account_of(request)), acting(server_of(request).view_pool, asker_of(request)) as found:
+    pool = _heavy(request, server_of(request).view_pool)
+    async with VIEWS.turn(account_of(request)), acting(pool, asker_of(request)) as found:
         yield found
 
 
@@ -70,11 +84,18 @@ def writing(request: Request) -> AbstractAsyncContextManager[AsyncConnection]:
     return _acting(request, read_only=False)
 
 
-async def read_once(request: Request, statement: str, values: dict[str, Any]) -> dict[str, Any]:
-    """Run one query with the rights of the principal, in one round trip (see `ask_once`); return its first row, or none."""
+async def read_once(request: Request, statement: str, values: dict[str, Any], is_heavy: bool = False) -> dict[str, Any]:
+    """Run one query with the rights of the principal, in one round trip (see `ask_once`); return its first row, or none.
+
+    Parameters
+    ----------
+    is_heavy
+        Whether a replica may answer.
+    """
     server = server_of(request)
+    pool = _heavy(request, server.pool) if is_heavy else server.pool
     async with server.lending.to(account_of(request), _is_for_desk(request)):
-        rows = await ask_once(server.pool, asker_of(request), statement, values)
+        rows = await ask_once(pool, asker_of(request), statement, values)
     return rows[0] if rows else {}
 
 
@@ -91,6 +112,18 @@ async def _acting(request: Request, read_only: bool) -> AsyncIterator[AsyncConne
         acting(server.pool, asker_of(request), read_only) as connection,
     ):
         yield connection
+
+
+def _heavy(request: Request, pool: AsyncPool) -> Lends:
+    """Return what lends connections for a heavy read: replicas, where there are some, before a pool of the primary."""
+    replicas = _replicas_for(request)
+    return pool if replicas is None else replicas.before(pool)
+
+
+def _replicas_for(request: Request) -> Replicas | None:
+    """Return the replicas that a request may ask: a read that none of them has broken off yet (`GuardedRoute`)."""
+    is_read = request.method in ("GET", "HEAD") and "geo_grid.broken_off" not in request.scope
+    return server_of(request).replicas if is_read else None
 
 
 def _is_for_desk(request: Request) -> bool:
@@ -111,13 +144,15 @@ async def with_rights[T](request: Request, do: Callable[[Connection], T], budget
     return await while_wanted(request, budget.run(account_of(request), run))
 
 
-async def apart[T](request: Request, budget: Budget, do: Callable[..., T], *more: object) -> T:
+async def apart[T](request: Request, budget: Budget, do: Callable[..., T], *more: object, is_heavy: bool = False) -> T:
     """Have work done in a process with limits of time and memory, which ends with whoever asks; its body was read.
 
     Parameters
     ----------
     do
         Called with how to connect as whoever asks, and the rest.
+    is_heavy
+        Whether it reads only, so that a replica may answer.
 
     Raises
     ------
@@ -126,11 +161,14 @@ async def apart[T](request: Request, budget: Budget, do: Callable[..., T], *more
     TooMuch
         It took more memory or time than one may.
     """
-    server, conninfo = server_of(request), acting_conninfo(server_of(request).conninfo, asker_of(request))
+    server, asker = server_of(request), asker_of(request)
+    replicas = _replicas_for(request) if is_heavy else None
 
     async def work() -> T:
         async with budget.turn(account_of(request)), server.apart[budget].turn() as turn:
-            return await turn.do(do, conninfo, *more)
+            replica = await replicas.place(server.long_pool) if replicas else None
+            with broken_off() if replica else contextlib.nullcontext():
+                return await turn.do(do, acting_conninfo(replica or server.conninfo, asker), *more)
 
     return await while_wanted(request, work())
 

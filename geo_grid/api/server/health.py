@@ -73,6 +73,8 @@ async def readyz(request: Request, settings: Configured, locations: Located) -> 
         f"work that is due fails ({kind}, tried {attempts} times): geo-grid doctor says why"
         for kind, attempts in server.due.failing.items()
     ]
+    if server.replicas is not None and server.replicas.trouble:
+        warnings += ["heavy reads go to the primary: geo-grid doctor says what is wrong with the replicas"]
     return Readiness.model_validate(
         {
             **found,

@@ -43,6 +43,11 @@ class _OfProcess(Collector):
         for where, count in tiles.asked.items():
             asked.add_metric([where], count)
         yield asked
+        if (replicas := self._server.replicas) is not None:
+            begun = CounterMetricFamily("geo_grid_heavy_reads", "Heavy reads, by where they were begun", labels=["at"])
+            for where, count in replicas.reads.items():
+                begun.add_metric([where], count)
+            yield begun
 
     def _states(self) -> Iterator[Metric]:
         age = GaugeMetricFamily("geo_grid_state_age_seconds", "Since a state in memory was read", labels=["state"])

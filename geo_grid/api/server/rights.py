@@ -1,6 +1,7 @@
 """The right that each route needs: the complete table, checked at the start, and the route class that enforces it."""
 
 import contextlib
+import logging
 from collections.abc import Callable, Coroutine
 from functools import cached_property
 from typing import Any, NoReturn
@@ -21,8 +22,10 @@ from geo_grid.api.server.forms import FormRequest
 from geo_grid.api.server.negotiation import accept_of, preferred
 from geo_grid.api.server.state import server_of
 from geo_grid.db import acting
-from geo_grid.errors import Forbidden, GivenUp, InvalidQuery, NotLoggedIn
+from geo_grid.errors import BrokenOff, Forbidden, GivenUp, InvalidQuery, NotLoggedIn
 from geo_grid.layers import REGISTRY
+
+log = logging.getLogger(__name__)
 
 _LEADABLE = ("application/problem+json", "text/html")
 """Media types of the answer to a client that is not logged in: a problem for programs, a redirect to the log-in for people."""
@@ -328,8 +331,19 @@ class GuardedRoute(APIRoute):
     """A route that checks its right and its query parameters itself, not by a dependency that could be forgotten."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Read forms within limits."""
+        """Read forms within limits; ask the primary when a replica breaks a read off, of which nothing was sent yet."""
         answer = super().get_route_handler()
+        if "GET" in (self.methods or ()):
+
+            async def whole(request: Request) -> Response:
+                try:
+                    return await answer(request)
+                except BrokenOff as broken:
+                    log.warning("%s %s: %s", request.method, self.path, broken)
+                    request.scope["geo_grid.broken_off"] = True
+                    return await answer(request)
+
+            return whole
         if not any(isinstance(field.field_info, params.Form) for field in self.dependant.body_params):
             return answer
 

@@ -16,7 +16,7 @@ from geo_grid.boundaries.division import Division
 from geo_grid.budgets import Budget
 from geo_grid.changes import Feed
 from geo_grid.confined import Confined
-from geo_grid.db import AsyncPool, ThreadPool
+from geo_grid.db import AsyncPool, Replicas, ThreadPool
 from geo_grid.derived import Derived, DerivedStates
 from geo_grid.due import Due
 from geo_grid.feeds.live import CameraFeeds
@@ -55,6 +55,8 @@ class Server:
         Connections besides, for lists of features, for what maps show, and for answers in bulk that are read on the event loop.
     threads
         Pools for work in threads, one for each group of budgets.
+    replicas
+        What answers heavy reads instead of the primary; None: nothing does.
     pools
         All pools, by name.
     limiter
@@ -79,6 +81,7 @@ class Server:
     search_pool: AsyncPool
     view_pool: AsyncPool
     long_pool: AsyncPool
+    replicas: Replicas | None
     threads: Mapping[Budget, ThreadPool]
     pools: Mapping[str, AsyncPool | ThreadPool]
     conninfo: str
