@@ -204,6 +204,28 @@ def test_changes_are_heard_without_being_told_to_look(database: str) -> None:
     run(check())
 
 
+def test_numbers_that_a_crashed_database_gives_again_hide_no_change(database: str) -> None:
+    """Of transactions that were rolled back, and whose numbers were not on the disk yet when it crashed."""
+
+    async def check() -> None:
+        async with Feed.kept(database) as feed:
+            await feed.begun(10)
+            assert feed._last is not None
+            ahead = feed._last.xmax + 1000
+            feed._last = Place(feed.name, f"{ahead}:{ahead}:")
+            number = feed.newest.number
+            with psycopg.connect(database, autocommit=True) as connection:
+                connection.execute(
+                    "select pg_terminate_backend(pid, 5000) from pg_stat_activity"
+                    " where datname = current_database() and pid <> pg_backend_pid()"
+                )
+                connection.execute(MADE, ("1", 1))
+            await feed.news(10)
+            assert [pulse.is_reset for pulse in feed.since(number)] == [True]
+
+    run(check())
+
+
 def places_that_are_not_kept(reader: Reader, purged: int) -> dict[str, Place]:
     last = reader.feed._last
     assert last is not None
