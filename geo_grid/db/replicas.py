@@ -112,18 +112,23 @@ class Replicas:
             return
         async with primary.connection() as connection:
             wanted = await fetch_one(connection, QUERIES["end"])
-        async with contextlib.AsyncExitStack() as stack:
-            replica, trouble = None, ""
-            try:
-                async with asyncio.timeout(_ANSWER_S):
-                    replica = await stack.enter_async_context(self._pools[primary].connection())
-                    trouble = await _waited_for(replica, wanted)
-            except (psycopg.Error, PoolTimeout, TimeoutError, OSError) as error:
-                trouble = _first_line(error)
+        pool, replica = self._pools[primary], None
+        looking = asyncio.create_task(_looked_at(pool, wanted))
+        try:
+            # not `timeout`: the driver would wait ten seconds for a frozen one to take back the question
+            if (await asyncio.wait({looking}, timeout=_ANSWER_S))[0]:
+                replica, trouble = looking.result()
+            else:
+                trouble = f"the replica does not answer within {_ANSWER_S:.0f} s"
             self._note(trouble, primary)
-            if trouble:
-                await stack.aclose()
             yield None if trouble else replica
+        finally:
+            if replica is not None:
+                await pool.putconn(replica)
+            elif looking.done() and not looking.cancelled() and (late := looking.result()[0]) is not None:
+                await pool.putconn(late)  # whoever waited has gone
+            else:
+                looking.cancel()
 
     def _note(self, trouble: str, primary: AsyncPool) -> None:
         if trouble and not self.trouble:
@@ -161,14 +166,24 @@ def broken_off() -> Iterator[None]:
         raise BrokenOff(message) from error
 
 
-async def _waited_for(replica: AsyncConnection, wanted: dict[str, Any]) -> str:
-    """Wait until a replica has what is wanted; return why it has not, or nothing."""
+async def _looked_at(pool: AsyncPool, wanted: dict[str, Any]) -> tuple[AsyncConnection | None, str]:
+    """Wait until a replica has what is wanted; return a connection to it, and why it has not, or nothing."""
+    try:
+        replica = await pool.getconn(_ANSWER_S)
+    except (psycopg.Error, PoolTimeout, OSError) as error:
+        return None, _first_line(error)
     deadline = time.monotonic() + _PATIENCE_S
-    while True:
-        trouble = _trouble(await fetch_one(replica, QUERIES["has"], wanted))
-        if not trouble or time.monotonic() > deadline:
-            return trouble
-        await asyncio.sleep(_LOOK_S)
+    try:
+        while True:
+            trouble = _trouble(await fetch_one(replica, QUERIES["has"], wanted))
+            if not trouble or time.monotonic() > deadline:
+                return replica, trouble
+            await asyncio.sleep(_LOOK_S)
+    except BaseException as error:
+        await pool.putconn(replica)
+        if isinstance(error, psycopg.Error):
+            return None, _first_line(error)
+        raise
 
 
 def _trouble(found: dict[str, Any]) -> str:

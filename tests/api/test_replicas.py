@@ -2,6 +2,8 @@
 
 import asyncio
 import math
+import os
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +14,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
+from drills.kit import descendants
 from drills.squares import SIDE, SOUTH, WEST, county, two_levels
 from drills.standby import copied
 from geo_grid import doctor
@@ -213,6 +216,24 @@ def test_a_replica_that_is_none_of_this_database_is_left_out(pair: tuple[Cluster
         assert examine_replicas(connection, as_application(replica)) == (True, "have all that the primary has")
     with pytest.raises(UserError, match="must name the user geo_grid_app"):
         replica_conninfo(replica.conninfo, as_application(primary))
+
+
+@pytest.mark.timeout(120)
+def test_a_frozen_replica_holds_nobody_up(pair: tuple[Cluster, Cluster], served: httpx.Client) -> None:
+    _, replica = pair
+    asked_until_at_replica(served, HEAVY[0])
+    frozen = descendants(int((replica.data / "postmaster.pid").read_text().split()[0]))
+    for pid in frozen:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        began = time.monotonic()
+        for path in HEAVY:
+            assert served.get(path).status_code == 200
+        assert time.monotonic() - began < 8  # only the first waits, a second; a busy machine
+    finally:
+        for pid in frozen:
+            os.kill(pid, signal.SIGCONT)
+    asked_until_at_replica(served, HEAVY[0])
 
 
 @pytest.mark.timeout(120)
