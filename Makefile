@@ -4,7 +4,7 @@ BIN := .venv/bin
 PROCESSES ?= 3
 PYTEST = $(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile --no-loadscope-reorder --cache-clear
 
-.PHONY: help up down test coverage lint types bench-locate bench-bulk bench-access bench-boundaries bench-response bench-restart bench-memory bench-feed bench-tiles bench-pages bench-workflow bench-search bench-feeds bench-cameras drill-all pictures data words lock clean
+.PHONY: help up down test coverage lint types bench-locate bench-bulk bench-access bench-boundaries bench-response bench-restart bench-memory bench-feed bench-tiles bench-pages bench-views bench-workflow bench-search bench-feeds bench-cameras drill-all pictures data words lock clean
 
 help:            ## this list
 	@grep -E '^[a-z%-]+:.*##' Makefile | sed 's/:.*##/\t/'
@@ -108,6 +108,10 @@ bench-pages:     ## the wall beside plain Folium in one browser: bytes, first pa
 	@./setup.sh test
 	@bench/setup.sh
 	$(BIN)/python -m bench.pages
+
+bench-views:     ## a view of the map as vector tiles and as GeoJSON: bytes, time to draw, time to move (two minutes)
+	@./setup.sh test
+	$(BIN)/python -m bench.views
 
 bench-workflow:  ## how fast matters move and their deadlines are swept; ONLY=deadlines for one figure (minutes)
 	@./setup.sh run

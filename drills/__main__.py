@@ -1,6 +1,6 @@
 """`python -m drills NAME ...`, or `all`: failures on purpose, each in a city of its own, with figures and a verdict.
 
-The last line of each is JSON. None takes longer than four minutes. Exits 1 when a verdict is not green; what this machine does not allow is said, and no fault.
+The last line of each is JSON. None takes longer than four minutes, but a week as long as it is told to. Exits 1 when a verdict is not green; what this machine does not allow is said, and no fault.
 """
 
 import json
@@ -17,7 +17,7 @@ _LONGEST_S = 240
 
 
 def _too_long(_: int, __: FrameType | None) -> None:
-    message = f"it was not over within {_LONGEST_S} s"
+    message = "it was not over within its time"
     raise TimeoutError(message)
 
 
@@ -32,7 +32,7 @@ def main(wanted: list[str]) -> int:
     for name in names:
         say(f"{name}: {(DRILLS[name].__doc__ or '').splitlines()[0]}")
         began = time.monotonic()
-        signal.alarm(_LONGEST_S)
+        signal.alarm(getattr(DRILLS[name], "LONGEST_S", _LONGEST_S))
         try:
             verdict = drilled(name)
         except CannotBeDoneError as reason:

@@ -19,6 +19,7 @@ from drills.kit import free_port
 from geo_grid.db import connect, read_migrations
 from geo_grid.supervising import ServerLock
 from tests.commands import geo_grid, run
+from tests.files import hostile
 from tests.squares import local_levels
 
 _PR_SET_CHILD_SUBREAPER = 36  # prctl(2)
@@ -63,6 +64,17 @@ def test_the_users_errors_are_short_and_exit_with_2(database: str, arguments: li
     assert says in done.stderr
     assert "Traceback" not in done.stderr
     assert done.stdout == ""
+
+
+def test_a_file_that_is_a_command_for_gdal_does_nothing(database: str, tmp_path: Path) -> None:
+    written, path = tmp_path / "written.csv", tmp_path / "posts.gpkg"
+    for body in (hostile.pipeline(written), hostile.virtual(Path("/etc/passwd"))):
+        path.write_bytes(body)
+        for command in (("import", "police_posts"), ("boundaries", "import", "1")):
+            done = geo_grid(database, *command, path, "--source-crs", "EPSG:4490", expect=2)
+            assert "not a readable GPKG" in done.stderr
+            assert "root:" not in done.stdout + done.stderr
+    assert not written.exists()
 
 
 def test_every_bad_row_of_an_import_is_printed(database: str, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Running the HTTP server on a socket that `listening` bound."""
 
 import contextlib
+import gc
 import socket
 from collections.abc import Callable
 
@@ -28,6 +29,7 @@ def serve(
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets)
             if self.started:
+                gc.freeze()  # what a start makes is there to stay: a collection that walks it keeps everybody waiting for 0.1 s
                 announce()
 
     raise_descriptor_limit()

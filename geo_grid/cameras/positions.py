@@ -7,7 +7,6 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from geo_grid.cameras.states import NO_SUCH_CAMERA
-from geo_grid.coordinates import snap
 from geo_grid.db import AsyncConnection, load_queries
 from geo_grid.layers.boxes import Box
 from geo_grid.layers.cameras import LAYER
@@ -15,7 +14,7 @@ from geo_grid.layers.items import Narrowing, only
 from geo_grid.locate.lookup import city_extent
 from geo_grid.moments import Moment
 from geo_grid.reported import Batch, Left
-from geo_grid.response.positions import problems_of
+from geo_grid.response.positions import problems_of, snapped
 
 QUERIES = load_queries("geo_grid.cameras", "positions.sql")
 
@@ -52,16 +51,7 @@ async def take_camera_positions(connection: AsyncConnection, positions: Sequence
     places = [(one.lon, one.lat) for one in positions]
     extent = await city_extent(connection)
     batch = Batch(positions, problems_of(places, [one.positioned_at for one in positions], extent))
-    snapped = snap([(one.lon, one.lat) for one in batch.good]).reshape(-1, 2)
-    values = {
-        "ids": [one.gb28181_id for one in batch.good],
-        "moments": [one.positioned_at for one in batch.good],
-        "lons": snapped[:, 0].tolist(),
-        "lats": snapped[:, 1].tolist(),
-        "speeds": [one.speed_kmh for one in batch.good],
-        "headings": [one.heading_deg for one in batch.good],
-    }
-    rows = await (await connection.execute(QUERIES["report"], values)).fetchall()
+    rows = await (await connection.execute(QUERIES["report"], {"reports": snapped(batch.good)})).fetchall()
     return TakenPositions(**batch.taken(rows, ("accepted", "late"), NO_SUCH_CAMERA))
 
 

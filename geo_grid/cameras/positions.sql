@@ -1,7 +1,5 @@
 -- name: report
-select number, outcome
-from access.report_camera_positions(%(ids)s::text[], %(moments)s::timestamptz[], %(lons)s::float8[], %(lats)s::float8[],
-                                    %(speeds)s::float8[], %(headings)s::float8[])
+select number, outcome from access.report_camera_positions(%(reports)s)
 
 -- name: in_box
 select c.gb28181_id, c.name, p.positioned_at, p.speed_kmh, p.heading_deg, s.state as camera_state, ST_AsBinary(p.geom) as geom

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from psycopg import sql
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic_core import to_json
 
 from geo_grid.db import AsyncConnection, Connection, load_queries
 from geo_grid.errors import UserError
@@ -41,13 +42,8 @@ class TakenStates(BaseModel):
 
 
 def _batch(reports: Sequence[StateReport]) -> tuple[Batch[StateReport], dict[str, Any]]:
-    batch, now = Batch(reports, [in_future(one.since) for one in reports]), datetime.now(UTC)
-    values = {
-        "ids": [one.gb28181_id for one in batch.good],
-        "states": [one.state for one in batch.good],
-        "moments": [one.since or now for one in batch.good],
-    }
-    return batch, values
+    batch = Batch(reports, [in_future(one.since) for one in reports])
+    return batch, {"reports": to_json(batch.good).decode()}
 
 
 def _taken(batch: Batch[StateReport], rows: Sequence[dict[str, Any]]) -> TakenStates:

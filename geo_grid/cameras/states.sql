@@ -1,5 +1,5 @@
 -- name: report
-select number, outcome from access.report_camera_states(%(ids)s::text[], %(states)s::text[], %(moments)s::timestamptz[])
+select number, outcome from access.report_camera_states(%(reports)s)
 
 -- name: not_online
 select c.gb28181_id, s.state, s.since, ST_X(c.geom) as lon, ST_Y(c.geom) as lat

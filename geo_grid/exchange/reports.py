@@ -1,7 +1,5 @@
 """The report of a draft: what it changes, for those who must agree; HTML, PDF and CSV from one set of facts."""
 
-import csv
-import io
 from collections.abc import Iterable
 from importlib.resources import files
 from typing import Any, Literal
@@ -11,7 +9,7 @@ from geo_grid.boundaries.findings import Finding
 from geo_grid.boundaries.impact import Impact
 from geo_grid.boundaries.operations import change_of
 from geo_grid.exchange import typeset
-from geo_grid.files.formulas import guarded
+from geo_grid.files.formulas import csv_of
 from geo_grid.wording import catalogue
 
 type Lang = Literal["zh", "en"]
@@ -104,12 +102,7 @@ def as_pdf(report: dict[str, Any]) -> bytes:
 
 def as_csv(report: dict[str, Any]) -> str:
     """Write who loses how many of what to whom, a row each."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\r\n")
-    writer.writerow(["kind", "from_code", "to_code", "count"])
-    for flow in report["flows"]:
-        writer.writerow([guarded(value) if isinstance(value, str) else value for value in flow])
-    return out.getvalue()
+    return csv_of([("kind", "from_code", "to_code", "count"), *report["flows"]])
 
 
 def _drawing(cells: list[Cell], extent: Iterable[Cell], colour: str) -> str:

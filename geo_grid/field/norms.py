@@ -1,7 +1,5 @@
 """The norm of grid workers: visits on at least 4 days of a week, 300 to 500 households or 1 to 3 compounds each."""
 
-import csv
-import io
 from datetime import date, timedelta
 from typing import Annotated, Any, Literal, Self
 
@@ -11,7 +9,7 @@ from geo_grid.boundaries.findings import COMPOUNDS
 from geo_grid.boundaries.norms import HOUSEHOLDS
 from geo_grid.db import AsyncConnection, load_queries
 from geo_grid.errors import UserError
-from geo_grid.files.formulas import guarded
+from geo_grid.files.formulas import csv_of
 from geo_grid.moments import Day
 
 QUERIES = load_queries("geo_grid.field", "norms.sql")
@@ -132,14 +130,11 @@ async def norms(connection: AsyncConnection, question: NormsQuestion, today: dat
 
 def norms_as_csv(answer: Norms) -> str:
     """Write an answer as CSV; what is a formula to a spreadsheet is written so that it is none."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\r\n")
-    writer.writerow([*Norm.model_fields, "definition"])
+    rows: list[list[Any]] = [[*Norm.model_fields, "definition"]]
     for number, row in enumerate(answer.rows):
         told = {**row.model_dump(mode="json"), "grid_codes": " ".join(row.grid_codes or [])}
-        values = [*told.values(), f"{DEFINITION.zh} {DEFINITION.en}" if number == 0 else ""]
-        writer.writerow([guarded(value) if isinstance(value, str) else value for value in values])
-    return out.getvalue()
+        rows.append([*told.values(), f"{DEFINITION.zh} {DEFINITION.en}" if number == 0 else ""])
+    return csv_of(rows)
 
 
 def _monday(day: date) -> date:

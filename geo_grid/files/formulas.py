@@ -1,6 +1,10 @@
 """Text that a spreadsheet would take for a formula: written to CSV behind an apostrophe, and read without it."""
 
+import csv
+import io
 import re
+from collections.abc import Iterable
+from typing import Any
 
 FIRST = [*"=+-@\t\r＝＋－＠"]
 """Letters that such a text begins with (CWE-1236)."""
@@ -15,6 +19,13 @@ def guarded(text: str) -> str:
     One that has the apostrophe already gets one more, so that each comes back.
     """
     return f"'{text}" if _BEGINS.match(text) and not _NUMBER.fullmatch(text) else text
+
+
+def csv_of(rows: Iterable[Iterable[Any]]) -> str:
+    """Write rows as CSV (RFC 4180), their texts `guarded`."""
+    out = io.StringIO(newline="")
+    csv.writer(out).writerows([guarded(value) if isinstance(value, str) else value for value in row] for row in rows)
+    return out.getvalue()
 
 
 def guarded_once(text: str) -> str:

@@ -2,8 +2,8 @@
 
 -- name: figures
 -- A record for each incident, as measuring.py reads it, by what is grouped by other than cells: these are so many that
--- sorting or hashing a million incidents by them here takes longer than there. All of a record but the number of its cell is
--- made where incidents are read, which several processes do.
+-- sorting or hashing a million incidents by them here takes longer than there. Records are made where incidents are read, which
+-- several processes do; only what cell of a level an incident belongs to is found afterwards.
 with recursive {ways}
 found as (
     select {columns}{record} as record
@@ -13,9 +13,9 @@ found as (
       {conditions}
     limit %(most)s
 )
-select {keys}coalesce(string_agg({cell} || found.record, ''), '') as records
+select {keys}coalesce(string_agg({cell}found.record, ''), '') as records
 from found
-{numbering}
+{at_level}
 group by {groups}
 limit %(most_rows)s
 
@@ -37,15 +37,10 @@ above (grid_code, first, until, grid_level, ancestor, ancestor_level, next) as (
                      and coalesce(p.closed_by, 9223372036854775807) > a.first
 )
 
--- name: numbers
--- a number for each cell, of fixed size
-numbers as (select grid_code, min(grid_cell_id)::integer as number from grid_cells group by grid_code)
-
 -- name: of_level
 -- the cell of a level that a cell belongs to; where an area is not divided so far, its leaf cell
 of_level as materialized (
-    select a.grid_code, a.first, a.until, n.number
-    from above a join numbers n on n.grid_code = a.ancestor
+    select a.grid_code, a.first, a.until, a.ancestor from above a
     where a.ancestor_level = %(level)s or a.grid_level < %(level)s and a.ancestor = a.grid_code
 )
 
@@ -97,10 +92,7 @@ moved as materialized (
 -- name: now
 left join moved m on m.incident_id = i.incident_id
 
--- name: number
-left join numbers k on k.grid_code = found.cell
-
--- name: number_of_level
+-- name: at_level
 left join of_level k on k.grid_code = found.cell and found.edition_id >= k.first and found.edition_id < k.until
 
 -- name: is_inside
@@ -134,10 +126,14 @@ join lateral (select distinct on (s.unit_code) s.unit_code, s.assigned_at, s.dep
               order by s.unit_code, s.assigned_at) u on true
 
 -- name: cell
-int4send(coalesce(k.number, 0))
+-- the number of a cell, of fixed size; 0: none
+int8send(coalesce(hashtextextended({code}, 0), 0))
+
+-- name: cell_of_level
+int8send(coalesce(hashtextextended(k.ancestor, 0), 0)) ||
 
 -- name: no_cell
-int4send(0)
+int8send(0)
 
 -- name: flags
 -- bits as `FLAGS` has them; what is not known is not so
@@ -155,7 +151,7 @@ timestamptz_send(coalesce({clock}, '-infinity'))
 -- name: cells
 -- the last state of each cell until a moment
 select distinct on (c.grid_code) c.grid_code, c.name, c.grid_level, c.parent_code, c.household_count,
-       min(c.grid_cell_id) over (partition by c.grid_code) as number,  -- as `numbers` has it
+       hashtextextended(c.grid_code, 0) as number,  -- as `cell` has it; of 30,000, two are alike in one city of 10^10
        in_force(c.valid_from, c.valid_to, %(moment)s::timestamptz) as is_in_force
 from grid_cells c
 where c.valid_from <= %(moment)s::timestamptz

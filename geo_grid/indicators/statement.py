@@ -38,9 +38,11 @@ def statement(question: Question, codes: tuple[Code, ...], years: int = 0) -> sq
     owner, zone = (sql.SQL(chosen.format(name)) for name in ("grid_code", "zone_code"))
     edition = sql.SQL("%(edition)s::bigint" if is_now else "i.edition_id")
     columns = [*_keys(question, owner, zone, years)]
-    if question.level is not None:
+    is_by_level = question.level is not None
+    if is_by_level:
         columns.append(sql.SQL("{} as edition_id").format(edition))
     record = [
+        *([] if is_by_level else [part("cell", code=owner) if question.area == "cell" else part("no_cell")]),
         part("flags" if "settlement" in codes or "on_time" in codes else "no_flags"),
         *(part("clock", clock=sql.SQL(_clock(question, name))) for name in clocks_of(codes)),
     ]
@@ -53,8 +55,8 @@ def statement(question: Question, codes: tuple[Code, ...], years: int = 0) -> sq
         joins=sql.SQL("\n").join(_joins(question, is_now)),
         conditions=sql.SQL("\n").join(_conditions(question, owner, edition)),
         keys=sql.SQL("").join(sql.SQL("{}, ").format(key) for key in keys),
-        cell=part("cell" if question.area == "cell" else "no_cell"),
-        numbering=sql.SQL("\n").join(_numbering(question)),
+        cell=part("cell_of_level") if is_by_level else sql.SQL(""),
+        at_level=part("at_level") if is_by_level else sql.SQL(""),
         groups=sql.SQL(", ").join(keys) if keys else sql.SQL("()"),
     )
 
@@ -66,7 +68,6 @@ def _ways(question: Question, is_now: bool) -> list[sql.Composed]:
         "moved": is_now,
         "above": is_by_level or question.within is not None,
         "inside": question.within is not None,
-        "numbers": question.area == "cell",
         "of_level": is_by_level,
         "members": "group" in question.by or bool(question.group),
     }
@@ -76,12 +77,6 @@ def _ways(question: Question, is_now: bool) -> list[sql.Composed]:
 def _joins(question: Question, is_now: bool) -> list[sql.Composed]:
     wanted = {"now": is_now, "in_groups": "group" in question.by, "sent": question.area == "unit"}
     return [part(name) for name, is_wanted in wanted.items() if is_wanted]
-
-
-def _numbering(question: Question) -> list[sql.Composed]:
-    if question.area != "cell":
-        return []
-    return [part("number" if question.level is None else "number_of_level")]
 
 
 def _conditions(question: Question, owner: sql.SQL, edition: sql.SQL) -> list[sql.Composed]:

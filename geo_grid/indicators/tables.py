@@ -1,26 +1,18 @@
 """An answer about indicators as CSV: one row for each of its rows, a column for each number."""
 
-import csv
 import dataclasses
-import io
 from typing import Any
 
-from geo_grid.files.formulas import guarded
+from geo_grid.files.formulas import csv_of
 from geo_grid.indicators.answers import Answer, Row
 from geo_grid.indicators.definitions import DEFINITIONS
 
 
 def as_csv(answer: Answer) -> str:
     """Write an answer: ranked rows first; what is a formula to a spreadsheet is written so that it is none."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\r\n")
     rows = [_flat(answer, row) for row in (*answer.rows, *answer.not_ranked)]
     names = list(dict.fromkeys(name for row in rows for name in row))
-    writer.writerow(names)
-    for row in rows:
-        values = (row.get(name) for name in names)
-        writer.writerow([guarded(value) if isinstance(value, str) else value for value in values])
-    return out.getvalue()
+    return csv_of([names, *([row.get(name) for name in names] for row in rows)])
 
 
 def _flat(answer: Answer, row: Row) -> dict[str, Any]:

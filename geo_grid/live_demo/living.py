@@ -218,13 +218,17 @@ def live(plan: Mapping[str, Any], url: str, pace: Pace, lifeline: int | None) ->
     """
     began, begins = time.monotonic(), time.time()
     living = Living(plan, url, pace, begins)
-    every_s = _EVERY_S if pace.speed <= 1 else _EVERY_FAST_S
+    every_s, is_away = _EVERY_S if pace.speed <= 1 else _EVERY_FAST_S, False
     while True:
         looked, wait_s = time.monotonic(), every_s
         try:
             living.step(begins + (looked - began) * pace.speed)
+            is_away = False
         except Away as away:
             wait_s = away.wait_s
+            if not is_away:
+                log.warning("%s does not answer, or has no time: it is asked again until it has", url)
+            is_away = True
         rest_s = max(0.5, wait_s - (time.monotonic() - looked))
         if _has_ended(lifeline, rest_s):
             return

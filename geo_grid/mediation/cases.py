@@ -3,8 +3,6 @@
 What becomes of its incident is done by the actions of the workflow alone (`geo_grid.workflow.take_step`).
 """
 
-import csv
-import io
 from collections import defaultdict
 from collections.abc import AsyncIterator
 from datetime import datetime
@@ -14,7 +12,7 @@ from pydantic import BaseModel, Field, computed_field
 
 from geo_grid.db import AsyncConnection, fetch_one, load_queries
 from geo_grid.errors import Conflict, Forbidden, NotFound, Outdated
-from geo_grid.files.formulas import guarded
+from geo_grid.files.formulas import csv_of
 from geo_grid.layers.incidents import Step
 from geo_grid.mediation.actions import CaseAction, HandOn, Kind, NewCase, Outcome, Party, ReopenCase, Settle
 from geo_grid.mediation.organisations import Candidate, candidates_for
@@ -217,16 +215,12 @@ async def cases_as_csv(connection: AsyncConnection, with_parties: bool = False) 
     while True:
         page = await newest_cases(connection, _BATCH, before=before)
         parties = await _parties(connection, [case.case_id for case in page]) if with_parties else {}
-        text = io.StringIO(newline="")
-        writer = csv.writer(text)
-        if is_first:
-            writer.writerow([*_CSV, *(["parties"] if with_parties else [])])
+        rows: list[list[Any]] = [[*_CSV, *(["parties"] if with_parties else [])]] if is_first else []
         for case in page:
             row = case.model_dump(mode="json")
             named = "; ".join(f"{one.role} {one.initials}" for one in parties[case.case_id]) if with_parties else ""
-            values = [row[name] for name in _CSV] + ([named] if with_parties else [])
-            writer.writerow([guarded(value) if isinstance(value, str) else value for value in values])
-        yield text.getvalue(), len(page)
+            rows.append([row[name] for name in _CSV] + ([named] if with_parties else []))
+        yield csv_of(rows), len(page)
         if len(page) < _BATCH:
             return
         before, is_first = page[-1].case_id, False

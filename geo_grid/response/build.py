@@ -122,13 +122,20 @@ def draw_circles(
     conditions: Conditions,
     progress: Callable[[int], None] = lambda count: None,
 ) -> Iterator[Batch]:
-    """Draw the circles of posts, batch by batch, without the database; see `build_circles`. Blocks."""
-    has_answers = True
+    """Draw the circles of posts, batch by batch, without the database; see `build_circles`. Blocks.
+
+    After batches in which no post got an answer, 1, 2, 4 ... batches are estimated without asking: they would only wait.
+    """
+    silent = not_asked = 0  # batches: one after the other without an answer, and to be estimated now
     for begin in range(0, len(posts), _AT_ONCE):
         batch = posts[begin : begin + _AT_ONCE]
-        areas = _areas(batch, router, conditions, is_asked=has_answers)
-        # if no post of a batch got an answer, the next batch is estimated without asking: it would only wait
-        has_answers = any(one.was_answered for one in areas)
+        areas = _areas(batch, router, conditions, is_asked=not not_asked)
+        if not_asked:
+            not_asked -= 1
+        elif any(one.was_answered for one in areas):
+            silent = 0
+        else:
+            silent, not_asked = silent + 1, 1 << silent
         drawn = [
             (post, one) for post, one in zip(batch, areas, strict=True) if one.was_answered or not post["is_routed"]
         ]

@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic_core import to_json
 
 from geo_grid.coordinates import snap
 from geo_grid.db import AsyncConnection, load_queries
@@ -56,18 +57,16 @@ async def take_positions(
     """
     places = [(one.lon, one.lat) for one in positions]
     batch = Batch(positions, problems_of(places, [one.reported_at for one in positions], extent))
-    snapped = snap([(one.lon, one.lat) for one in batch.good]).reshape(-1, 2)
-    rows = await connection.execute(
-        QUERIES["report"],
-        {
-            "codes": [one.unit_code for one in batch.good],
-            "moments": [one.reported_at for one in batch.good],
-            "lons": snapped[:, 0].tolist(),
-            "lats": snapped[:, 1].tolist(),
-            "statuses": [one.unit_status for one in batch.good],
-        },
-    )
+    rows = await connection.execute(QUERIES["report"], {"reports": snapped(batch.good)})
     return Taken(**batch.taken(await rows.fetchall(), ("accepted", "late", "repeated"), "there is no such unit"))
+
+
+def snapped(positions: Sequence[Any]) -> str:
+    """Return positions with `lon` and `lat` on the grid of coordinates (see `snap`), as JSON: psycopg takes four times as long for arrays."""
+    places = snap([(one.lon, one.lat) for one in positions]).reshape(-1, 2).tolist()
+    for one, place in zip(positions, places, strict=True):
+        one.lon, one.lat = place
+    return to_json(positions).decode()
 
 
 def problems_of(

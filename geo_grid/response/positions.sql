@@ -1,7 +1,5 @@
 -- name: report
-select number, outcome
-from access.report_positions(%(codes)s::text[], %(moments)s::timestamptz[], %(lons)s::float8[], %(lats)s::float8[],
-                             %(statuses)s::text[])
+select number, outcome from access.report_positions(%(reports)s)
 
 -- name: unit
 select unit_code from patrol_units where unit_code = %(unit_code)s

@@ -12,7 +12,7 @@ from geo_grid.boundaries import as_step, draft_steps, edit_draft, make_draft, pu
 from geo_grid.db import connect
 from tests.boundaries.test_drafts import city
 from tests.boundaries.test_operations import at
-from tests.browser.conftest import watched
+from tests.browser.watched import watched
 from tests.conftest import live_server
 from tests.identities import PASSWORD, user
 

@@ -1,9 +1,11 @@
 """Files from strangers: only what the name promises is opened, within limits, and nothing else is touched."""
 
 import contextlib
+import csv
 import io
 import json
 import os
+import re
 import resource
 import signal
 import socket
@@ -25,11 +27,14 @@ import pyarrow as pa
 import pyarrow.csv
 import pytest
 import shapely
+from hypothesis import given
+from hypothesis import strategies as st
 from pyarrow import parquet
 
 from geo_grid.errors import UnreadableFile, UserError
 from geo_grid.files import forked
 from geo_grid.files.door import WALLS, Asking, Table, read_extract, read_points, read_table, standing_walls
+from geo_grid.files.formulas import FIRST, csv_of, unguarded
 from geo_grid.files.limits import SENT, SENT_POINTS, Limits
 from tests.files import hostile
 from tests.files.readers import nests, readers, still_there
@@ -445,6 +450,16 @@ def test_text_that_looks_like_a_formula_comes_back_from_csv(tmp_path: Path) -> N
     found = read(tmp_path / "a.csv", b"lon,lat,name\n114.5,37,'=1+1\n-114.5,37,it's\n")
     assert found.attributes["name"].tolist() == ["=1+1", "it's"]
     assert found.geometry[1].x == -114.5
+
+
+@given(st.lists(st.text(st.characters(exclude_categories=["C"]), min_size=1), min_size=1))
+def test_tables_that_are_written_have_no_formula_and_come_back(names: list[str]) -> None:
+    written = csv_of([["name", "count"], *([name, number] for number, name in enumerate(names))])
+    rows = list(csv.DictReader(io.StringIO(written, newline="")))
+    assert [unguarded(row["name"]) for row in rows] == names
+    assert [int(row["count"]) for row in rows] == list(range(len(names)))
+    for row in rows:
+        assert row["name"][0] not in FIRST or re.fullmatch(r"[+-]?[\d.eE+-]+", row["name"])
 
 
 def test_a_server_that_holds_very_many_connections_reads_files_all_the_same(tmp_path: Path) -> None:

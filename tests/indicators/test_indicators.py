@@ -339,9 +339,9 @@ def test_a_bad_question_is_answered_by_one_clear_line(city: City, given: dict[st
 
 
 def test_more_groups_than_an_answer_may_have_are_refused_before_rows_are_made_of_them() -> None:
-    record = np.dtype([("cell", ">i4"), ("flags", ">i2")])
+    record = np.dtype([("cell", ">i8"), ("flags", ">i2")])
     rows = [{"records": np.array([(cell, 0) for cell in (1, 2, 2)], record).tobytes()}]
-    cells: dict[int, str | None] = {1: "A", 2: "B"}
+    cells: dict[int, str | None] = {0: None, 1: "A", 2: "B"}
     assert [row["count"] for row in measure(rows, ["cell"], ["count"], cells, 2)] == [1, 2]
     with pytest.raises(InvalidQuery, match="more than 1 rows"):
         measure(rows, ["cell"], ["count"], cells, 1)

@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,8 +11,9 @@ from pyproj import Geod
 from geo_grid.coordinates import LATTICE_STEP
 from geo_grid.db import Connection, connect
 from geo_grid.response import Router, Travel, build_circles, read_conditions
-from geo_grid.response.build import Built, stale_posts
+from geo_grid.response.build import _AT_ONCE, Built, Conditions, draw_circles, stale_posts
 from geo_grid.response.circles import geodesic_circles, radius_m
+from geo_grid.response.router import Areas
 from geo_grid.settings import Settings
 from tests.response.roads import graph_of
 
@@ -108,6 +110,42 @@ def test_circles_that_were_not_answered_in_time_are_tried_again(database: str, s
             assert build_circles(connection, router, conditions).unanswered == []
         at_rush = Travel.of(Settings(response_traffic="07:00-09:00=2"))
         assert stale_posts(connection, read_conditions(connection, at_rush, graph)) == []  # they are of free roads
+
+
+class _Unsteady(Router):
+    """Roads that do not answer the first questions."""
+
+    def __init__(self, travel: Travel, silent: int) -> None:
+        self.estimate = travel.estimate
+        self.silent, self.asked = silent, 0
+
+    def ask_areas(self, *_: object) -> Any:
+        self.asked += 1
+        return self.asked > self.silent
+
+    def areas_of(self, asked: Any, *question: Any) -> Areas:
+        return self.estimated_areas(*question, why="no_roads" if asked else "no_answer")
+
+
+def test_batches_after_one_without_an_answer_are_asked_again() -> None:
+    travel = Travel.of(Settings())
+    rule = {"travel_s": 60.0, "direction": "outbound", "tier_minutes": 1}
+    conditions = Conditions(travel, {"phase": [rule]}, [], "")
+    posts = [
+        {"post_code": str(n), "lon": 114.5, "lat": 37.0, "circle_basis": "phase", "responsible_unit": None,
+         "is_demo": False, "is_routed": False} for n in range(9 * _AT_ONCE)
+    ]  # fmt: skip
+
+    def unanswered(silent: int) -> tuple[list[bool], int]:
+        """Which batches have no answer, and how many questions were asked, where so many are not answered at first."""
+        router = _Unsteady(travel, silent)
+        return [bool(batch.unanswered) for batch in draw_circles(posts, router, conditions)], router.asked
+
+    batch = 2 * _AT_ONCE  # each post is asked about twice
+    assert unanswered(0) == ([False] * 9, 9 * _AT_ONCE)
+    assert unanswered(batch) == ([True] * 2 + [False] * 7, batch + 7 * _AT_ONCE)
+    assert unanswered(2 * batch) == ([True] * 5 + [False] * 4, 2 * batch + 4 * _AT_ONCE)
+    assert unanswered(10**6) == ([True] * 9, 3 * batch)  # the first, third and sixth
 
 
 def test_posts_with_circles_of_a_file_keep_them(database: str) -> None:

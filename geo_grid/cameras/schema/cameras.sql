@@ -19,9 +19,11 @@ end $$;
 -- Takes a batch of states. Only changes are written; that a camera was heard of again is noted once a minute. Returns the
 -- outcome of each report, by its number from 1: changed, same, late (older than what is known) or unknown (there is no such
 -- camera, or it is not for the principal to report on). No edit of a camera: neither audit nor feed of changes hear of it.
-create or replace function access.report_camera_states(ids text[], states text[], moments timestamptz[])
+create or replace function access.report_camera_states(reports json)
 returns table (number bigint, outcome text)
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
+declare
+    ids text[] := array(select r.value->>'gb28181_id' from json_array_elements(reports) r);
 begin
     -- in the order of their keys, so that batches about the same cameras wait for each other without a deadlock
     perform from camera_states s
@@ -29,8 +31,9 @@ begin
     order by s.camera_id for no key update;
     return query
     with given as (
-        select g.number, g.gb28181_id, g.state, g.moment
-        from unnest(ids, states, moments) with ordinality as g (gb28181_id, state, moment, number)
+        select g.number, g.gb28181_id, g.state, coalesce(g.since, now()) as moment
+        from rows from (json_to_recordset(reports) as (gb28181_id text, state text, since timestamptz)) with ordinality
+             as g (gb28181_id, state, since, number)
     ),
     known as (
         select g.*, c.camera_id, s.state as stored, s.since, s.reported_at
@@ -75,7 +78,7 @@ begin
     group by g.number, k.number
     order by g.number;
 end $$;
-grant execute on function access.report_camera_states to geo_grid_app;
+grant execute on function access.report_camera_states(json) to geo_grid_app;
 
 -- Deletes what is older than `kept`, but for the state that each camera was in at that moment.
 create or replace function access.tidy_camera_states(kept interval) returns void
@@ -92,10 +95,11 @@ grant execute on function access.tidy_camera_states to geo_grid_service;
 -- Takes a batch of positions: the newest of each camera is kept, unless a newer one is known. Returns the outcome of each, by its
 -- number from 1: accepted, late (not newer than what is known or comes with it, or older than is kept) or unknown, as of states.
 -- No edit of a camera.
-create or replace function access.report_camera_positions(ids text[], moments timestamptz[], lons float8[], lats float8[],
-                                                          speeds float8[], headings float8[])
+create or replace function access.report_camera_positions(reports json)
 returns table (number bigint, outcome text)
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
+declare
+    ids text[] := array(select r.value->>'gb28181_id' from json_array_elements(reports) r);
 begin
     perform from camera_positions p
     where p.camera_id in (select c.camera_id from cameras c where c.gb28181_id = any(ids))
@@ -103,8 +107,9 @@ begin
     return query
     with given as (
         select g.*, c.camera_id
-        from unnest(ids, moments, lons, lats, speeds, headings) with ordinality
-             as g (gb28181_id, moment, lon, lat, speed_kmh, heading_deg, number)
+        from rows from (json_to_recordset(reports) as (
+                 gb28181_id text, positioned_at timestamptz, lon float8, lat float8, speed_kmh float8, heading_deg float8))
+             with ordinality as g (gb28181_id, moment, lon, lat, speed_kmh, heading_deg, number)
         left join access.cameras_to_report_on(ids) c using (gb28181_id)
     ),
     newest as (
@@ -127,7 +132,7 @@ begin
     left join (select n.number from newest n join written w using (camera_id)) t on t.number = g.number
     order by g.number;
 end $$;
-grant execute on function access.report_camera_positions to geo_grid_app;
+grant execute on function access.report_camera_positions(json) to geo_grid_app;
 
 -- Whether a position says where a camera is, and not only where it was.
 create or replace function is_position_now(positioned_at timestamptz) returns boolean

@@ -3,11 +3,12 @@
 -- Stores a batch of positions: the newest of each unit becomes its position, and all are added to its track. Positions that
 -- are known already, or of units that the principal may not see, are skipped. Returns the outcome of each position, by its
 -- number from 1.
-create or replace function access.report_positions(codes text[], moments timestamptz[], lons float8[], lats float8[], statuses text[])
+create or replace function access.report_positions(reports json)
 returns table (number bigint, outcome text)
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 declare
     whole_city boolean := access.city_wide('positions.write');
+    codes text[] := array(select r.value->>'unit_code' from json_array_elements(reports) r);
 begin
     if not access.may('positions.write') then
         raise exception 'you have no right to report positions' using errcode = 'insufficient_privilege';
@@ -17,8 +18,10 @@ begin
     return query
     with given as (
         select g.number, g.unit_code, g.reported_at,
-               row_number() over (partition by g.unit_code, g.reported_at order by g.number) as times, ST_SetSRID(ST_MakePoint(g.lon, g.lat), 4490) as geom, g.unit_status
-        from unnest(codes, moments, lons, lats, statuses) with ordinality
+               row_number() over (partition by g.unit_code, g.reported_at order by g.number) as times,
+               ST_SetSRID(ST_MakePoint(g.lon, g.lat), 4490) as geom, g.unit_status
+        from rows from (json_to_recordset(reports) as (
+                 unit_code text, reported_at timestamptz, lon float8, lat float8, unit_status text)) with ordinality
              as g (unit_code, reported_at, lon, lat, unit_status, number)
     ),
     known as (
@@ -52,7 +55,7 @@ begin
     left join tracked t on t.unit_code = g.unit_code and t.reported_at = g.reported_at
     order by g.number;
 end $$;
-grant execute on function access.report_positions to geo_grid_app;
+grant execute on function access.report_positions(json) to geo_grid_app;
 
 -- Deletes positions that are older than `kept`.
 create or replace function access.tidy_positions(kept interval) returns void
