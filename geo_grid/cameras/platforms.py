@@ -53,7 +53,9 @@ class PlatformLink(BaseModel):
     imported: int | None = Field(description="new cameras of that one")
     refused: int | None = Field(description="items of that one that were refused")
     trouble: str = Field(description="what is wrong; empty: nothing")
-    note: str = Field(description="what the import of the last catalogue had to say")
+    note: str = Field(
+        description="what the import of the last catalogue had to say; empty for who does not see secret cameras"
+    )
 
 
 class Platform(PlatformGiven):
@@ -65,7 +67,7 @@ class Platform(PlatformGiven):
     datum_note: str = Field(
         description="why its datum seems to be another one, as of the last import; empty: it does not"
     )
-    link: PlatformLink | None = Field(description="null: it never came over SIP")
+    link: PlatformLink | None = Field(description="null: it never came over SIP, or you do not see the whole city")
 
 
 async def platforms(connection: AsyncConnection) -> list[Platform]:
@@ -129,6 +131,12 @@ def crs_of_platform(connection: Connection, platform_code: str) -> str:
         )
         raise NotFound(message)
     return str(row["source_crs"])
+
+
+def may_name_platforms(connection: Connection) -> bool:
+    """Say whether the principal may say of which platform a camera is."""
+    row = connection.execute(QUERIES["may_name"]).fetchone()
+    return row is not None and bool(row["may_name"])
 
 
 def note_import(connection: Connection, platform_code: str, datum_note: str) -> None:

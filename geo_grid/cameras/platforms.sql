@@ -1,8 +1,11 @@
 -- name: list
--- who is at no door is not online, whatever was noted last
-select p.platform_code, p.name, p.source_crs, p.imported_at, p.datum_note, p.gb28181_id, p.is_enabled,
+-- Who is at no door is not online, whatever was noted last. What is said of a whole catalogue is for who sees the whole city;
+-- the notes on its import name devices, secret ones too.
+select p.platform_code, p.name, p.source_crs, p.imported_at,
+       case when (select access.city_wide('map')) then p.datum_note else '' end as datum_note, p.gb28181_id, p.is_enabled,
        (select count(*) from cameras c where c.platform_code = p.platform_code) as cameras,
-       case when l.platform_code is not null then to_jsonb(l) || jsonb_build_object(
+       case when l.platform_code is not null and (select access.city_wide('map')) then to_jsonb(l) || jsonb_build_object(
+           'note', case when (select access.may('cameras.secret')) then l.note else '' end,
            'is_online', l.is_online and p.is_enabled
                and exists (select from platform_door d where d.seen_at > statement_timestamp() - interval '1 minute')) end as link
 from camera_platforms p
@@ -24,6 +27,9 @@ select source_crs from camera_platforms where platform_code = %(code)s
 
 -- name: note
 update camera_platforms set imported_at = now(), datum_note = %(note)s where platform_code = %(code)s
+
+-- name: may_name
+select access.may_name_platforms() as may_name
 
 -- name: noted
 select imported_at, datum_note from camera_platforms where platform_code = %(code)s

@@ -103,6 +103,12 @@ def propose_moved(connection: Connection, keys: Sequence[str], points: Any, sour
     return _propose(connection, "propose_moved", keys, points, None, source)
 
 
+def of_other_platforms(connection: Connection, keys: Sequence[str], platform_code: str) -> dict[str, str]:
+    """Return the platforms of the stored cameras that are another platform's, by ID."""
+    rows = connection.execute(QUERIES["of_others"], {"keys": list(keys), "code": platform_code}).fetchall()
+    return {row["gb28181_id"]: row["platform_code"] for row in rows}
+
+
 def local_twins(connection: Connection, names: Sequence[str], points: Any) -> dict[int, str]:
     """Find stored cameras with a local id that a new row seems to be, by name and place: key by position of the row."""
     values = {"names": list(names), "wkb": list(shapely.to_wkb(points)), "metres": SAME_M}

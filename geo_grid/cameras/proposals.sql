@@ -34,6 +34,9 @@ join cameras c on c.gb28181_id = g.key
 where ST_Distance(c.geom::geography, g.geom::geography) > %(metres)s
 on conflict do nothing
 
+-- name: of_others
+select gb28181_id, platform_code from cameras where gb28181_id = any(%(keys)s) and platform_code <> %(code)s
+
 -- name: local_twins
 select g.number, min(c.gb28181_id) as key
 from (select u.number, u.name, ST_SetSRID(ST_GeomFromWKB(u.wkb), 4490) as geom

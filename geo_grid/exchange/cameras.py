@@ -5,12 +5,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from geo_grid.cameras.platforms import crs_of_platform, note_import
-from geo_grid.cameras.proposals import local_twins, propose_doubles, propose_ids, propose_moved, refused_ids
+from geo_grid.cameras.platforms import crs_of_platform, may_name_platforms, note_import
+from geo_grid.cameras.proposals import (
+    local_twins,
+    of_other_platforms,
+    propose_doubles,
+    propose_ids,
+    propose_moved,
+    refused_ids,
+)
 from geo_grid.cameras.register import deviations
 from geo_grid.cameras.states import State, StateReport, write_states
 from geo_grid.db import Connection
-from geo_grid.errors import UserError
+from geo_grid.errors import Forbidden, UserError
 from geo_grid.files.door import Table
 from geo_grid.layers.cameras import is_local
 from geo_grid.reported import MOST_AT_ONCE
@@ -161,11 +168,24 @@ class CameraImport(NothingMore):
         ----------
         stored
             Rows whose key is stored already, and that are otherwise good; set aside for a platform's register only.
+
+        Raises
+        ------
+        Forbidden
+            Rows name a platform, and whoever imports does not see all cameras.
         """
+        if any(row.get("platform_code") for row in rows) and not may_name_platforms(connection):
+            message = "the platform of a camera is named by its catalogue, or by who sees all cameras of the city"
+            raise Forbidden(message)
         if self.platform_code is not None:
-            self.known = sorted(stored)
-            for row in self.known:
-                del problems[row]
+            theirs = of_other_platforms(connection, [rows[row]["gb28181_id"] for row in stored], self.platform_code)
+            for row in sorted(stored):
+                key = rows[row]["gb28181_id"]
+                if key in theirs:
+                    problems[row] = f"{key} is a camera of {theirs[key]}: what others say of it is not taken"
+                else:
+                    self.known.append(row)
+                    del problems[row]
         fresh = [
             row
             for row in range(len(rows))

@@ -112,10 +112,10 @@ async def put_addresses(connection: AsyncConnection, name: str, addresses: Seque
         "stream_host_id": host["stream_host_id"],
         "ids": [one.gb28181_id for one in addresses], "paths": [one.path for one in addresses],
     }  # fmt: skip
-    unknown = await (await connection.execute(QUERIES["unknown"], values)).fetchall()
-    if unknown:
-        some = ", ".join(row["gb28181_id"] for row in unknown[:5])
-        message = f"{len(unknown)} of these cameras are not there, such as {some}: nothing was changed"
+    unclear = await (await connection.execute(QUERIES["unclear"], values)).fetchall()
+    if unclear:
+        some = ", ".join(row["gb28181_id"] for row in unclear[:5])
+        message = f"{len(unclear)} of these cameras are not there, or there twice, such as {some}: nothing was changed"
         raise UserError(message)
     try:
         await connection.execute(QUERIES["withdraw_addresses"], values)

@@ -41,9 +41,10 @@ on conflict (name) do update set host = excluded.host, port = excluded.port, not
 -- name: remove_host
 delete from stream_hosts where name = %(name)s
 
--- name: unknown
+-- name: unclear
+-- of which there is none, or more than one
 select u.gb28181_id from unnest(%(ids)s::text[]) u (gb28181_id)
-where not exists (select from cameras c where c.gb28181_id = u.gb28181_id)
+where (select count(*) from cameras c where c.gb28181_id = u.gb28181_id) <> 1
 
 -- name: withdraw_addresses
 delete from camera_streams s

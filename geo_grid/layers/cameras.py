@@ -49,7 +49,7 @@ class CameraRow(LayerRow):
     direction_type: int | None = Field(None, ge=0, le=999)
     azimuth_deg: float | None = Field(None, ge=0, lt=360)
     fov_deg: float | None = Field(None, gt=0, le=360)
-    range_m: float | None = Field(None, gt=0)
+    range_m: float | None = Field(None, gt=0, le=5000)
     height_m: float | None = Field(None, ge=0, le=1000)
     org_code: str = ""
     owner_name: str = Field("", max_length=200)

@@ -48,7 +48,9 @@ Name = Annotated[str, AfterValidator(_name)]
 class LayerRow(BaseModel):
     """Base of the models of rows, without their geometry. Each layer has its own."""
 
-    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True, coerce_numbers_to_str=True)
+    model_config = ConfigDict(
+        extra="forbid", str_strip_whitespace=True, coerce_numbers_to_str=True, allow_inf_nan=False
+    )
 
     is_demo: bool = False
 

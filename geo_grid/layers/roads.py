@@ -13,7 +13,7 @@ class RoadRow(LayerRow):
     name: str = ""
     road_class: str = Field(min_length=1)
     one_way: bool = False
-    speed_kmh: float | None = Field(None, gt=0)
+    speed_kmh: float | None = Field(None, gt=0, le=300)
 
 
 LAYER = Layer(

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import httpx
+import psycopg
 import pytest
 
 from geo_grid.coordinates import to_lonlat
@@ -228,3 +229,92 @@ def test_ids_and_platforms_over_http(city: str) -> None:
         camera["properties"] |= {"gb28181_id": "13050200001210000002", "name": "宿舍303"}
         refused = client.post("/collections/cameras/items", json=camera)
         assert (refused.status_code, "State Council Order 799" in refused.json()["detail"]) == (422, True)
+
+
+def given(number: str, **more: object) -> dict:
+    place = {"type": "Point", "coordinates": [114.503, 37.003]}
+    return {"type": "Feature", "geometry": place, "properties": {"gb28181_id": number, "name": "x", **more}}
+
+
+def test_a_platform_is_named_by_its_catalogue_or_by_who_sees_all_cameras(city: str) -> None:
+    """A platform is called by the number of a camera alone: whoever planted the number of another one had its picture."""
+    theirs, items = "13050200001320000077", "/collections/cameras/items"
+    with live_server(city) as url:
+        for key in (api_key(city, "planner", ["A"]), api_key(city, "supervisor")):
+            with bearing(url, key) as client:
+                refused = client.post(items, json=given(theirs, platform_code="HK"))
+                assert (refused.status_code, "named by its catalogue" in refused.json()["detail"]) == (403, True)
+                own = f"LOCAL-{client.headers['Authorization'][-6:]}"
+                assert client.post(items, json=given(own)).status_code == 201
+                change = {"type": "Feature", "properties": {"platform_code": "HK"}}
+                headers = {
+                    "Content-Type": "application/merge-patch+json",
+                    "If-Match": client.get(f"{items}/{own}").headers["ETag"],
+                }
+                assert client.patch(f"{items}/{own}", json=change, headers=headers).status_code == 403
+                file = f"gb28181_id,name,lon,lat,platform_code\n{theirs},x,114.503,37.003,HK\n".encode()
+                sent = client.post(
+                    "/imports", files={"file": ("a.csv", file)}, data={"layer": "cameras", "source_crs": "EPSG:4490"}
+                )
+                assert sent.status_code == 403, sent.text
+        with bearing(url, api_key(city, "supervisor", sees_secret=True)) as client:
+            assert client.post(items, json=given(theirs, platform_code="HK")).status_code == 201
+    assert rows(city, "select gb28181_id from cameras where platform_code is not null") == [{"gb28181_id": theirs}]
+    with pytest.raises(psycopg.errors.UniqueViolation), connect(city) as connection:
+        connection.execute("alter table cameras disable trigger cameras_once")
+        connection.execute("insert into cameras (gb28181_id, name, platform_code, geom) select gb28181_id, 'y', 'GCJ', geom"
+                           " from cameras where platform_code = 'HK'")  # fmt: skip
+
+
+def test_a_platform_tells_nothing_of_cameras_of_another(city: str, tmp_path: Path) -> None:
+    path = tmp_path / "catalogue.xml"
+    path.write_bytes(catalogue(item(1), item(2)))
+    assert send(city, path, "HK").imported == 2
+    path.write_bytes(catalogue(item(1, Longitude="114.509", Status="OFF"), item(3)))
+    with pytest.raises(InvalidRows, match="1 of 2 rows"):
+        send(city, path, "GCJ")
+    report = send(city, path, "GCJ", skip_invalid=True)
+    assert report.imported == 1
+    assert "is a camera of HK" in report.skipped[0][1]
+    assert rows(city, "select * from camera_proposals") == []
+    states = rows(
+        city, "select platform_code, state from cameras join camera_states using (camera_id) order by gb28181_id"
+    )
+    assert [row["state"] for row in states if row["platform_code"] == "HK"] == ["online"] * 2
+
+
+def test_what_is_said_of_a_platform_is_for_who_sees_the_city(city: str) -> None:
+    with connect(city) as connection:
+        connection.execute("update camera_platforms set datum_note = 'looks like GCJ-02'")
+        connection.execute(
+            "insert into platform_links (platform_code, is_online, trouble, note, announced)"
+            " values ('HK', true, '', 'item 3: 客房5 is refused', 7)"
+        )
+
+    def told(key: str) -> tuple[str, object, object]:
+        with bearing(url, key) as client:
+            (one,) = [
+                one for one in client.get("/cameras/platforms").json()["platforms"] if one["platform_code"] == "HK"
+            ]
+            link = one["link"] or {}
+            return one["datum_note"], link.get("announced"), link.get("note")
+
+    with live_server(city) as url:
+        assert told(api_key(city, "planner", ["A"])) == ("", None, None)
+        assert told(api_key(city, "supervisor")) == ("looks like GCJ-02", 7, "")
+        assert told(api_key(city, "supervisor", sees_secret=True))[2] == "item 3: 客房5 is refused"
+
+
+@pytest.mark.parametrize("far", ["5001", "1e12", "inf", "nan", "Infinity"])
+def test_nothing_is_seen_beyond_five_kilometres(city: str, tmp_path: Path, far: str) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(f"{HEAD},range_m\n13050200001320000001,x,114.503,37.003,{far}\n")
+    with pytest.raises(InvalidRows):
+        send(city, path)
+    with live_server(city) as url, bearing(url, api_key(city, "supervisor")) as client:
+        answer = client.post(
+            "/collections/cameras/items",
+            content=json.dumps(given("13050200001320000001", range_m=float(far))),
+            headers={"Content-Type": "application/geo+json"},
+        )
+        assert answer.status_code in (400, 422), answer.text

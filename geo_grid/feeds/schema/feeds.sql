@@ -17,7 +17,8 @@ create or replace function access.camera_to_open(wanted text) returns bigint
 language plpgsql stable security definer set search_path = pg_catalog, public, pg_temp as $$
 begin
     return (select c.camera_id from cameras c
-            where c.gb28181_id = wanted and access.camera_seen(c.camera_id) order by c.camera_id limit 1);
+            where c.gb28181_id = wanted and access.camera_seen(c.camera_id)
+            order by c.platform_code is null, c.camera_id limit 1);  -- of two with one number, that of a platform
 end $$;
 grant execute on function access.camera_to_open to geo_grid_app;
 
