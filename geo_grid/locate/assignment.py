@@ -35,7 +35,7 @@ def _statement(name: str, layer: Layer) -> sql.Composed:
 
 
 def assign(connection: Connection, layer: Layer, ids: list[int] | None = None) -> Assigned:
-    """Assign rows of a layer by the one-owner rule, with the edition now in force, in one statement.
+    """Assign rows of a layer by the one-owner rule, with the edition now in force, in the caller's transaction.
 
     Parameters
     ----------
@@ -44,7 +44,11 @@ def assign(connection: Connection, layer: Layer, ids: list[int] | None = None) -
     ids
         Primary keys; None: all rows.
     """
-    connection.execute(_statement("assign", layer), {"ids": ids}, prepare=False)
+    connection.execute(_statement("places", layer), {"ids": ids}, prepare=False)
+    for name in ("index_places", "analyze_places"):
+        connection.execute(QUERIES[name])
+    connection.execute(_statement("assign", layer), prepare=False)
+    connection.execute(QUERIES["drop_places"])
     return _count(connection, layer)
 
 

@@ -1,28 +1,37 @@
+-- name: places
+-- Rows to assign; {table} and {key} name the layer. With an index and statistics of their own the shape of a cell is prepared
+-- once for all places in it: 1 s for 62,000 places and 18,000 cells, where one place after the other takes 12.
+create temporary table places on commit drop as
+select {key} as id, geom from {table} where %(ids)s::bigint[] is null or {key} = any(%(ids)s)
+
+-- name: index_places
+create index on places using gist (geom)
+
+-- name: analyze_places
+analyze places
+
 -- name: assign
--- owners of any number of rows in one statement; {table} and {key} name the layer
 -- statement_timestamp(), not now(): an edition published earlier in the same transaction counts
 with owner as (
-    select r.{key} as id, min(c.grid_code) as grid_code
-    from {table} r
-    join leaf_cells(statement_timestamp()) c on ST_Covers(c.geom, r.geom)
-    where %(ids)s::bigint[] is null or r.{key} = any(%(ids)s)
-    group by r.{key}
+    select p.id, min(c.grid_code) as grid_code
+    from places p join leaf_cells(statement_timestamp()) c on ST_Covers(c.geom, p.geom)
+    group by p.id
 ),
 zone as (
-    select r.{key} as id, min(z.zone_code) as zone_code
-    from {table} r
-    join patrol_zones z on ST_Covers(z.geom, r.geom)
-    where in_force(z.valid_from, z.valid_to, statement_timestamp())
-      and z.zone_kind = 'area'
-      and (%(ids)s::bigint[] is null or r.{key} = any(%(ids)s))
-    group by r.{key}
+    select p.id, min(z.zone_code) as zone_code
+    from places p join patrol_zones z on ST_Covers(z.geom, p.geom)
+    where in_force(z.valid_from, z.valid_to, statement_timestamp()) and z.zone_kind = 'area'
+    group by p.id
 )
 update {table} r
 set grid_code = owner.grid_code, zone_code = zone.zone_code, edition_id = edition_at(statement_timestamp())
-from {table} w
-left join owner on owner.id = w.{key}
-left join zone on zone.id = w.{key}
-where r.{key} = w.{key} and (%(ids)s::bigint[] is null or w.{key} = any(%(ids)s))
+from places p
+left join owner on owner.id = p.id
+left join zone on zone.id = p.id
+where r.{key} = p.id
+
+-- name: drop_places
+drop table places
 
 -- name: count
 select count(*) as rows, count(*) filter (where unassigned) as unassigned from {table}
