@@ -25,6 +25,7 @@ from geo_grid.files.door import Asking, Table, read_table
 from geo_grid.files.spelling import Spelling
 from geo_grid.layers import Layer
 from geo_grid.layers.cameras import local_id
+from geo_grid.layers.meanings import meaning
 from geo_grid.locate import assign
 from geo_grid.locate.lookup import QUERIES as LOCATE_QUERIES
 from geo_grid.moments import Times, check_form
@@ -278,6 +279,10 @@ def _choose_columns(layer: Layer, file_name: str, table: Table, mapping: Mapping
             message = f"{layer.name} has no field {name!r}; its fields are {', '.join(layer.fields)}"
             raise UserError(message)
     chosen = {name: known[name] for name in layer.fields if name in known and name not in mapping.constants}
+    for name in layer.fields:
+        in_chinese = meaning(layer, name)[0].lower()  # as docs/layers.md has it
+        if in_chinese in known and name not in chosen and name not in mapping.constants:
+            chosen[name] = known[in_chinese]
     for name, column in mapping.columns.items():
         if column.lower() not in known:
             message = f"{file_name} has no column {column!r}; its columns are {', '.join(known.values())}"

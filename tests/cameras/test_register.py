@@ -318,3 +318,15 @@ def test_nothing_is_seen_beyond_five_kilometres(city: str, tmp_path: Path, far: 
             headers={"Content-Type": "application/geo+json"},
         )
         assert answer.status_code in (400, 422), answer.text
+
+
+def test_columns_may_have_the_chinese_names_of_fields(city: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(
+        "国标编码,名称,经度,纬度,可视距离\n13050200001320000001,东门,114.503,37.003,80\n", encoding="gb18030"
+    )
+    report = send(city, path)
+    assert report.fields["gb28181_id"] == "国标编码"
+    assert rows(city, "select gb28181_id, name, range_m from cameras") == [
+        {"gb28181_id": "13050200001320000001", "name": "东门", "range_m": 80.0}
+    ]
