@@ -10,6 +10,7 @@ from geo_grid.changes import Table
 from geo_grid.errors import UserError
 from geo_grid.gb28181 import DeviceId, refuse_no_camera
 from geo_grid.layers.layer import Layer, LayerRow
+from geo_grid.passwords import without_passwords
 
 _LOCAL = re.compile(r"LOCAL-[0-9A-Za-z._-]{1,26}", re.ASCII)
 _FORBIDDEN = re.compile(
@@ -77,6 +78,11 @@ class CameraRow(LayerRow):
         except UserError as error:
             raise ValueError(str(error)) from None
         return value
+
+    @field_validator("name", "org_code", "owner_name", "purpose", "note", "sight_note", "parent_id")
+    @classmethod
+    def _open(cls, value: str) -> str:
+        return without_passwords(value)[0]
 
     @field_validator("name", "purpose")
     @classmethod
