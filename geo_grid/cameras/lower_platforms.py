@@ -15,7 +15,6 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import psycopg
 
@@ -81,8 +80,6 @@ class LowerPlatforms:
         File with the passwords of platforms.
     folder
         Where catalogues are kept while they come; it is ours alone.
-    zone
-        Of times that name none, which are the city's.
     """
 
     def __init__(
@@ -93,10 +90,9 @@ class LowerPlatforms:
         folder: Path,
         take_catalogue: TakeCatalogue,
         timing: Timing,
-        zone: ZoneInfo,
     ) -> None:
         self._identity, self._pool, self._netrc, self._folder = identity, pool, netrc, folder
-        self._take_catalogue, self._timing, self._zone = take_catalogue, timing, zone
+        self._take_catalogue, self._timing = take_catalogue, timing
         self.agent = Agent(identity, self._find, self)
         self._steering = Steering(self.agent.ask, self._tell)
         self._calling = Calling(self.agent, identity)
@@ -270,7 +266,7 @@ class LowerPlatforms:
         for gb28181_id, row in wanted.items():
             if gb28181_id not in self._links:
                 link = self._links[gb28181_id] = Link(
-                    row["platform_code"], gb28181_id, self._folder, self._timing, self._zone, row["source_crs"]
+                    row["platform_code"], gb28181_id, self._folder, self._timing, self._identity.zone, row["source_crs"]
                 )
                 self._asked[gb28181_id] = row["asked_at"]
                 if row["was_there"]:  # before this process: it has time to come back

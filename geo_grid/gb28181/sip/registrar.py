@@ -149,7 +149,7 @@ class Registrar:
         if wanted == 0:
             self._registrations.pop(request.sender, None)
             self._left(request.sender)
-            return answer_to(request, 200, Expires="0", Date=told_time())
+            return answer_to(request, 200, Expires="0", Date=told_time(self._identity.zone))
         lasts = min(wanted, _LONGEST_S)
         now, before = time.monotonic(), self.of(request.sender)
         peer, call_id = request.peer, request.call_id
@@ -162,7 +162,7 @@ class Registrar:
         self._registrations[request.sender] = held
         self._registered(held, coming)
         kept = {} if contact is None else {"Contact": f"<{stringify_uri(contact.uri)}>;expires={lasts}"}
-        return answer_to(request, 200, **kept, Expires=str(lasts), Date=told_time())
+        return answer_to(request, 200, **kept, Expires=str(lasts), Date=told_time(self._identity.zone))
 
 
 class NoPassword(Exception):
