@@ -22,7 +22,7 @@ def identity_of(settings: Settings) -> Identity:
     if settings.sip_id is None or not settings.sip_port:
         message = "no platform may register: name our own SIP id (20 digits) and a port with GEO_GRID_SIP_ID and GEO_GRID_SIP_PORT"
         raise UserError(message)
-    return Identity(settings.sip_id)
+    return Identity(settings.sip_id, ZoneInfo(settings.timezone))
 
 
 async def keep_door(settings: Settings, conninfo: str, opened: Callable[[int], None]) -> None:
@@ -50,9 +50,7 @@ async def keep_door(settings: Settings, conninfo: str, opened: Callable[[int], N
         open_pool(conninfo, _CONNECTIONS, settings.work_timeout_s) as pool,
     ):
         take = partial(_take, confined, conninfo, settings.timezone)
-        platforms = LowerPlatforms(
-            identity, pool, settings.sip_netrc, folder, take, timing, ZoneInfo(settings.timezone)
-        )
+        platforms = LowerPlatforms(identity, pool, settings.sip_netrc, folder, take, timing)
         async with platforms.listening(settings.sip_host, settings.sip_port) as sockets:
             opened(sockets.port)
             await asyncio.Event().wait()

@@ -1,6 +1,7 @@
 """One lower platform: its catalogue as it comes, what it notifies, and how it stands with it; no database and no network."""
 
 import secrets
+from collections import deque
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,6 +20,7 @@ _STAYS = "the register stays as it was"
 _MOST_FRESH, _LARGEST_FRESH = 5_000, 8 << 20
 """Cameras that are notified and wait, and their bytes."""
 _SHARE_OF_BURST = 20
+_OFTEN = 3
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,9 @@ class Timing:
         Between two queries of a catalogue, unless somebody asks.
     again_s
         After a catalogue that did not come whole, and a subscription that was refused.
+    anew_s
+        A platform that registers anew is asked for all again at once, and then once in so long; one that did so three times within
+        `again_s`, once in that.
     every_s
         Between catalogues that came whole.
     subscription_s
@@ -61,6 +66,7 @@ class Timing:
     gather_s: float = 5.0
     pause_s: float = 60.0
     again_s: float = 600.0
+    anew_s: float = 30.0
     every_s: float = 86_400.0
     subscription_s: int = 3600
 
@@ -81,6 +87,8 @@ class Link:
         Of its devices that move, until they are written.
     query_at, subscribe_at, follow_at
         When it is asked next, while it is there: for its catalogue, what changes in it, and positions.
+    anew_at
+        When it is asked for all as if it had never been there, since it registered anew; None: it did not.
     away_since
         Since when it is gone; None: it is there, or was never, or its cameras are offline already.
     """
@@ -100,6 +108,7 @@ class Link:
     query_at: float = 0.0
     subscribe_at: float = 0.0
     follow_at: float = 0.0
+    anew_at: float | None = None
     away_since: float | None = None
     _queried: float = float("-inf")
     _answered: float = 0.0
@@ -111,6 +120,7 @@ class Link:
     _fresh_octets: int = 0
     _absence: str = ""
     _fault: str = ""
+    _begun_anew: deque[float] = field(default_factory=lambda: deque(maxlen=_OFTEN))
     _remarks: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -119,15 +129,32 @@ class Link:
         self.positions = ToldPositions(self.zone)
 
     def come(self, transport: str, now: float, is_new: bool) -> None:
-        """It registered; `is_new`: it was not there just before."""
+        """It registered; `is_new`: it was not there just before, or is another process than before."""
         self.note.transport, self.note.heard_at = transport, datetime.now(UTC)
         self.note.is_online = self.is_changed = True
         self._say(absence="")
         if is_new:
             self.note.registered_at = datetime.now(UTC)
+            if self._came == float("-inf"):
+                self.start_anew(now)
+                self._begun_anew.clear()
+            elif self.anew_at is None:
+                self.anew_at = max(now, self._may_start_anew())
             self.away_since, self._came = None, now
-            self.subscribe_at = self.follow_at = now
-            self.query_at = max(now, self._queried + self.timing.pause_s)
+
+    def _may_start_anew(self) -> float:
+        """Return since when it may be asked for all again: one that registers anew all the time is not asked all the time."""
+        begun, timing = self._begun_anew, self.timing
+        is_often = len(begun) == _OFTEN and begun[-1] - begun[0] < timing.again_s
+        return begun[-1] + (timing.again_s if is_often else timing.anew_s) if begun else float("-inf")
+
+    def start_anew(self, now: float) -> None:
+        """Ask for everything at once: what it was asked, and subscribed to, is gone with the process that registered before."""
+        self.drop()
+        self.anew_at = None
+        self._begun_anew.append(now)
+        self.query_at = self.subscribe_at = self.follow_at = now
+        self.note.subscribed_until, self.is_changed = None, True
 
     def go(self, now: float, why: str) -> None:
         """It is gone: it says so, or is silent."""
@@ -173,12 +200,16 @@ class Link:
             self.answers.drop()
             self.answers = None
         self._say(fault=f"catalogue: {why}; {_STAYS}")
-        self.query_at = now + self.timing.again_s
+        self._ask_later(now)
 
     def fail(self, now: float, why: str, is_whole: bool) -> None:
         """Note that what came could not be imported."""
         self._say(fault=f"{'catalogue' if is_whole else 'what it notified'}: {why}")
         if is_whole:
+            self._ask_later(now)
+
+    def _ask_later(self, now: float) -> None:
+        if self.query_at > now:  # else a query is due already, since it registered anew
             self.query_at = now + self.timing.again_s
 
     def _say(self, absence: str | None = None, fault: str | None = None) -> None:

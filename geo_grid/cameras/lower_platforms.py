@@ -12,9 +12,9 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import psycopg
 
@@ -80,8 +80,6 @@ class LowerPlatforms:
         File with the passwords of platforms.
     folder
         Where catalogues are kept while they come; it is ours alone.
-    zone
-        Of times that name none, which are the city's.
     """
 
     def __init__(
@@ -92,10 +90,9 @@ class LowerPlatforms:
         folder: Path,
         take_catalogue: TakeCatalogue,
         timing: Timing,
-        zone: ZoneInfo,
     ) -> None:
         self._identity, self._pool, self._netrc, self._folder = identity, pool, netrc, folder
-        self._take_catalogue, self._timing, self._zone = take_catalogue, timing, zone
+        self._take_catalogue, self._timing = take_catalogue, timing
         self.agent = Agent(identity, self._find, self)
         self._steering = Steering(self.agent.ask, self._tell)
         self._calling = Calling(self.agent, identity)
@@ -103,6 +100,7 @@ class LowerPlatforms:
         self._links: dict[str, Link] = {}
         self._asked: dict[str, datetime | None] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._asking: dict[str, set[asyncio.Task[None]]] = {}
         self._told = ""
 
     @contextlib.asynccontextmanager
@@ -138,7 +136,9 @@ class LowerPlatforms:
     def on_registered(self, gb28181_id: str, peer: Peer, is_new: bool) -> None:
         """See `sip.Hears`."""
         if (link := self._links.get(gb28181_id)) is not None:
-            link.come(peer.transport, time.monotonic(), is_new)
+            now = time.monotonic()
+            link.come(peer.transport, now, is_new)
+            self._start_anew(link, now)
 
     def on_left(self, gb28181_id: str) -> None:
         """See `sip.Hears`."""
@@ -262,10 +262,11 @@ class LowerPlatforms:
                 link.drop()
                 self.agent.forget(gb28181_id)
                 del self._links[gb28181_id]
+                self._asking.pop(gb28181_id, None)
         for gb28181_id, row in wanted.items():
             if gb28181_id not in self._links:
                 link = self._links[gb28181_id] = Link(
-                    row["platform_code"], gb28181_id, self._folder, self._timing, self._zone, row["source_crs"]
+                    row["platform_code"], gb28181_id, self._folder, self._timing, self._identity.zone, row["source_crs"]
                 )
                 self._asked[gb28181_id] = row["asked_at"]
                 if row["was_there"]:  # before this process: it has time to come back
@@ -288,11 +289,13 @@ class LowerPlatforms:
             await self._write(lambda connection: all_offline(connection, link.platform_code, since))
             link.away_since = None
         if not link.is_busy and (path := link.whole(now)) is not None:
-            self._begin(link, self._import(link, path, is_whole=True))
+            self._begin(link, partial(self._import, link, path, is_whole=True))
         elif (path := link.fresh(now)) is not None:
-            self._begin(link, self._import(link, path, is_whole=False))
-        elif registration is not None and not link.is_busy:
-            self._ask(link, now)
+            self._begin(link, partial(self._import, link, path, is_whole=False))
+        elif registration is not None:
+            self._start_anew(link, now)
+            if not link.is_busy:
+                self._ask(link, now)
         await self._write_told(link, now)
 
     def _ask(self, link: Link, now: float) -> None:
@@ -300,12 +303,27 @@ class LowerPlatforms:
         if link.damping.is_burst:
             link.ask_soon(now)
         if link.answers is None and now >= link.query_at:
-            self._begin(link, self._query(link))
+            self._asks(link, self._begin(link, partial(self._query, link)))
         elif now >= link.subscribe_at:
-            self._begin(link, self._subscribe(link))
+            self._asks(link, self._begin(link, partial(self._subscribe, link)))
         elif now >= link.follow_at:
             link.follow_at = math.inf
-            self._start(link, self._follow(link))
+            self._asks(link, self._start(link, partial(self._follow, link)))
+
+    def _asks(self, link: Link, task: asyncio.Task[None]) -> None:
+        """Remember a question that waits for its answer."""
+        asking = self._asking.setdefault(link.gb28181_id, set())
+        asking.add(task)
+        task.add_done_callback(asking.discard)
+
+    def _start_anew(self, link: Link, now: float) -> None:
+        """Ask a platform for everything that registered anew, as soon as it may be; what its last process was asked is not waited for."""
+        if link.anew_at is None or now < link.anew_at:
+            return
+        self.agent.start_anew(link.gb28181_id)
+        for task in self._asking.get(link.gb28181_id, ()):
+            task.cancel()
+        link.start_anew(now)
 
     async def _write_told(self, link: Link, now: float) -> None:
         """Write the positions and states that a platform told, a batch of each."""
@@ -326,28 +344,28 @@ class LowerPlatforms:
                 link.damping.take_back([(device, state) for device, state, _ in states], now)
                 raise
 
-    def _begin(self, link: Link, work: Awaitable[None]) -> None:
+    def _begin(self, link: Link, work: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
         """Do something for a platform beside the looks; one thing at a time."""
+
+        def end(_: asyncio.Task[None]) -> None:
+            link.is_busy = False
+
         link.is_busy = True
+        task = self._start(link, work)
+        task.add_done_callback(end)
+        return task
 
+    def _start(self, link: Link, work: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
         async def do() -> None:
             try:
-                await work
-            finally:
-                link.is_busy = False
-
-        self._start(link, do())
-
-    def _start(self, link: Link, work: Awaitable[None]) -> None:
-        async def do() -> None:
-            try:
-                await work
+                await work()
             except (psycopg.Error, OSError, GeoGridError) as error:
                 self._tell(f"platform {link.platform_code}: {error}")
 
         task = asyncio.create_task(do())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     async def _query(self, link: Link) -> None:
         """Ask for the catalogue; its answers are messages of their own."""

@@ -1,4 +1,8 @@
-"""Positions as a platform tells them, until they are written: the newest of each device, in the datum of the platform."""
+"""Positions as a platform tells them, until they are written: the newest of each device, in the datum of the platform.
+
+Whether one is a place in the city is found when it is written. Until then one that cannot be, or may not be, takes no other's
+place: of the future, or far from what the device told just before.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +14,11 @@ from geo_grid.coordinates import to_lonlat
 from geo_grid.errors import UserError
 from geo_grid.gb28181.manscdp import Body, Whereabouts, positions_of
 from geo_grid.moments import Times
-from geo_grid.reported import MOST_AT_ONCE
+from geo_grid.reported import MOST_AT_ONCE, in_future
+
+_FAR = 0.1
+"""Degrees, or metres, farther than which no device gets between two looks."""
+_MOST_EACH = 4
 
 
 @dataclass(frozen=True)
@@ -32,10 +40,11 @@ class ToldPositions:
 
     def __init__(self, zone: ZoneInfo) -> None:
         self._times = Times(zone)
-        self._newest: dict[str, ToldPosition] = {}
+        self._newest: dict[tuple[str, bool], list[ToldPosition]] = {}  # by device, and whether they are of the future
+        self._count = 0
 
     def __len__(self) -> int:
-        return len(self._newest)
+        return self._count
 
     def take(self, body: Body) -> None:
         """Take what a message tells. A time that is none is no position; one that is not told is now."""
@@ -47,19 +56,31 @@ class ToldPositions:
             self._keep(ToldPosition(where, moment))
 
     def _keep(self, one: ToldPosition) -> None:
-        known = self._newest.get(one.where.device_id)
-        if known.moment < one.moment if known is not None else len(self._newest) < MOST_AT_ONCE:
-            self._newest[one.where.device_id] = one
+        key = (one.where.device_id, in_future(one.moment) is not None)
+        held = self._newest.get(key, [])
+        near = [other for other in held if _is_near(one, other)]
+        if any(other.moment >= one.moment for other in near):
+            return
+        kept = sorted([one, *(other for other in held if other not in near)], key=lambda other: other.moment)
+        room = min(_MOST_EACH, MOST_AT_ONCE - self._count + len(held))
+        if room:
+            self._newest[key] = kept[-room:]
+            self._count += len(self._newest[key]) - len(held)
 
     def due(self) -> list[ToldPosition]:
         """Take out what is to be written."""
-        found, self._newest = list(self._newest.values()), {}
+        found = [one for held in self._newest.values() for one in held]
+        self._newest, self._count = {}, 0
         return found
 
     def take_back(self, told: Sequence[ToldPosition]) -> None:
         """Take back what could not be written, unless something newer was told."""
         for one in told:
             self._keep(one)
+
+
+def _is_near(one: ToldPosition, other: ToldPosition) -> bool:
+    return abs(one.where.x - other.where.x) <= _FAR and abs(one.where.y - other.where.y) <= _FAR
 
 
 def placed(told: Sequence[ToldPosition], source_crs: str) -> tuple[list[CameraPosition], list[str]]:

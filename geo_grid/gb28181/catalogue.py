@@ -15,6 +15,7 @@ from xml.etree.ElementTree import Element, ParseError, fromstring
 from geo_grid.errors import UnreadableFile, UserError
 from geo_grid.gb28181.codes import tables
 from geo_grid.gb28181.ids import DIGITS, DeviceId
+from geo_grid.passwords import is_secret_name
 
 _ITEM = re.compile(rb"<Item(?=[\s>])")
 _END = re.compile(rb"</Item\s*>")
@@ -25,7 +26,6 @@ _ANNOUNCED = re.compile(rb"<SumNum>\s*([0-9]{1,9})\s*</SumNum>")
 _IS_CATALOGUE = re.compile(rb"<CmdType>\s*Catalog\s*</CmdType>")
 _DECLARES = re.compile(rb"<!(?:DOCTYPE|ENTITY)", re.IGNORECASE)
 _LONGEST_ITEM = 64 << 10
-_SECRET = re.compile("passw|pwd", re.IGNORECASE)
 STATES = {"ON": "online", "OK": "online", "ONLINE": "online", "OFF": "offline", "OFFLINE": "offline", "VLOST": "fault",
            "DEFECT": "fault"}  # fmt: skip
 """State of a camera by Status of an item, or Event of one that is notified."""
@@ -149,7 +149,7 @@ def _take(found: Catalogue, chunk: bytes, encoding: str) -> None:
         return
     values: dict[str, str] = {}
     for name, value in _elements(item):
-        if _SECRET.search(name):
+        if is_secret_name(name):
             found.secrets += bool(value)
         elif name in _FIELDS and value:
             values.setdefault(_FIELDS[name], value)

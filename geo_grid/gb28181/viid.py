@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from geo_grid.errors import UnreadableFile
+from geo_grid.passwords import is_secret_name
 
 _LISTS = frozenset({"APEListObject", "APEObject"})
 _PERSONAL = re.compile(
@@ -18,7 +19,6 @@ _PERSONAL = re.compile(
     re.IGNORECASE,
 )
 """Names of members that belong to objects with persons, faces, plates or pictures (GA/T 1400.3)."""
-_SECRET = re.compile("passw|pwd", re.IGNORECASE)
 _FIELDS = {
     "ApeID": "gb28181_id", "Name": "name", "Longitude": "lon", "Latitude": "lat", "OrgCode": "org_code", "Place": "note",
     "OwnerApsID": "parent_id", "IsOnline": "camera_state",
@@ -77,7 +77,7 @@ def read_viid(document: Any) -> Devices:
             continue
         values = {}
         for name, value in device.items():
-            if _SECRET.search(name):
+            if is_secret_name(name):
                 found.secrets += value not in (None, "")
             elif name == "MonitorDirection":
                 found.directions += value not in (None, "")

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import unicodedata
 from typing import ClassVar
 
 from pydantic import Field, field_validator
@@ -10,14 +11,24 @@ from geo_grid.changes import Table
 from geo_grid.errors import UserError
 from geo_grid.gb28181 import DeviceId, refuse_no_camera
 from geo_grid.layers.layer import Layer, LayerRow
+from geo_grid.passwords import without_passwords
 
 _LOCAL = re.compile(r"LOCAL-[0-9A-Za-z._-]{1,26}", re.ASCII)
 _FORBIDDEN = re.compile(
-    "客房|宿舍|厕所|卫生间|洗手间|更衣室|浴室|试衣间|guest ?room|dormitor|toilet|changing ?room", re.IGNORECASE
+    "客房|宿舍|[厕廁厠]所?|[卫衛衞]生[间間]|洗手[间間]|盥洗[室间間]|[更换換]衣[室间間]|浴室|淋浴[室间間]|[试試]衣[室间間]"
+    "|guestroom|dormitor|toilet|washroom|lavatory|(?:changing|fitting|dressing|locker)room"
 )
 """Places where no camera may be (State Council Order 799, article 8 as DOMAIN.md has it), as they are called."""
-_OUTSIDE = re.compile("门口|门前|楼前|楼下|楼外|外墙|外侧|外围|大门|入口|出口|门外|东侧|南侧|西侧|北侧|旁|路口")
-"""Words by which a name says that the camera is before or beside such a place, not in it."""
+_OUTSIDE = re.compile(
+    r"(?:[a-z0-9一二三四五六七八九十]{0,3}(?:号楼|號樓|栋|棟|幢|座|单元|單元)|楼(?!前|下|外)|樓(?!前|下|外)|[区區院部]){0,2}的?[(\[【]?"
+    "(?:[门門]口|[门門]前|[楼樓]前|[楼樓]下|[楼樓]外|外[墙牆]|外[侧側]|外[围圍]|大[门門]|[入出]口|[门門]外|[东東南西北][侧側]|旁|路口)(?![内內里裡裏])"
+)
+"""What says directly behind the name of such a place, or of its building, that a camera is before or beside it, not in it."""
+_BETWEEN = re.compile(
+    r"[\s\x00-\x1f·・•_*~.\-\u00ad\u0300-\u036f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164"
+    r"\ufe00-\ufe0f\ufeff\U000e0000-\U000e0fff]+"
+)
+"""What somebody may write between two letters, without another word to come of it: spaces, dots, and what nobody sees."""
 
 
 def local_id(name: str, lon: float, lat: float) -> str:
@@ -32,8 +43,8 @@ def is_local(gb28181_id: str) -> bool:
 
 def forbidden_place(text: str) -> str | None:
     """Return the word by which a name or a purpose says that a camera is where none may be; None: it does not."""
-    found = _FORBIDDEN.search(text)
-    return found[0] if found and not _OUTSIDE.search(text, found.end()) else None
+    plain = _BETWEEN.sub("", unicodedata.normalize("NFKC", text).lower())
+    return next((found[0] for found in _FORBIDDEN.finditer(plain) if not _OUTSIDE.match(plain, found.end())), None)
 
 
 class CameraRow(LayerRow):
@@ -77,6 +88,11 @@ class CameraRow(LayerRow):
         except UserError as error:
             raise ValueError(str(error)) from None
         return value
+
+    @field_validator("name", "org_code", "owner_name", "purpose", "note", "sight_note", "parent_id")
+    @classmethod
+    def _open(cls, value: str) -> str:
+        return without_passwords(value)[0]
 
     @field_validator("name", "purpose")
     @classmethod

@@ -87,7 +87,7 @@ def door(database: str, folder: Path, timing: Timing = QUICK, source_crs: str = 
         closing = asyncio.Event()
         loop_of.append((asyncio.get_running_loop(), closing))
         async with open_pool(database, 2, 30) as pool:
-            platforms = LowerPlatforms(Identity(UPPER), pool, netrc, folder / "catalogues", take, timing, CITY)
+            platforms = LowerPlatforms(Identity(UPPER, CITY), pool, netrc, folder / "catalogues", take, timing)
             async with platforms.listening("127.0.0.1", 0) as sockets:
                 made.append(Door(sockets.port, platforms, database, imports))
                 is_open.set()

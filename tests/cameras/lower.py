@@ -154,15 +154,14 @@ class Lower:
         ]  # fmt: skip
         return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
 
-    def register(self, expires: int = 3600, realm: str = "") -> bytes:
-        """Register with a digest; return the last answer."""
-        first = self.request("REGISTER", Expires=str(expires))
+    def register(self, expires: int = 3600, realm: str = "", call_id: str = "") -> bytes:
+        """Register with a digest, in a call of its own unless one is named; return the last answer."""
+        first = self.request("REGISTER", call_id=call_id, Expires=str(expires))
         if not first.startswith(b"SIP/2.0 401"):
             return first
         said = dict(re.findall(r'(\w+)="?([^",]+)"?', header(first, "www-authenticate").partition(" ")[2]))
-        return self.request(
-            "REGISTER", Expires=str(expires), Authorization=self.credentials(said["nonce"], realm or said["realm"])
-        )
+        given = self.credentials(said["nonce"], realm or said["realm"])
+        return self.request("REGISTER", call_id=call_id, Expires=str(expires), Authorization=given)
 
     def credentials(self, nonce: str, realm: str) -> str:
         uri = f"sip:{UPPER}@{REALM}"

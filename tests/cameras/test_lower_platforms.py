@@ -1,14 +1,18 @@
 """Lower platforms that register with us: what their users suffer from elsewhere, over real sockets and a real register."""
 
+import contextlib
 import json
+import queue
+import re
 import time
 from pathlib import Path
 
 import pytest
 
+from geo_grid.cameras.link import Link, Timing
 from geo_grid.db import connect
 from tests.cameras.catalogues import item
-from tests.cameras.door import OTHER, PLATFORM, QUICK, ask, door, states, until
+from tests.cameras.door import CITY, OTHER, PLATFORM, QUICK, ask, door, states, until
 from tests.cameras.lower import Lower, event, header
 from tests.commands import geo_grid
 from tests.conftest import live_server
@@ -340,6 +344,89 @@ def test_keep_alives_fill_no_memory(small_city: str, state_dir: Path) -> None:
         assert len(registration.answered) <= 256
         assert (len(link.damping), len(link._fresh), link.answers) == (0, 0, None)
         assert not ours.platforms._tasks
+
+
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+@pytest.mark.parametrize("is_elsewhere", [True, False])
+def test_a_platform_that_was_started_anew_is_asked_for_all_at_once(
+    small_city: str, state_dir: Path, transport: str, is_elsewhere: bool
+) -> None:
+    """It did not say that it goes: another port, or another Call-ID, is all that tells it."""
+    timing = type(QUICK)(**{**QUICK.__dict__, "pause_s": 600.0})
+    with door(small_city, state_dir, timing) as ours, Lower(ours.port, PLATFORM, transport=transport) as before:
+        before.register(call_id="first")
+        before.answer_query(items(2))
+        ours.wait_for(lambda one: one["whole_at"])
+        old = before.subscribed()
+        before.subscribed("presence")
+        before.register(call_id="first")  # it goes on: nothing is asked
+        time.sleep(2)
+        assert before.asked["MESSAGE"].empty()
+        assert before.asked["SUBSCRIBE"].empty()
+        with Lower(ours.port, PLATFORM, transport=transport, patience_s=10.0) as another:
+            now = another if is_elsewhere else before
+            now.patience_s = 10.0
+            now.register(call_id="first" if is_elsewhere else "second")
+            now.answer_query(items(3))
+            until(lambda: len(keys(small_city)) == 3)
+            new = now.subscribed()
+            assert new != old
+            assert now.notify(new, event(camera(1), "DEFECT")).startswith(b"SIP/2.0 200")
+            assert now.notify(old, event(camera(1), "ON")).startswith(b"SIP/2.0 481")
+            until(lambda: states(small_city)["01"] == "fault")
+
+
+@pytest.mark.parametrize("is_told", [True, False])
+def test_a_query_to_a_process_that_is_gone_is_not_waited_for(small_city: str, state_dir: Path, is_told: bool) -> None:
+    timing = type(QUICK)(**{**QUICK.__dict__, "pause_s": 600.0})
+    with door(small_city, state_dir, timing) as ours, Lower(ours.port, PLATFORM, patience_s=10.0) as lower:
+        lower.status_for_requests = "100 Trying"
+        lower.register()
+        first = lower.query()
+        if is_told:
+            assert lower.register(expires=0).startswith(b"SIP/2.0 200")
+        lower.status_for_requests = "200 OK"
+        lower.register()
+        serial = lower.query()
+        assert serial != first
+        lower.answer_query(items(2), serial)
+        assert ours.wait_for(lambda one: one["whole_at"])["trouble"] == ""
+        lower.subscribed()
+
+
+@pytest.mark.parametrize("is_told", [True, False])
+def test_a_flood_of_registrations_is_no_flood_of_queries(small_city: str, state_dir: Path, is_told: bool) -> None:
+    timing = type(QUICK)(**{**QUICK.__dict__, "anew_s": 4.0})
+    with door(small_city, state_dir, timing) as ours, Lower(ours.port, PLATFORM) as lower:
+        lower.register()
+        lower.answer_query(items(1))
+        ours.wait_for(lambda one: one["whole_at"])
+        began, asked = time.monotonic(), 0
+        for _ in range(15 if is_told else 40):  # who says that it goes is a stranger, who may not say much
+            if is_told:
+                lower.register(expires=0)
+            lower.register()
+        assert time.monotonic() - began < 4
+        while time.monotonic() - began < 12:
+            with contextlib.suppress(queue.Empty):
+                serial = lower.asked["MESSAGE"].get(timeout=0.2)
+                lower.answer_query(items(2), int(re.search(rb"<SN>(\d+)</SN>", serial)[1]))
+                asked, last = asked + 1, time.monotonic()
+        assert 1 <= asked <= 2
+        assert 3.5 < last - began < 8  # the last one is answered to as well
+        assert len(keys(small_city)) == 2
+
+
+def test_a_platform_that_registers_anew_all_the_time_is_asked_now_and_then() -> None:
+    link = Link("P", PLATFORM, Path("/nowhere"), Timing(), CITY, "EPSG:4490")
+    asked = []
+    for now in range(0, 3600, 10):
+        link.come("udp", now, is_new=True)
+        if link.anew_at is not None and now >= link.anew_at:
+            link.start_anew(now)
+            asked.append(now)
+    assert asked[:3] == [10, 40, 70]
+    assert len(asked) < 20
 
 
 def test_the_door_takes_up_where_it_was_left(small_city: str, state_dir: Path) -> None:

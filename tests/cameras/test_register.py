@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import httpx
+import pandas as pd
 import psycopg
 import pytest
 
@@ -93,6 +94,78 @@ def test_passwords_in_tables_and_addresses_are_dropped(city: str, tmp_path: Path
         "see http://x/@y",
     ]
     assert "geheim" not in json.dumps(vars(report))
+
+
+IN_TEXTS = (
+    "admin:geheim1@10.1.1.1:554/ch1",
+    "rtsp：//root:pa@ss/w:geheim2@10.1.1.1",
+    "用户名admin 密码:geheim3",
+    '{"password":"geheim4"}',
+)
+
+
+@pytest.mark.parametrize("kind", ["csv", "xlsx", "xml", "json", "geojson"])
+def test_passwords_in_texts_are_dropped_whatever_the_file(city: str, tmp_path: Path, kind: str) -> None:
+    path, keys = tmp_path / f"cameras.{kind}", [f"1305020000132000000{number}" for number in range(4)]
+    table = pd.DataFrame({"gb28181_id": keys, "name": "x", "lon": "114.503", "lat": "37.003", "note": IN_TEXTS})
+    if kind == "csv":
+        table.to_csv(path, index=False)
+    elif kind == "xlsx":
+        table.to_excel(path, index=False)
+    elif kind == "xml":
+        path.write_bytes(catalogue(*(item(n, name="x", Address=text, Password="") for n, text in enumerate(IN_TEXTS))))
+    elif kind == "json":
+        apes = [
+            {"ApeID": key, "Name": "x", "Longitude": 114.503, "Latitude": 37.003, "Place": text}
+            for key, text in zip(keys, IN_TEXTS, strict=True)
+        ]
+        path.write_text(json.dumps({"APEListObject": {"APEObject": apes}}))
+    else:
+        place = {"type": "Point", "coordinates": [114.503, 37.003]}
+        features = [
+            {"type": "Feature", "geometry": place, "properties": {"gb28181_id": key, "name": "x", "note": text}}
+            for key, text in zip(keys, IN_TEXTS, strict=True)
+        ]
+        path.write_text(json.dumps({"type": "FeatureCollection", "features": features}))
+    report = send(city, path)
+    assert "4 passwords were dropped" in " ".join(report.notes)
+    assert [row["note"] for row in rows(city, "select note from cameras order by gb28181_id")] == [
+        "10.1.1.1:554/ch1", "rtsp：//10.1.1.1", "用户名admin 密码:***", '{"password":"***"}',
+    ]  # fmt: skip
+    assert "geheim" not in json.dumps(vars(report))
+    assert not rows(city, "select from access.audit_log where detail::text like '%geheim%'")
+
+
+def test_passwords_in_items_and_constants_are_not_stored(city: str, tmp_path: Path) -> None:
+    feature = {
+        "type": "Feature",
+        "geometry": {"type": "Point", "coordinates": [114.503, 37.003]},
+        "properties": {
+            "gb28181_id": "13050200001320000001", "name": "x 口令是geheim1", "note": "rtsp://a:geheim2@10.1.1.1/1",
+            "sight_note": "pwd=geheim3", "owner_name": "密码：geheim4", "purpose": "passwd geheim5", "org_code": "pass:geheim6",
+        },
+    }  # fmt: skip
+    with live_server(city) as url, bearing(url, api_key(city, "supervisor")) as client:
+        assert client.post("/collections/cameras/items", json=feature).status_code == 201
+        held = client.get("/collections/cameras/items/13050200001320000001")
+        assert "geheim" not in held.text
+        assert held.json()["properties"]["note"] == "rtsp://10.1.1.1/1"
+        changed = client.patch(
+            "/collections/cameras/items/13050200001320000001",
+            json={"properties": {"note": "admin:geheim7@10.1.1.1"}},
+            headers={"If-Match": held.headers["etag"], "Content-Type": "application/merge-patch+json"},
+        )
+        assert changed.status_code in (200, 204), changed.text
+    path = tmp_path / "cameras.csv"
+    path.write_text(f"{HEAD}\n13050200001320000002,a,114.503,37.003\n")
+    with connect(city) as connection:
+        mapping = Mapping(constants={"note": "密码:geheim8"})
+        import_file(connection, find_layer("cameras"), path, silent, "EPSG:4490", mapping)
+    everything = rows(
+        city,
+        "select to_jsonb(c)::text as text from cameras c union all select to_jsonb(a)::text from access.audit_log a",
+    )
+    assert not any("geheim" in row["text"] for row in everything)
 
 
 def test_apes_are_imported_and_faces_are_refused(city: str, tmp_path: Path) -> None:

@@ -4,7 +4,9 @@ import contextlib
 import re
 import socket
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from aiosipua import SipDigestAuth, build_credentials, parse_auth
@@ -20,6 +22,7 @@ from geo_grid.gb28181.sip import Agent, Identity, Known, Peer
 from geo_grid.gb28181.sip.digest import Nonces, judged, response_of
 from geo_grid.gb28181.sip.refusals import Refusals
 from geo_grid.gb28181.sip.sockets import LARGEST_BODY, Framing, Unframed
+from geo_grid.moments import Times
 from tests.cameras.catalogues import catalogue, item
 from tests.cameras.door import CITY, OTHER, PLATFORM, door, until
 from tests.cameras.lower import PASSWORD, UPPER, Lower
@@ -76,17 +79,17 @@ class Sent:
         return "127.0.0.1"
 
 
-def agent() -> tuple[Agent, Sent]:
+def agent(zone: ZoneInfo = CITY) -> tuple[Agent, Sent]:
     made, sent = (
-        Agent(Identity(UPPER), lambda one: Known(one, one, PASSWORD) if one == PLATFORM else None, Silent()),
+        Agent(Identity(UPPER, zone), lambda one: Known(one, one, PASSWORD) if one == PLATFORM else None, Silent()),
         Sent(),
     )
     made.speak_through(sent)  # type: ignore[arg-type]
     return made, sent
 
 
-def registered() -> tuple[Agent, Sent]:
-    made, sent = agent()
+def registered(zone: ZoneInfo = CITY) -> tuple[Agent, Sent]:
+    made, sent = agent(zone)
     made.take(REGISTER, PEER)
     challenge = parse_auth(re.search(rb"WWW-Authenticate: (.*?)\r\n", sent.sent[-1])[1].decode())
     answer = build_credentials(SipDigestAuth(PLATFORM, PASSWORD), challenge, "REGISTER", f"sip:{UPPER}@1305000000")
@@ -96,6 +99,21 @@ def registered() -> tuple[Agent, Sent]:
     made.take(head.replace(b"Expires:", f"Authorization: Digest {said}\r\nExpires:".encode()), PEER)
     assert sent.sent[-1].startswith(b"SIP/2.0 200 OK")
     return made, sent
+
+
+@pytest.mark.parametrize("zone", ["Asia/Shanghai", "Asia/Urumqi", "UTC"])
+def test_clocks_are_told_the_time_of_the_city(zone: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a zone, as the times are that platforms tell, which are read in the same."""
+    monkeypatch.setenv("TZ", "America/Lima")
+    time.tzset()
+    try:
+        _, sent = registered(ZoneInfo(zone))
+        told = re.search(rb"\r\nDate: (\S+)\r\n", sent.sent[-1])[1].decode()
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}", told)
+        assert abs(Times(ZoneInfo(zone)).read(told) - datetime.now(UTC)) < timedelta(seconds=30)
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 def test_the_digest_is_that_of_rfc_2617() -> None:

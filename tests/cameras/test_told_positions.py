@@ -180,6 +180,35 @@ def test_what_is_wrong_or_anothers_is_not_taken(small_city: str, state_dir: Path
         until(lambda: sorted(moved(small_city)) == ["03", "50"])
 
 
+def test_what_is_wrong_takes_no_place_of_what_is_right(small_city: str, state_dir: Path) -> None:
+    """In one message, so that one look has them all."""
+    with door(small_city, state_dir) as ours, Lower(ours.port, PLATFORM) as lower:
+        known(lower, 4)
+        ours.wait_for(lambda one: one["whole_at"])
+        wrong = (
+            (*HERE, "2099-01-01T00:00:00"), (2.35, 48.85, clock()), (37.0, 114.5, clock(seconds=-30)), (1e6, 1e6, clock(seconds=-60))
+        )  # fmt: skip
+        told = [(1, *HERE, clock(seconds=9)), *((1, *one) for one in wrong)]
+        told += [*((2, *one) for one in wrong), (2, *HERE, clock(seconds=9))]
+        told += [
+            (3, HERE[0], 47.0, clock(seconds=5)),
+            (3, *HERE, clock(seconds=9)),
+            (3, HERE[0] + 1e-4, HERE[1], clock(seconds=8)),
+        ]
+        listed = "".join(
+            f"<Item><DeviceID>{camera(number)}</DeviceID><CaptureTime>{moment}</CaptureTime><Longitude>{x}</Longitude>"
+            f"<Latitude>{y}</Latitude></Item>\r\n"
+            for number, x, y, moment in told
+        )
+        more = f'<SumNum>{len(told)}</SumNum>\r\n<DeviceList Num="{len(told)}">\r\n{listed}</DeviceList>\r\n'
+        lower.message(position(PLATFORM, "", "", clock(), more))
+        until(lambda: sorted(moved(small_city)) == ["01", "02", "03"])
+        places = moved(small_city)
+        assert (places["01"]["lon"], places["02"]["lon"]) == (HERE[0], HERE[0])
+        assert abs(places["03"]["lon"] - HERE[0] - 1e-4) < 1e-6
+        assert "not taken" in ours.platforms._links[PLATFORM].note.note
+
+
 def test_a_flood_is_a_batch_a_look(small_city: str, state_dir: Path) -> None:
     with door(small_city, state_dir) as ours, Lower(ours.port, PLATFORM, transport="tcp") as lower:
         known(lower)
@@ -216,16 +245,21 @@ def test_only_the_newest_of_each_device_waits_and_a_bounded_number_of_them() -> 
     for number in range(6000):
         tell(camera(number), "2026-01-01T00:00:00")
     assert len(waiting) == 5000
-    tell(camera(7), "2026-01-01T00:00:02", 114.6)
-    tell(camera(7), "2026-01-01 00:00:01", 114.7)
+    tell(camera(7), "2026-01-01T00:00:02", 114.51)
+    tell(camera(7), "2026-01-01 00:00:01", 114.52)
     told = waiting.due()
     assert (len(told), len(waiting)) == (5000, 0)
-    tell(camera(7), "2026-01-01T00:00:03", 114.8)
+    tell(camera(7), "2026-01-01T00:00:03", 114.53)
     waiting.take_back(told)
     assert len(waiting) == 5000
     good, wrong = placed(waiting.due(), "EPSG:4490")
     assert (len(good), wrong) == (5000, [])
-    assert [round(one.lon, 6) for one in good if one.gb28181_id == camera(7)] == [114.8]
+    assert [round(one.lon, 6) for one in good if one.gb28181_id == camera(7)] == [114.53]
+    for number in range(6000):
+        tell(camera(7), "2026-01-01T00:00:01", 1.0 + number)
+        tell(camera(7), "2099-01-01T00:00:01", 1.0 + number)
+    assert len(waiting) == 8
+    waiting.due()
     _, wrong = placed(told[:2], "EPSG:2380")
     assert "no public transformation" in wrong[0]
 

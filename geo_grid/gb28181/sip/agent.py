@@ -22,7 +22,7 @@ from geo_grid.gb28181.sip.calls import Call
 from geo_grid.gb28181.sip.identity import Identity, Known
 from geo_grid.gb28181.sip.messages import Broken, Request, answer_to, branch_and_method, read_message, seconds_of
 from geo_grid.gb28181.sip.refusals import Refusals
-from geo_grid.gb28181.sip.registrar import Registrar, Registration
+from geo_grid.gb28181.sip.registrar import Coming, Registrar, Registration
 from geo_grid.gb28181.sip.sockets import Peer, Sockets
 from geo_grid.gb28181.sip.transactions import Asked
 
@@ -37,7 +37,7 @@ class Hears(Protocol):
     """Who is told of what lower platforms do and say. None of it may block."""
 
     def on_registered(self, gb28181_id: str, peer: Peer, is_new: bool) -> None:
-        """It registered; `is_new`: it was not registered just before."""
+        """It registered; `is_new`: it was not registered just before, or seems to have been started anew since."""
 
     def on_left(self, gb28181_id: str) -> None:
         """It says that it goes."""
@@ -98,6 +98,10 @@ class Agent:
     def forget(self, gb28181_id: str) -> None:
         """End the registration of a platform, our subscriptions, and our calls."""
         self._registrar.forget(gb28181_id)
+        self.start_anew(gb28181_id)
+
+    def start_anew(self, gb28181_id: str) -> None:
+        """End our subscriptions at a platform, and our calls: it was started anew, and knows them no more."""
         self._dialogs.pop(gb28181_id, None)
         self._drop_calls(gb28181_id)
 
@@ -191,13 +195,12 @@ class Agent:
             del self._calls[call.call_id]
             self._hears.on_hung_up(call.call_id)
 
-    def _registered(self, registration: Registration, is_new: bool) -> None:
+    def _registered(self, registration: Registration, coming: Coming) -> None:
         if self._sockets is not None:
             self._sockets.trust(registration.peer)
-        if is_new:
-            self._dialogs.pop(registration.gb28181_id, None)
-            self._drop_calls(registration.gb28181_id)  # it was started anew, and knows them no more
-        self._hears.on_registered(registration.gb28181_id, registration.peer, is_new)
+        if coming == "new":
+            self.start_anew(registration.gb28181_id)
+        self._hears.on_registered(registration.gb28181_id, registration.peer, coming != "again")
 
     async def ask(self, gb28181_id: str, body: bytes) -> int | None:
         """Send a MESSAGE to a registered platform, and return the status of its answer; None: it does not answer."""

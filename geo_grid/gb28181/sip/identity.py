@@ -1,6 +1,7 @@
 """Who speaks: we ourselves, and the lower platforms that we know."""
 
 from dataclasses import dataclass, field
+from zoneinfo import ZoneInfo
 
 
 @dataclass(frozen=True)
@@ -11,9 +12,12 @@ class Identity:
     ----------
     gb28181_id
         20 digits.
+    zone
+        Of the clock that platforms are told, and in which they tell times: the city's.
     """
 
     gb28181_id: str
+    zone: ZoneInfo
 
     @property
     def domain(self) -> str:

@@ -5,6 +5,7 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
+from zoneinfo import ZoneInfo
 
 from aiosipua import Address, SipMessage, SipRequest, SipResponse, parse_via, stringify_via
 
@@ -115,9 +116,9 @@ def _received(said: str, peer: Peer) -> str:
     return stringify_via(via)
 
 
-def told_time() -> str:
+def told_time(zone: ZoneInfo) -> str:
     """Return the time as an answer to a REGISTER tells it (GB/T 28181: no zone, milliseconds), for clocks of devices."""
-    return datetime.now().astimezone().strftime("%Y-%m-%dT%H:%M:%S.000")
+    return datetime.now(zone).strftime("%Y-%m-%dT%H:%M:%S.000")
 
 
 def seconds_of(text: str | None) -> int | None:

@@ -5,6 +5,7 @@ import time
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Literal
 
 from aiosipua import SipResponse, parse_auth, stringify_uri
 
@@ -21,6 +22,9 @@ _NONCES_KEPT = 64
 _WRONG, _WRONG_S, _WRONG_KEPT = 10, 60.0, 1024
 """Wrong passwords for one platform from one address, and the seconds within which so many end the answering."""
 
+type Coming = Literal["new", "anew", "again"]
+"""How a platform registers: it was gone before, it seems to be another process than before, or it goes on."""
+
 
 @dataclass
 class Registration:
@@ -30,6 +34,8 @@ class Registration:
     ----------
     peer
         Where it is reached: where its last message came from.
+    came_from, call_id
+        Where its last REGISTER came from, and the Call-ID of that: one process has one of both (RFC 3261, 10.2.4).
     began, heard, ends
         Seconds of `time.monotonic`: since when, when it was heard last, until when.
     answered
@@ -38,6 +44,8 @@ class Registration:
 
     gb28181_id: str
     peer: Peer
+    came_from: Peer
+    call_id: str
     began: float
     heard: float
     ends: float
@@ -52,7 +60,7 @@ class Registrar:
     find
         Returns a platform that may register, by its id; None: there is none. Raises NoPassword.
     registered, left
-        Called when a platform registered, with whether it was gone before; and when it says that it goes.
+        Called when a platform registered, with how; and when it says that it goes.
     """
 
     def __init__(
@@ -60,7 +68,7 @@ class Registrar:
         identity: Identity,
         find: Callable[[str], Known | None],
         refusals: Refusals,
-        registered: Callable[[Registration, bool], None],
+        registered: Callable[[Registration, Coming], None],
         left: Callable[[str], None],
     ) -> None:
         self._identity, self._find, self._refusals = identity, find, refusals
@@ -141,15 +149,20 @@ class Registrar:
         if wanted == 0:
             self._registrations.pop(request.sender, None)
             self._left(request.sender)
-            return answer_to(request, 200, Expires="0", Date=told_time())
+            return answer_to(request, 200, Expires="0", Date=told_time(self._identity.zone))
         lasts = min(wanted, _LONGEST_S)
         now, before = time.monotonic(), self.of(request.sender)
-        held = before or Registration(request.sender, request.peer, now, now, now)
-        held.peer, held.heard, held.ends = request.peer, now, now + lasts + _GRACE_S
+        peer, call_id = request.peer, request.call_id
+        held = before or Registration(request.sender, peer, peer, call_id, now, now, now)
+        coming: Coming = (
+            "new" if before is None else "again" if (held.came_from, held.call_id) == (peer, call_id) else "anew"
+        )
+        held.peer, held.came_from, held.call_id = peer, peer, call_id
+        held.heard, held.ends = now, now + lasts + _GRACE_S
         self._registrations[request.sender] = held
-        self._registered(held, before is None)
+        self._registered(held, coming)
         kept = {} if contact is None else {"Contact": f"<{stringify_uri(contact.uri)}>;expires={lasts}"}
-        return answer_to(request, 200, **kept, Expires=str(lasts), Date=told_time())
+        return answer_to(request, 200, **kept, Expires=str(lasts), Date=told_time(self._identity.zone))
 
 
 class NoPassword(Exception):
