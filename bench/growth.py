@@ -221,7 +221,7 @@ class Grown:
         return until - (self.span or timedelta(seconds=rows / _UNITS * 5))
 
 
-_HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
+_MOMENT, _HOUR, _DAY = timedelta(seconds=1), timedelta(hours=1), timedelta(days=1)
 _CALLERS_DAYS, _TEXTS_DAYS, _STATES_DAYS = 90, 90, 35
 
 
@@ -277,6 +277,7 @@ def _of_tracks(grown: Grown, city: City, rows: int, now: datetime) -> dict[str, 
         "report_500": city.explained(f"{at}: 500 reported", lambda c: take_positions(c, reports, None)),
         "tidy_nothing": city.explained(f"{at}: tidy, nothing due", lambda c: tidy(c, now - since + _DAY), "service"),
         "tidy_an_hour": city.explained(f"{at}: tidy, an hour", lambda c: tidy(c, now - since - _HOUR), "service"),
+        "tidy_all_but_today": city.explained(f"{at}: tidy, all but today", lambda c: tidy(c, _MOMENT), "service"),
     }  # fmt: skip
 
 
@@ -339,7 +340,7 @@ GROWN = (
         """insert into camera_state_log (camera_id, since, state)
            select c.camera_id, %(since)s + g * (%(until)s - %(since)s) / %(rows)s,
                   (array['online', 'offline', 'online', 'fault'])[1 + (g / (select count(*) from sample_cameras)) %% 4]
-           from generate_series(0, %(rows)s - 1) g
+           from generate_series(0, %(rows)s::bigint - 1) g
            join sample_cameras c on c.n = g * 7919 %% (select count(*) from sample_cameras)""",
         "since", "month", "camera_id, since", _of_states,
         {
@@ -363,7 +364,7 @@ GROWN = (
                       'zone_name', s.zone_code, 'edition_id', s.edition_id, 'unassigned', false, 'is_demo', false,
                       'due_at', %(until)s, 'due_for', 'arrive') end,
                   %(since)s + g * (%(until)s - %(since)s) / %(rows)s
-           from generate_series(0, %(rows)s - 1) g join sample s on s.n = g * 7919 %% (select count(*) from sample)""",
+           from generate_series(0, %(rows)s::bigint - 1) g join sample s on s.n = g * 7919 %% (select count(*) from sample)""",
         "happened_at", "hour", "change_id, happened_at", _of_changes,
         {
             "resume": "select change_id, kind, payload from {t} where written_in >= (select (max(change_id)::text)::xid8"
@@ -386,7 +387,7 @@ GROWN = (
            from (
                select s.*, at, at > %(until)s - interval '2 d' and g %% 10 = 0 as is_open,
                       at > %(until)s - interval '90 d 2 h' as is_fresh
-               from generate_series(0, %(rows)s - 1) g
+               from generate_series(0, %(rows)s::bigint - 1) g
                cross join lateral (select %(since)s + g * (%(until)s - %(since)s) / %(rows)s as at) t
                join sample s on s.n = g * 7919 %% (select count(*) from sample)
            ) made""",
@@ -419,19 +420,32 @@ def fill(city: City, grown: Grown, rows: int, until: datetime) -> dict[str, Any]
         if not index["is_key"]:
             city.do(f"drop index {index['name']}")
     values = {"rows": rows, "until": until, "since": grown.since(rows, until)}
+    if _is_parted(city, grown.table):
+        city.do(_OWN_PARTS, {"table": grown.table, "part": grown.part, **values})
     made: dict[str, Any] = {"fill_s": _timed(city, grown.fill, values)}
     made["build_s"] = {
         index["name"]: _timed(city, f"reindex index {index['name']}" if index["is_key"] else index["made_by"])
         for index in indexes
     }
     made["vacuum_s"] = _timed(city, f"vacuum (analyze) {grown.table}")
-    sizes = "select (pg_relation_size(%(of)s::regclass) / 1e6)::float as mb"
-    made["index_mb"] = {one["name"]: round(city.value(sizes, {"of": one["name"]}), 1) for one in indexes}
-    made["table_mb"] = round(city.value("select (pg_table_size(%s::regclass) / 1e6)::float", (grown.table,)), 1)
+    made["index_mb"] = {one["name"]: round(city.value(_SIZE, {"of": one["name"]}), 1) for one in indexes}
+    made["table_mb"] = round(city.value(_SIZE, {"of": grown.table}), 1)
     say(json.dumps({grown.table: made}))
     return made
 
 
+def _is_parted(city: City, table: str) -> bool:
+    return bool(city.value("select relkind = 'p' from pg_class where oid = %s::regclass", (table,)))
+
+
+_SIZE = """
+    select (coalesce(sum(pg_relation_size(t.relid)), pg_relation_size(%(of)s::regclass)) / 1e6)::float
+    from pg_partition_tree(%(of)s::regclass) t
+"""
+_OWN_PARTS = """
+    select access.make_partition(%(table)s::regclass, %(part)s, t)
+    from generate_series(%(since)s, %(until)s + interval '1 day', interval '1 day') t
+"""
 _INDEXES = """
     select i.indexrelid::regclass::text as name, pg_get_indexdef(i.indexrelid) as made_by,
            exists (select from pg_constraint c where c.conindid = i.indexrelid) as is_key
@@ -446,16 +460,19 @@ async def _ask(connection: Any, statement: str, values: dict[str, Any]) -> None:
 def twin(city: City, grown: Grown, rows: int, until: datetime) -> dict[str, Any]:
     """Compare the table with one of the same rows and indexes in partitions."""
     since, table = grown.since(rows, until), grown.table
+    is_parted = _is_parted(city, table)  # then the twin is the one that is whole
+    whole, parted = ("twin", table) if is_parted else (table, "twin")
+    form = "" if is_parted else f" partition by range ({grown.by})"
     city.do("drop table if exists twin")
-    city.do(
-        f"create table twin (like {table} including constraints including generated) partition by range ({grown.by})"
-    )
-    for made_by in city.do(_PARTS, {"unit": grown.part, "part": f"1 {grown.part}", "since": since, "until": until}):
-        city.do(made_by["made_by"])
+    city.do(f"create table twin (like {table} including constraints including generated){form}")
+    if not is_parted:
+        values = {"unit": grown.part, "part": f"1 {grown.part}", "since": since, "until": until}
+        for part in city.do(_PARTS, values):
+            city.do(part["made_by"])
     columns = ", ".join(row["name"] for row in city.do(_COLUMNS, {"table": table}))
     made: dict[str, Any] = {
         "fill_s": _timed(city, f"insert into twin ({columns}) select {columns} from {table}"),
-        "partitions": city.value("select count(*) from pg_inherits where inhparent = 'twin'::regclass"),
+        "partitions": city.value("select count(*) from pg_inherits where inhparent = %s::regclass", (parted,)),
     }
     city.do(f"alter table twin add primary key ({grown.key})")
     for index in city.do(_INDEXES, {"table": table}):
@@ -464,21 +481,21 @@ def twin(city: City, grown: Grown, rows: int, until: datetime) -> dict[str, Any]
     city.do("vacuum (analyze) twin")
     made["ms"] = {name: [] for name in grown.beside}
     for name, statement in grown.beside.items():
-        for which in (table, "twin"):
+        for which in (whole, parted):
             asked = partial(_ask, statement=statement.format(t=which), values={"until": until})
             made["ms"][name].append(city.explained(f"{rows:,} {table}: {name} of {which}", asked, "owner"))
-    first = city.do(_FIRST)[0]
+    first = city.value(_FIRST, (parted,))
     border = city.value(
-        f"select date_trunc('{grown.part}', min({grown.by}), 'UTC') + interval '1 {grown.part}' from twin"
+        f"select date_trunc('{grown.part}', min({grown.by}), 'UTC') + interval '1 {grown.part}' from {parted}"
     )
-    many = city.value(f"select count(*) from {table} where {grown.by} < %s", (border,))
+    many = city.value(f"select count(*) from {whole} where {grown.by} < %s", (border,))
     made["oldest_part_rows"] = many
     began = time.perf_counter()
     with psycopg.connect(city.owner) as connection:  # with triggers and foreign keys, as it would be
-        connection.execute(f"delete from {table} where {grown.by} < %s".encode(), (border,))
+        connection.execute(f"delete from {whole} where {grown.by} < %s".encode(), (border,))
     made["delete_s"] = round(time.perf_counter() - began, 2)
-    made["vacuum_s"] = _timed(city, f"vacuum {table}")
-    made["drop_s"] = _timed(city, f"drop table {first['name']}")
+    made["vacuum_s"] = _timed(city, f"vacuum {whole}")
+    made["drop_s"] = _timed(city, f"drop table {first}")
     city.do("drop table twin")
     say(json.dumps({f"twin of {table}": made}))
     return made
@@ -494,8 +511,7 @@ _COLUMNS = """
     where attrelid = %(table)s::regclass and attnum > 0 and not attisdropped and attgenerated = ''
 """
 _FIRST = """
-    select inhrelid::regclass::text as name from pg_inherits where inhparent = 'twin'::regclass
-    order by inhrelid limit 1
+    select inhrelid::regclass::text from pg_inherits where inhparent = %s::regclass order by inhrelid limit 1
 """
 
 
