@@ -318,7 +318,7 @@ def _of_states(_: Grown, city: City, rows: int, now: datetime) -> dict[str, floa
         ),
         "report_500": city.explained(f"{at}: 500 reported", lambda c: take_states(c, reports)),
         "tidy_nothing": city.explained(f"{at}: tidy, nothing due", lambda c: tidy(c, 60), "service"),
-        "tidy_an_hour": city.explained(f"{at}: tidy, an hour", lambda c: tidy(c, _STATES_DAYS), "service"),
+        "tidy_a_day": city.explained(f"{at}: tidy, a day", lambda c: tidy(c, _STATES_DAYS - 1), "service"),
     }
 
 
@@ -338,7 +338,7 @@ GROWN = (
     Grown(
         "camera_state_log",
         """insert into camera_state_log (camera_id, since, state)
-           select c.camera_id, %(since)s + g * (%(until)s - %(since)s) / %(rows)s,
+           select c.camera_id, %(since)s + (%(until)s - %(since)s) / %(rows)s * g,
                   (array['online', 'offline', 'online', 'fault'])[1 + (g / (select count(*) from sample_cameras)) %% 4]
            from generate_series(0, %(rows)s::bigint - 1) g
            join sample_cameras c on c.n = g * 7919 %% (select count(*) from sample_cameras)""",
@@ -350,7 +350,7 @@ GROWN = (
             "report": "insert into {t} select camera_id, %(until)s, 'fault' from sample_cameras limit 500"
                       " on conflict (camera_id, since) do update set state = excluded.state",
         },
-        timedelta(days=_STATES_DAYS, hours=1),
+        timedelta(days=_STATES_DAYS),
     ),
     Grown(
         "changes",
@@ -363,7 +363,7 @@ GROWN = (
                       'grid_code', s.grid_code, 'grid_name', s.grid_code, 'zone_code', s.zone_code,
                       'zone_name', s.zone_code, 'edition_id', s.edition_id, 'unassigned', false, 'is_demo', false,
                       'due_at', %(until)s, 'due_for', 'arrive') end,
-                  %(since)s + g * (%(until)s - %(since)s) / %(rows)s
+                  %(since)s + (%(until)s - %(since)s) / %(rows)s * g
            from generate_series(0, %(rows)s::bigint - 1) g join sample s on s.n = g * 7919 %% (select count(*) from sample)""",
         "happened_at", "hour", "change_id, happened_at", _of_changes,
         {
@@ -388,7 +388,7 @@ GROWN = (
                select s.*, at, at > %(until)s - interval '2 d' and g %% 10 = 0 as is_open,
                       at > %(until)s - interval '90 d 2 h' as is_fresh
                from generate_series(0, %(rows)s::bigint - 1) g
-               cross join lateral (select %(since)s + g * (%(until)s - %(since)s) / %(rows)s as at) t
+               cross join lateral (select %(since)s + (%(until)s - %(since)s) / %(rows)s * g as at) t
                join sample s on s.n = g * 7919 %% (select count(*) from sample)
            ) made""",
         "received_at", "month", "incident_id, received_at", _of_incidents,

@@ -9,14 +9,12 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from geo_grid.access import digest_of
-from geo_grid.access.credentials import new_secret
-from geo_grid.db import SERVICE_ROLE, Cluster, connect, migrate, read_migrations
+from geo_grid.db import Cluster, connect, migrate, read_migrations
 from geo_grid.db.as_text import differences
 from geo_grid.response.positions import QUERIES
 from tests.conftest import live_server
 from tests.databases import new_database
-from tests.identities import api_key, bearing
+from tests.identities import api_key, as_server, bearing
 
 DAY = timedelta(days=1)
 _UNITS = """
@@ -64,13 +62,7 @@ def of(moment: datetime) -> str:
 
 
 def tidy(database: str, kept: timedelta) -> None:
-    """As the due work does it."""
-    token = new_secret("service")
-    with connect(database) as connection:
-        connection.execute("select access.admit_server(%s, interval '1 hour')", (digest_of(token),))
-    with psycopg.connect(make_conninfo(database, user=SERVICE_ROLE)) as connection:
-        connection.execute("select set_config('geo_grid.credential', %s, true)", (digest_of(token),))
-        connection.execute(QUERIES["tidy"], {"kept_s": kept.total_seconds()})
+    as_server(database, QUERIES["tidy"], {"kept_s": kept.total_seconds()})
 
 
 def store(database: str, *moments: datetime) -> None:
@@ -126,6 +118,24 @@ def test_days_that_are_over_are_dropped_and_the_next_are_made(city: str) -> None
     tidy(city, 3 * DAY)
     tidy(city, timedelta(seconds=1))
     assert days(city) == {of(now): 1, of(now + DAY): 0, of(now + 2 * DAY): 0}
+
+
+def test_who_reports_while_it_is_tidied_is_heard(client: httpx.Client, city: str) -> None:
+    now = datetime.now(UTC)
+
+    def one(n: int) -> int:
+        return report(client, *((f"U{unit}", now - timedelta(milliseconds=n)) for unit in range(1, 9)))["repeated"]
+
+    with ThreadPoolExecutor(4) as threads:
+        reported = threads.map(one, range(60))
+        for n in range(8):
+            store(city, now - (n + 3) * DAY)
+            with connect(city) as connection:
+                connection.execute("select access.drop_partitions('unit_positions', 'day', now())")
+                connection.execute("drop table if exists unit_positions_" + of(now + 2 * DAY))
+            tidy(city, DAY)
+        assert sum(reported) == 0
+    assert days(city)[of(now)] == 60 * 8
 
 
 def test_tidying_waits_for_nobody(city: str) -> None:

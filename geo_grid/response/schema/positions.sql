@@ -64,15 +64,15 @@ begin
 end $$;
 grant execute on function access.report_positions(json) to geo_grid_app;
 
--- Makes the partitions of today and the next two days, and drops those of days that are over since `kept`. Both need the table
--- for themselves for a moment, and whoever writes waits behind them: if they do not get it at once, as while a backup is made,
--- the next hour does it.
+-- Drops the partitions of days that are over since `kept`, and makes those of today and the next two. Both need a table for themselves
+-- for a moment, and whoever writes waits behind them: if they do not get it at once, as while a backup is made, the next hour does
+-- it. In this order, since who reports locks the track before the units.
 create or replace function access.tidy_positions(kept interval) returns void
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp set lock_timeout = '1s' as $$
 begin
     perform access.require_service();
-    perform access.make_partition('unit_positions', 'day', now() + n * interval '1 day') from generate_series(0, 2) n;
     perform access.drop_partitions('unit_positions', 'day', now() - kept);
+    perform access.make_partition('unit_positions', 'day', now() + n * interval '1 day') from generate_series(0, 2) n;
 exception when lock_not_available then
     null;
 end $$;

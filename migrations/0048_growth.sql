@@ -1,6 +1,8 @@
--- Tracks in partitions by day (UTC), which are dropped whole: 1,000 units that report every five seconds write 17 million rows a
--- day, and to delete them hour by hour takes longer than to write them (docs/growth.md). What there is goes to the partitions of
--- its days; further ones are made by the text's functions (geo_grid/db/schema/partitions.sql).
+-- What 10 million rows showed (docs/growth.md).
+
+-- 1. Tracks in partitions by day (UTC), which are dropped whole: 1,000 units that report every five seconds write 17 million rows a
+-- day, and what is deleted must be vacuumed from its index. What there is goes to the partitions of its days; further ones are
+-- made by the text's functions (geo_grid/db/schema/partitions.sql).
 alter table unit_positions rename to unit_positions_whole;
 alter table unit_positions_whole rename constraint unit_positions_pkey to unit_positions_whole_pkey;
 
@@ -29,3 +31,10 @@ alter table unit_positions
     add constraint unit_positions_unit_code_fkey foreign key (unit_code) references patrol_units (unit_code) on delete cascade;
 alter table unit_positions enable row level security;  -- the policies are the text's: until it is applied nobody sees a row
 grant select on unit_positions to geo_grid_app;
+
+-- 2. Every hour what is too old is looked for, and found without reading all incidents.
+create index incidents_with_caller on incidents (closed_at) where caller_number is not null;
+create index incidents_with_text on incidents (closed_at) where (description <> '' or address <> '') and not is_demo;
+
+-- 3. The newest first, in the order of pages of features: ties by key, upwards.
+create index incidents_listed on incidents (received_at desc nulls last, incident_id);
