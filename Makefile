@@ -4,7 +4,7 @@ BIN := .venv/bin
 PROCESSES ?= 3
 PYTEST = $(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile --no-loadscope-reorder --cache-clear
 
-.PHONY: help up down test coverage lint types bench-locate bench-bulk bench-access bench-boundaries bench-response bench-restart bench-memory bench-feed bench-tiles bench-pages bench-views bench-workflow bench-search bench-feeds bench-cameras drill-all pictures data words lock clean
+.PHONY: help up down test coverage lint types bench-locate bench-bulk bench-access bench-boundaries bench-response bench-restart bench-memory bench-feed bench-tiles bench-pages bench-views bench-workflow bench-search bench-feeds bench-cameras bench-growth drill-all pictures data words lock clean
 
 help:            ## this list
 	@grep -E '^[a-z%-]+:.*##' Makefile | sed 's/:.*##/\t/'
@@ -103,6 +103,11 @@ bench-cameras:   ## 62,000 cameras: import, tiles, states, what they see, covera
 	@./setup.sh run
 	@bench/setup.sh
 	$(BIN)/python -m bench.cameras
+
+bench-growth:    ## 10 million incidents, positions, changes and states of cameras, whole and in partitions (half an hour)
+	@./setup.sh run
+	@bench/setup.sh
+	$(BIN)/python -m bench.growth
 
 bench-pages:     ## the wall beside plain Folium in one browser: bytes, first paint, panning, events (ten minutes)
 	@./setup.sh test

@@ -57,7 +57,6 @@ def _tidy(doing: Doing, connection: Connection, _: Sequence[str]) -> None:
     """Delete expired sessions, and callers, unit positions, parties, texts and states of cameras that are older than the settings allow; and
     positions of cameras that are older than a day."""
     connection.execute(ACCOUNTS["tidy"], {"callers_days": doing.settings.caller_retention_days})
-    connection.execute(POSITIONS["tidy"], {"kept_s": doing.settings.track_retention_h * 3600})
     texts = {"texts_days": doing.settings.text_retention_days}
     connection.execute(MEDIATION["tidy"], {**texts, "parties_days": doing.settings.party_retention_days})
     connection.execute(SUPERVISED["tidy"], texts)
@@ -65,6 +64,8 @@ def _tidy(doing: Doing, connection: Connection, _: Sequence[str]) -> None:
     connection.execute(VISITS["tidy"], texts)
     connection.execute(CAMERA_STATES["tidy"], {"kept_days": doing.settings.camera_state_days})
     connection.execute(CAMERA_POSITIONS["tidy"])
+    # last, since nobody writes positions from here to the commit
+    connection.execute(POSITIONS["tidy"], {"kept_s": doing.settings.track_retention_h * 3600})
 
 
 def _draw_views(doing: Doing, connection: Connection, _: Sequence[str]) -> float | None:

@@ -126,7 +126,12 @@ class Settings(BaseSettings):
     camera_state_days: int = Field(
         35, ge=4, le=3650, description="days for which changes of the state of cameras are kept, to count by hour"
     )
-    track_retention_h: float = Field(24, gt=0, le=24 * 366, description="hours for which positions of units are kept")
+    track_retention_h: float = Field(
+        24,
+        gt=0,
+        le=24 * 366,
+        description="hours for which positions of units are kept, and to the end of their day (UTC), which is dropped whole",
+    )
     tls_certificate: Path | None = Field(None, description="PEM file with the certificate chain; serves HTTPS")
     tls_key: Path | None = Field(None, description="PEM file with its private key")
     trusted_proxies: str = Field(

@@ -6,8 +6,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import httpx
+import psycopg
 from argon2 import PasswordHasher
+from psycopg.conninfo import make_conninfo
 
+from geo_grid.access import digest_of
 from geo_grid.access.accounts import (
     AccountChange,
     NewAccount,
@@ -16,7 +19,8 @@ from geo_grid.access.accounts import (
     change_account,
     issue_credential,
 )
-from geo_grid.db import AsyncConnection
+from geo_grid.access.credentials import new_secret
+from geo_grid.db import SERVICE_ROLE, AsyncConnection, connect
 from tests.owners import owner
 
 _NUMBER = itertools.count(1)
@@ -71,6 +75,16 @@ def user(conninfo: str, role: str, cells: list[str] | None = None, **more: Any) 
 
     owner(conninfo, make)
     return new.name
+
+
+def as_server(conninfo: str, statement: str, values: dict[str, Any]) -> None:
+    """Run a statement of due work, with the rights of the server itself."""
+    digest = digest_of(new_secret("service"))
+    with connect(conninfo) as connection:
+        connection.execute("select access.admit_server(%s, interval '1 hour')", (digest,))
+    with psycopg.connect(make_conninfo(conninfo, user=SERVICE_ROLE)) as connection:
+        connection.execute("select set_config('geo_grid.credential', %s, true)", (digest,))
+        connection.execute(statement.encode(), values)
 
 
 def disable(conninfo: str, name: str) -> None:

@@ -9,7 +9,7 @@ import re
 import secrets
 import subprocess
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import filterfalse
 from pathlib import Path
 
@@ -28,8 +28,10 @@ OURS = ("migrations", "schema_text", "schema_objects")
 _ROWS = re.compile(rf"\d+; \d+ \d+ (TABLE DATA|SEQUENCE SET) (?!public ({'|'.join(OURS)}|spatial_ref_sys) )")
 """A line of the list of what is in a dump: rows of a table, and where a sequence stands."""
 _MONTH = re.compile(r"\d+; \d+ \d+ TABLE DATA access audit_log_([1-9]\d{3})_(0[1-9]|1[0-2]) ", re.ASCII)
+_DAY = re.compile(r"\d+; \d+ \d+ TABLE DATA public (unit_positions_([1-9]\d{3}_\d\d_\d\d)) ", re.ASCII)
 _TEXT = re.compile(r"\d+; \d+ \d+ TRIGGER (?!access audit_log_\d{4}_\d\d )")
 """A trigger, but those of the audit's months, which are made with their tables."""
+_PART = sql.SQL("create table {} partition of unit_positions for values from ({}) to ({})")
 _MAY_INSERT = sql.SQL(
     "grant usage on schema public, access to {};"
     "grant insert on all tables in schema public, access to {};"
@@ -66,6 +68,8 @@ def fill(maintenance: psycopg.Connection[dict[str, object]], conninfo: str, dump
         for month in filter(None, map(_MONTH.match, parts)):
             first = datetime(int(month[1]), int(month[2]), 1, tzinfo=UTC)
             connection.execute("select access.make_audit_month(%s)", (first,))
+        for part, day in _days(parts):
+            connection.execute(_PART.format(sql.Identifier(part), day, day + timedelta(days=1)))
     _run("pg_dump", version, conninfo, "--format=custom", f"--file={form}")
     _remake(maintenance, name)
     _restore(version, conninfo, form, "--section=pre-data")
@@ -119,6 +123,13 @@ def _forget_killed(maintenance: psycopg.Connection[dict[str, object]]) -> None:
 
 def _parts(version: int, dump: Path) -> list[str]:
     return _run("pg_restore", version, None, "--list", str(dump)).splitlines()
+
+
+def _days(parts: Iterable[str]) -> Iterator[tuple[str, datetime]]:
+    """Yield the partitions of tracks that a dump has rows of, each with the day that it begins with."""
+    for found in filter(None, map(_DAY.match, parts)):
+        with contextlib.suppress(ValueError):  # no day has this name: pg_restore says that there is no such table
+            yield found[1], datetime.strptime(found[2], "%Y_%m_%d").replace(tzinfo=UTC)
 
 
 def _only(dump: Path, parts: Iterable[str]) -> str:

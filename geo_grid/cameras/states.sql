@@ -54,36 +54,48 @@ c.network_code
 null::text
 
 -- name: by_hour
--- each state lasts until the next one; of each hour the share that each took, as cameras
-with seen as materialized (
-    select l.camera_id, l.state, l.since as began,
-           lead(l.since, 1, 'infinity') over (partition by l.camera_id order by l.since) as ended
-    from camera_state_log l
-    where l.camera_id in (select camera_id from cameras)
+-- of each hour the share that each state took, as cameras: those that were in it when the hour began, and what changes added and took
+-- away, each for the rest of its hour. The log is read from the first hour on, and once for each camera before it
+with known as (
+    select c.camera_id, l.state, %(since)s::timestamptz as since
+    from cameras c
+    cross join lateral (select l.state from camera_state_log l
+                        where l.camera_id = c.camera_id and l.since <= %(since)s order by l.since desc limit 1) l
+    union all
+    select l.camera_id, l.state, l.since from camera_state_log l where l.since > %(since)s and l.since < %(until)s
+),
+turned as (
+    select k.state, k.since, 1 as cameras from known k
+    union all
+    select lag(k.state) over (partition by k.camera_id order by k.since), k.since, -1 from known k
 ),
 hours as (
-    select h as began, least(h + interval '1 hour', %(until)s::timestamptz) as ended
+    select h as began, extract(epoch from least(h + interval '1 hour', %(until)s::timestamptz) - h) as lasts_s
     from generate_series(%(since)s::timestamptz, %(until)s::timestamptz, interval '1 hour') h
     where h < %(until)s::timestamptz
 ),
+summed as (
+    select t.state, date_bin('1 hour', t.since, %(since)s) as began, sum(t.cameras) as cameras,
+           sum(t.cameras * extract(epoch from t.since - date_bin('1 hour', t.since, %(since)s))) as before_s
+    from turned t group by 1, 2
+),
 shares as (
-    select h.began, s.state, s.camera_id,
-           extract(epoch from least(h.ended, s.ended) - greatest(h.began, s.began))
-           / extract(epoch from h.ended - h.began) as share
+    select h.began, k.state,
+           sum(coalesce(s.cameras, 0)) over (partition by k.state order by h.began) - coalesce(s.before_s, 0) / h.lasts_s as share
     from hours h
-    join seen s on s.began < h.ended and s.ended > h.began
+    cross join (values ('online'), ('offline'), ('fault')) k (state)
+    left join summed s on s.began = h.began and s.state = k.state
 )
-select to_char(h.began at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') as key, null as name,
-       n.cameras, round(coalesce(t.online, 0)::numeric, 3) as online, round(coalesce(t.offline, 0)::numeric, 3) as offline,
-       round(coalesce(t.fault, 0)::numeric, 3) as fault, round((n.cameras - coalesce(t.known, 0))::numeric, 3) as unknown
-from hours h
-cross join (select count(*) as cameras from cameras) n
-left join (
-    select began, sum(share) as known, sum(share) filter (where state = 'online') as online,
+select to_char(t.began at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') as key, null as name,
+       n.cameras, round(t.online, 3) as online, round(t.offline, 3) as offline, round(t.fault, 3) as fault,
+       round(n.cameras - t.online - t.offline - t.fault, 3) as unknown
+from (select count(*) as cameras from cameras) n
+cross join (
+    select began, sum(share) filter (where state = 'online') as online,
            sum(share) filter (where state = 'offline') as offline, sum(share) filter (where state = 'fault') as fault
     from shares group by began
-) t on t.began = h.began
-order by h.began
+) t
+order by t.began
 
 -- name: tidy
 select access.tidy_camera_states(make_interval(days => %(kept_days)s))

@@ -218,12 +218,15 @@ def test_positions_move_units_and_leave_a_track(units: tuple[httpx.Client, str])
 def test_positions_past_their_time_are_forgotten(units: tuple[httpx.Client, str]) -> None:
     client, database = units
     with connect(database) as connection:
-        connection.execute(
-            "insert into unit_positions select 'U1', now() - interval '30 hours', geom from patrol_units where unit_code = 'U1'"
-        )
-        connection.execute(
-            "insert into unit_positions select 'U1', now(), geom from patrol_units where unit_code = 'U1'"
-        )
+        for hours in (48, 0):
+            connection.execute(
+                "select access.make_partition('unit_positions', 'day', now() - %s * interval '1 h')", (hours,)
+            )
+            connection.execute(
+                "insert into unit_positions select unit_code, now() - %s * interval '1 h', geom from patrol_units"
+                " where unit_code = 'U1'",
+                (hours,),
+            )
         connection.execute("select ask_for('tidy', '', now())")
     deadline = time.monotonic() + 90
     while True:

@@ -51,6 +51,10 @@ def city(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     with new_database(cluster, "backed_up") as conninfo:
         with connect(conninfo) as connection:
             two_by_two(connection)
+            connection.execute(
+                "insert into patrol_units (unit_code, name, unit_kind, geom)"
+                " values ('U1', 'x', 'car', ST_SetSRID(ST_MakePoint(114.5, 37.0), 4490))"
+            )
         graph = folder / "roads" / "abc"
         graph.mkdir(parents=True)
         (graph / "manifest.json").write_text("{}")
@@ -62,6 +66,11 @@ def city(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         key = api_key(conninfo, "dispatcher")
         with live_server(conninfo) as url, bearing(url, key) as client, logged_in(url, user(conninfo, "planner")):
             incident = client.post("/incidents", json={**HERE, "category": "x"}).json()["incident_id"]
+            told = [
+                {"unit_code": "U1", **HERE, "reported_at": at}
+                for at in ("2026-01-31T23:59:59Z", "2026-02-01T00:00:00Z")
+            ]
+            assert client.post("/units/positions", json={"positions": told}).json()["refused"] == []
             manifest = make_backup(conninfo, folder / "roads", folder / "city.backup", silent)
             assert client.get("/readyz").status_code == 200
         yield City(conninfo, key, folder / "city.backup", manifest, incident)
@@ -130,6 +139,8 @@ def test_it_is_there_again_on_another_machine(city: City, empty: str, tmp_path: 
     assert before is not None
     assert after is not None
     assert facts["sessions"] == 0
+    tracks = {name: count for name, count in found.rows.items() if name.startswith("public.unit_positions_2026_0")}
+    assert tracks == {"public.unit_positions_2026_01_31": 1, "public.unit_positions_2026_02_01": 1}
     assert after["feed"] != before["feed"]  # whoever listened to the city that was backed up looks at everything again
     assert (after["fast"], after["silent_roles"]) == (True, 2)
 
@@ -137,9 +148,9 @@ def test_it_is_there_again_on_another_machine(city: City, empty: str, tmp_path: 
 def schema(conninfo: str) -> list[str]:
     with psycopg.connect(conninfo) as connection:
         version = connection.info.server_version // 10_000
-    # a server makes the audit's next month when it comes
-    months = "--exclude-table=access.audit_log_2*"
-    dumped = programs.begin("pg_dump", version, conninfo, "--schema-only", months, output=subprocess.PIPE)
+    # a server makes the audit's next month, and the next days of tracks, when they come
+    months = ("--exclude-table=access.audit_log_2*", "--exclude-table=public.unit_positions_2*")
+    dumped = programs.begin("pg_dump", version, conninfo, "--schema-only", *months, output=subprocess.PIPE)
     return sorted(line for line in programs.said_by(dumped, "pg_dump").splitlines() if not line.startswith("\\"))
 
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
+from geo_grid.cameras.states import QUERIES
 from geo_grid.db import connect
 from geo_grid.live_demo.people import SUPERVISOR
 from geo_grid.live_demo.roads import Roads
@@ -14,7 +15,7 @@ from geo_grid.live_demo.speaking import Speaker
 from geo_grid.live_demo.works import Works
 from tests.commands import geo_grid
 from tests.conftest import live_server
-from tests.identities import api_key, bearing
+from tests.identities import api_key, as_server, bearing
 
 A, B, SECRET, FRESH = (f"1305020000132000000{n}" for n in range(4))
 LONG_AGO = "2026-01-01T00:00:00Z"
@@ -135,6 +136,24 @@ def test_cameras_are_counted_by_state(city: tuple[str, str]) -> None:
         assert len(groups(by="hour")) in (24, 25)
         for bad in ({"since": now.isoformat(), "until": LONG_AGO}, {"since": LONG_AGO, "until": now.isoformat()}):
             assert client.get("/cameras/availability", params={"by": "hour", **bad}).status_code in (400, 422)
+
+
+def test_the_state_before_the_days_that_are_kept_stays(city: tuple[str, str]) -> None:
+    _, database = city
+    logged = ((A, 50, "online"), (A, 40, "fault"), (A, 3, "online"), (B, 60, "offline"))
+    with connect(database) as connection:
+        for camera, days, state in logged:
+            connection.execute(
+                "insert into camera_state_log select camera_id, now() - make_interval(days => %s), %s from cameras"
+                " where gb28181_id = %s",
+                (days, state, camera),
+            )
+    as_server(database, QUERIES["tidy"], {"kept_days": 35})
+    with connect(database) as connection:
+        kept = connection.execute(
+            "select gb28181_id, state from camera_state_log join cameras using (camera_id) order by 1, since"
+        ).fetchall()
+    assert [(row["gb28181_id"], row["state"]) for row in kept] == [(A, "fault"), (A, "online"), (B, "offline")]
 
 
 def test_states_come_from_a_file_too(city: tuple[str, str], tmp_path) -> None:

@@ -14,22 +14,13 @@ begin
     raise exception 'audit rows are never changed or deleted' using errcode = 'insufficient_privilege';
 end $$;
 
-create or replace function access.audit_partition(month date) returns text
-language sql immutable set search_path = pg_catalog, pg_temp
-return 'audit_log_' || to_char(month, 'YYYY_MM');
-
 create or replace function access.make_audit_month(moment timestamptz) returns void
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp set timezone = 'UTC' as $$
-declare
-    first_day date := date_trunc('month', moment)::date;
-    partition text := access.audit_partition(first_day);
 begin
-    if to_regclass('access.' || partition) is null then
-        execute format('create table access.%I partition of access.audit_log for values from (%L) to (%L)',
-                       partition, first_day, (first_day + interval '1 month')::date);
-        execute format('create trigger kept_whole before truncate on access.%I'
-                       ' for each statement execute function access.keep_audit()', partition);
-        insert into access.audit_months (month) values (first_day) on conflict do nothing;
+    if access.make_partition('access.audit_log', 'month', moment) then
+        execute format('create trigger kept_whole before truncate on %s for each statement execute function access.keep_audit()',
+                       access.partition_of('access.audit_log', 'month', moment));
+        insert into access.audit_months (month) values (date_trunc('month', moment)::date) on conflict do nothing;
     end if;
 end $$;
 
@@ -247,7 +238,7 @@ begin
     order by a.audit_id desc limit 1;
     select count(*) into counted from access.audit_log a
     where a.occurred_at >= month_dropped and a.occurred_at < month_dropped + interval '1 month';
-    execute format('drop table access.%I', access.audit_partition(month_dropped));
+    execute format('drop table %s', access.partition_of('access.audit_log', 'month', month_dropped));
     update access.audit_months m set dropped_at = now(), last_audit_id = last.audit_id, last_hash = last.hash
     where m.month = month_dropped;
     perform access.record('audit.drop', 'month', month_dropped::text, 'done', jsonb_build_object('rows', counted));

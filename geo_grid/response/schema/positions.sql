@@ -1,18 +1,25 @@
--- Positions and tracks of units.
+-- Positions and tracks of units: a track is kept in partitions by day (UTC).
 
 -- Stores a batch of positions: the newest of each unit becomes its position, and all are added to its track. Positions that
--- are known already, or of units that the principal may not see, are skipped. Returns the outcome of each position, by its
--- number from 1.
+-- are known already, or of units that the principal may not see, are skipped, and those that are older than any setting keeps
+-- are in no track. A day that has no partition yet gets it here: no server was there that makes it beforehand. Returns the
+-- outcome of each position, by its number from 1.
 create or replace function access.report_positions(reports json)
 returns table (number bigint, outcome text)
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 declare
     whole_city boolean := access.city_wide('positions.write');
     codes text[] := array(select r.value->>'unit_code' from json_array_elements(reports) r);
+    kept_from timestamptz := now() - interval '366 days';
 begin
     if not access.may('positions.write') then
         raise exception 'you have no right to report positions' using errcode = 'insufficient_privilege';
     end if;
+    -- before any row is locked, since it waits for those who write units
+    perform access.make_partition('unit_positions', 'day', d.day)
+    from (select distinct date_trunc('day', (r.value->>'reported_at')::timestamptz, 'UTC') as day
+          from json_array_elements(reports) r) d
+    where d.day >= kept_from - interval '1 day';
     -- rows are locked in the order of their keys, so that batches of the same units wait for each other without a deadlock
     perform from patrol_units u where u.unit_code = any(codes) order by u.unit_code for no key update;
     return query
@@ -32,7 +39,7 @@ begin
     ),
     tracked as (
         insert into unit_positions (unit_code, reported_at, geom)
-        select k.unit_code, k.reported_at, k.geom from known k
+        select k.unit_code, k.reported_at, k.geom from known k where k.reported_at > kept_from
         on conflict do nothing
         returning unit_positions.unit_code, unit_positions.reported_at
     ),
@@ -47,7 +54,7 @@ begin
     )
     select g.number,
            case when k.number is null then 'unknown'
-                when t.unit_code is null or k.times > 1 then 'repeated'
+                when k.times > 1 or t.unit_code is null and k.reported_at > kept_from then 'repeated'
                 when k.reported_at <= k.known_at then 'late'
                 else 'accepted' end
     from given g
@@ -57,11 +64,16 @@ begin
 end $$;
 grant execute on function access.report_positions(json) to geo_grid_app;
 
--- Deletes positions that are older than `kept`.
+-- Drops the partitions of days that are over since `kept`, and makes those of today and the next two. Both need a table for themselves
+-- for a moment, and whoever writes waits behind them: if they do not get it at once, as while a backup is made, the next hour does
+-- it. In this order, since who reports locks the track before the units.
 create or replace function access.tidy_positions(kept interval) returns void
-language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp set lock_timeout = '1s' as $$
 begin
     perform access.require_service();
-    delete from unit_positions p where p.reported_at < now() - kept;
+    perform access.drop_partitions('unit_positions', 'day', now() - kept);
+    perform access.make_partition('unit_positions', 'day', now() + n * interval '1 day') from generate_series(0, 2) n;
+exception when lock_not_available then
+    null;
 end $$;
 grant execute on function access.tidy_positions to geo_grid_service;
