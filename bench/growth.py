@@ -54,6 +54,7 @@ ROWS = int(os.environ.get("GROWTH_ROWS", "10_000_000"))
 _NAME = "growth"
 _BYTES_A_ROW = 2_400
 """Of the largest table and its twin with their indexes, and the log: a table is empty again before the next is filled."""
+_LEAST = 200_000
 _UNITS, _CAMERAS = 1_000, 62_000
 _INCIDENTS = find_layer("incidents")
 _TIME = re.compile(r"Execution Time: ([\d.]+) ms")
@@ -517,6 +518,9 @@ _FIRST = """
 
 def main() -> None:
     """Measure all of it."""
+    if ROWS < _LEAST:
+        message = f"GROWTH_ROWS must be {_LEAST:,} at least: of fewer incidents none is open"
+        raise SystemExit(message)
     free, needed = shutil.disk_usage(CACHE).free, ROWS * _BYTES_A_ROW
     if needed > free / 2:
         message = f"{ROWS:,} rows take some {needed / 1e9:.0f} GB, and {free / 1e9:.0f} GB are free: set GROWTH_ROWS"
