@@ -9,6 +9,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
+from drills.kit import until
 from geo_grid.db import Cluster, connect, migrate, read_migrations
 from geo_grid.db.as_text import differences
 from geo_grid.response.positions import QUERIES
@@ -33,7 +34,9 @@ def city(small_city: str) -> str:
 
 @pytest.fixture
 def client(city: str) -> Iterator[httpx.Client]:
+    """A client of a server that has tidied for the first time: it makes the days that come."""
     with live_server(city) as url, bearing(url, api_key(city, "dispatcher")) as client:
+        until(lambda: of(datetime.now(UTC) + 2 * DAY) in days(city), "the days that come are not made")
         yield client
 
 
