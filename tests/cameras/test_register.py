@@ -284,13 +284,23 @@ def test_ids_and_platforms_over_http(city: str) -> None:
             400,
             422,
         )
+        sip = {"name": "x", "source_crs": "GCJ-02", "gb28181_id": "13050200002000000009", "is_enabled": True}
+        assert client.put("/cameras/platforms/SIP", json=sip).status_code == 200
         assert [one["platform_code"] for one in client.get("/cameras/platforms").json()["platforms"]] == [
             "GCJ",
             "HK",
             "NEW",
+            "SIP",
         ]
         with bearing(url, api_key(city, "planner", ["A"])) as mine:  # whoever answers for some cells
             assert mine.put("/cameras/platforms/NEW", json={"name": "x", "source_crs": "GCJ-02"}).status_code == 403
+            for code in ("NEW", "SIP"):  # one that may not register, and one that may
+                refused = mine.post(f"/cameras/platforms/{code}/queries")
+                assert (refused.status_code, "the whole city's" in refused.json()["detail"]) == (403, True)
+            assert mine.post("/cameras/platforms/NONE/queries").status_code == 404
+        asked = client.post("/cameras/platforms/NEW/queries")
+        assert (asked.status_code, "enable it first" in asked.json()["detail"]) == (409, True)
+        assert client.post("/cameras/platforms/SIP/queries").status_code == 202
         place = {"type": "Point", "coordinates": [114.503, 37.003]}
         camera = {
             "type": "Feature",
