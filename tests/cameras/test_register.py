@@ -170,6 +170,11 @@ def test_passwords_in_items_and_constants_are_not_stored(city: str, tmp_path: Pa
 def test_apes_are_imported_and_faces_are_refused(city: str, tmp_path: Path) -> None:
     ape = {"ApeID": "13050200001190000001", "Name": "卡口", "Longitude": 114.503, "Latitude": 37.003, "IsOnline": "2"}
     path = tmp_path / "apes.json"
+    path.write_text(json.dumps({"cameras": [ape["Name"]]}))
+    with pytest.raises(UnreadableFile, match="no list of cameras of GA/T 1400: that has APEListObject"):
+        send(city, path)
+    path.write_text(json.dumps({"APEList": {"APE": [ape]}}))
+    assert send(city, path, dry_run=True).imported == 1
     path.write_text(json.dumps({"APEListObject": {"APEObject": [ape]}}))
     assert send(city, path).imported == 1
     assert rows(city, "select state from camera_states") == [{"state": "offline"}]
