@@ -1,6 +1,6 @@
 """Batches that programs report: what is wrong with a report is said with its number, and the others are taken."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -32,34 +32,40 @@ class Batch[Report]:
     ----------
     problems
         What is wrong with each report; None: nothing.
+    names
+        What each calls that on which it reports. One with the character NUL, which the database cannot hold, is no name of anything.
+    unknown
+        Why a report on what is not there is refused.
     """
 
-    def __init__(self, reports: Sequence[Report], problems: Sequence[str | None]) -> None:
+    def __init__(
+        self, reports: Sequence[Report], problems: Sequence[str | None], names: Iterable[str], unknown: str
+    ) -> None:
         self.good: list[Report] = []
         self._numbers: list[int] = []
         self._left: list[Left] = []
-        for number, (one, reason) in enumerate(zip(reports, problems, strict=True), 1):
+        self._unknown = unknown
+        for number, (one, problem, name) in enumerate(zip(reports, problems, names, strict=True), 1):
+            reason = unknown if "\0" in name else problem
             if reason is None:
                 self.good.append(one)
                 self._numbers.append(number)
             else:
                 self._left.append(Left(number=number, reason=reason))
 
-    def taken(self, rows: Sequence[dict[str, Any]], names: Sequence[str], unknown: str) -> dict[str, Any]:
+    def taken(self, rows: Sequence[dict[str, Any]], names: Sequence[str]) -> dict[str, Any]:
         """Count what the database says of the good reports, and list what was refused.
 
         Parameters
         ----------
         rows
             Number of each among the good, from 1, and its outcome: one of `names`, or unknown.
-        unknown
-            Why an unknown one is refused.
         """
         counts: dict[str, Any] = dict.fromkeys(names, 0)
         left = list(self._left)
         for row in rows:
             if row["outcome"] == "unknown":
-                left.append(Left(number=self._numbers[row["number"] - 1], reason=unknown))
+                left.append(Left(number=self._numbers[row["number"] - 1], reason=self._unknown))
             else:
                 counts[row["outcome"]] += 1
         return counts | {"refused": sorted(left, key=lambda one: one.number)}

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from geo_grid.coordinates import source_crs
 from geo_grid.db import AsyncConnection, Connection, load_queries
-from geo_grid.errors import Conflict, NotFound
+from geo_grid.errors import Conflict, Forbidden, NotFound
 
 QUERIES = load_queries("geo_grid.cameras", "platforms.sql")
 _LONGEST_NOTE = 1000
@@ -102,11 +102,17 @@ async def ask_again(connection: AsyncConnection, platform_code: str) -> Platform
     ------
     NotFound
         There is no such platform.
+    Forbidden
+        Whoever asks does not answer for the whole city, as platforms do.
     Conflict
         It is not enabled: it cannot be asked.
     """
+    may_ask = await (await connection.execute(QUERIES["may_ask"])).fetchone()
     done = await connection.execute(QUERIES["ask_again"], {"code": platform_code})
     found = await _platform(connection, platform_code)
+    if not done.rowcount and not (may_ask and may_ask["may"]):
+        message = "platforms are the whole city's: somebody with the right layers.write in the whole city asks them"
+        raise Forbidden(message)
     if not done.rowcount:
         message = f"{platform_code} may not register over SIP, and cannot be asked: enable it first"
         raise Conflict(message)

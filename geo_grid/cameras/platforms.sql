@@ -22,6 +22,9 @@ set name = excluded.name, source_crs = excluded.source_crs, gb28181_id = exclude
 -- name: ask_again
 update camera_platforms set asked_at = now() where platform_code = %(code)s and is_enabled
 
+-- name: may_ask
+select access.city_wide('layers.write') as may
+
 -- name: crs
 select source_crs from camera_platforms where platform_code = %(code)s
 

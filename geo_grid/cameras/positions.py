@@ -50,9 +50,10 @@ async def take_camera_positions(connection: AsyncConnection, positions: Sequence
     """
     places = [(one.lon, one.lat) for one in positions]
     extent = await city_extent(connection)
-    batch = Batch(positions, problems_of(places, [one.positioned_at for one in positions], extent))
+    problems = problems_of(places, [one.positioned_at for one in positions], extent)
+    batch = Batch(positions, problems, [one.gb28181_id for one in positions], NO_SUCH_CAMERA)
     rows = await (await connection.execute(QUERIES["report"], {"reports": snapped(batch.good)})).fetchall()
-    return TakenPositions(**batch.taken(rows, ("accepted", "late"), NO_SUCH_CAMERA))
+    return TakenPositions(**batch.taken(rows, ("accepted", "late")))
 
 
 class PositionProperties(BaseModel):

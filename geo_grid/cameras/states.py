@@ -42,12 +42,13 @@ class TakenStates(BaseModel):
 
 
 def _batch(reports: Sequence[StateReport]) -> tuple[Batch[StateReport], dict[str, Any]]:
-    batch = Batch(reports, [in_future(one.since) for one in reports])
+    problems = [in_future(one.since) for one in reports]
+    batch = Batch(reports, problems, [one.gb28181_id for one in reports], NO_SUCH_CAMERA)
     return batch, {"reports": to_json(batch.good).decode()}
 
 
 def _taken(batch: Batch[StateReport], rows: Sequence[dict[str, Any]]) -> TakenStates:
-    return TakenStates(**batch.taken(rows, ("changed", "same", "late"), NO_SUCH_CAMERA))
+    return TakenStates(**batch.taken(rows, ("changed", "same", "late")))
 
 
 async def take_states(connection: AsyncConnection, reports: Sequence[StateReport]) -> TakenStates:

@@ -31,6 +31,7 @@ def driver_of(source: Source) -> str:
 
 
 _FEATURE = re.compile(rb'"type"\s*:\s*"Feature')
+_TYPE = re.compile(rb'"type"\s*:')
 _TOPOLOGY = re.compile(rb'"type"\s*:\s*"Topology"')
 
 
@@ -73,6 +74,12 @@ def read_vector(source: Source, path: Path, driver: str) -> Rows:
         )
         raise UnreadableFile(message) from None
     except (DataSourceError, DataLayerError, ValueError, pa.ArrowException) as error:
+        if driver == "GeoJSON" and not _TYPE.search(head):
+            message = (
+                f"{said} is no GeoJSON (a FeatureCollection), and no list of cameras of GA/T 1400: that has APEListObject, APEObject,"
+                " APEList or APE with the ApeID of each"
+            )
+            raise UnreadableFile(message) from None
         why = first_line(error).partition("; It might help")[0]  # to name a driver, which is not for the sender to do
         message = f"{said} is not a readable {driver} file: {why}"
         raise UnreadableFile(message) from None

@@ -12,7 +12,8 @@ from typing import Any
 from geo_grid.errors import UnreadableFile
 from geo_grid.passwords import is_secret_name
 
-_LISTS = frozenset({"APEListObject", "APEObject"})
+_LISTS = frozenset({"apelistobject", "apeobject", "apelist", "ape"})
+"""Members that hold devices, in JSON and, as some write them in JSON too, in XML; in small letters."""
 _PERSONAL = re.compile(
     r"person|face|motorvehicle|plateno|plateclass|subimage|imageinfo|imagelist|videoslice|idnumber|disposition|caseinfo"
     r"|thing|feature",
@@ -39,14 +40,22 @@ class Devices:
     directions: int = 0
 
 
+_KNOWN = re.compile(
+    rb'"(?:APE(?:List)?(?:Object)?|ApeID|(?:Face|Person|MotorVehicle|NonMotorVehicle|Thing|Scene|SubImageInfo|Image|VideoSlice|Disposition|Case)'
+    rb'(?:List)?Object|(?:Face|Person|MotorVehicle|NonMotorVehicle)(?:List|ID))"\s*:',
+    re.IGNORECASE,
+)
+_OTHER = re.compile(
+    rb'"type"\s*:\s*"(?:Feature|Topology|Point|Multi|Line|Polygon|Geometry)|"(?:features|esriGeometry\w*|geometryType)"'
+)
+"""What is in the beginning of GeoJSON, TopoJSON and ESRI JSON."""
+
+
 def is_viid(head: bytes) -> bool:
     """Say whether a JSON document, by its beginning, is one of GA/T 1400 rather than GeoJSON."""
     first = re.match(rb'(?:\xef\xbb\xbf)?\s*\[?\s*\{\s*"([A-Za-z]{1,60})"', head)
-    return (
-        first is not None
-        and (first[1].endswith(b"Object") or first[1] == b"ApeID")
-        and b'"FeatureCollection"' not in head
-    )
+    is_object = first is not None and first[1].endswith(b"Object")
+    return (is_object or _KNOWN.search(head) is not None) and _OTHER.search(head) is None
 
 
 def read_viid(document: Any) -> Devices:
@@ -116,15 +125,23 @@ def _names(value: Any, depth: int) -> Iterator[str]:
             yield from _names(inner, depth + 1)
 
 
-def _devices(document: Any) -> list[Any]:
-    while isinstance(document, dict) and document.keys() & _LISTS:
-        document = document[next(name for name in document if name in _LISTS)]
-    if isinstance(document, dict):
-        document = [document] if "ApeID" in document else []
-    if isinstance(document, list):
-        return (
-            [inner for one in document for inner in ([one] if "ApeID" in one or not one else _devices(one))]
-            if all(isinstance(one, dict) for one in document)
-            else document
-        )
-    return []
+def _devices(value: Any, is_list: bool = True) -> Iterator[Any]:
+    """Yield the devices in a document, wherever in it they are listed.
+
+    Parameters
+    ----------
+    is_list
+        What is in it are devices, or should be.
+    """
+    if isinstance(value, list):
+        for one in value:
+            if isinstance(one, dict) or is_list:
+                yield from _devices(one, is_list) if isinstance(one, dict) and one else [one]
+    elif isinstance(value, dict):
+        lists = {name for name in value if name.lower() in _LISTS}
+        if "ApeID" in value or (is_list and not lists and value.keys() & _FIELDS.keys()):
+            yield value
+            return
+        for name, inner in value.items():
+            if isinstance(inner, dict | list):
+                yield from _devices(inner, name in lists)

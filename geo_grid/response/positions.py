@@ -15,6 +15,7 @@ from geo_grid.reported import Batch, Left, in_future
 from geo_grid.response.circles import Place, distances_m
 
 QUERIES = load_queries("geo_grid.response", "positions.sql")
+_NO_SUCH_UNIT = "there is no such unit"
 _FAR_M = 100_000.0
 """Distance in metres from the city beyond which a position is refused as an error."""
 
@@ -56,9 +57,10 @@ async def take_positions(
         The principal may not report positions.
     """
     places = [(one.lon, one.lat) for one in positions]
-    batch = Batch(positions, problems_of(places, [one.reported_at for one in positions], extent))
+    problems = problems_of(places, [one.reported_at for one in positions], extent)
+    batch = Batch(positions, problems, [one.unit_code for one in positions], _NO_SUCH_UNIT)
     rows = await connection.execute(QUERIES["report"], {"reports": snapped(batch.good)})
-    return Taken(**batch.taken(await rows.fetchall(), ("accepted", "late", "repeated"), "there is no such unit"))
+    return Taken(**batch.taken(await rows.fetchall(), ("accepted", "late", "repeated")))
 
 
 def snapped(positions: Sequence[Any]) -> str:

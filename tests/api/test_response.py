@@ -180,10 +180,12 @@ def test_positions_move_units_and_leave_a_track(units: tuple[httpx.Client, str])
     batch = [
         position("U1", 10), position("U1", 5, 114.52), position("U2", 7200), position("NOBODY", 1),
         position("U3", -3600), position("U3", 3, 120.0, 31.0), position("U1", 5, 114.52),
+        position("U1\0", 1),
     ]  # fmt: skip
     taken = client.post("/units/positions", json={"positions": batch}).json()
     assert (taken["accepted"], taken["late"], taken["repeated"]) == (2, 1, 1)
-    assert [left["number"] for left in taken["refused"]] == [4, 5, 6]
+    assert [left["number"] for left in taken["refused"]] == [4, 5, 6, 8]
+    assert taken["refused"][3]["reason"] == taken["refused"][0]["reason"]
     assert "no such unit" in taken["refused"][0]["reason"]
     assert "future" in taken["refused"][1]["reason"]
     assert "outside the city" in taken["refused"][2]["reason"]

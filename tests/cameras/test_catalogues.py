@@ -120,7 +120,11 @@ def test_no_bytes_end_the_reader() -> None:
 
 
 def test_apes_of_gat1400_are_read() -> None:
-    for document in ({"APEListObject": {"APEObject": [APE]}}, {"APEObject": [APE]}, [APE], {"APEObject": APE}):
+    for document in (
+        {"APEListObject": {"APEObject": [APE]}}, {"APEObject": [APE]}, [APE], {"APEObject": APE}, {"APEList": {"APE": [APE]}},
+        {"APEList": [APE]}, {"APE": APE}, {"ApeListObject": {"ApeObject": [APE]}}, {"code": 0, "data": {"APEList": {"APE": [APE]}}},
+        {"Total": 1, "APEListObject": {"Page": {"No": 1}, "APEObject": [APE]}}, {"data": [{"APEObject": APE}]}, APE,
+    ):  # fmt: skip
         found = read_viid(json.loads(json.dumps({**document, "x": 1} if isinstance(document, dict) else document)))
         assert found.rows == [
             {"gb28181_id": "13050200001190000001", "name": "x", "lon": "114.5", "lat": "37.1", "camera_state": "online"}
@@ -144,6 +148,12 @@ def test_what_holds_persons_faces_or_plates_is_refused_whole(document: object) -
         read_viid(document)
 
 
+def test_apes_are_refused_one_by_one() -> None:
+    found = read_viid({"APEList": {"APE": [APE, 5, {"Name": "y"}]}})
+    assert (len(found.rows), found.broken) == (3, {1: "it is no object"})
+    assert found.rows[2] == {"name": "y"}
+
+
 @pytest.mark.parametrize("document", [5, None, [], {}, {"APEListObject": {}}, [[[]]], {"a": {"b": 1}}, "x"])
 def test_what_holds_no_ape_is_refused(document: object) -> None:
     with pytest.raises(UnreadableFile, match=r"no APE|no object"):
@@ -163,4 +173,10 @@ def test_geojson_and_gat1400_are_told_apart_by_their_beginning() -> None:
     assert is_viid(b'\xef\xbb\xbf {"APEListObject": {')
     assert is_viid(b'[{"ApeID": "1"')
     assert is_viid(b'{"FaceListObject":')  # so that it is refused in words, not taken for broken GeoJSON
+    assert is_viid(b'{"APEList": {"APE": [{"Name"')
+    assert is_viid(b'{"code": 0, "data": {"apeListObject": {')
+    assert is_viid(b'{"FaceList": {"Face": [')
     assert not is_viid(b'{"type": "FeatureCollection"')
+    assert not is_viid(b'{"features": [{"type": "Feature", "properties": {"ApeID": "1"')
+    assert not is_viid(b'{"displayFieldName": "APE", "geometryType": "esriGeometryPoint"')
+    assert not is_viid(b'{"cameras": [')

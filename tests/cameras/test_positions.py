@@ -108,8 +108,10 @@ def test_what_is_wrong_is_refused_one_by_one(city: tuple[str, str]) -> None:
             position(BODY, ago(), FAR),
             position("x", ago()),
             position(BODY, ago(), (0.0, 0.0)),
+            position(f"{BODY}\0", ago()),
         )
-        assert (taken["accepted"], [one["number"] for one in taken["refused"]]) == (1, [2, 3, 4, 5, 6, 7])
+        assert (taken["accepted"], [one["number"] for one in taken["refused"]]) == (1, [2, 3, 4, 5, 6, 7, 8])
+        assert taken["refused"][6]["reason"] == "there is no such camera"
         assert "future" in taken["refused"][2]["reason"]
         assert "outside the city" in taken["refused"][3]["reason"]
         for wrong in (

@@ -171,6 +171,11 @@ def test_passwords_in_items_and_constants_are_not_stored(city: str, tmp_path: Pa
 def test_apes_are_imported_and_faces_are_refused(city: str, tmp_path: Path) -> None:
     ape = {"ApeID": "13050200001190000001", "Name": "卡口", "Longitude": 114.503, "Latitude": 37.003, "IsOnline": "2"}
     path = tmp_path / "apes.json"
+    path.write_text(json.dumps({"cameras": [ape["Name"]]}))
+    with pytest.raises(UnreadableFile, match="no list of cameras of GA/T 1400: that has APEListObject"):
+        send(city, path)
+    path.write_text(json.dumps({"APEList": {"APE": [ape]}}))
+    assert send(city, path, dry_run=True).imported == 1
     path.write_text(json.dumps({"APEListObject": {"APEObject": [ape]}}))
     assert send(city, path).imported == 1
     assert rows(city, "select state from camera_states") == [{"state": "offline"}]
@@ -285,13 +290,23 @@ def test_ids_and_platforms_over_http(city: str) -> None:
             400,
             422,
         )
+        sip = {"name": "x", "source_crs": "GCJ-02", "gb28181_id": "13050200002000000009", "is_enabled": True}
+        assert client.put("/cameras/platforms/SIP", json=sip).status_code == 200
         assert [one["platform_code"] for one in client.get("/cameras/platforms").json()["platforms"]] == [
             "GCJ",
             "HK",
             "NEW",
+            "SIP",
         ]
         with bearing(url, api_key(city, "planner", ["A"])) as mine:  # whoever answers for some cells
             assert mine.put("/cameras/platforms/NEW", json={"name": "x", "source_crs": "GCJ-02"}).status_code == 403
+            for code in ("NEW", "SIP"):  # one that may not register, and one that may
+                refused = mine.post(f"/cameras/platforms/{code}/queries")
+                assert (refused.status_code, "the whole city's" in refused.json()["detail"]) == (403, True)
+            assert mine.post("/cameras/platforms/NONE/queries").status_code == 404
+        asked = client.post("/cameras/platforms/NEW/queries")
+        assert (asked.status_code, "enable it first" in asked.json()["detail"]) == (409, True)
+        assert client.post("/cameras/platforms/SIP/queries").status_code == 202
         place = {"type": "Point", "coordinates": [114.503, 37.003]}
         camera = {
             "type": "Feature",

@@ -143,6 +143,10 @@ def test_facets_count_what_one_may_see_and_name_it(city: tuple[str, str]) -> Non
         ("/collections/cameras/tiles/WebMercatorQuad/3/3/3?camera_state=broken", 400, "camera_state"),
         (f"/collections/police_posts/items?bbox={BOX}&zoom=17&owner_name=x", 400, "owner_name"),
         (f"/collections/cameras/items?bbox={BOX}&zoom=17&name=x", 400, "name"),
+        (f"/collections/cameras/items?bbox={BOX}&zoom=17&camera_state=zz", 400, "camera_state"),
+        (f"/collections/cameras/items?bbox={BOX}&zoom=12&camera_state=online&camera_state=", 400, "camera_state"),
+        (f"/collections/cameras/items?bbox={BOX}&zoom=17&type_code=1320000000", 400, "type_code"),
+        (f"/cameras/views?bbox={BOX}&camera_state=zz", 422, "camera_state"),
     ],
 )
 def test_what_cannot_be_narrowed_is_refused(city: tuple[str, str], path: str, status: int, words: str) -> None:

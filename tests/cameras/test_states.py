@@ -95,8 +95,10 @@ def test_what_is_wrong_is_refused_one_by_one(city: tuple[str, str]) -> None:
             (SECRET, "online", None),
             (FRESH, "online", future),
             ("x", "fault", None),
+            (f"{A}\0", "fault", None),
         )
-        assert (taken["changed"], [one["number"] for one in taken["refused"]]) == (1, [2, 3, 4, 5])
+        assert (taken["changed"], [one["number"] for one in taken["refused"]]) == (1, [2, 3, 4, 5, 6])
+        assert taken["refused"][4]["reason"] == "there is no such camera"
         assert "future" in taken["refused"][2]["reason"]
         assert (
             client.post("/cameras/states", json={"states": [{"gb28181_id": A, "state": "broken"}]}).status_code == 422

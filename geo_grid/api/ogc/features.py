@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from geo_grid.api.ogc.conformance import CONFORMANCE
 from geo_grid.api.ogc.handing_out import LOOKED_AT, note_handed_out, page_size
+from geo_grid.api.ogc.narrowing import read_narrowing
 from geo_grid.api.server.asking import account_of, reading, reading_much, searching, viewing, while_wanted
 from geo_grid.api.server.html import catalogue_page, features_page
 from geo_grid.api.server.links import Link, base_url, chosen, here, self_links, wants_html
@@ -406,7 +407,9 @@ async def _map_view(
     moment: str | None,
     crs: PublishedCrs,
 ) -> Response:
-    narrowing = {name: request.query_params.getlist(name) for name in layer.narrowed_by if name in request.query_params}
+    narrowing = read_narrowing(
+        {name: request.query_params.getlist(name) for name in layer.narrowed_by if name in request.query_params}
+    )
     others = request.query_params.keys() - {
         *narrowing,
         "bbox",

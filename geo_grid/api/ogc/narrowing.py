@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal
 
 from fastapi import Depends, Query
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ValidationError
 
 from geo_grid.errors import InvalidQuery
 from geo_grid.layers import Layer
@@ -39,6 +41,23 @@ def _asked(
         "camera_state": camera_state,
     }
     return {name: values for name, values in given.items() if values}
+
+
+class _Given(BaseModel):
+    owner_name: _Owners = None
+    network_code: _Networks = None
+    type_code: _Types = None
+    camera_state: _States = None
+
+
+def read_narrowing(given: Mapping[str, Sequence[str]]) -> Narrowing:
+    """Read what a request without these parameters asks for. Raises RequestValidationError for what they would not take."""
+    try:
+        _Given.model_validate(given)
+    except ValidationError as error:
+        wrong = [{**one, "loc": ("query", *one["loc"])} for one in error.errors(include_url=False)]
+        raise RequestValidationError(wrong) from None
+    return given
 
 
 Only = Annotated[Mapping[str, Sequence[str]], Depends(_asked)]

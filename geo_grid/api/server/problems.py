@@ -4,6 +4,7 @@ import errno
 import http
 import logging
 import math
+import re
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
@@ -178,6 +179,9 @@ def _database(request: Request, error: Exception) -> ProblemResponse:
     return _of_database(error, _unprocessable(request))
 
 
+_ZERO_BYTE = re.compile(r"unsupported Unicode escape sequence|NUL|0x00")
+
+
 def _of_database(error: Exception, unprocessable: int) -> ProblemResponse:
     try:
         with translated_errors():
@@ -186,6 +190,8 @@ def _of_database(error: Exception, unprocessable: int) -> ProblemResponse:
         return problem_of(ours)
     except psycopg.DataError as refused:  # a value PostgreSQL cannot hold, such as a zero byte in a text
         said = f"the database cannot hold this: {str(refused).splitlines()[0]}"
+        if _ZERO_BYTE.search(said):  # each way that a value goes there has words of its own for it
+            said = "a text holds the character NUL, which the database cannot hold"
         return problem(unprocessable, said, "InvalidRequest")
     except psycopg.Error:
         return _unforeseen(error, "the database")
