@@ -122,6 +122,8 @@ async def read_feature(
 ) -> dict[str, Any]:
     """Read one feature in force, as a row of a `Page`, with its `state`: a digest of all columns but those that pass.
 
+    Of several with this key (two townships that registered one camera) it is the one that was stored first.
+
     Raises
     ------
     NotFound
@@ -135,7 +137,8 @@ async def read_feature(
     query = FeatureQuery(crs=crs)
     values: dict[str, Any] = {"key": key}
     statement = sql.SQL(
-        "select {what}, md5({digested}::text) as state from ({stored}) s where {where} and {key} = %(key)s::text::{kind} limit 1"
+        "select {what}, md5({digested}::text) as state from ({stored}) s where {where} and {key} = %(key)s::text::{kind}"
+        " order by {first} limit 1"
     ).format(
         what=_json(layer, query),
         digested=sql.SQL("(to_jsonb(s) - {}::text[])").format(sql.Literal(sorted(layer.passing)))
@@ -145,6 +148,7 @@ async def read_feature(
         where=_where(layer, query, values),
         key=sql.Identifier("s", name),
         kind=sql.SQL(kind),
+        first=sql.Identifier("s", layer.id_column),
     )
     row = await (await connection.execute(statement, values)).fetchone()
     if row is None:
