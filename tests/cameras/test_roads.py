@@ -129,6 +129,14 @@ def test_the_first_of_more_cameras_stands_at_the_crossing(city: tuple[str, str])
         assert client.post("/cameras/siting", json={"within": "nowhere"}).status_code == 404
 
 
+def test_a_siting_may_take_as_long_as_those_of_posts(city: tuple[str, str]) -> None:
+    _, database = city
+    key = api_key(database, "planner")
+    with live_server(database, solver_timeout_s=0.05) as url, bearing(url, key) as client:
+        refused = client.post("/cameras/siting", json={"within": "A", "range_m": 100, "count": 1})
+        assert (refused.status_code, "ask for less" in refused.json()["detail"]) == (422, True)
+
+
 def test_a_building_turns_a_crossing_into_a_worse_place(city: tuple[str, str]) -> None:
     """Walls close beside the crossing hide three of its four arms: what a candidate sees is cut as views are."""
     url, database = city

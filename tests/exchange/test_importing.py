@@ -221,7 +221,7 @@ class TestFilesThatAreNotWhatTheySay:
             ("a.csv", b"gb28181_id,lon,lat\n1,2,3,4,5\n1,2\n", "not a readable CSV"),
             ("a.geojson", b"hello", "does not begin with an object"),
             ("a.geojson", b'{"type": "FeatureCollection", "features": [', "not a readable GeoJSON"),
-            ("a.geojson", b'{"a": 1}', "not a readable GeoJSON"),
+            ("a.geojson", b'{"a": 1}', "is no GeoJSON (a FeatureCollection)"),
             ("a.gpkg", b"not a package at all", "not a readable GPKG"),
             ("a.shp", b"junk" * 50, "not a readable ESRI Shapefile"),
             ("a.pdf", b"%PDF", "unknown kind of file .pdf"),

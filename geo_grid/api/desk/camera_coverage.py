@@ -6,7 +6,7 @@ from fastapi import APIRouter, Path, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from geo_grid.api.ogc.geojson import ShiftableFeatures, datum_of
-from geo_grid.api.server.asking import account_of, apart, identity_of, reading, reading_much
+from geo_grid.api.server.asking import account_of, apart, asker_of, identity_of, reading, reading_much, while_wanted
 from geo_grid.api.server.parameters import AnswerCrs
 from geo_grid.api.server.problems import PROBLEM, PROBLEM_RESPONSES
 from geo_grid.api.server.rights import GuardedRoute
@@ -15,6 +15,7 @@ from geo_grid.budgets import BULK, SOLVING
 from geo_grid.cameras.coverage import Coverage, PlaceCoverage, blind_spots, coverage, places_seen
 from geo_grid.cameras.roads import RoadsSeen, roads_seen_apart
 from geo_grid.cameras.siting import CameraSites, Question, site_apart
+from geo_grid.db import acting_conninfo
 from geo_grid.layers.geojson import Feature
 
 router = APIRouter(prefix="/cameras", tags=["cameras"], responses=PROBLEM_RESPONSES, route_class=GuardedRoute)
@@ -87,9 +88,18 @@ async def post_camera_siting(request: Request, asked: CameraSitingQuestion) -> C
 
     Takes up to minutes; cancelled when the client disconnects.
     """
-    reach = asked.range_m or server_of(request).settings.camera_range_m
-    with server_of(request).calculations.held(identity_of(request).principal_id):
-        return await apart(request, SOLVING, site_apart, Question(asked.within, asked.count, reach))
+    server = server_of(request)
+    question = Question(asked.within, asked.count, asked.range_m or server.settings.camera_range_m)
+
+    async def work() -> CameraSites:
+        async with server.solvers.turn() as turn:
+            found: CameraSites = await turn.do(
+                site_apart, acting_conninfo(server.conninfo, asker_of(request)), question
+            )
+            return found
+
+    with server.calculations.held(identity_of(request).principal_id):
+        return await while_wanted(request, work())
 
 
 class BlindProperties(BaseModel):
