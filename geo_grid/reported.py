@@ -59,13 +59,14 @@ class Batch[Report]:
         Parameters
         ----------
         rows
-            Number of each among the good, from 1, and its outcome: one of `names`, or unknown.
+            Each `outcome` (one of `names`, or unknown) with the `count` of the good reports that have it; of those that are
+            unknown the `numbers` among the good, from 1.
         """
         counts: dict[str, Any] = dict.fromkeys(names, 0)
         left = list(self._left)
         for row in rows:
             if row["outcome"] == "unknown":
-                left.append(Left(number=self._numbers[row["number"] - 1], reason=self._unknown))
+                left += [Left(number=self._numbers[number - 1], reason=self._unknown) for number in row["numbers"]]
             else:
-                counts[row["outcome"]] += 1
+                counts[row["outcome"]] = row["count"]
         return counts | {"refused": sorted(left, key=lambda one: one.number)}

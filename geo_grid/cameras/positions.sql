@@ -1,5 +1,7 @@
 -- name: report
-select number, outcome from access.report_camera_positions(%(reports)s)
+select outcome, count(*) as count, array_agg(number) filter (where outcome = 'unknown') as numbers
+from access.report_camera_positions(%(reports)s)
+group by outcome
 
 -- name: in_box
 select c.gb28181_id, c.name, p.positioned_at, p.speed_kmh, p.heading_deg, s.state as camera_state, ST_AsBinary(p.geom) as geom

@@ -1,5 +1,7 @@
 -- name: report
-select number, outcome from access.report_camera_states(%(reports)s)
+select outcome, count(*) as count, array_agg(number) filter (where outcome = 'unknown') as numbers
+from access.report_camera_states(%(reports)s)
+group by outcome
 
 -- name: not_online
 select c.gb28181_id, s.state, s.since, ST_X(c.geom) as lon, ST_Y(c.geom) as lat

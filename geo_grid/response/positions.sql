@@ -1,5 +1,7 @@
 -- name: report
-select number, outcome from access.report_positions(%(reports)s)
+select outcome, count(*) as count, array_agg(number) filter (where outcome = 'unknown') as numbers
+from access.report_positions(%(reports)s)
+group by outcome
 
 -- name: unit
 select unit_code from patrol_units where unit_code = %(unit_code)s
