@@ -19,7 +19,7 @@ _WHO = (  # bound: the text of a statement is shown to others of the same role, 
     "select set_config('geo_grid.credential', %s, true), set_config('geo_grid.address', %s, true),"
     " set_config('geo_grid.request_id', %s, true)"
 )
-_READ_ONLY = "select set_config('transaction_read_only', 'on', true)"
+_WHO_READS = f"{_WHO}, set_config('transaction_read_only', 'on', true)"
 
 
 class Asker(NamedTuple):
@@ -89,9 +89,7 @@ async def ask_once(
     """
     async with pool.connection() as connection:
         async with connection.pipeline():
-            if read_only:
-                await connection.execute(_READ_ONLY)
-            await connection.execute(_WHO, asker)
+            await connection.execute(_WHO_READS if read_only else _WHO, asker)
             answer = await connection.execute(statement, values, binary=True)
         return await answer.fetchall()
 

@@ -15,7 +15,7 @@ from geo_grid import errors
 from geo_grid.access import Identities, Identity, csrf_token, digest_of, is_of_kind
 from geo_grid.access.credentials import neighbourhood
 from geo_grid.api.access.cookies import SESSION, read_cookie
-from geo_grid.api.server.networks import is_by_hand, is_loopback, read_networks, scheme_of, sender
+from geo_grid.api.server.networks import is_by_hand, is_loopback, peer_name, read_networks, scheme_of, sender
 from geo_grid.api.server.problems import problem_of
 from geo_grid.api.server.public_address import PublicAddress
 from geo_grid.api.server.shares import Beginning
@@ -106,6 +106,8 @@ class Identified:
     def _through_proxy(self, scope: Scope, headers: Headers) -> str:
         """Return the sender's address, by the headers of trusted proxies only."""
         peer = scope["client"][0] if scope["client"] else ""
+        if not self._proxies:
+            return peer_name(peer)
         address, proxies = sender(peer, headers.getlist("x-forwarded-for"), self._proxies)
         if scheme_of(headers.getlist("x-forwarded-proto"), proxies) == "https":
             scope["scheme"] = "https"

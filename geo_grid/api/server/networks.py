@@ -24,6 +24,8 @@ def is_loopback(host: str) -> bool:
 
 _RELAYED = ("forwarded", "via", "x-forwarded", "x-real-ip", "x-client-ip", "cf-", "true-client-ip")
 """Beginnings of the headers by which proxies and tunnels say for whom they ask."""
+_LONGEST_HOST = 253 + len(":65535")
+"""Characters: of a name (RFC 1035, 2.3.4, as text) with a port."""
 
 
 def is_by_hand(peer: str, http_version: str, hosts: Sequence[str], names: Iterable[str]) -> bool:
@@ -42,15 +44,28 @@ def is_by_hand(peer: str, http_version: str, hosts: Sequence[str], names: Iterab
     names
         Names of all headers, in small letters.
     """
-    if not peer or not is_loopback(str(_peer(peer))) or http_version == "1.0":
+    if not peer or not is_loopback(peer_name(peer)) or http_version == "1.0":
         return False
     if any(name.startswith(_RELAYED) for name in names) or len(hosts) != 1:
         return False
-    try:
-        named = urlsplit(f"//{hosts[0]}").hostname
-    except ValueError:
-        return False
+    named = host_named(hosts[0])
     return named is not None and is_loopback(named)
+
+
+def host_named(sent: str) -> str | None:
+    """Return the host that a line `Host` names, in small letters; None: it is no host, or more than one with a port."""
+    return _host_named(sent) if len(sent) <= _LONGEST_HOST else None
+
+
+@functools.lru_cache(1024)  # each request asks, of the same few
+def _host_named(sent: str) -> str | None:
+    try:
+        named = urlsplit(f"//{sent}")
+        _ = named.port  # a number, or refused
+    except ValueError:
+        return None
+    is_plain = named.netloc == sent and "%" not in sent and named.username is None
+    return (named.hostname or None) if is_plain else None
 
 
 def read_networks(text: str) -> Sequence[Network]:
@@ -80,6 +95,12 @@ def read_address(text: str) -> Address:
             raise ValueError(message)
         return found.ipv4_mapped or found
     return found
+
+
+@functools.lru_cache(1024)
+def peer_name(address: str) -> str:
+    """Return the peer address of a connection as `read_address` reads it, as text; empty (a Unix socket): empty."""
+    return str(_peer(address)) if address else ""
 
 
 def is_within(address: str, networks: Sequence[Network]) -> bool:

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers
 from starlette.types import Scope
 
-from geo_grid.api.server.networks import is_loopback
+from geo_grid.api.server.networks import host_named, is_loopback
 from geo_grid.settings import Settings
 
 
@@ -80,14 +80,8 @@ class PublicAddress:
         scope["headers"] = [(b"host", believed.encode()), *others]
 
     def _is_believed(self, sent: str, local: str) -> bool:
-        try:
-            named = urlsplit(f"//{sent}")
-            _ = named.port  # a number, or refused
-        except ValueError:
-            return False
-        if named.netloc != sent or "%" in sent or named.username is not None or not named.hostname:
-            return False
-        return is_loopback(named.hostname) or named.hostname in {self._bound.lower(), _plain(local)}
+        named = host_named(sent)
+        return named is not None and (is_loopback(named) or named in {self._bound.lower(), _plain(local)})
 
 
 def _as_browsers_write(scheme: str, netloc: str) -> str:

@@ -61,49 +61,52 @@ class Lending:
         self._each = each
         self._others = asyncio.Semaphore(for_others)
         self._of: dict[int, tuple[asyncio.Semaphore, int]] = {}
+        self._too_many = f"{each} questions of yours are at work for {_PATIENCE_S:.0f} s already; ask less at once"
 
     @contextlib.asynccontextmanager
     async def to(self, account: int | None, is_for_desk: bool) -> AsyncIterator[None]:
         """Let an account use one connection while the context lasts; None: no account, no limit of its own. Raises Busy."""
-        message = f"{self._each} questions of yours are at work for {_PATIENCE_S:.0f} s already; ask less at once"
-        async with self._own(account) as own, _taken(own, message):
-            message = f"questions of others have been at work for {_PATIENCE_S:.0f} s; try again in a moment"
-            async with _taken(None if is_for_desk else self._others, message):
-                yield
-
-    @contextlib.asynccontextmanager
-    async def _own(self, account: int | None) -> AsyncIterator[asyncio.Semaphore | None]:
-        """Keep what counts an account's connections as long as one of its questions is here."""
         if account is None:
-            yield None
+            async with _Taken(None if is_for_desk else self._others, _OTHERS_ARE_MANY):
+                yield
             return
         own, users = self._of.get(account, (asyncio.Semaphore(self._each), 0))
-        self._of[account] = own, users + 1
+        self._of[account] = own, users + 1  # kept as long as one of its questions is here
         try:
-            yield own
+            async with _Taken(own, self._too_many), _Taken(None if is_for_desk else self._others, _OTHERS_ARE_MANY):
+                yield
         finally:
-            own, users = self._of[account]
-            if users == 1:
-                del self._of[account]
-            else:
+            own, users = self._of.pop(account)
+            if users > 1:
                 self._of[account] = own, users - 1
 
 
-@contextlib.asynccontextmanager
-async def _taken(share: asyncio.Semaphore | None, message: str) -> AsyncIterator[None]:
-    """Take one of a share, if there is one, while the context lasts. Raises Busy with the message when that takes too long."""
-    if share is None:
-        yield
-        return
-    try:
-        async with asyncio.timeout(_PATIENCE_S):
-            await share.acquire()
-    except TimeoutError:
-        raise Busy(message, _COME_BACK_S) from None
-    try:
-        yield
-    finally:
-        share.release()
+_OTHERS_ARE_MANY = f"questions of others have been at work for {_PATIENCE_S:.0f} s; try again in a moment"
+
+
+class _Taken:
+    """Takes one of a share, if there is one, while the context lasts. Raises Busy with the message when that takes too long."""
+
+    __slots__ = ("_message", "_share")
+
+    def __init__(self, share: asyncio.Semaphore | None, message: str) -> None:
+        self._share, self._message = share, message
+
+    async def __aenter__(self) -> None:
+        if self._share is None:
+            return
+        if not self._share.locked():
+            await self._share.acquire()  # at once, so that no clock is needed
+            return
+        try:
+            async with asyncio.timeout(_PATIENCE_S):
+                await self._share.acquire()
+        except TimeoutError:
+            raise Busy(self._message, _COME_BACK_S) from None
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._share is not None:
+            self._share.release()
 
 
 class Beginning:
