@@ -118,8 +118,10 @@ def _notified(lower: Lower, dialog: str, ids: list[str], seconds: float, per_s: 
 def notified_figures(conninfo: str, url: str, key: str, ids: list[str], paths: list[str]) -> dict[str, Any]:
     """Notify states while somebody asks for places."""
     with connect(conninfo) as connection:
-        connection.execute("update cameras set platform_code = null")
+        connection.execute("update cameras set platform_code = null where platform_code <> 'B'")
     with _open_door(conninfo) as port, Lower(port, _PLATFORM, transport="tcp") as lower:
+        with connect(conninfo) as connection:  # as its catalogue would
+            connection.execute("update cameras set platform_code = 'B' where platform_code is null")
         _registered(lower)
         lower.query()  # not answered: it is given up in its own time
         dialog = lower.subscribed()

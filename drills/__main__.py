@@ -9,7 +9,7 @@ import sys
 import time
 from types import FrameType
 
-from drills.every import DRILLS, drilled
+from drills.every import ALL, DRILLS, drilled
 from drills.kit import say
 from drills.verdict import CannotBeDoneError, Verdict
 
@@ -22,7 +22,7 @@ def _too_long(_: int, __: FrameType | None) -> None:
 
 
 def main(wanted: list[str]) -> int:
-    names = list(DRILLS) if wanted == ["all"] else wanted
+    names = ALL if wanted == ["all"] else wanted
     if not names or not set(names) <= DRILLS.keys():
         say(f"python -m drills NAME ... | all; there are: {', '.join(DRILLS)}")
         return 2

@@ -11,6 +11,7 @@ from drills import (
     frozen_database,
     full_disk,
     many_open,
+    newer_debian,
     postmaster,
     routing_workers,
     server,
@@ -36,7 +37,15 @@ IN_A_CITY: dict[str, ModuleType] = {
     "clock": clock,
 }
 """Drills in the city of squares; each leaves it as it was, but for what was filed."""
-DRILLS: dict[str, ModuleType] = {**IN_A_CITY, "standby": standby, "crowds": crowds, "week": week}
+DRILLS: dict[str, ModuleType] = {
+    **IN_A_CITY,
+    "standby": standby,
+    "crowds": crowds,
+    "week": week,
+    "newer_debian": newer_debian,
+}
+ALL = [name for name in DRILLS if name != "newer_debian"]
+"""What `all` means: what needs no packages from elsewhere."""
 
 
 def with_platforms(place: Path) -> dict[str, str]:

@@ -54,12 +54,11 @@ where (r.gb28181_id, r.why) in (select o.gb28181_id, o.why from platform_refusal
                                 where o.gb28181_id <> '' order by o.last_at desc offset %(most)s)
 
 -- name: meant
--- cameras of a platform that ids mean: themselves, and those with one of the devices among their parents. A camera of no
--- platform in particular is anybody's who has its id.
+-- cameras of a platform that ids mean: themselves, and those with one of the devices among their parents
 select g.number, c.gb28181_id
 from unnest(%(ids)s::text[]) with ordinality g (gb28181_id, number)
 join cameras c using (gb28181_id)
-where coalesce(c.platform_code, %(code)s) = %(code)s
+where c.platform_code = %(code)s
 union
 select g.number, c.gb28181_id
 from cameras c

@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Literal, Self
+from typing import Literal, NamedTuple, Self
 
 import psycopg
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -139,10 +139,18 @@ def crs_of_platform(connection: Connection, platform_code: str) -> str:
     return str(row["source_crs"])
 
 
-def may_name_platforms(connection: Connection) -> bool:
-    """Say whether the principal may say of which platform a camera is."""
-    row = connection.execute(QUERIES["may_name"]).fetchone()
-    return row is not None and bool(row["may_name"])
+class MayRegister(NamedTuple):
+    """What the principal may say of cameras: of which platform they are, which national number they have, that they are secret."""
+
+    with_platform: bool
+    with_number: bool
+    secret_ones: bool
+
+
+def may_register(connection: Connection) -> MayRegister:
+    """Ask what the principal may say of cameras."""
+    row = connection.execute(QUERIES["may_register"]).fetchone() or {}
+    return MayRegister(**row)
 
 
 def note_import(connection: Connection, platform_code: str, datum_note: str) -> None:

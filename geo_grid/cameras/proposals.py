@@ -103,6 +103,23 @@ def propose_moved(connection: Connection, keys: Sequence[str], points: Any, sour
     return _propose(connection, "propose_moved", keys, points, None, source)
 
 
+def claim(connection: Connection, keys: Sequence[str], secret: Sequence[bool], points: Any, platform_code: str) -> int:
+    """Give stored cameras of no platform to the one whose register has them where they are, and return how many were changed.
+
+    Only its platform reports on a camera. One that its platform calls secret is secret from then on, wherever it is.
+
+    Parameters
+    ----------
+    keys, secret, points
+        National ids, whether the register calls each secret, and where it has them (EPSG:4490, on the lattice).
+    """
+    values = {
+        "keys": list(keys), "secret": list(secret), "wkb": list(shapely.to_wkb(np.asarray(points, dtype=object))),
+        "metres": MOVED_M, "code": platform_code,
+    }  # fmt: skip
+    return connection.execute(QUERIES["claim"], values).rowcount
+
+
 def of_other_platforms(connection: Connection, keys: Sequence[str], platform_code: str) -> dict[str, str]:
     """Return the platforms of the stored cameras that are another platform's, by ID."""
     rows = connection.execute(QUERIES["of_others"], {"keys": list(keys), "code": platform_code}).fetchall()

@@ -32,7 +32,21 @@ select 'moved', c.camera_id, g.geom, ST_Distance(c.geom::geography, g.geom::geog
 from (select u.key, ST_SetSRID(ST_GeomFromWKB(u.wkb), 4490) as geom from unnest(%(keys)s::text[], %(wkb)s::bytea[]) u (key, wkb)) g
 join cameras c on c.gb28181_id = g.key
 where ST_Distance(c.geom::geography, g.geom::geography) > %(metres)s
+  and (c.platform_code is not null or not exists (select from cameras o where o.gb28181_id = g.key and o.camera_id <> c.camera_id))
 on conflict do nothing
+
+-- name: claim
+-- What a platform has where it is stored is its own; who says that a camera is secret is believed. Where a number is there twice,
+-- neither is taken for it.
+update cameras c
+set platform_code = coalesce(c.platform_code, case when not g.is_moved then %(code)s end), is_secret = c.is_secret or g.is_secret
+from (select u.key, u.is_secret,
+             ST_Distance(o.geom::geography, ST_SetSRID(ST_GeomFromWKB(u.wkb), 4490)::geography) > %(metres)s as is_moved
+      from unnest(%(keys)s::text[], %(secret)s::boolean[], %(wkb)s::bytea[]) u (key, is_secret, wkb)
+      join cameras o on o.gb28181_id = u.key) g
+where c.gb28181_id = g.key
+  and ((c.platform_code is null and not g.is_moved) or (g.is_secret and not c.is_secret))
+  and not exists (select from cameras o where o.gb28181_id = g.key and o.camera_id <> c.camera_id)
 
 -- name: of_others
 select gb28181_id, platform_code from cameras where gb28181_id = any(%(keys)s) and platform_code <> %(code)s

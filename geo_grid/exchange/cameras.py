@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from geo_grid.cameras.platforms import crs_of_platform, may_name_platforms, note_import
+from geo_grid.cameras.platforms import crs_of_platform, may_register, note_import
 from geo_grid.cameras.proposals import (
+    claim,
     local_twins,
     of_other_platforms,
     propose_doubles,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 _MOST_TOLD = 20
+_NOT_YOURS_TO_NUMBER = "a national ID is given to a camera by who answers for the whole city: give it a local one, which begins with LOCAL-"
 _STATES: dict[str, State] = {
     "online": "online", "on": "online", "true": "online", "1": "online", "在线": "online", "正常": "online",
     "offline": "offline", "off": "offline", "false": "offline", "0": "offline", "2": "offline", "离线": "offline",
@@ -174,9 +176,15 @@ class CameraImport(NothingMore):
         Forbidden
             Rows name a platform, and whoever imports does not see all cameras.
         """
-        if any(row.get("platform_code") for row in rows) and not may_name_platforms(connection):
+        may = may_register(connection)
+        if any(row.get("platform_code") for row in rows) and not may.with_platform:
             message = "the platform of a camera is named by its catalogue, or by who sees all cameras of the city"
             raise Forbidden(message)
+        for place, one in enumerate(rows):
+            if place not in problems and not may.with_number and not is_local(str(one["gb28181_id"])):
+                problems[place] = _NOT_YOURS_TO_NUMBER
+            elif place not in problems and one.get("is_secret") and not may.secret_ones:
+                problems[place] = "secret cameras are registered by who sees secret cameras"
         if self.platform_code is not None:
             theirs = of_other_platforms(connection, [rows[row]["gb28181_id"] for row in stored], self.platform_code)
             for row in sorted(stored):
@@ -222,6 +230,13 @@ class CameraImport(NothingMore):
             notes.append(
                 f"{len(self.known)} cameras are stored already: their places were compared, nothing of them was changed"
             )
+        if keys and self.platform_code is not None:
+            secret = [bool(rows[row].get("is_secret")) for row in self.known]
+            claimed = claim(connection, keys, secret, geometry[self.known], self.platform_code)
+            if claimed:
+                notes.append(
+                    f"{claimed} of them are this platform's from now on, or secret: it has them where they are stored, or says so"
+                )
         if self.twins:
             national = [rows[row]["gb28181_id"] for row in self.twins]
             propose_ids(connection, list(self.twins.values()), national, geometry[list(self.twins)], self.source)

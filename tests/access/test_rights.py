@@ -385,7 +385,7 @@ def the_place(cell: str, at: tuple[float, float]) -> dict[str, Any]:
     row = (1 - math.asinh(math.tan(math.radians(lat))) / math.pi) / 2
     return {
         "cell": cell, "lon": lon, "lat": lat, "number": 900_000 + ord(cell), "camera": f"130502000013100000{ord(cell)}",
-        "new_camera": f"130502000013200000{ord(cell)}",
+        "new_camera": f"LOCAL-new-{ord(cell)}",
         "box": f"{lon - 2**-10},{lat - 2**-10},{lon + 2**-10},{lat + 2**-10}",
         "y": int(row * 2**ZOOM), "x": int((lon + 180) / 360 * 2**ZOOM),
     }  # fmt: skip

@@ -152,16 +152,16 @@ def test_nobody_asks_but_an_auditor_and_hosts_are_the_administrators(city: tuple
         assert (answer.status_code, "x: nothing was changed" in answer.json()["detail"]) == (422, True)
         twice = {"cameras": [{"gb28181_id": OPEN, "path": "/1"}, {"gb28181_id": OPEN, "path": "/2"}]}
         assert client.put(f"{host}/cameras", json=twice).status_code == 422
-        address = {"cameras": [{"gb28181_id": OPEN, "path": "/1"}, {"gb28181_id": IN_D, "path": "/2"}]}
-        with connect(database) as connection:  # who does not see that one may give its number to another camera
+        with connect(database) as connection:  # two townships may each have one of this local number
             connection.execute("set session_replication_role = replica")  # without triggers
-            connection.execute(
-                "insert into cameras (gb28181_id, name, geom) select %s, 'planted', geom from cameras limit 1", [OPEN]
-            )
-        answer = client.put(f"{host}/cameras", json=address)
+            for _ in range(2):
+                connection.execute(
+                    "insert into cameras (gb28181_id, name, geom) select 'LOCAL-1', 'one of two', geom from cameras limit 1"
+                )
+        of_two = {"cameras": [{"gb28181_id": OPEN, "path": "/1"}, {"gb28181_id": "LOCAL-1", "path": "/2"}]}
+        answer = client.put(f"{host}/cameras", json=of_two)
         assert (answer.status_code, "or there twice" in answer.json()["detail"]) == (422, True)
-        with connect(database) as connection:
-            connection.execute("delete from cameras where name = 'planted'")
+        address = {"cameras": [{"gb28181_id": OPEN, "path": "/1"}, {"gb28181_id": IN_D, "path": "/2"}]}
         assert client.put(f"{host}/cameras", json=address).json() == {"camera_count": 2}
         withdrawn = {"cameras": [{"gb28181_id": IN_D, "path": None}]}
         assert client.put(f"{host}/cameras", json=withdrawn).json() == {"camera_count": 1}

@@ -20,28 +20,31 @@ create trigger cameras_audited_update after update on cameras
     referencing old table as former new table as changed for each statement execute function access.audit_features('gb28181_id');
 create trigger cameras_audited_delete after delete on cameras
     referencing old table as former for each statement execute function access.audit_features('gb28181_id');
--- A platform is called for the picture of a camera, and has it move, by its number alone: whoever names the platform of a camera,
--- or gives another number to one that has a platform, must see all cameras, secret ones too.
+-- What platforms say of a camera, where it is and what it shows, goes by its national number alone. Whoever gives a camera its
+-- number answers for the whole city; whoever names the platform of one that is there sees secret cameras too.
 create or replace function access.may_name_platforms() returns boolean
 language sql stable set search_path = pg_catalog, public, pg_temp
 return access.city_wide('layers.write') and access.may('cameras.secret');
 grant execute on function access.may_name_platforms to geo_grid_app;
 
-create or replace function access.name_platform() returns trigger
+create or replace function access.number_camera() returns trigger
 language plpgsql set search_path = pg_catalog, public, pg_temp as $$
 begin
-    if access.may_name_platforms() then
-        return new;
-    end if;
     if tg_op = 'UPDATE' and (new.platform_code, new.gb28181_id) is not distinct from (old.platform_code, old.gb28181_id) then
         return new;
     end if;
-    raise exception 'the platform of a camera is named by its catalogue, or by who sees all cameras of the city'
-        using errcode = 'insufficient_privilege';
+    if new.platform_code is not null and not access.may_name_platforms() then
+        raise exception 'the platform of a camera is named by its catalogue, or by who sees all cameras of the city'
+            using errcode = 'insufficient_privilege';
+    end if;
+    if new.gb28181_id not like 'LOCAL-%' and not access.city_wide('layers.write') then
+        raise exception 'a national ID is given to a camera by who answers for the whole city: give it a local one, which begins with LOCAL-'
+            using errcode = 'insufficient_privilege';
+    end if;
+    return new;
 end $$;
-create trigger cameras_name_platform before insert or update of platform_code, gb28181_id on cameras
-    for each row when (current_user = 'geo_grid_app' and new.platform_code is not null)
-    execute function access.name_platform();
+create trigger cameras_numbered before insert or update of platform_code, gb28181_id on cameras
+    for each row when (current_user = 'geo_grid_app') execute function access.number_camera();
 
 create trigger cameras_once after insert on cameras
     referencing new table as added for each statement execute function access.refuse_second('gb28181_id');
