@@ -93,13 +93,14 @@ async def decide(connection: AsyncConnection, proposal_id: int, is_accepted: boo
 
 
 def propose_moved(connection: Connection, keys: Sequence[str], points: Any, source: str) -> int:
-    """Propose to move stored cameras that a register has elsewhere, and return how many.
+    """Propose to move stored cameras that a register has elsewhere, and return how many; its earlier places are withdrawn.
 
     Parameters
     ----------
     keys, points
         National ids, and where the register has them (EPSG:4490, on the lattice).
     """
+    _propose(connection, "withdraw_moves", keys, points, None, source)
     return _propose(connection, "propose_moved", keys, points, None, source)
 
 

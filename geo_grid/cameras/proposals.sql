@@ -26,6 +26,14 @@ delete from cameras c using camera_proposals p where p.proposal_id = %(proposal_
 -- name: taken
 select camera_id from cameras where gb28181_id = %(key)s
 
+-- name: withdraw_moves
+-- which a register proposes no more: it has the camera elsewhere again, or where it is stored
+update camera_proposals p set decided_at = now(), is_accepted = false, decided_by = %(source)s
+from (select u.key, ST_SetSRID(ST_GeomFromWKB(u.wkb), 4490) as geom from unnest(%(keys)s::text[], %(wkb)s::bytea[]) u (key, wkb)) g
+join cameras c on c.gb28181_id = g.key
+where p.camera_id = c.camera_id and p.proposal_kind = 'moved' and p.decided_at is null
+  and not ST_Equals(p.geom, g.geom)
+
 -- name: propose_moved
 insert into camera_proposals (proposal_kind, camera_id, geom, distance_m, source)
 select 'moved', c.camera_id, g.geom, ST_Distance(c.geom::geography, g.geom::geography), %(source)s

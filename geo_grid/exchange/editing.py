@@ -156,7 +156,7 @@ class Editor(NamedTuple):
             ),
             key=sql.Identifier(self.layer.key),
         )
-        with _explained(key):
+        with _explained(new):
             await self.connection.execute(statement, {**row, "key": key})
         if geometry is not None:
             await self._draw_circles(new)

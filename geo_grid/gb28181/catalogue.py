@@ -105,6 +105,10 @@ def cut_items(data: bytes) -> Iterator[bytes]:
         yield data[start : ends.start() if ends else end]
 
 
+_FIRST_CHINESE = "\u2e80"
+"""Three bytes in UTF-8, as all after it: CJK radicals."""
+
+
 def _as_utf8(data: bytes) -> bytes:
     try:
         return _DECLARED.sub(b'<?xml version="1.0" encoding="UTF-8"', data.decode("utf-16").encode())
@@ -114,18 +118,20 @@ def _as_utf8(data: bytes) -> bytes:
 
 
 def encoding_of(data: bytes) -> str:
-    """Return the encoding: GB 18030 for whatever of its family is declared, or where the bytes are not UTF-8."""
+    """Return the encoding: GB 18030 for whatever of its family is declared, or where the bytes are not UTF-8.
+
+    Many platforms declare GB2312 and send UTF-8: what is UTF-8 throughout, with Chinese in it, is hardly ever GB 18030.
+    """
     declared = _DECLARED.search(data)
     name = declared[1].decode().lower().replace("-", "") if declared else ""
-    if name.startswith(("gb", "cp936", "hz")):
-        return "gb18030"
     if name == "utf8":
         return "utf-8"
     try:
-        data.decode()
+        text = data.decode()
     except UnicodeDecodeError:
         return "gb18030"
-    return "utf-8"
+    is_chinese = max(text, default="") >= _FIRST_CHINESE
+    return "gb18030" if name.startswith(("gb", "cp936", "hz")) and not is_chinese else "utf-8"
 
 
 def _announced(data: bytes) -> int | None:

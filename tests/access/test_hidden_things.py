@@ -101,6 +101,22 @@ def test_secret_cameras_are_no_secret_to_be_found_out_by_whoever_sees_the_city(
     assert whole.delete(f"/collections/cameras/items/{SECRET}").status_code == 204
 
 
+def test_a_national_number_is_given_by_who_answers_for_the_whole_city(mine: httpx.Client, whole: httpx.Client) -> None:
+    refused = make(mine, "cameras", gb28181_id=FRESH, name="x")
+    assert (refused.status_code, "begins with LOCAL-" in refused.json()["detail"]) == (403, True)
+    rows = f"gb28181_id,name,lon,lat\n{FRESH},x,{IN_A[0]},{IN_A[1]}\nLOCAL-1,y,{IN_A[0]},{IN_A[1]}\n"
+    asked = {"layer": "cameras", "source_crs": "EPSG:4490", "skip_invalid": "true"}
+    told = mine.post("/imports", data=asked, files={"file": ("c.csv", rows)}).text
+    assert "begins with LOCAL-" in told
+    assert make(mine, "cameras", gb28181_id="LOCAL-2", name="x").status_code == 201
+    named = mine.patch("/collections/cameras/items/LOCAL-2", json={"properties": {"gb28181_id": FRESH}})
+    assert (named.status_code, "begins with LOCAL-" in named.json()["detail"]) == (403, True)
+    assert (
+        whole.patch("/collections/cameras/items/LOCAL-2", json={"properties": {"gb28181_id": FRESH}}).status_code == 200
+    )
+    assert make(whole, "cameras", gb28181_id=FRESH, name="x").status_code == 409
+
+
 def test_codes_of_posts_and_units_begin_with_ones_own_cell(mine: httpx.Client, whole: httpx.Client) -> None:
     assert make(mine, "police_posts", post_code="A-1", name="x").status_code == 201
     assert make(mine, "police_posts", post_code="A-1", name="x").status_code == 409  # they see that one

@@ -84,6 +84,7 @@ def test_other_encodings_are_told() -> None:
         text.replace(' encoding="GB2312"', "").encode(),
         text.replace("GB2312", "UTF-16").encode("utf-16"),
         text.replace(' encoding="GB2312"', "").encode("gb18030"),
+        text.encode(),  # says GB2312, and is UTF-8
     ):
         assert read_catalogue(data).rows[0]["name"] == "朱镕路监控1"
 

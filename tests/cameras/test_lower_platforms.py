@@ -8,8 +8,10 @@ import time
 from pathlib import Path
 
 import pytest
+import shapely
 
 from geo_grid.cameras.link import Link, Timing
+from geo_grid.coordinates import snap_geometry
 from geo_grid.db import connect
 from tests.cameras.catalogues import item
 from tests.cameras.door import CITY, OTHER, PLATFORM, QUICK, ask, door, states, until
@@ -224,6 +226,25 @@ def test_other_platforms_cameras_are_not_theirs_to_report(small_city: str, state
         other.notify(other.subscribed(), event(camera(1), "DEFECT"), event(camera(50), "DEFECT"))
         until(lambda: states(small_city)["50"] == "fault")
     assert states(small_city)["01"] == "online"
+
+
+def test_a_camera_of_no_platform_is_that_of_the_first_that_has_it_where_it_is(small_city: str, state_dir: Path) -> None:
+    with connect(small_city) as connection:
+        for number, lon in ((1, 114.5006), (2, 114.5106)):  # where its item has it, and somewhere else
+            connection.execute(
+                "insert into cameras (gb28181_id, name, geom) values (%s, 'x', ST_GeomFromWKB(%s, 4490))",
+                [camera(number), shapely.to_wkb(snap_geometry(shapely.Point(lon, 37.003)))],
+            )
+    with door(small_city, state_dir) as ours, Lower(ours.port, PLATFORM) as one:
+        one.register()
+        dialog = one.subscribed()
+        one.answer_query(items(1, Status="") + items(1, first=2, Status="", Secrecy="1"))
+        ours.wait_for(lambda link: link["whole_at"])
+        assert states(small_city) == {}
+        one.notify(dialog, event(camera(1), "DEFECT"), event(camera(2), "DEFECT"))
+        until(lambda: states(small_city) == {"01": "fault"})
+    rows = ask(small_city, "select platform_code, is_secret from cameras order by gb28181_id")
+    assert [tuple(row.values()) for row in rows] == [("P1", False), (None, True)]  # its move is proposed
 
 
 def test_a_burst_of_offline_without_a_gap_of_the_platform_is_damped(small_city: str, state_dir: Path) -> None:

@@ -212,6 +212,9 @@ def test_a_platform_says_the_datum_and_is_told_when_it_seems_wrong(city: str, tm
     assert doubt["imported_at"] is not None
 
 
+_OPEN = "select distance_m from camera_proposals where decided_at is null"
+
+
 def test_a_register_that_comes_again_is_compared_and_moves_are_proposed(city: str, tmp_path: Path) -> None:
     path = tmp_path / "catalogue.xml"
     path.write_bytes(catalogue(item(1), item(2)))
@@ -227,6 +230,12 @@ def test_a_register_that_comes_again_is_compared_and_moves_are_proposed(city: st
     send(city, path, "HK")  # nothing is proposed twice
     proposed = rows(city, "select * from camera_proposals")
     assert [(one["proposal_kind"], round(one["distance_m"])) for one in proposed] == [("moved", 55)]
+    path.write_bytes(catalogue(item(1), item(2, lat=37.0036), item(3, name="新", lat=37.004)))
+    send(city, path, "HK")  # elsewhere again: one proposal, of the newest place
+    path.write_bytes(catalogue(item(1), item(2, Status="OFF"), item(3, name="新", lat=37.004)))
+    assert [round(one["distance_m"]) for one in rows(city, _OPEN)] == [67]
+    send(city, path, "HK")
+    assert rows(city, _OPEN) == []  # it is back
     places = rows(
         city, "select ST_Y(geom) as lat, state from cameras join camera_states using (camera_id) order by gb28181_id"
     )

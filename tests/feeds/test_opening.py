@@ -138,6 +138,8 @@ def test_a_picture_comes_for_a_reason_and_all_of_it_is_on_record(city: City) -> 
     with logged_in(city.url, name) as client:
         lon, lat = IN_A
         incident = client.post("/incidents", json={"lon": lon, "lat": lat, "category": "x"}).json()["incident_id"]
+        for nothing in ("\u200b\u200b\u200b", "..", "  "):
+            assert client.post(f"/cameras/{IDS['plays']}/openings", json={"reason": nothing}).status_code == 422
         made = opened(client, "plays", incident_id=incident)
         feed = made["feed"]
         assert (feed["state"], feed["why"]) == ("opening", "")

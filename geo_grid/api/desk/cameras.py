@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from geo_grid.api.server.asking import asker_of, identity_of, read_once, writing
 from geo_grid.api.server.problems import PROBLEM, PROBLEM_RESPONSES
@@ -22,6 +22,8 @@ router = APIRouter(tags=["cameras"], responses=PROBLEM_RESPONSES | {404: PROBLEM
 
 CameraId = Annotated[str, Path(pattern=r"^([0-9]{20}|LOCAL-[0-9A-Za-z._-]{1,26})$")]
 FeedId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{24}$")]
+_LETTERS = 2
+"""Or digits, of a reason: signs, and what nobody sees, are none."""
 _FIRST_PICTURE_S = 25.0
 """Seconds for which the question for a playlist waits until there is a picture, or it is known why there is none."""
 
@@ -33,6 +35,14 @@ class Opening(BaseModel):
 
     reason: str = Field(min_length=2, max_length=500)
     incident_id: int | None = Field(None, ge=1, le=2**63 - 1)
+
+    @field_validator("reason")
+    @classmethod
+    def _says_something(cls, reason: str) -> str:
+        if sum(map(str.isalnum, reason)) < _LETTERS:
+            message = "say in words why the camera is opened"
+            raise ValueError(message)
+        return reason
 
 
 class FeedState(BaseModel):
