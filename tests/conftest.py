@@ -268,7 +268,7 @@ def demo_client(demo_server: str, demo_key: str) -> Iterator[httpx.Client]:
 @pytest.fixture
 def client(database: str) -> Iterator[httpx.Client]:
     """A client, who sees everything, of a server over an empty database."""
-    with live_server(database) as url, bearing(url, api_key(database, "supervisor")) as client:
+    with live_server(database) as url, bearing(url, api_key(database, "supervisor", sees_secret=True)) as client:
         yield client
 
 

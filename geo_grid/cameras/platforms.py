@@ -140,10 +140,11 @@ def crs_of_platform(connection: Connection, platform_code: str) -> str:
 
 
 class MayRegister(NamedTuple):
-    """What the principal may say of cameras: of which platform they are, which national number they have, that they are secret."""
+    """What the principal may say of cameras: of which platform they are and which national number they have, and that they are
+    secret.
+    """
 
     with_platform: bool
-    with_number: bool
     secret_ones: bool
 
 

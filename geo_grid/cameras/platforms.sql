@@ -32,8 +32,7 @@ select source_crs from camera_platforms where platform_code = %(code)s
 update camera_platforms set imported_at = now(), datum_note = %(note)s where platform_code = %(code)s
 
 -- name: may_register
-select access.may_name_platforms() as with_platform, access.city_wide('layers.write') as with_number,
-       access.may('cameras.secret') as secret_ones
+select access.may_name_platforms() as with_platform, access.may('cameras.secret') as secret_ones
 
 -- name: noted
 select imported_at, datum_note from camera_platforms where platform_code = %(code)s

@@ -92,22 +92,22 @@ async def decide(connection: AsyncConnection, proposal_id: int, is_accepted: boo
     return Decided(proposal_id=proposal_id, is_accepted=is_accepted, gb28181_id=key)
 
 
-def propose_moved(connection: Connection, keys: Sequence[str], points: Any, source: str) -> int:
+def propose_moved(connection: Connection, keys: Sequence[str], secret: Sequence[bool], points: Any, source: str) -> int:
     """Propose to move stored cameras that a register has elsewhere, and return how many; its earlier places are withdrawn.
 
     Parameters
     ----------
-    keys, points
-        National ids, and where the register has them (EPSG:4490, on the lattice).
+    keys, secret, points
+        National ids, whether the register calls each secret, and where it has them (EPSG:4490, on the lattice).
     """
     _propose(connection, "withdraw_moves", keys, points, None, source)
-    return _propose(connection, "propose_moved", keys, points, None, source)
+    return _propose(connection, "propose_moved", keys, points, None, source, secret)
 
 
 def claim(connection: Connection, keys: Sequence[str], secret: Sequence[bool], points: Any, platform_code: str) -> int:
     """Give stored cameras of no platform to the one whose register has them where they are, and return how many were changed.
 
-    Only its platform reports on a camera. One that its platform calls secret is secret from then on, wherever it is.
+    Only its platform reports on a camera. One that its platform calls secret is secret from then on.
 
     Parameters
     ----------
@@ -157,9 +157,10 @@ def _propose(
     points: Any,
     national: Sequence[str] | None,
     source: str,
+    secret: Sequence[bool] = (),
 ) -> int:
     values = {
-        "keys": list(keys), "wkb": list(shapely.to_wkb(np.asarray(points, dtype=object))), "national": list(national or ()),
+        "keys": list(keys), "secret": list(secret), "wkb": list(shapely.to_wkb(np.asarray(points, dtype=object))), "national": list(national or ()),
         "metres": MOVED_M, "source": source[:300],
     }  # fmt: skip
     return connection.execute(QUERIES[statement], values).rowcount

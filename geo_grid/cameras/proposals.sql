@@ -35,26 +35,24 @@ where p.camera_id = c.camera_id and p.proposal_kind = 'moved' and p.decided_at i
   and not ST_Equals(p.geom, g.geom)
 
 -- name: propose_moved
+-- not where a secret camera is: who sees the one that is stored may not know it
 insert into camera_proposals (proposal_kind, camera_id, geom, distance_m, source)
 select 'moved', c.camera_id, g.geom, ST_Distance(c.geom::geography, g.geom::geography), %(source)s
-from (select u.key, ST_SetSRID(ST_GeomFromWKB(u.wkb), 4490) as geom from unnest(%(keys)s::text[], %(wkb)s::bytea[]) u (key, wkb)) g
+from (select u.key, u.is_secret, ST_SetSRID(ST_GeomFromWKB(u.wkb), 4490) as geom
+      from unnest(%(keys)s::text[], %(secret)s::boolean[], %(wkb)s::bytea[]) u (key, is_secret, wkb)) g
 join cameras c on c.gb28181_id = g.key
-where ST_Distance(c.geom::geography, g.geom::geography) > %(metres)s
-  and (c.platform_code is not null or not exists (select from cameras o where o.gb28181_id = g.key and o.camera_id <> c.camera_id))
+where ST_Distance(c.geom::geography, g.geom::geography) > %(metres)s and (c.is_secret or not g.is_secret)
 on conflict do nothing
 
 -- name: claim
--- What a platform has where it is stored is its own; who says that a camera is secret is believed. Where a number is there twice,
--- neither is taken for it.
+-- what a platform has where it is stored is its own, and of its own it says what is secret
 update cameras c
-set platform_code = coalesce(c.platform_code, case when not g.is_moved then %(code)s end), is_secret = c.is_secret or g.is_secret
-from (select u.key, u.is_secret,
-             ST_Distance(o.geom::geography, ST_SetSRID(ST_GeomFromWKB(u.wkb), 4490)::geography) > %(metres)s as is_moved
-      from unnest(%(keys)s::text[], %(secret)s::boolean[], %(wkb)s::bytea[]) u (key, is_secret, wkb)
-      join cameras o on o.gb28181_id = u.key) g
+set platform_code = %(code)s, is_secret = c.is_secret or g.is_secret
+from (select u.key, u.is_secret, ST_SetSRID(ST_GeomFromWKB(u.wkb), 4490) as geom
+      from unnest(%(keys)s::text[], %(secret)s::boolean[], %(wkb)s::bytea[]) u (key, is_secret, wkb)) g
 where c.gb28181_id = g.key
-  and ((c.platform_code is null and not g.is_moved) or (g.is_secret and not c.is_secret))
-  and not exists (select from cameras o where o.gb28181_id = g.key and o.camera_id <> c.camera_id)
+  and ((c.platform_code is null and ST_Distance(c.geom::geography, g.geom::geography) <= %(metres)s)
+       or (c.platform_code = %(code)s and g.is_secret and not c.is_secret))
 
 -- name: of_others
 select gb28181_id, platform_code from cameras where gb28181_id = any(%(keys)s) and platform_code <> %(code)s

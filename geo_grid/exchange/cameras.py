@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 _MOST_TOLD = 20
-_NOT_YOURS_TO_NUMBER = "a national ID is given to a camera by who answers for the whole city: give it a local one, which begins with LOCAL-"
+_NOT_YOURS_TO_NUMBER = "a national ID is given to a camera by who sees all cameras of the city: give it a local one, which begins with LOCAL-"
 _STATES: dict[str, State] = {
     "online": "online", "on": "online", "true": "online", "1": "online", "在线": "online", "正常": "online",
     "offline": "offline", "off": "offline", "false": "offline", "0": "offline", "2": "offline", "离线": "offline",
@@ -181,7 +181,7 @@ class CameraImport(NothingMore):
             message = "the platform of a camera is named by its catalogue, or by who sees all cameras of the city"
             raise Forbidden(message)
         for place, one in enumerate(rows):
-            if place not in problems and not may.with_number and not is_local(str(one["gb28181_id"])):
+            if place not in problems and not may.with_platform and not is_local(str(one["gb28181_id"])):
                 problems[place] = _NOT_YOURS_TO_NUMBER
             elif place not in problems and one.get("is_secret") and not may.secret_ones:
                 problems[place] = "secret cameras are registered by who sees secret cameras"
@@ -197,7 +197,10 @@ class CameraImport(NothingMore):
         fresh = [
             row
             for row in range(len(rows))
-            if row not in problems and row not in stored and not is_local(str(rows[row]["gb28181_id"]))
+            if row not in problems
+            and row not in stored
+            and not is_local(str(rows[row]["gb28181_id"]))
+            and not rows[row].get("is_secret")  # a camera that others see does not become a secret one
         ]
         if fresh:
             twins = local_twins(connection, [rows[row]["name"] for row in fresh], geometry[fresh])
@@ -225,18 +228,18 @@ class CameraImport(NothingMore):
         told = Counter(said for row in (*new, *self.known) for said in deviations(rows[row]))
         notes += [f"{count} rows: {said}" for said, count in told.most_common(_MOST_TOLD)]
         keys = [rows[row]["gb28181_id"] for row in self.known]
-        moved = propose_moved(connection, keys, geometry[self.known], self.source) if keys else 0
+        secret = [bool(rows[row].get("is_secret")) for row in self.known]
+        places = geometry[self.known]
+        claimed = claim(connection, keys, secret, places, self.platform_code) if keys and self.platform_code else 0
+        moved = propose_moved(connection, keys, secret, places, self.source) if keys else 0
         if self.known:
             notes.append(
                 f"{len(self.known)} cameras are stored already: their places were compared, nothing of them was changed"
             )
-        if keys and self.platform_code is not None:
-            secret = [bool(rows[row].get("is_secret")) for row in self.known]
-            claimed = claim(connection, keys, secret, geometry[self.known], self.platform_code)
-            if claimed:
-                notes.append(
-                    f"{claimed} of them are this platform's from now on, or secret: it has them where they are stored, or says so"
-                )
+        if claimed:
+            notes.append(
+                f"{claimed} of them are this platform's from now on, or secret: it has them where they are stored, or says so"
+            )
         if self.twins:
             national = [rows[row]["gb28181_id"] for row in self.twins]
             propose_ids(connection, list(self.twins.values()), national, geometry[list(self.twins)], self.source)

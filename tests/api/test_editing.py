@@ -78,14 +78,15 @@ def test_a_feature_lives(planner: httpx.Client, city: tuple[str, str]) -> None:
 
 def test_the_database_adds_what_it_knows(planner: httpx.Client) -> None:
     made = planner.post(
-        "/collections/cameras/items", json=feature(IN_A, gb28181_id=CAMERA, grid_code="B", unassigned=True)
+        "/collections/cameras/items", json=feature(IN_A, gb28181_id="LOCAL-1", grid_code="B", unassigned=True)
     )
     assert made.status_code == 201, made.text
     assert (
-        made.json()["properties"] | {"grid_code": "A", "unassigned": False, "name": CAMERA} == made.json()["properties"]
+        made.json()["properties"] | {"grid_code": "A", "unassigned": False, "name": "LOCAL-1"}
+        == made.json()["properties"]
     )
     moved = planner.patch(
-        f"/collections/cameras/items/{CAMERA}", json={"geometry": feature(IN_B)["geometry"]}, headers=MERGE
+        "/collections/cameras/items/LOCAL-1", json={"geometry": feature(IN_B)["geometry"]}, headers=MERGE
     )
     assert moved.json()["properties"]["grid_code"] == "B"
 

@@ -244,7 +244,8 @@ def test_a_camera_of_no_platform_is_that_of_the_first_that_has_it_where_it_is(sm
         one.notify(dialog, event(camera(1), "DEFECT"), event(camera(2), "DEFECT"))
         until(lambda: states(small_city) == {"01": "fault"})
     rows = ask(small_city, "select platform_code, is_secret from cameras order by gb28181_id")
-    assert [tuple(row.values()) for row in rows] == [("P1", False), (None, True)]  # its move is proposed
+    assert [tuple(row.values()) for row in rows] == [("P1", False), (None, False)]  # the second is not theirs yet
+    assert ask(small_city, "select from camera_proposals") == []  # nor is told where a secret one is
 
 
 def test_a_burst_of_offline_without_a_gap_of_the_platform_is_damped(small_city: str, state_dir: Path) -> None:

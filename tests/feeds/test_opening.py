@@ -169,8 +169,8 @@ def test_nothing_is_written_anywhere_and_no_secret_is_seen(city: City) -> None:
         return {(str(one), one.stat().st_size) for one in folder.rglob("*") if one.is_file() and one.suffix != ".log"}
 
     def in_memory() -> set[tuple[str, int]]:
-        """Files of this program, neither of PostgreSQL nor of other tests at the same time."""
-        others = ("PostgreSQL", "geo_grid_test_")
+        """Files of this program, neither of PostgreSQL nor of other tests at the same time, nor semaphores."""
+        others = ("PostgreSQL", "geo_grid_test_", "sem.")
         found = (one for one in Path("/dev/shm").iterdir() if not one.name.startswith(others))
         return {file for one in found for file in (files(one) if one.is_dir() else {(str(one), one.stat().st_size)})}
 

@@ -20,8 +20,8 @@ create trigger cameras_audited_update after update on cameras
     referencing old table as former new table as changed for each statement execute function access.audit_features('gb28181_id');
 create trigger cameras_audited_delete after delete on cameras
     referencing old table as former for each statement execute function access.audit_features('gb28181_id');
--- What platforms say of a camera, where it is and what it shows, goes by its national number alone. Whoever gives a camera its
--- number answers for the whole city; whoever names the platform of one that is there sees secret cameras too.
+-- What platforms say of a camera, where it is and what it shows, goes by its national number alone: whoever gives a camera its
+-- number, or says of which platform it is, must see all cameras, secret ones too.
 create or replace function access.may_name_platforms() returns boolean
 language sql stable set search_path = pg_catalog, public, pg_temp
 return access.city_wide('layers.write') and access.may('cameras.secret');
@@ -30,15 +30,15 @@ grant execute on function access.may_name_platforms to geo_grid_app;
 create or replace function access.number_camera() returns trigger
 language plpgsql set search_path = pg_catalog, public, pg_temp as $$
 begin
-    if tg_op = 'UPDATE' and (new.platform_code, new.gb28181_id) is not distinct from (old.platform_code, old.gb28181_id) then
+    if access.may_name_platforms() then
         return new;
     end if;
-    if new.platform_code is not null and not access.may_name_platforms() then
+    if new.platform_code is distinct from (case tg_op when 'UPDATE' then old.platform_code end) then
         raise exception 'the platform of a camera is named by its catalogue, or by who sees all cameras of the city'
             using errcode = 'insufficient_privilege';
     end if;
-    if new.gb28181_id not like 'LOCAL-%' and not access.city_wide('layers.write') then
-        raise exception 'a national ID is given to a camera by who answers for the whole city: give it a local one, which begins with LOCAL-'
+    if new.gb28181_id not like 'LOCAL-%' and new.gb28181_id is distinct from (case tg_op when 'UPDATE' then old.gb28181_id end) then
+        raise exception 'a national ID is given to a camera by who sees all cameras of the city: give it a local one, which begins with LOCAL-'
             using errcode = 'insufficient_privilege';
     end if;
     return new;
