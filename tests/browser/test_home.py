@@ -63,7 +63,9 @@ def test_the_role_s_page_comes_after_the_log_in_and_every_page_has_the_same_head
     for path in ("/", "/maps/wall", "/maps/desk", "/maps/planner", "/maps/response", "/imports", "/account"):
         page.goto(f"{url}{path}?lang=en")
         page.wait_for_selector("body[data-ready]")
-        seen.append(page.locator("nav.doors a").all_text_contents())
+        doors = page.locator("nav.doors a")
+        expect(doors.first).to_be_attached()
+        seen.append(doors.all_text_contents())
         way_home = page.locator(".help .own a" if path == "/maps/wall" else "header.bar a.mark")  # a wall has a drawer
         expect(way_home).to_have_attribute("href", re.compile(r"^[^?]*/(\?lang=en)?$"))
     assert seen[0]

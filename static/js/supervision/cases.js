@@ -83,16 +83,17 @@ async function act(bench, one, action) {
   const name = named("case_actions", action);
   const done = await askFor(`${name} · #${one.incident_id}`, ASKS[action](), {
     button: name,
-    send: given =>
-      write("POST", `/mediation/cases/${one.case_id}/steps`, {
+    send: async given => {
+      const answer = await write("POST", `/mediation/cases/${one.case_id}/steps`, {
         action,
         seen: one.step_count,
         ...Object.fromEntries(Object.entries(given).filter(([, value]) => value)),
-      }),
+      });
+      await bench.again(); // before the dialog goes: the next step is of what the list shows then
+      return answer;
+    },
   });
-  if (!done) return;
-  bench.done(say("doneTo", { action: name, name: `#${one.incident_id}` }));
-  await bench.again();
+  if (done) bench.done(say("doneTo", { action: name, name: `#${one.incident_id}` }));
 }
 
 /** @param {Case} one */

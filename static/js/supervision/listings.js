@@ -80,20 +80,20 @@ const ASKS = {
 async function act(bench, one, action) {
   const done = await askFor(`${named("listing_actions", action)} · ${called(one)}`, ASKS[action](one), {
     button: named("listing_actions", action),
-    send: given => {
+    send: async given => {
       const changed = Object.entries(given).filter(
         ([name, value]) => name === "note" || action !== "change" || (value && value !== (one[name] ?? "")),
       );
-      return write("POST", `/supervised/listings/${one.listing_id}/steps`, {
+      const answer = await write("POST", `/supervised/listings/${one.listing_id}/steps`, {
         action,
         seen: one.step_count,
         ...Object.fromEntries(changed),
       });
+      await bench.again(); // before the dialog goes: the next step is of what the list shows then
+      return answer;
     },
   });
-  if (!done) return;
-  bench.done(say("doneTo", { action: named("listing_actions", action), name: called(one) }));
-  await bench.again();
+  if (done) bench.done(say("doneTo", { action: named("listing_actions", action), name: called(one) }));
 }
 
 /** @param {Listing} one */
