@@ -109,6 +109,7 @@ def _by_dask(owners: Owners, frame: pd.DataFrame) -> pd.DataFrame:
 def _by_spark(owners: Owners, frame: pd.DataFrame) -> pd.DataFrame:
     from pyspark.sql import SparkSession
 
+    os.environ["PYSPARK_PYTHON"] = sys.executable  # else its workers are whatever python3 comes first
     session = (
         SparkSession.builder.master("local[2]").config("spark.ui.enabled", "false")
         .config("spark.driver.memory", "4g").config("spark.driver.bindAddress", "127.0.0.1")
