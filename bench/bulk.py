@@ -151,13 +151,16 @@ def pss_ratio(locator: Locator, points: Points) -> dict[str, float]:
 
 def _pss_mb(pool: ProcessPoolExecutor, frame: pd.DataFrame, owners: Owners, folder: Path, workers: int) -> float:
     """Proportional set size (proc_pid_smaps(5)) of all workers when each has answered with the index of a folder."""
-    for _ in range(10):
+    for begun in [pool.submit(time.sleep, 1.0) for _ in range(workers)]:  # a worker begins when no other is idle
+        begun.result()
+    for _ in range(30):
         dd.from_pandas(frame, npartitions=4 * workers).map_partitions(owners.frame).compute(scheduler="processes")
         pids = list(pool._processes)
         maps = [Path(f"/proc/{pid}/maps").read_text() for pid in pids]
         if len(pids) == workers and all(str(folder.resolve()) in mapped for mapped in maps):
             return sum(map(_pss_of, pids)) / 1024
-    raise AssertionError
+    message = f"not all of {workers} workers had a turn"
+    raise AssertionError(message)
 
 
 def _pss_of(pid: int) -> int:
