@@ -74,6 +74,12 @@ def command(pid: int) -> bytes:
     return b""
 
 
+def is_ready_at(url: str) -> bool:
+    with contextlib.suppress(httpx.HTTPError):
+        return httpx.get(f"{url}/readyz", timeout=PATIENCE_S).status_code == 200
+    return False
+
+
 class City:
     """A city that is served by `up --detach`, in a state folder of its own.
 
@@ -153,9 +159,7 @@ class City:
         return int((Cluster(self.state_dir).data / "postmaster.pid").read_text().split()[0])
 
     def is_ready(self) -> bool:
-        with contextlib.suppress(httpx.HTTPError):
-            return httpx.get(f"{self.url}/readyz", timeout=PATIENCE_S).status_code == 200
-        return False
+        return is_ready_at(self.url)
 
     def client(self, key: str) -> httpx.Client:
         return httpx.Client(base_url=self.url, timeout=60, headers={"Authorization": f"Bearer {key}"})

@@ -13,11 +13,10 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import psycopg
 
 from drills.filing import compare, filing
-from drills.kit import City, city, folder, free_port, say, until
+from drills.kit import City, city, folder, free_port, is_ready_at, say, until
 from drills.squares import places
 from drills.verdict import CannotBeDoneError, Verdict
 
@@ -63,12 +62,13 @@ def _run(*command: str | Path, **more: object) -> str:
 
 
 def _source() -> str:
-    """Return the address of Debian's packages that this machine uses."""
+    """Return the address of Debian's packages that this machine uses. Raises CannotBeDoneError: it names none."""
     for file in sorted(Path("/etc/apt").rglob("*.sources")):
         for line in file.read_text().splitlines():
             if line.startswith("URIs:") and "security" not in line:
                 return line.split()[1]
-    return "http://deb.debian.org/debian"
+    message = "no file of sources below the folder of apt says where Debian's packages are"
+    raise CannotBeDoneError(message)
 
 
 @contextlib.contextmanager
@@ -173,9 +173,7 @@ def _serve(verdict: Verdict, root: Path) -> None:
     _there(root, "systemctl enable geo-grid")
 
     def is_ready() -> bool:
-        with contextlib.suppress(httpx.HTTPError):
-            return httpx.get(f"http://127.0.0.1:{port}/readyz", timeout=5).status_code == 200
-        return False
+        return is_ready_at(f"http://127.0.0.1:{port}")
 
     with _booted(root) as inside:
         verdict.figures["ready_s"] = until(is_ready, "systemd does not start it")

@@ -115,8 +115,7 @@ def claim(connection: Connection, keys: Sequence[str], secret: Sequence[bool], p
         National ids, whether the register calls each secret, and where it has them (EPSG:4490, on the lattice).
     """
     values = {
-        "keys": list(keys), "secret": list(secret), "wkb": list(shapely.to_wkb(np.asarray(points, dtype=object))),
-        "metres": MOVED_M, "code": platform_code,
+        "keys": list(keys), "secret": list(secret), "wkb": _as_wkb(points), "metres": MOVED_M, "code": platform_code,
     }  # fmt: skip
     return connection.execute(QUERIES["claim"], values).rowcount
 
@@ -150,6 +149,10 @@ def propose_doubles(connection: Connection, camera_ids: Sequence[int], source: s
     return connection.execute(QUERIES["propose_doubles"], values).rowcount
 
 
+def _as_wkb(points: Any) -> list[bytes]:
+    return list(shapely.to_wkb(np.asarray(points, dtype=object)))
+
+
 def _propose(
     connection: Connection,
     statement: str,
@@ -160,7 +163,7 @@ def _propose(
     secret: Sequence[bool] = (),
 ) -> int:
     values = {
-        "keys": list(keys), "secret": list(secret), "wkb": list(shapely.to_wkb(np.asarray(points, dtype=object))), "national": list(national or ()),
+        "keys": list(keys), "secret": list(secret), "wkb": _as_wkb(points), "national": list(national or ()),
         "metres": MOVED_M, "source": source[:300],
     }  # fmt: skip
     return connection.execute(QUERIES[statement], values).rowcount
