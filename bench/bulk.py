@@ -154,7 +154,9 @@ def _pss_mb(pool: ProcessPoolExecutor, frame: pd.DataFrame, owners: Owners, fold
     for begun in [pool.submit(time.sleep, 1.0) for _ in range(workers)]:  # a worker begins when no other is idle
         begun.result()
     for _ in range(30):
-        dd.from_pandas(frame, npartitions=4 * workers).map_partitions(owners.frame).compute(scheduler="processes")
+        dd.from_pandas(frame, npartitions=4 * workers).map_partitions(owners.frame).compute(
+            scheduler="processes", chunksize=1
+        )
         pids = list(pool._processes)
         maps = [Path(f"/proc/{pid}/maps").read_text() for pid in pids]
         if len(pids) == workers and all(str(folder.resolve()) in mapped for mapped in maps):

@@ -10,11 +10,12 @@ from functools import lru_cache
 
 _MASK = "***"
 _NAME = re.compile(
-    r"passw|passcode|passphrase|pswd|psw(?![a-z])|pwd|密[码碼]|口令|暗[码碼]|(?:^|[^a-z])pass$", re.IGNORECASE
+    r"passw|passcode|passphrase|pswd|psw(?![a-z])|pwd|密[码碼]|口令|暗[码碼]|парол|(?:^|[^a-z])(?:pass|token|(?:api|access|secret)_?key)$",
+    re.IGNORECASE,
 )
-_CAMEL_NAME = re.compile(r"[a-z]Pass$")
+_CAMEL_NAME = re.compile(r"[a-z](?:Pass|Token)$")
 
-_WORDS = r"|[@＠﹫ａ-ｚ]|pass|pwd|psw|pswd|\bpw|authorization|authbasic|密\s*[码碼]|口\s*令|暗\s*[码碼]"
+_WORDS = r"|[@＠﹫ａ-ｚ]|pass|pwd|psw|pswd|\bpw|token|(?:api|access|secret)[\s_-]?key|парол|authorization|authbasic|密\s*[码碼]|口\s*令|暗\s*[码碼]"
 HINT = rf"(?i)[\x{{AD}}\x{{200B}}-\x{{200F}}\x{{202A}}-\x{{202E}}\x{{2060}}-\x{{2064}}\x{{FEFF}}\x{{1D400}}-\x{{1D7FF}}]{_WORDS}"
 """RE2: what no text is without that a password may be in. Most texts have none of it, and are not looked at more closely."""
 _HINT = re.compile(rf"[\xad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff\U0001d400-\U0001d7ff]{_WORDS}", re.IGNORECASE)
@@ -37,7 +38,7 @@ _MACHINE = re.compile(
 _MAIL = re.compile(r"[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})*\.[A-Za-z]{2,}(?![A-Za-z0-9:/.-])")
 
 _ENGLISH = (
-    r"(?:pass(?:[\s_-]?w(?:or)?d|code|phrase)s?|pswd|pwd|(?<![A-Za-z])(?:psw|pw|pass|auth(?:basic)?)|(?-i:(?<=[a-z])Pass)|authorization)"
+    r"(?:pass(?:[\s_-]?w(?:or)?d|code|phrase)s?|pswd|pwd|(?<![A-Za-z])(?:psw|pw|pass|auth(?:basic)?)|(?:api|access|secret)[\s_-]?key|token|парол[ья]|(?-i:(?<=[a-z])Pass)|authorization)"
     r"[0-9]{0,2}"
 )
 _CHINESE = r"(?:密\s{0,4}[码碼]|口\s{0,4}令|暗\s{0,4}[码碼])"

@@ -42,6 +42,10 @@ WRITTEN = {
     "pwd:geh1,user:admin": "pwd:***,user:admin",
     "pass:gehD7": "pass:***",
     "userPass = geh1": "userPass = ***",
+    "http://10.1.1.1/live?token=geh1&channel=2": "http://10.1.1.1/live?token=***&channel=2",
+    "accessToken: geh1": "accessToken: ***",
+    "api_key=geh1; secret key: geh1": "api_key=***; secret key: ***",
+    "пароль: geh1": "пароль: ***",
     "password: 'geh a b'": "password: '***'",
     "password%3Dgeh3": "password%3D***",
     '{"password":"gehF1"}': '{"password":"***"}',
@@ -56,7 +60,7 @@ HONEST = [
     "见rtsp://10.1.1.1/ch1，联系admin@x.cn", "rtsp://[fe80::1]/x", "http://10.1.1.1/?user=admin&password=&channel=1",
     "密码锁门", "口令表演", "密码", "口令", "密码KTV", "密码是什么", "口令是否", "密码：无", "密码: 见交接本", "密码锁101房",
     "口令110指挥", "密码酒吧:东门", "口令车间 3号机", "password: none", "password=***&x=1", "密码:***", "Compass: N", "bypass: x",
-    "underpass=1", "passage: east", "Passenger: 5", "passport: hall", "authority: x", "pass 3 km",
+    "underpass=1", "passage: east", "Passenger: 5", "passport: hall", "the token lies at the gate", "monkey: 3", "authority: x", "pass 3 km",
 ]  # fmt: skip
 
 
@@ -64,7 +68,7 @@ HONEST = [
 def test_passwords_are_taken_out_of_texts(text: str) -> None:
     cleaned, count = without_passwords(text)
     assert cleaned == WRITTEN[text]
-    assert count == 1 + text.count(",rtsp://")
+    assert count == 1 + text.count(",rtsp://") + text.count("; secret")
     assert without_passwords(cleaned) == (cleaned, 0)
 
 
@@ -74,9 +78,23 @@ def test_what_holds_no_password_stays(text: str) -> None:
 
 
 def test_names_of_passwords_are_known() -> None:
-    for name in ("Password", "登录密码", "pass", "rtsp_pass", "userPass", "口令", "ｐｗｄ", "密\u200b码", "Psw"):
+    for name in (
+        "Password",
+        "登录密码",
+        "pass",
+        "rtsp_pass",
+        "token",
+        "accessToken",
+        "api_key",
+        "пароль",
+        "userPass",
+        "口令",
+        "ｐｗｄ",
+        "密\u200b码",
+        "Psw",
+    ):
         assert is_secret_name(name), name
-    for name in ("compass", "bypass", "pass_count", "is_secret", "name", "passengers"):
+    for name in ("compass", "bypass", "tokens_left", "key", "pass_count", "is_secret", "name", "passengers"):
         assert not is_secret_name(name), name
 
 

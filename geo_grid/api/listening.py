@@ -3,11 +3,12 @@
 For whoever starts one: it does not import the server, which takes seconds.
 """
 
+import asyncio
 import contextlib
 import signal
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from typing import Any
 
 from geo_grid.api.server.networks import is_loopback, read_networks
@@ -56,6 +57,13 @@ def listen(settings: Settings) -> socket.socket:
     return bound
 
 
+_ENDING = signal.SIGTERM, signal.SIGHUP
+
+
+def _exit_code(number: int, until_told: bool) -> int:
+    return 0 if until_told and number == signal.SIGTERM else 128 + number
+
+
 @contextlib.contextmanager
 def stoppable(until_told: bool = True) -> Iterator[None]:
     """Convert SIGTERM and SIGHUP to an orderly shutdown, so that the private database is stopped too.
@@ -67,9 +75,46 @@ def stoppable(until_told: bool = True) -> Iterator[None]:
     """
 
     def end(number: int, _: Any) -> None:
-        sys.exit(0 if until_told and number == signal.SIGTERM else 128 + number)
+        sys.exit(_exit_code(number, until_told))
 
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in _ENDING:
         signal.signal(number, end)
     signal.signal(signal.SIGINT, signal.default_int_handler)  # shells start background jobs with SIGINT ignored
     yield
+
+
+def run_until_told(work: Coroutine[Any, Any, None]) -> None:
+    """Run a coroutine on a loop of its own until it ends; within `stoppable`.
+
+    SIGTERM and SIGHUP cancel it, as SIGINT does. An exception raised by their handlers could interrupt the loop's own bookkeeping:
+    a connection that is half closed then is waited for at the end, for ever.
+
+    Raises
+    ------
+    SystemExit
+        It was cancelled by one of the two.
+    """
+    told: list[int] = []
+
+    async def run() -> None:
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+
+        def end(number: int) -> None:
+            if not told and task is not None:  # once: what closes must not be cancelled again
+                task.cancel()
+            told.append(number)
+
+        for number in _ENDING:
+            loop.add_signal_handler(number, end, number)
+        await work
+
+    before = {number: signal.getsignal(number) for number in _ENDING}
+    try:
+        asyncio.run(run())
+    except asyncio.CancelledError:
+        if not told:
+            raise
+        sys.exit(_exit_code(told[0], until_told=True))
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

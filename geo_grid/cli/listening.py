@@ -1,6 +1,5 @@
 """What `geo-grid cameras listen` does: the door of lower platforms, beside the server or alone."""
 
-import asyncio
 import os
 
 from geo_grid.cli.terminal import log_warnings, ready_database, say
@@ -20,7 +19,7 @@ def listen(lifeline: int | None) -> None:
     UserError, SetupError
         The settings name no door, or it cannot be opened.
     """
-    from geo_grid.api.listening import stoppable
+    from geo_grid.api.listening import run_until_told, stoppable
     from geo_grid.platform_door import identity_of, keep_door
     from geo_grid.supervising import Lifeline
 
@@ -39,4 +38,4 @@ def listen(lifeline: int | None) -> None:
             def opened(port: int) -> None:
                 say(f"listening to platforms as {ours.gb28181_id} on {config.sip_host}:{port}, UDP and TCP")
 
-            asyncio.run(keep_door(config, conninfo, opened))
+            run_until_told(keep_door(config, conninfo, opened))

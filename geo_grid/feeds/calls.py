@@ -130,4 +130,6 @@ def _words(host_name: str, why: str | None, status: int | None) -> str:
             return f"{host_name} takes the call, and offers no picture"
         case "hung_up":
             return f"{host_name} ended the picture"
+        case "taken_away":
+            return f"{host_name} may send this picture no more: it was disabled, or the camera is not its own any more"
     return "the door of platforms was started again meanwhile: open the camera again"

@@ -15,13 +15,13 @@ from geo_grid.passwords import without_passwords
 
 _LOCAL = re.compile(r"LOCAL-[0-9A-Za-z._-]{1,26}", re.ASCII)
 _FORBIDDEN = re.compile(
-    "客房|宿[舍舎]|[寝寢]|茅房|(?:酒店|[宾賓][馆館])房[间間]|[男女][卫衛衞](?![生健校队隊视視星])|[厕廁厠]所?|[卫衛衞]生[间間]|洗手[间間閒]|盥洗[室间間]|[更换換]衣[室间間]|浴室|淋浴[室间間]|[试試]衣[室间間]"
-    "|guestroom|dormitor|toilet|washroom|restroom|bathroom|lavatory|(?:changing|fitting|dressing|locker)room|(?<![a-z])w/?c(?![a-z])"
+    "客房|包[间間厢廂]|宿[舍舎]|[学學]生公寓|[卧臥]室|哺乳|母[婴嬰][室间間]|[寝寢]|茅房|(?:酒店|[宾賓][馆館])房[间間]|[男女][卫衛衞](?![生健校队隊视視星])|[厕廁厠]所?|[卫衛衞]生[间間]|洗手[间間閒]|盥洗[室间間]|[更换換]衣[室间間]|浴室|淋浴[室间間]|[试試]衣[室间間]"
+    "|guestroom|(?<![a-z])dorms?(?![a-z])|dormitor|bedroom|nursingroom|toilet|washroom|restroom|bathroom|lavatory|(?:changing|fitting|dressing|locker)room|(?<![a-z])w/?c(?![a-z])"
 )
 """Places where no camera may be (State Council Order 799, article 8 as DOMAIN.md has it), as they are called."""
 _OUTSIDE = re.compile(
     r"(?:[a-z0-9一二三四五六七八九十]{0,3}(?:号楼|號樓|栋|棟|幢|座|单元|單元)|楼(?!前|下|外)|樓(?!前|下|外)|[区區院部]){0,2}的?[(\[【]?"
-    "(?:[门門]口|[门門]前|[楼樓]前|[楼樓]下|[楼樓]外|外[墙牆]|外[侧側]|外[围圍]|大[门門]|[入出]口|[门門]外|[东東南西北][侧側]|旁|路口)(?!(?:对|對|朝|向|转|轉|看)?向?[内內里裡裏床])"
+    "(?:[门門]口|[门門]前|[楼樓]前|[楼樓]下|[楼樓]外|外[墙牆]|外[侧側]|外[围圍]|[对對]面|大[门門]|[入出]口|[门門]外|[东東南西北][侧側]|旁|路口)(?!(?:对|對|朝|向|转|轉|看)?向?[内內里裡裏床])"
 )
 """What says directly behind the name of such a place, or of its building, that a camera is before or beside it, not in it."""
 _BETWEEN = re.compile(

@@ -124,7 +124,7 @@ def test_what_no_camera_has_is_refused(bad: dict[str, float]) -> None:
         "3楼客房301", "女生宿舍走廊", "二楼厕所", "更衣室", "hotel guest room 5", "Changing room", "宾馆 客 房", "客\u200b房101",
         "客\u3000房", "客·房", "女更衣間", "女更衣间", "衛生間", "廁所", "試衣間", "公厕", "ＴＯＩＬＥＴ", "t o i l e t", "客\ufe0f房", "洗\u00ad手间",
         "洗手间内(大厅门口对面)", "大厅门口洗手间", "洗手间(大厅门口对面)", "客房101 靠近电梯入口", "厕所门口和更衣室", "学生宿舍大门内",
-        "宿舍3楼走廊东侧", "更衣室 北门外侧", "WC", "W.C.", "ＷＣ", "女卫", "寝室", "宿舎", "茅房", "洗手閒", "厕所门口对内", "客房门口看向床",
+        "宿舍3楼走廊东侧", "更衣室 北门外侧", "WC", "W.C.", "ＷＣ", "女卫", "寝室", "宿舎", "茅房", "洗手閒", "厕所门口对内", "客房门口看向床", "包间3", "包厢", "哺乳室", "母婴室", "卧室", "学生公寓302", "dorm 4", "Bedroom",
     ],
 )  # fmt: skip
 def test_cameras_in_forbidden_places_are_refused(name: str) -> None:
@@ -135,7 +135,8 @@ def test_cameras_in_forbidden_places_are_refused(name: str) -> None:
 
 @pytest.mark.parametrize("name", [
     "公共厕所门口", "3号宿舍楼前", "学生宿舍大门", "文明路与解放路交叉口", "卫生间门口", "卫生间 门口", "衛生間門口", "卫生间（门口）", "公厕旁",
-    "职工宿舍3号楼门口", "宿舍楼东侧", "宿舍1单元入口", "宿舍区大门", "宿舍楼楼下", "卫生院大门", "客运站", "妇女卫生服务中心", "WCDMA基站", "厕所门口对面",
+    "职工宿舍3号楼门口", "宿舍楼东侧", "宿舍1单元入口", "宿舍区大门", "宿舍楼楼下", "卫生院大门", "客运站", "妇女卫生服务中心", "WCDMA基站", "厕所门口对面", "公厕对面", "学生公寓3号楼门口",
+    "Dormer Street",
 ])  # fmt: skip
 def test_cameras_before_such_places_are_taken(name: str) -> None:
     assert forbidden_place(name) is None

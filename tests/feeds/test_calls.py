@@ -159,6 +159,25 @@ def test_a_picture_from_an_address_that_was_not_named_is_none(city: City) -> Non
         city.lower.asked["BYE"].get(timeout=10)
 
 
+@pytest.mark.parametrize(
+    "taken",
+    [
+        "update camera_platforms set is_enabled = false where platform_code = 'P1'",
+        "update cameras set platform_code = null where platform_code = 'P1'",
+    ],
+)
+def test_a_picture_ends_with_what_entitles_its_platform(city: City, taken: str) -> None:
+    with bearing(city.url, city.key) as client:
+        feed = city.opened(client)
+        _, host, port, ssrc = city.invited()
+        with program_streams.sending(host, port, ssrc, "udp"):
+            assert client.get(feed["playlist"], timeout=30).status_code == 200
+            with connect(city.database) as connection:
+                connection.execute(taken)
+            assert "P1 may send this picture no more" in city.ended(client, feed)
+            city.lower.asked["BYE"].get(timeout=10)
+
+
 def test_what_nobody_wants_any_more_is_hung_up(city: City) -> None:
     """As after a server that was killed; and a lost acknowledgement comes again."""
     with connect(city.database) as connection:

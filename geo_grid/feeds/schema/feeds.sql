@@ -140,7 +140,8 @@ begin
 end $$;
 grant execute on function access.call_platform to geo_grid_service;
 
--- How a call stands, which is wanted still; no row: it is there no more.
+-- How a call stands, which is wanted still; over and taken_away: the platform was disabled, or has the camera no more; no row: it is
+-- there no more.
 create or replace function access.call_state(number bigint)
 returns table (state text, why text, sip_status integer, sent_from text[])
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
@@ -148,8 +149,12 @@ begin
     perform access.require_service();
     return query
     update platform_calls c set wanted_at = statement_timestamp()
+    from (select exists (select from cameras m join camera_platforms p using (platform_code)
+                         where m.camera_id = k.camera_id and p.is_enabled) as may_send
+          from platform_calls k where k.platform_call_id = number) o
     where c.platform_call_id = number
-    returning c.state, c.why, c.sip_status, c.sent_from;
+    returning case when o.may_send then c.state else 'over' end, case when o.may_send then c.why else 'taken_away' end,
+              c.sip_status, c.sent_from;
 end $$;
 grant execute on function access.call_state to geo_grid_service;
 
