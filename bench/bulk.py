@@ -56,7 +56,8 @@ def _output(*command: object) -> str:
 def speeds(locator: Locator, points: Points) -> dict[str, float]:
     """Seconds of a core for points as they come, of one and of two for sorted ones; in turn, since others may be busy."""
     lon, lat = points.lon, points.lat
-    with_all = np.array_split(lon, 300), np.array_split(lat, 300)  # so few at a time that they are not sorted
+    pieces = len(lon) // 13_000  # so few points each that they are not sorted
+    with_all = np.array_split(lon, pieces), np.array_split(lat, pieces)
     ways = {
         "unsorted": lambda: np.concatenate([*map(locator.owners, *with_all)]),
         "one": lambda: locator.owners(lon, lat),
@@ -213,7 +214,7 @@ def _timed(environment: dict[str, str], *command: object) -> tuple[float, float]
 
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--points", type=int, default=4_000_000)
+    arguments.add_argument("--points", type=int, default=8_000_000)
     arguments.add_argument("--many", type=int, default=MANY)
     asked = arguments.parse_args()
     load = os.getloadavg()[0]

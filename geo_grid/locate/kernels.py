@@ -84,33 +84,29 @@ def cross_sign(ux: int, uy: int, vx: int, vy: int) -> int:
     return -1 if high < 0 else 0
 
 
-@part()
-def _crosses_bottom(x1: int, y1: int, x2: int, y2: int, y: int, start: int, end: int) -> bool:
-    """Whether the edge crosses the way from (start, y) to (end, y), all shifted by (e, e^2)."""
-    if (y1 <= y) == (y2 <= y):
-        return False
-    if y1 > y2:
-        x1, y1, x2, y2 = x2, y2, x1, y1
-    ux, uy = x2 - x1, y2 - y1
-    before = cross_sign(ux, uy, start - x1, y - y1) > 0  # on the edge itself: the shift is to its right
-    after = cross_sign(ux, uy, end - x1, y - y1) > 0
-    return bool(before != after)
+@part(inline="always")
+def _crossed(x1: int, y1: int, x2: int, y2: int, left: int, bottom: int, x: int, y: int) -> tuple[int, bool]:
+    """Follow the way from (left, bottom) east to (x, bottom) and north to (x, y), all shifted by (e, e^2).
 
+    Without branches that depend on where the point is: these cannot be predicted, and a wrong guess costs more than the rest.
 
-@part()
-def _crosses_rise(x1: int, y1: int, x2: int, y2: int, x: int, start: int, end: int) -> bool:
-    """Whether the edge crosses the way from (x, start) to (x, end), all shifted by (e, e^2)."""
-    if (x1 <= x) == (x2 <= x):
-        return False
-    if x1 > x2:
-        x1, y1, x2, y2 = x2, y2, x1, y1
-    ux, uy = x2 - x1, y2 - y1
-    one = cross_sign(ux, uy, x - x1, start - y1)
-    two = cross_sign(ux, uy, x - x1, end - y1)
-    # on the edge itself: the shift by e lies above a falling edge, the shift by e^2 above a level one
-    before = one > 0 or (one == 0 and uy <= 0)
-    after = two > 0 or (two == 0 and uy <= 0)
-    return before != after
+    Returns
+    -------
+    1 if the way crosses the edge an odd number of times, else 0; whether (x, y), not shifted, is on the line through the edge.
+    """
+    ux, uy, vx, vy, east, north = x2 - x1, y2 - y1, left - x1, bottom - y1, x - left, y - bottom
+    if (ux | abs(uy) | abs(vx) | abs(vy) | east | north) < 1 << 30:  # then no sum passes 2^63
+        corner = ux * vy - uy * vx
+        knee = corner - uy * east
+        end = knee + ux * north
+    else:
+        corner, knee = cross_sign(ux, uy, vx, vy), cross_sign(ux, uy, vx + east, vy)
+        end = cross_sign(ux, uy, vx + east, vy + north)
+    # a point on the line, shifted, is left of an edge that falls or is level, since edges run from west to east
+    tie = int(uy <= 0)
+    corner, knee, is_left = int(corner + tie > 0), int(knee + tie > 0), int(end + tie > 0)
+    spans_bottom, spans_x = int(y1 <= bottom) ^ int(y2 <= bottom), int(x1 <= x) ^ int(x2 <= x)
+    return (spans_bottom & (corner ^ knee)) ^ (spans_x & (knee ^ is_left)), end == 0
 
 
 @loop(_I64, _I64, _I64, _I64, _I64, types.int64)
@@ -224,7 +220,7 @@ def fill_buckets(
             x = west + (column << shift)
             for k in range(first[slot], first[slot + 1]):
                 e = member[k]
-                if _crosses_bottom(edge[e, 0], edge[e, 1], edge[e, 2], edge[e, 3], y, x, x + (1 << shift)):
+                if _crossed(edge[e, 0], edge[e, 1], edge[e, 2], edge[e, 3], x, y, x + (1 << shift), y)[0]:
                     owner ^= side[e, 0] ^ side[e, 1]
     return bucket_owner, first, member, corner
 
@@ -290,30 +286,27 @@ def is_coverage(index: Index) -> bool:
         for k in range(index.first[slot], index.first[slot + 1]):
             m = index.member[k]
             x1, y1, x2, y2 = 2 * index.edge[m, 0], 2 * index.edge[m, 1], 2 * index.edge[m, 2], 2 * index.edge[m, 3]
-            if _crosses_bottom(x1, y1, x2, y2, bottom, left, x) != _crosses_rise(x1, y1, x2, y2, x, bottom, y):
+            if _crossed(x1, y1, x2, y2, left, bottom, x, y)[0]:
                 owner ^= index.side[m, 0] ^ index.side[m, 1]
         if owner not in (index.side[e, 0], index.side[e, 1]):
             return False
     return True
 
 
-@part()
-def _walk(index: Index, column: int, row: int, slot: int, x: int, y: int) -> int:
+@part(inline="always")
+def _walk(index: Index, slot: int, x: int, y: int) -> int:
     """Return the cell that owns a lattice point in a bucket with edges; n outside."""
     west, south, shift, cells = index.origin[0], index.origin[1], index.origin[4], index.origin[5]
-    left, bottom = west + (column << shift), south + (row << shift)
+    left, bottom = west + ((x - west) >> shift << shift), south + ((y - south) >> shift << shift)
     owner, smallest, on_edge = int(index.corner[slot]), int(cells), False
     for k in range(index.first[slot], index.first[slot + 1]):
         e = index.member[k]
         x1, y1, x2, y2 = index.edge[e, 0], index.edge[e, 1], index.edge[e, 2], index.edge[e, 3]
-        # edges run from west to east (unique_edges), so the box test is cheap
-        if x1 <= x <= x2 and min(y1, y2) <= y <= max(y1, y2) and cross_sign(x2 - x1, y2 - y1, x - x1, y - y1) == 0:
+        crossed, on_line = _crossed(x1, y1, x2, y2, left, bottom, x, y)
+        owner ^= (index.side[e, 0] ^ index.side[e, 1]) & -crossed
+        if on_line and x1 <= x <= x2 and min(y1, y2) <= y <= max(y1, y2):
             on_edge = True
             smallest = min(smallest, index.side[e, 0], index.side[e, 1])
-        if not on_edge and (
-            _crosses_bottom(x1, y1, x2, y2, bottom, left, x) != _crosses_rise(x1, y1, x2, y2, x, bottom, y)
-        ):
-            owner ^= index.side[e, 0] ^ index.side[e, 1]
     return smallest if on_edge else owner
 
 
@@ -321,7 +314,20 @@ def _walk(index: Index, column: int, row: int, slot: int, x: int, y: int) -> int
 def one_owner(index: Index, x: int, y: int) -> int:
     """Return the cell that owns one lattice point in a bucket with edges; n outside."""
     column, row = (x - index.origin[0]) >> index.origin[4], (y - index.origin[1]) >> index.origin[4]
-    return _walk(index, column, row, -1 - index.bucket[row * index.origin[2] + column], x, y)
+    return _walk(index, -1 - index.bucket[row * index.origin[2] + column], x, y)
+
+
+@part()
+def _await_edges(index: Index, slot: Ints, first: Ints, touched: Ints, waiting: int) -> None:
+    """Ask memory for the first edges of many slots at once: looked up one by one, the processor would wait five times for each."""
+    for k in range(waiting):
+        first[k] = index.first[slot[k]]
+        touched[k] = index.corner[slot[k]]
+    for k in range(waiting):
+        touched[k] = index.member[first[k]]
+    for k in range(waiting):
+        e = touched[k]
+        touched[k] = index.edge[e, 0] + index.side[e, 0]
 
 
 @loop(_INDEX, _POINTS, _POINTS, _I32)
@@ -331,8 +337,6 @@ def owners(index: Index, lon: Floats, lat: Floats, found: NDArray[np.int32]) -> 
     point, slot = np.empty(_BLOCK, np.int64), np.empty(_BLOCK, np.int64)
     first, touched = np.empty(_BLOCK, np.int64), np.empty(_BLOCK, np.int64)
     for start in range(0, len(lon), _BLOCK):
-        # Each short loop asks memory for many things at once, which the next finds in the cache: looked up
-        # point by point, the processor would wait five times for each.
         waiting = 0
         for i in range(start, min(start + _BLOCK, len(lon))):
             if not (abs(lon[i]) <= 180.0 and abs(lat[i]) <= 90.0):
@@ -345,48 +349,45 @@ def owners(index: Index, lon: Floats, lat: Floats, found: NDArray[np.int32]) -> 
             found[i] = OUTSIDE if owner == cells else owner
             point[waiting], slot[waiting] = i, -1 - owner
             waiting += owner < 0
-        for k in range(waiting):
-            first[k] = index.first[slot[k]]
-            touched[k] = index.corner[slot[k]]
-        for k in range(waiting):
-            touched[k] = index.member[first[k]]
-        for k in range(waiting):
-            e = touched[k]
-            touched[k] = index.edge[e, 0] + index.side[e, 0]
+        _await_edges(index, slot, first, touched, waiting)
         for k in range(waiting):
             i = point[k]
             x, y = int(np.rint(lon[i] * _STEPS_PER_DEGREE)), int(np.rint(lat[i] * _STEPS_PER_DEGREE))
-            owner = _walk(index, (x - west) >> shift, (y - south) >> shift, slot[k], x, y)
+            owner = _walk(index, slot[k], x, y)
             found[i] = OUTSIDE if owner == cells else owner
 
 
-@loop(_INDEX, _POINTS, _POINTS, types.uint16[::1], _I32, _F64, _F64)
+@loop(_INDEX, _POINTS, _POINTS, types.uint16[::1], _I32, _I64)
 def by_place(
-    index: Index,
-    lon: Floats,
-    lat: Floats,
-    tile: NDArray[np.uint16],
-    order: NDArray[np.int32],
-    x: Floats,
-    y: Floats,
-) -> None:
-    """Sort fewer than 2^31 points by tiles of buckets: their places in the arrays into `order`, lon and lat into `x`, `y`.
+    index: Index, lon: Floats, lat: Floats, tile: NDArray[np.uint16], order: NDArray[np.int32], place: Ints
+) -> int:
+    """Sort fewer than 2^31 points by tiles of buckets: their places in the arrays into `order`.
 
-    What lies outside of the grid, or is no place, comes last.
+    Parameters
+    ----------
+    tile
+        m numbers, for work.
+    place
+        Gets the lattice steps east and north of the grid's corner of the points in this order, in the upper and in the lower half.
+
+    Returns
+    -------
+    How many are inside of the grid. The others, and what is no place, come last, and `place` does not say where they are.
     """
     west, south, columns, rows, shift, _ = index.origin
-    bits = 0
-    while ((columns >> bits) + 1) * ((rows >> bits) + 1) > _TILES:
+    width, height = columns << shift, rows << shift
+    bits = shift
+    while ((width >> bits) + 1) * ((height >> bits) + 1) > _TILES:
         bits += 1
-    wide, high = (columns >> bits) + 1, (rows >> bits) + 1
-    per_degree = _STEPS_PER_DEGREE / (1 << (shift + bits))
-    west_degrees, south_degrees = west / _STEPS_PER_DEGREE, south / _STEPS_PER_DEGREE
+    wide, high = (width >> bits) + 1, (height >> bits) + 1
     end = np.zeros(wide * high + 1, np.int64)
     for i in range(len(lon)):
-        column, row = (lon[i] - west_degrees) * per_degree, (lat[i] - south_degrees) * per_degree
         here = wide * high
-        if 0.0 <= column < wide and 0.0 <= row < high:
-            here = int(row) * wide + int(column)
+        if abs(lon[i]) <= 180.0 and abs(lat[i]) <= 90.0:
+            x = int(np.rint(lon[i] * _STEPS_PER_DEGREE)) - west
+            y = int(np.rint(lat[i] * _STEPS_PER_DEGREE)) - south
+            if 0 <= x < width and 0 <= y < height:
+                here = (y >> bits) * wide + (x >> bits)
         tile[i] = here
         end[here] += 1
     start = 0
@@ -395,16 +396,37 @@ def by_place(
         end[here] = start
         start += count
     for i in range(len(lon)):
+        x, y = int(np.rint(lon[i] * _STEPS_PER_DEGREE)) - west, int(np.rint(lat[i] * _STEPS_PER_DEGREE)) - south
         k = end[tile[i]]
         end[tile[i]] = k + 1
-        order[k], x[k], y[k] = i, lon[i], lat[i]
+        order[k], place[k] = i, x << 32 | y
+    return int(end[wide * high - 1])
 
 
-@loop(_I32, _I32, _I32)
-def put_back(order: NDArray[np.int32], there: NDArray[np.int32], found: NDArray[np.int32]) -> None:
-    """Give each point, in the order they came in, what was found in the order by place."""
-    for k in range(len(order)):
-        found[order[k]] = there[k]
+@loop(_INDEX, _POINTS, _POINTS, _I32, _I64, types.int64, _I32)
+def owners_by_place(
+    index: Index, lon: Floats, lat: Floats, order: NDArray[np.int32], place: Ints, inside: int, found: NDArray[np.int32]
+) -> None:
+    """Find the owner of each point, as `owners` does, in the order of `by_place`; neither side of the grid may have 2^32 steps."""
+    west, south, columns, _, shift, cells = index.origin
+    point, slot = np.empty(_BLOCK, np.int64), np.empty(_BLOCK, np.int64)
+    first, touched = np.empty(_BLOCK, np.int64), np.empty(_BLOCK, np.int64)
+    for start in range(0, inside, _BLOCK):
+        waiting = 0
+        for k in range(start, min(start + _BLOCK, inside)):
+            x, y = place[k] >> 32 & 0xFFFFFFFF, place[k] & 0xFFFFFFFF
+            owner = index.bucket[(y >> shift) * columns + (x >> shift)]
+            found[order[k]] = OUTSIDE if owner == cells else owner
+            point[waiting], slot[waiting] = k, -1 - owner
+            waiting += owner < 0
+        _await_edges(index, slot, first, touched, waiting)
+        for k in range(waiting):
+            x, y = place[point[k]] >> 32 & 0xFFFFFFFF, place[point[k]] & 0xFFFFFFFF
+            owner = _walk(index, slot[k], x + west, y + south)
+            found[order[point[k]]] = OUTSIDE if owner == cells else owner
+    for k in range(inside, len(order)):
+        i = order[k]
+        found[i] = OUTSIDE if abs(lon[i]) <= 180.0 and abs(lat[i]) <= 90.0 else INVALID
 
 
 @part()

@@ -13,7 +13,7 @@ import json
 import shutil
 import tempfile
 from collections import deque
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -37,8 +37,10 @@ with 20 it takes 100 MB for 20,000 cells."""
 _FORMAT = 3
 _SORTED_FROM = 1 << 17
 """Points from which on sorting them by place takes less time than it saves."""
-_SORTED_AT_ONCE = 1 << 21
-"""Points sorted by place together: takes 63 MB, and with fewer there are fewer neighbours."""
+_SORTED_AT_ONCE = 1 << 22
+"""Points sorted by place together: takes 59 MB, and with fewer there are fewer neighbours."""
+_SORTED_WIDTH = 1 << 32
+"""Lattice steps (64 degrees) that neither side of a grid may have whose points are sorted."""
 _STEPS_PER_DEGREE = 1 / LATTICE_STEP
 
 
@@ -150,7 +152,8 @@ class Locator:
         else:
             pieces = cores * -(-len(x) // (cores * _SORTED_AT_ONCE))
             some = zip(*(np.array_split(values, pieces) for values in (x, y, found)), strict=True)
-            deque(in_order(lambda piece: self._find_sorted(*piece), some, cores), maxlen=0)
+            find = self._find_sorted if self._is_sortable else partial(kernels.owners, self.index)
+            deque(in_order(lambda piece: find(*piece), some, cores), maxlen=0)
         bad = np.flatnonzero(found == kernels.INVALID)
         if len(bad):
             message = f"point {bad[0]}: {lonlat_problem(float(x[bad[0]]), float(y[bad[0]]))}"
@@ -167,17 +170,24 @@ class Locator:
         m indices into the points as given, and their lon and lat in this order. What is no place comes last.
         """
         x, y = _points(lon, lat)
-        # by numpy, which asks for large pages: to be given small ones takes longer than to sort
-        tile, order = np.empty(len(x), np.uint16), np.empty(len(x), np.int32)
-        sorted_x, sorted_y = np.empty(len(x)), np.empty(len(x))
-        kernels.by_place(self.index, x, y, tile, order, sorted_x, sorted_y)
-        return order, sorted_x, sorted_y
+        order, _, _ = self._sorted(x, y)
+        return order, x[order], y[order]
 
-    def _find_sorted(self, lon: NDArray[np.float64], lat: NDArray[np.float64], found: NDArray[np.int32]) -> None:
-        order, x, y = self.by_place(lon, lat)
-        there = np.empty(len(lon), np.int32)
-        kernels.owners(self.index, *_points(x, y), there)
-        kernels.put_back(order, there, found)
+    @property
+    def _is_sortable(self) -> bool:
+        _, _, columns, rows, shift, _ = self._grid
+        return max(columns, rows) << shift < _SORTED_WIDTH
+
+    def _sorted(
+        self, x: NDArray[np.float64], y: NDArray[np.float64]
+    ) -> tuple[NDArray[np.int32], NDArray[np.int64], int]:
+        # by numpy, which asks for large pages: to be given small ones takes longer than to sort
+        tile, order, place = np.empty(len(x), np.uint16), np.empty(len(x), np.int32), np.empty(len(x), np.int64)
+        inside = kernels.by_place(self.index, x, y, tile, order, place)
+        return order, place, inside
+
+    def _find_sorted(self, x: NDArray[np.float64], y: NDArray[np.float64], found: NDArray[np.int32]) -> None:
+        kernels.owners_by_place(self.index, x, y, *self._sorted(x, y), found)
 
     def owner(self, lon: float, lat: float) -> str | None:
         """Return the code of the owner of one point, or None; see `owners`."""
