@@ -24,7 +24,7 @@ from pathlib import Path
 import psycopg
 
 from bench.city import say
-from bench.feed import lateness, wait_for_circles
+from bench.feed import lateness, wait_for_first_work
 from bench.indicators import indicators_s, million_city
 from bench.restart import City
 from bench.storm import storm
@@ -99,7 +99,7 @@ def storm_over_the_demo(folder: Path) -> Figures:
     try:
         city.run("up", "--detach", "--still")
         key = city.run("key", "add", "walls", "--role", "supervisor", "--city", said=False)[1].strip()
-        wait_for_circles(key)
+        wait_for_first_work(Cluster(city.state).conninfo, key)
         late, unheard = asyncio.run(lateness(Cluster(city.state).conninfo, key, 20, False))
         return {**storm(city), "event_p99_ms": late, "events_unheard": unheard}
     finally:

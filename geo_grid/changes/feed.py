@@ -76,6 +76,7 @@ class Feed:
         self._loop = asyncio.get_running_loop()
         self._connection: psycopg.AsyncConnection[dict[str, Any]] | None = None
         self._last: Place | None = None
+        self._told_to = 0
         self._pulses: deque[Pulse] = deque([Pulse(0, Place("", "1:1:"))])
         self._held = 0
         self._versions: dict[str, tuple[int, int]] = {}
@@ -222,13 +223,10 @@ class Feed:
                     async with await psycopg.AsyncConnection.connect(
                         self._conninfo, row_factory=dict_row, autocommit=True, prepare_threshold=1
                     ) as connection:
-                        # a database that crashed, or a standby that took over, may give numbers of transactions again that
-                        # were rolled back before: what was missed cannot be told by number
-                        is_anew = True
                         while True:
                             async with asyncio.timeout(_PATIENCE_S):
-                                await self._read(connection, is_anew)
-                            self._connection, last_error, is_anew = connection, "", False
+                                await self._read(connection)
+                            self._connection, last_error = connection, ""
                             await self._pause()
             except (psycopg.Error, GeoGridError, OSError, TimeoutError) as error:
                 described = f"{type(error).__name__}: {error}".strip()
@@ -248,17 +246,18 @@ class Feed:
         self._wanted.clear()
         self._written.clear()
 
-    async def _read(self, connection: psycopg.AsyncConnection[dict[str, Any]], is_anew: bool = False) -> None:
-        """Read the new changes in one snapshot, and publish them as a pulse: a reset if the feed is read anew."""
+    async def _read(self, connection: psycopg.AsyncConnection[dict[str, Any]]) -> None:
+        """Read the new changes in one snapshot, and publish them as a pulse."""
         started, self._reading = time.monotonic(), True
-        if self._last is None or is_anew:
+        if self._last is None:
             await self._begin(connection)
         else:
             answer = await self._ask(connection, self._last)
             if answer["is_more"] or answer["feed"] != self._last.feed:
                 await self._begin(connection)
             else:
-                self._last = Place(answer["feed"], answer["snapshot"])
+                self._told_to = max(self._told_to, answer["told_to"] or 0)
+                self._last = Place.told_up_to(answer["feed"], answer["snapshot"], self._told_to)
                 if answer["told"]:
                     self._tell(_changes(answer["told"]))
         self._confirmed, self._reading = started, False
@@ -270,7 +269,8 @@ class Feed:
     async def _begin(self, connection: psycopg.AsyncConnection[dict[str, Any]]) -> None:
         """Start at the end of the feed, with a reset: earlier changes are unknown."""
         feed_end = await fetch_one(connection, QUERIES["now"])
-        self._last = Place(feed_end["feed"], feed_end["snapshot"])
+        self._told_to = feed_end["told_to"]
+        self._last = Place.told_up_to(feed_end["feed"], feed_end["snapshot"], self._told_to)
         late = {name: before[1] + 1 for name, before in self._versions.items()}
         self._versions = {name: (newest, late.get(name, 0)) for name, newest in feed_end["newest"].items()}
         self._tell((), is_reset=True)

@@ -14,7 +14,7 @@ _OF_BEFORE = re.compile(r"[0-9]{1,20}-[0-9]{1,20}")
 
 @dataclass(frozen=True)
 class Place:
-    """A position in a feed: all changes that are visible in a snapshot were read.
+    """A position in a feed: all changes that are visible in a snapshot were read; see `told_up_to`.
 
     Attributes
     ----------
@@ -36,6 +36,21 @@ class Place:
     def xmax(self) -> int:
         """The lowest transaction number that was not assigned yet in the snapshot."""
         return int(self.snapshot.split(":")[1])
+
+    @classmethod
+    def told_up_to(cls, feed: str, snapshot: str, newest: int) -> "Place":
+        """Return the place of a reader who was told all changes that are visible in a snapshot.
+
+        Transactions after the newest that it was told of count as not seen. They wrote no changes, and a database that crashed
+        may give the numbers of those that were rolled back again; those up to the newest, which is on the disk, it never does.
+
+        Parameters
+        ----------
+        newest
+            Highest number of a transaction whose changes were told.
+        """
+        running = [one for one in map(int, filter(None, snapshot.split(":")[2].split(","))) if one <= newest]
+        return cls(feed, f"{min(running, default=newest + 1)}:{newest + 1}:{','.join(map(str, running))}")
 
     @classmethod
     def read(cls, text: str) -> "Place":

@@ -1,6 +1,7 @@
 """What changed is told in its order, once, to whoever listens: whatever transactions do side by side, and after a restore."""
 
 import asyncio
+import hashlib
 import json
 import time
 from collections.abc import Coroutine, Iterator
@@ -205,25 +206,48 @@ def test_changes_are_heard_without_being_told_to_look(database: str) -> None:
 
 
 def test_numbers_that_a_crashed_database_gives_again_hide_no_change(database: str) -> None:
-    """Of transactions that were rolled back, and whose numbers were not on the disk yet when it crashed."""
+    """Of transactions that were rolled back, and whose numbers were not on the disk yet when it crashed; nobody looks again."""
 
     async def check() -> None:
         async with Feed.kept(database) as feed:
             await feed.begun(10)
+            with psycopg.connect(database) as connection:
+                connection.execute(MADE, ("0", 0))
+            await feed.look()
+            with psycopg.connect(database) as connection:  # before the crash: their numbers are given away
+                for _ in range(3):
+                    connection.execute(MADE, ("1", 1))
+                    connection.rollback()
+            await feed.look()
+            told, number = feed._told_to, feed.newest.number
             assert feed._last is not None
-            ahead = feed._last.xmax + 1000
-            feed._last = Place(feed.name, f"{ahead}:{ahead}:")
-            number = feed.newest.number
+            assert (feed._last.xmax, feed.newest.place.xmax) == (told + 1, told + 1)
             with psycopg.connect(database, autocommit=True) as connection:
                 connection.execute(
                     "select pg_terminate_backend(pid, 5000) from pg_stat_activity"
                     " where datname = current_database() and pid <> pg_backend_pid()"
                 )
-                connection.execute(MADE, ("1", 1))
-            await feed.news(10)
-            assert [pulse.is_reset for pulse in feed.since(number)] == [True]
+                # as after the crash: the number that comes after the newest that was told
+                connection.execute(
+                    "insert into changes (written_in, kind, subject, payload) values (%s::text::xid8, 'incident', '1', '2')",
+                    [told + 1],
+                )
+            await feed.look()
+            heard = [change for pulse in feed.since(number) for change in pulse.changes]
+            assert (said(heard), [pulse.is_reset for pulse in feed.since(number)]) == ([("1", 2)], [False])
 
     run(check())
+
+
+def test_a_standby_that_took_over_is_another_feed(database: str) -> None:
+    """Its name is that of another timeline (PostgreSQL's): it may lack what was told before."""
+    with connect(database) as connection:
+        row = connection.execute(
+            "select feed_name('a') = left(md5('a00000001'), 16) as is_first, (select name from feed) as name, (select feed from access.feed_now())"
+        ).fetchone()
+    assert row is not None
+    assert row["is_first"]
+    assert row["feed"] == hashlib.md5(f"{row['name']}00000001".encode(), usedforsecurity=False).hexdigest()[:16]
 
 
 def places_that_are_not_kept(reader: Reader, purged: int) -> dict[str, Place]:

@@ -63,14 +63,21 @@ select said.kind, null
 from pg_trigger t, unnest(array['incident', 'incidents']) said (kind)
 where t.tgfoid = 'tell_incidents'::regproc;
 
-create or replace function access.feed_now() returns table (feed text, snapshot text, newest jsonb)
+-- The name of the feed: of this database, and of its timeline, since a standby that took over may lack what was told before.
+create or replace function feed_name(name text) returns text
+language sql stable set search_path = pg_catalog, public, pg_temp
+return left(md5(name || case when pg_is_in_recovery() then '' else left(pg_walfile_name(pg_current_wal_insert_lsn()), 8) end), 16);
+
+-- `told_to`: number of the newest transaction that wrote a change, 0: none did.
+create or replace function access.feed_now() returns table (feed text, snapshot text, told_to bigint, newest jsonb)
 language plpgsql stable security definer set search_path = pg_catalog, public, pg_temp as $$
 begin
     if not access.is_owner() then
         perform access.require_service();
     end if;
     return query
-    select f.name, pg_current_snapshot()::text,
+    select feed_name(f.name), pg_current_snapshot()::text,
+           coalesce((select c.written_in from changes c order by c.written_in desc limit 1)::text::bigint, 0),
            (select coalesce(jsonb_object_agg(s.subject, n.change_id), '{}')
             from change_sources s,
                  lateral (select max(c.change_id) as change_id from changes c
@@ -81,9 +88,10 @@ end $$;
 
 -- Changes that were not visible in the snapshot `last` and are visible in `upto` (null: now): those of transactions that had
 -- no number yet, and those of transactions that were in progress. Of each table only the newest change is returned, of
--- other kinds every change. Each half of the union is one index scan that ends at the limit.
+-- other kinds every change. Each half of the union is one index scan that ends at the limit. `told_to`: as above, of those
+-- that are returned, else null.
 create or replace function access.changes_after(last pg_snapshot, upto pg_snapshot, most integer)
-returns table (feed text, snapshot text, is_kept boolean, is_more boolean, told jsonb)
+returns table (feed text, snapshot text, told_to bigint, is_kept boolean, is_more boolean, told jsonb)
 language plpgsql stable security definer set search_path = pg_catalog, public, pg_temp as $$
 begin
     if not access.is_owner() then
@@ -91,12 +99,12 @@ begin
     end if;
     return query
     with found as materialized (
-        (select c.change_id, c.kind, c.subject, c.grid_code, c.payload from changes c
+        (select c.change_id, c.kind, c.subject, c.grid_code, c.payload, c.written_in from changes c
          where c.written_in >= pg_snapshot_xmax(last)
            and (upto is null or pg_visible_in_snapshot(c.written_in, upto))
          order by c.written_in limit most + 1)
         union all
-        (select c.change_id, c.kind, c.subject, c.grid_code, c.payload from changes c
+        (select c.change_id, c.kind, c.subject, c.grid_code, c.payload, c.written_in from changes c
          where c.written_in = any(array(select pg_snapshot_xip(last)))
            and (upto is null or pg_visible_in_snapshot(c.written_in, upto))
          order by c.written_in limit most + 1)
@@ -107,7 +115,7 @@ begin
         select max(f.change_id), f.kind, f.subject, null, null from found f where f.kind in ('layer', 'table')
         group by f.kind, f.subject
     )
-    select n.name, pg_current_snapshot()::text, n.purged_to < pg_snapshot_xmin(last),
+    select feed_name(n.name), pg_current_snapshot()::text, (select max(f.written_in::text::bigint) from found f), n.purged_to < pg_snapshot_xmin(last),
            (select count(*) from found) > most,
            (select jsonb_agg(jsonb_build_array(o.change_id, o.kind, o.subject, o.grid_code, o.payload)
                              order by o.change_id) from once o)
