@@ -11,6 +11,7 @@ import signal
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 
+_POLITE = 10
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(
     [
@@ -47,3 +48,9 @@ def apart[**Given, Answer](work: Callable[Given, Answer], *arguments: Given.args
     """
     with ProcessPoolExecutor(1, CONTEXT, initializer=end_with_parent) as processes:
         return processes.submit(work, *arguments, **named).result()
+
+
+def politely[**Given, Answer](work: Callable[Given, Answer], *arguments: Given.args, **named: Given.kwargs) -> Answer:
+    """Do work that nobody waits for, in a process of its own (`apart`): whoever answers people goes first (nice(2))."""
+    os.nice(_POLITE)
+    return work(*arguments, **named)

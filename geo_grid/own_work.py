@@ -18,7 +18,7 @@ from geo_grid.cameras.views import update_views_apart
 from geo_grid.db import Connection
 from geo_grid.due import Kind
 from geo_grid.field.visits import QUERIES as VISITS
-from geo_grid.forking import apart
+from geo_grid.forking import apart, politely
 from geo_grid.hooks import AreaNow, Sender, deliver, note_areas, wanted
 from geo_grid.mediation.cases import QUERIES as MEDIATION
 from geo_grid.response import Upkeep
@@ -70,7 +70,7 @@ def _tidy(doing: Doing, connection: Connection, _: Sequence[str]) -> None:
 
 def _draw_views(doing: Doing, connection: Connection, _: Sequence[str]) -> float | None:
     """Work out what cameras see, some at a time; then how much of each cell they see."""
-    if apart(update_views_apart, doing.seeing_all, usual_sight(doing.settings), _VIEWS_AT_ONCE):
+    if apart(politely, update_views_apart, doing.seeing_all, usual_sight(doing.settings), _VIEWS_AT_ONCE):
         return 0.0
     connection.execute(COVERAGE["ask"])
     return None
@@ -78,7 +78,7 @@ def _draw_views(doing: Doing, connection: Connection, _: Sequence[str]) -> float
 
 def _cover(doing: Doing, _: Connection, __: Sequence[str]) -> None:
     """Work out how much of each innermost cell cameras see."""
-    apart(update_coverage_apart, doing.seeing_all)
+    apart(politely, update_coverage_apart, doing.seeing_all)
 
 
 def usual_sight(settings: Settings) -> Usual:
