@@ -7,15 +7,18 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from typing import Annotated
+
+from pydantic import AfterValidator
 
 _MASK = "***"
 _NAME = re.compile(
-    r"passw|passcode|passphrase|pswd|psw(?![a-z])|pwd|密[码碼]|口令|暗[码碼]|парол|(?:^|[^a-z])(?:pass|token|(?:api|access|secret)_?key)$",
+    r"passw|passcode|passphrase|pswd|psw(?![a-z])|pwd|密[码碼]|口令|暗[码碼]|令牌|密[钥鑰]|[鉴鑑]权|парол|p@ss|^(?:app_?|client_?)?secret$|(?:^|[^a-z])(?:pass|token|(?:api|access|secret)_?key)$",
     re.IGNORECASE,
 )
 _CAMEL_NAME = re.compile(r"[a-z](?:Pass|Token)$")
 
-_WORDS = r"|[@＠﹫ａ-ｚ]|pass|pwd|psw|pswd|\bpw|token|(?:api|access|secret)[\s_-]?key|парол|authorization|authbasic|密\s*[码碼]|口\s*令|暗\s*[码碼]"
+_WORDS = r"|[@＠﹫ａ-ｚ]|pass|pwd|psw|pswd|\bpw|token|(?:api|access|secret)[\s_-]?key|парол|secret|\bpin|authorization|authbasic|密\s*[码碼钥鑰]|口\s*令|令\s*牌|鉴\s*权|暗\s*[码碼]"
 HINT = rf"(?i)[\x{{AD}}\x{{200B}}-\x{{200F}}\x{{202A}}-\x{{202E}}\x{{2060}}-\x{{2064}}\x{{FEFF}}\x{{1D400}}-\x{{1D7FF}}]{_WORDS}"
 """RE2: what no text is without that a password may be in. Most texts have none of it, and are not looked at more closely."""
 _HINT = re.compile(rf"[\xad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff\U0001d400-\U0001d7ff]{_WORDS}", re.IGNORECASE)
@@ -38,10 +41,10 @@ _MACHINE = re.compile(
 _MAIL = re.compile(r"[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})*\.[A-Za-z]{2,}(?![A-Za-z0-9:/.-])")
 
 _ENGLISH = (
-    r"(?:pass(?:[\s_-]?w(?:or)?d|code|phrase)s?|pswd|pwd|(?<![A-Za-z])(?:psw|pw|pass|auth(?:basic)?)|(?:api|access|secret)[\s_-]?key|token|парол[ья]|(?-i:(?<=[a-z])Pass)|authorization)"
+    r"(?:p[a@]ss(?:[\s_-]?w(?:[o0]r)?d|code|phrase)s?|pswd|pwd|(?<![A-Za-z])(?:psw|pw|pass|pin|secret|auth(?:basic)?)|(?:api|access|secret)[\s_-]?key|(?:app|client)[\s_-]?secret|token|парол[ья]|(?-i:(?<=[a-z])Pass)|authorization)"
     r"[0-9]{0,2}"
 )
-_CHINESE = r"(?:密\s{0,4}[码碼]|口\s{0,4}令|暗\s{0,4}[码碼])"
+_CHINESE = r"(?:密\s{0,4}[码碼钥鑰]|口\s{0,4}令|令\s{0,4}牌|鉴\s{0,4}权码?|暗\s{0,4}[码碼])"
 _STRONG = re.compile(
     rf"""(?:{_ENGLISH}|{_CHINESE})(?:\s?[(\[【][^)\]】]{{0,20}}[)\]】])?\s{{0,8}}(?:\\{{0,4}}["'“”‘’「『』」]\s{{0,8}})?"""
     r"""(?:=>|->|[=:>→|]|%3[AD])(?:[=:>]|\s{1,8}(?=[=:]))*\s{0,8}""",
@@ -66,7 +69,7 @@ _PLAIN = re.compile(
 """A word of ASCII, as far as another name and its value do not follow, as in an address or JSON."""
 _PARTED = re.compile(r"\s?[、,和及/]\s?[!-~]{1,128}")
 _IN_CHINESE = re.compile(r"[^\s。；、,;!！？?()&<>\"'“”{}]{1,128}")
-_NOTHING = re.compile(r"\*+|-+|/+|_+|\.+|n/?a|none|null|nil|unknown|true|false|x{3,}", re.IGNORECASE)
+_NOTHING = re.compile(r"\*+|-+|/+|_+|\.+|n/?a|none|null|nil|unknown|true|false|yes|no|x{3,}", re.IGNORECASE)
 _SAID = re.compile("无|没有|未|不|略|同上|空|见|详见|请|问|咨询|联系|向|由|已|需|待|保密|另|什么|多少|谁")
 """What stands where a password would and is none."""
 _USUAL = re.compile("admin|root|default|guest|system", re.IGNORECASE)
@@ -217,3 +220,7 @@ def _is_password(value: str, seen: str, end: int) -> bool:
         and (any(one.isdigit() for one in value) or _USUAL.fullmatch(value) is not None)
         and not (value.isdigit() and _COUNTED.match(seen, end))
     )
+
+
+WithoutPasswords = Annotated[str, AfterValidator(lambda text: without_passwords(text)[0])]
+"""A text that somebody writes, of which no password is kept."""

@@ -46,6 +46,11 @@ WRITTEN = {
     "accessToken: geh1": "accessToken: ***",
     "api_key=geh1; secret key: geh1": "api_key=***; secret key: ***",
     "пароль: geh1": "пароль: ***",
+    "令牌: geh1": "令牌: ***",
+    "PIN:geh1": "PIN:***",
+    "p@ssword: geh1": "p@ssword: ***",
+    "secret:geh1": "secret:***",
+    "鉴权码：geh1": "鉴权码：***",
     "password: 'geh a b'": "password: '***'",
     "password%3Dgeh3": "password%3D***",
     '{"password":"gehF1"}': '{"password":"***"}',
@@ -60,7 +65,7 @@ HONEST = [
     "见rtsp://10.1.1.1/ch1，联系admin@x.cn", "rtsp://[fe80::1]/x", "http://10.1.1.1/?user=admin&password=&channel=1",
     "密码锁门", "口令表演", "密码", "口令", "密码KTV", "密码是什么", "口令是否", "密码：无", "密码: 见交接本", "密码锁101房",
     "口令110指挥", "密码酒吧:东门", "口令车间 3号机", "password: none", "password=***&x=1", "密码:***", "Compass: N", "bypass: x",
-    "underpass=1", "passage: east", "Passenger: 5", "passport: hall", "the token lies at the gate", "monkey: 3", "authority: x", "pass 3 km",
+    "underpass=1", "passage: east", "Passenger: 5", "passport: hall", "the token lies at the gate", "monkey: 3", "spin: 3", "secretary: Li", "is_secret: false", "pinned: x", "secret: no", "authority: x", "pass 3 km",
 ]  # fmt: skip
 
 
@@ -87,6 +92,9 @@ def test_names_of_passwords_are_known() -> None:
         "accessToken",
         "api_key",
         "пароль",
+        "鉴权",
+        "secret",
+        "令牌",
         "userPass",
         "口令",
         "ｐｗｄ",

@@ -84,10 +84,12 @@ def test_the_door_of_platforms_runs_beside_and_is_opened_again(server: City) -> 
         return False
 
     until(registers, "the door was not opened")
-    (door,) = server.doors
-    os.kill(door, signal.SIGKILL)
-    until(registers, "the door was not opened again")
-    assert server.doors != [door]
+    for number in (signal.SIGKILL, signal.SIGTERM):
+        (door,) = server.doors
+        os.kill(door, number)
+        until(lambda ended=door: not alive(ended), "the door did not end")
+        until(registers, "the door was not opened again")
+        assert server.doors != [door]
     assert server.is_ready()
     supervisor, (door,) = server.supervisor, server.doors
     os.kill(supervisor, signal.SIGKILL)

@@ -83,11 +83,16 @@ def stoppable(until_told: bool = True) -> Iterator[None]:
     yield
 
 
-def run_until_told(work: Coroutine[Any, Any, None]) -> None:
+def run_until_told(work: Coroutine[Any, Any, None], until_told: bool = True) -> None:
     """Run a coroutine on a loop of its own until it ends; within `stoppable`.
 
     SIGTERM and SIGHUP cancel it, as SIGINT does. An exception raised by their handlers could interrupt the loop's own bookkeeping:
     a connection that is half closed then is waited for at the end, for ever.
+
+    Parameters
+    ----------
+    until_told
+        See `stoppable`.
 
     Raises
     ------
@@ -114,7 +119,7 @@ def run_until_told(work: Coroutine[Any, Any, None]) -> None:
     except asyncio.CancelledError:
         if not told:
             raise
-        sys.exit(_exit_code(told[0], until_told=True))
+        sys.exit(_exit_code(told[0], until_told))
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -246,6 +246,11 @@ class Link:
                     if answers.received
                     else "it did not answer"
                 )
+            elif answers.twice:
+                said = (
+                    f"it announced {answers.announced:,} devices and sent {answers.received:,}, and {answers.twice:,} again:"
+                    " it counts some twice, or stopped half way"
+                )
             else:
                 said = f"it announced {answers.announced:,} devices and sent {answers.received:,}: it stopped half way"
             self.give_up(now, said)

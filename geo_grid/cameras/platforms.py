@@ -3,17 +3,23 @@
 import contextlib
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Literal, NamedTuple, Self
+from typing import Any, Literal, NamedTuple, Self
 
 import psycopg
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from geo_grid.coordinates import source_crs
 from geo_grid.db import AsyncConnection, Connection, load_queries
-from geo_grid.errors import Conflict, Forbidden, NotFound
+from geo_grid.errors import Conflict, Forbidden, NotFound, UserError
+from geo_grid.passwords import WithoutPasswords
 
 QUERIES = load_queries("geo_grid.cameras", "platforms.sql")
 _LONGEST_NOTE = 1000
+_COUNTS = "announced", "received", "imported", "refused"
+_TROUBLED = "its catalogue is not as it should be: whoever sees secret cameras is told what is wrong"
+_NOT_YOURS = (
+    "what is said of platforms, and what they are asked, is for who writes in the whole city and sees secret cameras"
+)
 
 
 class PlatformGiven(BaseModel):
@@ -21,7 +27,7 @@ class PlatformGiven(BaseModel):
 
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
 
-    name: str = Field(min_length=1, max_length=200)
+    name: WithoutPasswords = Field(min_length=1, max_length=200)
     source_crs: str = Field(min_length=1, max_length=200, description="EPSG code, GCJ-02 or BD-09")
     gb28181_id: str | None = Field(
         None, pattern="^[0-9]{20}$", description="what it registers as over SIP (GB/T 28181); null: it does not"
@@ -45,7 +51,9 @@ class PlatformLink(BaseModel):
     heard_at: datetime | None = Field(description="when it was heard of last, to half a minute")
     subscribed_until: datetime | None = Field(description="until when it tells of changes; null: it does not")
     queried_at: datetime | None = Field(description="when its catalogue was asked for last")
-    announced: int | None = Field(description="devices that the last catalogue says it has")
+    announced: int | None = Field(
+        description="devices that the last catalogue says it has; this and all counts are null for who does not see secret cameras"
+    )
     received: int | None = Field(description="devices of it that came; while it comes, so far")
     whole_at: datetime | None = Field(
         description="when a catalogue came whole last: only such ones go into the register"
@@ -73,20 +81,43 @@ class Platform(PlatformGiven):
 async def platforms(connection: AsyncConnection) -> list[Platform]:
     """List the platforms."""
     rows = await (await connection.execute(QUERIES["list"], {"code": None})).fetchall()
-    return [Platform.model_validate(row) for row in rows]
+    return [_as_seen(row) for row in rows]
 
 
-async def describe_platform(connection: AsyncConnection, platform_code: str, given: PlatformGiven) -> Platform:
+def _as_seen(row: dict[str, Any]) -> Platform:
+    """Leave out what would tell how many secret cameras a platform has."""
+    link = row["link"]
+    if link is not None and not link.pop("sees_all"):
+        link |= dict.fromkeys(_COUNTS) | {"note": "", "trouble": _TROUBLED if link["trouble"] else ""}
+    return Platform.model_validate(row)
+
+
+async def describe_platform(
+    connection: AsyncConnection, platform_code: str, given: PlatformGiven, our_id: str | None
+) -> Platform:
     """Make a platform, or correct what is said of it.
+
+    Parameters
+    ----------
+    our_id
+        Our own SIP id.
 
     Raises
     ------
     UnknownCrs
         See `coordinates.source_crs`.
+    UserError
+        Its id is our own.
+    Forbidden
+        Whoever asks does not write in the whole city, or does not see secret cameras.
     Conflict
         Another platform has its id.
     """
     source_crs(given.source_crs)
+    await _refuse_others(connection)
+    if given.gb28181_id is not None and given.gb28181_id == our_id:
+        message = f"{our_id} is what we are called ourselves (GEO_GRID_SIP_ID): a lower platform has an id of its own"
+        raise UserError(message)
     try:
         await connection.execute(QUERIES["describe"], {"code": platform_code, **given.model_dump()})
     except psycopg.errors.UniqueViolation:
@@ -103,20 +134,23 @@ async def ask_again(connection: AsyncConnection, platform_code: str) -> Platform
     NotFound
         There is no such platform.
     Forbidden
-        Whoever asks does not answer for the whole city, as platforms do.
+        Whoever asks does not write in the whole city, or does not see secret cameras.
     Conflict
         It is not enabled: it cannot be asked.
     """
-    may_ask = await (await connection.execute(QUERIES["may_ask"])).fetchone()
+    await _refuse_others(connection)
     done = await connection.execute(QUERIES["ask_again"], {"code": platform_code})
     found = await _platform(connection, platform_code)
-    if not done.rowcount and not (may_ask and may_ask["may"]):
-        message = "platforms are the whole city's: somebody with the right layers.write in the whole city asks them"
-        raise Forbidden(message)
     if not done.rowcount:
         message = f"{platform_code} may not register over SIP, and cannot be asked: enable it first"
         raise Conflict(message)
     return found
+
+
+async def _refuse_others(connection: AsyncConnection) -> None:
+    may = await (await connection.execute(QUERIES["may_register"])).fetchone()
+    if not (may and may["with_platform"]):
+        raise Forbidden(_NOT_YOURS)
 
 
 async def _platform(connection: AsyncConnection, platform_code: str) -> Platform:
@@ -124,7 +158,7 @@ async def _platform(connection: AsyncConnection, platform_code: str) -> Platform
     if not rows:
         message = f"there is no platform {platform_code[:40]!r}: GET /cameras/platforms lists them"
         raise NotFound(message)
-    return Platform.model_validate(rows[0])
+    return _as_seen(rows[0])
 
 
 def crs_of_platform(connection: Connection, platform_code: str) -> str:

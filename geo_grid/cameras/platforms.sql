@@ -1,11 +1,11 @@
 -- name: list
 -- Who is at no door is not online, whatever was noted last. What is said of a whole catalogue is for who sees the whole city;
--- the notes on its import name devices, secret ones too.
+-- its counts and notes count and name devices, secret ones too (`platforms`).
 select p.platform_code, p.name, p.source_crs, p.imported_at,
        case when (select access.city_wide('map')) then p.datum_note else '' end as datum_note, p.gb28181_id, p.is_enabled,
        (select count(*) from cameras c where c.platform_code = p.platform_code) as cameras,
        case when l.platform_code is not null and (select access.city_wide('map')) then to_jsonb(l) || jsonb_build_object(
-           'note', case when (select access.may('cameras.secret')) then l.note else '' end,
+           'sees_all', (select access.may('cameras.secret')),
            'is_online', l.is_online and p.is_enabled
                and exists (select from platform_door d where d.seen_at > statement_timestamp() - interval '1 minute')) end as link
 from camera_platforms p
@@ -21,9 +21,6 @@ set name = excluded.name, source_crs = excluded.source_crs, gb28181_id = exclude
 
 -- name: ask_again
 update camera_platforms set asked_at = now() where platform_code = %(code)s and is_enabled
-
--- name: may_ask
-select access.city_wide('layers.write') as may
 
 -- name: crs
 select source_crs from camera_platforms where platform_code = %(code)s

@@ -66,7 +66,7 @@ def platform(
         sip_id = gb28181_id or (known.gb28181_id if known else None)
         may = enable if enable is not None else known is not None and known.is_enabled
         given = checked(PlatformGiven, name=name, source_crs=source_crs, gb28181_id=sip_id, is_enabled=may)
-        return await describe_platform(connection, code, given)
+        return await describe_platform(connection, code, given, settings().sip_id)
 
     with ready_database() as conninfo:
         made = as_owner(conninfo, describe)

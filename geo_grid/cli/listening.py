@@ -30,7 +30,8 @@ def listen(lifeline: int | None) -> None:
     line = None if lifeline is None else Lifeline(lifeline)
     if line is not None:
         line.wait_for_go()
-    with stoppable():
+    is_alone = line is None  # else the supervisor starts it again, whoever ended it
+    with stoppable(until_told=is_alone):
         if line is not None:
             line.watch()
         with ready_database(migrated=line is None, is_watched=line is None) as conninfo:
@@ -38,4 +39,4 @@ def listen(lifeline: int | None) -> None:
             def opened(port: int) -> None:
                 say(f"listening to platforms as {ours.gb28181_id} on {config.sip_host}:{port}, UDP and TCP")
 
-            run_until_told(keep_door(config, conninfo, opened))
+            run_until_told(keep_door(config, conninfo, opened), until_told=is_alone)

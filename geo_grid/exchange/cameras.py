@@ -130,12 +130,12 @@ class CameraImport(NothingMore):
         NotFound
             There is no such platform.
         """
-        if table.announced is not None and table.announced != table.received and not skip_invalid:
-            message = (
-                f"{self.source} announces {table.announced:,} devices and holds {table.received:,}: it stopped half way, or"
-                " lies. Ask the platform again, or import what there is with --skip-invalid; the register stays as it was"
-            )
-            raise UserError(message)
+        if table.is_miscounted:
+            said = f"{self.source} announces {table.announced:,} devices and holds {table.received:,}: it stopped half way, or lies"
+            if not skip_invalid:
+                message = f"{said}. Ask the platform again, or import what there is with --skip-invalid; the register stays as it was"
+                raise UserError(message)
+            notes.append(said)
         self._read_states(table.attributes, notes)
         return asked if self.platform_code is None else platform_crs(connection, self.platform_code, asked)
 

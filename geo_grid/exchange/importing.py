@@ -153,10 +153,9 @@ def import_file(
         table = read_table(path, mapping.lon_column, mapping.lat_column, asking, mapping.spelling)
     report = Report(layer.name, len(table.attributes), notes=list(table.notes))
     own = CameraImport(mapping.constants.get("platform_code"), name) if layer.name == "cameras" else NothingMore()
-    source_crs = own.begin(connection, table, source_crs, skip_invalid, report.notes)
-    if not report.rows:
-        message = f"{name} has no rows"
-        raise UserError(message)
+    source_crs = own.begin(connection, table, source_crs, skip_invalid or dry_run, report.notes)
+    report.is_refused = table.is_miscounted and not skip_invalid
+    _refuse_empty(report, table, name)
     crs = _choose_crs(name, table, source_crs, report)
     with progress("checking rows", report.rows) as shown:
         fields = _choose_columns(layer, name, table, mapping, report)
@@ -180,8 +179,7 @@ def import_file(
     while not is_stored:
         good = sorted(set(range(report.rows)) - problems.keys() - joined - aside)
         if not good and not aside:
-            message = f"none of the {report.rows} rows of {name} can be imported"
-            raise InvalidRows(message, report.skipped)
+            raise _none_of(report, name)
         frame = DataFrame([rows[index] for index in good], dtype=object).assign(geometry=geometry[good])
         with progress(f"storing {layer.title_en.lower()}", len(good)) as shown:
             conclude = partial(own.conclude, connection, rows, geometry, good, notes=report.notes)
@@ -195,6 +193,20 @@ def import_file(
     report.imported = len(good) + len(joined)
     report.is_refused |= bool(report.skipped) and not skip_invalid
     return report
+
+
+def _refuse_empty(report: Report, table: Table, file_name: str) -> None:
+    """Refuse a file without rows, or of which no row can be read."""
+    if not report.rows:
+        message = "; ".join([f"{file_name} has no rows", *table.notes])
+        raise UserError(message)
+    if len(table.unread) == report.rows:
+        _tell_skipped(report, table.unread)
+        raise _none_of(report, file_name)
+
+
+def _none_of(report: Report, file_name: str) -> InvalidRows:
+    return InvalidRows(f"none of the {report.rows} rows of {file_name} can be imported", report.skipped)
 
 
 def _tell_skipped(report: Report, problems: dict[int, str]) -> None:

@@ -12,6 +12,7 @@ from geo_grid.db import AsyncConnection, fetch_one, load_queries
 from geo_grid.errors import NotFound, UserError
 from geo_grid.feeds.rtsp import Login
 from geo_grid.netrc_file import read_login
+from geo_grid.passwords import WithoutPasswords
 
 QUERIES = load_queries("geo_grid.feeds", "feeds.sql")
 MOST_ADDRESSES = 1000
@@ -31,7 +32,7 @@ class StreamHost(BaseModel):
         description="name or IP address; nothing else is ever connected to",
     )
     port: int = Field(554, ge=1, le=65535)
-    note: str = Field("", max_length=500)
+    note: WithoutPasswords = Field("", max_length=500)
 
 
 class KnownHost(StreamHost):

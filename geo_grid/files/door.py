@@ -92,6 +92,11 @@ class Table:
     announced: int | None = None
     received: int | None = None
 
+    @property
+    def is_miscounted(self) -> bool:
+        """Whether it is a catalogue that holds another number of devices than it announces."""
+        return self.announced is not None and self.announced != self.received
+
 
 def read_table(
     path: Path,

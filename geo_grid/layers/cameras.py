@@ -15,8 +15,8 @@ from geo_grid.passwords import without_passwords
 
 _LOCAL = re.compile(r"LOCAL-[0-9A-Za-z._-]{1,26}", re.ASCII)
 _FORBIDDEN = re.compile(
-    "客房|包[间間厢廂]|宿[舍舎]|[学學]生公寓|[卧臥]室|哺乳|母[婴嬰][室间間]|[寝寢]|茅房|(?:酒店|[宾賓][馆館])房[间間]|[男女][卫衛衞](?![生健校队隊视視星])|[厕廁厠]所?|[卫衛衞]生[间間]|洗手[间間閒]|盥洗[室间間]|[更换換]衣[室间間]|浴室|淋浴[室间間]|[试試]衣[室间間]"
-    "|guestroom|(?<![a-z])dorms?(?![a-z])|dormitor|bedroom|nursingroom|toilet|washroom|restroom|bathroom|lavatory|(?:changing|fitting|dressing|locker)room|(?<![a-z])w/?c(?![a-z])"
+    "客房|包[间間厢廂]|宿[舍舎]|[学學]生公寓|[卧臥]室|哺乳|母[婴嬰][室间間]|[寝寢]|茅房|(?:酒店|[宾賓旅][馆館]|招待所|民宿)[0-9a-z]{0,5}[号號]?房[间間]|[男女][卫衛衞](?![生健校队隊视視星])|[厕廁厠]所?|[卫衛衞]生[间間]|洗手[间間閒]|盥洗[室间間]|[更换換]衣[室间間]|浴室|淋浴[室间間]|[试試]衣[室间間]"
+    "|(?:guest|hotel)room|(?<![a-z])dorms?(?![a-z])|dormitor|bedroom|nursingroom|toilet|washroom|restroom|bathroom|lavatory|(?:changing|fitting|dressing|locker)room|(?<![a-z])w/?c(?![a-z])"
 )
 """Places where no camera may be (State Council Order 799, article 8 as DOMAIN.md has it), as they are called."""
 _OUTSIDE = re.compile(

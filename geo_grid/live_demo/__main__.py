@@ -25,7 +25,8 @@ def main() -> None:
     reader.add_argument("--lifeline", type=int)
     given = reader.parse_args()
     logging.basicConfig(level=logging.WARNING, format="demo live: %(message)s")
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    # 0 alone would say that it is over, and is not to be started again (supervising/supervisor.py)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0 if given.lifeline is None else 128 + signal.SIGTERM))
     os.lseek(given.plan, 0, os.SEEK_SET)
     with os.fdopen(given.plan, encoding="utf-8") as told:
         plan = json.load(told)

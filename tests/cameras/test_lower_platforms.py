@@ -105,7 +105,10 @@ def test_a_catalogue_that_stops_half_way_leaves_the_register_as_it_was(small_cit
         )
         assert keys(small_city) == before
         assert [whole for _, whole in ours.imports] == [True]
-        with live_server(small_city) as url, bearing(url, api_key(small_city, "supervisor")) as client:
+        with (
+            live_server(small_city) as url,
+            bearing(url, api_key(small_city, "supervisor", sees_secret=True)) as client,
+        ):
             shown = client.get("/cameras/platforms").json()["platforms"][0]["link"]
             assert (shown["is_online"], shown["announced"], shown["received"]) == (True, 5_000, 2_000)
         key = geo_grid(
@@ -116,7 +119,7 @@ def test_a_catalogue_that_stops_half_way_leaves_the_register_as_it_was(small_cit
             assert 'geo_grid_platform_online{platform="P1"} 1.0' in said
             assert 'geo_grid_platform_catalogue_devices{platform="P1",were="received"} 2000.0' in said
             assert client.post("/cameras/platforms/P1/queries").status_code == 403  # it may read metrics alone
-        with live_server(small_city) as url, bearing(url, api_key(small_city, "planner")) as client:
+        with live_server(small_city) as url, bearing(url, api_key(small_city, "planner", sees_secret=True)) as client:
             assert client.post("/cameras/platforms/P1/queries").status_code == 202
             assert client.post("/cameras/platforms/NONE/queries").status_code == 404
         lower.answer_query(items(4))
@@ -129,6 +132,15 @@ def test_a_catalogue_that_lies_about_its_count_is_not_taken(small_city: str, sta
         lower.register()
         lower.answer_query(items(5), announced=2, at_once=5)
         assert "announced 2 devices and sent 5: it lies" in ours.wait_for(lambda one: one["trouble"])["trouble"]
+        assert keys(small_city) == []
+
+
+def test_a_catalogue_that_counts_a_device_twice_is_told_so(small_city: str, state_dir: Path) -> None:
+    with door(small_city, state_dir) as ours, Lower(ours.port, PLATFORM) as lower:
+        lower.register()
+        lower.answer_query(items(5) * 2, announced=10)
+        told = ours.wait_for(lambda one: one["trouble"])["trouble"]
+        assert "announced 10 devices and sent 5, and 5 again: it counts some twice" in told
         assert keys(small_city) == []
 
 

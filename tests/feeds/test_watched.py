@@ -92,9 +92,10 @@ def test_who_saw_a_camera_and_what_is_unusual(city: tuple[str, str], auditor: ht
         incident = client.post("/incidents", json=place).json()["incident_id"]
         why = {"reason": "a quarrel", "incident_id": incident}
         made = [client.post(f"/cameras/{number}/openings", json=why).json()["audit_id"] for number in SPOTS]
-        alone = client.post(f"/cameras/{OPEN}/openings", json={"reason": "no matter"}).json()["audit_id"]
+        alone = client.post(f"/cameras/{OPEN}/openings", json={"reason": "no matter, password=geh1"}).json()["audit_id"]
     seen = auditor.get(f"/cameras/{OPEN}/openings", params={"limit": 2}).json()
     assert [one["audit_id"] for one in seen["openings"]] == [alone, made[0]]
+    assert seen["openings"][0]["reason"] == "no matter, password=***"
     assert seen["next"] == made[0]
     older = auditor.get(f"/cameras/{OPEN}/openings", params={"before": seen["next"]}).json()["openings"]
     assert all(one["audit_id"] < made[0] for one in older)

@@ -171,6 +171,6 @@ end $$;
 create or replace function access.mark_demo() returns trigger
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 begin
-    new.is_demo := access.asks_for_demo();
+    new.is_demo := case tg_op when 'INSERT' then access.asks_for_demo() else old.is_demo end;
     return new;
 end $$;

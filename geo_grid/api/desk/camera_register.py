@@ -13,6 +13,7 @@ from geo_grid.api.server.asking import account_of, identity_of, reading, reading
 from geo_grid.api.server.parameters import AnswerCrs, moment_of
 from geo_grid.api.server.problems import PROBLEM, PROBLEM_RESPONSES
 from geo_grid.api.server.rights import GuardedRoute
+from geo_grid.api.server.state import server_of
 from geo_grid.budgets import BULK, MAPS
 from geo_grid.cameras.platforms import Platform, PlatformGiven, ask_again, describe_platform, platforms
 from geo_grid.cameras.positions import (
@@ -78,10 +79,10 @@ async def put_platform(
     given: PlatformGiven,
 ) -> Platform:
     """Say of a platform what it is called, which datum its coordinates are in, and whether it may register over SIP; takes the
-    right in the whole city.
+    right in the whole city, and to see secret cameras.
     """
     async with writing(request) as database:
-        return await describe_platform(database, platform_code, given)
+        return await describe_platform(database, platform_code, given, server_of(request).settings.sip_id)
 
 
 @router.post(

@@ -17,6 +17,7 @@ from geo_grid.feeds.addresses import QUERIES
 from geo_grid.feeds.live import NO_FEED, Feed, Opened
 from geo_grid.feeds.steering import MovementAsked, can_steer, refusal_of, steer, steers_values
 from geo_grid.feeds.watched import open_camera, refuse_picture
+from geo_grid.passwords import WithoutPasswords
 from geo_grid.wording import Worded
 
 router = APIRouter(tags=["cameras"], responses=PROBLEM_RESPONSES | {404: PROBLEM}, route_class=GuardedRoute)
@@ -34,7 +35,7 @@ class Opening(BaseModel):
 
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
 
-    reason: str = Field(min_length=2, max_length=500)
+    reason: WithoutPasswords = Field(min_length=2, max_length=500)
     incident_id: int | None = Field(None, ge=1, le=2**63 - 1)
 
     @field_validator("reason")

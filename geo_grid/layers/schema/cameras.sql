@@ -30,6 +30,9 @@ grant execute on function access.may_name_platforms to geo_grid_app;
 create or replace function access.number_camera() returns trigger
 language plpgsql set search_path = pg_catalog, public, pg_temp as $$
 begin
+    if new.is_secret and not access.may('cameras.secret') then
+        raise exception 'secret cameras are registered by who sees secret cameras' using errcode = 'insufficient_privilege';
+    end if;
     if access.may_name_platforms() then
         return new;
     end if;
@@ -43,7 +46,7 @@ begin
     end if;
     return new;
 end $$;
-create trigger cameras_numbered before insert or update of platform_code, gb28181_id on cameras
+create trigger cameras_numbered before insert or update of platform_code, gb28181_id, is_secret on cameras
     for each row when (current_user = 'geo_grid_app') execute function access.number_camera();
 
 create trigger cameras_once after insert on cameras
@@ -53,5 +56,5 @@ create trigger cameras_once_renamed before update of gb28181_id on cameras
 create trigger cameras_keep_national_id before update of gb28181_id on cameras
     for each row when (new.gb28181_id is distinct from old.gb28181_id and old.gb28181_id not like 'LOCAL-%')
     execute function access.keep_national_id();
-create trigger cameras_marked before insert on cameras
+create trigger cameras_marked before insert or update of is_demo on cameras
     for each row when (current_user = 'geo_grid_app') execute function access.mark_demo();

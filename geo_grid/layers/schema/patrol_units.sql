@@ -86,5 +86,5 @@ create trigger patrol_units_named before insert on patrol_units
     for each row when (current_user = 'geo_grid_app') execute function access.own_key('unit_code');
 create trigger patrol_units_known before insert or update of post_code, zone_code on patrol_units
     for each row when (current_user = 'geo_grid_app') execute function access.refuse_unseen();
-create trigger patrol_units_marked before insert on patrol_units
+create trigger patrol_units_marked before insert or update of is_demo on patrol_units
     for each row when (current_user = 'geo_grid_app') execute function access.mark_demo();

@@ -45,5 +45,5 @@ create trigger police_posts_named before insert on police_posts
     for each row when (current_user = 'geo_grid_app') execute function access.own_key('post_code');
 create trigger police_posts_released before delete on police_posts
     for each row when (current_user = 'geo_grid_app') execute function access.release_units();
-create trigger police_posts_marked before insert on police_posts
+create trigger police_posts_marked before insert or update of is_demo on police_posts
     for each row when (current_user = 'geo_grid_app') execute function access.mark_demo();
