@@ -190,8 +190,10 @@ ANSWERS: dict[int, set[str]] = {
         "POST /open311/v2/requests.{format}",
         "GET /tiles/WebMercatorQuad/{z}/{y}/{x}",
     },
+    403: {
+        "POST /cameras/platforms/{platform_code}/queries",  # whoever sees no secret cameras
+    },
     404: {
-        "POST /cameras/platforms/{platform_code}/queries",
         "GET /cameras/{gb28181_id}/viewers",
         "GET /feeds/{feed_id}",
         "DELETE /feeds/{feed_id}",
