@@ -17,7 +17,7 @@ from geo_grid.progress import Progress
 from geo_grid.response import find_graph, imported_graph
 
 QUERIES = load_queries("geo_grid.backups", "backups.sql")
-LEFT_OUT = ("access.login_failures", "access.oidc_logins")
+LEFT_OUT = ("access.login_failures", "access.oidc_logins", "platform_dialogs", "cameras_in_motion")
 """Tables whose rows are of no use later."""
 
 

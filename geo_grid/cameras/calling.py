@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any, Literal
 
+from geo_grid.cameras.endings import Endings
 from geo_grid.gb28181.media import offer, read_answer
 from geo_grid.gb28181.sip import Agent, Identity
 from geo_grid.gb28181.sip.calls import Call
@@ -23,10 +24,12 @@ class Calling:
     ----------
     agent
         Through whom platforms are called.
+    endings
+        Is told of each call that began, and that it is over or has to be ended still.
     """
 
-    def __init__(self, agent: Agent, identity: Identity) -> None:
-        self._agent, self._identity = agent, identity
+    def __init__(self, agent: Agent, identity: Identity, endings: Endings) -> None:
+        self._agent, self._identity, self._endings = agent, identity, endings
         self._wanted: set[int] = set()
         self._calls: dict[int, Call] = {}
         self._news: list[dict[str, Any]] = []
@@ -43,13 +46,13 @@ class Calling:
         for number in self._wanted - now_wanted.keys():
             self._wanted.discard(number)
             if (call := self._calls.pop(number, None)) is not None:
-                self._begin(self._agent.hang_up(call))
+                self._begin(self._hang_up(call))
         for number in now_wanted.keys() - self._wanted:
             row = now_wanted[number]
             if row["state"] == "asked":
                 self._wanted.add(number)
                 self._begin(self._call(number, row))
-            elif row["state"] == "sending":  # by a process before this one, whose calls nobody can end any more
+            elif row["state"] == "sending":  # by a process before this one, whose calls are hung up (`Endings`)
                 self._over(number, "door")
 
     def news(self) -> list[dict[str, Any]]:
@@ -66,6 +69,7 @@ class Calling:
         for number, call in list(self._calls.items()):
             if call.call_id == call_id:
                 del self._calls[number]
+                self._endings.call_over(call_id)
                 self._over(number, "hung_up")
 
     async def end(self) -> None:
@@ -85,12 +89,23 @@ class Calling:
             self._over(number, "silent")
         elif not call.is_answered:
             self._over(number, "refused", call.status)
-        elif (accepted := read_answer(call.answer)) is None or number not in self._wanted:
+        else:
+            self._endings.call_began(call)
+            await self._receive(number, call)
+
+    async def _receive(self, number: int, call: Call) -> None:
+        if (accepted := read_answer(call.answer)) is None or number not in self._wanted:
             self._over(number, "no_picture")
-            await self._agent.hang_up(call)
+            await self._hang_up(call)
         else:
             self._calls[number] = call
-            self._note(number, "sending", sent_from=sorted({call.host, *filter(None, [accepted.sent_from])}))
+            self._note(number, "sending", sent_from=sorted({call.peer.host, *filter(None, [accepted.sent_from])}))
+
+    async def _hang_up(self, call: Call) -> None:
+        if await self._agent.hang_up(call):
+            self._endings.call_over(call.call_id)
+        else:
+            self._endings.owe_bye(call)
 
     def _over(self, number: int, why: Why, status: int | None = None) -> None:
         self._note(number, "over", why, status)

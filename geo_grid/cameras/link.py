@@ -54,6 +54,8 @@ class Timing:
         Between catalogues that came whole.
     subscription_s
         A subscription is asked for so long.
+    ending_s
+        A call or a movement that could not be ended at its platform for so long is forgotten.
     """
 
     quiet_s: float = 30.0
@@ -69,6 +71,7 @@ class Timing:
     anew_s: float = 30.0
     every_s: float = 86_400.0
     subscription_s: int = 3600
+    ending_s: float = 300.0
 
 
 @dataclass

@@ -93,7 +93,7 @@ select gb28181_id, why, address, refused, last_at from platform_refusals order b
 with taken as (
     delete from camera_movements returning *
 )
-select p.gb28181_id as platform_id, c.gb28181_id, t.pan, t.tilt, t.zoom, t.speed, t.lasts_s
+select t.movement_id, p.gb28181_id as platform_id, c.gb28181_id, t.pan, t.tilt, t.zoom, t.speed, t.lasts_s
 from taken t
 join cameras c using (camera_id)
 join camera_platforms p using (platform_code)
@@ -114,3 +114,28 @@ where p.is_enabled and t.wanted_at > statement_timestamp() - interval '20 second
 -- name: answer_call
 update platform_calls set state = %(state)s, why = %(why)s, sip_status = %(sip_status)s, sent_from = %(sent_from)s
 where platform_call_id = %(number)s
+
+-- name: call_began
+insert into platform_dialogs (call_id, platform_id, transport, host, port, tag, target, remote, number)
+values (%(call_id)s, %(platform_id)s, %(transport)s, %(host)s, %(port)s, %(tag)s, %(target)s, %(remote)s, %(number)s)
+on conflict (call_id) do nothing
+
+-- name: call_over
+delete from platform_dialogs where call_id = %(call_id)s
+
+-- name: in_motion
+insert into cameras_in_motion (platform_id, gb28181_id, movement_id, transport, host, port)
+values (%(platform_id)s, %(gb28181_id)s, %(movement_id)s, %(transport)s, %(host)s, %(port)s)
+on conflict (platform_id, gb28181_id) do update
+set movement_id = excluded.movement_id, transport = excluded.transport, host = excluded.host, port = excluded.port,
+    begun_at = excluded.begun_at
+
+-- name: stopped
+-- unless it was told something newer meanwhile
+delete from cameras_in_motion where movement_id = %(movement_id)s
+
+-- name: left_dialogs
+select call_id, platform_id, transport, host, port, tag, target, remote, number from platform_dialogs order by begun_at desc
+
+-- name: left_in_motion
+select platform_id, gb28181_id, movement_id, transport, host, port from cameras_in_motion order by begun_at desc

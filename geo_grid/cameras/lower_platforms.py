@@ -19,6 +19,7 @@ from typing import Any
 import psycopg
 
 from geo_grid.cameras.calling import Calling
+from geo_grid.cameras.endings import Endings, Motion, News
 from geo_grid.cameras.link import Link, Timing
 from geo_grid.cameras.links import (
     MOST_PLATFORMS,
@@ -94,8 +95,9 @@ class LowerPlatforms:
         self._identity, self._pool, self._netrc, self._folder = identity, pool, netrc, folder
         self._take_catalogue, self._timing = take_catalogue, timing
         self.agent = Agent(identity, self._find, self)
-        self._steering = Steering(self.agent.ask, self._tell)
-        self._calling = Calling(self.agent, identity)
+        self._endings = Endings(self.agent, self._tell, timing.ending_s)
+        self._steering = Steering(self.agent.ask, self._tell, self._endings)
+        self._calling = Calling(self.agent, identity, self._endings)
         self._sockets: Sockets | None = None
         self._links: dict[str, Link] = {}
         self._asked: dict[str, datetime | None] = {}
@@ -126,10 +128,11 @@ class LowerPlatforms:
                     task.cancel()
                 await asyncio.gather(keeping, serving, *self._tasks, return_exceptions=True)
                 await asyncio.gather(self._steering.end(), self._calling.end())
+                await self._endings.end()
                 for link in self._links.values():
                     link.drop()
                 with contextlib.suppress(psycopg.Error, GeoGridError):
-                    await self._write(lambda connection: connection.execute(QUERIES["left"]))
+                    await self._write(self._note_left)
 
     # what the agent tells
 
@@ -225,27 +228,45 @@ class LowerPlatforms:
 
     async def _serve(self) -> None:
         """Do what people who watch pictures wait for: steer cameras, and call for pictures."""
+        has_inherited = False
         while True:
             try:
-                if self._calling.is_busy or any(link.note.is_online for link in self._links.values()):
+                if not has_inherited:  # before anything of this process is there
+                    await self._inherit()
+                    has_inherited = True
+                self._endings.look()
+                is_busy = self._calling.is_busy or self._endings.has_news
+                if is_busy or any(link.note.is_online for link in self._links.values()):
                     await self._exchange()
             except (psycopg.Error, OSError, GeoGridError) as error:
                 self._tell(f"cameras are not steered, and pictures not called for; trying again: {error}")
             await asyncio.sleep(_SERVE_S)
 
+    async def _inherit(self) -> None:
+        """Read what the process before this one has left to be ended."""
+        with translated_errors():
+            async with self._pool.connection() as connection:
+                dialogs = await (await connection.execute(QUERIES["left_dialogs"])).fetchall()
+                motions = await (await connection.execute(QUERIES["left_in_motion"])).fetchall()
+        self._endings.inherit(dialogs, motions)
+
     async def _exchange(self) -> None:
-        news = self._calling.news()
+        news, endings = self._calling.news(), self._endings.news()
 
         async def both(connection: AsyncConnection) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
             for one in news:
                 await connection.execute(QUERIES["answer_call"], one)
+            await _note_endings(connection, endings)
             movements = await (await connection.execute(QUERIES["take_movements"])).fetchall()
+            for motion in self._endings.in_motion([Motion.of(row) for row in movements]):
+                await connection.execute(QUERIES["in_motion"], motion)
             return movements, await (await connection.execute(QUERIES["calls"])).fetchall()
 
         try:
             movements, calls = await self._write(both)
         except BaseException:
             self._calling.take_back(news)
+            self._endings.take_back(endings)
             raise
         for row in movements:
             self._steering.take(row)
@@ -428,6 +449,10 @@ class LowerPlatforms:
         port = self._sockets.port if self._sockets is not None else 0
         await connection.execute(QUERIES["begin"], {"gb28181_id": self._identity.gb28181_id, "port": port})
 
+    async def _note_left(self, connection: AsyncConnection) -> None:
+        await _note_endings(connection, self._endings.news())
+        await connection.execute(QUERIES["left"])
+
     async def _note_seen(self, connection: AsyncConnection) -> None:
         connections = self._sockets.connections if self._sockets is not None else 0
         await connection.execute(QUERIES["seen"], {"connections": connections})
@@ -450,3 +475,8 @@ class LowerPlatforms:
         with translated_errors():
             async with self._pool.connection() as connection, connection.transaction():
                 return await work(connection)
+
+
+async def _note_endings(connection: AsyncConnection, news: Sequence[News]) -> None:
+    for name, values in news:
+        await connection.execute(QUERIES[name], values)

@@ -2,6 +2,9 @@
 
 import asyncio
 import contextlib
+import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -63,9 +66,8 @@ def states(database: str) -> dict[str, str]:
         database, "select c.gb28181_id, s.state from camera_states s join cameras c using (camera_id) order by 1")}  # fmt: skip
 
 
-@contextlib.contextmanager
-def door(database: str, folder: Path, timing: Timing = QUICK, source_crs: str = "EPSG:4490") -> Iterator[Door]:
-    """Open the door to the platforms P1 and P2, whose password is known; P3 has none."""
+def admit(database: str, folder: Path, source_crs: str = "EPSG:4490") -> Path:
+    """Let the platforms P1 and P2 register, whose password is known, and P3, which has none; return the file of passwords."""
     with connect(database) as connection:
         for code, sip_id in (("P1", PLATFORM), ("P2", OTHER), ("P3", "13050200002000000003")):
             connection.execute(
@@ -75,6 +77,30 @@ def door(database: str, folder: Path, timing: Timing = QUICK, source_crs: str = 
     netrc = folder / "platforms.netrc"
     netrc.write_text("".join(f"machine {one} login {one} password {PASSWORD}\n" for one in (PLATFORM, OTHER)))
     netrc.chmod(0o600)
+    return netrc
+
+
+@contextlib.contextmanager
+def door_process(database: str, folder: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
+    """The door as it runs in production, a process that can be killed."""
+    environment = {
+        **os.environ, "GEO_GRID_DATABASE_URL": database, "GEO_GRID_STATE_DIR": str(folder), "GEO_GRID_TIMEZONE": str(CITY),
+        "GEO_GRID_SIP_ID": UPPER, "GEO_GRID_SIP_PORT": str(port), "GEO_GRID_SIP_NETRC": str(admit(database, folder)),
+    }  # fmt: skip
+    (began,) = (row["now"] for row in ask(database, "select now()"))
+    running = subprocess.Popen([sys.executable, "-m", "geo_grid", "cameras", "listen"], env=environment)
+    try:
+        until(lambda: ask(database, "select from platform_door where opened_at > %s", began))
+        yield running
+    finally:
+        running.kill()
+        running.wait()
+
+
+@contextlib.contextmanager
+def door(database: str, folder: Path, timing: Timing = QUICK, source_crs: str = "EPSG:4490") -> Iterator[Door]:
+    """Open the door to the platforms P1 and P2, whose password is known; P3 has none."""
+    netrc = admit(database, folder, source_crs)
     made: list[Door] = []
     is_open, loop_of = threading.Event(), []
     imports: list[tuple[str, bool]] = []

@@ -48,6 +48,7 @@ class Lower:
         self.status_for_requests = "200 OK"
         self.status_for_events: dict[str, str] = {}
         self.status_for_calls, self.offers_video = "200 OK", True
+        self.deaf_to: bytes | None = None
         self.is_closed = False
         self.repeated = 0
         self._numbers = itertools.count(1)
@@ -88,7 +89,8 @@ class Lower:
                 if message.startswith(b"SIP/2.0"):
                     self.answers.setdefault(branch[1] if branch else "", queue.Queue()).put(message)
                 else:
-                    if not message.startswith(b"ACK "):
+                    is_deaf = self.deaf_to is not None and self.deaf_to in message
+                    if not message.startswith(b"ACK ") and not is_deaf:
                         self._answer(message)
                     method = message.split(b" ")[
                         0

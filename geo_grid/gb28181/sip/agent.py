@@ -202,14 +202,21 @@ class Agent:
             self.start_anew(registration.gb28181_id)
         self._hears.on_registered(registration.gb28181_id, registration.peer, coming != "again")
 
-    async def ask(self, gb28181_id: str, body: bytes) -> int | None:
-        """Send a MESSAGE to a registered platform, and return the status of its answer; None: it does not answer."""
+    def way_to(self, gb28181_id: str, before: Peer | None = None) -> Peer | None:
+        """Return where a platform is reached; `before`: where it once was, which serves over UDP while it is not registered."""
         registration = self._registrar.of(gb28181_id)
-        if registration is None:
+        if registration is not None:
+            return registration.peer
+        return before if before is not None and before.transport == "udp" else None
+
+    async def ask(self, gb28181_id: str, body: bytes, before: Peer | None = None) -> int | None:
+        """Send a MESSAGE to a platform, and return the status of its answer; None: it does not answer. `before`: see `way_to`."""
+        peer = self.way_to(gb28181_id, before)
+        if peer is None:
             return None
         call_id = generate_call_id(self._identity.domain)
         to = f"<sip:{gb28181_id}@{gb28181_id[:10]}>"
-        answer = await self._send_request("MESSAGE", registration, to, generate_tag(), call_id, 1, body)
+        answer = await self._send_request("MESSAGE", gb28181_id, peer, to, generate_tag(), call_id, 1, body)
         return None if answer is None else answer.status_code
 
     async def subscribe(self, gb28181_id: str, event: str, body: bytes, lasts_s: int) -> tuple[int | None, int]:
@@ -230,7 +237,7 @@ class Agent:
         dialog.number += 1
         to = dialog.remote or f"<sip:{gb28181_id}@{gb28181_id[:10]}>"
         answer = await self._send_request(
-            "SUBSCRIBE", registration, to, dialog.local_tag, dialog.call_id, dialog.number, body,
+            "SUBSCRIBE", gb28181_id, registration.peer, to, dialog.local_tag, dialog.call_id, dialog.number, body,
             Event=event, Expires=str(lasts_s), Contact=f"<{self._own_uri(registration.peer)}>",
         )  # fmt: skip
         if answer is None or not 200 <= answer.status_code < 300:
@@ -256,7 +263,7 @@ class Agent:
             return None
         peer, branch = registration.peer, generate_branch()
         call = Call(
-            platform_id, peer.host, generate_call_id(self._identity.domain), generate_tag(), _uri(device_id, peer),
+            platform_id, peer, generate_call_id(self._identity.domain), generate_tag(), _uri(device_id, peer),
             f"<sip:{device_id}@{device_id[:10]}>",
         )  # fmt: skip
         self._calls[call.call_id] = call
@@ -285,13 +292,17 @@ class Agent:
     def _acknowledge(self, call: Call, peer: Peer) -> None:
         self._send(bytes(self._within(call, "ACK", peer, generate_branch())), peer)
 
-    async def hang_up(self, call: Call) -> None:
-        """End a call, unless the platform did; wait until it has taken note."""
-        registration = self._registrar.of(call.platform_id)
-        if self._calls.pop(call.call_id, None) is not None and registration is not None:
-            branch, peer = generate_branch(), registration.peer
-            call.number += 1
-            await self._asked.ask(self._within(call, "BYE", peer, branch), branch, peer)
+    async def hang_up(self, call: Call) -> bool:
+        """End a call, unless the platform did; say whether it is over: the platform has taken note."""
+        return self._calls.pop(call.call_id, None) is None or await self.say_bye(call)
+
+    async def say_bye(self, call: Call) -> bool:
+        """End a call that may be another process's; say whether the platform answered: with 481 too it is over."""
+        peer, branch = self.way_to(call.platform_id, call.peer), generate_branch()
+        if peer is None:
+            return False
+        call.number += 1
+        return await self._asked.ask(self._within(call, "BYE", peer, branch), branch, peer) is not None
 
     def _within(self, call: Call, method: str, peer: Peer, branch: str, body: bytes = b"", **more: str) -> SipRequest:
         return self._request(
@@ -301,7 +312,8 @@ class Agent:
     async def _send_request(
         self,
         method: str,
-        registration: Registration,
+        gb28181_id: str,
+        peer: Peer,
         to: str,
         tag: str,
         call_id: str,
@@ -309,8 +321,7 @@ class Agent:
         body: bytes,
         **more: str,
     ) -> SipResponse | None:
-        peer, branch = registration.peer, generate_branch()
-        uri = _uri(registration.gb28181_id, peer)
+        branch, uri = generate_branch(), _uri(gb28181_id, peer)
         more["Content-Type"] = CONTENT_TYPE
         return await self._asked.ask(
             self._request(method, peer, uri, branch, to, tag, call_id, number, body, **more), branch, peer

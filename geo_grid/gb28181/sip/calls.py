@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 
 from aiosipua import SipResponse, parse_address, stringify_uri
 
+from geo_grid.gb28181.sip.sockets import Peer
+
 _LONGEST = 512
 
 
@@ -15,8 +17,8 @@ class Call:
     ----------
     platform_id
         Who is registered; 20 digits.
-    host
-        The address that it is called at.
+    peer
+        Where it was called.
     remote
         Its To, with its tag once it has answered.
     target
@@ -26,7 +28,7 @@ class Call:
     """
 
     platform_id: str
-    host: str
+    peer: Peer
     call_id: str
     tag: str
     target: str
@@ -44,8 +46,14 @@ class Call:
         """Remember the final answer to the INVITE."""
         self.status, self.answer = response.status_code, response.body
         said = response.headers.get_first("to") or ""
-        if len(said) <= _LONGEST and parse_address(said).tag:
+        if len(said) <= _LONGEST and _is_text(said) and parse_address(said).tag:
             self.remote = said
         contacts = response.headers.get("contact")
         if contacts and len(contacts[0]) <= _LONGEST and response.contact and response.contact[0].uri.host:
-            self.target = stringify_uri(response.contact[0].uri)
+            target = stringify_uri(response.contact[0].uri)
+            self.target = target if _is_text(target) else self.target
+
+
+def _is_text(said: str) -> bool:
+    """Say whether it can be kept as text, which has no NUL."""
+    return said.replace("\t", " ").isprintable()
