@@ -29,6 +29,10 @@ export const WORDS = /** @type {const} */ ({
     "Each says which datum its coordinates are in; with a national ID it may register over SIP, and its catalogue comes by itself. Passwords stand in a file of the server alone",
   ],
   newPlatform: ["新增平台", "New platform"],
+  platformsAreOthers: [
+    "平台由有全市写入权限且能看到涉密摄像机的人登记和查询",
+    "Whoever writes in the whole city and sees secret cameras names platforms and asks them",
+  ],
   datumOfPlatform: ["坐标系", "Datum"],
   sipId: ["国标编码（SIP，20 位）", "National ID (SIP, 20 digits)"],
   twentyDigits: ["20 位数字", "20 digits"],

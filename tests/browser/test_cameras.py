@@ -198,7 +198,9 @@ def test_a_supervisor_keeps_platforms_and_decides_what_imports_propose(
                 " from cameras a, cameras b where a.gb28181_id like %s and b.gb28181_id like '%%2'",
                 (kind, f"%{number}"),
             )
-    with person(browser, url, user(database, "supervisor"), "/rules", "%23platforms", "/HK-1") as page:
+    with person(
+        browser, url, user(database, "supervisor", sees_secret=True), "/rules", "%23platforms", "/HK-1"
+    ) as page:
         page.get_by_role("button", name="New platform").click()
         page.fill("dialog input[name=code]", "HK-1")
         page.fill("dialog input[name=name]", "某区视频平台")

@@ -2,6 +2,7 @@
 import { askFor } from "../dialogs.js";
 import { element } from "../element.js";
 import { button, check, field, panel, select, table } from "../office.js";
+import { may } from "../page.js";
 import { ask, write } from "../server.js";
 import { ago, number, say } from "../text.js";
 
@@ -44,8 +45,8 @@ async function edit(bench, was) {
     ],
     {
       button: say("save"),
-      send: ({ code, gb28181_id: id, is_enabled: may, ...given }) => {
-        const content = { ...given, gb28181_id: id || null, is_enabled: may === "yes" };
+      send: ({ code, gb28181_id: id, is_enabled: enabled, ...given }) => {
+        const content = { ...given, gb28181_id: id || null, is_enabled: enabled === "yes" };
         return write("PUT", address(was?.platform_code ?? code), content);
       },
     },
@@ -72,8 +73,8 @@ const query = (bench, one) =>
   });
 
 /** How it stands with a platform. @param {Platform} one */
-function standing({ link, is_enabled: may }) {
-  if (!may) return say("mayNotRegister");
+function standing({ link, is_enabled: isEnabled }) {
+  if (!isEnabled) return say("mayNotRegister");
   if (!link) return say("neverCame");
   const counted = { received: number(link.received), announced: number(link.announced) };
   return element(
@@ -93,11 +94,14 @@ function standing({ link, is_enabled: may }) {
 /** @param {import("../office_tabs.js").Bench} bench */
 export async function platforms(bench) {
   const { platforms: known } = await ask("/cameras/platforms");
+  const keeps = may("cameras.secret");
   return [
     panel(
       say("cameraPlatforms"),
       element("p", { className: "quiet", textContent: say("platformsTold") }),
-      button(say("newPlatform"), () => edit(bench)),
+      keeps
+        ? button(say("newPlatform"), () => edit(bench))
+        : element("p", { className: "quiet", textContent: say("platformsAreOthers") }),
       table(
         [say("itsCode"), say("name"), say("datumOfPlatform"), say("cameras"), say("state"), ""],
         known.map(one => [
@@ -109,8 +113,8 @@ export async function platforms(bench) {
           element(
             "span",
             { className: "side" },
-            button(say("edit"), () => edit(bench, one), one.name),
-            one.is_enabled ? button(say("askItsCatalogue"), () => query(bench, one), one.name) : null,
+            keeps ? button(say("edit"), () => edit(bench, one), one.name) : null,
+            keeps && one.is_enabled ? button(say("askItsCatalogue"), () => query(bench, one), one.name) : null,
           ),
         ]),
       ),
