@@ -71,6 +71,7 @@ def examine(conninfo: str, settings: Settings) -> list[Finding]:
             trouble = clock_trouble(clock["now"], clock["newest"])
             findings.append(Finding("clocks", not trouble, trouble or "agree"))
             findings.append(_as_text(connection))
+            findings.append(_indexes(connection))
             findings.append(_archive(connection))
             if settings.replica_url is not None:
                 replica = replica_conninfo(settings.replica_url, application_conninfo(settings, conninfo))
@@ -92,6 +93,17 @@ def _as_text(connection: Connection) -> Finding:
         f"{'; '.join(told[:_NAMED])}{more}: {AGAIN} makes them as geo_grid has them" if told else "as geo_grid has them"
     )
     return Finding("functions and policies", not told, found)
+
+
+def _indexes(connection: Connection) -> Finding:
+    row = connection.execute(QUERIES["leakproof"]).fetchone() or {}
+    found = (
+        "serve questions of townships"
+        if row["holds"]
+        else "do not serve questions of townships, which take three times as long: a superuser says in this database, alter function"
+        " geometry_overlaps(geometry, geometry) leakproof (geo-grid up does, where its owner is one)"
+    )
+    return Finding("spatial indexes", row["holds"], found)
 
 
 def _archive(connection: Connection) -> Finding:

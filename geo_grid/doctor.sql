@@ -7,6 +7,11 @@ select current_setting('server_version_num')::int as server,
 -- name: migration
 select coalesce(max(number), 0) as number from migrations
 
+-- name: leakproof
+-- whether the operator && may use an index under row policies: no dump brings that along, and only a superuser may say so
+select coalesce(bool_and(p.proleakproof), true) as holds
+from pg_proc p where p.oid = to_regprocedure('geometry_overlaps(geometry, geometry)')
+
 -- name: clock
 select now() as now, newest_time() as newest
 

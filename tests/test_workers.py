@@ -1,6 +1,7 @@
 """`up --workers 2`: two processes serve from one port, and what holds for one holds for both."""
 
 import contextlib
+import json
 import os
 import queue
 import signal
@@ -52,6 +53,20 @@ def at(city: City, number: int, key: str | None = None, peer: str = "127.0.0.1 1
 def servers(city: City) -> list[int]:
     """Those who serve, without the one that stands by: that has no socket to listen at."""
     return city.of(b"serve-supervised")[:2]
+
+
+def test_the_doctor_reads_what_all_of_them_measure(both: City) -> None:
+    said = {one["what"]: one for one in json.loads(both.done("doctor", "--json").stdout)}
+    assert said["servers"]["found"].startswith("2, with ")
+    assert "desk: " in said["connections"]["found"]
+    assert " answered, " in said["requests"]["found"]
+    assert all(said[what]["ok"] for what in ("servers", "connections", "in memory"))
+    with connect(both.conninfo) as connection:
+        keys = connection.execute(
+            "select revoked_at is null as is_worth from access.credentials join access.principals using (principal_id)"
+            " where login_name = 'doctor'"
+        ).fetchall()
+    assert [key["is_worth"] for key in keys] == [False]
 
 
 def test_a_log_out_at_one_is_a_log_out_at_the_other(both: City) -> None:

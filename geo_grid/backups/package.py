@@ -5,6 +5,7 @@ changed is noticed before anything is restored.
 """
 
 import contextlib
+import errno
 import hashlib
 import os
 import subprocess
@@ -22,7 +23,10 @@ FORM = 1
 """Of this file; a program refuses those of a later one."""
 DUMP, ROADS, MANIFEST = "database.dump", "roads/", "manifest.json"
 BLOCK = 1 << 20
+_NO_UNNAMED = errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL
+"""What filesystems say that have no files without a name (open(2), O_TMPFILE)."""
 _AGE_HEADER = b"age-encryption.org/"
+_SECRET_HEAD = "AGE-SECRET-KEY-"  # noqa: S105 (how all of them begin)
 
 
 class Manifest(BaseModel):
@@ -83,14 +87,12 @@ def written(path: Path, recipients: list[str]) -> Iterator[IO[bytes]]:
     if path.exists():
         message = f"{path} exists already: choose another name, or delete it first"
         raise UnwritableFile(message)
+    for one in recipients:
+        if one.strip().upper().startswith(_SECRET_HEAD):
+            message = "that is a secret key of age, which nobody should see: its public key, age1…, is what backups are encrypted for"
+            raise UserError(message)
     try:
-        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # mode 0600
-    except OSError as error:
-        message = f"{path} cannot be written: {error.strerror}"
-        raise UnwritableFile(message) from None
-    unfinished = Path(name)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
+        with _unfinished(path) as file:
             if recipients:
                 with _age(["--encrypt", *(f"--recipient={one}" for one in recipients)], file) as sealed:
                     yield sealed
@@ -98,12 +100,33 @@ def written(path: Path, recipients: list[str]) -> Iterator[IO[bytes]]:
                 yield file
             file.flush()
             os.fsync(file.fileno())
-        unfinished.rename(path)
     except OSError as error:
         message = f"{path} cannot be written: {error.strerror}"
         raise UnwritableFile(message) from None
-    finally:
-        unfinished.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _unfinished(path: Path) -> Iterator[IO[bytes]]:
+    """Open a file, mode 0600, that gets a name when the context ends well: until then nothing of it stays if this process is killed.
+
+    Raises
+    ------
+    OSError
+        It cannot be made, or something has that name meanwhile.
+    """
+    try:
+        descriptor = os.open(path.parent, os.O_TMPFILE | os.O_RDWR, 0o600)
+    except OSError as error:
+        if error.errno not in _NO_UNNAMED:
+            raise
+        with tempfile.NamedTemporaryFile(prefix=f".{path.name}.", dir=path.parent) as named:
+            yield named.file
+            os.link(named.name, path)
+        return
+    with os.fdopen(descriptor, "wb") as file:
+        yield file
+        # open(2), O_TMPFILE; src_dir_fd is not used, and has os.link ask linkat(2), which follows what is in /proc
+        os.link(f"/proc/self/fd/{descriptor}", path, src_dir_fd=descriptor, follow_symlinks=True)
 
 
 @contextlib.contextmanager

@@ -14,12 +14,14 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import dict_row
 
 from geo_grid.access import audit
+from geo_grid.access.accounts import QUERIES as ACCOUNTS
 from geo_grid.backups.filling import OURS, drop, fill
 from geo_grid.backups.making import QUERIES, count_rows
 from geo_grid.backups.package import BLOCK, DUMP, ROADS, Digested, Manifest, opened
 from geo_grid.db import APPLICATION_ROLE, SERVICE_ROLE, connect, migrate, read_migrations
 from geo_grid.errors import Conflict, SetupError, UnreadableFile, UserError
 from geo_grid.progress import Progress
+from geo_grid.response.graph import graph_folder
 
 _BESIDE, _BEFORE = "_restoring", "_before_restore"
 """Ends of the names of the database that is filled, and of the one that it replaced."""
@@ -31,6 +33,7 @@ _ROLES = {
 
 def restore_backup(
     conninfo: str,
+    state_dir: Path,
     roads_dir: Path,
     path: Path,
     progress: Progress,
@@ -48,6 +51,8 @@ def restore_backup(
     ----------
     conninfo
         libpq connection string of the database's owner, who may create databases.
+    state_dir
+        Where it is unpacked, and decrypted, meanwhile: nobody else may look in there.
     identity
         File with the key of age that decrypts it.
     replaces
@@ -67,21 +72,16 @@ def restore_backup(
     SetupError
         A program is missing, or what was restored is not what was backed up.
     """
-    with (
-        tempfile.TemporaryDirectory(prefix="geo_grid_restore_") as scratch,
-        opened(path, identity, Path(scratch)) as (
-            package,
-            manifest,
-        ),
-    ):
+    with _scratch(state_dir) as scratch, opened(path, identity, scratch) as (package, manifest):
         known = read_migrations()[-1].number
         if manifest.migration > known:
             message = f"{path} is at migration {manifest.migration}, and this geo_grid knows only {known}: install the newer one"
             raise UserError(message)
         if not only_checks:
             _refuse_another(conninfo, manifest, replaces)
+        graph = _graph_folder(package, manifest)
         with progress("reading the backup"):
-            dump = _unpacked(path, package, manifest, Path(scratch))
+            dump = _unpacked(path, package, manifest, scratch)
         name = str(conninfo_to_dict(conninfo)["dbname"])
         beside = name + _BESIDE
         with _maintained(conninfo) as maintenance:
@@ -97,13 +97,28 @@ def restore_backup(
                     _compare(restored, manifest)
                 with progress("bringing it up to date"):
                     migrate(restored, again=True)
+                    with psycopg.connect(restored, autocommit=True) as connection:
+                        connection.execute(ACCOUNTS["settle"])
                 if only_checks:
                     return manifest
-                _take_graph(package, manifest, roads_dir)
+                _take_graph(package, graph, roads_dir)
                 _swap(maintenance, name, beside)
             finally:
                 drop(maintenance, beside)
     return manifest
+
+
+@contextmanager
+def _scratch(state_dir: Path) -> Iterator[Path]:
+    """Make an empty folder, among what each start of a server deletes; what a restore that was killed left in it goes now."""
+    folder = state_dir / "tmp" / "restoring"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager
@@ -185,23 +200,31 @@ def verify_audit(conninfo: str) -> audit.Verdict:
     return asyncio.run(verify())
 
 
-def _take_graph(package: zipfile.ZipFile, manifest: Manifest, roads_dir: Path) -> None:
-    """Unpack the road graph, unless it is there already; it appears when it is whole."""
+def _graph_folder(package: zipfile.ZipFile, manifest: Manifest) -> str | None:
+    """Return the name of the road graph's folder; None: it was left out. Raises UnreadableFile: it is not the one that is named."""
     if not manifest.has_graph:
+        return None
+    parts = [Path(name) for name in package.namelist() if name.startswith(ROADS)]
+    expected = graph_folder(Path(ROADS), manifest.graph_key or "")
+    if not parts or any(".." in part.parts or part.parts[:2] != expected.parts for part in parts):
+        message = "the road graph in the backup is not the one that its manifest names: nothing was restored"
+        raise UnreadableFile(message)
+    return expected.name
+
+
+def _take_graph(package: zipfile.ZipFile, graph: str | None, roads_dir: Path) -> None:
+    """Unpack the road graph, unless it is there already; it appears when it is whole."""
+    if graph is None:
         return
     roads_dir.mkdir(parents=True, exist_ok=True)
-    parts = [name for name in package.namelist() if name.startswith(ROADS)]
-    folders = {Path(name).parts[1] for name in parts}
-    unsafe = len(folders) != 1 or any(".." in Path(name).parts or Path(name).is_absolute() for name in parts)
-    if unsafe:
-        message = "the backup's road graph is not one folder: it is not restored; import the roads again"
-        raise UnreadableFile(message)
-    folder = roads_dir / folders.pop()
+    folder = roads_dir / graph
     if (folder / "manifest.json").is_file():
         return
     fresh = Path(tempfile.mkdtemp(prefix=".new-", dir=roads_dir))
     try:
-        for name in parts:
+        for name in package.namelist():
+            if not name.startswith(ROADS):
+                continue
             target = fresh.joinpath(*Path(name).parts[2:])
             target.parent.mkdir(parents=True, exist_ok=True)
             with package.open(name) as part, target.open("wb") as file:

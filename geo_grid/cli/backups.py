@@ -50,7 +50,7 @@ def restore(
         message = f"geo_grid is running at {holder['url']}/: stop it first (geo-grid down)"
         raise Conflict(message)
     with stoppable(until_told=False), ready_database(migrated=False) as conninfo:
-        found = restore_backup(conninfo, config.roads_dir, file, progress, identity, replace, check)
+        found = restore_backup(conninfo, config.state_dir, config.roads_dir, file, progress, identity, replace, check)
     what = "can be restored" if check else "is restored: start it with geo-grid up"
     say(
         f"the city of {found.made_at:%Y-%m-%d %H:%M:%S %Z} {what}; {sum(found.rows.values()):,} rows, and the audit, are whole"

@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -16,8 +17,12 @@ from geo_grid.cli.terminal import POLITENESS, Json, compiling, progress, ready_d
 from geo_grid.settings import settings
 
 if TYPE_CHECKING:
+    from geo_grid.db import AsyncConnection
     from geo_grid.demo import Drawn
+    from geo_grid.doctor import Finding
 
+_DOCTOR = "doctor"
+"""Account of the machine that asks a server for its metrics."""
 city_app = typer.Typer()
 demo_app = typer.Typer(help="The generated full-size demo city.", no_args_is_help=True)
 city_app.add_typer(demo_app, name="demo")
@@ -201,19 +206,57 @@ def psql(
         raise typer.Exit(run_psql(conninfo, arguments or []))
 
 
+def _served(conninfo: str) -> "list[Finding]":
+    """Ask the server of this state folder what it says of itself, with a key that is revoked at once."""
+    from geo_grid.access.accounts import (
+        NewAccount,
+        NewCredential,
+        add_account,
+        issue_credential,
+        list_accounts,
+        revoke_credential,
+    )
+    from geo_grid.cli.access import as_owner
+    from geo_grid.doctor import Finding
+    from geo_grid.served import examine_served
+    from geo_grid.supervising.lock import ServerLock
+
+    holder = ServerLock(settings().state_dir).holder()
+    if holder is None:
+        return [Finding("server", True, "none runs with this state folder")]
+
+    async def ask(connection: "AsyncConnection") -> tuple[int, str]:
+        if all(one.login_name != _DOCTOR for one in await list_accounts(connection)):
+            new = NewAccount(
+                kind="machine", name=_DOCTOR, display_name="geo-grid doctor", role="supervisor", city_wide=True
+            )
+            await add_account(connection, new, settings().password_history)
+        key = NewCredential(name=_DOCTOR, label="asks for metrics once", rights=["metrics"], days=1)
+        return await issue_credential(connection, key)
+
+    number, key = as_owner(conninfo, ask)
+    try:
+        return examine_served(holder["url"], key)
+    finally:
+        as_owner(conninfo, lambda connection: revoke_credential(connection, number))
+
+
 @city_app.command()
 def doctor(as_json: Json = False) -> None:
     """Check this installation and its data, and say what to do about what is wrong."""
     from geo_grid.doctor import examine
 
     with ready_database(migrated=False) as conninfo:
-        findings = examine(conninfo, settings())
+        findings = [*examine(conninfo, settings()), *_served(conninfo)]
     if as_json:
         print(json.dumps([vars(finding) for finding in findings], ensure_ascii=False))
-    else:
+    elif sys.stdout.isatty():
         table = Table("", "what", "found", box=None)
         for finding in findings:
             table.add_row("ok" if finding.ok else "!!", finding.what, finding.found)
         Console().print(table)
+    else:  # a line each, for whoever searches them
+        for finding in findings:
+            print("ok" if finding.ok else "!!", f"{finding.what}: {finding.found}")
     if not all(finding.ok for finding in findings):
         raise typer.Exit(1)

@@ -3,6 +3,7 @@
 A command reads arguments, calls one function and prints its answer.
 """
 
+import signal
 import sys
 from typing import Annotated
 
@@ -71,6 +72,7 @@ def common(
 def main() -> None:
     """Run a command; render errors: one line and exit code 2 for the user's, 1 for ours."""
     log_warnings()
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # what a command has begun is taken back
     try:
         app()
     except InvalidRows as error:

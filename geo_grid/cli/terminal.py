@@ -3,6 +3,7 @@
 import contextlib
 import gc
 import logging
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -17,6 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColu
 from rich.progress import Progress as Bars
 
 from geo_grid.errors import UserError, told
+from geo_grid.log_lines import JsonLines
 from geo_grid.settings import settings
 
 err = Console(stderr=True, highlight=False)
@@ -87,9 +89,15 @@ def progress(step: str, total: int | None = None) -> Iterator[Callable[[int], No
 
 
 def log_warnings() -> None:
-    """Show what the program logs on stderr as it is now: in colours on a terminal."""
-    handler = RichHandler(console=Console(stderr=True, highlight=False), show_path=False)
-    logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[handler], force=True)
+    """Show what the program logs on stderr as it is now: in colours on a terminal, else as lines of JSON."""
+    handler: logging.Handler
+    if sys.stderr.isatty():
+        handler = RichHandler(console=Console(stderr=True, highlight=False), show_path=False)
+        handler.setFormatter(logging.Formatter("%(message)s"))
+    else:
+        handler = logging.StreamHandler()
+        handler.setFormatter(JsonLines())
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
 
 
 def say(text: str) -> None:

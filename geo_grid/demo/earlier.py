@@ -1,5 +1,6 @@
 """The demo's incidents of the months before the last: nobody waits for them at a first start, so they come after it."""
 
+import os
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -22,7 +23,8 @@ def set_aside(incidents: DataFrame, until: datetime, path: Path | None) -> DataF
     """
     before = int((incidents["received_at"] < pd.Timestamp(until - _LAST)).sum())
     if path is not None and 0 < before < len(incidents):
-        incidents.iloc[: before + 1].to_parquet(path)
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            incidents.iloc[: before + 1].to_parquet(file)
         return incidents.iloc[before:]
     return incidents
 

@@ -32,6 +32,8 @@ _KINDS = {
     2: "LineString", 3: "Polygon", 4: "MultiPoint", 5: "MultiLineString", 6: "MultiPolygon", 7: "GeometryCollection",
 }  # fmt: skip
 _UNREADABLE = "is no readable WKB"
+_NUMBERS = pa.types.is_floating, pa.types.is_integer, pa.types.is_decimal, pa.types.is_null
+"""Types of columns of coordinates; null: no row of it has any."""
 
 
 @dataclass
@@ -101,7 +103,7 @@ class PointColumns:
         names = coordinate_columns(said, schema.names, None, None)
         for name in names:
             kind = schema.field(name).type
-            if not (pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_decimal(kind)):
+            if not any(is_kind(kind) for is_kind in _NUMBERS):
                 message = f"column {name} of {said} holds {kind}, not numbers"
                 raise UnreadableFile(message)
         return cls(names)

@@ -108,7 +108,7 @@ def changed(backup: Path, target: Path, dump: bytes | None = None, **facts: obje
 
 
 def test_it_is_there_again_on_another_machine(city: City, empty: str, tmp_path: Path) -> None:
-    found = restore_backup(empty, tmp_path / "roads", city.backup, silent)
+    found = restore_backup(empty, tmp_path, tmp_path / "roads", city.backup, silent)
     assert found == city.manifest
     assert (tmp_path / "roads/abc/manifest.json").read_text() == "{}"
     assert as_owner(empty, audit.verify).faults == []
@@ -155,7 +155,7 @@ def schema(conninfo: str) -> list[str]:
 
 
 def test_it_is_made_of_what_it_was_made_of(city: City, empty: str, tmp_path: Path) -> None:
-    restore_backup(empty, tmp_path / "roads", city.backup, silent)
+    restore_backup(empty, tmp_path, tmp_path / "roads", city.backup, silent)
     assert schema(empty) == schema(city.conninfo)
 
 
@@ -179,18 +179,18 @@ def test_it_is_not_written_over_and_nothing_half_written_is_left(city: City, tmp
 
 
 def test_a_city_is_replaced_by_its_own_backup_only_and_only_when_asked(city: City, empty: str, tmp_path: Path) -> None:
-    restore_backup(empty, tmp_path, city.backup, silent)
+    restore_backup(empty, tmp_path, tmp_path, city.backup, silent)
     with connect(empty) as connection:
         connection.execute("delete from duties")
     with pytest.raises(Conflict, match="--replace"):
-        restore_backup(empty, tmp_path, city.backup, silent)
+        restore_backup(empty, tmp_path, tmp_path, city.backup, silent)
     another = changed(city.backup, tmp_path / "another.backup", city="0" * 64)
     with pytest.raises(Conflict, match="another city"):
-        restore_backup(empty, tmp_path, another, silent, replaces=True)
-    restore_backup(empty, tmp_path, city.backup, silent, only_checks=True)
+        restore_backup(empty, tmp_path, tmp_path, another, silent, replaces=True)
+    restore_backup(empty, tmp_path, tmp_path, city.backup, silent, only_checks=True)
     with connect(empty) as connection:
         assert connection.execute("select count(*) as n from duties").fetchone() == {"n": 0}
-    restore_backup(empty, tmp_path, city.backup, silent, replaces=True)
+    restore_backup(empty, tmp_path, tmp_path, city.backup, silent, replaces=True)
     with connect(empty) as connection:
         assert connection.execute("select count(*) as n from duties").fetchone() == {
             "n": city.manifest.rows["public.duties"]
@@ -255,7 +255,7 @@ def test_what_is_not_whole_is_refused_and_nothing_is_left(
 ) -> None:
     spoiled = spoil(city.backup, tmp_path / "spoiled.backup")
     with pytest.raises(error, match=said):
-        restore_backup(empty, tmp_path / "roads", spoiled, silent)
+        restore_backup(empty, tmp_path, tmp_path / "roads", spoiled, silent)
     with connect(empty) as connection:
         found = connection.execute(
             "select to_regclass('public.incidents') as made,"
@@ -276,7 +276,7 @@ def test_a_dump_of_another_program_is_refused(city: City, empty: str, another_ma
     dump = (tmp_path / "dump").read_bytes()
     spoiled = changed(city.backup, tmp_path / "spoiled.backup", dump=dump, dump_sha256=hashlib.sha256(dump).hexdigest())
     with pytest.raises(SetupError, match="not what was backed up"):
-        restore_backup(empty, tmp_path / "roads", spoiled, silent)
+        restore_backup(empty, tmp_path, tmp_path / "roads", spoiled, silent)
     with connect(empty) as connection:
         assert connection.execute("select from pg_database where datname like 'elsewhere\\_%%'").fetchall() == []
 
@@ -315,7 +315,32 @@ def test_a_restore_that_is_stopped_leaves_nothing(city: City, empty: str, tmp_pa
             seen.append(asleep_now)
             restoring.send_signal(end)
         assert restoring.returncode in (-signal.SIGKILL, 128 + signal.SIGTERM)  # not 0, which says that it is whole
-        assert len(left()) == (2 if end == signal.SIGKILL else 0)
+        is_killed = end == signal.SIGKILL
+        assert len(left()) == (2 if is_killed else 0)
+        assert (
+            tmp_path / "tmp/restoring"
+        ).exists() is is_killed  # nobody else may look in there; the next one deletes it
+        assert not is_killed or (tmp_path / "tmp/restoring").stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM])
+def test_a_backup_that_is_stopped_leaves_nothing(city: City, tmp_path: Path, end: signal.Signals) -> None:
+    environment = {**os.environ, "GEO_GRID_DATABASE_URL": city.conninfo, "GEO_GRID_STATE_DIR": str(tmp_path / "state")}
+    (tmp_path / "kept").mkdir()
+    with psycopg.connect(city.conninfo) as holder:
+        holder.execute("lock table incidents in access exclusive mode")  # pg_dump waits for it
+        command = [sys.executable, "-m", "geo_grid", "backup", str(tmp_path / "kept/city.backup")]
+        with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE) as making:
+            deadline = time.monotonic() + 60
+            with psycopg.connect(city.conninfo, autocommit=True) as connection:
+                while not connection.execute("select pid from pg_locks where not granted").fetchone():
+                    assert time.monotonic() < deadline or making.kill()
+                    time.sleep(0.05)
+            making.send_signal(end)
+            making.wait(30)
+        holder.rollback()
+    assert making.returncode in (-signal.SIGKILL, 128 + signal.SIGTERM)
+    assert list((tmp_path / "kept").iterdir()) == []
 
 
 def test_nothing_of_a_strangers_backup_is_run(city: City, cluster: Cluster, empty: str, tmp_path: Path) -> None:
@@ -330,14 +355,20 @@ def test_nothing_of_a_strangers_backup_is_run(city: City, cluster: Cluster, empt
             connection.execute("create materialized view runs as select run() with no data")
             connection.execute("insert into schema_objects values ('function', %s, '')", (f"no(); {run}",))
         make_backup(conninfo, tmp_path / "roads", tmp_path / "hostile.backup", silent)
-    restore_backup(empty, tmp_path / "roads", tmp_path / "hostile.backup", silent)
+    restore_backup(empty, tmp_path, tmp_path / "roads", tmp_path / "hostile.backup", silent)
     with connect(empty) as connection:
         assert connection.execute("select from pg_proc where proname in ('run', 'runs')").fetchall() == []
         assert connection.execute("select from pg_roles where rolname like 'geo_grid_restoring%%'").fetchall() == []
     spoiled = with_statement(city.backup, tmp_path / "spoiled.backup", run)
     with pytest.raises(SetupError, match="COPY to or from an external program"):
-        restore_backup(empty, tmp_path / "roads", spoiled, silent, only_checks=True)
+        restore_backup(empty, tmp_path, tmp_path / "roads", spoiled, silent, only_checks=True)
     assert not (tmp_path / "run").exists()
+
+
+def test_a_graph_that_the_manifest_does_not_name_is_refused(city: City, empty: str, tmp_path: Path) -> None:
+    spoiled = changed(city.backup, tmp_path / "spoiled.backup", graph_key="0" * 64)
+    with pytest.raises(UnreadableFile, match="not the one that its manifest names"):
+        restore_backup(empty, tmp_path, tmp_path / "roads", spoiled, silent, only_checks=True)
 
 
 def test_a_graph_stays_in_the_folder_of_graphs(city: City, empty: str, tmp_path: Path) -> None:
@@ -345,8 +376,8 @@ def test_a_graph_stays_in_the_folder_of_graphs(city: City, empty: str, tmp_path:
     shutil.copy(city.backup, spoiled)
     with zipfile.ZipFile(spoiled, "a") as package:
         package.writestr(f"{ROADS}abc/../../escaped", "x")
-    with pytest.raises(UnreadableFile, match="not one folder"):
-        restore_backup(empty, tmp_path / "roads", spoiled, silent)
+    with pytest.raises(UnreadableFile, match="not the one that its manifest names"):
+        restore_backup(empty, tmp_path, tmp_path / "roads", spoiled, silent)
     assert not (tmp_path / "escaped").exists()
 
 
@@ -362,17 +393,23 @@ def test_an_encrypted_one_is_for_whoever_has_the_key(city: City, empty: str, tmp
     assert b"PGDMP" in city.backup.read_bytes()
     assert b"PGDMP" not in sealed.read_bytes()
     with pytest.raises(UserError, match="--identity FILE"):
-        restore_backup(empty, tmp_path / "roads", sealed, silent)
+        restore_backup(empty, tmp_path, tmp_path / "roads", sealed, silent)
     with pytest.raises(UserError, match="age refuses"):
-        restore_backup(empty, tmp_path / "roads", sealed, silent, identity=tmp_path / "others")
+        restore_backup(empty, tmp_path, tmp_path / "roads", sealed, silent, identity=tmp_path / "others")
+    secret = (tmp_path / "ours").read_text().splitlines()[-1]
+    with pytest.raises(UserError, match="secret key of age") as refused:
+        make_backup(city.conninfo, tmp_path / "no_roads", tmp_path / "other.backup", silent, recipients=[secret])
+    assert secret not in str(refused.value)
     with pytest.raises(UserError, match="leave --identity out"):
-        restore_backup(empty, tmp_path / "roads", city.backup, silent, identity=tmp_path / "ours")
-    restored = restore_backup(empty, tmp_path / "roads", sealed, silent, identity=tmp_path / "ours", only_checks=True)
+        restore_backup(empty, tmp_path, tmp_path / "roads", city.backup, silent, identity=tmp_path / "ours")
+    restored = restore_backup(
+        empty, tmp_path, tmp_path / "roads", sealed, silent, identity=tmp_path / "ours", only_checks=True
+    )
     assert restored.rows["public.incidents"] == 1
     assert {DUMP} == {name for name in zipfile.ZipFile(city.backup).namelist() if name.startswith("data")}
     cut = truncated(sealed, tmp_path / "cut.backup")
     with pytest.raises(GeoGridError):
-        restore_backup(empty, tmp_path / "roads", cut, silent, identity=tmp_path / "ours")
+        restore_backup(empty, tmp_path, tmp_path / "roads", cut, silent, identity=tmp_path / "ours")
 
 
 def test_the_command_line_says_what_to_do_next(city: City, tmp_path: Path) -> None:

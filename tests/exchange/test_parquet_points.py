@@ -154,6 +154,12 @@ def test_no_rows_are_no_error(city: CityIndex, tmp_path: Path) -> None:
     assert owners.schema.names[:3] == ["经度", "lat", "grid_code"]
 
 
+def test_columns_without_any_value_are_rows_without_points(city: CityIndex, tmp_path: Path) -> None:
+    done, owners = located(city, pa.table({"lon": pa.nulls(3), "lat": pa.nulls(3)}), tmp_path)
+    assert (done.points, done.missing) == (3, 3)
+    assert owners["grid_code"].null_count == 3
+
+
 def test_what_is_no_place_is_named_by_its_row_or_skipped(city: CityIndex, tmp_path: Path) -> None:
     lon, lat = places(["A"] * 6)
     table = pa.table({

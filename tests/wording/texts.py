@@ -26,7 +26,7 @@ CATALOGUE = PACKAGE / "wording/zh.po"
 
 _NOT_ON_PAGES = (
     "cli/*", "supervising/*", "demo/*", "live_demo/*", "db/*", "pictures/start.py",  # terminals
-    "settings.py", "clocks.py", "compiling.py", "due/listing.py", "own_work.py", "doctor*", "doctor/*", "state_folder.py",
+    "settings.py", "clocks.py", "compiling.py", "due/listing.py", "own_work.py", "doctor.py", "served.py", "state_folder.py",
     "client.py", "api/app.py", "api/listening.py", "api/lifetime.py", "locate/locator.py", "locate/assignment.py",
     "changes/kinds.py", "derived/*", "response/worker.py", "response/workers.py", "response/expansion.py", "response/graph.py",
     "response/service_area.py", "response/travel.py", "access/audit.py", "hooks/sending.py", "hooks/delivering.py",

@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from geo_grid.api.server.problems import problem
 from geo_grid.api.server.requests import Answered
 from geo_grid.api.server.state import server_of
+from geo_grid.log_lines import REQUEST_ID
 
 _HEADERS = [
     (b"x-content-type-options", b"nosniff"),
@@ -44,6 +45,7 @@ class NamedRequests:
             await self.app(scope, receive, send)
             return
         name = scope["geo_grid.request_id"] = uuid.uuid4().hex
+        REQUEST_ID.set(name)
         answered = scope["geo_grid.answered"] = Answered()
 
         async def named(message: Message) -> None:
