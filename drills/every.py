@@ -4,6 +4,7 @@ from pathlib import Path
 from types import ModuleType
 
 from drills import (
+    another_machine,
     camera_door,
     clock,
     crowds,
@@ -32,6 +33,7 @@ IN_A_CITY: dict[str, ModuleType] = {
     "frozen_database": frozen_database,
     "walls": walls,
     "many_open": many_open,
+    "another_machine": another_machine,
     "cut_network": cut_network,
     "full_disk": full_disk,
     "clock": clock,
