@@ -24,7 +24,7 @@ from geo_grid.supervising import ServerLock
 
 PATIENCE_S = 90.0
 """Of a busy machine."""
-_FREE = {"GEO_GRID_RATE_LIMIT": "1000000/second", "GEO_GRID_EVENT_STREAMS_PER_ACCOUNT": "1000"}
+FREE = {"GEO_GRID_RATE_LIMIT": "1000000/second", "GEO_GRID_EVENT_STREAMS_PER_ACCOUNT": "1000"}
 
 
 def say(text: str) -> None:
@@ -197,7 +197,7 @@ def city(size_mb: int = 0, more: dict[str, str] | None = None) -> Iterator[City]
     with folder() as place, contextlib.ExitStack() as stack:
         if size_mb:
             stack.enter_context(small_disk(place, size_mb))
-        made = City(place, {**_FREE, **(more or {})})
+        made = City(place, {**FREE, **(more or {})})
         stack.callback(made.done, "down")
         made.start()
         squares.found(made.conninfo)

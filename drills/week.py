@@ -8,7 +8,6 @@ by more than its bound, the wall names the newest incident, and nothing went wro
 import contextlib
 import os
 import re
-import statistics
 import subprocess
 import sys
 import time
@@ -99,8 +98,10 @@ def drill() -> Verdict:
         last = newest(city, key)
         told_s = until(lambda: is_told(page, last), f"the wall does not name incident {last}", 30)
         verdict.expect(len({pid for _, pid in servers}) == 1, "the server was started again")
+    # the least of a third: between two collections of garbage a server holds up to a hundred megabytes more
+    third = _SAMPLES // 3
     grown = {
-        name: round(statistics.median(held[-3:]) - statistics.median(held[2:5]), 1)
+        name: round(min(held[-third:]) - min(held[third:-third]), 1)
         for name, held in (("page_grew_mb", pages), ("server_grew_mb", [own_mb for own_mb, _ in servers]))
     }
     verdict.figures |= {
