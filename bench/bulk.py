@@ -34,7 +34,8 @@ from geo_grid.locate.engines import Owners
 FOLDER = CACHE / "bulk"
 MANY, AT_ONCE = 100_000_000, 10_000_000
 ENGINE_POINTS = 1_000_000
-WORKERS = 4
+WORKERS, _PARTS = 4, 32
+"""Parts for each worker: what it holds of its answers is to weigh little beside the index."""
 
 
 def by_duckdb(cells: gpd.GeoDataFrame, points: Points, cores: int) -> tuple[float, NDArray[np.int64]]:
@@ -80,15 +81,15 @@ def engines_equal(locator: Locator, points: Points) -> dict[str, bool]:
     folder.mkdir(parents=True, exist_ok=True)
     locator.save(folder / "cells")
     owner = locator.owners(points.lon, points.lat)
-    expected = pd.Series(np.where(owner >= 0, locator.codes[owner], None))
+    expected = np.where(owner >= 0, locator.codes[owner], "")
     frame = pd.DataFrame({"id": np.arange(len(owner)), "lon": points.lon, "lat": points.lat})
     frame.to_parquet(folder / "points.parquet")
     owners = Owners(locator)
 
     def equal(owned: pd.DataFrame) -> bool:
         owned = owned.sort_values("id").reset_index(drop=True)
-        said = owned["owner"].astype(object)
-        return bool(owned["id"].equals(frame["id"]) and said.where(said.notna(), None).equals(expected))
+        said = owned["owner"].fillna("").to_numpy(str)
+        return bool(np.array_equal(owned["id"].to_numpy(), frame["id"]) and np.array_equal(said, expected))
 
     found = {}
     for name, ask in (("dask", _by_dask), ("spark", _by_spark), ("duckdb", _in_duckdb)):
@@ -154,10 +155,9 @@ def _pss_mb(pool: ProcessPoolExecutor, frame: pd.DataFrame, owners: Owners, fold
     """Proportional set size (proc_pid_smaps(5)) of all workers when each has answered with the index of a folder."""
     for begun in [pool.submit(time.sleep, 1.0) for _ in range(workers)]:  # a worker begins when no other is idle
         begun.result()
+    parted = dd.from_pandas(frame, npartitions=_PARTS * workers)
     for _ in range(30):
-        dd.from_pandas(frame, npartitions=4 * workers).map_partitions(owners.frame).compute(
-            scheduler="processes", chunksize=1
-        )
+        parted.map_partitions(owners.frame).compute(scheduler="processes", chunksize=1)
         pids = list(pool._processes)
         maps = [Path(f"/proc/{pid}/maps").read_text() for pid in pids]
         if len(pids) == workers and all(str(folder.resolve()) in mapped for mapped in maps):
@@ -203,13 +203,20 @@ def _write_points(path: Path, cells: gpd.GeoDataFrame, count: int) -> None:
     parquet.write_table(table.combine_chunks(), path, row_group_size=1 << 26, use_dictionary=False)
 
 
+_MEASURED = """
+import resource, subprocess, sys, time
+began = time.perf_counter()
+subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL)
+print(time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024)
+"""
+"""Runs a command from a process that is small itself: what a process holds that forks counts as its child's largest memory, too."""
+
+
 def _timed(environment: dict[str, str], *command: object) -> tuple[float, float]:
-    began = time.perf_counter()
-    process = subprocess.Popen([*map(str, command)], env=environment, stdout=subprocess.DEVNULL)
-    _, status, used = os.wait4(process.pid, 0)
-    seconds = time.perf_counter() - began
-    assert status == 0, command
-    return seconds, used.ru_maxrss / 1024
+    """Run a command; return its seconds, and the largest memory of one of its processes in MB."""
+    run = [sys.executable, "-c", _MEASURED, *map(str, command)]
+    said = subprocess.run(run, env=environment, check=True, stdout=subprocess.PIPE, text=True).stdout.split()
+    return float(said[0]), float(said[1])
 
 
 def main() -> None:

@@ -415,7 +415,8 @@ def owners_by_place(
         waiting = 0
         for k in range(start, min(start + _BLOCK, inside)):
             x, y = place[k] >> 32 & 0xFFFFFFFF, place[k] & 0xFFFFFFFF
-            owner = index.bucket[(y >> shift) * columns + (x >> shift)]
+            # unsigned: for a signed index the code would look whether it counts from the end
+            owner = index.bucket[np.uint64((y >> shift) * columns + (x >> shift))]
             found[order[k]] = OUTSIDE if owner == cells else owner
             point[waiting], slot[waiting] = k, -1 - owner
             waiting += owner < 0
