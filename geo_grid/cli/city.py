@@ -255,8 +255,8 @@ def doctor(as_json: Json = False) -> None:
         for finding in findings:
             table.add_row("ok" if finding.ok else "!!", finding.what, finding.found)
         Console().print(table)
-    else:  # a line each, for whoever searches them
+    else:  # a line for each, parted by tabs, for whoever searches them
         for finding in findings:
-            print("ok" if finding.ok else "!!", f"{finding.what}: {finding.found}")
+            print("ok" if finding.ok else "!!", finding.what, finding.found, sep="\t")
     if not all(finding.ok for finding in findings):
         raise typer.Exit(1)
