@@ -7,9 +7,6 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from typing import Annotated
-
-from pydantic import AfterValidator
 
 _MASK = "***"
 _NAME = re.compile(
@@ -220,7 +217,3 @@ def _is_password(value: str, seen: str, end: int) -> bool:
         and (any(one.isdigit() for one in value) or _USUAL.fullmatch(value) is not None)
         and not (value.isdigit() and _COUNTED.match(seen, end))
     )
-
-
-WithoutPasswords = Annotated[str, AfterValidator(lambda text: without_passwords(text)[0])]
-"""A text that somebody writes, of which no password is kept."""

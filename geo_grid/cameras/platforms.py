@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from geo_grid.coordinates import source_crs
 from geo_grid.db import AsyncConnection, Connection, load_queries
 from geo_grid.errors import Conflict, Forbidden, NotFound, UserError
-from geo_grid.passwords import WithoutPasswords
+from geo_grid.texts import WithoutPasswords
 
 QUERIES = load_queries("geo_grid.cameras", "platforms.sql")
 _LONGEST_NOTE = 1000

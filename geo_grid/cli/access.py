@@ -169,17 +169,24 @@ def user_require_factor(
     say(f"{role}: a second factor is {'no longer ' if no else ''}required")
 
 
+async def made_account(connection: "AsyncConnection", name: str, account: dict[str, Any]) -> bool:
+    """Make an account, and say whether it was made: not where there is one of this name."""
+    from geo_grid.access.accounts import NewAccount, add_account, list_accounts
+
+    if any(one.login_name == name for one in await list_accounts(connection)):
+        return False
+    await add_account(connection, checked(NewAccount, name=name, **account), settings().password_history)
+    return True
+
+
 def _issue(name: str, account: dict[str, Any], credential: dict[str, Any]) -> str:
     """Make an account where there is none of this name, and a credential of it, in one transaction."""
-    from geo_grid.access.accounts import NewAccount, NewCredential, add_account, issue_credential, list_accounts
+    from geo_grid.access.accounts import NewCredential, issue_credential
 
     new = checked(NewCredential, name=name, **credential)
 
     async def work(connection: "AsyncConnection") -> str:
-        found = next((one for one in await list_accounts(connection) if one.login_name == name), None)
-        if found is None:
-            await add_account(connection, checked(NewAccount, name=name, **account), settings().password_history)
-        elif account["city_wide"] or account["grid_codes"]:
+        if not await made_account(connection, name, account) and (account["city_wide"] or account["grid_codes"]):
             message = f"{name} has an account already, and answers for what it says: leave out --cell and --city"
             raise UserError(message)
         return (await issue_credential(connection, new))[1]

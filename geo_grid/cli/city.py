@@ -208,15 +208,8 @@ def psql(
 
 def _served(conninfo: str) -> "list[Finding]":
     """Ask the server of this state folder what it says of itself, with a key that is revoked at once."""
-    from geo_grid.access.accounts import (
-        NewAccount,
-        NewCredential,
-        add_account,
-        issue_credential,
-        list_accounts,
-        revoke_credential,
-    )
-    from geo_grid.cli.access import as_owner
+    from geo_grid.access.accounts import NewCredential, issue_credential, revoke_credential
+    from geo_grid.cli.access import as_owner, made_account
     from geo_grid.doctor import Finding
     from geo_grid.served import examine_served
     from geo_grid.supervising.lock import ServerLock
@@ -226,11 +219,8 @@ def _served(conninfo: str) -> "list[Finding]":
         return [Finding("server", True, "none runs with this state folder")]
 
     async def ask(connection: "AsyncConnection") -> tuple[int, str]:
-        if all(one.login_name != _DOCTOR for one in await list_accounts(connection)):
-            new = NewAccount(
-                kind="machine", name=_DOCTOR, display_name="geo-grid doctor", role="supervisor", city_wide=True
-            )
-            await add_account(connection, new, settings().password_history)
+        account = {"kind": "machine", "display_name": "geo-grid doctor", "role": "supervisor", "city_wide": True}
+        await made_account(connection, _DOCTOR, account)
         key = NewCredential(name=_DOCTOR, label="asks for metrics once", rights=["metrics"], days=1)
         return await issue_credential(connection, key)
 

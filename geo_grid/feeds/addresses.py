@@ -12,7 +12,7 @@ from geo_grid.db import AsyncConnection, fetch_one, load_queries
 from geo_grid.errors import NotFound, UserError
 from geo_grid.feeds.rtsp import Login
 from geo_grid.netrc_file import read_login
-from geo_grid.passwords import WithoutPasswords
+from geo_grid.texts import WithoutPasswords
 
 QUERIES = load_queries("geo_grid.feeds", "feeds.sql")
 MOST_ADDRESSES = 1000

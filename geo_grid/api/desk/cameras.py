@@ -17,7 +17,7 @@ from geo_grid.feeds.addresses import QUERIES
 from geo_grid.feeds.live import NO_FEED, Feed, Opened
 from geo_grid.feeds.steering import MovementAsked, can_steer, refusal_of, steer, steers_values
 from geo_grid.feeds.watched import open_camera, refuse_picture
-from geo_grid.passwords import WithoutPasswords
+from geo_grid.texts import WithoutPasswords
 from geo_grid.wording import Worded
 
 router = APIRouter(tags=["cameras"], responses=PROBLEM_RESPONSES | {404: PROBLEM}, route_class=GuardedRoute)
