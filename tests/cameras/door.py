@@ -129,3 +129,13 @@ def door(database: str, folder: Path, timing: Timing = QUICK, source_crs: str = 
         loop, closing = loop_of[0]
         loop.call_soon_threadsafe(closing.set)
         thread.join(PATIENCE_S)
+
+
+def want_picture(database: str, camera: str, state: str = "asked") -> None:
+    """Want the picture of a camera, as a server does, or did before its door was opened."""
+    with connect(database) as connection:
+        connection.execute(
+            "insert into platform_calls (camera_id, media_port, transport, ssrc, state)"
+            " select camera_id, 31099, 'udp', '0500000001', %s from cameras where gb28181_id = %s",
+            (state, camera),
+        )

@@ -13,7 +13,7 @@ import pytest
 
 from drills.kit import free_port
 from geo_grid.db import connect
-from tests.cameras.door import PLATFORM, QUICK, ask, door, door_process, until
+from tests.cameras.door import PLATFORM, QUICK, ask, door, door_process, until, want_picture
 from tests.cameras.lower import Lower, body_of, header
 
 DOME, SECOND = "13050200001320000001", "13050200001320000002"
@@ -47,12 +47,7 @@ def move(database: str, camera: str = DOME, lasts_s: float = 5.0) -> None:
 
 
 def call(database: str, camera: str = DOME) -> None:
-    with connect(database) as connection:
-        connection.execute(
-            "insert into platform_calls (camera_id, media_port, transport, ssrc)"
-            " select camera_id, 31099, 'udp', '0500000001' from cameras where gb28181_id = %s",
-            [camera],
-        )
+    want_picture(database, camera)
     until(lambda: ask(database, "select from platform_calls where state = 'sending'"))
 
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from geo_grid.db import connect
 from geo_grid.feeds.packets import Ordering, ProgramStream, read_packet
 from geo_grid.gb28181.media import new_ssrc, offer, read_answer
-from tests.cameras.door import PLATFORM, Door, ask, door, until
+from tests.cameras.door import PLATFORM, Door, ask, door, until, want_picture
 from tests.cameras.lower import UPPER, Lower, body_of, header
 from tests.conftest import live_server
 from tests.feeds import program_streams
@@ -180,12 +180,7 @@ def test_a_picture_ends_with_what_entitles_its_platform(city: City, taken: str) 
 
 def test_what_nobody_wants_any_more_is_hung_up(city: City) -> None:
     """As after a server that was killed; and a lost acknowledgement comes again."""
-    with connect(city.database) as connection:
-        connection.execute(
-            "insert into platform_calls (camera_id, media_port, transport, ssrc)"
-            " select camera_id, 31099, 'udp', '0500000001' from cameras where gb28181_id = %s",
-            [CAMERA],
-        )
+    want_picture(city.database, CAMERA)
     message = city.invited()[0]
     city.lower.asked["ACK"].get(timeout=10)
     until(
@@ -205,12 +200,7 @@ def test_what_nobody_wants_any_more_is_hung_up(city: City) -> None:
 
 def test_a_door_that_is_opened_again_says_that_its_calls_are_over(small_city: str, state_dir: Path) -> None:
     for city in city_of(small_city, state_dir, "udp"):
-        with connect(small_city) as connection:
-            connection.execute(
-                "insert into platform_calls (camera_id, media_port, transport, ssrc, state)"
-                " select camera_id, 31099, 'udp', '0500000001', 'sending' from cameras where gb28181_id = %s",
-                [CAMERA],
-            )
+        want_picture(small_city, CAMERA, "sending")
         until(lambda: ask(small_city, "select from platform_calls where state = 'over' and why = 'door'"))
         assert city.lower.asked["INVITE"].empty()
 
