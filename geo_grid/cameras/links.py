@@ -74,7 +74,7 @@ async def report_of_platform(
         part = told[start : start + MOST_AT_ONCE]
         devices = {number: device for number, (device, _) in enumerate(part, 1) if not _is_camera(device)}
         rows = await _meant(connection, platform_code, [device for device, _ in part], devices)
-        reports = [part[row["number"] - 1][1].model_copy(update={"gb28181_id": row["gb28181_id"]}) for row in rows]
+        reports = [part[row["number"] - 1][1] | {"gb28181_id": row["gb28181_id"]} for row in rows]
         changed += await _write(connection, reports)
     return changed
 

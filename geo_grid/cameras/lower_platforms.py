@@ -356,7 +356,7 @@ class LowerPlatforms:
                 raise
         if states := link.states(now):
             told = [
-                (device, StateReport.model_construct(gb28181_id=device, state=state, since=since))
+                (device, StateReport(gb28181_id=device, state=state, since=since))
                 for device, state, since in states
             ]
             try:

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
 from psycopg import sql
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, with_config
 from pydantic_core import to_json
 
 from geo_grid.db import AsyncConnection, Connection, load_queries
@@ -22,14 +22,15 @@ type State = Literal["online", "offline", "fault"]
 type Grouping = Literal["cell", "zone", "owner", "network", "hour"]
 
 
-class StateReport(BaseModel):
-    """What a platform says of a camera."""
+@with_config(ConfigDict(extra="forbid", str_strip_whitespace=True))
+class StateReport(TypedDict):
+    """What a platform says of a camera; a dictionary, since thousands come each second and a model takes twice the time."""
 
-    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
-
-    gb28181_id: str = Field(min_length=1, max_length=32)
+    gb28181_id: Annotated[str, Field(min_length=1, max_length=32)]
     state: State
-    since: Moment | None = Field(None, description="since when, as the platform has it; now when not given")
+    since: NotRequired[
+        Annotated[Moment | None, Field(description="since when, as the platform has it; now when not given")]
+    ]
 
 
 class TakenStates(BaseModel):
@@ -42,8 +43,8 @@ class TakenStates(BaseModel):
 
 
 def _batch(reports: Sequence[StateReport]) -> tuple[Batch[StateReport], dict[str, Any]]:
-    problems = [in_future(one.since) for one in reports]
-    batch = Batch(reports, problems, [one.gb28181_id for one in reports], NO_SUCH_CAMERA)
+    problems = [in_future(one.get("since")) for one in reports]
+    batch = Batch(reports, problems, [one["gb28181_id"] for one in reports], NO_SUCH_CAMERA)
     return batch, {"reports": to_json(batch.good).decode()}
 
 

@@ -3,7 +3,7 @@
 import csv
 from pathlib import Path
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from geo_grid.cameras.states import StateReport
 from geo_grid.errors import InvalidRows, UnreadableFile, told, where
@@ -12,6 +12,7 @@ from geo_grid.files.kinds import SNIFFED_BYTES, text_encoding
 _NEEDED = ("gb28181_id", "state")
 _KNOWN = frozenset({*_NEEDED, "since"})
 _LARGEST = 64 << 20
+_REPORT = TypeAdapter(StateReport)
 
 
 def read_states(path: Path) -> list[StateReport]:
@@ -45,7 +46,7 @@ def read_states(path: Path) -> list[StateReport]:
     reports, bad = [], []
     for number, row in enumerate(rows, 1):
         try:
-            reports.append(StateReport.model_validate({name: row[name] for name in _KNOWN if row.get(name)}))
+            reports.append(_REPORT.validate_python({name: row[name] for name in _KNOWN if row.get(name)}))
         except ValidationError as error:
             bad.append((number, "; ".join(f"{where(fault)}: {told(fault)}" for fault in error.errors())))
     if bad:

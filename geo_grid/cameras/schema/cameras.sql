@@ -23,12 +23,13 @@ create or replace function access.report_camera_states(reports json)
 returns table (number bigint, outcome text)
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 declare
-    ids text[] := array(select r.value->>'gb28181_id' from json_array_elements(reports) r);
+    camera_ids bigint[];
+    names text[];
 begin
+    select array_agg(c.camera_id), array_agg(c.gb28181_id) into camera_ids, names
+    from access.cameras_to_report_on(array(select r.value->>'gb28181_id' from json_array_elements(reports) r)) c;
     -- in the order of their keys, so that batches about the same cameras wait for each other without a deadlock
-    perform from camera_states s
-    where s.camera_id in (select c.camera_id from cameras c where c.gb28181_id = any(ids))
-    order by s.camera_id for no key update;
+    perform from camera_states s where s.camera_id = any(camera_ids) order by s.camera_id for no key update;
     return query
     with given as (
         select g.number, g.gb28181_id, g.state, coalesce(g.since, now()) as moment
@@ -38,8 +39,9 @@ begin
     known as (
         select g.*, c.camera_id, s.state as stored, s.since, s.reported_at
         from given g
-        join access.cameras_to_report_on(ids) c using (gb28181_id)
+        join unnest(camera_ids, names) as c (camera_id, gb28181_id) using (gb28181_id)
         left join camera_states s using (camera_id)
+        where exists (select from cameras still where still.camera_id = c.camera_id)  -- others may have deleted some meanwhile
     ),
     timely as (
         select k.*, lag(k.state, 1, k.stored) over (partition by k.camera_id order by k.moment, k.number) as before
