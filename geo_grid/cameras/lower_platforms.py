@@ -356,8 +356,7 @@ class LowerPlatforms:
                 raise
         if states := link.states(now):
             told = [
-                (device, StateReport(gb28181_id=device, state=state, since=since))
-                for device, state, since in states
+                (device, StateReport(gb28181_id=device, state=state, since=since)) for device, state, since in states
             ]
             try:
                 await self._write(lambda connection: report_of_platform(connection, link.platform_code, told))

@@ -25,6 +25,8 @@ Floats = NDArray[np.float64]
 _BLOCK = 512
 _TILES = 1024
 """Most tiles that points are sorted by: with more, the ends of so many lists no longer fit into a core's own caches."""
+_at = np.uint64
+"""Of an index that is not negative: for a signed one the compiled code would look whether it counts from the end."""
 OUTSIDE = -1
 INVALID = -2
 _STEPS_PER_DEGREE = float(2**26)
@@ -298,9 +300,9 @@ def _walk(index: Index, slot: int, x: int, y: int) -> int:
     """Return the cell that owns a lattice point in a bucket with edges; n outside."""
     west, south, shift, cells = index.origin[0], index.origin[1], index.origin[4], index.origin[5]
     left, bottom = west + ((x - west) >> shift << shift), south + ((y - south) >> shift << shift)
-    owner, smallest, on_edge = int(index.corner[slot]), int(cells), False
-    for k in range(index.first[slot], index.first[slot + 1]):
-        e = index.member[k]
+    owner, smallest, on_edge = int(index.corner[_at(slot)]), int(cells), False
+    for k in range(index.first[_at(slot)], index.first[_at(slot + 1)]):
+        e = _at(index.member[_at(k)])
         x1, y1, x2, y2 = index.edge[e, 0], index.edge[e, 1], index.edge[e, 2], index.edge[e, 3]
         crossed, on_line = _crossed(x1, y1, x2, y2, left, bottom, x, y)
         owner ^= (index.side[e, 0] ^ index.side[e, 1]) & -crossed
@@ -321,12 +323,12 @@ def one_owner(index: Index, x: int, y: int) -> int:
 def _await_edges(index: Index, slot: Ints, first: Ints, touched: Ints, waiting: int) -> None:
     """Ask memory for the first edges of many slots at once: looked up one by one, the processor would wait five times for each."""
     for k in range(waiting):
-        first[k] = index.first[slot[k]]
-        touched[k] = index.corner[slot[k]]
+        first[k] = index.first[_at(slot[k])]
+        touched[k] = index.corner[_at(slot[k])]
     for k in range(waiting):
-        touched[k] = index.member[first[k]]
+        touched[k] = index.member[_at(first[k])]
     for k in range(waiting):
-        e = touched[k]
+        e = _at(touched[k])
         touched[k] = index.edge[e, 0] + index.side[e, 0]
 
 
@@ -345,16 +347,16 @@ def owners(index: Index, lon: Floats, lat: Floats, found: NDArray[np.int32]) -> 
             x, y = int(np.rint(lon[i] * _STEPS_PER_DEGREE)), int(np.rint(lat[i] * _STEPS_PER_DEGREE))
             column, row = (x - west) >> shift, (y - south) >> shift
             inside = 0 <= column < columns and 0 <= row < rows
-            owner = index.bucket[row * columns + column] if inside else cells
+            owner = index.bucket[_at(row * columns + column)] if inside else cells
             found[i] = OUTSIDE if owner == cells else owner
-            point[waiting], slot[waiting] = i, -1 - owner
+            point[_at(waiting)], slot[_at(waiting)] = i, -1 - owner
             waiting += owner < 0
         _await_edges(index, slot, first, touched, waiting)
         for k in range(waiting):
-            i = point[k]
-            x, y = int(np.rint(lon[i] * _STEPS_PER_DEGREE)), int(np.rint(lat[i] * _STEPS_PER_DEGREE))
+            p = _at(point[k])
+            x, y = int(np.rint(lon[p] * _STEPS_PER_DEGREE)), int(np.rint(lat[p] * _STEPS_PER_DEGREE))
             owner = _walk(index, slot[k], x, y)
-            found[i] = OUTSIDE if owner == cells else owner
+            found[p] = OUTSIDE if owner == cells else owner
 
 
 @loop(_INDEX, _POINTS, _POINTS, types.uint16[::1], _I32, _I64)
@@ -397,8 +399,8 @@ def by_place(
         start += count
     for i in range(len(lon)):
         x, y = int(np.rint(lon[i] * _STEPS_PER_DEGREE)) - west, int(np.rint(lat[i] * _STEPS_PER_DEGREE)) - south
-        k = end[tile[i]]
-        end[tile[i]] = k + 1
+        k = _at(end[tile[i]])
+        end[tile[i]] += 1
         order[k], place[k] = i, x << 32 | y
     return int(end[wide * high - 1])
 
@@ -415,16 +417,16 @@ def owners_by_place(
         waiting = 0
         for k in range(start, min(start + _BLOCK, inside)):
             x, y = place[k] >> 32 & 0xFFFFFFFF, place[k] & 0xFFFFFFFF
-            # unsigned: for a signed index the code would look whether it counts from the end
-            owner = index.bucket[np.uint64((y >> shift) * columns + (x >> shift))]
-            found[order[k]] = OUTSIDE if owner == cells else owner
-            point[waiting], slot[waiting] = k, -1 - owner
+            owner = index.bucket[_at((y >> shift) * columns + (x >> shift))]
+            found[_at(order[k])] = OUTSIDE if owner == cells else owner
+            point[_at(waiting)], slot[_at(waiting)] = k, -1 - owner
             waiting += owner < 0
         _await_edges(index, slot, first, touched, waiting)
         for k in range(waiting):
-            x, y = place[point[k]] >> 32 & 0xFFFFFFFF, place[point[k]] & 0xFFFFFFFF
+            p = _at(point[k])
+            x, y = place[p] >> 32 & 0xFFFFFFFF, place[p] & 0xFFFFFFFF
             owner = _walk(index, slot[k], x + west, y + south)
-            found[order[point[k]]] = OUTSIDE if owner == cells else owner
+            found[_at(order[p])] = OUTSIDE if owner == cells else owner
     for k in range(inside, len(order)):
         i = order[k]
         found[i] = OUTSIDE if abs(lon[i]) <= 180.0 and abs(lat[i]) <= 90.0 else INVALID
