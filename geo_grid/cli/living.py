@@ -3,8 +3,9 @@
 import fcntl
 import json
 import os
+import socket
 import sys
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import typer
 
@@ -13,6 +14,10 @@ from geo_grid.cli.terminal import POLITENESS, ready_database
 from geo_grid.errors import Conflict
 from geo_grid.settings import settings
 from geo_grid.state_folder import open_state_folder
+
+if TYPE_CHECKING:
+    from geo_grid.db import AsyncConnection
+    from geo_grid.live_demo.plan import Plan
 
 
 def live(speed: float, seed: int, lifeline: int | None) -> NoReturn:
@@ -32,13 +37,16 @@ def live(speed: float, seed: int, lifeline: int | None) -> NoReturn:
     if lifeline is not None and os.read(lifeline, 1) == b"":
         raise typer.Exit(0)
     try:
-        kept = [*_only_one(), *_plan()]
+        lock = _only_one()
+        with socket.create_server(("127.0.0.1", 0)) as listening:
+            plan, pictures = _plan(listening.getsockname()[1]), listening.detach()
     except Conflict:
         if lifeline is None:
             raise
         raise typer.Exit(0) from None
     arguments = ["--url", _own_address(), "--speed", str(speed), "--seed", str(seed)]
-    arguments += ["--timezone", settings().timezone, "--plan", str(kept[-1])]
+    arguments += ["--timezone", settings().timezone, "--plan", str(plan), "--pictures", str(pictures)]
+    kept = [lock, plan, pictures]
     if lifeline is not None:
         arguments += ["--lifeline", str(lifeline)]
         kept.append(lifeline)
@@ -47,7 +55,7 @@ def live(speed: float, seed: int, lifeline: int | None) -> NoReturn:
     os.execv(sys.executable, [sys.executable, "-m", "geo_grid.live_demo", *arguments])  # noqa: S606 (our own)
 
 
-def _only_one() -> list[int]:
+def _only_one() -> int:
     """Hold a lock that ends with the process, and return its descriptor. Raises Conflict."""
     folder = settings().state_dir
     open_state_folder(folder)
@@ -57,19 +65,24 @@ def _only_one() -> list[int]:
     except BlockingIOError:
         message = "the demo lives here already: `geo-grid up` begins that, unless it is told --still"
         raise Conflict(message) from None
-    return [lock]
+    return lock
 
 
-def _plan() -> list[int]:
+def _plan(pictures_port: int) -> int:
     """Return a descriptor with the plan: in memory, since keys are in it. Raises Conflict."""
-    from geo_grid.live_demo.plan import make_plan
+    from geo_grid.live_demo.plan import make_plan, register_pictures
+
+    async def begin(connection: "AsyncConnection") -> "Plan":
+        plan = await make_plan(connection)
+        await register_pictures(connection, pictures_port)
+        return plan
 
     with ready_database(migrated=False, is_watched=False) as conninfo:
-        plan = as_owner(conninfo, make_plan)
+        plan = as_owner(conninfo, begin)
     descriptor = os.memfd_create("geo_grid plan", os.MFD_CLOEXEC)
     with os.fdopen(os.dup(descriptor), "w", encoding="utf-8") as written:
         json.dump(plan.as_json(), written, ensure_ascii=False)
-    return [descriptor]
+    return descriptor
 
 
 def _own_address() -> str:

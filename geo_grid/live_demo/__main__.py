@@ -1,6 +1,7 @@
 """`python -m geo_grid.live_demo`: what `geo-grid demo live` becomes once it has read the city; small, for weeks.
 
-Reads its plan from a descriptor that it inherits, so that no key is in arguments, environment or files.
+Reads its plan from a descriptor that it inherits, so that no key is in arguments, environment or files; the socket at which
+pictures of cameras are asked for is inherited too.
 """
 
 import argparse
@@ -8,9 +9,11 @@ import json
 import logging
 import os
 import signal
+import socket
 import sys
 
 from geo_grid.live_demo.living import Pace, live
+from geo_grid.live_demo.pictures import Pictures
 from geo_grid.live_demo.speaking import NoKey
 
 
@@ -22,6 +25,7 @@ def main() -> None:
     reader.add_argument("--seed", type=int, required=True)
     reader.add_argument("--timezone", required=True)
     reader.add_argument("--plan", type=int, required=True)
+    reader.add_argument("--pictures", type=int, required=True)
     reader.add_argument("--lifeline", type=int)
     given = reader.parse_args()
     logging.basicConfig(level=logging.WARNING, format="demo live: %(message)s")
@@ -30,6 +34,7 @@ def main() -> None:
     os.lseek(given.plan, 0, os.SEEK_SET)
     with os.fdopen(given.plan, encoding="utf-8") as told:
         plan = json.load(told)
+    Pictures(socket.socket(fileno=given.pictures))
     try:
         live(plan, given.url, Pace(given.speed, given.seed, given.timezone), given.lifeline)
     except NoKey:

@@ -81,6 +81,12 @@ async def make_plan(connection: AsyncConnection) -> Plan:
     )  # fmt: skip
 
 
+async def register_pictures(connection: AsyncConnection, port: int) -> None:
+    """Give the demo's cameras that have no address one on a port of the loopback (`pictures.py`)."""
+    await connection.execute(QUERIES["put_host"], {"port": port})
+    await connection.execute(QUERIES["put_addresses"])
+
+
 async def _keys(connection: AsyncConnection) -> dict[str, str]:
     """Make the accounts that are missing, and a new key for each; former keys are worth nothing from then on."""
     names = {"names": list(PEOPLE)}

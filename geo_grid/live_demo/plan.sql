@@ -53,3 +53,15 @@ order by i.incident_id
 
 -- name: cameras
 select gb28181_id from cameras where is_demo and not is_secret order by camera_id limit %(most)s
+
+-- name: put_host
+insert into stream_hosts (name, host, port, note) values ('demo', '127.0.0.1', %(port)s, '演示画面 / test pictures of the demo')
+on conflict (name) do update set host = excluded.host, port = excluded.port
+
+-- name: put_addresses
+-- of the demo's cameras that have none; secret ones too, for who may see them
+insert into camera_streams (camera_id, stream_host_id, path)
+select c.camera_id, h.stream_host_id, '/' || c.gb28181_id
+from cameras c cross join stream_hosts h
+where c.is_demo and h.name = 'demo' and c.gb28181_id is not null
+on conflict (camera_id) do nothing

@@ -23,7 +23,7 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 _BLOCK = 512
-_TILES = 1024
+_TILES = 512
 """Most tiles that points are sorted by: with more, the ends of so many lists no longer fit into a core's own caches."""
 _at = np.uint64
 """Of an index that is not negative: for a signed one the compiled code would look whether it counts from the end."""

@@ -154,8 +154,8 @@ class Locator:
             some = zip(*(np.array_split(values, pieces) for values in (x, y, found)), strict=True)
             find = self._find_sorted if self._is_sortable else partial(kernels.owners, self.index)
             deque(in_order(lambda piece: find(*piece), some, cores), maxlen=0)
-        bad = np.flatnonzero(found == kernels.INVALID)
-        if len(bad):
+        if len(found) and found.min() == kernels.INVALID:  # the least of all answers
+            bad = np.flatnonzero(found == kernels.INVALID)
             message = f"point {bad[0]}: {lonlat_problem(float(x[bad[0]]), float(y[bad[0]]))}"
             raise InvalidCoordinates(message)
         return found
