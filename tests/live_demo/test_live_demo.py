@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from datetime import datetime
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import httpx
@@ -263,7 +264,14 @@ def test_it_begins_after_the_server_comes_again_and_ends_with_it(
         os.kill(first, 9)
         until(lambda: not alive(first) and lives(), "it was not started again")
         second = lives()
+        assert second is not None
+        with logged_in(f"http://127.0.0.1:{server.port}", user(small_demo, "dispatcher")) as client:
+            opened = client.post("/cameras/13050201001315000001/openings", json={"reason": "a look"})
+            assert opened.status_code == 201, opened.text
+            until(
+                lambda: ".m4s" in client.get(opened.json()["feed"]["playlist"]).text, "the demo's camera sends nothing"
+            )
+        assert [b"ffmpeg" in Path(f"/proc/{child}/cmdline").read_bytes() for child in children(second)] == [True]
     finally:
         server.run("down")
-    assert second is not None
     until(lambda: not alive(second), "it stayed behind")
