@@ -16,8 +16,10 @@ from bench.city import demo_city, say
 from geo_grid.access import digest_of
 from geo_grid.access.accounts import NewAccount, NewCredential, add_account, issue_credential
 from geo_grid.cli.access import as_owner
-from geo_grid.db import APPLICATION_ROLE, Asker, acting, connect, open_pool
-from geo_grid.indicators import Question, make_answer, read_facts
+from geo_grid.confined import Confined
+from geo_grid.db import APPLICATION_ROLE, Asker, acting_conninfo, connect
+from geo_grid.indicators import Question, figures_apart
+from geo_grid.settings import settings
 
 INCIDENTS = 1_000_000
 _ZONE = "Asia/Shanghai"
@@ -52,7 +54,8 @@ def fill(conninfo: str) -> None:
 def indicators_s(conninfo: str) -> float:
     """Return the seconds in which all indicators of all leaf cells are answered: the median of five, after one.
 
-    As the server does it: by the application's role, with the rights of a supervisor of the whole city.
+    As the server does it: in a process of its own, which writes the answer as JSON, with the rights of a supervisor of the whole
+    city.
 
     Parameters
     ----------
@@ -68,16 +71,15 @@ def indicators_s(conninfo: str) -> float:
 
     async def measure() -> float:
         times = []
-        async with open_pool(make_conninfo(conninfo, user=APPLICATION_ROLE), 2, 120) as pool:
+        supervisor = acting_conninfo(make_conninfo(conninfo, user=APPLICATION_ROLE), Asker(digest_of(key)))
+        async with Confined.opened(1, 0, settings().solver_memory_mb, 120) as apart:
             for _ in range(1 + _TIMES):
                 begun = time.perf_counter()
-                async with acting(pool, Asker(digest_of(key))) as connection:
-                    facts = await read_facts(connection, question, now, _ZONE)
-                answer = make_answer(facts)
+                async with apart.turn() as turn:
+                    answer, cells = await turn.do(figures_apart, supervisor, question, now, _ZONE, "json")
                 times.append(time.perf_counter() - begun)
-                say(
-                    f"{sum(row.count for row in answer.rows):,} incidents, {len(answer.rows):,} cells: {times[-1]:.2f} s"
-                )
+                incidents = sum(row["count"] for row in json.loads(answer)["rows"])
+                say(f"{incidents:,} incidents, {cells:,} cells: {times[-1]:.2f} s")
         return statistics.median(times[1:])
 
     return asyncio.run(measure())

@@ -32,6 +32,9 @@ _KEPT_S = 300.0
 _KEPT_MB = 512
 """Memory with which an idle process is kept at most: Python gives little of it back."""
 _RETRY_S = 20.0
+_LOOKED_THROUGH_AFTER = 1_000_000
+"""New objects after which garbage is looked for within a call: an answer is made of hundreds of thousands that all stay, and what a
+call leaves is collected after it."""
 _POLITE = 10
 """Niceness of the processes: the server itself goes first (nice(2))."""
 
@@ -206,6 +209,7 @@ def _start(theirs: socket.socket, memory_mb: int) -> BaseProcess:
 def _serve(connection: Connection, memory_mb: int) -> None:
     """Answer questions until there are no more (called in the child)."""
     _confine(memory_mb)
+    gc.set_threshold(_LOOKED_THROUGH_AFTER)
     os.dup2(2, 1)  # solvers print to standard output
     with os.fdopen(os.dup(connection.fileno()), "rb") as questions, os.fdopen(connection.fileno(), "wb") as answers:
         _answer(questions, answers, memory_mb)

@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field, TypeAdapter
 from geo_grid.indicators.definitions import CLOCKS, DEFINITIONS, Code, Definition
 from geo_grid.indicators.facts import Facts
 from geo_grid.indicators.figures import OnTime, Settlement, Times, YearOnYear
+from geo_grid.indicators.measuring import FLAGS
 from geo_grid.indicators.question import PERIODS
 
 _WRITTEN: dict[str, Callable[[date], str]] = {
@@ -59,6 +60,8 @@ class Row(BaseModel):
 
 
 _ROWS = TypeAdapter(list[Row])
+_NOTHING = dict.fromkeys(("count", *FLAGS), 0) | {stage: Times(0, None, None, 0, 0, 0) for stage in CLOCKS}
+"""What `measure` would say of no incident."""
 
 
 class Answer(BaseModel):
@@ -86,16 +89,15 @@ def make_answer(facts: Facts) -> Answer:
     homes = _households(facts) if "rate" in codes else {}
     cells = {row["grid_code"]: (row["name"], row["name"]) for row in facts.cells}
     made, by, has_rates = [], question.by, "rate" in codes and question.area in (None, "cell")
+    names = [
+        (place, cells if one == "cell" else facts.named[one]) for place, one in enumerate(by) if one not in PERIODS
+    ]
     for key in keys_of(facts):
         named = dict(zip(by, key, strict=True))
-        told = [
-            (cells if one == "cell" else facts.named[one]).get(code or "", (code or "", code or ""))
-            for one, code in named.items()
-            if one not in PERIODS
-        ]
+        told = [known.get(code := key[place] or "", (code, code)) for place, known in names]
         row: dict[str, Any] = {
-            "key": named, "name_zh": " ".join(zh for zh, _ in told), "name_en": " ".join(en for _, en in told),
-            **_figures(codes, measured.get(key, {}), before.get(key, 0)),
+            "key": named, "name_zh": " ".join([zh for zh, _ in told]), "name_en": " ".join([en for _, en in told]),
+            **_figures(codes, measured.get(key, _NOTHING), before.get(key, 0)),
         }  # fmt: skip
         place = named.get("cell", question.within)
         if has_rates and (place is not None or "cell" not in named):
@@ -114,7 +116,9 @@ def make_answer(facts: Facts) -> Answer:
 def keys_of(facts: Facts) -> list[tuple[str | None, ...]]:
     """Return the keys of all rows of the answer in their order: what has incidents, this year or the year before, or is there."""
     found = {*(_key(facts, row) for row in (*facts.rows, *facts.before)), *_every(facts)}
-    return sorted(found, key=lambda key: [(part is None, part or "") for part in key])
+    if len(facts.question.by) > 1:
+        return sorted(found, key=lambda key: [(part is None, part or "") for part in key])
+    return sorted(key for key in found if None not in key) + [key for key in found if None in key]
 
 
 def _key(facts: Facts, row: dict[str, Any]) -> tuple[str | None, ...]:
@@ -131,7 +135,7 @@ def _every(facts: Facts) -> Iterator[tuple[str | None, ...]]:
     if question.area != "cell":
         yield from ((code,) for code in facts.chosen.get(question.by[0]) or facts.named[question.by[0]])
         return
-    below = _below(facts)
+    below = _below(facts) if question.within is not None else set()
     in_force = {row["grid_code"]: row for row in facts.cells if row["is_in_force"]}
     parents = {row["parent_code"] for row in in_force.values()}
     for code, row in in_force.items():
@@ -181,19 +185,19 @@ def _households(facts: Facts) -> dict[str | None, int | None]:
 
 
 def _figures(codes: tuple[Code, ...], measured: dict[str, Any], before: int) -> dict[str, Any]:
-    count = measured.get("count", 0)
+    count = measured["count"]
     found: dict[str, Any] = {"count": count}
     if "year_on_year" in codes:
         found["year_on_year"] = YearOnYear(before, _share(count - before, before))
     if "settlement" in codes:
-        closed = measured.get("closed", 0)
-        found["settlement"] = Settlement(count, closed, measured.get("not_solved", 0), _share(closed, count))
+        closed = measured["closed"]
+        found["settlement"] = Settlement(count, closed, measured["not_solved"], _share(closed, count))
     if "on_time" in codes:
-        due, on_time = measured.get("due", 0), measured.get("on_time", 0)
+        due, on_time = measured["due"], measured["on_time"]
         found["on_time"] = OnTime(due, on_time, _share(on_time, due))
     for stage in CLOCKS:
         if stage in codes:
-            found[stage] = measured.get(stage) or Times(0, None, None, 0, 0, 0)
+            found[stage] = measured[stage]
     return found
 
 

@@ -3,16 +3,17 @@ would keep.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import datetime
 from typing import Literal
 
 import psycopg
-from psycopg import IsolationLevel
+from psycopg import IsolationLevel, sql
 from psycopg.rows import dict_row
 from pydantic import BaseModel, Field
 
-from geo_grid.db import AsyncConnection, in_utc, translated_errors
+from geo_grid.db import AsyncConnection, fetch_one, in_utc, translated_errors
 from geo_grid.indicators.answers import Row, make_answer
 from geo_grid.indicators.areas import make_areas, read_shapes
 from geo_grid.indicators.facts import read_facts
@@ -20,6 +21,14 @@ from geo_grid.indicators.question import AreaQuestion, Question
 from geo_grid.indicators.report import Lang, as_html, as_pdf, month_report, read_month
 from geo_grid.indicators.tables import as_csv
 from geo_grid.layers.geojson import feature_text
+
+
+@contextlib.asynccontextmanager
+async def _connected(conninfo: str) -> AsyncIterator[AsyncConnection]:
+    async with await psycopg.AsyncConnection.connect(in_utc(conninfo), row_factory=dict_row) as connection:
+        await connection.set_isolation_level(IsolationLevel.REPEATABLE_READ)
+        await connection.set_read_only(True)
+        yield connection
 
 
 class AreaProperties(BaseModel):
@@ -41,7 +50,9 @@ def figures_apart(
     InvalidQuery
         See `facts.read_facts`.
     """
-    answer = make_answer(_read(conninfo, lambda connection: read_facts(connection, question, now, timezone)))
+    answer = make_answer(
+        _read(conninfo, lambda connection, beside: read_facts(connection, question, now, timezone, beside))
+    )
     rows = len(answer.rows) + len(answer.not_ranked)
     return as_csv(answer) if form == "csv" else answer.model_dump_json(by_alias=True, exclude_unset=True), rows
 
@@ -62,8 +73,8 @@ def areas_apart(
         See `facts.read_facts` and `areas.read_shapes`.
     """
 
-    async def read(connection: AsyncConnection) -> tuple[list[str], list[float]]:
-        facts = await read_facts(connection, question.figures(), now, timezone)
+    async def read(connection: AsyncConnection, beside: AsyncConnection) -> tuple[list[str], list[float]]:
+        facts = await read_facts(connection, question.figures(), now, timezone, beside)
         found = make_areas(facts, await read_shapes(connection, facts), question)
         features = [
             feature_text(
@@ -91,19 +102,19 @@ def report_apart(
     form: Literal["html", "pdf"],
 ) -> tuple[str | bytes, str, int]:
     """Make the report of a month; return it, the month, and how many rows were read. Raises as `report.read_month` does."""
-    facts = _read(conninfo, lambda connection: read_month(connection, month, level, now, timezone))
+    facts = _read(conninfo, lambda connection, beside: read_month(connection, month, level, now, timezone, beside))
     made = month_report(facts, city, lang)
     return as_html(made) if form == "html" else as_pdf(made), facts.month, facts.rows
 
 
-def _read[T](conninfo: str, read: Callable[[AsyncConnection], Awaitable[T]]) -> T:
-    """Read in one snapshot."""
+def _read[T](conninfo: str, read: Callable[[AsyncConnection, AsyncConnection], Awaitable[T]]) -> T:
+    """Read by two connections in one snapshot."""
 
     async def run() -> T:
-        async with await psycopg.AsyncConnection.connect(in_utc(conninfo), row_factory=dict_row) as connection:
-            await connection.set_isolation_level(IsolationLevel.REPEATABLE_READ)
-            await connection.set_read_only(True)
-            return await read(connection)
+        async with _connected(conninfo) as connection, _connected(conninfo) as beside:
+            exported = await fetch_one(connection, "select pg_export_snapshot() as name", {})
+            await beside.execute(sql.SQL("set transaction snapshot {}").format(sql.Literal(exported["name"])))
+            return await read(connection, beside)
 
     with translated_errors():
         return asyncio.run(run())

@@ -1,6 +1,8 @@
 """Reading what indicators are made of: one set-based statement for a period, under the rights of whoever asks."""
 
 import asyncio
+import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -58,13 +60,21 @@ class Facts:
     named: dict[str, dict[str, tuple[str, str]]] = field(default_factory=dict)
 
 
-async def read_facts(connection: AsyncConnection, question: Question, now: datetime, timezone: str) -> Facts:
+async def read_facts(
+    connection: AsyncConnection,
+    question: Question,
+    now: datetime,
+    timezone: str,
+    beside: AsyncConnection | None = None,
+) -> Facts:
     """Read what a question needs.
 
     Parameters
     ----------
     connection
         A transaction in one snapshot with the rights of whoever asks; their sums are of what they see.
+    beside
+        Another one with the same snapshot and rights, which reads half of the incidents at the same time.
     now
         When it is asked; what is closed or due later does not count.
     timezone
@@ -91,11 +101,12 @@ async def read_facts(connection: AsyncConnection, question: Question, now: datet
             f"within: there is no cell {question.within!r} that you see: GET /collections/grid_cells/items lists them"
         )
         raise InvalidQuery(message)
-    rows = await _measured(connection, question, question.codes, values, cells)
+    readers = [connection, *([beside] if beside else [])]
+    rows = await _measured(readers, question, question.codes, values, cells)
     before: list[dict[str, Any]] = []
     if "year_on_year" in question.codes:
         former = {"begins": year_before(begins, timezone), "ends": year_before(ends, timezone)}
-        before = await _measured(connection, question, ("count",), values | former, cells, years=1)
+        before = await _measured(readers, question, ("count",), values | former, cells, years=1)
     named: dict[str, dict[str, tuple[str, str]]] = {
         one: await _names(connection, one, moment)
         for one in question.by
@@ -105,16 +116,22 @@ async def read_facts(connection: AsyncConnection, question: Question, now: datet
 
 
 async def _measured(
-    connection: AsyncConnection,
+    readers: Sequence[AsyncConnection],
     question: Question,
     codes: tuple[Code, ...],
     values: dict[str, Any],
     cells: list[dict[str, Any]],
     years: int = 0,
 ) -> list[dict[str, Any]]:
-    """Read incidents, and measure them by what is grouped by."""
-    await connection.execute(QUERIES["together"])
-    records = await read_all(connection, statement(question, codes, years), values)
+    """Read incidents, an equal part of the time by each connection, and measure them by what is grouped by."""
+    wanted, begins = statement(question, codes, years), values["begins"]
+    lasts = (values["ends"] - begins) / len(readers)
+    ends = [*(begins + number * lasts for number in range(1, len(readers))), values["ends"]]
+    parts = [
+        read_all(reader, wanted, values | {"begins": since, "ends": until})
+        for reader, since, until in zip(readers, [begins, *ends], ends, strict=False)
+    ]
+    records = list(itertools.chain(*await asyncio.gather(*parts)))
     numbered = {0: None, **{row["number"]: row["grid_code"] for row in cells}}
     rows = await asyncio.to_thread(measure, records, question.by, codes, numbered, MOST_ROWS)
     if sum(row["count"] for row in rows) > MOST_INCIDENTS:

@@ -19,10 +19,6 @@ from found
 group by {groups}
 limit %(most_rows)s
 
--- name: together
--- Records of many incidents are made by several processes: making one costs more than handing it over.
-select set_config('max_parallel_workers_per_gather', '2', true), set_config('parallel_tuple_cost', '0.01', true)
-
 -- name: above
 -- each cell, and those above it, with the editions in which they are above it: from first on, before until
 above (grid_code, first, until, grid_level, ancestor, ancestor_level, next) as (

@@ -5,12 +5,14 @@ a million times in a column of numpy takes a hundredth of a second; PostgreSQL n
 each of twenty thousand cells (`make bench-workflow ONLY=indicators`).
 """
 
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from geo_grid.cores import in_order, usable_cores
 from geo_grid.errors import InvalidQuery
 from geo_grid.indicators.definitions import CLOCKS, LONGEST_S, Code
 from geo_grid.indicators.figures import Times
@@ -37,8 +39,8 @@ def measure(
     Parameters
     ----------
     rows
-        By what is grouped by other than the cell, in columns of its names: `records`, those of its incidents one after the
-        other, big-endian, each of `cell` (8 bytes; 0: in none, or not grouped by), `flags` (2 bytes) and the clocks of
+        By what is grouped by other than the cell, in columns of its names: `records`, of some or all of its incidents one after
+        the other, big-endian, each of `cell` (8 bytes; 0: in none, or not grouped by), `flags` (2 bytes) and the clocks of
         `clocks_of(codes)` (8 bytes each: microseconds since any moment, the least number where there is none).
     by
         What is grouped by.
@@ -60,8 +62,12 @@ def measure(
     """
     clocks = clocks_of(codes)
     kind = np.dtype([("cell", ">i8"), ("flags", ">i2"), *((clock, ">i8") for clock in clocks)])
-    records = np.frombuffer(b"".join(row["records"] for row in rows), dtype=kind)
-    of_row = np.repeat(np.arange(len(rows)), [len(row["records"]) // kind.itemsize for row in rows])
+    others = [name for name in by if name != "cell"]
+    parts: dict[tuple[Any, ...], list[bytes]] = {}
+    for row in rows:
+        parts.setdefault(tuple([row[name] for name in others]), []).append(row["records"])
+    records = np.frombuffer(b"".join(itertools.chain(*parts.values())), dtype=kind)
+    of_row = np.repeat(np.arange(len(parts)), [sum(map(len, some)) // kind.itemsize for some in parts.values()])
     numbers = np.array(sorted(cells), dtype=np.int64)
     cell = _places(records["cell"].astype(np.int64), numbers)
     order = _order(cell, of_row)
@@ -76,16 +82,17 @@ def measure(
         raise InvalidQuery(message)
     group = np.repeat(np.arange(len(keys)), counts)
     columns: dict[str, Iterable[Any]] = {"count": counts.tolist()}
+    flags = records["flags"].astype(np.int16)
     for bit, name in enumerate(FLAGS):
-        columns[name] = np.bincount(group[records["flags"] & 1 << bit != 0], minlength=len(keys)).tolist()
+        columns[name] = np.bincount(group[flags & 1 << bit != 0], minlength=len(keys)).tolist()
     at = {clock: records[clock].astype(np.int64) for clock in clocks}
-    for stage, (since, until) in CLOCKS.items():
-        if stage in codes:
-            columns[stage] = _times(group, counts, at[since], at[until])
-    others = [name for name in by if name != "cell"]
+    stages = [stage for stage in CLOCKS if stage in codes]
+    ends = ([at[clock] for clock in CLOCKS[stage]] for stage in stages)
+    columns |= zip(stages, in_order(lambda both: _times(group, counts, *both), ends, usable_cores()), strict=True)
+    of_others = [dict(zip(others, key, strict=True)) for key in parts]
     made = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
     for row, key in zip(made, keys.tolist(), strict=True):
-        row |= {name: rows[key >> 32][name] for name in others}
+        row.update(of_others[key >> 32])
         if "cell" in by:
             row["cell"] = cells[numbers[key & 0xFFFFFFFF]]
     return made

@@ -62,7 +62,12 @@ class MonthFacts:
 
 
 async def read_month(
-    connection: AsyncConnection, month: str | None, level: int | None, now: datetime, timezone: str
+    connection: AsyncConnection,
+    month: str | None,
+    level: int | None,
+    now: datetime,
+    timezone: str,
+    beside: AsyncConnection | None = None,
 ) -> MonthFacts:
     """Read what the report of a month needs.
 
@@ -72,6 +77,8 @@ async def read_month(
         A transaction in one snapshot with the rights of whoever asks.
     month
         Such as 2026-10; None: the last one that is over.
+    beside
+        See `read_facts`.
     level
         Grid level of the cells; None: the outermost.
 
@@ -91,7 +98,7 @@ async def read_month(
         "categories": Question(by=["category"], indicators=list(_TOLD), **span),
         "cells": Question(by=["cell"], level=level, indicators=list(_TOLD), rank="rate", **span),
     }
-    parts = {name: await read_facts(connection, asked, now, timezone) for name, asked in questions.items()}
+    parts = {name: await read_facts(connection, asked, now, timezone, beside) for name, asked in questions.items()}
     return MonthFacts(month, parts, await read_shapes(connection, parts["cells"]))
 
 
