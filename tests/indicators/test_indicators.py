@@ -239,7 +239,7 @@ def test_what_is_chosen_equals_pandas(city: City, reference: Reference, given: d
     assert_equal(answer(city, by=["cell"], **given, **YEAR), reference.figures(["cell"], keep=keep))
 
 
-@pytest.mark.parametrize("by", [["cell"], ["month", "category"], ["unit"]], ids="-".join)
+@pytest.mark.parametrize("by", [["cell"], ["month", "category"], ["unit", "year"]], ids="-".join)
 @pytest.mark.parametrize("own", [None, "Q"], ids=["city", "county"])
 def test_two_connections_read_for_whoever_asks_what_they_see(city: City, own: str | None, by: list[str]) -> None:
     key = api_key(city.conninfo, "supervisor", [own] if own else None)
