@@ -3,7 +3,7 @@
 -- name: figures
 -- A record for each incident, as measuring.py reads it, by what is grouped by other than cells: these are so many that
 -- sorting or hashing a million incidents by them here takes longer than there. Records are made where incidents are read, which
--- several processes do; only what cell of a level an incident belongs to is found afterwards.
+-- two connections do; only what cell of a level an incident belongs to is found afterwards.
 with recursive {ways}
 found as (
     select {columns}{record} as record
