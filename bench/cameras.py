@@ -8,6 +8,7 @@
 - state_events_per_s: states that are written, half of them changes, in batches of 500 over HTTP by two callers, as many as they
   can; locate_p99_ratio: the 99th percentile of GET /locate while 2,000 a second are written, by that before.
 - views_s, coverage_s: what all cameras see, and how much of each innermost cell, from nothing.
+- first_picture_s and others: in a browser, see bench/feeds.py.
 - desk_cameras_p50_ms, desk_cameras_p99_ms: the question of the desk about cameras, in the database, with the rights of a
   supervisor.
 """
@@ -31,7 +32,7 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 from psycopg.rows import dict_row
 
-from bench import lower_platforms
+from bench import feeds, lower_platforms
 from bench.city import CACHE, demo_city, leaf_cells, say, usual_points
 from bench.serving import load, new_key, our_server
 from geo_grid.access import digest_of
@@ -217,6 +218,7 @@ def main() -> None:
             found |= lower_platforms.notified_figures(conninfo, url, key, ids, paths)
         with without_cameras(conninfo) as emptied:
             found |= lower_platforms.catalogue_figures(emptied, [_ITEM.format(**row).encode("gb18030") for row in rows])
+    found |= feeds.figures()
     print(json.dumps(found))
 
 

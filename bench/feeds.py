@@ -88,7 +88,7 @@ def processor_s() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def main() -> None:
+def figures() -> dict[str, float]:
     with (
         tempfile.TemporaryDirectory(prefix="geo_grid_feeds_", dir="/tmp") as folder,
         cameras.source() as source,
@@ -116,8 +116,13 @@ def main() -> None:
                     incident = client.post("/incidents", json=place).json()["incident_id"]
                 with sync_playwright() as playwright:
                     browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=_FLAGS)
-                    print(json.dumps(measure(url, browser, dispatcher, incident)), flush=True)
+                    found = measure(url, browser, dispatcher, incident)
                     browser.close()
+    return found
+
+
+def main() -> None:
+    print(json.dumps(figures()))
 
 
 if __name__ == "__main__":

@@ -2,11 +2,14 @@
 
 import contextlib
 import hashlib
+import re
+from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO, Self
 
 from geo_grid.errors import TooMuch
 from geo_grid.gb28181.manscdp import Body, Item, items_of
+from geo_grid.passwords import is_secret_name
 
 MOST_ITEMS, LARGEST = 200_000, 64 << 20
 """Devices of one catalogue, and their bytes: three times a city of 62,000 cameras."""
@@ -15,8 +18,24 @@ _HEAD = (
     b"<DeviceList>\r\n"
 )
 _END = b"</DeviceList>\r\n</Response>\r\n"
+_ELEMENT = re.compile(rb"<([^\s<>/!?]{1,64})(?:\s[^<>]*)?>[^<]+")
+"""An element that has text, up to its end."""
 _ROOM = 9
 """Digits for SumNum in the file, which is written when all is there."""
+
+
+@lru_cache(1024)
+def _is_secret(name: bytes) -> bool:
+    return is_secret_name(name.decode("gb18030", "replace"))
+
+
+def _without_passwords(data: bytes) -> bytes:
+    """Return an item whose elements that are called as passwords are have a sign in place of it, by which the reader counts them."""
+
+    def masked(element: re.Match[bytes]) -> bytes:
+        return b"<%s>*" % element[1] if _is_secret(element[1]) else element[0]
+
+    return _ELEMENT.sub(masked, data)
 
 
 class Answers:
@@ -89,7 +108,7 @@ class Answers:
             raise TooMuch(message)
         self._known.add(mark)
         self.received += 1
-        self._file.write(item.data)
+        self._file.write(_without_passwords(item.data))
         self._file.write(b"\r\n")
 
     def close(self) -> Path:

@@ -58,6 +58,7 @@ class Tables:
     types: Mapping[str, TypeCode]
     industries: Mapping[str, Code]
     networks: Mapping[str, Code]
+    provinces: Mapping[str, Code]
     ptz: Mapping[str, PtzCode]
     rooms: Mapping[str, Code]
     directions: Mapping[str, DirectionCode]
@@ -75,6 +76,7 @@ def tables() -> Tables:
         types=types,
         industries={code: Code(code, **told) for code, told in read["industries"].items()},
         networks={code: Code(code, **told) for code, told in read["networks"].items()},
+        provinces={code: Code(code, name, name, "implemented") for code, name in read["provinces"].items()},
         ptz={code: PtzCode(code, **told) for code, told in read["ptz"].items()},
         rooms={code: Code(code, **told) for code, told in read["rooms"].items()},
         directions={code: DirectionCode(code, **told) for code, told in read["directions"].items()},

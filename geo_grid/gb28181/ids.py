@@ -92,10 +92,14 @@ class Explained:
         return self.kind.is_camera
 
     def warnings(self) -> Iterator[str]:
-        """Say what deviates: codes that the tables do not have, or whose meaning has no source."""
+        """Say what deviates: codes that the tables do not have, or whose meaning has no source, and a serial number of none."""
         for name, code in (("type", self.kind), ("industry", self.industry), ("network", self.network)):
             if code.certainty == "unknown":
                 yield f"{name} code {code.code} is in no table; it is kept as it is"
+        if self.division_code[:2] not in tables().provinces:
+            yield f"division code {self.division_code} is of no province (GB/T 2260); it is kept as it is"
+        if not self.serial.strip("0"):
+            yield "the serial number is 000000, which counts no device"
         if self.kind.certainty == "occurs":
             yield f"type code {self.kind.code} occurs in catalogues, and no source says what it means"
 

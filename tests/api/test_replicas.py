@@ -54,8 +54,9 @@ HEAVY = (
     f"{CELLS}/items?zoom=14&bbox={BOX}",
     f"{CELLS}/tiles/WebMercatorQuad/14/{ROW}/{COLUMN}",
     f"{CELLS}/export?f=geojson",
+    "/indicators/figures?by=cell",
 )
-"""Lists, long answers, what maps show, tiles, files: whatever may be read at a replica."""
+"""Lists, long answers, what maps show, tiles, files: indicators: whatever may be read at a replica."""
 
 
 @pytest.fixture(scope="module")

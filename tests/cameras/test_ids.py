@@ -109,6 +109,13 @@ def test_deviating_codes_are_told_and_kept() -> None:
     assert list(deviations({**row, "gb28181_id": "LOCAL-1", "ptz_type": 4, "room_type": 1, "azimuth_deg": 120})) == []
 
 
+def test_a_division_of_no_province_and_a_serial_of_nothing_are_warned_of() -> None:
+    assert explain_id("99050299051325000000").warnings == [
+        "division code 990502 is of no province (GB/T 2260); it is kept as it is",
+        "the serial number is 000000, which counts no device",
+    ]
+
+
 @pytest.mark.parametrize(
     "bad",
     [{"azimuth_deg": 400}, {"azimuth_deg": 360}, {"range_m": -5}, {"fov_deg": 0}, {"height_m": -1}, {"ptz_type": -1}],

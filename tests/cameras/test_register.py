@@ -1,6 +1,7 @@
 """Registers of cameras: imported from what platforms send, compared with what is stored, and explained over HTTP."""
 
 import json
+import random
 from pathlib import Path
 
 import httpx
@@ -10,7 +11,7 @@ import pytest
 
 from geo_grid.coordinates import to_lonlat
 from geo_grid.db import connect
-from geo_grid.errors import InvalidRows, NotFound, UnreadableFile, UserError
+from geo_grid.errors import GeoGridError, InvalidRows, NotFound, UnreadableFile, UserError
 from geo_grid.exchange import Mapping, Report, import_file
 from geo_grid.layers import find_layer
 from geo_grid.layers.cameras import local_id
@@ -233,6 +234,30 @@ def test_a_platform_says_the_datum_and_is_told_when_it_seems_wrong(city: str, tm
     doubt = rows(city, "select datum_note, imported_at from camera_platforms where platform_code = 'HK'")[0]
     assert "look like GCJ-02" in doubt["datum_note"]
     assert doubt["imported_at"] is not None
+
+
+def test_a_mutilated_catalogue_is_refused_and_the_register_stays(city: str, tmp_path: Path) -> None:
+    path, rng, refused = tmp_path / "catalogue.xml", random.Random(28181), 0
+    path.write_bytes(whole := catalogue(*(item(number) for number in range(1, 21))))
+    send(city, path, "HK")
+    before = rows(city, "select c.*, ST_AsText(geom) as place from cameras c order by gb28181_id")
+    for _ in range(60):
+        broken = bytearray(whole)
+        for _ in range(rng.randint(1, 20)):
+            place = rng.randrange(len(broken))
+            broken[place : place + rng.randint(0, 30)] = rng.randbytes(rng.randint(0, 3))
+        path.write_bytes(broken)
+        error: GeoGridError | None = None
+        try:
+            send(city, path, "HK")
+        except GeoGridError as refusal:
+            error = refusal
+        now = rows(city, "select c.*, ST_AsText(geom) as place from cameras c order by gb28181_id")
+        if error is not None:
+            refused += 1
+            assert (now, "geheim" in str(error)) == (before, False)
+        before = now
+    assert refused > 30
 
 
 _OPEN = "select distance_m from camera_proposals where decided_at is null"

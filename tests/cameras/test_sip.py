@@ -17,6 +17,7 @@ from geo_grid.cameras.damping import Damping
 from geo_grid.cameras.link import Link, Timing
 from geo_grid.errors import TooMuch
 from geo_grid.gb28181.answers import Answers
+from geo_grid.gb28181.catalogue import read_catalogue
 from geo_grid.gb28181.manscdp import items_of, read_body
 from geo_grid.gb28181.sip import Agent, Identity, Known, Peer
 from geo_grid.gb28181.sip.digest import Nonces, judged, response_of
@@ -256,6 +257,29 @@ def test_no_body_makes_a_catalogue_fall(changes: list[tuple[int, int, bytes]]) -
         link.notify(told, 1.0)
         assert link.answer(told, 1.0) == 200
     assert len(link.damping) <= 40
+
+
+@pytest.mark.parametrize(("kind", "is_camera"), [("118", False), ("121", True), ("132", True)])
+def test_what_the_tables_have_as_a_camera_is_back_at_once(kind: str, is_camera: bool) -> None:
+    device = f"1305020000{kind}0000001"
+    link = Link("P", PLATFORM, Path("/nowhere"), Timing(), CITY, "EPSG:4490")
+    told = read_body(
+        f"<Notify><CmdType>Catalog</CmdType><DeviceList><Item><DeviceID>{device}</DeviceID><Event>ON</Event></Item></DeviceList></Notify>".encode()
+    )
+    assert told is not None
+    link.notify(told, 1000.0)
+    assert [(key, state) for key, state, _ in link.states(2000.0)] == ([(device, "online")] if is_camera else [])
+
+
+def test_no_password_is_in_the_file_of_a_catalogue(tmp_path: Path) -> None:
+    answers = Answers(tmp_path / "x.xml", 1)
+    body = read_body(catalogue(item(1, 密码="geheim-43"), item(2, Password="", DevicePwd=" geheim-44")))
+    assert body is not None
+    answers.add(body)
+    written = answers.close().read_bytes()
+    assert b"geheim" not in written
+    found = read_catalogue(written)
+    assert (found.secrets, [row["name"] for row in found.rows]) == (3, ["朱镕路监控1", "朱镕路监控2"])
 
 
 @given(st.lists(st.binary(min_size=1, max_size=300), max_size=20))

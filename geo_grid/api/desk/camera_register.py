@@ -135,7 +135,13 @@ async def post_states(request: Request, batch: StateReports) -> TakenStates:
         return await take_states(database, batch.states)
 
 
-@router.get("/views", response_model=ShiftableFeatures[ViewProperties])
+class DrawnViews(ShiftableFeatures[ViewProperties]):
+    """What cameras see, as far as it is drawn at once."""
+
+    truncated: bool = Field(description="more cameras see into the box: ask for a smaller one")
+
+
+@router.get("/views", response_model=DrawnViews)
 async def get_views(
     request: Request,
     bbox: Annotated[str, Query(max_length=200, description="west,south,east,north, degrees")],
@@ -146,9 +152,9 @@ async def get_views(
     box = _one_box(bbox)
     shift, uri = datum_of(crs)
     async with viewing(request) as database:
-        rows = await views_in(database, box, _MOST_VIEWS, only)
-    features = await MAPS.run(account_of(request), feature_texts, rows, ViewProperties, shift)
-    return answer_of(ShiftableFeatures[ViewProperties](features=[], coord_ref_sys=uri), features)
+        rows = await views_in(database, box, _MOST_VIEWS + 1, only)
+    features = await MAPS.run(account_of(request), feature_texts, rows[:_MOST_VIEWS], ViewProperties, shift)
+    return answer_of(DrawnViews(features=[], truncated=len(rows) > _MOST_VIEWS, coord_ref_sys=uri), features)
 
 
 def _one_box(bbox: str) -> Box:
