@@ -76,7 +76,8 @@ async def _storm(city: City, key: str, conninfo: str) -> dict[str, float]:
     say(f"{told.answers} cut off {told.cut_off}, {resets}")
     with psycopg.connect(conninfo) as connection:
         rows = connection.execute(
-            "select k.idempotency_key, i.incident_id, i.step, i.grid_code is not null or i.unassigned, i.assigned_rule"
+            "select k.idempotency_key, i.incident_id, i.step, i.grid_code is not distinct from"
+            " access.leaf_cell(i.geom, i.received_at), i.assigned_rule"
             " from idempotency_keys k join incidents i using (incident_id) where k.idempotency_key like 'storm-%'"
         ).fetchall()
         (count,) = connection.execute(

@@ -86,9 +86,9 @@ DEFINITIONS: dict[Code, Definition] = {
         ),
         Definition(
             code="on_time", name_zh="按期办结率", name_en="On time", unit="share",
-            definition_zh="统计期内接报、有办理期限，且已办结或已到期的事件中，在期限内办结的占比。",
+            definition_zh="统计期内接报、有办理期限，且已办结或已到期的事件中，在期限内处置完毕的占比；没有处置环节的，以办结时刻计。",
             definition_en="Of the incidents received in the period that had a deadline and are closed, or whose deadline"
-            " has passed: the share that was closed by its deadline.",
+            " has passed: the share that was handled by its deadline, or, where nobody reported it as handled, closed.",
         ),
         _times("first_contact", "首次响应时间", "First contact", "从接报到受理或派警（取先者）。",
                "From received to accepted or dispatched, whichever came first."),

@@ -71,7 +71,10 @@ class Assign(Action):
                 message = f"{', '.join(already)} has this matter already"
                 raise Conflict(message)
             return replace(matter, units={**matter.units, **new})
-        return replace(matter.moved_to("assigned", now), units=new, responsible="to_find")
+        moved = matter.moved_to("assigned", now)
+        if matter.return_count and matter.return_count >= matter.loop.most_returns and not matter.is_final:
+            raise Conflict(_returned_too_often(matter))
+        return replace(moved, units=new, responsible="to_find")
 
 
 class HandOver(Action):
@@ -169,8 +172,11 @@ class FeedBack(Action):
     action: Literal["feed_back"] = "feed_back"
 
     def apply(self, matter: Matter, actor_id: int | None, now: datetime) -> Matter:
-        """Move it on."""
-        return matter.moved_to("fed_back", now)
+        """Move it on; where that closes it, whoever handled it cannot."""
+        moved = matter.moved_to("fed_back", now)
+        if matter.loop.closing == "fed_back":
+            _refuse_handler(matter, actor_id, "close it")
+        return moved
 
 
 class SendBack(Action):
@@ -187,7 +193,7 @@ class SendBack(Action):
             message = (
                 "the level above has decided who has this matter: it is not sent back again"
                 if matter.is_final
-                else f"this matter was sent back {matter.return_count} times: the level above decides (action decide)"
+                else _returned_too_often(matter)
             )
             raise Conflict(message)
         if now - since > matter.loop.return_within:
@@ -393,6 +399,10 @@ class Unmerge(Action):
         clocks = dict(matter.clocks)
         del clocks["closed_at"]
         return replace(matter, clocks=clocks, outcome=None, merged_into=None)
+
+
+def _returned_too_often(matter: Matter) -> str:
+    return f"this matter was sent back {matter.return_count} times: the level above decides (action decide)"
 
 
 def _refuse_handler(matter: Matter, actor_id: int | None, to: str) -> None:

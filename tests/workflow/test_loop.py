@@ -75,6 +75,8 @@ class Life(RuleBasedStateMachine):
         assert stages.index(after.stage) <= stages.index(before.stage) + 1, "a stage was skipped"
         if after.stage == "verified" and before.stage != "verified":
             assert actor != before.handled_by, "the verifier is the handler"
+        if after.outcome == "solved" and before.outcome is None:
+            assert actor != before.handled_by, "one person alone closed it"
         if "closed_at" in before.clocks:
             assert given["action"] in {"reopen", "evaluate", "unmerge"}, "a closed matter was changed"
         levels = before.levels.index(before.level), after.levels.index(after.level)

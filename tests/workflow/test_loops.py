@@ -53,7 +53,10 @@ def test_a_loop_is_made_its_matters_follow_it_and_it_is_retired_and_brought_back
     assert made.status_code == 200, made.text
     assert (made.json()["open"], made.json()["categories"], made.json()["return_within_s"]) == (0, [], 86400)
     assert chief.put("/incidents/categories/cattle", json=CATEGORY).status_code == 200
-    number = at_stage(lin, "accept", "assign", "handle", "feed_back")
+    number = at_stage(lin, "accept", "assign", "handle")
+    alone = lin.post(f"/incidents/{number}/steps", json={"action": "feed_back"})
+    assert (alone.status_code, "ask somebody else" in alone.text) == (409, True)  # here that closes it
+    assert chief.post(f"/incidents/{number}/steps", json={"action": "feed_back"}).status_code == 201
     assert lin.get(f"/incidents/{number}").json()["outcome"] == "solved"
     at_stage(lin)
     used = chief.delete("/loops/cattle")

@@ -177,8 +177,7 @@ def test_it_is_sent_back_with_evidence_and_the_level_above_decides(desk: Desk) -
     ]  # fmt: skip
     assert evidence["distance_to_boundary_m"] == pytest.approx(SIDE / 2 * 111_000, rel=0.3)
     assert evidence["edition"] == back["edition_id"]
-    desk.act(desk.lin, incident, "assign")
-    assert "decide" in desk.act(desk.zhao, incident, "return", 409, reason="again")["detail"]
+    assert "decide" in desk.act(desk.lin, incident, "assign", 409)["detail"]
     assert desk.act(desk.chief, incident, "decide", reason="归A", unit_codes=["car-3"])["is_final"] is True
     assert "not sent back again" in desk.act(desk.zhao, incident, "return", 409, reason="again")["detail"]
 
