@@ -14,6 +14,7 @@ import time
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from functools import partial
 
 from geo_grid.errors import Busy, TooMany
@@ -109,7 +110,8 @@ class Budget:
         turn = self._enter(account)
         try:
             await asyncio.wrap_future(turn)
-            done = self._threads.submit(self._do, partial(work, *arguments, **named))
+            # in the context of whoever asks, whose request what is logged there belongs to
+            done = self._threads.submit(self._do, partial(copy_context().run, work, *arguments, **named))
         except BaseException:
             self._leave(account, turn)
             raise

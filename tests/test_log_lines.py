@@ -1,11 +1,13 @@
 """Log lines that are not for a terminal: an object each, with the id of the request."""
 
+import asyncio
 import json
 import logging
 from datetime import datetime
 
 import pytest
 
+from geo_grid.budgets import Budget
 from geo_grid.log_lines import REQUEST_ID, JsonLines
 
 
@@ -31,3 +33,11 @@ def test_a_line_has_its_time_its_request_and_the_whole_error() -> None:
 def test_a_line_outside_of_a_request_has_no_id(caplog: pytest.LogCaptureFixture) -> None:
     logging.getLogger("geo_grid.y").warning("x")
     assert "request_id" not in json.loads(JsonLines().format(caplog.records[0]))
+
+
+def test_what_a_thread_does_for_a_request_has_its_id() -> None:
+    async def ask() -> str:
+        REQUEST_ID.set("abc")
+        return await Budget("tests", at_once=1, waiting=0, each=1).run(1, REQUEST_ID.get)
+
+    assert asyncio.run(ask()) == "abc"

@@ -1,4 +1,4 @@
-"""The step `Owners` in real engines: Dask, Spark and DuckDB answer as the Locator, also when a worker is killed.
+"""The step `Owners` in real engines: Dask, Spark and DuckDB answer as the Locator, Spark also when workers are killed.
 
 Ray and SedonaDB: `make bench-bulk`.
 """
