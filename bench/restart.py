@@ -45,7 +45,7 @@ class City:
         self._environment = {**inherited, "GEO_GRID_STATE_DIR": str(self.state), "GEO_GRID_PORT": str(_PORT)}
         if caches:  # of downloads
             names = {"UV_CACHE_DIR": "uv", "PIP_CACHE_DIR": "pip", "npm_config_cache": "npm"}
-            self._environment |= {name: str(caches / folder) for name, folder in names.items()}
+            self._environment |= {name: str(caches / kept) for name, kept in names.items()}
 
     def run(self, *arguments: str, said: bool = True) -> tuple[float, str]:
         """Run a command of geo_grid; return its seconds and what it said, or what it answered."""

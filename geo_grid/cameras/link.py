@@ -8,13 +8,12 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from geo_grid.cameras.damping import Damping
-from geo_grid.cameras.links import LinkNote
+from geo_grid.cameras.links import LinkNote, is_camera
 from geo_grid.cameras.states import State
 from geo_grid.cameras.told_positions import ToldPositions
 from geo_grid.errors import TooMuch
 from geo_grid.gb28181.answers import Answers
 from geo_grid.gb28181.catalogue import STATES
-from geo_grid.gb28181.codes import tables
 from geo_grid.gb28181.ids import DIGITS
 from geo_grid.gb28181.manscdp import Body, Item, items_of, new_serial
 
@@ -337,6 +336,4 @@ class Link:
 
 def _is_recorder(device_id: str) -> bool:
     """Whether digits 11-13 say that channels hang on a device: of 111 to 130, what the tables do not have as a camera."""
-    kind = device_id[10:13]
-    is_front_end = len(device_id) == DIGITS and "111" <= kind <= "130"
-    return is_front_end and not ((known := tables().types.get(kind)) and known.is_camera)
+    return len(device_id) == DIGITS and "111" <= device_id[10:13] <= "130" and not is_camera(device_id)

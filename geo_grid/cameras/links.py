@@ -72,7 +72,7 @@ async def report_of_platform(
     changed = 0
     for start in range(0, len(told), MOST_AT_ONCE):
         part = told[start : start + MOST_AT_ONCE]
-        devices = {number: device for number, (device, _) in enumerate(part, 1) if not _is_camera(device)}
+        devices = {number: device for number, (device, _) in enumerate(part, 1) if not is_camera(device)}
         rows = await _meant(connection, platform_code, [device for device, _ in part], devices)
         reports = [part[row["number"] - 1][1] | {"gb28181_id": row["gb28181_id"]} for row in rows]
         changed += await _write(connection, reports)
@@ -143,7 +143,7 @@ def _is_device(device_id: str) -> bool:
     return len(device_id) == DIGITS and "111" <= device_id[10:13] <= "199"
 
 
-def _is_camera(device_id: str) -> bool:
+def is_camera(device_id: str) -> bool:
     """Whether digits 11-13 say that a device is a camera, as far as the tables know."""
     kind = tables().types.get(device_id[10:13]) if len(device_id) == DIGITS else None
     return kind is not None and kind.is_camera is not False

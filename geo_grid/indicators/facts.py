@@ -126,10 +126,10 @@ async def _measured(
     """Read incidents, an equal part of the time by each connection, and measure them by what is grouped by."""
     wanted, begins = statement(question, codes, years), values["begins"]
     lasts = (values["ends"] - begins) / len(readers)
-    ends = [*(begins + number * lasts for number in range(1, len(readers))), values["ends"]]
+    bounds = [*(begins + number * lasts for number in range(len(readers))), values["ends"]]
     parts = [
         read_all(reader, wanted, values | {"begins": since, "ends": until})
-        for reader, since, until in zip(readers, [begins, *ends], ends, strict=False)
+        for reader, (since, until) in zip(readers, itertools.pairwise(bounds), strict=True)
     ]
     records = list(itertools.chain(*await asyncio.gather(*parts)))
     numbered = {0: None, **{row["number"]: row["grid_code"] for row in cells}}

@@ -14,18 +14,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from geo_grid.feeds.rtsp import LONGEST_HEAD, BrokenStream, Message
+
 log = logging.getLogger(__name__)
 
 _MOST_PLAYERS = 16
-_LONGEST_HEAD = 16 << 10
 _PATIENCE_S, _BEGINS_WITHIN_S = 60.0, 10.0
 _PACKET_BYTES = 1200
 _ANSWERS = {
-    "OPTIONS": "Public: OPTIONS, DESCRIBE, SETUP, PLAY, TEARDOWN, GET_PARAMETER\r\n",
-    "SETUP": "Transport: RTP/AVP/TCP;unicast;interleaved=0-1\r\nSession: 1;timeout=60\r\n",
-    "PLAY": "Session: 1\r\nRange: npt=0-\r\n",
-    "TEARDOWN": "",
-    "GET_PARAMETER": "",
+    "OPTIONS": [("Public", "OPTIONS, DESCRIBE, SETUP, PLAY, TEARDOWN, GET_PARAMETER")],
+    "SETUP": [("Transport", "RTP/AVP/TCP;unicast;interleaved=0-1"), ("Session", "1;timeout=60")],
+    "PLAY": [("Session", "1"), ("Range", "npt=0-")],
+    "TEARDOWN": [],
+    "GET_PARAMETER": [],
 }
 
 
@@ -105,7 +106,7 @@ class Pictures:
             with player, contextlib.ExitStack() as until_left:
                 player.settimeout(_PATIENCE_S)
                 _Talk(player, until_left).go_on()
-        except (OSError, ValueError) as ended:
+        except (OSError, ValueError, BrokenStream) as ended:
             log.info("a picture ended: %s", ended)
         finally:
             self._places.release()
@@ -120,7 +121,7 @@ class _Talk:
         self._writing = threading.Lock()
 
     def go_on(self) -> None:
-        """Answer until the player leaves. Raises OSError, ValueError."""
+        """Answer until the player leaves. Raises OSError, ValueError, BrokenStream."""
         said = self._until_left.enter_context(self._player.makefile("rb"))
         while first := said.read(1):
             if first == b"$":  # reports of the player on what it got
@@ -128,31 +129,34 @@ class _Talk:
                 continue
             head = first
             while not head.endswith(b"\r\n\r\n"):
-                line = said.readline(_LONGEST_HEAD)
-                if not line or len(head) > _LONGEST_HEAD:
+                line = said.readline(LONGEST_HEAD)
+                if not line or len(head) > LONGEST_HEAD:
                     return
                 head += line
-            method, uri, _ = head.decode().splitlines()[0].split(" ")
-            number = re.search(r"(?im)^cseq: *(\d+)", head.decode())
+            request = Message.of_head(head)
+            method, uri, _ = request.first.split(" ")
             with self._writing:
-                self._player.sendall(self._answer(method, uri, number[1] if number else "0"))
+                self._player.sendall(self._answer(method, uri, request.header("cseq") or "0").written())
             if method == "PLAY" and self._picture:
                 threading.Thread(target=self._send, args=(self._picture,), daemon=True).start()
             if method == "TEARDOWN":
                 return
 
-    def _answer(self, method: str, uri: str, number: str) -> bytes:
-        status, body = "200 OK", ""
-        more = _ANSWERS.get(method, "")
+    def _answer(self, method: str, uri: str, number: str) -> Message:
+        own = ("CSeq", number)
         if method == "DESCRIBE":
             if self._picture is None:
                 self._picture = self._until_left.enter_context(_picture(uri))
-            body = self._picture.description
-            more = f"Content-Base: {uri}/\r\nContent-Type: application/sdp\r\n"
-        elif method not in _ANSWERS:
-            status = "501 Not Implemented"
-        length = f"Content-Length: {len(body)}\r\n" if body else ""
-        return f"RTSP/1.0 {status}\r\nCSeq: {number}\r\n{more}{length}\r\n{body}".encode()
+            body = self._picture.description.encode()
+            about = [
+                ("Content-Base", f"{uri}/"),
+                ("Content-Type", "application/sdp"),
+                ("Content-Length", str(len(body))),
+            ]
+            return Message("RTSP/1.0 200 OK", [own, *about], body)
+        if method not in _ANSWERS:
+            return Message("RTSP/1.0 501 Not Implemented", [own])
+        return Message("RTSP/1.0 200 OK", [own, *_ANSWERS[method]])
 
     def _send(self, picture: _Picture) -> None:
         with contextlib.suppress(OSError):

@@ -56,7 +56,7 @@ HEAVY = (
     f"{CELLS}/export?f=geojson",
     "/indicators/figures?by=cell",
 )
-"""Lists, long answers, what maps show, tiles, files: indicators: whatever may be read at a replica."""
+"""Lists, long answers, what maps show, tiles, files, indicators: whatever may be read at a replica."""
 
 
 @pytest.fixture(scope="module")
