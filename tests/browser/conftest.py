@@ -1,11 +1,14 @@
 """A real browser, with every other host blocked."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.browser.watched import watched
+from tests.conftest import live_server
 
 _UNUSED = (
     "WebUIOmniboxPopup", "WebUIOmniboxAimPopup",  # pages under the address bar: a second of a core for each new window
@@ -29,7 +32,7 @@ def browser() -> Iterator[Browser]:
     """
     expect.set_options(timeout=90_000)  # a busy machine
     with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path="/usr/bin/chromium-headless-shell", args=FLAGS)
+        launched = playwright.chromium.launch(executable_path=Path(__file__).parent / "chromium", args=FLAGS)
         yield launched
         launched.close()
 
@@ -43,3 +46,11 @@ def page(browser: Browser) -> Iterator[Page]:
     yield opened
     opened.close()
     assert faults == []
+
+
+@contextmanager
+def served(page: Page, conninfo: str, **options: object) -> Iterator[str]:
+    """Serve a city to a page (`live_server`), which leaves before the server ends: what it asks for meanwhile is no fault."""
+    with live_server(conninfo, **options) as url:
+        yield url
+        page.goto("about:blank")

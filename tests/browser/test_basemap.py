@@ -15,7 +15,7 @@ from geo_grid.db import connect
 from geo_grid.exchange import import_osm, stored_extent
 from geo_grid.layers.grid_levels import GridLevel, set_levels
 from geo_grid.progress import silent
-from tests.conftest import live_server
+from tests.browser.conftest import served
 from tests.identities import api_key
 from tests.squares import cells
 
@@ -71,7 +71,7 @@ def painted(page: Page, seen) -> tuple[float, int]:
 
 
 def test_roads_water_and_names_lie_under_the_cells_in_two_styles(page: Page, city: str) -> None:
-    with live_server(city) as url:
+    with served(page, city) as url:
         open_wall(page, url, api_key(city, "supervisor"))
         dark, colours = painted(page, lambda brightness, colours: colours > 20)
         assert colours > 20
@@ -118,7 +118,7 @@ def test_a_base_map_from_elsewhere_is_shown_where_it_is_configured(
 ) -> None:
     host, asked = elsewhere
     template = f"{host}/wmts?LAYER=vec&TILEMATRIX={{z}}&TILEROW={{y}}&TILECOL={{x}}"
-    with live_server(city, base_map_url=template, base_map_attribution="© Somebody <b>") as url:
+    with served(page, city, base_map_url=template, base_map_attribution="© Somebody <b>") as url:
         open_wall(page, url, api_key(city, "supervisor"))
         assert asked == []
         page.keyboard.press("?")

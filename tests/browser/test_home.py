@@ -8,6 +8,7 @@ from playwright.sync_api import Page, expect
 
 from geo_grid.db import Cluster, connect
 from geo_grid.live_demo.users import demo_users
+from tests.browser.conftest import served
 from tests.browser.test_office import log_in
 from tests.conftest import live_server
 from tests.databases import new_database
@@ -102,7 +103,7 @@ def test_a_screen_is_led_to_its_page_and_has_no_doors(demo: tuple[str, str], pag
 
 
 def test_an_empty_city_says_what_comes_first(cluster: Cluster, page: Page) -> None:
-    with new_database(cluster, "browser_home_empty") as conninfo, live_server(conninfo) as url:
+    with new_database(cluster, "browser_home_empty") as conninfo, served(page, conninfo) as url:
         log_in(page, url, user(conninfo, "administrator"))
         expect(page).to_have_url(re.compile("/admin"))
         page.goto(f"{url}/?lang=en")

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from geo_grid.db import connect
-from tests.conftest import live_server
+from tests.browser.conftest import served
 from tests.identities import api_key
 from tests.squares import SIDE, SOUTH, WEST
 
@@ -20,7 +20,7 @@ def test_a_planner_imports_posts(page: Page, small_city: str, tmp_path: Path) ->
     rows[9] = "P9,<b>bold</b>,nowhere,37"
     file = tmp_path / "posts.csv"
     file.write_text("\n".join(["post_code,title,lon,lat", *rows]), encoding="utf-8")
-    with live_server(small_city) as url:
+    with served(page, small_city) as url:
         page.set_extra_http_headers({"Authorization": f"Bearer {api_key(small_city, 'planner')}"})
         page.goto(f"{url}/imports?lang=en")
         page.wait_for_selector("body[data-ready]")

@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from geo_grid.db import Cluster, connect
+from tests.browser.conftest import served
 from tests.conftest import live_server
 from tests.databases import new_database
 from tests.identities import PASSWORD, api_key, user
@@ -122,7 +123,7 @@ def test_an_incident_is_filed_and_seen_assigned_and_its_text_stays_text(cluster:
             two_by_two(connection)
         page.on("dialog", lambda dialog: pytest.fail(f"a script ran: {dialog.message}"))
         show(page, api_key(conninfo, "supervisor"))
-        with live_server(conninfo) as url:
+        with served(page, conninfo) as url:
             open_wall(page, f"{url}/maps/wall")
             page.keyboard.press("/")
             page.keyboard.type(f"{WEST + SIDE / 2}, {SOUTH + SIDE / 2}")
@@ -144,7 +145,7 @@ def test_a_category_is_one_in_both_languages(cluster: Cluster, page: Page) -> No
         with connect(conninfo) as connection:
             two_by_two(connection)
         show(page, api_key(conninfo, "supervisor"))
-        with live_server(conninfo) as url:
+        with served(page, conninfo) as url:
             for lang, name, file, send in (
                 ("zh", "交通", "在此上报警情", "上报"),
                 ("en", "Traffic", "File an incident here", "File"),
@@ -166,7 +167,7 @@ def test_a_category_is_one_in_both_languages(cluster: Cluster, page: Page) -> No
 
 
 def test_an_empty_city_says_what_to_do(cluster: Cluster, page: Page) -> None:
-    with new_database(cluster, "browser_empty") as conninfo, live_server(conninfo) as url:
+    with new_database(cluster, "browser_empty") as conninfo, served(page, conninfo) as url:
         show(page, api_key(conninfo, "supervisor"))
         open_wall(page, f"{url}/maps/wall?lang=en")
         expect(page.locator(".empty")).to_contain_text("geo-grid import")
@@ -190,7 +191,7 @@ def test_names_from_files_never_become_programs(cluster: Cluster, page: Page) ->
             )
         page.on("dialog", lambda dialog: pytest.fail(f"a script ran: {dialog.message}"))
         show(page, api_key(conninfo, "supervisor"))
-        with live_server(conninfo, city_name_zh=hostile, city_name_en=hostile) as url:
+        with served(page, conninfo, city_name_zh=hostile, city_name_en=hostile) as url:
             open_wall(page, f"{url}/maps/wall")
             move(page, WEST + SIDE / 2, SOUTH + SIDE / 2, 14)
             expect(state(page, "police_posts")).to_have_text("1")
@@ -201,7 +202,6 @@ def test_names_from_files_never_become_programs(cluster: Cluster, page: Page) ->
             page.mouse.click(*middle)
             expect(page.locator(".card .chain")).to_contain_text("onload")
             assert page.locator("svg[onload]").count() == 0
-            page.goto("about:blank")  # what it asks for meanwhile is no fault when the server ends
 
 
 def test_a_lost_server_is_announced(page: Page, small_city: str) -> None:
