@@ -1,9 +1,8 @@
 """Cameras of the full-size demo city: import, tiles, states, what they see, coverage, and the desk; the last line is JSON.
 
-- import_s: 62,000 rows from a GB/T 28181 catalogue into an empty database, with their cells and zones; catalogue_read_s of them
-  until the reader has the rows.
+- import_s: 62,000 rows into an empty database, with their cells and zones, from whatever form takes longest of import_catalogue_s
+  (GB/T 28181), import_csv_s, import_excel_s and import_viid_s (GA/T 1400); catalogue_read_s of them until the reader has the rows.
 - catalogue_items_per_s, catalogue_sync_s, notified_events_per_s: a lower platform over SIP, see bench/lower_platforms.py.
-- import_csv_s: the same from CSV.
 - tile_kb_max: the largest tile of cameras, uncompressed, of 200 in which there are most, zoom 10 to 17.
 - state_events_per_s: states that are written, half of them changes, in batches of 500 over HTTP by two callers, as many as they
   can; locate_p99_ratio: the 99th percentile of GET /locate while 2,000 a second are written, by that before.
@@ -27,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import psycopg
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
@@ -51,6 +51,7 @@ _CAMERAS = (
     "select gb28181_id, name, ptz_type, azimuth_deg, range_m, owner_name, is_secret, ST_X(geom) as lon, ST_Y(geom) as lat"
     " from cameras order by camera_id"
 )
+_COLUMNS = ["gb28181_id", "name", "owner_name", "ptz_type", "lon", "lat"]
 _ITEM = (
     "<Item><DeviceID>{gb28181_id}</DeviceID><Name>{name}</Name><Manufacturer>demo</Manufacturer><Model>IPC</Model>"
     "<Owner>{owner_name}</Owner><CivilCode>130502</CivilCode><Address>demo</Address><Parental>0</Parental>"
@@ -93,26 +94,38 @@ def import_figures(conninfo: str, rows: list[dict[str, Any]]) -> dict[str, float
     found: dict[str, float] = {}
     with tempfile.TemporaryDirectory(prefix="geo_grid_bench_") as folder:
         catalogue, table = Path(folder) / "catalogue.xml", Path(folder) / "cameras.csv"
+        excel, viid = Path(folder) / "cameras.xlsx", Path(folder) / "cameras.json"
         body = "\r\n".join(_ITEM.format(**row) for row in rows)
         catalogue.write_bytes(
             f'<?xml version="1.0" encoding="GB2312"?><Response><CmdType>Catalog</CmdType><SN>1</SN><SumNum>{len(rows)}</SumNum>'
             f'<DeviceList Num="{len(rows)}">{body}</DeviceList></Response>'.encode("gb18030")
         )
         table.write_text(
-            "gb28181_id,name,owner_name,ptz_type,lon,lat\n"
+            ",".join(_COLUMNS)
+            + "\n"
             + "".join("{gb28181_id},{name},{owner_name},{ptz_type},{lon},{lat}\n".format(**row) for row in rows)
         )
+        pd.DataFrame(rows)[_COLUMNS].to_excel(excel, index=False)
+        viid.write_text(json.dumps({"APEListObject": {"APE": [
+            {"ApeID": row["gb28181_id"], "Name": row["name"], "Longitude": row["lon"], "Latitude": row["lat"], "IsOnline": "1"}
+            for row in rows
+        ]}}))  # fmt: skip
         began = time.perf_counter()
         read_table(catalogue)
         found["catalogue_read_s"] = round(time.perf_counter() - began, 2)
-        for figure, path in (("import_s", catalogue), ("import_csv_s", table)):
+        for figure, path in (
+            ("import_catalogue_s", catalogue),
+            ("import_csv_s", table),
+            ("import_excel_s", excel),
+            ("import_viid_s", viid),
+        ):
             with without_cameras(conninfo) as emptied:
                 began = time.perf_counter()
                 with connect(emptied) as connection:
                     report = import_file(connection, find_layer("cameras"), path, silent, "EPSG:4490")
                 found[figure] = round(time.perf_counter() - began, 1)
             say(f"{report.imported} of {report.rows} from {path.name}: {found[figure]} s")
-    return found
+    return {"import_s": max(took for name, took in found.items() if name.startswith("import_")), **found}
 
 
 def sight_figures(conninfo: str) -> dict[str, float]:

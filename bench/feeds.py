@@ -6,9 +6,14 @@ the desk's panel. Waiting for the next key frame, half a second on average, is p
 - first_picture_s, first_picture_p90_s: from Enter in the form to the first frame that moves, one picture at a time.
 - four_pictures_s: until the last of four that are opened one after another moves.
 - server_cores_of_four: cores that the server takes while four play (with the camera, which is a part of this process).
+- sixteen_first_s, sixteen_cores: sixteen pictures of four accounts, asked for as the player asks, without a browser: until each of
+  them has a picture, and the cores of this machine that are busy while they go on, with ffmpeg's and the camera's.
 """
 
+import contextlib
 import json
+import os
+import re
 import resource
 import statistics
 import sys
@@ -83,6 +88,37 @@ def measure(url: str, browser: Browser, name: str, incident: int) -> dict[str, f
     }
 
 
+def sixteen(url: str, names: list[str]) -> dict[str, float]:
+    """Have sixteen pictures at once, each asked for every second until all have gone on for a while."""
+    with contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(logged_in(url, name)) for name in names]
+        began = time.perf_counter()
+        feeds = []
+        for client in clients:
+            for number in _IDS:
+                answer = client.post(f"/cameras/{number}/openings", json={"reason": "a measurement"})
+                feeds.append((client, answer.raise_for_status().json()["feed"]["playlist"]))
+        for client, playlist in feeds:
+            client.get(playlist, timeout=60).raise_for_status()  # answered with the first picture
+        first = time.perf_counter() - began
+        parts, busy, began = 0, busy_s(), time.perf_counter()
+        while time.perf_counter() - began < _WATCHED_S:
+            for client, playlist in feeds:
+                names_of_parts = re.findall(r"^\d+\.m4s$", client.get(playlist).raise_for_status().text, re.MULTILINE)
+                client.get(playlist.replace("live.m3u8", names_of_parts[-1])).raise_for_status()
+                parts += 1
+            time.sleep(1)
+        cores = (busy_s() - busy) / (time.perf_counter() - began)
+    say(f"{len(feeds)} pictures, {parts} parts")
+    return {"sixteen_first_s": round(first, 2), "sixteen_cores": round(cores, 2)}
+
+
+def busy_s() -> float:
+    """Seconds for which cores of this machine were busy since it started (proc(5))."""
+    user_and_nice_and_system = Path("/proc/stat").read_text().split()[1:4]
+    return sum(map(int, user_and_nice_and_system)) / os.sysconf("SC_CLK_TCK")
+
+
 def processor_s() -> float:
     used = resource.getrusage(resource.RUSAGE_SELF)
     return used.ru_utime + used.ru_stime
@@ -118,6 +154,7 @@ def figures() -> dict[str, float]:
                     browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=_FLAGS)
                     found = measure(url, browser, dispatcher, incident)
                     browser.close()
+                found |= sixteen(url, [user(cluster.conninfo, "dispatcher") for _ in range(4)])
     return found
 
 

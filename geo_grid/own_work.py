@@ -17,6 +17,7 @@ from geo_grid.cameras.states import QUERIES as CAMERA_STATES
 from geo_grid.cameras.views import update_views_apart
 from geo_grid.db import Connection
 from geo_grid.due import Kind
+from geo_grid.feeds.addresses import QUERIES as FEEDS
 from geo_grid.field.visits import QUERIES as VISITS
 from geo_grid.forking import apart, politely
 from geo_grid.hooks import AreaNow, Sender, deliver, note_areas, wanted
@@ -84,6 +85,11 @@ def _cover(doing: Doing, _: Connection, __: Sequence[str]) -> None:
 def usual_sight(settings: Settings) -> Usual:
     """Return what is taken for the opening angle and the range of cameras whose register does not say them."""
     return Usual(settings.camera_fov_deg, settings.camera_range_m)
+
+
+def _end_lost_pictures(_: Doing, connection: Connection, __: Sequence[str]) -> None:
+    """Record the end of pictures whose server was killed."""
+    connection.execute(FEEDS["end_lost"])
 
 
 def _sum_up(_: Doing, connection: Connection, __: Sequence[str]) -> None:
@@ -158,6 +164,7 @@ KINDS = (
     Kind("camera_views", _draw_views, SOLVING),
     Kind("camera_coverage", _cover, SOLVING),
     Kind("audit_sums", _sum_up, BULK, every_s=15.0),
+    Kind("lost_pictures", _end_lost_pictures, BULK, every_s=60.0),
     Kind("deadlines", _sweep_deadlines, CLOCKS, every_s=5.0),
     Kind("calendar", _keep_calendar, CLOCKS, every_s=3600.0),
     Kind("reckon", _reckon_deadlines, CLOCKS),

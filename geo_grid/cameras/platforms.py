@@ -33,6 +33,9 @@ class PlatformGiven(BaseModel):
         None, pattern="^[0-9]{20}$", description="what it registers as over SIP (GB/T 28181); null: it does not"
     )
     is_enabled: bool = Field(False, description="it may register over SIP")
+    is_crs_certain: bool = Field(
+        False, description="its coordinates are in source_crs, although they look as if they were in another datum"
+    )
 
     @model_validator(mode="after")
     def _has_id(self) -> Self:
@@ -161,7 +164,14 @@ async def _platform(connection: AsyncConnection, platform_code: str) -> Platform
     return _as_seen(rows[0])
 
 
-def crs_of_platform(connection: Connection, platform_code: str) -> str:
+class Datum(NamedTuple):
+    """The datum of a platform's coordinates, and whether they are in it although they look as if they were in another."""
+
+    source_crs: str
+    is_crs_certain: bool
+
+
+def datum_of_platform(connection: Connection, platform_code: str) -> Datum:
     """Return the datum of a platform's coordinates. Raises NotFound."""
     row = connection.execute(QUERIES["crs"], {"code": platform_code}).fetchone()
     if row is None:
@@ -170,7 +180,7 @@ def crs_of_platform(connection: Connection, platform_code: str) -> str:
             f" cameras platform {platform_code} NAME --source-crs CRS or PUT /cameras/platforms/{platform_code}"
         )
         raise NotFound(message)
-    return str(row["source_crs"])
+    return Datum(**row)
 
 
 class MayRegister(NamedTuple):
@@ -191,6 +201,11 @@ def may_register(connection: Connection) -> MayRegister:
 def note_import(connection: Connection, platform_code: str, datum_note: str) -> None:
     """Note that a register was imported, and what its datum looked like; by whoever may describe platforms only."""
     connection.execute(QUERIES["note"], {"code": platform_code, "note": datum_note[:_LONGEST_NOTE]})
+
+
+def note_doubt(connection: Connection, platform_code: str, datum_note: str) -> None:
+    """Note why the datum of a register seems to be another one, so that it was not imported."""
+    connection.execute(QUERIES["note_doubt"], {"code": platform_code, "note": datum_note[:_LONGEST_NOTE]})
 
 
 @contextlib.contextmanager

@@ -56,6 +56,13 @@ def platform(
     source_crs: Annotated[str, typer.Option(help="EPSG code, GCJ-02 or BD-09: the datum of its coordinates.")],
     gb28181_id: Annotated[str | None, typer.Option(help="20 digits: what it registers as over SIP.")] = None,
     enable: Annotated[bool | None, typer.Option("--enable/--disable", help="Whether it may register over SIP.")] = None,
+    crs_is_certain: Annotated[
+        bool | None,
+        typer.Option(
+            "--crs-is-certain/--crs-is-likely",
+            help="Whether its coordinates are in that datum although they look like another.",
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Say of a source platform what it is called, which datum its coordinates are in, and whether it may register."""
@@ -65,7 +72,19 @@ def platform(
         known = next((one for one in await platforms(connection) if one.platform_code == code), None)
         sip_id = gb28181_id or (known.gb28181_id if known else None)
         may = enable if enable is not None else known is not None and known.is_enabled
-        given = checked(PlatformGiven, name=name, source_crs=source_crs, gb28181_id=sip_id, is_enabled=may)
+        is_certain = (
+            crs_is_certain
+            if crs_is_certain is not None
+            else known is not None and known.is_crs_certain and known.source_crs == source_crs
+        )
+        given = checked(
+            PlatformGiven,
+            name=name,
+            source_crs=source_crs,
+            gb28181_id=sip_id,
+            is_enabled=may,
+            is_crs_certain=is_certain,
+        )
         return await describe_platform(connection, code, given, settings().sip_id)
 
     with ready_database() as conninfo:

@@ -75,6 +75,12 @@ def import_(
             min=0, help="Metres: gaps and overlaps of boundaries that are no wider are closed, and told; 0: none."
         ),
     ] = 0.01,
+    crs_is_certain: Annotated[
+        bool,
+        typer.Option(
+            "--crs-is-certain", help="The coordinates are in the datum that is said, although they look like another."
+        ),
+    ] = False,
     dry_run: Annotated[
         bool,
         typer.Option(
@@ -111,6 +117,7 @@ def import_(
             dry_run,
             received_now=received_now,
             heal_m=heal,
+            crs_is_certain=crs_is_certain,
         )
     if as_json:
         told = {**vars(report), "skipped": [{"row": r, "reason": why} for r, why in report.skipped]}

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from geo_grid.cameras.platforms import crs_of_platform, may_register, note_import
+from geo_grid.cameras.platforms import Datum, datum_of_platform, may_register, note_import
 from geo_grid.cameras.proposals import (
     claim,
     local_twins,
@@ -37,7 +37,7 @@ _STATE_COLUMNS = ("camera_state", "is_online", "status")
 """Columns that tell the state of a camera: exports of ours, of earlier versions, and catalogues."""
 
 
-def platform_crs(connection: Connection, platform_code: str, asked: str | None) -> str:
+def platform_datum(connection: Connection, platform_code: str, asked: str | None) -> Datum:
     """Return the datum of a platform's file.
 
     Raises
@@ -47,11 +47,9 @@ def platform_crs(connection: Connection, platform_code: str, asked: str | None) 
     UserError
         Another one was asked for.
     """
-    known = crs_of_platform(connection, platform_code)
-    if asked is not None and asked.upper() != known.upper():
-        message = (
-            f"{platform_code} gives its coordinates in {known}, not {asked}: correct what is said of the platform first"
-        )
+    known = datum_of_platform(connection, platform_code)
+    if asked is not None and asked.upper() != known.source_crs.upper():
+        message = f"{platform_code} gives its coordinates in {known.source_crs}, not {asked}: correct what is said of the platform first"
         raise UserError(message)
     return known
 
@@ -60,6 +58,8 @@ class NothingMore:
     """An import of a layer of which nothing more is known than its rows; what `CameraImport` does beside, by name."""
 
     datum_note = ""
+    is_crs_certain = False
+    settle_datum = "name the other datum with --source-crs, or say with --crs-is-certain that it is as you said"
 
     def begin(
         self, connection: Connection, table: Table, asked: str | None, skip_invalid: bool, notes: list[str]
@@ -108,6 +108,8 @@ class CameraImport(NothingMore):
         State by row.
     datum_note
         Why the datum of the file seems to be another one; empty: it does not.
+    is_crs_certain
+        Whether it was said of the platform that its datum is certain.
     """
 
     platform_code: str | None
@@ -116,6 +118,7 @@ class CameraImport(NothingMore):
     twins: dict[int, str] = field(default_factory=dict)
     states: dict[int, State] = field(default_factory=dict)
     datum_note: str = ""
+    is_crs_certain: bool = False
 
     def begin(
         self, connection: Connection, table: Table, asked: str | None, skip_invalid: bool, notes: list[str]
@@ -137,7 +140,12 @@ class CameraImport(NothingMore):
                 raise UserError(message)
             notes.append(said)
         self._read_states(table.attributes, notes)
-        return asked if self.platform_code is None else platform_crs(connection, self.platform_code, asked)
+        if self.platform_code is None:
+            return asked
+        known = platform_datum(connection, self.platform_code, asked)
+        self.is_crs_certain = known.is_crs_certain
+        self.settle_datum = f"correct what is said of {self.platform_code}, its datum, or that this is certain; or say so of this file with --crs-is-certain"
+        return known.source_crs
 
     def _read_states(self, attributes: "DataFrame", notes: list[str]) -> None:
         names = {str(name).lower(): name for name in attributes}

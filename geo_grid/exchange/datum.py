@@ -8,6 +8,7 @@ from psycopg import sql
 
 from geo_grid.coordinates import geometry_to_lonlat
 from geo_grid.db import Connection, load_queries
+from geo_grid.errors import UserError
 from geo_grid.files.door import Table
 from geo_grid.layers import Layer
 
@@ -23,11 +24,19 @@ _FARTHER, _LEAST_M = 2.0, 40.0
 """As asked, the points must lie so many times, and so many metres, farther off; the datums differ by 100 to 1,000 m."""
 
 
+class SeemsMislabelled(UserError):
+    """The coordinates of a file seem to be in another datum than was said; `doubt` says why."""
+
+    def __init__(self, message: str, doubt: str = "") -> None:
+        super().__init__(message)
+        self.doubt = doubt or message
+
+
 def guess_datum(connection: Connection, layer: Layer, table: Table, crs: str) -> str | None:
     """Say when points would lie much nearer to what they belong to if they were read in another datum.
 
-    Points are compared with stored things of the same name, and with the nearest road. A guess only: it is told
-    to whoever imports, and nothing is changed by it.
+    Points are compared with stored things of the same name, and with the nearest road. A guess:
+    the import is refused until whoever imports corrects the datum, or says that it is certain.
 
     Parameters
     ----------

@@ -16,7 +16,7 @@ from geo_grid.coordinates import LATTICE_STEP
 from geo_grid.db import APPLICATION_ROLE, Connection, load_queries
 from geo_grid.errors import Conflict, InvalidRows, UserError
 from geo_grid.exchange.cameras import CameraImport, NothingMore
-from geo_grid.exchange.datum import guess_datum
+from geo_grid.exchange.datum import SeemsMislabelled, guess_datum
 from geo_grid.exchange.geometry import Extent, read_geometry
 from geo_grid.exchange.inserting import insert_frame, refused_rows
 from geo_grid.exchange.rows import moments_of, read_row
@@ -84,6 +84,8 @@ class Report:
     healed
         Of every cell or zone whose border was changed to fit its neighbours': `code`, `metres` it moved at most, and
         where: `lon`, `lat`.
+    datum_doubt
+        Why the coordinates seem to be in another datum; empty: they do not.
     is_refused
         Of a dry run: the import itself, asked the same, would be refused.
     """
@@ -98,6 +100,7 @@ class Report:
     skipped: list[tuple[int, str]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     healed: list[dict[str, Any]] = field(default_factory=list)
+    datum_doubt: str = ""
     is_refused: bool = False
 
 
@@ -115,6 +118,7 @@ def import_file(
     asking: Asking | None = None,
     received_now: bool = False,
     heal_m: float = HEAL_M,
+    crs_is_certain: bool = False,
 ) -> Report:
     """Import a file into a layer in the caller's transaction.
 
@@ -137,9 +141,13 @@ def import_file(
     heal_m
         Of boundaries: overlaps and gaps that are nowhere wider than so many metres are closed, and parents that differ
         from their children by no more are re-cut; what moved how far is reported.
+    crs_is_certain
+        The coordinates are in the datum that is said, although they look as if they were in another.
 
     Raises
     ------
+    SeemsMislabelled
+        They look so, and are not said to be certain.
     UnreadableFile, UnknownCrs, UserError
         The file or the question is wrong as a whole.
     InvalidRows
@@ -169,8 +177,9 @@ def import_file(
         stored = _check_keys(connection, layer, rows, problems, joined)
         aside = own.set_aside(connection, rows, geometry, stored, problems)
         _check_scope(connection, layer, geometry, problems)
-    own.datum_note = guess_datum(connection, layer, table, crs) or ""
-    report.notes += filter(None, [own.datum_note])
+    own.datum_note = report.datum_doubt = guess_datum(connection, layer, table, crs) or ""
+    if report.datum_doubt:
+        _doubt_datum(report, own, crs_is_certain or own.is_crs_certain, dry_run)
     report.columns, report.fields = [str(column) for column in table.attributes], fields
     _tell_skipped(report, problems)
     if report.skipped and not (skip_invalid or dry_run):
@@ -193,6 +202,15 @@ def import_file(
     report.imported = len(good) + len(joined)
     report.is_refused |= bool(report.skipped) and not skip_invalid
     return report
+
+
+def _doubt_datum(report: Report, own: NothingMore, is_certain: bool, dry_run: bool) -> None:
+    """Note that the datum seems to be another one, or refuse it."""
+    message = report.datum_doubt if is_certain else f"not imported: {report.datum_doubt}; {own.settle_datum}"
+    if not (is_certain or dry_run):
+        raise SeemsMislabelled(message, report.datum_doubt)
+    report.is_refused |= not is_certain
+    report.notes.append(message)
 
 
 def _refuse_empty(report: Report, table: Table, file_name: str) -> None:

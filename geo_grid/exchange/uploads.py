@@ -148,6 +148,7 @@ def run(
     upload: Upload,
     skip_invalid: bool,
     dry_run: bool,
+    crs_is_certain: bool = False,
 ) -> Report:
     """Try the import of a file, or do it, in the caller's transaction; raises as `import_file` does."""
     asked = upload.asked
@@ -160,7 +161,7 @@ def run(
         return import_file(
             connection, layer, upload.path(folder), silent, asked.source_crs, mapping, skip_invalid,
             timezone=asked.timezone, dry_run=dry_run, asking=Asking(SENT, upload.file_name),
-            received_now=asked.received_now,
+            received_now=asked.received_now, crs_is_certain=crs_is_certain,
         )  # fmt: skip
     except InvalidRows as error:
         raise InvalidRows(as_parameters(str(error)), error.rows) from None
@@ -168,13 +169,15 @@ def run(
         raise type(error)(as_parameters(str(error))) from None
 
 
-def run_apart(conninfo: str, folder: Path, upload: Upload, skip_invalid: bool, dry_run: bool) -> Report:
+def run_apart(
+    conninfo: str, folder: Path, upload: Upload, skip_invalid: bool, dry_run: bool, crs_is_certain: bool = False
+) -> Report:
     """Try the import of a file, or do it, in a transaction of whoever `conninfo` is; see `run`.
 
     Rows and shapes are checked one by one: a server calls it in a process with limits.
     """
     with connect(conninfo) as connection:
-        return run(connection, folder, upload, skip_invalid, dry_run)
+        return run(connection, folder, upload, skip_invalid, dry_run, crs_is_certain)
 
 
 def forget(folder: Path, upload: Upload) -> None:
@@ -205,4 +208,5 @@ def as_told(upload: Upload, report: Report, most: int = 200) -> dict[str, Any]:
         "columns": report.columns,
         "fields": report.fields,
         "notes": report.notes,
+        "datum_doubt": report.datum_doubt,
     }

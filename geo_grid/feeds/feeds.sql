@@ -25,6 +25,12 @@ select access.hang_up(%(number)s)
 -- name: end
 select access.end_picture(%(opening)s, %(named)s, %(gb28181_id)s, %(incident_id)s, %(seconds)s, %(ending)s, %(why)s)
 
+-- name: note
+select access.note_picture(%(opening)s, %(named)s, %(gb28181_id)s, %(incident_id)s, %(seconds)s)
+
+-- name: end_lost
+select access.end_lost_pictures()
+
 -- name: hosts
 select h.name, h.host, h.port, h.note,
        (select count(*) from camera_streams s where s.stream_host_id = h.stream_host_id) as camera_count

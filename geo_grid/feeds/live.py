@@ -30,6 +30,8 @@ type Ending = Literal["closed", "expired", "left", "right", "broken", "server"]
 
 _LOOK_S, _LEFT_S = 2.0, 15.0
 """Seconds between looks at rights and time, and after which a feed that nobody asks for ends."""
+_NOTED_S = 20.0
+"""Seconds between notes that a feed is shown: after a minute without one its end is recorded by whatever server there is."""
 _FIRST_PICTURE_S = 20.0
 _REMEMBERED_S = 600.0
 """Seconds for which a feed that ended can say why."""
@@ -305,7 +307,8 @@ class CameraFeeds:
 
     async def _watch(self, feed: Feed) -> None:
         """Look at time and rights now and then, whether or not anybody asks. Raises _Over, BrokenStream."""
-        began = time.monotonic()
+        began = noted = time.monotonic()
+        await self._note(feed, "note")
         while True:
             await asyncio.sleep(max(0.0, min(_LOOK_S, feed.ends - time.monotonic())))
             now = time.monotonic()
@@ -321,6 +324,9 @@ class CameraFeeds:
                     may = await fetch_one(connection, QUERIES["may_see"], {"camera_id": feed.opened.camera_id})
             if not may["may_see"]:
                 raise _Over("right")
+            if now - noted > _NOTED_S:
+                noted = now
+                await self._note(feed, "note")
 
     def _end(self, feed: Feed, ending: Ending, why: str = "") -> None:
         """Take a feed out of force, once; its pictures are gone from then on."""
@@ -330,6 +336,16 @@ class CameraFeeds:
             feed.change()
 
     async def _record(self, feed: Feed) -> None:
+        try:
+            await self._note(feed, "end")
+        except (psycopg.Error, GeoGridError) as error:
+            opened = feed.opened
+            log.error(
+                "the end of opening %s of camera %s was not recorded: %s", opened.audit_id, opened.gb28181_id, error
+            )
+
+    async def _note(self, feed: Feed, name: Literal["note", "end"]) -> None:
+        """Note that a feed is shown, or how it ended. Raises psycopg.Error, GeoGridError."""
         opened = feed.opened
         seconds = 0.0 if feed.pictured is None else time.monotonic() - feed.pictured
         values = {
@@ -337,13 +353,8 @@ class CameraFeeds:
             "incident_id": opened.incident_id, "seconds": round(seconds, 1), "ending": feed.ending,
             "why": feed.why if feed.ending == "broken" else None,
         }  # fmt: skip
-        try:
-            async with acting(self._own_pool, self._as_service(opened.asker), read_only=False) as connection:
-                await connection.execute(QUERIES["end"], values)
-        except (psycopg.Error, GeoGridError) as error:
-            log.error(
-                "the end of opening %s of camera %s was not recorded: %s", opened.audit_id, opened.gb28181_id, error
-            )
+        async with acting(self._own_pool, self._as_service(opened.asker), read_only=False) as connection:
+            await connection.execute(QUERIES[name], values)
 
 
 async def _show(feed: Feed, picture: asyncio.StreamReader) -> None:

@@ -39,7 +39,7 @@ class PastOpening(BaseModel):
     reason: str
     incident_id: int | None
     ended_at: datetime | None = Field(
-        description="null: it is open, was shown by another system, or the server was killed"
+        description="null: it is open, or was shown by another system; a minute after its last picture if the server was killed"
     )
     seconds: float | None = Field(description="for which there was a picture here")
     ending: str | None

@@ -42,7 +42,7 @@ def is_local(gb28181_id: str) -> bool:
 
 
 def forbidden_place(text: str) -> str | None:
-    """Return the word by which a name or a purpose says that a camera is where none may be; None: it does not."""
+    """Return the word by which a name, a purpose or a note says that a camera is where none may be; None: it does not."""
     plain = _BETWEEN.sub("", unicodedata.normalize("NFKC", text).lower())
     return next((found[0] for found in _FORBIDDEN.finditer(plain) if not _OUTSIDE.match(plain, found.end())), None)
 
@@ -64,6 +64,7 @@ class CameraRow(LayerRow):
     height_m: float | None = Field(None, ge=0, le=1000)
     org_code: str = ""
     owner_name: str = Field("", max_length=200)
+    local_network: str = Field("", pattern="^[0-9]?$")
     is_secret: bool = False
     purpose: str = Field("", max_length=200)
     note: str = Field("", max_length=1000)
@@ -94,7 +95,7 @@ class CameraRow(LayerRow):
     def _open(cls, value: str) -> str:
         return without_passwords(value)[0]
 
-    @field_validator("name", "purpose")
+    @field_validator("name", "purpose", "note")
     @classmethod
     def _allowed(cls, value: str) -> str:
         word = forbidden_place(value)
@@ -120,5 +121,6 @@ LAYER = Layer(
     passing=frozenset({"camera_state", "state_since"}),
     narrowed_by=("owner_name", "network_code", "type_code", "camera_state"),
     drawn_from=(Table.CAMERAS,),
+    drawn_beside=("camera_views",),
     is_editable=True,
 )

@@ -81,8 +81,11 @@ def tile_statement(*layers: Layer) -> str:
     for layer in layers:
         own = sql.SQL(layer.query("drawn" if layer.draws_itself else "items"))
         tile = sql.SQL(QUERIES["drawn_tile" if layer.draws_itself else "tile"])
-        made = tile.format(drawn=own, items=own, name=sql.Literal(layer.name))
-        columns.append(sql.SQL("({}) as {}").format(made, sql.Identifier(layer.name)))
+        parts = [tile.format(drawn=own, items=own, name=sql.Literal(layer.name))]
+        for name in layer.drawn_beside:
+            parts.append(sql.SQL(QUERIES["tile"]).format(items=sql.SQL(layer.query(name)), name=sql.Literal(name)))
+        made = sql.SQL(" || ").join(sql.SQL("({})").format(part) for part in parts)
+        columns.append(sql.SQL("{} as {}").format(made, sql.Identifier(layer.name)))
     return sql.SQL("select {}").format(sql.SQL(", ").join(columns)).as_string()
 
 

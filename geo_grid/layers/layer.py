@@ -91,7 +91,7 @@ class Layer:
         Columns of a row in addition to its fields, with their types in PostgreSQL, which the system fills in.
     passing
         Columns in `more` that change without an edit of the row: the state of a feature, by which an editor knows that somebody
-        changed it meanwhile, leaves them out.
+        changed it meanwhile, leaves them out, and tiles of the layer are cached for seconds only.
     hidden
         Fields that are never in an output.
     private
@@ -104,6 +104,8 @@ class Layer:
         First web map zoom at which it is drawn in tiles; below, its features would overlap.
     drawn_from
         Tables that its tiles depend on; empty: it writes no changes.
+    drawn_beside
+        Layers that its tiles have in addition, each drawn by the statement of its name.
     is_editable
         Rows can be created, changed and deleted one by one with the right to do so.
     """
@@ -126,6 +128,7 @@ class Layer:
     narrowed_by: tuple[str, ...] = ()
     min_zoom: int = 0
     drawn_from: tuple[Table, ...] = ()
+    drawn_beside: tuple[str, ...] = ()
     is_editable: bool = False
 
     @cached_property

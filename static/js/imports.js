@@ -131,14 +131,17 @@ function show(report) {
   const problem = element("p", { className: "bad", hidden: true });
   problem.setAttribute("role", "alert");
   const skip = element("input", { type: "checkbox", name: "skip_invalid" });
+  const isCertain = element("input", { type: "checkbox", name: "crs_is_certain" });
   const confirm = element("button", {
     className: "action",
     textContent: say("importRows", { count: number(importable) }),
-    disabled: wrong > 0 || !importable,
   });
-  skip.onchange = () => {
-    confirm.disabled = !importable || (wrong > 0 && !skip.checked);
+  const judge = () => {
+    confirm.disabled =
+      !importable || (wrong > 0 && !skip.checked) || (Boolean(report.datum_doubt) && !isCertain.checked);
   };
+  skip.onchange = isCertain.onchange = judge;
+  judge();
   const act = work => async () => {
     confirm.disabled = true;
     try {
@@ -150,7 +153,10 @@ function show(report) {
     }
   };
   confirm.onclick = act(async () => {
-    const done = await write("POST", `/imports/${report.import_id}/confirmation`, { skip_invalid: skip.checked });
+    const done = await write("POST", `/imports/${report.import_id}/confirmation`, {
+      skip_invalid: skip.checked,
+      crs_is_certain: isCertain.checked,
+    });
     result.replaceChildren(
       panel(
         say("imported"),
@@ -190,6 +196,7 @@ function show(report) {
       ),
       ...notes.map(textContent => element("p", { className: "note", textContent: `⚠ ${textContent}` })),
       wrong ? element("label", { className: "check" }, skip, say("leaveTheBadRowsOut")) : null,
+      report.datum_doubt ? element("label", { className: "check" }, isCertain, say("datumIsCertain")) : null,
       problem,
       element("p", {}, confirm, " ", drop),
     ),

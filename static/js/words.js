@@ -37,6 +37,14 @@ export const WORDS = /** @type {const} */ ({
   sipId: ["国标编码（SIP，20 位）", "National ID (SIP, 20 digits)"],
   twentyDigits: ["20 位数字", "20 digits"],
   mayRegister: ["允许通过 SIP 注册", "It may register over SIP"],
+  heightsAreIgnored: [
+    "按建筑物轮廓计算，不考虑高度；保密摄像机不计入，离线的计入。",
+    "Cut by the footprints of buildings, without heights. Cameras that are off count; secret ones do not.",
+  ],
+  datumIsCertain: [
+    "坐标系确如所述（即使看起来像另一种）",
+    "The datum is as it was said, although the coordinates look like another",
+  ],
   mayNotRegister: ["未启用 SIP", "may not register"],
   neverCame: ["尚未注册", "never came"],
   platformIsThere: ["在线", "there"],
@@ -216,6 +224,7 @@ export const WORDS = /** @type {const} */ ({
   openACamera: ["调看摄像机（登记在案）", "See a camera (this is recorded)"],
   whichCamera: ["摄像机", "Camera"],
   whyIsItOpened: ["调阅事由", "What for"],
+  forWhichMatter: ["关联警情编号（无编号者审计员会看到）", "For incident no. (the auditor sees who names none)"],
   pictures: ["实时画面", "Live pictures"],
   pictureComes: ["正在接通…", "The picture is coming…"],
   shownElsewhere: [

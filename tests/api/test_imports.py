@@ -145,7 +145,15 @@ def test_a_datum_that_is_mislabelled_is_guessed(
     names = {"EPSG:4490": "WGS 84 or CGCS2000"}
     assert len(notes) == 1
     assert f"look like {names.get(true, true)}, not {names.get(said, said)}" in notes[0]
-    assert send(planner, "posts.csv", body, source_crs=true).json()["notes"] == []
+    rightly = send(planner, "posts.csv", body, source_crs=true).json()
+    assert (rightly["notes"], rightly["datum_doubt"]) == ([], "")
+    address = f"/imports/{answer.json()['import_id']}/confirmation"
+    refused = planner.post(address, json={})
+    assert refused.status_code == 422
+    assert "not imported: the coordinates look like" in refused.json()["detail"]
+    assert "crs_is_certain" in refused.json()["detail"]
+    assert stored(planner) == []
+    assert planner.post(address, json={"crs_is_certain": True}).json()["importable"] == 60
 
 
 def _shifted(lon: float, lat: float, crs: str) -> tuple[float, float]:

@@ -93,6 +93,27 @@ def test_a_camera_is_seen_for_a_reason_until_it_may_not_be(city: tuple[str, str,
             connection.execute("update cameras set is_secret = false where name = 'Gate'")
 
 
+def test_a_camera_that_sees_a_place_is_opened_for_an_incident_that_is_named(
+    city: tuple[str, str, int], browser: Browser
+) -> None:
+    url, database, incident = city
+    name = user(database, "dispatcher")
+    with person(browser, url, name, "/maps/desk", "", PARTS) as page:
+        page.fill(".left .box input", f"{IN_A[0]}, {IN_A[1]}")
+        page.keyboard.press("Enter")
+        expect(page.locator(".right")).to_contain_text("Gate")
+        page.locator(".right").get_by_role("button", name="Gate").click()
+        page.keyboard.type("a noise")
+        page.get_by_label("For incident no.").fill(str(incident))
+        page.keyboard.press("Enter")
+        plays(page)
+        with connect(database) as connection:
+            (opened,) = connection.execute(
+                "select detail from access.audit_log where action = 'camera.open' and actor_name = %s", (name,)
+            ).fetchall()
+        assert opened["detail"] == {"reason": "a noise", "incident_id": incident}
+
+
 def test_what_a_browser_cannot_play_is_said_and_another_goes_on(city: tuple[str, str, int], browser: Browser) -> None:
     url, database, incident = city
     with person(browser, url, user(database, "dispatcher"), "/maps/desk", f"%26incident%3D{incident}", PARTS) as page:

@@ -135,7 +135,7 @@ def test_what_no_camera_has_is_refused(bad: dict[str, float]) -> None:
     ],
 )  # fmt: skip
 def test_cameras_in_forbidden_places_are_refused(name: str) -> None:
-    for row in ({"name": name}, {"name": "x", "purpose": name}):
+    for row in ({"name": name}, {"name": "x", "purpose": name}, {"name": "x", "note": name}):
         with pytest.raises(ValueError, match="State Council Order 799"):
             CameraRow(gb28181_id=CAMERA, **row)
 

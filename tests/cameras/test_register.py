@@ -13,6 +13,8 @@ from geo_grid.coordinates import to_lonlat
 from geo_grid.db import connect
 from geo_grid.errors import GeoGridError, InvalidRows, NotFound, UnreadableFile, UserError
 from geo_grid.exchange import Mapping, Report, import_file
+from geo_grid.exchange.catalogues import take_catalogue
+from geo_grid.exchange.datum import SeemsMislabelled
 from geo_grid.layers import find_layer
 from geo_grid.layers.cameras import local_id
 from geo_grid.progress import silent
@@ -229,11 +231,32 @@ def test_a_platform_says_the_datum_and_is_told_when_it_seems_wrong(city: str, tm
     path.write_text(HEAD + "\n" + "".join(f"{key},{name},{x},{y}\n" for key, name, x, y in known))
     send(city, path, "GCJ")
     path.write_text(HEAD + "\n" + "".join(f"{int(key) + 500},{name},{x},{y}\n" for key, name, x, y in known))
-    notes = send(city, path, "HK").notes
-    assert any("look like GCJ-02" in note for note in notes)
+    before = rows(city, "select * from cameras order by gb28181_id")
+    tried = send(city, path, "HK", dry_run=True)
+    assert (tried.is_refused, "look like GCJ-02" in tried.datum_doubt) == (True, True)
+    with pytest.raises(SeemsMislabelled, match=r"look like GCJ-02.*correct what is said of HK"):
+        send(city, path, "HK")
+    assert rows(city, "select * from cameras order by gb28181_id") == before
+    assert send(city, path, "HK", crs_is_certain=True, dry_run=True).is_refused is False
+    with connect(city) as connection:
+        connection.execute("update camera_platforms set is_crs_certain = true where platform_code = 'HK'")
+    assert any("look like GCJ-02" in note for note in send(city, path, "HK").notes)
     doubt = rows(city, "select datum_note, imported_at from camera_platforms where platform_code = 'HK'")[0]
     assert "look like GCJ-02" in doubt["datum_note"]
     assert doubt["imported_at"] is not None
+
+
+def test_a_catalogue_over_sip_half_a_kilometre_off_leaves_the_register_and_says_why(city: str, tmp_path: Path) -> None:
+    path = tmp_path / "catalogue.xml"
+    there = [item(number, 114.5 + number / 5000, 37 + number / 7000) for number in range(12)]
+    path.write_bytes(catalogue(*there))
+    assert take_catalogue(city, path, "GCJ", is_whole=True, timezone="Asia/Shanghai").imported == 12
+    path.write_bytes(catalogue(*(one.replace("1305020000132", "1305020000131") for one in there)))
+    with pytest.raises(SeemsMislabelled, match="look like GCJ-02"):
+        take_catalogue(city, path, "HK", is_whole=True, timezone="Asia/Shanghai")
+    (platform,) = rows(city, "select datum_note, imported_at from camera_platforms where platform_code = 'HK'")
+    assert ("look like GCJ-02" in platform["datum_note"], platform["imported_at"]) == (True, None)
+    assert len(rows(city, "select from cameras")) == 12
 
 
 def test_a_mutilated_catalogue_is_refused_and_the_register_stays(city: str, tmp_path: Path) -> None:
@@ -485,6 +508,22 @@ def test_what_is_said_of_a_platform_is_for_who_sees_the_city(city: str) -> None:
             "item 3: 客房5 is refused",
             "catalogue: it announced 7 devices",
         )
+
+
+def test_a_camera_without_a_national_id_says_its_network_itself(city: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(
+        f"{HEAD},local_network\nLOCAL-1,x,114.503,37.003,7\nLOCAL-2,y,114.504,37.003,\n13050200001325000001,z,114.505,37.003,7\n"
+    )
+    send(city, path)
+    found = rows(city, "select gb28181_id, network_code from cameras order by name")
+    assert [row["network_code"] for row in found] == ["7", "", "5"]
+    path.write_text(f"{HEAD},local_network\nLOCAL-3,x,114.503,37.003,77\n")
+    with pytest.raises(InvalidRows):
+        send(city, path)
+    with connect(city) as connection:  # once it has its number, that says it
+        connection.execute("update cameras set gb28181_id = '13050200001326000002' where gb28181_id = 'LOCAL-1'")
+    assert rows(city, "select network_code from cameras where name = 'x'") == [{"network_code": "6"}]
 
 
 @pytest.mark.parametrize("far", ["5001", "1e12", "inf", "nan", "Infinity"])

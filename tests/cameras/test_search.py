@@ -1,6 +1,7 @@
 """Cameras by owner, network, type and state on maps and in tiles; and those in a sector, or that see into it."""
 
 import math
+from typing import Any
 
 import httpx
 import mapbox_vector_tile
@@ -115,7 +116,35 @@ def test_what_is_narrowed_is_kept_apart_and_never_older_than_a_state(city: tuple
         x, y = tile_of(LON, LAT + 100 / NORTH, 16)
         tile = f"/collections/cameras/tiles/WebMercatorQuad/16/{y}/{x}"
         assert "max-age" in client.get(f"{tile}?camera_state=fault").headers["cache-control"]
-        assert "no-cache" in client.get(f"{tile}?owner_name=公安局").headers["cache-control"]
+        assert "max-age" in client.get(f"{tile}?owner_name=公安局").headers["cache-control"]
+
+
+def test_tiles_have_states_near_counts_of_those_off_from_afar_and_what_is_seen(city: tuple[str, str]) -> None:
+    url, database = city
+    with bearing(url, api_key(database, "dispatcher")) as client:
+
+        def tile(zoom: int, lat: float) -> dict[str, list[dict[str, Any]]]:
+            x, y = tile_of(LON, lat, zoom)
+            answer = client.get(f"/collections/cameras/tiles/WebMercatorQuad/{zoom}/{y}/{x}?owner_name=公安局")
+            decoded = mapbox_vector_tile.decode(answer.content) if answer.content else {}
+            return {name: [one["properties"] for one in told["features"]] for name, told in decoded.items()}
+
+        near = {one["gb28181_id"][-1]: one.get("camera_state") for one in tile(16, LAT + 100 / NORTH)["cameras"]}
+        listed = client.get(f"/collections/cameras/items?bbox={BOX}&zoom=17").json()["features"]
+        stored = {one["properties"]["gb28181_id"][-1]: one["properties"]["camera_state"] for one in listed}
+        assert near
+        assert near == {key: stored[key] for key in near}
+        afar = tile(9, LAT)
+        assert sum(one["point_count"] for one in afar["cameras"]) == 3
+        assert sum(one["offline_count"] for one in afar["cameras"]) == sum(
+            state not in (None, "online") for key, state in stored.items() if key != "3"
+        )
+        assert "camera_views" not in afar
+        views = tile(16, LAT + 100 / NORTH)["camera_views"]
+        assert {"name", "range_m", "is_cut"} <= views[0].keys()
+        assert {one["id"][-1] for one in views} <= {
+            one["properties"]["gb28181_id"][-1] for one in client.get(f"/cameras/views?bbox={BOX}").json()["features"]
+        }
 
 
 def test_facets_count_what_one_may_see_and_name_it(city: tuple[str, str]) -> None:

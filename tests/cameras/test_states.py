@@ -33,6 +33,7 @@ select * from (values
 def city(small_city: str):
     with connect(small_city) as connection:
         connection.execute(_INSERT.format(A=A, B=B, SECRET=SECRET, FRESH=FRESH))
+        connection.execute("update cameras set zone_code = 'Z1' where gb28181_id = %s", [A])
     with live_server(small_city) as url:
         yield url, small_city
 
@@ -131,7 +132,7 @@ def test_cameras_are_counted_by_state(city: tuple[str, str]) -> None:
         assert groups(by="cell") == {"A": (2, 0, 0, 1, 1), "B": (1, 0, 1, 0, 0)}
         assert groups(by="cell", level=1) == {"P": (3, 0, 1, 1, 1)}
         assert groups(by="owner") == {"公安局": (2, 0, 0, 1, 1), "社区": (1, 0, 1, 0, 0)}
-        assert groups(by="zone") == {"": (3, 0, 1, 1, 1)}
+        assert groups(by="zone") == {"": (2, 0, 1, 0, 1), "Z1": (1, 0, 0, 1, 0)}
         assert groups(by="network") == {"0": (3, 0, 1, 1, 1)}
         hours = groups(by="hour", since=(now - timedelta(hours=4)).isoformat(), until=now.isoformat())
         assert list(hours.values()) == [(3, 0, 0, 0, 3), (3, 1, 1, 0, 1), (3, 0.25, 1, 0.75, 1), (3, 0, 1, 1, 1)]

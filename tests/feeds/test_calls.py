@@ -19,6 +19,7 @@ from tests.cameras.door import PLATFORM, Door, ask, door, until, want_picture
 from tests.cameras.lower import UPPER, Lower, body_of, header
 from tests.conftest import live_server
 from tests.feeds import program_streams
+from tests.feeds.programs import assert_it_can_write_nothing, in_memory, programs
 from tests.identities import api_key, bearing
 from tests.squares import SIDE, SOUTH, WEST
 
@@ -94,14 +95,18 @@ def test_a_platform_that_is_called_sends_a_picture_until_it_is_closed(
             assert ("TCP/RTP/AVP" in body_of(message).decode()) == (transport == "tcp")
             acknowledged = city.lower.asked["ACK"].get(timeout=10)
             assert "tag=1928301774" in header(acknowledged, "to")
+            before = in_memory()
             with program_streams.sending(host, port, ssrc, transport, codec=codec):
                 playlist = client.get(feed["playlist"], timeout=30)
                 assert playlist.status_code == 200, playlist.text
                 part = re.findall(r"^\d+\.m4s$", playlist.text, re.MULTILINE)[-1]
+                (program,) = programs()
+                assert_it_can_write_nothing(program)
                 at = feed["playlist"].replace("live.m3u8", "")
                 played = client.get(f"{at}init.mp4").content + client.get(f"{at}{part}").content
                 (tmp_path / "picture.mp4").write_bytes(played)
                 assert client.get(f"/feeds/{feed['feed_id']}").json()["codec"].startswith(said)
+                assert in_memory() == before
                 client.delete(f"/feeds/{feed['feed_id']}").raise_for_status()
                 ended = city.lower.asked["BYE"].get(timeout=10)
             assert header(ended, "call-id") == header(message, "call-id")

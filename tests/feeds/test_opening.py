@@ -1,8 +1,10 @@
 """A camera's live picture: opened for a reason, seen by whoever may for as long as they may, and on record."""
 
+import multiprocessing
 import re
 import time
 from collections.abc import Callable, Iterator
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from geo_grid.db import Cluster, connect
 from tests.conftest import live_server
 from tests.databases import new_database
 from tests.feeds import cameras
+from tests.feeds.programs import assert_it_can_write_nothing, files, in_memory, programs
 from tests.identities import api_key, bearing, disable, logged_in, user
 from tests.squares import SIDE, SOUTH, WEST, two_by_two
 
@@ -115,24 +118,6 @@ def until[T](look: Callable[[], T], longest_s: float = 60) -> T:
     return found
 
 
-def programs(city: City) -> list[Path]:
-    """The ffmpegs of the server, which is this process."""
-    found = []
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            said = (process / "cmdline").read_bytes().split(b"\0")
-            ours = Path("/proc/self").resolve().name
-            if (
-                said[0] == b"ffmpeg"
-                and b"rtsp" in b"".join(said)
-                and f"\nPPid:\t{ours}\n" in (process / "status").read_text()
-            ):
-                found.append(process)
-        except OSError:
-            continue
-    return found
-
-
 def test_a_picture_comes_for_a_reason_and_all_of_it_is_on_record(city: City) -> None:
     name = user(city.database, "dispatcher", ["A"])
     with logged_in(city.url, name) as client:
@@ -165,40 +150,22 @@ def test_a_picture_comes_for_a_reason_and_all_of_it_is_on_record(city: City) -> 
 
 
 def test_nothing_is_written_anywhere_and_no_secret_is_seen(city: City) -> None:
-    def files(folder: Path) -> set[tuple[str, int]]:
-        return {(str(one), one.stat().st_size) for one in folder.rglob("*") if one.is_file() and one.suffix != ".log"}
-
-    def in_memory() -> set[tuple[str, int]]:
-        """Files of this program, neither of PostgreSQL nor of other tests at the same time, nor semaphores."""
-        others = ("PostgreSQL", "geo_grid_test_", "sem.")
-        found = (one for one in Path("/dev/shm").iterdir() if not one.name.startswith(others))
-        return {file for one in found for file in (files(one) if one.is_dir() else {(str(one), one.stat().st_size)})}
-
     before = files(city.state), in_memory()
     with bearing(city.url, api_key(city.database, "dispatcher")) as client:
         feed = opened(client, "plays")["feed"]
         first = newest(client, feed)
-        (program,) = until(lambda: programs(city))
-        held = {one.name: one.readlink().as_posix() for one in (program / "fd").iterdir()}
-        assert held.pop("0") == "/dev/null"
-        assert {one.partition(":")[0] for one in held.values()} == {
-            "pipe",
-            "socket",
-        }  # no file, and none of the server's
-        assert len(held) == 3
-        limits = (program / "limits").read_text()
-        assert re.search(r"Max file size +0 ", limits)
+        (program,) = until(programs)
+        assert_it_can_write_nothing(program)
         said = b"".join((program / one).read_bytes() for one in ("cmdline", "environ"))
         for secret in (PASSWORD, "SECRET-TOKEN", "operator", str(city.cameras["plays"].port)):
             assert secret.encode() not in said
-        assert (program / "ns/net").readlink() != Path("/proc/self/ns/net").readlink()  # it has no network but ours
         until(lambda: part(client, feed, first).status_code == 404, 30)  # the seconds pass, and are gone
         kept = re.findall(r"#EXTINF:([\d.]+)", client.get(feed["playlist"]).text)
         assert sum(map(float, kept)) <= 8.5
         assert (files(city.state), in_memory()) == before
         answers = [client.get(f"/feeds/{feed['feed_id']}").text, client.get(feed["playlist"]).text]
         client.delete(f"/feeds/{feed['feed_id']}")
-    until(lambda: not programs(city))
+    until(lambda: not programs())
     with connect(city.database) as connection:
         recorded = str(connection.execute("select * from access.audit_log").fetchall())
         stored = str(connection.execute("select * from stream_hosts").fetchall())
@@ -288,7 +255,7 @@ def test_a_picture_ends_with_the_right_to_it(city: City, how: str) -> None:
         finally:
             if how in ENDED:
                 city.do(ENDED[how][1])
-    until(lambda: not programs(city))
+    until(lambda: not programs())
 
 
 @pytest.mark.parametrize(
@@ -316,7 +283,7 @@ def test_what_gives_no_picture_says_why(city: City, name: str, why: str) -> None
     assert why in over["detail"]["why"]
     if name == "redirects":
         assert len(city.cameras["plays"].heads) == asked  # where it sends to is asked nothing
-    until(lambda: not programs(city))
+    until(lambda: not programs())
 
 
 def test_h265_is_named_so_that_a_browser_can_say_whether_it_plays_it(city: City) -> None:
@@ -365,7 +332,43 @@ def test_pictures_end_with_their_server(city: City) -> None:
     with live_server(city.database) as url, bearing(url, api_key(city.database, "dispatcher")) as client:
         made = opened(client, "H265")
         newest(client, made["feed"])
-        assert programs(city)
-    until(lambda: not programs(city))
+        assert programs()
+    until(lambda: not programs())
     (over,) = [row for row in city.rows("camera.close", "H265") if row["detail"]["opening"] == made["audit_id"]]
     assert over["detail"]["ending"] == "server"
+
+
+def serve(database: str, to_whom: Connection) -> None:
+    """Serve in a process of its own until it is killed."""
+    with live_server(database) as url:
+        to_whom.send(url)
+        time.sleep(600)
+
+
+def test_the_end_of_a_picture_whose_server_was_killed_is_recorded_once_by_another(city: City) -> None:
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    serving = context.Process(target=serve, args=(city.database, theirs))
+    serving.start()
+    try:
+        assert ours.poll(90)
+        with bearing(ours.recv(), api_key(city.database, "dispatcher")) as client:
+            made = opened(client, "H265")
+            newest(client, made["feed"])
+    finally:
+        serving.kill()
+        serving.join()
+
+    def ends() -> list[dict[str, Any]]:
+        return [row for row in city.rows("camera.close", "H265") if row["detail"]["opening"] == made["audit_id"]]
+
+    assert ends() == []
+    city.do("update shown_pictures set seen_at = seen_at - interval '1 minute' where opening = %s", made["audit_id"])
+    city.do("update due_work set due_at = now() where kind = 'lost_pictures'")
+    (over,) = until(ends)
+    assert (over["result"], over["detail"]["ending"], over["detail"]["why"]) == ("failed", "server", "lost")
+    (opening,) = city.rows("camera.open", "H265")[-1:]
+    assert over["actor_name"] == opening["actor_name"]
+    city.do("update due_work set due_at = now() where kind = 'lost_pictures'")
+    time.sleep(2)
+    assert len(ends()) == 1

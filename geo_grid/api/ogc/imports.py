@@ -46,12 +46,16 @@ class ImportReport(BaseModel):
     columns: list[str] = Field(description="of the file")
     fields: dict[str, str] = Field(description="column by field of the layer")
     notes: list[Worded] = Field(description="what the sender should know, such as a datum that seems mislabelled")
+    datum_doubt: Worded = Field(
+        description="why the coordinates seem to be in another datum, so that the confirmation has to say that it is certain; empty: they do not"
+    )
 
 
 class Confirmation(BaseModel):
-    """Whether bad rows may be left out."""
+    """Whether bad rows may be left out, and the datum is as it was said although it looks like another."""
 
     skip_invalid: bool = False
+    crs_is_certain: bool = False
 
 
 @router.post(
@@ -115,7 +119,7 @@ async def post_import(
         asked,
     )
     try:
-        report = await _run(request, folder, upload, skip_invalid=True, dry_run=True)
+        report = await _run(request, folder, upload, Confirmation(skip_invalid=True), dry_run=True)
     except BaseException:
         uploads.forget(folder, upload)
         raise
@@ -134,7 +138,7 @@ async def post_confirmation(
     folder = _folder(settings)
     upload = uploads.find(folder, import_id, identity_of(request).principal_id)
     try:
-        report = await _run(request, folder, upload, confirmation.skip_invalid, dry_run=False)
+        report = await _run(request, folder, upload, confirmation, dry_run=False)
     except UnreadableFile:
         uploads.find(folder, import_id, upload.principal_id)  # unless it was confirmed meanwhile, by another request
         raise
@@ -153,8 +157,10 @@ def _folder(settings: Settings) -> FilePath:
     return settings.state_dir / "imports"
 
 
-async def _run(request: Request, folder: FilePath, upload: uploads.Upload, skip_invalid: bool, dry_run: bool) -> Report:
-    return await apart(request, FILES, uploads.run_apart, folder, upload, skip_invalid, dry_run)
+async def _run(request: Request, folder: FilePath, upload: uploads.Upload, said: Confirmation, dry_run: bool) -> Report:
+    return await apart(
+        request, FILES, uploads.run_apart, folder, upload, said.skip_invalid, dry_run, said.crs_is_certain
+    )
 
 
 def _pairs(text: str, name: str) -> dict[str, str]:

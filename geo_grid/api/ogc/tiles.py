@@ -35,7 +35,7 @@ Edition = Annotated[
     int | None, Query(ge=1, description="of boundaries: the tile may be kept for ever, and is refused later")
 ]
 _LIVE_S = 2
-"""Seconds that a client may cache a tile of a layer that writes no changes."""
+"""Seconds that a client may cache a tile of a layer that writes no changes, or has columns which change without one."""
 
 _TILE_RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {"description": "A Mapbox vector tile with a layer of each collection's name",
@@ -169,7 +169,7 @@ async def get_tilejson(request: Request, layer: LayerName) -> TileJson:
         name=found.title_en,
         tiles=[f"{base_url(request)}/collections/{layer}/tiles/WebMercatorQuad/{{z}}/{{y}}/{{x}}{kept}"],
         minzoom=found.min_zoom,
-        vector_layers=[{"id": layer, "fields": fields}],
+        vector_layers=[{"id": name, "fields": fields} for name in (layer, *found.drawn_beside)],
     )
 
 
@@ -210,14 +210,14 @@ async def _answer(
 ) -> Response:
     refuse_needless(layers, only)
     drawn = await _draw(request, layers, z, y, x, only)
-    return _send(request, drawn, _keeping(request, layers, edition, only))
+    return _send(request, drawn, _keeping(request, layers, edition))
 
 
-def _keeping(request: Request, layers: list[Layer], edition: int | None, narrowing: Narrowing) -> str:
+def _keeping(request: Request, layers: list[Layer], edition: int | None) -> str:
     """Return the Cache-Control of a tile for its client; raises NotFound for an edition that is not in force."""
     if edition is None:
         # clients must revalidate each time, since rights or the edition may have changed; unchanged tiles get 304
-        is_told = all(layer.drawn_from and not narrowing.keys() & layer.passing for layer in layers)
+        is_told = all(layer.drawn_from and not layer.passing for layer in layers)
         return "private, no-cache" if is_told else f"private, max-age={_LIVE_S}"
     if edition != _edition(request):
         message = f"edition {edition} is not in force now: read the TileJSON again, which names the one that is"

@@ -4,6 +4,7 @@ same."""
 import gzip
 import hashlib
 import logging
+import math
 import shutil
 import time
 from collections import Counter
@@ -21,8 +22,8 @@ from geo_grid.layers.items import Narrowing
 
 log = logging.getLogger(__name__)
 
-_LIVE_S = 5.0
-"""Seconds that a tile is cached of a layer that writes no changes."""
+_LIVE_S, _PASSING_S = 5.0, 15.0
+"""Seconds that a tile is cached of a layer that writes no changes, and of one that has columns which change without one."""
 _TRUSTED_S = 10.0
 """Seconds that cached tiles are served while the feed of changes cannot be read."""
 _WORTH_PACKING = 1024
@@ -113,7 +114,8 @@ class TileCache:
             if plain is not None:
                 found, where = Tile(plain), "disk"
                 self._remember(key, found)
-        if found is not None and not layer.drawn_from and time.monotonic() - found.drawn > _LIVE_S:
+        kept_s = _LIVE_S if not layer.drawn_from else _PASSING_S if layer.passing else math.inf
+        if found is not None and time.monotonic() - found.drawn > kept_s:
             found = None
         self.asked[where if found is not None else "drawn"] += 1
         return found

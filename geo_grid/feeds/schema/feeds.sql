@@ -172,11 +172,49 @@ create or replace function access.end_picture(
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 begin
     perform access.require_service();
+    delete from shown_pictures s where s.opening = end_picture.opening and s.is_recorded;
+    if found then
+        return;
+    end if;
+    delete from shown_pictures s where s.opening = end_picture.opening;
     perform access.record('camera.close', 'camera', wanted, case ending when 'broken' then 'failed' else 'done' end,
                           jsonb_strip_nulls(jsonb_build_object('opening', opening, 'incident_id', incident, 'seconds', seconds,
                                                                'ending', ending, 'why', why)), named);
 end $$;
 grant execute on function access.end_picture to geo_grid_service;
+
+-- Notes that a server shows a picture, and for how long there was one; said again every 20 seconds.
+create or replace function access.note_picture(
+    opening bigint, named text, wanted text, incident bigint, seconds double precision) returns void
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
+begin
+    perform access.require_service();
+    insert into shown_pictures as s (opening, named, gb28181_id, incident_id, seconds)
+    values (note_picture.opening, note_picture.named, wanted, incident, note_picture.seconds)
+    on conflict on constraint shown_pictures_pkey do update set seconds = excluded.seconds, seen_at = excluded.seen_at;
+end $$;
+grant execute on function access.note_picture to geo_grid_service;
+
+-- Records the end of pictures whose server has said nothing of them for a minute: it was killed, or cannot reach the database.
+create or replace function access.end_lost_pictures() returns void
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
+declare
+    lost shown_pictures;
+begin
+    perform access.require_service();
+    for lost in
+        update shown_pictures s set is_recorded = true
+        where not s.is_recorded and s.seen_at < statement_timestamp() - interval '1 minute'
+        returning s.*
+    loop
+        perform access.record('camera.close', 'camera', lost.gb28181_id, 'failed',
+                              jsonb_strip_nulls(jsonb_build_object('opening', lost.opening, 'incident_id', lost.incident_id,
+                                                                   'seconds', lost.seconds, 'ending', 'server', 'why', 'lost')),
+                              lost.named);
+    end loop;
+    delete from shown_pictures s where s.is_recorded and s.seen_at < statement_timestamp() - interval '1 hour';
+end $$;
+grant execute on function access.end_lost_pictures to geo_grid_service;
 
 -- Who may open a camera now: the same rule as camera_seen, asked for everybody.
 create or replace function access.camera_viewers(wanted text)

@@ -220,6 +220,7 @@ export function cameraCoveragePanel(map, more) {
       "section",
       {},
       element("h2", { textContent: say("whatCamerasSee") }),
+      element("p", { className: "quiet", textContent: say("heightsAreIgnored") }),
       element("div", { className: "row" }, county, township),
       busy,
       told,

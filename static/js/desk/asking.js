@@ -4,11 +4,11 @@ import { say } from "../text.js";
 
 /**
  * @typedef {{ name: string, label: string, type?: "text" | "number", value?: string | number, max?: number,
- *   choices?: { value: string, text: string }[] }} Field
+ *   isOptional?: boolean, choices?: { value: string, text: string }[] }} Field
  */
 
 /** @param {Field} field */
-function inputOf({ name, label, type = "text", value = "", max, choices }) {
+function inputOf({ name, label, type = "text", value = "", max, isOptional = false, choices }) {
   const input = choices
     ? element(
         "select",
@@ -21,7 +21,7 @@ function inputOf({ name, label, type = "text", value = "", max, choices }) {
         min: "1",
         max: max === undefined ? "" : String(max),
         maxLength: 4000,
-        required: true,
+        required: !isOptional,
         autocomplete: "off",
       });
   if (value !== "") input.value = String(value);
@@ -32,7 +32,7 @@ function inputOf({ name, label, type = "text", value = "", max, choices }) {
  * The form; its first field, or its button, is focused once it is on the page.
  * @param {string} title
  * @param {Field[]} fields
- * @param {(answers: Record<string, string | number>) => unknown} send
+ * @param {(answers: Record<string, string | number>) => unknown} send with 0 for a number that may be, and is, left out
  * @param {() => void} cancel
  */
 export function askingForm(title, fields, send, cancel) {

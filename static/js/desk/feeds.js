@@ -14,6 +14,7 @@ import { steeringOf } from "./steering.js";
 const PLAYER = "../../vendor/hls/hls.light.min.mjs"; // loaded when the first camera is asked for
 const KEY = "v";
 const PATIENT_MS = 30000;
+const MATTER = { name: "matter", label: say("forWhichMatter"), type: "number", isOptional: true };
 const COUNTS_MS = 1000;
 const PLAYING = {
   enableWorker: false,
@@ -82,11 +83,14 @@ export class Feeds {
           label: say("whichCamera"),
           choices: choices.map(one => ({ value: one.code, text: `${one.name} · ${metres(one.distance_m)}` })),
         },
+        ...(incident
+          ? []
+          : [/** @type {import("./asking.js").Field} */ (MATTER)]),
       ],
-      ({ camera, reason }) => {
+      ({ camera, reason, matter }) => {
         const chosen = choices.find(one => one.code === camera);
         if (!chosen) return;
-        this.open(chosen, reason, incident).then(
+        this.open(chosen, reason, incident ?? (matter || null)).then(
           () => form.remove(),
           error => this.tell(error.message),
         );
@@ -102,7 +106,12 @@ export class Feeds {
     for (const close of this.closing) close();
   }
 
-  /** Opens one, and shows it. @param {Camera} camera @param {string | number} reason @param {number | null} incident */
+  /**
+   * Opens one, and shows it.
+   * @param {Camera} camera
+   * @param {string | number} reason
+   * @param {string | number | null} incident
+   */
   async open(camera, reason, incident) {
     const { feed } = await write("POST", `/cameras/${camera.code}/openings`, { reason, incident_id: incident });
     if (feed) this.show(camera, feed).catch(error => this.tell(error.message));

@@ -42,11 +42,17 @@ async function edit(bench, was) {
         title: say("twentyDigits"),
       }),
       check(say("mayRegister"), "is_enabled", Boolean(was?.is_enabled)),
+      check(say("datumIsCertain"), "is_crs_certain", Boolean(was?.is_crs_certain)),
     ],
     {
       button: say("save"),
-      send: ({ code, gb28181_id: id, is_enabled: enabled, ...given }) => {
-        const content = { ...given, gb28181_id: id || null, is_enabled: enabled === "yes" };
+      send: ({ code, gb28181_id: id, is_enabled: enabled, is_crs_certain: certain, ...given }) => {
+        const content = {
+          ...given,
+          gb28181_id: id || null,
+          is_enabled: enabled === "yes",
+          is_crs_certain: certain === "yes",
+        };
         return write("PUT", address(was?.platform_code ?? code), content);
       },
     },
@@ -57,6 +63,7 @@ async function edit(bench, was) {
     source_crs: was.source_crs,
     gb28181_id: was.gb28181_id,
     is_enabled: was.is_enabled,
+    is_crs_certain: was.is_crs_certain,
   };
   bench.done(
     say("platformSaved", { name: made.name }),

@@ -1,0 +1,28 @@
+-- A datum that seems mislabelled is refused, unless it was said of the platform that it is certain; the end of a picture is on record
+-- also when the server that showed it was killed; a camera without a national ID has a network.
+
+alter table camera_platforms add column is_crs_certain boolean not null default false;
+comment on column camera_platforms.is_crs_certain is 'its coordinates are in source_crs, although they look as if they were in another datum';
+
+create table shown_pictures (
+    opening bigint primary key,
+    named text not null,
+    gb28181_id text not null,
+    incident_id bigint,
+    seconds double precision not null default 0,
+    seen_at timestamptz not null default now(),
+    is_recorded boolean not null default false
+);
+comment on table shown_pictures is 'a row for each picture that a server shows, until its end is on record';
+comment on column shown_pictures.opening is 'audit_id of its opening; named, gb28181_id and incident_id: by whom, of which camera, for what';
+comment on column shown_pictures.seconds is 'for which there was a picture, as of seen_at: when its server said last that it shows it';
+comment on column shown_pictures.is_recorded is 'its end was recorded in its server''s place, which had not been heard of for a minute';
+
+-- The network of a camera without a national ID can be said.
+alter table cameras
+    add column local_network text collate "C" not null default '' constraint cameras_local_network check (local_network ~ '^[0-9]?$'),
+    drop column network_code;
+alter table cameras add column network_code text collate "C" generated always as
+    (case when gb28181_id like 'LOCAL-%' then local_network else substr(gb28181_id, 14, 1) end) stored;
+comment on column cameras.local_network is 'of a camera with a local ID: its network, as digit 14 of a national ID would say; not read of others';
+grant insert (local_network), update (local_network) on cameras to geo_grid_app;
