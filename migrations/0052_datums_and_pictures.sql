@@ -1,5 +1,6 @@
 -- A datum that seems mislabelled is refused, unless it was said of the platform that it is certain; the end of a picture is on record
--- also when the server that showed it was killed; a camera without a national ID has a network.
+-- also when the server that showed it was killed; a camera without a national ID has a network; incidents
+-- show of what category they are.
 
 alter table camera_platforms add column is_crs_certain boolean not null default false;
 comment on column camera_platforms.is_crs_certain is 'its coordinates are in source_crs, although they look as if they were in another datum';
@@ -26,3 +27,10 @@ alter table cameras add column network_code text collate "C" generated always as
     (case when gb28181_id like 'LOCAL-%' then local_network else substr(gb28181_id, 14, 1) end) stored;
 comment on column cameras.local_network is 'of a camera with a local ID: its network, as digit 14 of a national ID would say; not read of others';
 grant insert (local_network), update (local_network) on cameras to geo_grid_app;
+
+-- What kind of matter a sign on the map stands for.
+update incident_categories c set icon = given.icon
+from (values ('public_order', '治'), ('traffic', '车'), ('dispute', '纠'), ('help', '助'), ('fire', '火'), ('fraud', '骗'), ('city_matter', '事'))
+     given (category_code, icon)
+where c.category_code = given.category_code and c.icon = '';
+comment on column incident_categories.icon is 'a letter or two that stand beside the sign of its incidents on a map; empty: none';

@@ -76,6 +76,7 @@ export interface Category {
   name_en: string;
   urgency?: string;
   answered_by?: string;
+  icon?: string;
 }
 
 export interface GridLevel {
@@ -154,6 +155,8 @@ export interface PointLook {
   /** What is said of it. */
   lines?: (string | null | undefined)[];
   isLate?: boolean;
+  /** Letters beside it, which say of what kind it is. */
+  icon?: string;
   /** From 0 to 1: what has more lies over the others of its layer. */
   rank?: number;
 }

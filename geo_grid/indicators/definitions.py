@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, Field
+from geo_grid.defined import Defined
 
 type Code = Literal[
     "count",
@@ -29,15 +29,11 @@ CLOCKS: dict[Stage, tuple[str, str]] = {
 """From which clock to which each time runs."""
 
 
-class Definition(BaseModel):
+class Definition(Defined):
     """What an indicator means."""
 
     code: Code
-    name_zh: str
-    name_en: str
     unit: Literal["incidents", "per 10,000 households", "share", "seconds"]
-    definition_zh: str
-    definition_en: str = Field(description="what is counted, and what is left out")
 
 
 _TIMES_ZH = (

@@ -83,9 +83,13 @@ _MEANINGS = {
     ),
     "cameras.platform_code": ("来源平台", "platform whose register it comes from (`GET /cameras/platforms`)"),
     "cameras.type_code": ("类型编码", "digits 11-13 of the ID: 131 camera, 132 network camera; empty: it is local"),
-    "cameras.local_network": ("无国标编码者的网络标识", "of a camera with a local ID: its network, as digit 14 of a national ID would say"),
+    "cameras.local_network": (
+        "无国标编码者的网络标识",
+        "of a camera with a local ID: its network, as digit 14 of a national ID would say",
+    ),
     "cameras.network_code": (
-        "网络标识", "digit 14 of the ID, or local_network: 5 police, 6 government, 7 Internet, 8 society's"
+        "网络标识",
+        "digit 14 of the ID, or local_network: 5 police, 6 government, 7 Internet, 8 society's",
     ),
     "cameras.camera_state": ("运行状态", "`online`, `offline` or `fault`, as last reported; empty: nobody did"),
     "cameras.state_since": ("状态起始", "since when it is in this state"),

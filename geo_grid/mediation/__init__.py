@@ -2,7 +2,7 @@
 
 from geo_grid.mediation.actions import AnyCaseAction, CaseAction, Kind, NewCase
 from geo_grid.mediation.cases import Case, CaseCourse, act, cases_as_csv, course, get_case, newest_cases, take
-from geo_grid.mediation.figures import Figure, FigureKey, figures
+from geo_grid.mediation.figures import DEFINITIONS, Figure, FigureKey, figures
 from geo_grid.mediation.organisations import (
     Candidate,
     Description,
@@ -13,6 +13,7 @@ from geo_grid.mediation.organisations import (
 )
 
 __all__ = [
+    "DEFINITIONS",
     "AnyCaseAction",
     "Candidate",
     "Case",

@@ -70,11 +70,11 @@ class Assign(Action):
             if already := sorted(new.keys() & matter.units.keys()):
                 message = f"{', '.join(already)} has this matter already"
                 raise Conflict(message)
-            return replace(matter, units={**matter.units, **new})
+            return replace(matter, units={**matter.units, **new}, given_at=now, receipt_at=None)
         moved = matter.moved_to("assigned", now)
         if matter.return_count and matter.return_count >= matter.loop.most_returns and not matter.is_final:
             raise Conflict(_returned_too_often(matter))
-        return replace(moved, units=new, responsible="to_find")
+        return replace(moved, units=new).given_anew(now)
 
 
 class HandOver(Action):
@@ -96,12 +96,12 @@ class Acknowledge(Action):
     action: Literal["acknowledge"] = "acknowledge"
 
     def apply(self, matter: Matter, actor_id: int | None, now: datetime) -> Matter:
-        """Leave it as it is."""
+        """Begin the time within which it may be sent back."""
         matter.refuse_closed("be acknowledged")
         if matter.stage == "reported":
             message = "nobody has this matter so far: accept it"
             raise Conflict(message)
-        return matter
+        return replace(matter, receipt_at=matter.receipt_at or now)
 
 
 class Depart(Action):
@@ -186,9 +186,9 @@ class SendBack(Action):
     reason: Reason
 
     def apply(self, matter: Matter, actor_id: int | None, now: datetime) -> Matter:
-        """Make it wait to be assigned anew, within the loop's limits of time and number."""
+        """Make it wait to be assigned anew, within the loop's limits of number and of time, which runs from its receipt."""
         matter.refuse_unless("assigned", to="be sent back")
-        since = matter.clocks["dispatched_at"]
+        since = matter.receipt_at or matter.given_at or matter.clocks["dispatched_at"]
         if matter.is_final or matter.return_count >= matter.loop.most_returns:
             message = (
                 "the level above has decided who has this matter: it is not sent back again"
@@ -198,7 +198,7 @@ class SendBack(Action):
             raise Conflict(message)
         if now - since > matter.loop.return_within:
             hours = matter.loop.return_within.total_seconds() / 3600
-            message = f"a matter is sent back within {hours:g} hours after it was assigned, at {since.isoformat()}"
+            message = f"a matter is sent back within {hours:g} hours after it was received, at {since.isoformat()}"
             raise Conflict(message)
         count = matter.return_count + 1
         return replace(matter.moved_back_to("accepted"), units={}, return_count=count, responsible="nobody")
@@ -222,7 +222,7 @@ class Decide(Action):
             given = replace(matter, units={**dict.fromkeys(self.unit_codes, Unit()), **matter.units})
         else:
             given = replace(matter.moved_to("assigned", now), units=dict.fromkeys(self.unit_codes, Unit()))
-        return replace(given, is_final=True, responsible="to_find")
+        return replace(given, is_final=True).given_anew(now)
 
 
 class Escalate(Action):
@@ -233,7 +233,7 @@ class Escalate(Action):
 
     def apply(self, matter: Matter, actor_id: int | None, now: datetime) -> Matter:
         """Raise it one level, at the same stage."""
-        return matter.at_level(1)
+        return matter.at_level(1, now)
 
 
 class SendDown(Action):
@@ -245,7 +245,7 @@ class SendDown(Action):
 
     def apply(self, matter: Matter, actor_id: int | None, now: datetime) -> Matter:
         """Lower it one level, at the same stage."""
-        return matter.at_level(-1)
+        return matter.at_level(-1, now)
 
 
 class Suspend(Action):
@@ -308,10 +308,13 @@ class CloseUnsolved(Action):
     reason: Reason
 
     def apply(self, matter: Matter, actor_id: int | None, now: datetime) -> Matter:
-        """Close it where it is; what was handled, not by whoever says so."""
+        """Close it where it is: neither whoever handled it nor whoever has it in hand says so alone."""
         matter.refuse_closed("be closed")
         if matter.stage in {"handled", "fed_back"}:
             _refuse_handler(matter, actor_id, "close it")
+        if actor_id is not None and actor_id == matter.handler_id:
+            message = "whoever has a matter in hand does not close it alone: ask somebody else to, or hand it over"
+            raise Conflict(message)
         return matter.closed(now, "not_solved")
 
 
@@ -354,7 +357,7 @@ class Evaluate(Action):
 
 
 class Move(Action):
-    """Move it to where it really is: its owners are found anew."""
+    """Move it to where it really is: its owners are found anew, and its unit, if its patrol zone is another."""
 
     right: ClassVar[str] = "incidents.dispatch"
     action: Literal["move"] = "move"
@@ -363,10 +366,12 @@ class Move(Action):
     source_crs: str = Field("EPSG:4490", max_length=200, description="EPSG code, GCJ-02 or BD-09")
 
     def apply(self, matter: Matter, actor_id: int | None, now: datetime) -> Matter:
-        """Leave it at its stage."""
+        """Leave it at its stage; units that were named, or are on scene, stay."""
         matter.refuse_closed("be moved")
-        is_anew = matter.stage == "assigned" and not matter.units
-        return replace(matter, responsible="to_find") if is_anew else matter
+        stays = any(matter.assigned_rule != "zone" or unit.arrived_at for unit in matter.units.values())
+        if matter.stage != "assigned" or stays:
+            return matter
+        return replace(matter, units={}).given_anew(now)
 
 
 class Merge(Action):

@@ -26,7 +26,7 @@ class CategoryRules(BaseModel):
     )
     urgency: Literal["red", "yellow", "blue", "normal"] = "normal"
     answered_by: Literal["police", "grid", "mediation"] = "police"
-    icon: str = Field("", max_length=40)
+    icon: str = Field("", max_length=40, description="a letter or two beside the sign of its incidents on a map")
     rises: bool = Field(False, description="whether its matters rise a level by themselves when settled too late")
     check_in_minutes: int | None = Field(None, ge=1, le=1440, description="how often a unit on scene must be heard of")
 

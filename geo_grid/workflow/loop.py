@@ -77,6 +77,11 @@ class Matter:
         Grid level of the cell whose person has it (0: the city has it); None: nobody has, or units of the police.
     merged_into
         Number of the incident that it is a second report of.
+    assigned_rule
+        Which rule decided who has it: `zone`, the unit of its patrol zone; `units`, some that were named; see `responsible_for` for
+        others. None: nobody has it.
+    given_at, receipt_at
+        When whoever has it was given it, and when they acknowledged that.
     responsible
         What a step makes of who answers for it: they stay, are to be found anew, or are nobody.
     """
@@ -97,6 +102,9 @@ class Matter:
     held_level: int | None = None
     holder_level: int | None = None
     merged_into: int | None = None
+    assigned_rule: str | None = None
+    given_at: datetime | None = None
+    receipt_at: datetime | None = None
     responsible: Literal["same", "to_find", "nobody"] = "same"
 
     @property
@@ -109,8 +117,15 @@ class Matter:
         """The outermost level that has dealt with it: `level`, or that of who has it for want of anybody below; 0: the city."""
         return self.level if self.holder_level is None else min(self.level, self.holder_level)
 
-    def at_level(self, steps: Literal[1, -1]) -> "Matter":
-        """Return it one level up (1) or down (-1), with who has it to be found anew. Raises Conflict if there is none."""
+    def given_anew(self, now: datetime) -> "Matter":
+        """Return it with who has it to be found; from now on they have it."""
+        return replace(self, given_at=now, receipt_at=None, responsible="to_find")
+
+    def at_level(self, steps: Literal[1, -1], now: datetime) -> "Matter":
+        """Return it one level up (1) or down (-1), with who has it to be found anew; units that have it keep it.
+
+        Raises Conflict if there is no such level.
+        """
         self.refuse_unless("reported", "accepted", "assigned", to="change its level")
         reachable = [level for level in self.levels if (level < self.reached if steps == 1 else level > self.level)]
         if not reachable:
@@ -122,7 +137,8 @@ class Matter:
             raise Conflict(message)
         level = max(reachable) if steps == 1 else min(reachable)
         held = None if level == self.levels[0] else level
-        return replace(self, held_level=held, responsible="to_find" if self.stage == "assigned" else "same")
+        moved = replace(self, held_level=held)
+        return moved.given_anew(now) if self.stage == "assigned" else moved
 
     def closed(self, now: datetime, outcome: Literal["not_solved", "merged"]) -> "Matter":
         """Return it closed at the stage where it is; a clock that stood has stood until now."""

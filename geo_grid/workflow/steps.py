@@ -21,6 +21,8 @@ QUERIES = load_queries("geo_grid.workflow", "steps.sql")
 _SAME = ("stage", "handler_id", "handled_by", "return_count", "is_final", "suspended_at", "suspended_s", "outcome",
          "evaluation", "held_level", "merged_into")  # fmt: skip
 """Attributes of a Matter that are columns of the queries `matter` and `store` by the same name."""
+_READ = ("assigned_rule", "given_at", "receipt_at")
+"""Those that `matter` reads from elsewhere."""
 _EVIDENCE: Any = {
     "grid_cells": {"__all__": {"grid_code", "name", "grid_level"}},
     "distance_to_boundary_m": True,
@@ -120,15 +122,18 @@ async def take_step(connection: AsyncConnection, incident_id: int, action: Actio
     known = await _look_up(connection, action, row, before)
     if known.handler_id is not None:
         after = replace(after, handler_id=known.handler_id)
-    await _move_units(connection, key, before, after, now)
     where = known.place or (row["lon"], row["lat"])
+    owners = row
+    if known.place is not None and after.responsible == "to_find":
+        owners = await fetch_one(connection, QUERIES["owners"], {"lon": where[0], "lat": where[1]})
+        if before.units and owners["zone_code"] == row["zone_code"]:
+            after = before  # the unit of its zone has it, which it still is
+    await _move_units(connection, key, before, after, now)
     had = assigned = {name: row[name] for name in NOBODY}
     sent = list(after.units)
     if after.responsible == "nobody":
         assigned = NOBODY
     elif after.responsible == "to_find":
-        place = {"lon": where[0], "lat": where[1]}
-        owners = await fetch_one(connection, QUERIES["owners"], place) if known.place else row
         assigned, sent = await _who_answers(connection, owners, after, key, now, isinstance(action, Assign))
     given = {} if after.responsible == "same" else _given(had, list(before.units), assigned, sent)
     values = _values(row, before, after, action, now) | assigned | {"lon": where[0], "lat": where[1]}
@@ -172,7 +177,7 @@ def _matter(row: dict[str, Any], units: list[dict[str, Any]]) -> Matter:
         },
         levels=(*row["levels"], 0),
         holder_level=row["holder_level"],
-        **{name: row[name] for name in _SAME},
+        **{name: row[name] for name in (*_SAME, *_READ)},
     )
 
 
@@ -206,7 +211,7 @@ async def _look_up(connection: AsyncConnection, action: Action, row: dict[str, A
         case Decide():
             await _refuse_unless_above(connection, row["grid_code"], before.reached)
         case SendDown():
-            await _refuse_unless_above(connection, row["grid_code"], before.at_level(-1).level)
+            await _refuse_unless_above(connection, row["grid_code"], before.at_level(-1, row["now"]).level)
         case Merge():
             await _refuse_unless_open(connection, row["incident_id"], action.into)
     return Known()
@@ -276,10 +281,10 @@ async def _who_answers(
     others_are_named: bool,
 ) -> tuple[dict[str, Any], list[str]]:
     """Say who answers for a matter, which rule decided it, and which units have it: units by name; for the police, the unit of
-    the patrol zone that is on patrol; else the person on duty for the cell at the level that has it, or the nearest cell above;
-    else the city. Raises Conflict, if `others_are_named`, where units of other zones alone are on patrol: which one leaves its
+    the patrol zone that is on patrol; else, and for a matter that rose, beside its units, the person on duty for the cell at the
+    level that has it, or the nearest cell above; else the city. Raises Conflict, if `others_are_named`, where units of other zones alone are on patrol: which one leaves its
     zone is for a person to say."""
-    if after.units:
+    if after.units and after.held_level is None:
         return {**NOBODY, "assigned_rule": "units"}, list(after.units)
     if after.held_level is None:
         of_zone = await connection.execute(QUERIES["unit_of_zone"], {**key, "zone_code": owners["zone_code"]})
@@ -298,7 +303,7 @@ async def _who_answers(
     rows = await connection.execute(
         QUERIES["responsible"], {"grid_code": owners["grid_code"], "level": after.held_level}
     )
-    return await rows.fetchone() or {**NOBODY, "assigned_rule": "city"}, []
+    return await rows.fetchone() or {**NOBODY, "assigned_rule": "city"}, list(after.units)
 
 
 def _given(had: dict[str, Any], units_before: list[str], has: dict[str, Any], units: list[str]) -> dict[str, Any]:

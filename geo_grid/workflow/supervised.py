@@ -12,6 +12,7 @@ import psycopg
 from pydantic import BaseModel, ConfigDict, Field, computed_field, model_validator
 
 from geo_grid.db import AsyncConnection, fetch_one, load_queries
+from geo_grid.defined import Defined
 from geo_grid.errors import Conflict, Forbidden, NotFound, Outdated, UserError
 from geo_grid.layers.layer import LocalCode
 from geo_grid.moments import Day
@@ -152,6 +153,36 @@ class ListingFigure(BaseModel):
     dropped: int
     open: int
     overdue: int
+
+
+DEFINITIONS = (
+    Defined(
+        code="listed", name_zh="挂账", name_en="Listed", unit="listings",
+        definition_zh="统计期内列入督办清单的事项数（按列入时间和列入层级）；销账后再次列入的另计一项。",
+        definition_en="Matters put on the list in the period, by when and at which level; one that was delisted and listed again counts twice.",
+    ),
+    Defined(
+        code="done", name_zh="办结", name_en="Done", unit="listings",
+        definition_zh="其中至今以“办结”销账的项数。",
+        definition_en="Of these, delisted as done so far.",
+    ),
+    Defined(
+        code="dropped", name_zh="撤销", name_en="Dropped", unit="listings",
+        definition_zh="其中未办结而销账的项数。",
+        definition_en="Of these, delisted without being done.",
+    ),
+    Defined(
+        code="open", name_zh="在账", name_en="On the list", unit="listings",
+        definition_zh="其中现仍在账的项数。",
+        definition_en="Of these, on the list now.",
+    ),
+    Defined(
+        code="overdue", name_zh="超期", name_en="Overdue", unit="listings",
+        definition_zh="其中在账且已过办结期限的项数。",
+        definition_en="Of these, on the list now and past their due day.",
+    ),
+)  # fmt: skip
+"""In the order of the columns."""
 
 
 async def put_on_list(connection: AsyncConnection, new: NewListing, today: date) -> Listing:

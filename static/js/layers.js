@@ -4,9 +4,10 @@ import { now } from "./now.js";
 import { page } from "./page.js";
 import { SHAPES } from "./shapes.js";
 import { isSilent } from "./signs.js";
-import { ago, categoryName, metres, named, say } from "./text.js";
+import { ago, categoryIcon, categoryName, metres, named, say } from "./text.js";
 
 /** What waits is larger than what is only to be written up, and lies over it. */
+const ICONS_FROM = 13; // zoom: before, letters would cover other signs
 const STAGES = {
   reported: { size: 24, rank: 0.9 },
   accepted: { size: 24, rank: 0.8 },
@@ -88,8 +89,9 @@ const LOOKS = [
     title: "open_incidents",
     from: 0,
     swatch: "incidents",
-    point: ({ properties: { category, subtype, step, unassigned } }) => ({
+    point: ({ properties: { category, subtype, step, unassigned } }, zoom) => ({
       state: unassigned ? "unassigned" : step,
+      icon: zoom < ICONS_FROM ? "" : categoryIcon(category),
       ...(unassigned ? STAGES.reported : (STAGES[step] ?? STAGES.handled)),
       lines: [`${categoryName(category)} ${subtype}`, named("steps", step), unassigned ? say("unassigned") : null],
     }),

@@ -175,10 +175,10 @@ export class LiveLayer {
 
   point(feature, at, zoom, options) {
     const draw = /** @type {NonNullable<import("../types.js").LayerLook["point"]>} */ (this.look.point);
-    const { count, state = "", size: small, lines, isLate, rank = 0, share } = draw(feature, zoom);
+    const { count, state = "", size: small, lines, isLate, icon, rank = 0, share } = draw(feature, zoom);
     const size = Math.round(small * scale.is);
     const drawn = () =>
-      count === undefined ? signSprite(this.look.name, state, size, isLate) : countSprite(count, size, share);
+      count === undefined ? signSprite(this.look.name, state, size, isLate, icon) : countSprite(count, size, share);
     const interactive = count === undefined;
     const made = new SpritePoint(at, { ...options, rank: this.rank + rank, sprite: drawn, interactive });
     if (count !== undefined) return made;

@@ -37,6 +37,9 @@ export const translated = (row, column) => row[`${column}_${page.lang}`];
 export const estimated = ({ method, estimated_because: why }) =>
   method === "geodesic_estimate" ? `（${say("estimate")}${why ? `：${named("estimated", why)}` : ""}）` : "";
 
+/** The letters beside the sign of incidents of a category, by its code. @param {string} code */
+export const categoryIcon = code => page.categories?.find(one => one.category_code === code)?.icon ?? "";
+
 /**
  * The name of a category of incidents by its code; a category that is not listed is returned unchanged.
  * @param {string} code

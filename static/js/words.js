@@ -37,6 +37,9 @@ export const WORDS = /** @type {const} */ ({
   sipId: ["国标编码（SIP，20 位）", "National ID (SIP, 20 digits)"],
   twentyDigits: ["20 位数字", "20 digits"],
   mayRegister: ["允许通过 SIP 注册", "It may register over SIP"],
+  definitions: ["指标口径", "What these figures mean"],
+  categoryIcon: ["图标文字", "Letters on the map"],
+  categoryIconTold: ["一两个字，显示在地图上警情符号旁", "one or two letters beside the signs of its incidents"],
   heightsAreIgnored: [
     "按建筑物轮廓计算，不考虑高度；保密摄像机不计入，离线的计入。",
     "Cut by the footprints of buildings, without heights. Cameras that are off count; secret ones do not.",

@@ -1,5 +1,7 @@
 """The city's own figures of mediation, from rows of their number; and counts by any key, against counting by hand."""
 
+import csv
+import io
 from collections import Counter
 from collections.abc import Iterator
 
@@ -86,3 +88,21 @@ def test_a_period_is_half_open_and_a_cell_holds_what_is_below_it(desk: Desk) -> 
     assert (within["grid_code"], within["taken"]) == ("A", (TAKEN + 3) // 4)
     assert desk.ask(desk.lin, "/mediation/figures?within=nowhere")["figures"] == []
     desk.ask(desk.lin, "/mediation/figures?by=weather", 422)
+
+
+def test_figures_have_their_definitions_beside_them_and_go_out_as_csv_on_record(desk: Desk) -> None:
+    told = desk.ask(desk.lin, "/mediation/figures?by=kind")
+    counts = {"taken", "settled", "not_settled", "withdrawn", "open", "settled_percent"}
+    assert {one["code"] for one in told["definitions"]} == counts
+    assert all(one["definition_zh"] and one["definition_en"] for one in told["definitions"])
+    answer = desk.chief.get("/mediation/figures?by=kind&f=csv")
+    assert answer.headers["content-type"].startswith("text/csv")
+    rows = list(csv.DictReader(io.StringIO(answer.text)))
+    assert [(row["mediation_kind"], int(row["taken"]), float(row["settled_percent"])) for row in rows] == [
+        (one["mediation_kind"], one["taken"], one["settled_percent"]) for one in told["figures"]
+    ]
+    with connect(desk.conninfo) as connection:
+        (exported,) = connection.execute(
+            "select detail from access.audit_log where action = 'layer.export' and object_id = 'mediation_figures'"
+        ).fetchall()
+    assert exported["detail"]["rows"] == len(rows)

@@ -27,6 +27,24 @@ def test_a_callers_number_and_words_go_90_days_after_the_end(small_city: str) ->
     assert [tuple(row.values()) for row in rows] == [(None, "", ""), *[("13912345678", "said", "lane 3")] * 2]
 
 
+def test_a_subtype_that_few_have_and_no_group_counts_is_what_somebody_typed_and_goes_too(small_city: str) -> None:
+    subtypes = ["quarrel of Mr. Li", "stolen bicycle", *["break-in"] * 5]
+    with connect(small_city) as connection:
+        connection.execute(
+            "insert into category_groups (group_code, name_zh, name_en) values ('bicycles', '自行车', 'Bicycles')"
+        )
+        connection.execute("insert into category_group_members values ('bicycles', 'public_order', 'stolen bicycle')")
+        connection.execute(
+            "insert into incidents (category, subtype, closed_at, geom) select 'public_order', subtype, now() - interval '91 days',"
+            " ST_SetSRID(ST_MakePoint(114.5, 37), 4490) from unnest(%s::text[]) subtype",
+            [subtypes],
+        )
+    as_server(small_city, STEPS["tidy"], {"texts_days": 90})
+    with connect(small_city) as connection:
+        rows = connection.execute("select subtype from incidents order by incident_id").fetchall()
+    assert [row["subtype"] for row in rows] == ["", *subtypes[1:]]
+
+
 def test_no_table_has_a_place_for_what_identifies_a_person(database: str) -> None:
     with connect(database) as connection:
         found = connection.execute(

@@ -10,7 +10,6 @@ import psycopg
 import pytest
 
 from geo_grid.db import Cluster, connect
-from geo_grid.workflow.actions import ACTIONS
 from tests.conftest import live_server
 from tests.databases import new_database
 from tests.identities import api_key, bearing
@@ -260,40 +259,3 @@ def test_who_may(desk: Desk, role: str, cells: list[str] | None, action: str, st
     with bearing(desk.url, key) as client:  # without the right to verify, or to read texts
         assert client.post(f"/incidents/{incident}/steps", json={"action": "verify"}).status_code == 403
         assert client.get(f"/incidents/{incident}/steps").status_code == 403
-
-
-SETTLE = {"acknowledge", "handle", "feed_back", "return", "escalate", "suspend", "resume"}
-DISPATCH = {"accept", "assign", "hand_over", "depart", "arrive", "check_in", "move", "merge", "unmerge"}
-JUDGE = {"decide", "send_down", "verify", "reject", "close", "reopen", "evaluate"}
-GIVEN = {
-    **{key: {"reason": "why"} for key in ("return", "decide", "escalate", "send_down", "suspend", "reject", "close", "reopen")},
-    **{key: {"unit_code": "car-1"} for key in ("depart", "arrive", "check_in")},
-    "hand_over": {"handler": "nobody"}, "evaluate": {"score": 3}, "move": IN_A, "merge": {"into": 10**9},
-}  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("role", "may"),
-    [
-        ("wall", set()),
-        ("grid_worker", SETTLE),
-        ("dispatcher", SETTLE | DISPATCH | JUDGE),
-        ("planner", set()),
-        ("supervisor", SETTLE | DISPATCH | JUDGE),
-    ],
-)
-def test_every_action_is_for_whom_it_is(desk: Desk, role: str, may: set[str]) -> None:
-    """In their cells and out of them; what cannot be done to the matter now is told only to who could do it."""
-    names = {str(action.model_fields["action"].default) for action in ACTIONS}
-    assert names == SETTLE | DISPATCH | JUDGE
-    for cell in ("A", "B"):
-        with bearing(desk.url, api_key(desk.conninfo, role, [cell])) as client:
-            incident = desk.report()
-            if may and cell == "A":
-                course = client.get(f"/incidents/{incident}/steps").json()
-                assert course["possible"] == [one for one in desk.course(incident)["possible"] if one in may]
-            for name in sorted(names):
-                body = {"action": name, **GIVEN.get(name, {})}
-                status = client.post(f"/incidents/{incident}/steps", json=body).status_code
-                expected = {403} if name not in may else {404} if cell == "B" else {201, 409, 422}
-                assert status in expected, (name, status)

@@ -231,6 +231,11 @@ def test_the_citys_own_figures_reproduce_and_texts_are_emptied_in_time(cluster: 
             assert all(one["is_overdue"] and one["is_open"] for one in overdue)
             assert len(desk.ask(desk.lin, "/supervised/listings?open=true&limit=1000")["listings"]) == LISTED - DONE
             assert desk.ask(desk.lin, "/supervised/figures?since=2100-01-01")["figures"][-1]["listed"] == 0
+            told = desk.ask(desk.lin, "/supervised/figures")["definitions"]
+            assert [one["code"] for one in told] == ["listed", "done", "dropped", "open", "overdue"]
+            written = desk.chief.get("/supervised/figures?f=csv").text.splitlines()
+            assert written[0] == "listed_level,listed,done,dropped,open,overdue"
+            assert written[-1].startswith(f",{LISTED},{DONE},0,{LISTED - DONE},")
             with connect(conninfo) as connection:
                 connection.execute("select ask_for('tidy', '', now())")
             counted = "select count(*) as n from listing_steps where measures is null and note = ''"

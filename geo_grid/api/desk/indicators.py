@@ -6,20 +6,19 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, Field
 
 from geo_grid import indicators
-from geo_grid.access.audit import record_export
 from geo_grid.api.ogc.geojson import ShiftableFeatures, answer_of, datum_of
-from geo_grid.api.server.asking import apart, identity_of, reading, writing
+from geo_grid.api.server.asking import apart, identity_of, reading
 from geo_grid.api.server.html import html_page
 from geo_grid.api.server.parameters import AnswerCrs, in_city
 from geo_grid.api.server.problems import PROBLEM_RESPONSES
 from geo_grid.api.server.rights import GuardedRoute, refuse
 from geo_grid.api.server.state import server_of
+from geo_grid.api.server.tables import AS_CSV, CSV, FILE, as_file, note_export, refuse_export
 from geo_grid.budgets import BULK
 from geo_grid.indicators import AreaProperties, AreaQuestion, Definition, Question
 
 router = APIRouter(tags=["indicators"], responses=PROBLEM_RESPONSES, route_class=GuardedRoute)
-_FILE = {"schema": {"type": "string", "format": "binary"}}
-_CSV, _GEOJSON = "text/csv; charset=utf-8", "application/geo+json"
+_GEOJSON = "application/geo+json"
 
 
 class Member(BaseModel):
@@ -63,14 +62,12 @@ class FiguresQuestion(Question):
 @router.get(
     "/indicators/figures",
     response_model=indicators.Answer,
-    responses={200: {"content": {"text/csv": _FILE}}},
+    responses=AS_CSV,
 )
 async def get_figures(request: Request, question: Annotated[FiguresQuestion, Query()]) -> Response:
     """Return indicators of the incidents that whoever asks may see, by cell, zone, unit, category and period."""
     await _may_name_cells(request, question)
-    if question.f == "csv" and "export" not in identity_of(request).rights:
-        await refuse(request, "export")
-
+    await refuse_export(request, question.f)
     asked = Question(**{name: getattr(question, name) for name in Question.model_fields})
     made, rows = await apart(
         request,
@@ -84,8 +81,8 @@ async def get_figures(request: Request, question: Annotated[FiguresQuestion, Que
     )
     if question.f == "json":
         return Response(made, media_type="application/json")
-    await _note_export(request, "csv", rows)
-    return _file(made, "indicators.csv", _CSV)
+    await note_export(request, "indicators", "csv", rows)
+    return as_file(made, "indicators.csv", CSV)
 
 
 class ClassedAreas(ShiftableFeatures[AreaProperties]):
@@ -125,7 +122,7 @@ async def get_areas(request: Request, question: Annotated[AreasQuestion, Query()
 @router.get(
     "/indicators/report",
     response_class=Response,
-    responses={200: {"content": dict.fromkeys(("text/html", "application/pdf"), _FILE)}},
+    responses={200: {"content": dict.fromkeys(("text/html", "application/pdf"), FILE)}},
 )
 async def get_report(
     request: Request,
@@ -145,10 +142,10 @@ async def get_report(
     made, told, rows = await apart(
         request, BULK, indicators.report_apart, month, level, now, settings.timezone, city, lang, f, is_heavy=True
     )
-    await _note_export(request, f, rows)
+    await note_export(request, "indicators", f, rows)
     if isinstance(made, str):
         return html_page(request, made)
-    return _file(made, f"indicators-{told}.pdf", "application/pdf")
+    return as_file(made, f"indicators-{told}.pdf", "application/pdf")
 
 
 def _zone(request: Request) -> str:
@@ -159,13 +156,3 @@ async def _may_name_cells(request: Request, question: Question) -> None:
     """Refuse a key that may read incidents, but no boundaries: it would be told that they lie in no cell."""
     if (question.area in ("cell", "zone") or question.within) and "map" not in identity_of(request).rights:
         await refuse(request, "map")
-
-
-async def _note_export(request: Request, form: str, rows: int) -> None:
-    async with writing(request) as database:  # nothing leaves that is not written down
-        await record_export(database, "indicators", form, rows, None)
-
-
-def _file(body: str | bytes, name: str, media_type: str) -> Response:
-    headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
-    return Response(body, media_type=media_type, headers=headers)

@@ -15,7 +15,9 @@ from geo_grid.api.server.long_answers import LongAnswer
 from geo_grid.api.server.parameters import At, AtMost, Configured, moment_of
 from geo_grid.api.server.problems import PROBLEM, PROBLEM_RESPONSES
 from geo_grid.api.server.rights import GuardedRoute, refuse
+from geo_grid.api.server.tables import AS_CSV, Form, as_csv, refuse_export
 from geo_grid.budgets import BULK
+from geo_grid.defined import Defined
 from geo_grid.layers.layer import LocalCode
 from geo_grid.mediation import Kind
 
@@ -49,6 +51,7 @@ class Cases(BaseModel):
 class Figures(BaseModel):
     """Counts of cases by the keys that were asked for."""
 
+    definitions: list[Defined]
     figures: list[mediation.Figure]
 
 
@@ -156,7 +159,7 @@ async def post_case_step(request: Request, case_id: CaseId, action: mediation.An
         return await mediation.act(database, case_id, action, identity_of(request).principal_id)
 
 
-@router.get("/mediation/figures")
+@router.get("/mediation/figures", response_model=Figures, responses=AS_CSV)
 async def get_figures(
     request: Request,
     settings: Configured,
@@ -167,9 +170,13 @@ async def get_figures(
     until: At = None,
     level: Annotated[int, Query(ge=1, le=9, description="level of the cells, when by cell")] = 1,
     within: Annotated[str | None, Query(max_length=32, description="only in this cell, and below it")] = None,
-) -> Figures:
+    f: Form = "json",
+) -> object:
     """Count the cases taken in a period (until: exclusive), how they ended, and the share that was settled."""
+    await refuse_export(request, f)
     between = moment_of(request, since), moment_of(request, until)
     async with BULK.turn(account_of(request)), reading_much(request) as database:
         found = await mediation.figures(database, settings.timezone, by, *between, level, within)
-    return Figures(figures=found)
+    if f == "csv":
+        return await as_csv(request, "mediation_figures", found, mediation.Figure)
+    return Figures(definitions=list(mediation.DEFINITIONS), figures=found)

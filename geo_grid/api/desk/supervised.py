@@ -10,6 +10,8 @@ from geo_grid.api.server.links import here
 from geo_grid.api.server.parameters import At, AtMost, in_city, moment_of
 from geo_grid.api.server.problems import PROBLEM, PROBLEM_RESPONSES
 from geo_grid.api.server.rights import GuardedRoute, refuse
+from geo_grid.api.server.tables import AS_CSV, Form, as_csv, refuse_export
+from geo_grid.defined import Defined
 from geo_grid.layers.layer import LocalCode
 from geo_grid.workflow import assessments, supervised
 
@@ -28,6 +30,7 @@ class Listings(BaseModel):
 class ListingFigures(BaseModel):
     """Counts of listings by level, and of all."""
 
+    definitions: list[Defined]
     figures: list[supervised.ListingFigure]
 
 
@@ -91,13 +94,17 @@ async def post_listing_step(
         return await supervised.act_on_listing(database, listing_id, action, in_city(request, None).date())
 
 
-@router.get("/supervised/figures")
-async def get_listing_figures(request: Request, since: At = None, until: At = None) -> ListingFigures:
+@router.get("/supervised/figures", response_model=ListingFigures, responses=AS_CSV)
+async def get_listing_figures(request: Request, since: At = None, until: At = None, f: Form = "json") -> object:
     """Count what was listed in a period (until: exclusive) by level, and what became of it."""
+    await refuse_export(request, f)
     today = in_city(request, None).date()
     between = moment_of(request, since), moment_of(request, until)
     async with reading(request) as database:
-        return ListingFigures(figures=await supervised.listing_figures(database, today, *between))
+        found = await supervised.listing_figures(database, today, *between)
+    if f == "csv":
+        return await as_csv(request, "supervised_figures", found, supervised.ListingFigure)
+    return ListingFigures(definitions=list(supervised.DEFINITIONS), figures=found)
 
 
 @router.get("/supervised/projects")

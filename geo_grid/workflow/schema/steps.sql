@@ -14,13 +14,18 @@ begin
 end $$;
 
 -- Empties what was said about matters that were closed long enough ago, and deletes what shifts wrote to each other as long ago;
--- made-up texts of the demo stay.
+-- made-up texts of the demo stay. A subtype that no group of categories counts, and that fewer than five matters have, is what
+-- somebody typed about one of them.
 create or replace function access.tidy_incidents(texts_kept interval) returns void
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 begin
     perform access.require_service();
     update incidents i set description = '', address = ''
     where (i.description <> '' or i.address <> '') and i.closed_at < now() - texts_kept and not i.is_demo;
+    update incidents i set subtype = ''
+    from (select s.category, s.subtype from incidents s where s.subtype <> '' group by s.category, s.subtype having count(*) < 5) rare
+    where i.category = rare.category and i.subtype = rare.subtype and i.closed_at < now() - texts_kept and not i.is_demo
+      and not exists (select from category_group_members m where m.category = i.category and m.subtype = i.subtype);
     update incident_steps s set note = ''
     from incidents i
     where i.incident_id = s.incident_id and s.note <> '' and i.closed_at < now() - texts_kept;

@@ -5,6 +5,7 @@ import { painted, themeNow } from "../signs.js";
 const FONT = "'Noto Sans SC', 'Noto Sans CJK SC', sans-serif";
 const KEPT = 4000; // names come and go while somebody pans: a wall that runs for weeks must not keep them all
 const SIGN = 24;
+const LETTERS = 13;
 
 /**
  * A picture, and its size in CSS pixels.
@@ -46,10 +47,11 @@ function paper(width, height) {
  * The sign of a thing.
  * @param {string} layer @param {string} state @param {number} size in CSS pixels
  * @param {boolean} [isLate] whether a ring says that it is overdue
+ * @param {string} [icon] letters beside it, which say of what kind it is
  */
-export const signSprite = (layer, state, size, isLate = false) =>
-  keep(`${layer} ${state} ${size} ${isLate}`, () => {
-    const room = isLate ? size * 1.5 : size + 4;
+export const signSprite = (layer, state, size, isLate = false, icon = "") =>
+  keep(`${layer} ${state} ${size} ${isLate} ${icon}`, () => {
+    const room = Math.max(size + 4, isLate ? size * 1.5 : 0, icon ? size * 2 : 0);
     const { context, sprite } = paper(room, room);
     context.translate(room / 2, room / 2);
     context.scale(size / SIGN, size / SIGN);
@@ -73,8 +75,25 @@ export const signSprite = (layer, state, size, isLate = false) =>
         context.stroke(path);
       }
     }
+    if (icon) letters(context, icon);
     return sprite;
   });
+
+/**
+ * Letters below a sign on the right, in its square of 24 units.
+ * @param {CanvasRenderingContext2D} context @param {string} text
+ */
+function letters(context, text) {
+  context.font = `700 ${LETTERS}px ${FONT}`;
+  context.textAlign = "center";
+  context.textBaseline = "middle";
+  context.lineJoin = "round";
+  context.lineWidth = 4;
+  context.strokeStyle = look().halo;
+  context.strokeText(text, SIGN, SIGN - 2);
+  context.fillStyle = look().label;
+  context.fillText(text, SIGN, SIGN - 2);
+}
 
 /**
  * A disc with how many things it stands for; of its border a part says how many do not work.

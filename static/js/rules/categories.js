@@ -50,6 +50,7 @@ export async function categories(bench) {
           ANSWERERS.map(one => [one, named("answerers", one)]),
           was?.answered_by ?? "police",
         ),
+        field(say("categoryIcon"), "icon", { maxLength: 2, value: was?.icon ?? "", title: say("categoryIconTold") }),
         field(say("checkInMinutes"), "check_in_minutes", {
           type: "number",
           min: 1,
@@ -63,7 +64,6 @@ export async function categories(bench) {
         send: ({ code: fresh, rises, check_in_minutes: minutes, ...given }) =>
           write("PUT", address(was?.category_code ?? fresh), {
             ...given,
-            icon: was?.icon ?? "",
             rises: Boolean(rises),
             check_in_minutes: minutes ? Number(minutes) : null,
           }),

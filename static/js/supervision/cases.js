@@ -7,7 +7,7 @@ import { may } from "../page.js";
 import { repeated } from "../repeated.js";
 import { ask, write } from "../server.js";
 import { named, number, say, when } from "../text.js";
-import { filter, goingOn, query } from "./lists.js";
+import { definitionsOf, filter, goingOn, query } from "./lists.js";
 
 /** @typedef {import("../../types.js").Api["Case"]} Case */
 
@@ -127,7 +127,7 @@ async function look(one) {
 
 /** @param {import("../office_tabs.js").Bench} bench */
 export async function cases(bench) {
-  const [first, { figures }] = await Promise.all([
+  const [first, { figures, definitions }] = await Promise.all([
     ask(`/mediation/cases?${query({ open: chosen.open, kind: chosen.kind })}`),
     ask("/mediation/figures?by=kind"),
   ]);
@@ -184,6 +184,7 @@ export async function cases(bench) {
           `${number(one.settled_percent, 2)} %`,
         ]),
       ),
+      definitionsOf(definitions),
     ),
     panel(
       say("mediationCases"),

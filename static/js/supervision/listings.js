@@ -7,7 +7,7 @@ import { button, field, lines, panel, select, table } from "../office.js";
 import { may } from "../page.js";
 import { ask, write } from "../server.js";
 import { dayOf, named, number, percent, say, when } from "../text.js";
-import { filter, goingOn, query } from "./lists.js";
+import { definitionsOf, filter, goingOn, query } from "./lists.js";
 
 /** @typedef {import("../../types.js").Api["Listing"]} Listing */
 
@@ -151,7 +151,10 @@ export async function listings(bench) {
     level: chosen.level,
     ...(chosen.state ? { [chosen.state]: "true" } : {}),
   });
-  const [page, { figures }] = await Promise.all([ask(`/supervised/listings?${asked}`), ask("/supervised/figures")]);
+  const [page, { figures, definitions }] = await Promise.all([
+    ask(`/supervised/listings?${asked}`),
+    ask("/supervised/figures"),
+  ]);
   const set = (/** @type {keyof typeof chosen} */ name) => (/** @type {string} */ value) => {
     chosen[name] = value;
     return bench.again();
@@ -179,6 +182,7 @@ export async function listings(bench) {
           one.listed ? percent(one.done / one.listed, 1) : "–",
         ]),
       ),
+      definitionsOf(definitions),
     ),
     panel(
       say("supervisedList"),

@@ -2,7 +2,7 @@
 import { element } from "../element.js";
 import { button, chooser } from "../office.js";
 import { ask } from "../server.js";
-import { say } from "../text.js";
+import { say, translated } from "../text.js";
 
 /**
  * A choice among values, which takes effect at once.
@@ -48,6 +48,25 @@ export function goingOn(first, name, draw) {
   show();
   return box;
 }
+
+/**
+ * What the columns of a table of figures mean, to be opened.
+ * @param {import("../../types.js").Api["Defined"][]} definitions
+ */
+export const definitionsOf = definitions =>
+  element(
+    "details",
+    { className: "quiet" },
+    element("summary", { textContent: say("definitions") }),
+    element(
+      "dl",
+      {},
+      ...definitions.flatMap(one => [
+        element("dt", { textContent: translated(one, "name") }),
+        element("dd", { textContent: translated(one, "definition") }),
+      ]),
+    ),
+  );
 
 /** What is asked: names with values, without those that are empty. @param {Record<string, string>} given */
 export const query = given => String(new URLSearchParams(Object.entries(given).filter(([, value]) => value)));
