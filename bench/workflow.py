@@ -5,7 +5,8 @@ The last line is JSON:
 - incidents_per_s: POST /incidents of a real `geo-grid up` in a minute in which server and PostgreSQL are killed; lost,
   doubled, steps_lost, events_lost, events_disordered: what became of each that was answered (bench/storm.py);
 - event_p99_ms: from commit to each of 200 walls at 200 incidents/s (bench/feed.py);
-- indicators_s: every indicator of every leaf cell, of a million incidents (bench/indicators.py);
+- indicators_s, indicators_wrong: every indicator of every leaf cell, of a million incidents, and compared with pandas
+  (bench/indicators.py);
 - deadline_sweep_per_s: incidents whose deadline has come, noted and told in sets by the due work of one server; beside it
   what an incident costs that comes in with its deadlines, and how fast a change of the calendar moves all of them.
 
@@ -25,7 +26,7 @@ import psycopg
 
 from bench.city import say
 from bench.feed import lateness, wait_for_first_work
-from bench.indicators import indicators_s, million_city
+from bench.indicators import indicators, million_city
 from bench.restart import City
 from bench.storm import storm
 from geo_grid.db import Cluster, connect, migrate
@@ -107,9 +108,9 @@ def storm_over_the_demo(folder: Path) -> Figures:
 
 
 def indicators_of_a_million(_: Path) -> Figures:
-    """See `indicators_s`; the city is made once, and kept."""
+    """See `indicators`; the city is made once, and kept."""
     with million_city() as conninfo:
-        return {"indicators_s": round(indicators_s(conninfo), 2)}
+        return indicators(conninfo)
 
 
 FIGURES: dict[str, Callable[[Path], Figures]] = {

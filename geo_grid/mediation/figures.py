@@ -28,7 +28,7 @@ class Figure(BaseModel):
     not_settled: int
     withdrawn: int
     open: int = Field(description="not ended so far")
-    settled_percent: float = Field(description="Settled for each 100 taken, among which are those still open and withdrawn; cut off after two decimals, not rounded (11,854 of 23,022 is 51.48).")
+    settled_percent: float = Field(description="100 x settled / taken, cut off after two decimals (not rounded)")
 
 
 DEFINITIONS = (
@@ -60,7 +60,7 @@ DEFINITIONS = (
     Defined(
         code="settled_percent", name_zh="调解成功率", name_en="Share settled", unit="percent",
         definition_zh="100×调解成功÷受理（在办、撤回的也在分母中），截到两位小数，不四舍五入（23,022 件中 11,854 件为 51.48）。",
-        definition_en="100 x settled / taken, those still open or withdrawn included below the line; cut off after two decimals, not rounded (11,854 of 23,022 is 51.48).",
+        definition_en="Settled for each 100 taken, among which are those still open and withdrawn; cut off after two decimals, not rounded (11,854 of 23,022 is 51.48).",
     ),
 )  # fmt: skip
 """In the order of the columns."""

@@ -22,8 +22,8 @@ QUERIES = load_queries("geo_grid.workflow", "working_time.sql")
 _KEPT = range(-2, 3)
 """Years whose days are kept, counted from this one: of those before, for incidents of the past that are imported."""
 _SATURDAY = 5
-_SOON_DAYS = 30
-"""A provisional day within so many days is a fault: deadlines of today lie beyond it."""
+_SOON_DAYS = 90
+"""A provisional day within so many days is a fault: deadlines of today lie beyond it, and a year is announced by November."""
 _MAKE_UP = ("调休上班", "make-up day")
 _HOLIDAYS = {holiday.value: (holiday.chinese, holiday.value) for holiday in Holiday}
 Name = Annotated[str, Field(max_length=100)]
@@ -286,7 +286,7 @@ async def set_schedule(connection: AsyncConnection, schedule_code: str, schedule
 
 
 def examine_calendar(connection: Connection) -> tuple[bool, str]:
-    """Return whether the coming month is announced, and a sentence for `geo-grid doctor` that names provisional years."""
+    """Return whether the coming three months are announced, and a sentence for `geo-grid doctor` that names provisional years."""
     kept = years(connection)
     if not kept:
         return True, "not filled in yet: the server does it when it starts"
