@@ -5,6 +5,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from geo_grid.db import Cluster, connect
 from tests.browser.test_planner import person
+from tests.browser.test_wall import move
 from tests.conftest import live_server
 from tests.databases import new_database
 from tests.identities import user
@@ -13,6 +14,7 @@ from tests.squares import SIDE, SOUTH, WEST, two_by_two
 
 pytestmark = pytest.mark.browser
 IN_A = {"lon": WEST + SIDE / 2, "lat": SOUTH + SIDE / 2}
+IN_B = {"lon": WEST + 1.5 * SIDE, "lat": SOUTH + SIDE / 2}
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +33,7 @@ def city(cluster: Cluster):
                 IN_A,
             )
             organisation(connection, "A-people", "people", "village", "A", IN_A)
+            organisation(connection, "B-people", "people", "village", "B", IN_B)
             organisation(connection, "P-judicial", "judicial", "county", "P", IN_A)
         with live_server(conninfo) as url:
             yield url, conninfo
@@ -78,10 +81,20 @@ def test_a_dispute_is_sent_back_decided_mediated_settled_and_verified(city, brow
         answer(wang, "b", "漏水的是街道的公房")
         expect(wang.locator(".right .stages .here")).to_have_text("Accepted")
         expect(wang.locator(".right .log li").first).to_contain_text("from its border")
-    with person(browser, url, names[4], "/maps/desk", at) as chief:  # the level above decides
-        answer(chief, "u", "归网格A调处")
+    with person(
+        browser, url, names[4], "/maps/desk", at
+    ) as chief:  # the level above puts the pin where it is, and decides
+        expect(chief.locator(".right [data-action=move]")).to_have_count(1)
+        keys(chief, "z")
+        expect(chief.locator(".right .asking form")).to_have_count(1)
+        move(chief, IN_B["lon"], IN_B["lat"], 16)
+        keys(chief, "Enter")
+        expect(chief.locator(".right .log li").first).to_contain_text("Move ")
+        answer(chief, "u", "归网格B调处")
         expect(chief.locator(".right .stages .here")).to_have_text("Assigned")
     with person(browser, url, names[2], "/maps/desk", at) as second:
+        expect(second.locator(".right .who")).to_contain_text("赵某")  # the second owner, of the cell around B
+        expect(second.locator(".right .who")).not_to_contain_text("王某")
         expect(second.locator(".right [data-action=handle]")).to_have_count(1)
         expect(second.locator(".right [data-action=return]")).to_have_count(0)  # that word is final
         keys(second, "Shift+T")
@@ -95,7 +108,7 @@ def test_a_dispute_is_sent_back_decided_mediated_settled_and_verified(city, brow
         mediator.select_option(".case select[name=kind]", "people")
         mediator.fill(".case input[name=reason]", "先由社区调解")
         keys(mediator, "Enter")
-        expect(mediator.locator(".case .who")).to_contain_text("A-people")
+        expect(mediator.locator(".case .who")).to_contain_text("B-people")
         keys(mediator, "Shift+S")
         expect(mediator.locator(".case .good")).to_have_text("settled")
         expect(mediator.locator(".right .stages .here")).to_have_text("Handled")
@@ -114,7 +127,7 @@ def test_a_dispute_is_sent_back_decided_mediated_settled_and_verified(city, brow
     assert row == {
         "outcome": "solved",
         "mediated": "settled",
-        "actions": ["accept", "assign", "return", "decide", "handle", "verify"],
+        "actions": ["accept", "assign", "return", "move", "decide", "handle", "verify"],
         "in_case": ["take", "hand_on", "settle"],
     }
 

@@ -33,7 +33,7 @@ def open_wall(page: Page, url: str) -> None:
 
 def move(page: Page, lon: float, lat: float, zoom: int) -> None:
     page.evaluate(
-        "([lat, lon, zoom]) => window[JSON.parse(document.getElementById('geo-grid-page').textContent).map].setView([lat, lon], zoom) && null",
+        "([lat, lon, zoom]) => window[JSON.parse(document.getElementById('geo-grid-page').textContent).map].setView([lat, lon], zoom, { animate: false }) && null",
         [lat, lon, zoom],
     )
 

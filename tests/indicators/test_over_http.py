@@ -2,7 +2,9 @@
 
 import csv
 import json
+import re
 import time
+import zlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -191,8 +193,14 @@ def test_the_report_of_a_month_is_a_page_and_a_pdf_with_maps(chief: httpx.Client
     assert page.text.count("<path") == 27
     for word in ("邢台市", "两抢一盗", "万户发生率", "同比", "NFPA 1710", "件数少于 20"):
         assert word in page.text
-    answer = chief.get("/indicators/report", params={"month": "2017-10", "f": "pdf", "lang": "en"})
+    answer = chief.get("/indicators/report", params={"month": "2017-10", "level": 2, "f": "pdf", "lang": "en"})
     assert answer.content.startswith(b"%PDF")
+    drawn = [
+        zlib.decompress(one)
+        for one in re.findall(rb"/FlateDecode.*?stream\r?\n(.*?)\r?\nendstream", answer.content, re.S)
+    ]
+    shapes = sum(len(re.findall(rb"\bh\b\s+(?:f|B)\*?\s", one)) for one in drawn)
+    assert shapes >= 27  # the cells of its maps, as areas that are filled
     assert 'filename="indicators-2017-10.pdf"' in answer.headers["content-disposition"]
 
 

@@ -47,6 +47,32 @@ def at_stage(lin: httpx.Client, *actions: str) -> int:
     return int(number)
 
 
+@pytest.mark.parametrize(
+    ("loop", "stages", "actions"),
+    [
+        ("reported_up", "发现 上报 分派 处置 反馈 考核", ["accept", "assign", "handle", "feed_back", "evaluate"]),
+        (
+            "city_management", "信息收集 案卷建立 任务派遣 任务处理 处理反馈 核查结案 综合评价",
+            ["accept", "assign", "handle", "feed_back", "verify", "evaluate"],
+        ),
+    ],
+)  # fmt: skip
+def test_a_preset_is_gone_through_to_its_end(desk: Desk, loop: str, stages: str, actions: list[str]) -> None:
+    chief, lin, _ = desk
+    assert chief.put("/incidents/categories/cattle", json=CATEGORY | {"loop_code": loop}).status_code == 200
+    number = at_stage(lin)
+    for action in actions:
+        who = lin if action in ("accept", "assign", "handle") else chief  # who verifies did not handle it
+        given = {"score": 5} if action == "evaluate" else {}
+        answer = who.post(f"/incidents/{number}/steps", json={"action": action, **given})
+        assert answer.status_code == 201, answer.text
+    course = lin.get(f"/incidents/{number}/steps").json()
+    assert " ".join(stage["name_zh"] for stage in course["stages"]) == stages
+    assert [step["stage_after"] for step in course["steps"]] == [stage["stage"] for stage in course["stages"]][1:]
+    ended = lin.get(f"/incidents/{number}").json()
+    assert (ended["step"], ended["outcome"], ended["is_open"]) == ("evaluated", "solved", False)
+
+
 def test_a_loop_is_made_its_matters_follow_it_and_it_is_retired_and_brought_back(desk: Desk) -> None:
     chief, lin, database = desk
     made = chief.put("/loops/cattle", json=rules("verified", most_returns=1))
