@@ -99,9 +99,8 @@ bench-feeds:     ## how long a dispatcher waits for the picture of a camera: ffm
 	@./setup.sh test
 	$(BIN)/python -m bench.feeds
 
-bench-cameras:   ## 62,000 cameras: import, tiles, states, what they see, coverage, the desk (ten minutes)
-	@./setup.sh run
-	@bench/setup.sh
+bench-cameras:   ## 62,000 cameras: import, tiles, states, what they see, coverage, the desk, pictures (six minutes)
+	@./setup.sh test
 	$(BIN)/python -m bench.cameras
 
 bench-growth:    ## 10 million incidents, positions, changes and states of cameras, whole and in partitions (half an hour)

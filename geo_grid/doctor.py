@@ -41,11 +41,17 @@ _NAMED = 8
 
 @dataclass(frozen=True)
 class Finding:
-    """The result of one check."""
+    """The result of one check; `is_warning`: all is well now, and will not be unless somebody does something."""
 
     what: str
     ok: bool
     found: str
+    is_warning: bool = False
+
+    @property
+    def sign(self) -> str:
+        """Two letters, or four, for a list."""
+        return "!!" if not self.ok else "warn" if self.is_warning else "ok"
 
 
 def examine(conninfo: str, settings: Settings) -> list[Finding]:
@@ -77,13 +83,18 @@ def examine(conninfo: str, settings: Settings) -> list[Finding]:
                 replica = replica_conninfo(settings.replica_url, application_conninfo(settings, conninfo))
                 findings.append(Finding("replicas", *examine_replicas(connection, replica)))
             findings.append(Finding("work that is due", *examine_due(connection, KINDS)))
-            findings.append(Finding("working days", *examine_calendar(connection)))
+            findings.append(_working_days(connection))
             findings.append(Finding("web hooks", *examine_hooks(connection)))
             sip_id = settings.sip_id if settings.sip_port else None
             findings.append(Finding("lower platforms", *examine_platforms(connection, sip_id)))
         findings.append(_road_graph(connection, settings.roads_dir))
         findings += _data(connection)
     return findings
+
+
+def _working_days(connection: Connection) -> Finding:
+    is_announced, found = examine_calendar(connection)
+    return Finding("working days", ok=True, found=found, is_warning=not is_announced)
 
 
 def _as_text(connection: Connection) -> Finding:

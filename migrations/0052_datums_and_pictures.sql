@@ -34,3 +34,25 @@ from (values ('public_order', '治'), ('traffic', '车'), ('dispute', '纠'), ('
      given (category_code, icon)
 where c.category_code = given.category_code and c.icon = '';
 comment on column incident_categories.icon is 'a letter or two that stand beside the sign of its incidents on a map; empty: none';
+
+-- What somebody decided about cameras holds: a double that was removed does not come back with the next register, a refused move is
+-- not proposed again, and who saw a camera under its local ID is told under its national one.
+create table removed_doubles (
+    gb28181_id text collate "C" primary key,
+    other_id text collate "C" not null,
+    removed_at timestamptz not null default now()
+);
+comment on table removed_doubles is 'cameras that were removed as doubles: registers that have them are told so, while other_id is there, the camera that stayed';
+grant select, insert (gb28181_id, other_id), update (other_id) on removed_doubles to geo_grid_app;
+
+create table camera_former_ids (
+    former_id text collate "C" not null,
+    gb28181_id text collate "C" not null,
+    changed_at timestamptz not null default now(),
+    primary key (former_id, gb28181_id)
+);
+comment on table camera_former_ids is 'local IDs that a national one has replaced; audit rows have the ID of their day';
+
+alter table camera_proposals add column is_withdrawn boolean not null default false;
+comment on column camera_proposals.is_withdrawn is 'nobody refused it: the register has the camera elsewhere again';
+grant update (is_withdrawn) on camera_proposals to geo_grid_app;

@@ -133,7 +133,13 @@ async def coverage(connection: AsyncConnection, level: int | None, within: str |
         Cells of a level, by their innermost cells; None: the innermost cells themselves.
     within
         Only of this cell.
+
+    Raises
+    ------
+    NotFound
+        There is no such cell.
     """
+    await _refuse_no_cell(connection, within)
     values = {"level": level, "within": within, "most": most}
     rows = await (await connection.execute(QUERIES["by_cell"], values)).fetchall()
     return Coverage(
@@ -143,9 +149,16 @@ async def coverage(connection: AsyncConnection, level: int | None, within: str |
 
 
 async def places_seen(connection: AsyncConnection, within: str | None, most: int) -> list[PlaceCoverage]:
-    """Count the cameras that see each key place, school, hospital, town hall; those that none sees first."""
+    """Count the cameras that see each key place, school, hospital, town hall; those that none sees first. Raises NotFound."""
+    await _refuse_no_cell(connection, within)
     rows = await connection.execute(QUERIES["places"], {"within": within, "most": most})
     return [PlaceCoverage.model_validate(row) for row in await rows.fetchall()]
+
+
+async def _refuse_no_cell(connection: AsyncConnection, grid_code: str | None) -> None:
+    if grid_code is not None and not (await connection.execute(QUERIES["cell"], {"within": grid_code})).rowcount:
+        message = f"there is no grid cell {grid_code[:40]!r}"
+        raise NotFound(message)
 
 
 async def blind_spots(connection: AsyncConnection, grid_code: str, shift: str) -> dict[str, Any]:

@@ -51,3 +51,6 @@ select ST_AsBinary(blind) as geom from camera_coverage where grid_code = %(grid_
 -- name: ask
 -- once in a while: views of a register that is imported come in parts
 select access.ask_for_coverage()
+
+-- name: cell
+select from grid_cells g where g.grid_code = %(within)s and in_force(g.valid_from, g.valid_to, statement_timestamp())

@@ -1,6 +1,7 @@
 """Source platforms: whose registers are imported, in which datum each gives its coordinates, and which may register over SIP."""
 
 import contextlib
+import re
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, Literal, NamedTuple, Self
@@ -15,6 +16,7 @@ from geo_grid.texts import WithoutPasswords
 
 QUERIES = load_queries("geo_grid.cameras", "platforms.sql")
 _LONGEST_NOTE = 1000
+_CODE = re.compile(r"[0-9A-Za-z._-]{1,32}", re.ASCII)
 _COUNTS = "announced", "received", "imported", "refused"
 _TROUBLED = "its catalogue is not as it should be: whoever sees secret cameras is told what is wrong"
 _NOT_YOURS = (
@@ -117,6 +119,9 @@ async def describe_platform(
         Another platform has its id.
     """
     source_crs(given.source_crs)
+    if not _CODE.fullmatch(platform_code):
+        message = f"{platform_code[:40]!r} is no code of a platform: at most 32 letters, digits, dots, underscores and hyphens"
+        raise UserError(message)
     await _refuse_others(connection)
     if given.gb28181_id is not None and given.gb28181_id == our_id:
         message = f"{our_id} is what we are called ourselves (GEO_GRID_SIP_ID): a lower platform has an id of its own"
@@ -139,13 +144,20 @@ async def ask_again(connection: AsyncConnection, platform_code: str) -> Platform
     Forbidden
         Whoever asks does not write in the whole city, or does not see secret cameras.
     Conflict
-        It is not enabled: it cannot be asked.
+        It is not enabled, or no process listens to platforms: it cannot be asked.
     """
     await _refuse_others(connection)
     done = await connection.execute(QUERIES["ask_again"], {"code": platform_code})
     found = await _platform(connection, platform_code)
     if not done.rowcount:
         message = f"{platform_code} may not register over SIP, and cannot be asked: enable it first"
+        raise Conflict(message)
+    opened = await (await connection.execute(QUERIES["door"])).fetchone()
+    if opened is None:
+        message = (
+            f"nobody listens to platforms now, so {platform_code} cannot be asked: set GEO_GRID_SIP_ID and start the server, which"
+            " asks every platform that registers"
+        )
         raise Conflict(message)
     return found
 

@@ -24,6 +24,9 @@ set name = excluded.name, source_crs = excluded.source_crs, is_crs_certain = exc
         and (excluded.source_crs, excluded.is_crs_certain) is distinct from (p.source_crs, p.is_crs_certain)
         then now() else p.asked_at end
 
+-- name: door
+select from platform_door where seen_at > statement_timestamp() - interval '1 minute'
+
 -- name: ask_again
 update camera_platforms set asked_at = now() where platform_code = %(code)s and is_enabled
 

@@ -1,5 +1,6 @@
 """What an import proposes and a person decides: cameras that moved, local ones that got their national id, and doubles."""
 
+import contextlib
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Literal
@@ -14,6 +15,8 @@ from geo_grid.errors import Conflict, NotFound
 QUERIES = load_queries("geo_grid.cameras", "proposals.sql")
 MOVED_M, SAME_M = 5.0, 10.0
 """Metres from which a camera counts as moved; and up to which two of one name may be one."""
+
+_MOST_DECIDED = 5_000
 
 type ProposalKind = Literal["moved", "national_id", "duplicate"]
 
@@ -57,9 +60,78 @@ class Decided(BaseModel):
     gb28181_id: str
 
 
-async def proposals(connection: AsyncConnection, most: int = 500) -> list[Proposal]:
-    """List what waits for a decision, the oldest first."""
-    rows = await (await connection.execute(QUERIES["open"], {"proposal_id": None, "most": most})).fetchall()
+class WaitingProposals(BaseModel):
+    """How many proposals of one kind and source wait."""
+
+    proposal_kind: ProposalKind
+    source: str
+    count: int
+
+
+class DecisionOfAll(Decision):
+    """A decision about all proposals of a kind and a source that wait."""
+
+    proposal_kind: ProposalKind
+    source: str = Field(max_length=300, description="as the proposals have it: whose register, or which file")
+
+
+class DecidedAll(BaseModel):
+    """What a decision about many did."""
+
+    decided: int
+    left: int = Field(description="of that kind and source that wait still: at most 5,000 are decided at once")
+
+
+async def proposals(
+    connection: AsyncConnection,
+    most: int = 500,
+    after: int = 0,
+    kind: ProposalKind | None = None,
+    source: str | None = None,
+) -> list[Proposal]:
+    """List what waits for a decision, the oldest first.
+
+    Parameters
+    ----------
+    after
+        The last proposal_id of the previous page.
+    """
+    return await _open(connection, {"most": most, "after": after, "kind": kind, "source": source})
+
+
+async def waiting(connection: AsyncConnection) -> list[WaitingProposals]:
+    """Count what waits for a decision, by kind and source."""
+    return [
+        WaitingProposals.model_validate(row) for row in await (await connection.execute(QUERIES["waiting"])).fetchall()
+    ]
+
+
+async def decide_all(connection: AsyncConnection, asked: DecisionOfAll, who: str) -> DecidedAll:
+    """Decide about proposals of a kind and a source, the oldest first, in the caller's transaction: about all of them or none.
+
+    Raises
+    ------
+    NotFound
+        None waits.
+    Conflict
+        What one of them proposes cannot be done now; it is named.
+    """
+    found = await proposals(connection, _MOST_DECIDED, kind=asked.proposal_kind, source=asked.source)
+    if not found:
+        message = f"no proposal of that kind waits from {asked.source}: GET /cameras/proposals counts those that do"
+        raise NotFound(message)
+    decided = 0
+    for one in found:
+        with contextlib.suppress(NotFound):  # one before it has settled it
+            await decide(connection, one.proposal_id, asked.is_accepted, who)
+            decided += 1
+    counts = {(one.proposal_kind, one.source): one.count for one in await waiting(connection)}
+    return DecidedAll(decided=decided, left=counts.get((asked.proposal_kind, asked.source), 0))
+
+
+async def _open(connection: AsyncConnection, values: dict[str, Any]) -> list[Proposal]:
+    every: dict[str, Any] = {"proposal_id": None, "most": 1, "after": 0, "kind": None, "source": None}
+    rows = await (await connection.execute(QUERIES["open"], every | values)).fetchall()
     return [Proposal.model_validate(row) for row in rows]
 
 
@@ -73,13 +145,13 @@ async def decide(connection: AsyncConnection, proposal_id: int, is_accepted: boo
     Conflict
         The national id is taken meanwhile.
     """
-    values: dict[str, Any] = {"proposal_id": proposal_id, "most": 1}
-    rows = await (await connection.execute(QUERIES["open"], values)).fetchall()
-    done = await connection.execute(QUERIES["decide"], {**values, "is_accepted": is_accepted, "who": who})
-    if not rows or done.rowcount == 0:
+    values: dict[str, Any] = {"proposal_id": proposal_id, "who": who}
+    opened = await _open(connection, {"proposal_id": proposal_id})
+    done = await connection.execute(QUERIES["decide"], {**values, "is_accepted": is_accepted})
+    if not opened or done.rowcount == 0:
         message = f"there is no proposal {proposal_id} that waits for a decision"
         raise NotFound(message)
-    found = Proposal.model_validate(rows[0])
+    found = opened[0]
     key = found.gb28181_id
     if is_accepted:
         if found.proposal_kind == "national_id":
@@ -88,6 +160,9 @@ async def decide(connection: AsyncConnection, proposal_id: int, is_accepted: boo
                 message = f"{found.national_id} is stored already: refuse the proposal, and remove one of the two"
                 raise Conflict(message)
             key = str(found.national_id)
+            await connection.execute(QUERIES["withdraw_ids"], values)
+        elif found.proposal_kind == "duplicate":
+            await connection.execute(QUERIES["note_double"], values)
         await connection.execute(QUERIES[found.proposal_kind], values)
     return Decided(proposal_id=proposal_id, is_accepted=is_accepted, gb28181_id=key)
 
@@ -141,6 +216,12 @@ def refused_ids(connection: Connection, national: Sequence[str]) -> set[str]:
     """Return those of national ids that somebody refused to give to a local camera: they are cameras of their own."""
     rows = connection.execute(QUERIES["refused_ids"], {"national": list(national)}).fetchall()
     return {row["national_id"] for row in rows}
+
+
+def removed_doubles(connection: Connection, keys: Sequence[str]) -> dict[str, str]:
+    """Return which of these IDs are of cameras that were removed as doubles, with the camera that stayed."""
+    rows = connection.execute(QUERIES["removed_doubles"], {"keys": list(keys)}).fetchall()
+    return {row["gb28181_id"]: row["other_id"] for row in rows}
 
 
 def propose_doubles(connection: Connection, camera_ids: Sequence[int], source: str) -> int:

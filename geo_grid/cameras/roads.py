@@ -46,7 +46,7 @@ class Roads:
 def read_roads(connection: Connection, within: str) -> Roads:
     """Read the roads in a cell, with the rights of the connection's principal, and work out what no camera sees of them.
 
-    Cameras that are off, and secret ones, do not count; those that nobody reported on do.
+    Cameras that are off count, as for cells; secret ones do not.
 
     Raises
     ------

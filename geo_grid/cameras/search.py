@@ -83,6 +83,7 @@ def sector_of(lon: float, lat: float, azimuth_deg: float, fov_deg: float, range_
     lons, lats, _ = ELLIPSOID.fwd(
         np.full(len(angles), lon), np.full(len(angles), lat), angles, np.full(len(angles), range_m)
     )
+    lons = lon + (lons - lon + 180) % 360 - 180  # on, not around the world, beyond 180 degrees
     arc = list(zip(lons.tolist(), lats.tolist(), strict=True))
     return shapely.Polygon(arc if is_circle else [(lon, lat), *arc])
 

@@ -107,7 +107,8 @@ def list_platforms(as_json: Json = False) -> None:
         print(json.dumps([one.model_dump(mode="json") for one in found], ensure_ascii=False))
         return
     for one in found:
-        link = "" if one.link is None else f"{'online' if one.link.is_online else 'away'}  {one.link.trouble}"
+        never = "never came" if one.is_enabled else ""
+        link = never if one.link is None else f"{'online' if one.link.is_online else 'away'}  {one.link.trouble}"
         print(
             f"{one.platform_code}  {one.name}  {one.source_crs}  {one.cameras} cameras  {link}  {one.datum_note}".rstrip()
         )
@@ -137,15 +138,21 @@ def listen_command(
 
 
 @cameras_app.command("proposals")
-def list_proposals(as_json: Json = False) -> None:
-    """List what imports propose about cameras, for a decision."""
-    from geo_grid.cameras.proposals import proposals
+def list_proposals(
+    after: Annotated[int, typer.Option(min=0, help="Continue after this proposal.")] = 0,
+    as_json: Json = False,
+) -> None:
+    """List what imports propose about cameras, for a decision: the oldest 500, and how many there are in all."""
+    from geo_grid.cameras.proposals import proposals, waiting
 
     with ready_database() as conninfo:
-        found = as_owner(conninfo, proposals)
+        found = as_owner(conninfo, lambda connection: proposals(connection, after=after))
+        counts = as_owner(conninfo, waiting)
     if as_json:
         print(json.dumps([one.model_dump(mode="json") for one in found], ensure_ascii=False))
         return
+    for group in counts:
+        say(f"{group.count:,} {group.proposal_kind} from {group.source}")
     for one in found:
         other = one.other_id or one.national_id or ""
         print(
@@ -169,6 +176,26 @@ def decide_proposal(
         print(done.model_dump_json())
         return
     say(f"proposal {done.proposal_id} about {done.gb28181_id} was {'accepted' if done.is_accepted else 'refused'}")
+
+
+@cameras_app.command("decide-all")
+def decide_proposals(
+    kind: Annotated[str, typer.Argument(help="moved, national_id or duplicate.")],
+    source: Annotated[str, typer.Argument(help="Whose register, or which file, as geo-grid cameras proposals has it.")],
+    accept: Annotated[bool, typer.Option("--accept/--refuse", help="Do what is proposed, or leave it as it is.")],
+    as_json: Json = False,
+) -> None:
+    """Accept or refuse all proposals of a kind and a source that wait, at most 5,000 at once."""
+    from geo_grid.cameras.proposals import DecisionOfAll, decide_all
+
+    asked = checked(DecisionOfAll, proposal_kind=kind, source=source, is_accepted=accept)
+    who = f"{getpass.getuser()}@command-line"
+    with ready_database() as conninfo:
+        done = as_owner(conninfo, lambda connection: decide_all(connection, asked, who))
+    if as_json:
+        print(done.model_dump_json())
+        return
+    say(f"{done.decided:,} proposals were {'accepted' if accept else 'refused'}; {done.left:,} of that kind wait still")
 
 
 @cameras_app.command("states")

@@ -243,10 +243,10 @@ def doctor(as_json: Json = False) -> None:
     elif sys.stdout.isatty():
         table = Table("", "what", "found", box=None)
         for finding in findings:
-            table.add_row("ok" if finding.ok else "!!", finding.what, finding.found)
+            table.add_row(finding.sign, finding.what, finding.found)
         Console().print(table)
     else:  # a line for each, parted by tabs, for whoever searches them
         for finding in findings:
-            print("ok" if finding.ok else "!!", finding.what, finding.found, sep="\t")
+            print(finding.sign, finding.what, finding.found, sep="\t")
     if not all(finding.ok for finding in findings):
         raise typer.Exit(1)

@@ -14,6 +14,7 @@ from geo_grid.cameras.proposals import (
     propose_ids,
     propose_moved,
     refused_ids,
+    removed_doubles,
 )
 from geo_grid.cameras.register import deviations
 from geo_grid.cameras.states import State, StateReport, write_states
@@ -104,6 +105,8 @@ class CameraImport(NothingMore):
         Rows of a platform's register that are stored already: they are compared, not refused.
     twins
         Rows that seem to be stored cameras with a local id, by row.
+    doubles
+        Number of rows that a person removed as doubles of others.
     states
         State by row.
     datum_note
@@ -116,6 +119,7 @@ class CameraImport(NothingMore):
     source: str
     known: list[int] = field(default_factory=list)
     twins: dict[int, str] = field(default_factory=dict)
+    doubles: int = 0
     states: dict[int, State] = field(default_factory=dict)
     datum_note: str = ""
     is_crs_certain: bool = False
@@ -202,11 +206,14 @@ class CameraImport(NothingMore):
                 else:
                     self.known.append(row)
                     del problems[row]
+        new = [row for row in range(len(rows)) if row not in problems and row not in stored]
+        removed = removed_doubles(connection, [str(rows[row]["gb28181_id"]) for row in new])
+        gone = {row for row in new if rows[row]["gb28181_id"] in removed}
+        self.doubles = len(gone)
         fresh = [
             row
-            for row in range(len(rows))
-            if row not in problems
-            and row not in stored
+            for row in new
+            if row not in gone
             and not is_local(str(rows[row]["gb28181_id"]))
             and not rows[row].get("is_secret")  # a camera that others see does not become a secret one
         ]
@@ -215,7 +222,7 @@ class CameraImport(NothingMore):
             found = {fresh[place]: key for place, key in twins.items()}
             refused = refused_ids(connection, [rows[row]["gb28181_id"] for row in found])
             self.twins = {row: key for row, key in found.items() if rows[row]["gb28181_id"] not in refused}
-        return {*self.known, *self.twins}
+        return {*self.known, *self.twins, *gone}
 
     def conclude(
         self,
@@ -253,6 +260,10 @@ class CameraImport(NothingMore):
             propose_ids(connection, list(self.twins.values()), national, geometry[list(self.twins)], self.source)
             notes.append(
                 f"{len(self.twins)} rows seem to be cameras with a local ID: proposed to give these their national one"
+            )
+        if self.doubles:
+            notes.append(
+                f"{self.doubles} cameras were removed as doubles of others and stay away: whoever wants one adds it by itself"
             )
         doubles = propose_doubles(connection, ids, self.source) if ids else 0
         if moved:

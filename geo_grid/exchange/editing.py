@@ -210,6 +210,9 @@ def _explained(key: str) -> Iterator[None]:
         message = f"{key!r} is stored already: change it, or choose another key"
         raise Conflict(message) from None
     except psycopg.errors.ForeignKeyViolation as refused:
+        if refused.diag.constraint_name == "cameras_platform_code_fkey":
+            message = "there is no such platform: GET /cameras/platforms lists them"
+            raise Conflict(message) from None
         which = refused.diag.message_detail or refused.diag.message_primary
         message = f"other things depend on this, or it names what there is not: {which}"
         raise Conflict(message) from None

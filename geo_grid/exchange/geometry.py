@@ -91,8 +91,9 @@ def read_geometry(
         _check_plausible(converted, problems)
         if extent is not None:
             _check_swapped(converted, problems, extent)
-            if notes is not None and not layer.is_boundary:
-                notes += _far(converted, problems, extent)
+            far = () if layer.is_boundary else _far(converted, problems, extent, layer.is_within_city)
+            if notes is not None:
+                notes += far
     converted[list(problems)] = None
     return converted, problems
 
@@ -239,14 +240,16 @@ def _check_swapped(geometry: Any, problems: dict[int, str], extent: Extent) -> N
             problems[index] = f"lon {x} lat {y} is far outside the city, but lon {y} lat {x} is inside: swapped"
 
 
-def _far(geometry: Any, problems: dict[int, str], extent: Extent) -> list[str]:
-    """Name what lies very far from the city: most of it by a slip of the pen."""
+def _far(geometry: Any, problems: dict[int, str], extent: Extent, refuses: bool) -> list[str]:
+    """Name what lies very far from the city, most of it by a slip of the pen; or refuse what lies twice as far."""
     west, south, east, north = extent
     far = []
-    for index, x, y in _middles(geometry, problems):
-        metres = ELLIPSOID.inv(x, y, min(max(x, west), east), min(max(y, south), north))[2]
-        if metres > _FAR_M:
-            far.append(f"row {index + 1} (lon {x:.6f} lat {y:.6f}) by {metres / 1000:,.0f} km")
+    for index, lon, lat in list(_middles(geometry, problems)):
+        metres = ELLIPSOID.inv(lon, lat, min(max(lon, west), east), min(max(lat, south), north))[2]
+        if refuses and metres > 2 * _FAR_M:
+            problems[index] = f"lon {lon:.6f} lat {lat:.6f} is {metres / 1000:.0f} km outside the city"
+        elif metres > _FAR_M:
+            far.append(f"row {index + 1} (lon {lon:.6f} lat {lat:.6f}) by {metres / 1000:,.0f} km")
     more = f", and {len(far) - _MOST_NAMED} more" * (len(far) > _MOST_NAMED)
     return [f"{len(far)} rows lie far outside the city: {', '.join(far[:_MOST_NAMED])}{more}"] if far else []
 

@@ -177,7 +177,7 @@ def import_file(
         stored = _check_keys(connection, layer, rows, problems, joined)
         aside = own.set_aside(connection, rows, geometry, stored, problems)
         _check_scope(connection, layer, geometry, problems)
-    own.datum_note = report.datum_doubt = guess_datum(connection, layer, table, crs) or ""
+    own.datum_note = report.datum_doubt = guess_datum(connection, layer, table, crs, _keys(layer, rows)) or ""
     if report.datum_doubt:
         _doubt_datum(report, own, crs_is_certain or own.is_crs_certain, dry_run)
     report.columns, report.fields = [str(column) for column in table.attributes], fields
@@ -466,6 +466,10 @@ def _check_keys(
         for other in connection.execute(QUERIES["not_theirs"], {"keys": list(first)}).fetchall():
             problems.setdefault(first[other["key"]], f"{layer.key} {other['key']} {_NOT_THEIRS}")
     return stored
+
+
+def _keys(layer: Layer, rows: list[dict[str, Any]]) -> list[str | None]:
+    return [None if row.get(layer.key) is None else str(row[layer.key]) for row in rows]
 
 
 def _taken(connection: Connection, layer: Layer, keys: dict[str, int]) -> dict[int, str]:

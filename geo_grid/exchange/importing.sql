@@ -21,6 +21,14 @@ from (select n.number, n.name, ST_SetSRID(ST_GeomFromWKB(n.wkb), 4490) as point
 join {table} t on t.name = u.name and ST_DWithin(t.geom::geography, u.point::geography, 3000)
 group by u.number
 
+-- name: datum_by_key
+-- how far each point is from the stored thing of its key, by number
+select n.number, ST_Distance(n.point::geography, t.geom::geography) as metres
+from (select k.number, k.key, ST_SetSRID(ST_GeomFromWKB(k.wkb), 4490) as point
+      from unnest(%(wkb)s::bytea[], %(keys)s::text[]) with ordinality k (wkb, key, number)) n
+join {table} t on t.{key} = n.key
+order by n.number
+
 -- name: rule
 select regexp_replace(pg_get_constraintdef(c.oid), '^CHECK \((.*)\)( NOT VALID)?$', '\1') as rule
 from pg_constraint c where c.conname = %(name)s and c.conrelid = to_regclass(%(table)s)

@@ -18,6 +18,8 @@ QUERIES = load_queries("geo_grid.feeds", "feeds.sql")
 MOST_ADDRESSES = 1000
 """Most addresses that are registered at once."""
 _PATH = re.compile(r"/[!-~]{0,999}", re.ASCII)
+_PASSWORD = re.compile(r"(?:passw(?:or)?d|passwd|pwd|psw)=|/[^/?]*:[^/?]*@", re.ASCII | re.IGNORECASE)
+"""Of a person's or a recorder's log-in; a token of the stream alone is a part of its address."""
 
 type HostName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$", description="what we call the host")]
 
@@ -55,6 +57,11 @@ class CameraAddress(BaseModel):
     def _is_path(cls, path: str | None) -> str | None:
         if path is not None and not _PATH.fullmatch(path):
             message = "a path begins with / and has no spaces; the host, its port and its password do not belong in it"
+            raise ValueError(message)
+        if path is not None and _PASSWORD.search(path):
+            message = (
+                "a password stands in this path: passwords are in the file of GEO_GRID_STREAM_NETRC alone, by host"
+            )
             raise ValueError(message)
         return path
 

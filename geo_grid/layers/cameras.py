@@ -95,7 +95,7 @@ class CameraRow(LayerRow):
     def _open(cls, value: str) -> str:
         return without_passwords(value)[0]
 
-    @field_validator("name", "purpose", "note")
+    @field_validator("name", "purpose", "note", "sight_note")
     @classmethod
     def _allowed(cls, value: str) -> str:
         word = forbidden_place(value)
@@ -123,4 +123,5 @@ LAYER = Layer(
     drawn_from=(Table.CAMERAS,),
     drawn_beside=("camera_views",),
     is_editable=True,
+    is_within_city=True,
 )

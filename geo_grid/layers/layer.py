@@ -106,6 +106,8 @@ class Layer:
         Tables that its tiles depend on; empty: it writes no changes.
     drawn_beside
         Layers that its tiles have in addition, each drawn by the statement of its name.
+    is_within_city
+        What lies more than 100 km outside the city is refused.
     is_editable
         Rows can be created, changed and deleted one by one with the right to do so.
     """
@@ -130,6 +132,7 @@ class Layer:
     drawn_from: tuple[Table, ...] = ()
     drawn_beside: tuple[str, ...] = ()
     is_editable: bool = False
+    is_within_city: bool = False
 
     @cached_property
     def columns(self) -> dict[str, str]:

@@ -40,6 +40,10 @@ export const WORDS = /** @type {const} */ ({
   definitions: ["指标口径", "What these figures mean"],
   categoryIcon: ["图标文字", "Letters on the map"],
   categoryIconTold: ["一两个字，显示在地图上警情符号旁", "one or two letters beside the signs of its incidents"],
+  proposalsWaiting: ["待处理", "Waiting"],
+  acceptAll: ["全部采纳", "Accept all"],
+  refuseAll: ["全部不采纳", "Refuse all"],
+  proposalsDecided: ["已处理 {count} 条，剩余 {left} 条", "{count} decided, {left} left"],
   heightsAreIgnored: [
     "按建筑物轮廓计算，不考虑高度；保密摄像机不计入，离线的计入。",
     "Cut by the footprints of buildings, without heights. Cameras that are off count; secret ones do not.",

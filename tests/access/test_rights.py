@@ -122,7 +122,7 @@ EXPECTED: dict[str, set[str] | None] = {
         "PUT /streams/hosts/{host_name}/cameras")},
     **dict.fromkeys(("GET /cameras/ids/{gb28181_id}", "GET /cameras/platforms", "GET /cameras/states", "GET /cameras/positions", "GET /cameras/availability", "GET /cameras/views", "GET /cameras/facets", "GET /cameras/sector", "GET /cameras/coverage", "GET /cameras/coverage/places", "GET /cameras/coverage/roads", "GET /cameras/coverage/{grid_code}/blind-spots"), MAP),
     **{route: {"planner", "supervisor"} for route in (
-        "PUT /cameras/platforms/{platform_code}", "POST /cameras/platforms/{platform_code}/queries", "GET /cameras/proposals", "POST /cameras/proposals/{proposal_id}/decision")},
+        "PUT /cameras/platforms/{platform_code}", "POST /cameras/platforms/{platform_code}/queries", "GET /cameras/proposals", "POST /cameras/proposals/decisions", "POST /cameras/proposals/{proposal_id}/decision")},
     "POST /cameras/states": {"dispatcher", "planner", "supervisor"},
     "POST /cameras/positions": {"dispatcher", "planner", "supervisor"},
     "OPTIONS /collections/{layer}/items": MAP, "OPTIONS /collections/{layer}/items/{item}": MAP,
@@ -283,6 +283,7 @@ ANSWERS: dict[int, set[str]] = {
         "PUT /streams/hosts/{host_name}",
         "PUT /streams/hosts/{host_name}/cameras",
         "PUT /cameras/platforms/{platform_code}",
+        "POST /cameras/proposals/decisions",
         "POST /cameras/proposals/{proposal_id}/decision",
         "GET /cameras/states",
         "POST /cameras/states",
@@ -342,7 +343,9 @@ THINGS = (
     " values ('x', 'service', ST_MakeLine({spot}, ST_Translate({spot}, 0.0009765625, 0)))",
     "insert into camera_coverage (grid_code, cell_m2, seen_m2, twice_m2, cameras) values (%(cell)s, 100, 50, 0, 1)",
     "insert into camera_proposals (proposal_id, proposal_kind, camera_id, geom, distance_m, source) overriding system value"
-    " select %(number)s, 'moved', camera_id, geom, 9, 'x' from cameras where gb28181_id = %(camera)s",
+    " select %(number)s, 'moved', camera_id, geom, 9, %(cell)s from cameras where gb28181_id = %(camera)s",
+    "insert into camera_proposals (proposal_kind, camera_id, geom, distance_m, source)"
+    " select 'moved', camera_id, geom, 9, 'all-' || %(cell)s from cameras where gb28181_id = 'LOCAL-worn-' || %(cell)s",
     "insert into incidents (incident_id, category, description, caller_number, geom, grid_code, edition_id)"
     " overriding system value"
     " values (%(number)s, 'incident-' || %(cell)s, 'text-' || %(cell)s, '13912345678', {spot}, %(cell)s, 1)",
@@ -545,6 +548,9 @@ QUESTIONS: dict[str, list[str]] = {
     "GET /cameras/coverage/roads": ["/cameras/coverage/roads?within={cell}"],
     "POST /cameras/siting": ['/cameras/siting {{"within": "{cell}", "count": 1}}'],
     "GET /cameras/coverage/{grid_code}/blind-spots": ["/cameras/coverage/{cell}/blind-spots"],
+    "POST /cameras/proposals/decisions": [
+        '/cameras/proposals/decisions {{"is_accepted": true, "proposal_kind": "moved", "source": "all-{cell}"}}'
+    ],
     "POST /cameras/proposals/{proposal_id}/decision": ['/cameras/proposals/{number}/decision {{"is_accepted": true}}'],
     "GET /collections/{layer}/items": [
         "/collections/{layer}/items?bbox={box}&zoom=18",

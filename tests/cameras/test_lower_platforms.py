@@ -3,7 +3,9 @@
 import contextlib
 import json
 import queue
+import random
 import re
+import socket
 import time
 from pathlib import Path
 
@@ -475,3 +477,44 @@ def test_the_door_takes_up_where_it_was_left(small_city: str, state_dir: Path) -
         assert lower.keepalive().startswith(b"SIP/2.0 403")
         lower.register()
         assert ours.wait_for(lambda one: one["is_online"])["whole_at"]  # what was noted stays noted
+
+
+def mutilated(rng: random.Random, whole: bytes) -> bytes:
+    broken = bytearray(whole)
+    for _ in range(rng.randint(1, 6)):
+        at, length = rng.randrange(len(broken)), rng.randint(0, 12)
+        broken[at : at + length] = rng.randbytes(rng.randint(0, 12))
+    return bytes(broken)
+
+
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+def test_hundreds_of_mutilated_messages_change_no_register_and_the_door_stays_open(
+    small_city: str, state_dir: Path, transport: str
+) -> None:
+    """Of a registered platform, within SIP that is whole; and whole messages mutilated, of whoever sends them."""
+    rng = random.Random(28181)
+    with door(small_city, state_dir) as ours, Lower(ours.port, PLATFORM, transport=transport) as lower:
+        lower.register()
+        lower.answer_query(items(3))
+        ours.wait_for(lambda one: one["whole_at"])
+        call_id = lower.subscribed()
+        before = ask(small_city, "select * from cameras order by gb28181_id")
+        stale = lower.catalogue(items(3, first=50), 1, 3)
+        told = (
+            b'<?xml version="1.0"?><Notify><CmdType>Catalog</CmdType><SN>7</SN>'
+            + event(camera(60), "ON")
+            + b"</Notify>"
+        )
+        for _ in range(150):
+            lower.begin("MESSAGE", mutilated(rng, stale))
+            lower.begin(
+                "NOTIFY", mutilated(rng, told), call_id, Event="Catalog", Subscription_State="active;expires=3000"
+            )
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as anybody:
+            for number in range(300):
+                whole = lower.written("MESSAGE", f"z9hG4bKx{number}", number, stale)
+                anybody.sendto(mutilated(rng, whole), ("127.0.0.1", ours.port))
+        assert lower.keepalive().startswith(b"SIP/2.0 200")
+        assert lower.register().startswith(b"SIP/2.0 200")
+        assert ask(small_city, "select * from cameras order by gb28181_id") == before
+        assert ours.link()["is_online"]

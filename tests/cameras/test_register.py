@@ -21,7 +21,7 @@ from geo_grid.progress import silent
 from tests.cameras.catalogues import catalogue, item
 from tests.cameras.lower import UPPER
 from tests.conftest import live_server
-from tests.identities import api_key, bearing
+from tests.identities import api_key, bearing, logged_in, user
 
 HEAD = "gb28181_id,name,lon,lat"
 
@@ -246,6 +246,44 @@ def test_a_platform_says_the_datum_and_is_told_when_it_seems_wrong(city: str, tm
     assert doubt["imported_at"] is not None
 
 
+@pytest.mark.parametrize("wrong", [3, 60])
+def test_some_rows_in_another_datum_are_found_by_their_ids_whatever_they_are_called(
+    city: str, tmp_path: Path, wrong: int
+) -> None:
+    path = tmp_path / "cameras.csv"
+    there = [(f"1305020000132{n:07d}", 114.5 + n / 5000, 37 + n / 7000) for n in range(60)]
+    read = [(key, *to_lonlat(x, y, "GCJ-02")) for key, x, y in there]
+    path.write_text("\n".join([HEAD, *(f"{key},a{key},{x:.8f},{y:.8f}" for key, x, y in read)]))
+    send(city, path, "HK")
+    mixed = [*there[:wrong], *read[wrong:]]
+    path.write_text("\n".join([HEAD, *(f"{key},b{key},{x:.8f},{y:.8f}" for key, x, y in mixed)]))
+    with pytest.raises(SeemsMislabelled, match=f"of 60 that are stored already, {wrong} look like GCJ-02"):
+        send(city, path, "HK")
+    assert rows(city, "select from camera_proposals") == []
+    moved = [(key, x + 0.004, y) for key, x, y in read[:5]]  # in no datum: they moved
+    path.write_text("\n".join([HEAD, *(f"{key},b{key},{x:.8f},{y:.8f}" for key, x, y in [*moved, *read[5:]])]))
+    assert "5 cameras are elsewhere now" in " ".join(send(city, path, "HK").notes)
+
+
+def test_a_place_that_is_no_place_of_the_city_is_refused(city: str, tmp_path: Path) -> None:
+    path = tmp_path / "cameras.csv"
+    path.write_text(f"{HEAD}\n13050200001320000001,a,0,0\n13050200001320000002,b,114.503,37.003\n")
+    with pytest.raises(InvalidRows) as refused:
+        send(city, path)
+    assert refused.value.rows[0] == (1, "lon 0.000000 lat 0.000000 is 12168 km outside the city")
+    assert send(city, path, skip_invalid=True).imported == 1
+    with live_server(city) as url, bearing(url, api_key(city, "supervisor", sees_secret=True)) as client:
+        place = {"geometry": {"type": "Point", "coordinates": [0, 0]}}
+        changed = client.patch("/collections/cameras/items/13050200001320000002", json=place)
+        assert (changed.status_code, "km outside the city" in changed.text) == (422, True)
+        named = client.patch(
+            "/collections/cameras/items/13050200001320000002", json={"properties": {"platform_code": "NOPE"}}
+        )
+        assert (named.status_code, "no such platform" in named.text) == (409, True)
+        seen = {"properties": {"sight_note": "看得到女更衣室里面"}}
+        assert client.patch("/collections/cameras/items/13050200001320000002", json=seen).status_code == 422
+
+
 def test_a_catalogue_over_sip_half_a_kilometre_off_leaves_the_register_and_says_why(city: str, tmp_path: Path) -> None:
     path = tmp_path / "catalogue.xml"
     there = [item(number, 114.5 + number / 5000, 37 + number / 7000) for number in range(12)]
@@ -356,7 +394,113 @@ def test_proposals_are_decided_by_a_person(city: str, tmp_path: Path) -> None:
         assert planner.get("/cameras/proposals").json()["proposals"] == []
     report = send(city, path, "HK")  # what was refused to be one is a camera of its own
     assert "13050200001320000002" in {row["gb28181_id"] for row in rows(city, "select gb28181_id from cameras")}
-    assert report.imported == 2
+    assert report.imported == 1  # without the double that was removed
+
+
+def test_a_double_that_was_removed_stays_away_until_somebody_adds_it(city: str, tmp_path: Path) -> None:
+    path = tmp_path / "catalogue.xml"
+    path.write_bytes(catalogue(item(3, 114.5045, name="南门"), item(4, 114.5045, name="南门")))
+    send(city, path, "HK")
+    with live_server(city) as url, bearing(url, api_key(city, "planner", sees_secret=True)) as planner:
+        (double,) = planner.get("/cameras/proposals").json()["proposals"]
+        assert (
+            planner.post(f"/cameras/proposals/{double['proposal_id']}/decision", json={"is_accepted": True}).status_code
+            == 200
+        )
+        again = send(city, path, "HK")
+        assert (again.imported, "1 cameras were removed as doubles of others" in " ".join(again.notes)) == (0, True)
+        assert rows(city, "select from camera_proposals where decided_at is null") == []
+        added = planner.post(
+            "/collections/cameras/items",
+            content=json.dumps(given(double["gb28181_id"])),
+            headers={"Content-Type": "application/geo+json"},
+        )
+        assert added.status_code == 201, added.text
+        assert rows(city, "select from removed_doubles") == []  # whoever adds it says that it is none
+        for number in (3, 4):
+            planner.delete(f"/collections/cameras/items/1305020000132000000{number}")
+    assert send(city, path, "HK").imported == 2
+
+
+def test_a_move_that_was_refused_is_not_proposed_again_but_another_is(city: str, tmp_path: Path) -> None:
+    path = tmp_path / "catalogue.xml"
+    path.write_bytes(catalogue(item(1)))
+    send(city, path, "HK")
+    path.write_bytes(catalogue(item(1, lat=37.0035)))
+    send(city, path, "HK")
+    with live_server(city) as url, bearing(url, api_key(city, "planner", sees_secret=True)) as planner:
+        (move,) = planner.get("/cameras/proposals").json()["proposals"]
+        planner.post(f"/cameras/proposals/{move['proposal_id']}/decision", json={"is_accepted": False})
+    assert "elsewhere now" not in " ".join(send(city, path, "HK").notes)
+    path.write_bytes(catalogue(item(1, lat=37.0036)))
+    assert "1 cameras are elsewhere now" in " ".join(send(city, path, "HK").notes)
+    path.write_bytes(catalogue(item(1)))
+    send(city, path, "HK")  # it is back, which withdraws that; nobody refused it
+    path.write_bytes(catalogue(item(1, lat=37.0036)))
+    assert "1 cameras are elsewhere now" in " ".join(send(city, path, "HK").notes)
+
+
+def test_of_two_national_ids_for_one_camera_it_gets_one(city: str, tmp_path: Path) -> None:
+    path = tmp_path / "cameras.csv"
+    path.write_text("gb28181_id,name,lon,lat\nLOCAL-TW1,东门,114.503,37.003\n")
+    send(city, path)
+    path = tmp_path / "catalogue.xml"
+    path.write_bytes(catalogue(item(1, name="东门"), item(2, name="东门")))
+    send(city, path, "HK")
+    with live_server(city) as url, bearing(url, api_key(city, "planner", sees_secret=True)) as planner:
+        first, second = (
+            f"/cameras/proposals/{one['proposal_id']}/decision"
+            for one in planner.get("/cameras/proposals").json()["proposals"]
+        )
+        assert planner.post(first, json={"is_accepted": True}).status_code == 200
+        assert planner.post(second, json={"is_accepted": True}).status_code == 404
+    send(city, path, "HK")  # the other is a camera of its own
+    assert len(rows(city, "select from cameras where name = '东门'")) == 2
+
+
+def test_thousands_of_proposals_are_counted_listed_and_decided_at_once(city: str, tmp_path: Path) -> None:
+    path, many = tmp_path / "cameras.csv", 1_200
+    lines = [f"1305020000132{number:07d},c{number},{{lon}},37.00{number % 10}" for number in range(many)]
+    path.write_text("\n".join([HEAD, *lines]).replace("{lon}", "114.503"))
+    send(city, path, "HK")
+    path.write_text("\n".join([HEAD, *lines]).replace("{lon}", "114.5035"))
+    send(city, path, "HK")
+    with live_server(city) as url, bearing(url, api_key(city, "planner", sees_secret=True)) as planner:
+        page = planner.get("/cameras/proposals").json()
+        assert (len(page["proposals"]), page["waiting"]) == (
+            500, [{"proposal_kind": "moved", "source": "cameras.csv", "count": many}],
+        )  # fmt: skip
+        seen, following = len(page["proposals"]), page["next"]
+        while following:
+            page = planner.get(following).json()
+            seen, following = seen + len(page["proposals"]), page["next"]
+        assert seen == many
+        about = {"proposal_kind": "moved", "source": "cameras.csv"}
+        assert (
+            planner.post("/cameras/proposals/decisions", json={**about, "source": "x", "is_accepted": True}).status_code
+            == 404
+        )
+        done = planner.post("/cameras/proposals/decisions", json={**about, "is_accepted": True}, timeout=60)
+        assert done.json() == {"decided": many, "left": 0}
+    assert rows(city, "select count(*) as n from cameras where ST_X(geom) > 114.5034") == [{"n": many}]
+
+
+def test_who_saw_a_camera_is_told_under_its_national_id_too(city: str, tmp_path: Path) -> None:
+    path = tmp_path / "cameras.csv"
+    path.write_text("gb28181_id,name,lon,lat\nLOCAL-HIST,x,114.503,37.003\n")
+    send(city, path)
+    with live_server(city) as url:
+        with bearing(url, api_key(city, "dispatcher")) as dispatcher:
+            opened = dispatcher.post("/cameras/LOCAL-HIST/openings", json={"reason": "a look"})
+            assert opened.status_code == 201, opened.text
+        with bearing(url, api_key(city, "planner", sees_secret=True)) as planner:
+            changed = planner.patch(
+                "/collections/cameras/items/LOCAL-HIST", json={"properties": {"gb28181_id": "13050200001320000009"}}
+            )
+            assert changed.status_code == 200, changed.text
+        with logged_in(url, user(city, "auditor")) as auditor:
+            told = auditor.get("/cameras/13050200001320000009/openings").json()["openings"]
+    assert [one["audit_id"] for one in told] == [opened.json()["audit_id"]]
 
 
 def test_ids_and_platforms_over_http(city: str) -> None:
@@ -395,6 +539,10 @@ def test_ids_and_platforms_over_http(city: str) -> None:
         assert client.post("/cameras/platforms/NONE/queries").status_code == 404
         asked = client.post("/cameras/platforms/NEW/queries")
         assert (asked.status_code, "enable it first" in asked.json()["detail"]) == (409, True)
+        nobody = client.post("/cameras/platforms/SIP/queries")
+        assert (nobody.status_code, "nobody listens to platforms now" in nobody.json()["detail"]) == (409, True)
+        with connect(city) as connection:
+            connection.execute("insert into platform_door values (true, 'x', 5060, now(), now(), 0)")
         assert client.post("/cameras/platforms/SIP/queries").status_code == 202
         place = {"type": "Point", "coordinates": [114.503, 37.003]}
         camera = {

@@ -44,7 +44,7 @@ def city(small_city: str) -> str:
 
 def test_a_csv_of_cameras_is_stored_and_assigned(city: str, tmp_path: Path) -> None:
     path = tmp_path / "cameras.csv"
-    path.write_text(HEADER + camera(1) + camera(2, 114.512, 37.012) + camera(3, 120, 30))
+    path.write_text(HEADER + camera(1) + camera(2, 114.512, 37.012) + camera(3, 114.6, 37.1))
     report = load(city, "cameras", path)
     assert (report.rows, report.imported, report.unassigned) == (3, 3, 1)
     with connect(city) as connection:
@@ -127,7 +127,7 @@ def test_bad_rows_are_skipped_when_asked_and_reported(city: str, tmp_path: Path)
 
 def test_a_dry_run_tells_what_would_happen_and_changes_nothing(city: str, tmp_path: Path) -> None:
     path = tmp_path / "cameras.csv"
-    path.write_text(HEADER + camera(1) + camera(1) + camera(2, 120, 30) + "nonsense,x,114.5,37\n")
+    path.write_text(HEADER + camera(1) + camera(1) + camera(2, 114.6, 37.1) + "nonsense,x,114.5,37\n")
     report = load(city, "cameras", path, dry_run=True)
     assert (report.rows, report.imported, report.unassigned) == (4, 2, 1)
     assert [row for row, _ in report.skipped] == [2, 4]

@@ -22,7 +22,7 @@ router = APIRouter(prefix="/cameras", tags=["cameras"], responses=PROBLEM_RESPON
 _MOST_STRETCHES = 2_000
 
 
-@router.get("/coverage")
+@router.get("/coverage", responses={404: PROBLEM})
 async def get_coverage(
     request: Request,
     level: Annotated[int | None, Query(ge=1, le=9, description="of cells: the innermost if not given")] = None,
@@ -40,7 +40,7 @@ class PlacesSeen(BaseModel):
     places: list[PlaceCoverage]
 
 
-@router.get("/coverage/places")
+@router.get("/coverage/places", responses={404: PROBLEM})
 async def get_places_seen(
     request: Request,
     within: Annotated[str | None, Query(max_length=32, description="only within this cell")] = None,

@@ -10,7 +10,8 @@ from geo_grid.api.ogc.features import read_boxes
 from geo_grid.api.ogc.geojson import ShiftableFeatures, answer_of, datum_of
 from geo_grid.api.ogc.narrowing import Only
 from geo_grid.api.server.asking import account_of, identity_of, reading, reading_much, viewing, writing
-from geo_grid.api.server.parameters import AnswerCrs, moment_of
+from geo_grid.api.server.links import here
+from geo_grid.api.server.parameters import AnswerCrs, AtMost, moment_of
 from geo_grid.api.server.problems import PROBLEM, PROBLEM_RESPONSES
 from geo_grid.api.server.rights import GuardedRoute
 from geo_grid.api.server.state import server_of
@@ -23,7 +24,19 @@ from geo_grid.cameras.positions import (
     positions_in,
     take_camera_positions,
 )
-from geo_grid.cameras.proposals import Decided, Decision, Proposal, decide, proposals
+from geo_grid.cameras.proposals import (
+    Decided,
+    DecidedAll,
+    Decision,
+    DecisionOfAll,
+    Proposal,
+    ProposalKind,
+    WaitingProposals,
+    decide,
+    decide_all,
+    proposals,
+    waiting,
+)
 from geo_grid.cameras.register import IdExplained, explain_id
 from geo_grid.cameras.states import (
     Availability,
@@ -99,16 +112,34 @@ async def post_query(
 
 
 class Proposals(BaseModel):
-    """What waits for a decision."""
+    """A page of what waits for a decision, the oldest first, and how much waits in all."""
 
     proposals: list[Proposal]
+    waiting: list[WaitingProposals]
+    next: str | None
 
 
 @router.get("/proposals")
-async def get_proposals(request: Request) -> Proposals:
+async def get_proposals(
+    request: Request,
+    limit: Annotated[int, Query(ge=1), AtMost(1000)] = 500,
+    after: Annotated[int, Query(ge=0, le=2**63 - 1, description="continue after this proposal_id")] = 0,
+    kind: Annotated[ProposalKind | None, Query()] = None,
+    source: Annotated[str | None, Query(max_length=300)] = None,
+) -> Proposals:
     """List what imports propose about cameras: that one moved, has its national id now, or is stored twice."""
     async with reading(request) as database:
-        return Proposals(proposals=await proposals(database))
+        page = await proposals(database, limit, after, kind, source)
+        counts = await waiting(database)
+    following = here(request, after=page[-1].proposal_id) if len(page) == limit else None
+    return Proposals(proposals=page, waiting=counts, next=following)
+
+
+@router.post("/proposals/decisions", responses={404: PROBLEM, 409: PROBLEM})
+async def post_decisions(request: Request, decision: DecisionOfAll) -> DecidedAll:
+    """Accept or refuse all proposals of a kind and a source that wait, such as those of a register that was wrong."""
+    async with writing(request) as database:
+        return await decide_all(database, decision, identity_of(request).login_name)
 
 
 @router.post("/proposals/{proposal_id}/decision", responses={404: PROBLEM, 409: PROBLEM})

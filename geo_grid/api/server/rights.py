@@ -232,6 +232,7 @@ RIGHTS: dict[tuple[str, str], str] = {
     ("PUT", "/cameras/platforms/{platform_code}"): "layers.write",
     ("POST", "/cameras/platforms/{platform_code}/queries"): "layers.write",
     ("GET", "/cameras/proposals"): "layers.write",
+    ("POST", "/cameras/proposals/decisions"): "layers.write",
     ("POST", "/cameras/proposals/{proposal_id}/decision"): "layers.write",
     ("GET", "/cameras/states"): "map",
     ("POST", "/cameras/states"): "cameras.report",

@@ -179,3 +179,23 @@ end $$;
 grant execute on function access.ask_for_coverage to geo_grid_service;
 create constraint trigger editions_covered after insert on editions
     deferrable initially deferred for each row execute function ask_once('camera_coverage');
+
+-- A national ID takes the place of a local one: what is on record of the local one is the camera's still.
+create or replace function access.keep_former_id() returns trigger
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
+begin
+    insert into camera_former_ids (former_id, gb28181_id) values (old.gb28181_id, new.gb28181_id) on conflict do nothing;
+    return null;
+end $$;
+create trigger cameras_former_id after update of gb28181_id on cameras
+    for each row when (old.gb28181_id <> new.gb28181_id) execute function access.keep_former_id();
+
+-- Whoever stores a camera that was removed as a double says that it is none.
+create or replace function access.forget_removed_double() returns trigger
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
+begin
+    delete from removed_doubles d using stored s where d.gb28181_id = s.gb28181_id;
+    return null;
+end $$;
+create trigger cameras_no_double after insert on cameras referencing new table as stored
+    for each statement execute function access.forget_removed_double();

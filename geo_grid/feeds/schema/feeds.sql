@@ -251,7 +251,7 @@ begin
 end $$;
 grant execute on function access.camera_viewers to geo_grid_app;
 
--- Who opened a camera, newest first; also one that is not there any more.
+-- Who opened a camera, newest first; also one that is not there any more, and under the local ID that it had.
 create or replace function access.camera_openings(wanted text, before bigint, at_most integer)
 returns table (audit_id bigint, opened_at timestamptz, login_name text, role text, reason text, incident_id bigint,
                ended_at timestamptz, seconds double precision, ending text)
@@ -263,7 +263,8 @@ begin
            e.occurred_at, (e.detail->>'seconds')::double precision, e.detail->>'ending'
     from access.audit_log o
     left join access.audit_log e on e.action = 'camera.close' and (e.detail->>'opening')::bigint = o.audit_id
-    where o.object_type = 'camera' and o.object_id = wanted and o.action = 'camera.open' and o.result = 'done'
+    where o.object_type = 'camera' and o.object_id = any(array(
+              select wanted union all select f.former_id from camera_former_ids f where f.gb28181_id = wanted)) and o.action = 'camera.open' and o.result = 'done'
       and (before is null or o.audit_id < before)
     order by o.audit_id desc
     limit at_most;
