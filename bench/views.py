@@ -1,6 +1,7 @@
 """One view of the map as vector tiles and as GeoJSON, in the same browser without a GPU; the last line is JSON.
 
-For each zoom a screen of 1920 by 1080 about the middle of Xingtai, and each layer of shapes of the full-size demo city:
+For each zoom a screen of 1920 by 1080 about the middle of Xingtai, and each layer of shapes of the full-size demo city, and its cameras
+(which are counts of many below zoom 16):
 
 - kB: bytes over the wire, compressed; ms: from asking until it is drawn, as the median of several; for GeoJSON as our pages ask
   for it (`items` of the box, generalised for the zoom) and draw it (Leaflet on a canvas), for tiles by protomaps-leaflet;
@@ -21,7 +22,7 @@ from bench.city import CACHE, demo_city, say
 from bench.pages import _FLAGS
 from bench.serving import new_key, our_server
 
-_LAYERS = ("grid_cells", "patrol_zones", "response_circles")
+_LAYERS = ("grid_cells", "patrol_zones", "response_circles", "cameras")
 _ZOOMS = (9, 11, 13, 15, 17)
 _TIMES = 5
 _PLACE = (37.07, 114.50)
@@ -40,7 +41,10 @@ _GEOJSON = """async layer => {
     if (!answer.ok) throw Error(await answer.text());
     const found = (await answer.json()).features;
     window.drawn?.remove();
-    window.drawn = L.geoJSON(found, { style: { weight: 1, fillOpacity: 0.2 } }).addTo(map);
+    window.drawn = L.geoJSON(found, {
+      style: { weight: 1, fillOpacity: 0.2 },
+      pointToLayer: (_, at) => L.circleMarker(at, { radius: 6 }),
+    }).addTo(map);
     await painted();
     return found.length;
   };
@@ -55,7 +59,9 @@ _TILES = """async layer => {
   const begun = performance.now();
   const drawn = protomapsL.leafletLayer({
     url: `/collections/${layer}/tiles/WebMercatorQuad/{z}/{y}/{x}`,
-    paintRules: [
+    paintRules: layer === "cameras" ? [
+      { dataLayer: layer, symbolizer: new protomapsL.CircleSymbolizer({ fill: "rgba(60, 120, 220, 0.2)", radius: 6, stroke: "#36c", width: 1 }) },
+    ] : [
       { dataLayer: layer, symbolizer: new protomapsL.PolygonSymbolizer({ fill: "rgba(60, 120, 220, 0.2)" }) },
       { dataLayer: layer, symbolizer: new protomapsL.LineSymbolizer({ color: "#36c", width: 1 }) },
     ],
