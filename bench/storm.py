@@ -85,7 +85,12 @@ async def _storm(city: City, key: str, conninfo: str) -> dict[str, float]:
         ).fetchone()  # type: ignore[misc]
     stored = {name: incident for name, incident, *_ in rows}
     assigned = {incident for _, incident, step, _, rule in rows if step == "assigned" and rule is not None}
-    unheard = sum(one not in listener for listener in heard for one in told.stored.values())
+    # each listener heard of each incident, and of those that moved the last step too
+    unheard = sum(
+        one not in listener or (one in told.moved and "assigned" not in listener[one])
+        for listener in heard
+        for one in told.stored.values()
+    )
     disordered = sum(
         [_STEPS.index(step) for step in steps] != sorted(_STEPS.index(step) for step in steps) and not resets["reset"]
         for listener in heard

@@ -6,12 +6,17 @@ import traceback
 from contextvars import ContextVar
 from datetime import UTC, datetime
 
+from geo_grid.passwords import without_passwords
+
 REQUEST_ID: ContextVar[str] = ContextVar("request_id", default="")
 """Id of the request that is answered (the header X-Request-ID of its answer); empty outside of one."""
 
 
 class JsonLines(logging.Formatter):
-    """Writes `time` (UTC, RFC 3339), `level`, `logger`, `message`, and where there is one `request_id` and `error` (a traceback)."""
+    """Writes `time` (UTC, RFC 3339), `level`, `logger`, `message`, and where there is one `request_id` and `error` (a traceback).
+
+    Passwords that stand in a message or a traceback are left out, as in any text that is kept.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
         """Return a record as one line."""
@@ -19,10 +24,10 @@ class JsonLines(logging.Formatter):
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": record.getMessage(),
+            "message": without_passwords(record.getMessage())[0],
         }
         if request_id := REQUEST_ID.get():
             line["request_id"] = request_id
         if record.exc_info and record.exc_info[1] is not None:
-            line["error"] = "".join(traceback.format_exception(record.exc_info[1]))
+            line["error"] = without_passwords("".join(traceback.format_exception(record.exc_info[1])))[0]
         return json.dumps(line, ensure_ascii=False)

@@ -64,6 +64,10 @@ class Settings(BaseSettings):
         le=16,
         description="processes that serve; each has pools, memory and processes that know roads of its own",
     )
+    log_requests: bool = Field(
+        False,
+        description="a line in the log for every request, not for those alone that failed here or took more than 5 s",
+    )
     pool_size: int = Field(8, ge=1, le=200, description="most database connections one server lends to requests")
     reserved_pool_size: int = Field(
         5, ge=4, le=50, description="database connections besides, kept for log-in, who asks, health and events"

@@ -56,3 +56,7 @@ comment on table camera_former_ids is 'local IDs that a national one has replace
 alter table camera_proposals add column is_withdrawn boolean not null default false;
 comment on column camera_proposals.is_withdrawn is 'nobody refused it: the register has the camera elsewhere again';
 grant update (is_withdrawn) on camera_proposals to geo_grid_app;
+
+-- A call of 10,000 letters is taken as it is.
+alter table incidents drop constraint incidents_description_check,
+    add constraint incidents_description_check check (length(description) <= 10000);

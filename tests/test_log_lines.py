@@ -5,10 +5,12 @@ import json
 import logging
 from datetime import datetime
 
+import httpx
 import pytest
 
 from geo_grid.budgets import Budget
 from geo_grid.log_lines import REQUEST_ID, JsonLines
+from tests.conftest import live_server
 
 
 def test_a_line_has_its_time_its_request_and_the_whole_error() -> None:
@@ -41,3 +43,31 @@ def test_what_a_thread_does_for_a_request_has_its_id() -> None:
         return await Budget("tests", at_once=1, waiting=0, each=1).run(1, REQUEST_ID.get)
 
     assert asyncio.run(ask()) == "abc"
+
+
+def test_a_password_in_a_message_or_a_traceback_is_not_logged() -> None:
+    try:
+        raise ValueError("cannot reach postgresql://geo:s3cret-1@db/geo, password=s3cret-2")
+    except ValueError as error:
+        failed = (ValueError, error, error.__traceback__)
+    record = logging.LogRecord("geo_grid.x", logging.ERROR, "x.py", 1, "asked with pwd=s3cret-3", (), failed)
+    text = JsonLines().format(record)
+    assert "s3cret" not in text
+    assert "cannot reach" in text
+
+
+def test_requests_that_fail_have_a_line_and_with_the_setting_all_have(
+    database: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO):
+        with live_server(database) as url:
+            httpx.get(f"{url}/levels?secret=1")
+        assert "GET" not in " ".join(
+            record.getMessage() for record in caplog.records if record.name.endswith("requests")
+        )
+        with live_server(database, log_requests=True) as url:
+            httpx.get(f"{url}/levels?secret=1")
+    (told,) = [record.getMessage() for record in caplog.records if record.name.endswith("server.requests")]
+    assert told.startswith("GET ")
+    assert ": 401 after 0." in told
+    assert "secret" not in told

@@ -207,7 +207,7 @@ async def living(settings: Settings, owner: str, neighbours: Neighbours) -> Asyn
                 ).kept()
             ),
             camera_feeds=await enter(CameraFeeds.kept(settings, reserved, own_pool, service, neighbours.letter)),
-            requests=Requests(),
+            requests=Requests(settings.log_requests),
             limiter=SlidingWindowCounterRateLimiter(counters),
         )
         stack.callback(server.tiles.close)

@@ -177,7 +177,8 @@ def _candidates(roads: Roads, range_m: float) -> _Places:
 def _thinned(
     places: _Places, points: NDArray[np.object_], weights: NDArray[np.float64], range_m: float, most: int
 ) -> _Places:
-    """Return at most so many of the places: those with most that is not seen in range, none right beside a better one.
+    """Return at most so many of the places: those with most that is not seen in range, none right beside a better one; of two places
+    that differ by no more than points along roads are apart, a crossing is the better one.
 
     Buildings are not looked at yet: what each would see takes a millisecond to work out.
     """
@@ -189,8 +190,9 @@ def _thinned(
     np.add.at(score, place, weights[point])
     tree = shapely.STRtree(plane)
     is_out = score <= 0
+    rank = score + np.where(places.is_crossing, 2 * weights.max(initial=0.0), 0.0)
     kept: list[int] = []
-    for at in np.lexsort((~places.is_crossing, -score)).tolist():
+    for at in np.argsort(-rank, kind="stable").tolist():
         if is_out[at]:
             continue
         kept.append(at)

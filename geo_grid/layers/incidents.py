@@ -19,7 +19,7 @@ class IncidentRow(LayerRow):
         min_length=1, max_length=100, description="code of a category, or its name; other names are kept"
     )
     subtype: str = Field("", max_length=100)
-    description: str = Field("", max_length=4000)
+    description: str = Field("", max_length=10_000)
     address: str = Field("", max_length=400)
     caller_number: str | None = Field(None, max_length=40)
     received_at: Happened | None = None

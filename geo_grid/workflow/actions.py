@@ -67,6 +67,9 @@ class Assign(Action):
         new = dict.fromkeys(self.unit_codes, Unit())
         if matter.stage == "assigned":
             matter.refuse_unless("assigned", to="be assigned")
+            if not new:
+                message = "this matter is assigned already: name the units that are to follow"
+                raise Conflict(message)
             if already := sorted(new.keys() & matter.units.keys()):
                 message = f"{', '.join(already)} has this matter already"
                 raise Conflict(message)
@@ -167,7 +170,7 @@ class Handle(Action):
 
 
 class FeedBack(Action):
-    """Tell whoever reported it what was done, where the loop has that stage."""
+    """Tell whoever reported it what was done, where the loop has that stage; where that closes it, it takes `incidents.verify`."""
 
     action: Literal["feed_back"] = "feed_back"
 
@@ -188,7 +191,9 @@ class SendBack(Action):
     def apply(self, matter: Matter, actor_id: int | None, now: datetime) -> Matter:
         """Make it wait to be assigned anew, within the loop's limits of number and of time, which runs from its receipt."""
         matter.refuse_unless("assigned", to="be sent back")
-        since = matter.receipt_at or matter.given_at or matter.clocks["dispatched_at"]
+        since = given = matter.given_at or matter.clocks["dispatched_at"]
+        if matter.receipt_at is not None and matter.receipt_at - given <= matter.loop.return_within:
+            since = matter.receipt_at  # who does not look at it for longer has no more time than others
         if matter.is_final or matter.return_count >= matter.loop.most_returns:
             message = (
                 "the level above has decided who has this matter: it is not sent back again"
@@ -219,7 +224,7 @@ class Decide(Action):
             raise Conflict(message)
         if matter.stage == "assigned":
             matter.refuse_unless("assigned", to="be decided")
-            given = replace(matter, units={**dict.fromkeys(self.unit_codes, Unit()), **matter.units})
+            given = replace(matter, units={code: matter.units.get(code, Unit()) for code in self.unit_codes})
         else:
             given = replace(matter.moved_to("assigned", now), units=dict.fromkeys(self.unit_codes, Unit()))
         return replace(given, is_final=True).given_anew(now)
@@ -295,9 +300,9 @@ class Reject(Action):
     reason: Reason
 
     def apply(self, matter: Matter, actor_id: int | None, now: datetime) -> Matter:
-        """Give it back to those who have it."""
+        """Give it back to those who have it; units went elsewhere meanwhile, and others are found."""
         matter.refuse_unless("handled", "fed_back", to="be rejected")
-        return replace(matter.moved_back_to("assigned"), handled_by=None)
+        return _taken_up_again(matter, now)
 
 
 class CloseUnsolved(Action):
@@ -337,7 +342,7 @@ class Reopen(Action):
             raise Conflict(message)
         if matter.stage in {"reported", "accepted", "assigned"}:
             return replace(matter.moved_back_to(matter.stage), outcome=None)
-        return replace(matter.moved_back_to("assigned"), handled_by=None)
+        return _taken_up_again(matter, now)
 
 
 class Evaluate(Action):
@@ -387,6 +392,9 @@ class Merge(Action):
         if matter.units:
             message = f"{', '.join(matter.units)} was sent to this matter: merge the other one into this one"
             raise Conflict(message)
+        if matter.suspended_at is not None:
+            message = "this matter is suspended: resume it first, then merge it"
+            raise Conflict(message)
         return replace(matter.closed(now, "merged"), merged_into=self.into)
 
 
@@ -404,6 +412,12 @@ class Unmerge(Action):
         clocks = dict(matter.clocks)
         del clocks["closed_at"]
         return replace(matter, clocks=clocks, outcome=None, merged_into=None)
+
+
+def _taken_up_again(matter: Matter, now: datetime) -> Matter:
+    """Return what was handled assigned again: to whoever had it, or where units had it, to who is found."""
+    back = replace(matter.moved_back_to("assigned"), handled_by=None)
+    return back.given_anew(now) if matter.assigned_rule in ("zone", "units") else back
 
 
 def _returned_too_often(matter: Matter) -> str:

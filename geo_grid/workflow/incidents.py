@@ -28,7 +28,7 @@ class NewIncident(BaseModel):
         min_length=1, max_length=100, description="code of a category (GET /incidents/categories), or its name"
     )
     subtype: str = Field("", max_length=100)
-    description: str = Field("", max_length=4000)
+    description: str = Field("", max_length=10_000)
     address: str = Field("", max_length=400)
     caller_number: str | None = Field(None, max_length=40, description="shown in full to the handling dispatcher alone")
     received_at: Moment | None = Field(None, description="when the call came; now if not given")

@@ -63,7 +63,7 @@ class NewRequest(BaseModel):
     lat: float | None = None
     long: float | None = None
     address_string: str = Field("", max_length=400)
-    description: str = Field("", max_length=4000)
+    description: str = Field("", max_length=10_000)
     phone: str | None = Field(None, max_length=40)
 
     @field_validator("lat", "long", "phone", mode="before")

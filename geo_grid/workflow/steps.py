@@ -1,7 +1,8 @@
 """Taking a step of an incident, in one transaction: locked, checked, stored, and kept with who took it and why."""
 
+import contextlib
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -26,11 +27,15 @@ _READ = ("assigned_rule", "given_at", "receipt_at")
 _EVIDENCE: Any = {
     "grid_cells": {"__all__": {"grid_code", "name", "grid_level"}},
     "distance_to_boundary_m": True,
+    "patrol_zone": {"zone_code", "name", "responsible_unit"},
+    "unassigned": True,
     "alternatives": True,
     "edition": True,
 }
 """What is kept of the answer of `locate` with a matter that is sent back: no names of persons, since steps are kept."""
 _LOCK = f"{QUERIES['matter']} for update of i"
+_CLOSES = "incidents.verify"
+"""Right without which nobody closes a matter, by whatever action."""
 _LOCK_BOTH = "select from incidents where incident_id = any(%(both)s) order by incident_id for update"
 """Who may not change it gets no row, and nobody else takes a step meanwhile."""
 NOBODY: dict[str, Any] = {"assigned_cell": None, "assigned_role": None, "assigned_duty": None, "assigned_rule": None}
@@ -104,7 +109,7 @@ async def take_step(connection: AsyncConnection, incident_id: int, action: Actio
     InvalidCoordinates, UnknownCrs
         The place it is moved to cannot be read.
     """
-    key = {"incident_id": incident_id}
+    key = {"incident_id": incident_id, "right": action.right}
     if isinstance(action, Merge):  # in one order, whichever is merged into the other
         await connection.execute(_LOCK_BOTH, {"both": [incident_id, action.into]})
     async with connection.pipeline():  # in one round trip
@@ -119,6 +124,7 @@ async def take_step(connection: AsyncConnection, incident_id: int, action: Actio
         raise Outdated(message)
     before, now = _matter(row, await holding.fetchall()), row["now"]
     after = action.apply(before, actor_id, now)
+    _refuse_unless_may(row, action, before, after)
     known = await _look_up(connection, action, row, before)
     if known.handler_id is not None:
         after = replace(after, handler_id=known.handler_id)
@@ -140,22 +146,17 @@ async def take_step(connection: AsyncConnection, incident_id: int, action: Actio
     details = json.dumps(
         {**action.details(), **known.evidence, **given}, ensure_ascii=False
     )  # for ever; texts are in the note
-    try:
+    with _explained(is_moved=known.place is not None):
         async with connection.pipeline():
             # noted before it may be moved out of sight
             await connection.execute(QUERIES["note"], {**values, "details": details})
             await connection.execute(QUERIES["store"], values)
             return await get(connection, incident_id)
-    except psycopg.errors.CheckViolation:  # of keep_stages: the loop was read before somebody changed it
-        message = "the loop of this matter was changed at this moment: look at it again"
-        raise Conflict(message) from None
-    except psycopg.errors.ObjectNotInPrerequisiteState as error:  # of the mediation of a dispute
-        raise Conflict(str(error.diag.message_primary)) from None
 
 
 async def course_of(connection: AsyncConnection, incident_id: int, rights: Collection[str]) -> Course:
     """Read what an incident goes through, what was done to it and what somebody with these rights can do. Raises NotFound."""
-    key = {"incident_id": incident_id}
+    key = {"incident_id": incident_id, "right": _CLOSES}
     row = await (await connection.execute(QUERIES["matter"], key)).fetchone()
     if row is None:
         message = f"there is no incident {incident_id}"
@@ -209,12 +210,38 @@ async def _look_up(connection: AsyncConnection, action: Action, row: dict[str, A
             owners = await locate(connection, row["lon"], row["lat"])
             return Known(evidence={"evidence": owners.model_dump(mode="json", include=_EVIDENCE)})
         case Decide():
-            await _refuse_unless_above(connection, row["grid_code"], before.reached)
+            level = before.reached if row["returned_by"] is None else min(before.reached, row["returned_by"])
+            await _refuse_unless_above(connection, row["grid_code"], level)
         case SendDown():
             await _refuse_unless_above(connection, row["grid_code"], before.at_level(-1, row["now"]).level)
         case Merge():
             await _refuse_unless_open(connection, row["incident_id"], action.into)
     return Known()
+
+
+def _refuse_unless_may(row: dict[str, Any], action: Action, before: Matter, after: Matter) -> None:
+    """Raise Forbidden unless whoever acts has the right to this action, and, where it closes the matter, to close one."""
+    is_closing = "closed_at" in after.clocks and "closed_at" not in before.clocks and not isinstance(action, Merge)
+    if not row["may"] or (is_closing and not row["may_close"]):
+        message = f"this needs the right {action.right if not row['may'] else _CLOSES}, which you do not have"
+        raise Forbidden(message)
+
+
+@contextlib.contextmanager
+def _explained(is_moved: bool) -> Iterator[None]:
+    """Say in words what the database refuses."""
+    try:
+        yield
+    except psycopg.errors.CheckViolation:  # of keep_stages: the loop was read before somebody changed it
+        message = "the loop of this matter was changed at this moment: look at it again"
+        raise Conflict(message) from None
+    except psycopg.errors.ObjectNotInPrerequisiteState as error:  # of the mediation of a dispute
+        raise Conflict(str(error.diag.message_primary)) from None
+    except psycopg.errors.InsufficientPrivilege:
+        if not is_moved:
+            raise
+        message = "that place is in none of your grid cells: hand the matter over to the centre that has it, which moves the pin"
+        raise Forbidden(message) from None
 
 
 async def _refuse_unless_above(connection: AsyncConnection, grid_code: str | None, level: int) -> None:

@@ -6,7 +6,8 @@ select i.incident_id, i.step as stage, i.handler_id, i.handled_by, i.accepted_at
        coalesce(chain.levels, '{}') as levels, case when i.assigned_rule = 'city' then 0 else chain.holder_level end as holder_level,
        l.return_within, l.most_returns,
        array(select s.stage from loop_stages s where s.loop_code = i.loop_code order by s.ordinal) as stages,
-       greatest(clock_timestamp(), i.received_at, last.done_at) as now, given.given_at, given.receipt_at
+       greatest(clock_timestamp(), i.received_at, last.done_at) as now, given.given_at, given.receipt_at,
+       returned.returned_by, access.may(%(right)s) as may, access.may('incidents.verify') as may_close
 from incidents i
 join loops l on l.loop_code = i.loop_code
 cross join lateral (select array_agg(c.grid_level order by c.grid_level desc) filter (where g.settles) as levels,
@@ -19,6 +20,10 @@ left join lateral (select g.done_at as given_at,
                            where a.incident_id = i.incident_id and a.number > g.number and a.action = 'acknowledge') as receipt_at
                    from incident_steps g where g.incident_id = i.incident_id and (g.details ? 'has' or g.action = 'assign')
                    order by g.number desc limit 1) given on true
+left join lateral (select (select c.grid_level from cell_chain(i.grid_code, now()) c
+                           where c.grid_code = b.details #>> '{had,assigned_cell}') as returned_by
+                   from incident_steps b where b.incident_id = i.incident_id and b.action = 'return'
+                   order by b.number desc limit 1) returned on i.return_count > 0
 where i.incident_id = %(incident_id)s
 
 -- name: units
@@ -44,11 +49,7 @@ from (select ST_SetSRID(ST_MakePoint(%(lon)s, %(lat)s), 4490) as geom) place
 
 -- name: unit_of_zone
 -- a unit of the patrol zone that is on patrol, for what the police answer: the one heard of last
-select u.unit_code from patrol_units u
-where u.zone_code = %(zone_code)s and u.unit_status = 'on_patrol'
-  and exists (select from incidents i join incident_categories c on c.category_code = i.category
-              where i.incident_id = %(incident_id)s and c.answered_by = 'police')
-order by u.reported_at desc, u.unit_code limit 1
+select unit_code from access.free_unit_of_zone(%(zone_code)s, %(incident_id)s) unit_code where unit_code is not null
 
 -- name: nearest_on_patrol
 -- the nearest unit that is on patrol, for what the police answer

@@ -75,7 +75,7 @@ def test_times_that_are_stored_in_the_future_are_named(small_city: str) -> None:
         (warning,) = answer.json()["warnings"]
         assert "set the clock right" in warning
     findings = json.loads(geo_grid(small_city, "doctor", "--json", expect=1).stdout)
-    assert {"what": "clocks", "ok": False, "found": warning} in [
+    assert {"what": "clocks", "ok": False, "found": warning, "is_warning": False} in [
         {**finding, "found": warning} if finding["what"] == "clocks" else finding for finding in findings
     ]
 

@@ -142,7 +142,7 @@ def test_a_planner_sees_what_of_roads_nobody_sees_and_where_more_would(
         page.select_option("select[aria-label=Township]", "A")
         first = panel.locator(".coverage tr").first
         expect(first).to_contain_text("新华街")
-        expect(first).to_contain_text("500 m")
+        expect(first).to_contain_text("440 m")
         first.get_by_role("button").click()
         page.fill("input[name=count]", "1")
         page.fill("input[name=range_m]", "100")
@@ -199,7 +199,7 @@ def test_a_supervisor_keeps_platforms_and_decides_what_imports_propose(
                 (kind, f"%{number}"),
             )
     with person(
-        browser, url, user(database, "supervisor", sees_secret=True), "/rules", "%23platforms", "/HK-1"
+        browser, url, user(database, "supervisor", sees_secret=True), "/rules", "%23platforms", ("/HK-1", "/queries")
     ) as page:
         page.get_by_role("button", name="New platform").click()
         page.fill("dialog input[name=code]", "HK-1")
@@ -213,6 +213,10 @@ def test_a_supervisor_keeps_platforms_and_decides_what_imports_propose(
         row = page.locator("tr", has_text="HK-1")
         expect(row).to_contain_text("GCJ-02")
         expect(row).to_contain_text("never came")
+        row.get_by_role("button", name="Ask for its catalogue").click()
+        expect(page.locator(".bad:visible")).to_contain_text("nobody listens to platforms now")
+        with connect(database) as connection:
+            connection.execute("insert into platform_door values (true, 'x', 5060, now(), now(), 0)")
         row.get_by_role("button", name="Ask for its catalogue").click()
         expect(page.locator(".news")).to_contain_text("is asked")
         row.get_by_role("button", name="Edit").click()
@@ -235,6 +239,7 @@ def test_a_supervisor_keeps_platforms_and_decides_what_imports_propose(
         assert len(rows) == 3
         assert rows[0]["lon"] > LON + 0.0009
         connection.execute("delete from camera_platforms")
+        connection.execute("delete from platform_door")
 
 
 def test_an_administrator_registers_where_pictures_come_from(roads: tuple[str, str], browser: Browser) -> None:

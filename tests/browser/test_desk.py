@@ -194,6 +194,30 @@ def test_a_place_is_found_by_its_name_and_a_datum_is_questioned(city, browser: B
         expect(right).to_contain_text("王某")
 
 
+def test_volunteer_teams_near_a_place_are_listed_with_what_they_can_do(city, browser: Browser) -> None:
+    url, database = city
+    with connect(database) as connection:
+        for code, name, skill in (("team-1", "义务消防队", "fire"), ("team-2", "平安义警", "patrol")):
+            connection.execute(
+                "with made as (insert into facilities (facility_code, facility_kind, name, phone, member_count, geom)"
+                " values (%s, 'volunteer_team', %s, '12000000009', 12, ST_SetSRID(ST_MakePoint(%s, %s), 4490)) returning facility_id)"
+                " insert into volunteer_teams (facility_id, skills) select facility_id, array[%s] from made",
+                (code, name, *IN_A, skill),
+            )
+    with person(browser, url, user(database, "dispatcher"), "/maps/desk") as page:
+        page.fill(".left .box input", f"{IN_A[0]}, {IN_A[1]}")
+        type_keys(page, "Enter")
+        page.locator(".right .volunteers summary").click()
+        teams = page.locator(".right .volunteers li")
+        expect(teams).to_have_count(2)
+        expect(teams.first).to_contain_text("12000000009")
+        page.locator(".right .volunteers select").select_option("fire")
+        expect(teams).to_have_count(1)
+        expect(teams.first).to_contain_text("义务消防队")
+        page.locator(".right .volunteers select").select_option("flood")
+        expect(teams.first).to_contain_text("No such team")
+
+
 def test_whoever_types_on_while_an_answer_is_waited_for_keeps_the_box(city, browser: Browser) -> None:
     url, database = city
     with person(browser, url, user(database, "dispatcher"), "/maps/desk") as page:

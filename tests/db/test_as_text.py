@@ -71,7 +71,7 @@ def test_doctor_names_what_was_changed_and_what_to_do(database: str) -> None:
     with connect(database) as connection:
         connection.execute("alter policy roads_seen on roads using (true)")
     assert found() == {
-        "what": "functions and policies", "ok": False,
+        "what": "functions and policies", "ok": False, "is_warning": False,
         "found": "policy roads_seen on public.roads was changed: geo-grid migrate --again makes them as geo_grid has them",
     }  # fmt: skip
     geo_grid(database, "migrate", "--again")

@@ -34,10 +34,10 @@ def stored(database: str) -> list[dict]:
 
 def test_each_row_is_stored_or_refused_by_itself_and_once(served: tuple[str, str]) -> None:
     url, database = served
-    texts = ["مرحبا بالعالم", "👩‍🚒 fire?", "邢台"]
+    texts = ["مرحبا بالعالم", "👩‍🚒 fire?", "邢台", "x" * 10_000]
     rows = [
         *({**HERE, "description": text} for text in texts),
-        {**HERE, "description": "x" * 10_000},
+        {**HERE, "description": "x" * 10_001},
         {**HERE, "lat": 91},
         {**HERE, "received_at": "2199-01-01T00:00:00Z"},
         {**HERE, "lon": HERE["lat"], "lat": HERE["lon"]},
@@ -50,20 +50,20 @@ def test_each_row_is_stored_or_refused_by_itself_and_once(served: tuple[str, str
     ]
     with bearing(url, api_key(database, "dispatcher", ["A"])) as client:
         told = batch(client, *rows)
-        assert [one["status"] for one in told["results"]] == [201] * 3 + [422] * 6 + [403, 422, 422, 201]
-        assert (told["stored"], told["repeated"], told["refused"]) == (4, 0, 9)
+        assert [one["status"] for one in told["results"]] == [201] * 4 + [422] * 6 + [403, 422, 422, 201]
+        assert (told["stored"], told["repeated"], told["refused"]) == (5, 0, 9)
         assert [one["idempotency_key"] for one in told["results"]] == [f"row-{at}" for at in range(len(rows))]
         details = [one["problem"]["detail"] for one in told["results"] if one["problem"]]
-        for detail, wanted in zip(details, ("4000", "lat", "future", "", "999999", "the character NUL", "grid cells", "lon", "id_number"), strict=True):  # fmt: skip
+        for detail, wanted in zip(details, ("10000", "lat", "future", "", "999999", "the character NUL", "grid cells", "lon", "id_number"), strict=True):  # fmt: skip
             assert wanted in detail, (wanted, detail)
         assert [row["description"] for row in stored(database)] == [*texts, ""]
         again = batch(client, *rows)  # as after a lost connection
-        assert [one["status"] for one in again["results"]][:3] == [200] * 3
-        assert (again["stored"], again["repeated"]) == (0, 4)
+        assert [one["status"] for one in again["results"]][:4] == [200] * 4
+        assert (again["stored"], again["repeated"]) == (0, 5)
         assert [one["incident_id"] for one in again["results"]] == [one["incident_id"] for one in told["results"]]
         other = batch(client, {**HERE, "description": "another"})
         assert other["results"][0]["status"] == 409
-    assert len(stored(database)) == 4
+    assert len(stored(database)) == 5
 
 
 def test_five_hundred_rows_come_in_at_once_and_more_are_refused(served: tuple[str, str]) -> None:

@@ -1,6 +1,7 @@
 """Whoever has a matter may be others a moment later: the pin moves, it rises, it comes back."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pandas as pd
@@ -12,6 +13,7 @@ from geo_grid.coordinates import snap_geometry
 from geo_grid.db import Cluster, connect
 from tests.conftest import live_server
 from tests.databases import new_database
+from tests.identities import api_key, bearing
 from tests.squares import SIDE, SOUTH, WEST, two_by_two
 from tests.workflow.test_steps import IN_A, IN_B, Desk
 
@@ -138,3 +140,82 @@ def test_whoever_has_it_in_hand_does_not_close_it_alone(desk: Desk) -> None:
     assert "does not close it alone" in desk.act(desk.chief, incident, "close", 409, reason="假警")["detail"]
     incident = assigned(desk)
     assert desk.act(desk.chief, incident, "close", reason="假警")["outcome"] == "not_solved"
+
+
+def test_whoever_does_not_acknowledge_for_longer_than_the_limit_has_no_more_time(desk: Desk) -> None:
+    incident = assigned(desk)
+    earlier(desk, incident, timedelta(days=30))
+    desk.act(desk.zhao, incident, "acknowledge")
+    assert "within 24 hours" in desk.act(desk.zhao, incident, "return", 409, reason="x")["detail"]
+    assert "name the units" in desk.act(desk.lin, incident, "assign", 409)["detail"]  # which would begin it anew
+    desk.act(desk.lin, incident, "assign", unit_codes=["Z2-2"])
+    assert desk.act(desk.zhao, incident, "return", reason="不归我们管")["return_count"] == 1
+
+
+def test_what_is_rejected_or_opened_again_has_somebody_though_its_units_left(desk: Desk) -> None:
+    incident = assigned(desk)
+    desk.act(desk.lin, incident, "handle")
+    assert desk.status_of("Z1-1") == "on_patrol"
+    rejected = desk.act(desk.chief, incident, "reject", reason="现场未处置")
+    assert (rejected["assigned_rule"], units(desk, incident)) == ("zone", ["Z1-1"])
+    desk.act(desk.lin, incident, "handle")
+    desk.act(desk.chief, incident, "verify")
+    reopened = desk.act(desk.chief, incident, "reopen", reason="又来反映")
+    assert (reopened["assigned_rule"], len(units(desk, incident))) == ("zone", 1)
+
+
+def test_of_two_who_assign_at_once_each_gets_another_unit(desk: Desk) -> None:
+    first, second = (desk.report("help") for _ in range(2))
+    for incident in (first, second):
+        desk.act(desk.lin, incident, "accept")
+    with ThreadPoolExecutor(2) as threads:
+        list(threads.map(lambda incident: desk.act(desk.lin, incident, "assign"), (first, second)))
+    assert sorted([*units(desk, first), *units(desk, second)]) == ["Z1-1", "Z1-2"]
+
+
+def test_a_car_that_went_off_duty_meanwhile_stays_off_duty(desk: Desk) -> None:
+    incident = assigned(desk)
+    with connect(desk.conninfo) as connection:
+        connection.execute("update patrol_units set unit_status = 'off_duty' where unit_code = 'Z1-1'")
+    desk.act(desk.lin, incident, "handle")
+    assert desk.status_of("Z1-1") == "off_duty"
+    with connect(desk.conninfo) as connection:
+        connection.execute("update patrol_units set unit_status = 'on_patrol' where unit_code = 'Z1-1'")
+
+
+def test_the_same_people_have_it_whoever_assigns(desk: Desk) -> None:
+    """A key without the roster, and one that is bound to the cell alone."""
+    rights = ["map", "incidents.read", "incidents.write", "incidents.dispatch"]
+    for key in (api_key(desk.conninfo, "dispatcher", rights=rights), api_key(desk.conninfo, "dispatcher", ["A"])):
+        incident = desk.report("city_matter")
+        with bearing(desk.url, key) as client:
+            desk.act(client, incident, "accept")
+            desk.act(client, incident, "assign")
+        found = desk.lin.get(f"/incidents/{incident}").json()
+        assert (found["assigned_cell"], found["assigned_rule"]) == ("A", "leaf")
+
+
+def test_a_pin_out_of_ones_cells_is_for_the_centre_that_has_it(desk: Desk) -> None:
+    incident = desk.report("help")
+    with bearing(desk.url, api_key(desk.conninfo, "dispatcher", ["A"])) as client:
+        told = desk.act(client, incident, "move", 403, **IN_B)["detail"]
+    assert "hand the matter over" in told
+    assert desk.lin.get(f"/incidents/{incident}").json()["grid_code"] == "A"
+
+
+def test_feeding_back_closes_for_who_may_close(desk: Desk) -> None:
+    category = {"name_zh": "牲畜", "name_en": "Cattle", "loop_code": "reported_up", "answered_by": "grid"}
+    assert desk.chief.put("/incidents/categories/cattle", json=category).status_code == 200
+    incident = desk.report("cattle")
+    for action in ("accept", "assign", "handle"):
+        desk.act(desk.lin, incident, action)
+    with bearing(desk.url, api_key(desk.conninfo, "grid_worker", ["A"])) as worker:
+        assert "incidents.verify" in desk.act(worker, incident, "feed_back", 403)["detail"]
+    assert desk.act(desk.chief, incident, "feed_back")["outcome"] == "solved"
+
+
+def test_a_suspended_matter_is_not_merged_away(desk: Desk) -> None:
+    incident, other = desk.report("help"), desk.report("help")
+    desk.act(desk.lin, incident, "accept")
+    desk.act(desk.lin, incident, "suspend", reason="等待")
+    assert "resume it first" in desk.act(desk.lin, incident, "merge", 409, into=other)["detail"]

@@ -116,7 +116,7 @@ def test_errors_are_those_of_the_specification_in_both_forms(served: tuple[str, 
         ({"service_code": "city_matter", "lat": "north", "long": 1}, 400, "lat"),
         ({"service_code": "city_matter", "lat": HERE["long"], "long": HERE["lat"]}, 400, ""),
         ({"service_code": "city_matter", **THERE}, 403, "grid cells"),
-        ({"service_code": "city_matter", **HERE, "description": "x" * 10_000}, 400, "4000"),
+        ({"service_code": "city_matter", **HERE, "description": "x" * 10_001}, 400, "10000"),
         ({"service_code": "city_matter", **HERE, "description": "x" * 70_000}, 413, "larger"),
     ):
         (error,) = posted(url, key, **fields).json()

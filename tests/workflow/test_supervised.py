@@ -234,7 +234,7 @@ def test_the_citys_own_figures_reproduce_and_texts_are_emptied_in_time(cluster: 
             told = desk.ask(desk.lin, "/supervised/figures")["definitions"]
             assert [one["code"] for one in told] == ["listed", "done", "dropped", "open", "overdue"]
             written = desk.chief.get("/supervised/figures?f=csv").text.splitlines()
-            assert written[0] == "listed_level,listed,done,dropped,open,overdue"
+            assert written[0] == "listed_level,listed,done,dropped,open,overdue,definitions"
             assert written[-1].startswith(f",{LISTED},{DONE},0,{LISTED - DONE},")
             with connect(conninfo) as connection:
                 connection.execute("select ask_for('tidy', '', now())")

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 import pytest
 from hypothesis import given
@@ -15,9 +16,10 @@ from tests.conftest import live_server
 from tests.databases import new_database
 from tests.identities import api_key, bearing
 from tests.squares import SIDE, SOUTH, WEST, cells, local_levels, square, whole
+from tests.workflow.test_given_anew import earlier
 from tests.workflow.test_steps import IN_A, IN_B, Desk
 
-DAY = "2030-05-01"
+DAY, LONG = "2030-05-01", timedelta(days=60)
 
 
 @pytest.fixture(scope="module")
@@ -358,22 +360,53 @@ def test_what_one_has_in_hand(desk: Desk) -> None:
     assert incident not in [one["incident_id"] for one in desk.lin.get("/incidents?mine=true").json()["incidents"]]
 
 
+def rise(desk: Desk, incident: int) -> float | None:
+    with connect(desk.conninfo) as connection:
+        return connection.execute("select access.rise(%s) as again_s", (incident,)).fetchone()["again_s"]  # type: ignore[index]
+
+
+def test_what_was_closed_too_late_and_is_opened_again_rises_by_itself(desk: Desk) -> None:
+    late = assigned(desk)
+    earlier(desk, late, LONG)
+    with connect(desk.conninfo) as connection:
+        connection.execute("select access.sweep_deadlines(now(), 1000)")
+        connection.execute("delete from due_work where kind = 'rise' and subject = %s", (str(late),))
+    desk.act(desk.chief, late, "close", reason="无法解决")
+    desk.act(desk.chief, late, "reopen", reason="又来反映")
+    desk.act(desk.lin, late, "assign", 409)
+    for _ in range(100):
+        if desk.lin.get(f"/incidents/{late}").json()["held_level"] is not None:
+            break
+        time.sleep(0.2)
+    assert who(desk, late) == ("T", "赵某", "level")
+
+
 def test_what_is_settled_too_late_rises_by_itself_level_by_level_to_the_city(desk: Desk) -> None:
     incident = assigned(desk)
-    with connect(desk.conninfo) as connection:
-        assert connection.execute("select access.rise(%s) as again_s", (incident,)).fetchone()["again_s"] > 0  # type: ignore[index]
+    assert rise(desk, incident) > 86_400  # it is not late
+    assert who(desk, incident)[0] == "A"
+    earlier(desk, incident, LONG)
+    assert rise(desk, incident) > 86_400  # the township has its limit once more
     assert who(desk, incident) == ("T", "赵某", "level")
-    with connect(desk.conninfo) as connection:
-        again = [
-            connection.execute("select access.rise(%s) as again_s", (incident,)).fetchone()["again_s"]  # type: ignore[index]
-            for _ in range(3)
-        ]
-    assert again[0] > 0
-    assert again[1:] == [None, None]  # the city has it
+    assert rise(desk, incident) > 86_400
+    assert who(desk, incident) == ("T", "赵某", "level")
+    earlier(desk, incident, LONG)
+    desk.act(desk.lin, incident, "suspend", reason="等待鉴定")
+    assert rise(desk, incident) == 300  # it stands, and is looked at again
+    desk.act(desk.lin, incident, "resume")
+    assert rise(desk, incident) > 0
+    assert who(desk, incident) == ("K", "钱某", "level")
+    desk.act(desk.chief, incident, "send_down", reason="镇里可办")
+    assert rise(desk, incident) > 0  # who has it again has the limit again
+    assert who(desk, incident) == ("T", "赵某", "level")
+    for _ in range(2):
+        earlier(desk, incident, LONG)
+        again = rise(desk, incident)
+    assert again is None  # the city has it
     assert who(desk, incident) == (None, None, "city")
     taken = [step for step in desk.course(incident)["steps"] if step["action"] == "escalate"]
     assert [(step["actor_name"], step["details"]["held_level"]) for step in taken] == [
-        ("geo_grid", 2), ("geo_grid", 1), ("geo_grid", 0),
+        ("geo_grid", 2), ("geo_grid", 1), ("geo_grid", 1), ("geo_grid", 0),
     ]  # fmt: skip
 
 
@@ -381,8 +414,8 @@ def test_what_the_township_has_for_want_of_anybody_below_rises_to_the_county(des
     by_hand, by_itself = assigned(desk, IN_B), assigned(desk, IN_B)
     assert who(desk, by_hand) == who(desk, by_itself) == ("T", "赵某", "ancestor")
     assert desk.act(desk.lin, by_hand, "escalate", reason="此级无法解决")["held_level"] == 1
-    with connect(desk.conninfo) as connection:
-        connection.execute("select access.rise(%s)", (by_itself,))
+    earlier(desk, by_itself, LONG)
+    rise(desk, by_itself)
     assert who(desk, by_hand) == who(desk, by_itself) == ("K", "钱某", "level")
     step = desk.course(by_itself)["steps"][-1]["details"]
     assert (step["had"]["assigned_cell"], step["has"]["assigned_cell"], step["held_level"]) == ("T", "K", 1)

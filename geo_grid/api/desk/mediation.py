@@ -178,5 +178,5 @@ async def get_figures(
     async with BULK.turn(account_of(request)), reading_much(request) as database:
         found = await mediation.figures(database, settings.timezone, by, *between, level, within)
     if f == "csv":
-        return await as_csv(request, "mediation_figures", found, mediation.Figure)
+        return await as_csv(request, "mediation_figures", found, mediation.Figure, mediation.DEFINITIONS)
     return Figures(definitions=list(mediation.DEFINITIONS), figures=found)

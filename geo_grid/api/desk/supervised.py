@@ -103,7 +103,7 @@ async def get_listing_figures(request: Request, since: At = None, until: At = No
     async with reading(request) as database:
         found = await supervised.listing_figures(database, today, *between)
     if f == "csv":
-        return await as_csv(request, "supervised_figures", found, supervised.ListingFigure)
+        return await as_csv(request, "supervised_figures", found, supervised.ListingFigure, supervised.DEFINITIONS)
     return ListingFigures(definitions=list(supervised.DEFINITIONS), figures=found)
 
 

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from geo_grid.access.audit import record_export
 from geo_grid.api.server.asking import identity_of, writing
 from geo_grid.api.server.rights import refuse
+from geo_grid.defined import Defined, in_words
 from geo_grid.files.formulas import csv_of
 
 CSV = "text/csv; charset=utf-8"
@@ -36,9 +37,14 @@ def as_file(body: str | bytes, name: str, media_type: str) -> Response:
     return Response(body, media_type=media_type, headers=headers)
 
 
-async def as_csv(request: Request, what: str, rows: Sequence[BaseModel], model: type[BaseModel]) -> Response:
-    """Answer rows as CSV, a column for each field of their model, and record it."""
+async def as_csv(
+    request: Request, what: str, rows: Sequence[BaseModel], model: type[BaseModel], definitions: Sequence[Defined]
+) -> Response:
+    """Answer rows as CSV, a column for each field of their model, and one for what they mean, told in the first row; it is recorded."""
     names = list(model.model_fields)
-    body = csv_of([names, *([getattr(row, name) for name in names] for row in rows)])
+    table = [[*(getattr(row, name) for name in names), ""] for row in rows]
+    if table:
+        table[0][-1] = in_words(definitions)
+    body = csv_of([[*names, "definitions"], *table])
     await note_export(request, what, "csv", len(rows))
     return as_file(body, f"{what}.csv", CSV)

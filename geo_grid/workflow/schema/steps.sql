@@ -64,7 +64,7 @@ begin
     set unit_status = case when busy.is_there then 'on_scene' when busy.is_sent then 'dispatched' else 'on_patrol' end
     from (select bool_or(i.arrived_at is not null) as is_there, count(*) > 0 as is_sent
           from incident_units i where i.unit_code = new.unit_code and i.released_at is null) busy
-    where u.unit_code = new.unit_code;
+    where u.unit_code = new.unit_code and (busy.is_sent or u.unit_status in ('dispatched', 'on_scene'));
     return null;
 end $$;
 
@@ -82,11 +82,36 @@ begin atomic
 end;
 grant execute on function access.handler_named to geo_grid_app;
 
--- Who answers for a cell: in the nearest cell of its chain, no deeper than a level (null: any), in which somebody is there: its
+-- A unit of a patrol zone that is on patrol, for an incident that the police answer: the one heard of last; null: there is none. It
+-- is held until the caller's transaction ends, so that of two who assign at once each gets another.
+create or replace function access.free_unit_of_zone(zone text, incident bigint) returns text
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
+declare
+    candidate text;
+    held text;
+begin
+    perform access.require('incidents.dispatch');
+    if not exists (select from incidents i join incident_categories c on c.category_code = i.category
+                   where i.incident_id = incident and c.answered_by = 'police') then
+        return null;
+    end if;
+    loop
+        select u.unit_code into candidate from patrol_units u
+        where u.zone_code = zone and u.unit_status = 'on_patrol' order by u.reported_at desc, u.unit_code limit 1;
+        exit when candidate is null;
+        select u.unit_code into held from patrol_units u
+        where u.unit_code = candidate and u.unit_status = 'on_patrol' for update;
+        exit when held is not null;  -- else somebody else has got it meanwhile
+    end loop;
+    return held;
+end $$;
+grant execute on function access.free_unit_of_zone to geo_grid_app;
+
+-- Who answers for a cell, the same whoever asks: in the nearest cell of its chain, no deeper than a level (null: any), in which somebody is there: its
 -- manager before its lead, those in the field before those at the desk now; whoever is away is represented. No row: nobody.
 create or replace function responsible_for(cell text, level integer)
 returns table (assigned_cell text, assigned_role text, assigned_duty bigint, assigned_rule text)
-language sql stable as $$
+language sql stable security definer set search_path = pg_catalog, public, pg_temp as $$
     select c.grid_code, d.duty_role, coalesce(s.duty_id, d.duty_id),
            case when s.duty_id is not null then 'substitute' when level is not null then 'level'
                 when c.grid_code = cell then 'leaf' else 'ancestor' end
@@ -104,8 +129,8 @@ $$;
 grant execute on function responsible_for to geo_grid_app;
 
 -- Raises an incident that was not settled in time one level, as the action escalate does (workflow/loop.py, at_level), with a
--- step that nobody took. Returns the seconds until it rises again, if it is not settled by then: its limit once more; null: it
--- is settled or stands still, or the city has it.
+-- step that nobody took: when its limit is over, and whoever has had it since it rose, or was sent down, has had that long too.
+-- Returns the seconds until it is to be looked at again; null: it is closed, has no limit, or the city has it.
 create or replace function access.rise(wanted bigint) returns double precision
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 declare
@@ -115,13 +140,26 @@ declare
     upper_level smallint;
     policy sla_policies;
     holder record;
+    had_since timestamptz;
+    due timestamptz;
 begin
     if not access.is_owner() then
         perform access.require_service();
     end if;
     select * into i from incidents where incident_id = wanted for update;
-    if i.closed_at is not null or i.suspended_at is not null or i.step not in ('reported', 'accepted', 'assigned') then
+    if i.closed_at is not null or i.settle_due_at is null then
         return null;
+    end if;
+    if i.suspended_at is not null or i.step not in ('reported', 'accepted', 'assigned') then
+        return 300;  -- it may be resumed, or rejected
+    end if;
+    select max(s.done_at) into had_since from incident_steps s
+    where s.incident_id = wanted and s.action in ('escalate', 'send_down');
+    select * into policy from sla_policies where policy_code = i.policy_code;
+    due := greatest(i.settle_due_at, deadline_of(policy.schedule_code, had_since, worked_before(policy.schedule_code, had_since),
+                                                 policy.settle_s, i.stood));
+    if due > clock_timestamp() then
+        return greatest(1, extract(epoch from due - clock_timestamp()));
     end if;
     levels := array(select c.grid_level from cell_chain(i.grid_code, now()) c join grid_levels g using (grid_level)
                     where g.settles order by c.grid_level desc);
@@ -153,10 +191,11 @@ begin
     update incidents set held_level = upper_level, step_count = i.step_count + 1, stepped_at = clock_timestamp(),
         assigned_cell = holder.assigned_cell, assigned_role = holder.assigned_role, assigned_duty = holder.assigned_duty,
         assigned_rule = holder.assigned_rule
-    where incident_id = wanted;
+    where incident_id = wanted
+    returning * into i;  -- with the policy of its new level
     select * into policy from sla_policies where policy_code = i.policy_code;
-    return case when upper_level > 0 then greatest(60, extract(epoch from
-        coalesce(add_working(policy.schedule_code, now(), policy.settle_s), now() + make_interval(secs => policy.settle_s)) - now())) end;
+    due := greatest(i.settle_due_at, deadline_of(policy.schedule_code, now(), worked_before(policy.schedule_code, now()), policy.settle_s, i.stood));
+    return case when upper_level > 0 and i.settle_due_at is not null then greatest(60, extract(epoch from due - clock_timestamp())) end;
 end $$;
 grant execute on function access.rise to geo_grid_service;
 
@@ -169,6 +208,19 @@ begin
     end if;
     return null;
 end $$;
+
+-- what was closed late and is opened again rises as it would have
+create or replace function ask_for_rising_again() returns trigger
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
+begin
+    if exists (select from deadline_marks m where m.incident_id = new.incident_id and m.mark = 'breach' and m.target = 'settle')
+       and exists (select from incident_categories c where c.category_code = new.category and c.rises) then
+        perform ask_for('rise', new.incident_id::text, now());
+    end if;
+    return null;
+end $$;
+create trigger incidents_rise_again after update of closed_at on incidents
+    for each row when (old.closed_at is not null and new.closed_at is null) execute function ask_for_rising_again();
 create trigger deadline_marks_rise after insert on deadline_marks
     for each row when (new.mark = 'breach' and new.target = 'settle') execute function ask_for_rising();
 

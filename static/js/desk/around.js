@@ -1,6 +1,7 @@
 // What is around a place: who would be there first, who is responsible, cameras, facilities, similar matters.
 import { element } from "../element.js";
 import { ago, categoryName, duration, estimated, listed, metres, named, say, translated } from "../text.js";
+import { volunteersOf } from "./volunteers.js";
 
 const POSTS = ["police_station", "police_post", "standby_post"];
 const RANKED_AT_MOST = 14;
@@ -171,5 +172,6 @@ export function surroundings(card, feeds, incident) {
     ...near(say("nearestCameras"), cameras, feeds.opener(cameras, incident)),
     feeds.form,
     ...near(say("nearestFacilities"), facilities),
+    volunteersOf(/** @type {[number, number]} */ (location.point)),
   ];
 }

@@ -43,7 +43,7 @@ export function callForm(place, free, onFiled) {
       element("option", { value: one.category_code, textContent: categoryName(one.category_code) }),
     ),
   );
-  const description = element("textarea", { name: "description", rows: 3, maxLength: 4000 });
+  const description = element("textarea", { name: "description", rows: 3, maxLength: 10000 });
   const address = element("input", { name: "address", maxLength: 400 });
   const caller = element("input", { name: "caller_number", maxLength: 40, inputMode: "tel", autocomplete: "off" });
   const fields = { category, description, address, caller };
