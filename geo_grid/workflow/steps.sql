@@ -6,8 +6,16 @@ select i.incident_id, i.step as stage, i.handler_id, i.handled_by, i.accepted_at
        coalesce(chain.levels, '{}') as levels, case when i.assigned_rule = 'city' then 0 else chain.holder_level end as holder_level,
        l.return_within, l.most_returns,
        array(select s.stage from loop_stages s where s.loop_code = i.loop_code order by s.ordinal) as stages,
-       greatest(clock_timestamp(), i.received_at, last.done_at) as now, given.given_at, given.receipt_at,
-       returned.returned_by, access.may(%(right)s) as may, access.may('incidents.verify') as may_close
+       greatest(clock_timestamp(), i.received_at, last.done_at) as now, given.given_at,
+       case when given.number is not null then (
+           select min(a.done_at) from incident_steps a
+           where a.incident_id = i.incident_id and a.number > given.number and a.action = 'acknowledge') end as receipt_at,
+       case when i.return_count > 0 then (
+           select (select c.grid_level from cell_chain(i.grid_code, now()) c
+                   where c.grid_code = b.details #>> '{had,assigned_cell}')
+           from incident_steps b where b.incident_id = i.incident_id and b.action = 'return'
+           order by b.number desc limit 1) end as returned_by,
+       access.may(%(right)s) as may, i.step <> 'handled' or access.may('incidents.verify') as may_close
 from incidents i
 join loops l on l.loop_code = i.loop_code
 cross join lateral (select array_agg(c.grid_level order by c.grid_level desc) filter (where g.settles) as levels,
@@ -15,15 +23,9 @@ cross join lateral (select array_agg(c.grid_level order by c.grid_level desc) fi
                     from cell_chain(i.grid_code, now()) c left join grid_levels g on g.grid_level = c.grid_level) chain
 left join lateral (select s.done_at from incident_steps s where s.incident_id = i.incident_id
                    order by s.number desc limit 1) last on true
-left join lateral (select g.done_at as given_at,
-                          (select min(a.done_at) from incident_steps a
-                           where a.incident_id = i.incident_id and a.number > g.number and a.action = 'acknowledge') as receipt_at
-                   from incident_steps g where g.incident_id = i.incident_id and (g.details ? 'has' or g.action = 'assign')
+left join lateral (select g.number, g.done_at as given_at from incident_steps g
+                   where g.incident_id = i.incident_id and i.step = 'assigned' and (g.details ? 'has' or g.action = 'assign')
                    order by g.number desc limit 1) given on true
-left join lateral (select (select c.grid_level from cell_chain(i.grid_code, now()) c
-                           where c.grid_code = b.details #>> '{had,assigned_cell}') as returned_by
-                   from incident_steps b where b.incident_id = i.incident_id and b.action = 'return'
-                   order by b.number desc limit 1) returned on i.return_count > 0
 where i.incident_id = %(incident_id)s
 
 -- name: units

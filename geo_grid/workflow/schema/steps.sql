@@ -111,7 +111,9 @@ grant execute on function access.free_unit_of_zone to geo_grid_app;
 -- manager before its lead, those in the field before those at the desk now; whoever is away is represented. No row: nobody.
 create or replace function responsible_for(cell text, level integer)
 returns table (assigned_cell text, assigned_role text, assigned_duty bigint, assigned_rule text)
-language sql stable security definer set search_path = pg_catalog, public, pg_temp as $$
+language plpgsql stable security definer set search_path = pg_catalog, public, pg_temp as $$
+begin
+    return query
     select c.grid_code, d.duty_role, coalesce(s.duty_id, d.duty_id),
            case when s.duty_id is not null then 'substitute' when level is not null then 'level'
                 when c.grid_code = cell then 'leaf' else 'ancestor' end
@@ -124,8 +126,8 @@ language sql stable security definer set search_path = pg_catalog, public, pg_te
     where (level is null or c.grid_level <= level) and (a.duty_id is null or s.duty_id is not null)
     order by c.grid_level desc, d.duty_role desc,
              exists (select from desk_turns t where t.duty_id = d.duty_id and in_force(t.valid_from, t.valid_to, now())), d.duty_id
-    limit 1
-$$;
+    limit 1;
+end $$;
 grant execute on function responsible_for to geo_grid_app;
 
 -- Raises an incident that was not settled in time one level, as the action escalate does (workflow/loop.py, at_level), with a
