@@ -449,7 +449,8 @@ def possible(matter: Matter, now: datetime, rights: Collection[str]) -> list[str
     """Return the names of what can be done to a matter now, by somebody with these rights who did not handle it."""
 
     def can(action: type[Action], unit_code: str) -> bool:
-        given: dict[str, Any] = {"unit_codes": [], "unit_code": unit_code, "score": 3, "into": 0}
+        # another unit may follow those that were sent
+        given: dict[str, Any] = {"unit_codes": ["other"], "unit_code": unit_code, "score": 3, "into": 0}
         try:
             action.model_construct(None, **given).apply(matter, None, now)
         except Conflict:
