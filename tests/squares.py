@@ -4,7 +4,8 @@ import geopandas as gpd
 import shapely
 from pandas import DataFrame
 
-from geo_grid.boundaries import publish_cells
+from geo_grid.boundaries import publish_cells, publish_zones
+from geo_grid.coordinates import snap_geometry
 from geo_grid.db import Connection
 from geo_grid.layers.grid_levels import GridLevel, set_levels
 
@@ -69,3 +70,13 @@ def write_geojson(path: str, rows: list[tuple[dict[str, object], shapely.Geometr
     """A GeoJSON file."""
     frame = gpd.GeoDataFrame([r for r, _ in rows], geometry=[g for _, g in rows], crs=4326)
     frame.to_file(path, driver="GeoJSON", COORDINATE_PRECISION=15)
+
+
+def two_zones(connection: Connection) -> None:
+    """Patrol zones Z1 and Z2: the west half of two by two squares, and the east half."""
+    halves = [shapely.box(west, SOUTH, west + SIDE, SOUTH + 2 * SIDE) for west in (WEST, WEST + SIDE)]
+    zones = {
+        "zone_code": ["Z1", "Z2"], "name": "x", "zone_kind": "area", "zone_type": "regular", "responsible_unit": "x",
+        "geometry": list(snap_geometry(halves)),
+    }  # fmt: skip
+    publish_zones(connection, DataFrame(zones), "two halves")

@@ -96,7 +96,9 @@ def _by_key(
 
     said = off(asked)
     far = {number: metres for number, metres in said.items() if metres > 2 * _NEAR_M + _LEAST_M}
-    for datum in _DATUMS.keys() - {asked} if len(far) >= _SURE else ():
+    if len(far) < _SURE:
+        return None
+    for datum in (other for other in _DATUMS if other != asked):
         near = [far[number] for number, metres in off(datum).items() if metres <= _NEAR_M and number in far]
         if len(near) >= _SURE:
             return (

@@ -3,19 +3,15 @@
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import pandas as pd
 import pytest
-import shapely
 
-from geo_grid.boundaries import publish_zones
-from geo_grid.coordinates import snap_geometry
 from geo_grid.db import connect
 from geo_grid.response import Router, Travel, build_circles, read_conditions
 from geo_grid.response.build import stale_posts
 from geo_grid.response.coverage import Coverage
 from geo_grid.response.router import Estimate
 from geo_grid.settings import Settings
-from tests.squares import SIDE, SOUTH, WEST, two_by_two
+from tests.squares import SIDE, SOUTH, WEST, two_by_two, two_zones
 
 HALF = SIDE / 2
 TOMORROW = f"{datetime.now(UTC) + timedelta(days=2):%Y-%m-%d}"
@@ -94,12 +90,7 @@ def test_the_demo_citys_shares_are_those_of_postgis(demo: str) -> None:
 
 def test_incidents_in_circles_of_their_own_zones_posts_are_told_apart(city: str) -> None:
     with connect(city) as connection:
-        halves = [shapely.box(west, SOUTH, west + SIDE, SOUTH + 2 * SIDE) for west in (WEST, WEST + SIDE)]
-        zones = {
-            "zone_code": ["Z1", "Z2"], "name": "x", "zone_kind": "area", "zone_type": "regular", "responsible_unit": "x",
-            "geometry": list(snap_geometry(halves)),
-        }  # fmt: skip
-        publish_zones(connection, pd.DataFrame(zones), "two halves")
+        two_zones(connection)
         connection.execute("update incidents set zone_code = 'Z' || incident_id")  # one in each half
         (all_day,) = Coverage.read(connection).groups("city")
         by_zone = {group.code: group for group in Coverage.read(connection).groups("zone")}

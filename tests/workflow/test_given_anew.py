@@ -4,17 +4,13 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
-import pandas as pd
 import pytest
-import shapely
 
-from geo_grid.boundaries import publish_zones
-from geo_grid.coordinates import snap_geometry
 from geo_grid.db import Cluster, connect
 from tests.conftest import live_server
 from tests.databases import new_database
 from tests.identities import api_key, bearing
-from tests.squares import SIDE, SOUTH, WEST, two_by_two
+from tests.squares import SIDE, two_by_two, two_zones
 from tests.workflow.test_steps import IN_A, IN_B, Desk
 
 
@@ -24,12 +20,7 @@ def desk(cluster: Cluster) -> Iterator[Desk]:
     with new_database(cluster, "given_anew") as conninfo:
         with connect(conninfo) as connection:
             two_by_two(connection)
-            halves = [shapely.box(west, SOUTH, west + SIDE, SOUTH + 2 * SIDE) for west in (WEST, WEST + SIDE)]
-            zones = {
-                "zone_code": ["Z1", "Z2"], "name": "x", "zone_kind": "area", "zone_type": "regular", "responsible_unit": "x",
-                "geometry": list(snap_geometry(halves)),
-            }  # fmt: skip
-            publish_zones(connection, pd.DataFrame(zones), "two halves")
+            two_zones(connection)
             connection.execute(
                 "insert into patrol_units (unit_code, name, unit_kind, reported_at, zone_code, geom)"
                 " select z || '-' || n, 'car', 'car', now() - n * interval '1 s', z, ST_SetSRID(ST_MakePoint(114.5, 37.0), 4490)"
